@@ -1,0 +1,179 @@
+"""Users, devices, provider accounts, and the directory that finds them."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from relay.model.address import Address
+
+
+class Security(StrEnum):
+    """How a connection to a provider is protected."""
+
+    TLS = "tls"
+    STARTTLS = "starttls"
+    NONE = "none"
+
+
+class OnUncertain(StrEnum):
+    """What happens to a mail that may have been sent already."""
+
+    RETRY = "retry"
+    HOLD = "hold"
+
+
+class Notify(StrEnum):
+    """How a user gets his notices."""
+
+    INBOX = "inbox"
+    MAIL = "mail"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Secret:
+    """Where a password comes from; at most one source is set. Read anew at each login, so that changes apply."""
+
+    value: str | None = field(default=None, repr=False)
+    file: str | None = None
+    """An absolute path; the first line counts."""
+    env: str | None = None
+    command: tuple[str, ...] | None = None
+    """Run without a shell; the first line of its output counts."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SmtpServer:
+    """`[account.smtp]`: where and how an account sends."""
+
+    host: str
+    port: int
+    security: Security
+    username: str | None = None
+    """None: no AUTH."""
+    password: Secret = Secret()
+    connections: int = 2
+    recipients_per_message: int = 50
+    messages_per_minute: int | None = None
+    recipients_per_day: int | None = None
+    verify: bool = True
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pop3Server:
+    """`[account.pop3]`: where and how an account's mailbox is collected."""
+
+    host: str
+    port: int
+    security: Security
+    username: str
+    password: Secret = Secret()
+    interval: int = 300_000
+    """Milliseconds."""
+    leave_on_server: bool | int = False
+    """True: for ever; a number: milliseconds."""
+    distribute: bool = False
+    envelope_header: str | None = None
+    verify: bool = True
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class User:
+    """`[[user]]`: a person of the office."""
+
+    name: str
+    address: Address
+    """The profile address of rule 2."""
+    aliases: tuple[Address, ...] = ()
+    password_hash: str | None = field(default=None, repr=False)
+    admin: bool = False
+    notify: Notify | None = None
+    """None: as the mission's default decides."""
+    local: bool = False
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """All of the user's addresses, the profile address first."""
+        return (self.address, *self.aliases)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """`[[device]]`: a scanner or program that submits for a user, known by its network."""
+
+    name: str
+    networks: tuple[IPv4Network | IPv6Network, ...]
+    user: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """`[[account]]`: one account at a provider."""
+
+    name: str
+    address: Address
+    owner: str
+    display_name: str | None = None
+    excluded: bool = False
+    receive: bool = True
+    keep_reply_to: bool = True
+    archive: bool | tuple[Address, ...] = True
+    """False: no blind copy; addresses: these in place of the central ones."""
+    restrict: bool = False
+    users: tuple[str, ...] = ()
+    on_uncertain: OnUncertain = OnUncertain.RETRY
+    smtp: SmtpServer | None = None
+    pop3: Pop3Server | None = None
+
+    @property
+    def is_collected(self) -> bool:
+        """Whether its mailbox is polled."""
+        return self.pop3 is not None and self.receive and not self.excluded
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Directory:
+    """All users, devices and accounts of one configuration, in its order, with the look-ups that the rules need."""
+
+    users: tuple[User, ...] = ()
+    devices: tuple[Device, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    postmaster: str = ""
+    """The name of the user who gets alerts."""
+    _user_by_name: dict[str, User] = field(init=False, repr=False, compare=False)
+    _user_by_key: dict[str, User] = field(init=False, repr=False, compare=False)
+    _account_by_name: dict[str, Account] = field(init=False, repr=False, compare=False)
+    _sender_by_key: dict[str, Account] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Build the look-up tables; the first of several wins, as the rules say."""
+        senders = [account for account in self.accounts if account.smtp is not None]
+        object.__setattr__(self, "_user_by_name", {user.name: user for user in self.users})
+        object.__setattr__(self, "_user_by_key", {a.key: user for user in reversed(self.users) for a in user.addresses})
+        object.__setattr__(self, "_account_by_name", {account.name: account for account in self.accounts})
+        object.__setattr__(self, "_sender_by_key", {account.address.key: account for account in reversed(senders)})
+
+    def user(self, name: str | None) -> User | None:
+        """Find a user by name."""
+        return None if name is None else self._user_by_name.get(name)
+
+    def user_of(self, address: Address) -> User | None:
+        """Find the first user to whom an address belongs."""
+        return self._user_by_key.get(address.key)
+
+    def device_at(self, ip: IPv4Address | IPv6Address) -> Device | None:
+        """Find the first device whose network holds a client's address."""
+        return next((device for device in self.devices if any(ip in network for network in device.networks)), None)
+
+    def account(self, name: str) -> Account | None:
+        """Find an account by name, whether it sends or only receives."""
+        return self._account_by_name.get(name)
+
+    def sender(self, address: Address) -> Account | None:
+        """Find the first account that sends and has this address."""
+        return self._sender_by_key.get(address.key)
+
+    def first_owned(self, user: str) -> Account | None:
+        """Find the first account that sends and belongs to a user."""
+        return next((a for a in self.accounts if a.smtp is not None and a.owner == user), None)

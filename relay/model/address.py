@@ -1,0 +1,60 @@
+"""An e-mail address as a value."""
+
+import functools
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import idna
+
+_DOT_ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+)*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Address:
+    """One addr-spec (RFC 5322 section 3.4.1), already parsed.
+
+    Two addresses are the same mailbox to us when their `key` is equal; `==` compares the spelling.
+    """
+
+    local: str
+    """The local part, without quotes or backslashes (`john doe` for `"john doe"@example.com`)."""
+    domain: str
+    """The domain as it was written, or an address literal in brackets. Never empty."""
+
+    @property
+    def key(self) -> str:
+        """What addresses are compared by: case-folded, the domain in IDNA A-label form."""
+        return _key(self.local, self.domain)
+
+    @property
+    def is_ascii(self) -> bool:
+        """Whether the address can be sent without SMTPUTF8 (RFC 6531)."""
+        return self.local.isascii() and self.domain.isascii()
+
+    def __str__(self) -> str:
+        """Give the addr-spec, its local part quoted where the grammar asks for it."""
+        return f"{quote_local(self.local)}@{self.domain}"
+
+
+def quote_local(local: str) -> str:
+    """Write a local part as RFC 5321 section 4.1.2 wants it: a dot-string where possible, else a quoted string."""
+    if _DOT_ATOM.fullmatch(local):
+        return local
+    return '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
+
+
+def ascii_domain(domain: str) -> str:
+    """Give a domain in lower-case A-label form (RFC 5891); one that IDNA refuses is only lower-cased."""
+    lowered = unicodedata.normalize("NFC", domain).lower().rstrip(".")
+    if lowered.isascii():
+        return lowered
+    try:
+        return idna.encode(lowered, uts46=True).decode("ascii").lower()
+    except idna.IDNAError:
+        return lowered
+
+
+@functools.lru_cache(maxsize=4096)
+def _key(local: str, domain: str) -> str:
+    return f"{unicodedata.normalize('NFC', local).casefold()}@{ascii_domain(domain)}"

@@ -1,0 +1,33 @@
+"""Who hands a mail in, and the envelope that it comes in."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from relay.model.address import Address
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Client:
+    """The SMTP client of one session, as far as it is known when the mail comes."""
+
+    ip: IPv4Address | IPv6Address
+    """IPv4-mapped IPv6 addresses are already unmapped."""
+    helo: str = ""
+    """What it called itself."""
+    esmtp: bool = True
+    tls: bool = False
+    login: str | None = None
+    """The user's name, where AUTH succeeded."""
+    default_user: str | None = None
+    """The listener's `default_user`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Envelope:
+    """The SMTP envelope (RFC 5321 section 2.3.1)."""
+
+    reverse_path: Address | None
+    """None is the null reverse-path `<>`."""
+    recipients: tuple[Address, ...]
+    smtputf8: bool = False
+    """Whether MAIL carried SMTPUTF8 (RFC 6531)."""

@@ -1,0 +1,21 @@
+"""The errors that cross rooms. Whatever is not one of these is a fault of ours, and transient to a client."""
+
+
+class RelayError(Exception):
+    """Base of the errors below; its text is for administrators, never for SMTP clients."""
+
+
+class StorageError(RelayError):
+    """The database or the disk did not do its part. Transient: nothing was accepted, nothing is lost."""
+
+
+class StorageBusyError(StorageError):
+    """Another process is the service of this storage folder."""
+
+
+class StateConflictError(RelayError):
+    """A command does not fit the state of what it acts on, such as deleting what is being delivered."""
+
+
+class NotFoundError(RelayError):
+    """There is no such mail, delivery or account."""

@@ -1,0 +1,28 @@
+"""Ids that sort by time: UUIDv7 (RFC 9562 section 5.7) in 26 characters of Crockford's base 32, lower case."""
+
+import re
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PATTERN = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
+_RANDOM_BYTES = 10
+
+
+def make_id(milliseconds: int, random: bytes) -> str:
+    """Make an id from a time (milliseconds since 1970, UTC) and 10 random bytes. Ids compare as their times do."""
+    if len(random) != _RANDOM_BYTES:
+        message = f"an id takes {_RANDOM_BYTES} random bytes, not {len(random)}"
+        raise ValueError(message)
+    bits = int.from_bytes(random, "big")
+    value = (
+        (milliseconds & (1 << 48) - 1) << 80
+        | 0x7 << 76
+        | (bits >> 66 & 0xFFF) << 64
+        | 0b10 << 62
+        | bits & (1 << 62) - 1
+    )
+    return "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text has the form of an id of ours."""
+    return _PATTERN.fullmatch(text) is not None

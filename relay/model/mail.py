@@ -1,0 +1,184 @@
+"""The queue's records: a message, its deliveries, their recipients. Times are integer milliseconds since 1970, UTC."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relay.model.outcome import Outcome
+from relay.model.reply import Reply
+
+AT_ONCE = 0
+"""A `due` that means: at once, at any hour of the day (`relay queue run`)."""
+
+INBOX_LANE = ""
+"""The `account` of a delivery that goes into a user's Maildir: no account has an empty name."""
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands."""
+
+    QUEUED = "queued"
+    """Waits until it is due."""
+    ACTIVE = "active"
+    """Claimed: it is being sent, or was when the process died."""
+    HELD = "held"
+    """Waits for a person."""
+    DONE = "done"
+    """Every recipient has his last outcome."""
+
+
+class RecipientKind(StrEnum):
+    """Why somebody gets a mail."""
+
+    TO = "to"
+    ARCHIVE = "archive"
+    """The central blind copy."""
+    INBOX = "inbox"
+    """A user of ours, by name, whose Maildir gets it: a notice."""
+
+
+class RecipientState(StrEnum):
+    """What became of a recipient so far."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipient:
+    """One recipient of a message."""
+
+    n: int
+    """His number within the message, from 0; it never changes."""
+    address: str
+    """The addr-spec, or the user's name where `kind` is INBOX."""
+    kind: RecipientKind = RecipientKind.TO
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewDelivery:
+    """A delivery as it is written: one account, one version of the bytes, some recipients."""
+
+    id: str
+    account: str
+    recipients: tuple[Recipient, ...]
+    version: int = 0
+    """0: the mail; 1: the archive's stripped copy."""
+    state: DeliveryState = DeliveryState.QUEUED
+    due: int = AT_ONCE
+    uncertain: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A message without its body."""
+
+    id: str
+    """The queue id."""
+    received_at: int
+    user: str | None
+    """Who submitted; None for our own notices."""
+    account: str
+    """The account that the rules chose; empty for a notice into an inbox."""
+    rule: str
+    """The rule that chose, or `notice`."""
+    reverse_path: str
+    """The envelope sender as addr-spec; empty is the null sender."""
+    header_message_id: str
+    """With its angle brackets."""
+    subject: str
+    """For people to recognise the mail: decoded, shortened, without control characters."""
+    size: int
+    """Octets of header, blank line and body, as they leave."""
+    client: str
+    """The client's address, or `relay` for our own notices."""
+    header: bytes
+    """Every field with CRLF, without the blank line."""
+    archive_header: bytes | None = None
+    """The header of version 1, where there is one."""
+    eightbit: bool = False
+    """Whether header or body holds a byte above 127."""
+    smtputf8: bool = False
+    """Whether the mail can only be sent with SMTPUTF8 (RFC 6531)."""
+    notice: bool = False
+    """Whether it is a notice of ours; there is never a notice about a notice."""
+    why: str = ""
+    """The steps of the decision, one a line, for `relay trace`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewMessage:
+    """All that one accepting transaction writes."""
+
+    message: Message
+    deliveries: tuple[NewDelivery, ...]
+    chunks: tuple[tuple[int, int, bytes], ...] = ()
+    """(version, seq, data): the chunks that were not written ahead."""
+    drop_version_1: bool = False
+    """Whether chunks of version 1 that were written ahead turned out to be the same as version 0, and go away."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimedDelivery:
+    """A delivery that was claimed and is to be attempted now."""
+
+    id: str
+    account: str
+    version: int
+    attempts: int
+    """Attempts before this one."""
+    uncertain: int
+    """How often it may already have been sent without our knowing."""
+    since: int
+    """When the clocks of `warn_after` and `give_up_after` began."""
+    message: Message
+    recipients: tuple[Recipient, ...]
+    """Only those that are pending."""
+
+    @property
+    def header(self) -> bytes:
+        """The header of this delivery's version of the message."""
+        if self.version and self.message.archive_header is not None:
+            return self.message.archive_header
+        return self.message.header
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settlement:
+    """All that one attempt changes, written in one transaction."""
+
+    delivery_id: str
+    at: int
+    """When the attempt began."""
+    seconds: float
+    reply: Reply
+    """What the attempt as a whole got."""
+    outcomes: tuple[tuple[int, Outcome], ...]
+    """(recipient number, outcome). Deferred recipients stay pending and keep the reply."""
+    state: DeliveryState
+    """QUEUED with `due` where recipients are left, HELD where a person must decide, else DONE."""
+    due: int = AT_ONCE
+    uncertain: int = 0
+    """The new value of the delivery's counter."""
+    counts: bool = True
+    """Whether this attempt counts for the retry intervals; one that a paused account ended does not."""
+    split: NewDelivery | None = None
+    """A delivery of its own for recipients that leave this one; they keep their numbers."""
+    notices: tuple[NewMessage, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pause:
+    """A pause of an account: nothing is sent, and the give-up clock stands still."""
+
+    account: str
+    since: int
+    until: int | None
+    """None: it still lasts."""
+    reason: str
+    by_person: bool = False
+    """Paused by `relay account pause`: then only `resume` ends it, never a probe."""
+    probes: int = 0
+    next_probe: int | None = None
+    fingerprint: str = ""
+    """A hash of the settings that were refused: other settings end the pause at once."""

@@ -1,0 +1,82 @@
+"""What the rules decided about one mail."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relay.model.address import Address
+from relay.model.reply import Reply
+
+
+class Rule(StrEnum):
+    """The account rule that chose, as the mission numbers them."""
+
+    FROM = "1a"
+    PROFILE = "2a"
+    OWNER = "3"
+
+
+class Identity(StrEnum):
+    """How it was found out who submits; first match wins."""
+
+    LOGIN = "login"
+    DEVICE = "device"
+    FROM = "from"
+    LISTENER = "listener"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoveFields:
+    """Remove every header field of this name, or only those at the named positions among all fields."""
+
+    name: str
+    positions: tuple[int, ...] | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetField:
+    """Replace the field at a position among all fields, or add one at the end (`position` None)."""
+
+    name: str
+    value: bytes
+    """The field's body, without the name and the colon; folded already, without the final line end."""
+    position: int | None = None
+    why: str = ""
+
+
+Edit = RemoveFields | SetField
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RoutePlan:
+    """Which account sends a mail, by which rule, and what is rewritten."""
+
+    user: str | None
+    identity: Identity
+    rule: Rule
+    account: str
+    sender_before: Address | None
+    """The address that decided: From (Resent-From of the newest block), None where there was none."""
+    sender_after: Address
+    reverse_path: Address | None
+    """The envelope sender: the account's address; None stays null."""
+    edits: tuple[Edit, ...] = ()
+    steps: tuple[str, ...] = ()
+    """Why, in plain sentences, in the order of the decisions."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """A mail that the rules refuse, and why."""
+
+    user: str | None
+    identity: Identity
+    reason: str
+    """A short word for the log: `no_account`, `excluded`, `restricted`, `loop`, ..."""
+    reply: Reply
+    """What the client is told: it names what the client itself sent, and the user it resolved to."""
+    account: str | None = None
+    rule: Rule | None = None
+    sender_before: Address | None = None
+    steps: tuple[str, ...] = ()
