@@ -1,0 +1,68 @@
+# The one entry. Each target does all the set-up that it needs; the set-up is done anew only when its inputs change.
+
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
+RUNTIME := $(VENV)/.runtime-is-set-up
+DEVELOPMENT := $(VENV)/.development-is-set-up
+COMPILE := $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test check lint bench requirements clean
+
+help: ## Show this help
+	@echo "make demo is the quickest look at the relay. Every target sets up what it needs, in $(VENV)."
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## /  \1:/p' $(MAKEFILE_LIST) | while IFS=: read -r name text; do \
+		printf '  make %-14s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo "  PYTHON=python3.12 chooses another Python; DEMO= keeps the demo running; TESTS=tests/rules runs a part."
+
+install: $(RUNTIME) ## Set up the relay and its command, .venv/bin/relay
+
+DEMO ?= --once
+demo: $(RUNTIME) ## Run the main job once, against a stand-in provider on this machine
+	@$(VENV)/bin/relay demo $(DEMO)
+
+TESTS ?=
+test: $(DEVELOPMENT) ## Run all tests
+	@$(VENV)/bin/python -m pytest $(TESTS)
+
+lint: $(DEVELOPMENT) ## Check style, format, types and layers
+	@$(VENV)/bin/ruff check --quiet
+	@$(VENV)/bin/ruff format --check --quiet
+	@$(VENV)/bin/mypy --no-error-summary
+	@$(VENV)/bin/lint-imports --no-logo
+
+check: lint test ## Do all that CI does: lint, types, layers, tests
+
+bench: $(DEVELOPMENT) ## Measure the relay beside Postfix (BENCH=--write keeps the figures)
+	@$(VENV)/bin/python -m bench.run $(BENCH)
+
+requirements: $(VENV)/bin/pip ## Choose the newest versions and write requirements/*.txt
+	@$(PIP) install uv
+	@$(COMPILE) pyproject.toml --extra fast --output-file requirements/runtime.txt
+	@$(COMPILE) --group build --output-file requirements/build.txt
+	@$(COMPILE) pyproject.toml --extra fast --group dev \
+		--constraint requirements/runtime.txt --constraint requirements/build.txt --output-file requirements/dev.txt
+
+clean: ## Remove the set-up and all caches
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "The relay needs Python 3.11 or newer; '$(PYTHON)' is not. Try: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+# The package is installed in place, without fetching anything that has no hash.
+$(RUNTIME): requirements/runtime.txt requirements/build.txt pyproject.toml | $(VENV)/bin/pip
+	@$(PIP) install --require-hashes --requirement requirements/runtime.txt --requirement requirements/build.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEVELOPMENT): requirements/dev.txt $(RUNTIME)
+	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@

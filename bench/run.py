@@ -1,0 +1,146 @@
+"""Measures the relay beside a Postfix that does the same work, in turns, on this machine.
+
+Each round starts both anew on empty queues. `smtp-source` hands the mails in over parallel sessions; the server adds a
+blind copy, writes the sender and relays to an `smtp-sink`. Postfix needs root. Run by `make bench`.
+"""
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import re
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.peers.machine import require_program
+from tests.peers.postfix import Postfix
+from tests.peers.programs import submit_many
+from tests.peers.relay_process import RelayProcess, make_account, write_config
+from tests.peers.sink import Sink
+
+_PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+_BLOCK = re.compile(r"(?s)(?<=<!-- bench:begin -->\n).*?(?=<!-- bench:end -->)")
+_CONNECTIONS = 20  # what Postfix opens to one destination
+_ARCHIVE = "central@example.com"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load:
+    """What one round hands in."""
+
+    messages: int
+    sessions: int
+    length: int
+    """Octets of each mail."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """What one round took, in seconds from its start."""
+
+    accepted: float
+    """Until the last mail had its 250."""
+    delivered: float
+    """Until the sink had the last mail."""
+
+
+Start = Callable[[int, Path], AbstractContextManager[RelayProcess | Postfix]]
+
+
+def start_relay(sink: int, folder: Path) -> RelayProcess:
+    """Give our relay with one account, whose provider is the sink."""
+    account = make_account("sales", sink, smtp={"connections": _CONNECTIONS})
+    return RelayProcess(write_config(folder, accounts=[account], archive=[_ARCHIVE]))
+
+
+def start_postfix(sink: int, _folder: Path) -> Postfix:
+    """Give a Postfix with the sink as its smarthost, which writes the sender and adds the copy."""
+    return Postfix(relayhost=sink, always_bcc=_ARCHIVE, rewrite_sender="sales@example.com")
+
+
+def measure(start: Start, load: Load) -> Round:
+    """Run one round. Raises RuntimeError if a mail was not taken."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        Sink("-M", str(load.messages), keep=False) as sink,
+        start(sink.port, Path(folder)) as server,
+    ):
+        began = time.monotonic()
+        done = submit_many(server.port, messages=load.messages, sessions=load.sessions, length=load.length)
+        accepted = time.monotonic() - began
+        if done.status != 0:
+            raise RuntimeError(f"smtp-source: {done.transcript}")
+        sink.wait_for_end()
+        return Round(accepted=accepted, delivered=time.monotonic() - began)
+
+
+def describe(load: Load, ours: list[Round], theirs: list[Round]) -> str:
+    """Give the figures as Markdown: medians, the range of the rounds, the ratio, and what was measured."""
+    rows = []
+    for what in ("accepted", "delivered"):
+        a, b = ([load.messages / float(getattr(item, what)) for item in rounds] for rounds in (ours, theirs))
+        ratio = statistics.median(a) / statistics.median(b)
+        rows.append(f"| {what}, mails/s | {_show(a)} | {_show(b)} | {ratio:.2f} |\n")
+    return (
+        f"{load.messages:,} mails of {load.length:,} octets over {load.sessions} sessions, blind copy added, sender "
+        f"written; median of {len(ours)} rounds in turns (lowest to highest).\n\n"
+        "| | relay | Postfix | ratio |\n|---|---|---|---|\n" + "".join(rows) + f"\n{_versions()}\n"
+    )
+
+
+def _show(rates: list[float]) -> str:
+    return f"{statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})"
+
+
+def _versions() -> str:
+    postconf = [require_program("postconf", package="postfix"), "-d", "-h", "mail_version"]
+    postfix = subprocess.run(postconf, capture_output=True, check=True, text=True).stdout.strip()
+    names = ("lan-mail-relay", "aiosmtpd", "aiosmtplib", "sqlalchemy", "uvloop")
+    installed = {dist.name.lower(): dist.version for dist in importlib.metadata.distributions()}
+    packages = ", ".join(f"{name} {installed[name]}" for name in names if name in installed)
+    return (
+        f"{packages}; CPython {platform.python_version()}, SQLite {sqlite3.sqlite_version}; Postfix {postfix}; "
+        f"{platform.system()} {platform.release()} on {platform.machine()}, {os.cpu_count()} cores."
+    )
+
+
+def main() -> int:
+    """Measure, print, and with `--write` keep the figures in docs/performance.md."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--messages", type=int, default=1000)
+    parser.add_argument("--sessions", type=int, default=20)
+    parser.add_argument("--length", type=int, default=4096, help="octets of each mail")
+    parser.add_argument("--write", action="store_true", help="keep the figures in docs/performance.md")
+    chosen = parser.parse_args()
+    load = Load(messages=chosen.messages, sessions=chosen.sessions, length=chosen.length)
+    contestants: dict[str, tuple[Start, list[Round]]] = {"relay": (start_relay, []), "Postfix": (start_postfix, [])}
+    try:
+        for number in range(1, chosen.rounds + 1):
+            for name, (start, rounds) in contestants.items():
+                rounds.append(measure(start, load))
+                print(f"round {number}: {name}: accepted in {rounds[-1].accepted:.2f} s, "
+                      f"delivered in {rounds[-1].delivered:.2f} s", flush=True)  # fmt: skip
+    except pytest.skip.Exception as lack:
+        print(f"The benchmark {lack}.", file=sys.stderr)
+        return 1
+    figures = describe(load, *(rounds for _, rounds in contestants.values()))
+    print(f"\n{figures}")
+    if chosen.write:
+        page = _PAGE.read_text()
+        _PAGE.write_text(_BLOCK.sub(lambda _: figures, page))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

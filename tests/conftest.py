@@ -1,0 +1,82 @@
+"""What holds for every test: the same examples in each CI run, and nothing left running afterwards."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.peers.machine import IN_CI
+
+_PATIENCE = 2.0
+"""Seconds that a thread or process gets to end after its test."""
+
+# A busy machine is no mistake of the test: no deadline, and slow data is no health problem.
+settings.register_profile("relay", deadline=None, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("relay")
+
+_known: set[object] = set()
+_figures: list[str] = []
+
+
+@pytest.fixture
+def show_figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """What is measured but not asserted (times depend on the machine) is shown at the end of the run."""
+    return lambda text: _figures.append(f"{request.node.name}: {text}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the figures."""
+    if _figures:
+        terminalreporter.section("figures")
+        terminalreporter.write_line("\n".join(_figures))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Remember what runs before a test."""
+    _known.clear()
+    _known.update(_running())
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+    """What a fixture of many tests starts may outlive each of them."""
+    before = _running() if fixturedef.scope != "function" else set()
+    result = yield
+    if fixturedef.scope != "function":
+        _known.update(_running() - before)
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    """Fail a test that leaves a child process or a thread which would keep the process alive."""
+    result = yield
+    deadline = time.monotonic() + _PATIENCE
+    while (left := _running() - _known) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if left:
+        pytest.fail(f"left running after the test: {sorted(map(str, left))}", pytrace=False)
+    return result
+
+
+def _running() -> set[object]:
+    """Give the threads that are no daemons, and the ids of the child processes (on Linux)."""
+    threads: set[object] = {thread for thread in threading.enumerate() if not thread.daemon}
+    for task in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            threads |= {f"process {pid}" for pid in task.read_text().split() if not _is_zombie(pid)}
+    return threads
+
+
+def _is_zombie(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True

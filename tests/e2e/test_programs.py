@@ -1,0 +1,178 @@
+"""The whole way with real programs at both ends: from swaks, curl, msmtp and smtplib to smtp-sink and Postfix."""
+
+import json
+import re
+from collections.abc import Generator
+from pathlib import Path
+
+import argon2
+import pytest
+import trustme
+
+from tests.peers.postfix import Postfix
+from tests.peers.programs import PROGRAMS, Mail, Server, submit_by_swaks
+from tests.peers.relay_process import ANNA, RelayProcess, make_account, write_config
+from tests.peers.sink import Sink
+
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
+
+_CUSTOMER, _ARCHIVE, _SALES = "customer@example.net", "central@example.com", "sales@example.com"
+_PASSWORD = "correct horse"
+_BODY = b"first\r\n.dot\r\n\r\n8-bit \xe4\r\nlast\r\n"
+
+Office = tuple[RelayProcess, Sink]
+
+
+def _mail(sender: str = _SALES, *, subject: str = "hello") -> Mail:
+    header = f"From: Sales <{sender}>\r\nTo: {_CUSTOMER}\r\nBcc: hidden@example.net\r\nSubject: {subject}\r\n\r\n"
+    return Mail(sender="scanner@localhost.example", recipients=(_CUSTOMER,), data=header.encode() + _BODY)
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Generator[Office]:
+    with Sink() as sink:
+        accounts = [
+            make_account("sales", sink.port),
+            make_account("private", sink.port, excluded=True),
+        ]
+        with RelayProcess(write_config(tmp_path_factory.mktemp("office"), accounts=accounts)) as relay:
+            yield relay, sink
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_submits_and_smtp_sink_receives(name: str, office: Office) -> None:
+    relay, sink = office
+    submission = PROGRAMS[name](Server(port=relay.port), _mail(subject=f"by {name}"))
+    assert submission.status == 0, submission.transcript
+    queue_id = submission.queue_id
+    assert queue_id, submission.transcript
+    (delivered,) = relay.wait_for("message_delivered", queue_id=queue_id)
+    (received,) = [mail for mail in sink.mails if mail.field("Subject") == [f"by {name}".encode()]]
+    assert received.reverse_path == _SALES
+    assert received.recipients == (_CUSTOMER, _ARCHIVE)
+    assert received.body == _BODY.replace(b"\r\n", b"\n")
+    assert received.field("From") == [b"Sales <sales@example.com>"]
+    assert received.field("Bcc") == []
+    assert len(received.field("Message-ID")) == len(received.field("Date")) == 1
+    assert queue_id.encode() in received.field("Received")[0]
+    assert _ARCHIVE.encode() not in received.header
+    (accepted,) = relay.find("message_accepted", queue_id=queue_id)
+    assert (accepted["rule"], accepted["account"], accepted["user"]) == ("1a", "sales", "anna")
+    assert delivered["account"] == "sales"
+
+
+def test_a_foreign_sender_is_rewritten_and_answers_come_back_to_him(office: Office) -> None:
+    relay, sink = office
+    submission = submit_by_swaks(Server(port=relay.port), _mail("a.schmidt@example.com", subject="rule 3"))
+    relay.wait_for("message_delivered", queue_id=submission.queue_id)
+    (received,) = [mail for mail in sink.mails if mail.field("Subject") == [b"rule 3"]]
+    assert received.reverse_path == _SALES
+    assert b"<sales@example.com>" in received.field("From")[0]
+    assert b"a.schmidt@example.com" in received.field("Reply-To")[0]
+
+
+def test_an_excluded_account_is_refused_with_its_name(office: Office) -> None:
+    relay, _ = office
+    submission = submit_by_swaks(Server(port=relay.port), _mail("private@example.com"))
+    assert submission.status != 0
+    assert re.search(r"<\*\* +550[- ]5\.7\.1.*private", submission.transcript), submission.transcript
+    assert relay.wait_for("message_rejected", code=550)[-1]["account"] == "private"
+
+
+def test_commands_tell_of_a_mail_beside_the_running_service(office: Office) -> None:
+    relay, _ = office
+    queue_id = submit_by_swaks(Server(port=relay.port), _mail(subject="trace me")).queue_id
+    assert queue_id
+    relay.wait_for("message_delivered", queue_id=queue_id)
+    for command in (("trace", queue_id), ("queue", "show", queue_id)):
+        told = relay.run(*command)
+        assert queue_id in told
+        assert _CUSTOMER in told
+    json.loads(relay.run("trace", queue_id, "--json"))
+    assert queue_id not in relay.run("queue", "list")
+
+
+def _provider_account(provider: Postfix, *, password: str = _PASSWORD) -> dict[str, object]:
+    smtp = {"security": "starttls", "ca_file": str(provider.ca_file), "username": _SALES, "password": password}
+    return dict(make_account("sales", provider.port, smtp=smtp))
+
+
+def test_every_program_reaches_a_provider_with_tls_auth_and_sender_checks(tmp_path: Path) -> None:
+    with (
+        Postfix(logins={_SALES: _PASSWORD}, senders={_SALES: _SALES}) as provider,
+        RelayProcess(write_config(tmp_path, accounts=[_provider_account(provider)])) as relay,
+    ):
+        for count, (name, submit) in enumerate(PROGRAMS.items(), start=1):
+            submission = submit(Server(port=relay.port), _mail())
+            assert submission.status == 0, f"{name}: {submission.transcript}"
+            for recipient in (_CUSTOMER, _ARCHIVE):
+                header, _, body = provider.wait_for(recipient, count)[-1].partition(b"\n\n")
+                assert body == _BODY.replace(b"\r\n", b"\n"), name
+                assert b"Return-Path: <sales@example.com>" in header
+                if recipient == _CUSTOMER:
+                    assert _ARCHIVE.encode() not in header
+        assert "sasl_username=sales@example.com" in provider.log
+        assert not relay.find("delivery_deferred")
+
+
+def test_a_refused_login_pauses_the_account_until_the_password_is_mended(tmp_path: Path) -> None:
+    with Postfix(logins={_SALES: _PASSWORD}) as provider:
+        wrong = _provider_account(provider, password="mistyped")
+        with RelayProcess(write_config(tmp_path, accounts=[wrong], retry={"intervals": ["1 min"]})) as relay:
+            submission = submit_by_swaks(Server(port=relay.port), _mail())
+            assert submission.status == 0, submission.transcript
+            assert relay.wait_for("account_paused", account="sales")[0]["code"] == 535
+            write_config(tmp_path, accounts=[_provider_account(provider)], retry={"intervals": ["1 min"]})
+            relay.reload()
+            relay.wait_for("message_delivered", queue_id=submission.queue_id)
+            provider.wait_for(_CUSTOMER)
+            log = relay.config.with_name("serve.log").read_text()
+            assert "mistyped" not in log
+            assert _PASSWORD not in log
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_logs_in_over_tls(name: str, tls_office: tuple[RelayProcess, Sink, Path]) -> None:
+    relay, sink, ca_file = tls_office
+    server = Server(port=relay.port, ca_file=ca_file, login="anna", password=_PASSWORD)
+    submission = PROGRAMS[name](server, _mail(subject=f"by {name}"))
+    assert submission.status == 0, submission.transcript
+    relay.wait_for("message_delivered", queue_id=submission.queue_id)
+    (accepted,) = relay.find("message_accepted", queue_id=submission.queue_id)
+    assert (accepted["user"], accepted["identity"]) == ("anna", "login")
+    (received,) = [mail for mail in sink.mails if mail.field("Subject") == [f"by {name}".encode()]]
+    assert re.search(rb"with (UTF8)?E?SMTPSA\b", received.field("Received")[0])
+
+
+def test_without_login_nobody_gets_in_where_auth_is_wanted(tls_office: tuple[RelayProcess, Sink, Path]) -> None:
+    relay, _, ca_file = tls_office
+    assert "530 5.7.0" in submit_by_swaks(Server(port=relay.port, ca_file=ca_file), _mail()).transcript
+    wrong = Server(port=relay.port, ca_file=ca_file, login="anna", password="wrong")
+    assert "535 5.7.8" in submit_by_swaks(wrong, _mail()).transcript
+    assert relay.wait_for("auth_failed")
+
+
+@pytest.fixture(scope="module")
+def tls_office(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[RelayProcess, Sink, Path]]:
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    server = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    server.private_key_pem.write_to_path(folder / "key.pem")
+    server.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
+    listener = {
+        "tls": "starttls",
+        "certificate": str(folder / "certificate.pem"),
+        "private_key": str(folder / "key.pem"),
+        "require_auth": True,
+    }
+    quick = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with Sink() as sink:
+        config = write_config(
+            folder,
+            accounts=[make_account("sales", sink.port)],
+            users=[{**ANNA, "password_hash": quick.hash(_PASSWORD)}],
+            listener=listener,
+        )
+        with RelayProcess(config) as relay:
+            yield relay, sink, folder / "ca.pem"

@@ -1,0 +1,89 @@
+"""What the machine that runs the tests has to offer: programs, free ports, and ways to wait for things."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+IN_CI = bool(os.environ.get("RELAY_CI"))
+"""Set where every program is there: what would be skipped elsewhere fails."""
+
+_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
+_POLL = 0.005
+
+
+def find_program(name: str) -> str | None:
+    """Find a program of the system, in the folders of the administrator's programs too."""
+    return shutil.which(name, path=_PATH)
+
+
+def require_program(name: str, *, package: str) -> str:
+    """Find a program; without it the test is skipped with the name of the package that has it (in CI: fails)."""
+    return find_program(name) or lack(f"needs the program {name}, from the package {package}")
+
+
+def require_root(reason: str) -> None:
+    """Skip the test (in CI: fail) unless root runs it."""
+    if os.geteuid() != 0:
+        lack(f"needs root: {reason}")
+
+
+def lack(what: str) -> NoReturn:
+    """Skip the test, or fail it in CI, for want of something."""
+    if IN_CI:
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def free_port() -> int:
+    """Give a loopback port that is free at this moment, for a program that can't choose one itself."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], T], *, what: str, timeout: float = 20) -> T:
+    """Poll until a condition gives something true, and give that. Raises TimeoutError, which names what was awaited."""
+    deadline = time.monotonic() + timeout
+    while not (result := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout} s: {what}")
+        time.sleep(_POLL)
+    return result
+
+
+def wait_for_port(port: int, process: "subprocess.Popen[bytes]", *, errors: Path, timeout: float = 20) -> None:
+    """Wait until a program of ours listens. Raises RuntimeError with the end of its errors if it ends instead."""
+
+    def listens() -> bool:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}: {errors.read_text()[-2000:]}")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    wait_until(listens, what=f"{process.args!r} listens on port {port}", timeout=timeout)
+
+
+def end_group(process: "subprocess.Popen[bytes]", *, at_once: bool = False) -> None:
+    """End a program that leads a process group of its own, with all its children: politely first, unless `at_once`."""
+    if not at_once:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
