@@ -32,6 +32,13 @@ class Address:
         """Whether the address can be sent without SMTPUTF8 (RFC 6531)."""
         return self.local.isascii() and self.domain.isascii()
 
+    @property
+    def wire(self) -> str:
+        """The addr-spec for an SMTP command: the domain as A-labels, so that only a local part can need SMTPUTF8."""
+        if self.domain.isascii() or not self.local.isascii():
+            return str(self)
+        return f"{quote_local(self.local)}@{ascii_domain(self.domain)}"
+
     def __str__(self) -> str:
         """Give the addr-spec, its local part quoted where the grammar asks for it."""
         return f"{quote_local(self.local)}@{self.domain}"

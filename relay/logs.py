@@ -1,0 +1,211 @@
+"""The structlog set-up: one JSON object a line, or a form for people; no secret and no control character gets out.
+
+A line that can't be written (the disk is full, the pipe is closed) is dropped: the log never stops the mail.
+"""
+
+import contextlib
+import datetime as dt
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+EVENTS: Final[dict[str, str]] = {
+    # the service
+    "service_started": "version, config, pid, accounts, users",
+    "service_stopping": "reason, active",
+    "service_stopped": "",
+    "listening": "host, port, tls",
+    "configuration_warning": "warning",
+    "configuration_reloaded": "config",
+    "configuration_refused": "mistake",
+    "activity_failed": "activity, error, exception, restart_in",
+    "library_message": "logger, message",
+    # a client hands in a mail
+    "session_refused": "client, reason, code",
+    "session_failed": "client, error, exception",
+    "auth_failed": "client, mechanism, reason",
+    "message_accepted": "queue_id, client, user, identity, rule, account, sender_before, sender_after, recipients, "
+    "archive, size, message_id",
+    "message_rejected": "queue_id, client, user, reason, code, reply, account, sender_before",
+    "message_failed": "queue_id, client, error, exception",
+    # a mail goes out
+    "message_delivered": "queue_id, delivery_id, account, recipients, reply, seconds",
+    "delivery_deferred": "queue_id, delivery_id, account, recipients, code, reply, next_attempt",
+    "message_bounced": "queue_id, delivery_id, account, recipients, code, reply",
+    "delivery_held": "queue_id, delivery_id, account, reason",
+    "possible_duplicate": "queue_id, delivery_id, account, reason, next_attempt",
+    "archive_split": "queue_id, delivery_id, account, reply",
+    "archive_failed": "queue_id, delivery_id, account, recipients, code, reply",
+    "notice_queued": "queue_id, about, to, way, kind",
+    "notice_dropped": "queue_id, reason",
+    "inbox_delivered": "queue_id, delivery_id, user, file",
+    "account_paused": "account, code, reply, next_probe",
+    "account_resumed": "account, reason",
+    "account_unreachable": "account, code, reply",
+    "sender_refused": "queue_id, account, code, reply",
+    "body_sent_unannounced": "queue_id, account",
+    "signature_removed": "queue_id, account, count",
+    "tiff_stripped": "queue_id, files",
+    "queue_recovered": "deliveries, held",
+}
+"""Every event that the service logs, with its fields. `docs/logging.md` explains them; a test compares."""
+
+_MAX_TEXT = 2000
+_SECRET_KEY = re.compile(r"passw|secret|token|authori[sz]ation|credential", re.IGNORECASE)
+_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_FIRST_KEYS = ("timestamp", "level", "event", "queue_id")
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+
+Event = MutableMapping[str, Any]
+
+
+class LogSink:
+    """Where the lines go: standard output, or a file that `reopen` opens anew after a rotation."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+        self._fd = self._open()
+
+    def _open(self) -> int:
+        if self._file is None:
+            return sys.stdout.fileno()
+        return os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+
+    def write(self, line: str) -> None:
+        """Write one line; what can't be written is dropped."""
+        with contextlib.suppress(OSError):
+            os.write(self._fd, line.encode("utf-8", "backslashreplace") + b"\n")
+
+    # structlog's filtering logger calls the method that is named as the level.
+    msg = debug = info = warning = error = critical = exception = fatal = log = failure = write
+
+    def reopen(self) -> None:
+        """Open the file anew (SIGHUP); if that fails, the old one goes on. Raises OSError."""
+        if self._file is None:
+            return
+        old, self._fd = self._fd, self._open()
+        os.close(old)
+
+
+def configure(*, form: str = "json", level: str = "info", file: Path | None = None, colors: bool = False) -> LogSink:
+    """Set up structlog and the standard library's logging for this process.
+
+    `form` is `json` or `console`; `level` one of structlog's names. Raises OSError if the file can't be opened.
+    """
+    sink = LogSink(file)
+    structlog.configure(
+        processors=[
+            _add_level_and_time,
+            _format_exception,
+            make_harmless,
+            render_json if form == "json" else _ConsoleRenderer(colors=colors),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=lambda *_: sink,
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers = [_LibraryHandler(logging.WARNING)]
+    logging.getLogger("mail.log").disabled = True  # aiosmtpd logs the dialogue, passwords included, and is slow at it
+    return sink
+
+
+def _add_level_and_time(_logger: object, method: str, event: Event) -> Event:
+    event["level"] = method
+    event["timestamp"] = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return event
+
+
+def _format_exception(logger: object, method: str, event: Event) -> Event:
+    if event.get("exc_info"):
+        return structlog.processors.format_exc_info(logger, method, event)
+    event.pop("exc_info", None)
+    return event
+
+
+def make_harmless(_logger: object, _method: str, event: Event) -> Event:
+    """Redact what is named like a secret; escape control, bidirectional and invisible characters; cut long texts."""
+    for key, value in event.items():
+        if _SECRET_KEY.search(key):
+            event[key] = "***"
+        elif not isinstance(value, int | float | None):
+            event[key] = _clean(value, keep_lines=key == "exception")
+    return event
+
+
+def _clean(value: object, *, keep_lines: bool = False) -> object:
+    if isinstance(value, int | float | None):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {str(_clean(str(k))): "***" if _SECRET_KEY.search(str(k)) else _clean(v) for k, v in value.items()}
+    text = str(value)
+    if len(text) > _MAX_TEXT:
+        # The end of a traceback says what happened, the beginning of a reply does.
+        text = "…" + text[-_MAX_TEXT:] if keep_lines else text[:_MAX_TEXT] + "…"
+    return escape_invisible(text, keep_lines=keep_lines)
+
+
+def escape_invisible(text: str, *, keep_lines: bool = False) -> str:
+    """Escape what a terminal or a log viewer would obey or hide: control, bidirectional and zero-width characters."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _HARMFUL.sub(lambda m: "\n" if keep_lines and m[0] == "\n" else f"\\u{ord(m[0]):04x}", text)
+
+
+def render_json(_logger: object, _method: str, event: Event) -> str:
+    """Give the event as one line of JSON, the keys that every line has first."""
+    ordered = {key: event[key] for key in _FIRST_KEYS if key in event}
+    return json.dumps({**ordered, **event}, ensure_ascii=False, separators=(", ", ": "), default=str)
+
+
+class _ConsoleRenderer:
+    """`07:41:03 info    message_accepted  0192… account=sales rule=1a`: for people at a terminal."""
+
+    def __init__(self, *, colors: bool) -> None:
+        self._colors = colors
+
+    def __call__(self, _logger: object, _method: str, event: Event) -> str:
+        stamp = str(event.pop("timestamp", ""))[11:19]
+        level = str(event.pop("level", ""))
+        name = str(event.pop("event", ""))
+        exception = event.pop("exception", None)
+        fields = "  ".join(f"{key}={_show(value)}" for key, value in event.items())
+        if self._colors:
+            name = f"\x1b[1m{name}\x1b[0m"
+            level = f"\x1b[31m{level}\x1b[0m" if _LEVELS.get(level, 0) >= logging.WARNING else level
+        line = f"{stamp} {level:<8}{name:<20} {fields}".rstrip()
+        return line if exception is None else f"{line}\n{exception}"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(_show, value))
+    text = str(value)
+    return text if text and " " not in text else json.dumps(text, ensure_ascii=False)
+
+
+class _LibraryHandler(logging.Handler):
+    """What libraries log by the standard way becomes an event of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record; never raises."""
+        try:
+            log = structlog.get_logger()
+            log.log(
+                record.levelno,
+                "library_message",
+                logger=record.name,
+                message=record.getMessage(),
+                exc_info=record.exc_info,
+            )
+        except Exception:  # noqa: BLE001 - a library's odd record must not reach the code that logged it
+            self.handleError(record)
