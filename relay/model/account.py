@@ -37,7 +37,7 @@ class Secret:
     file: str | None = None
     """An absolute path; the first line counts."""
     env: str | None = None
-    command: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = field(default=None, repr=False)
     """Run without a shell; the first line of its output counts."""
 
 

@@ -1,0 +1,47 @@
+"""The commands, one file a noun; a file is imported only when its command runs, so that help is there at once."""
+
+import importlib
+from typing import Final
+
+import click
+
+COMMANDS: Final[dict[str, str]] = {
+    "serve": "Run the service.",
+    "check": "Read the configuration and name every mistake.",
+    "demo": "Show the whole thing at work, with a stand-in provider.",
+    "explain": "Say what would become of a mail, and why; nothing is sent.",
+    "queue": "List, show, run, retry, hold, release or delete queued mail.",
+    "trace": "Tell the whole life of one mail.",
+    "account": "List, pause or resume provider accounts.",
+    "user": "Make a password hash for a user.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Give the names, in the order in which people need them."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """Import one command."""
+        if name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"relay.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="lan-mail-relay", prog_name="relay")
+def main() -> None:
+    """Relay the mail of a small office through its provider accounts.
+
+    Begin with `relay demo`. Then write a relay.toml, prove it with `relay check`, and run `relay serve`.
+    """

@@ -1,0 +1,27 @@
+"""`relay check`: the configuration, proven."""
+
+import click
+
+from relay.cli.configuration import config_option, json_option, load, plain_faults
+from relay.cli.output import print_json
+
+
+@click.command("check")
+@config_option
+@json_option
+@plain_faults
+def command(config: str | None, *, as_json: bool) -> None:
+    """Read the configuration and name every mistake in it, one a line; nothing is started."""
+    settings = load(config)
+    counts = {
+        "accounts": len(settings.directory.accounts),
+        "users": len(settings.directory.users),
+        "devices": len(settings.directory.devices),
+        "listeners": len(settings.listeners),
+    }
+    if as_json:
+        print_json({"file": str(settings.path), **counts, "warnings": list(settings.warnings)})
+        return
+    for warning in settings.warnings:
+        click.echo(f"warning: {warning}")
+    click.echo(f"{settings.path}: good: " + ", ".join(f"{n} {name}" for name, n in counts.items()))

@@ -1,0 +1,68 @@
+"""What every command does with the configuration and with faults: one clear line, and the right exit status."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from relay.settings import Settings
+
+DONE, FAILED, MISUSED = 0, 1, 2
+
+config_option = click.option(
+    "-c",
+    "--config",
+    metavar="FILE",
+    help="The configuration; default: $RELAY_CONFIG, ./relay.toml, /etc/relay/relay.toml.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
+
+
+def load(config: str | None) -> "Settings":
+    """Load the configuration, or end with status 2 and a line for each mistake."""
+    from relay.settings import ConfigurationError, find_configuration, load_settings
+
+    try:
+        return load_settings(find_configuration(config))
+    except ConfigurationError as error:
+        for mistake in error.mistakes:
+            click.echo(mistake, err=True)
+        sys.exit(MISUSED)
+
+
+def open_storage(settings: "Settings") -> "Engine":
+    """Open the database beside a running service, or alone. Raises StorageError."""
+    from relay.storage.engine import open_engine
+    from relay.storage.schema import create_schema
+
+    engine = open_engine(settings.database)
+    create_schema(engine)
+    return engine
+
+
+def fail(text: str) -> NoReturn:
+    """End with status 1 and one line."""
+    click.echo(text, err=True)
+    sys.exit(FAILED)
+
+
+def plain_faults(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn errors of ours into one line and status 1: a user's mistake is never a traceback."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever click passes
+        from relay.model.errors import RelayError
+
+        try:
+            return function(*args, **kwargs)
+        except RelayError as error:
+            fail(str(error))
+        except OSError as error:
+            fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+    return run

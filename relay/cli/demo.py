@@ -1,0 +1,26 @@
+"""`relay demo`: everything at work, with nothing to set up."""
+
+import asyncio
+import sys
+
+import click
+
+from relay.cli.configuration import FAILED, plain_faults
+
+
+@click.command("demo")
+@click.option("--once", is_flag=True, help="End after the show, with status 0 if all went as it must, else 1.")
+@plain_faults
+def command(*, once: bool) -> None:
+    """Show the rules, the rewritten sender, the blind copy and a refusal on real mails over real SMTP.
+
+    The service runs in a temporary folder, with a stand-in for the provider on loopback; nothing leaves the machine.
+    """
+    from relay.demo.play import play
+
+    def say(text: str) -> None:
+        click.echo(text)
+        sys.stdout.flush()
+
+    if not asyncio.run(play(once=once, say=say)):
+        sys.exit(FAILED)

@@ -1,0 +1,104 @@
+"""How commands print: tables for people, JSON for programs. Nothing from a mail reaches a terminal raw."""
+
+import dataclasses
+import datetime as dt
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from relay.logs import escape_invisible
+
+_WIDE = 240
+_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
+
+
+def print_json(value: object) -> None:
+    """Print a value (dataclasses and lists of them included) as JSON."""
+    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.repr}
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
+    """Print a table, or one line where there is nothing to show."""
+    if not rows:
+        click.echo(empty)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, soft_wrap=False).print(table)
+
+
+def print_facts(facts: Sequence[tuple[str, object]]) -> None:
+    """Print names and values below each other; values that are None or empty are left out."""
+    shown = [(name, clean(value)) for name, value in facts if value not in (None, "", (), [])]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        first, *rest = value.split("\n")
+        click.echo(f"{name:<{width}}  {first}")
+        for line in rest:
+            click.echo(f"{'':<{width}}  {line}")
+
+
+def clean(value: object) -> str:
+    """Make a value harmless for a terminal: control and invisible characters are escaped, newlines stay."""
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
+    return escape_invisible(text, keep_lines=True)
+
+
+def show_time(milliseconds: int | None) -> str:
+    """Show a time of the queue as local time."""
+    if not milliseconds:
+        return "at once" if milliseconds == 0 else ""
+    moment = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def show_span(milliseconds: int) -> str:
+    """Show a duration in its largest unit and the next: `3 h 12 min`."""
+    rest, parts = max(0, milliseconds), []
+    for size, unit in _UNITS:
+        if rest >= size:
+            parts.append(f"{rest // size} {unit}")
+            rest %= size
+    return " ".join(parts[:2]) or "0 s"
+
+
+def show_size(octets: int) -> str:
+    """Show a size as people read it."""
+    size: float = octets
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
+def confirm_many(what: str, *, yes: bool) -> None:
+    """Ask before something that can't be undone; `--yes` and a program's standard input say yes or end it."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{what}: add --yes to do it without a question")
+    click.confirm(f"{what}?", abort=True)
+
+
+def jsonable(row: Any) -> Any:  # noqa: ANN401 - any dataclass
+    """Give a dataclass as a dictionary for `print_json`."""
+    return _plain(row)

@@ -1,0 +1,42 @@
+"""`relay serve`: the service in the foreground, as systemd wants it."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import click
+
+from relay.cli.configuration import FAILED, config_option, load, plain_faults
+
+
+@click.command("serve")
+@config_option
+@plain_faults
+def command(config: str | None) -> None:
+    """Run the service until SIGTERM or Ctrl-C; SIGHUP reads the configuration anew."""
+    settings = load(config)
+    from relay import logs
+    from relay.supervisor import Service
+
+    to_terminal = settings.log.file is None and sys.stdout.isatty()
+    sink = logs.configure(
+        form=settings.log.format, level=settings.log.level, file=settings.log.file, colors=to_terminal
+    )
+
+    async def run() -> bool:
+        service = Service(settings, sink=sink)
+        await service.start()
+        return await service.run()
+
+    if not run_loop(run()):
+        sys.exit(FAILED)
+
+
+def run_loop(main: Coroutine[Any, Any, bool]) -> bool:
+    """Run on uvloop where it is installed, else on asyncio's own loop."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)

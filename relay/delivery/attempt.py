@@ -1,0 +1,180 @@
+"""One attempt of one claimed delivery: exchange, conclude, settle.
+
+Guarantee: an attempt that ran to its end is settled in one transaction, tried until the database takes it; one that a
+crash ends leaves its row `active`, which is what names it as possibly sent.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from enum import Enum, auto
+
+import structlog
+
+from relay.delivery.exchange import Body, Exchange, Exchanger, Progress
+from relay.delivery.journal import log_conclusion, log_notices
+from relay.delivery.lanes import Lane
+from relay.delivery.notices import Notifier
+from relay.delivery.pauses import PauseBook
+from relay.model.account import Account
+from relay.model.errors import RelayError
+from relay.model.ids import make_id
+from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Recipient, Settlement
+from relay.model.reply import Reply
+from relay.rules.conclusion import conclude
+from relay.rules.retry import counted_time
+from relay.rules.settlement import Answers, judge
+from relay.settings import Settings
+from relay.storage.queue import Queue
+
+log = structlog.get_logger()
+
+SETTLE_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""Seconds between the tries to settle while the database refuses; the last one repeats."""
+
+
+class Result(Enum):
+    """What an attempt says about its account."""
+
+    DONE = auto()
+    """The server answered; the next delivery may go."""
+    UNREACHABLE = auto()
+    """No connection came about; the lane rests."""
+    STOPPED = auto()
+    """The login was refused, or the account is gone: nothing more of it goes."""
+
+
+class Attempter:
+    """Attempts deliveries; an account's settings are read anew each time."""
+
+    def __init__(
+        self,
+        *,
+        settings: Callable[[], Settings],
+        queue: Queue,
+        exchanger: Exchanger,
+        pauses: PauseBook,
+        notifier: Notifier,
+        now: Callable[[], int],
+        monotonic: Callable[[], float],
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._exchanger = exchanger
+        self._pauses = pauses
+        self._notifier = notifier
+        self._now = now
+        self._monotonic = monotonic
+        self._jitter = jitter
+
+    async def attempt(self, lane: Lane, delivery: ClaimedDelivery, body: Body, progress: Progress) -> Result:
+        """Attempt a delivery and settle it. Raises nothing but what cancels it."""
+        account = self._settings().directory.account(delivery.account)
+        if account is None or account.excluded or account.smtp is None:
+            await self._hold_homeless(delivery)
+            return Result.STOPPED
+        at, begun = self._now(), self._monotonic()
+        try:
+            exchange = await self._exchanger.exchange(lane, account, delivery, body, progress)
+        except Exception as error:  # a fault of ours defers the mail, it never loses it
+            log.exception("activity_failed", activity="attempt", queue_id=delivery.message.id, error=repr(error))
+            exchange = _failed(delivery, progress)
+        if exchange.login_refused and account.smtp is not None:
+            settings = await self._exchanger.fingerprint(account.smtp)
+            if await self._pauses.login_refused(account.name, exchange.reply, settings):
+                await self._notifier.tell_paused(account, exchange.reply)
+        await self._conclude(account, delivery, exchange, at=at, seconds=self._monotonic() - begun)
+        if exchange.login_refused:
+            return Result.STOPPED
+        return Result.UNREACHABLE if exchange.unreachable else Result.DONE
+
+    async def _conclude(
+        self, account: Account, delivery: ClaimedDelivery, exchange: Exchange, *, at: int, seconds: float
+    ) -> None:
+        settings, now = self._settings(), self._now()
+        counted = 0
+        if not exchange.login_refused and now - delivery.since > settings.retry.give_up_after:
+            pauses = await self._queue.pauses_between(account.name, delivery.since, now)
+            counted = counted_time(hours=settings.hours, pauses=pauses, since=delivery.since, now=now)
+        conclusion = conclude(
+            delivery,
+            outcomes=exchange.outcomes,
+            uncertain=exchange.uncertain,
+            more_at_once=exchange.more_at_once,
+            on_uncertain=account.on_uncertain,
+            policy=settings.retry,
+            hours=settings.hours,
+            counted=counted,
+            now=now,
+            jitter=self._jitter(),
+        )
+        if exchange.login_refused and conclusion.state is DeliveryState.QUEUED:
+            conclusion = replace(conclusion, due=now)
+        split = _split(delivery, exchange.leaving, now)
+        refusal = exchange.reply if exchange.judgement is not None and exchange.judgement.sender_refused else None
+        notices = await self._notifier.compose(account, delivery, conclusion, exchange.reply, sender_refused=refusal)
+        await self._settle(
+            Settlement(
+                delivery_id=delivery.id,
+                at=at,
+                seconds=seconds,
+                reply=exchange.reply,
+                outcomes=conclusion.outcomes,
+                state=conclusion.state,
+                due=conclusion.due,
+                uncertain=conclusion.uncertain,
+                counts=not exchange.login_refused,
+                split=split,
+                notices=tuple(notices),
+            )
+        )
+        log_conclusion(delivery, conclusion, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
+        log_notices(delivery.message.id, notices)
+        self._notifier.wake({new.account for notice in notices for new in notice.deliveries})
+        if conclusion.state is DeliveryState.QUEUED or split is not None:
+            self._notifier.wake({delivery.account})
+
+    async def _settle(self, settlement: Settlement) -> None:
+        """Settle, again and again while the database refuses: what the provider took must not be forgotten."""
+        n = 0
+        while True:
+            try:
+                await asyncio.shield(self._queue.settle(settlement))
+            except RelayError as error:
+                log.error("activity_failed", activity="settle", error=str(error))
+                await asyncio.sleep(SETTLE_PAUSES[min(n, len(SETTLE_PAUSES) - 1)])
+                n += 1
+            else:
+                return
+
+    async def _hold_homeless(self, delivery: ClaimedDelivery) -> None:
+        """Hold what has lost its account, and tell the postmaster."""
+        await self._queue.unclaim([delivery.id])
+        await self._notifier.tell_homeless(await self._queue.hold_accounts([delivery.account]))
+
+
+def _split(delivery: ClaimedDelivery, leaving: tuple[Recipient, ...], now: int) -> NewDelivery | None:
+    if not leaving:
+        return None
+    return NewDelivery(
+        id=make_id(now, os.urandom(10)), account=delivery.account, recipients=leaving, version=delivery.version, due=now
+    )
+
+
+def _failed(delivery: ClaimedDelivery, progress: Progress) -> Exchange:
+    """Make of a fault of ours what a lost connection would be."""
+    taken = Reply(code=250) if progress.dot else None
+    answers = Answers(
+        mail=taken,
+        recipients=tuple(taken for _ in delivery.recipients),
+        data=None,
+        final=None,
+        lost=True,
+        uncertain=progress.dot,
+        error="a fault inside of the relay; its log says more",
+    )
+    judgement = judge(delivery.recipients, answers)
+    return Exchange(outcomes=judgement.outcomes, reply=judgement.reply, judgement=judgement)

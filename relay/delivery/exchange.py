@@ -1,0 +1,218 @@
+"""What an attempt says to the provider: one transaction, and at once a second where the archive is in the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from relay.delivery.lanes import Lane
+from relay.delivery.pauses import fingerprint
+from relay.model.account import Account, OnUncertain, SmtpServer
+from relay.model.errors import RelayError
+from relay.model.mail import ClaimedDelivery, Recipient, RecipientKind
+from relay.model.outcome import Outcome, Verdict
+from relay.model.reply import Reply
+from relay.rules.headers import is_signed
+from relay.rules.replies import is_login_refused
+from relay.rules.settlement import Answers, Judgement, judge
+from relay.settings import Settings
+from relay.settings.secrets import read_secret
+from relay.storage.queue import Queue
+from relay.upstream.pool import Pool
+from relay.upstream.smarthost import ConnectError, Connection, Stage
+from relay.upstream.transaction import OutgoingMail, Transaction
+
+log = structlog.get_logger()
+
+Body = tuple[bytes, ...] | None
+"""A body in chunks; None where the queue must be asked."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an attempt came, for whoever ends it early."""
+
+    dot: bool = False
+    """Whether the final dot may have left."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Exchange:
+    """What the transactions of one attempt came to."""
+
+    outcomes: dict[int, Outcome]
+    """By recipient number; those in `leaving` have none."""
+    reply: Reply
+    judgement: Judgement | None = None
+    """That of the last transaction; None where none came about."""
+    leaving: tuple[Recipient, ...] = ()
+    """The archive's recipients, who become a delivery of their own."""
+    unreachable: bool = False
+
+    @property
+    def login_refused(self) -> bool:
+        """Whether the provider refuses the account's login: then the attempt counts for nothing."""
+        if self.judgement is None:
+            return is_login_refused(self.reply)
+        return self.judgement.login_refused
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether the mail may have been sent without our knowing."""
+        return self.judgement is not None and self.judgement.uncertain
+
+    @property
+    def more_at_once(self) -> bool:
+        """Whether the provider wants the rest of the recipients in another transaction."""
+        return self.judgement is not None and self.judgement.more_at_once
+
+
+class Exchanger:
+    """Keeps the connections of every account and runs transactions over them."""
+
+    def __init__(self, *, settings: Callable[[], Settings], queue: Queue) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._pools: dict[str, Pool] = {}
+
+    async def exchange(
+        self, lane: Lane, account: Account, delivery: ClaimedDelivery, body: Body, progress: Progress
+    ) -> Exchange:
+        """Send a delivery to its recipients. What goes wrong at the provider is in the result; ours is raised."""
+        first = await self._transact(lane, account, delivery, delivery.recipients, body, progress)
+        if first.judgement is None or not first.judgement.repeat_without_archive:
+            return first
+        first.leaving = tuple(r for r in delivery.recipients if r.kind is RecipientKind.ARCHIVE and not _gone(first, r))
+        for recipient in first.leaving:
+            first.outcomes.pop(recipient.n, None)
+        rest = tuple(r for r in delivery.recipients if r not in first.leaving and r.n not in first.outcomes)
+        log.info("archive_split", queue_id=delivery.message.id, delivery_id=delivery.id, account=account.name,
+                 reply=str(first.reply))  # fmt: skip
+        progress.dot = False
+        second = await self._transact(lane, account, delivery, rest, body, progress)
+        second.outcomes = {**first.outcomes, **second.outcomes}
+        second.leaving = first.leaving
+        return second
+
+    async def log_in(self, lane: Lane, account: Account, server: SmtpServer) -> Reply | None:
+        """Connect and log in, nothing more. None: it works; else the reply that says why not."""
+        try:
+            connection, _ = await self._connect(lane, account, server)
+        except ConnectError as error:
+            return error.reply
+        self._pool(account).release(connection)
+        return None
+
+    async def fingerprint(self, server: SmtpServer) -> str:
+        """Hash what a login depends on, the password included; empty where the password can't be read."""
+        try:
+            return fingerprint(server, await self._password(server))
+        except RelayError:
+            return ""
+
+    async def close(self) -> None:
+        """Close every connection."""
+        pools, self._pools = list(self._pools.values()), {}
+        await asyncio.gather(*(pool.close() for pool in pools))
+
+    def _pool(self, account: Account) -> Pool:
+        return self._pools.setdefault(account.name, Pool())
+
+    async def _password(self, server: SmtpServer) -> str | None:
+        if server.username is None:
+            return None
+        if server.password.file is None and server.password.command is None:
+            return read_secret(server.password)
+        return await asyncio.to_thread(read_secret, server.password)
+
+    async def _connect(self, lane: Lane, account: Account, server: SmtpServer) -> tuple[Connection, bool]:
+        """Give a connection that is logged in, and whether it was kept from before. Raises ConnectError."""
+        try:
+            password = await self._password(server)
+        except RelayError as error:
+            raise ConnectError(Stage.AUTH, Reply(code=0, enhanced="4.7.0", text=str(error))) from error
+        connection, kept = await self._pool(account).acquire(server, password, hostname=self._settings().hostname)
+        lane.recovered()
+        lane.max_size = connection.features.size
+        return connection, kept
+
+    async def _transact(
+        self,
+        lane: Lane,
+        account: Account,
+        delivery: ClaimedDelivery,
+        recipients: tuple[Recipient, ...],
+        body: Body,
+        progress: Progress,
+    ) -> Exchange:
+        """Run one transaction, on a fresh connection where a kept one turns out to be dead before it began."""
+        assert account.smtp is not None
+        while True:
+            try:
+                connection, kept = await self._connect(lane, account, account.smtp)
+            except ConnectError as error:
+                deferred = Outcome(verdict=Verdict.DEFERRED, reply=error.reply)
+                return Exchange(outcomes={r.n: deferred for r in recipients}, reply=error.reply, unreachable=True)
+            try:
+                transaction = await connection.send(self._outgoing(account, delivery, recipients, body, progress))
+            finally:
+                self._pool(account).release(connection)
+            if not (kept and transaction.lost is Stage.MAIL and transaction.mail is None):
+                break
+        if delivery.message.eightbit and not connection.features.eightbitmime and transaction.final is not None:
+            log.info("body_sent_unannounced", queue_id=delivery.message.id, account=account.name)
+        judgement = judge(recipients, _answers(transaction))
+        return Exchange(outcomes=judgement.outcomes, reply=judgement.reply, judgement=judgement)
+
+    def _outgoing(
+        self,
+        account: Account,
+        delivery: ClaimedDelivery,
+        recipients: tuple[Recipient, ...],
+        body: Body,
+        progress: Progress,
+    ) -> OutgoingMail:
+        message = delivery.message
+
+        async def before_dot() -> None:
+            if account.on_uncertain is OnUncertain.HOLD:
+                await self._queue.mark_uncertain(delivery.id)
+            progress.dot = True
+
+        async def kept() -> AsyncIterator[bytes]:
+            for chunk in body or ():
+                yield chunk
+
+        def stored() -> AsyncIterator[bytes]:
+            return self._queue.chunks(message.id, delivery.version)
+
+        return OutgoingMail(
+            # The account's address as it is now: an address that was corrected applies to what is queued already.
+            reverse_path=account.address.wire if message.reverse_path else "",
+            recipients=tuple(r.address for r in recipients),
+            header=delivery.header,
+            body=stored if body is None else kept,
+            size=message.size,
+            eightbit=message.eightbit,
+            smtputf8=message.smtputf8,
+            signed=is_signed(delivery.header),
+            before_dot=before_dot,
+        )
+
+
+def _gone(exchange: Exchange, recipient: Recipient) -> bool:
+    outcome = exchange.outcomes.get(recipient.n)
+    return outcome is not None and outcome.verdict is Verdict.BOUNCED
+
+
+def _answers(transaction: Transaction) -> Answers:
+    return Answers(
+        mail=transaction.mail,
+        recipients=transaction.recipients,
+        data=transaction.data,
+        final=transaction.final,
+        lost=transaction.lost is not None,
+        uncertain=transaction.lost is Stage.DOT,
+        error=transaction.error,
+    )

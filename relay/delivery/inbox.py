@@ -1,0 +1,95 @@
+"""The lane into the users' inboxes: a notice becomes a file in a Maildir, as durable as a mail that leaves."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from relay.delivery.attempt import Result
+from relay.delivery.exchange import Body
+from relay.delivery.journal import log_conclusion
+from relay.model.account import OnUncertain
+from relay.model.errors import StorageError
+from relay.model.mail import ClaimedDelivery, DeliveryState, Settlement
+from relay.model.outcome import Outcome, Verdict
+from relay.model.reply import Reply
+from relay.rules.conclusion import conclude
+from relay.settings import Settings
+from relay.storage.maildir import deliver
+from relay.storage.queue import Queue
+
+log = structlog.get_logger()
+
+_WRITTEN = Outcome(verdict=Verdict.DELIVERED, reply=Reply(code=250, enhanced="2.0.0", text="written"))
+
+
+class InboxWriter:
+    """Writes deliveries of the inbox lane; the file's name carries the delivery's id: a repetition adds nothing."""
+
+    def __init__(
+        self,
+        *,
+        settings: Callable[[], Settings],
+        queue: Queue,
+        now: Callable[[], int],
+        monotonic: Callable[[], float],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._now = now
+        self._monotonic = monotonic
+        self._jitter = jitter
+
+    async def attempt(self, delivery: ClaimedDelivery, body: Body) -> Result:
+        """Write one delivery into the inboxes of its recipients, and settle it."""
+        settings, at, begun = self._settings(), self._now(), self._monotonic()
+        chunks = [delivery.header, b"\r\n"]
+        if body is None:
+            chunks += [chunk async for chunk in self._queue.chunks(delivery.message.id, delivery.version)]
+        else:
+            chunks += body
+        outcomes: dict[int, Outcome] = {}
+        for recipient in delivery.recipients:
+            write = partial(deliver, settings.inboxes, recipient.address, f"{delivery.id}.{recipient.n}", chunks)
+            try:
+                path = await asyncio.to_thread(write)
+            except (StorageError, ValueError) as error:
+                reply = Reply(code=0, enhanced="4.2.0", text=str(error))
+                outcomes[recipient.n] = Outcome(verdict=Verdict.DEFERRED, reply=reply)
+                continue
+            outcomes[recipient.n] = _WRITTEN
+            log.info("inbox_delivered", queue_id=delivery.message.id, delivery_id=delivery.id, user=recipient.address,
+                     file=path.name)  # fmt: skip
+        now = self._now()
+        conclusion = conclude(
+            delivery,
+            outcomes=outcomes,
+            uncertain=False,
+            more_at_once=False,
+            on_uncertain=OnUncertain.RETRY,
+            policy=settings.retry,
+            hours=settings.hours,
+            counted=0,  # a disk that is full for a week must not cost a notice
+            now=now,
+            jitter=self._jitter(),
+        )
+        reply = next(iter(outcomes.values())).reply
+        await asyncio.shield(
+            self._queue.settle(
+                Settlement(
+                    delivery_id=delivery.id,
+                    at=at,
+                    seconds=self._monotonic() - begun,
+                    reply=reply,
+                    outcomes=conclusion.outcomes,
+                    state=conclusion.state,
+                    due=conclusion.due,
+                )
+            )
+        )
+        if conclusion.state is not DeliveryState.DONE:
+            seconds = self._monotonic() - begun
+            log_conclusion(delivery, conclusion, reply, seconds=seconds, uncertain=False)
+        return Result.DONE

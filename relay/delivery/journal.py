@@ -1,0 +1,57 @@
+"""The log lines of attempts and notices."""
+
+from collections.abc import Iterable, Sequence
+
+import structlog
+
+from relay.model.mail import INBOX_LANE, ClaimedDelivery, DeliveryState, NewMessage, Recipient, RecipientKind
+from relay.model.outcome import Outcome, Verdict
+from relay.model.reply import Reply
+from relay.rules.conclusion import Conclusion
+
+log = structlog.get_logger()
+
+
+def log_conclusion(
+    delivery: ClaimedDelivery, conclusion: Conclusion, reply: Reply, *, seconds: float, uncertain: bool
+) -> None:
+    """Write what an attempt came to: a line for each kind of outcome and reply."""
+    message = delivery.message
+    about = {"queue_id": message.id, "delivery_id": delivery.id, "account": delivery.account}
+    next_attempt = conclusion.due if conclusion.state is DeliveryState.QUEUED else None
+    kinds = {r.n: r.kind for r in delivery.recipients}
+    for (verdict, answer, archive), addresses in _by_outcome(delivery.recipients, conclusion.outcomes, kinds).items():
+        facts = {**about, "recipients": addresses, "code": answer.code, "reply": str(answer)}
+        if verdict is Verdict.DELIVERED:
+            log.info("message_delivered", **about, recipients=addresses, reply=str(answer), seconds=round(seconds, 3))
+        elif verdict is Verdict.DEFERRED:
+            log.warning("delivery_deferred", **facts, next_attempt=next_attempt)
+        elif archive:
+            log.error("archive_failed", **facts)
+        else:
+            log.error("message_bounced", **facts)
+    if uncertain:
+        log.warning("possible_duplicate", **about, reason=f"no answer to the final dot: {reply}",
+                    next_attempt=next_attempt)  # fmt: skip
+    if conclusion.state is DeliveryState.HELD:
+        log.error("delivery_held", **about, reason="it may have been sent already")
+
+
+def log_notices(queue_id: str, notices: Iterable[NewMessage]) -> None:
+    """Write for whom notices were queued."""
+    for notice in notices:
+        (delivery,) = notice.deliveries
+        way = "inbox" if delivery.account == INBOX_LANE else "mail"
+        log.info("notice_queued", queue_id=notice.message.id, about=queue_id,
+                 to=delivery.recipients[0].address, way=way, kind=notice.message.rule)  # fmt: skip
+
+
+def _by_outcome(
+    recipients: Sequence[Recipient], outcomes: Iterable[tuple[int, Outcome]], kinds: dict[int, RecipientKind]
+) -> dict[tuple[Verdict, Reply, bool], list[str]]:
+    addresses = {r.n: r.address for r in recipients}
+    grouped: dict[tuple[Verdict, Reply, bool], list[str]] = {}
+    for n, outcome in outcomes:
+        archive = kinds[n] is RecipientKind.ARCHIVE and outcome.verdict is Verdict.BOUNCED
+        grouped.setdefault((outcome.verdict, outcome.reply, archive), []).append(addresses[n])
+    return grouped

@@ -1,0 +1,248 @@
+"""Addresses as people and programs write them (RFC 5321 section 4.1.2, RFC 5322 section 3.4, RFC 6531)."""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+import idna
+
+from relay.model.address import Address, ascii_domain
+
+_ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\"]+")
+_DOT_ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+)*")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
+_LITERAL = re.compile(r"\[[\x21-\x5a\x5e-\x7e]{1,250}\]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_ENCODED = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?\s]*)\?=")
+_BETWEEN = re.compile(r"(=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)[ \t\r\n]+(?==\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)")
+_ENCODED_OCTETS = 45
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mailbox:
+    """One mailbox of an address list (RFC 5322 section 3.4)."""
+
+    display_name: str
+    """Decoded (RFC 2047), without control characters."""
+    address: Address | None
+    """None where there is no domain."""
+
+
+def parse_addr_spec(text: str) -> Address:
+    """Parse `local@domain` as a configuration or an SMTP path has it. Raises ValueError with a reason."""
+    if _CONTROL.search(text):
+        raise ValueError("has a control character")
+    quoted = _QUOTED.match(text)
+    if quoted is not None:
+        local, rest = re.sub(r"\\(.)", r"\1", quoted[1]), text[quoted.end() :]
+        if not rest.startswith("@"):
+            raise ValueError("is not of the form name@domain")
+        domain = rest[1:]
+    else:
+        local, at, domain = text.rpartition("@")
+        if not at or not domain:
+            raise ValueError("is not of the form name@domain")
+        if _DOT_ATOM.fullmatch(local) is None:
+            raise ValueError("has characters before the @ that need quotes")
+    if len(local.encode()) > 64 or not local:
+        raise ValueError("must have 1 to 64 octets before the @")
+    return Address(local=local, domain=check_domain(domain))
+
+
+def check_domain(domain: str) -> str:
+    """Give a domain or address literal back if it is one (underscores tolerated). Raises ValueError."""
+    if domain.startswith("["):
+        if _LITERAL.fullmatch(domain) is None:
+            raise ValueError("has a bad address literal")
+        return domain
+    wire = ascii_domain(domain)
+    if not wire.isascii():
+        raise ValueError("has a domain that IDNA does not allow")
+    if len(wire) > 253 or not all(len(label) <= 63 and _LABEL.fullmatch(label) for label in wire.split(".")):
+        raise ValueError("has a bad domain")
+    return domain
+
+
+def parse_mailboxes(value: bytes) -> tuple[Mailbox, ...]:
+    """Parse an address list as leniently as real mail needs: never raises, in linear time.
+
+    Groups are flattened; comments are dropped (one alone behind an address gives the name); encoded words are decoded
+    also within quotes; bytes that are no UTF-8 are read as Latin-1.
+    """
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        text = value.decode("latin-1")
+    return tuple(mailbox for tokens in _split(text) if (mailbox := _mailbox(tokens)) is not None)
+
+
+_Token = tuple[str, str]
+
+
+def _split(text: str) -> list[list[_Token]]:
+    """Tokenise, and cut at commas, semicolons and the colon of a group's name."""
+    lists: list[list[_Token]] = [[]]
+    at, end = 0, len(text)
+    while at < end:
+        char = text[at]
+        if char in " \t\r\n":
+            at += 1
+            lists[-1].append((" ", " "))
+        elif char == '"':
+            at, content = _until(text, at + 1, '"')
+            lists[-1].append(("quoted", content))
+        elif char == "(":
+            at, content = _comment(text, at + 1)
+            lists[-1].append(("comment", content))
+        elif char == "[":
+            stop = text.find("]", at, at + 300)
+            stop = end if stop < 0 else stop + 1
+            lists[-1].append(("atom", text[at:stop]))
+            at = stop
+        elif char in ",;" and not _in_angle(lists[-1]):
+            lists.append([])
+            at += 1
+        elif char == ":" and not _in_angle(lists[-1]):
+            lists[-1] = []
+            at += 1
+        elif char in "<>@,:;":
+            lists[-1].append((char, char))
+            at += 1
+        else:
+            found = _ATOM.match(text, at)
+            stop = at + 1 if found is None else found.end()
+            lists[-1].append(("atom", text[at:stop]))
+            at = stop
+    return lists
+
+
+def _in_angle(tokens: list[_Token]) -> bool:
+    # Only the last few tokens matter: a route has no comma far from its bracket, and the scan stays linear.
+    for kind, _ in reversed(tokens[-40:]):
+        if kind == ">":
+            return False
+        if kind == "<":
+            return True
+    return False
+
+
+def _until(text: str, at: int, mark: str) -> tuple[int, str]:
+    out = []
+    while at < len(text):
+        char = text[at]
+        if char == "\\" and at + 1 < len(text):
+            out.append(text[at + 1])
+            at += 2
+            continue
+        at += 1
+        if char == mark:
+            break
+        out.append(char)
+    return at, "".join(out)
+
+
+def _comment(text: str, at: int) -> tuple[int, str]:
+    depth, out = 1, []
+    while at < len(text):
+        char = text[at]
+        if char == "\\" and at + 1 < len(text):
+            out.append(text[at + 1])
+            at += 2
+            continue
+        at += 1
+        depth += (char == "(") - (char == ")")
+        if depth == 0:
+            break
+        out.append(char)
+    return at, "".join(out)
+
+
+def _mailbox(tokens: list[_Token]) -> Mailbox | None:
+    kinds = [kind for kind, _ in tokens]
+    if not any(kind not in (" ", "comment") for kind in kinds):
+        return None
+    comment = next((text for kind, text in tokens if kind == "comment"), "")
+    if "<" in kinds:
+        start = kinds.index("<")
+        stop = kinds.index(">", start) if ">" in kinds[start:] else len(kinds)
+        inside = [token for token in tokens[start + 1 : stop] if token[0] not in (" ", "comment", "<")]
+        while inside and inside[0][0] == "@":  # an obsolete route: `<@a,@b:user@c>`
+            colon = next((n for n, token in enumerate(inside) if token[0] == ":"), None)
+            if colon is None:
+                break
+            inside = inside[colon + 1 :]
+        name = _phrase(tokens[:start]) or decode_words(comment)
+        return Mailbox(display_name=name, address=_address(inside))
+    bare = [token for token in tokens if token[0] not in (" ", "comment")]
+    return Mailbox(display_name=decode_words(comment), address=_address(bare))
+
+
+def _address(tokens: list[_Token]) -> Address | None:
+    kinds = [kind for kind, _ in tokens]
+    if "@" not in kinds:
+        return None
+    at = len(kinds) - 1 - kinds[::-1].index("@")
+    local = "".join(text for kind, text in tokens[:at] if kind in ("atom", "quoted"))
+    domain = "".join(text for kind, text in tokens[at + 1 :] if kind == "atom")
+    if not local or not domain or _CONTROL.search(local) or len(local) > 64:
+        return None
+    try:
+        return Address(local=local, domain=check_domain(domain))
+    except ValueError:
+        return None
+
+
+def _phrase(tokens: list[_Token]) -> str:
+    return decode_words("".join(text for kind, text in tokens if kind != "comment"))
+
+
+def decode_words(text: str) -> str:
+    """Decode encoded words (RFC 2047) anywhere in a text; the result has no control characters and single spaces."""
+    if "=?" in text:
+        text = _ENCODED.sub(_decode_word, _BETWEEN.sub(r"\1", text))
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def _decode_word(match: re.Match[str]) -> str:
+    charset, encoding, content = match[1], match[2].lower(), match[3]
+    try:
+        if encoding == "b":
+            raw = base64.b64decode(content + "=" * (-len(content) % 4))
+        else:
+            raw = binascii.a2b_qp(content.replace("_", "=20").encode("latin-1", "replace"))
+        return raw.decode(charset, "replace")
+    except (LookupError, ValueError):
+        return match[0]
+
+
+def format_mailbox(display_name: str, address: Address) -> bytes:
+    """Write a mailbox as a folded header value (RFC 5322, RFC 2047), with its leading space and without a line end."""
+    spec = address.wire.encode()
+    name = " ".join(_CONTROL.sub(" ", display_name).split())
+    if not name:
+        return b" " + spec
+    if name.isascii():
+        if re.fullmatch(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]{1,60}", name) and "=?" not in name:
+            return b" " + name.encode() + b" <" + spec + b">"
+        if len(name) <= 60 and "=?" not in name:
+            quoted = re.sub(r'(["\\])', r"\\\1", name)
+            return b' "' + quoted.encode() + b'" <' + spec + b">"
+    words = b"\r\n ".join(_encode_words(name))
+    return b" " + words + b"\r\n <" + spec + b">"
+
+
+def _encode_words(text: str) -> list[bytes]:
+    words, part = [], b""
+    for char in text:
+        octets = char.encode()
+        if len(part) + len(octets) > _ENCODED_OCTETS:
+            words.append(part)
+            part = b""
+        part += octets
+    words.append(part)
+    return [b"=?utf-8?b?" + base64.b64encode(word) + b"?=" for word in words]
+
+
+__all__ = ["Mailbox", "check_domain", "decode_words", "format_mailbox", "idna", "parse_addr_spec", "parse_mailboxes"]

@@ -1,0 +1,110 @@
+"""Header fields on their raw bytes: found, read and edited line by line; what is not edited stays as it is."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from relay.model.route import Edit, RemoveFields, SetField
+from relay.rules.address import decode_words
+
+_NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
+_SIGNED = re.compile(
+    rb"multipart/(?:signed|encrypted)|application/(?:x-)?pkcs7-(?:mime|signature)|application/pgp-encrypted", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """One header field (RFC 5322 section 2.2)."""
+
+    name: str
+    """As it was written; empty for a line that is no field."""
+    raw: bytes
+    """The whole field with its line ends."""
+
+    @property
+    def key(self) -> str:
+        """The name in lower case."""
+        return self.name.lower()
+
+    @property
+    def value(self) -> bytes:
+        """The unfolded body, without white space around it."""
+        body = self.raw.partition(b":")[2] if self.name else self.raw
+        return body.replace(b"\r\n", b"").strip(b" \t")
+
+
+def split_fields(block: bytes) -> tuple[Field, ...]:
+    """Split a header block (each line ends with CRLF, no blank line); the raw parts joined are the block again."""
+    fields: list[Field] = []
+    parts: list[bytes] = []
+
+    def close() -> None:
+        if parts:
+            found = _NAME.match(parts[0])
+            fields.append(Field(name=found[1].decode("ascii") if found else "", raw=b"".join(parts)))
+            parts.clear()
+
+    for line in block.splitlines(keepends=True) if b"\r" not in block.replace(b"\r\n", b"") else _lines(block):
+        if not (parts and line[:1] in (b" ", b"\t")):
+            close()
+        parts.append(line)
+    close()
+    return tuple(fields)
+
+
+def _lines(block: bytes) -> list[bytes]:
+    return [line + b"\n" for line in block.split(b"\n")[:-1]] + ([block.rsplit(b"\n", 1)[-1]] if block[-1:] != b"\n" else [])
+
+
+def apply_edits(block: bytes, edits: Sequence[Edit]) -> bytes:
+    """Apply edits to a block; positions are those of the original. What no edit names keeps its exact bytes."""
+    if not edits:
+        return block
+    fields = split_fields(block)
+    raws: list[bytes | None] = [field.raw for field in fields]
+    added: list[bytes] = []
+    for edit in edits:
+        if isinstance(edit, SetField):
+            line = edit.name.encode("ascii") + b":" + edit.value + b"\r\n"
+            if edit.position is None:
+                added.append(line)
+            else:
+                raws[edit.position] = line
+        elif isinstance(edit, RemoveFields):
+            for n, field in enumerate(fields):
+                if field.key == edit.name.lower() and (edit.positions is None or n in edit.positions):
+                    raws[n] = None
+    kept = b"".join(raw for raw in raws if raw is not None)
+    if added and kept and not kept.endswith(b"\r\n"):
+        kept += b"\r\n"
+    return kept + b"".join(added)
+
+
+def find_values(block: bytes, name: str) -> list[bytes]:
+    """Give the unfolded bodies of all fields of a name."""
+    key = name.lower()
+    return [field.value for field in split_fields(block) if field.key == key]
+
+
+def is_signed(block: bytes) -> bool:
+    """Tell whether the body is signed or encrypted, so that not one of its bytes may change."""
+    for field in split_fields(block):
+        if field.key == "dkim-signature":
+            return True
+        if field.key == "content-type" and _SIGNED.match(field.value):
+            return True
+    return False
+
+
+def subject_text(block: bytes, limit: int = 120) -> str:
+    """Give the subject for people: decoded, without control characters, shortened."""
+    values = find_values(block, "subject")
+    if not values:
+        return ""
+    try:
+        text = values[0].decode("utf-8")
+    except UnicodeDecodeError:
+        text = values[0].decode("latin-1")
+    text = decode_words(text[: limit * 20])
+    return text if len(text) <= limit else text[: limit - 1] + "…"

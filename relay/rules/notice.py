@@ -1,0 +1,317 @@
+"""Notices: what the relay itself writes to people (RFC 3461 to 3464, 6522, 6533; the mission's rules on failures).
+
+A failed mail is reported as `multipart/report`: plain words, the same for machines, and the mail itself, whose bytes
+stay as they are. An alert is a plain text. Nothing that a provider said or a mail contained can add a field or a part.
+"""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+
+from relay.model.account import Account, Directory, Notify, User
+from relay.model.address import Address, ascii_domain
+from relay.model.reply import Reply
+from relay.rules.notice_advice import FailureReason, choose_advice
+from relay.rules.notice_mime import (
+    ascii_only,
+    encode_text,
+    find_message_id,
+    join_parts,
+    make_boundary,
+    make_field,
+    make_mailbox,
+    make_subject,
+    plain,
+    safe_domain,
+)
+from relay.rules.notice_texts import TEXTS, Alert, Texts
+
+__all__ = [
+    "Alert",
+    "FailedRecipient",
+    "FailureReason",
+    "Notice",
+    "alert_notice",
+    "failure_notice",
+    "notice_reader",
+    "notice_way",
+]
+
+_SUBJECT_OCTETS = 200
+_STATUS = re.compile(r"[245](\.[0-9]{1,3}\.[0-9]{1,3})")
+_STATUS_OF_REASON = {FailureReason.EXPIRED: "4.4.7", FailureReason.ACCOUNT_GONE: "5.7.1"}
+_TEXT_FIELDS = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+_EIGHT_BIT = b"Content-Transfer-Encoding: 8bit\r\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailedRecipient:
+    """A recipient who does not get a mail."""
+
+    address: str
+    """The addr-spec as the envelope had it."""
+    reply: Reply
+    """The last reply, or our own words where none came."""
+    reason: FailureReason
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """A mail of ours, ready to be queued."""
+
+    header: bytes
+    """Every field with CRLF, without the blank line."""
+    body: bytes
+    message_id: str
+    """With its angle brackets."""
+    subject: str
+    """Decoded, for people."""
+
+
+def failure_notice(  # noqa: PLR0913 - each is one of the facts that the notice tells
+    *,
+    language: str,
+    hostname: str,
+    queue_id: str,
+    notice_id: str,
+    at: datetime,
+    sender: Address,
+    to: Address,
+    to_name: str,
+    failed: Sequence[FailedRecipient],
+    original_header: bytes,
+    original_body: bytes | None,
+    original_subject: str,
+    original_sent: datetime,
+    envelope_id: str | None = None,
+) -> Notice:
+    """Write the notice that a mail failed for some recipients (a DSN with `Action: failed`).
+
+    `language` is a key of `TEXTS`; `notice_id` must be new and hard to guess, since the boundary comes from it; `at` is
+    the time of the last attempt; times are aware, and shown to people in their own zone. Without `original_body` only
+    the header is attached. Where an address needs it, the parts have the types of RFC 6533.
+    """
+    texts = TEXTS[language]
+    addresses = [_wire(recipient.address) for recipient in failed]
+    international = not all(address.isascii() for address in addresses)
+    text = _failure_text(
+        texts, failed, original_subject, original_sent, queue_id, hostname, whole=original_body is not None
+    )
+    status = [_message_status(hostname, queue_id, envelope_id, original_sent)]
+    status += [
+        _recipient_status(recipient, address, at, international=international)
+        for recipient, address in zip(failed, addresses, strict=True)
+    ]
+    parts = (
+        _TEXT_FIELDS + b"\r\n" + encode_text(text),
+        _part("message/global-delivery-status" if international else "message/delivery-status", b"\r\n".join(status)),
+        _original_part(original_header, original_body, international=international),
+    )
+    boundary = make_boundary(notice_id, parts)
+    body = join_parts(boundary, parts)
+    message_id, fields = _common_fields(
+        hostname=hostname,
+        notice_id=notice_id,
+        at=at,
+        sender_name=texts.sender_name,
+        sender=sender,
+        to=to,
+        to_name=to_name,
+    )
+    subject = texts.failure_subject.format(subject=plain(original_subject, _SUBJECT_OCTETS) or texts.no_subject)
+    original_id = find_message_id(original_header)
+    if original_id is not None:
+        fields += make_field("In-Reply-To", original_id) + make_field("References", original_id)
+    fields += b"Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+    fields += f'Content-Type: multipart/report; report-type=delivery-status;\r\n boundary="{boundary}"\r\n'.encode()
+    if not body.isascii():
+        fields += _EIGHT_BIT
+    return Notice(header=make_subject(subject) + fields, body=body, message_id=message_id, subject=subject)
+
+
+def alert_notice(  # noqa: PLR0913 - each is one of the facts that some alert tells
+    *,
+    kind: Alert,
+    language: str,
+    hostname: str,
+    notice_id: str,
+    at: datetime,
+    sender: Address,
+    to: Address,
+    to_name: str,
+    account: str = "",
+    address: str = "",
+    reply: Reply | None = None,
+    queue_id: str = "",
+    subject: str = "",
+    count: int = 1,
+) -> Notice:
+    """Write an alert, or another notice that is no DSN, as plain text.
+
+    `account`, `address` (whose, depends on the kind), `reply`, `queue_id`, `subject` (of the mail concerned) and
+    `count` (of mails) are what the kind has to tell; details that are empty are left out.
+    """
+    texts = TEXTS[language]
+    words = texts.alerts[kind]
+    about = plain(subject, _SUBJECT_OCTETS)
+    facts = {
+        "account": plain(account, _SUBJECT_OCTETS),
+        "address": plain(address),
+        "command": shlex.quote(plain(account, _SUBJECT_OCTETS)),
+        "count": str(count),
+        "queue_id": plain(queue_id),
+        "subject": about or texts.no_subject,
+    }
+    title = words.subject.format_map(facts)
+    details = [
+        (texts.account_label, facts["account"]),
+        (texts.subject_label, facts["subject"] if queue_id else ""),
+        (texts.queue_id_label, facts["queue_id"]),
+        *([] if reply is None else [_said(texts, reply)]),
+    ]
+    paragraphs = [
+        words.what.format_map(facts),
+        _lines(details),
+        f"{texts.action_label}: {words.action.format_map(facts)}",
+        texts.closing.format(hostname=safe_domain(ascii_domain(hostname))),
+    ]
+    message_id, fields = _common_fields(
+        hostname=hostname,
+        notice_id=notice_id,
+        at=at,
+        sender_name=texts.sender_name,
+        sender=sender,
+        to=to,
+        to_name=to_name,
+    )
+    header = make_subject(title) + fields + b"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n" + _TEXT_FIELDS
+    return Notice(header=header, body=encode_text(_join(paragraphs)), message_id=message_id, subject=title)
+
+
+def notice_reader(*, directory: Directory, submitter: str | None, account: Account | None) -> User:
+    """Find who is told of a failure: the submitting user, else the account's owner, else the postmaster.
+
+    Raises LookupError where there is no postmaster, which no valid configuration lets happen.
+    """
+    names = (submitter, None if account is None else account.owner, directory.postmaster)
+    for name in names:
+        user = directory.user(name)
+        if user is not None:
+            return user
+    raise LookupError("the postmaster is no user")
+
+
+def notice_way(*, directory: Directory, user: User) -> Notify:
+    """Choose how a user is told: as he wants, else into his inbox if an account of his is collected, else by mail."""
+    if user.notify is not None:
+        return user.notify
+    collected = any(account.is_collected and account.owner == user.name for account in directory.accounts)
+    return Notify.INBOX if collected else Notify.MAIL
+
+
+def _common_fields(
+    *, hostname: str, notice_id: str, at: datetime, sender_name: str, sender: Address, to: Address, to_name: str
+) -> tuple[str, bytes]:
+    token = re.sub(r"[^A-Za-z0-9]", "", notice_id)[:64] or "notice"
+    message_id = f"<{token}@{safe_domain(ascii_domain(sender.domain)).strip('[]')}>"
+    fields = (
+        make_mailbox("From", sender_name, sender),
+        make_mailbox("To", to_name, to),
+        make_field("Date", format_datetime(at)),
+        make_field("Message-ID", message_id),
+        make_field("Relay-Loop", safe_domain(ascii_domain(hostname))),
+    )
+    return message_id, b"".join(fields)
+
+
+def _failure_text(
+    texts: Texts,
+    failed: Sequence[FailedRecipient],
+    subject: str,
+    sent: datetime,
+    queue_id: str,
+    hostname: str,
+    *,
+    whole: bool,
+) -> str:
+    about = [
+        (texts.subject_label, plain(subject, _SUBJECT_OCTETS) or texts.no_subject),
+        (texts.sent_label, sent.strftime(texts.date)),
+        (texts.queue_id_label, plain(queue_id)),
+    ]
+    paragraphs = [texts.failure_opening, _lines(about)]
+    together: dict[tuple[FailureReason, Reply], list[str]] = {}
+    for recipient in failed:
+        together.setdefault((recipient.reason, recipient.reply), []).append(plain(recipient.address))
+    for (reason, reply), addresses in together.items():
+        hint = texts.advice[choose_advice(reply, reason)]
+        gave_up = f"{texts.gave_up} " if reason is FailureReason.EXPIRED else ""
+        paragraphs += [
+            "\n".join([f"{texts.recipients_label}:", *(f"    {address}" for address in addresses)]),
+            _lines([(texts.cause_label, gave_up + hint.cause), _said(texts, reply), (texts.action_label, hint.action)]),
+        ]
+    paragraphs.append(texts.whole_attached if whole else texts.header_attached)
+    paragraphs.append(texts.closing.format(hostname=safe_domain(ascii_domain(hostname))))
+    return _join(paragraphs)
+
+
+def _said(texts: Texts, reply: Reply) -> tuple[str, str]:
+    return texts.reply_label if reply.code else texts.problem_label, plain(str(reply))
+
+
+def _lines(facts: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(f"{label}: {value}" for label, value in facts if value)
+
+
+def _join(paragraphs: Sequence[str]) -> str:
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
+
+
+def _wire(address: str) -> str:
+    """Give an address as RFC 3464 wants it: in ASCII where the domain's A-labels are enough for that."""
+    address = plain(address)
+    local, at, domain = address.rpartition("@")
+    return f"{local}{at}{ascii_domain(domain)}" if local.isascii() and not domain.isascii() else address
+
+
+def _message_status(hostname: str, queue_id: str, envelope_id: str | None, sent: datetime) -> bytes:
+    """Write the fields about the message (RFC 3464 section 2.2)."""
+    fields = make_field("Reporting-MTA", f"dns; {safe_domain(ascii_domain(hostname))}")
+    if envelope_id:
+        fields = make_field("Original-Envelope-Id", ascii_only(plain(envelope_id))) + fields
+    fields += make_field("X-Relay-Queue-ID", ascii_only(plain(queue_id)))
+    return fields + make_field("Arrival-Date", format_datetime(sent))
+
+
+def _recipient_status(recipient: FailedRecipient, address: str, at: datetime, *, international: bool) -> bytes:
+    """Write the fields about a recipient (RFC 3464 section 2.3; the address type is that of RFC 6533 section 3)."""
+    reply = recipient.reply
+    status = _STATUS_OF_REASON.get(recipient.reason)
+    if status is None:
+        match = _STATUS.fullmatch(reply.enhanced)
+        status = f"5{match[1]}" if match else "5.0.0"
+    said = plain(str(reply)) if international else ascii_only(plain(str(reply)))
+    return (
+        make_field("Final-Recipient", f"{'rfc822' if address.isascii() else 'utf-8'}; {address}")
+        + make_field("Action", "failed")
+        + make_field("Status", status)
+        + make_field("Diagnostic-Code", f"{'smtp' if reply.code else 'x-relay'}; {said or 'no reply'}")
+        + make_field("Last-Attempt-Date", format_datetime(at))
+    )
+
+
+def _original_part(header: bytes, body: bytes | None, *, international: bool) -> bytes:
+    # A header with raw UTF-8 stays message/rfc822 where the addresses are plain: few mail programs open message/global.
+    if header and not header.endswith(b"\r\n"):
+        header += b"\r\n"
+    if body is None:
+        return _part("message/global-headers" if international else "text/rfc822-headers", header)
+    return _part("message/global" if international else "message/rfc822", header + b"\r\n" + body)
+
+
+def _part(content_type: str, content: bytes) -> bytes:
+    encoding = b"" if content.isascii() else _EIGHT_BIT
+    return f"Content-Type: {content_type}\r\n".encode() + encoding + b"\r\n" + content

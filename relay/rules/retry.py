@@ -1,0 +1,46 @@
+"""The retry schedule (`[retry]`): when a deferred mail is tried again, when its sender is warned, when we give up.
+
+Only open, unpaused time counts for the warning and for giving up.
+"""
+
+from collections.abc import Sequence
+
+from relay.model.policy import RetryPolicy
+from relay.rules.hours import OpeningHours, next_open, open_time
+
+_SPREAD = 0.2
+"""An interval is spread over 90 to 110 %, so that mails deferred together do not come back together."""
+
+
+def next_attempt(*, policy: RetryPolicy, hours: OpeningHours, attempts: int, now: int, jitter: float) -> int:
+    """Give the time of the next attempt, in milliseconds since 1970, UTC.
+
+    `attempts` counts those made so far, from 1; the last interval repeats. `jitter` in [0, 1) moves the interval by -10
+    to +10 %. A time outside of the opening hours becomes the next opening.
+    """
+    interval = policy.intervals[min(max(attempts, 1), len(policy.intervals)) - 1]
+    return next_open(hours, now + round(interval * (1 + _SPREAD * (jitter - 0.5))))
+
+
+def counted_time(*, hours: OpeningHours, pauses: Sequence[tuple[int, int]], since: int, now: int) -> int:
+    """Give the open, unpaused milliseconds from `since` to `now`.
+
+    `pauses` are (from, to), in any order; where they overlap they count once. A clock that was set back before `since`
+    gives 0.
+    """
+    total = 0
+    for start, end in sorted(pauses):
+        if end > max(start, since):
+            total += open_time(hours, since, min(start, now))
+            since = end
+    return total + open_time(hours, since, now)
+
+
+def has_expired(policy: RetryPolicy, counted: int) -> bool:
+    """Tell whether to give a mail up after so much counted time (milliseconds)."""
+    return counted >= policy.give_up_after
+
+
+def wants_warning(policy: RetryPolicy, counted: int, *, warned: bool) -> bool:
+    """Tell whether the sender is to be warned that a mail still waits: once, and not where it is given up anyway."""
+    return not warned and counted >= policy.warn_after and not has_expired(policy, counted)

@@ -1,0 +1,114 @@
+"""What one SMTP transaction means for each recipient (the mission's rules on the blind copy and on failures).
+
+No outcome of a real recipient is taken from an answer to DATA that the archive took part in, unless it was 2xx: such an
+attempt is repeated at once without the archive, whose copy becomes a delivery of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from relay.rules.replies import is_login_refused, outcome_of, too_many_recipients
+
+from relay.model.mail import Recipient, RecipientKind
+from relay.model.outcome import Outcome, Verdict
+from relay.model.reply import Reply
+
+_CONTENT_FAULTS = ("5.2.3", "5.3.4", "5.6.")
+"""Refusals at MAIL that speak of the mail, not of the account: too large, not convertible (RFC 3463)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answers:
+    """All that the provider said in one transaction; None where it was not asked or did not answer."""
+
+    mail: Reply | None
+    recipients: tuple[Reply | None, ...]
+    """In the order of the recipients."""
+    data: Reply | None
+    """The answer to DATA where it was no 354."""
+    final: Reply | None
+    """The answer to the final dot."""
+    lost: bool = False
+    """Whether the connection was lost before the transaction was complete."""
+    uncertain: bool = False
+    """Whether it was lost after the final dot may have left: the provider may have the mail."""
+    error: str = ""
+    """How it was lost, in our words."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """What the answers mean."""
+
+    outcomes: dict[int, Outcome]
+    """By recipient number; a recipient who is missing gets his outcome from the repetition."""
+    reply: Reply
+    """What the attempt as a whole got."""
+    repeat_without_archive: bool = False
+    """Send at once again, to those without an outcome; the archive leaves this delivery."""
+    uncertain: bool = False
+    more_at_once: bool = False
+    """The provider took some recipients and wants the others in another transaction (452)."""
+    login_refused: bool = False
+    """The account is to be paused; every recipient is still deferred."""
+    sender_refused: bool = False
+    """The provider does not let the account send: the postmaster is told, beside the bounce."""
+
+
+def judge(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
+    """Judge one transaction. Whoever gets no outcome here gets it from the repetition without the archive."""
+    mail = answers.mail
+    if mail is None:
+        return _judge_all(recipients, _lost_reply(answers))
+    if not mail.is_positive:
+        if is_login_refused(mail):
+            deferred = Outcome(verdict=Verdict.DEFERRED, reply=mail)
+            return Judgement(outcomes={r.n: deferred for r in recipients}, reply=mail, login_refused=True)
+        of_content = mail.code == 552 or mail.enhanced.startswith(_CONTENT_FAULTS)
+        return _judge_all(recipients, mail, sender_refused=mail.is_permanent and not of_content)
+    return _judge_data(recipients, answers)
+
+
+def _judge_all(recipients: Sequence[Recipient], reply: Reply, *, sender_refused: bool = False) -> Judgement:
+    outcome = outcome_of(reply)
+    return Judgement(outcomes={r.n: outcome for r in recipients}, reply=reply, sender_refused=sender_refused)
+
+
+def _judge_data(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
+    outcomes: dict[int, Outcome] = {}
+    taken: list[Recipient] = []
+    crowded = False
+    for recipient, reply in zip(recipients, answers.recipients, strict=True):
+        if reply is not None and reply.is_positive:
+            taken.append(recipient)
+        elif reply is not None and too_many_recipients(reply):
+            crowded = True
+            outcomes[recipient.n] = Outcome(verdict=Verdict.DEFERRED, reply=reply)
+        else:
+            outcomes[recipient.n] = outcome_of(reply or _lost_reply(answers))
+    end = answers.final or answers.data or _lost_reply(answers)
+    if not taken and not answers.lost:
+        last = next((r for r in reversed(answers.recipients) if r is not None), end)
+        return Judgement(outcomes=outcomes, reply=last)
+    if end.is_positive:
+        outcomes |= {r.n: Outcome(verdict=Verdict.DELIVERED, reply=end) for r in taken}
+        return Judgement(outcomes=outcomes, reply=end, more_at_once=crowded)
+    if not answers.uncertain and _archive_may_be_the_cause(recipients, taken, answers):
+        unanswered = {r.n for r, reply in zip(recipients, answers.recipients, strict=True) if reply is None}
+        own = {n: o for n, o in outcomes.items() if n not in unanswered}
+        return Judgement(outcomes=own, reply=end, repeat_without_archive=True)
+    failed = outcome_of(end)
+    outcomes |= {r.n: failed for r in taken}
+    return Judgement(outcomes=outcomes, reply=end, uncertain=answers.uncertain)
+
+
+def _archive_may_be_the_cause(recipients: Sequence[Recipient], taken: Sequence[Recipient], answers: Answers) -> bool:
+    unanswered = [r for r, reply in zip(recipients, answers.recipients, strict=True) if reply is None]
+    open_ones = [*taken, *unanswered]
+    asked = open_ones if not answers.lost else recipients
+    has_archive = any(r.kind is RecipientKind.ARCHIVE for r in asked)
+    return has_archive and any(r.kind is not RecipientKind.ARCHIVE for r in open_ones)
+
+
+def _lost_reply(answers: Answers) -> Reply:
+    return Reply(code=0, enhanced="4.4.2", text=answers.error or "the connection was lost")

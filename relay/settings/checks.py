@@ -1,0 +1,184 @@
+"""What parts of the configuration must be to each other: names that are unique, references that lead somewhere."""
+
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+
+from relay.model.address import Address
+from relay.rules.address import parse_addr_spec
+from relay.settings.document import Table
+from relay.settings.hosts import parse_ip, parse_network
+from relay.settings.mistakes import Finding, Place
+
+PASSWORD_SOURCES = ("password", "password_file", "password_env", "password_command")
+
+
+def check_document(root: Table) -> Iterator[Finding]:
+    """Find the mistakes between parts of a document, in whatever state its values are."""
+    yield from _check_presence(root)
+    yield from _check_names(root)
+    yield from _check_references(root)
+    yield from _check_addresses(root)
+    yield from _check_listeners(root)
+    for account in root.tables("account"):
+        yield from _check_logins(account)
+    yield from _check_loops(root)
+    yield from _check_lists(root)
+
+
+def _check_presence(root: Table) -> Iterator[Finding]:
+    if root.content.get("user") == []:
+        yield Finding(place=("user",), reason="missing: at least one [[user]] is needed")
+
+
+def _check_names(root: Table) -> Iterator[Finding]:
+    def same(name: str) -> str:
+        return name
+
+    for kind, key in (("user", str.casefold), ("device", same), ("account", same)):
+        why = ", and the folder of a user's inbox is named so, in whatever case" if kind == "user" else ""
+        yield from _check_unique(root.tables(kind), kind, key, why)
+
+
+def _check_unique(tables: list[Table], kind: str, key: Callable[[str], str], why: str) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for table in tables:
+        name, position = table.text("name"), _position(table.place)
+        if name and (earlier := first.setdefault(key(name), position)) != position:
+            yield Finding(place=(*table.place, "name"), reason=f"{kind}[{earlier}] has this name already{why}")
+
+
+def _check_references(root: Table) -> Iterator[Finding]:
+    known = {name for user in root.tables("user") if (name := user.text("name"))}
+    references = [_reference(root.table("server"), "postmaster")]
+    references += [_reference(listener, "default_user") for listener in root.tables("listener")]
+    references += [_reference(device, "user") for device in root.tables("device")]
+    for account in root.tables("account"):
+        references += [_reference(account, "owner"), account.texts("users")]
+    for place, name in (reference for several in references for reference in several):
+        if name.strip() and name not in known:
+            yield Finding(place=place, reason="there is no such user")
+
+
+def _reference(table: Table, key: str) -> list[tuple[Place, str]]:
+    name = table.text(key)
+    return [] if name is None else [((*table.place, key), name)]
+
+
+def _check_addresses(root: Table) -> Iterator[Finding]:
+    owner: dict[str, Table] = {}
+    for user in root.tables("user"):
+        for place, text in [*_reference(user, "address"), *user.texts("aliases")]:
+            address = read_address(text)
+            if address is not None and (earlier := owner.setdefault(address.key, user)) is not user:
+                yield Finding(place=place, reason=f"user[{_label(earlier)}] has this address already")
+
+
+def _check_listeners(root: Table) -> Iterator[Finding]:
+    anybody_has_password = any(user.has("password_hash") for user in root.tables("user"))
+    first: dict[tuple[str, int], int] = {}
+    for listener in root.tables("listener"):
+        host, port, position = listener.text("host"), listener.number("port"), _position(listener.place)
+        key = (_canonical(host or "127.0.0.1"), 2525 if port is None else port)
+        if port != 0 and (earlier := first.setdefault(key, position)) != position:
+            yield Finding(place=listener.place, reason=f"the same host and port as listener[{earlier}]")
+        if listener.text("tls") in ("starttls", "implicit"):
+            for name in ("certificate", "private_key"):
+                if not listener.has(name):
+                    yield Finding(place=(*listener.place, name), reason="missing: TLS needs it")
+        if listener.flag("require_auth") and not anybody_has_password:
+            reason = 'no user has a password_hash, so nobody could send; "relay user password" makes one'
+            yield Finding(place=(*listener.place, "require_auth"), reason=reason)
+        yield from _check_openness(listener)
+
+
+def _check_openness(listener: Table) -> Iterator[Finding]:
+    networks = [read_network(text) for _, text in listener.texts("networks")]
+    everybody = any(network.prefixlen == 0 for network in _collapse(network for network in networks if network))
+    if everybody and not listener.flag("require_auth"):
+        reason = "lets the whole internet send (an open relay): name the office's networks, or say require_auth = true"
+        yield Finding(place=(*listener.place, "networks"), reason=reason)
+
+
+def _collapse(networks: Iterable[IPv4Network | IPv6Network]) -> list[IPv4Network | IPv6Network]:
+    """Join networks, so that two halves of the internet are seen as the whole of it."""
+    every = list(networks)
+    return [
+        *collapse_addresses(network for network in every if isinstance(network, IPv4Network)),
+        *collapse_addresses(network for network in every if isinstance(network, IPv6Network)),
+    ]
+
+
+def _check_logins(account: Table) -> Iterator[Finding]:
+    for server in (account.table("smtp"), account.table("pop3")):
+        if not server.content:
+            continue
+        sources = [key for key in PASSWORD_SOURCES if server.has(key)]
+        if len(sources) > 1:
+            yield Finding(place=server.place, reason=f"{' and '.join(sources)}: only one of them can hold")
+        if server.has("username") and not sources:
+            reason = "a login without a password: add password_file, password_env, password_command or password"
+            yield Finding(place=(*server.place, "username"), reason=reason)
+        if sources and not server.has("username") and server.place[-1] == "smtp":
+            yield Finding(place=(*server.place, "username"), reason=f"missing: {sources[0]} is for nobody")
+
+
+def _check_loops(root: Table) -> Iterator[Finding]:
+    """Mail that is archived into a mailbox that is distributed comes back to those who sent and received it."""
+    distributed = {
+        address.key: account
+        for account in root.tables("account")
+        if account.table("pop3").flag("distribute")
+        and account.flag("receive", default=True)
+        and not account.flag("excluded")
+        and (address := read_address(account.text("address") or ""))
+    }
+    archives = root.table("archive").texts("bcc")
+    for account in root.tables("account"):
+        archives += account.texts("archive")
+    for place, text in archives:
+        address = read_address(text)
+        collected = distributed.get(address.key) if address else None
+        if collected is not None:
+            yield Finding(
+                place=place,
+                reason=f"a loop: account[{_label(collected)}] collects this mailbox and distributes it, "
+                "so that each archived mail would come back to its users as new mail",
+            )
+
+
+def _check_lists(root: Table) -> Iterator[Finding]:
+    networks = [(table, "networks") for kind in ("listener", "device") for table in root.tables(kind)]
+    for table, key in [*networks, (root.table("retry"), "intervals"), (root.table("schedule"), "active")]:
+        if table.content.get(key) == []:
+            yield Finding(place=(*table.place, key), reason="must not be empty")
+
+
+def read_address(text: str) -> Address | None:
+    """Read an address; None if it is none."""
+    try:
+        return parse_addr_spec(text)
+    except ValueError:
+        return None
+
+
+def read_network(text: str) -> IPv4Network | IPv6Network | None:
+    """Read a network; None if it is none."""
+    try:
+        return parse_network(text)
+    except ValueError:
+        return None
+
+
+def _canonical(host: str) -> str:
+    address = parse_ip(host)
+    return host.lower() if address is None else str(address)
+
+
+def _label(table: Table) -> str:
+    return table.text("name") or str(_position(table.place))
+
+
+def _position(place: Place) -> int:
+    number = place[-1]
+    assert isinstance(number, int)
+    return number + 1

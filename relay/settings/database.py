@@ -1,0 +1,56 @@
+"""The URL of the database: SQLite in a file, or PostgreSQL. It may hold a password: no reason quotes any of it."""
+
+import re
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+_SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///([^?]+)(\?.*)?", re.DOTALL)
+_POSTGRESQL = re.compile(
+    r"postgres(?:ql)?(?:\+psycopg)?://"
+    r"((?:[^:/@?]*(?::[^@]*)?@)?"
+    r"(?:\[[0-9A-Fa-f:.%]+\]|[^:/@?\[\]]*)(?::[0-9]{1,5})?"
+    r"(?:/[^?]*)?(?:\?.*)?)"
+)
+
+
+def check_database(value: object) -> str:
+    """Check the URL of a database. Raises ValueError with a reason, which shows nothing of it."""
+    if not isinstance(value, str):
+        raise ValueError("must be text in quotes")  # noqa: TRY004 - a mistake of the file, not of the code
+    if not value.isprintable():
+        raise ValueError("must not hold control characters")
+    scheme = value.partition(":")[0].lower()
+    if scheme.startswith("sqlite"):
+        _check_sqlite(value)
+    elif scheme.startswith("postgres"):
+        _check_postgresql(value)
+    else:
+        raise ValueError('must begin with "sqlite:///" or "postgresql://"')
+    return value
+
+
+def resolve_database(url: str, folder: Path) -> str:
+    """Give a checked URL as SQLAlchemy takes it: an SQLite file's path made absolute, PostgreSQL by psycopg 3."""
+    sqlite = _SQLITE.fullmatch(url)
+    if sqlite is not None:
+        # SQLAlchemy unquotes the path of a URL, so ours is unquoted and quoted again.
+        return f"sqlite:///{quote(str(folder / unquote(sqlite[1])))}{sqlite[2] or ''}"
+    postgresql = _POSTGRESQL.fullmatch(url)
+    assert postgresql is not None
+    return f"postgresql+psycopg://{postgresql[1]}"
+
+
+def _check_sqlite(url: str) -> None:
+    match = _SQLITE.fullmatch(url)
+    if match is None or match[1] in (":memory:", "/") or match[1].startswith("file:"):
+        raise ValueError('must name a file, such as "sqlite:///relay.db": the queue must outlive the process')
+    if "\0" in unquote(match[1]):
+        raise ValueError("must not hold control characters")
+
+
+def _check_postgresql(url: str) -> None:
+    if _POSTGRESQL.fullmatch(url) is None:
+        raise ValueError(
+            'must be like "postgresql://user:password@host/database"; '
+            "an @ : / ? within user or password is written %40 %3A %2F %3F"
+        )

@@ -1,0 +1,92 @@
+"""The TOML document as it was written, and a tolerant way to look into it.
+
+The checks that compare parts of the configuration look into the document itself, not into what validated: so that a
+mistake in one place does not hide one in another.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from relay.settings.mistakes import ConfigurationError, Place, write_line
+
+_LARGEST = 16 * 1024 * 1024
+"""Octets; a configuration beyond it is another file."""
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read a TOML file. Raises ConfigurationError with one line if it can't be read or is not TOML."""
+    content = _read(path)
+    if isinstance(content, dict):
+        return content
+    # Raised here, not where it was caught: no exception that holds the file's content hangs on to it.
+    raise ConfigurationError([write_line(path.name, content)])
+
+
+def _read(path: Path) -> dict[str, Any] | str:
+    """Give the document, or why there is none."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "this is no file name"
+        return f"can't be read: {reason} ({path})"
+    if len(content) > _LARGEST:
+        return f"can't be read: larger than {_LARGEST} octets ({path})"
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = 1 + content.count(b"\n", 0, error.start)
+        return f"line {line}: this is not UTF-8"
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return f"this is not TOML: {error}"
+    except (ValueError, RecursionError):
+        return "this is not TOML: a number or a nesting beyond all measure"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """A table of the document. What is missing, or not of the type that is asked for, is as if it were not there."""
+
+    place: Place = ()
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def has(self, key: str) -> bool:
+        """Tell whether a key is there, whatever its value."""
+        return key in self.content
+
+    def text(self, key: str) -> str | None:
+        """Give a text."""
+        value = self.content.get(key)
+        return value if isinstance(value, str) else None
+
+    def number(self, key: str) -> int | None:
+        """Give a whole number."""
+        value = self.content.get(key)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """Give a boolean."""
+        value = self.content.get(key)
+        return value if isinstance(value, bool) else default
+
+    def texts(self, key: str) -> list[tuple[Place, str]]:
+        """Give the texts of a list, each with its place."""
+        value = self.content.get(key)
+        items = value if isinstance(value, list) else []
+        return [((*self.place, key, n), item) for n, item in enumerate(items) if isinstance(item, str)]
+
+    def table(self, key: str) -> "Table":
+        """Give a table within this one."""
+        value = self.content.get(key)
+        return Table(place=(*self.place, key), content=value if isinstance(value, dict) else {})
+
+    def tables(self, key: str) -> list["Table"]:
+        """Give the tables of a list of tables."""
+        value = self.content.get(key)
+        items = value if isinstance(value, list) else []
+        return [Table(place=(*self.place, key, n), content=t) for n, t in enumerate(items) if isinstance(t, dict)]

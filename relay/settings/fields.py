@@ -1,0 +1,209 @@
+"""The types of single values. Each reader takes what TOML gives and raises ValueError with a reason.
+
+The readers check the TOML type themselves: nothing is converted, so `port = "25"` and `admin = 1` are mistakes.
+"""
+
+import re
+import shlex
+from collections.abc import Callable
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, TypeAlias
+
+from pydantic import BeforeValidator, PlainValidator
+
+from relay.model.address import Address
+from relay.rules.address import parse_addr_spec
+from relay.rules.hours import parse_hours
+from relay.settings.database import check_database
+from relay.settings.hosts import parse_host, parse_hostname, parse_listener_host, parse_network
+from relay.settings.quantities import parse_duration, parse_size
+
+_LONGEST_TEXT = 1_000
+_LONGEST_SHOWN = 80
+_USER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_ARGON2ID = re.compile(r"\$argon2id\$v=[0-9]+\$m=[0-9]{1,8},t=[0-9]{1,4},p=[0-9]{1,3}(?:\$[A-Za-z0-9+/]+){2}")
+_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER_NAME = re.compile(r"[!-9;-~]{1,77}")
+
+
+def read_text(value: object) -> str:
+    """Read a text that becomes part of a line of a protocol or a header: one line, without control characters."""
+    if not isinstance(value, str):
+        raise ValueError("must be text in quotes")  # noqa: TRY004 - a mistake of the file, not of the code
+    if not value.strip():
+        raise ValueError("must not be empty")
+    # Beyond ASCII's controls these are line ends to some, or no characters at all.
+    if any(c < " " or "\x7f" <= c <= "\x9f" or c in "\u2028\u2029" for c in value):
+        raise ValueError("must not hold line ends or other control characters")
+    if len(value) > _LONGEST_TEXT:
+        raise ValueError(f"must not be longer than {_LONGEST_TEXT} characters")
+    return value
+
+
+def read_flag(value: object) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false, without quotes")  # noqa: TRY004 - a mistake of the file, not of the code
+    return value
+
+
+def read_user_name(value: object) -> str:
+    """Read a user's name, which is also the name of the folder that is his inbox."""
+    if _USER_NAME.fullmatch(name := read_text(value)) is None:
+        raise ValueError(
+            'must be letters a to z, digits and "._-" (at most 64), and not begin with a dot: it names a folder'
+        )
+    return name
+
+
+def read_name(value: object) -> str:
+    """Read the name of an account or device."""
+    name = read_text(value)
+    if "/" in name or "\\" in name:
+        raise ValueError("must not hold slashes")
+    if name != name.strip():
+        raise ValueError("must not begin or end with a space")
+    return name
+
+
+def read_address(value: object) -> Address:
+    """Read an e-mail address, without a display name."""
+    return parse_addr_spec(read_text(value))
+
+
+def read_password_hash(value: object) -> str:
+    """Read an argon2id hash in its encoded form."""
+    if not isinstance(value, str) or _ARGON2ID.fullmatch(value) is None:
+        raise ValueError('must be an argon2id hash: "relay user password" makes one')
+    return value
+
+
+def read_command(value: object) -> tuple[str, ...]:
+    """Read a command: a list of its words, or one text that is split as a shell would."""
+    if isinstance(value, str):
+        try:
+            words: list[object] = [*shlex.split(value)]
+        except ValueError:
+            words = []
+    else:
+        words = value if isinstance(value, list) else []
+    command = tuple(word for word in words if isinstance(word, str) and "\0" not in word)
+    if not command or not command[0] or len(command) != len(words):
+        raise ValueError("must be a command: a list of its words, or one text with balanced quotes")
+    return command
+
+
+def read_environment(value: object) -> str:
+    """Read the name of an environment variable."""
+    if _ENVIRONMENT.fullmatch(name := read_text(value)) is None:
+        raise ValueError('must be the name of an environment variable, without "$"')
+    return name
+
+
+def read_header_name(value: object) -> str:
+    """Read the name of a header field (RFC 5322 section 2.2)."""
+    if _HEADER_NAME.fullmatch(name := read_text(value)) is None:
+        raise ValueError('must be the name of a header field, such as "Delivered-To"')
+    return name
+
+
+def read_period(value: object) -> str:
+    """Check one period of opening hours."""
+    period = read_text(value)
+    parse_hours([period], "UTC")
+    return period
+
+
+def read_timezone(value: object) -> str:
+    """Check the name of a time zone."""
+    name = read_text(value)
+    parse_hours(["Mon-Sun 00:00-24:00"], name)
+    return name
+
+
+def read_leave(value: object) -> bool | int:
+    """Read how long mail stays on the server: true, false, or a duration."""
+    if isinstance(value, bool):
+        return value
+    try:
+        return parse_duration(value)
+    except ValueError:
+        raise ValueError('must be true, false or a duration such as "14 days"') from None
+
+
+def read_archive(value: object) -> bool | tuple[Address, ...]:
+    """Read an account's word on the blind copy: true, false, or addresses in place of the central ones."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be true, false or a list of addresses")
+    addresses: list[Address] = []
+    for item in value:
+        try:
+            addresses.append(read_address(item))
+        except ValueError as error:
+            raise ValueError(f"{str(item)[:_LONGEST_SHOWN]!r}: {error}") from None
+    return tuple(addresses)
+
+
+def whole(least: int, most: int) -> PlainValidator:
+    """Make the reader of a whole number."""
+
+    def read_number(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"must be a whole number from {least} to {most}, without quotes")  # noqa: TRY004 - a mistake of the file, not of the code
+        if not least <= value <= most:
+            raise ValueError(f"must be {least} to {most}")
+        return value
+
+    return PlainValidator(read_number)
+
+
+def one_of(*words: str) -> PlainValidator:
+    """Make the reader of one of a few words."""
+    return PlainValidator(_reader_of(words, str))
+
+
+def member_of(kind: type[StrEnum]) -> PlainValidator:
+    """Make the reader of an enum's values."""
+    return PlainValidator(_reader_of(tuple(kind), kind))
+
+
+def _reader_of(words: tuple[str, ...], make: Callable[[str], str]) -> Callable[[object], str]:
+    *others, last = [f'"{word}"' for word in words]
+    reason = f"must be {', '.join(others)} or {last}"
+
+    def read_word(value: object) -> str:
+        if not isinstance(value, str) or value not in words:
+            raise ValueError(reason)
+        return make(value)
+
+    return read_word
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Flag: TypeAlias = Annotated[bool, PlainValidator(read_flag)]
+Text: TypeAlias = Annotated[str, PlainValidator(read_text)]
+Name: TypeAlias = Annotated[str, PlainValidator(read_name)]
+UserName: TypeAlias = Annotated[str, PlainValidator(read_user_name)]
+MailAddress: TypeAlias = Annotated[Address, PlainValidator(read_address)]
+PasswordHash: TypeAlias = Annotated[str, PlainValidator(read_password_hash)]
+Command: TypeAlias = Annotated[tuple[str, ...], PlainValidator(read_command)]
+EnvironmentName: TypeAlias = Annotated[str, PlainValidator(read_environment)]
+HeaderName: TypeAlias = Annotated[str, PlainValidator(read_header_name)]
+Hostname: TypeAlias = Annotated[str, PlainValidator(parse_hostname)]
+Host: TypeAlias = Annotated[str, PlainValidator(parse_host)]
+ListenerHost: TypeAlias = Annotated[str, PlainValidator(parse_listener_host)]
+Network: TypeAlias = Annotated[IPv4Network | IPv6Network, PlainValidator(parse_network)]
+Duration: TypeAlias = Annotated[int, PlainValidator(parse_duration)]
+Size: TypeAlias = Annotated[int, PlainValidator(parse_size)]
+Archive: TypeAlias = Annotated[bool | tuple[Address, ...], PlainValidator(read_archive)]
+Leave: TypeAlias = Annotated[bool | int, PlainValidator(read_leave)]
+Timezone: TypeAlias = Annotated[str, PlainValidator(read_timezone)]
+Periods: TypeAlias = Annotated[tuple[Annotated[str, PlainValidator(read_period)], ...], BeforeValidator(_listed)]
+DatabaseUrl: TypeAlias = Annotated[str, PlainValidator(check_database)]
+Count: TypeAlias = Annotated[int, whole(1, 1_000_000)]

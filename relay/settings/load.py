@@ -1,0 +1,54 @@
+"""Finds the configuration, reads it, and gives the settings or every mistake."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from relay.settings.document import Table, read_document
+from relay.settings.mistakes import ConfigurationError, write_findings, write_line
+from relay.settings.values import Settings
+
+VARIABLE = "RELAY_CONFIG"
+PLACES = (Path("relay.toml"), Path("/etc/relay/relay.toml"))
+
+
+def find_configuration(option: str | None) -> Path:
+    """Give the file to use: `-c`, else `$RELAY_CONFIG`, else `./relay.toml`, else `/etc/relay/relay.toml`.
+
+    What was named is taken, there or not. Raises ConfigurationError if nothing was named and nothing is there.
+    """
+    named = option or os.environ.get(VARIABLE)
+    if named:
+        return Path(named)
+    for path in PLACES:
+        if os.path.lexists(path):
+            return path
+    here, system = PLACES
+    looked = f"no configuration: neither -c FILE nor ${VARIABLE} names one, and there is no ./{here} and no {system}"
+    raise ConfigurationError([write_line(here.name, looked)])
+
+
+def load_settings(path: Path, *, secrets: bool = True) -> Settings:
+    """Load a configuration. Raises ConfigurationError with a line for each mistake.
+
+    Without `secrets` it does not matter whether password files and variables are there: for commands that run outside
+    of the service's surroundings and log in nowhere.
+    """
+    document = read_document(path)
+    # pydantic costs 60 ms, which --help and a missing file need not wait for.
+    from relay.settings.build import build_settings  # noqa: PLC0415 - see above
+    from relay.settings.checks import check_document  # noqa: PLC0415 - see above
+    from relay.settings.concerns import find_concerns  # noqa: PLC0415 - see above
+    from relay.settings.surroundings import check_surroundings, find_folder  # noqa: PLC0415 - see above
+    from relay.settings.validate import validate_document  # noqa: PLC0415 - see above
+
+    root = Table(content=document)
+    validated = validate_document(document)
+    findings = [*check_document(root), *check_surroundings(root, path, os.environ, secrets=secrets)]
+    mistakes = [finding for finding in findings if not finding.warning]
+    if isinstance(validated, list):
+        mistakes = validated + mistakes
+    if mistakes or isinstance(validated, list):
+        raise ConfigurationError(write_findings(path.name, document, mistakes))
+    settings = build_settings(validated, path=path, folder=find_folder(root, path))
+    return replace(settings, warnings=write_findings(path.name, document, [*findings, *find_concerns(settings)]))

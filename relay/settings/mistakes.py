@@ -1,0 +1,139 @@
+"""How a mistake reads: `relay.toml: account[sales].smtp.port: 99999: must be 1 to 65535`. No secret is ever shown."""
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from relay.model.errors import RelayError
+
+Place: TypeAlias = tuple[str | int, ...]
+"""The keys and (from 0) positions that lead to a value of the document."""
+
+SECRET_KEYS = frozenset({"password", "password_hash", "password_command", "database"})
+"""Their values, and what is within them, are never shown; a database's URL may hold a password."""
+
+_MOST_SHOWN = 80
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_MISLEADING = re.compile(r"|\s.*|.*\s|[-+]?[0-9][0-9._]*|true|false", re.DOTALL)
+"""Texts that without quotes would look like nothing, or like another type."""
+_NOWHERE = object()
+
+
+class ConfigurationError(RelayError):
+    """The configuration can't be used. `mistakes` has a whole line for each mistake, without secrets."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something wrong at a place of the document."""
+
+    place: Place
+    reason: str
+    """Without the value, which is shown before it where it may be."""
+    discreet: bool = False
+    """The value is not shown, since it may be a secret in the wrong place."""
+    warning: bool = False
+    """It works, but is probably not what was meant."""
+
+
+def write_findings(name: str, document: Mapping[str, object], findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Write each finding as one line, in the order of the document. `name` is the file's."""
+    ordered = sorted(findings, key=lambda finding: _position(document, finding.place))
+    return tuple(dict.fromkeys(_write(name, document, finding) for finding in ordered))
+
+
+def write_line(name: str, *parts: str) -> str:
+    """Join the parts of a line; characters that a terminal would obey or hide are escaped."""
+    return _escape(": ".join((name, *parts)))
+
+
+def name_place(document: Mapping[str, object], place: Place) -> str:
+    """Write a place as `account[sales].smtp.port`: by name where a table of a list has one of its own, else from 1."""
+    text = ""
+    value: object = document
+    for key in place:
+        if isinstance(key, int):
+            text += f"[{_label(value, key)}]"
+        else:
+            bare = key if _BARE_KEY.fullmatch(key) else json.dumps(_cut(key), ensure_ascii=False)
+            text += f".{bare}" if text else bare
+        value = _enter(value, key)
+    return text
+
+
+def _write(name: str, document: Mapping[str, object], finding: Finding) -> str:
+    value = _find(document, finding.place)
+    parts = [part for part in (name_place(document, finding.place),) if part]
+    reason = finding.reason
+    shown = SECRET_KEYS.isdisjoint(finding.place) and not finding.discreet
+    if shown and isinstance(value, str | int | float | dt.date | dt.time):
+        parts.append(_show(value))
+        reason = reason.removeprefix(f"{value!r}: ") if isinstance(value, str) else reason
+    return write_line(name, *parts, reason)
+
+
+def _show(value: str | float | dt.date | dt.time) -> str:
+    if isinstance(value, str):
+        shown = _cut(value)
+        return json.dumps(shown, ensure_ascii=False) if _MISLEADING.fullmatch(shown) else shown
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "a very large number"
+    return str(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…"
+
+
+def _escape(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _label(tables: object, index: int) -> str:
+    """Give a table's name if no other of the list has it, else its position from 1."""
+    if isinstance(tables, list):
+        names = [table.get("name") if isinstance(table, dict) else None for table in tables]
+        name = names[index] if index < len(names) else None
+        if isinstance(name, str) and name and names.count(name) == 1:
+            return _cut(name)
+    return str(index + 1)
+
+
+def _find(document: Mapping[str, object], place: Place) -> object:
+    value: object = document
+    for key in place:
+        value = _enter(value, key)
+    return value
+
+
+def _enter(value: object, key: str | int) -> object:
+    if isinstance(value, Mapping):
+        return value.get(key, _NOWHERE)
+    if isinstance(value, list) and isinstance(key, int) and key < len(value):
+        return value[key]
+    return _NOWHERE
+
+
+def _position(document: Mapping[str, object], place: Place) -> tuple[int, ...]:
+    """Give what a place is sorted by: its place in the file; what is missing comes after what is there."""
+    position: list[int] = []
+    value: object = document
+    for key in place:
+        if isinstance(key, int):
+            position.append(key)
+        else:
+            keys = list(value) if isinstance(value, Mapping) else []
+            position.append(keys.index(key) if key in keys else len(keys))
+        value = _enter(value, key)
+    return tuple(position)

@@ -1,0 +1,54 @@
+"""Durations and sizes as people write them: `5 min`, `3 days`, `50 MiB`. A bare number is never one."""
+
+import re
+
+_WRITTEN = re.compile(r"([0-9]{1,12})\s*([A-Za-z]+)")
+
+_SECOND = 1_000
+_MINUTE = 60 * _SECOND
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+
+_TIMES = {
+    "ms": 1,
+    **dict.fromkeys(("s", "sec", "second", "seconds"), _SECOND),
+    **dict.fromkeys(("min", "minute", "minutes"), _MINUTE),
+    **dict.fromkeys(("h", "hour", "hours"), _HOUR),
+    **dict.fromkeys(("d", "day", "days"), _DAY),
+    **dict.fromkeys(("week", "weeks"), 7 * _DAY),
+}
+_SIZES = {
+    "b": 1,
+    "bytes": 1,
+    **{f"{prefix}b": 1000**n for n, prefix in enumerate(("k", "m", "g"), 1)},
+    **{f"{prefix}ib": 1024**n for n, prefix in enumerate(("k", "m", "g"), 1)},
+}
+_LONGEST = 10 * 366 * _DAY
+_LARGEST = 1024**4
+
+
+def parse_duration(value: object) -> int:
+    """Give a duration (`90 s`, `5 min`, `1 h`, `3 days`) in milliseconds. Raises ValueError with a reason."""
+    return _parse(
+        value, _TIMES, least=_SECOND, most=_LONGEST, limits="1 s to 10 years", like='"90 s", "5 min", "3 days"'
+    )
+
+
+def parse_size(value: object) -> int:
+    """Give a size (`256 KiB`, `50 MiB`, `10 MB`) in octets. Raises ValueError with a reason."""
+    return _parse(
+        value, _SIZES, least=1024, most=_LARGEST, limits="1 KiB to 1024 GiB", like='"256 KiB", "50 MiB", "10 MB"'
+    )
+
+
+def _parse(value: object, units: dict[str, int], *, least: int, most: int, limits: str, like: str) -> int:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"a number without a unit: must be like {like}")  # noqa: TRY004 - a mistake of the file, not of the code
+    match = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
+    unit = units.get(match[2].lower()) if match else None
+    if match is None or unit is None:
+        raise ValueError(f"must be like {like}")
+    amount = int(match[1]) * unit
+    if not least <= amount <= most:
+        raise ValueError(f"must be {limits}")
+    return amount

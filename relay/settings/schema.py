@@ -1,0 +1,247 @@
+"""The tables of the configuration and their keys. Defaults are not here: they are those of the values that are built.
+
+An unknown key is a mistake everywhere. A validated table holds the keys that were given, and only these.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Required
+
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
+from relay.model.account import Notify, OnUncertain, Security
+from relay.settings.fields import (
+    Archive,
+    Command,
+    Count,
+    DatabaseUrl,
+    Duration,
+    EnvironmentName,
+    Flag,
+    HeaderName,
+    Host,
+    Hostname,
+    Leave,
+    ListenerHost,
+    MailAddress,
+    Name,
+    Network,
+    PasswordHash,
+    Periods,
+    Size,
+    Text,
+    Timezone,
+    UserName,
+    member_of,
+    one_of,
+    whole,
+)
+from relay.settings.values import ListenerTls
+
+_only_these_keys = with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))
+
+
+@_only_these_keys
+class ServerTable(TypedDict, total=False):
+    """`[server]`."""
+
+    hostname: Required[Hostname]
+    postmaster: Required[Text]
+
+
+@_only_these_keys
+class StorageTable(TypedDict, total=False):
+    """`[storage]`."""
+
+    folder: Text
+    database: DatabaseUrl
+    inboxes: Text
+
+
+@_only_these_keys
+class ListenerTable(TypedDict, total=False):
+    """`[[listener]]`."""
+
+    host: ListenerHost
+    port: Annotated[int, whole(0, 65_535)]
+    networks: tuple[Network, ...]
+    max_message_size: Size
+    tls: Annotated[ListenerTls, member_of(ListenerTls)]
+    certificate: Text
+    private_key: Text
+    require_auth: Flag
+    default_user: Text
+    plaintext_auth: Flag
+    received_client: Flag
+
+
+@_only_these_keys
+class UserTable(TypedDict, total=False):
+    """`[[user]]`."""
+
+    name: Required[UserName]
+    address: Required[MailAddress]
+    aliases: tuple[MailAddress, ...]
+    password_hash: PasswordHash
+    admin: Flag
+    notify: Annotated[Notify, member_of(Notify)]
+    local: Flag
+
+
+@_only_these_keys
+class DeviceTable(TypedDict, total=False):
+    """`[[device]]`."""
+
+    name: Required[Name]
+    networks: Required[tuple[Network, ...]]
+    user: Required[Text]
+
+
+class _Login(TypedDict, total=False):
+    password: Text
+    password_file: Text
+    password_env: EnvironmentName
+    password_command: Command
+    port: Annotated[int, whole(1, 65_535)]
+    security: Annotated[Security, member_of(Security)]
+    host: Required[Host]
+    verify: Flag
+    ca_file: Text
+
+
+@_only_these_keys
+class SmtpTable(_Login, total=False):
+    """`[account.smtp]`."""
+
+    username: Text
+    connections: Annotated[int, whole(1, 100)]
+    recipients_per_message: Count
+    messages_per_minute: Count
+    recipients_per_day: Count
+
+
+@_only_these_keys
+class Pop3Table(_Login, total=False):
+    """`[account.pop3]`."""
+
+    username: Required[Text]
+    interval: Duration
+    leave_on_server: Leave
+    distribute: Flag
+    envelope_header: HeaderName
+
+
+@_only_these_keys
+class AccountTable(TypedDict, total=False):
+    """`[[account]]`."""
+
+    name: Required[Name]
+    address: Required[MailAddress]
+    owner: Required[Text]
+    display_name: Text
+    excluded: Flag
+    receive: Flag
+    keep_reply_to: Flag
+    archive: Archive
+    restrict: Flag
+    users: tuple[Text, ...]
+    on_uncertain: Annotated[OnUncertain, member_of(OnUncertain)]
+    smtp: SmtpTable
+    pop3: Pop3Table
+
+
+@_only_these_keys
+class ArchiveTable(TypedDict, total=False):
+    """`[archive]`."""
+
+    bcc: tuple[MailAddress, ...]
+    strip_tiff: Flag
+
+
+@_only_these_keys
+class ScheduleTable(TypedDict, total=False):
+    """`[schedule]`."""
+
+    active: Periods
+    timezone: Timezone
+
+
+@_only_these_keys
+class RetryTable(TypedDict, total=False):
+    """`[retry]`."""
+
+    intervals: tuple[Duration, ...]
+    give_up_after: Duration
+    warn_after: Duration
+
+
+@_only_these_keys
+class LimitsTable(TypedDict, total=False):
+    """`[limits]`."""
+
+    drain_timeout: Duration
+    keep_history: Duration
+    connections: Count
+    connections_per_client: Count
+    commands_per_session: Annotated[int, whole(1, 1_000_000_000)]
+    errors_per_session: Count
+    recipients_per_message: Annotated[int, whole(1, 100_000)]
+    header_size: Size
+    session_idle: Duration
+    data_idle: Duration
+    bytes_in_flight: Size
+    auth_failures: Count
+
+
+@_only_these_keys
+class LogTable(TypedDict, total=False):
+    """`[log]`."""
+
+    format: Annotated[str, one_of("json", "console")]
+    level: Annotated[str, one_of("debug", "info", "warning", "error", "critical")]
+    file: Text
+
+
+@_only_these_keys
+class Document(TypedDict, total=False):
+    """The whole file."""
+
+    language: Annotated[str, one_of("de", "en")]
+    server: Required[ServerTable]
+    storage: StorageTable
+    listener: tuple[ListenerTable, ...]
+    user: Required[tuple[UserTable, ...]]
+    device: tuple[DeviceTable, ...]
+    account: tuple[AccountTable, ...]
+    archive: ArchiveTable
+    schedule: ScheduleTable
+    retry: RetryTable
+    limits: LimitsTable
+    log: LogTable
+
+
+DOCUMENT: TypeAdapter[Document] = TypeAdapter(Document)
+
+TABLES: Mapping[tuple[str, ...], frozenset[str]] = {
+    place: frozenset(table.__annotations__)
+    for place, table in {
+        (): Document,
+        ("server",): ServerTable,
+        ("storage",): StorageTable,
+        ("listener",): ListenerTable,
+        ("user",): UserTable,
+        ("device",): DeviceTable,
+        ("account",): AccountTable,
+        ("account", "smtp"): SmtpTable,
+        ("account", "pop3"): Pop3Table,
+        ("archive",): ArchiveTable,
+        ("schedule",): ScheduleTable,
+        ("retry",): RetryTable,
+        ("limits",): LimitsTable,
+        ("log",): LogTable,
+    }.items()
+}
+"""The known keys of each table, by its place without positions."""
+
+LISTS = frozenset({("listener",), ("user",), ("device",), ("account",)})
+"""The places that hold a list of tables."""

@@ -1,0 +1,110 @@
+"""Reads a password from where the configuration says it is. What it is never reaches a message or an exception."""
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from relay.model.account import Secret
+from relay.model.errors import RelayError
+
+_MOST = 64 * 1024
+"""Octets that are looked at."""
+_PATIENCE = 10.0
+"""Seconds that a command gets."""
+
+
+def read_secret(secret: Secret) -> str:
+    """Read a secret. Blocks: on the disk, or on a command for 10 s at most.
+
+    Raises RelayError, which names the source but nothing of its content.
+    """
+    if secret.value is not None:
+        return secret.value
+    if secret.env is not None:
+        source, content = f"password_env {secret.env}", _read_variable(secret.env)
+    elif secret.file is not None:
+        source, content = f"password_file {secret.file}", _read_file(secret.file)
+    elif secret.command is not None:
+        source, content = "password_command", _run(secret.command)
+    else:
+        source, content = "password", _Failure("there is none")
+    password = content if isinstance(content, _Failure) else _first_line(content)
+    if isinstance(password, str):
+        return password
+    # Raised here, not where it was caught: no exception that holds the content hangs on to it.
+    raise RelayError(f"{source}: {password.reason}")
+
+
+class _Failure:
+    """Why there is no secret."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+def _read_variable(name: str) -> bytes | _Failure:
+    value = os.environ.get(name)
+    return _Failure("is not set") if value is None else os.fsencode(value)
+
+
+def _read_file(name: str) -> bytes | _Failure:
+    try:
+        with Path(name).open("rb") as stream:
+            return stream.readline(_MOST)
+    except OSError as error:
+        return _Failure(f"can't be read: {error.strerror}")
+
+
+def _run(command: tuple[str, ...]) -> bytes | _Failure:
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the administrator's own command, and without a shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return _Failure(f"can't be run: {error.strerror}")
+    deadline = time.monotonic() + _PATIENCE
+    with process:
+        try:
+            output = _read_output(process, deadline)
+            status = process.wait(max(deadline - time.monotonic(), 0.0))
+        except (TimeoutError, subprocess.TimeoutExpired):
+            return _Failure(f"did not end within {_PATIENCE:.0f} s")
+        finally:
+            # What it left behind would keep the pipe open, and run on for nobody.
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return output if status == 0 else _Failure(f"ended with status {status}")
+
+
+def _read_output(process: "subprocess.Popen[bytes]", deadline: float) -> bytes:
+    """Read what a command writes, up to its end, and keep the beginning. Raises TimeoutError."""
+    assert process.stdout is not None
+    output, pipe = bytearray(), process.stdout.fileno()
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            if not selector.select(max(deadline - time.monotonic(), 0.0)):
+                raise TimeoutError
+            chunk = os.read(pipe, _MOST)
+            if not chunk:
+                return bytes(output)
+            output += chunk[: _MOST - len(output)]
+
+
+def _first_line(content: bytes) -> str | _Failure:
+    line = content.splitlines()[0] if content else b""
+    try:
+        password = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return _Failure("is not UTF-8")
+    if not password:
+        return _Failure("is empty")
+    return password if "\0" not in password else _Failure("holds a NUL character")

@@ -1,0 +1,127 @@
+"""What the configuration names outside of itself: files, folders and environment variables. Nothing is run."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from relay.settings.document import Table
+from relay.settings.mistakes import Finding, Place
+
+PLACEHOLDER = "change-me"
+"""The password of the example: no secret yet."""
+
+
+def find_folder(root: Table, file: Path) -> Path:
+    """Give the folder that relative paths are relative to: `[storage] folder`, else that of the file; absolute."""
+    return file.absolute().parent / (root.table("storage").text("folder") or "")
+
+
+def check_surroundings(root: Table, file: Path, environment: Mapping[str, str], *, secrets: bool) -> Iterator[Finding]:
+    """Find what is not there, or is there for too many eyes. `secrets`: also what passwords are read from."""
+    folder = find_folder(root, file)
+    yield from _check_folders(root, folder)
+    for listener in root.tables("listener"):
+        yield from _check_certificate(listener, folder)
+    for account in root.tables("account"):
+        for server in (account.table("smtp"), account.table("pop3")):
+            yield from _check_file(server, "ca_file", folder)
+            if secrets:
+                yield from _check_file(server, "password_file", folder, private=True)
+                yield from _check_environment(server, environment)
+    yield from _check_eyes(root, file)
+
+
+def _check_folders(root: Table, folder: Path) -> Iterator[Finding]:
+    place = ("storage", "folder")
+    mode = _mode(folder)
+    if isinstance(mode, int) and not stat.S_ISDIR(mode):
+        yield Finding(place=place, reason="is no folder")
+    elif not isinstance(mode, int):
+        yield Finding(place=place, reason=f"{mode}: the service can't start without it", warning=True)
+    else:
+        inboxes = _mode(folder / (root.table("storage").text("inboxes") or "inboxes"))
+        if isinstance(inboxes, int) and not stat.S_ISDIR(inboxes):
+            yield Finding(place=("storage", "inboxes"), reason="is no folder")
+        log = root.table("log").text("file")
+        if log:
+            yield from _check_log(folder / log)
+
+
+def _check_log(file: Path) -> Iterator[Finding]:
+    mode, parent = _mode(file), _mode(file.parent)
+    if isinstance(mode, int) and stat.S_ISDIR(mode):
+        yield Finding(place=("log", "file"), reason="is a folder")
+    elif not isinstance(parent, int):
+        yield Finding(place=("log", "file"), reason=f"its folder can't be used: {parent}")
+
+
+def _check_certificate(listener: Table, folder: Path) -> Iterator[Finding]:
+    if listener.text("tls") in ("starttls", "implicit"):
+        findings = [
+            *_check_file(listener, "certificate", folder),
+            *_check_file(listener, "private_key", folder, private=True),
+        ]
+        yield from findings
+        certificate, key = listener.text("certificate"), listener.text("private_key")
+        if certificate and key and all(finding.warning for finding in findings):
+            yield from _check_pair(listener.place, folder / certificate, folder / key)
+    else:
+        for key in ("certificate", "private_key"):
+            if listener.has(key):
+                reason = 'is not used: tls = "starttls" or "implicit" is missing'
+                yield Finding(place=(*listener.place, key), reason=reason, warning=True)
+
+
+def _check_pair(place: Place, certificate: Path, key: Path) -> Iterator[Finding]:
+    import ssl  # noqa: PLC0415 - costs 15 ms, and few configurations need it
+
+    try:
+        # The password keeps OpenSSL from asking for one on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError):
+        reason = "certificate and private_key must be PEM files that belong together, the key without a password"
+        yield Finding(place=place, reason=reason)
+
+
+def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) -> Iterator[Finding]:
+    name, place = table.text(key), (*table.place, key)
+    if not name:
+        return
+    mode = _mode(folder / name)
+    if not isinstance(mode, int):
+        yield Finding(place=place, reason=f"can't be read: {mode}")
+    elif stat.S_ISDIR(mode):
+        yield Finding(place=place, reason="is a folder")
+    elif not os.access(folder / name, os.R_OK):
+        yield Finding(place=place, reason="can't be read: Permission denied")
+    elif private and mode & stat.S_IROTH:
+        yield Finding(place=place, reason='everybody on this machine can read it: "chmod o= FILE"', warning=True)
+
+
+def _check_environment(server: Table, environment: Mapping[str, str]) -> Iterator[Finding]:
+    name = server.text("password_env")
+    if name and not environment.get(name):
+        yield Finding(place=(*server.place, "password_env"), reason="this environment variable is not set")
+
+
+def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
+    """Warn of passwords in a configuration that others can read, unless its folder is shut to them."""
+    servers = [account.table(kind) for account in root.tables("account") for kind in ("smtp", "pop3")]
+    mode, parent = _mode(file), _mode(file.absolute().parent)
+    if not (isinstance(mode, int) and isinstance(parent, int) and mode & stat.S_IROTH and parent & stat.S_IXOTH):
+        return
+    for server in servers:
+        if server.text("password") not in (None, PLACEHOLDER):
+            reason = 'everybody on this machine can read this file: "chmod o= FILE", or use password_file'
+            yield Finding(place=(*server.place, "password"), reason=reason, warning=True)
+
+
+def _mode(path: Path) -> int | str:
+    """Give a file's mode, or why there is none."""
+    try:
+        return path.stat().st_mode
+    except OSError as error:
+        return error.strerror or "unknown"
+    except ValueError:
+        return "this is no file name"

@@ -1,0 +1,66 @@
+"""Checks each value by itself, and finds the keys that nobody knows."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from relay.settings.mistakes import Finding, Place
+from relay.settings.schema import DOCUMENT, LISTS, TABLES, Document
+
+_LONGEST_COMPARED = 80
+
+
+def validate_document(document: Mapping[str, Any]) -> Document | list[Finding]:
+    """Give the validated document, or every mistake in its values. No mistake holds a value."""
+    try:
+        return DOCUMENT.validate_python(document)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+    return [_read_detail(detail) for detail in details]
+
+
+def _read_detail(detail: ErrorDetails) -> Finding:
+    place: Place = detail["loc"]
+    match detail["type"]:
+        case "value_error":
+            reason = str(detail["ctx"]["error"])
+        case "missing":
+            reason = "missing"
+        case "extra_forbidden":
+            reason = _unknown_key(place)
+        case "tuple_type":
+            reason = f"must be written {_header(place)}" if place in LISTS else 'must be a list: ["...", "..."]'
+        case "dict_type":
+            reason = f"must be a table: {_header(_names(place))}"
+        case kind:
+            reason = f"is not valid ({kind})"
+    discreet = detail["type"] != "value_error" or place[-1] == "password_env"
+    return Finding(place=place, reason=reason, discreet=discreet)
+
+
+def _unknown_key(place: Place) -> str:
+    """Name the nearest known key: here, or the same one in another table, which a forgotten header explains."""
+    *_, key = names = _names(place)
+    table = tuple(names[:-1])
+    known = sorted(TABLES.get(table, ()))
+    near = difflib.get_close_matches(key[:_LONGEST_COMPARED], known, n=1)
+    if near:
+        return f'unknown key; did you mean "{near[0]}"?'
+    elsewhere = [_header(other) for other, keys in TABLES.items() if key in keys]
+    if elsewhere:
+        return f"unknown key here; it belongs to {' or '.join(elsewhere)}"
+    nearest = difflib.get_close_matches(key[:_LONGEST_COMPARED], known, n=1, cutoff=0.0)
+    return f'unknown key; the nearest known one is "{"".join(nearest)}"'
+
+
+def _names(place: Place) -> tuple[str, ...]:
+    return tuple(key for key in place if isinstance(key, str))
+
+
+def _header(names: Place) -> str:
+    if not names:
+        return "the top of the file"
+    return f"[[{names[0]}]]" if names in LISTS else f"[{'.'.join(map(str, names))}]"

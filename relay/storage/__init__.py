@@ -1,0 +1,1 @@
+"""What must survive: the queue in the database, and the users' Maildirs."""

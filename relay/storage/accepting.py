@@ -1,0 +1,94 @@
+"""How a mail gets into the queue: its chunks ahead of it, then all the rest in one transaction.
+
+Each write may be repeated: rows that are there already stay as they are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from relay.model.mail import DeliveryState, NewDelivery, NewMessage
+from relay.storage.engine import Parameter, Transaction
+from relay.storage.rows import INSERT_MESSAGE, clean, message_row
+
+_INSERT_CHUNK: Final = "INSERT INTO content (message_id, version, seq, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_INSERT_DELIVERY: Final = (
+    "INSERT INTO delivery (id, message_id, account, version, state, due, since, uncertain, node, lease_until)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_INSERT_RECIPIENT: Final = (
+    "INSERT INTO recipient (message_id, n, delivery_id, address, kind) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_DROP_VERSION_1: Final = "DELETE FROM content WHERE message_id = ? AND version = 1"
+_DISCARD: Final = (
+    "DELETE FROM content WHERE message_id {any}"
+    " AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = content.message_id)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a body."""
+
+    message_id: str
+    version: int
+    seq: int
+    data: bytes
+
+
+def write_chunks(tx: Transaction, chunks: Sequence[Chunk]) -> list[None]:
+    """Write chunks ahead of their messages."""
+    tx.change_each(_INSERT_CHUNK, [(c.message_id, c.version, c.seq, c.data) for c in chunks])
+    return [None] * len(chunks)
+
+
+def accept(tx: Transaction, mails: Sequence[NewMessage], *, node: str) -> list[None]:
+    """Write messages with their deliveries, recipients and last chunks. Those that are `active` belong to the node."""
+    tx.change_each(INSERT_MESSAGE, [message_row(mail.message) for mail in mails])
+    tx.change_each(_INSERT_CHUNK, [(mail.message.id, *chunk) for mail in mails for chunk in mail.chunks])
+    tx.change_each(_DROP_VERSION_1, [(mail.message.id,) for mail in mails if mail.drop_version_1])
+    insert_deliveries(
+        tx,
+        [(mail.message.id, mail.message.received_at, delivery) for mail in mails for delivery in mail.deliveries],
+        node=node,
+    )
+    tx.change_each(
+        _INSERT_RECIPIENT,
+        [
+            (mail.message.id, recipient.n, delivery.id, clean(recipient.address), recipient.kind.value)
+            for mail in mails
+            for delivery in mail.deliveries
+            for recipient in delivery.recipients
+        ],
+    )
+    return [None] * len(mails)
+
+
+def insert_deliveries(tx: Transaction, deliveries: Sequence[tuple[str, int, NewDelivery]], *, node: str) -> None:
+    """Write deliveries, each with its message's id and the moment when its clocks begin."""
+    lease = tx.lease_until() if any(d.state is DeliveryState.ACTIVE for _, _, d in deliveries) else None
+    tx.change_each(_INSERT_DELIVERY, [_delivery_row(*delivery, node=node, lease=lease) for delivery in deliveries])
+
+
+def _delivery_row(
+    message_id: str, since: int, delivery: NewDelivery, *, node: str, lease: int | None
+) -> tuple[Parameter, ...]:
+    active = delivery.state is DeliveryState.ACTIVE
+    return (
+        delivery.id,
+        message_id,
+        clean(delivery.account),
+        delivery.version,
+        delivery.state.value,
+        delivery.due,
+        since,
+        delivery.uncertain,
+        node if active else "",
+        lease if active else None,
+    )
+
+
+def discard(tx: Transaction, message_ids: Sequence[str]) -> list[None]:
+    """Drop what was written ahead of mails that were aborted; an accepted mail keeps its body."""
+    tx.change(_DISCARD, list(message_ids))
+    return [None] * len(message_ids)

@@ -1,0 +1,145 @@
+"""How deliveries change hands: claimed, given back, held, and taken up after a crash.
+
+The claim is the record: a row that is `active` when nobody sends it may have been sent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from relay.model.ids import make_id
+from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery, DeliveryState
+from relay.storage.engine import Transaction
+from relay.storage.rows import SELECT_CLAIMED, read_claimed
+
+MOST_UNCERTAIN: Final = 2
+"""A mail that may have been sent twice waits for a person."""
+_LONGEST_UPLOAD = 86_400_000
+"""Milliseconds: on a shared database, younger chunks without a message may still be another node's upload."""
+
+# `state <> 'done'` beside another state lets SQLite use the partial index.
+_SELECT_DUE: Final = (
+    SELECT_CLAIMED + "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.due <= ?"
+    " ORDER BY d.due, d.id LIMIT ? {skip_locked}"
+)
+_SELECT_OF_ACCOUNTS: Final = (
+    SELECT_CLAIMED + "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account {any} ORDER BY d.id {lock}"
+)
+_SELECT_ACTIVE: Final = SELECT_CLAIMED + "WHERE d.state = 'active' AND d.state <> 'done' ORDER BY d.id {lock}"
+_SELECT_ABANDONED: Final = (
+    SELECT_CLAIMED + "WHERE d.state = 'active' AND d.state <> 'done' AND (d.node = ? OR d.lease_until <= ?)"
+    " ORDER BY d.id {lock}"
+)
+_CLAIM: Final = "UPDATE delivery SET state = 'active', node = ?, lease_until = ? WHERE id {any}"
+_UNCLAIM: Final = (
+    "UPDATE delivery SET state = 'queued', marked = false, node = '', lease_until = NULL"
+    " WHERE id {any} AND state = 'active'"
+)
+_MARK: Final = "UPDATE delivery SET marked = true WHERE id {any} AND state = 'active'"
+_HOLD: Final = "UPDATE delivery SET state = 'held' WHERE id {any}"
+_RECOVER: Final = (
+    "UPDATE delivery SET state = ?, due = ?, uncertain = ?, marked = false, node = '', lease_until = NULL WHERE id = ?"
+)
+_SWEEP: Final = (
+    "DELETE FROM content WHERE message_id < ?"
+    " AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = content.message_id)"
+)
+_RENEW: Final = "UPDATE delivery SET lease_until = ? WHERE state = 'active' AND state <> 'done' AND node = ?"
+# Jumps from account to account: its time does not grow with the queue.
+_NEXT_DUE: Final = """
+    WITH RECURSIVE lane (account) AS (
+        SELECT min(account) FROM delivery WHERE state = 'queued' AND state <> 'done'
+        UNION ALL
+        SELECT (SELECT min(d.account) FROM delivery d
+                WHERE d.state = 'queued' AND d.state <> 'done' AND d.account > lane.account)
+        FROM lane WHERE lane.account IS NOT NULL
+    )
+    SELECT account, (SELECT min(d.due) FROM delivery d
+                     WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = lane.account)
+    FROM lane WHERE account IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a lane asks for."""
+
+    account: str
+    now: int
+    limit: int
+    open_now: bool
+
+
+def claim(tx: Transaction, claims: Sequence[Claim], *, node: str) -> list[list[ClaimedDelivery]]:
+    """Make due deliveries `active`, those that are due longest first; outside of opening hours only `AT_ONCE`."""
+    claimed = []
+    for wish in claims:
+        rows = tx.rows(_SELECT_DUE, wish.account, wish.now if wish.open_now else AT_ONCE, wish.limit)
+        if rows:
+            tx.change(_CLAIM, node, tx.lease_until(), [row[0] for row in rows])
+        claimed.append(read_claimed(tx, rows))
+    return claimed
+
+
+def unclaim(tx: Transaction, delivery_ids: Sequence[Sequence[str]]) -> list[None]:
+    """Give claimed deliveries back as they were; nothing is counted."""
+    tx.change(_UNCLAIM, [delivery_id for several in delivery_ids for delivery_id in several])
+    return [None] * len(delivery_ids)
+
+
+def mark_uncertain(tx: Transaction, delivery_ids: Sequence[str]) -> list[None]:
+    """Note that the final dot is about to leave: after a crash, these are held."""
+    tx.change(_MARK, list(delivery_ids))
+    return [None] * len(delivery_ids)
+
+
+def hold_accounts(tx: Transaction, accounts: Sequence[Sequence[str]]) -> list[list[ClaimedDelivery]]:
+    """Hold all that is queued for accounts."""
+    held = []
+    for names in accounts:
+        rows = tx.rows(_SELECT_OF_ACCOUNTS, list(names))
+        tx.change(_HOLD, [row[0] for row in rows])
+        held.append(read_claimed(tx, rows))
+    return held
+
+
+def recover(tx: Transaction, moments: Sequence[int], *, node: str) -> list[list[ClaimedDelivery]]:
+    """Take up what the last process left, given the present moment; sweep chunks that belong to no message."""
+    return [_recover_one(tx, now, node) for now in moments]
+
+
+def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
+    if tx.is_shared:
+        rows = tx.rows(_SELECT_ABANDONED, node, tx.time())
+        orphans_before = make_id(max(0, now - _LONGEST_UPLOAD), bytes(10))
+    else:
+        rows = tx.rows(_SELECT_ACTIVE)
+        orphans_before = "~"
+    marked = {row[0]: int(row[6]) for row in rows}
+    found = [_doubted(delivery, marked[delivery.id]) for delivery in read_claimed(tx, rows)]
+    tx.change_each(_RECOVER, [(_state_after(d).value, AT_ONCE, d.uncertain, d.id) for d in found])
+    tx.change(_SWEEP, orphans_before)
+    return [delivery for delivery in found if delivery.account != INBOX_LANE]
+
+
+def _doubted(delivery: ClaimedDelivery, marked: int) -> ClaimedDelivery:
+    # Writing into an inbox again adds nothing, so there is nothing to doubt.
+    if delivery.account == INBOX_LANE:
+        return delivery
+    return replace(delivery, uncertain=delivery.uncertain + 1 + marked)
+
+
+def _state_after(delivery: ClaimedDelivery) -> DeliveryState:
+    return DeliveryState.HELD if delivery.uncertain >= MOST_UNCERTAIN else DeliveryState.QUEUED
+
+
+def renew_leases(tx: Transaction, nodes: Sequence[str]) -> list[None]:
+    """Prolong the leases of nodes."""
+    if tx.is_shared:
+        tx.change_each(_RENEW, [(tx.lease_until(), node) for node in nodes])
+    return [None] * len(nodes)
+
+
+def next_due(tx: Transaction) -> dict[str, int]:
+    """Give the smallest `due` among what is queued, for each account."""
+    return {row[0]: row[1] for row in tx.rows(_NEXT_DUE)}

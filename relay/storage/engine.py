@@ -1,0 +1,233 @@
+"""Opening the database, and all that differs between SQLite and PostgreSQL; the lock on the storage folder.
+
+SQL is written once, with `?` for a parameter and these words, which `Transaction` puts into the database's own terms:
+`{any}` after a column (the parameter is a list), `{lock}` and `{skip_locked}` at the end of a SELECT from `delivery d`.
+"""
+
+import contextlib
+import fcntl
+import functools
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+from sqlalchemy import URL, Connection, Engine, Row, create_engine, event, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from relay.model.errors import StorageBusyError, StorageError
+
+_BUSY_SECONDS = 10
+"""How long a write waits while another process writes."""
+_LEASE = 600_000
+"""Milliseconds for which a claim holds on PostgreSQL without being renewed."""
+_PRAGMAS = (
+    "PRAGMA auto_vacuum = INCREMENTAL",  # before WAL and the first table, else it has no effect
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA journal_size_limit = 67108864",
+)
+_WORDS: Final = {
+    "sqlite": {"any": "IN (SELECT value FROM json_each(?))", "lock": "", "skip_locked": ""},
+    "postgresql": {"any": "= ANY(?)", "lock": "FOR UPDATE OF d", "skip_locked": "FOR UPDATE OF d SKIP LOCKED"},
+}
+_FAULTS_OF_THE_WRITE = (IntegrityError, DataError, ProgrammingError, InterfaceError, NotSupportedError)
+_CONFLICTS = ("40001", "40P01")
+"""SQLSTATE of a serialization failure and a deadlock: the same again may well succeed."""
+
+Parameter = str | int | float | bytes | list[str] | None
+
+
+def open_engine(url: str) -> Engine:
+    """Open the database of a SQLAlchemy URL; nothing is written into it yet. A new SQLite file is its owner's alone.
+
+    Raises StorageError where the URL names no database file of SQLite and no PostgreSQL.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StorageError("the database's URL can't be read") from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _open_sqlite(parsed)
+    if backend == "postgresql":
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            hide_parameters=True,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": _BUSY_SECONDS, "application_name": "relay"},
+        )
+    raise StorageError(f"the database must be SQLite or PostgreSQL, not {backend}")
+
+
+def _open_sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise StorageError("the SQLite database must be a file")
+    path = Path(url.database)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}") from None
+    engine = create_engine(
+        url.set(drivername="sqlite+pysqlite"), hide_parameters=True, connect_args={"timeout": _BUSY_SECONDS}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
+        connection.isolation_level = None  # the driver begins nothing by itself
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("relay_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+class Transaction:
+    """SQL within one transaction; every call raises what SQLAlchemy raises."""
+
+    __slots__ = ("_connection", "_dialect")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect.name
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other nodes may work on this database: then claims are leases."""
+        return self._dialect == "postgresql"
+
+    @property
+    def connection(self) -> Connection:
+        """SQLAlchemy's connection, for what is no SQL of ours."""
+        return self._connection
+
+    def rows(self, sql: str, *parameters: Parameter) -> Sequence[Row[Any]]:
+        """Run a SELECT."""
+        return self._run(sql, parameters).all()
+
+    def change(self, sql: str, *parameters: Parameter) -> int:
+        """Run one change; gives how many rows it touched."""
+        return self._run(sql, parameters).rowcount
+
+    def change_each(self, sql: str, rows: Sequence[tuple[Parameter, ...]]) -> None:
+        """Run one change for each of many tuples of parameters, prepared once."""
+        if rows:
+            self._connection.exec_driver_sql(_native(sql, self._dialect), list(rows))
+
+    def time(self) -> int:
+        """Tell the time of a shared database, in milliseconds: the clocks of the nodes may differ."""
+        return int(self.rows("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")[0][0])
+
+    def lease_until(self) -> int | None:
+        """Tell until when a claim made now holds; None where claims end with the process."""
+        return self.time() + _LEASE if self.is_shared else None
+
+    def give_back_space(self, pages: int) -> None:
+        """Return so many free pages to the file system, where the database does not do that by itself."""
+        if not self.is_shared:
+            self._connection.exec_driver_sql(f"PRAGMA incremental_vacuum({pages:d})").all()
+
+    def _run(self, sql: str, parameters: tuple[Parameter, ...]) -> Any:  # noqa: ANN401 - a cursor's result
+        if not self.is_shared:
+            parameters = tuple(json.dumps(p) if isinstance(p, list) else p for p in parameters)
+        return self._connection.exec_driver_sql(_native(sql, self._dialect), parameters)
+
+
+@functools.cache
+def _native(sql: str, dialect: str) -> str:
+    native = sql.format_map(_WORDS[dialect])
+    return native.replace("?", "%s") if dialect == "postgresql" else native
+
+
+def connect_for_writes(engine: Engine) -> Connection:
+    """Open a connection whose transactions take the write lock when they begin, so that none fails half-way."""
+    return engine.connect().execution_options(relay_write=True)
+
+
+@contextlib.contextmanager
+def transaction(engine: Engine, *, write: bool) -> Iterator[Transaction]:
+    """Run one short transaction; it is committed at the end. Raises StorageError for whatever the database refuses."""
+    try:
+        with connect_for_writes(engine) if write else engine.connect() as connection, connection.begin():
+            yield Transaction(connection)
+    except SQLAlchemyError as error:
+        raise storage_error(error) from None
+
+
+def storage_error(error: BaseException) -> StorageError:
+    """Make an error of ours of one of the driver's; no parameter, hence no text of a mail, is in it."""
+    original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if not isinstance(error, SQLAlchemyError):
+        return StorageError(f"database: {type(original).__name__}")
+    # PostgreSQL's DETAIL shows whole rows; its first line does not.
+    primary = getattr(getattr(original, "diag", None), "message_primary", None)
+    text = primary or next(iter(str(original).splitlines()), "")
+    return StorageError(f"database: {type(original).__name__}: {text}")
+
+
+def is_fault_of_database(error: BaseException) -> bool:
+    """Tell whether the database failed, so that no write could succeed, rather than refused one write."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or not isinstance(error, _FAULTS_OF_THE_WRITE)
+    return isinstance(error, PoolTimeoutError | OSError)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Tell whether two transactions got in each other's way, and the same again may well succeed."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _CONFLICTS
+
+
+class FolderLock:
+    """The lock that makes one process the service of a storage folder; the kernel releases it when the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. Raises StorageBusyError where another has it, StorageError where the folder can't be used."""
+        try:
+            file = os.open(self._folder / "relay.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(f"{self._folder}: {error.strerror}") from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
+            os.close(file)
+            if not isinstance(error, BlockingIOError):
+                raise StorageError(f"{self._folder}: {error.strerror}") from None
+            who = f" (process {holder})" if holder.isdecimal() else ""
+            raise StorageBusyError(f"{self._folder}: another relay is running here{who}") from None
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        self._file = file
+
+    def release(self) -> None:
+        """Give the lock back; without effect where it is not held."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            os.close(file)
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()

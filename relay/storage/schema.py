@@ -1,0 +1,184 @@
+"""The tables. Ids are texts of 26 characters that sort by time; times are integer milliseconds since 1970, UTC."""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    inspect,
+    text,
+)
+
+from relay.model.errors import StorageError
+from relay.storage.engine import Transaction, transaction
+
+VERSION: Final = 1
+"""Of the schema; a program refuses a newer one."""
+_SCHEMA_LOCK = 0x72656C6179
+"""PostgreSQL's advisory lock for the creation: two nodes may start at once."""
+
+metadata: Final = MetaData()
+
+# Bytewise order on both databases: prefixes of ids are found by ranges.
+_Text = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def _one_of(column: str, *values: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})")
+
+
+meta: Final = Table(
+    "meta",
+    metadata,
+    Column("key", _Text, primary_key=True),
+    Column("value", _Text, nullable=False),
+)
+
+message: Final = Table(
+    "message",
+    metadata,
+    Column("id", _Text, primary_key=True),
+    Column("received_at", BigInteger, nullable=False),
+    Column("user", _Text),
+    Column("account", _Text, nullable=False),
+    Column("rule", _Text, nullable=False),
+    Column("reverse_path", _Text, nullable=False),
+    Column("header_message_id", _Text, nullable=False),
+    Column("subject", _Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("client", _Text, nullable=False),
+    Column("header", LargeBinary, nullable=False),
+    Column("archive_header", LargeBinary),
+    Column("eightbit", Boolean, nullable=False),
+    Column("smtputf8", Boolean, nullable=False),
+    Column("notice", Boolean, nullable=False),
+    Column("why", _Text, nullable=False),
+    # No index on received_at: the ids sort by it.
+    Index("message_by_header_id", "header_message_id"),
+)
+
+content: Final = Table(
+    "content",
+    metadata,
+    # No foreign key: chunks are written ahead of their message, and belong to nobody until it is there.
+    Column("message_id", _Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+delivery: Final = Table(
+    "delivery",
+    metadata,
+    Column("id", _Text, primary_key=True),
+    Column("message_id", ForeignKey("message.id", ondelete="CASCADE"), nullable=False),
+    Column("account", _Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", _Text, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    # attempts: those that count for the retry intervals; tried: all, each has a row.
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("tried", Integer, nullable=False, server_default="0"),
+    # uncertain: how often it may have been sent; marked: the dot of the running attempt may be out.
+    Column("uncertain", Integer, nullable=False),
+    Column("marked", Boolean, nullable=False, server_default=text("false")),
+    Column("node", _Text, nullable=False),
+    Column("lease_until", BigInteger),
+    _one_of("state", "queued", "active", "held", "done"),
+    Index("delivery_by_message", "message_id"),
+    # Serves the claim, the recovery and the lists, and is empty when the queue is.
+    Index(
+        "delivery_open",
+        *("state", "account", "due", "id"),
+        sqlite_where=text("state <> 'done'"),
+        postgresql_where=text("state <> 'done'"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+recipient: Final = Table(
+    "recipient",
+    metadata,
+    Column("message_id", ForeignKey("message.id", ondelete="CASCADE"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("delivery_id", _Text, nullable=False),
+    Column("address", _Text, nullable=False),
+    Column("kind", _Text, nullable=False),
+    Column("outcome", _Text, nullable=False, server_default="pending"),
+    Column("code", Integer, nullable=False, server_default="0"),
+    Column("enhanced", _Text, nullable=False, server_default=""),
+    Column("reply", _Text, nullable=False, server_default=""),
+    _one_of("kind", "to", "archive", "inbox"),
+    _one_of("outcome", "pending", "delivered", "bounced"),
+    sqlite_with_rowid=False,
+)
+
+attempt: Final = Table(
+    "attempt",
+    metadata,
+    Column("delivery_id", ForeignKey("delivery.id", ondelete="CASCADE"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("code", Integer, nullable=False),
+    Column("enhanced", _Text, nullable=False),
+    Column("reply", _Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+pause: Final = Table(
+    "pause",
+    metadata,
+    Column("account", _Text, primary_key=True),
+    Column("since", BigInteger, primary_key=True),
+    Column("until", BigInteger),
+    Column("reason", _Text, nullable=False),
+    Column("by_person", Boolean, nullable=False),
+    Column("probes", Integer, nullable=False),
+    Column("next_probe", BigInteger),
+    Column("fingerprint", _Text, nullable=False),
+    # An account has one pause at a time.
+    Index(
+        "pause_lasting",
+        "account",
+        unique=True,
+        sqlite_where=text("until IS NULL"),
+        postgresql_where=text("until IS NULL"),
+    ),
+)
+
+
+def create_schema(engine: Engine) -> None:
+    """Create the tables where there are none. Raises StorageError where the database is of a newer program."""
+    with transaction(engine, write=False) as tx:
+        if _is_current(tx):
+            return
+    with transaction(engine, write=True) as tx:
+        if tx.is_shared:
+            tx.rows("SELECT pg_advisory_xact_lock(?)", _SCHEMA_LOCK)
+        if not _is_current(tx):
+            metadata.create_all(tx.connection)
+            tx.change("INSERT INTO meta (key, value) VALUES ('schema', ?)", str(VERSION))
+
+
+def _is_current(tx: Transaction) -> bool:
+    if not inspect(tx.connection).has_table("meta"):
+        return False
+    found = tx.rows("SELECT value FROM meta WHERE key = 'schema'")
+    if found and int(found[0][0]) > VERSION:
+        raise StorageError(
+            f"the database has schema {found[0][0]}, this program knows {VERSION}: a newer relay has used it"
+        )
+    return bool(found)

@@ -1,0 +1,163 @@
+"""What an attempt came to, and what ends: outcomes, splits and notices in one transaction; bodies and history go.
+
+Guarantee: a recipient's outcome changes only while it is pending. The same settlement twice is the same as once.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Row
+
+from relay.model.mail import DeliveryState, NewDelivery, RecipientState, Settlement
+from relay.model.outcome import Verdict
+from relay.storage.accepting import accept, insert_deliveries
+from relay.storage.engine import Transaction
+from relay.storage.rows import clean
+
+_SELECT: Final = (
+    "SELECT d.id, d.message_id, d.state, d.attempts, d.tried, d.since, d.due, d.uncertain"
+    " FROM delivery d WHERE d.id {any} {lock}"
+)
+_SELECT_ATTEMPTS: Final = "SELECT delivery_id, at, seconds FROM attempt WHERE delivery_id {any}"
+_INSERT_ATTEMPT: Final = (
+    "INSERT INTO attempt (delivery_id, n, at, seconds, code, enhanced, reply) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_SET_OUTCOME: Final = (
+    "UPDATE recipient SET outcome = ?, code = ?, enhanced = ?, reply = ?"
+    " WHERE message_id = ? AND n = ? AND delivery_id = ? AND outcome = 'pending'"
+)
+_SET_DELIVERY: Final = (
+    "UPDATE delivery SET state = ?, due = ?, uncertain = ?, attempts = ?, tried = ?, marked = false, node = '',"
+    " lease_until = NULL WHERE id = ?"
+)
+_MOVE_RECIPIENT: Final = (
+    "UPDATE recipient SET delivery_id = ? WHERE message_id = ? AND n = ? AND delivery_id = ? AND outcome = 'pending'"
+)
+_DROP_CONTENT: Final = (
+    "DELETE FROM content WHERE message_id {any} AND NOT EXISTS"
+    " (SELECT 1 FROM delivery d WHERE d.message_id = content.message_id AND d.state <> 'done')"
+)
+_SELECT_HISTORY: Final = (
+    "SELECT m.id FROM message m WHERE m.received_at < ? AND NOT EXISTS"
+    " (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND d.state <> 'done') ORDER BY m.id LIMIT ?"
+)
+_DELETE_CONTENT: Final = "DELETE FROM content WHERE message_id {any}"
+_DELETE_MESSAGE: Final = "DELETE FROM message WHERE id {any}"
+
+_STATES: Final = {
+    Verdict.DELIVERED: RecipientState.DELIVERED.value,
+    Verdict.BOUNCED: RecipientState.BOUNCED.value,
+    Verdict.DEFERRED: RecipientState.PENDING.value,
+}
+_PAGES_GIVEN_BACK = 2048
+
+
+class _Settled(NamedTuple):
+    """A settlement with the delivery that it is about, as the attempt before it left it."""
+
+    settlement: Settlement
+    message_id: str
+    since: int
+    state: DeliveryState
+    due: int
+    uncertain: int
+    attempts: int
+    tried: int
+
+
+def settle(tx: Transaction, settlements: Sequence[Settlement], *, node: str) -> list[None]:
+    """Write what attempts came to. A settlement that is written already, or whose mail is gone, changes nothing."""
+    deliveries = {row.id: row for row in tx.rows(_SELECT, [s.delivery_id for s in settlements])}
+    known = _known_attempts(tx, [row.id for row in deliveries.values() if row.tried])
+    settled = []
+    for settlement in settlements:
+        row = deliveries.get(settlement.delivery_id)
+        key = (settlement.delivery_id, settlement.at, settlement.seconds)
+        if row is None or row.state == DeliveryState.DONE or key in known:
+            continue
+        known.add(key)
+        settled.append(_plan(settlement, row))
+    _write(tx, settled, node=node)
+    return [None] * len(settlements)
+
+
+def _known_attempts(tx: Transaction, tried: list[str]) -> set[tuple[str, int, float]]:
+    return {(row[0], row[1], row[2]) for row in tx.rows(_SELECT_ATTEMPTS, tried)} if tried else set()
+
+
+def _plan(settlement: Settlement, row: Row[Any]) -> _Settled:
+    # One whose lease ran out meanwhile belongs to others: it ends here only if nobody is left in it.
+    own = row.state == DeliveryState.ACTIVE or settlement.state is DeliveryState.DONE
+    return _Settled(
+        settlement=settlement,
+        message_id=row.message_id,
+        since=row.since,
+        state=settlement.state if own else DeliveryState(row.state),
+        due=settlement.due if own else row.due,
+        uncertain=settlement.uncertain if own else row.uncertain,
+        attempts=row.attempts + settlement.counts,
+        tried=row.tried + 1,
+    )
+
+
+def _write(tx: Transaction, settled: Sequence[_Settled], *, node: str) -> None:
+    tx.change_each(
+        _INSERT_ATTEMPT,
+        [
+            (s.delivery_id, n, s.at, s.seconds, s.reply.code, clean(s.reply.enhanced), clean(s.reply.text))
+            for s, *_, n in settled
+        ],
+    )
+    tx.change_each(
+        _SET_OUTCOME,
+        [
+            (
+                _STATES[outcome.verdict],
+                outcome.reply.code,
+                clean(outcome.reply.enhanced),
+                clean(outcome.reply.text),
+                plan.message_id,
+                n,
+                plan.settlement.delivery_id,
+            )
+            for plan in settled
+            for n, outcome in plan.settlement.outcomes
+        ],
+    )
+    splits = [(p.message_id, p.since, p.settlement.split) for p in settled if p.settlement.split is not None]
+    if splits:
+        insert_deliveries(tx, splits, node=node)
+        tx.change_each(_MOVE_RECIPIENT, [move for plan in settled for move in _moves(plan, plan.settlement.split)])
+    tx.change_each(
+        _SET_DELIVERY,
+        [(p.state.value, p.due, p.uncertain, p.attempts, p.tried, p.settlement.delivery_id) for p in settled],
+    )
+    notices = [notice for plan in settled for notice in plan.settlement.notices]
+    if notices:
+        accept(tx, notices, node=node)
+    done = [plan.message_id for plan in settled if plan.state is DeliveryState.DONE]
+    if done:
+        tx.change(_DROP_CONTENT, done)
+
+
+def _moves(plan: _Settled, split: NewDelivery | None) -> list[tuple[str | int, ...]]:
+    if split is None:
+        return []
+    return [(split.id, plan.message_id, r.n, plan.settlement.delivery_id) for r in split.recipients]
+
+
+def purge_history(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
+    """Delete (before, limit): mails received before a moment of which nothing waits; gives how many."""
+    counts = []
+    for before, limit in orders:
+        ids = [row[0] for row in tx.rows(_SELECT_HISTORY, before, limit)]
+        delete_messages(tx, ids)
+        counts.append(len(ids))
+    tx.give_back_space(_PAGES_GIVEN_BACK)
+    return counts
+
+
+def delete_messages(tx: Transaction, ids: list[str]) -> None:
+    """Delete messages with all that belongs to them."""
+    tx.change(_DELETE_CONTENT, ids)
+    tx.change(_DELETE_MESSAGE, ids)

@@ -1,0 +1,198 @@
+"""The only place where concrete objects are built and wired; starts, watches, reloads and stops the service.
+
+Each activity is a loop that is restarted with backoff when it fails; only the end of the queue's writer ends the
+process.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from relay import __version__
+from relay.auth import PasswordChecker
+from relay.control import ControlServer
+from relay.delivery import Delivery
+from relay.intake.budget import ByteBudget
+from relay.logs import LogSink
+from relay.model.errors import RelayError
+from relay.server import SmtpServer
+from relay.settings import ConfigurationError, Settings, load_settings
+from relay.storage.engine import FolderLock, open_engine
+from relay.storage.queue import Queue
+from relay.storage.schema import create_schema
+from relay.storage.writer import Writer
+from relay.submission import Submission
+from relay.systemd import notify
+
+log = structlog.get_logger()
+
+_BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+class Service:
+    """The whole service of one configuration."""
+
+    def __init__(self, settings: Settings, *, sink: LogSink | None = None) -> None:
+        self.settings = settings
+        self._sink = sink
+        self._lock = FolderLock(settings.folder)
+        self._servers: list[SmtpServer] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ended = asyncio.Event()
+        self._reason = ""
+        self._failed = False
+
+    async def start(self, *, listen: bool = True) -> None:
+        """Take the storage, recover what the last process left, then listen. Raises RelayError."""
+        self._lock.acquire()
+        try:
+            self._engine = open_engine(self.settings.database)
+            await asyncio.to_thread(create_schema, self._engine)
+            self._writer = Writer(self._engine)
+            self.queue = Queue(self._engine, self._writer)
+            self.delivery = Delivery(settings=self._current, queue=self.queue)
+            self._log_warnings(self.settings)
+            await self.delivery.recover()
+            if listen:
+                await self._listen()
+        except BaseException:
+            await self._close_servers()
+            self._lock.release()
+            raise
+
+    async def run(self) -> bool:
+        """Serve until a signal, or until the writer dies (false)."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.end, signal.Signals(number).name)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        self._watch("delivery", self.delivery.run)
+        self._tasks.append(asyncio.create_task(self._watch_writer()))
+        log.info(
+            "service_started",
+            version=__version__,
+            config=str(self.settings.path),
+            pid=os.getpid(),
+            accounts=len(self.settings.directory.accounts),
+            users=len(self.settings.directory.users),
+        )
+        notify("READY=1")
+        await self._ended.wait()
+        await self.stop()
+        return not self._failed
+
+    def end(self, reason: str) -> None:
+        """Ask the service to stop in good order."""
+        self._reason = self._reason or reason
+        self._ended.set()
+
+    async def stop(self) -> None:
+        """Take no new mail, let running work end within `drain_timeout`, leave the rest in the queue."""
+        notify("STOPPING=1")
+        log.info("service_stopping", reason=self._reason or "done", active=self.delivery.active)
+        patience = self.settings.limits.drain_timeout / 1000
+        await asyncio.gather(*(server.drain(patience) for server in self._servers))
+        await self.delivery.drain(patience)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._close_servers()
+        await self.queue.close()
+        self._engine.dispose()
+        self._lock.release()
+        log.info("service_stopped")
+
+    def reload(self) -> None:
+        """Read the configuration anew (SIGHUP); with a mistake in it the old one stays. The log file is reopened."""
+        if self._sink is not None:
+            try:
+                self._sink.reopen()
+            except OSError as error:
+                log.error("configuration_refused", mistake=f"log file: {error.strerror}")
+        try:
+            settings = load_settings(self.settings.path)
+        except ConfigurationError as error:
+            for mistake in error.mistakes:
+                log.error("configuration_refused", mistake=mistake)
+            return
+        self.settings = settings
+        self._log_warnings(settings)
+        log.info("configuration_reloaded", config=str(settings.path))
+        self.delivery.hurry()
+
+    def _current(self) -> Settings:
+        return self.settings
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports that are listened on, in the order of the configuration."""
+        return [server.port for server in self._servers]
+
+    def _log_warnings(self, settings: Settings) -> None:
+        for warning in settings.warnings:
+            log.warning("configuration_warning", warning=warning)
+
+    async def _listen(self) -> None:
+        submission = Submission(settings=self._current, queue=self.queue, dispatcher=self.delivery)
+        checker = PasswordChecker(lambda: self.settings.directory)
+        budget = ByteBudget(self.settings.limits.bytes_in_flight)
+        for listener in self.settings.listeners:
+            server = SmtpServer(
+                listener=listener,
+                limits=self.settings.limits,
+                hostname=self.settings.hostname,
+                submission=submission,
+                authenticator=checker,
+                budget=budget,
+            )
+            self._servers.append(server)
+            await server.start()
+            log.info("listening", host=listener.host, port=server.port, tls=listener.tls)
+        handlers: dict[str, Callable[[], dict[str, Any]]] = {
+            "look": lambda: self._do(self.delivery.look),
+            "hurry": lambda: self._do(self.delivery.hurry),
+            "reload": lambda: self._do(self.reload),
+            "status": lambda: {"pid": os.getpid(), "version": __version__, "ports": self.ports},
+        }
+        self._control = ControlServer(self.settings.folder, handlers)
+        try:
+            await self._control.start()
+        except OSError as error:
+            raise RelayError(f"control socket in {self.settings.folder}: {error.strerror}") from error
+
+    def _do(self, action: Callable[[], None]) -> dict[str, Any]:
+        action()
+        return {}
+
+    async def _close_servers(self) -> None:
+        servers, self._servers = self._servers, []
+        for server in servers:
+            await server.close()
+        if hasattr(self, "_control"):
+            await self._control.close()
+
+    def _watch(self, activity: str, work: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.create_task(self._keep_running(activity, work), name=activity))
+
+    async def _keep_running(self, activity: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run an activity; begin again after a fault, later each time."""
+        faults = 0
+        while True:
+            try:
+                await work()
+            except Exception as error:  # an activity's fault must not end the others
+                pause = _BACKOFF[min(faults, len(_BACKOFF) - 1)]
+                faults += 1
+                log.exception("activity_failed", activity=activity, error=repr(error), restart_in=pause)
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def _watch_writer(self) -> None:
+        await self._writer.dead.wait()
+        self._failed = True
+        self.end("the queue's writer has died")

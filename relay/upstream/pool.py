@@ -1,0 +1,64 @@
+"""The connections of one account that are kept between mails."""
+
+import asyncio
+
+from relay.model.account import SmtpServer
+from relay.upstream.smarthost import Connection, connect, settings_key
+from relay.upstream.transaction import Timeouts
+
+IDLE_SECONDS = 30.0
+MOST_MAILS = 100
+
+
+class Pool:
+    """Keeps idle connections; one of other settings, or too old, is closed instead of reused."""
+
+    def __init__(self, *, timeouts: Timeouts = Timeouts(), idle: float = IDLE_SECONDS) -> None:
+        self._timeouts = timeouts
+        self._idle_seconds = idle
+        self._idle: list[tuple[str, Connection, asyncio.TimerHandle]] = []
+        self._keys: dict[int, str] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def acquire(self, server: SmtpServer, password: str | None, *, hostname: str) -> tuple[Connection, bool]:
+        """Give a connection, and whether it was kept from before. Raises ConnectError."""
+        key = settings_key(server, password)
+        while self._idle:
+            kept, connection, timer = self._idle.pop()
+            timer.cancel()
+            if kept == key and connection.usable:
+                self._keys[id(connection)] = key
+                return connection, True
+            self._end(connection)
+        connection = await connect(server, hostname=hostname, password=password, timeouts=self._timeouts)
+        self._keys[id(connection)] = key
+        return connection, False
+
+    def release(self, connection: Connection) -> None:
+        """Take a connection back; one that is of no use any more is closed."""
+        key = self._keys.pop(id(connection), "")
+        if self._closed or not connection.usable or connection.sent >= MOST_MAILS:
+            self._end(connection)
+            return
+        timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._expire, connection)
+        self._idle.append((key, connection, timer))
+
+    async def close(self) -> None:
+        """Close every idle connection."""
+        self._closed = True
+        for _, connection, timer in self._idle:
+            timer.cancel()
+            self._end(connection)
+        self._idle.clear()
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    def _expire(self, connection: Connection) -> None:
+        self._idle = [entry for entry in self._idle if entry[1] is not connection]
+        self._end(connection)
+
+    def _end(self, connection: Connection) -> None:
+        task = asyncio.create_task(connection.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)

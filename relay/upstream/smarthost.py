@@ -1,0 +1,133 @@
+"""A provider's server: connected, greeted, encrypted and logged in by aiosmtplib, then ours."""
+
+import asyncio
+import contextlib
+import hashlib
+import ssl
+
+import aiosmtplib
+
+from relay.model.account import Security, SmtpServer
+from relay.model.errors import RelayError
+from relay.model.reply import Reply
+from relay.rules.replies import read_reply
+from relay.upstream.stream import SmtpStream, StreamLost, take_over
+from relay.upstream.transaction import Features, OutgoingMail, Stage, Timeouts, Transaction, transact
+
+
+class ConnectError(RelayError):
+    """No connection that could take mail came about."""
+
+    def __init__(self, stage: Stage, reply: Reply) -> None:
+        super().__init__(f"{stage}: {reply}")
+        self.stage = stage
+        self.reply = reply
+
+
+class Connection:
+    """A connection that is logged in, for one transaction after another."""
+
+    def __init__(self, stream: SmtpStream, features: Features, timeouts: Timeouts) -> None:
+        self._stream = stream
+        self._timeouts = timeouts
+        self.features = features
+        self.sent = 0
+
+    @property
+    def usable(self) -> bool:
+        """Whether another transaction may begin."""
+        return self._stream.lost is None and not self._stream.has_reply
+
+    async def send(self, mail: OutgoingMail) -> Transaction:
+        """Run one transaction."""
+        self.sent += 1
+        return await transact(self._stream, self.features, self._timeouts, mail)
+
+    async def close(self) -> None:
+        """Say QUIT and close; never raises, never waits long."""
+        with contextlib.suppress(StreamLost):
+            self._stream.write(b"QUIT\r\n")
+            await self._stream.reply(self._timeouts.quit)
+        self._stream.transport.close()
+
+
+async def connect(
+    server: SmtpServer, *, hostname: str, password: str | None, timeouts: Timeouts = Timeouts()
+) -> Connection:
+    """Connect and log in. Raises ConnectError."""
+    client = aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        use_tls=server.security is Security.TLS,
+        start_tls=False,
+        local_hostname=hostname,
+        timeout=timeouts.connect,
+        tls_context=_tls_context(server),
+    )
+    stage = Stage.CONNECT
+    try:
+        await client.connect()
+        stage = Stage.EHLO
+        await client.ehlo()
+        if server.security is Security.STARTTLS:
+            stage = Stage.STARTTLS
+            if not client.supports_extension("starttls"):
+                raise ConnectError(stage, Reply(code=0, enhanced="4.7.4", text="the server offers no STARTTLS"))
+            await client.starttls()
+            await client.ehlo()
+        if server.username is not None:
+            stage = Stage.AUTH
+            if not client.supported_auth_methods:
+                raise ConnectError(stage, Reply(code=0, enhanced="4.7.4", text="the server offers no login we know"))
+            await client.login(server.username, password or "")
+        features = _features(client)
+        transport = client.transport
+        if transport is None:
+            raise ConnectError(stage, Reply(code=0, enhanced="4.4.2", text="the connection was lost"))
+        return Connection(take_over(transport), features, timeouts)
+    except BaseException as error:
+        client.close()
+        if isinstance(error, ConnectError) or not isinstance(error, Exception):
+            raise
+        raise ConnectError(stage, _reply_of(error, server)) from None
+
+
+def _tls_context(server: SmtpServer) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=server.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not server.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _features(client: aiosmtplib.SMTP) -> Features:
+    size = client.esmtp_extensions.get("size", "") if client.supports_extension("size") else None
+    return Features(
+        size=int(size) if size and size.isdigit() else (0 if size is not None else None),
+        pipelining=client.supports_extension("pipelining"),
+        eightbitmime=client.supports_extension("8bitmime"),
+        smtputf8=client.supports_extension("smtputf8"),
+        dsn=client.supports_extension("dsn"),
+        chunking=client.supports_extension("chunking"),
+    )
+
+
+def _reply_of(error: Exception, server: SmtpServer) -> Reply:
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return read_reply(error.code, [line.encode("utf-8", "replace") for line in error.message.split("\n")])
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Reply(code=0, enhanced="4.7.5", text=f"the certificate of {server.host}: {cause.verify_message}")
+        if isinstance(cause, ssl.SSLError):
+            return Reply(code=0, enhanced="4.7.5", text=f"TLS with {server.host}: {cause.reason or 'failed'}")
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        return Reply(code=0, enhanced="4.4.1", text=f"{server.host}:{server.port} did not answer in time")
+    return Reply(code=0, enhanced="4.4.1", text=f"{server.host}:{server.port}: {type(error).__name__}")
+
+
+def settings_key(server: SmtpServer, password: str | None) -> str:
+    """Tell connections of different settings apart."""
+    return hashlib.sha256(repr((server, password)).encode()).hexdigest()

@@ -1,0 +1,252 @@
+"""One SMTP transaction of our own: pipelined where offered, streamed, and exact about what was lost when."""
+
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from relay.model.reply import Reply
+from relay.upstream.stream import SmtpStream, StreamLost
+
+LONGEST_LINE = 998
+_LONG = re.compile(rb"[^\r\n]{999}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Stage(StrEnum):
+    """Where in a connection's life something happened."""
+
+    CONNECT = "connect"
+    EHLO = "ehlo"
+    STARTTLS = "starttls"
+    AUTH = "auth"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    BODY = "body"
+    DOT = "dot"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeouts:
+    """Seconds (RFC 5321 section 4.5.3.2)."""
+
+    connect: float = 30.0
+    command: float = 300.0
+    data: float = 120.0
+    progress: float = 180.0
+    final: float = 600.0
+    quit: float = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Features:
+    """What the server's last EHLO offered."""
+
+    size: int | None = None
+    pipelining: bool = False
+    eightbitmime: bool = False
+    smtputf8: bool = False
+    dsn: bool = False
+    chunking: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutgoingMail:
+    """One mail for some recipients."""
+
+    reverse_path: str
+    recipients: tuple[str, ...]
+    header: bytes
+    body: Callable[[], AsyncIterator[bytes]]
+    size: int
+    eightbit: bool = False
+    smtputf8: bool = False
+    signed: bool = False
+    before_dot: Callable[[], Awaitable[None]] | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Transaction:
+    """What the server said, and what was lost."""
+
+    mail: Reply | None = None
+    recipients: tuple[Reply | None, ...] = ()
+    data: Reply | None = None
+    final: Reply | None = None
+    lost: Stage | None = None
+    error: str = ""
+    seconds: float = 0.0
+
+
+class Dotter:
+    """Makes a body ready for DATA, in chunks cut anywhere: dots stuffed, long lines folded where that is allowed."""
+
+    def __init__(self, *, fold: bool) -> None:
+        self._fold = fold
+        self._column = 0
+        self._tail = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Give the next bytes to send."""
+        if not chunk:
+            return b""
+        if self._fold:
+            chunk = self._folded(chunk)
+        at_start = self._tail in (b"", b"\r\n")
+        out = chunk.replace(b"\r\n.", b"\r\n..")
+        if at_start and chunk.startswith(b"."):
+            out = b"." + out
+        elif self._tail == b"\r" and chunk.startswith(b"\n."):
+            out = b"\n." + out[1:]
+        self._tail = (self._tail + chunk)[-2:] if len(chunk) < 2 else chunk[-2:]
+        if not self._tail.endswith(b"\r\n"):
+            self._tail = b"\r" if self._tail.endswith(b"\r") else b"x"
+        return out
+
+    def close(self) -> bytes:
+        """End the last line, and the data."""
+        return b".\r\n" if self._tail in (b"", b"\r\n") else b"\r\n.\r\n"
+
+    def _folded(self, chunk: bytes) -> bytes:
+        first = chunk.find(b"\r\n")
+        head = len(chunk) if first < 0 else first
+        if self._column + head <= LONGEST_LINE and _LONG.search(chunk) is None:
+            last = chunk.rfind(b"\r\n")
+            self._column = self._column + len(chunk) if last < 0 else len(chunk) - last - 2
+            return chunk
+        lines = chunk.split(b"\r\n")
+        out = []
+        for n, line in enumerate(lines):
+            room, rest, parts = LONGEST_LINE - self._column, line, []
+            while len(rest) > room:
+                parts.append(rest[:room])
+                rest, room, self._column = rest[room:], LONGEST_LINE, 0
+            parts.append(rest)
+            out.append(b"\r\n".join(parts))
+            self._column = 0 if n < len(lines) - 1 else self._column + len(rest)
+        return b"\r\n".join(out)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Run:
+    """One transaction while it runs."""
+
+    stream: SmtpStream
+    features: Features
+    timeouts: Timeouts
+    mail: OutgoingMail
+    result: Transaction = field(default_factory=Transaction)
+    stage: Stage = Stage.MAIL
+
+
+async def transact(stream: SmtpStream, features: Features, timeouts: Timeouts, mail: OutgoingMail) -> Transaction:
+    """Run one transaction. Raises ValueError, before anything is sent, for an address with control characters."""
+    for text in (mail.reverse_path, *mail.recipients):
+        if _CONTROL.search(text):
+            raise ValueError("an address with a control character")
+    begun = time.monotonic()
+    run = _Run(stream=stream, features=features, timeouts=timeouts, mail=mail)
+    run.result.recipients = (None,) * len(mail.recipients)
+    local = _unsendable(features, mail)
+    if local is not None:
+        run.result.mail = local
+        return run.result
+    try:
+        await _run(run)
+    except StreamLost as lost:
+        run.result.lost, run.result.error = run.stage, str(lost)
+    except BaseException:
+        stream.abort("given up")
+        raise
+    run.result.seconds = time.monotonic() - begun
+    return run.result
+
+
+def _unsendable(features: Features, mail: OutgoingMail) -> Reply | None:
+    if mail.smtputf8 and not features.smtputf8:
+        return Reply(code=550, enhanced="5.6.7", text="The provider does not take international addresses (SMTPUTF8)")
+    if features.size and mail.size > features.size:
+        return Reply(code=552, enhanced="5.3.4", text=f"The provider takes at most {features.size} octets")
+    return None
+
+
+def _commands(features: Features, mail: OutgoingMail) -> list[bytes]:
+    options = ""
+    if features.size is not None:
+        options += f" SIZE={mail.size}"
+    if features.eightbitmime and mail.eightbit:
+        options += " BODY=8BITMIME"
+    if mail.smtputf8:
+        options += " SMTPUTF8"
+    lines = [f"MAIL FROM:<{mail.reverse_path}>{options}", *(f"RCPT TO:<{r}>" for r in mail.recipients)]
+    return [f"{line}\r\n".encode() for line in lines]
+
+
+async def _run(run: _Run) -> None:
+    stream, patience = run.stream, run.timeouts
+    commands = _commands(run.features, run.mail)
+    pipelined = run.features.pipelining
+    stream.write(b"".join(commands) + b"DATA\r\n" if pipelined else commands[0])
+    run.result.mail = await stream.reply(patience.command)
+    replies: list[Reply | None] = []
+    if run.result.mail.is_positive or pipelined:
+        for command in commands[1:]:
+            run.stage = Stage.RCPT
+            if not pipelined:
+                stream.write(command)
+            reply = await stream.reply(patience.command)
+            replies.append(reply)
+            run.result.recipients = (*replies, *(None,) * (len(commands) - 1 - len(replies)))
+    accepted = run.result.mail.is_positive and any(r is not None and r.is_positive for r in replies)
+    if not pipelined:
+        if not accepted:
+            await _reset(run)
+            return
+        stream.write(b"DATA\r\n")
+    run.stage = Stage.DATA
+    data = await stream.reply(patience.data)
+    if data.code != 354:
+        run.result.data = data
+        await _reset(run)
+        return
+    if not accepted:
+        # All were refused, yet DATA was taken: an empty mail ends it, and its answer is for nobody.
+        stream.write(b".\r\n")
+        await stream.reply(patience.final)
+        await _reset(run)
+        return
+    await _send_body(run)
+
+
+async def _send_body(run: _Run) -> None:
+    stream, patience, mail = run.stream, run.timeouts, run.mail
+    run.stage = Stage.BODY
+    dotter = Dotter(fold=not mail.signed)
+    stream.write(dotter.feed(mail.header + b"\r\n"))
+    async for chunk in mail.body():
+        stream.write(dotter.feed(chunk))
+        await stream.drain(patience.progress)
+        if stream.has_reply:
+            run.result.data = await stream.reply(patience.final)
+            stream.abort("the server answered in the middle of the mail")
+            return
+    if mail.before_dot is not None:
+        await mail.before_dot()
+    end = dotter.close()
+    run.stage = Stage.DOT
+    stream.write(end)
+    await stream.flush(patience.progress)
+    run.result.final = await stream.reply(patience.final)
+    if run.result.final.code == 421:
+        stream.abort("421")
+
+
+async def _reset(run: _Run) -> None:
+    """Make the connection fit for the next MAIL; where that fails, nothing of the transaction is lost by it."""
+    try:
+        run.stream.write(b"RSET\r\n")
+        await run.stream.reply(run.timeouts.command)
+    except StreamLost:
+        pass

@@ -1,0 +1,115 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.model.account import OnUncertain
+from relay.model.mail import ClaimedDelivery, DeliveryState, Message, Recipient, RecipientKind
+from relay.model.outcome import Outcome, Verdict
+from relay.model.policy import RetryPolicy
+from relay.model.reply import Reply
+from relay.rules.conclusion import Conclusion, conclude
+from relay.rules.hours import parse_hours
+
+NOW = 1_800_000_000_000
+POLICY = RetryPolicy()
+ALWAYS = parse_hours(["Mon-Sun 00:00-24:00"], "UTC")
+MESSAGE = Message(
+    id="m", received_at=NOW, user=None, account="sales", rule="1a", reverse_path="s@x.example", header_message_id="",
+    subject="", size=1, client="127.0.0.1", header=b"",
+)  # fmt: skip
+GOT = Outcome(verdict=Verdict.DELIVERED, reply=Reply(code=250))
+LATER = Outcome(verdict=Verdict.DEFERRED, reply=Reply(code=450, enhanced="4.2.0", text="later"))
+NEVER = Outcome(verdict=Verdict.BOUNCED, reply=Reply(code=550, enhanced="5.1.1", text="unknown"))
+
+
+def delivery(*kinds: RecipientKind, attempts: int = 0, uncertain: int = 0) -> ClaimedDelivery:
+    recipients = tuple(Recipient(n=n, address=f"{n}@x.example", kind=kind) for n, kind in enumerate(kinds))
+    return ClaimedDelivery(
+        id="d", account="sales", version=0, attempts=attempts, uncertain=uncertain, since=NOW, message=MESSAGE,
+        recipients=recipients,
+    )  # fmt: skip
+
+
+def after(claimed: ClaimedDelivery, outcomes: dict[int, Outcome], **facts: Any) -> Conclusion:
+    defaults: dict[str, Any] = {
+        "uncertain": False, "more_at_once": False, "on_uncertain": OnUncertain.RETRY, "policy": POLICY, "hours": ALWAYS,
+        "counted": 0, "now": NOW, "jitter": 0.5,
+    }  # fmt: skip
+    return conclude(claimed, outcomes=outcomes, **{**defaults, **facts})
+
+
+TO, ARCHIVE = RecipientKind.TO, RecipientKind.ARCHIVE
+
+
+def test_all_delivered_is_done() -> None:
+    conclusion = after(delivery(TO, ARCHIVE), {0: GOT, 1: GOT})
+    assert conclusion.state is DeliveryState.DONE
+    assert not conclusion.failures
+
+
+def test_a_deferred_one_is_tried_again_by_the_schedule() -> None:
+    first = after(delivery(TO, TO), {0: GOT, 1: LATER})
+    third = after(delivery(TO, attempts=2), {0: LATER})
+    assert first.state is DeliveryState.QUEUED
+    assert abs(first.due - NOW - POLICY.intervals[0]) <= POLICY.intervals[0] / 10
+    assert abs(third.due - NOW - POLICY.intervals[2]) <= POLICY.intervals[2] / 10
+
+
+def test_a_bounce_is_a_failure_and_done() -> None:
+    conclusion = after(delivery(TO), {0: NEVER})
+    assert conclusion.state is DeliveryState.DONE
+    assert [(f.recipient.n, f.expired) for f in conclusion.failures] == [(0, False)]
+
+
+def test_the_archives_failure_is_not_the_users() -> None:
+    conclusion = after(delivery(TO, ARCHIVE), {0: GOT, 1: NEVER})
+    assert not conclusion.failures
+    assert [f.recipient.n for f in conclusion.archive_failures] == [1]
+
+
+def test_after_the_time_is_over_the_deferred_bounce() -> None:
+    conclusion = after(delivery(TO, TO, attempts=9), {0: LATER, 1: GOT}, counted=POLICY.give_up_after)
+    assert conclusion.state is DeliveryState.DONE
+    assert [(f.recipient.n, f.expired) for f in conclusion.failures] == [(0, True)]
+    assert dict(conclusion.outcomes)[0].verdict is Verdict.BOUNCED
+
+
+def test_a_doubt_is_tried_again_late_and_never_bounces() -> None:
+    conclusion = after(delivery(TO), {0: LATER}, uncertain=True, counted=POLICY.give_up_after * 2)
+    assert conclusion.state is DeliveryState.QUEUED
+    assert conclusion.uncertain == 1
+    assert conclusion.due - NOW >= POLICY.intervals[-1] * 0.9
+
+
+@pytest.mark.parametrize(("before", "policy"), [(1, OnUncertain.RETRY), (0, OnUncertain.HOLD)])
+def test_a_second_doubt_is_held_and_so_is_the_first_if_configured(before: int, policy: OnUncertain) -> None:
+    conclusion = after(delivery(TO, uncertain=before), {0: LATER}, uncertain=True, on_uncertain=policy)
+    assert conclusion.state is DeliveryState.HELD
+
+
+def test_more_at_once_is_due_now() -> None:
+    conclusion = after(delivery(TO, TO), {0: GOT, 1: LATER}, more_at_once=True)
+    assert (conclusion.state, conclusion.due) == (DeliveryState.QUEUED, NOW)
+
+
+@given(
+    outcomes=st.lists(st.sampled_from([GOT, LATER, NEVER]), min_size=1, max_size=5),
+    kinds=st.lists(st.sampled_from([TO, ARCHIVE]), min_size=5, max_size=5),
+    counted=st.integers(0, POLICY.give_up_after * 2),
+    uncertain=st.booleans(),
+)
+def test_nobody_is_left_without_an_end(
+    outcomes: list[Outcome], kinds: list[RecipientKind], counted: int, uncertain: bool
+) -> None:
+    claimed = delivery(*kinds[: len(outcomes)])
+    conclusion = after(claimed, dict(enumerate(outcomes)), counted=counted, uncertain=uncertain)
+    final = dict(conclusion.outcomes)
+    assert set(final) == set(range(len(outcomes)))
+    pending = [n for n, o in final.items() if o.verdict is Verdict.DEFERRED]
+    assert (conclusion.state is DeliveryState.DONE) == (not pending)
+    if conclusion.state is DeliveryState.QUEUED:
+        assert conclusion.due >= NOW
+    bounced = {n for n, o in final.items() if o.verdict is Verdict.BOUNCED}
+    assert {f.recipient.n for f in (*conclusion.failures, *conclusion.archive_failures)} == bounced

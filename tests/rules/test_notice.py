@@ -1,0 +1,384 @@
+import email
+import email.policy
+from datetime import datetime
+from email.message import EmailMessage, Message
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.model.account import Account, Directory, Notify, Pop3Server, Security, User
+from relay.model.address import Address
+from relay.model.reply import Reply
+from relay.rules.notice import (
+    Alert,
+    FailedRecipient,
+    FailureReason,
+    Notice,
+    alert_notice,
+    failure_notice,
+    notice_reader,
+    notice_way,
+)
+from relay.rules.notice_texts import TEXTS
+
+AT = datetime(2026, 6, 1, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
+SALES = Address(local="sales", domain="example.com")
+ANNA = Address(local="anna", domain="example.com")
+HEADER = b"From: anna@example.com\r\nMessage-ID: <offer.1@example.com>\r\nSubject: Offer\r\n"
+UNKNOWN = Reply(code=550, enhanced="5.1.1", text="<kunde@example.net>: User unknown\nsee the manual")
+CONTROLS = {*range(32), 127}
+COMMON = {
+    "Subject", "From", "To", "Date", "Message-ID", "Relay-Loop", "Auto-Submitted", "MIME-Version", "Content-Type",
+}  # fmt: skip
+
+
+def failed(
+    address: str = "kunde@example.net", reply: Reply = UNKNOWN, reason: FailureReason = FailureReason.REFUSED
+) -> FailedRecipient:
+    return FailedRecipient(address=address, reply=reply, reason=reason)
+
+
+def failure(*recipients: FailedRecipient, **facts: Any) -> Notice:  # noqa: ANN401 - any of the arguments
+    defaults: dict[str, Any] = {
+        "language": "en", "hostname": "relay.office.example", "queue_id": "01jx", "notice_id": "01jy7", "at": AT,
+        "sender": SALES, "to": ANNA, "to_name": "Anna Müller", "original_header": HEADER,
+        "original_body": b"Hello\r\n", "original_subject": "Offer", "original_sent": AT,
+    }  # fmt: skip
+    return failure_notice(failed=recipients or [failed()], **{**defaults, **facts})
+
+
+def alert(kind: Alert, **facts: Any) -> Notice:  # noqa: ANN401 - any of the arguments
+    defaults: dict[str, Any] = {
+        "language": "en", "hostname": "relay.office.example", "notice_id": "01jy7", "at": AT, "sender": SALES,
+        "to": ANNA, "to_name": "anna",
+    }  # fmt: skip
+    return alert_notice(kind=kind, **{**defaults, **facts})
+
+
+def wire(notice: Notice) -> bytes:
+    return notice.header + b"\r\n" + notice.body
+
+
+def parse(notice: Notice) -> EmailMessage:
+    return email.message_from_bytes(wire(notice), _class=EmailMessage, policy=email.policy.default)
+
+
+def parts(notice: Notice) -> list[Message]:
+    """Parse leniently, as a mail program would, and prove that the structure is exactly the one that we wrote."""
+    message = email.message_from_bytes(wire(notice))
+    assert not message.defects
+    assert len(message.keys()) == len(set(message.keys()))
+    children = message.get_payload()
+    assert isinstance(children, list)
+    assert len(children) == 3
+    for part in children:
+        assert isinstance(part, Message)
+        assert not part.defects
+    return children  # type: ignore[return-value]  # each was just checked
+
+
+def text_of(notice: Notice) -> str:
+    payload = parts(notice)[0].get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode()
+
+
+def status_of(notice: Notice) -> list[Message]:
+    blocks = parts(notice)[1].get_payload()
+    assert isinstance(blocks, list)
+    return blocks  # type: ignore[return-value]  # the parser makes messages of a delivery-status
+
+
+def test_the_header_of_a_failure() -> None:
+    notice = failure(language="de", original_subject="Angebot für Müller")
+    message = parse(notice)
+    assert set(message.keys()) == COMMON | {"In-Reply-To", "References"}
+    assert message["From"] == "Maildienst <sales@example.com>"
+    assert message["To"] == "Anna Müller <anna@example.com>"
+    assert message["Subject"] == notice.subject == "Nicht zugestellt: Angebot für Müller"
+    assert message["Date"].datetime == AT
+    assert message["Message-ID"] == notice.message_id == "<01jy7@example.com>"
+    assert message["In-Reply-To"] == message["References"] == "<offer.1@example.com>"
+    assert message["Auto-Submitted"] == "auto-replied"
+    assert message["Relay-Loop"] == "relay.office.example"
+    assert message.get_content_type() == "multipart/report"
+    assert message.get_param("report-type") == "delivery-status"
+
+
+def test_plain_words_say_what_failed_for_whom_and_what_to_do() -> None:
+    notice = failure(failed("a@example.net"), failed("b@example.net"), failed("c@example.net", Reply(code=552)))
+    text = text_of(notice)
+    assert text.startswith("Your e-mail could not be delivered.")
+    assert "Subject: Offer\r\nSent: 2026-06-01, 10:15\r\nReference: 01jx\r\n" in text
+    assert "Not reached:\r\n    a@example.net\r\n    b@example.net\r\n" in text
+    assert "The provider's reply: 550 5.1.1 <kunde@example.net>: User unknown see the manual\r\n" in text
+    assert "What to do: Check the spelling" in text
+    assert "Not reached:\r\n    c@example.net\r\n" in text
+    assert "too large" in text
+    assert "relay.office.example" in text
+
+
+def test_german_words() -> None:
+    text = text_of(failure(failed(reason=FailureReason.EXPIRED, reply=Reply(code=0, text="timed out")), language="de"))
+    assert "Gesendet: 01.06.2026, 10:15 Uhr" in text
+    assert "Der Maildienst hat es mehrmals versucht und jetzt aufgegeben." in text
+    assert "Technische Ursache: timed out" in text
+
+
+def test_the_status_for_machines() -> None:
+    about, recipient = status_of(failure(envelope_id="E 1"))
+    assert about.items() == [
+        ("Original-Envelope-Id", "E 1"),
+        ("Reporting-MTA", "dns; relay.office.example"),
+        ("X-Relay-Queue-ID", "01jx"),
+        ("Arrival-Date", "Mon, 01 Jun 2026 10:15:00 +0200"),
+    ]
+    assert [(name, " ".join(value.split())) for name, value in recipient.items()] == [
+        ("Final-Recipient", "rfc822; kunde@example.net"),
+        ("Action", "failed"),
+        ("Status", "5.1.1"),
+        ("Diagnostic-Code", "smtp; 550 5.1.1 <kunde@example.net>: User unknown see the manual"),
+        ("Last-Attempt-Date", "Mon, 01 Jun 2026 10:15:00 +0200"),
+    ]
+
+
+def test_every_recipient_has_a_status_of_his_own() -> None:
+    blocks = status_of(failure(*[failed(f"{n}@example.net") for n in range(50)]))
+    assert [block["Final-Recipient"] for block in blocks[1:]] == [f"rfc822; {n}@example.net" for n in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason", "status"),
+    [
+        (Reply(code=550, enhanced="5.7.26"), FailureReason.REFUSED, "5.7.26"),
+        (Reply(code=550, enhanced="4.2.0"), FailureReason.REFUSED, "5.2.0"),
+        (Reply(code=550), FailureReason.REFUSED, "5.0.0"),
+        (Reply(code=550, enhanced="5.1"), FailureReason.REFUSED, "5.0.0"),
+        (Reply(code=451, enhanced="4.3.0"), FailureReason.EXPIRED, "4.4.7"),
+        (Reply(code=0), FailureReason.ACCOUNT_GONE, "5.7.1"),
+    ],
+)
+def test_the_status_code(reply: Reply, reason: FailureReason, status: str) -> None:
+    assert status_of(failure(failed(reply=reply, reason=reason)))[1]["Status"] == status
+
+
+def test_without_a_reply_the_diagnosis_is_ours() -> None:
+    (_, recipient) = status_of(failure(failed(reply=Reply(code=0))))
+    assert recipient["Diagnostic-Code"] == "x-relay; no reply"
+
+
+def test_the_mail_is_attached_as_it_was() -> None:
+    body = b"Gr\xfc\xdfe\r\n--x\r\n.\r\n" + b"y" * 5000 + b"\r\n"
+    notice = failure(original_body=body)
+    assert (
+        b"\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+        + HEADER
+        + b"\r\n"
+        + body
+        + (b"\r\n--=_")
+        in notice.body
+    )
+    assert b"Content-Transfer-Encoding: 8bit\r\n" in notice.header
+    assert b"8bit" not in wire(failure())
+
+
+def test_of_a_large_mail_only_the_header_is_attached() -> None:
+    notice = failure(original_body=None)
+    attached = parts(notice)[2]
+    assert attached.get_content_type() == "text/rfc822-headers"
+    assert attached.get_payload() == HEADER.decode()
+    assert "only its header is attached" in text_of(notice)
+
+
+def test_an_international_domain_becomes_ascii() -> None:
+    notice = failure(failed("kunde@müller.example"))
+    assert parts(notice)[1].get_content_type() == "message/delivery-status"
+    assert status_of(notice)[1]["Final-Recipient"] == "rfc822; kunde@xn--mller-kva.example"
+    assert "kunde@müller.example" in text_of(notice)
+
+
+def test_an_international_address_takes_the_international_types() -> None:
+    notice = failure(failed("grüße@müller.example", Reply(code=550, enhanced="5.1.1", text="ungültig")))
+    assert [part.get_content_type() for part in parts(notice)] == [
+        "text/plain",
+        "message/global-delivery-status",
+        "message/global",
+    ]
+    assert "Final-Recipient: utf-8; grüße@müller.example\r\n".encode() in notice.body
+    assert "Diagnostic-Code: smtp; 550 5.1.1 ungültig\r\n".encode() in notice.body
+    headers = failure(failed("grüße@müller.example"), original_body=None)
+    assert parts(headers)[2].get_content_type() == "message/global-headers"
+
+
+def test_a_foreign_reply_is_written_in_ascii() -> None:
+    reply = Reply(code=550, text="ungültig")
+    assert status_of(failure(failed(reply=reply)))[1]["Diagnostic-Code"] == r"smtp; 550 ung\x{FC}ltig"
+
+
+def test_the_same_facts_give_the_same_notice() -> None:
+    assert failure() == failure()
+    assert failure(notice_id="a").body != failure(notice_id="b").body
+
+
+def test_a_mail_that_knows_the_boundary_breaks_nothing() -> None:
+    boundary = email.message_from_bytes(wire(failure())).get_boundary()
+    notice = failure(original_body=f"--{boundary}\r\n\r\nevil\r\n--{boundary}--\r\n".encode())
+    assert len(parts(notice)) == 3
+
+
+anything = st.text(st.characters(), max_size=80)
+junk = st.one_of(
+    st.binary(max_size=200),
+    st.sampled_from(
+        [b"\r\n\r\n--x", b"no colon\r\n", b"Content-Type: multipart/mixed; boundary=q\r\n", b": \r\n \r\n"]
+    ),
+    st.lists(
+        st.sampled_from(
+            [b"Message-ID: <a@b>", b"Content-Type: multipart/report; boundary=b", b"\xff: \x00", b"", b" f"]
+        )
+    ).map(b"\r\n".join),
+)
+recipients = st.builds(
+    FailedRecipient,
+    address=anything,
+    reply=st.builds(Reply, code=st.sampled_from([0, 421, 550, 552]), enhanced=anything, text=anything),
+    reason=st.sampled_from(FailureReason),
+)
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(recipients, min_size=1, max_size=3),
+    st.fixed_dictionaries(
+        {
+            "language": st.sampled_from(sorted(TEXTS)),
+            "original_header": junk,
+            "original_body": st.none() | junk,
+            "original_subject": anything,
+            "to_name": anything,
+            "queue_id": anything,
+            "notice_id": anything,
+            "hostname": anything,
+            "envelope_id": st.none() | anything,
+            "sender": st.builds(Address, local=anything, domain=anything),
+        }
+    ),
+)
+def test_nothing_foreign_adds_a_field_or_a_part(failures: list[FailedRecipient], facts: dict[str, Any]) -> None:
+    notice = failure(*failures, **facts)
+    children = parts(notice)
+    names = set(email.message_from_bytes(wire(notice)).keys())
+    assert names - {"In-Reply-To", "References", "Content-Transfer-Encoding"} == COMMON
+    assert [part.get_content_maintype() for part in children] in [
+        ["text", "message", "message"],
+        ["text", "message", "text"],
+    ]
+    assert all(set(part.keys()) <= {"Content-Type", "Content-Transfer-Encoding"} for part in children)
+    if children[1].get_content_type() == "message/delivery-status":
+        assert len(status_of(notice)) == 1 + len(failures)
+    original = facts["original_header"]
+    assert original in notice.body
+    if facts["original_body"] is not None:
+        assert facts["original_body"] in notice.body
+    boundary = email.message_from_bytes(wire(notice)).get_boundary()
+    assert boundary is not None
+    _, text, status, _, end = notice.body.split(f"--{boundary}".encode())
+    assert end == b"--\r\n"
+    ours = text + status
+    assert all(len(line) <= 998 for line in ours.split(b"\r\n"))
+    assert not set(ours.replace(b"\r\n", b"")) & CONTROLS
+    assert not set(notice.header.replace(b"\r\n", b"")) & CONTROLS
+
+
+@pytest.mark.parametrize("language", TEXTS)
+@pytest.mark.parametrize("kind", Alert)
+def test_every_alert_tells_its_facts(language: str, kind: Alert) -> None:
+    notice = alert(
+        kind, language=language, account="my sales", address="s@example.com", reply=UNKNOWN, queue_id="01jx",
+        subject="Angebot für Müller", count=3,
+    )  # fmt: skip
+    message = parse(notice)
+    assert set(message.keys()) == COMMON | {"Content-Transfer-Encoding"}
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Subject"] == notice.subject
+    assert message.get_content_type() == "text/plain"
+    text = message.get_content()
+    for fact in ("my sales", "01jx", "Angebot für Müller", "550 5.1.1", "relay.office.example"):
+        assert fact in text
+    assert "{" not in notice.subject + text
+
+
+def test_a_paused_account_says_how_to_go_on() -> None:
+    text = parse(alert(Alert.ACCOUNT_PAUSED, account="my sales", address="s@example.com")).get_content()
+    assert "relay account resume 'my sales'" in text
+    assert "Reference" not in text
+    assert "reply" not in text
+
+
+def test_held_mails_are_counted() -> None:
+    assert "(number: 3)" in parse(alert(Alert.ACCOUNT_GONE, account="sales", count=3)).get_content()
+
+
+def test_a_mail_without_subject_is_named_all_the_same() -> None:
+    assert alert(Alert.UNCERTAIN_HELD, queue_id="01jx").subject == "Perhaps delivered already: (no subject)"
+    assert failure(original_subject=" ", language="de").subject == "Nicht zugestellt: (ohne Betreff)"
+
+
+@given(st.sampled_from(Alert), anything, anything, anything)
+def test_nothing_foreign_adds_a_field_to_an_alert(kind: Alert, name: str, subject: str, said: str) -> None:
+    reply = Reply(code=550, enhanced=said, text=said)
+    notice = alert(kind, account=name, address=name, to_name=name, subject=subject, queue_id="01jx", reply=reply)
+    message = email.message_from_bytes(wire(notice))
+    assert not message.defects
+    assert len(message.keys()) == len(COMMON) + 1
+    assert set(message.keys()) == COMMON | {"Content-Transfer-Encoding"}
+    assert b"\r\n\r\n" not in notice.header
+
+
+def user(name: str, notify: Notify | None = None) -> User:
+    return User(name=name, address=Address(local=name, domain="example.com"), notify=notify)
+
+
+def account(owner: str, *, collected: bool) -> Account:
+    pop3 = Pop3Server(host="pop.example", port=995, security=Security.TLS, username="x")
+    return Account(name="sales", address=SALES, owner=owner, pop3=pop3 if collected else None)
+
+
+@pytest.mark.parametrize(
+    ("submitter", "owner", "reader"),
+    [
+        ("bert", "carl", "bert"),
+        (None, "carl", "carl"),
+        ("gone", "carl", "carl"),
+        ("gone", "gone", "anna"),
+        (None, None, "anna"),
+    ],
+)
+def test_who_is_told(submitter: str | None, owner: str | None, reader: str) -> None:
+    directory = Directory(users=(user("anna"), user("bert"), user("carl")), postmaster="anna")
+    about = None if owner is None else account(owner, collected=False)
+    assert notice_reader(directory=directory, submitter=submitter, account=about).name == reader
+
+
+def test_without_a_postmaster_nobody_can_be_told() -> None:
+    with pytest.raises(LookupError, match="postmaster"):
+        notice_reader(directory=Directory(), submitter=None, account=None)
+
+
+@pytest.mark.parametrize(
+    ("notify", "owner", "collected", "way"),
+    [
+        (None, "anna", True, Notify.INBOX),
+        (None, "anna", False, Notify.MAIL),
+        (None, "bert", True, Notify.MAIL),
+        (Notify.MAIL, "anna", True, Notify.MAIL),
+        (Notify.INBOX, "anna", False, Notify.INBOX),
+    ],
+)
+def test_which_way_he_is_told(notify: Notify | None, owner: str, collected: bool, way: Notify) -> None:
+    anna = user("anna", notify)
+    directory = Directory(users=(anna,), accounts=(account(owner, collected=collected),), postmaster="anna")
+    assert notice_way(directory=directory, user=anna) is way

@@ -1,0 +1,156 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.model.mail import Recipient, RecipientKind
+from relay.model.outcome import Verdict
+from relay.model.reply import Reply
+from relay.rules.settlement import Answers, judge
+
+OK = Reply(code=250, enhanced="2.1.5", text="ok")
+LATER = Reply(code=450, enhanced="4.2.0", text="later")
+NEVER = Reply(code=550, enhanced="5.1.1", text="unknown")
+CROWDED = Reply(code=452, enhanced="4.5.3", text="too many recipients")
+TAKEN = Reply(code=250, enhanced="2.0.0", text="taken")
+
+A, B = Recipient(n=0, address="a@x.example"), Recipient(n=1, address="b@x.example")
+ARCHIVE = Recipient(n=2, address="central@x.example", kind=RecipientKind.ARCHIVE)
+
+
+def answers(
+    *replies: Reply | None,
+    mail: Reply | None = OK,
+    data: Reply | None = None,
+    final: Reply | None = None,
+    lost: bool = False,
+    uncertain: bool = False,
+) -> Answers:
+    return Answers(
+        mail=mail, recipients=replies, data=data, final=final, lost=lost, uncertain=uncertain, error="lost" if lost else ""
+    )
+
+
+def test_each_recipient_has_his_own_outcome() -> None:
+    c = Recipient(n=2, address="c@x.example")
+    judgement = judge((A, B, c), answers(OK, LATER, NEVER, final=TAKEN))
+    assert {n: o.verdict for n, o in judgement.outcomes.items()} == {
+        0: Verdict.DELIVERED,
+        1: Verdict.DEFERRED,
+        2: Verdict.BOUNCED,
+    }
+    assert judgement.outcomes[0].reply is TAKEN
+    assert not judgement.more_at_once
+
+
+def test_all_recipients_refused_needs_no_data() -> None:
+    judgement = judge((A, B), answers(NEVER, LATER, data=Reply(code=503)))
+    assert [o.verdict for o in judgement.outcomes.values()] == [Verdict.BOUNCED, Verdict.DEFERRED]
+    assert judgement.reply is LATER
+
+
+@pytest.mark.parametrize("failed", [LATER, NEVER])
+@pytest.mark.parametrize("stage", ["data", "final"])
+def test_a_data_reply_that_the_archive_took_part_in_decides_nothing(failed: Reply, stage: str) -> None:
+    judgement = judge((A, B, ARCHIVE), answers(OK, NEVER, OK, **{stage: failed}))  # type: ignore[arg-type]
+    assert judgement.repeat_without_archive
+    assert set(judgement.outcomes) == {1}
+
+
+def test_a_connection_lost_before_the_dot_may_be_the_archives_doing() -> None:
+    assert judge((A, ARCHIVE), answers(OK, OK, lost=True)).repeat_without_archive
+    assert judge((A, ARCHIVE), answers(OK, None, lost=True)).repeat_without_archive
+    refused_and_hung_up = judge((A, ARCHIVE), answers(OK, Reply(code=421), lost=True))
+    assert refused_and_hung_up.repeat_without_archive
+    assert set(refused_and_hung_up.outcomes) == {2}
+
+
+def test_a_refused_archive_leaves_the_data_reply_to_the_others() -> None:
+    judgement = judge((A, ARCHIVE), answers(OK, NEVER, final=LATER))
+    assert not judgement.repeat_without_archive
+    assert judgement.outcomes[0].verdict is Verdict.DEFERRED
+
+
+def test_the_archive_alone_takes_its_reply() -> None:
+    judgement = judge((A, ARCHIVE), answers(NEVER, OK, final=TAKEN))
+    assert judgement.outcomes[2].verdict is Verdict.DELIVERED
+    assert judgement.outcomes[0].verdict is Verdict.BOUNCED
+    alone = judge((ARCHIVE,), answers(OK, final=NEVER))
+    assert not alone.repeat_without_archive
+    assert alone.outcomes[2].verdict is Verdict.BOUNCED
+
+
+def test_lost_after_the_dot_is_uncertain_and_never_repeated_at_once() -> None:
+    judgement = judge((A, ARCHIVE), answers(OK, OK, lost=True, uncertain=True))
+    assert judgement.uncertain
+    assert not judgement.repeat_without_archive
+    assert {o.verdict for o in judgement.outcomes.values()} == {Verdict.DEFERRED}
+
+
+def test_a_crowded_transaction_goes_on_with_the_rest_at_once() -> None:
+    judgement = judge((A, B), answers(OK, CROWDED, final=TAKEN))
+    assert judgement.more_at_once
+    assert judgement.outcomes[1].verdict is Verdict.DEFERRED
+    nobody_taken = judge((A, B), answers(CROWDED, CROWDED, data=Reply(code=503)))
+    assert not nobody_taken.more_at_once
+
+
+def test_552_at_rcpt_means_452() -> None:
+    judgement = judge((A, B), answers(OK, Reply(code=552, text="too many"), final=TAKEN))
+    assert judgement.outcomes[1].verdict is Verdict.DEFERRED
+
+
+@pytest.mark.parametrize("code", [530, 535])
+def test_a_login_refused_at_mail_defers_and_pauses(code: int) -> None:
+    judgement = judge((A,), answers(None, mail=Reply(code=code)))
+    assert judgement.login_refused
+    assert judgement.outcomes[0].verdict is Verdict.DEFERRED
+
+
+def test_a_sender_refused_for_good_is_the_accounts_fault_as_well() -> None:
+    judgement = judge((A,), answers(None, mail=Reply(code=553, enhanced="5.7.1")))
+    assert judgement.sender_refused
+    assert judgement.outcomes[0].verdict is Verdict.BOUNCED
+    for content in (Reply(code=552, enhanced="5.3.4"), Reply(code=550, enhanced="5.6.7")):
+        assert not judge((A,), answers(None, mail=content)).sender_refused
+
+
+replies = st.sampled_from([None, OK, LATER, NEVER, CROWDED, Reply(code=421), Reply(code=0), Reply(code=354)])
+recipient_lists = st.lists(st.sampled_from([RecipientKind.TO, RecipientKind.ARCHIVE]), min_size=1, max_size=6)
+
+
+@given(kinds=recipient_lists, data=st.data(), lost=st.booleans(), uncertain=st.booleans())
+def test_nobody_is_forgotten_and_only_2xx_delivers(
+    kinds: list[RecipientKind], data: st.DataObject, lost: bool, uncertain: bool
+) -> None:
+    recipients = [Recipient(n=n, address=f"{n}@x.example", kind=kind) for n, kind in enumerate(kinds)]
+    given_answers = Answers(
+        mail=data.draw(replies),
+        recipients=tuple(data.draw(replies) for _ in recipients),
+        data=data.draw(replies),
+        final=data.draw(replies) if not lost else None,
+        lost=lost,
+        uncertain=lost and uncertain,
+    )
+    judgement = judge(recipients, given_answers)
+    missing = [r for r in recipients if r.n not in judgement.outcomes]
+    assert bool(missing) == judgement.repeat_without_archive
+    if judgement.repeat_without_archive:
+        assert any(r.kind is RecipientKind.ARCHIVE for r in recipients)
+        assert any(r.kind is RecipientKind.TO for r in missing)
+        assert not judgement.uncertain
+    for n, outcome in judgement.outcomes.items():
+        if outcome.verdict is Verdict.DELIVERED:
+            own = given_answers.recipients[n]
+            assert own is not None
+            assert own.is_positive
+            assert (given_answers.final or given_answers.data or Reply(code=0)).is_positive
+        if outcome.verdict is Verdict.BOUNCED:
+            assert outcome.reply.is_permanent
+            at_data = outcome.reply in (given_answers.data, given_answers.final)
+            own = given_answers.recipients[n]
+            if at_data and recipients[n].kind is RecipientKind.TO and own is not None and own.is_positive:
+                took_part = [
+                    r for r, reply in zip(recipients, given_answers.recipients, strict=True)
+                    if r.kind is RecipientKind.ARCHIVE and reply is not None and reply.is_positive
+                ]  # fmt: skip
+                assert not took_part
