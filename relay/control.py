@@ -46,7 +46,7 @@ class ControlServer:
         """Listen; the lock on the folder makes sure that an old socket there is nobody's. Raises OSError."""
         with _short_path(self._folder) as path:
             with contextlib.suppress(FileNotFoundError):
-                Path(path).unlink()
+                os.unlink(path)  # noqa: PTH108 - at once, and not for Path's sake in a thread
             mask = os.umask(0o177)
             try:
                 self._server = await asyncio.start_unix_server(self._serve, path, limit=_LONGEST_LINE)

@@ -51,9 +51,7 @@ class _Case:
         return self.user.name if self.user is not None else "nobody"
 
 
-def plan_route(
-    *, directory: Directory, client: Client, envelope: Envelope, header: bytes
-) -> RoutePlan | Refusal:
+def plan_route(*, directory: Directory, client: Client, envelope: Envelope, header: bytes) -> RoutePlan | Refusal:
     """Apply the account rules to a mail. `header` is the raw block, each line with CRLF, without the blank line."""
     fields = split_fields(header)
     origin = _find_origin(fields)
@@ -117,7 +115,9 @@ def _tell_identity(case: _Case, client: Client) -> str:
         return f"{user} submits: known by the login."
     if case.identity is Identity.DEVICE:
         device = case.directory.device_at(client.ip)
-        return f"{user} submits: the client's address {client.ip} belongs to the device {device.name if device else ''!r}."
+        return (
+            f"{user} submits: the client's address {client.ip} belongs to the device {device.name if device else ''!r}."
+        )
     if case.identity is Identity.FROM:
         return f"{user} submits: the From address {case.address} is one of his addresses."
     if case.identity is Identity.LISTENER:
@@ -126,7 +126,7 @@ def _tell_identity(case: _Case, client: Client) -> str:
 
 
 def _find_origin(fields: Sequence[Field]) -> _Origin:
-    """Find the deciding sender: the newest Resent block, else Sender where there are several From addresses, else From."""
+    """Find the deciding sender: in the newest Resent block if there is one; Sender where there are several From."""
     resent = _newest_resent(fields)
     prefix = "Resent-" if resent else ""
     inside = resent or range(len(fields))
@@ -143,7 +143,7 @@ def _find_origin(fields: Sequence[Field]) -> _Origin:
 
 
 def _newest_resent(fields: Sequence[Field]) -> list[int]:
-    """Give the positions of the newest Resent block: the topmost (RFC 5322 section 3.6.6); a name that comes again ends it."""
+    """Give the positions of the newest Resent block, the topmost (RFC 5322 section 3.6.6); a repeated name ends it."""
     block: list[int] = []
     seen: set[str] = set()
     for n, one in enumerate(fields):
@@ -175,7 +175,8 @@ def _choose(case: _Case) -> tuple[Rule, Account] | Refusal:
             )
             return Rule.PROFILE, account
         case.steps.append(
-            f"Rule 2b: there is no {where} address, and no account has {case.who}'s profile address {case.user.address}."
+            f"Rule 2b: there is no {where} address, and no account has {case.who}'s profile address"
+            f" {case.user.address}."
         )
     else:
         case.steps.append(f"Rule 2: there is no {where} address, and nobody whose profile address could be taken.")
@@ -224,14 +225,16 @@ def _rewrite(case: _Case, rule: Rule, account: Account) -> list[Edit]:
     where = f"{origin.prefix}From"
     value = format_mailbox(account.display_name or origin.name, account.address)
     why = f"rule {rule}: the sender becomes {account.address}"
-    first, *others = origin.from_positions or (None,)
+    first, others = next(iter(origin.from_positions), None), origin.from_positions[1:]
     edits: list[Edit] = [SetField(name=where, value=value, position=first, why=why)]
     if others:
-        edits.append(RemoveFields(name=where, positions=tuple(n for n in others if n is not None), why="one From is left"))
+        edits.append(RemoveFields(name=where, positions=others, why="one From is left"))
     case.steps.append(f"{where} is rewritten to {account.address}" + (f" (it was {old})." if old is not None else "."))
     foreign = tuple(n for n in origin.sender_positions if not _is_sender(case.fields[n], account.address))
     if foreign:
-        edits.append(RemoveFields(name=f"{origin.prefix}Sender", positions=foreign, why="it is not the account's address"))
+        edits.append(
+            RemoveFields(name=f"{origin.prefix}Sender", positions=foreign, why="it is not the account's address")
+        )
     if not origin.prefix:
         edits += _reply_to(case, rule, account, old)
         edits += _signatures(case)

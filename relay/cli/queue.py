@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,9 @@ from relay.cli.output import (
     show_time,
 )
 from relay.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 _STATES = ("queued", "active", "held", "done")
 
@@ -185,10 +189,10 @@ def delete(config: str | None, *, yes: bool, ids: tuple[str, ...]) -> None:
     click.echo(f"{admin.delete(engine, found)} deleted")
 
 
-def _resolve(engine, ids):
+def _resolve(engine: "Engine", ids: tuple[str, ...]) -> list[str]:
     from relay.storage import admin
 
-    return [message_id for text in ids for message_id in admin.find_messages(engine, text)]
+    return list(dict.fromkeys(found for text in ids for found in admin.find_messages(engine, text)))
 
 
 def _act(settings: Settings, count: int, what: str) -> None:
@@ -199,6 +203,7 @@ def _act(settings: Settings, count: int, what: str) -> None:
     if count == 0 or ask(settings.folder, "hurry") is not None:
         return
     from relay import logs
+    from relay.storage import admin
     from relay.supervisor import Service
 
     logs.configure(form="console", level=settings.log.level)
@@ -213,14 +218,6 @@ def _act(settings: Settings, count: int, what: str) -> None:
             await service.stop()
 
     asyncio.run(once())
-    left = [row for row in _waiting(settings)]
+    left = sum(sum(states.values()) for states in admin.count_open(open_storage(settings)).values())
     if left:
-        fail(f"{len(left)} still wait: `relay queue list` says why")
-
-
-def _waiting(settings: Settings):
-    from relay.storage import admin
-
-    return admin.list_deliveries(
-        open_storage(settings), states=("queued", "held"), account=None, user=None, limit=100_000
-    )
+        fail(f"{left} still wait: `relay queue list` says why")

@@ -1,9 +1,14 @@
 """`relay trace`: the whole life of one mail."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from relay.cli.configuration import config_option, json_option, load, open_storage, plain_faults
-from relay.cli.output import clean, print_facts, print_json, show_time
+from relay.cli.output import clean, print_facts, print_json, show_size, show_time
+
+if TYPE_CHECKING:
+    from relay.storage.admin import DeliveryRow, MessageDetail
 
 
 @click.command("trace")
@@ -16,9 +21,59 @@ def command(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A00
     from relay.storage import admin
 
     engine = open_storage(load(config))
-    traces = [admin.trace(engine, message_id) for message_id in admin.find_messages(engine, id)]
+    traces = [admin.show_message(engine, message_id) for message_id in admin.find_messages(engine, id)]
     if as_json:
         print_json(traces)
         return
     for trace in traces:
         _show(trace)
+
+
+def _show(mail: "MessageDetail") -> None:
+    print_facts(
+        [
+            ("Mail", f"{mail.id} {mail.header_message_id}"),
+            ("Subject", mail.subject),
+            ("From", f"{mail.user or 'nobody known'} at {mail.client}, envelope sender <{mail.reverse_path}>"),
+            ("Size", show_size(mail.size)),
+        ]
+    )
+    click.echo(f"\n{show_time(mail.received_at)}  accepted: rule {mail.rule}, account {mail.account or 'inbox'}")
+    for step in mail.why.splitlines():
+        click.echo(f"{'':21}- {clean(step)}")
+    events = [event for delivery in mail.deliveries for event in _events(delivery)]
+    for at, text in sorted(events):
+        click.echo(f"{show_time(at)}  {clean(text)}")
+    for delivery in mail.deliveries:
+        click.echo(f"\n{_where(delivery)}")
+        for recipient in delivery.recipients:
+            kind = {"archive": " (blind copy)", "inbox": " (inbox)"}.get(recipient.kind, "")
+            reply = " ".join(filter(None, (str(recipient.code or ""), recipient.enhanced, recipient.reply)))
+            click.echo(f"  {clean(recipient.address)}{kind}: {recipient.outcome} {clean(reply)}".rstrip())
+
+
+def _events(delivery: "DeliveryRow") -> list[tuple[int, str]]:
+    way = delivery.account or "the inbox"
+    return [
+        (
+            one.at,
+            f"attempt {one.n} by {way}, {one.seconds:.2f} s: "
+            + (" ".join(filter(None, (str(one.code or ""), one.enhanced, one.reply))) or "no reply"),
+        )
+        for one in delivery.tries
+    ]
+
+
+def _where(delivery: "DeliveryRow") -> str:
+    what = "the archive's version" if delivery.version else "the mail"
+    doubt = ", may have been sent already" if delivery.uncertain else ""
+    match delivery.state:
+        case "queued":
+            state = f"waits, next attempt {show_time(delivery.due)}"
+        case "active":
+            state = "is being delivered now"
+        case "held":
+            state = "is held: `relay queue release` or `delete` decides"
+        case _:
+            state = "is done"
+    return f"Now: {what} {state}{doubt}"

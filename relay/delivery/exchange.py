@@ -20,8 +20,8 @@ from relay.settings import Settings
 from relay.settings.secrets import read_secret
 from relay.storage.queue import Queue
 from relay.upstream.pool import Pool
-from relay.upstream.smarthost import ConnectError, Connection, Stage
-from relay.upstream.transaction import OutgoingMail, Transaction
+from relay.upstream.smarthost import ConnectError, Connection
+from relay.upstream.transaction import OutgoingMail, Stage, Transaction
 
 log = structlog.get_logger()
 

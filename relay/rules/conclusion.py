@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from relay.rules.hours import OpeningHours
-from relay.rules.retry import has_expired, next_attempt
-
 from relay.model.account import OnUncertain
 from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
+from relay.rules.hours import OpeningHours
+from relay.rules.retry import has_expired, next_attempt
 
 MOST_UNCERTAIN = 2
 """A mail that may have been sent twice already waits for a person."""
@@ -40,7 +39,7 @@ class Conclusion:
     """Of the blind copy: the postmaster is told."""
 
 
-def conclude(  # noqa: PLR0913 - each is one of the facts that decide
+def conclude(
     delivery: ClaimedDelivery,
     *,
     outcomes: Mapping[int, Outcome],

@@ -9,7 +9,8 @@ from relay.rules.address import decode_words
 
 _NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
 _SIGNED = re.compile(
-    rb"multipart/(?:signed|encrypted)|application/(?:x-)?pkcs7-(?:mime|signature)|application/pgp-encrypted", re.IGNORECASE
+    rb"multipart/(?:signed|encrypted)|application/(?:x-)?pkcs7-(?:mime|signature)|application/pgp-encrypted",
+    re.IGNORECASE,
 )
 
 
@@ -54,7 +55,9 @@ def split_fields(block: bytes) -> tuple[Field, ...]:
 
 
 def _lines(block: bytes) -> list[bytes]:
-    return [line + b"\n" for line in block.split(b"\n")[:-1]] + ([block.rsplit(b"\n", 1)[-1]] if block[-1:] != b"\n" else [])
+    return [line + b"\n" for line in block.split(b"\n")[:-1]] + (
+        [block.rsplit(b"\n", 1)[-1]] if block[-1:] != b"\n" else []
+    )
 
 
 def apply_edits(block: bytes, edits: Sequence[Edit]) -> bytes:

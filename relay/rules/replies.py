@@ -17,11 +17,12 @@ def read_reply(code: int, lines: Sequence[bytes]) -> Reply:
     The enhanced code counts only where its class fits the code. The text is bounded, and harmless for logs and notices.
     """
     enhanced, texts, length = "", [], 0
-    for line in lines:
-        found = _ENHANCED.match(line)
+    for raw in lines:
+        line = raw
+        found = _ENHANCED.match(raw)
         if found and found[1] == str(code)[:1].encode():
             enhanced = enhanced or found[0].strip().decode("ascii")
-            line = line[found.end() :]
+            line = raw[found.end() :]
         if length < LONGEST_TEXT:
             text = _decode(line[:LONGEST_TEXT])
             texts.append(text)
@@ -50,5 +51,5 @@ def is_login_refused(reply: Reply) -> bool:
 
 
 def too_many_recipients(reply: Reply) -> bool:
-    """Whether a reply at RCPT asks for another transaction (RFC 5321 section 4.5.3.1.10: 452, and 552 for old servers)."""
+    """Whether a reply at RCPT asks for another transaction (RFC 5321 section 4.5.3.1.10: 452; old servers say 552)."""
     return reply.code in (452, 552) or (400 <= reply.code < 500 and reply.enhanced == "4.5.3")

@@ -7,11 +7,10 @@ attempt is repeated at once without the archive, whose copy becomes a delivery o
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relay.rules.replies import is_login_refused, outcome_of, too_many_recipients
-
 from relay.model.mail import Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
+from relay.rules.replies import is_login_refused, outcome_of, too_many_recipients
 
 _CONTENT_FAULTS = ("5.2.3", "5.3.4", "5.6.")
 """Refusals at MAIL that speak of the mail, not of the account: too large, not convertible (RFC 3463)."""

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 from sqlalchemy import URL, Connection, Engine, Row, create_engine, event, make_url
 from sqlalchemy.exc import (
@@ -46,6 +46,9 @@ _WORDS: Final = {
 _FAULTS_OF_THE_WRITE = (IntegrityError, DataError, ProgrammingError, InterfaceError, NotSupportedError)
 _CONFLICTS = ("40001", "40P01")
 """SQLSTATE of a serialization failure and a deadlock: the same again may well succeed."""
+
+AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
+"""A row of a SELECT in text."""
 
 Parameter = str | int | float | bytes | list[str] | None
 
@@ -117,13 +120,15 @@ class Transaction:
         """SQLAlchemy's connection, for what is no SQL of ours."""
         return self._connection
 
-    def rows(self, sql: str, *parameters: Parameter) -> Sequence[Row[Any]]:
+    def rows(self, sql: str, *parameters: Parameter) -> Sequence[AnyRow]:
         """Run a SELECT."""
-        return self._run(sql, parameters).all()
+        found: Sequence[AnyRow] = self._run(sql, parameters).all()
+        return found
 
     def change(self, sql: str, *parameters: Parameter) -> int:
         """Run one change; gives how many rows it touched."""
-        return self._run(sql, parameters).rowcount
+        count: int = self._run(sql, parameters).rowcount
+        return count
 
     def change_each(self, sql: str, rows: Sequence[tuple[Parameter, ...]]) -> None:
         """Run one change for each of many tuples of parameters, prepared once."""

@@ -1,25 +1,21 @@
-"""The shared values as rows, and back. Text is made storable here: PostgreSQL takes no NUL, neither takes surrogates."""
+"""The shared values as rows, and back. Text is made storable: PostgreSQL takes no NUL, neither takes surrogates."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row
-
 from relay.model.mail import ClaimedDelivery, Message, Pause, Recipient, RecipientKind
-from relay.storage.engine import Parameter, Transaction
+from relay.storage.engine import AnyRow, Parameter, Transaction
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MESSAGE: Final = (
     'id, received_at, "user", account, rule, reverse_path, header_message_id, subject, size, client, header,'
     " archive_header, eightbit, smtputf8, notice, why"
 )
-INSERT_MESSAGE: Final = (
-    f"INSERT INTO message ({_MESSAGE}) VALUES ({', '.join('?' * 16)}) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
-)
+INSERT_MESSAGE: Final = f"INSERT INTO message ({_MESSAGE}) VALUES ({', '.join('?' * 16)}) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
 SELECT_CLAIMED: Final = (
     "SELECT d.id, d.account, d.version, d.attempts, d.uncertain, d.since, d.marked,"
-    " m.id, m.received_at, m.\"user\", m.account, m.rule, m.reverse_path, m.header_message_id, m.subject, m.size,"
+    ' m.id, m.received_at, m."user", m.account, m.rule, m.reverse_path, m.header_message_id, m.subject, m.size,'
     " m.client, m.header, m.archive_header, m.eightbit, m.smtputf8, m.notice, m.why"
     " FROM delivery d JOIN message m ON m.id = d.message_id "
 )
@@ -57,7 +53,7 @@ def message_row(message: Message) -> tuple[Parameter, ...]:
     )
 
 
-def read_claimed(tx: Transaction, rows: Sequence[Row[Any]]) -> list[ClaimedDelivery]:
+def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDelivery]:
     """Make deliveries, with their pending recipients, of the rows of a SELECT_CLAIMED."""
     if not rows:
         return []
@@ -79,7 +75,7 @@ def read_claimed(tx: Transaction, rows: Sequence[Row[Any]]) -> list[ClaimedDeliv
     ]
 
 
-def read_pause(row: Row[Any]) -> Pause:
+def read_pause(row: AnyRow) -> Pause:
     """Make a pause of a row: account, since, until, reason, by_person, probes, next_probe, fingerprint."""
     account, since, until, reason, by_person, probes, next_probe, fingerprint = row
     return Pause(
@@ -115,5 +111,5 @@ def _message(row: Sequence[Any]) -> Message:
     )
 
 
-def _unique(ids: Collection[str]) -> list[str]:
+def _unique(ids: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(ids))

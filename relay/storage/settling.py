@@ -4,14 +4,12 @@ Guarantee: a recipient's outcome changes only while it is pending. The same sett
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
-
-from sqlalchemy import Row
+from typing import Final, NamedTuple
 
 from relay.model.mail import DeliveryState, NewDelivery, RecipientState, Settlement
 from relay.model.outcome import Verdict
 from relay.storage.accepting import accept, insert_deliveries
-from relay.storage.engine import Transaction
+from relay.storage.engine import AnyRow, Transaction
 from relay.storage.rows import clean
 
 _SELECT: Final = (
@@ -85,7 +83,7 @@ def _known_attempts(tx: Transaction, tried: list[str]) -> set[tuple[str, int, fl
     return {(row[0], row[1], row[2]) for row in tx.rows(_SELECT_ATTEMPTS, tried)} if tried else set()
 
 
-def _plan(settlement: Settlement, row: Row[Any]) -> _Settled:
+def _plan(settlement: Settlement, row: AnyRow) -> _Settled:
     # One whose lease ran out meanwhile belongs to others: it ends here only if nobody is left in it.
     own = row.state == DeliveryState.ACTIVE or settlement.state is DeliveryState.DONE
     return _Settled(
@@ -157,7 +155,7 @@ def purge_history(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[in
     return counts
 
 
-def delete_messages(tx: Transaction, ids: list[str]) -> None:
-    """Delete messages with all that belongs to them."""
+def delete_messages(tx: Transaction, ids: list[str]) -> int:
+    """Delete messages with all that belongs to them; gives how many there were."""
     tx.change(_DELETE_CONTENT, ids)
-    tx.change(_DELETE_MESSAGE, ids)
+    return tx.change(_DELETE_MESSAGE, ids)

@@ -134,7 +134,7 @@ class Writer:
         """Run a batch; afterwards each write has its result or its error."""
         try:
             self._commit(batch)
-        except Exception as error:  # whatever it is, the next batch may do better
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next batch may do better
             if len(batch) == 1 or isinstance(error, _CommitError) or is_fault_of_database(error):
                 failure = _failure(error)
                 for write in batch:

@@ -4,7 +4,7 @@ import asyncio
 
 from relay.model.account import SmtpServer
 from relay.upstream.smarthost import Connection, connect, settings_key
-from relay.upstream.transaction import Timeouts
+from relay.upstream.transaction import TIMEOUTS, Timeouts
 
 IDLE_SECONDS = 30.0
 MOST_MAILS = 100
@@ -13,7 +13,7 @@ MOST_MAILS = 100
 class Pool:
     """Keeps idle connections; one of other settings, or too old, is closed instead of reused."""
 
-    def __init__(self, *, timeouts: Timeouts = Timeouts(), idle: float = IDLE_SECONDS) -> None:
+    def __init__(self, *, timeouts: Timeouts = TIMEOUTS, idle: float = IDLE_SECONDS) -> None:
         self._timeouts = timeouts
         self._idle_seconds = idle
         self._idle: list[tuple[str, Connection, asyncio.TimerHandle]] = []

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import ssl
+from pathlib import Path
 
 import aiosmtplib
 
@@ -12,7 +14,7 @@ from relay.model.errors import RelayError
 from relay.model.reply import Reply
 from relay.rules.replies import read_reply
 from relay.upstream.stream import SmtpStream, StreamLost, take_over
-from relay.upstream.transaction import Features, OutgoingMail, Stage, Timeouts, Transaction, transact
+from relay.upstream.transaction import TIMEOUTS, Features, OutgoingMail, Stage, Timeouts, Transaction, transact
 
 
 class ConnectError(RelayError):
@@ -52,50 +54,81 @@ class Connection:
 
 
 async def connect(
-    server: SmtpServer, *, hostname: str, password: str | None, timeouts: Timeouts = Timeouts()
+    server: SmtpServer, *, hostname: str, password: str | None, timeouts: Timeouts = TIMEOUTS
 ) -> Connection:
     """Connect and log in. Raises ConnectError."""
-    client = aiosmtplib.SMTP(
-        hostname=server.host,
-        port=server.port,
-        use_tls=server.security is Security.TLS,
-        start_tls=False,
-        local_hostname=hostname,
-        timeout=timeouts.connect,
-        tls_context=_tls_context(server),
-    )
-    stage = Stage.CONNECT
+    opening = _Opening(server, hostname, password, timeouts)
     try:
+        return await opening.run()
+    except BaseException as error:
+        opening.close()
+        if isinstance(error, ConnectError) or not isinstance(error, Exception):
+            raise
+        raise ConnectError(opening.stage, _reply_of(error, server)) from None
+
+
+class _Opening:
+    """A connection that is being opened."""
+
+    def __init__(self, server: SmtpServer, hostname: str, password: str | None, timeouts: Timeouts) -> None:
+        self._server = server
+        self._hostname = hostname
+        self._password = password
+        self._timeouts = timeouts
+        self._client: aiosmtplib.SMTP | None = None
+        self.stage = Stage.CONNECT
+
+    async def run(self) -> Connection:
+        """Go all the way; `stage` tells how far it came."""
+        server = self._server
+        encrypted = server.security is not Security.NONE
+        self._client = client = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            use_tls=server.security is Security.TLS,
+            start_tls=False,
+            local_hostname=self._hostname,
+            timeout=self._timeouts.connect,
+            tls_context=await asyncio.to_thread(_tls_context, server) if encrypted else None,
+        )
         await client.connect()
-        stage = Stage.EHLO
+        self.stage = Stage.EHLO
         await client.ehlo()
         if server.security is Security.STARTTLS:
-            stage = Stage.STARTTLS
+            self.stage = Stage.STARTTLS
             if not client.supports_extension("starttls"):
-                raise ConnectError(stage, Reply(code=0, enhanced="4.7.4", text="the server offers no STARTTLS"))
+                raise self._lack("4.7.4", "the server offers no STARTTLS")
             await client.starttls()
             await client.ehlo()
         if server.username is not None:
-            stage = Stage.AUTH
+            self.stage = Stage.AUTH
             if not client.supported_auth_methods:
-                raise ConnectError(stage, Reply(code=0, enhanced="4.7.4", text="the server offers no login we know"))
-            await client.login(server.username, password or "")
-        features = _features(client)
-        transport = client.transport
-        if transport is None:
-            raise ConnectError(stage, Reply(code=0, enhanced="4.4.2", text="the connection was lost"))
-        return Connection(take_over(transport), features, timeouts)
-    except BaseException as error:
-        client.close()
-        if isinstance(error, ConnectError) or not isinstance(error, Exception):
-            raise
-        raise ConnectError(stage, _reply_of(error, server)) from None
+                raise self._lack("4.7.4", "the server offers no login that we know")
+            await client.login(server.username, self._password or "")
+        if client.transport is None:
+            raise self._lack("4.4.2", "the connection was lost")
+        return Connection(take_over(client.transport), _features(client), self._timeouts)
+
+    def close(self) -> None:
+        """Give up."""
+        if self._client is not None:
+            self._client.close()
+
+    def _lack(self, enhanced: str, text: str) -> ConnectError:
+        return ConnectError(self.stage, Reply(code=0, enhanced=enhanced, text=text))
 
 
 def _tls_context(server: SmtpServer) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=server.ca_file)
+    """Give the context of an account; reading the authorities takes so long that it is done once, in a thread."""
+    changed = Path(server.ca_file).stat().st_mtime_ns if server.ca_file is not None else 0
+    return _make_tls_context(server.ca_file, server.verify, changed)
+
+
+@functools.lru_cache(maxsize=64)
+def _make_tls_context(ca_file: str | None, verify: bool, _changed: int) -> ssl.SSLContext:  # noqa: FBT001 - a cache's key
+    context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if not server.verify:
+    if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

@@ -46,6 +46,7 @@ class SmtpStream(asyncio.Protocol):
         return bool(self._replies)
 
     def data_received(self, data: bytes) -> None:
+        """Parse what has come."""
         self._buffer += data
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[:end]).rstrip(b"\r")
@@ -69,17 +70,21 @@ class SmtpStream(asyncio.Protocol):
             self._wake()
 
     def eof_received(self) -> bool:
+        """Note the end; the transport closes itself."""
         self._fail("the server closed the connection")
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Note the loss, and wake whoever waits."""
         self._fail("the connection was reset" if exc else "the connection was closed")
         self._drained.set()
 
     def pause_writing(self) -> None:
+        """Hold the writer back."""
         self._drained.clear()
 
     def resume_writing(self) -> None:
+        """Let the writer go on."""
         self._drained.set()
 
     def _fail(self, why: str) -> None:

@@ -40,6 +40,9 @@ class Timeouts:
     quit: float = 5.0
 
 
+TIMEOUTS = Timeouts()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Features:
     """What the server's last EHLO offered."""

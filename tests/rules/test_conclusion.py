@@ -32,7 +32,7 @@ def delivery(*kinds: RecipientKind, attempts: int = 0, uncertain: int = 0) -> Cl
     )  # fmt: skip
 
 
-def after(claimed: ClaimedDelivery, outcomes: dict[int, Outcome], **facts: Any) -> Conclusion:
+def after(claimed: ClaimedDelivery, outcomes: dict[int, Outcome], **facts: Any) -> Conclusion:  # noqa: ANN401 - any of the facts
     defaults: dict[str, Any] = {
         "uncertain": False, "more_at_once": False, "on_uncertain": OnUncertain.RETRY, "policy": POLICY, "hours": ALWAYS,
         "counted": 0, "now": NOW, "jitter": 0.5,

@@ -26,7 +26,13 @@ def answers(
     uncertain: bool = False,
 ) -> Answers:
     return Answers(
-        mail=mail, recipients=replies, data=data, final=final, lost=lost, uncertain=uncertain, error="lost" if lost else ""
+        mail=mail,
+        recipients=replies,
+        data=data,
+        final=final,
+        lost=lost,
+        uncertain=uncertain,
+        error="lost" if lost else "",
     )
 
 

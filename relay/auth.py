@@ -1,0 +1,94 @@
+"""The users' passwords: argon2id, two checks at a time in threads, and a short memory for those that were right."""
+
+import asyncio
+import hashlib
+import hmac
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import argon2
+
+from relay.model.account import Directory, User
+
+_PARALLEL = 2
+"""Checks at a time: each takes 19 MiB and a core."""
+_REMEMBER = 300.0
+"""Seconds for which a right password is remembered, as a keyed hash."""
+_MOST_REMEMBERED = 1000
+_LONGEST = 1024
+"""Characters of a password; a longer one is wrong before it costs anything."""
+_hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+def hash_password(password: str) -> str:
+    """Hash a password for the configuration: argon2id, m = 19 MiB, t = 2, p = 1 (OWASP's choice)."""
+    return _hasher.hash(password)
+
+
+class PasswordChecker:
+    """Checks logins against the users of the configuration: a login is a user's name or one of his addresses."""
+
+    def __init__(self, directory: Callable[[], Directory], *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._directory = directory
+        self._monotonic = monotonic
+        self._semaphore = asyncio.Semaphore(_PARALLEL)
+        self._key = os.urandom(32)
+        self._good: OrderedDict[bytes, float] = OrderedDict()
+        self._decoy: str | None = None
+
+    @property
+    def has_passwords(self) -> bool:
+        """Whether any user has a password."""
+        return any(user.password_hash for user in self._directory().users)
+
+    async def check(self, login: str, password: str) -> str | None:
+        """Give the user's name, or None; an unknown login takes as long as a wrong password."""
+        if len(password) > _LONGEST or len(login) > _LONGEST:
+            return None
+        user = self._find(login)
+        known = user.password_hash if user is not None else None
+        if known is not None and self._remembers(known, password):
+            return user.name if user is not None else None
+        async with self._semaphore:
+            good = await asyncio.to_thread(self._verify, known, password)
+        if not good or user is None or known is None:
+            return None
+        self._remember(known, password)
+        return user.name
+
+    def _find(self, login: str) -> User | None:
+        directory = self._directory()
+        user = directory.user(login)
+        if user is not None:
+            return user
+        wanted = login.casefold()
+        return next(
+            (u for u in directory.users if u.name.casefold() == wanted or wanted in (a.key for a in u.addresses)), None
+        )
+
+    def _verify(self, known: str | None, password: str) -> bool:
+        if known is None:
+            if self._decoy is None:
+                self._decoy = hash_password("nobody")
+            self._verify(self._decoy, password)
+            return False
+        try:
+            return _hasher.verify(known, password)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
+
+    def _digest(self, known: str, password: str) -> bytes:
+        text = f"{known}\0{password}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, text, hashlib.sha256)
+
+    def _remembers(self, known: str, password: str) -> bool:
+        return self._monotonic() - self._good.get(self._digest(known, password), -_REMEMBER) < _REMEMBER
+
+    def _remember(self, known: str, password: str) -> None:
+        digest = self._digest(known, password)
+        self._good.pop(digest, None)
+        self._good[digest] = self._monotonic()
+        if len(self._good) > _MOST_REMEMBERED:
+            self._good.popitem(last=False)

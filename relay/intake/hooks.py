@@ -1,0 +1,46 @@
+"""What the session asks of the rooms above it: who may log in, and what becomes of a mail."""
+
+from typing import Protocol
+
+from relay.model.address import Address
+from relay.model.envelope import Client, Envelope
+from relay.model.reply import Reply
+
+
+class Incoming(Protocol):
+    """One mail being received: `header` once, `body` for each chunk, then `finish`; or `abort` at any point."""
+
+    queue_id: str
+
+    async def header(self, block: bytes) -> None:
+        """Take the header: every line with CRLF, without the blank line."""
+
+    async def body(self, chunk: bytes) -> None:
+        """Take a piece of the body, with CRLF as line end; a small body is one piece."""
+
+    async def finish(self) -> Reply:
+        """Make the mail durable, or refuse it; gives the client's reply. What is raised means: nothing was accepted."""
+
+    async def abort(self) -> None:
+        """Forget the mail."""
+
+
+class Submission(Protocol):
+    """Takes mails."""
+
+    def begin(self, envelope: Envelope, client: Client, *, show_client: bool) -> Incoming:
+        """Begin to take one mail."""
+
+    def resolve_postmaster(self) -> Address | None:
+        """Give the address that a bare `<postmaster>` stands for (RFC 5321 section 4.5.1)."""
+
+
+class Authenticator(Protocol):
+    """Knows the users' passwords."""
+
+    @property
+    def has_passwords(self) -> bool:
+        """Whether anybody could log in."""
+
+    async def check(self, login: str, password: str) -> str | None:
+        """Give the user's name, or None where login or password is wrong."""

@@ -1,0 +1,126 @@
+"""Where clients connect: one listener of the configuration, its sockets, its certificate, and its orderly end."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+
+from relay.intake.budget import ByteBudget
+from relay.intake.connection import Desk
+from relay.intake.gate import Gate, Throttle
+from relay.intake.hooks import Authenticator, Submission
+from relay.intake.session import SmtpSession
+from relay.model.errors import RelayError
+from relay.model.reply import Reply
+from relay.settings import Limits, Listener, ListenerTls
+
+_BACKLOG = 512
+_HANDSHAKE = 30.0
+"""Seconds that a client gets for TLS."""
+_SHUTDOWN = Reply(code=421, enhanced="4.3.2", text="The service is shutting down")
+
+
+class SmtpServer:
+    """Serves one `[[listener]]`."""
+
+    def __init__(
+        self,
+        *,
+        listener: Listener,
+        limits: Limits,
+        hostname: str,
+        submission: Submission,
+        authenticator: Authenticator,
+        budget: ByteBudget,
+    ) -> None:
+        self._listener = listener
+        self._desk = Desk(
+            listener=listener,
+            limits=limits,
+            hostname=hostname,
+            submission=submission,
+            authenticator=authenticator,
+            budget=budget,
+            gate=Gate(
+                networks=listener.networks, most=limits.connections, most_per_client=limits.connections_per_client
+            ),
+            throttle=Throttle(),
+        )
+        self._servers: list[asyncio.Server] = []
+        self.port = listener.port
+        """The port that is listened on, once it is started."""
+
+    async def start(self) -> None:
+        """Listen. Raises RelayError where the address or the certificate is of no use."""
+        context = _load_certificate(self._listener)
+        implicit = context if self._listener.tls is ListenerTls.IMPLICIT else None
+        self._desk.tls_context = None if implicit else context
+        loop = asyncio.get_running_loop()
+        handshake = _HANDSHAKE if implicit else None
+        for bound in await asyncio.to_thread(_bind, self._listener):
+            self._servers.append(
+                await loop.create_server(
+                    lambda: SmtpSession(self._desk),
+                    sock=bound,
+                    ssl=implicit,
+                    ssl_handshake_timeout=handshake,
+                    backlog=_BACKLOG,
+                )
+            )
+            self.port = bound.getsockname()[1]
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new session, end the idle ones, give those that hand in a mail so long to end."""
+        for server in self._servers:
+            server.close()
+        self._desk.closing = True
+        for session in list(self._desk.sessions):
+            if not session.busy:
+                session.say_last(_SHUTDOWN)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._desk.quiet.wait()
+                if self._desk.work:
+                    await asyncio.wait(self._desk.work)
+
+    async def close(self) -> None:
+        """End whatever is left."""
+        for server in self._servers:
+            server.close()
+        for session in list(self._desk.sessions):
+            session.transport.abort()
+        if self._desk.work:
+            await asyncio.wait(self._desk.work, timeout=1)
+        self._servers.clear()
+
+
+def _load_certificate(listener: Listener) -> ssl.SSLContext | None:
+    if listener.tls is ListenerTls.NONE or listener.certificate is None or listener.private_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(listener.certificate, listener.private_key)
+    except OSError as error:  # SSLError is one
+        reason = getattr(error, "reason", None) or error.strerror or str(error)
+        raise RelayError(f"certificate {listener.certificate}: {reason}") from None
+    return context
+
+
+def _bind(listener: Listener) -> list[socket.socket]:
+    """Open the sockets: `::` takes IPv4 as well, a name may have several addresses, which share one port."""
+    bound: list[socket.socket] = []
+    port = listener.port
+    try:
+        if listener.host == "::" and socket.has_dualstack_ipv6():
+            return [socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)]
+        found = socket.getaddrinfo(listener.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, _, _, _, address in dict.fromkeys(found):
+            one = socket.create_server((address[0], port), family=family, backlog=_BACKLOG)
+            bound.append(one)
+            port = one.getsockname()[1]
+    except OSError as error:
+        for one in bound:
+            one.close()
+        reason = error.strerror or str(error)
+        raise RelayError(f"can't listen on {listener.host} port {listener.port}: {reason}") from None
+    return bound
