@@ -78,7 +78,8 @@ def submit_by_swaks(server: Server, mail: Mail) -> Submission:
         command += ["--tls", "--tls-verify", "--tls-ca-path", str(server.ca_file)]
     if server.login:
         command += ["--auth", "PLAIN", "--auth-user", server.login, "--auth-password", server.password]
-    submission = _run(command, mail.data)
+    # swaks puts a line end of its own before the final dot.
+    submission = _run(command, mail.data.removesuffix(b"\r\n"))
     if "TLS not available" in submission.transcript:
         lack("needs TLS for swaks, from the package libnet-ssleay-perl")
     return submission

@@ -152,7 +152,9 @@ def test_nobody_is_forgotten_and_only_2xx_delivers(
             assert (given_answers.final or given_answers.data or Reply(code=0)).is_positive
         if outcome.verdict is Verdict.BOUNCED:
             assert outcome.reply.is_permanent
-            at_data = outcome.reply in (given_answers.data, given_answers.final)
+            mail = given_answers.mail
+            at_data = mail is not None and mail.is_positive
+            at_data = at_data and outcome.reply in (given_answers.data, given_answers.final)
             own = given_answers.recipients[n]
             if at_data and recipients[n].kind is RecipientKind.TO and own is not None and own.is_positive:
                 took_part = [
