@@ -220,8 +220,6 @@ def _refuse(case: _Case, reason: str, text: str, *, rule: Rule | None, account: 
 def _rewrite(case: _Case, rule: Rule, account: Account) -> list[Edit]:
     """Write the account's address into From (or Resent-From), and mend what depends on it."""
     origin, old = case.origin, case.address
-    if old is not None and old.key == account.address.key and len(origin.from_positions) == 1:
-        return []
     where = f"{origin.prefix}From"
     value = format_mailbox(account.display_name or origin.name, account.address)
     why = f"rule {rule}: the sender becomes {account.address}"

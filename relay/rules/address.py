@@ -5,8 +5,6 @@ import binascii
 import re
 from dataclasses import dataclass
 
-import idna
-
 from relay.model.address import Address, ascii_domain
 
 _ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\"]+")
@@ -17,6 +15,12 @@ _LITERAL = re.compile(r"\[[\x21-\x5a\x5e-\x7e]{1,250}\]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ENCODED = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?\s]*)\?=")
 _BETWEEN = re.compile(r"(=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)[ \t\r\n]+(?==\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)")
+# Python's other codecs are no charsets of mail, and some (punycode, idna) take hours for a long word.
+_CHARSET = re.compile(
+    r"utf-?(?:8|16(?:be|le)?)|(?:us-)?ascii|latin-?1|(?:iso[-_]?8859|windows|cp|koi8|euc|iso-2022|mac)[-_]?\w{1,12}"
+    r"|gb\w{1,6}|big5(?:-?hkscs)?|shift[-_]jis|tis-620|hz-gb-2312",
+    re.IGNORECASE,
+)
 _ENCODED_OCTETS = 45
 
 
@@ -111,7 +115,8 @@ def _split(text: str) -> list[list[_Token]]:
             lists[-1].append((char, char))
             at += 1
         else:
-            found = _ATOM.match(text, at)
+            # An encoded word is one atom, whatever specials its writer forgot to encode.
+            found = (char == "=" and _ENCODED.match(text, at)) or _ATOM.match(text, at)
             stop = at + 1 if found is None else found.end()
             lists[-1].append(("atom", text[at:stop]))
             at = stop
@@ -167,31 +172,61 @@ def _mailbox(tokens: list[_Token]) -> Mailbox | None:
     if "<" in kinds:
         start = kinds.index("<")
         stop = kinds.index(">", start) if ">" in kinds[start:] else len(kinds)
-        inside = [token for token in tokens[start + 1 : stop] if token[0] not in (" ", "comment", "<")]
-        while inside and inside[0][0] == "@":  # an obsolete route: `<@a,@b:user@c>`
-            colon = next((n for n, token in enumerate(inside) if token[0] == ":"), None)
-            if colon is None:
-                break
-            inside = inside[colon + 1 :]
+        inside = tokens[start + 1 : stop]
+        if any(kind == "@" for kind, _ in inside[:1]) and ":" in kinds[start:stop]:
+            inside = tokens[kinds.index(":", start) + 1 : stop]  # behind an obsolete route: `<@a,@b:user@c>`
         name = _phrase(tokens[:start]) or decode_words(comment)
-        return Mailbox(display_name=name, address=_address(inside))
-    bare = [token for token in tokens if token[0] not in (" ", "comment")]
-    return Mailbox(display_name=decode_words(comment), address=_address(bare))
+        words, address = _address(inside)
+        return Mailbox(display_name=name, address=None if words else address)
+    words, address = _address(tokens)
+    # Some programs forget the brackets: `Scanner scanner@office.example`.
+    name = decode_words(comment) or (_phrase(words) if address is not None else "")
+    return Mailbox(display_name=name, address=address)
 
 
-def _address(tokens: list[_Token]) -> Address | None:
-    kinds = [kind for kind, _ in tokens]
-    if "@" not in kinds:
-        return None
-    at = len(kinds) - 1 - kinds[::-1].index("@")
-    local = "".join(text for kind, text in tokens[:at] if kind in ("atom", "quoted"))
-    domain = "".join(text for kind, text in tokens[at + 1 :] if kind == "atom")
-    if not local or not domain or _CONTROL.search(local) or len(local) > 64:
-        return None
+def _address(tokens: list[_Token]) -> tuple[list[_Token], Address | None]:
+    """Find the one addr-spec among tokens; gives the words before it, too."""
+    kept = [token for token in tokens if token[0] != "comment"]
+    kinds = [kind for kind, _ in kept]
+    if kinds.count("@") != 1:
+        return kept, None
+    at = kinds.index("@")
+    start = _reach(kept, at, -1)
+    stop = _reach(kept, at, 1)
+    local = "".join(text for kind, text in kept[start + 1 : at] if kind != " ")
+    domain = "".join(text for kind, text in kept[at + 1 : stop] if kind != " ")
+    words = [token for token in kept[: start + 1] if token[0] != " "] and kept[: start + 1]
+    behind = any(kind != " " for kind, _ in kept[stop:])
+    if behind or not local or not domain or _CONTROL.search(local) or len(local.encode()) > 64:
+        return words, None
     try:
-        return Address(local=local, domain=check_domain(domain))
+        return words, Address(local=local, domain=check_domain(domain))
     except ValueError:
-        return None
+        return words, None
+
+
+def _reach(tokens: list[_Token], at: int, step: int) -> int:
+    """Give the position behind the last token that belongs to one side of the `@`.
+
+    Blanks may stand beside a dot or the `@` (RFC 5322 section 4.4), else they end it.
+    """
+    joined, n = True, at + step
+    while 0 <= n < len(tokens):
+        kind, text = tokens[n]
+        if kind == " ":
+            ahead = n + step
+            while 0 <= ahead < len(tokens) and tokens[ahead][0] == " ":
+                ahead += step
+            dotted = 0 <= ahead < len(tokens) and tokens[ahead][1][-1 if step < 0 else 0 :][:1] == "."
+            if not (joined or dotted):
+                return n
+            n = ahead
+            continue
+        if kind not in ("atom", "quoted"):
+            return n
+        joined = text[:1] == "." if step < 0 else text[-1:] == "."
+        n += step
+    return n
 
 
 def _phrase(tokens: list[_Token]) -> str:
@@ -212,7 +247,7 @@ def _decode_word(match: re.Match[str]) -> str:
             raw = base64.b64decode(content + "=" * (-len(content) % 4))
         else:
             raw = binascii.a2b_qp(content.replace("_", "=20").encode("latin-1", "replace"))
-        return raw.decode(charset, "replace")
+        return raw.decode(charset, "replace") if _CHARSET.fullmatch(charset) else match[0]
     except (LookupError, ValueError):
         return match[0]
 
@@ -243,6 +278,3 @@ def _encode_words(text: str) -> list[bytes]:
         part += octets
     words.append(part)
     return [b"=?utf-8?b?" + base64.b64encode(word) + b"?=" for word in words]
-
-
-__all__ = ["Mailbox", "check_domain", "decode_words", "format_mailbox", "idna", "parse_addr_spec", "parse_mailboxes"]

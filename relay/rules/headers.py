@@ -8,6 +8,7 @@ from relay.model.route import Edit, RemoveFields, SetField
 from relay.rules.address import decode_words
 
 _NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 _SIGNED = re.compile(
     rb"multipart/(?:signed|encrypted)|application/(?:x-)?pkcs7-(?:mime|signature)|application/pgp-encrypted",
     re.IGNORECASE,
@@ -46,7 +47,7 @@ def split_fields(block: bytes) -> tuple[Field, ...]:
             fields.append(Field(name=found[1].decode("ascii") if found else "", raw=b"".join(parts)))
             parts.clear()
 
-    for line in block.splitlines(keepends=True) if b"\r" not in block.replace(b"\r\n", b"") else _lines(block):
+    for line in _LINE.findall(block):
         if not (parts and line[:1] in (b" ", b"\t")):
             close()
         parts.append(line)
@@ -54,14 +55,11 @@ def split_fields(block: bytes) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def _lines(block: bytes) -> list[bytes]:
-    return [line + b"\n" for line in block.split(b"\n")[:-1]] + (
-        [block.rsplit(b"\n", 1)[-1]] if block[-1:] != b"\n" else []
-    )
-
-
 def apply_edits(block: bytes, edits: Sequence[Edit]) -> bytes:
-    """Apply edits to a block; positions are those of the original. What no edit names keeps its exact bytes."""
+    """Apply edits to a block; positions are those of the original. What no edit names keeps its exact bytes.
+
+    A new field comes last; one of a Resent block first, where the newest block stands (RFC 5322 section 3.6.6).
+    """
     if not edits:
         return block
     fields = split_fields(block)
@@ -81,7 +79,8 @@ def apply_edits(block: bytes, edits: Sequence[Edit]) -> bytes:
     kept = b"".join(raw for raw in raws if raw is not None)
     if added and kept and not kept.endswith(b"\r\n"):
         kept += b"\r\n"
-    return kept + b"".join(added)
+    on_top = b"".join(line for line in added if line.lower().startswith(b"resent-"))
+    return on_top + kept + b"".join(line for line in added if not line.lower().startswith(b"resent-"))
 
 
 def find_values(block: bytes, name: str) -> list[bytes]:

@@ -1,0 +1,386 @@
+"""The account rules of the mission, one by one, then against generated mail."""
+
+from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.model.account import Account, Device, Directory, Security, SmtpServer, User
+from relay.model.address import Address
+from relay.model.envelope import Client, Envelope
+from relay.model.route import Identity, Refusal, RoutePlan, Rule
+from relay.routing import check_loop, plan_route
+from relay.rules.address import parse_addr_spec, parse_mailboxes
+from relay.rules.headers import apply_edits, find_values, split_fields
+
+
+def at(text: str) -> Address:
+    return parse_addr_spec(text)
+
+
+SMTP = SmtpServer(host="smtp.provider.example", port=587, security=Security.STARTTLS)
+ANNA = User(name="anna", address=at("anna@example.com"), aliases=(at("a.schmidt@example.com"),))
+BERT = User(name="bert", address=at("bert@example.com"))
+CARL = User(name="carl", address=at("carl@nowhere.example"))
+SALES = Account(name="sales", address=at("sales@example.com"), owner="anna", display_name="Example Sales", smtp=SMTP)
+BERTS = Account(name="berts", address=at("bert@example.com"), owner="bert", smtp=SMTP)
+SECOND = Account(name="second", address=at("SALES@Example.COM"), owner="bert", smtp=SMTP)
+OLD = Account(name="old", address=at("old@example.com"), owner="bert", excluded=True, smtp=SMTP)
+INBOX_ONLY = Account(name="inbox", address=at("inbox@example.com"), owner="carl")
+BOSS = Account(name="boss", address=at("boss@example.com"), owner="anna", users=("bert",), restrict=True, smtp=SMTP)
+SCANNER = Device(name="Scanner", networks=(ip_network("192.0.2.40/32"),), user="anna")
+OFFICE = Directory(
+    users=(ANNA, BERT, CARL),
+    devices=(SCANNER,),
+    accounts=(INBOX_ONLY, SALES, BERTS, SECOND, OLD, BOSS),
+    postmaster="anna",
+)
+SOMEWHERE = ip_address("192.0.2.99")
+ENVELOPE = Envelope(reverse_path=at("who@cares.example"), recipients=(at("customer@elsewhere.example"),))
+
+
+def plan(
+    header: str | bytes,
+    *,
+    login: str | None = None,
+    ip: str = "192.0.2.99",
+    default_user: str | None = None,
+    office: Directory = OFFICE,
+    envelope: Envelope = ENVELOPE,
+) -> RoutePlan | Refusal:
+    block = header if isinstance(header, bytes) else header.replace("\n", "\r\n").encode()
+    client = Client(ip=ip_address(ip), login=login, default_user=default_user)
+    return plan_route(directory=office, client=client, envelope=envelope, header=block)
+
+
+def sent(header: str | bytes, **how: object) -> tuple[RoutePlan, bytes]:
+    """Plan a mail that must be sent; gives the plan, and the header after its edits."""
+    decision = plan(header, **how)  # type: ignore[arg-type]
+    assert isinstance(decision, RoutePlan), decision
+    block = header if isinstance(header, bytes) else header.replace("\n", "\r\n").encode()
+    return decision, apply_edits(block, decision.edits)
+
+
+def refused(header: str, **how: object) -> Refusal:
+    decision = plan(header, **how)  # type: ignore[arg-type]
+    assert isinstance(decision, Refusal), decision
+    assert decision.reply.code == 550
+    assert decision.reply.enhanced == "5.7.1"
+    return decision
+
+
+# Rule 1
+
+
+def test_rule_1a_takes_the_first_account_with_the_from_address_and_leaves_from_as_it_is() -> None:
+    decision, after = sent("From: S <sAles@EXAMPLE.com>\n")
+    assert (decision.rule, decision.account, decision.edits) == (Rule.FROM, "sales", ())
+    assert after == b"From: S <sAles@EXAMPLE.com>\r\n"
+    assert decision.reverse_path == SALES.address
+
+
+def test_rule_1a_holds_for_whoever_submits() -> None:
+    for how in ({"login": "bert"}, {"ip": "192.0.2.40"}, {}):
+        assert sent("From: sales@example.com\n", **how)[0].account == "sales"
+
+
+def test_rule_1b_goes_on_to_rule_3_not_to_rule_2() -> None:
+    decision, after = sent("From: Bert <bert@gmail.example>\n", login="bert")
+    assert (decision.rule, decision.account) == (Rule.OWNER, "berts")
+    assert after == b"From: Bert <bert@example.com>\r\n"
+
+
+def test_an_account_that_only_receives_is_not_seen() -> None:
+    decision, _ = sent("From: inbox@example.com\n", login="anna")
+    assert (decision.rule, decision.account) == (Rule.OWNER, "sales")
+    refused("From: inbox@example.com\n", login="carl")
+
+
+def test_an_international_domain_is_the_same_in_both_spellings() -> None:
+    account = replace(SALES, address=at("info@bücher.example"))
+    office = Directory(users=(ANNA,), accounts=(account,))
+    assert sent("From: INFO@XN--BCHER-KVA.example\n", office=office)[0].rule is Rule.FROM
+
+
+# Rule 2
+
+
+@pytest.mark.parametrize("header", ["", "From:\n", "From: <>\n", "From: Scanner\n", "From: scanner\n", "Subject: x\n"])
+def test_rule_2a_writes_the_profile_address_where_there_is_no_from_address(header: str) -> None:
+    decision, after = sent(header, login="bert")
+    assert (decision.rule, decision.account) == (Rule.PROFILE, "berts")
+    (value,) = find_values(after, "From")
+    assert [m.address for m in parse_mailboxes(value)] == [BERT.address]
+
+
+def test_rule_2_keeps_the_name_that_the_mail_had() -> None:
+    assert sent("From: Front desk <scanner>\n", login="bert")[1] == b"From: Front desk <bert@example.com>\r\n"
+
+
+def test_rule_2b_goes_on_to_rule_3() -> None:
+    decision, after = sent("Subject: x\n", login="anna")
+    assert (decision.rule, decision.account) == (Rule.OWNER, "sales")
+    assert after == b"Subject: x\r\nFrom: Example Sales <sales@example.com>\r\n"
+
+
+# Rules 3 and 4
+
+
+def test_rule_3_moves_a_known_user_into_reply_to() -> None:
+    decision, after = sent("From: A. Schmidt <A.Schmidt@example.com>\n")
+    assert (decision.rule, decision.identity, decision.account) == (Rule.OWNER, Identity.FROM, "sales")
+    assert b"From: Example Sales <sales@example.com>\r\n" in after
+    assert b'Reply-To: "A. Schmidt" <A.Schmidt@example.com>\r\n' in after
+
+
+@pytest.mark.parametrize(
+    ("header", "keep"),
+    [
+        ("From: stranger@example.com\n", True),
+        ("From: a.schmidt@example.com\nReply-To: x@y.example\n", True),
+        ("From: a.schmidt@example.com\n", False),
+    ],
+)
+def test_rule_3_adds_no_reply_to_otherwise(header: str, keep: bool) -> None:
+    office = replace(OFFICE, accounts=(replace(SALES, keep_reply_to=keep),))
+    before = len(find_values(header.replace("\n", "\r\n").encode(), "Reply-To"))
+    assert len(find_values(sent(header, login="anna", office=office)[1], "Reply-To")) == before
+
+
+def test_rule_4_says_which_address_and_which_user_found_no_account() -> None:
+    refusal = refused("From: x@y.example\n", login="carl")
+    assert refusal.reason == "no_account"
+    assert "x@y.example" in refusal.reply.text
+    assert "carl" in refusal.reply.text
+    assert "nobody" in refused("From: x@y.example\n").reply.text
+    assert "no From address" in refused("").reply.text
+
+
+# Excluded, restricted
+
+
+def test_an_excluded_account_refuses_and_the_choice_does_not_go_on() -> None:
+    refusal = refused("From: old@example.com\n", login="bert")
+    assert (refusal.reason, refusal.account) == ("excluded", "old")
+    assert "old" in refusal.reply.text
+    office = replace(OFFICE, accounts=(replace(SALES, excluded=True), SECOND))
+    assert refused("From: sales@example.com\n", office=office).account == "sales"
+    assert refused("", login="anna", office=office).account == "sales"
+
+
+@pytest.mark.parametrize(("login", "allowed"), [("anna", True), ("bert", True), ("carl", False), (None, False)])
+def test_a_restricted_account_is_for_its_owner_and_users(login: str | None, allowed: bool) -> None:
+    decision = plan("From: boss@example.com\n", login=login)
+    assert isinstance(decision, RoutePlan) == allowed
+    if isinstance(decision, Refusal):
+        assert (decision.reason, decision.account) == ("restricted", "boss")
+
+
+# Identity
+
+
+def test_the_first_identity_that_matches_wins() -> None:
+    header = "From: bert@example.com\n"
+    found = [
+        plan(header, login="carl", ip="192.0.2.40", default_user="carl"),
+        plan(header, ip="192.0.2.40", default_user="carl"),
+        plan(header, default_user="carl"),
+        plan("From: x@y.example\n", default_user="anna"),
+        plan("From: sales@example.com\n"),
+    ]
+    assert [(d.user, d.identity) for d in found] == [
+        ("carl", Identity.LOGIN),
+        ("anna", Identity.DEVICE),
+        ("bert", Identity.FROM),
+        ("anna", Identity.LISTENER),
+        (None, Identity.NOBODY),
+    ]
+
+
+# Several From addresses, Sender, Resent
+
+
+def test_sender_decides_among_several_from_addresses_else_the_first() -> None:
+    several = "From: bert@example.com, sales@example.com\n"
+    assert sent(several)[0].account == "berts"
+    assert sent(f"{several}Sender: sales@example.com\n")[0].account == "sales"
+    assert sent("Sender: sales@example.com\nFrom: bert@example.com\n")[0].account == "berts"
+    assert sent(f"{several}Sender: x@y.example\n", login="anna")[0].rule is Rule.OWNER
+
+
+def test_a_foreign_sender_goes_after_a_rewrite_and_our_own_stays() -> None:
+    _, after = sent("From: x@y.example\nSender: x@y.example\nSubject: s\n", login="anna")
+    assert [field.key for field in split_fields(after)] == ["from", "subject"]
+    _, after = sent("From: x@y.example\nSender: sales@example.com\n", login="anna")
+    assert find_values(after, "Sender") == [b"sales@example.com"]
+    _, after = sent("From: sales@example.com\nSender: x@y.example\n")
+    assert find_values(after, "Sender") == [b"x@y.example"]
+
+
+def test_two_from_fields_become_one() -> None:
+    _, after = sent("From: x@y.example\nSubject: s\nfrom: z@y.example\n", login="anna")
+    assert after == b"From: Example Sales <sales@example.com>\r\nSubject: s\r\n"
+
+
+def test_the_newest_resent_block_decides_and_from_stays() -> None:
+    header = (
+        "Received: x\nResent-From: x@y.example\nResent-To: a@b.example\nResent-Sender: x@y.example\n"
+        "Received: y\nResent-From: bert@example.com\nFrom: sales@example.com\nSender: o@p.example\n"
+    )
+    decision, after = sent(header, login="anna")
+    assert (decision.rule, decision.sender_before) == (Rule.OWNER, at("x@y.example"))
+    assert find_values(after, "Resent-From") == [b"Example Sales <sales@example.com>", b"bert@example.com"]
+    assert find_values(after, "From") == [b"sales@example.com"]
+    assert find_values(after, "Sender") == [b"o@p.example"]
+    assert find_values(after, "Resent-Sender") == []
+    assert find_values(after, "Reply-To") == []
+
+
+def test_a_resent_block_ends_where_a_name_comes_again() -> None:
+    header = "Resent-From: bert@example.com\nResent-From: sales@example.com\nFrom: x@y.example\n"
+    assert sent(header)[0].account == "berts"
+
+
+# The envelope, signatures, loops
+
+
+def test_the_null_sender_stays_null() -> None:
+    decision, _ = sent("From: sales@example.com\n", envelope=replace(ENVELOPE, reverse_path=None))
+    assert decision.reverse_path is None
+
+
+SIGNATURE = "DKIM-Signature: v=1; h=Subject:\n {}:Date; b=x\n"
+
+
+def test_a_signature_over_a_from_that_is_rewritten_goes_and_others_stay() -> None:
+    header = SIGNATURE.format("FROM") + SIGNATURE.format("To") + "From: {}\n"
+    assert len(find_values(sent(header.format("sales@example.com"))[1], "DKIM-Signature")) == 2
+    (left,) = find_values(sent(header.format("x@y.example"), login="anna")[1], "DKIM-Signature")
+    assert b"To" in left
+
+
+def test_a_mail_in_circles_is_refused() -> None:
+    assert check_loop(b"Received: x\r\n" * 100, "relay.example") is None
+    refusal = check_loop(b"Received: x\r\n" * 101, "relay.example")
+    assert refusal is not None
+    assert (refusal.reply.code, refusal.reply.enhanced) == (554, "5.4.6")
+    assert check_loop(b"Relay-Loop: relay.example\r\n" * 4, "relay.example") is not None
+
+
+# Generated mail
+
+
+@dataclass(frozen=True)
+class _Mail:
+    """A mail as the rules see it, beside its header."""
+
+    froms: tuple[Address, ...]
+    sender: Address | None
+    header: bytes
+
+
+POOL = ["sales@example.com", "bert@example.com", "old@example.com", "boss@example.com", "inbox@example.com",
+        "a.schmidt@example.com", "x@y.example", "carl@nowhere.example", "Sales@EXAMPLE.com"]  # fmt: skip
+SPELLINGS = [
+    "{}",
+    "<{}>",
+    "Some Name <{}>",
+    '"Name, Some" <{}>',
+    "=?utf-8?q?J=C3=BCrgen,_hi?= <{}>",
+    "{} (a (nested\r\n one) comment)",
+    "\r\n\tfolded\r\n <{}>",
+    "Group: {};",
+    '"x@z.example" <{}>',
+    "(x@z.example) {}",
+]
+
+
+@st.composite
+def mails(draw: st.DrawFn) -> _Mail:
+    froms = tuple(at(one) for one in draw(st.lists(st.sampled_from(POOL), max_size=3)))
+    sender = draw(st.none() | st.sampled_from(POOL).map(at))
+    resent = draw(st.booleans()) and bool(froms)
+    junk = st.sampled_from(
+        ["X-A: <sales@example.com>", "Received: from x", "Subject: From: old@example.com", "X\xe4: \xff"]
+    )
+    values = [draw(st.sampled_from(SPELLINGS)).format(one) for one in froms]
+    name = draw(st.sampled_from(["From", "FROM", "from "]))
+    prefix = "Resent-" if resent else ""
+    block = [f"{prefix}{name}: {', '.join(values)}"] if values else []
+    if sender is not None:
+        block.append(f"{prefix}Sender: {sender}")
+    lines = [*draw(st.lists(junk, max_size=3)), *block, *draw(st.lists(junk, max_size=3))]
+    if resent:
+        lines.append("From: old@example.com")
+    return _Mail(froms, sender, "".join(f"{one}\r\n" for one in lines).encode("latin-1"))
+
+
+def _expect(mail: _Mail, login: str | None, ip: str) -> tuple[Rule | None, str | None]:
+    """Say again, as plainly as the mission does, which rule chooses which account; None is a refusal."""
+    address = mail.froms[0] if mail.froms else None
+    if len(mail.froms) > 1 and mail.sender is not None:
+        address = mail.sender
+    owner = next((u for u in OFFICE.users if address and address.key in [a.key for a in u.addresses]), None)
+    user = OFFICE.user(login) or (ANNA if ip == "192.0.2.40" else owner)
+    sending = [account for account in OFFICE.accounts if account.smtp]
+
+    def first(wanted: Address) -> Account | None:
+        return next((a for a in sending if a.address.key == wanted.key), None)
+
+    rule, account = Rule.FROM, None
+    if address is not None:
+        account = first(address)
+    elif user is not None:
+        rule, account = Rule.PROFILE, first(user.address)
+    if account is None and user is not None:
+        rule, account = Rule.OWNER, next((a for a in sending if a.owner == user.name), None)
+    if account is None or account.excluded:
+        return None, None if account is None else account.name
+    if account.restrict and (user is None or user.name not in ("anna", "bert")):
+        return None, account.name
+    return rule, account.name
+
+
+@given(mail=mails(), login=st.sampled_from([None, "anna", "bert", "carl"]), ip=st.sampled_from(["192.0.2.40", "::1"]))
+def test_generated_mail_goes_the_way_of_the_rules(mail: _Mail, login: str | None, ip: str) -> None:
+    decision = plan(mail.header, login=login, ip=ip)
+    rule, account = _expect(mail, login, ip)
+    if rule is None:
+        assert isinstance(decision, Refusal), decision
+        assert decision.account == account
+        return
+    assert isinstance(decision, RoutePlan), decision
+    assert (decision.rule, decision.account) == (rule, account)
+    after = apply_edits(mail.header, decision.edits)
+    if rule is Rule.FROM:
+        assert after == mail.header
+    _check_what_the_provider_sees(mail, decision, after)
+
+
+def _check_what_the_provider_sees(mail: _Mail, decision: RoutePlan, after: bytes) -> None:
+    resent = b"Resent-From" in after
+    name = "Resent-From" if resent else "From"
+    if decision.rule is not Rule.FROM:
+        (value,) = find_values(after, name)
+        (mailbox,) = parse_mailboxes(value)
+        assert mailbox.address == decision.sender_after
+        for value in find_values(after, "Resent-Sender" if resent else "Sender"):
+            assert [m.address and m.address.key for m in parse_mailboxes(value)] == [decision.sender_after.key]
+    edited = {"from", "sender", "reply-to", "resent-from", "resent-sender", "dkim-signature"}
+    untouched = [field.raw for field in split_fields(mail.header) if field.key not in edited]
+    assert [field.raw for field in split_fields(after) if field.key not in edited] == untouched
+
+
+@given(header=st.binary(max_size=400), login=st.sampled_from([None, "anna"]))
+def test_any_bytes_get_a_decision_with_its_reasons(header: bytes, login: str | None) -> None:
+    block = b"From: " + header.replace(b"\r", b"").replace(b"\n", b"\r\n ") + b"\r\n"
+    decision = plan(block, login=login)
+    assert decision.steps
+    if isinstance(decision, RoutePlan):
+        assert decision.account in ("sales", "berts", "boss")
+        after = apply_edits(block, decision.edits)
+        assert b"".join(field.raw for field in split_fields(after)) == after
+    else:
+        assert decision.reply.text.isprintable()
