@@ -22,8 +22,9 @@ from relay.model.account import Account
 from relay.model.errors import RelayError
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Recipient, Settlement
+from relay.model.outcome import Verdict
 from relay.model.reply import Reply
-from relay.rules.conclusion import conclude
+from relay.rules.conclusion import Conclusion, conclude
 from relay.rules.retry import counted_time
 from relay.rules.settlement import Answers, judge
 from relay.settings import Settings
@@ -114,8 +115,13 @@ class Attempter:
         if exchange.login_refused and conclusion.state is DeliveryState.QUEUED:
             conclusion = replace(conclusion, due=now)
         split = _split(delivery, exchange.leaving, now)
-        refusal = exchange.reply if exchange.judgement is not None and exchange.judgement.sender_refused else None
-        notices = await self._notifier.compose(account, delivery, conclusion, exchange.reply, sender_refused=refusal)
+        reply = exchange.reply
+        refusal = reply if exchange.judgement is not None and exchange.judgement.sender_refused else None
+        try:
+            notices = await self._notifier.compose(account, delivery, conclusion, reply, sender_refused=refusal)
+        except Exception as error:  # a bounce that nobody is told of would be a mail lost in silence
+            log.exception("activity_failed", activity="notice", queue_id=delivery.message.id, error=repr(error))
+            notices, conclusion = [], _hold_instead(conclusion)
         await self._settle(
             Settlement(
                 delivery_id=delivery.id,
@@ -154,6 +160,13 @@ class Attempter:
         """Hold what has lost its account, and tell the postmaster."""
         await self._queue.unclaim([delivery.id])
         await self._notifier.tell_homeless(await self._queue.hold_accounts([delivery.account]))
+
+
+def _hold_instead(conclusion: Conclusion) -> Conclusion:
+    """Keep what was delivered, and leave the rest to a person."""
+    delivered = tuple((n, o) for n, o in conclusion.outcomes if o.verdict is Verdict.DELIVERED)
+    state = conclusion.state if len(delivered) == len(conclusion.outcomes) else DeliveryState.HELD
+    return replace(conclusion, outcomes=delivered, state=state, failures=())
 
 
 def _split(delivery: ClaimedDelivery, leaving: tuple[Recipient, ...], now: int) -> NewDelivery | None:

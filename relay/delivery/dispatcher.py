@@ -101,6 +101,7 @@ class Delivery:
         """Look at the queue now, and let no lane rest (`relay queue run`)."""
         for lane in self._lanes.values():
             lane.recovered()
+        self._checked.clear()
         self._alarm.set()
 
     def wake_lanes(self, accounts: Iterable[str]) -> None:
@@ -247,6 +248,9 @@ class Delivery:
                     return
         except RelayError as error:
             log.error("activity_failed", activity=f"lane {lane.account}", error=str(error))
+            self._rest(lane)
+        except Exception as error:  # a fault of ours: this worker ends, the lane rests and goes on
+            log.exception("activity_failed", activity=f"lane {lane.account}", error=repr(error))
             self._rest(lane)
 
     def _rest(self, lane: Lane) -> None:

@@ -1,6 +1,7 @@
 """What an attempt says to the provider: one transaction, and at once a second where the archive is in the way."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -75,6 +76,8 @@ class Exchanger:
         self._settings = settings
         self._queue = queue
         self._pools: dict[str, Pool] = {}
+        # Of this service's life only: so a restart probes every paused account.
+        self._key = os.urandom(32)
 
     async def exchange(
         self, lane: Lane, account: Account, delivery: ClaimedDelivery, body: Body, progress: Progress
@@ -107,7 +110,7 @@ class Exchanger:
     async def fingerprint(self, server: SmtpServer) -> str:
         """Hash what a login depends on, the password included; empty where the password can't be read."""
         try:
-            return fingerprint(server, await self._password(server))
+            return fingerprint(self._key, server, await self._password(server))
         except RelayError:
             return ""
 
@@ -153,6 +156,10 @@ class Exchanger:
                 connection, kept = await self._connect(lane, account, account.smtp)
             except ConnectError as error:
                 deferred = Outcome(verdict=Verdict.DEFERRED, reply=error.reply)
+                if not lane.unreachable and not is_login_refused(error.reply):
+                    lane.unreachable = True
+                    log.error("account_unreachable", account=account.name, code=error.reply.code,
+                              reply=str(error.reply))  # fmt: skip
                 return Exchange(outcomes={r.n: deferred for r in recipients}, reply=error.reply, unreachable=True)
             try:
                 transaction = await connection.send(self._outgoing(account, delivery, recipients, body, progress))

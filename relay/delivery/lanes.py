@@ -30,6 +30,8 @@ class Lane:
     rest_until: float = 0.0
     """Monotonic seconds before which no new worker starts."""
     troubles: int = 0
+    unreachable: bool = False
+    """Whether the server could not be reached the last time."""
     max_size: int | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -62,6 +64,7 @@ class Lane:
         """Forget the troubles: the server answers."""
         self.troubles = 0
         self.rest_until = 0.0
+        self.unreachable = False
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)

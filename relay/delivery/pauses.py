@@ -7,7 +7,6 @@ at once when its settings change, and a person can end the pause. A pause by a p
 import asyncio
 import hashlib
 import hmac
-import os
 from collections.abc import Callable, Iterator
 
 import structlog
@@ -22,14 +21,10 @@ from relay.storage.queue import Queue
 
 log = structlog.get_logger()
 
-_KEY = os.urandom(32)
-"""Makes fingerprints worthless outside of this process: nobody can guess a password from the database."""
-
-
-def fingerprint(server: SmtpServer, password: str | None) -> str:
-    """Hash what a login depends on. Comparable within one process only; so a restart probes every paused account."""
+def fingerprint(key: bytes, server: SmtpServer, password: str | None) -> str:
+    """Hash what a login depends on. Comparable with the same key only: nobody can guess a password from it."""
     parts = (server.host, server.port, server.security, server.username, password, server.verify, server.ca_file)
-    return hmac.new(_KEY, repr(parts).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return hmac.new(key, repr(parts).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 class PauseBook:

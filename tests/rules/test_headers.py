@@ -53,7 +53,10 @@ def test_what_no_edit_names_keeps_its_bytes_and_its_order(block: bytes, changes:
 
 
 def test_edits_name_positions_of_the_original() -> None:
-    changes = [SetField(name="To", value=b" x@y.example", position=5), RemoveFields(name="To", positions=(4,))]
+    changes: list[Edit] = [
+        SetField(name="To", value=b" x@y.example", position=5),
+        RemoveFields(name="To", positions=(4,)),
+    ]
     assert apply_edits(BLOCK, changes) == BLOCK.replace(b"to: c@d.example\r\nTO: e@f.example", b"To: x@y.example")
 
 

@@ -1,0 +1,125 @@
+"""A refused login: the account rests, its mail waits, its clocks stand still, and it goes on by itself."""
+
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from relay.delivery.pauses import fingerprint
+from relay.model.account import Security, SmtpServer
+from relay.storage import admin
+from tests.peers.office import MINUTE, Office, open_office
+from tests.peers.provider import Provider
+
+A = "a@example.net"
+LOGIN = {"smtp": {"username": "sales@example.com", "password": "wrong"}}
+
+
+@pytest.mark.parametrize("reply", ["535 5.7.8 bad password", "530 5.7.0 log in first"])
+async def test_a_refused_login_pauses_the_account_and_tells_the_postmaster_once(tmp_path: Path, reply: str) -> None:
+    async with (
+        Provider({"AUTH": reply}) as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN) as office,
+    ):
+        with capture_logs() as lines:
+            await office.hand_in(A)
+            await office.hand_in(A)
+            await office.send()
+            await office.hand_in(A)
+            await office.send()
+        paused = [line for line in lines if line["event"] == "account_paused"]
+        assert [line["code"] for line in paused] == [int(reply[:3])]
+        assert len(office.waiting("queued")) == 3
+        assert len(office.inbox()) == 1
+        assert provider.connections <= 2  # one for each of the account's connections, then no more
+
+
+async def test_530_at_mail_pauses_as_well(tmp_path: Path) -> None:
+    async with (
+        Provider({"MAIL": "530 5.7.0 log in", "DATA": "503 no"}) as provider,
+        open_office(tmp_path, port=provider.port) as office,
+    ):
+        await office.hand_in(A)
+        await office.send()
+        assert [pause.account for pause in admin.list_pauses(office.engine)] == ["sales"]
+        assert len(office.waiting("queued")) == 1
+
+
+async def test_the_give_up_clock_stands_still_and_a_probe_ends_the_pause(tmp_path: Path) -> None:
+    retry = {"intervals": ["1 min", "30 min"], "give_up_after": "1 h", "warn_after": "1 h"}
+    async with (
+        Provider({"AUTH": "535 5.7.8 bad password"}) as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN, retry=retry) as office,
+    ):
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        await office.send()
+        for _ in range(10):
+            await office.pass_time(30 * MINUTE)
+        assert 3 <= provider.connections <= 12  # by the intervals, no more
+        assert office.outcomes(queue_id)[A] == "pending"
+        provider.answers.clear()
+        await _pass_until_resumed(office)
+        assert office.outcomes(queue_id)[A] == "delivered"
+
+
+async def _pass_until_resumed(office: Office) -> None:
+    with capture_logs() as lines:
+        for _ in range(4):
+            await office.pass_time(30 * MINUTE)
+    assert [line["event"] for line in lines].count("account_resumed") == 1
+
+
+async def test_other_settings_are_probed_at_once(tmp_path: Path) -> None:
+    async with (
+        Provider({"AUTH": "535 5.7.8 bad password"}) as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN, retry={"intervals": ["1 h"]}) as office,
+    ):
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        await office.send()
+        before = provider.connections
+        office.delivery.hurry()
+        await office.send()
+        assert provider.connections == before
+        provider.answers.clear()
+        office.configure(port=provider.port, account={"smtp": {**LOGIN["smtp"], "password": "right"}})
+        office.delivery.hurry()
+        await office.send()
+        assert office.outcomes(queue_id)[A] == "delivered"
+
+
+async def test_a_persons_pause_ends_only_by_a_person(tmp_path: Path) -> None:
+    async with Provider() as provider, open_office(tmp_path, port=provider.port) as office:
+        admin.pause_account(office.engine, "sales", now=office.now)
+        await office.send()
+        await office.hand_in(A)
+        for _ in range(5):
+            await office.pass_time(60 * MINUTE)
+        assert provider.connections == 0
+        assert len(office.waiting("queued")) == 1
+        admin.resume_account(office.engine, "sales", now=office.now)
+        with capture_logs() as lines:
+            await office.send()
+        assert "account_resumed" in [line["event"] for line in lines]
+        assert len(provider.mails) == 1
+
+
+async def test_a_pause_outlives_a_restart_which_probes_it(tmp_path: Path) -> None:
+    async with (
+        Provider({"AUTH": ["535 5.7.8 bad password"]}) as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN, retry={"intervals": ["1 h"]}) as office,
+    ):
+        await office.hand_in(A)
+        await office.send()
+        await office.restart()
+        assert [pause.account for pause in admin.list_pauses(office.engine)] == ["sales"]
+        before = provider.connections
+        await office.send()
+        assert provider.connections == before + 1
+        assert len(provider.mails) == 0
+
+
+def test_a_fingerprint_depends_on_what_a_login_depends_on_and_tells_nothing() -> None:
+    server = SmtpServer(host="h.example", port=587, security=Security.STARTTLS, username="u")
+    assert fingerprint(b"k", server, "one") == fingerprint(b"k", server, "one")
+    assert fingerprint(b"k", server, "one") != fingerprint(b"k", server, "two")
+    assert fingerprint(b"k", server, "one") != fingerprint(b"l", server, "one")
