@@ -1,0 +1,64 @@
+"""What an attempt says to the provider: over a kept connection, with the address of today, in the same bytes."""
+
+from pathlib import Path
+
+from structlog.testing import capture_logs
+
+from tests.peers.office import MINUTE, open_office
+from tests.peers.provider import Provider
+
+A = "a@example.net"
+
+
+async def test_the_bytes_that_leave_are_those_that_were_kept(tmp_path: Path) -> None:
+    body = (b"." + b"x" * 70 + b"\r\n") * 4000
+    async with Provider() as provider, open_office(tmp_path, port=provider.port) as office:
+        await office.hand_in(A, body=[body[:262_144], body[262_144:]])  # the first chunk is written ahead
+        await office.send()
+        (mail,) = provider.mails
+        assert mail.data.partition(b"\r\n\r\n")[2] == body
+
+
+async def test_a_connection_that_the_provider_closed_meanwhile_costs_no_attempt(tmp_path: Path) -> None:
+    async with Provider() as provider, open_office(tmp_path, port=provider.port) as office:
+        await office.hand_in(A)
+        await office.send()
+        provider.answers["MAIL"] = ["lost", "250 ok"]
+        with capture_logs() as lines:
+            await office.hand_in(A)
+            await office.send()
+        assert provider.connections == 2
+        assert len(provider.mails) == 2
+        assert "delivery_deferred" not in [line["event"] for line in lines]
+
+
+async def test_an_address_that_was_corrected_applies_to_what_is_queued(tmp_path: Path) -> None:
+    answers = {"MAIL": ["451 4.3.0 later", "250 ok"], "DATA": ["503 no", "354 go on"]}
+    async with Provider(answers) as provider, open_office(tmp_path, port=provider.port) as office:
+        await office.hand_in(A)
+        await office.send()
+        office.configure(port=provider.port, account={"address": "offers@example.com"})
+        await office.pass_time(5 * MINUTE)
+        assert [mail.sender for mail in provider.mails] == ["offers@example.com"]
+
+
+async def test_eight_bits_go_unchanged_where_they_are_not_announced_and_the_log_says_so(tmp_path: Path) -> None:
+    async with Provider({"EHLO": "SIZE 0"}) as provider, open_office(tmp_path, port=provider.port) as office:
+        with capture_logs() as lines:
+            await office.hand_in(A, body=[b"\xe4\r\n"])
+            await office.send()
+        assert provider.mails[0].data.endswith(b"\r\n\r\n\xe4\r\n")
+        assert "body_sent_unannounced" in [line["event"] for line in lines]
+        assert not any("BODY=" in command for command in provider.commands)
+
+
+async def test_a_password_that_cant_be_read_defers_and_says_why(tmp_path: Path) -> None:
+    account = {"smtp": {"username": "u", "password_command": ["/bin/false"]}}
+    async with Provider() as provider, open_office(tmp_path, port=provider.port, account=account) as office:
+        with capture_logs() as lines:
+            await office.hand_in(A)
+            await office.send()
+        (line,) = [line for line in lines if line["event"] == "account_unreachable"]
+        assert "password_command" in line["reply"]
+        assert provider.connections == 0
+        assert len(office.waiting("queued")) == 1
