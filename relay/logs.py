@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import re
-import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +56,8 @@ EVENTS: Final[dict[str, str]] = {
 }
 """Every event that the service logs, with its fields. `docs/logging.md` explains them; a test compares."""
 
+STDOUT: Final = 1
+STDERR: Final = 2
 _MAX_TEXT = 2000
 _SECRET_KEY = re.compile(r"passw|secret|token|authori[sz]ation|credential", re.IGNORECASE)
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -67,15 +68,16 @@ Event = MutableMapping[str, Any]
 
 
 class LogSink:
-    """Where the lines go: standard output, or a file that `reopen` opens anew after a rotation."""
+    """Where the lines go: a descriptor (standard output), or a file that `reopen` opens anew after a rotation."""
 
-    def __init__(self, file: Path | None = None) -> None:
+    def __init__(self, file: Path | None = None, *, descriptor: int = STDOUT) -> None:
         self._file = file
+        self._descriptor = descriptor
         self._fd = self._open()
 
     def _open(self) -> int:
         if self._file is None:
-            return sys.stdout.fileno()
+            return self._descriptor
         return os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
     def write(self, line: str) -> None:
@@ -94,12 +96,19 @@ class LogSink:
         os.close(old)
 
 
-def configure(*, form: str = "json", level: str = "info", file: Path | None = None, colors: bool = False) -> LogSink:
+def configure(
+    *,
+    form: str = "json",
+    level: str = "info",
+    file: Path | None = None,
+    descriptor: int = STDOUT,
+    colors: bool = False,
+) -> LogSink:
     """Set up structlog and the standard library's logging for this process.
 
     `form` is `json` or `console`; `level` one of structlog's names. Raises OSError if the file can't be opened.
     """
-    sink = LogSink(file)
+    sink = LogSink(file, descriptor=descriptor)
     structlog.configure(
         processors=[
             _add_level_and_time,

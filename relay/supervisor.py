@@ -5,6 +5,7 @@ process.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -48,21 +49,22 @@ class Service:
 
     async def start(self, *, listen: bool = True) -> None:
         """Take the storage, recover what the last process left, then listen. Raises RelayError."""
-        self._lock.acquire()
-        try:
+        async with contextlib.AsyncExitStack() as undo:
+            self._lock.acquire()
+            undo.callback(self._lock.release)
             self._engine = open_engine(self.settings.database)
+            undo.callback(self._engine.dispose)
             await asyncio.to_thread(create_schema, self._engine)
             self._writer = Writer(self._engine)
             self.queue = Queue(self._engine, self._writer)
+            undo.push_async_callback(self.queue.close)
             self.delivery = Delivery(settings=self._current, queue=self.queue)
             self._log_warnings(self.settings)
             await self.delivery.recover()
+            undo.push_async_callback(self._close_servers)
             if listen:
                 await self._listen()
-        except BaseException:
-            await self._close_servers()
-            self._lock.release()
-            raise
+            self._undo = undo.pop_all()
 
     async def run(self) -> bool:
         """Serve until a signal, or until the writer dies (false)."""
@@ -100,10 +102,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._close_servers()
-        await self.queue.close()
-        self._engine.dispose()
-        self._lock.release()
+        await self._undo.aclose()
         log.info("service_stopped")
 
     def reload(self) -> None:

@@ -206,7 +206,7 @@ def _act(settings: Settings, count: int, what: str) -> None:
     from relay.storage import admin
     from relay.supervisor import Service
 
-    logs.configure(form="console", level=settings.log.level)
+    logs.configure(form="console", level=settings.log.level, file=settings.log.file, descriptor=logs.STDERR)
 
     async def once() -> None:
         service = Service(settings)

@@ -1,0 +1,25 @@
+from tests.cli.conftest import Run
+
+
+def test_the_accounts_are_listed_in_the_order_of_the_rules(run: Run) -> None:
+    rows = run("account", "list", "--json").json
+    assert [(row["name"], row["state"]) for row in rows] == [
+        ("sales", "sends"), ("old", "excluded"), ("inbox", "only receives"),
+    ]  # fmt: skip
+    assert "127.0.0.1:9" in run("account", "list").out
+
+
+def test_a_pause_is_shown_until_it_is_ended(run: Run) -> None:
+    assert run("account", "pause", "sales").out == "sales is paused\n"
+    row = run("account", "list", "--json").json[0]
+    assert (row["state"], row["paused_by"]) == ("paused", "command")
+    assert "since" in run("account", "list").out
+    assert run("account", "resume", "sales").status == 0
+    said = run("account", "resume", "sales")
+    assert (said.status, said.err) == (1, "sales is not paused\n")
+
+
+def test_an_account_that_is_not_there_is_named(run: Run) -> None:
+    said = run("account", "pause", "salse")
+    assert said.status == 1
+    assert "there are: sales, old, inbox" in said.err

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+
+def test_mistakes_end_with_2_and_a_line_for_each(run: Run, config: Path) -> None:
+    config.write_text(
+        config.read_text().replace('host = "127.0.0.1"', 'hots = "127.0.0.1"').replace('"sales"', '"old"', 1)
+    )
+    for command in (["check"], ["queue", "list"], ["trace", "x"], ["account", "list"], ["explain"], ["serve"]):
+        said = run(*command)
+        assert said.status == 2
+        assert said.out == ""
+        assert len(said.err.splitlines()) >= 3
+        assert all(line.startswith("relay.toml: ") for line in said.err.splitlines())
+
+
+def test_the_variable_and_the_folder_name_the_configuration(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RELAY_CONFIG", str(config))
+    assert run("check", config_file=None).status == 0
+    monkeypatch.delenv("RELAY_CONFIG")
+    monkeypatch.chdir(config.parent)
+    assert run("check", config_file=None).status == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    said = run("check", config_file=None)
+    assert said.status == 2
+    assert "RELAY_CONFIG" in said.err
+
+
+def test_a_database_that_cant_be_opened_is_one_line_and_1(run: Run, config: Path) -> None:
+    config.write_text(config.read_text() + '\n[storage]\ndatabase = "sqlite:////nowhere/at/all.db"\n')
+    said = run("queue", "list")
+    assert said.status == 1
+    assert len(said.err.splitlines()) == 1
+    assert "Traceback" not in said.err

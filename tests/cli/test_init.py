@@ -1,0 +1,39 @@
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from relay.cli import COMMANDS, main
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_is_there_and_explains_itself(name: str) -> None:
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) > 4
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    for sub in getattr(command, "commands", {}):
+        assert CliRunner().invoke(main, [name, sub, "--help"]).exit_code == 0
+
+
+def test_the_help_names_every_command_and_needs_none_of_them() -> None:
+    code = (
+        "import sys\nfrom relay.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'sqlalchemy', 'pydantic', 'aiosmtpd', 'aiosmtplib', 'rich', 'structlog', 'asyncio', 'argon2'}\n"
+        "print('heavy:', *sorted(heavy & set(sys.modules)))\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert all(f"  {name} " in out for name in COMMANDS)
+    assert out.splitlines()[-1] == "heavy:"
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    assert CliRunner().invoke(main, ["dance"]).exit_code == 2
+
+
+def test_the_version_is_told() -> None:
+    assert "relay, version " in CliRunner().invoke(main, ["--version"]).output

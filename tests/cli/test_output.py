@@ -1,0 +1,43 @@
+import json
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.cli.output import clean, print_facts, print_json, print_table, show_size, show_span, show_time
+
+
+@dataclass(frozen=True)
+class _Row:
+    name: str
+    data: bytes
+
+
+@given(st.text())
+def test_nothing_reaches_a_terminal_raw(text: str) -> None:
+    shown = clean(text)
+    assert "\x1b" not in shown
+    assert "\x9b" not in shown
+    assert "\r" not in shown
+
+
+def test_tables_facts_and_json(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("Name", "Note"), [("a", "[red]x\x1b[31m")], empty="none")
+    out = capsys.readouterr().out
+    assert "[red]x" in out
+    assert "\x1b" not in out
+    print_table(("Name",), [], empty="none")
+    assert capsys.readouterr().out == "none\n"
+    print_facts([("Name", "a\nb"), ("Nothing", None), ("Longer name", 1)])
+    assert capsys.readouterr().out == "Name         a\n             b\nLonger name  1\n"
+    print_json([_Row("ä", b"\xff")])
+    assert json.loads(capsys.readouterr().out) == [{"name": "ä", "data": "\ufffd"}]
+
+
+def test_times_spans_and_sizes_are_for_people() -> None:
+    assert show_time(None) == ""
+    assert show_time(0) == "at once"
+    assert len(show_time(1_780_000_000_000)) == 19
+    assert [show_span(ms) for ms in (0, 999, 61_000, 90_061_000)] == ["0 s", "0 s", "1 min 1 s", "1 d 1 h"]
+    assert [show_size(n) for n in (0, 1023, 1536, 5 << 20)] == ["0 B", "1023 B", "1.5 KiB", "5.0 MiB"]
