@@ -29,6 +29,14 @@ class Notify(StrEnum):
     MAIL = "mail"
 
 
+class FirstPoll(StrEnum):
+    """What the first poll of a mailbox does with what is already there."""
+
+    ALL = "all"
+    NEW = "new"
+    """Leave it alone, for ever."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Secret:
     """Where a password comes from; at most one source is set. Read anew at each login, so that changes apply."""
@@ -73,7 +81,11 @@ class Pop3Server:
     leave_on_server: bool | int = False
     """True: for ever; a number: milliseconds."""
     distribute: bool = False
+    first_poll: FirstPoll = FirstPoll.ALL
     envelope_header: str | None = None
+    """The field that names the envelope recipients of a shared mailbox, such as `Delivered-To`."""
+    envelope_position: int | None = None
+    """Which of several such fields counts: 1 is the topmost, -1 the last; None: all."""
     verify: bool = True
     ca_file: str | None = None
 

@@ -1,0 +1,87 @@
+"""Whose inbox a collected mail goes to (mission: "Incoming mail").
+
+Default: the account's owner. With `distribute`, the users whose addresses stand in the envelope header that the
+configuration names, else in To, Cc, Bcc and their Resent forms; nobody matches: the owner.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from relay.model.account import Account, Directory, User
+from relay.model.address import Address
+from relay.rules.address import parse_mailboxes
+from relay.rules.headers import Field, split_fields
+
+_RECIPIENTS = ("to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """One user who gets the mail."""
+
+    user: str
+    address: Address
+    """The address for which he gets it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distribution:
+    """Who gets a mail, and why."""
+
+    shares: tuple[Share, ...]
+    """Never empty; each user once."""
+    steps: tuple[str, ...]
+
+
+def plan_distribution(*, directory: Directory, account: Account, header: bytes) -> Distribution:
+    """Decide who gets a mail of an account's mailbox. `header` is the raw block, each line with CRLF."""
+    owner = directory.user(account.owner)
+    assert owner is not None, "the settings guarantee that an owner is a user"
+    pop3 = account.pop3
+    if pop3 is None or not pop3.distribute:
+        return _to_owner(owner, f"The mailbox of {account.name!r} belongs to {owner.name}.")
+    fields = split_fields(header)
+    steps: list[str] = []
+    if pop3.envelope_header is not None:
+        name, position = pop3.envelope_header, pop3.envelope_position
+        values = [one.value for one in fields if one.key == name.lower()]
+        where = name if position is None else f"{name} number {position}"
+        if position is not None:
+            values = _at(values, position)
+        shares = _find(directory, values)
+        if shares:
+            return Distribution(shares=shares, steps=(_tell(shares, where),))
+        steps.append(f"No user's address stands in {where}.")
+    shares = _find(directory, _recipient_values(fields))
+    if shares:
+        return Distribution(shares=shares, steps=(*steps, _tell(shares, "To, Cc, Bcc or Resent-*")))
+    steps.append("No user's address stands in To, Cc, Bcc or Resent-*.")
+    rest = _to_owner(owner, f"So the mail goes to {owner.name}, the owner of {account.name!r}.")
+    return Distribution(shares=rest.shares, steps=(*steps, *rest.steps))
+
+
+def _at(values: Sequence[bytes], position: int) -> list[bytes]:
+    index = position - 1 if position > 0 else len(values) + position
+    return [values[index]] if 0 <= index < len(values) else []
+
+
+def _to_owner(owner: User, why: str) -> Distribution:
+    return Distribution(shares=(Share(user=owner.name, address=owner.address),), steps=(why,))
+
+
+def _recipient_values(fields: Sequence[Field]) -> list[bytes]:
+    return [one.value for one in fields if one.key in _RECIPIENTS]
+
+
+def _find(directory: Directory, values: Sequence[bytes]) -> tuple[Share, ...]:
+    found: dict[str, Share] = {}
+    for value in values:
+        for mailbox in parse_mailboxes(value):
+            user = None if mailbox.address is None else directory.user_of(mailbox.address)
+            if user is not None and mailbox.address is not None:
+                found.setdefault(user.name, Share(user=user.name, address=mailbox.address))
+    return tuple(found.values())
+
+
+def _tell(shares: Sequence[Share], where: str) -> str:
+    return "; ".join(f"{share.user} gets it: {share.address} stands in {where}" for share in shares) + "."
