@@ -21,6 +21,7 @@ from relay.storage.queue import Queue
 
 log = structlog.get_logger()
 
+
 def fingerprint(key: bytes, server: SmtpServer, password: str | None) -> str:
     """Hash what a login depends on. Comparable with the same key only: nobody can guess a password from it."""
     parts = (server.host, server.port, server.security, server.username, password, server.verify, server.ca_file)

@@ -30,6 +30,11 @@ def read_reply(code: int, lines: Sequence[bytes]) -> Reply:
     return Reply(code=code, enhanced=enhanced, text="\n".join(texts)[:LONGEST_TEXT])
 
 
+def read_text(raw: bytes) -> str:
+    """Make a text that a server sent harmless and short enough for logs and notices."""
+    return _decode(raw[:LONGEST_TEXT])
+
+
 def _decode(line: bytes) -> str:
     try:
         text = line.decode("utf-8")

@@ -159,6 +159,27 @@ pause: Final = Table(
     ),
 )
 
+mailbox: Final = Table(
+    "mailbox",
+    metadata,
+    Column("account", _Text, primary_key=True),
+    Column("host", _Text, nullable=False),
+    Column("login", _Text, nullable=False),
+    Column("last_ok", BigInteger),
+    Column("error", _Text, nullable=False, server_default=""),
+)
+
+seen: Final = Table(
+    "seen",
+    metadata,
+    Column("account", _Text, primary_key=True),
+    Column("uidl", _Text, primary_key=True),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("fetched", Boolean, nullable=False),
+    Column("gone_at", BigInteger),
+    sqlite_with_rowid=False,
+)
+
 
 def create_schema(engine: Engine) -> None:
     """Create the tables where there are none. Raises StorageError where the database is of a newer program."""

@@ -1,0 +1,270 @@
+"""A POP3 session (RFC 1939, 2449 CAPA, 2595 STLS, 5034 AUTH): log in, list, retrieve, delete, and quit.
+
+Guarantee: a password is sent in the clear only where the account's `security` is `none`. A message counts as deleted
+only once QUIT was answered +OK, which is for the caller to see: `quit` tells.
+"""
+
+import asyncio
+import base64
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from relay.model.account import Pop3Server, Security
+from relay.model.errors import RelayError
+from relay.model.maildrop import Listed
+from relay.rules.replies import read_text
+from relay.upstream.pop3_stream import Pop3Lost, Pop3Stream
+from relay.upstream.tls import describe_fault, tls_context
+
+PATIENCE = 60.0
+"""Seconds without progress after which the connection is given up."""
+WINDOW = 16
+"""Commands that may wait for their answer, where the server offers PIPELINING."""
+_AHEAD = 1 << 20
+"""Octets that may be asked for ahead."""
+_MOST_MESSAGES = 1_000_000
+
+
+class Pop3Stage(StrEnum):
+    """Where in a session something went wrong."""
+
+    CONNECT = "connect"
+    STARTTLS = "starttls"
+    LOGIN = "login"
+    LIST = "list"
+    RETRIEVE = "retrieve"
+    DELETE = "delete"
+    QUIT = "quit"
+
+
+class Pop3Error(RelayError):
+    """A session that can't go on. `refused`: the server said -ERR, and the connection still is good."""
+
+    def __init__(self, stage: Pop3Stage, text: str, *, refused: bool = False) -> None:
+        super().__init__(f"{stage}: {text}")
+        self.stage = stage
+        self.text = text
+        self.refused = refused
+
+    @property
+    def is_login_refused(self) -> bool:
+        """Whether login or password is wrong; `[IN-USE]` and `[SYS/TEMP]` (RFC 2449, 3206) are troubles that pass."""
+        passing = ("[IN-USE]", "[SYS/TEMP]", "[LOGIN-DELAY]")
+        return self.stage is Pop3Stage.LOGIN and self.refused and not self.text.upper().startswith(passing)
+
+
+class Retrieved(NamedTuple):
+    """A message, or why the server does not give it."""
+
+    message: Listed
+    body: AsyncIterator[bytes] | None
+    """Its bytes in pieces, line ends CRLF; None where the server said -ERR."""
+    text: str
+
+
+class Pop3Session:
+    """One session, logged in."""
+
+    def __init__(self, stream: Pop3Stream, capabilities: frozenset[str]) -> None:
+        self._stream = stream
+        self.capabilities = capabilities
+        self.window = WINDOW if "PIPELINING" in capabilities else 1
+
+    async def list_messages(self) -> tuple[list[Listed], bool]:
+        """List the messages, and tell whether the server has unique ids. Raises Pop3Error."""
+        with _stage(Pop3Stage.LIST):
+            sizes = await self._listing("LIST", optional=False)
+            ids = await self._listing("UIDL", optional=True)
+        listed = []
+        for n, size in (sizes or {}).items():
+            if not size.isdigit():
+                raise Pop3Error(Pop3Stage.LIST, "a size that is no number")
+            key = "" if ids is None else ids.get(n, "")
+            if ids is not None and not key:
+                raise Pop3Error(Pop3Stage.LIST, f"message {n} has no unique id")
+            listed.append(Listed(n=n, key=key, size=int(size[:18])))
+        return listed, ids is not None
+
+    async def _listing(self, command: str, *, optional: bool) -> dict[int, str] | None:
+        self._stream.write(f"{command}\r\n".encode())
+        good, text = await self._status()
+        if not good:
+            if optional:
+                return None
+            raise Pop3Error(Pop3Stage.LIST, text, refused=True)
+        found: dict[int, str] = {}
+        async for number, value in self._pairs():
+            if number in found or not value or len(found) >= _MOST_MESSAGES:
+                raise Pop3Lost("a listing that makes no sense")
+            found[number] = value
+        return found
+
+    async def _pairs(self) -> AsyncIterator[tuple[int, str]]:
+        while (line := await self._stream.read_line()) != b".":
+            number, _, value = line.removeprefix(b".").strip().partition(b" ")
+            if not number.isdigit() or len(number) > 9:
+                raise Pop3Lost("a listing that makes no sense")
+            yield int(number), value.split(b" ")[0].decode("latin-1")
+
+    async def retrieve(self, messages: Sequence[Listed]) -> AsyncIterator["Retrieved"]:
+        """Retrieve messages in their order; each body must be read to its end before the next one. Raises Pop3Error.
+
+        Where the server offers PIPELINING, as many are asked for ahead as are small enough.
+        """
+        asked, ahead = 0, 0
+        for done, message in enumerate(messages):
+            with _stage(Pop3Stage.RETRIEVE):
+                commands = []
+                while asked < len(messages) and (asked == done or (asked - done < self.window and ahead < _AHEAD)):
+                    commands.append(f"RETR {messages[asked].n}\r\n")
+                    ahead += messages[asked].size
+                    asked += 1
+                if commands:
+                    self._stream.write("".join(commands).encode())
+                good, text = await self._status()
+            yield Retrieved(message, self._body() if good else None, text)
+            ahead -= message.size
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        with _stage(Pop3Stage.RETRIEVE):
+            async for piece in self._stream.read_data():
+                yield piece
+
+    async def delete(self, messages: Sequence[Listed]) -> list[Listed]:
+        """Mark messages as deleted; gives those that the server marked. Raises Pop3Error where the session is lost."""
+        marked = []
+        with _stage(Pop3Stage.DELETE):
+            for start in range(0, len(messages), self.window):
+                batch = messages[start : start + self.window]
+                self._stream.write(b"".join(f"DELE {one.n}\r\n".encode() for one in batch))
+                for one in batch:
+                    good, _ = await self._status()
+                    if good:
+                        marked.append(one)
+        return marked
+
+    async def quit(self) -> None:
+        """End the session: only now the server deletes. Raises Pop3Error where it does not say that it did."""
+        try:
+            with _stage(Pop3Stage.QUIT):
+                self._stream.write(b"QUIT\r\n")
+                good, text = await self._status()
+            if not good:
+                raise Pop3Error(Pop3Stage.QUIT, text, refused=True)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Drop the connection: what was marked stays on the server."""
+        self._stream.close()
+
+    async def _status(self) -> tuple[bool, str]:
+        return await _status(self._stream)
+
+
+@contextlib.contextmanager
+def _stage(stage: Pop3Stage) -> Iterator[None]:
+    """Turn a lost connection into an error that names the stage."""
+    try:
+        yield
+    except Pop3Lost as error:
+        raise Pop3Error(stage, str(error)) from None
+
+
+async def _status(stream: Pop3Stream) -> tuple[bool, str]:
+    """Read +OK or -ERR with its text, made harmless. Raises Pop3Lost for anything else."""
+    line = await stream.read_line()
+    word, _, text = line.partition(b" ")
+    if word.upper() not in (b"+OK", b"-ERR"):
+        raise Pop3Lost("an answer that is no POP3")
+    return word.upper() == b"+OK", read_text(text)
+
+
+async def open_pop3(server: Pop3Server, password: str, *, patience: float = PATIENCE) -> Pop3Session:
+    """Connect, encrypt and log in. Raises Pop3Error."""
+    secured = server.security is not Security.NONE
+    try:
+        context = await asyncio.to_thread(tls_context, server.ca_file, verify=server.verify) if secured else None
+        at_once = context if server.security is Security.TLS else None
+        stream = await Pop3Stream.open(server.host, server.port, context=at_once, seconds=patience)
+    except (OSError, TimeoutError) as error:
+        raise Pop3Error(Pop3Stage.CONNECT, describe_fault(error, server.host)[1]) from None
+    try:
+        await _greet(stream)
+        capabilities = await _capabilities(stream, Pop3Stage.CONNECT)
+        if server.security is Security.STARTTLS:
+            assert context is not None
+            await _encrypt(stream, server, context, capabilities)
+            capabilities = await _capabilities(stream, Pop3Stage.STARTTLS)
+        await _log_in(stream, server, password, capabilities)
+        # Some servers tell more after the login (RFC 2449 section 5).
+        return Pop3Session(stream, await _capabilities(stream, Pop3Stage.LOGIN) or frozenset(capabilities))
+    except BaseException:
+        stream.abort()
+        raise
+
+
+async def _greet(stream: Pop3Stream) -> None:
+    with _stage(Pop3Stage.CONNECT):
+        good, text = await _status(stream)
+    if not good:
+        raise Pop3Error(Pop3Stage.CONNECT, text, refused=True)
+
+
+async def _capabilities(stream: Pop3Stream, stage: Pop3Stage) -> frozenset[str]:
+    """Ask for the capabilities, in capitals; a server without CAPA has none."""
+    with _stage(stage):
+        stream.write(b"CAPA\r\n")
+        good, _ = await _status(stream)
+        found: set[str] = set()
+        if good:
+            while (line := await stream.read_line()) != b".":
+                words = line.decode("latin-1").upper().split()
+                found.update(words[:1])
+                if words[:1] == ["SASL"]:
+                    found.update(f"SASL {word}" for word in words[1:])
+                if len(found) > 1000:
+                    raise Pop3Lost("capabilities without an end")
+    return frozenset(found)
+
+
+async def _encrypt(
+    stream: Pop3Stream, server: Pop3Server, context: ssl.SSLContext, capabilities: frozenset[str]
+) -> None:
+    if capabilities and "STLS" not in capabilities:
+        raise Pop3Error(Pop3Stage.STARTTLS, "the server offers no STLS")
+    with _stage(Pop3Stage.STARTTLS):
+        stream.write(b"STLS\r\n")
+        good, text = await _status(stream)
+        if not good:
+            raise Pop3Error(Pop3Stage.STARTTLS, text, refused=True)
+        try:
+            await stream.start_tls(context, server.host)
+        except (OSError, TimeoutError) as error:
+            raise Pop3Error(Pop3Stage.STARTTLS, describe_fault(error, server.host)[1]) from None
+
+
+async def _log_in(stream: Pop3Stream, server: Pop3Server, password: str, capabilities: frozenset[str]) -> None:
+    if any(ord(char) < 32 or ord(char) == 127 for char in server.username + password):
+        raise Pop3Error(Pop3Stage.LOGIN, "login or password has a control character")
+    with _stage(Pop3Stage.LOGIN):
+        if "SASL PLAIN" in capabilities:
+            secret = base64.b64encode(f"\0{server.username}\0{password}".encode())
+            stream.write(b"AUTH PLAIN\r\n")
+            line = await stream.read_line()
+            if line.startswith(b"+ ") or line == b"+":
+                stream.write(secret + b"\r\n")
+                good, text = await _status(stream)
+            else:
+                good, text = False, read_text(line.partition(b" ")[2])
+        else:
+            stream.write(f"USER {server.username}\r\n".encode())
+            good, text = await _status(stream)
+            if good:
+                stream.write(f"PASS {password}\r\n".encode())
+                good, text = await _status(stream)
+    if not good:
+        raise Pop3Error(Pop3Stage.LOGIN, text or "the server refuses the login", refused=True)

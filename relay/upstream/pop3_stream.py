@@ -1,0 +1,161 @@
+"""The bytes of a POP3 connection: lines and multi-line answers in, commands out, TLS put on; all of it bounded."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from typing import cast
+
+from relay.rules.dots import DotReader
+
+LONGEST_LINE = 8192
+"""Octets of a status line or of a line of a listing; RFC 2449 allows 512."""
+_HIGH_WATER = 524_288
+
+
+class Pop3Lost(Exception):  # noqa: N818 - it says what happened
+    """The connection is gone, or what came over it is no POP3."""
+
+
+class Pop3Stream(asyncio.Protocol):
+    """One connection. No progress for `seconds` is a loss."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._lost: str | None = None
+        self._paused = False
+        self.encrypted = False
+
+    @classmethod
+    async def open(cls, host: str, port: int, *, context: ssl.SSLContext | None, seconds: float) -> "Pop3Stream":
+        """Connect, with TLS from the beginning where a context is given. Raises OSError, TimeoutError."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(seconds):
+            _, stream = await loop.create_connection(
+                lambda: cls(seconds), host, port, ssl=context, server_hostname=host if context else None
+            )
+        stream.encrypted = context is not None
+        return stream
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Put TLS on. What was buffered in the clear is thrown away (RFC 2595 section 4). Raises OSError, Pop3Lost."""
+        transport = self._connected()
+        self._buffer.clear()
+        loop = asyncio.get_running_loop()
+        secured = await loop.start_tls(
+            transport, self, context, server_hostname=host, ssl_handshake_timeout=self._seconds
+        )
+        if secured is None:
+            raise Pop3Lost("the connection was lost")
+        self._transport = secured
+        self._buffer.clear()
+        self.encrypted = True
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Buffer what has come; a server that sends faster than we write has to wait."""
+        self._buffer += data
+        if len(self._buffer) > _HIGH_WATER and not self._paused:
+            self._paused = True
+            self._connected().pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """Note the end; the transport closes itself."""
+        self._fail("the server closed the connection")
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note the loss."""
+        self._fail("the connection was reset" if exc else "the connection was closed")
+
+    def _fail(self, why: str) -> None:
+        self._lost = self._lost or why
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _connected(self) -> asyncio.Transport:
+        assert self._transport is not None
+        return self._transport
+
+    # What the session calls
+
+    def write(self, data: bytes) -> None:
+        """Send commands. Raises Pop3Lost."""
+        if self._lost is not None or self._connected().is_closing():
+            raise Pop3Lost(self._lost or "the connection was closed")
+        self._connected().write(data)
+
+    async def read_line(self) -> bytes:
+        """Give the next line without its end. Raises Pop3Lost."""
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            if searched > LONGEST_LINE:
+                raise Pop3Lost("a line without an end")
+            await self._more()
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        if len(line) > LONGEST_LINE:
+            raise Pop3Lost("a line that is too long")
+        return line.removesuffix(b"\r")
+
+    async def read_data(self) -> AsyncIterator[bytes]:
+        """Give the body of a multi-line answer in pieces: dots unstuffed, line ends CRLF, of any length.
+
+        Raises Pop3Lost where it is cut off.
+        """
+        dots = DotReader()
+        while not dots.ended:
+            if not self._buffer:
+                await self._more()
+            data = bytes(self._buffer)
+            self._buffer.clear()
+            self._resume()
+            content = dots.feed(data)
+            if content:
+                yield content
+        self._buffer[:0] = dots.rest
+
+    async def _more(self) -> None:
+        """Wait for more bytes."""
+        before = len(self._buffer)
+        self._resume()
+        try:
+            async with asyncio.timeout(self._seconds):
+                while len(self._buffer) == before:
+                    if self._lost is not None:
+                        raise Pop3Lost(self._lost)
+                    self._waiter = asyncio.get_running_loop().create_future()
+                    try:
+                        await self._waiter
+                    finally:
+                        self._waiter = None
+        except TimeoutError:
+            self.abort()
+            raise Pop3Lost(f"no answer within {self._seconds:g} s") from None
+
+    def _resume(self) -> None:
+        if self._paused and len(self._buffer) <= _HIGH_WATER // 2:
+            self._paused = False
+            if not self._connected().is_closing():
+                self._connected().resume_reading()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connected().close()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._fail("given up")
+        self._connected().abort()

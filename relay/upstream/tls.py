@@ -1,0 +1,37 @@
+"""TLS towards providers: verified by default, its authorities read once, its faults in words."""
+
+import functools
+import ssl
+from pathlib import Path
+
+
+def tls_context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:
+    """Give the context of an account. Reading the authorities takes so long that it belongs into a thread."""
+    changed = Path(ca_file).stat().st_mtime_ns if ca_file is not None else 0
+    return _make_context(ca_file, verify, changed)
+
+
+@functools.lru_cache(maxsize=64)
+def _make_context(ca_file: str | None, verify: bool, _changed: int) -> ssl.SSLContext:  # noqa: FBT001 - a cache's key
+    context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def describe_fault(error: BaseException | None, host: str) -> tuple[str, str]:
+    """Say what a connection's error is: (enhanced status code of RFC 3463, text in our words)."""
+    cause = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "4.7.5", f"the certificate of {host}: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return "4.7.5", f"TLS with {host}: {cause.reason or 'failed'}"
+        if isinstance(cause, OSError) and not isinstance(cause, TimeoutError) and cause.strerror:
+            return "4.4.1", f"{host}: {cause.strerror}"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, TimeoutError):
+        return "4.4.1", f"{host} did not answer in time"
+    return "4.4.1", f"{host}: {str(error) or type(error).__name__}"
