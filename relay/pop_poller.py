@@ -1,0 +1,188 @@
+"""When which mailbox is polled: by its interval, within the opening hours, never twice at a time.
+
+A mailbox that fails is tried again later each time, and never stops another one.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from relay.collection import Collector, PollResult, Tell
+from relay.model.account import Account
+from relay.model.errors import RelayError
+from relay.rules.hours import is_open, next_open
+from relay.settings import Settings
+from relay.storage.mailboxes import Mailboxes
+
+log = structlog.get_logger()
+
+LONGEST_BACKOFF = 3600.0
+"""Seconds between two polls of a mailbox that fails; its own interval, if that is longer."""
+LONGEST_SLEEP = 60.0
+_STAGGER = 2.0
+"""Seconds over which the first polls after a start are spread."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Mailbox:
+    """What the poller knows of one mailbox."""
+
+    due: float
+    """Monotonic seconds."""
+    failures: int = 0
+    task: asyncio.Task[PollResult | None] | None = None
+    tells: list[Tell] | None = None
+
+    @property
+    def is_polled(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+
+class PopPoller:
+    """Polls all mailboxes of the configuration."""
+
+    def __init__(
+        self,
+        *,
+        settings: Callable[[], Settings],
+        collector: Collector,
+        mailboxes: Mailboxes,
+        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        monotonic: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._collector = collector
+        self._mailboxes = mailboxes
+        self._now = now
+        self._monotonic = monotonic
+        self._jitter = jitter
+        self._known: dict[str, _Mailbox] = {}
+        self._alarm = asyncio.Event()
+        self._stopping = False
+
+    def look(self) -> None:
+        """Look at the accounts anew: the configuration may have changed."""
+        self._alarm.set()
+
+    @property
+    def active(self) -> int:
+        """How many polls run."""
+        return sum(mailbox.is_polled for mailbox in self._known.values())
+
+    async def run(self) -> None:
+        """Poll whenever a mailbox is due, until `drain`."""
+        while not self._stopping:
+            self._alarm.clear()
+            seconds = self.start_due()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._alarm.wait()
+
+    def start_due(self) -> float:
+        """Start the polls that are due; gives the seconds until the next look."""
+        settings = self._settings()
+        collected = {account.name: account for account in settings.directory.accounts if account.is_collected}
+        for name in [name for name, mailbox in self._known.items() if name not in collected and not mailbox.is_polled]:
+            del self._known[name]
+        now = self._now()
+        if not is_open(settings.hours, now):
+            return min(LONGEST_SLEEP, (next_open(settings.hours, now) - now) / 1000)
+        nearest = LONGEST_SLEEP
+        for account in collected.values():
+            mailbox = self._mailbox(account)
+            if mailbox.is_polled:
+                continue
+            wait = mailbox.due - self._monotonic()
+            if wait > 0:
+                nearest = min(nearest, wait)
+            else:
+                self._start(account, mailbox)
+        return nearest
+
+    async def poll_now(self, accounts: Sequence[Account], tell: Callable[[str], Tell]) -> dict[str, str]:
+        """Poll mailboxes at any hour, all at a time; gives what went wrong, by account. `tell` makes a listener.
+
+        One that is being polled already is waited for.
+        """
+        errors: dict[str, str] = {}
+        tasks = []
+        for account in accounts:
+            mailbox = self._mailbox(account)
+            if not mailbox.is_polled:
+                self._start(account, mailbox)
+            assert mailbox.task is not None
+            assert mailbox.tells is not None
+            mailbox.tells.append(tell(account.name))
+            tasks.append(mailbox.task)
+        for account, result in zip(accounts, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
+            if not isinstance(result, PollResult):
+                state = await self._mailboxes.find(account.name)
+                errors[account.name] = state.error if state is not None and state.error else "the poll did not end"
+        return errors
+
+    async def drain(self, seconds: float) -> None:
+        """Start nothing more; let running polls end for so long, then cut them off: the rest stays on the server."""
+        self._stopping = True
+        self._alarm.set()
+        tasks = [mailbox.task for mailbox in self._known.values() if mailbox.task is not None and mailbox.is_polled]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _mailbox(self, account: Account) -> _Mailbox:
+        if account.name not in self._known:
+            self._known[account.name] = _Mailbox(due=self._monotonic() + _STAGGER * self._jitter())
+        return self._known[account.name]
+
+    def _start(self, account: Account, mailbox: _Mailbox) -> None:
+        tells: list[Tell] = []
+        mailbox.tells = tells
+
+        def tell(fetched: int, total: int) -> None:
+            for one in tells:
+                one(fetched, total)
+
+        mailbox.task = asyncio.create_task(self._poll(account, mailbox, tell), name=f"poll {account.name}")
+
+    async def _poll(self, account: Account, mailbox: _Mailbox, tell: Tell) -> PollResult | None:
+        assert account.pop3 is not None
+        interval = account.pop3.interval / 1000
+        try:
+            result = await self._collector.poll(account, tell)
+            await self._mailboxes.end(account.name, now=self._now())
+        except Exception as error:  # noqa: BLE001 - one mailbox must not stop the others
+            mailbox.failures += 1
+            backoff = max(interval, min(LONGEST_BACKOFF, interval * 2.0 ** min(mailbox.failures - 1, 20)))
+            mailbox.due = self._monotonic() + backoff
+            await self._note_failure(account, error, backoff)
+            return None
+        finally:
+            self._alarm.set()
+        mailbox.failures = 0
+        # Mailboxes of one interval must not knock at one provider at the same second for ever.
+        mailbox.due = self._monotonic() + interval * (0.9 + 0.2 * self._jitter())
+        log.info(
+            "poll_finished",
+            account=account.name,
+            fetched=result.fetched,
+            failed=result.failed,
+            deleted=result.deleted,
+            seconds=round(result.seconds, 3),
+        )
+        return result
+
+    async def _note_failure(self, account: Account, error: Exception, backoff: float) -> None:
+        known = isinstance(error, RelayError)
+        text = str(error) if known else f"a fault inside of the relay: {type(error).__name__}"
+        log.error("poll_failed", account=account.name, error=text, next_poll_in=round(backoff),
+                  exc_info=None if known else error)  # fmt: skip
+        with contextlib.suppress(RelayError):  # the database may be what failed
+            await self._mailboxes.end(account.name, now=self._now(), error=text)
