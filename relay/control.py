@@ -1,7 +1,8 @@
 """The control socket in the storage folder: commands wake a running service through it.
 
 Commands act on the database; the socket only says "look". One JSON object a line each way: `{"do": "look"}` ->
-`{"ok": true}`. Only the service's own user and root can open it.
+`{"ok": true}`; what takes its time tells of its progress in lines before that. Only the service's own user and root can
+open it.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ NAME = "relay.sock"
 _LONGEST_LINE = 4096
 _PATIENCE = 5.0
 
-Handler = Callable[[], dict[str, Any]]
+Answer = dict[str, Any]
+Handler = Callable[[Answer], Answer | AsyncIterator[Answer]]
+"""Takes the request; gives the answer, or lines of progress of which the last is the answer."""
 
 
 @contextlib.contextmanager
@@ -63,32 +66,51 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_PATIENCE):
-                answer = self._answer(await reader.readline())
-                writer.write(json.dumps(answer).encode() + b"\n")
-                await writer.drain()
+                line = await reader.readline()
+            async for answer in self._answer(line):
+                async with asyncio.timeout(_PATIENCE):
+                    writer.write(json.dumps(answer).encode() + b"\n")
+                    await writer.drain()
         except (OSError, ValueError, TimeoutError):
             pass
         finally:
             writer.close()
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
+    async def _answer(self, line: bytes) -> AsyncIterator[Answer]:
         try:
             request = json.loads(line)
             handler = self._handlers[request["do"]]
         except (ValueError, KeyError, TypeError):
-            return {"ok": False, "error": "unknown request"}
-        return {"ok": True, **handler()}
+            yield {"ok": False, "error": "unknown request"}
+            return
+        answer = handler(request)
+        if isinstance(answer, dict):
+            yield {"ok": True, **answer}
+            return
+        async for progress in answer:
+            yield {"ok": True, **progress}
 
 
-def ask(folder: Path, do: str) -> dict[str, Any] | None:
-    """Ask the service of a storage folder; None where none runs."""
+def ask(folder: Path, do: str, **arguments: Any) -> Answer | None:  # noqa: ANN401 - JSON
+    """Ask the service of a storage folder and give its last answer; None where none runs."""
+    last = None
+    for answer in follow(folder, do, patience=_PATIENCE, **arguments):
+        last = answer
+    return last
+
+
+def follow(folder: Path, do: str, *, patience: float | None = None, **arguments: Any) -> Iterator[Answer]:  # noqa: ANN401 - JSON
+    """Ask the service of a storage folder and give each of its answers; nothing where none runs.
+
+    A silence of `patience` seconds (None: any) ends it.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client, _short_path(folder) as path:
-        client.settimeout(_PATIENCE)
-        try:
+        client.settimeout(patience)
+        with contextlib.suppress(OSError, ValueError):
             client.connect(path)
-            client.sendall(json.dumps({"do": do}).encode() + b"\n")
+            client.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
             with client.makefile("rb") as answers:
-                answer = json.loads(answers.readline(_LONGEST_LINE))
-        except (OSError, ValueError):
-            return None
-    return answer if isinstance(answer, dict) else None
+                while line := answers.readline(_LONGEST_LINE):
+                    answer = json.loads(line)
+                    if isinstance(answer, dict):
+                        yield answer

@@ -53,6 +53,12 @@ EVENTS: Final[dict[str, str]] = {
     "signature_removed": "queue_id, account, count",
     "tiff_stripped": "queue_id, files",
     "queue_recovered": "deliveries, held",
+    # a mail is collected
+    "mail_received": "account, users, uidl, size",
+    "poll_finished": "account, fetched, failed, deleted, seconds",
+    "poll_failed": "account, error, next_poll_in",
+    "mail_not_given": "account, uidl, reply",
+    "mail_quarantined": "account, user, uidl, reason",
 }
 """Every event that the service logs, with its fields. `docs/logging.md` explains them; a test compares."""
 

@@ -105,12 +105,12 @@ class PopPoller:
                 self._start(account, mailbox)
         return nearest
 
-    async def poll_now(self, accounts: Sequence[Account], tell: Callable[[str], Tell]) -> dict[str, str]:
-        """Poll mailboxes at any hour, all at a time; gives what went wrong, by account. `tell` makes a listener.
+    async def poll_now(self, accounts: Sequence[Account], tell: Callable[[str], Tell]) -> dict[str, PollResult | str]:
+        """Poll mailboxes at any hour, all at a time; gives what came of it, or what went wrong, by account.
 
-        One that is being polled already is waited for.
+        `tell` makes a listener for an account. A mailbox that is being polled already is waited for.
         """
-        errors: dict[str, str] = {}
+        results: dict[str, PollResult | str] = {}
         tasks = []
         for account in accounts:
             mailbox = self._mailbox(account)
@@ -121,10 +121,12 @@ class PopPoller:
             mailbox.tells.append(tell(account.name))
             tasks.append(mailbox.task)
         for account, result in zip(accounts, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
-            if not isinstance(result, PollResult):
-                state = await self._mailboxes.find(account.name)
-                errors[account.name] = state.error if state is not None and state.error else "the poll did not end"
-        return errors
+            if isinstance(result, PollResult):
+                results[account.name] = result
+                continue
+            state = await self._mailboxes.find(account.name)
+            results[account.name] = state.error if state is not None and state.error else "the poll did not end"
+        return results
 
     async def drain(self, seconds: float) -> None:
         """Start nothing more; let running polls end for so long, then cut them off: the rest stays on the server."""

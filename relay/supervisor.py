@@ -6,23 +6,27 @@ process.
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import structlog
 
 from relay import __version__
 from relay.auth import PasswordChecker
-from relay.control import ControlServer
+from relay.collection import Collector, Tell
+from relay.control import ControlServer, Handler
 from relay.delivery import Delivery
 from relay.intake.budget import ByteBudget
 from relay.logs import LogSink
 from relay.model.errors import RelayError
+from relay.pop_poller import PopPoller
 from relay.server import SmtpServer
 from relay.settings import ConfigurationError, Settings, load_settings
 from relay.storage.engine import FolderLock, open_engine
+from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
 from relay.storage.schema import create_schema
 from relay.storage.writer import Writer
@@ -59,6 +63,12 @@ class Service:
             self.queue = Queue(self._engine, self._writer)
             undo.push_async_callback(self.queue.close)
             self.delivery = Delivery(settings=self._current, queue=self.queue)
+            self.mailboxes = Mailboxes(self._engine, self._writer)
+            self.poller = PopPoller(
+                settings=self._current,
+                collector=Collector(settings=self._current, mailboxes=self.mailboxes),
+                mailboxes=self.mailboxes,
+            )
             self._log_warnings(self.settings)
             await self.delivery.recover()
             undo.push_async_callback(self._close_servers)
@@ -73,6 +83,7 @@ class Service:
             loop.add_signal_handler(number, self.end, signal.Signals(number).name)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._watch("delivery", self.delivery.run)
+        self._watch("poller", self.poller.run)
         self._tasks.append(asyncio.create_task(self._watch_writer()))
         log.info(
             "service_started",
@@ -95,10 +106,10 @@ class Service:
     async def stop(self) -> None:
         """Take no new mail, let running work end within `drain_timeout`, leave the rest in the queue."""
         notify("STOPPING=1")
-        log.info("service_stopping", reason=self._reason or "done", active=self.delivery.active)
+        log.info("service_stopping", reason=self._reason or "done", active=self.delivery.active + self.poller.active)
         patience = self.settings.limits.drain_timeout / 1000
         await asyncio.gather(*(server.drain(patience) for server in self._servers))
-        await self.delivery.drain(patience)
+        await asyncio.gather(self.delivery.drain(patience), self.poller.drain(patience))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -122,6 +133,7 @@ class Service:
         self._log_warnings(settings)
         log.info("configuration_reloaded", config=str(settings.path))
         self.delivery.hurry()
+        self.poller.look()
 
     def _current(self) -> Settings:
         return self.settings
@@ -151,11 +163,12 @@ class Service:
             self._servers.append(server)
             await server.start()
             log.info("listening", host=listener.host, port=server.port, tls=listener.tls)
-        handlers: dict[str, Callable[[], dict[str, Any]]] = {
-            "look": lambda: self._do(self.delivery.look),
-            "hurry": lambda: self._do(self.delivery.hurry),
-            "reload": lambda: self._do(self.reload),
-            "status": lambda: {"pid": os.getpid(), "version": __version__, "ports": self.ports},
+        handlers: dict[str, Handler] = {
+            "look": lambda _: self._do(self.delivery.look),
+            "hurry": lambda _: self._do(self.delivery.hurry),
+            "reload": lambda _: self._do(self.reload),
+            "poll": lambda request: self.poll(request.get("accounts")),
+            "status": lambda _: {"pid": os.getpid(), "version": __version__, "ports": self.ports},
         }
         self._control = ControlServer(self.settings.folder, handlers)
         try:
@@ -166,6 +179,25 @@ class Service:
     def _do(self, action: Callable[[], None]) -> dict[str, Any]:
         action()
         return {}
+
+    async def poll(self, names: object) -> AsyncIterator[dict[str, Any]]:
+        """Poll these mailboxes (None: all) now, and tell of the progress: first `fetched` and `total`, then results."""
+        collected = [account for account in self.settings.directory.accounts if account.is_collected]
+        accounts = [a for a in collected if not isinstance(names, list) or a.name in names]
+        news: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+        def tell(account: str) -> Tell:
+            return lambda fetched, total: news.put_nowait({"account": account, "fetched": fetched, "total": total})
+
+        polls = asyncio.create_task(self.poller.poll_now(accounts, tell))
+        polls.add_done_callback(lambda _: news.put_nowait({}))
+        while progress := await news.get():
+            yield progress
+        for name, result in (await polls).items():
+            if isinstance(result, str):
+                yield {"account": name, "error": result}
+            else:
+                yield {"account": name, "result": dataclasses.asdict(result)}
 
     async def _close_servers(self) -> None:
         servers, self._servers = self._servers, []

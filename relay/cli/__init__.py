@@ -11,8 +11,9 @@ COMMANDS: Final[dict[str, str]] = {
     "demo": "Show the whole thing at work, with a stand-in provider.",
     "explain": "Say what would become of a mail, and why; nothing is sent.",
     "queue": "List, show, run, retry, hold, release or delete queued mail.",
+    "poll": "Collect mail from the mailboxes now.",
     "trace": "Tell the whole life of one mail.",
-    "account": "List, pause or resume provider accounts.",
+    "account": "List, test, pause or resume provider accounts.",
     "user": "Make a password hash for a user.",
 }
 

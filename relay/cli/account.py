@@ -1,17 +1,23 @@
 """`relay account`: the provider accounts, what waits for each, and which are paused."""
 
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
-from relay.cli.output import print_json, print_table, show_time
+from relay.cli.output import clean, print_json, print_table, show_time
+from relay.model.account import Account
 from relay.settings import Settings
+
+if TYPE_CHECKING:
+    from relay.upstream.probe import Step
 
 
 @click.group("account")
 def command() -> None:
-    """List, pause or resume provider accounts."""
+    """List, test, pause or resume provider accounts."""
 
 
 @command.command("list")
@@ -21,14 +27,17 @@ def command() -> None:
 def list_(config: str | None, *, as_json: bool) -> None:
     """List the accounts in the order of the rules: state, owner, server, and what waits."""
     from relay.storage import admin
+    from relay.storage.mailboxes import list_mailboxes
 
     settings = load(config)
     engine = open_storage(settings)
     pauses = {pause.account: pause for pause in admin.list_pauses(engine)}
     counts = admin.count_open(engine)
-    rows = []
+    mailboxes = list_mailboxes(engine)
+    rows: list[dict[str, Any]] = []
     for account in settings.directory.accounts:
         pause, waiting = pauses.get(account.name), counts.get(account.name, {})
+        mailbox = mailboxes.get(account.name) if account.pop3 else None
         state = "excluded" if account.excluded else "paused" if pause else "sends" if account.smtp else "only receives"
         rows.append(
             {
@@ -44,13 +53,16 @@ def list_(config: str | None, *, as_json: bool) -> None:
                 "paused_by": None if pause is None else "command" if pause.by_person else "login refused",
                 "reason": "" if pause is None else pause.reason,
                 "next_probe": None if pause is None else pause.next_probe,
+                "collected": account.is_collected,
+                "last_poll": None if mailbox is None else mailbox.last_ok,
+                "poll_error": "" if mailbox is None else mailbox.error,
             }
         )
     if as_json:
         print_json(rows)
         return
     print_table(
-        ("Account", "Address", "Owner", "Server", "State", "Queued", "Held", "Why"),
+        ("Account", "Address", "Owner", "Server", "State", "Queued", "Held", "Last poll", "Why"),
         [
             (
                 row["name"],
@@ -60,12 +72,50 @@ def list_(config: str | None, *, as_json: bool) -> None:
                 row["state"],
                 row["queued"],
                 row["held"],
-                f"since {show_time(pauses[row['name']].since)}: {row['reason']}" if row["name"] in pauses else "",
+                show_time(row["last_poll"]) if row["last_poll"] else ("never" if row["collected"] else ""),
+                _why(row),
             )
             for row in rows
         ],
         empty="There are no accounts.",
     )
+
+
+def _why(row: dict[str, Any]) -> str:
+    reasons = [f"paused since {show_time(row['paused_since'])}: {row['reason']}"] if row["paused_since"] else []
+    reasons += [f"the last poll failed: {row['poll_error']}"] if row["poll_error"] else []
+    return "; ".join(reasons)
+
+
+@command.command("test")
+@config_option
+@click.argument("account")
+@plain_faults
+def test(config: str | None, account: str) -> None:
+    """Log in to the account's servers and say step by step what works; nothing is sent, fetched or deleted."""
+    import asyncio
+
+    from relay.upstream.probe import probe_pop3, probe_smtp
+
+    settings = load(config)
+    chosen = _require(settings, account)
+    good = True
+    if chosen.smtp is not None:
+        click.echo(f"SMTP {chosen.smtp.host}:{chosen.smtp.port} ({chosen.smtp.security})")
+        good = _tell(asyncio.run(probe_smtp(chosen.smtp, hostname=settings.hostname))) and good
+    if chosen.pop3 is not None:
+        click.echo(f"POP3 {chosen.pop3.host}:{chosen.pop3.port} ({chosen.pop3.security})")
+        good = _tell(asyncio.run(probe_pop3(chosen.pop3))) and good
+    if not good:
+        fail(f"{account} does not work yet")
+
+
+def _tell(steps: "Sequence[Step]") -> bool:
+    for step in steps:
+        click.echo(
+            f"  {'ok    ' if step.good else 'FAILED'} {step.name}" + (f": {clean(step.text)}" if step.text else "")
+        )
+    return all(step.good for step in steps)
 
 
 @command.command("pause")
@@ -99,10 +149,12 @@ def resume(config: str | None, account: str) -> None:
     click.echo(f"{account} sends again")
 
 
-def _require(settings: Settings, account: str) -> None:
-    if settings.directory.account(account) is None:
+def _require(settings: Settings, account: str) -> Account:
+    found = settings.directory.account(account)
+    if found is None:
         known = ", ".join(a.name for a in settings.directory.accounts) or "none"
         fail(f"there is no account {account!r}; there are: {known}")
+    return found
 
 
 def _tell_service(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """`relay explain`: the rules applied to a mail that is not sent."""
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,8 @@ class Explanation:
 @click.option("--ip", default="127.0.0.1", show_default=True, help="The client's address, for devices.")
 @click.option("--from", "from_", metavar="ADDRESS", help="A From address, in place of a message.")
 @click.option("--to", "to", multiple=True, metavar="ADDRESS", help="A recipient; may be repeated.")
+@click.option("--incoming", is_flag=True, help="A mail that comes in by --account's mailbox: who gets it?")
+@click.option("--account", help="The account whose mailbox it comes from, with --incoming.")
 @click.option("--listener", type=int, default=1, show_default=True, help="Which [[listener]], for its default_user.")
 @click.argument("message", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @plain_faults
@@ -49,13 +52,21 @@ def command(
     ip: str,
     from_: str | None,
     to: tuple[str, ...],
+    incoming: bool,
+    account: str | None,
     listener: int,
     message: Path | None,
 ) -> None:
     """Say which rule chooses which account, what is rewritten, where the blind copy goes, or why it is refused.
 
     Give a From address, a MESSAGE file, or neither: a mail without From. Nothing is sent, nothing is written.
+    With --incoming MESSAGE --account NAME: say in whose inbox a collected mail would stand, and why.
     """
+    if incoming or account is not None:
+        if not incoming or account is None or message is None:
+            raise click.UsageError("--incoming takes a MESSAGE and --account NAME")
+        _explain_incoming(load(config), account, message, as_json=as_json)
+        return
     if message is not None and from_ is not None:
         raise click.UsageError("give --from or a message, not both")
     settings = load(config)
@@ -73,6 +84,26 @@ def command(
         print_json(explanation)
     else:
         show(explanation)
+
+
+def _explain_incoming(settings: Settings, name: str, message: Path, *, as_json: bool) -> None:
+    from relay.rules.distribution import plan_distribution
+
+    account = settings.directory.account(name)
+    if account is None or account.pop3 is None:
+        raise click.BadParameter(f"there is no account {name!r} with a mailbox", param_hint="--account")
+    plan = plan_distribution(directory=settings.directory, account=account, header=_header(None, message))
+    users = [{"user": share.user, "address": str(share.address)} for share in plan.shares]
+    if as_json:
+        print_json({"account": name, "polled": account.is_collected, "users": users, "why": list(plan.steps)})
+        return
+    print_facts(
+        [
+            ("Result", f"stands in the inbox of {', '.join(share.user for share in plan.shares)}"),
+            ("Account", name if account.is_collected else f"{name} (not polled: excluded, or receive = false)"),
+        ]
+    )
+    _show_why(plan.steps)
 
 
 def _header(from_: str | None, message: Path | None) -> bytes:
@@ -159,6 +190,10 @@ def show(explanation: Explanation) -> None:
             ("Changes", "\n".join(explanation.changes) or ("none" if explanation.sent else None)),
         ]
     )
+    _show_why(explanation.why)
+
+
+def _show_why(steps: Sequence[str]) -> None:
     click.echo("Why")
-    for number, step in enumerate(explanation.why, 1):
+    for number, step in enumerate(steps, 1):
         click.echo(f"  {number}. {clean(step)}")

@@ -9,7 +9,7 @@ from typing import Annotated, Required
 from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from relay.model.account import Notify, OnUncertain, Security
+from relay.model.account import FirstPoll, Notify, OnUncertain, Security
 from relay.settings.fields import (
     Archive,
     Command,
@@ -127,8 +127,10 @@ class Pop3Table(_Login, total=False):
     username: Required[Text]
     interval: Duration
     leave_on_server: Leave
+    first_poll: Annotated[FirstPoll, member_of(FirstPoll)]
     distribute: Flag
     envelope_header: HeaderName
+    envelope_position: Annotated[int, whole(-100, 100)]
 
 
 @_only_these_keys

@@ -31,6 +31,7 @@ mail_privileged_group =
 mail_fsync = never
 disable_plaintext_auth = no
 auth_mechanisms = plain login
+auth_failure_delay = 0
 ssl = yes
 ssl_cert = <{folder}/server.pem
 ssl_key = <{folder}/server.pem
@@ -74,8 +75,6 @@ service stats {{
 class Dovecot:
     """A context manager that runs it; every user exists, with the password PASSWORD."""
 
-    maildirs: Path | None = None
-    """Where the users' Maildirs are; default: in its own folder."""
     more: str = ""
     """More lines of the configuration."""
 
@@ -85,7 +84,7 @@ class Dovecot:
         self._folder = tempfile.TemporaryDirectory(prefix="dovecot-", ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name)
         self.folder.chmod(0o755)
-        self.root = self.maildirs or self.folder / "mail"
+        self.root = self.folder / "mail"
         self.pop3_port, self.pop3s_port, self.imap_port = free_port(), free_port(), free_port()
         try:
             self._set_up()

@@ -1,0 +1,115 @@
+"""`relay poll`: mailboxes collected now, with what came of it."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import click
+
+from relay.cli.configuration import config_option, fail, json_option, load, plain_faults
+from relay.cli.output import clean, print_json
+from relay.settings import Settings
+
+Answer = dict[str, Any]
+
+
+@click.command("poll")
+@config_option
+@json_option
+@click.argument("account", required=False)
+@plain_faults
+def command(config: str | None, *, as_json: bool, account: str | None) -> None:
+    """Collect mail from an account's mailbox now, or from all of them, at any hour.
+
+    A running service does it and tells of its progress; without one, this command is the service for that moment.
+    """
+    settings = load(config)
+    names = _choose(settings, account)
+    results = _show_progress(_poll(settings, names), quiet=as_json)
+    if as_json:
+        print_json(results)
+    else:
+        for name in names:
+            click.echo(f"{name}: {_tell(results.get(name, {'error': 'the service gave no answer'}))}")
+    if any("error" in results.get(name, {"error": ""}) for name in names):
+        sys.exit(1)
+
+
+def _choose(settings: Settings, account: str | None) -> list[str]:
+    collected = [one.name for one in settings.directory.accounts if one.is_collected]
+    if account is None:
+        return collected or fail("no account has a mailbox that is collected")
+    found = settings.directory.account(account)
+    if found is None:
+        fail(f"there is no account {account!r}; collected are: {', '.join(collected) or 'none'}")
+    if not found.is_collected:
+        why = "is excluded" if found.excluded else "has receive = false" if found.pop3 else "has no [account.pop3]"
+        fail(f"{account} {why}: it is not polled")
+    return [account]
+
+
+def _poll(settings: Settings, names: list[str]) -> Iterator[Answer]:
+    """Give the news of the polls, from the running service or from one for this moment."""
+    from relay.control import ask, follow
+
+    if ask(settings.folder, "status") is not None:
+        yield from follow(settings.folder, "poll", accounts=names)
+        return
+    yield from _poll_alone(settings, names)
+
+
+def _poll_alone(settings: Settings, names: list[str]) -> Iterator[Answer]:
+    """Be the service for this moment; its news come as they happen."""
+    from relay import logs
+    from relay.supervisor import Service
+
+    logs.configure(form="console", level="critical", file=settings.log.file, descriptor=logs.STDERR)
+    with asyncio.Runner() as runner:
+        service = Service(settings)
+        runner.run(service.start(listen=False))
+        try:
+            news = service.poll(names)
+            while (answer := runner.run(_next(news))) is not None:
+                yield answer
+        finally:
+            runner.run(service.stop())
+
+
+async def _next(news: AsyncIterator[Answer]) -> Answer | None:
+    return await anext(news, None)
+
+
+def _show_progress(news: Iterator[Answer], *, quiet: bool) -> dict[str, Answer]:
+    """Follow the news with a bar for each mailbox on a terminal; gives the results."""
+    results: dict[str, Answer] = {}
+    progress: Any = None
+    context: AbstractContextManager[Any] = nullcontext()
+    if not quiet and sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import Progress
+
+        context = progress = Progress(console=Console(stderr=True), transient=True)
+    bars: dict[str, Any] = {}
+    with context:
+        for answer in news:
+            name = str(answer.get("account", ""))
+            if "total" in answer and progress is not None:
+                if name not in bars:
+                    bars[name] = progress.add_task(clean(name), total=answer["total"])
+                progress.update(bars[name], completed=answer["fetched"], total=answer["total"])
+            elif "result" in answer:
+                results[name] = answer["result"]
+            elif "error" in answer:
+                results[name] = {"error": answer["error"]}
+    return results
+
+
+def _tell(result: Answer) -> str:
+    if "error" in result:
+        return f"failed: {clean(result['error'])}"
+    parts = [f"{result['fetched']} fetched"]
+    parts += [f"{result['failed']} not given by the server"] if result["failed"] else []
+    parts += [f"{result['deleted']} deleted on the server"] if result["deleted"] else []
+    return ", ".join(parts) + f", in {result['seconds']:.1f} s"
