@@ -18,11 +18,11 @@ from typing import Self
 
 import structlog
 
-from relay.intake.data import Sections
 from relay.model.account import Account, FirstPoll, Pop3Server
 from relay.model.errors import StorageError
 from relay.model.maildrop import Listed
 from relay.rules.distribution import Share, plan_distribution
+from relay.rules.sections import Sections
 from relay.rules.uidl import PollPlan, name_twins, plan_poll
 from relay.settings import Settings
 from relay.settings.secrets import read_secret

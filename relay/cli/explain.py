@@ -108,7 +108,7 @@ def _explain_incoming(settings: Settings, name: str, message: Path, *, as_json: 
 
 def _header(from_: str | None, message: Path | None) -> bytes:
     if message is not None:
-        from relay.intake.data import split_message
+        from relay.rules.sections import split_message
 
         return split_message(message.read_bytes())[0]
     if from_ is None:

@@ -10,9 +10,10 @@ import structlog
 
 from relay.intake.budget import Share
 from relay.intake.connection import ClientConnection, SessionEnd
-from relay.intake.data import CHUNK, DotReader, Sections
 from relay.intake.hooks import Incoming
 from relay.model.reply import Reply
+from relay.rules.dots import DotReader
+from relay.rules.sections import CHUNK, Sections
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ from typing import Final
 LONGEST_LINE: Final = 1_048_576
 _END: Final = b"\r\n.\r\n"
 _ANY_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
-_LONG_LINE: Final = re.compile(rb"[^\n]{%d}" % LONGEST_LINE)
+_LONG_LINE: Final = re.compile(rb"[^\r\n]{%d}" % (LONGEST_LINE + 1))
 
 
 class DotReader:
@@ -48,9 +48,8 @@ class DotReader:
 
     def _measure(self, content: bytes) -> None:
         first = content.find(b"\n")
-        if self._line + (len(content) if first < 0 else first) > LONGEST_LINE or (
-            len(content) > LONGEST_LINE and _LONG_LINE.search(content)
-        ):
+        head = self._line + (len(content) if first < 0 else first - 1)  # without its CR
+        if head > LONGEST_LINE or (len(content) > LONGEST_LINE and _LONG_LINE.search(content)):
             self.too_long = True
         self._line = self._line + len(content) if first < 0 else len(content) - content.rfind(b"\n") - 1
 

@@ -1,70 +1,14 @@
-"""Reading DATA at memory speed, without I/O: where it ends, what is header, what is body, and in pieces of which size.
-
-Only CRLF.CRLF ends the data. A bare CR or LF becomes CRLF and never ends it, so that no mail can be smuggled in
-behind another (RFC 5321 section 4.1.1.4).
-"""
+"""Header and body of a mail that comes in pieces, without I/O: where the one ends, and the other in chunks."""
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
+from relay.rules.dots import normalise_lines
+
 CHUNK: Final = 262_144
 """Octets of a piece of the body, at most."""
-LONGEST_LINE: Final = 1_048_576
-_END: Final = b"\r\n.\r\n"
-_ANY_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _FIELDS: Final = re.compile(rb"(?:(?:[!-9;-~]+[ \t]*:|[ \t])[^\n]*\n)*+")
-_LONG_LINE: Final = re.compile(rb"[^\n]{%d}" % LONGEST_LINE)
-
-
-class DotReader:
-    """Finds the end of the data, unstuffs dots (RFC 5321 section 4.5.2), makes every line end CRLF."""
-
-    def __init__(self) -> None:
-        # The line before the data ended, too: a dot alone at the very beginning ends an empty mail.
-        self._kept = b"\r\n"
-        self._first = True
-        self._line = 0
-        self.ended = False
-        self.rest = b""
-        """What came behind the end: the next command."""
-        self.too_long = False
-        """Whether a line was longer than LONGEST_LINE."""
-
-    def feed(self, data: bytes) -> bytes:
-        """Take the next bytes of the connection, give what they add to the mail."""
-        window = self._kept + data
-        end = window.find(_END)
-        if end >= 0:
-            self.ended = True
-            content, self._kept, self.rest = window[: end + 2], b"", window[end + 5 :]
-        else:
-            # What may be the beginning of the end, or half of a line end, waits for more.
-            kept = next((n for n in (4, 3, 2, 1) if window.endswith(_END[:n])), 0)
-            content, self._kept = window[: len(window) - kept], window[len(window) - kept :]
-        if not content:
-            return b""
-        content = normalise_lines(content.replace(b"\r\n.", b"\r\n"))
-        if self._first:
-            content, self._first = content[2:], False
-        self._measure(content)
-        return content
-
-    def _measure(self, content: bytes) -> None:
-        first = content.find(b"\n")
-        if self._line + (len(content) if first < 0 else first) > LONGEST_LINE or (
-            len(content) > LONGEST_LINE and _LONG_LINE.search(content)
-        ):
-            self.too_long = True
-        self._line = self._line + len(content) if first < 0 else len(content) - content.rfind(b"\n") - 1
-
-
-def normalise_lines(data: bytes) -> bytes:
-    """Make every CR, LF and CRLF a CRLF."""
-    pairs = data.count(b"\r\n")
-    if data.count(b"\n") == pairs == data.count(b"\r"):
-        return data
-    return _ANY_LINE_END.sub(b"\r\n", data)
 
 
 class Sections:

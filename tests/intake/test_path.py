@@ -1,0 +1,56 @@
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.intake.path import BadCommandError, parse_argument, parse_forward_path, parse_reverse_path
+from relay.model.address import Address
+
+ANNA = Address(local="anna", domain="x.example")
+
+
+@pytest.mark.parametrize(
+    ("argument", "path", "parameters"),
+    [
+        ("FROM:<a@b>", "a@b", {}),
+        ("from: <a@b>  SIZE=3  BODY=8BITMIME ", "a@b", {"SIZE": "3", "BODY": "8BITMIME"}),
+        ("FROM:a@b SMTPUTF8", "a@b", {"SMTPUTF8": None}),
+        ("FROM :<>", "", {}),
+        ('FROM:<"a > b"@c>', '"a > b"@c', {}),
+        ('FROM:<"\\""@c>', '"\\""@c', {}),
+        ("FROM:<@x,@y:a@b>", "a@b", {}),
+    ],
+)
+def test_arguments(argument: str, path: str, parameters: dict[str, str | None]) -> None:
+    parsed = parse_argument(argument, "FROM")
+    assert (parsed.path, parsed.parameters) == (path, parameters)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["", "FROM", "TO:<a@b>", "FROM:", "FROM:<a@b", "FROM:a@b>", "FROM:<a@b>x", "FROM:<a@b> =", "FROM:<a@b> A=1 a=2"],
+)
+def test_bad_arguments(argument: str) -> None:
+    with pytest.raises(BadCommandError):
+        parse_argument(argument, "FROM")
+
+
+@given(st.text(max_size=100))
+def test_any_argument_is_parsed_or_refused(text: str) -> None:
+    for argument in (text, f"TO:{text}", f"TO:<{text}>", f"TO:<a@b> {text}"):
+        with contextlib.suppress(BadCommandError):
+            parsed = parse_argument(argument, "TO")
+            parse_forward_path(parsed.path, ANNA)
+        with contextlib.suppress(BadCommandError):
+            parse_reverse_path(text)
+
+
+def test_bare_names() -> None:
+    assert parse_reverse_path("") is None
+    assert parse_reverse_path("root") == Address(local="root", domain="localhost")
+    assert parse_forward_path("POSTMASTER", ANNA) == ANNA
+    for bare in ("anna", "postmaster"):
+        with pytest.raises(BadCommandError) as error:
+            parse_forward_path(bare, None)
+        assert error.value.reply.enhanced == "5.1.3"

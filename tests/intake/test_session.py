@@ -1,0 +1,312 @@
+"""The dialogue, command by command, as clients hold it: good ones, careless ones, hostile ones."""
+
+import asyncio
+import re
+from collections.abc import Callable, Coroutine
+from ssl import SSLContext
+from typing import Any
+
+import pytest
+import uvloop
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relay.model.address import Address
+from tests.intake.conftest import ANNA, PASSWORD, Certificate, open_desk
+
+MAIL, RCPT = "MAIL FROM:<s@x.example>", "RCPT TO:<a@x.example>"
+
+
+async def test_a_plain_dialogue_goes_through_with_enhanced_codes() -> None:
+    async with open_desk() as desk:
+        client = await desk.connect()
+        assert await client.read() == "220 relay.example ESMTP"
+        offers = (await client.say("EHLO client.example")).split("\n")
+        assert offers[0] == "250-relay.example"
+        words = {line[4:].split()[0] for line in offers[1:]}
+        assert {"PIPELINING", "SIZE", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "AUTH"} <= words
+        assert await client.say(MAIL) == "250 2.1.0 OK"
+        assert await client.say(RCPT) == "250 2.1.5 OK"
+        assert (await client.say("DATA")).startswith("354 ")
+        await client.send(b"Subject: x\r\n\r\nhello\r\n.\r\n")
+        assert await client.read() == "250 2.0.0 queued as q1"
+        assert (desk.mail.header, desk.mail.body) == (b"Subject: x\r\n", b"hello\r\n")
+        assert desk.mail.envelope.recipients == (Address(local="a", domain="x.example"),)
+        assert desk.mail.client.esmtp
+        assert await client.say("QUIT") == "221 2.0.0 Bye"
+        assert await client.read() == ""
+
+
+async def test_helo_offers_nothing_and_takes_no_parameters() -> None:
+    async with open_desk() as desk:
+        client = await desk.connect()
+        await client.read()
+        assert await client.say("HELO old.example") == "250 relay.example"
+        assert (await client.say("MAIL FROM:<s@x.example> SIZE=1")).startswith("501 5.5.4")
+        assert await client.begin() != ""
+        await client.send(b"\r\n.\r\n")
+        await client.read()
+        assert not desk.mail.client.esmtp
+
+
+@pytest.mark.parametrize(
+    ("commands", "expected"),
+    [
+        (["EHLO"], "501 5.5.4"),
+        (["HELO "], "501 5.5.4"),
+        ([MAIL, MAIL], "503 5.5.1"),
+        ([RCPT], "503 5.5.1"),
+        (["DATA"], "503 5.5.1"),
+        ([MAIL, "DATA"], "554 5.5.1"),
+        ([MAIL, RCPT, "DATA now"], "501 5.5.4"),
+        (["NOOP"], "250 2.0.0"),
+        (["NOOP with words"], "250 2.0.0"),
+        ([MAIL, "RSET", RCPT], "503 5.5.1"),
+        ([MAIL, "EHLO again.example", MAIL], "250 2.1.0"),
+        (["VRFY anna"], "252 2.1.5"),
+        (["EXPN all"], "502 5.5.1"),
+        (["HELP"], "214 2.0.0"),
+        (["DANCE"], "500 5.5.1"),
+        ([""], "500 5.5.1"),
+        (["STARTTLS"], "502 5.5.1"),
+        (["BDAT 10"], "500 5.5.1"),
+        (["mail from:<s@x.example>"], "250 2.1.0"),
+        (["MAIL FROM: <s@x.example>"], "250 2.1.0"),
+        (["MAIL FROM:s@x.example"], "250 2.1.0"),
+        (["MAIL FROM:<>"], "250 2.1.0"),
+        (["MAIL FROM:<root>"], "250 2.1.0"),
+        (["MAIL FROM:"], "501 5.1.7"),
+        (["MAIL TO:<s@x.example>"], "501 5.5.4"),
+        (["MAIL"], "501 5.5.4"),
+        (["MAIL FROM:<s@x.example"], "501 5.1.7"),
+        (["MAIL FROM:<s@x.example>x"], "501 5.1.7"),
+        (["MAIL FROM:<s x@x.example>"], "501 5.1.7"),
+        (["MAIL FROM:<s@x.example> SIZE=1 BODY=8BITMIME SMTPUTF8"], "250 2.1.0"),
+        (["MAIL FROM:<s@x.example> SIZE=x"], "501 5.5.4"),
+        (["MAIL FROM:<s@x.example> SIZE=1 SIZE=2"], "501 5.5.4"),
+        (["MAIL FROM:<s@x.example> BODY=BINARYMIME"], "501 5.5.4"),
+        (["MAIL FROM:<s@x.example> SMTPUTF8=1"], "501 5.5.4"),
+        (["MAIL FROM:<s@x.example> AUTH=<>"], "250 2.1.0"),
+        (["MAIL FROM:<s@x.example> RET=FULL"], "555 5.5.4"),
+        (["MAIL FROM:<s@x.example> SIZE=999999999999"], "552 5.3.4"),
+        (["MAIL FROM:<jürgen@x.example>"], "553 5.6.7"),
+        (["MAIL FROM:<jürgen@x.example> SMTPUTF8"], "250 2.1.0"),
+        ([b"MAIL FROM:<j\xfcrgen@x.example> SMTPUTF8"], "553 5.6.7"),
+        ([b"\xff\xfe"], "500 5.5.2"),
+        ([b"NOOP \x00"], "500 5.5.2"),
+        ([b"NOOP\tx"], "500 5.5.2"),
+        ([MAIL, "RCPT TO:<>"], "501 5.1.3"),
+        ([MAIL, "RCPT TO:<a b@c.example>"], "501 5.1.3"),
+        ([MAIL, "RCPT TO:<a@@c.example>"], "501 5.1.3"),
+        ([MAIL, "RCPT TO:<anna>"], "550 5.1.3"),
+        ([MAIL, "RCPT TO:<@r.example:a@x.example>"], "250 2.1.5"),
+        ([MAIL, 'RCPT TO:<"a b>c"@x.example>'], "250 2.1.5"),
+        ([MAIL, "RCPT TO:<a@x.example> NOTIFY=NEVER"], "555 5.5.4"),
+        ([MAIL, "RCPT TO:<ä@x.example>"], "553 5.6.7"),
+        ([MAIL, b"RCPT TO:<\xe4@x.example>"], "553 5.6.7"),
+        (["NOOP " + "x" * 12_300], "500 5.5.2"),
+        (["NOOP " + "x" * 1_000_000], "500 5.5.2"),
+    ],
+)  # fmt: skip
+async def test_each_command_has_its_answer(commands: list[str | bytes], expected: str) -> None:
+    async with open_desk() as desk:
+        client = await desk.greeted()
+        reply = await client.say(*commands)
+        assert reply.startswith(f"{expected} "), reply
+        assert (await client.say("NOOP")).startswith("250 2.0.0")
+
+
+async def test_nothing_goes_before_hello() -> None:
+    async with open_desk() as desk:
+        client = await desk.connect()
+        await client.read()
+        assert (await client.say(MAIL)).startswith("503 5.5.1")
+        assert (await client.say("AUTH PLAIN x")).startswith("503 5.5.1")
+
+
+async def test_paths_become_addresses() -> None:
+    async with open_desk() as desk:
+        client = await desk.greeted()
+        await client.say("MAIL FROM:<>", "RCPT TO:<PostMaster>", "RCPT TO:<@r.example:b@x.example>", "DATA")
+        await client.send(b"\r\n.\r\n")
+        await client.read()
+        assert desk.mail.envelope.reverse_path is None
+        assert desk.mail.envelope.recipients == (ANNA, Address(local="b", domain="x.example"))
+
+
+async def test_pipelined_commands_are_answered_in_their_order_and_the_next_mail_may_follow_the_dot() -> None:
+    async with open_desk() as desk:
+        client = await desk.greeted()
+        one = f"{MAIL}\r\n{RCPT}\r\nRCPT TO:<bare>\r\nDATA\r\n"
+        await client.send(one)
+        replies = [await client.read() for _ in range(4)]
+        assert [reply[:3] for reply in replies] == ["250", "250", "550", "354"]
+        await client.send(f"Subject: 1\r\n\r\none\r\n.\r\n{one}Subject: 2\r\n\r\ntwo\r\n.\r\nQUIT\r\n")
+        replies = [await client.read() for _ in range(7)]
+        assert [reply[:3] for reply in replies] == ["250", "250", "250", "550", "354", "250", "221"]
+        assert [mail.body for mail in desk.recorder.mails] == [b"one\r\n", b"two\r\n"]
+
+
+async def test_commands_may_come_byte_by_byte() -> None:
+    async with open_desk() as desk:
+        client = await desk.greeted()
+        for byte in f"{MAIL}\r\n{RCPT}\r\nDATA\r\nSubject: x\r\n\r\n..dot\r\n.\r\n".encode():
+            client.writer.write(bytes([byte]))
+            await asyncio.sleep(0)
+        assert [(await client.read())[:3] for _ in range(4)] == ["250", "250", "354", "250"]
+        assert desk.mail.body == b".dot\r\n"
+
+
+async def test_too_many_recipients_are_asked_to_come_again() -> None:
+    async with open_desk(limits={"recipients_per_message": 2}) as desk:
+        client = await desk.greeted()
+        assert (await client.say(MAIL, RCPT, RCPT, RCPT)).startswith("452 4.5.3")
+        assert (await client.say("DATA")).startswith("354")
+
+
+@pytest.mark.parametrize(
+    ("limits", "command", "replies"),
+    [
+        ({"errors_per_session": 3}, "DANCE", ["500", "500", "500", "421"]),
+        ({"commands_per_session": 3}, "NOOP", ["250", "250", "421"]),
+    ],
+)
+async def test_too_many_errors_or_commands_end_the_session(
+    limits: dict[str, int], command: str, replies: list[str]
+) -> None:
+    async with open_desk(limits=limits) as desk:
+        client = await desk.greeted()
+        await client.send(f"{command}\r\n" * 3)
+        assert [(await client.read())[:3] for _ in replies] == replies
+        assert await client.read() == ""
+
+
+async def test_a_browser_is_cut_off_before_it_can_post_a_mail() -> None:
+    async with open_desk() as desk:
+        client = await desk.connect()
+        await client.read()
+        await client.send(f"POST / HTTP/1.1\r\nHost: relay\r\n\r\nHELO x\r\n{MAIL}\r\n{RCPT}\r\nDATA\r\n\r\n.\r\n")
+        assert (await client.read()).startswith("421 ")
+        assert await client.read() == ""
+        assert desk.recorder.mails == []
+
+
+async def test_require_auth_refuses_before_anything_else() -> None:
+    async with open_desk(require_auth=True) as desk:
+        client = await desk.greeted()
+        assert (await client.say(MAIL)).startswith("530 5.7.0")
+
+
+async def test_an_idle_client_is_told_and_let_go() -> None:
+    async with open_desk(limits={"session_idle": 30}) as desk:
+        client = await desk.greeted()
+        assert (await client.read()).startswith("421 4.4.2")
+        assert await client.read() == ""
+
+
+# TLS
+
+
+Test = Callable[[Callable[[], asyncio.AbstractEventLoop], Certificate, SSLContext], None]
+
+
+def both_loops(test: Callable[[Certificate, SSLContext], Coroutine[Any, Any, None]]) -> Test:
+    """Run a test on asyncio's loop and on uvloop's."""
+
+    @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+    def run(
+        new_loop: Callable[[], asyncio.AbstractEventLoop], certificate: Certificate, client_context: SSLContext
+    ) -> None:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(test(certificate, client_context))
+
+    run.__name__ = test.__name__
+    made: Test = run
+    return made
+
+
+@both_loops
+async def test_starttls_begins_anew_and_throws_away_what_was_pipelined(
+    certificate: Certificate, client_context: SSLContext
+) -> None:
+    async with open_desk(tls=("starttls", certificate)) as desk:
+        client = await desk.connect()
+        await client.read()
+        assert "STARTTLS" in await client.say("EHLO client.example")
+        assert (await client.say("STARTTLS now")).startswith("501 5.5.4")
+        await client.say(MAIL, RCPT)
+        await client.send("STARTTLS\r\nRCPT TO:<injected@x.example>\r\nNOOP\r\n")
+        assert await client.read() == "220 2.0.0 Ready to start TLS"
+        await client.start_tls(client_context)
+        assert (await client.say(RCPT)).startswith("503 5.5.1")
+        offers = await client.say("EHLO client.example")
+        assert "STARTTLS" not in offers
+        assert "AUTH PLAIN LOGIN" in offers
+        assert (await client.say("STARTTLS")).startswith("503 5.5.1")
+        await client.begin()
+        await client.send(b"Subject: x\r\n\r\n" + b"y" * 500_000 + b"\r\n.\r\n")
+        assert (await client.read()).startswith("250 ")
+        assert desk.mail.client.tls
+        assert len(desk.mail.body) == 500_002
+
+
+@both_loops
+async def test_implicit_tls_offers_a_login(certificate: Certificate, client_context: SSLContext) -> None:
+    async with open_desk(tls=("implicit", certificate)) as desk:
+        client = await desk.greeted(context=client_context)
+        offers = await client.say("EHLO client.example")
+        assert "AUTH PLAIN LOGIN" in offers
+        assert "STARTTLS" not in offers
+        await client.begin()
+        await client.send(b"\r\n.\r\n")
+        assert (await client.read()).startswith("250 ")
+        assert desk.mail.client.tls
+
+
+async def test_a_handshake_that_fails_harms_nobody_else(certificate: Certificate) -> None:
+    async with open_desk(tls=("starttls", certificate)) as desk:
+        bad = await desk.greeted()
+        await bad.send("STARTTLS\r\n")
+        await bad.read()
+        await bad.send(b"this is no TLS" * 100)
+        await bad.reader.read()
+        other = await desk.greeted()
+        assert (await other.say("NOOP")).startswith("250")
+
+
+# Whatever comes
+
+
+_ENHANCED = re.compile(
+    r"\d{3}[ -](?:[245]\.\d{1,3}\.\d{1,3} |relay\.example|PIPELINING|SIZE|8BIT|SMTPUTF8|AUTH|ENH|[A-Za-z0-9+/=]*$)|354 "
+)
+_words = st.sampled_from(
+    [b"EHLO x", b"HELO y", b"MAIL FROM:<s@x.example>", b"RCPT TO:<a@x.example>", b"DATA", b".", b"RSET", b"NOOP", b"",
+     b"AUTH PLAIN AGEAYg==", b"AUTH LOGIN", b"*", b"STARTTLS", b"\xff\x00", b"VRFY", b"Subject: x",
+     b"MAIL FROM:<" + b"x" * 500]
+)  # fmt: skip
+_ends = st.sampled_from([b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\r\n.\r\n"])
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.one_of(_words, st.binary(max_size=30)), _ends), max_size=12))
+async def test_whatever_comes_gets_replies_that_tell_nothing_and_others_are_not_harmed(
+    lines: list[tuple[bytes, bytes]],
+) -> None:
+    async with open_desk() as desk:
+        client = await desk.connect()
+        await client.send(b"".join(word + end for word, end in lines))
+        client.writer.write_eof()
+        said = (await client.reader.read()).decode()
+        for line in said.splitlines():
+            assert _ENHANCED.match(line), line
+            assert "Error" not in line
+            assert "Traceback" not in line
+        other = await desk.greeted()
+        assert (await other.say("NOOP")).startswith("250")
+
+
+async def test_the_password_is_in_no_reply() -> None:
+    async with open_desk() as desk:
+        client = await desk.greeted()
+        assert PASSWORD not in await client.say(f"AUTH PLAIN {PASSWORD}")

@@ -1,0 +1,65 @@
+"""Reading dot-stuffed data: the same however the bytes are cut, and as a plain reader would read them."""
+
+import itertools
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.rules.dots import LONGEST_LINE, DotReader, normalise_lines
+
+pieces = st.sampled_from([b"\r\n", b"\n", b"\r", b".", b"..", b"a", b"A: b\r\n", b"\x00\xff", b"\r\n.\r\n"])
+wires = st.lists(pieces, max_size=25).map(lambda parts: b"".join(parts) + b"\r\n.\r\nNEXT")
+
+
+def cut(data: bytes, at: list[int]) -> list[bytes]:
+    edges = sorted({0, len(data), *(n % (len(data) + 1) for n in at)})
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
+
+
+def read_plainly(wire: bytes) -> tuple[bytes, bytes]:
+    """Read up to CRLF.CRLF, line by line, as RFC 5321 says it; gives the mail and what is behind it."""
+    lines, rest = [], wire
+    while True:
+        line, _, rest = rest.partition(b"\r\n")
+        if line == b".":
+            break
+        lines.append(line.removeprefix(b".") + b"\r\n")
+    return re.sub(rb"\r\n|\r|\n", b"\r\n", b"".join(lines)), rest
+
+
+@given(wire=wires, at=st.lists(st.integers(0, 200), max_size=10))
+def test_the_cuts_make_no_difference(wire: bytes, at: list[int]) -> None:
+    reader, content, rest = DotReader(), b"", b""
+    for piece in cut(wire, at):
+        if reader.ended:
+            rest += piece
+        else:
+            content += reader.feed(piece)
+    assert (content, reader.rest + rest) == read_plainly(wire)
+
+
+@given(wire=wires)
+def test_byte_by_byte_is_the_same(wire: bytes) -> None:
+    reader, content, n = DotReader(), b"", 0
+    while not reader.ended:
+        content += reader.feed(wire[n : n + 1])
+        n += 1
+    assert (content, wire[n:]) == read_plainly(wire)
+
+
+@pytest.mark.parametrize("size", [1 << 14, 1 << 18, 1 << 22])
+@pytest.mark.parametrize(("length", "too_long"), [(LONGEST_LINE, False), (LONGEST_LINE + 1, True)])
+def test_a_line_beyond_the_limit_is_noticed_however_it_comes(size: int, length: int, too_long: bool) -> None:
+    reader = DotReader()
+    data = b"short\r\n" + b"x" * length + b"\r\nshort\r\n.\r\n"
+    for n in range(0, len(data), size):
+        reader.feed(data[n : n + size])
+    assert reader.too_long == too_long
+
+
+@given(st.binary(max_size=50))
+def test_line_ends_are_all_crlf(data: bytes) -> None:
+    lines = normalise_lines(data)
+    assert lines.count(b"\n") == lines.count(b"\r\n") == lines.count(b"\r")
