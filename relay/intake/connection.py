@@ -26,7 +26,7 @@ READ = 262_144
 """Octets that are read at a time."""
 LONGEST_COMMAND = 12_288
 """Octets of a command line: RFC 4954 section 4 wants as many for AUTH."""
-_LAST_WORDS = 5.0
+LAST_WORDS = 5.0
 """Seconds that a client has to read the last reply."""
 
 
@@ -195,7 +195,7 @@ class ClientConnection(SMTP):
         self.transport.write(f"{reply}\r\n".encode())
         self.transport.close()
         # A client that does not read must not keep the connection open.
-        self.loop.call_later(_LAST_WORDS, self.transport.abort)
+        self.loop.call_later(LAST_WORDS, self.transport.abort)
 
     # Bytes in, replies out
 

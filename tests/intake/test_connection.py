@@ -1,0 +1,68 @@
+"""The bytes of a session, apart from what they mean: lines, half a reply, clients that do not read, shared work."""
+
+import asyncio
+
+import pytest
+
+from tests.intake.conftest import open_desk
+
+
+async def test_replies_to_pipelined_commands_leave_together() -> None:
+    async with open_desk() as desk:
+        client = await desk.greeted()
+        await client.send("NOOP\r\n" * 50)
+        assert [await client.read() for _ in range(50)] == ["250 2.0.0 OK"] * 50
+
+
+async def test_a_bare_lf_ends_a_command_too() -> None:
+    async with open_desk() as desk:
+        client = await desk.greeted()
+        await client.send("NOOP\nNOOP\n")
+        assert [await client.read() for _ in range(2)] == ["250 2.0.0 OK"] * 2
+
+
+async def test_a_client_that_does_not_read_is_let_go_and_holds_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.intake.connection.LAST_WORDS", 0.05)
+    async with open_desk(limits={"session_idle": 200}) as desk:
+        client = await desk.greeted()
+        client.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        (session,) = desk.server._desk.sessions
+        async with asyncio.timeout(10):
+            with pytest.raises(ConnectionError):
+                await _say_without_end(client.writer)
+        assert not desk.server._desk.sessions
+        assert len(session._buffer) < 1 << 20
+
+
+async def _say_without_end(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"HELP\r\n" * 10_000)
+        await writer.drain()
+
+
+async def test_work_that_was_begun_ends_also_if_nobody_waits() -> None:
+    async with open_desk() as desk:
+        done = asyncio.Event()
+        go = asyncio.Event()
+
+        async def work() -> None:
+            await go.wait()
+            done.set()
+
+        waiter = asyncio.create_task(desk.server._desk.run_to_end(work()))
+        await asyncio.sleep(0)
+        waiter.cancel()
+        go.set()
+        await asyncio.wait_for(done.wait(), 5)
+
+
+async def test_quiet_means_that_nobody_hands_in_a_mail() -> None:
+    async with open_desk() as desk:
+        shared = desk.server._desk
+        assert shared.quiet.is_set()
+        client = await desk.greeted()
+        await client.begin()
+        assert not shared.quiet.is_set()
+        await client.send(b"\r\n.\r\n")
+        await client.read()
+        assert shared.quiet.is_set()

@@ -1,0 +1,88 @@
+import asyncio
+from dataclasses import replace
+
+import argon2
+import pytest
+
+from relay.auth import PasswordChecker, hash_password
+from relay.model.account import Directory, User
+from relay.model.address import Address
+
+QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+ANNA = User(
+    name="anna",
+    address=Address(local="anna", domain="example.com"),
+    aliases=(Address(local="a.schmidt", domain="example.com"),),
+    password_hash=QUICK.hash("right"),
+)
+BERT = User(name="bert", address=Address(local="bert", domain="example.com"))
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def checker() -> PasswordChecker:
+    return PasswordChecker(lambda: Directory(users=(ANNA, BERT)))
+
+
+@pytest.mark.parametrize("login", ["anna", "ANNA", "anna@example.com", "A.Schmidt@Example.com"])
+async def test_a_login_is_the_name_or_an_address(checker: PasswordChecker, login: str) -> None:
+    assert await checker.check(login, "right") == "anna"
+    assert await checker.check(login, "wrong") is None
+
+
+@pytest.mark.parametrize(
+    ("login", "password"),
+    [("bert", ""), ("bert", "right"), ("carl", "right"), ("", ""), ("anna", ""), ("anna", "x" * 5000)],
+)
+async def test_everything_else_is_wrong(checker: PasswordChecker, login: str, password: str) -> None:
+    assert await checker.check(login, password) is None
+
+
+async def test_a_right_password_is_remembered_for_a_while_and_not_after_it_was_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, current = Clock(), [Directory(users=(ANNA,))]
+    checker = PasswordChecker(lambda: current[0], monotonic=clock)
+    assert await checker.check("anna", "right") == "anna"
+    # From now on argon2 says no to everything: what still is right was remembered.
+    monkeypatch.setattr("relay.auth._hasher", _RefusingHasher())
+    assert await checker.check("anna", "right") == "anna"
+    assert await checker.check("anna", "wrong") is None
+    current[0] = Directory(users=(replace(ANNA, password_hash=QUICK.hash("right")),))
+    assert await checker.check("anna", "right") is None
+    current[0] = Directory(users=(ANNA,))
+    clock.now = 301
+    assert await checker.check("anna", "right") is None
+
+
+class _RefusingHasher(argon2.PasswordHasher):
+    def verify(self, *_arguments: object) -> bool:  # type: ignore[override]
+        raise argon2.exceptions.VerifyMismatchError
+
+
+async def test_many_checks_at_once_all_get_their_answer(checker: PasswordChecker) -> None:
+    passwords = ["right", "wrong"] * 10
+    found = await asyncio.gather(*(checker.check("anna", password) for password in passwords))
+    assert found == ["anna", None] * 10
+
+
+def test_whether_anybody_has_a_password(checker: PasswordChecker) -> None:
+    assert checker.has_passwords
+    assert not PasswordChecker(lambda: Directory(users=(BERT,))).has_passwords
+
+
+def test_a_hash_is_argon2id_of_the_recommended_cost_and_never_twice_the_same() -> None:
+    first, second = hash_password("x"), hash_password("x")
+    assert first != second
+    assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+async def test_a_hash_that_is_none_is_a_wrong_password() -> None:
+    broken = User(name="anna", address=ANNA.address, password_hash="$argon2id$nonsense")
+    assert await PasswordChecker(lambda: Directory(users=(broken,))).check("anna", "x") is None
