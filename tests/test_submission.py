@@ -41,7 +41,13 @@ async def test_what_the_client_is_told_is_in_the_queue(tmp_path: Path) -> None:
         assert "Rule 1a" in detail.why
         assert [r.address for d in detail.deliveries for r in d.recipients] == [A, "b@example.net", ARCHIVE]
         (line,) = [line for line in lines if line["event"] == "message_accepted"]
-        told: dict[str, object] = {"queue_id": queue_id, "client": "192.0.2.9", "user": "anna", "rule": "1a", "account": "sales"}
+        told: dict[str, object] = {
+            "queue_id": queue_id,
+            "client": "192.0.2.9",
+            "user": "anna",
+            "rule": "1a",
+            "account": "sales",
+        }
         told |= {"sender_before": "sales@example.com", "sender_after": "sales@example.com", "archive": [ARCHIVE]}
         assert {key: line[key] for key in told} == told
 

@@ -125,6 +125,7 @@ class Attempter:
         await self._settle(
             Settlement(
                 delivery_id=delivery.id,
+                key=make_id(at, os.urandom(10)),
                 at=at,
                 seconds=seconds,
                 reply=exchange.reply,

@@ -1,6 +1,7 @@
 """The lane into the users' inboxes: a notice becomes a file in a Maildir, as durable as a mail that leaves."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -11,6 +12,7 @@ from relay.delivery.exchange import Body
 from relay.delivery.journal import log_conclusion
 from relay.model.account import OnUncertain
 from relay.model.errors import StorageError
+from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, DeliveryState, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
@@ -80,6 +82,7 @@ class InboxWriter:
             self._queue.settle(
                 Settlement(
                     delivery_id=delivery.id,
+                    key=make_id(at, os.urandom(10)),
                     at=at,
                     seconds=self._monotonic() - begun,
                     reply=reply,

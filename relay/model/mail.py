@@ -148,6 +148,8 @@ class Settlement:
     """All that one attempt changes, written in one transaction."""
 
     delivery_id: str
+    key: str
+    """Names this attempt: a settlement that is written again changes nothing."""
     at: int
     """When the attempt began."""
     seconds: float

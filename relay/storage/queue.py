@@ -81,8 +81,7 @@ class Queue:
     async def settle(self, settlement: Settlement) -> None:
         """Write what an attempt came to, with its split and its notices, in one transaction.
 
-        May be repeated: an attempt is known by its delivery, its beginning and its duration. When all deliveries of a
-        mail are done, its body is deleted.
+        May be repeated: an attempt is known by its key. When all deliveries of a mail are done, its body is deleted.
         """
         await self._writer.run(self._settle, settlement)
 

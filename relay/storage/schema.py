@@ -130,6 +130,7 @@ attempt: Final = Table(
     metadata,
     Column("delivery_id", ForeignKey("delivery.id", ondelete="CASCADE"), primary_key=True),
     Column("n", Integer, primary_key=True),
+    Column("key", _Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("seconds", Double, nullable=False),
     Column("code", Integer, nullable=False),

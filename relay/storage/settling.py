@@ -16,9 +16,9 @@ _SELECT: Final = (
     "SELECT d.id, d.message_id, d.state, d.attempts, d.tried, d.since, d.due, d.uncertain"
     " FROM delivery d WHERE d.id {any} {lock}"
 )
-_SELECT_ATTEMPTS: Final = "SELECT delivery_id, at, seconds FROM attempt WHERE delivery_id {any}"
+_SELECT_KEYS: Final = "SELECT key FROM attempt WHERE delivery_id {any}"
 _INSERT_ATTEMPT: Final = (
-    "INSERT INTO attempt (delivery_id, n, at, seconds, code, enhanced, reply) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO attempt (delivery_id, n, key, at, seconds, code, enhanced, reply) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SET_OUTCOME: Final = (
     "UPDATE recipient SET outcome = ?, code = ?, enhanced = ?, reply = ?"
@@ -66,21 +66,20 @@ class _Settled(NamedTuple):
 def settle(tx: Transaction, settlements: Sequence[Settlement], *, node: str) -> list[None]:
     """Write what attempts came to. A settlement that is written already, or whose mail is gone, changes nothing."""
     deliveries = {row.id: row for row in tx.rows(_SELECT, [s.delivery_id for s in settlements])}
-    known = _known_attempts(tx, [row.id for row in deliveries.values() if row.tried])
+    known = _known_keys(tx, [row.id for row in deliveries.values() if row.tried])
     settled = []
     for settlement in settlements:
         row = deliveries.get(settlement.delivery_id)
-        key = (settlement.delivery_id, settlement.at, settlement.seconds)
-        if row is None or row.state == DeliveryState.DONE or key in known:
+        if row is None or row.state == DeliveryState.DONE or settlement.key in known:
             continue
-        known.add(key)
+        known.add(settlement.key)
         settled.append(_plan(settlement, row))
     _write(tx, settled, node=node)
     return [None] * len(settlements)
 
 
-def _known_attempts(tx: Transaction, tried: list[str]) -> set[tuple[str, int, float]]:
-    return {(row[0], row[1], row[2]) for row in tx.rows(_SELECT_ATTEMPTS, tried)} if tried else set()
+def _known_keys(tx: Transaction, tried: list[str]) -> set[str]:
+    return {row[0] for row in tx.rows(_SELECT_KEYS, tried)} if tried else set()
 
 
 def _plan(settlement: Settlement, row: AnyRow) -> _Settled:
@@ -102,7 +101,7 @@ def _write(tx: Transaction, settled: Sequence[_Settled], *, node: str) -> None:
     tx.change_each(
         _INSERT_ATTEMPT,
         [
-            (s.delivery_id, n, s.at, s.seconds, s.reply.code, clean(s.reply.enhanced), clean(s.reply.text))
+            (s.delivery_id, n, s.key, s.at, s.seconds, s.reply.code, clean(s.reply.enhanced), clean(s.reply.text))
             for s, *_, n in settled
         ],
     )
