@@ -146,7 +146,9 @@ class Transaction:
     def give_back_space(self, pages: int) -> None:
         """Return so many free pages to the file system, where the database does not do that by itself."""
         if not self.is_shared:
-            self._connection.exec_driver_sql(f"PRAGMA incremental_vacuum({pages:d})").all()
+            done = self._connection.exec_driver_sql(f"PRAGMA incremental_vacuum({pages:d})")
+            if done.returns_rows:  # it frees a page for each row that is read; none where nothing is free
+                done.all()
 
     def _run(self, sql: str, parameters: tuple[Parameter, ...]) -> Any:  # noqa: ANN401 - a cursor's result
         if not self.is_shared:

@@ -36,9 +36,7 @@ def deliver(inboxes: Path, user: str, unique: str, chunks: Iterable[bytes]) -> P
 
 def open_maildir(inboxes: Path, user: str) -> Path:
     """Give a user's Maildir, made where it is missing."""
-    if _SAFE.fullmatch(user) is None:
-        raise StorageError(f"{user!r} is no name for a folder")
-    maildir = inboxes / user
+    maildir = inboxes / _check_name(user)
     with _storage_faults(maildir):
         if not all((maildir / folder).is_dir() for folder in FOLDERS):
             inboxes.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,7 +61,7 @@ def list_names(maildir: Path) -> set[str]:
 def find_mail(maildir: Path, unique: str) -> Path | None:
     """Look for one mail by its name."""
     with _storage_faults(maildir):
-        fresh = maildir / "new" / unique
+        fresh = maildir / "new" / _check_name(unique)
         if fresh.exists():
             return fresh
         with os.scandir(maildir / "cur") as entries:
@@ -106,9 +104,7 @@ class MailFile:
 
     def publish(self, unique: str) -> Path:
         """Make the bytes durable, and the mail visible; `sync_new` makes that durable, too."""
-        if _SAFE.fullmatch(unique) is None:
-            raise StorageError(f"{unique!r} is no name for a file")
-        final = self._maildir / "new" / unique
+        final = self._maildir / "new" / _check_name(unique)
         with _storage_faults(self._maildir):
             self._stream.write(self._held)
             self._stream.flush()
@@ -133,6 +129,12 @@ def _storage_faults(maildir: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(f"inbox {maildir}: {error.strerror}") from error
+
+
+def _check_name(name: str) -> str:
+    if _SAFE.fullmatch(name) is None:
+        raise StorageError(f"{name!r} is no name for a file")
+    return name
 
 
 def _private(name: str, flags: int) -> int:

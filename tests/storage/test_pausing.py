@@ -1,0 +1,47 @@
+from dataclasses import replace
+
+from sqlalchemy import Engine
+
+from relay.model.mail import Pause
+from relay.storage import admin
+from relay.storage.queue import Queue
+from tests.storage.conftest import NOW
+
+PAUSE = Pause(account="sales", since=NOW, until=None, reason="535", probes=0, next_probe=NOW + 60, fingerprint="f")
+
+
+async def test_a_pause_lasts_until_it_is_ended_and_a_probe_is_written_into_it(queue: Queue) -> None:
+    await queue.pause(PAUSE)
+    await queue.pause(replace(PAUSE, since=NOW + 9, probes=1, next_probe=NOW + 99))
+    assert await queue.pauses() == [replace(PAUSE, probes=1, next_probe=NOW + 99)]
+    assert await queue.resume("sales", NOW + 10)
+    assert await queue.pauses() == []
+    assert not await queue.resume("sales", NOW + 11)
+
+
+async def test_the_times_of_pauses_are_remembered(queue: Queue) -> None:
+    await queue.pause(PAUSE)
+    await queue.resume("sales", NOW + 10)
+    await queue.pause(replace(PAUSE, since=NOW + 20))
+    assert await queue.pauses_between("sales", NOW - 5, NOW + 30) == [(NOW, NOW + 10), (NOW + 20, NOW + 30)]
+    assert await queue.pauses_between("sales", NOW + 5, NOW + 15) == [(NOW + 5, NOW + 10)]
+    assert await queue.pauses_between("sales", NOW + 11, NOW + 15) == []
+    assert await queue.pauses_between("other", 0, NOW + 99) == []
+
+
+async def test_a_persons_pause_is_a_persons_to_end(queue: Queue, engine: Engine) -> None:
+    admin.pause_account(engine, "sales", now=NOW)
+    await queue.pause(replace(PAUSE, since=NOW + 1))
+    (pause,) = await queue.pauses()
+    assert pause.by_person
+    assert not await queue.resume("sales", NOW + 2)
+    assert admin.resume_account(engine, "sales", now=NOW + 3)
+    assert await queue.pauses() == []
+
+
+async def test_a_person_takes_over_a_pause_of_the_service(queue: Queue, engine: Engine) -> None:
+    await queue.pause(PAUSE)
+    admin.pause_account(engine, "sales", now=NOW + 5)
+    (pause,) = await queue.pauses()
+    assert (pause.by_person, pause.since) == (True, NOW)
+    assert [p.account for p in admin.list_pauses(engine)] == ["sales"]

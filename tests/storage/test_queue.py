@@ -1,0 +1,259 @@
+"""The queue against a simple model of it, through crashes and commands, on both databases."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine, text
+
+from relay.model.errors import StateConflictError
+from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery, DeliveryState, NewDelivery
+from relay.model.outcome import Outcome, Verdict
+from relay.storage import admin
+from relay.storage.engine import open_engine
+from relay.storage.queue import Queue
+from relay.storage.schema import create_schema, metadata
+from relay.storage.writer import Writer
+from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, empty_postgresql, new_id, new_mail, settled
+
+T = TypeVar("T")
+STATES = ("queued", "active", "held", "done")
+
+
+@dataclass
+class _Delivery:
+    """What the model knows of one delivery."""
+
+    message: str
+    state: str
+    pending: dict[int, str] = field(default_factory=dict)
+    due: int = NOW
+    uncertain: int = 0
+    marked: int = 0
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Accepts, claims, settles, splits, crashes; the model says what must stand in the database after each step."""
+
+    url: ClassVar[str]
+    claimed: Bundle[ClaimedDelivery] = Bundle("claimed")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.new_event_loop()
+        self._open()
+        with self._engine.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                if table.name != "meta":
+                    connection.execute(table.delete())
+        self.model: dict[str, _Delivery] = {}
+        self.outcomes: dict[tuple[str, int], str] = {}
+
+    def _open(self) -> None:
+        self._engine: Engine = open_engine(self.url)
+        self._queue = Queue(self._engine, Writer(self._engine))
+
+    def _close(self) -> None:
+        self._run(self._queue.close())
+        self._engine.dispose()
+
+    def teardown(self) -> None:
+        self._close()
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(work)
+
+    # Steps
+
+    @initialize()
+    def begin(self) -> None:
+        assert self._run(self._queue.next_due()) == {}
+
+    @rule(target=claimed, to=st.integers(1, 3), active=st.booleans(), inbox=st.booleans())
+    def accept(self, to: int, active: bool, inbox: bool) -> Any:  # noqa: ANN401 - hypothesis' multiple
+        state = DeliveryState.ACTIVE if active else DeliveryState.QUEUED
+        mail = new_mail(to=to, state=state, account=INBOX_LANE if inbox else "sales")
+        self._run(self._queue.accept(mail))
+        (delivery,) = mail.deliveries
+        self.model[delivery.id] = _Delivery(mail.message.id, state.value, dict.fromkeys(range(to), "pending"))
+        self.outcomes |= {(mail.message.id, n): "pending" for n in range(to)}
+        if not active:
+            return multiple()
+        return ClaimedDelivery(
+            id=delivery.id, account=delivery.account, version=0, attempts=0, uncertain=0, since=NOW,
+            message=mail.message, recipients=delivery.recipients,
+        )  # fmt: skip
+
+    @rule(
+        target=claimed, limit=st.integers(1, 3), open_now=st.booleans(), account=st.sampled_from(["sales", INBOX_LANE])
+    )
+    def claim(self, limit: int, open_now: bool, account: str) -> Any:  # noqa: ANN401 - see above
+        found = self._run(self._queue.claim(account, now=NOW, limit=limit, open_now=open_now))
+        for one in found:
+            delivery = self.model[one.id]
+            assert delivery.state == "queued"
+            assert open_now or delivery.due == AT_ONCE
+            assert {r.n for r in one.recipients} == set(delivery.pending)
+            assert one.uncertain == delivery.uncertain
+            delivery.state = "active"
+        return multiple(*found)
+
+    @rule(one=consumes(claimed), verdicts=st.lists(st.sampled_from([TAKEN, LATER, NEVER]), min_size=3, max_size=3))
+    def settle(self, one: ClaimedDelivery, verdicts: list[Outcome]) -> None:
+        delivery = self.model.get(one.id)
+        if delivery is None or delivery.state != "active":
+            return  # a crash has taken it away
+        outcomes = {r.n: verdicts[i] for i, r in enumerate(one.recipients)}
+        left = {n for n, outcome in outcomes.items() if outcome.verdict is Verdict.DEFERRED}
+        state = DeliveryState.QUEUED if left else DeliveryState.DONE
+        settlement = settled(one.id, outcomes, state, due=NOW, uncertain=delivery.uncertain)
+        for _ in range(2):
+            self._run(self._queue.settle(settlement))
+        for n, outcome in outcomes.items():
+            self.outcomes[delivery.message, n] = "pending" if n in left else outcome.verdict.value
+        delivery.state, delivery.due, delivery.marked = state.value, NOW if left else AT_ONCE, 0
+        delivery.pending = dict.fromkeys(left, "pending")
+
+    @rule(one=consumes(claimed))
+    def split(self, one: ClaimedDelivery) -> None:
+        delivery = self.model.get(one.id)
+        if delivery is None or delivery.state != "active" or len(one.recipients) < 2:
+            return
+        first, *rest = one.recipients
+        new = NewDelivery(id=new_id("s"), account=one.account, recipients=tuple(rest), due=NOW)
+        self._run(self._queue.settle(settled(one.id, {first.n: TAKEN}, DeliveryState.DONE, split=new)))
+        self.outcomes[delivery.message, first.n] = "delivered"
+        self.model[new.id] = _Delivery(delivery.message, "queued", {r.n: "pending" for r in rest})
+        delivery.state, delivery.pending, delivery.due = "done", {}, AT_ONCE
+
+    @rule(one=claimed)
+    def mark(self, one: ClaimedDelivery) -> None:
+        self._run(self._queue.mark_uncertain(one.id))
+        delivery = self.model.get(one.id)
+        if delivery is not None and delivery.state == "active":
+            delivery.marked = 1
+
+    @rule(one=consumes(claimed))
+    def give_back(self, one: ClaimedDelivery) -> None:
+        self._run(self._queue.unclaim([one.id]))
+        delivery = self.model.get(one.id)
+        if delivery is not None and delivery.state == "active":
+            delivery.state, delivery.marked = "queued", 0
+
+    @rule()
+    def crash(self) -> None:
+        self._close()
+        self._open()
+        doubted = {one.id: one.uncertain for one in self._run(self._queue.recover(now=NOW))}
+        for delivery_id, delivery in self.model.items():
+            if delivery.state != "active":
+                continue
+            if delivery_id in doubted:
+                delivery.uncertain += 1 + delivery.marked
+                assert doubted[delivery_id] == delivery.uncertain
+            delivery.state = "held" if delivery.uncertain >= 2 else "queued"
+            delivery.due, delivery.marked = AT_ONCE, 0
+
+    # Commands
+
+    @rule(pick=st.randoms(use_true_random=False), command=st.sampled_from(["hold", "release", "retry", "delete"]))
+    def command(self, pick: Any, command: str) -> None:  # noqa: ANN401 - a random.Random
+        if not self.model:
+            return
+        message = self.model[pick.choice(sorted(self.model))].message
+        mine = [delivery for delivery in self.model.values() if delivery.message == message]
+        act: Callable[[], int] = {
+            "hold": lambda: admin.hold(self._engine, [message]),
+            "release": lambda: admin.release(self._engine, [message], now=NOW),
+            "retry": lambda: admin.retry(self._engine, [message]),
+            "delete": lambda: admin.delete(self._engine, [message]),
+        }[command]
+        try:
+            act()
+        except StateConflictError:
+            assert any(delivery.state == "active" for delivery in mine)
+            return
+        self._model_command(command, message, mine)
+
+    def _model_command(self, command: str, message: str, mine: list[_Delivery]) -> None:
+        if command == "delete":
+            assert not any(delivery.state == "active" for delivery in mine)
+            self.model = {i: delivery for i, delivery in self.model.items() if delivery.message != message}
+            self.outcomes = {key: outcome for key, outcome in self.outcomes.items() if key[0] != message}
+        for delivery in mine:
+            if command == "hold" and delivery.state == "queued":
+                delivery.state = "held"
+            elif command == "release" and delivery.state == "held":
+                delivery.state, delivery.due, delivery.uncertain = "queued", AT_ONCE, 0
+            elif command == "retry" and delivery.state == "queued":
+                delivery.due = AT_ONCE
+
+    # What must hold
+
+    @invariant()
+    def the_database_is_as_the_model(self) -> None:
+        rows = admin.list_deliveries(self._engine, states=STATES, limit=10_000)
+        assert {row.id: row.state for row in rows} == {i: delivery.state for i, delivery in self.model.items()}
+        found = {(row.message_id, r.n): r.outcome for row in rows for r in row.recipients}
+        assert found == self.outcomes
+        queued: dict[str, int] = {}
+        for row in rows:
+            if row.state == "queued":
+                queued[row.account] = min(row.due, queued.get(row.account, row.due))
+        assert self._run(self._queue.next_due()) == queued
+
+    @invariant()
+    def a_body_is_there_as_long_as_somebody_waits_for_it(self) -> None:
+        with self._engine.connect() as connection:
+            bodies = set(connection.execute(text("SELECT DISTINCT message_id FROM content")).scalars())
+        assert bodies == {delivery.message for delivery in self.model.values() if delivery.state != "done"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def machine_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('machine')}/relay.db"
+    else:
+        yield empty_postgresql(request.getfixturevalue("postgresql"))
+
+
+def test_the_queue_is_what_it_says_through_crashes_and_commands(machine_url: str) -> None:
+    engine = open_engine(machine_url)
+    create_schema(engine)
+    engine.dispose()
+    QueueMachine.url = machine_url
+    examples = 40 if machine_url.startswith("sqlite") else 10
+    run_state_machine_as_test(
+        QueueMachine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+async def test_a_large_body_is_read_one_chunk_at_a_time(queue: Queue) -> None:
+    mail = new_mail(chunks=tuple(bytes([n]) * 1000 for n in range(20)))
+    await queue.accept(mail)
+    assert [chunk async for chunk in queue.chunks(mail.message.id, 0)] == [bytes([n]) * 1000 for n in range(20)]
+
+
+async def test_a_closed_queue_says_so(engine: Engine) -> None:
+    queue = Queue(engine, Writer(engine))
+    await queue.close()
+    with pytest.raises(Exception, match="closed"):
+        await queue.next_due()

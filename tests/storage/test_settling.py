@@ -1,0 +1,84 @@
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+
+from relay.model.mail import INBOX_LANE, DeliveryState, NewDelivery, Recipient
+from relay.storage import admin
+from relay.storage.queue import Queue
+from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, new_id, new_mail, settled
+
+Count = Callable[[str], int]
+
+
+async def test_each_recipient_gets_his_outcome_and_the_body_goes_with_the_last(
+    queue: Queue, engine: Engine, count: Count
+) -> None:
+    mail = new_mail(to=3, state=DeliveryState.ACTIVE)
+    delivery = mail.deliveries[0].id
+    await queue.accept(mail)
+    await queue.settle(settled(delivery, {0: TAKEN, 1: NEVER, 2: LATER}, DeliveryState.QUEUED, due=NOW))
+    detail = admin.show_message(engine, mail.message.id)
+    assert [r.outcome for r in detail.deliveries[0].recipients] == ["delivered", "bounced", "pending"]
+    assert [r.code for r in detail.deliveries[0].recipients] == [250, 550, 451]
+    assert count("content") == 1
+    await queue.settle(settled(delivery, {2: TAKEN}, DeliveryState.DONE))
+    assert count("content") == 0
+    assert admin.show_message(engine, mail.message.id).deliveries[0].state == "done"
+
+
+async def test_the_same_settlement_twice_is_the_same_as_once(queue: Queue, engine: Engine, count: Count) -> None:
+    mail = new_mail(state=DeliveryState.ACTIVE)
+    await queue.accept(mail)
+    settlement = settled(mail.deliveries[0].id, {0: LATER}, DeliveryState.QUEUED, due=NOW + 1)
+    for _ in range(3):
+        await queue.settle(settlement)
+    assert count("attempt") == 1
+    assert admin.show_message(engine, mail.message.id).deliveries[0].attempts == 1
+
+
+async def test_a_last_outcome_never_changes(queue: Queue, engine: Engine) -> None:
+    mail = new_mail(state=DeliveryState.ACTIVE)
+    await queue.accept(mail)
+    for outcome in (TAKEN, NEVER):
+        await queue.settle(settled(mail.deliveries[0].id, {0: outcome}, DeliveryState.DONE))
+    (recipient,) = admin.show_message(engine, mail.message.id).deliveries[0].recipients
+    assert recipient.outcome == "delivered"
+
+
+async def test_a_split_takes_recipients_along_and_a_notice_is_written_with_it(
+    queue: Queue, engine: Engine, count: Count
+) -> None:
+    mail = new_mail(to=2, state=DeliveryState.ACTIVE)
+    await queue.accept(mail)
+    split = NewDelivery(id=new_id("d"), account="sales", recipients=(Recipient(n=1, address="n1@x.example"),), due=NOW)
+    notice = new_mail(account=INBOX_LANE, notice=True)
+    await queue.settle(settled(mail.deliveries[0].id, {0: TAKEN}, DeliveryState.DONE, split=split, notices=(notice,)))
+    deliveries = admin.show_message(engine, mail.message.id).deliveries
+    assert {d.id: [r.n for r in d.recipients] for d in deliveries} == {mail.deliveries[0].id: [0], split.id: [1]}
+    assert count("content") == 2  # the other delivery still needs it, and so does the notice
+    (claimed,) = await queue.claim("sales", now=NOW, limit=9, open_now=True)
+    assert (claimed.id, [r.n for r in claimed.recipients]) == (split.id, [1])
+    assert INBOX_LANE in await queue.next_due()
+
+
+async def test_an_attempt_that_does_not_count_leaves_the_intervals_alone(queue: Queue) -> None:
+    mail = new_mail(state=DeliveryState.ACTIVE)
+    await queue.accept(mail)
+    await queue.settle(settled(mail.deliveries[0].id, {0: LATER}, DeliveryState.QUEUED, due=NOW, counts=False))
+    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    assert claimed.attempts == 0
+
+
+async def test_a_settlement_of_a_mail_that_was_deleted_changes_nothing(queue: Queue, count: Count) -> None:
+    await queue.settle(settled("nothing", {0: TAKEN}, DeliveryState.DONE))
+    assert count("attempt") == 0
+
+
+async def test_history_is_purged_but_nothing_that_waits(queue: Queue, count: Count) -> None:
+    waiting, done = new_mail(), new_mail(state=DeliveryState.ACTIVE)
+    for mail in (waiting, done):
+        await queue.accept(mail)
+    await queue.settle(settled(done.deliveries[0].id, {0: TAKEN}, DeliveryState.DONE))
+    assert await queue.purge_history(NOW, 10) == 0
+    assert await queue.purge_history(NOW + 1, 10) == 1
+    assert (count("message"), count("delivery"), count("recipient"), count("attempt")) == (1, 1, 1, 0)

@@ -1,0 +1,156 @@
+"""Group commit: what one bad write, a failed commit, a caller who leaves, and the end of the thread do."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import Engine, text
+
+from relay.model.errors import NotFoundError, StorageError
+from relay.storage.engine import Transaction, open_engine
+from relay.storage.writer import MOST_WRITES, Operation, Writer
+
+pytestmark = pytest.mark.usefixtures("table")
+
+
+@pytest.fixture
+def table(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE t (x INTEGER PRIMARY KEY, y INTEGER)"))
+        connection.execute(text("CREATE TABLE u (x INTEGER REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED)"))
+
+
+batches: list[int] = []
+
+
+def _insert(tx: Transaction, numbers: Sequence[int]) -> list[int]:
+    batches.append(len(numbers))
+    tx.change_each("INSERT INTO t (x, y) VALUES (?, ?)", [(n, n) for n in numbers])
+    return [n * 10 for n in numbers]
+
+
+def _break_commit(tx: Transaction, numbers: Sequence[int]) -> list[None]:
+    tx.change_each("INSERT INTO u (x) VALUES (?)", [(n,) for n in numbers])
+    return [None] * len(numbers)
+
+
+def _raise(_tx: Transaction, _numbers: Sequence[int]) -> list[None]:
+    raise NotFoundError("nothing there")
+
+
+INSERT = Operation(1, _insert)
+BREAK_COMMIT = Operation(2, _break_commit)
+RAISE = Operation(3, _raise)
+
+
+def rows(engine: Engine) -> set[int]:
+    with engine.connect() as connection:
+        return set(connection.execute(text("SELECT x FROM t")).scalars())
+
+
+async def test_many_writes_share_a_commit_and_each_gets_its_result(engine: Engine) -> None:
+    writer = Writer(engine)
+    batches.clear()
+    assert await asyncio.gather(*(writer.run(INSERT, n) for n in range(300))) == [n * 10 for n in range(300)]
+    assert len(batches) < 20
+    assert max(batches) <= MOST_WRITES
+    await writer.close()
+    assert rows(engine) == set(range(300))
+
+
+async def test_a_bad_write_fails_alone(engine: Engine) -> None:
+    writer = Writer(engine)
+    await writer.run(INSERT, 7)
+    results = await asyncio.gather(*(writer.run(INSERT, n) for n in (5, 6, 7, 8)), return_exceptions=True)
+    assert results[:2] + results[3:] == [50, 60, 80]
+    assert isinstance(results[2], StorageError)
+    await writer.close()
+    assert rows(engine) == {5, 6, 7, 8}
+
+
+async def test_an_error_of_ours_is_the_callers(engine: Engine) -> None:
+    writer = Writer(engine)
+    good, bad = asyncio.create_task(writer.run(INSERT, 1)), asyncio.create_task(writer.run(RAISE, 1))
+    assert await good == 10
+    with pytest.raises(NotFoundError):
+        await bad
+    await writer.close()
+
+
+async def test_a_failed_commit_fails_all_of_its_batch_and_nothing_is_kept(engine: Engine) -> None:
+    writer = Writer(engine)
+    results = await asyncio.gather(writer.run(INSERT, 1), writer.run(BREAK_COMMIT, 99), return_exceptions=True)
+    assert all(isinstance(result, StorageError) and "COMMIT" in str(result) for result in results)
+    assert rows(engine) == set()
+    assert await writer.run(INSERT, 2) == 20
+    await writer.close()
+
+
+async def test_a_caller_that_leaves_does_not_cancel_the_write(engine: Engine) -> None:
+    writer = Writer(engine)
+    caller = asyncio.create_task(writer.run(INSERT, 1))
+    await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.gather(caller, return_exceptions=True)
+    await writer.run(INSERT, 2)
+    await writer.close()
+    assert rows(engine) == {1, 2}
+
+
+async def test_a_closed_writer_finishes_what_waits_and_takes_no_more(engine: Engine) -> None:
+    writer = Writer(engine)
+    waiting = asyncio.gather(*(writer.run(INSERT, n) for n in range(10)))
+    await asyncio.sleep(0)
+    await writer.close()
+    assert len(await waiting) == 10
+    with pytest.raises(StorageError, match="closed"):
+        await writer.run(INSERT, 11)
+
+
+class _Death(BaseException):
+    """What no write should ever raise."""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_the_death_of_the_thread_is_told_to_all_who_wait(engine: Engine) -> None:
+    def die(_tx: Transaction, _arguments: Sequence[int]) -> list[None]:
+        raise _Death
+
+    writer = Writer(engine)
+    results = await asyncio.gather(writer.run(Operation(9, die), 1), writer.run(INSERT, 1), return_exceptions=True)
+    assert all(isinstance(result, StorageError) for result in results)
+    await asyncio.wait_for(writer.dead.wait(), 5)
+    with pytest.raises(StorageError):
+        await writer.run(INSERT, 2)
+    await writer.close()
+
+
+async def test_no_data_is_in_an_error(engine: Engine) -> None:
+    def insert_text(tx: Transaction, texts: Sequence[str]) -> list[None]:
+        tx.change_each("INSERT INTO t (x, y) VALUES (1, ?)", [(secret,) for secret in texts])
+        tx.change_each("INSERT INTO t (x, y) VALUES (1, ?)", [(secret,) for secret in texts])
+        return [None] * len(texts)
+
+    writer = Writer(engine)
+    with pytest.raises(StorageError) as error:
+        await writer.run(Operation(1, insert_text), "4711")
+    assert "4711" not in str(error.value)
+    assert error.value.__cause__ is None
+    await writer.close()
+
+
+async def test_a_database_that_is_gone_fails_every_write_and_the_thread_lives(url: str) -> None:
+    engine = open_engine(url)
+    writer = Writer(engine)
+
+    def ask_for_what_is_missing(tx: Transaction, _numbers: Sequence[int]) -> list[None]:
+        tx.rows("SELECT * FROM missing")
+        return []
+
+    broken = Operation(1, ask_for_what_is_missing)
+    for _ in range(2):
+        with pytest.raises(StorageError):
+            await writer.run(broken, 1)
+    await writer.run(INSERT, 1)
+    await writer.close()
+    engine.dispose()
