@@ -85,7 +85,7 @@ def _judge_data(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
             outcomes[recipient.n] = Outcome(verdict=Verdict.DEFERRED, reply=reply)
         else:
             outcomes[recipient.n] = outcome_of(reply or _lost_reply(answers))
-    end = answers.final or answers.data or _lost_reply(answers)
+    end = answers.final or _refused_data(answers.data) or _lost_reply(answers)
     if not taken and not answers.lost:
         last = next((r for r in reversed(answers.recipients) if r is not None), end)
         return Judgement(outcomes=outcomes, reply=last)
@@ -107,6 +107,13 @@ def _archive_may_be_the_cause(recipients: Sequence[Recipient], taken: Sequence[R
     asked = open_ones if not answers.lost else recipients
     has_archive = any(r.kind is RecipientKind.ARCHIVE for r in asked)
     return has_archive and any(r.kind is not RecipientKind.ARCHIVE for r in open_ones)
+
+
+def _refused_data(data: Reply | None) -> Reply | None:
+    """Read an answer to DATA that was no 354. One that sounds like success is none: no mail was sent yet."""
+    if data is None or not data.is_positive:
+        return data
+    return Reply(code=0, enhanced="4.5.0", text=f"the server answered DATA with {data}")
 
 
 def _lost_reply(answers: Answers) -> Reply:

@@ -2,18 +2,16 @@
 
 import asyncio
 import contextlib
-import functools
 import hashlib
-import ssl
-from pathlib import Path
 
 import aiosmtplib
 
 from relay.model.account import Security, SmtpServer
 from relay.model.errors import RelayError
 from relay.model.reply import Reply
-from relay.rules.replies import read_reply
+from relay.rules.replies import read_reply, read_text
 from relay.upstream.stream import SmtpStream, StreamLost, take_over
+from relay.upstream.tls import describe_fault, tls_context
 from relay.upstream.transaction import TIMEOUTS, Features, OutgoingMail, Stage, Timeouts, Transaction, transact
 
 
@@ -81,7 +79,9 @@ class _Opening:
     async def run(self) -> Connection:
         """Go all the way; `stage` tells how far it came."""
         server = self._server
-        encrypted = server.security is not Security.NONE
+        context = None
+        if server.security is not Security.NONE:
+            context = await asyncio.to_thread(tls_context, server.ca_file, verify=server.verify)
         self._client = client = aiosmtplib.SMTP(
             hostname=server.host,
             port=server.port,
@@ -89,7 +89,7 @@ class _Opening:
             start_tls=False,
             local_hostname=self._hostname,
             timeout=self._timeouts.connect,
-            tls_context=await asyncio.to_thread(_tls_context, server) if encrypted else None,
+            tls_context=context,
         )
         await client.connect()
         self.stage = Stage.EHLO
@@ -118,22 +118,6 @@ class _Opening:
         return ConnectError(self.stage, Reply(code=0, enhanced=enhanced, text=text))
 
 
-def _tls_context(server: SmtpServer) -> ssl.SSLContext:
-    """Give the context of an account; reading the authorities takes so long that it is done once, in a thread."""
-    changed = Path(server.ca_file).stat().st_mtime_ns if server.ca_file is not None else 0
-    return _make_tls_context(server.ca_file, server.verify, changed)
-
-
-@functools.lru_cache(maxsize=64)
-def _make_tls_context(ca_file: str | None, verify: bool, _changed: int) -> ssl.SSLContext:  # noqa: FBT001 - a cache's key
-    context = ssl.create_default_context(cafile=ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def _features(client: aiosmtplib.SMTP) -> Features:
     size = client.esmtp_extensions.get("size", "") if client.supports_extension("size") else None
     return Features(
@@ -149,16 +133,8 @@ def _features(client: aiosmtplib.SMTP) -> Features:
 def _reply_of(error: Exception, server: SmtpServer) -> Reply:
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return read_reply(error.code, [line.encode("utf-8", "replace") for line in error.message.split("\n")])
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Reply(code=0, enhanced="4.7.5", text=f"the certificate of {server.host}: {cause.verify_message}")
-        if isinstance(cause, ssl.SSLError):
-            return Reply(code=0, enhanced="4.7.5", text=f"TLS with {server.host}: {cause.reason or 'failed'}")
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, TimeoutError | asyncio.TimeoutError):
-        return Reply(code=0, enhanced="4.4.1", text=f"{server.host}:{server.port} did not answer in time")
-    return Reply(code=0, enhanced="4.4.1", text=f"{server.host}:{server.port}: {type(error).__name__}")
+    enhanced, text = describe_fault(error, f"{server.host}:{server.port}")
+    return Reply(code=0, enhanced=enhanced, text=read_text(text.encode("utf-8", "replace")))
 
 
 def settings_key(server: SmtpServer, password: str | None) -> str:

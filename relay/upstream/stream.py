@@ -122,35 +122,22 @@ class SmtpStream(asyncio.Protocol):
 
     async def drain(self, seconds: float) -> None:
         """Wait until the buffer has room. No progress for `seconds` is a loss. Raises StreamLost."""
-        await self._wait_writable(seconds, _HIGH_WATER)
-
-    async def flush(self, seconds: float) -> None:
-        """Wait until everything has been handed to the network. Raises StreamLost."""
-        self.transport.set_write_buffer_limits(high=0)
-        try:
-            await self._wait_writable(seconds, 0)
-        finally:
-            if not self.transport.is_closing():
-                self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_HIGH_WATER // 4)
-
-    async def _wait_writable(self, seconds: float, level: int) -> None:
-        size = self.transport.get_write_buffer_size()
-        while not self._drained.is_set() or (size > level and not self._lost):
-            if size <= level and self._drained.is_set():
-                break
+        while not self._drained.is_set():
+            left = self.transport.get_write_buffer_size()
             try:
                 async with asyncio.timeout(seconds):
                     await self._drained.wait()
             except TimeoutError:
-                now = self.transport.get_write_buffer_size()
-                if now >= size:
+                if self.transport.get_write_buffer_size() >= left:
                     self.abort(f"no progress within {seconds:g} s")
-                    break
-            size = self.transport.get_write_buffer_size()
-            if self._drained.is_set():
-                break
         if self._lost is not None:
             raise StreamLost(self._lost)
+
+    async def flush(self, seconds: float) -> None:
+        """Wait until everything has been handed to the network. Raises StreamLost."""
+        self.transport.set_write_buffer_limits(high=0)
+        await self.drain(seconds)
+        self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_HIGH_WATER // 4)
 
     def abort(self, why: str) -> None:
         """End the connection at once."""

@@ -237,9 +237,8 @@ async def _send_body(run: _Run) -> None:
             return
     if mail.before_dot is not None:
         await mail.before_dot()
-    end = dotter.close()
-    run.stage = Stage.DOT
-    stream.write(end)
+    stream.write(dotter.close())
+    run.stage = Stage.DOT  # from here on the server may have the mail
     await stream.flush(patience.progress)
     run.result.final = await stream.reply(patience.final)
     if run.result.final.code == 421:

@@ -1,0 +1,280 @@
+"""One transaction, by dialogue: what is said, what each answer means, and what was lost when."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.model.reply import Reply
+from relay.rules.dots import DotReader
+from relay.upstream.stream import SmtpStream
+from relay.upstream.transaction import Dotter, Features, OutgoingMail, Stage, Timeouts, Transaction, transact
+from tests.peers.dialogue import Dialogue
+from tests.upstream.conftest import IMPATIENT, QUICK
+
+PIPELINED = Features(pipelining=True, size=10_000_000, eightbitmime=True, smtputf8=True)
+PLAIN = Features()
+
+
+async def _body(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+def mail(*recipients: str, chunks: tuple[bytes, ...] = (b"hello\r\n",), **more: Any) -> OutgoingMail:  # noqa: ANN401 - fields of a mail
+    fields: dict[str, Any] = {
+        "reverse_path": "s@x.example", "recipients": recipients or ("a@x.example",), "header": b"A: b\r\n",
+        "body": lambda: _body(*chunks), "size": 100,
+    }  # fmt: skip
+    return OutgoingMail(**{**fields, **more})
+
+
+async def run(
+    script: str,
+    outgoing: OutgoingMail,
+    *,
+    features: Features = PIPELINED,
+    timeouts: Timeouts = QUICK,
+    buffer: int = 1 << 24,
+) -> tuple[Transaction, Dialogue, bool]:
+    """Run a transaction; gives its result, the server, and whether the connection is fit for another one."""
+    async with Dialogue(script, buffer=buffer) as server:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", server.port)
+        stream = SmtpStream(transport)
+        result = await transact(stream, features, timeouts, outgoing)
+        fit = stream.lost is None and not stream.has_reply
+        transport.abort()
+        await asyncio.sleep(0)
+    return result, server, fit
+
+
+GOOD = """
+C: MAIL FROM:<s@x.example> SIZE=100
+C: RCPT TO:<a@x.example>
+C: DATA
+S: 250 2.1.0 sender ok
+S: 250 2.1.5 recipient ok
+S: 354 go on
+C. hello
+S: 250 2.0.0 taken as 4711
+"""
+
+
+async def test_a_pipelined_mail_is_taken() -> None:
+    result, server, fit = await run(GOOD, mail())
+    assert result.final == Reply(code=250, enhanced="2.0.0", text="taken as 4711")
+    assert result.lost is None
+    assert server.data == [b"A: b\r\n\r\nhello\r\n"]
+    assert fit
+
+
+async def test_without_pipelining_each_answer_is_waited_for() -> None:
+    script = """
+    C: MAIL FROM:<s@x.example>
+    S: 250 ok
+    C: RCPT TO:<a@x.example>
+    S: 550 5.1.1 no
+    C: RCPT TO:<b@x.example>
+    S: 250 ok
+    C: DATA
+    S: 354 go on
+    C. hello
+    S: 250 taken
+    """
+    result, _, _ = await run(script, mail("a@x.example", "b@x.example"), features=PLAIN)
+    assert [r and r.code for r in result.recipients] == [550, 250]
+    assert result.final is not None
+
+
+async def test_announced_parameters_are_used_and_others_are_not_said() -> None:
+    script = GOOD.replace("SIZE=100", "SIZE=100 BODY=8BITMIME SMTPUTF8")
+    result, _, _ = await run(script, mail(eightbit=True, smtputf8=True))
+    assert result.final is not None
+    script = GOOD.replace(" SIZE=100", "")
+    result, _, _ = await run(script, mail(eightbit=True), features=Features(pipelining=True))
+    assert result.final is not None
+
+
+@pytest.mark.parametrize("features", [PIPELINED, PLAIN])
+async def test_what_the_server_can_not_take_is_known_before_anything_is_said(features: Features) -> None:
+    for outgoing, code in ((mail(smtputf8=True), "5.6.7"), (mail(size=20_000_000), "5.3.4")):
+        if features is PLAIN and code == "5.3.4":
+            continue
+        limited = replace(features, smtputf8=False)
+        result, server, _ = await run("! silence", outgoing, features=limited)
+        assert result.mail is not None
+        assert result.mail.enhanced == code
+        assert server.heard == []
+
+
+@pytest.mark.parametrize("character", ["\r", "\n", "\0", "\x7f"])
+async def test_a_control_character_never_becomes_a_command(character: str) -> None:
+    with pytest.raises(ValueError, match="control"):
+        await run("! silence", mail(f"a{character}@x.example"))
+
+
+REFUSED_MAIL = """
+C: MAIL .*
+C: RCPT .*
+C: DATA
+S: 550 5.7.1 not yours
+S: 503 no sender
+"""
+
+
+async def test_a_refused_sender_leaves_the_connection_fit_for_the_next_mail() -> None:
+    for end in ("S: 503 no\nC: RSET\nS: 250 ok", "S: 354 go on\nC. \nS: 554 no valid\nC: RSET\nS: 250 ok"):
+        result, server, fit = await run(REFUSED_MAIL + end.replace("C. ", "C: \\."), mail())
+        assert result.mail is not None
+        assert result.mail.code == 550
+        assert fit
+        assert server.heard[-1] == "RSET"
+
+
+async def test_no_recipient_taken_though_data_is_sends_nothing() -> None:
+    script = """
+    C: MAIL .*
+    C: RCPT .*
+    C: DATA
+    S: 250 ok
+    S: 550 5.1.1 no
+    S: 354 go on
+    C: \\.
+    S: 554 5.5.1 no valid recipients
+    C: RSET
+    S: 250 ok
+    """
+    result, _, _ = await run(script, mail())
+    assert result.final is None
+    assert [r and r.code for r in result.recipients] == [550]
+
+
+@pytest.mark.parametrize("ending", ["! close", "! reset", "S: garbage", "S> 250 no end", "S: 99 x", "! silence"])
+@pytest.mark.parametrize(
+    ("said", "stage"),
+    [
+        ("", Stage.MAIL),
+        ("S: 250 ok", Stage.RCPT),
+        ("S: 250 ok\nS: 250 ok", Stage.DATA),
+        ("S: 250 ok\nS: 250 ok\nS: 354 go\nC. hello", Stage.DOT),
+    ],
+)
+async def test_what_was_lost_when_is_named_and_the_answers_before_are_kept(
+    said: str, stage: Stage, ending: str
+) -> None:
+    script = f"C: MAIL .*\nC: RCPT .*\nC: DATA\n{said}\n{ending}\n! silence"
+    result, _, fit = await run(script, mail(), timeouts=IMPATIENT)
+    assert result.lost is stage
+    assert result.error
+    assert (result.mail is not None) == (stage is not Stage.MAIL)
+    assert (result.recipients[0] is not None) == (stage in (Stage.DATA, Stage.DOT))
+    assert result.final is None
+    assert not fit
+
+
+async def test_a_server_that_answers_in_the_middle_of_the_mail_ends_it() -> None:
+    chunks = tuple(b"y" * 70 + b"\r\n" for _ in range(200_000))
+    script = "C: MAIL .*\nC: RCPT .*\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\nS: 552 5.3.4 too much\n! silence"
+    result, _, fit = await run(script, mail(chunks=chunks))
+    assert result.data is not None
+    assert result.data.code == 552
+    assert result.final is None
+    assert not fit
+
+
+async def test_a_server_that_does_not_read_is_given_up_before_the_dot() -> None:
+    chunks = tuple(b"y" * 70_000 + b"\r\n" for _ in range(300))
+    script = "C: MAIL .*\nC: RCPT .*\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\n! silence"
+    result, _, _ = await run(script, mail(chunks=chunks), timeouts=replace(QUICK, progress=0.1), buffer=1 << 16)
+    assert result.lost is Stage.BODY
+    assert "no progress" in result.error
+
+
+async def test_a_body_that_can_not_be_read_never_becomes_a_shorter_mail() -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise OSError("the disk")
+
+    script = "C: MAIL .*\nC: RCPT .*\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\n! silence"
+    async with Dialogue(script) as server:
+        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", server.port)
+        stream = SmtpStream(transport)
+        with pytest.raises(OSError, match="the disk"):
+            await transact(stream, PIPELINED, QUICK, mail(body=broken))
+        assert stream.lost
+        assert server.data == []
+
+
+async def test_the_last_moment_before_the_dot_is_told() -> None:
+    told: list[str] = []
+
+    async def before_dot() -> None:
+        told.append("now")
+
+    await run(GOOD, mail(before_dot=before_dot))
+    await run(REFUSED_MAIL + "S: 503 no\nC: RSET\nS: 250 ok", mail(before_dot=before_dot))
+    assert told == ["now"]
+
+
+async def test_421_at_the_end_closes_the_connection() -> None:
+    result, _, fit = await run(GOOD.replace("250 2.0.0 taken as 4711", "421 4.3.2 going down"), mail())
+    assert result.final is not None
+    assert result.final.code == 421
+    assert not fit
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_large_mails_go_through_on_both_loops(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    chunks = tuple(b"." + b"y" * 70_000 + b"\r\n" for _ in range(100))
+
+    async def send() -> None:
+        result, server, _ = await run(GOOD.replace("C. hello", "C. yyy"), mail(chunks=chunks, signed=True))
+        assert result.final is not None
+        assert server.data[0] == b"A: b\r\n\r\n" + b"".join(b"." + chunk for chunk in chunks)
+
+    work: Coroutine[Any, Any, None] = send()
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(work)
+
+
+# The dotter
+
+pieces = st.sampled_from([b"\r\n", b".", b"a", b"..", b"x" * 400, b"\r\n.\r\n"])
+
+
+@given(chunks=st.lists(st.lists(pieces, max_size=5).map(b"".join), max_size=8), fold=st.booleans())
+def test_what_is_stuffed_reads_back(chunks: list[bytes], fold: bool) -> None:
+    dotter = Dotter(fold=fold)
+    wire = b"".join(dotter.feed(chunk) for chunk in chunks) + dotter.close()
+    content = b"".join(chunks)
+    reader = DotReader()
+    read = reader.feed(wire)
+    assert reader.ended
+    assert reader.rest == b""
+    whole = content if content.endswith(b"\r\n") or not content else content + b"\r\n"
+    if fold:
+        assert all(len(line) <= 998 for line in read.split(b"\r\n"))
+        assert read.replace(b"\r\n", b"") == whole.replace(b"\r\n", b"")
+        if all(len(line) <= 998 for line in whole.split(b"\r\n")):
+            assert read == whole
+    else:
+        assert read == whole
+
+
+@given(
+    data=st.lists(pieces, max_size=12).map(b"".join), at=st.lists(st.integers(0, 3000), max_size=6), fold=st.booleans()
+)
+def test_the_cuts_make_no_difference(data: bytes, at: list[int], fold: bool) -> None:
+    whole = Dotter(fold=fold)
+    expected = whole.feed(data) + whole.close()
+    cut = Dotter(fold=fold)
+    edges = sorted({0, len(data), *(n % (len(data) + 1) for n in at)})
+    found = b"".join(cut.feed(data[a:b]) for a, b in itertools.pairwise(edges)) + cut.close()
+    assert found == expected
