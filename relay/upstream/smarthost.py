@@ -131,7 +131,7 @@ def _features(client: aiosmtplib.SMTP) -> Features:
 
 
 def _reply_of(error: Exception, server: SmtpServer) -> Reply:
-    if isinstance(error, aiosmtplib.SMTPResponseException):
+    if isinstance(error, aiosmtplib.SMTPResponseException) and error.code > 0:
         return read_reply(error.code, [line.encode("utf-8", "replace") for line in error.message.split("\n")])
     enhanced, text = describe_fault(error, f"{server.host}:{server.port}")
     return Reply(code=0, enhanced=enhanced, text=read_text(text.encode("utf-8", "replace")))

@@ -1,6 +1,7 @@
 """TLS towards providers: verified by default, its authorities read once, its faults in words."""
 
 import functools
+import os
 import ssl
 from pathlib import Path
 
@@ -28,9 +29,11 @@ def describe_fault(error: BaseException | None, host: str) -> tuple[str, str]:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return "4.7.5", f"the certificate of {host}: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError):
-            return "4.7.5", f"TLS with {host}: {cause.reason or 'failed'}"
+            return "4.7.5", f"TLS with {host}: {getattr(cause, 'reason', None) or 'failed'}"
         if isinstance(cause, OSError) and not isinstance(cause, TimeoutError) and cause.strerror:
-            return "4.4.1", f"{host}: {cause.strerror}"
+            # asyncio puts the address in place of the reason; errors of name resolution have negative numbers.
+            number = cause.errno or 0
+            return "4.4.1", f"{host}: {os.strerror(number) if number > 0 else cause.strerror}"
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, TimeoutError):
         return "4.4.1", f"{host} did not answer in time"

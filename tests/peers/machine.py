@@ -1,5 +1,6 @@
 """What the machine that runs the tests has to offer: programs, free ports, and ways to wait for things."""
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -61,6 +62,13 @@ def wait_until(condition: Callable[[], T], *, what: str, timeout: float = 20) ->
             raise TimeoutError(f"not within {timeout} s: {what}")
         time.sleep(_POLL)
     return result
+
+
+async def until(condition: Callable[[], object], *, timeout: float = 10) -> None:
+    """Wait, beside other tasks, until something that has no event of its own has happened. Raises TimeoutError."""
+    async with asyncio.timeout(timeout):
+        while not condition():  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(_POLL)
 
 
 def wait_for_port(port: int, process: "subprocess.Popen[bytes]", *, errors: Path, timeout: float = 20) -> None:

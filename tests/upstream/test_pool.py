@@ -1,0 +1,63 @@
+from relay.model.account import Security, SmtpServer
+from relay.upstream.pool import MOST_MAILS, Pool
+from tests.peers.dialogue import Dialogue
+from tests.peers.machine import until
+from tests.upstream.conftest import QUICK
+
+HELLO = "S: 220 hi\nC: EHLO .*\nS: 250 server\n"
+
+
+def server_at(port: int, **more: object) -> SmtpServer:
+    return SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, **more)  # type: ignore[arg-type]
+
+
+async def test_a_connection_is_kept_and_given_again() -> None:
+    async with Dialogue(HELLO + "C: QUIT\nS: 221 bye") as server:
+        pool = Pool(timeouts=QUICK)
+        first, kept = await pool.acquire(server_at(server.port), None, hostname="x")
+        assert not kept
+        pool.release(first)
+        again, kept = await pool.acquire(server_at(server.port), None, hostname="x")
+        assert kept
+        assert again is first
+        pool.release(again)
+        await pool.close()
+        assert server.heard[-1] == "QUIT"
+
+
+async def test_one_of_other_settings_is_closed_and_a_new_one_opened() -> None:
+    async with Dialogue(HELLO + "C: QUIT\nS: 221 bye", HELLO + "C: QUIT\nS: 221 bye") as server:
+        pool = Pool(timeouts=QUICK)
+        for password in ("one", "two"):
+            connection, kept = await pool.acquire(server_at(server.port), password, hostname="x")
+            assert not kept
+            pool.release(connection)
+        await pool.close()
+        assert server.heard.count("QUIT") == 2
+
+
+async def test_one_that_the_server_gave_up_is_not_given_again() -> None:
+    async with Dialogue(HELLO + "S: 421 4.4.2 idle\n! close", HELLO + "C: QUIT\nS: 221 bye") as server:
+        pool = Pool(timeouts=QUICK)
+        first, _ = await pool.acquire(server_at(server.port), None, hostname="x")
+        pool.release(first)
+        await until(lambda: not first.usable)
+        second, kept = await pool.acquire(server_at(server.port), None, hostname="x")
+        assert not kept
+        pool.release(second)
+        await pool.close()
+
+
+async def test_one_is_let_go_after_a_while_and_after_many_mails() -> None:
+    async with Dialogue(HELLO + "C: QUIT\nS: 221 bye", HELLO + "C: QUIT\nS: 221 bye") as server:
+        pool = Pool(timeouts=QUICK, idle=0.01)
+        connection, _ = await pool.acquire(server_at(server.port), None, hostname="x")
+        pool.release(connection)
+        await until(lambda: server.heard[-1:] == ["QUIT"])
+        patient = Pool(timeouts=QUICK)
+        connection, _ = await patient.acquire(server_at(server.port), None, hostname="x")
+        connection.sent = MOST_MAILS
+        patient.release(connection)
+        await patient.close()
+        await pool.close()
+        assert server.heard.count("QUIT") == 2
