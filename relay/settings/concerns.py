@@ -16,7 +16,7 @@ _USUAL_SECURITY = {465: Security.TLS, 587: Security.STARTTLS, 995: Security.TLS}
 def find_concerns(settings: Settings) -> Iterator[Finding]:
     """Find what to warn of."""
     for n, listener in enumerate(settings.listeners):
-        yield from _look_at_listener(("listener", n), listener, settings.limits.bytes_in_flight)
+        yield from _look_at_listener(("listener", n), listener)
     for n, user in enumerate(settings.directory.users):
         yield from _look_at_user(("user", n), user, settings.directory.accounts)
     yield from _look_at_senders(settings.directory.accounts)
@@ -31,14 +31,12 @@ def find_concerns(settings: Settings) -> Iterator[Finding]:
         yield _warn(("retry", "warn_after"), "not before give_up_after: nobody is warned of mail that waits")
 
 
-def _look_at_listener(place: Place, listener: Listener, budget: int) -> Iterator[Finding]:
+def _look_at_listener(place: Place, listener: Listener) -> Iterator[Finding]:
     lan = any(not network.is_loopback for network in listener.networks)
     plain = listener.tls is ListenerTls.NONE and not listener.plaintext_auth
     if listener.require_auth and plain and lan:
         reason = "AUTH is offered only under TLS and on loopback: from elsewhere nobody can log in, thus send"
         yield _warn((*place, "require_auth"), reason)
-    if listener.max_message_size > budget:
-        yield _warn((*place, "max_message_size"), "more than limits.bytes_in_flight, which stops such a mail first")
 
 
 def _look_at_user(place: Place, user: User, accounts: tuple[Account, ...]) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """What the configuration names outside of itself: files, folders and environment variables. Nothing is run."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -102,7 +103,10 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
 def _check_environment(server: Table, environment: Mapping[str, str]) -> Iterator[Finding]:
     name = server.text("password_env")
     if name and not environment.get(name):
-        yield Finding(place=(*server.place, "password_env"), reason="this environment variable is not set")
+        # What does not look like a variable's usual name may be the password itself, in the wrong place.
+        usual = re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) is not None
+        reason = "this environment variable is not set"
+        yield Finding(place=(*server.place, "password_env"), reason=reason, discreet=not usual)
 
 
 def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:

@@ -72,7 +72,7 @@ class Limits:
     data_idle: int = 180 * _SECOND
     """Without progress within DATA."""
     bytes_in_flight: int = 64 * _MIB
-    """Of all mails that are being taken in; beyond it 452."""
+    """Of all mails that are being taken in, as far as they are in memory (a large one: 2 MiB); beyond it 452."""
     auth_failures: int = 5
     """Failed logins of one session, then 421."""
 

@@ -64,9 +64,9 @@ def wait_until(condition: Callable[[], T], *, what: str, timeout: float = 20) ->
     return result
 
 
-async def until(condition: Callable[[], object], *, timeout: float = 10) -> None:
+async def until(condition: Callable[[], object], *, seconds: float = 10) -> None:
     """Wait, beside other tasks, until something that has no event of its own has happened. Raises TimeoutError."""
-    async with asyncio.timeout(timeout):
+    async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(_POLL)
 

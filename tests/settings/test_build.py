@@ -1,0 +1,54 @@
+from pathlib import Path
+
+from relay.model.account import FirstPoll, OnUncertain, Security
+from relay.settings import Limits, Listener, load_settings
+from tests.peers.relay_process import ANNA, to_toml
+
+
+def test_defaults_paths_and_ports(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    (tmp_path / "p").touch(0o600)
+    table = {
+        "server": {"hostname": "h", "postmaster": "anna"},
+        "storage": {"folder": "data"},
+        "user": [ANNA],
+        "account": [
+            {"name": "a", "address": "a@b.example", "owner": "anna",
+             "smtp": {"host": "h", "security": "tls", "username": "u", "password_file": "../p", "ca_file": "../ca.pem"},
+             "pop3": {"host": "h", "username": "u", "password_env": "HOME", "leave_on_server": "14 days"}},
+            {"name": "b", "address": "b@b.example", "owner": "anna", "on_uncertain": "hold", "archive": ["x@y.example"],
+             "smtp": {"host": "h"}},
+        ],
+    }  # fmt: skip
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "relay.toml"
+    path.write_text(to_toml(table))
+    settings = load_settings(path)
+    assert settings.folder == tmp_path / "data"
+    assert settings.inboxes == tmp_path / "data" / "inboxes"
+    assert settings.database == f"sqlite:///{tmp_path}/data/relay.db"
+    assert settings.listeners == (Listener(),)
+    assert settings.limits == Limits()
+    one, two = settings.directory.accounts
+    assert one.smtp is not None
+    assert one.pop3 is not None
+    assert two.smtp is not None
+    assert (one.smtp.port, one.smtp.security) == (465, Security.TLS)
+    assert Path(one.smtp.password.file or "").resolve() == tmp_path / "p"
+    assert (one.pop3.port, one.pop3.leave_on_server, one.pop3.first_poll) == (995, 14 * 86_400_000, FirstPoll.ALL)
+    assert (two.smtp.port, two.on_uncertain) == (587, OnUncertain.HOLD)
+    assert [str(address) for address in two.archive or ()] == ["x@y.example"]  # type: ignore[union-attr]
+
+
+def test_no_secret_is_in_a_repr(tmp_path: Path) -> None:
+    smtp = {"host": "h", "username": "u", "password": "hunter2"}
+    account = {"name": "a", "address": "a@b.example", "owner": "anna", "smtp": smtp}
+    table = {
+        "server": {"hostname": "h", "postmaster": "anna"},
+        "storage": {"database": "postgresql://u:hunter2@db/relay"},
+        "user": [ANNA],
+        "account": [account],
+    }
+    path = tmp_path / "relay.toml"
+    path.write_text(to_toml(table))
+    assert "hunter2" not in repr(load_settings(path))

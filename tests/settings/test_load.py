@@ -1,0 +1,120 @@
+"""A folder of bad configurations, each with its messages, and one of good ones, each with its warnings."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.settings import ConfigurationError, find_configuration, load_settings
+from relay.settings.schema import TABLES
+from relay.settings.validate import validate_document
+from tests.peers.relay_process import to_toml
+
+HERE = Path(__file__).parent
+EXAMPLE = HERE.parents[1] / "config" / "relay.example.toml"
+
+
+@pytest.mark.parametrize("path", sorted((HERE / "bad").glob("*.toml")), ids=lambda path: path.stem)
+def test_each_mistake_is_named_as_it_must_be(path: Path) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        load_settings(path)
+    expected = path.with_suffix(".expected").read_text().splitlines()
+    assert list(error.value.mistakes) == expected
+    assert expected
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("path", sorted((HERE / "good").glob("*.toml")), ids=lambda path: path.stem)
+def test_each_good_one_is_accepted_with_its_warnings(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / path.name
+    copy.write_bytes(path.read_bytes())
+    copy.chmod(0o600)
+    assert list(load_settings(copy).warnings) == path.with_suffix(".expected").read_text().splitlines()
+
+
+def test_the_example_is_accepted_without_a_word() -> None:
+    assert load_settings(EXAMPLE).warnings == ()
+
+
+def test_the_example_shows_every_key() -> None:
+    shown = EXAMPLE.read_text()
+    for place, keys in TABLES.items():
+        header = f"[{'.'.join(place)}]"
+        assert not place or header in shown, header
+        for key in keys - {place[0] for place in TABLES if place} - {"smtp", "pop3"}:
+            assert f"{key} = " in shown, f"{header} {key}"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"= 1", b"[" * 5000, b"a = " + b"9" * 5000, b"\x00", b"x" * 100])
+def test_a_file_that_is_none_is_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "relay.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as error:
+        load_settings(path)
+    assert all(line.startswith("relay.toml: ") for line in error.value.mistakes)
+    assert len(error.value.mistakes) == (1 if content else 2)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "relay.toml", tmp_path):
+        with pytest.raises(ConfigurationError, match="can't be read: "):
+            load_settings(path)
+
+
+def test_where_the_configuration_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RELAY_CONFIG", raising=False)
+    monkeypatch.setattr("relay.settings.load.PLACES", (Path("relay.toml"), tmp_path / "etc.toml"))
+    with pytest.raises(ConfigurationError, match="RELAY_CONFIG"):
+        find_configuration(None)
+    (tmp_path / "etc.toml").touch()
+    assert find_configuration(None) == tmp_path / "etc.toml"
+    (tmp_path / "relay.toml").touch()
+    assert find_configuration(None) == Path("relay.toml")
+    monkeypatch.setenv("RELAY_CONFIG", "/x")
+    assert find_configuration(None) == Path("/x")
+    assert find_configuration("/y") == Path("/y")
+
+
+def test_commands_that_log_in_nowhere_need_no_passwords(tmp_path: Path) -> None:
+    path = tmp_path / "relay.toml"
+    path.write_text((HERE / "bad" / "password-file-missing.toml").read_text())
+    assert load_settings(path, secrets=False).directory.accounts
+
+
+# Junk over the known keys
+
+SECRET = "s3cr3t-of-the-office"
+names = st.sampled_from(sorted({key for keys in TABLES.values() for key in keys} | {"onwer", "x y", "\x1b"}))
+values = st.recursive(
+    st.one_of(st.text(max_size=12), st.integers(), st.booleans(), st.floats(allow_nan=False, allow_infinity=False),
+              st.sampled_from(["5 min", "anna", "a@b.example", "10.0.0.0/8", "1 MiB", "starttls"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(st.dictionaries(names, values, max_size=6))
+def test_junk_is_named_and_nothing_else_is_raised(document: dict[str, object]) -> None:
+    found = validate_document(document)
+    if isinstance(found, list):
+        assert all(finding.reason for finding in found)
+
+
+@given(key=st.sampled_from(["password", "password_file", "password_env", "passwrod"]), account=values)
+def test_no_junk_shows_a_password(tmp_path_factory: pytest.TempPathFactory, key: str, account: object) -> None:
+    smtp: dict[str, object] = {"host": "h", "password": SECRET, "username": "u"}
+    table = {
+        "name": "sales",
+        "address": "a@b.example",
+        "owner": account if isinstance(account, str) else "x",
+        "smtp": smtp,
+    }
+    path = tmp_path_factory.getbasetemp() / "junk.toml"
+    with contextlib.suppress(UnicodeEncodeError):
+        path.write_text(to_toml({"account": [table], key: SECRET}))
+        with pytest.raises(ConfigurationError) as error:
+            load_settings(path)
+        assert SECRET not in str(error.value)
