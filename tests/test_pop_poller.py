@@ -1,0 +1,166 @@
+"""Which mailbox is polled when: by its interval, within the hours, never twice at a time, others unharmed."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from relay.collection import Collector, PollResult
+from relay.demo.mailbox import Mailbox
+from relay.demo.provider import PASSWORD
+from relay.pop_poller import PopPoller
+from relay.settings import load_settings
+from relay.storage.engine import open_engine
+from relay.storage.mailboxes import Mailboxes
+from relay.storage.schema import create_schema
+from relay.storage.writer import Writer
+from tests.peers.dialogue import Dialogue
+from tests.peers.relay_process import write_config
+
+START = 1_780_000_000_000
+"""Thursday, 22:26 in Berlin."""
+
+
+class Office:
+    """A poller with a clock that the test moves."""
+
+    def __init__(self, folder: Path, mailboxes: Mailboxes, ports: dict[str, int], **tables: Any) -> None:  # noqa: ANN401 - tables of the configuration
+        self.folder = folder
+        self.mailboxes = mailboxes
+        self.seconds = 0.0
+        self.configure(ports, **tables)
+        collector = Collector(settings=lambda: self.settings, mailboxes=mailboxes)
+        self.poller = PopPoller(
+            settings=lambda: self.settings, collector=collector, mailboxes=mailboxes,
+            now=lambda: START + int(self.seconds * 1000), monotonic=lambda: self.seconds, jitter=lambda: 0.5,
+        )  # fmt: skip
+
+    def configure(self, ports: dict[str, int], *, account: dict[str, Any] | None = None, **tables: Any) -> None:  # noqa: ANN401 - see above
+        accounts = [
+            {"name": name, "address": f"{name}@example.com", "owner": "anna", **(account or {}),
+             "pop3": {"host": "127.0.0.1", "port": port, "security": "none", "username": "u", "password": PASSWORD,
+                      "interval": "5 min"}}
+            for name, port in ports.items()
+        ]  # fmt: skip
+        self.settings = load_settings(write_config(self.folder, accounts=accounts, **tables))
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move the clock, start what is due, and wait for it."""
+        self.seconds += seconds
+        self.poller.start_due()
+        tasks = [mailbox.task for mailbox in self.poller._known.values() if mailbox.task is not None]
+        await asyncio.gather(*tasks)
+
+
+@asynccontextmanager
+async def open_office(folder: Path, ports: dict[str, int], **tables: Any) -> AsyncGenerator[Office]:  # noqa: ANN401 - see above
+    engine = open_engine(f"sqlite:///{folder}/relay.db")
+    create_schema(engine)
+    writer = Writer(engine)
+    office = Office(folder, Mailboxes(engine, writer), ports, **tables)
+    try:
+        yield office
+    finally:
+        await office.poller.drain(1)
+        await writer.close()
+        engine.dispose()
+
+
+@asynccontextmanager
+async def open_mailbox() -> AsyncGenerator[Mailbox]:
+    mailbox = Mailbox()
+    await mailbox.start()
+    try:
+        yield mailbox
+    finally:
+        await mailbox.close()
+
+
+async def test_a_mailbox_is_polled_by_its_interval(tmp_path: Path) -> None:
+    async with open_mailbox() as mailbox, open_office(tmp_path, {"a": mailbox.port}) as office:
+        with capture_logs() as lines:
+            for _ in range(31):
+                await office.pass_time(60)
+        assert 5 <= mailbox.sessions <= 7
+        finished = [line for line in lines if line["event"] == "poll_finished"]
+        assert len(finished) == mailbox.sessions
+        state = await office.mailboxes.find("a")
+        assert state is not None
+        assert state.last_ok is not None
+
+
+async def test_only_within_the_hours_and_only_what_is_collected(tmp_path: Path) -> None:
+    schedule = {"active": ["Mon-Fri 07:00-19:00"], "timezone": "Europe/Berlin"}
+    async with open_mailbox() as mailbox, open_office(tmp_path, {"a": mailbox.port}, schedule=schedule) as office:
+        await office.pass_time(3600)
+        assert mailbox.sessions == 0
+        await office.pass_time(8 * 3600)
+        await office.pass_time(2)
+        assert mailbox.sessions == 1
+        for off in ({"excluded": True}, {"receive": False}):
+            office.configure({"a": mailbox.port}, account=off)
+            await office.pass_time(3600)
+        assert mailbox.sessions == 1
+
+
+async def test_a_mailbox_that_fails_is_asked_less_often_and_stops_no_other(tmp_path: Path) -> None:
+    async with (
+        open_mailbox() as mailbox,
+        Dialogue() as broken,
+        open_office(tmp_path, {"broken": broken.port, "good": mailbox.port}) as office,
+    ):
+        with capture_logs() as lines:
+            for _ in range(120):
+                await office.pass_time(60)
+        failed = [line for line in lines if line["event"] == "poll_failed"]
+        assert [line["next_poll_in"] for line in failed][:5] == [300, 600, 1200, 2400, 3600]
+        assert broken.connections == len(failed) <= 6
+        assert mailbox.sessions > 20
+        state = await office.mailboxes.find("broken")
+        assert state is not None
+        assert "connect" in state.error
+
+
+async def test_never_two_polls_of_one_mailbox_at_a_time(tmp_path: Path) -> None:
+    async with Dialogue("S: +OK\nC: CAPA\n! silence") as slow, open_office(tmp_path, {"a": slow.port}) as office:
+        account = office.settings.directory.accounts[0]
+        office.seconds = 10
+        office.poller.start_due()
+        first = asyncio.create_task(office.poller.poll_now([account], lambda _: lambda *_: None))
+        second = asyncio.create_task(office.poller.poll_now([account], lambda _: lambda *_: None))
+        await asyncio.sleep(0.02)
+        office.seconds += 4000
+        office.poller.start_due()
+        assert slow.connections == 1
+        assert office.poller.active == 1
+        await office.poller.drain(0.01)
+        assert await first == await second == {"a": "the poll did not end"}
+
+
+async def test_poll_now_tells_of_progress_and_results(tmp_path: Path) -> None:
+    schedule = {"active": ["Mon 07:00-07:01"]}
+    async with open_mailbox() as mailbox, open_office(tmp_path, {"a": mailbox.port}, schedule=schedule) as office:
+        mailbox.mails = [b"A: b\r\n\r\nx\r\n"]
+        told: list[tuple[str, int, int]] = []
+        results = await office.poller.poll_now(
+            office.settings.directory.accounts, lambda name: lambda done, of: told.append((name, done, of))
+        )
+        assert isinstance(results["a"], PollResult)
+        assert told[-1] == ("a", 1, 1)
+
+
+async def test_run_polls_and_ends_with_the_drain(tmp_path: Path) -> None:
+    async with open_mailbox() as mailbox, open_office(tmp_path, {"a": mailbox.port}) as office:
+        office.seconds = 5
+        running = asyncio.create_task(office.poller.run())
+        await asyncio.sleep(0)
+        office.seconds = 10
+        office.poller.look()
+        async with asyncio.timeout(5):
+            while not mailbox.sessions:  # noqa: ASYNC110 - the mailbox has no event
+                await asyncio.sleep(0.005)
+        await office.poller.drain(5)
+        await running
