@@ -13,8 +13,9 @@ import aiosmtplib
 
 from relay import logs
 from relay.auth import hash_password
+from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD, Provider, Received
-from relay.demo.scenes import ARCHIVE, CONFIGURATION, CUSTOMER, SCENES, TIFF, Scene, compose
+from relay.demo.scenes import ANSWER, ARCHIVE, CONFIGURATION, CUSTOMER, SCENES, TIFF, Scene, compose
 from relay.settings import load_settings
 from relay.storage.admin import show_message
 from relay.storage.engine import open_engine
@@ -29,17 +30,19 @@ async def play(*, once: bool, say: Say) -> bool:
     """Run the demonstration; true if everything went as it must. Without `once` it goes on until Ctrl-C."""
     with tempfile.TemporaryDirectory(prefix="relay-demo-") as name:
         folder = Path(name)
-        provider = Provider()
+        provider, mailbox = Provider(), Mailbox()
         await provider.start()
+        await mailbox.start()
         file = folder / "relay.toml"
-        file.write_text(_configuration(folder, provider.port), encoding="utf-8")
+        file.write_text(_configuration(folder, provider.port, mailbox.port), encoding="utf-8")
         settings = load_settings(file)
         sink = logs.configure(file=settings.log.file)
         service = Service(settings, sink=sink)
         await service.start()
         running = asyncio.create_task(service.run())
         port = service.ports[0]
-        say(f"The relay listens on 127.0.0.1:{port}; a stand-in provider on 127.0.0.1:{provider.port}.")
+        say(f"The relay listens on 127.0.0.1:{port}; a stand-in provider on 127.0.0.1:{provider.port},")
+        say(f"its mailbox on port {mailbox.port}.")
         say(f"Everything is in {folder}: relay.toml, relay.db, relay.log.\n")
         try:
             good = True
@@ -47,6 +50,7 @@ async def play(*, once: bool, say: Say) -> bool:
                 say(f"{number}. {scene.title}")
                 good = await _show(scene, port, provider, settings.database, say) and good
                 say("")
+            good = await _show_mailbox(len(SCENES) + 1, service, mailbox, settings.inboxes, say) and good
             say("Everything went as it must." if good else "NOT everything went as it must.")
             if not once:
                 await _wait(port, provider, say)
@@ -54,14 +58,38 @@ async def play(*, once: bool, say: Say) -> bool:
             service.end("the demonstration is over")
             await running
             await provider.close()
+            await mailbox.close()
         return good
 
 
-def _configuration(folder: Path, provider_port: int) -> str:
-    smtp = f'host = "127.0.0.1"\nport = {provider_port}\nsecurity = "none"\npassword = "{PASSWORD}"'
+def _configuration(folder: Path, smtp_port: int, pop3_port: int) -> str:
+    server = 'host = "127.0.0.1"\nport = {}\nsecurity = "none"\npassword = "' + PASSWORD + '"'
     return CONFIGURATION.format(
-        folder=folder, listener_port=0, password_hash=hash_password(PASSWORD), smtp=smtp, archive=ARCHIVE
+        folder=folder,
+        listener_port=0,
+        password_hash=hash_password(PASSWORD),
+        smtp=server.format(smtp_port),
+        pop3=server.format(pop3_port),
+        archive=ARCHIVE,
     )
+
+
+async def _show_mailbox(number: int, service: Service, mailbox: Mailbox, inboxes: Path, say: Say) -> bool:
+    """Let an answer arrive at the provider, poll it, and look into the user's inbox."""
+    say(f"{number}. The other way: an answer waits in the provider's mailbox of sales@example.com")
+    mailbox.mails.append(ANSWER)
+    results = [news async for news in service.poll(["sales"])]
+    fetched = results[-1].get("result", {}).get("fetched", 0)
+    say(f"   polled      {fetched} fetched, {len(mailbox.mails)} left at the provider")
+    inbox = inboxes / "anna" / "new"
+    files = await asyncio.to_thread(lambda: [(path, path.read_bytes()) for path in inbox.glob("*")])
+    for path, content in files:
+        parsed = email.message_from_bytes(content, policy=email.policy.default)
+        say(f"   inbox       of anna, who owns the account: {path}")
+        say(f"               From: {_clean(parsed['From'])}   Subject: {_clean(parsed['Subject'])}")
+    say("")
+    expected = b"Delivered-To: anna@example.com\n" + ANSWER.replace(b"\r\n", b"\n")
+    return not mailbox.mails and [content for _, content in files] == [expected]
 
 
 async def _show(scene: Scene, port: int, provider: Provider, database: str, say: Say) -> bool:

@@ -42,6 +42,10 @@ owner = "anna"
 [account.smtp]
 {smtp}
 username = "sales@example.com"
+[account.pop3]
+{pop3}
+username = "sales@example.com"
+interval = "1 h"
 
 [[account]]
 name = "bert"
@@ -84,6 +88,12 @@ class Scene:
     from_header: str = ""
     """What the provider must read as From."""
 
+
+ANSWER = (
+    b"Return-Path: <customer@elsewhere.example>\r\n"
+    b"From: customer@elsewhere.example\r\nTo: sales@example.com\r\nSubject: Re: Our offer\r\n\r\nWe take it.\r\n"
+)
+"""What waits in the provider's mailbox."""
 
 TIFF = b"II*\0" + bytes(range(256)) * 40
 

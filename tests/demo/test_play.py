@@ -20,6 +20,7 @@ async def test_everything_goes_as_it_must() -> None:
         "blind copy to",
         "excluded",
         "contract.tif",
+        "1 fetched",
         "as it must",
     ):
         assert word in text

@@ -1,0 +1,89 @@
+"""`relay poll` without a running service: it is the service for that moment. With one, see the end to end tests."""
+
+import asyncio
+import threading
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from relay.demo.mailbox import Mailbox
+from relay.demo.provider import PASSWORD
+from tests.cli.conftest import Run
+from tests.peers.relay_process import ANNA, Table, write_config
+
+
+@pytest.fixture
+def mailbox(config: Path) -> Generator[Mailbox]:
+    """A mailbox in a thread of its own, and a configuration whose account `sales` collects it."""
+    mailbox, loop, ready = Mailbox(), asyncio.new_event_loop(), threading.Event()
+
+    def serve() -> None:
+        loop.run_until_complete(mailbox.start())
+        ready.set()
+        loop.run_forever()
+        loop.run_until_complete(mailbox.close())
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    ready.wait()
+    pop3 = {"host": "127.0.0.1", "port": mailbox.port, "security": "none", "username": "u", "password": PASSWORD}
+    account: Table = {"name": "sales", "address": "sales@example.com", "owner": "anna"}
+    accounts = [{**account, "pop3": pop3}, {**account, "name": "off", "pop3": pop3, "receive": False}]
+    write_config(config.parent, accounts=accounts, users=[ANNA])
+    yield mailbox
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+
+
+def test_mail_is_collected_and_the_state_is_listed(run: Run, mailbox: Mailbox, tmp_path: Path) -> None:
+    mailbox.mails = [b"A: b\r\n\r\nx\r\n"]
+    assert run("poll").out.startswith("sales: 1 fetched, 1 deleted on the server")
+    assert len(list((tmp_path / "inboxes/anna/new").iterdir())) == 1
+    result = run("poll", "sales", "--json").json
+    assert result["sales"]["fetched"] == 0
+    row = run("account", "list", "--json").json[0]
+    assert row["last_poll"]
+    assert row["collected"]
+
+
+def test_what_can_not_be_polled_says_why(run: Run, mailbox: Mailbox, config: Path) -> None:
+    assert "receive = false" in run("poll", "off").err
+    assert "collected are: sales" in run("poll", "nothing").err
+    config.write_text(config.read_text().replace(f'"{PASSWORD}"', '"wrong"'))
+    said = run("poll")
+    assert (said.status, said.out) == (1, "sales: failed: login: [AUTH] wrong password\n")
+    assert "wrong password" in run("account", "list").out
+    assert mailbox.sessions == 1
+
+
+def test_account_test_tells_step_by_step(run: Run, mailbox: Mailbox, config: Path) -> None:
+    mailbox.mails = [b"A: b\r\n\r\nx\r\n"]
+    said = run("account", "test", "sales")
+    assert said.status == 0
+    assert "ok     log in" in said.out
+    assert "1 messages" in said.out
+    config.write_text(config.read_text().replace(f'"{PASSWORD}"', '"wrong"'))
+    said = run("account", "test", "sales")
+    assert said.status == 1
+    assert "FAILED log in" in said.out
+    assert len(mailbox.mails) == 1
+
+
+def test_explain_incoming_says_who_gets_it(run: Run, mailbox: Mailbox, tmp_path: Path) -> None:
+    message = tmp_path / "mail.eml"
+    message.write_text("To: somebody@example.com\n\nx\n")
+    said = run("explain", "--incoming", str(message), "--account", "sales", "--json").json
+    assert said["users"] == [{"user": "anna", "address": "anna@example.com"}]
+    assert "stands in the inbox of anna" in run("explain", "--incoming", str(message), "--account", "sales").out
+    assert run("explain", "--incoming", str(message)).status == 2
+    assert run("explain", "--incoming", str(message), "--account", "x").status == 2
+    assert mailbox.sessions == 0
+
+
+def test_without_a_mailbox_there_is_nothing_to_poll(run: Run) -> None:
+    said = run("poll")
+    assert said.status == 1
+    assert "no account has a mailbox" in said.err
