@@ -1,4 +1,4 @@
-"""Measures the relay beside a Postfix that does the same work, in turns, on this machine.
+"""Measures the relay beside a Postfix that does the same work, and beside mpop and getmail6, in turns, on this machine.
 
 Each round starts both anew on empty queues. `smtp-source` hands the mails in over parallel sessions; the server adds a
 blind copy, writes the sender and relays to an `smtp-sink`. Postfix needs root. Run by `make bench`.
@@ -15,13 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from bench import collect
 from tests.peers.machine import require_program
 from tests.peers.postfix import Postfix
 from tests.peers.programs import submit_many
@@ -29,7 +30,7 @@ from tests.peers.relay_process import RelayProcess, make_account, write_config
 from tests.peers.sink import Sink
 
 _PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-_BLOCK = re.compile(r"(?s)(?<=<!-- bench:begin -->\n).*?(?=<!-- bench:end -->)")
+_BLOCK = r"(?s)(?<=<!-- {0}:begin -->\n).*?(?=<!-- {0}:end -->)"
 _CONNECTIONS = 20  # what Postfix opens to one destination
 _ARCHIVE = "central@example.com"
 
@@ -94,7 +95,7 @@ def describe(load: Load, ours: list[Round], theirs: list[Round]) -> str:
     return (
         f"{load.messages:,} mails of {load.length:,} octets over {load.sessions} sessions, blind copy added, sender "
         f"written; median of {len(ours)} rounds in turns (lowest to highest).\n\n"
-        "| | relay | Postfix | ratio |\n|---|---|---|---|\n" + "".join(rows) + f"\n{_versions()}\n"
+        "| | relay | Postfix | ratio |\n|---|---|---|---|\n" + "".join(rows)
     )
 
 
@@ -124,22 +125,39 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="keep the figures in docs/performance.md")
     chosen = parser.parse_args()
     load = Load(messages=chosen.messages, sessions=chosen.sessions, length=chosen.length)
-    contestants: dict[str, tuple[Start, list[Round]]] = {"relay": (start_relay, []), "Postfix": (start_postfix, [])}
     try:
-        for number in range(1, chosen.rounds + 1):
-            for name, (start, rounds) in contestants.items():
-                rounds.append(measure(start, load))
-                print(f"round {number}: {name}: accepted in {rounds[-1].accepted:.2f} s, "
-                      f"delivered in {rounds[-1].delivered:.2f} s", flush=True)  # fmt: skip
+        for name, lines in (
+            ("relaying", compare(load, chosen.rounds)),
+            ("collecting", collect.measure(chosen.rounds, 3 * chosen.messages, chosen.length)),
+        ):
+            figures = ""
+            for figures in lines:
+                print(figures, flush=True)
+            if chosen.write:
+                keep(name, f"{figures}\n{_versions()}\n")
     except pytest.skip.Exception as lack:
         print(f"The benchmark {lack}.", file=sys.stderr)
         return 1
-    figures = describe(load, *(rounds for _, rounds in contestants.values()))
-    print(f"\n{figures}")
-    if chosen.write:
-        page = _PAGE.read_text()
-        _PAGE.write_text(_BLOCK.sub(lambda _: figures, page))
     return 0
+
+
+def compare(load: Load, count: int) -> Iterator[str]:
+    """Run the rounds of relaying; gives a line for each, and the figures as Markdown at the end."""
+    contestants: dict[str, tuple[Start, list[Round]]] = {"relay": (start_relay, []), "Postfix": (start_postfix, [])}
+    for number in range(1, count + 1):
+        for name, (start, rounds) in contestants.items():
+            rounds.append(measure(start, load))
+            yield (
+                f"round {number}: {name}: accepted in {rounds[-1].accepted:.2f} s, "
+                f"delivered in {rounds[-1].delivered:.2f} s"
+            )
+    yield "\n" + describe(load, *(rounds for _, rounds in contestants.values()))
+
+
+def keep(name: str, figures: str) -> None:
+    """Write figures into their place on the page."""
+    page = _PAGE.read_text()
+    _PAGE.write_text(re.sub(_BLOCK.format(name), lambda _: figures.lstrip("\n"), page))
 
 
 if __name__ == "__main__":
