@@ -4,6 +4,8 @@ Each round gives every program a mailbox of its own with the same mails, and an 
 """
 
 import os
+import pwd
+import shutil
 import statistics
 import subprocess
 import sys
@@ -11,11 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import require_program
 from tests.peers.relay_process import ROOT, write_config
 
+_OTHER_USER = "nobody"
 _ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
 
 Collect = Callable[[int, str, Path], None]
@@ -46,7 +50,10 @@ def collect_by_getmail(port: int, user: str, folder: Path) -> None:
         f"password = {PASSWORD}\n[destination]\ntype = Maildir\npath = {maildir}/\n"
         "[options]\ndelete = true\nverbose = 0\n"
     )
-    _run([require_program("getmail", package="getmail6"), "--getmaildir", str(folder), "--rcfile", "getmailrc"], folder)
+    for path in (folder, *folder.rglob("*")):  # it delivers nothing as root
+        shutil.chown(path, _OTHER_USER)
+    command = [require_program("getmail", package="getmail6"), "--getmaildir", str(folder), "--rcfile", "getmailrc"]
+    _run(command, folder, user=_OTHER_USER)
 
 
 CONTESTANTS: dict[str, Collect] = {
@@ -98,9 +105,11 @@ def _make_maildir(folder: Path) -> Path:
     return folder / "maildir"
 
 
-def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(
-        command, cwd=ROOT, env={**_ENVIRONMENT, "HOME": str(folder)}, capture_output=True, check=False, timeout=300
-    )
+def _run(command: list[str], folder: Path, *, user: str | None = None) -> None:
+    home = {**_ENVIRONMENT, "HOME": str(folder)}
+    rights: dict[str, Any] = {"cwd": ROOT}
+    if user is not None:
+        rights = {"cwd": folder, "user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+    done = subprocess.run(command, env=home, capture_output=True, check=False, timeout=300, **rights)
     if done.returncode != 0:
         raise RuntimeError(f"{command[0]}: {(done.stdout + done.stderr).decode(errors='replace')[-2000:]}")
