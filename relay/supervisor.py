@@ -8,7 +8,9 @@ import asyncio
 import contextlib
 import dataclasses
 import os
+import platform
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -35,6 +37,9 @@ from relay.systemd import notify
 
 log = structlog.get_logger()
 
+_HOUSEKEEPING = 60.0
+"""Seconds between two rounds: claims on a shared database are prolonged, and old history goes in small steps."""
+_PURGED_AT_ONCE = 200
 _BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -60,7 +65,8 @@ class Service:
             undo.callback(self._engine.dispose)
             await asyncio.to_thread(create_schema, self._engine)
             self._writer = Writer(self._engine)
-            self.queue = Queue(self._engine, self._writer)
+            node = f"{platform.node()}:{self.settings.folder}"
+            self.queue = Queue(self._engine, self._writer, node=node)
             undo.push_async_callback(self.queue.close)
             self.delivery = Delivery(settings=self._current, queue=self.queue)
             self.mailboxes = Mailboxes(self._engine, self._writer)
@@ -84,6 +90,7 @@ class Service:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._watch("delivery", self.delivery.run)
         self._watch("poller", self.poller.run)
+        self._watch("housekeeping", self._keep_house)
         self._tasks.append(asyncio.create_task(self._watch_writer()))
         log.info(
             "service_started",
@@ -222,6 +229,14 @@ class Service:
                 await asyncio.sleep(pause)
             else:
                 return
+
+    async def _keep_house(self) -> None:
+        while True:
+            await self.queue.renew_leases()
+            before = time.time_ns() // 1_000_000 - self.settings.limits.keep_history
+            purged = await self.queue.purge_history(before, _PURGED_AT_ONCE)
+            # Between two steps, mail goes first.
+            await asyncio.sleep(1 if purged == _PURGED_AT_ONCE else _HOUSEKEEPING)
 
     async def _watch_writer(self) -> None:
         await self._writer.dead.wait()

@@ -12,11 +12,14 @@ from hypothesis import HealthCheck, settings
 
 from tests.peers.machine import IN_CI
 
+_TASKS = Path("/proc/self/task")
 _PATIENCE = 2.0
 """Seconds that a thread or process gets to end after its test."""
 
 # A busy machine is no mistake of the test: no deadline, and slow data is no health problem.
-settings.register_profile("relay", deadline=None, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "relay", max_examples=60, deadline=None, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("relay")
 
 _known: set[object] = set()
@@ -69,9 +72,10 @@ def pytest_runtest_teardown() -> Generator[None, object, object]:
 def _running() -> set[object]:
     """Give the threads that are no daemons, and the ids of the child processes (on Linux)."""
     threads: set[object] = {thread for thread in threading.enumerate() if not thread.daemon}
-    for task in Path("/proc/self/task").glob("*/children"):
+    for task in _TASKS.iterdir() if _TASKS.exists() else ():
         with contextlib.suppress(OSError):  # a thread that has just ended
-            threads |= {f"process {pid}" for pid in task.read_text().split() if not _is_zombie(pid)}
+            children = (task / "children").read_text()
+            threads |= {f"process {pid}" for pid in children.split() if not _is_zombie(pid)}
     return threads
 
 

@@ -10,7 +10,10 @@ from structlog.testing import capture_logs
 from relay.control import ask
 from relay.model.errors import RelayError
 from relay.settings import load_settings
+from relay.storage.admin import list_deliveries
+from relay.storage.engine import open_engine
 from relay.supervisor import Service
+from tests.peers.machine import until
 from tests.peers.provider import Provider
 from tests.peers.relay_process import make_account, write_config
 
@@ -80,6 +83,23 @@ async def test_a_reload_takes_the_new_configuration_and_keeps_the_old_one_with_a
         service.end("the test is over")
         assert await running
         assert provider.mails
+
+
+async def test_history_that_is_old_enough_goes_by_itself(tmp_path: Path) -> None:
+    async with Provider() as provider:
+        limits = {"keep_history": "1 s"}
+        path = write_config(tmp_path, accounts=[make_account("sales", provider.port)], limits=limits)
+        service = Service(load_settings(path))
+        await service.start()
+        await asyncio.to_thread(submit, service.ports[0])
+        await service.delivery.run_until_idle()
+        with open_engine(service.settings.database).begin() as connection:
+            connection.exec_driver_sql("UPDATE message SET received_at = received_at - 5000")
+        running = asyncio.create_task(service.run())
+        done = ("queued", "active", "held", "done")
+        await until(lambda: not list_deliveries(service._engine, states=done))
+        service.end("the test is over")
+        assert await running
 
 
 async def test_the_end_of_the_writer_ends_the_service_as_a_failure(tmp_path: Path) -> None:

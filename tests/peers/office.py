@@ -99,6 +99,7 @@ class Office:
 
     async def restart(self) -> None:
         """Build everything anew over the same database, as after a crash."""
+        await self.delivery.drain(0)
         await self.close()
         engine = open_engine(self.settings.database)
         again = Office(self.folder, self.settings, engine, Queue(engine, Writer(engine)))

@@ -153,9 +153,9 @@ def test_addresses_are_compared_without_case_and_by_their_a_labels() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"(" * 200_000, b'"' + b"\\" * 200_000, b"a," * 100_000, b"<" + b"," * 200_000, b"=?utf-8?q?" * 20_000,
-     b"=?u?q??=" + b" " * 200_000, b"a " * 100_000 + b"@b.example", b"a@" + b"b. " * 60_000, b":" * 200_000,
-     b"[" * 200_000, b"<@a" + b":" * 200_000, b"=?a?b?" + b"A" * 200_000 + b"?= <a@b.example>"],
+    [b"(" * 80_000, b'"' + b"\\" * 80_000, b"a," * 40_000, b"<" + b"," * 80_000, b"=?utf-8?q?" * 20_000,
+     b"=?u?q??=" + b" " * 80_000, b"a " * 40_000 + b"@b.example", b"a@" + b"b. " * 30_000, b":" * 80_000,
+     b"[" * 80_000, b"<@a" + b":" * 80_000, b"=?a?b?" + b"A" * 80_000 + b"?= <a@b.example>"],
     ids=lambda value: value[:12].decode(),
 )  # fmt: skip
 def test_hostile_lists_take_linear_time(value: bytes) -> None:

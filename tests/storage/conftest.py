@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from relay.model.mail import DeliveryState, Message, NewDelivery, NewMessage, Recipient, RecipientKind, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
-from relay.storage.schema import create_schema
+from relay.storage.schema import create_schema, metadata
 from relay.storage.writer import Writer
 from tests.peers.machine import lack
 
@@ -108,11 +108,28 @@ def _administer(server: str, *commands: str) -> None:
     admin.dispose()
 
 
-@pytest.fixture
-def engine(url: str) -> Generator[Engine]:
-    """A database with our tables."""
+@pytest.fixture(scope="session")
+def postgresql_tables(postgresql: str) -> str:
+    """A database of the server with our tables, made once; gives its URL."""
+    _administer(postgresql, "CREATE DATABASE tables")
+    url = make_url(postgresql).set(database="tables").render_as_string(hide_password=False)
     engine = open_engine(url)
     create_schema(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Engine]:
+    """A database with our tables, all empty."""
+    if request.param == "sqlite":
+        engine = open_engine(f"sqlite:///{tmp_path}/relay.db")
+        create_schema(engine)
+    else:
+        engine = open_engine(request.getfixturevalue("postgresql_tables"))
+        ours = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables if table.name != "meta")
+        with engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {ours}"))
     yield engine
     engine.dispose()
 

@@ -32,7 +32,7 @@ def test_what_is_no_database_of_ours_is_refused_with_a_clear_text(url: str) -> N
 
 def test_lists_and_numbers_reach_the_database(engine: Engine) -> None:
     with transaction(engine, write=True) as tx:
-        tx.change("CREATE TABLE t (x TEXT)")
+        tx.change("CREATE TEMPORARY TABLE t (x TEXT)")
         tx.change_each("INSERT INTO t (x) VALUES (?)", [("a",), ("b?%",), ("c",)])
         tx.change_each("INSERT INTO t (x) VALUES (?)", [])
         assert tx.change("UPDATE t SET x = ? WHERE x {any}", "z", ["a", "b?%"]) == 2
@@ -43,17 +43,15 @@ def test_lists_and_numbers_reach_the_database(engine: Engine) -> None:
 
 
 def test_a_transaction_that_raises_keeps_nothing(engine: Engine) -> None:
-    with transaction(engine, write=True) as tx:
-        tx.change("CREATE TABLE t (x TEXT)")
     with pytest.raises(StorageError):
         break_off(engine)
     with transaction(engine, write=False) as tx:
-        assert tx.rows("SELECT * FROM t") == []
+        assert tx.rows("SELECT * FROM mailbox") == []
 
 
 def break_off(engine: Engine) -> None:
     with transaction(engine, write=True) as tx:
-        tx.change("INSERT INTO t (x) VALUES ('a')")
+        tx.change("INSERT INTO mailbox (account, host, login) VALUES ('a', 'b', 'c')")
         tx.rows("SELECT * FROM missing")
 
 

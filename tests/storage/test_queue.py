@@ -237,7 +237,7 @@ def test_the_queue_is_what_it_says_through_crashes_and_commands(machine_url: str
     create_schema(engine)
     engine.dispose()
     QueueMachine.url = machine_url
-    examples = 40 if machine_url.startswith("sqlite") else 10
+    examples = 25 if machine_url.startswith("sqlite") else 8
     run_state_machine_as_test(
         QueueMachine,
         settings=settings(

@@ -13,11 +13,14 @@ def test_all_tables_are_there_and_a_second_time_changes_nothing(engine: Engine) 
     assert {*metadata.tables} <= {*inspect(engine).get_table_names()}
 
 
-def test_a_newer_database_is_refused(engine: Engine) -> None:
+def test_a_newer_database_is_refused(url: str) -> None:
+    engine = open_engine(url)
+    create_schema(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE meta SET value = '99' WHERE key = 'schema'"))
     with pytest.raises(StorageError, match="newer"):
         create_schema(engine)
+    engine.dispose()
 
 
 def test_two_may_start_at_once(url: str) -> None:

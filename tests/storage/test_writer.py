@@ -1,23 +1,27 @@
 """Group commit: what one bad write, a failed commit, a caller who leaves, and the end of the thread do."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import pytest
 from sqlalchemy import Engine, text
 
 from relay.model.errors import NotFoundError, StorageError
-from relay.storage.engine import Transaction, open_engine
+from relay.storage.engine import Transaction
 from relay.storage.writer import MOST_WRITES, Operation, Writer
 
 pytestmark = pytest.mark.usefixtures("table")
 
 
 @pytest.fixture
-def table(engine: Engine) -> None:
+def table(engine: Engine) -> Generator[None]:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE t (x INTEGER PRIMARY KEY, y INTEGER)"))
         connection.execute(text("CREATE TABLE u (x INTEGER REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED)"))
+    yield
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE u"))
+        connection.execute(text("DROP TABLE t"))
 
 
 batches: list[int] = []
@@ -139,8 +143,7 @@ async def test_no_data_is_in_an_error(engine: Engine) -> None:
     await writer.close()
 
 
-async def test_a_database_that_is_gone_fails_every_write_and_the_thread_lives(url: str) -> None:
-    engine = open_engine(url)
+async def test_a_query_that_fails_is_told_and_the_thread_lives(engine: Engine) -> None:
     writer = Writer(engine)
 
     def ask_for_what_is_missing(tx: Transaction, _numbers: Sequence[int]) -> list[None]:
@@ -153,4 +156,3 @@ async def test_a_database_that_is_gone_fails_every_write_and_the_thread_lives(ur
             await writer.run(broken, 1)
     await writer.run(INSERT, 1)
     await writer.close()
-    engine.dispose()

@@ -9,7 +9,7 @@ import trustme
 from relay.upstream.transaction import Timeouts
 
 QUICK = Timeouts(connect=5, command=5, data=5, progress=5, final=5, quit=0.2)
-IMPATIENT = Timeouts(connect=0.1, command=0.1, data=0.1, progress=0.1, final=0.1, quit=0.05)
+IMPATIENT = Timeouts(connect=0.05, command=0.05, data=0.05, progress=0.05, final=0.05, quit=0.05)
 
 
 @dataclass(frozen=True)
