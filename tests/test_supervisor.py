@@ -67,7 +67,9 @@ async def test_a_reload_takes_the_new_configuration_and_keeps_the_old_one_with_a
         service = Service(load_settings(path))
         await service.start()
         running = asyncio.create_task(service.run())
-        await asyncio.to_thread(submit, service.ports[0])
+        with capture_logs() as lines:
+            await asyncio.to_thread(submit, service.ports[0])
+            await until(lambda: "delivery_deferred" in [line["event"] for line in lines])
         good = write_config(tmp_path, accounts=[make_account("sales", provider.port)]).read_text()
         with capture_logs() as lines:
             path.write_text("[server]\n")
