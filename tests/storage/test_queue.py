@@ -241,7 +241,7 @@ def test_the_queue_is_what_it_says_through_crashes_and_commands(machine_url: str
     run_state_machine_as_test(
         QueueMachine,
         settings=settings(
-            max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
 
