@@ -9,6 +9,9 @@ from relay.model.reply import Reply
 AT_ONCE = 0
 """A `due` that means: at once, at any hour of the day (`relay queue run`)."""
 
+MOST_UNCERTAIN = 2
+"""A mail that may have been sent twice already waits for a person."""
+
 INBOX_LANE = ""
 """The `account` of a delivery that goes into a user's Maildir: no account has an empty name."""
 

@@ -4,15 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relay.model.account import OnUncertain
-from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, Recipient, RecipientKind
+from relay.model.mail import AT_ONCE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
 from relay.rules.hours import OpeningHours
 from relay.rules.retry import has_expired, next_attempt
-
-MOST_UNCERTAIN = 2
-"""A mail that may have been sent twice already waits for a person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

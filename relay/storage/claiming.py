@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from relay.model.ids import make_id
-from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery, DeliveryState
+from relay.model.mail import AT_ONCE, INBOX_LANE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState
 from relay.storage.engine import Transaction
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
 
-MOST_UNCERTAIN: Final = 2
-"""A mail that may have been sent twice waits for a person."""
 _LONGEST_UPLOAD = 86_400_000
 """Milliseconds: on a shared database, younger chunks without a message may still be another node's upload."""
 
