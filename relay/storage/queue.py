@@ -21,7 +21,11 @@ from relay.storage.engine import Transaction, transaction
 from relay.storage.writer import Operation, Writer
 
 _READERS = 2
-_SELECT_CHUNK: Final = "SELECT data FROM content WHERE message_id = ? AND version = ? AND seq = ?"
+_PAGE: Final = 2
+"""Chunks that are read at a time: a small mail, which is one, costs one query."""
+_SELECT_CHUNKS: Final = (
+    "SELECT data FROM content WHERE message_id = ? AND version = ? AND seq >= ? ORDER BY seq LIMIT ?"
+)
 
 R = TypeVar("R")
 
@@ -94,14 +98,16 @@ class Queue:
         await self._writer.run(self._mark, delivery_id)
 
     def chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
-        """Give a body, one chunk in memory at a time."""
+        """Give a body, two chunks in memory at a time."""
         return self._chunks(message_id, version)
 
     async def _chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
-        seq = 0
-        while (data := await self._read(_read_chunk, message_id, version, seq)) is not None:
-            yield data
-            seq += 1
+        seq, page = 0, [b""] * _PAGE
+        while len(page) == _PAGE:
+            page = await self._read(_read_chunks, message_id, version, seq)
+            for data in page:
+                yield data
+            seq += len(page)
 
     # What waits
 
@@ -163,6 +169,5 @@ class Queue:
             raise StorageError("the queue is closed") from None
 
 
-def _read_chunk(tx: Transaction, message_id: str, version: int, seq: int) -> bytes | None:
-    rows = tx.rows(_SELECT_CHUNK, message_id, version, seq)
-    return rows[0][0] if rows else None
+def _read_chunks(tx: Transaction, message_id: str, version: int, seq: int) -> list[bytes]:
+    return [row[0] for row in tx.rows(_SELECT_CHUNKS, message_id, version, seq, _PAGE)]

@@ -10,7 +10,6 @@ from relay.model.reply import Reply
 from relay.upstream.stream import SmtpStream, StreamLost
 
 LONGEST_LINE = 998
-_LONG = re.compile(rb"[^\r\n]{999}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -113,13 +112,10 @@ class Dotter:
         return b".\r\n" if self._tail in (b"", b"\r\n") else b"\r\n.\r\n"
 
     def _folded(self, chunk: bytes) -> bytes:
-        first = chunk.find(b"\r\n")
-        head = len(chunk) if first < 0 else first
-        if self._column + head <= LONGEST_LINE and _LONG.search(chunk) is None:
-            last = chunk.rfind(b"\r\n")
-            self._column = self._column + len(chunk) if last < 0 else len(chunk) - last - 2
-            return chunk
         lines = chunk.split(b"\r\n")
+        if self._column + len(lines[0]) <= LONGEST_LINE and max(map(len, lines)) <= LONGEST_LINE:
+            self._column = self._column + len(chunk) if len(lines) == 1 else len(lines[-1])
+            return chunk
         out = []
         for n, line in enumerate(lines):
             room, rest, parts = LONGEST_LINE - self._column, line, []
