@@ -229,14 +229,21 @@ class Collector:
 
 
 def _write_small(poll: _Poll, batch: Sequence[_Arrived]) -> None:
-    """Write small messages: each file synced, then each folder once."""
+    """Write small messages: first all bytes, then sync each file, then link them, then sync each folder.
+
+    The first sync takes most of the others' bytes along: several times as fast as one file after the other.
+    """
     touched: set[Path] = set()
-    for arrived in batch:
-        with _Copies(poll, arrived) as copies:
+    with ExitStack() as stack:
+        several = [stack.enter_context(_Copies(poll, arrived)) for arrived in batch]
+        for copies in several:
             copies.open()
-            copies.write(arrived.pieces)
+            copies.write(copies.arrived.pieces)
+            copies.arrived.pieces = []
+        for copies in several:
+            copies.sync()
+        for copies in several:
             touched |= copies.publish(sync=False)
-        arrived.pieces = []
     for maildir in touched:
         sync_new(maildir)
 
@@ -271,6 +278,11 @@ class _Copies:
         for _, _, file in self._files:
             for piece in pieces:
                 file.write(piece)
+
+    def sync(self) -> None:
+        """Make the bytes of all of them durable."""
+        for _, _, file in self._files:
+            file.sync()
 
     def publish(self, *, sync: bool = True) -> set[Path]:
         """Make the message visible where it does not stand already; gives the Maildirs."""

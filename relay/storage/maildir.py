@@ -81,6 +81,7 @@ class MailFile:
         self._maildir = maildir
         self._path = maildir / "tmp" / f"{os.getpid()}.{secrets.token_hex(8)}"
         self._held = b""
+        self._synced = False
         with _storage_faults(maildir):
             self._stream: IO[bytes] = open(self._path, "xb", opener=_private)  # noqa: SIM115 - closed by exit
 
@@ -102,15 +103,23 @@ class MailFile:
         with _storage_faults(self._maildir):
             self._stream.write(window[: len(window) - len(self._held)].replace(b"\r\n", b"\n"))
 
-    def publish(self, unique: str) -> Path:
-        """Make the bytes durable, and the mail visible; `sync_new` makes that durable, too."""
-        final = self._maildir / "new" / _check_name(unique)
+    def sync(self) -> None:
+        """End the mail, and make its bytes durable; without effect where that is done."""
+        if self._synced:
+            return
         with _storage_faults(self._maildir):
             self._stream.write(self._held)
+            self._held = b""
             self._stream.flush()
             os.fsync(self._stream.fileno())
-            with contextlib.suppress(FileExistsError):
-                final.hardlink_to(self._path)
+        self._synced = True
+
+    def publish(self, unique: str) -> Path:
+        """Make the mail visible, its bytes durable before; `sync_new` makes that durable, too."""
+        final = self._maildir / "new" / _check_name(unique)
+        self.sync()
+        with _storage_faults(self._maildir), contextlib.suppress(FileExistsError):
+            final.hardlink_to(self._path)
         return final
 
 
