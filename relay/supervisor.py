@@ -136,6 +136,9 @@ class Service:
             for mistake in error.mistakes:
                 log.error("configuration_refused", mistake=mistake)
             return
+        for key in ("listeners", "database", "folder", "hostname", "limits", "log"):
+            if getattr(settings, key) != getattr(self.settings, key):
+                log.warning("configuration_warning", warning=f"{key}: changed; takes full effect only at a restart")
         self.settings = settings
         self._log_warnings(settings)
         log.info("configuration_reloaded", config=str(settings.path))

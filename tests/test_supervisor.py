@@ -79,6 +79,11 @@ async def test_a_reload_takes_the_new_configuration_and_keeps_the_old_one_with_a
             assert await asyncio.to_thread(ask, tmp_path, "reload") == {"ok": True}
         assert [line["event"] for line in lines].count("configuration_refused") >= 2
         assert "configuration_reloaded" in [line["event"] for line in lines]
+        assert not [line for line in lines if "restart" in line.get("warning", "")]
+        write_config(tmp_path, accounts=[make_account("sales", provider.port)], listener={"max_message_size": "1 MiB"})
+        with capture_logs() as lines:
+            service.reload()
+        assert [line["warning"].partition(":")[0] for line in lines if "warning" in line] == ["listeners"]
         await asyncio.to_thread(ask, tmp_path, "hurry")
         await asyncio.to_thread(submit, service.ports[0])
         await provider.wait_for("DATA")
