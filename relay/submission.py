@@ -16,7 +16,7 @@ import structlog
 from relay.bcc_archive import ArchivePlan, make_stripper, plan_archive
 from relay.model.account import Account
 from relay.model.address import Address
-from relay.model.envelope import Client, Envelope
+from relay.model.envelope import Client, Envelope, Wish
 from relay.model.ids import make_id
 from relay.model.mail import (
     ClaimedDelivery,
@@ -273,6 +273,8 @@ class IncomingMail:
             eightbit=self._eightbit,
             smtputf8=utf8_header or any(not a.wire.isascii() for a in everyone),
             why="\n".join((*plan.steps, *(self._archive.steps if self._archive else ()))),
+            envelope_id=self.envelope.envelope_id,
+            ret=self.envelope.ret,
         )
 
     @property
@@ -281,8 +283,13 @@ class IncomingMail:
 
     def _deliveries(self) -> tuple[list[NewDelivery], list[Slot | None]]:
         """Split the recipients into transactions; the archive's address is the last of its one."""
-        to = list(dict.fromkeys(address.wire for address in self.envelope.recipients))
-        real = [Recipient(n=n, address=address) for n, address in enumerate(to)]
+        wishes = self.envelope.wishes or (Wish(),) * len(self.envelope.recipients)
+        # Of an address that comes twice, the first counts.
+        to = {a.wire: wish for a, wish in reversed([*zip(self.envelope.recipients, wishes, strict=True)])}
+        real = [
+            Recipient(n=n, address=address, notify=to[address].notify, orcpt=to[address].orcpt)
+            for n, address in enumerate(dict.fromkeys(a.wire for a in self.envelope.recipients))
+        ]
         copies = [
             Recipient(n=len(real) + n, address=address.wire, kind=RecipientKind.ARCHIVE)
             for n, address in enumerate(self._archived)

@@ -30,7 +30,7 @@ from relay.settings import ConfigurationError, Settings, load_settings
 from relay.storage.engine import FolderLock, open_engine
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
-from relay.storage.schema import create_schema
+from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from relay.submission import Submission
 from relay.systemd import notify
@@ -63,7 +63,7 @@ class Service:
             undo.callback(self._lock.release)
             self._engine = open_engine(self.settings.database)
             undo.callback(self._engine.dispose)
-            await asyncio.to_thread(create_schema, self._engine)
+            await asyncio.to_thread(prepare_database, self._engine)
             self._writer = Writer(self._engine)
             node = f"{platform.node()}:{self.settings.folder}"
             self.queue = Queue(self._engine, self._writer, node=node)

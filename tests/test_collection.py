@@ -15,7 +15,7 @@ from relay.model.errors import StorageError
 from relay.settings import load_settings
 from relay.storage.engine import open_engine
 from relay.storage.mailboxes import Mailboxes
-from relay.storage.schema import create_schema
+from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from relay.upstream.pop3 import Pop3Error
 from tests.peers.dialogue import Dialogue
@@ -60,7 +60,7 @@ class Post:
 @asynccontextmanager
 async def open_post(folder: Path, port: int) -> AsyncGenerator[Post]:
     engine = open_engine(f"sqlite:///{folder}/relay.db")
-    create_schema(engine)
+    prepare_database(engine)
     writer = Writer(engine)
     try:
         yield Post(folder, port, Mailboxes(engine, writer))

@@ -15,7 +15,7 @@ from relay.pop_poller import PopPoller
 from relay.settings import load_settings
 from relay.storage.engine import open_engine
 from relay.storage.mailboxes import Mailboxes
-from relay.storage.schema import create_schema
+from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from tests.peers.dialogue import Dialogue
 from tests.peers.relay_process import write_config
@@ -58,7 +58,7 @@ class Office:
 @asynccontextmanager
 async def open_office(folder: Path, ports: dict[str, int], **tables: Any) -> AsyncGenerator[Office]:  # noqa: ANN401 - see above
     engine = open_engine(f"sqlite:///{folder}/relay.db")
-    create_schema(engine)
+    prepare_database(engine)
     writer = Writer(engine)
     office = Office(folder, Mailboxes(engine, writer), ports, **tables)
     try:

@@ -38,10 +38,10 @@ def load(config: str | None) -> "Settings":
 def open_storage(settings: "Settings") -> "Engine":
     """Open the database beside a running service, or alone. Raises StorageError."""
     from relay.storage.engine import open_engine
-    from relay.storage.schema import create_schema
+    from relay.storage.upgrade import prepare_database
 
     engine = open_engine(settings.database)
-    create_schema(engine)
+    prepare_database(engine)
     return engine
 
 

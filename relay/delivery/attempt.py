@@ -22,12 +22,14 @@ from relay.model.account import Account
 from relay.model.errors import RelayError
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Recipient, Settlement
-from relay.model.outcome import Verdict
+from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import Conclusion, conclude
+from relay.rules.hours import day_of
 from relay.rules.retry import counted_time
 from relay.rules.settlement import Answers, judge
 from relay.settings import Settings
+from relay.storage.counting import Count
 from relay.storage.queue import Queue
 
 log = structlog.get_logger()
@@ -43,6 +45,10 @@ class Result(Enum):
     """The server answered; the next delivery may go."""
     UNREACHABLE = auto()
     """No connection came about; the lane rests."""
+    SLOWED = auto()
+    """The provider asks the whole account to send less."""
+    FULL = auto()
+    """The day's recipients are used up; nothing was tried."""
     STOPPED = auto()
     """The login was refused, or the account is gone: nothing more of it goes."""
 
@@ -77,20 +83,45 @@ class Attempter:
         if account is None or account.excluded or account.smtp is None:
             await self._hold_homeless(delivery)
             return Result.STOPPED
+        count = self._count(account, len(delivery.recipients))
+        if count is not None and not await self._queue.count_recipients(count):
+            await self._queue.unclaim([delivery.id])
+            return Result.FULL
         at, begun = self._now(), self._monotonic()
         try:
             exchange = await self._exchanger.exchange(lane, account, delivery, body, progress)
         except Exception as error:  # a fault of ours defers the mail, it never loses it
             log.exception("activity_failed", activity="attempt", queue_id=delivery.message.id, error=repr(error))
             exchange = _failed(delivery, progress)
-        if exchange.login_refused and account.smtp is not None:
-            settings = await self._exchanger.fingerprint(account.smtp)
-            if await self._pauses.login_refused(account.name, exchange.reply, settings):
-                await self._notifier.tell_paused(account, exchange.reply)
-        await self._conclude(account, delivery, exchange, at=at, seconds=self._monotonic() - begun)
         if exchange.login_refused:
-            return Result.STOPPED
-        return Result.UNREACHABLE if exchange.unreachable else Result.DONE
+            await self._pause(account, exchange.reply)
+        await self._conclude(account, delivery, exchange, at=at, seconds=self._monotonic() - begun)
+        if count is not None and not exchange.uncertain:
+            taken = sum(outcome.verdict is Verdict.DELIVERED for outcome in exchange.outcomes.values())
+            await self._queue.uncount_recipients(replace(count, recipients=count.recipients - taken))
+        return _result(lane, exchange)
+
+    async def _pause(self, account: Account, reply: Reply) -> None:
+        assert account.smtp is not None
+        settings = await self._exchanger.fingerprint(account.smtp)
+        if await self._pauses.login_refused(account.name, reply, settings):
+            await self._notifier.tell_paused(account, reply)
+
+    def _count(self, account: Account, recipients: int) -> Count | None:
+        if account.smtp is None or account.smtp.recipients_per_day is None:
+            return None
+        day = day_of(self._settings().hours, self._now())
+        return Count(account.name, day, recipients, account.smtp.recipients_per_day)
+
+    async def give_up(self, delivery: ClaimedDelivery, reply: Reply) -> None:
+        """Give a delivery up whose account can't be reached, where its time is over; else it waits on."""
+        account = self._settings().directory.account(delivery.account)
+        if account is None:
+            await self._hold_homeless(delivery)
+            return
+        deferred = Outcome(verdict=Verdict.DEFERRED, reply=reply)
+        exchange = Exchange(outcomes={r.n: deferred for r in delivery.recipients}, reply=reply, unreachable=True)
+        await self._conclude(account, delivery, exchange, at=self._now(), seconds=0.0)
 
     async def _conclude(
         self, account: Account, delivery: ClaimedDelivery, exchange: Exchange, *, at: int, seconds: float
@@ -118,7 +149,9 @@ class Attempter:
         reply = exchange.reply
         refusal = reply if exchange.judgement is not None and exchange.judgement.sender_refused else None
         try:
-            notices = await self._notifier.compose(account, delivery, conclusion, reply, sender_refused=refusal)
+            notices = await self._notifier.compose(
+                account, delivery, conclusion, reply, sender_refused=refusal, confirms=exchange.confirms
+            )
         except Exception as error:  # a bounce that nobody is told of would be a mail lost in silence
             log.exception("activity_failed", activity="notice", queue_id=delivery.message.id, error=repr(error))
             notices, conclusion = [], _hold_instead(conclusion)
@@ -136,10 +169,12 @@ class Attempter:
                 counts=not exchange.login_refused,
                 split=split,
                 notices=tuple(notices),
+                events=_events(exchange, split),
+                keep_body=settings.limits.keep_delivered > 0,
             )
         )
         log_conclusion(delivery, conclusion, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
-        log_notices(delivery.message.id, notices)
+        log_notices(notices)
         self._notifier.wake({new.account for notice in notices for new in notice.deliveries})
         if conclusion.state is DeliveryState.QUEUED or split is not None:
             self._notifier.wake({delivery.account})
@@ -161,6 +196,30 @@ class Attempter:
         """Hold what has lost its account, and tell the postmaster."""
         await self._queue.unclaim([delivery.id])
         await self._notifier.tell_homeless(await self._queue.hold_accounts([delivery.account]))
+
+
+def _result(lane: Lane, exchange: Exchange) -> Result:
+    if exchange.login_refused:
+        return Result.STOPPED
+    if exchange.slow_down:
+        log.warning("provider_asks_for_less", account=lane.account, code=exchange.reply.code,
+                    reply=str(exchange.reply))  # fmt: skip
+        return Result.SLOWED
+    if exchange.unreachable:
+        return Result.UNREACHABLE
+    if exchange.reply.is_positive:
+        lane.took()
+    return Result.DONE
+
+
+def _events(exchange: Exchange, split: NewDelivery | None) -> tuple[tuple[str, str], ...]:
+    """Name what `relay trace` shows beside the attempt itself."""
+    found = []
+    if exchange.uncertain:
+        found.append(("possible_duplicate", f"no answer to the final dot: {exchange.reply}"))
+    if split is not None:
+        found.append(("archive_split", f"the blind copy goes by itself: {exchange.reply}"))
+    return tuple(found)
 
 
 def _hold_instead(conclusion: Conclusion) -> Conclusion:

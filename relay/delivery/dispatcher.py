@@ -13,24 +13,27 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from relay.delivery.attempt import Attempter, Result
+from relay.delivery.clock import ClockWatch
 from relay.delivery.exchange import Body, Exchanger, Progress
 from relay.delivery.inbox import InboxWriter
 from relay.delivery.lanes import Lane, LaneSlot, Work
 from relay.delivery.notices import Notifier
+from relay.delivery.overdue import Overdue
 from relay.delivery.pauses import PauseBook
+from relay.delivery.probing import Prober
 from relay.model.account import Account
 from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery
-from relay.rules.hours import is_open, next_open
+from relay.rules.hours import is_open, next_day, next_open
 from relay.settings import Settings
 from relay.storage.queue import Queue
 
 log = structlog.get_logger()
 
-LEAST_BETWEEN_PROBES = 10.0
-"""Seconds between two looks at whether a paused account may be probed."""
 LONGEST_LOOK = 60.0
 """Seconds after which the queue is looked at in any case."""
+NEWEST = 0.25
+"""The share of claims that take the newest mail of a source, so that a single mail passes a mailing before it."""
 _INBOX_WIDTH = 2
 
 
@@ -50,11 +53,11 @@ class Delivery:
         self._queue = queue
         self._now = now
         self._monotonic = monotonic
+        self._jitter = jitter
         self._lanes: dict[str, Lane] = {}
         self._alarm = asyncio.Event()
         self._stopping = False
-        self._checked: dict[str, float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._swept = -LONGEST_LOOK
         self._pauses = PauseBook(
             queue=queue, retry=lambda: (settings().retry, settings().hours), now=now, jitter=jitter
         )
@@ -71,6 +74,19 @@ class Delivery:
             jitter=jitter,
         )
         self._inbox = InboxWriter(settings=settings, queue=queue, now=now, monotonic=monotonic, jitter=jitter)
+        self._prober = Prober(
+            settings=settings,
+            pauses=self._pauses,
+            exchanger=self._exchanger,
+            lane=self._lane,
+            resumed=self.look,
+            now=now,
+            monotonic=monotonic,
+        )
+        self._overdue = Overdue(
+            settings=settings, queue=queue, attempter=self._attempter, notifier=self._notifier, now=now
+        )
+        self._clock = ClockWatch(settings=settings, queue=queue, now=now, monotonic=monotonic)
 
     # What submission sees
 
@@ -78,7 +94,7 @@ class Delivery:
         """Reserve a connection if one is free now and the account may send now."""
         lane = self._lane(account)
         if lane.is_free and self._may_start(lane) and is_open(self._settings().hours, self._now()):
-            return LaneSlot(lane)
+            return LaneSlot(lane, self._monotonic)
         return None
 
     def wake(self, account: str) -> None:
@@ -100,8 +116,8 @@ class Delivery:
     def hurry(self) -> None:
         """Look at the queue now, and let no lane rest (`relay queue run`)."""
         for lane in self._lanes.values():
-            lane.recovered()
-        self._checked.clear()
+            lane.hurry()
+        self._prober.hurry()
         self._alarm.set()
 
     def wake_lanes(self, accounts: Iterable[str]) -> None:
@@ -133,7 +149,7 @@ class Delivery:
     async def run_until_idle(self) -> None:
         """Send what is due now, and return when nothing more can be sent (a command is the service for a moment)."""
         await self._look()
-        while tasks := [task for lane in self._lanes.values() for task in lane.tasks] + list(self._tasks):
+        while tasks := self._running():
             await asyncio.wait(tasks)
             await self._look()
 
@@ -141,13 +157,16 @@ class Delivery:
         """Start nothing more; let running attempts end for so long, then cancel them; close all connections."""
         self._stopping = True
         self._alarm.set()
-        tasks = [task for lane in self._lanes.values() for task in lane.tasks] + list(self._tasks)
+        tasks = self._running()
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         await self._exchanger.close()
+
+    def _running(self) -> list[asyncio.Task[None]]:
+        return [task for lane in self._lanes.values() for task in lane.tasks] + list(self._prober.tasks)
 
     def _lane(self, account: str) -> Lane:
         lane = self._lanes.get(account)
@@ -158,10 +177,13 @@ class Delivery:
             lane.width = _INBOX_WIDTH
         elif known is not None and known.smtp is not None:
             lane.width = known.smtp.connections
+            lane.per_minute = known.smtp.messages_per_minute
         return lane
 
     def _may_start(self, lane: Lane) -> bool:
-        if self._stopping or self._monotonic() < lane.rest_until or lane.account in self._pauses:
+        if self._stopping or lane.account in self._pauses or self._now() < lane.full_until:
+            return False
+        if lane.wait(self._monotonic()) > 0:
             return False
         return lane.account == INBOX_LANE or self._sends(lane.account) is not None
 
@@ -171,60 +193,31 @@ class Delivery:
 
     async def _look(self) -> float:
         """Start whatever is due; gives the seconds until the next look."""
+        await self._clock.look()
         now, settings = self._now(), self._settings()
         for account in await self._pauses.reload():
             log.info("account_resumed", account=account, reason="by command")
+        if self._monotonic() - self._swept >= LONGEST_LOOK and not self._stopping:
+            self._swept = self._monotonic()
+            await self._clock.pull_back()
+            await self._overdue.look(list(self._lanes.values()))
         due = await self._queue.next_due()
         homeless = [account for account in due if account != INBOX_LANE and self._sends(account) is None]
         if homeless:
             await self._notifier.tell_homeless(await self._queue.hold_accounts(homeless))
-        times = [self._probe_paused(now)]
+        times = [] if self._stopping else self._prober.look(self._sends)
         opening = next_open(settings.hours, now)
         for account, at in due.items():
             if account in homeless or account in self._pauses:
                 continue
             lane = self._lane(account)
             start = at if at == AT_ONCE or account == INBOX_LANE else max(at, opening)
-            if start > now:
-                times.append((start - now) / 1000)
+            wait = max((max(start, lane.full_until) - now) / 1000, lane.wait(self._monotonic()))
+            if wait > 0:
+                times.append(wait)
             elif self._may_start(lane):
                 lane.kick()
-        return min(LONGEST_LOOK, *times)
-
-    def _probe_paused(self, now: int) -> float:
-        """Start the probes that are due; gives the seconds until the next one."""
-        nearest = LONGEST_LOOK
-        for pause in self._pauses:
-            account = self._sends(pause.account)
-            if pause.by_person or account is None or self._stopping:
-                continue
-            if self._monotonic() - self._checked.get(pause.account, -LEAST_BETWEEN_PROBES) < LEAST_BETWEEN_PROBES:
-                continue
-            self._checked[pause.account] = self._monotonic()
-            task = asyncio.create_task(self._probe(account), name=f"probe {pause.account}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            if pause.next_probe is not None and pause.next_probe > now:
-                nearest = min(nearest, (pause.next_probe - now) / 1000)
-        return nearest
-
-    async def _probe(self, account: Account) -> None:
-        """Log in where the time for it has come or the settings are others than those that were refused."""
-        try:
-            pause = next((p for p in self._pauses if p.account == account.name), None)
-            if pause is None or account.smtp is None:
-                return
-            settings = await self._exchanger.fingerprint(account.smtp)
-            if settings == pause.fingerprint and pause.next_probe is not None and pause.next_probe > self._now():
-                return
-            reply = await self._exchanger.log_in(self._lane(account.name), account, account.smtp)
-            if reply is None:
-                await self._pauses.resume(account.name, "the login works again")
-                self.look()
-            else:
-                await self._pauses.login_refused(account.name, reply, settings)
-        except RelayError as error:
-            log.error("activity_failed", activity=f"probe {account.name}", error=str(error))
+        return min([LONGEST_LOOK, *times])
 
     async def _work(self, lane: Lane, first: Work | None) -> None:
         """Work off a lane until nothing of it is due."""
@@ -241,10 +234,7 @@ class Delivery:
                     work = (claimed[0], None)
                 result = await self._attempt(lane, *work)
                 work = None
-                if result is Result.UNREACHABLE:
-                    self._rest(lane)
-                    return
-                if result is Result.STOPPED or self._stopping:
+                if not self._goes_on(lane, result):
                     return
         except RelayError as error:
             log.error("activity_failed", activity=f"lane {lane.account}", error=str(error))
@@ -252,6 +242,19 @@ class Delivery:
         except Exception as error:  # a fault of ours: this worker ends, the lane rests and goes on
             log.exception("activity_failed", activity=f"lane {lane.account}", error=repr(error))
             self._rest(lane)
+
+    def _goes_on(self, lane: Lane, result: Result) -> bool:
+        """Draw the consequences of an attempt for its lane; tells whether the worker may take the next."""
+        if result is Result.UNREACHABLE:
+            self._rest(lane)
+        elif result is Result.SLOWED:
+            log.warning("account_slowed", account=lane.account, seconds=lane.slow_down(self._monotonic()))
+            self.look()
+        elif result is Result.FULL:
+            lane.full_until = next_day(self._settings().hours, self._now())
+            log.warning("account_full", account=lane.account, until=lane.full_until)
+            self.look()
+        return result is Result.DONE and not self._stopping
 
     def _rest(self, lane: Lane) -> None:
         if lane.rest_until <= self._monotonic():
@@ -263,7 +266,18 @@ class Delivery:
             return []
         now = self._now()
         open_now = lane.account == INBOX_LANE or is_open(self._settings().hours, now)
-        return await asyncio.shield(self._queue.claim(lane.account, now=now, limit=1, open_now=open_now))
+        newest = self._jitter() < NEWEST
+        lane.reserved += 1
+        try:
+            claimed = await asyncio.shield(
+                self._queue.claim(lane.account, now=now, limit=1, open_now=open_now, after=lane.turn, newest=newest)
+            )
+        finally:
+            lane.reserved -= 1
+        for delivery in claimed:
+            lane.turn = delivery.message.source
+            lane.begin(self._monotonic())
+        return claimed
 
     async def _attempt(self, lane: Lane, delivery: ClaimedDelivery, body: Body) -> Result:
         progress = Progress()

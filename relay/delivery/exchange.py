@@ -10,12 +10,13 @@ import structlog
 from relay.delivery.lanes import Lane
 from relay.delivery.pauses import fingerprint
 from relay.model.account import Account, OnUncertain, SmtpServer
+from relay.model.envelope import Wish
 from relay.model.errors import RelayError
 from relay.model.mail import ClaimedDelivery, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.headers import is_signed
-from relay.rules.replies import is_login_refused
+from relay.rules.replies import asks_to_slow_down, is_login_refused
 from relay.rules.settlement import Answers, Judgement, judge
 from relay.settings import Settings
 from relay.settings.secrets import read_secret
@@ -50,6 +51,10 @@ class Exchange:
     leaving: tuple[Recipient, ...] = ()
     """The archive's recipients, who become a delivery of their own."""
     unreachable: bool = False
+    slow_down: bool = False
+    """The provider asks the whole account to send less."""
+    confirms: bool = False
+    """Whether the provider itself sends the confirmations that were asked for (DSN in its EHLO)."""
 
     @property
     def login_refused(self) -> bool:
@@ -156,11 +161,17 @@ class Exchanger:
                 connection, kept = await self._connect(lane, account, account.smtp)
             except ConnectError as error:
                 deferred = Outcome(verdict=Verdict.DEFERRED, reply=error.reply)
-                if not lane.unreachable and not is_login_refused(error.reply):
-                    lane.unreachable = True
+                if lane.unreachable is None and not is_login_refused(error.reply):
+                    lane.unreachable = error.reply
                     log.error("account_unreachable", account=account.name, code=error.reply.code,
                               reply=str(error.reply))  # fmt: skip
-                return Exchange(outcomes={r.n: deferred for r in recipients}, reply=error.reply, unreachable=True)
+                slow_down = asks_to_slow_down(error.reply)
+                return Exchange(
+                    outcomes={r.n: deferred for r in recipients},
+                    reply=error.reply,
+                    unreachable=not slow_down,
+                    slow_down=slow_down,
+                )
             try:
                 transaction = await connection.send(self._outgoing(account, delivery, recipients, body, progress))
             finally:
@@ -170,7 +181,13 @@ class Exchanger:
         if delivery.message.eightbit and not connection.features.eightbitmime and transaction.final is not None:
             log.info("body_sent_unannounced", queue_id=delivery.message.id, account=account.name)
         judgement = judge(recipients, _answers(transaction))
-        return Exchange(outcomes=judgement.outcomes, reply=judgement.reply, judgement=judgement)
+        return Exchange(
+            outcomes=judgement.outcomes,
+            reply=judgement.reply,
+            judgement=judgement,
+            slow_down=judgement.slow_down,
+            confirms=connection.features.dsn,
+        )
 
     def _outgoing(
         self,
@@ -204,6 +221,10 @@ class Exchanger:
             eightbit=message.eightbit,
             smtputf8=message.smtputf8,
             signed=is_signed(delivery.header),
+            # The client's wishes are for its own mail: a notice of ours, or one with the null sender, has none.
+            wishes=tuple(Wish(notify=r.notify, orcpt=r.orcpt) for r in recipients) if message.reverse_path else (),
+            ret=message.ret if message.reverse_path else "",
+            envelope_id=message.envelope_id if message.reverse_path else "",
             before_dot=before_dot,
         )
 

@@ -37,12 +37,12 @@ def log_conclusion(
         log.error("delivery_held", **about, reason="it may have been sent already")
 
 
-def log_notices(queue_id: str, notices: Iterable[NewMessage]) -> None:
+def log_notices(notices: Iterable[NewMessage]) -> None:
     """Write for whom notices were queued."""
     for notice in notices:
         (delivery,) = notice.deliveries
         way = "inbox" if delivery.account == INBOX_LANE else "mail"
-        log.info("notice_queued", queue_id=notice.message.id, about=queue_id,
+        log.info("notice_queued", queue_id=notice.message.id, about=notice.message.about,
                  to=delivery.recipients[0].address, way=way, kind=notice.message.rule)  # fmt: skip
 
 

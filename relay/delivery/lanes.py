@@ -1,15 +1,21 @@
-"""One lane for each account: its connections, its backlog, its troubles. Nothing here is durable."""
+"""One lane for each account: its connections, its backlog, its pace, its troubles. Nothing here is durable."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from relay.model.mail import ClaimedDelivery
+from relay.model.reply import Reply
 
 FIRST_REST = 5.0
 """Seconds that a lane rests after its server could not be reached; doubled each time, up to `LONGEST_REST`."""
 LONGEST_REST = 60.0
+FIRST_SLOW_REST = 30.0
+"""Seconds that a lane rests when its provider asks for less; doubled each time, up to `LONGEST_SLOW_REST`."""
+LONGEST_SLOW_REST = 900.0
+_MINUTE = 60.0
 
 Work = tuple[ClaimedDelivery, tuple[bytes, ...] | None]
 """A claimed delivery, and its body where it is still in memory."""
@@ -23,22 +29,48 @@ class Lane:
     work: Callable[["Lane", Work | None], Coroutine[Any, Any, None]]
     """The worker: takes the first piece of work, if there is one, then claims more until the queue has none."""
     width: int = 1
+    per_minute: int | None = None
+    """How many mails may begin within any minute; None: as many as there are."""
     busy: int = 0
     reserved: int = 0
+    """Places that are kept for mails which are just being accepted or claimed."""
     again: bool = False
     """Whether something came while a worker was about to stop."""
     rest_until: float = 0.0
     """Monotonic seconds before which no new worker starts."""
     troubles: int = 0
-    unreachable: bool = False
-    """Whether the server could not be reached the last time."""
+    slowness: int = 0
+    """How often the provider asked for less since it last took a mail; meanwhile one connection is enough."""
+    unreachable: Reply | None = None
+    """Why the server could not be reached the last time."""
+    full_until: int = 0
+    """Milliseconds since 1970 before which the day's recipients are used up."""
+    turn: str = ""
+    """The source that was served last."""
     max_size: int | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _starts: deque[float] = field(default_factory=deque)
 
     @property
     def is_free(self) -> bool:
         """Whether one more worker may start."""
-        return self.busy + self.reserved < self.width
+        return self.busy + self.reserved < (1 if self.slowness else self.width)
+
+    def wait(self, now: float) -> float:
+        """Tell how many seconds its rest and its pace leave until one more mail may begin."""
+        wait = max(0.0, self.rest_until - now)
+        if self.per_minute is not None:
+            while self._starts and self._starts[0] <= now - _MINUTE:
+                self._starts.popleft()
+            free = self.per_minute - len(self._starts) - self.reserved
+            if free <= 0:
+                wait = max(wait, (self._starts[0] + _MINUTE - now) if self._starts else 1.0)
+        return wait
+
+    def begin(self, now: float) -> None:
+        """Note that a mail begins, for the pace."""
+        if self.per_minute is not None:
+            self._starts.append(now)
 
     def start(self, first: Work | None) -> None:
         """Start a worker."""
@@ -56,15 +88,33 @@ class Lane:
     def rest(self, now: float) -> float:
         """Rest after trouble with the server; gives the seconds."""
         self.troubles += 1
-        seconds = min(LONGEST_REST, FIRST_REST * 2.0 ** (self.troubles - 1))
+        return self._rest(now, min(LONGEST_REST, FIRST_REST * 2.0 ** (self.troubles - 1)))
+
+    def slow_down(self, now: float) -> float:
+        """Rest since the provider asks for less; gives the seconds."""
+        self.slowness += 1
+        return self._rest(now, min(LONGEST_SLOW_REST, FIRST_SLOW_REST * 2.0 ** (self.slowness - 1)))
+
+    def _rest(self, now: float, seconds: float) -> float:
         self.rest_until = now + seconds
         return seconds
 
     def recovered(self) -> None:
         """Forget the troubles: the server answers."""
         self.troubles = 0
+        self.unreachable = None
+        if not self.slowness:
+            self.rest_until = 0.0
+
+    def hurry(self) -> None:
+        """Forget every rest: a person wants it to go on."""
+        self.recovered()
+        self.slowness = 0
         self.rest_until = 0.0
-        self.unreachable = False
+
+    def took(self) -> None:
+        """Note that the provider took a mail: it asks for less no more."""
+        self.slowness = 0
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
@@ -74,13 +124,15 @@ class Lane:
 class LaneSlot:
     """A place in a lane, kept for a mail that is just being accepted."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: Lane, monotonic: Callable[[], float]) -> None:
         self._lane = lane
+        self._monotonic = monotonic
         lane.reserved += 1
 
     def start(self, delivery: ClaimedDelivery, body: tuple[bytes, ...] | None) -> None:
         """Attempt a delivery at once."""
         self._lane.reserved -= 1
+        self._lane.begin(self._monotonic())
         self._lane.start((delivery, body))
 
     def release(self) -> None:

@@ -4,52 +4,31 @@ A notice is a mail of ours in the same queue, as durable as any other. Nothing i
 a mail with the null sender.
 """
 
-import os
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime
 
 import structlog
 
 from relay.delivery.journal import log_notices
+from relay.delivery.notice_mail import NoticeWriter
 from relay.delivery.pauses import PauseBook
-from relay.model.account import Account, Notify, User
-from relay.model.address import Address
-from relay.model.ids import make_id
-from relay.model.mail import (
-    INBOX_LANE,
-    ClaimedDelivery,
-    DeliveryState,
-    Message,
-    NewDelivery,
-    NewMessage,
-    Recipient,
-    RecipientKind,
-)
+from relay.model.account import Account, User
+from relay.model.mail import ClaimedDelivery, DeliveryState, Message, NewMessage, Recipient, RecipientKind
+from relay.model.outcome import Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import Conclusion, Failure
-from relay.rules.notice import (
-    Alert,
-    FailedRecipient,
-    FailureReason,
-    Notice,
-    alert_notice,
-    failure_notice,
-    notice_reader,
-    notice_way,
-)
+from relay.rules.dsn import wants_delay, wants_failure, wants_success
+from relay.rules.notice import Alert, FailedRecipient, FailureReason, Report
 from relay.settings import Settings
 from relay.storage.queue import Queue
 
 log = structlog.get_logger()
 
-LARGEST_ATTACHED = 1 << 20
-"""Octets up to which a failed mail is attached whole; of a larger one the header is enough to recognise it."""
 ALERT_PAUSE = 3_600_000
 """Milliseconds in which the postmaster is told the same thing once; the log has every case."""
 
 
 class Notifier:
-    """Writes notices and queues them."""
+    """Decides who is told, and queues what stands alone."""
 
     def __init__(
         self,
@@ -62,7 +41,7 @@ class Notifier:
     ) -> None:
         self._settings = settings
         self._queue = queue
-        self._pauses = pauses
+        self._writer = NoticeWriter(settings=settings, queue=queue, pauses=pauses, now=now)
         self.wake = wake
         self._now = now
         self._told: dict[tuple[str, ...], int] = {}
@@ -74,17 +53,22 @@ class Notifier:
         conclusion: Conclusion,
         reply: Reply,
         *,
-        sender_refused: Reply | None,
+        sender_refused: Reply | None = None,
+        confirms: bool = True,
     ) -> list[NewMessage]:
-        """Write the notices that a conclusion asks for; the settlement makes them durable."""
+        """Write the notices that a conclusion asks for; the settlement makes them durable.
+
+        `confirms`: the provider itself sends the confirmations that were asked for.
+        """
         message = delivery.message
         notices: list[NewMessage | None] = []
         if conclusion.failures:
             notices.append(await self._failure(account, delivery, conclusion.failures))
+        if not confirms:
+            notices.append(await self._success(account, delivery, conclusion))
         notices += [
             self._alert(
                 Alert.ARCHIVE_FAILED,
-                self._postmaster(),
                 message=message,
                 account=account.name,
                 address=failure.recipient.address,
@@ -99,7 +83,6 @@ class Notifier:
             notices.append(
                 self._alert(
                     Alert.SENDER_REFUSED,
-                    self._postmaster(),
                     message=message,
                     account=account.name,
                     address=str(account.address),
@@ -111,15 +94,22 @@ class Notifier:
             notices += self._held(delivery, reply)
         return [notice for notice in notices if notice is not None]
 
+    async def compose_delay(
+        self, deliveries: Sequence[ClaimedDelivery], account: Account | None, retry_until: int
+    ) -> NewMessage | None:
+        """Write the warning that a mail still waits for all of these deliveries; None where nobody is to be told."""
+        message = deliveries[0].message
+        waiting = [r for d in deliveries for r in d.recipients if r.kind is RecipientKind.TO and wants_delay(r.notify)]
+        if not waiting or not self._may_tell(message):
+            return None
+        replies = await self._queue.last_replies([d.id for d in deliveries])
+        said = {r.n: replies.get(d.id, _NOT_TRIED) for d in deliveries for r in d.recipients}
+        recipients = [_reported(r, said[r.n], FailureReason.REFUSED) for r in waiting]
+        return await self._writer.report(Report.DELAYED, message, account, recipients, retry_until=retry_until)
+
     async def tell_paused(self, account: Account, reply: Reply) -> None:
         """Tell the postmaster that an account's login is refused."""
-        notice = self._alert(
-            Alert.ACCOUNT_PAUSED,
-            self._postmaster(),
-            account=account.name,
-            address=str(account.address),
-            reply=reply,
-        )
+        notice = self._alert(Alert.ACCOUNT_PAUSED, account=account.name, address=str(account.address), reply=reply)
         await self._queue_alone([notice])
 
     async def tell_homeless(self, deliveries: Sequence[ClaimedDelivery]) -> None:
@@ -128,10 +118,8 @@ class Notifier:
             log.error("delivery_held", queue_id=delivery.message.id, delivery_id=delivery.id, account=delivery.account,
                       reason="the account is gone or excluded")  # fmt: skip
         for account in {delivery.account for delivery in deliveries}:
-            notice = self._alert(
-                Alert.ACCOUNT_GONE, self._postmaster(), account=account, once=("homeless", account),
-                count=sum(d.account == account for d in deliveries),
-            )  # fmt: skip
+            count = sum(d.account == account for d in deliveries)
+            notice = self._alert(Alert.ACCOUNT_GONE, account=account, count=count, once=("homeless", account))
             await self._queue_alone([notice])
 
     async def tell_recovered(self, deliveries: Sequence[ClaimedDelivery]) -> None:
@@ -155,157 +143,85 @@ class Notifier:
     async def _failure(
         self, account: Account, delivery: ClaimedDelivery, failures: Sequence[Failure]
     ) -> NewMessage | None:
-        message = delivery.message
+        if not self._may_tell(delivery.message):
+            return None
+        wanted = [failure for failure in failures if wants_failure(failure.recipient.notify)]
+        if not wanted:
+            log.warning("notice_dropped", queue_id=delivery.message.id, reason="the client asked for none (NOTIFY)")
+            return None
+        recipients = [
+            _reported(f.recipient, f.reply, FailureReason.EXPIRED if f.expired else FailureReason.REFUSED)
+            for f in wanted
+        ]
+        doubtful = delivery.uncertain > 0
+        return await self._writer.report(Report.FAILED, delivery.message, account, recipients, doubtful=doubtful)
+
+    async def _success(self, account: Account, delivery: ClaimedDelivery, conclusion: Conclusion) -> NewMessage | None:
+        delivered = {n: outcome.reply for n, outcome in conclusion.outcomes if outcome.verdict is Verdict.DELIVERED}
+        wanted = [
+            _reported(recipient, delivered[recipient.n], FailureReason.REFUSED)
+            for recipient in delivery.recipients
+            if recipient.n in delivered and wants_success(recipient.notify)
+        ]
+        if not wanted or not self._may_tell(delivery.message):
+            return None
+        return await self._writer.report(Report.RELAYED, delivery.message, account, wanted)
+
+    def _may_tell(self, message: Message) -> bool:
+        """Never a notice about a notice, nor about a mail with the null sender (RFC 5321 section 4.5.5)."""
         if message.notice or not message.reverse_path:
             log.warning("notice_dropped", queue_id=message.id, reason="a notice" if message.notice else "null sender")
-            return None
-        settings = self._settings()
-        reader = notice_reader(directory=settings.directory, submitter=message.user, account=account)
-        body = None
-        if message.size <= LARGEST_ATTACHED:
-            body = b"".join([chunk async for chunk in self._queue.chunks(message.id, 0)])
-        return self._wrap(
-            reader,
-            account,
-            lambda notice_id, sender: failure_notice(
-                language=settings.language,
-                hostname=settings.hostname,
-                queue_id=message.id,
-                notice_id=notice_id,
-                at=self._at(),
-                sender=sender,
-                to=reader.address,
-                to_name=reader.name,
-                failed=[
-                    FailedRecipient(
-                        address=failure.recipient.address,
-                        reply=failure.reply,
-                        reason=FailureReason.EXPIRED if failure.expired else FailureReason.REFUSED,
-                    )
-                    for failure in failures
-                ],
-                original_header=message.header,
-                original_body=body,
-                original_subject=message.subject,
-                original_sent=self._at(message.received_at),
-            ),
-        )
+            return False
+        return True
 
-    def _held(self, delivery: ClaimedDelivery, reply: Reply) -> list[NewMessage]:
+    def _held(self, delivery: ClaimedDelivery, reply: Reply) -> list[NewMessage | None]:
         """Tell the user and the postmaster of a mail that may have been sent, and waits for them."""
-        message = delivery.message
-        if message.notice:
-            return []
-        directory = self._settings().directory
-        account = directory.account(delivery.account)
-        reader = notice_reader(directory=directory, submitter=message.user, account=account)
-        readers = {user.name: user for user in (reader, self._postmaster())}
-        notices = [
-            self._alert(Alert.UNCERTAIN_HELD, user, message=message, account=delivery.account, reply=reply)
+        message, account = delivery.message, self._settings().directory.account(delivery.account)
+        readers = {user.name: user for user in (self._writer.reader(message, account), self._writer.postmaster)}
+        return [
+            self._alert(Alert.UNCERTAIN_HELD, reader=user, message=message, account=delivery.account, reply=reply)
             for user in readers.values()
         ]
-        return [notice for notice in notices if notice is not None]
 
     def _alert(
         self,
         kind: Alert,
-        reader: User,
         *,
         account: str,
+        reader: User | None = None,
         message: Message | None = None,
         address: str = "",
         reply: Reply | None = None,
         count: int = 1,
         once: tuple[str, ...] | None = None,
     ) -> NewMessage | None:
+        """Write an alert to the postmaster, or to another reader; what he was told a moment ago is not said again."""
         if message is not None and message.notice:
             return None
         if once is not None:
             if self._now() - self._told.get(once, -ALERT_PAUSE) < ALERT_PAUSE:
                 return None
             self._told[once] = self._now()
-        settings = self._settings()
-        return self._wrap(
-            reader,
-            settings.directory.account(account),
-            lambda notice_id, sender: alert_notice(
-                kind=kind,
-                language=settings.language,
-                hostname=settings.hostname,
-                notice_id=notice_id,
-                at=self._at(),
-                sender=sender,
-                to=reader.address,
-                to_name=reader.name,
-                account=account,
-                address=address,
-                reply=reply,
-                queue_id="" if message is None else message.id,
-                subject="" if message is None else message.subject,
-                count=count,
-            ),
+        return self._writer.alert(
+            kind,
+            reader or self._writer.postmaster,
+            account=account,
+            message=message,
+            address=address,
+            reply=reply,
+            count=count,
         )
-
-    def _wrap(self, reader: User, about: Account | None, write: Callable[[str, Address], Notice]) -> NewMessage:
-        """Make a mail of a notice, on the way that reaches its reader: a working account, else his inbox."""
-        settings, now = self._settings(), self._now()
-        account = None
-        if notice_way(directory=settings.directory, user=reader) is Notify.MAIL:
-            account = self._working_account(reader, about)
-        sender = account.address if account is not None else reader.address
-        notice_id = make_id(now, os.urandom(10))
-        notice = write(notice_id, sender)
-        recipient = (
-            Recipient(n=0, address=reader.name, kind=RecipientKind.INBOX)
-            if account is None
-            else Recipient(n=0, address=reader.address.wire)
-        )
-        lane = INBOX_LANE if account is None else account.name
-        return NewMessage(
-            message=Message(
-                id=notice_id,
-                received_at=now,
-                user=None,
-                account=lane,
-                rule="notice",
-                reverse_path="",
-                header_message_id=notice.message_id,
-                subject=notice.subject,
-                size=len(notice.header) + 2 + len(notice.body),
-                client="relay",
-                header=notice.header,
-                eightbit=not (notice.header.isascii() and notice.body.isascii()),
-                smtputf8=not (recipient.address.isascii() and notice.header.isascii()),
-                notice=True,
-            ),
-            deliveries=(NewDelivery(id=make_id(now, os.urandom(10)), account=lane, recipients=(recipient,), due=now),),
-            chunks=((0, 0, notice.body),),
-        )
-
-    def _working_account(self, reader: User, about: Account | None) -> Account | None:
-        """Choose an account that sends and is not paused: the reader's own, else the one concerned, else the first."""
-        accounts = [
-            account
-            for account in self._settings().directory.accounts
-            if account.smtp is not None and not account.excluded and account.name not in self._pauses
-        ]
-        own = [account for account in accounts if account.owner == reader.name]
-        concerned = [account for account in accounts if about is not None and account.name == about.name]
-        return next(iter([*own, *concerned, *accounts]), None)
-
-    def _postmaster(self) -> User:
-        directory = self._settings().directory
-        postmaster = directory.user(directory.postmaster)
-        assert postmaster is not None
-        return postmaster
 
     async def _queue_alone(self, notices: Collection[NewMessage | None]) -> None:
         written = [notice for notice in notices if notice is not None]
         for notice in written:
             await self._queue.accept(notice)
-        log_notices("", written)
+        log_notices(written)
         self.wake({delivery.account for notice in written for delivery in notice.deliveries})
 
-    def _at(self, milliseconds: int | None = None) -> datetime:
-        moment = self._now() if milliseconds is None else milliseconds
-        return datetime.fromtimestamp(moment / 1000, UTC).astimezone(self._settings().hours.timezone)
+
+_NOT_TRIED = Reply(code=0, enhanced="4.4.1", text="the provider's server has not been reached")
+
+
+def _reported(recipient: Recipient, reply: Reply, reason: FailureReason) -> FailedRecipient:
+    return FailedRecipient(address=recipient.address, reply=reply, reason=reason, orcpt=recipient.orcpt)

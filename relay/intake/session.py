@@ -14,19 +14,21 @@ from aiosmtpd.smtp import TLSSetupException
 
 from relay.intake.connection import ClientConnection, LineTooLongError, SessionEnd
 from relay.intake.login import Login
-from relay.intake.path import BadCommandError, PathArgument, parse_argument, parse_forward_path, parse_reverse_path
+from relay.intake.parameters import MailParameters, read_mail_parameters, read_rcpt_parameters
+from relay.intake.path import BadCommandError, parse_argument, parse_forward_path, parse_reverse_path
 from relay.intake.receiving import receive
 from relay.model.address import Address
-from relay.model.envelope import Client, Envelope
+from relay.model.envelope import Client, Envelope, Wish
 from relay.model.reply import Reply
 
 log = structlog.get_logger()
 
 INTERNAL_FAULT = Reply(code=451, enhanced="4.3.0", text="Something went wrong here, try again later")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f]*")
-_SIZE = re.compile(r"\d{1,20}")
 # A web page can make a browser in the LAN send these: nothing that follows may be taken for SMTP.
 _BROWSER = re.compile(rb"(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT|DELETE|PATCH) |Host:|User-Agent:", re.IGNORECASE)
+
+_NO_WISH = Wish()
 
 Handler = Callable[["SmtpSession", str], Awaitable[Reply | None]]
 
@@ -46,14 +48,14 @@ class SmtpSession(ClientConnection):
     """The user's name, once he has logged in."""
     _in_transaction = False
     _reverse_path: Address | None = None
-    _smtputf8 = False
-    _declared: int | None = None
+    _asked = MailParameters()
     failed_logins = 0
 
     # The dialogue
 
     async def _handle_client(self) -> None:
         self._recipients: list[Address] = []
+        self._wishes: list[Wish] = []
         try:
             await self.send(f"220 {self.desk.hostname} ESMTP")
             while True:
@@ -135,8 +137,8 @@ class SmtpSession(ClientConnection):
         self._in_transaction = False
         self._reverse_path = None
         self._recipients = []
-        self._smtputf8 = False
-        self._declared = None
+        self._wishes = []
+        self._asked = MailParameters()
 
     @property
     def client(self) -> Client:
@@ -171,7 +173,7 @@ class SmtpSession(ClientConnection):
         self.helo, self.esmtp = argument[:255], esmtp
         lines = [self.desk.hostname]
         if esmtp:
-            lines += ["PIPELINING", f"SIZE {self.desk.listener.max_message_size}", "8BITMIME", "SMTPUTF8"]
+            lines += ["PIPELINING", f"SIZE {self.desk.listener.max_message_size}", "8BITMIME", "SMTPUTF8", "DSN"]
             if self.desk.tls_context is not None and not self.over_tls:
                 lines.append("STARTTLS")
             if self._may_log_in:
@@ -235,45 +237,22 @@ class SmtpSession(ClientConnection):
         if self.desk.listener.require_auth and self.user is None:
             return self._reject("no_login", _reply(530, "5.7.0", "Log in first" if self._may_log_in else "TLS first"))
         parsed = parse_argument(argument, "FROM")
-        smtputf8, declared = self._mail_parameters(parsed)
+        asked = read_mail_parameters(parsed, esmtp=self.esmtp, may_log_in=self._may_log_in)
         reverse_path = parse_reverse_path(parsed.path)
-        if reverse_path is not None and not parsed.path.isascii() and not smtputf8:
+        if reverse_path is not None and not parsed.path.isascii() and not asked.smtputf8:
             return _reply(553, "5.6.7", "An international address needs SMTPUTF8")
-        if declared is not None and declared > self.desk.listener.max_message_size:
+        if asked.size is not None and asked.size > self.desk.listener.max_message_size:
             text = f"At most {self.desk.listener.max_message_size} octets are taken"
             return self._reject("too_large", _reply(552, "5.3.4", text))
-        self._in_transaction, self._reverse_path = True, reverse_path
-        self._smtputf8, self._declared = smtputf8, declared
+        self._in_transaction, self._reverse_path, self._asked = True, reverse_path, asked
         return _reply(250, "2.1.0", "OK")
-
-    def _mail_parameters(self, parsed: PathArgument) -> tuple[bool, int | None]:
-        given = dict(parsed.parameters)
-        if given and not self.esmtp:
-            raise BadCommandError(501, "5.5.4", "Parameters need EHLO")
-        declared = None
-        if "SIZE" in given:
-            size = given.pop("SIZE") or ""
-            if _SIZE.fullmatch(size) is None:
-                raise BadCommandError(501, "5.5.4", "SIZE takes a number")
-            declared = int(size)
-        if "BODY" in given and (given.pop("BODY") or "").upper() not in ("7BIT", "8BITMIME"):
-            raise BadCommandError(501, "5.5.4", "BODY is 7BIT or 8BITMIME")
-        smtputf8 = "SMTPUTF8" in given
-        if smtputf8 and given.pop("SMTPUTF8") is not None:
-            raise BadCommandError(501, "5.5.4", "SMTPUTF8 takes no value")
-        if self._may_log_in:
-            given.pop("AUTH", None)  # RFC 4954 section 5: who wrote it first; nobody here needs it
-        if given:
-            raise BadCommandError(555, "5.5.4", "An unknown parameter")
-        return smtputf8, declared
 
     async def _rcpt(self, argument: str) -> Reply:
         if not self._in_transaction:
             return _reply(503, "5.5.1", "MAIL first")
         parsed = parse_argument(argument, "TO")
-        if parsed.parameters:
-            return _reply(555, "5.5.4", "An unknown parameter")
-        if not parsed.path.isascii() and not self._smtputf8:
+        wish = read_rcpt_parameters(parsed, esmtp=self.esmtp)
+        if not parsed.path.isascii() and not self._asked.smtputf8:
             return _reply(553, "5.6.7", "An international address needs SMTPUTF8")
         try:
             recipient = parse_forward_path(parsed.path, self.desk.submission.resolve_postmaster())
@@ -282,6 +261,7 @@ class SmtpSession(ClientConnection):
         if len(self._recipients) >= self.desk.limits.recipients_per_message:
             return _reply(452, "4.5.3", "Too many recipients: send the mail to the others again")
         self._recipients.append(recipient)
+        self._wishes.append(wish)
         return _reply(250, "2.1.5", "OK")
 
     async def _data(self, argument: str) -> Reply | None:
@@ -292,11 +272,16 @@ class SmtpSession(ClientConnection):
         if argument:
             return _reply(501, "5.5.4", "DATA takes no argument")
         envelope = Envelope(
-            reverse_path=self._reverse_path, recipients=tuple(self._recipients), smtputf8=self._smtputf8
+            reverse_path=self._reverse_path,
+            recipients=tuple(self._recipients),
+            smtputf8=self._asked.smtputf8,
+            ret=self._asked.ret,
+            envelope_id=self._asked.envelope_id,
+            wishes=tuple(self._wishes) if any(wish != _NO_WISH for wish in self._wishes) else (),
         )
         incoming = self.desk.submission.begin(envelope, self.client, show_client=self.desk.listener.received_client)
         with self.desk.receiving(self):
-            reply = await receive(self, incoming, self._declared)
+            reply = await receive(self, incoming, self._asked.size)
         self.reset()
         return reply
 

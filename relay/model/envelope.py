@@ -23,6 +23,16 @@ class Client:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What RCPT asked for one recipient (RFC 3461 sections 4.1 and 4.2), in the form in which it is passed on."""
+
+    notify: str = ""
+    """`NEVER`, or some of `SUCCESS,FAILURE,DELAY`; empty: nothing was asked."""
+    orcpt: str = ""
+    """`type;xtext`; empty: nothing was said."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Envelope:
     """The SMTP envelope (RFC 5321 section 2.3.1)."""
 
@@ -31,3 +41,9 @@ class Envelope:
     recipients: tuple[Address, ...]
     smtputf8: bool = False
     """Whether MAIL carried SMTPUTF8 (RFC 6531)."""
+    ret: str = ""
+    """RET of MAIL (RFC 3461 section 4.3): `FULL` or `HDRS`; empty: nothing was asked."""
+    envelope_id: str = ""
+    """ENVID of MAIL (RFC 3461 section 4.4), as xtext."""
+    wishes: tuple[Wish, ...] = ()
+    """For each recipient; empty: nobody asked for anything."""

@@ -16,6 +16,10 @@ INBOX_LANE = ""
 """The `account` of a delivery that goes into a user's Maildir: no account has an empty name."""
 
 
+EVERY_ACCOUNT = "/"
+"""The `account` of a pause of them all, such as a jump of the clock: no account's name has a slash."""
+
+
 class DeliveryState(StrEnum):
     """Where a delivery stands."""
 
@@ -56,6 +60,10 @@ class Recipient:
     address: str
     """The addr-spec, or the user's name where `kind` is INBOX."""
     kind: RecipientKind = RecipientKind.TO
+    notify: str = ""
+    """NOTIFY of RFC 3461, as `relay.model.envelope.Wish` has it."""
+    orcpt: str = ""
+    """ORCPT of RFC 3461."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +115,17 @@ class Message:
     """Whether it is a notice of ours; there is never a notice about a notice."""
     why: str = ""
     """The steps of the decision, one a line, for `relay trace`."""
+    envelope_id: str = ""
+    """ENVID of RFC 3461, as xtext."""
+    ret: str = ""
+    """RET of RFC 3461: `FULL`, `HDRS` or empty."""
+    about: str = ""
+    """Of a notice: the queue id of the mail that it tells about."""
+
+    @property
+    def source(self) -> str:
+        """Who handed it in, from where: the sources of one account take turns."""
+        return f"{self.user or ''} {self.client}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +156,8 @@ class ClaimedDelivery:
     message: Message
     recipients: tuple[Recipient, ...]
     """Only those that are pending."""
+    warned: bool = False
+    """Whether the sender has been told that it still waits."""
 
     @property
     def header(self) -> bytes:
@@ -170,6 +191,10 @@ class Settlement:
     split: NewDelivery | None = None
     """A delivery of its own for recipients that leave this one; they keep their numbers."""
     notices: tuple[NewMessage, ...] = ()
+    events: tuple[tuple[str, str], ...] = ()
+    """(what, detail), for `relay trace`."""
+    keep_body: bool = False
+    """Whether the body stays when all is done (`keep_delivered`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ gap is simply missing that week, and one that begins there opens at the moment o
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _MINUTE = 60_000
@@ -82,6 +82,17 @@ def next_close(hours: OpeningHours, at: int) -> int | None:
             break
         at = stop
     return at
+
+
+def day_of(hours: OpeningHours, at: int) -> str:
+    """Name the office's day of a moment, as `2026-05-28`."""
+    return datetime.fromtimestamp(at / 1000, UTC).astimezone(hours.timezone).date().isoformat()
+
+
+def next_day(hours: OpeningHours, at: int) -> int:
+    """Give the moment when the office's next day begins."""
+    tomorrow = datetime.fromtimestamp(at / 1000, UTC).astimezone(hours.timezone).date() + timedelta(days=1)
+    return round(datetime.combine(tomorrow, time(), hours.timezone).timestamp() * 1000)
 
 
 def open_time(hours: OpeningHours, start: int, end: int) -> int:

@@ -16,7 +16,6 @@ from relay.model.address import Address, ascii_domain
 from relay.model.reply import Reply
 from relay.rules.notice_advice import FailureReason, choose_advice
 from relay.rules.notice_mime import (
-    ascii_only,
     encode_text,
     find_message_id,
     join_parts,
@@ -27,35 +26,24 @@ from relay.rules.notice_mime import (
     plain,
     safe_domain,
 )
-from relay.rules.notice_texts import TEXTS, Alert, Texts
+from relay.rules.notice_status import FailedRecipient, is_international, write_status
+from relay.rules.notice_texts import TEXTS, Alert, Report, Texts
 
 __all__ = [
     "Alert",
     "FailedRecipient",
     "FailureReason",
     "Notice",
+    "Report",
     "alert_notice",
-    "failure_notice",
     "notice_reader",
     "notice_way",
+    "report_notice",
 ]
 
 _SUBJECT_OCTETS = 200
-_STATUS = re.compile(r"[245](\.[0-9]{1,3}\.[0-9]{1,3})")
-_STATUS_OF_REASON = {FailureReason.EXPIRED: "4.4.7", FailureReason.ACCOUNT_GONE: "5.7.1"}
 _TEXT_FIELDS = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n"
 _EIGHT_BIT = b"Content-Transfer-Encoding: 8bit\r\n"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FailedRecipient:
-    """A recipient who does not get a mail."""
-
-    address: str
-    """The addr-spec as the envelope had it."""
-    reply: Reply
-    """The last reply, or our own words where none came."""
-    reason: FailureReason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +59,7 @@ class Notice:
     """Decoded, for people."""
 
 
-def failure_notice(  # noqa: PLR0913 - each is one of the facts that the notice tells
+def report_notice(  # noqa: PLR0913 - each is one of the facts that the notice tells
     *,
     language: str,
     hostname: str,
@@ -86,28 +74,44 @@ def failure_notice(  # noqa: PLR0913 - each is one of the facts that the notice 
     original_body: bytes | None,
     original_subject: str,
     original_sent: datetime,
-    envelope_id: str | None = None,
+    envelope_id: str = "",
+    report: Report = Report.FAILED,
+    retry_until: datetime | None = None,
+    doubtful: bool = False,
 ) -> Notice:
-    """Write the notice that a mail failed for some recipients (a DSN with `Action: failed`).
+    """Write a DSN: that a mail failed for some recipients, still waits, or was handed over (RFC 3464).
 
     `language` is a key of `TEXTS`; `notice_id` must be new and hard to guess, since the boundary comes from it; `at` is
     the time of the last attempt; times are aware, and shown to people in their own zone. Without `original_body` only
-    the header is attached. Where an address needs it, the parts have the types of RFC 6533.
+    the header is attached. Where an address needs it, the parts have the types of RFC 6533. `envelope_id` is the
+    client's ENVID, decoded; `retry_until` goes with `DELAYED`; `doubtful`: a failed mail may have arrived.
     """
     texts = TEXTS[language]
-    addresses = [_wire(recipient.address) for recipient in failed]
-    international = not all(address.isascii() for address in addresses)
-    text = _failure_text(
-        texts, failed, original_subject, original_sent, queue_id, hostname, whole=original_body is not None
+    international = is_international(failed)
+    text = _report_text(
+        texts,
+        failed,
+        original_subject,
+        original_sent,
+        queue_id,
+        hostname,
+        report=report,
+        whole=original_body is not None,
+        doubtful=doubtful,
     )
-    status = [_message_status(hostname, queue_id, envelope_id, original_sent)]
-    status += [
-        _recipient_status(recipient, address, at, international=international)
-        for recipient, address in zip(failed, addresses, strict=True)
-    ]
+    status = write_status(
+        report,
+        failed,
+        hostname=hostname,
+        queue_id=queue_id,
+        envelope_id=envelope_id,
+        sent=original_sent,
+        at=at,
+        retry_until=retry_until,
+    )
     parts = (
         _TEXT_FIELDS + b"\r\n" + encode_text(text),
-        _part("message/global-delivery-status" if international else "message/delivery-status", b"\r\n".join(status)),
+        _part("message/global-delivery-status" if international else "message/delivery-status", status),
         _original_part(original_header, original_body, international=international),
     )
     boundary = make_boundary(notice_id, parts)
@@ -121,7 +125,7 @@ def failure_notice(  # noqa: PLR0913 - each is one of the facts that the notice 
         to=to,
         to_name=to_name,
     )
-    subject = texts.failure_subject.format(subject=plain(original_subject, _SUBJECT_OCTETS) or texts.no_subject)
+    subject = texts.reports[report].subject.format(subject=plain(original_subject, _SUBJECT_OCTETS) or texts.no_subject)
     original_id = find_message_id(original_header)
     if original_id is not None:
         fields += make_field("In-Reply-To", original_id) + make_field("References", original_id)
@@ -227,7 +231,7 @@ def _common_fields(
     return message_id, b"".join(fields)
 
 
-def _failure_text(
+def _report_text(
     texts: Texts,
     failed: Sequence[FailedRecipient],
     subject: str,
@@ -235,24 +239,36 @@ def _failure_text(
     queue_id: str,
     hostname: str,
     *,
+    report: Report,
     whole: bool,
+    doubtful: bool,
 ) -> str:
+    words = texts.reports[report]
     about = [
         (texts.subject_label, plain(subject, _SUBJECT_OCTETS) or texts.no_subject),
         (texts.sent_label, sent.strftime(texts.date)),
         (texts.queue_id_label, plain(queue_id)),
     ]
-    paragraphs = [texts.failure_opening, _lines(about)]
+    paragraphs = [words.opening, _lines(about)]
     together: dict[tuple[FailureReason, Reply], list[str]] = {}
     for recipient in failed:
         together.setdefault((recipient.reason, recipient.reply), []).append(plain(recipient.address))
     for (reason, reply), addresses in together.items():
         hint = texts.advice[choose_advice(reply, reason)]
         gave_up = f"{texts.gave_up} " if reason is FailureReason.EXPIRED else ""
+        cause = "" if report is Report.RELAYED else gave_up + hint.cause
         paragraphs += [
-            "\n".join([f"{texts.recipients_label}:", *(f"    {address}" for address in addresses)]),
-            _lines([(texts.cause_label, gave_up + hint.cause), _said(texts, reply), (texts.action_label, hint.action)]),
+            "\n".join([f"{words.recipients_label}:", *(f"    {address}" for address in addresses)]),
+            _lines(
+                [
+                    (texts.cause_label, cause),
+                    _said(texts, reply),
+                    (texts.action_label, words.action or hint.action),
+                ]
+            ),
         ]
+    if doubtful:
+        paragraphs.append(texts.doubt)
     paragraphs.append(texts.whole_attached if whole else texts.header_attached)
     paragraphs.append(texts.closing.format(hostname=safe_domain(ascii_domain(hostname))))
     return _join(paragraphs)
@@ -268,39 +284,6 @@ def _lines(facts: Sequence[tuple[str, str]]) -> str:
 
 def _join(paragraphs: Sequence[str]) -> str:
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
-
-
-def _wire(address: str) -> str:
-    """Give an address as RFC 3464 wants it: in ASCII where the domain's A-labels are enough for that."""
-    address = plain(address)
-    local, at, domain = address.rpartition("@")
-    return f"{local}{at}{ascii_domain(domain)}" if local.isascii() and not domain.isascii() else address
-
-
-def _message_status(hostname: str, queue_id: str, envelope_id: str | None, sent: datetime) -> bytes:
-    """Write the fields about the message (RFC 3464 section 2.2)."""
-    fields = make_field("Reporting-MTA", f"dns; {safe_domain(ascii_domain(hostname))}")
-    if envelope_id:
-        fields = make_field("Original-Envelope-Id", ascii_only(plain(envelope_id))) + fields
-    fields += make_field("X-Relay-Queue-ID", ascii_only(plain(queue_id)))
-    return fields + make_field("Arrival-Date", format_datetime(sent))
-
-
-def _recipient_status(recipient: FailedRecipient, address: str, at: datetime, *, international: bool) -> bytes:
-    """Write the fields about a recipient (RFC 3464 section 2.3; the address type is that of RFC 6533 section 3)."""
-    reply = recipient.reply
-    status = _STATUS_OF_REASON.get(recipient.reason)
-    if status is None:
-        match = _STATUS.fullmatch(reply.enhanced)
-        status = f"5{match[1]}" if match else "5.0.0"
-    said = plain(str(reply)) if international else ascii_only(plain(str(reply)))
-    return (
-        make_field("Final-Recipient", f"{'rfc822' if address.isascii() else 'utf-8'}; {address}")
-        + make_field("Action", "failed")
-        + make_field("Status", status)
-        + make_field("Diagnostic-Code", f"{'smtp' if reply.code else 'x-relay'}; {said or 'no reply'}")
-        + make_field("Last-Attempt-Date", format_datetime(at))
-    )
 
 
 def _original_part(header: bytes, body: bytes | None, *, international: bool) -> bytes:

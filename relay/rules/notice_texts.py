@@ -24,8 +24,16 @@ class Alert(StrEnum):
     """The central blind copy could not be delivered."""
     UNCERTAIN_HELD = "uncertain_held"
     """A mail that may have been sent already is held."""
+
+
+class Report(StrEnum):
+    """What a DSN tells of its recipients: the `Action` of RFC 3464 section 2.3.3."""
+
+    FAILED = "failed"
     DELAYED = "delayed"
     """A mail still waits after `warn_after`."""
+    RELAYED = "relayed"
+    """The provider took it, and sends no confirmations."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +54,18 @@ class AlertText:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReportText:
+    """The words of one kind of DSN."""
+
+    subject: str
+    """With {subject}."""
+    opening: str
+    recipients_label: str
+    action: str = ""
+    """What to do, where the reply does not decide that."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Texts:
     """The words of one language."""
 
@@ -53,17 +73,16 @@ class Texts:
     no_subject: str
     date: str
     """For strftime."""
-    failure_subject: str
-    failure_opening: str
     subject_label: str
     sent_label: str
-    recipients_label: str
     cause_label: str
     reply_label: str
     problem_label: str
     """In place of `reply_label` where the provider gave no reply."""
     action_label: str
     gave_up: str
+    doubt: str
+    """Where a failed mail may have arrived all the same."""
     whole_attached: str
     header_attached: str
     account_label: str
@@ -72,22 +91,22 @@ class Texts:
     """With {hostname}."""
     advice: Mapping[Advice, Hint]
     alerts: Mapping[Alert, AlertText]
+    reports: Mapping[Report, ReportText]
 
 
 _GERMAN = Texts(
     sender_name="Maildienst",
     no_subject="(ohne Betreff)",
     date="%d.%m.%Y, %H:%M Uhr",
-    failure_subject="Nicht zugestellt: {subject}",
-    failure_opening="Ihre E-Mail konnte nicht zugestellt werden.",
     subject_label="Betreff",
     sent_label="Gesendet",
-    recipients_label="Nicht erreicht",
     cause_label="Grund",
     reply_label="Antwort des Anbieters",
     problem_label="Technische Ursache",
     action_label="Was zu tun ist",
     gave_up="Der Maildienst hat es mehrmals versucht und jetzt aufgegeben.",
+    doubt="Ein früherer Versuch brach ab, bevor der Anbieter den Empfang bestätigt hat: Vielleicht ist die E-Mail"
+    " trotzdem angekommen. Fragen Sie nach, bevor Sie sie noch einmal senden.",
     whole_attached="Die E-Mail ist dieser Nachricht beigefügt.",
     header_attached="Die E-Mail ist groß; beigefügt sind nur ihre Kopfzeilen.",
     account_label="Konto",
@@ -242,11 +261,26 @@ _GERMAN = Texts(
             " „relay queue release {queue_id}“ gesendet; ist sie angekommen, mit „relay queue delete {queue_id}“"
             " verworfen. Beides kann die Person tun, die den Maildienst betreut.",
         ),
-        Alert.DELAYED: AlertText(
+    },
+    reports={
+        Report.FAILED: ReportText(
+            subject="Nicht zugestellt: {subject}",
+            opening="Ihre E-Mail konnte nicht zugestellt werden.",
+            recipients_label="Nicht erreicht",
+        ),
+        Report.DELAYED: ReportText(
             subject="Noch nicht zugestellt: {subject}",
-            what="Ihre E-Mail an {address} konnte noch nicht zugestellt werden. Der Maildienst versucht es weiter.",
+            opening="Ihre E-Mail konnte noch nicht zugestellt werden. Der Maildienst versucht es weiter.",
+            recipients_label="Noch nicht erreicht",
             action="Sie brauchen nichts zu tun. Senden Sie die E-Mail nicht noch einmal, sonst kommt sie womöglich"
             " doppelt an. Gelingt die Zustellung nicht, erhalten Sie eine weitere Nachricht.",
+        ),
+        Report.RELAYED: ReportText(
+            subject="Übergeben: {subject}",
+            opening="Ihre E-Mail wurde dem Anbieter übergeben. Er bestätigt die Zustellung nicht; deshalb ist dies die"
+            " letzte Nachricht dazu, wenn alles gut geht.",
+            recipients_label="Auf dem Weg zu",
+            action="Sie brauchen nichts zu tun.",
         ),
     },
 )
@@ -255,16 +289,15 @@ _ENGLISH = Texts(
     sender_name="Mail service",
     no_subject="(no subject)",
     date="%Y-%m-%d, %H:%M",
-    failure_subject="Not delivered: {subject}",
-    failure_opening="Your e-mail could not be delivered.",
     subject_label="Subject",
     sent_label="Sent",
-    recipients_label="Not reached",
     cause_label="Reason",
     reply_label="The provider's reply",
     problem_label="Technical cause",
     action_label="What to do",
     gave_up="The mail service tried several times and has now given up.",
+    doubt="An earlier attempt broke off before the provider confirmed it: perhaps the e-mail arrived all the same. Ask"
+    " before you send it again.",
     whole_attached="The e-mail is attached to this notice.",
     header_attached="The e-mail is large; only its header is attached.",
     account_label="Account",
@@ -415,11 +448,26 @@ _ENGLISH = Texts(
             ' did arrive, "relay queue delete {queue_id}" discards it. Both can be done by the person who looks after'
             " the mail service.",
         ),
-        Alert.DELAYED: AlertText(
+    },
+    reports={
+        Report.FAILED: ReportText(
+            subject="Not delivered: {subject}",
+            opening="Your e-mail could not be delivered.",
+            recipients_label="Not reached",
+        ),
+        Report.DELAYED: ReportText(
             subject="Not delivered yet: {subject}",
-            what="Your e-mail to {address} could not be delivered yet. The mail service keeps trying.",
+            opening="Your e-mail could not be delivered yet. The mail service keeps trying.",
+            recipients_label="Not reached yet",
             action="You need not do anything. Do not send the e-mail again, or it may arrive twice. If it cannot be"
             " delivered, you will get another notice.",
+        ),
+        Report.RELAYED: ReportText(
+            subject="Handed over: {subject}",
+            opening="Your e-mail was handed over to the provider, who does not confirm deliveries. If all goes well,"
+            " this is the last notice about it.",
+            recipients_label="On the way to",
+            action="You need not do anything.",
         ),
     },
 )

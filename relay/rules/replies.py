@@ -8,6 +8,10 @@ from relay.model.reply import Reply
 
 LONGEST_TEXT = 2000
 _ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})(?:[ \t]+|$)")
+_RATE = re.compile(
+    r"rate.{0,10}limit|limit .{0,20}(?:exceeded|reached)|(?:sending|daily|hourly) .{0,20}(?:limit|quota)|throttl"
+    r"|too many (?:messages|mails|emails|connections|requests)|too (?:fast|frequent)|slow down"
+)
 _HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -53,6 +57,12 @@ def outcome_of(reply: Reply) -> Outcome:
 def is_login_refused(reply: Reply) -> bool:
     """Whether a reply refuses the account's login (530, 535)."""
     return reply.code in (530, 535)
+
+
+def asks_to_slow_down(reply: Reply) -> bool:
+    """Whether a reply speaks of the whole account: 421 (RFC 5321 section 3.8), or 45x that names a rate or a limit."""
+    text = reply.text.lower()
+    return reply.code == 421 or (450 <= reply.code <= 452 and _RATE.search(text) is not None)
 
 
 def too_many_recipients(reply: Reply) -> bool:

@@ -22,6 +22,11 @@ def next_attempt(*, policy: RetryPolicy, hours: OpeningHours, attempts: int, now
     return next_open(hours, now + round(interval * (1 + _SPREAD * (jitter - 0.5))))
 
 
+def latest_due(*, policy: RetryPolicy, hours: OpeningHours, now: int) -> int:
+    """Give the latest moment that `next_attempt` can have chosen by now: what is due later, a wrong clock chose."""
+    return next_open(hours, now + round(max(policy.intervals) * (1 + _SPREAD / 2)) + 1)
+
+
 def counted_time(*, hours: OpeningHours, pauses: Sequence[tuple[int, int]], since: int, now: int) -> int:
     """Give the open, unpaused milliseconds from `since` to `now`.
 

@@ -5,12 +5,12 @@ attempt is repeated at once without the archive, whose copy becomes a delivery o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.model.mail import Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
-from relay.rules.replies import is_login_refused, outcome_of, too_many_recipients
+from relay.rules.replies import asks_to_slow_down, is_login_refused, outcome_of, too_many_recipients
 
 _CONTENT_FAULTS = ("5.2.3", "5.3.4", "5.6.")
 """Refusals at MAIL that speak of the mail, not of the account: too large, not convertible (RFC 3463)."""
@@ -50,12 +50,21 @@ class Judgement:
     """The provider took some recipients and wants the others in another transaction (452)."""
     login_refused: bool = False
     """The account is to be paused; every recipient is still deferred."""
+    slow_down: bool = False
+    """The provider asks the whole account to send less: the lane rests, and goes on with one connection."""
     sender_refused: bool = False
     """The provider does not let the account send: the postmaster is told, beside the bounce."""
 
 
 def judge(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
     """Judge one transaction. Whoever gets no outcome here gets it from the repetition without the archive."""
+    # A limit at RCPT speaks of that recipient, unless it closes the connection.
+    asked = any(r is not None and asks_to_slow_down(r) for r in (answers.mail, answers.data, answers.final))
+    closed = any(r is not None and r.code == 421 for r in answers.recipients)
+    return replace(_judge(recipients, answers), slow_down=asked or closed)
+
+
+def _judge(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
     mail = answers.mail
     if mail is None:
         return _judge_all(recipients, _lost_reply(answers))

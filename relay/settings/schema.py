@@ -183,6 +183,7 @@ class LimitsTable(TypedDict, total=False):
 
     drain_timeout: Duration
     keep_history: Duration
+    keep_delivered: Duration
     connections: Count
     connections_per_client: Count
     commands_per_session: Annotated[int, whole(1, 1_000_000_000)]

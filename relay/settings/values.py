@@ -58,6 +58,8 @@ class Limits:
     """How long running work may go on when the service stops."""
     keep_history: int = 90 * _DAY
     """How long header and outcomes of a mail stay after its end."""
+    keep_delivered: int = 0
+    """How long the body of a mail stays after its end; 0: it goes at once."""
     connections: int = 1_000
     """Of one listener's clients, at a time."""
     connections_per_client: int = 100

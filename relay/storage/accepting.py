@@ -13,11 +13,12 @@ from relay.storage.rows import INSERT_MESSAGE, clean, message_row
 
 _INSERT_CHUNK: Final = "INSERT INTO content (message_id, version, seq, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _INSERT_DELIVERY: Final = (
-    "INSERT INTO delivery (id, message_id, account, version, state, due, since, uncertain, node, lease_until)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    "INSERT INTO delivery (id, message_id, account, version, state, due, since, uncertain, node, lease_until, source)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _INSERT_RECIPIENT: Final = (
-    "INSERT INTO recipient (message_id, n, delivery_id, address, kind) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    "INSERT INTO recipient (message_id, n, delivery_id, address, kind, notify, orcpt) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING"
 )
 _DROP_VERSION_1: Final = "DELETE FROM content WHERE message_id = ? AND version = 1"
 _DISCARD: Final = (
@@ -36,6 +37,17 @@ class Chunk:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A delivery with what its message gives it."""
+
+    message_id: str
+    since: int
+    """When its clocks begin."""
+    source: str
+    delivery: NewDelivery
+
+
 def write_chunks(tx: Transaction, chunks: Sequence[Chunk]) -> list[None]:
     """Write chunks ahead of their messages."""
     tx.change_each(_INSERT_CHUNK, [(c.message_id, c.version, c.seq, c.data) for c in chunks])
@@ -49,13 +61,25 @@ def accept(tx: Transaction, mails: Sequence[NewMessage], *, node: str) -> list[N
     tx.change_each(_DROP_VERSION_1, [(mail.message.id,) for mail in mails if mail.drop_version_1])
     insert_deliveries(
         tx,
-        [(mail.message.id, mail.message.received_at, delivery) for mail in mails for delivery in mail.deliveries],
+        [
+            Placed(mail.message.id, mail.message.received_at, mail.message.source, delivery)
+            for mail in mails
+            for delivery in mail.deliveries
+        ],
         node=node,
     )
     tx.change_each(
         _INSERT_RECIPIENT,
         [
-            (mail.message.id, recipient.n, delivery.id, clean(recipient.address), recipient.kind.value)
+            (
+                mail.message.id,
+                recipient.n,
+                delivery.id,
+                clean(recipient.address),
+                recipient.kind.value,
+                recipient.notify,
+                recipient.orcpt,
+            )
             for mail in mails
             for delivery in mail.deliveries
             for recipient in delivery.recipients
@@ -64,27 +88,27 @@ def accept(tx: Transaction, mails: Sequence[NewMessage], *, node: str) -> list[N
     return [None] * len(mails)
 
 
-def insert_deliveries(tx: Transaction, deliveries: Sequence[tuple[str, int, NewDelivery]], *, node: str) -> None:
-    """Write deliveries, each with its message's id and the moment when its clocks begin."""
-    lease = tx.lease_until() if any(d.state is DeliveryState.ACTIVE for _, _, d in deliveries) else None
-    tx.change_each(_INSERT_DELIVERY, [_delivery_row(*delivery, node=node, lease=lease) for delivery in deliveries])
+def insert_deliveries(tx: Transaction, placed: Sequence[Placed], *, node: str) -> None:
+    """Write deliveries."""
+    lease = tx.lease_until() if any(p.delivery.state is DeliveryState.ACTIVE for p in placed) else None
+    tx.change_each(_INSERT_DELIVERY, [_delivery_row(p, node=node, lease=lease) for p in placed])
 
 
-def _delivery_row(
-    message_id: str, since: int, delivery: NewDelivery, *, node: str, lease: int | None
-) -> tuple[Parameter, ...]:
+def _delivery_row(placed: Placed, *, node: str, lease: int | None) -> tuple[Parameter, ...]:
+    delivery = placed.delivery
     active = delivery.state is DeliveryState.ACTIVE
     return (
         delivery.id,
-        message_id,
+        placed.message_id,
         clean(delivery.account),
         delivery.version,
         delivery.state.value,
         delivery.due,
-        since,
+        placed.since,
         delivery.uncertain,
         node if active else "",
         lease if active else None,
+        clean(placed.source),
     )
 
 

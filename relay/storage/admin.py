@@ -20,8 +20,8 @@ SHORTEST_PREFIX: Final = 6
 _MOST_MATCHES: Final = 100
 
 _SELECT_MESSAGE: Final = (
-    'SELECT id, received_at, "user", account, rule, reverse_path, header_message_id, subject, size, client, why, notice'
-    " FROM message WHERE id = ?"
+    'SELECT id, received_at, "user", account, rule, reverse_path, header_message_id, subject, size, client, why,'
+    " notice, about FROM message WHERE id = ?"
 )
 _SELECT_DELIVERIES: Final = (
     'SELECT d.id, d.message_id, d.state, d.account, m."user", m.reverse_path AS sender, m.subject, m.size,'
@@ -35,6 +35,8 @@ _SELECT_ATTEMPTS: Final = (
     "SELECT delivery_id, n, at, seconds, code, enhanced, reply FROM attempt WHERE delivery_id {any}"
     " ORDER BY delivery_id, n"
 )
+_SELECT_EVENTS: Final = "SELECT at, what, detail FROM event WHERE message_id = ? ORDER BY at, what"
+_SELECT_NOTICES: Final = "SELECT id FROM message WHERE about = ? AND about <> '' ORDER BY id"
 _SELECT_STATES: Final = "SELECT d.message_id, d.state FROM delivery d WHERE d.message_id {any} {lock}"
 _BY_HEADER_ID: Final = "SELECT id FROM message WHERE header_message_id = ? ORDER BY id LIMIT ?"
 _BY_PREFIX: Final = "SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
@@ -71,6 +73,15 @@ class AttemptRow:
     code: int
     enhanced: str
     reply: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventRow:
+    """Something that happened to a mail beside its attempts."""
+
+    at: int
+    what: str
+    detail: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +122,12 @@ class MessageDetail:
     client: str
     why: str
     notice: bool
+    about: str
+    """Of a notice: the mail that it tells about."""
     deliveries: tuple[DeliveryRow, ...]
+    events: tuple[EventRow, ...]
+    notices: tuple[str, ...]
+    """The queue ids of the notices about it."""
 
 
 def list_deliveries(
@@ -159,8 +175,15 @@ def show_message(engine: Engine, message_id: str) -> MessageDetail:
         if not rows:
             raise NotFoundError(f"there is no mail {message_id!r}")
         deliveries = _deliveries(tx, "WHERE d.message_id = ? ORDER BY d.id", message_id)
+        events = [EventRow(at=row.at, what=row.what, detail=row.detail) for row in tx.rows(_SELECT_EVENTS, message_id)]
+        notices = [row[0] for row in tx.rows(_SELECT_NOTICES, message_id)]
     fields: dict[str, Any] = {**rows[0]._mapping}  # noqa: SLF001 - SQLAlchemy's public name for it
-    return MessageDetail(**{**fields, "notice": bool(fields["notice"])}, deliveries=tuple(deliveries))
+    return MessageDetail(
+        **{**fields, "notice": bool(fields["notice"])},
+        deliveries=tuple(deliveries),
+        events=tuple(events),
+        notices=tuple(notices),
+    )
 
 
 def _deliveries(tx: Transaction, where: str, *parameters: Parameter) -> list[DeliveryRow]:

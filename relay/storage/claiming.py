@@ -9,17 +9,29 @@ from typing import Final
 
 from relay.model.ids import make_id
 from relay.model.mail import AT_ONCE, INBOX_LANE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState
-from relay.storage.engine import Transaction
+from relay.storage.engine import AnyRow, Transaction
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
 
 _LONGEST_UPLOAD = 86_400_000
 """Milliseconds: on a shared database, younger chunks without a message may still be another node's upload."""
 
 # `state <> 'done'` beside another state lets SQLite use the partial index.
-_SELECT_DUE: Final = (
-    SELECT_CLAIMED + "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.due <= ?"
-    " ORDER BY d.due, d.id LIMIT ? {skip_locked}"
-)
+_OF_SOURCE: Final = "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.source = ? AND d.due <= ?"
+_SELECT_OLDEST: Final = SELECT_CLAIMED + _OF_SOURCE + " ORDER BY d.due, d.id LIMIT ? {skip_locked}"
+_SELECT_NEWEST: Final = SELECT_CLAIMED + _OF_SOURCE + " ORDER BY d.due DESC, d.id DESC LIMIT ? {skip_locked}"
+# Jumps from source to source: its time grows with their number, not with the queue.
+_TURNS: Final = """
+    WITH RECURSIVE turn (source) AS (
+        SELECT min(source) FROM delivery WHERE state = 'queued' AND state <> 'done' AND account = ?
+        UNION ALL
+        SELECT (SELECT min(d.source) FROM delivery d
+                WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.source > turn.source)
+        FROM turn WHERE turn.source IS NOT NULL
+    )
+    SELECT source, (SELECT min(d.due) FROM delivery d
+                    WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.source = turn.source)
+    FROM turn WHERE source IS NOT NULL
+"""
 _SELECT_OF_ACCOUNTS: Final = (
     SELECT_CLAIMED + "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account {any} ORDER BY d.id {lock}"
 )
@@ -44,7 +56,7 @@ _SWEEP: Final = (
 )
 _RENEW: Final = "UPDATE delivery SET lease_until = ? WHERE state = 'active' AND state <> 'done' AND node = ?"
 # Jumps from account to account: its time does not grow with the queue.
-_NEXT_DUE: Final = """
+_LANES: Final = """
     WITH RECURSIVE lane (account) AS (
         SELECT min(account) FROM delivery WHERE state = 'queued' AND state <> 'done'
         UNION ALL
@@ -52,9 +64,7 @@ _NEXT_DUE: Final = """
                 WHERE d.state = 'queued' AND d.state <> 'done' AND d.account > lane.account)
         FROM lane WHERE lane.account IS NOT NULL
     )
-    SELECT account, (SELECT min(d.due) FROM delivery d
-                     WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = lane.account)
-    FROM lane WHERE account IS NOT NULL
+    SELECT account FROM lane WHERE account IS NOT NULL
 """
 
 
@@ -66,17 +76,38 @@ class Claim:
     now: int
     limit: int
     open_now: bool
+    after: str = ""
+    """The source that had its turn last."""
+    newest: bool = False
+    """Whether the newest of the source goes, in place of the oldest: so a single mail passes a mailing."""
 
 
 def claim(tx: Transaction, claims: Sequence[Claim], *, node: str) -> list[list[ClaimedDelivery]]:
-    """Make due deliveries `active`, those that are due longest first; outside of opening hours only `AT_ONCE`."""
+    """Make due deliveries of one source `active`, by default those that are due longest.
+
+    Sources take turns; what people want at once goes first, and outside of opening hours it alone.
+    """
     claimed = []
     for wish in claims:
-        rows = tx.rows(_SELECT_DUE, wish.account, wish.now if wish.open_now else AT_ONCE, wish.limit)
+        rows = _next_rows(tx, wish)
         if rows:
             tx.change(_CLAIM, node, tx.lease_until(), [row[0] for row in rows])
         claimed.append(read_claimed(tx, rows))
     return claimed
+
+
+def _next_rows(tx: Transaction, wish: Claim) -> Sequence[AnyRow]:
+    latest = wish.now if wish.open_now else AT_ONCE
+    due = [(at, source) for source, at in tx.rows(_TURNS, *[wish.account] * 3) if at <= latest]
+    urgent = any(at == AT_ONCE for at, _ in due)
+    turns = sorted(source for at, source in due if at == AT_ONCE or not urgent)
+    select = _SELECT_NEWEST if wish.newest and not urgent else _SELECT_OLDEST
+    # More than one only where other nodes hold all that the first has.
+    for source in [*(s for s in turns if s > wish.after), *(s for s in turns if s <= wish.after)]:
+        rows = tx.rows(select, wish.account, source, AT_ONCE if urgent else latest, wish.limit)
+        if rows:
+            return rows
+    return []
 
 
 def unclaim(tx: Transaction, delivery_ids: Sequence[Sequence[str]]) -> list[None]:
@@ -140,4 +171,5 @@ def renew_leases(tx: Transaction, nodes: Sequence[str]) -> list[None]:
 
 def next_due(tx: Transaction) -> dict[str, int]:
     """Give the smallest `due` among what is queued, for each account."""
-    return {row[0]: row[1] for row in tx.rows(_NEXT_DUE)}
+    accounts = [row[0] for row in tx.rows(_LANES)]
+    return {account: min(row[1] for row in tx.rows(_TURNS, *[account] * 3)) for account in accounts}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from relay.model.mail import Pause
+from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.storage.engine import Transaction
 from relay.storage.rows import clean, read_pause
 
@@ -17,7 +17,8 @@ _INSERT: Final = (
     " fingerprint = excluded.fingerprint"
 )
 _BETWEEN: Final = (
-    "SELECT since, until FROM pause WHERE account = ? AND since < ? AND (until IS NULL OR until > ?) ORDER BY since"
+    "SELECT since, until FROM pause WHERE account IN (?, ?) AND since < ? AND (until IS NULL OR until > ?)"
+    " ORDER BY since"
 )
 _END: Final = "UPDATE pause SET until = ? WHERE account = ? AND until IS NULL"
 _END_OWN: Final = _END + " AND NOT by_person"
@@ -29,10 +30,10 @@ def lasting_pauses(tx: Transaction) -> list[Pause]:
 
 
 def pauses_between(tx: Transaction, account: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Give the times in which an account was paused, cut to a span."""
+    """Give the times in which an account, or every account, was paused, cut to a span."""
     return [
         (max(since, start), end if until is None else min(until, end))
-        for since, until in tx.rows(_BETWEEN, account, end, start)
+        for since, until in tx.rows(_BETWEEN, account, EVERY_ACCOUNT, end, start)
     ]
 
 

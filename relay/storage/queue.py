@@ -14,10 +14,13 @@ from sqlalchemy import Engine
 
 from relay.model.errors import StorageError
 from relay.model.mail import ClaimedDelivery, NewMessage, Pause, Settlement
-from relay.storage import accepting, claiming, pausing, settling
+from relay.model.reply import Reply
+from relay.storage import accepting, claiming, counting, pausing, settling, waiting
 from relay.storage.accepting import Chunk
 from relay.storage.claiming import Claim
+from relay.storage.counting import Count
 from relay.storage.engine import Transaction, transaction
+from relay.storage.waiting import DelayTold, OldClaim
 from relay.storage.writer import Operation, Writer
 
 _READERS = 2
@@ -52,6 +55,12 @@ class Queue:
         self._resume = Operation(10, pausing.resume)
         self._discard = Operation(11, accepting.discard)
         self._purge = Operation(12, settling.purge_history)
+        self._drop_spent = Operation(13, settling.drop_spent)
+        self._tell_delay = Operation(14, partial(waiting.tell_delay, node=node))
+        self._claim_old = Operation(15, partial(waiting.claim_old, node=node))
+        self._pull_back = Operation(16, waiting.pull_back)
+        self._count = Operation(17, counting.take)
+        self._uncount = Operation(18, counting.give_back)
 
     async def close(self) -> None:
         """Finish the writes that wait, then end all threads."""
@@ -75,12 +84,15 @@ class Queue:
 
     # A mail goes out
 
-    async def claim(self, account: str, *, now: int, limit: int, open_now: bool) -> list[ClaimedDelivery]:
-        """Claim what is due, oldest first: `AT_ONCE` always, the rest only while the office is open.
+    async def claim(
+        self, account: str, *, now: int, limit: int, open_now: bool, after: str = "", newest: bool = False
+    ) -> list[ClaimedDelivery]:
+        """Claim what is due: `AT_ONCE` always, the rest only while the office is open.
 
-        `attempts` counts those before this one.
+        Sources (who handed in, from where) take turns: the one behind `after` is next, with what is due longest, or
+        with its `newest`. `attempts` counts those before this one.
         """
-        return await self._writer.run(self._claim, Claim(account, now, limit, open_now))
+        return await self._writer.run(self._claim, Claim(account, now, limit, open_now, after, newest))
 
     async def settle(self, settlement: Settlement) -> None:
         """Write what an attempt came to, with its split and its notices, in one transaction.
@@ -139,6 +151,42 @@ class Queue:
     async def purge_history(self, before: int, limit: int) -> int:
         """Delete at most `limit` mails that were received before a moment and wait for nothing; gives how many."""
         return await self._writer.run(self._purge, (before, limit))
+
+    async def drop_spent(self, youngest: str, before: int, limit: int) -> int:
+        """Drop bodies of delivered mail: of ids below `youngest` whose last attempt was before a moment."""
+        return await self._writer.run(self._drop_spent, (youngest, before, limit))
+
+    # What waits for long
+
+    async def waiting_since(self, before: int, limit: int) -> list[ClaimedDelivery]:
+        """Give what is queued since a moment and whose sender has not been told; nothing is claimed."""
+        return await self._read(waiting.waiting_since, before, limit)
+
+    async def tell_delay(self, told: DelayTold) -> None:
+        """Note that a sender has been told, with the notice that tells him."""
+        await self._writer.run(self._tell_delay, told)
+
+    async def claim_old(self, account: str, *, before: int, limit: int) -> list[ClaimedDelivery]:
+        """Claim what has waited since a moment, whenever it is due."""
+        return await self._writer.run(self._claim_old, OldClaim(account, before, limit))
+
+    async def pull_back(self, *, now: int, latest: int) -> int:
+        """Make due now what is due after `latest`: a wrong clock has put it there; gives how many."""
+        return await self._writer.run(self._pull_back, (now, latest))
+
+    async def last_replies(self, delivery_ids: Sequence[str]) -> dict[str, Reply]:
+        """Give what the last attempt of each delivery got."""
+        return await self._read(waiting.last_replies, delivery_ids)
+
+    # Recipients of a day
+
+    async def count_recipients(self, count: Count) -> bool:
+        """Count recipients of an account's day; false, and nothing counted, where it has no room for them."""
+        return await self._writer.run(self._count, count)
+
+    async def uncount_recipients(self, count: Count) -> None:
+        """Take recipients off again whom the provider did not take."""
+        await self._writer.run(self._uncount, count)
 
     # Pauses
 

@@ -10,18 +10,19 @@ from relay.storage.engine import AnyRow, Parameter, Transaction
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MESSAGE: Final = (
     'id, received_at, "user", account, rule, reverse_path, header_message_id, subject, size, client, header,'
-    " archive_header, eightbit, smtputf8, notice, why"
+    " archive_header, eightbit, smtputf8, notice, why, envelope_id, ret, about"
 )
-INSERT_MESSAGE: Final = f"INSERT INTO message ({_MESSAGE}) VALUES ({', '.join('?' * 16)}) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
+INSERT_MESSAGE: Final = f"INSERT INTO message ({_MESSAGE}) VALUES ({', '.join('?' * 19)}) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
 SELECT_CLAIMED: Final = (
-    "SELECT d.id, d.account, d.version, d.attempts, d.uncertain, d.since, d.marked,"
+    "SELECT d.id, d.account, d.version, d.attempts, d.uncertain, d.since, d.marked, d.warned,"
     ' m.id, m.received_at, m."user", m.account, m.rule, m.reverse_path, m.header_message_id, m.subject, m.size,'
-    " m.client, m.header, m.archive_header, m.eightbit, m.smtputf8, m.notice, m.why"
+    " m.client, m.header, m.archive_header, m.eightbit, m.smtputf8, m.notice, m.why,"
+    " m.envelope_id, m.ret, m.about"
     " FROM delivery d JOIN message m ON m.id = d.message_id "
 )
 """The beginning of each query whose rows `read_claimed` takes."""
 _PENDING: Final = (
-    "SELECT delivery_id, n, address, kind FROM recipient"
+    "SELECT delivery_id, n, address, kind, notify, orcpt FROM recipient"
     " WHERE message_id {any} AND delivery_id {any} AND outcome = 'pending' ORDER BY n"
 )
 
@@ -50,6 +51,9 @@ def message_row(message: Message) -> tuple[Parameter, ...]:
         message.smtputf8,
         message.notice,
         clean(message.why),
+        clean(message.envelope_id),
+        message.ret,
+        message.about,
     )
 
 
@@ -58,8 +62,11 @@ def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDeliver
     if not rows:
         return []
     recipients: dict[str, list[Recipient]] = {row[0]: [] for row in rows}
-    for delivery_id, n, address, kind in tx.rows(_PENDING, _unique(row[7] for row in rows), list(recipients)):
-        recipients[delivery_id].append(Recipient(n=n, address=address, kind=RecipientKind(kind)))
+    pending = tx.rows(_PENDING, _unique(row[8] for row in rows), list(recipients))
+    for delivery_id, n, address, kind, notify, orcpt in pending:
+        recipients[delivery_id].append(
+            Recipient(n=n, address=address, kind=RecipientKind(kind), notify=notify, orcpt=orcpt)
+        )
     return [
         ClaimedDelivery(
             id=row[0],
@@ -68,7 +75,8 @@ def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDeliver
             attempts=row[3],
             uncertain=row[4],
             since=row[5],
-            message=_message(row[7:]),
+            warned=bool(row[7]),
+            message=_message(row[8:]),
             recipients=tuple(recipients[row[0]]),
         )
         for row in rows
@@ -108,6 +116,9 @@ def _message(row: Sequence[Any]) -> Message:
         smtputf8=bool(row[13]),
         notice=bool(row[14]),
         why=row[15],
+        envelope_id=row[16],
+        ret=row[17],
+        about=row[18],
     )
 
 

@@ -8,7 +8,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Double,
-    Engine,
     ForeignKey,
     Index,
     Integer,
@@ -16,17 +15,11 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    inspect,
     text,
 )
 
-from relay.model.errors import StorageError
-from relay.storage.engine import Transaction, transaction
-
-VERSION: Final = 1
-"""Of the schema; a program refuses a newer one."""
-_SCHEMA_LOCK = 0x72656C6179
-"""PostgreSQL's advisory lock for the creation: two nodes may start at once."""
+VERSION: Final = 2
+"""Of the schema: each change of the tables adds 1 and a module in `migrations`; a program refuses a newer one."""
 
 metadata: Final = MetaData()
 
@@ -64,8 +57,14 @@ message: Final = Table(
     Column("smtputf8", Boolean, nullable=False),
     Column("notice", Boolean, nullable=False),
     Column("why", _Text, nullable=False),
+    # What the client asked for (RFC 3461): ENVID, decoded, and RET.
+    Column("envelope_id", _Text, nullable=False, server_default=""),
+    Column("ret", _Text, nullable=False, server_default=""),
+    # Of a notice: the mail that it tells about.
+    Column("about", _Text, nullable=False, server_default=""),
     # No index on received_at: the ids sort by it.
     Index("message_by_header_id", "header_message_id"),
+    Index("message_by_about", "about", sqlite_where=text("about <> ''"), postgresql_where=text("about <> ''")),
 )
 
 content: Final = Table(
@@ -96,12 +95,16 @@ delivery: Final = Table(
     Column("marked", Boolean, nullable=False, server_default=text("false")),
     Column("node", _Text, nullable=False),
     Column("lease_until", BigInteger),
+    # Who handed it in, from where: sources of one account take turns.
+    Column("source", _Text, nullable=False, server_default=""),
+    # Whether the sender has been told that it still waits.
+    Column("warned", Boolean, nullable=False, server_default=text("false")),
     _one_of("state", "queued", "active", "held", "done"),
     Index("delivery_by_message", "message_id"),
     # Serves the claim, the recovery and the lists, and is empty when the queue is.
     Index(
         "delivery_open",
-        *("state", "account", "due", "id"),
+        *("state", "account", "source", "due", "id"),
         sqlite_where=text("state <> 'done'"),
         postgresql_where=text("state <> 'done'"),
     ),
@@ -120,6 +123,9 @@ recipient: Final = Table(
     Column("code", Integer, nullable=False, server_default="0"),
     Column("enhanced", _Text, nullable=False, server_default=""),
     Column("reply", _Text, nullable=False, server_default=""),
+    # NOTIFY and ORCPT of RFC 3461, as they came.
+    Column("notify", _Text, nullable=False, server_default=""),
+    Column("orcpt", _Text, nullable=False, server_default=""),
     _one_of("kind", "to", "archive", "inbox"),
     _one_of("outcome", "pending", "delivered", "bounced"),
     sqlite_with_rowid=False,
@@ -181,26 +187,22 @@ seen: Final = Table(
     sqlite_with_rowid=False,
 )
 
+counter: Final = Table(
+    "counter",
+    metadata,
+    # The recipients that an account's day has seen; the day is the office's, `2026-05-28`.
+    Column("account", _Text, primary_key=True),
+    Column("day", _Text, primary_key=True),
+    Column("recipients", BigInteger, nullable=False),
+)
 
-def create_schema(engine: Engine) -> None:
-    """Create the tables where there are none. Raises StorageError where the database is of a newer program."""
-    with transaction(engine, write=False) as tx:
-        if _is_current(tx):
-            return
-    with transaction(engine, write=True) as tx:
-        if tx.is_shared:
-            tx.rows("SELECT pg_advisory_xact_lock(?)", _SCHEMA_LOCK)
-        if not _is_current(tx):
-            metadata.create_all(tx.connection)
-            tx.change("INSERT INTO meta (key, value) VALUES ('schema', ?)", str(VERSION))
-
-
-def _is_current(tx: Transaction) -> bool:
-    if not inspect(tx.connection).has_table("meta"):
-        return False
-    found = tx.rows("SELECT value FROM meta WHERE key = 'schema'")
-    if found and int(found[0][0]) > VERSION:
-        raise StorageError(
-            f"the database has schema {found[0][0]}, this program knows {VERSION}: a newer relay has used it"
-        )
-    return bool(found)
+event: Final = Table(
+    "event",
+    metadata,
+    # What happened to a mail beside its attempts: people's commands, splits, recoveries, warnings.
+    Column("message_id", ForeignKey("message.id", ondelete="CASCADE"), primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("what", _Text, primary_key=True),
+    Column("detail", _Text, primary_key=True),
+    sqlite_with_rowid=False,
+)

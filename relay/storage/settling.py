@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 
 from relay.model.mail import DeliveryState, NewDelivery, RecipientState, Settlement
 from relay.model.outcome import Verdict
-from relay.storage.accepting import accept, insert_deliveries
+from relay.storage.accepting import Placed, accept, insert_deliveries
 from relay.storage.engine import AnyRow, Transaction
 from relay.storage.rows import clean
 
 _SELECT: Final = (
-    "SELECT d.id, d.message_id, d.state, d.attempts, d.tried, d.since, d.due, d.uncertain"
+    "SELECT d.id, d.message_id, d.state, d.attempts, d.tried, d.since, d.due, d.uncertain, d.source"
     " FROM delivery d WHERE d.id {any} {lock}"
 )
 _SELECT_KEYS: Final = "SELECT key FROM attempt WHERE delivery_id {any}"
@@ -39,6 +39,12 @@ _SELECT_HISTORY: Final = (
     "SELECT m.id FROM message m WHERE m.received_at < ? AND NOT EXISTS"
     " (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND d.state <> 'done') ORDER BY m.id LIMIT ?"
 )
+_SELECT_SPENT: Final = (
+    "SELECT DISTINCT c.message_id FROM content c JOIN message m ON m.id = c.message_id WHERE c.message_id < ?"
+    " AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = c.message_id AND (d.state <> 'done' OR EXISTS"
+    " (SELECT 1 FROM attempt a WHERE a.delivery_id = d.id AND a.at >= ?))) ORDER BY c.message_id LIMIT ?"
+)
+_INSERT_EVENT: Final = "INSERT INTO event (message_id, at, what, detail) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _DELETE_CONTENT: Final = "DELETE FROM content WHERE message_id {any}"
 _DELETE_MESSAGE: Final = "DELETE FROM message WHERE id {any}"
 
@@ -59,6 +65,7 @@ class _Settled(NamedTuple):
     state: DeliveryState
     due: int
     uncertain: int
+    source: str
     attempts: int
     tried: int
 
@@ -92,6 +99,7 @@ def _plan(settlement: Settlement, row: AnyRow) -> _Settled:
         state=settlement.state if own else DeliveryState(row.state),
         due=settlement.due if own else row.due,
         uncertain=settlement.uncertain if own else row.uncertain,
+        source=row.source,
         attempts=row.attempts + settlement.counts,
         tried=row.tried + 1,
     )
@@ -121,7 +129,9 @@ def _write(tx: Transaction, settled: Sequence[_Settled], *, node: str) -> None:
             for n, outcome in plan.settlement.outcomes
         ],
     )
-    splits = [(p.message_id, p.since, p.settlement.split) for p in settled if p.settlement.split is not None]
+    splits = [
+        Placed(p.message_id, p.since, p.source, p.settlement.split) for p in settled if p.settlement.split is not None
+    ]
     if splits:
         insert_deliveries(tx, splits, node=node)
         tx.change_each(_MOVE_RECIPIENT, [move for plan in settled for move in _moves(plan, plan.settlement.split)])
@@ -132,7 +142,10 @@ def _write(tx: Transaction, settled: Sequence[_Settled], *, node: str) -> None:
     notices = [notice for plan in settled for notice in plan.settlement.notices]
     if notices:
         accept(tx, notices, node=node)
-    done = [plan.message_id for plan in settled if plan.state is DeliveryState.DONE]
+    write_events(
+        tx, [(p.message_id, p.settlement.at, what, text) for p in settled for what, text in p.settlement.events]
+    )
+    done = [p.message_id for p in settled if p.state is DeliveryState.DONE and not p.settlement.keep_body]
     if done:
         tx.change(_DROP_CONTENT, done)
 
@@ -141,6 +154,21 @@ def _moves(plan: _Settled, split: NewDelivery | None) -> list[tuple[str | int, .
     if split is None:
         return []
     return [(split.id, plan.message_id, r.n, plan.settlement.delivery_id) for r in split.recipients]
+
+
+def write_events(tx: Transaction, events: Sequence[tuple[str, int, str, str]]) -> None:
+    """Write (message, moment, what, detail) for `relay trace`."""
+    tx.change_each(_INSERT_EVENT, [(message_id, at, what, clean(detail)) for message_id, at, what, detail in events])
+
+
+def drop_spent(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> list[int]:
+    """Drop the bodies of (oldest id that may stay, before, limit): of mails whose last attempt was before a moment."""
+    counts = []
+    for youngest, before, limit in orders:
+        ids = [row[0] for row in tx.rows(_SELECT_SPENT, youngest, before, limit)]
+        tx.change(_DELETE_CONTENT, ids)
+        counts.append(len(ids))
+    return counts
 
 
 def purge_history(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from relay.model.envelope import Wish
 from relay.model.reply import Reply
+from relay.rules.dsn import mail_options, rcpt_options
 from relay.upstream.stream import SmtpStream, StreamLost
 
 LONGEST_LINE = 998
@@ -66,6 +68,10 @@ class OutgoingMail:
     eightbit: bool = False
     smtputf8: bool = False
     signed: bool = False
+    wishes: tuple[Wish, ...] = ()
+    """What the client asked for each recipient (RFC 3461), passed on where the server offers DSN."""
+    ret: str = ""
+    envelope_id: str = ""
     before_dot: Callable[[], Awaitable[None]] | None = None
 
 
@@ -179,7 +185,12 @@ def _commands(features: Features, mail: OutgoingMail) -> list[bytes]:
         options += " BODY=8BITMIME"
     if mail.smtputf8:
         options += " SMTPUTF8"
-    lines = [f"MAIL FROM:<{mail.reverse_path}>{options}", *(f"RCPT TO:<{r}>" for r in mail.recipients)]
+    wishes = [""] * len(mail.recipients)
+    if features.dsn:
+        options += mail_options(ret=mail.ret, envelope_id=mail.envelope_id)
+        wishes = [rcpt_options(wish) for wish in mail.wishes] or wishes
+    recipients = zip(mail.recipients, wishes, strict=True)
+    lines = [f"MAIL FROM:<{mail.reverse_path}>{options}", *(f"RCPT TO:<{to}>{wish}" for to, wish in recipients)]
     return [f"{line}\r\n".encode() for line in lines]
 
 

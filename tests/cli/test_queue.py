@@ -8,7 +8,7 @@ import pytest
 from relay.settings import load_settings
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
-from relay.storage.schema import create_schema
+from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from relay.submission import Submission
 from tests.cli.conftest import Run
@@ -42,7 +42,7 @@ async def _hand_in(config: Path, subjects: list[str]) -> list[str]:
 
     settings = load_settings(config)
     engine = open_engine(settings.database)
-    create_schema(engine)
+    prepare_database(engine)
     queue = Queue(engine, Writer(engine))
     submission = Submission(settings=lambda: settings, queue=queue, dispatcher=_Nobody())
     envelope = Envelope(reverse_path=None, recipients=(parse_addr_spec("customer@example.net"),))

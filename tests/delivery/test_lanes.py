@@ -32,7 +32,7 @@ async def test_at_most_as_many_workers_as_the_account_has_connections() -> None:
 async def test_a_reserved_slot_counts_until_it_is_used_or_given_back() -> None:
     workers = _Workers()
     lane = Lane(account="sales", work=workers.work, width=1)
-    slot = LaneSlot(lane)
+    slot = LaneSlot(lane, lambda: 0.0)
     assert not lane.is_free
     lane.kick()
     assert lane.busy == 0

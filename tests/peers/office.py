@@ -19,7 +19,7 @@ from relay.storage import admin
 from relay.storage.admin import DeliveryRow
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
-from relay.storage.schema import create_schema
+from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from relay.submission import Submission
 from tests.peers.relay_process import ANNA, make_account, write_config
@@ -39,16 +39,27 @@ class Office:
         self.engine = engine
         self.queue = queue
         self.now = START
+        self.jitters = [0.5]
+        """What jitter gives, in turn."""
+        self.skew = 0
+        """Milliseconds by which the wall clock is ahead of the time that has passed."""
+        self._build()
+
+    def _build(self) -> None:
         self.delivery = Delivery(
             settings=lambda: self.settings,
-            queue=queue,
+            queue=self.queue,
             now=lambda: self.now,
-            monotonic=lambda: (self.now - START) / 1000 + time.perf_counter(),
-            jitter=lambda: 0.5,
+            monotonic=lambda: (self.now - START - self.skew) / 1000 + time.perf_counter(),
+            jitter=self._jitter,
         )
         self.submission = Submission(
-            settings=lambda: self.settings, queue=queue, dispatcher=self.delivery, now=lambda: self.now
+            settings=lambda: self.settings, queue=self.queue, dispatcher=self.delivery, now=lambda: self.now
         )
+
+    def _jitter(self) -> float:
+        self.jitters.append(self.jitters.pop(0))
+        return self.jitters[-1]
 
     async def hand_in(
         self,
@@ -58,12 +69,14 @@ class Office:
         body: Sequence[bytes] = (b"hello\r\n",),
         reverse_path: str | None = "who@cares.example",
         client: Client = CLIENT,
+        **asked: Any,  # noqa: ANN401 - RET, ENVID and wishes of the envelope
     ) -> Reply:
         """Hand a mail in, as a session does."""
         block = header if header is not None else f"From: {sender}\nSubject: a mail\n"
         envelope = Envelope(
             reverse_path=None if reverse_path is None else parse_addr_spec(reverse_path),
             recipients=tuple(parse_addr_spec(one) for one in to or ("customer@example.net",)),
+            **asked,
         )
         incoming = self.submission.begin(envelope, client, show_client=False)
         await incoming.header(block.replace("\n", "\r\n").encode())
@@ -79,6 +92,11 @@ class Office:
         """Move the clock, and do what is due then."""
         self.now += milliseconds
         await self.send()
+
+    async def set_clock(self, milliseconds: int) -> None:
+        """Set the wall clock forwards or backwards while no time passes, and look at the queue."""
+        self.skew += milliseconds
+        await self.pass_time(milliseconds)
 
     def waiting(self, *states: str) -> list[DeliveryRow]:
         """Give the deliveries in these states; default: all but done."""
@@ -101,12 +119,9 @@ class Office:
         """Build everything anew over the same database, as after a crash."""
         await self.delivery.drain(0)
         await self.close()
-        engine = open_engine(self.settings.database)
-        again = Office(self.folder, self.settings, engine, Queue(engine, Writer(engine)))
-        self.engine, self.queue, self.delivery, self.submission = (
-            again.engine, again.queue, again.delivery, again.submission,
-        )  # fmt: skip
-        again.now = self.now
+        self.engine = open_engine(self.settings.database)
+        self.queue = Queue(self.engine, Writer(self.engine))
+        self._build()
         await self.delivery.recover()
 
     async def close(self) -> None:
@@ -129,7 +144,7 @@ async def open_office(folder: Path, **tables: Any) -> AsyncGenerator[Office]:  #
     """Open an office whose account `sales` sends to `port`; `account={...}` adds to it, other tables are replaced."""
     settings = load_settings(_write(folder, tables))
     engine = open_engine(settings.database)
-    await asyncio.to_thread(create_schema, engine)
+    await asyncio.to_thread(prepare_database, engine)
     office = Office(folder, settings, engine, Queue(engine, Writer(engine)))
     try:
         yield office

@@ -1,6 +1,6 @@
 import email
 import email.policy
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage, Message
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,10 +17,11 @@ from relay.rules.notice import (
     FailedRecipient,
     FailureReason,
     Notice,
+    Report,
     alert_notice,
-    failure_notice,
     notice_reader,
     notice_way,
+    report_notice,
 )
 from relay.rules.notice_texts import TEXTS
 
@@ -36,9 +37,12 @@ COMMON = {
 
 
 def failed(
-    address: str = "kunde@example.net", reply: Reply = UNKNOWN, reason: FailureReason = FailureReason.REFUSED
+    address: str = "kunde@example.net",
+    reply: Reply = UNKNOWN,
+    reason: FailureReason = FailureReason.REFUSED,
+    orcpt: str = "",
 ) -> FailedRecipient:
-    return FailedRecipient(address=address, reply=reply, reason=reason)
+    return FailedRecipient(address=address, reply=reply, reason=reason, orcpt=orcpt)
 
 
 def failure(*recipients: FailedRecipient, **facts: Any) -> Notice:  # noqa: ANN401 - any of the arguments
@@ -47,7 +51,7 @@ def failure(*recipients: FailedRecipient, **facts: Any) -> Notice:  # noqa: ANN4
         "sender": SALES, "to": ANNA, "to_name": "Anna Müller", "original_header": HEADER,
         "original_body": b"Hello\r\n", "original_subject": "Offer", "original_sent": AT,
     }  # fmt: skip
-    return failure_notice(failed=recipients or [failed()], **{**defaults, **facts})
+    return report_notice(failed=recipients or [failed()], **{**defaults, **facts})
 
 
 def alert(kind: Alert, **facts: Any) -> Notice:  # noqa: ANN401 - any of the arguments
@@ -143,6 +147,30 @@ def test_the_status_for_machines() -> None:
         ("Diagnostic-Code", "smtp; 550 5.1.1 <kunde@example.net>: User unknown see the manual"),
         ("Last-Attempt-Date", "Mon, 01 Jun 2026 10:15:00 +0200"),
     ]
+
+
+def test_a_delay_says_until_when_it_is_tried() -> None:
+    later = failed(reply=Reply(code=451, enhanced="4.7.1", text="greylisted"), orcpt="rfc822;Kunde+2Bx@example.net")
+    notice = failure(later, report=Report.DELAYED, retry_until=AT + timedelta(days=3))
+    assert notice.subject == "Not delivered yet: Offer"
+    _, recipient = status_of(notice)
+    assert (recipient["Action"], recipient["Status"]) == ("delayed", "4.7.1")
+    assert recipient["Will-Retry-Until"] == "Thu, 04 Jun 2026 10:15:00 +0200"
+    assert recipient["Original-Recipient"] == "rfc822; Kunde+x@example.net"
+    assert "Do not send the e-mail again" in text_of(notice)
+
+
+def test_a_mail_that_was_handed_over_is_no_failure() -> None:
+    notice = failure(failed(reply=Reply(code=250, text="queued")), report=Report.RELAYED, language="de")
+    _, recipient = status_of(notice)
+    assert (recipient["Action"], recipient["Status"]) == ("relayed", "2.1.9")
+    assert "Grund" not in text_of(notice)
+    assert notice.subject.startswith("Übergeben: ")
+
+
+def test_a_doubt_is_named() -> None:
+    assert "perhaps the e-mail arrived" in text_of(failure(doubtful=True))
+    assert "perhaps the e-mail arrived" not in text_of(failure())
 
 
 def test_every_recipient_has_a_status_of_his_own() -> None:
@@ -262,7 +290,10 @@ recipients = st.builds(
             "queue_id": anything,
             "notice_id": anything,
             "hostname": anything,
-            "envelope_id": st.none() | anything,
+            "envelope_id": anything,
+            "report": st.sampled_from(Report),
+            "retry_until": st.none() | st.datetimes(timezones=st.just(UTC)),
+            "doubtful": st.booleans(),
             "sender": st.builds(Address, local=anything, domain=anything),
         }
     ),

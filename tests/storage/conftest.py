@@ -14,7 +14,8 @@ from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
-from relay.storage.schema import create_schema, metadata
+from relay.storage.schema import metadata
+from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from tests.peers.machine import lack
 
@@ -114,7 +115,7 @@ def postgresql_tables(postgresql: str) -> str:
     _administer(postgresql, "CREATE DATABASE tables")
     url = make_url(postgresql).set(database="tables").render_as_string(hide_password=False)
     engine = open_engine(url)
-    create_schema(engine)
+    prepare_database(engine)
     engine.dispose()
     return url
 
@@ -124,7 +125,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Engine]:
     """A database with our tables, all empty."""
     if request.param == "sqlite":
         engine = open_engine(f"sqlite:///{tmp_path}/relay.db")
-        create_schema(engine)
+        prepare_database(engine)
     else:
         engine = open_engine(request.getfixturevalue("postgresql_tables"))
         ours = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables if table.name != "meta")

@@ -26,7 +26,8 @@ from relay.model.outcome import Outcome, Verdict
 from relay.storage import admin
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
-from relay.storage.schema import create_schema, metadata
+from relay.storage.schema import metadata
+from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, empty_postgresql, new_id, new_mail, settled
 
@@ -234,7 +235,7 @@ def machine_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 def test_the_queue_is_what_it_says_through_crashes_and_commands(machine_url: str) -> None:
     engine = open_engine(machine_url)
-    create_schema(engine)
+    prepare_database(engine)
     engine.dispose()
     QueueMachine.url = machine_url
     examples = 25 if machine_url.startswith("sqlite") else 8

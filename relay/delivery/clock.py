@@ -1,0 +1,57 @@
+"""A watch over the wall clock: a jump neither starves the queue nor gives anything up.
+
+Due times are wall clock times, durations are not. Where the wall clock jumps forwards (it was set, or the machine
+slept), the time that never passed counts as a pause of every account. Where it jumps backwards, what is due later than
+any schedule reaches becomes due.
+"""
+
+from collections.abc import Callable
+
+import structlog
+
+from relay.model.mail import EVERY_ACCOUNT, Pause
+from relay.rules.retry import latest_due
+from relay.settings import Settings
+from relay.storage.queue import Queue
+
+log = structlog.get_logger()
+
+SMALLEST_JUMP = 60_000
+"""Milliseconds; less is what time servers correct every day."""
+
+
+class ClockWatch:
+    """Compares the wall clock with the monotonic one."""
+
+    def __init__(
+        self,
+        *,
+        settings: Callable[[], Settings],
+        queue: Queue,
+        now: Callable[[], int],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._now = now
+        self._monotonic = monotonic
+        self._offset: int | None = None
+
+    async def look(self) -> None:
+        """Notice a jump since the last look, and make it harmless."""
+        now = self._now()
+        offset = now - round(self._monotonic() * 1000)
+        jump = 0 if self._offset is None else offset - self._offset
+        self._offset = offset
+        if abs(jump) < SMALLEST_JUMP:
+            return
+        log.warning("clock_jumped", seconds=round(jump / 1000))
+        if jump > 0:
+            reason = "the clock jumped"
+            await self._queue.pause(Pause(account=EVERY_ACCOUNT, since=now - jump, until=now, reason=reason))
+        await self.pull_back()
+
+    async def pull_back(self) -> None:
+        """Make due what is due later than any schedule reaches: a wrong clock, perhaps long ago, has put it there."""
+        settings, now = self._settings(), self._now()
+        await self._queue.pull_back(now=now, latest=latest_due(policy=settings.retry, hours=settings.hours, now=now))

@@ -1,0 +1,180 @@
+"""A notice as a mail of ours in the queue: for whom, on which way, in which words."""
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from relay.delivery.pauses import PauseBook
+from relay.model.account import Account, Notify, User
+from relay.model.address import Address
+from relay.model.ids import make_id
+from relay.model.mail import INBOX_LANE, Message, NewDelivery, NewMessage, Recipient, RecipientKind
+from relay.model.reply import Reply
+from relay.rules.dsn import decode_xtext
+from relay.rules.notice import (
+    Alert,
+    FailedRecipient,
+    Notice,
+    Report,
+    alert_notice,
+    notice_reader,
+    notice_way,
+    report_notice,
+)
+from relay.settings import Settings
+from relay.storage.queue import Queue
+
+LARGEST_ATTACHED = 1 << 20
+"""Octets up to which a failed mail is attached whole; of a larger one the header is enough to recognise it."""
+
+
+class NoticeWriter:
+    """Writes notices; whoever calls it makes them durable."""
+
+    def __init__(
+        self, *, settings: Callable[[], Settings], queue: Queue, pauses: PauseBook, now: Callable[[], int]
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._pauses = pauses
+        self._now = now
+
+    @property
+    def postmaster(self) -> User:
+        """The user who gets alerts."""
+        directory = self._settings().directory
+        return notice_reader(directory=directory, submitter=directory.postmaster, account=None)
+
+    def reader(self, message: Message, account: Account | None) -> User:
+        """Find who is told about a mail."""
+        return notice_reader(directory=self._settings().directory, submitter=message.user, account=account)
+
+    async def report(
+        self,
+        report: Report,
+        message: Message,
+        account: Account | None,
+        recipients: Sequence[FailedRecipient],
+        *,
+        retry_until: int | None = None,
+        doubtful: bool = False,
+    ) -> NewMessage:
+        """Write a DSN about some recipients of a mail. `retry_until` in milliseconds since 1970."""
+        settings, reader = self._settings(), self.reader(message, account)
+        body = None
+        # RFC 3461 section 4.3: RET speaks of failures alone, everything else returns the header.
+        if report is Report.FAILED and message.ret != "HDRS" and message.size <= LARGEST_ATTACHED:
+            body = b"".join([chunk async for chunk in self._queue.chunks(message.id, 0)])
+        return self._wrap(
+            reader,
+            account,
+            message.id,
+            lambda notice_id, sender: report_notice(
+                report=report,
+                language=settings.language,
+                hostname=settings.hostname,
+                queue_id=message.id,
+                notice_id=notice_id,
+                at=self._at(),
+                sender=sender,
+                to=reader.address,
+                to_name=reader.name,
+                failed=recipients,
+                original_header=message.header,
+                original_body=body,
+                original_subject=message.subject,
+                original_sent=self._at(message.received_at),
+                envelope_id=decode_xtext(message.envelope_id),
+                retry_until=None if retry_until is None else self._at(retry_until),
+                doubtful=doubtful,
+            ),
+        )
+
+    def alert(
+        self,
+        kind: Alert,
+        reader: User,
+        *,
+        account: str,
+        message: Message | None = None,
+        address: str = "",
+        reply: Reply | None = None,
+        count: int = 1,
+    ) -> NewMessage:
+        """Write an alert."""
+        settings = self._settings()
+        return self._wrap(
+            reader,
+            settings.directory.account(account),
+            "" if message is None else message.id,
+            lambda notice_id, sender: alert_notice(
+                kind=kind,
+                language=settings.language,
+                hostname=settings.hostname,
+                notice_id=notice_id,
+                at=self._at(),
+                sender=sender,
+                to=reader.address,
+                to_name=reader.name,
+                account=account,
+                address=address,
+                reply=reply,
+                queue_id="" if message is None else message.id,
+                subject="" if message is None else message.subject,
+                count=count,
+            ),
+        )
+
+    def _wrap(
+        self, reader: User, concerned: Account | None, about: str, write: Callable[[str, Address], Notice]
+    ) -> NewMessage:
+        """Make a mail of a notice, on the way that reaches its reader: a working account, else his inbox."""
+        settings, now = self._settings(), self._now()
+        account = None
+        if notice_way(directory=settings.directory, user=reader) is Notify.MAIL:
+            account = self._working_account(reader, concerned)
+        sender = account.address if account is not None else reader.address
+        notice_id = make_id(now, os.urandom(10))
+        notice = write(notice_id, sender)
+        recipient = (
+            Recipient(n=0, address=reader.name, kind=RecipientKind.INBOX)
+            if account is None
+            else Recipient(n=0, address=reader.address.wire)
+        )
+        lane = INBOX_LANE if account is None else account.name
+        return NewMessage(
+            message=Message(
+                id=notice_id,
+                received_at=now,
+                user=None,
+                account=lane,
+                rule="notice",
+                reverse_path="",
+                header_message_id=notice.message_id,
+                subject=notice.subject,
+                size=len(notice.header) + 2 + len(notice.body),
+                client="relay",
+                header=notice.header,
+                eightbit=not (notice.header.isascii() and notice.body.isascii()),
+                smtputf8=not (recipient.address.isascii() and notice.header.isascii()),
+                notice=True,
+                about=about,
+            ),
+            deliveries=(NewDelivery(id=make_id(now, os.urandom(10)), account=lane, recipients=(recipient,), due=now),),
+            chunks=((0, 0, notice.body),),
+        )
+
+    def _working_account(self, reader: User, concerned: Account | None) -> Account | None:
+        """Choose an account that sends and is not paused: the reader's own, else the one concerned, else the first."""
+        accounts = [
+            account
+            for account in self._settings().directory.accounts
+            if account.smtp is not None and not account.excluded and account.name not in self._pauses
+        ]
+        own = [account for account in accounts if account.owner == reader.name]
+        same = [account for account in accounts if concerned is not None and account.name == concerned.name]
+        return next(iter([*own, *same, *accounts]), None)
+
+    def _at(self, milliseconds: int | None = None) -> datetime:
+        moment = self._now() if milliseconds is None else milliseconds
+        return datetime.fromtimestamp(moment / 1000, UTC).astimezone(self._settings().hours.timezone)

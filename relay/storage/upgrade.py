@@ -1,0 +1,76 @@
+"""Bringing a database to the schema of this program: created, left alone, upgraded after a backup, or refused.
+
+Guarantee: an upgrade takes effect as a whole or not at all; a SQLite file has a copy beside it before it is touched.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import structlog
+from sqlalchemy import Engine, inspect
+
+from relay.model.errors import StorageError
+from relay.storage.backup import copy_database, database_file
+from relay.storage.engine import Transaction, transaction
+from relay.storage.schema import VERSION, metadata
+
+log = structlog.get_logger()
+
+_SCHEMA_LOCK: Final = 0x72656C6179
+"""PostgreSQL's advisory lock for all this: two nodes may start at once."""
+_SET_VERSION: Final = "UPDATE meta SET value = ? WHERE key = 'schema'"
+
+
+def prepare_database(engine: Engine) -> None:
+    """Make the database one of schema `VERSION`. Raises StorageError where it is of a newer program."""
+    with transaction(engine, write=False) as tx:
+        found = schema_of(tx)
+    if found == VERSION:
+        return
+    if found is not None:
+        _keep_copy(engine, found)
+    with transaction(engine, write=True) as tx:
+        if tx.is_shared:
+            tx.rows("SELECT pg_advisory_xact_lock(?)", _SCHEMA_LOCK)
+        found = schema_of(tx)
+        if found is None:
+            metadata.create_all(tx.connection)
+            tx.change("INSERT INTO meta (key, value) VALUES ('schema', ?)", str(VERSION))
+        elif found < VERSION:
+            _upgrade(tx, found)
+            log.info("database_upgraded", schema_before=found, schema_after=VERSION)
+
+
+def schema_of(tx: Transaction) -> int | None:
+    """Tell the schema of a database, None where there is none. Raises StorageError where it is a newer one."""
+    if not inspect(tx.connection).has_table("meta"):
+        return None
+    found = tx.rows("SELECT value FROM meta WHERE key = 'schema'")
+    if not found:
+        return None
+    if int(found[0][0]) > VERSION:
+        raise StorageError(
+            f"the database has schema {found[0][0]}, this program knows {VERSION}: a newer relay has used it"
+        )
+    return int(found[0][0])
+
+
+def _upgrade(tx: Transaction, found: int) -> None:
+    # Imported here: alembic takes half a second, and hardly any start needs it.
+    from alembic.migration import MigrationContext  # noqa: PLC0415
+    from alembic.operations import Operations  # noqa: PLC0415
+
+    with Operations.context(MigrationContext.configure(tx.connection)):
+        for number in range(found + 1, VERSION + 1):
+            import_module(f"relay.storage.migrations.v{number:04d}").upgrade()
+    tx.change(_SET_VERSION, str(VERSION))
+
+
+def _keep_copy(engine: Engine, found: int) -> None:
+    """Copy a SQLite file before it is changed; PostgreSQL has its own ways."""
+    file = database_file(engine)
+    if file is not None:
+        copy = Path(f"{file}.schema-{found}")
+        copy_database(file, copy)
+        log.info("database_copied", file=copy.name, schema=found)

@@ -1,0 +1,79 @@
+"""The wall clock jumps: nothing is given up, nothing starves, nothing storms."""
+
+from pathlib import Path
+
+from structlog.testing import capture_logs
+
+from tests.peers.office import MINUTE, open_office
+from tests.peers.provider import Provider
+
+A = "a@example.net"
+DAY = 24 * 60 * MINUTE
+RETRY = {"intervals": ["1 min", "5 min"], "give_up_after": "3 days", "warn_after": "4 h"}
+
+
+async def test_a_jump_forwards_gives_nothing_up_and_warns_nobody(tmp_path: Path) -> None:
+    async with (
+        Provider({f"RCPT {A}": "451 4.3.0 later"}) as provider,
+        open_office(tmp_path, port=provider.port, retry=RETRY) as office,
+    ):
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        await office.send()
+        with capture_logs() as lines:
+            await office.set_clock(3650 * DAY)
+            await office.pass_time(10 * MINUTE)
+        (jump,) = [line for line in lines if line["event"] == "clock_jumped"]
+        assert jump["seconds"] == 3650 * 86_400
+        assert office.outcomes(queue_id)[A] == "pending"
+        assert office.inbox() == []
+        for _ in range(3 * 24 + 2):  # what does pass after it counts as ever
+            await office.pass_time(60 * MINUTE)
+        assert office.outcomes(queue_id)[A] == "bounced"
+
+
+async def test_a_jump_backwards_does_not_make_mail_wait(tmp_path: Path) -> None:
+    async with (
+        Provider({f"RCPT {A}": ["451 4.3.0 later", "250 ok"]}) as provider,
+        open_office(tmp_path, port=provider.port, retry=RETRY) as office,
+    ):
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        await office.send()
+        with capture_logs() as lines:
+            await office.set_clock(-400 * DAY)
+        assert "clock_jumped" in [line["event"] for line in lines]
+        assert office.outcomes(queue_id)[A] == "delivered"
+
+
+async def test_what_was_put_off_by_a_wrong_clock_before_a_restart_is_due(tmp_path: Path) -> None:
+    async with (
+        Provider({f"RCPT {A}": ["451 4.3.0 later", "250 ok"]}) as provider,
+        open_office(tmp_path, port=provider.port, retry=RETRY) as office,
+    ):
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        await office.send()
+        office.now, office.skew = office.now - 400 * DAY, office.skew - 400 * DAY
+        await office.restart()
+        await office.send()
+        assert office.outcomes(queue_id)[A] == "delivered"
+
+
+async def test_time_servers_correct_a_little_and_nobody_notices(tmp_path: Path) -> None:
+    async with Provider() as provider, open_office(tmp_path, port=provider.port, retry=RETRY) as office:
+        await office.send()
+        with capture_logs() as lines:
+            await office.set_clock(900)
+            await office.set_clock(-900)
+        assert lines == []
+
+
+async def test_a_paused_account_is_probed_after_a_jump_backwards(tmp_path: Path) -> None:
+    answers = {"AUTH": ["535 5.7.8 no", "235 ok"]}
+    account = {"smtp": {"host": "127.0.0.1", "port": 9, "security": "none", "username": "u", "password": "p"}}
+    async with Provider(answers) as provider:
+        account["smtp"]["port"] = provider.port
+        async with open_office(tmp_path, account=account, retry=RETRY) as office:
+            queue_id = (await office.hand_in(A)).text.split()[-1]
+            await office.send()
+            await office.set_clock(-400 * DAY)
+            await office.pass_time(MINUTE)
+            assert office.outcomes(queue_id)[A] == "delivered"

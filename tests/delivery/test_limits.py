@@ -1,0 +1,167 @@
+"""What an account may send, who goes first, and what a provider that asks for less gets."""
+
+import asyncio
+import dataclasses
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from tests.peers.office import CLIENT, MINUTE, open_office
+from tests.peers.provider import Provider
+from tests.peers.relay_process import ANNA, make_account
+
+A, B = "a@example.net", "b@example.net"
+HOUR = 60 * MINUTE
+NO_ARCHIVE = {"archive": False}
+
+
+def limited(port: int, **limits: object) -> dict[str, Any]:
+    return {**NO_ARCHIVE, "smtp": {"host": "127.0.0.1", "port": port, "security": "none", **limits}}
+
+
+async def test_no_more_mails_begin_within_a_minute_than_the_account_may(tmp_path: Path) -> None:
+    async with Provider() as provider:
+        account = limited(provider.port, messages_per_minute=3, connections=2)
+        async with open_office(tmp_path, account=account) as office:
+            for _ in range(8):
+                await office.hand_in(A)
+            sent = []
+            for _ in range(12):
+                await office.pass_time(MINUTE // 4)
+                sent.append(len(provider.mails))
+            assert sent[-1] == 8
+            assert all(later - earlier <= 3 for earlier, later in zip(sent, sent[4:], strict=False))
+
+
+async def test_the_recipients_of_a_day_are_counted_through_a_restart(tmp_path: Path) -> None:
+    async with Provider() as provider:
+        account = limited(provider.port, recipients_per_day=3)
+        async with open_office(tmp_path, account=account) as office:
+            with capture_logs() as lines:
+                for _ in range(3):
+                    await office.hand_in(A, B)
+                    await office.send()
+            assert len(provider.mails) == 1  # the second mail would make four
+            assert [line["account"] for line in lines if line["event"] == "account_full"] == ["sales"] * 1
+            await office.restart()
+            await office.send()
+            assert len(provider.mails) == 1
+            await office.pass_time(2 * HOUR)  # past midnight in Berlin
+            assert len(provider.mails) == 2
+            await office.pass_time(24 * HOUR)
+            assert len(provider.mails) == 3
+            assert office.waiting() == []
+
+
+async def test_recipients_who_were_refused_do_not_count(tmp_path: Path) -> None:
+    async with (
+        Provider({f"RCPT {A}": "550 5.1.1 no"}) as provider,
+        open_office(tmp_path, account=limited(provider.port, recipients_per_day=2)) as office,
+    ):
+        for _ in range(5):
+            await office.hand_in(A)
+            await office.send()
+        await office.hand_in(B)
+        await office.send()
+        assert len(provider.mails) == 1
+
+
+async def test_a_mail_with_more_recipients_than_a_day_has_is_not_stuck_for_ever(tmp_path: Path) -> None:
+    async with (
+        Provider() as provider,
+        open_office(tmp_path, account=limited(provider.port, recipients_per_day=1)) as office,
+    ):
+        await office.hand_in(A, B)
+        await office.send()
+        assert len(provider.mails) == 1
+
+
+async def test_a_person_does_not_wait_for_the_mailing_of_another(tmp_path: Path) -> None:
+    users = [{**ANNA, "notify": "inbox"}, {"name": "bert", "address": "bert@example.com"}]
+    async with Provider() as provider:
+        account = limited(provider.port, connections=1)
+        async with open_office(
+            tmp_path, account=account, users=users, schedule={"active": ["Fri 08:00-09:00"]}
+        ) as office:
+            for n in range(40):
+                await office.hand_in(f"{n}@example.net")
+            bert = dataclasses.replace(CLIENT, login="bert")
+            await office.hand_in(A, client=bert)
+            await office.hand_in(B, client=dataclasses.replace(CLIENT, ip=ip_address("192.0.2.77")))
+            assert provider.mails == []
+            await office.pass_time(10 * HOUR)
+            order = [mail.recipients[0] for mail in provider.mails]
+            assert len(order) == 42
+            assert order.index(A) < 4
+            assert order.index(B) < 4
+
+
+async def test_a_single_mail_passes_the_mailing_that_its_own_user_sent_before(tmp_path: Path) -> None:
+    async with Provider() as provider:
+        account = limited(provider.port, connections=1)
+        async with open_office(tmp_path, account=account, schedule={"active": ["Fri 08:00-09:00"]}) as office:
+            for n in range(40):
+                office.now += 1
+                await office.hand_in(f"{n}@example.net")
+            office.now += MINUTE
+            await office.hand_in(A)
+            office.jitters = [0.1, 0.5, 0.5, 0.5]
+            await office.pass_time(10 * HOUR)
+            order = [mail.recipients[0] for mail in provider.mails]
+            assert order.index(A) < 4
+            assert order.index("0@example.net") < 4
+
+
+async def test_a_421_slows_the_whole_account_and_no_other(tmp_path: Path) -> None:
+    answers = {"MAIL": ["421 4.7.0 too many mails, slow down", "250 ok"]}
+    async with Provider(answers) as slow, Provider() as quick:
+        accounts = [
+            make_account("sales", slow.port, archive=False),
+            make_account("other", quick.port, archive=False, address="other@example.com"),
+        ]
+        async with open_office(tmp_path, accounts=accounts) as office:
+            with capture_logs() as lines:
+                for _ in range(3):
+                    await office.hand_in(A)
+                await office.hand_in(A, sender="other@example.com")
+                await office.send()
+            assert len(quick.mails) == 1
+            asked = [line for line in lines if line["event"] == "provider_asks_for_less"]
+            assert asked
+            assert {line["account"] for line in asked} == {"sales"}
+            before = len(slow.mails)
+            await office.pass_time(5_000)
+            assert len(slow.mails) == before
+            await office.pass_time(2 * MINUTE)
+            assert len(slow.mails) == 3
+
+
+async def test_a_greylisted_recipient_slows_nobody(tmp_path: Path) -> None:
+    async with (
+        Provider({f"RCPT {A}": "450 4.2.0 greylisted, try again"}) as provider,
+        open_office(tmp_path, account=limited(provider.port)) as office,
+    ):
+        with capture_logs() as lines:
+            await office.hand_in(A)
+            await office.hand_in(B)
+            await office.send()
+        assert "provider_asks_for_less" not in [line["event"] for line in lines]
+        assert [mail.recipients for mail in provider.mails] == [[B]]
+
+
+async def test_a_silent_account_delays_no_other(tmp_path: Path) -> None:
+    async with Provider({"DATA": "silence"}) as silent, Provider() as quick:
+        accounts = [
+            make_account("sales", silent.port, archive=False),
+            make_account("other", quick.port, archive=False, address="other@example.com"),
+        ]
+        async with open_office(tmp_path, accounts=accounts) as office:
+            for _ in range(5):
+                await office.hand_in(A)
+            await silent.wait_for("DATA")
+            await office.hand_in(A, sender="other@example.com")
+            async with asyncio.timeout(2):
+                await quick.wait_for("DATA")
+            assert len(office.waiting()) >= 5

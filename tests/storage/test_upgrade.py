@@ -1,0 +1,150 @@
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, inspect, text
+from structlog.testing import capture_logs
+
+from relay.model.errors import StorageError
+from relay.storage import admin
+from relay.storage.engine import open_engine, transaction
+from relay.storage.queue import Queue
+from relay.storage.schema import VERSION, metadata
+from relay.storage.upgrade import prepare_database, schema_of
+from relay.storage.writer import Writer
+
+RELEASED = Path(__file__).parent / "released"
+
+
+def test_all_tables_are_there_and_a_second_time_changes_nothing(engine: Engine) -> None:
+    prepare_database(engine)
+    assert {*metadata.tables} <= {*inspect(engine).get_table_names()}
+
+
+def test_a_newer_database_is_refused(url: str) -> None:
+    engine = open_engine(url)
+    prepare_database(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE meta SET value = '99' WHERE key = 'schema'"))
+    with pytest.raises(StorageError, match="newer"):
+        prepare_database(engine)
+    engine.dispose()
+
+
+def test_two_may_start_at_once(url: str) -> None:
+    engine = open_engine(url)
+    errors: list[BaseException] = []
+
+    def create() -> None:
+        try:
+            prepare_database(engine)
+        except BaseException as error:  # noqa: BLE001 - the test reads it
+            errors.append(error)
+
+    threads = [threading.Thread(target=create) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    engine.dispose()
+
+
+def test_every_released_schema_is_here() -> None:
+    for dialect in ("sqlite", "postgresql"):
+        assert {int(path.name.split(".")[0]) for path in RELEASED.glob(f"*.{dialect}.sql")} == {*range(1, VERSION)}
+
+
+@pytest.mark.parametrize("schema", range(1, VERSION))
+async def test_a_released_database_is_upgraded_and_goes_on(url: str, tmp_path: Path, schema: int) -> None:
+    engine = open_engine(url)
+    _load(engine, schema)
+    with capture_logs() as lines:
+        prepare_database(engine)
+    assert {
+        "event": "database_upgraded",
+        "schema_before": schema,
+        "schema_after": VERSION,
+        "log_level": "info",
+    } in lines
+    with transaction(engine, write=False) as tx:
+        assert schema_of(tx) == VERSION
+    assert _shape(engine) == _shape_of_new(url, engine, tmp_path)
+    queue = Queue(engine, Writer(engine))
+    (recovered,) = await queue.recover(now=1)
+    assert recovered.message.subject == "mail 3"
+    claimed = [await queue.claim("sales", now=1_790_000_000_000, limit=1, open_now=True) for _ in range(3)]
+    assert [d.message.subject for several in claimed for d in several] == ["mail 3", "mail 1"]
+    assert [r.address for r in claimed[1][0].recipients] == ["customer@example.net", "central@example.com"]
+    assert {row.state for row in admin.list_deliveries(engine, states=("held",))} == {"held"}
+    await queue.close()
+    engine.dispose()
+
+
+def test_a_sqlite_file_is_copied_before_it_is_changed(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/relay.db")
+    _load(engine, 1)
+    prepare_database(engine)
+    engine.dispose()
+    copy = open_engine(f"sqlite:///{tmp_path}/relay.db.schema-1")
+    with transaction(copy, write=False) as tx:
+        assert schema_of(tx) == 1
+        assert tx.rows("SELECT count(*) FROM delivery")[0][0] == 4
+    copy.dispose()
+
+
+def test_an_upgrade_that_fails_changes_nothing(url: str) -> None:
+    engine = open_engine(url)
+    _load(engine, 1)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE event (x TEXT)"))  # in the way of the last step
+    with pytest.raises(StorageError):
+        prepare_database(engine)
+    with transaction(engine, write=False) as tx:
+        assert schema_of(tx) == 1
+    assert "source" not in {column["name"] for column in inspect(engine).get_columns("delivery")}
+    engine.dispose()
+
+
+def _load(engine: Engine, schema: int) -> None:
+    script = (RELEASED / f"{schema}.{engine.dialect.name}.sql").read_text()
+    connection = engine.raw_connection()
+    if engine.dialect.name == "sqlite":
+        connection.driver_connection.executescript(f"PRAGMA foreign_keys = OFF; {script} PRAGMA foreign_keys = ON;")  # type: ignore[union-attr]
+    else:
+        connection.driver_connection.execute(script)  # type: ignore[union-attr]
+        connection.commit()
+    connection.close()
+
+
+def _shape_of_new(url: str, engine: Engine, tmp_path: Path) -> object:
+    if url.startswith("sqlite"):
+        new = open_engine(f"sqlite:///{tmp_path}/new.db")
+        prepare_database(new)
+        shape = _shape(new)
+        new.dispose()
+        return shape
+    with engine.begin() as connection:
+        connection.execute(text("ALTER SCHEMA public RENAME TO upgraded"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    prepare_database(engine)
+    shape = _shape(engine)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("ALTER SCHEMA upgraded RENAME TO public"))
+    engine.dispose()
+    return shape
+
+
+def _shape(engine: Engine) -> object:
+    found = inspect(engine)
+    return {
+        table: (
+            {(c["name"], str(c["type"]), c["nullable"], str(c["default"] or "")) for c in found.get_columns(table)},
+            {(i["name"], tuple(i["column_names"]), i["unique"]) for i in found.get_indexes(table)},
+            tuple(found.get_pk_constraint(table)["constrained_columns"]),
+            {(tuple(k["constrained_columns"]), k["referred_table"]) for k in found.get_foreign_keys(table)},
+        )
+        for table in found.get_table_names()
+    }
