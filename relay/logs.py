@@ -21,6 +21,7 @@ EVENTS: Final[dict[str, str]] = {
     "service_stopping": "reason, active",
     "service_stopped": "",
     "listening": "host, port, tls",
+    "listener_closed": "host, port",
     "configuration_warning": "warning",
     "configuration_reloaded": "config",
     "configuration_refused": "mistake",
@@ -101,12 +102,17 @@ class LogSink:
     # structlog's filtering logger calls the method that is named as the level.
     msg = debug = info = warning = error = critical = exception = fatal = log = failure = write
 
-    def reopen(self) -> None:
-        """Open the file anew (SIGHUP); if that fails, the old one goes on. Raises OSError."""
-        if self._file is None:
-            return
-        old, self._fd = self._fd, self._open()
-        os.close(old)
+    def reopen(self, file: Path | None) -> None:
+        """Open the file anew (SIGHUP), or another one; if that fails, the old one goes on. Raises OSError."""
+        before, old = self._file, self._fd
+        self._file = file
+        try:
+            self._fd = self._open()
+        except OSError:
+            self._file = before
+            raise
+        if before is not None:
+            os.close(old)
 
 
 def configure(

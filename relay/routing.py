@@ -80,6 +80,25 @@ def plan_route(*, directory: Directory, client: Client, envelope: Envelope, head
     )
 
 
+def plan_move(*, directory: Directory, account: Account, user: str | None, header: bytes) -> Refusal | tuple[Edit, ...]:
+    """Plan what is rewritten of a mail in the queue so that it can leave through another account, as by rule 3."""
+    fields = split_fields(header)
+    case = _Case(
+        directory=directory,
+        envelope=Envelope(reverse_path=None, recipients=()),
+        fields=fields,
+        origin=_find_origin(fields),
+        user=directory.user(user),
+        identity=Identity.NOBODY,
+    )
+    refusal = _check_account(case, Rule.OWNER, account)
+    if refusal is not None:
+        return refusal
+    if case.address is not None and case.address.key == account.address.key:
+        return ()
+    return tuple(_rewrite(case, Rule.OWNER, account))
+
+
 def identify(directory: Directory, client: Client, from_address: Address | None) -> tuple[User | None, Identity]:
     """Find out who submits: the login, the device's network, the From address, the listener's default user, nobody."""
     if client.login is not None and (user := directory.user(client.login)) is not None:

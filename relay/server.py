@@ -47,6 +47,7 @@ class SmtpServer:
             throttle=Throttle(),
         )
         self._servers: list[asyncio.Server] = []
+        self._implicit: ssl.SSLContext | None = None
         self.port = listener.port
         """The port that is listened on, once it is started."""
 
@@ -54,6 +55,7 @@ class SmtpServer:
         """Listen. Raises RelayError where the address or the certificate is of no use."""
         context = _load_certificate(self._listener)
         implicit = context if self._listener.tls is ListenerTls.IMPLICIT else None
+        self._implicit = implicit
         self._desk.tls_context = None if implicit else context
         loop = asyncio.get_running_loop()
         handshake = _HANDSHAKE if implicit else None
@@ -69,10 +71,36 @@ class SmtpServer:
             )
             self.port = bound.getsockname()[1]
 
-    async def drain(self, seconds: float) -> None:
-        """Take no new session, end the idle ones, give those that hand in a mail so long to end."""
+    def change(self, listener: Listener, limits: Limits, hostname: str) -> None:
+        """Take other settings for the same address, its certificate read anew; new sessions follow them.
+
+        Raises RelayError, and changes nothing, where the certificate is of no use.
+        """
+        fresh = _load_certificate(listener)
+        if self._implicit is not None and fresh is not None:
+            # asyncio keeps the context of a listening socket: the new certificate goes into that one.
+            self._implicit.load_cert_chain(str(listener.certificate), listener.private_key)
+            fresh = None
+        self._listener = self._desk.listener = listener
+        self._desk.tls_context = fresh
+        self._desk.limits, self._desk.hostname = limits, hostname
+        self._desk.gate.change(
+            networks=listener.networks, most=limits.connections, most_per_client=limits.connections_per_client
+        )
+
+    @property
+    def listener(self) -> Listener:
+        """What it was told to be."""
+        return self._listener
+
+    def stop_listening(self) -> None:
+        """Close the sockets; sessions go on."""
         for server in self._servers:
             server.close()
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new session, end the idle ones, give those that hand in a mail so long to end."""
+        self.stop_listening()
         self._desk.closing = True
         for session in list(self._desk.sessions):
             if not session.busy:

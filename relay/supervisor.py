@@ -21,11 +21,11 @@ from relay.auth import PasswordChecker
 from relay.collection import Collector, Tell
 from relay.control import ControlServer, Handler
 from relay.delivery import Delivery
-from relay.intake.budget import ByteBudget
+from relay.listeners import Listeners
 from relay.logs import LogSink
 from relay.model.errors import RelayError
+from relay.model.ids import make_id
 from relay.pop_poller import PopPoller
-from relay.server import SmtpServer
 from relay.settings import ConfigurationError, Settings, load_settings
 from relay.storage.engine import FolderLock, open_engine
 from relay.storage.mailboxes import Mailboxes
@@ -50,8 +50,9 @@ class Service:
         self.settings = settings
         self._sink = sink
         self._lock = FolderLock(settings.folder)
-        self._servers: list[SmtpServer] = []
+        self._listeners: Listeners | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._reloading: asyncio.Task[list[str]] | None = None
         self._ended = asyncio.Event()
         self._reason = ""
         self._failed = False
@@ -87,7 +88,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end, signal.Signals(number).name)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         self._watch("delivery", self.delivery.run)
         self._watch("poller", self.poller.run)
         self._watch("housekeeping", self._keep_house)
@@ -115,7 +116,8 @@ class Service:
         notify("STOPPING=1")
         log.info("service_stopping", reason=self._reason or "done", active=self.delivery.active + self.poller.active)
         patience = self.settings.limits.drain_timeout / 1000
-        await asyncio.gather(*(server.drain(patience) for server in self._servers))
+        if self._listeners is not None:
+            await self._listeners.drain(patience)
         await asyncio.gather(self.delivery.drain(patience), self.poller.drain(patience))
         for task in self._tasks:
             task.cancel()
@@ -123,27 +125,45 @@ class Service:
         await self._undo.aclose()
         log.info("service_stopped")
 
-    def reload(self) -> None:
-        """Read the configuration anew (SIGHUP); with a mistake in it the old one stays. The log file is reopened."""
-        if self._sink is not None:
-            try:
-                self._sink.reopen()
-            except OSError as error:
-                log.error("configuration_refused", mistake=f"log file: {error.strerror}")
+    async def reload(self) -> list[str]:
+        """Read the configuration anew; with a mistake in it the old one stays. Gives the mistakes.
+
+        Listeners are opened, changed and closed, their certificates read anew, the log file opened anew. What takes
+        effect only at a restart is said.
+        """
         try:
             settings = load_settings(self.settings.path)
         except ConfigurationError as error:
             for mistake in error.mistakes:
                 log.error("configuration_refused", mistake=mistake)
-            return
-        for key in ("listeners", "database", "folder", "hostname", "limits", "log"):
-            if getattr(settings, key) != getattr(self.settings, key):
-                log.warning("configuration_warning", warning=f"{key}: changed; takes full effect only at a restart")
-        self.settings = settings
+            self._reopen_log(self.settings)
+            return list(error.mistakes)
+        restart = [key for key in ("database", "folder") if getattr(settings, key) != getattr(self.settings, key)]
+        if (settings.log.format, settings.log.level) != (self.settings.log.format, self.settings.log.level):
+            restart.append("log")
+        for key in restart:
+            log.warning("configuration_warning", warning=f"{key}: changed; takes effect only at a restart")
+        faults = self._reopen_log(settings)
+        self.settings = dataclasses.replace(settings, database=self.settings.database, folder=self.settings.folder)
+        faults += await self._listeners.change() if self._listeners is not None else []
+        for fault in faults:
+            log.error("configuration_refused", mistake=fault)
         self._log_warnings(settings)
         log.info("configuration_reloaded", config=str(settings.path))
         self.delivery.hurry()
         self.poller.look()
+        return faults
+
+    def _reopen_log(self, settings: Settings) -> list[str]:
+        try:
+            if self._sink is not None:
+                self._sink.reopen(settings.log.file)
+        except OSError as error:
+            return [f"log.file: {error.strerror}"]
+        return []
+
+    def _reload_soon(self) -> None:
+        self._reloading = asyncio.create_task(self.reload(), name="reload")
 
     def _current(self) -> Settings:
         return self.settings
@@ -151,7 +171,7 @@ class Service:
     @property
     def ports(self) -> list[int]:
         """The ports that are listened on, in the order of the configuration."""
-        return [server.port for server in self._servers]
+        return [] if self._listeners is None else [server.port for server in self._listeners.servers]
 
     def _log_warnings(self, settings: Settings) -> None:
         for warning in settings.warnings:
@@ -159,24 +179,16 @@ class Service:
 
     async def _listen(self) -> None:
         submission = Submission(settings=self._current, queue=self.queue, dispatcher=self.delivery)
-        checker = PasswordChecker(lambda: self.settings.directory)
-        budget = ByteBudget(self.settings.limits.bytes_in_flight)
-        for listener in self.settings.listeners:
-            server = SmtpServer(
-                listener=listener,
-                limits=self.settings.limits,
-                hostname=self.settings.hostname,
-                submission=submission,
-                authenticator=checker,
-                budget=budget,
-            )
-            self._servers.append(server)
-            await server.start()
-            log.info("listening", host=listener.host, port=server.port, tls=listener.tls)
+        self._listeners = Listeners(
+            settings=self._current,
+            submission=submission,
+            authenticator=PasswordChecker(lambda: self.settings.directory),
+        )
+        await self._listeners.open()
         handlers: dict[str, Handler] = {
             "look": lambda _: self._do(self.delivery.look),
             "hurry": lambda _: self._do(self.delivery.hurry),
-            "reload": lambda _: self._do(self.reload),
+            "reload": lambda _: self._answer_reload(),
             "poll": lambda request: self.poll(request.get("accounts")),
             "status": lambda _: {"pid": os.getpid(), "version": __version__, "ports": self.ports},
         }
@@ -185,6 +197,9 @@ class Service:
             await self._control.start()
         except OSError as error:
             raise RelayError(f"control socket in {self.settings.folder}: {error.strerror}") from error
+
+    async def _answer_reload(self) -> AsyncIterator[dict[str, Any]]:
+        yield {"mistakes": await self.reload()}
 
     def _do(self, action: Callable[[], None]) -> dict[str, Any]:
         action()
@@ -210,9 +225,8 @@ class Service:
                 yield {"account": name, "result": dataclasses.asdict(result)}
 
     async def _close_servers(self) -> None:
-        servers, self._servers = self._servers, []
-        for server in servers:
-            await server.close()
+        if self._listeners is not None:
+            await self._listeners.close()
         if hasattr(self, "_control"):
             await self._control.close()
 
@@ -236,8 +250,12 @@ class Service:
     async def _keep_house(self) -> None:
         while True:
             await self.queue.renew_leases()
-            before = time.time_ns() // 1_000_000 - self.settings.limits.keep_history
-            purged = await self.queue.purge_history(before, _PURGED_AT_ONCE)
+            now, limits = time.time_ns() // 1_000_000, self.settings.limits
+            purged = await self.queue.purge_history(now - limits.keep_history, _PURGED_AT_ONCE)
+            if limits.keep_delivered:
+                before = now - limits.keep_delivered
+                spent = await self.queue.drop_spent(make_id(before, bytes(10)), before, _PURGED_AT_ONCE)
+                purged = max(purged, spent)
             # Between two steps, mail goes first.
             await asyncio.sleep(1 if purged == _PURGED_AT_ONCE else _HOUSEKEEPING)
 

@@ -91,7 +91,7 @@ def test_the_file_is_reopened_after_a_rotation(lines: Path) -> None:
     sink = logs.configure(file=lines)
     structlog.get_logger().info("before")
     lines.rename(lines.with_suffix(".1"))
-    sink.reopen()
+    sink.reopen(lines)
     structlog.get_logger().info("after")
     assert [line["event"] for line in read(lines)] == ["after"]
 

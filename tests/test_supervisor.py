@@ -2,20 +2,28 @@
 
 import asyncio
 import smtplib
+import ssl
 from pathlib import Path
 
 import pytest
+import trustme
 from structlog.testing import capture_logs
 
 from relay.control import ask
+from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.settings import load_settings
-from relay.storage.admin import list_deliveries
+from relay.storage.admin import Selection, list_deliveries
 from relay.storage.engine import open_engine
 from relay.supervisor import Service
 from tests.peers.machine import until
 from tests.peers.provider import Provider
 from tests.peers.relay_process import make_account, write_config
+
+
+def ehlo(port: int) -> str:
+    with smtplib.SMTP("127.0.0.1", port, timeout=10) as smtp:
+        return smtp.ehlo()[1].decode()
 
 
 def submit(port: int, sender: str = "sales@example.com") -> None:
@@ -73,23 +81,92 @@ async def test_a_reload_takes_the_new_configuration_and_keeps_the_old_one_with_a
         good = write_config(tmp_path, accounts=[make_account("sales", provider.port)]).read_text()
         with capture_logs() as lines:
             path.write_text("[server]\n")
-            service.reload()
+            assert await service.reload()
             assert service.settings.directory.account("sales") is not None
             path.write_text(good)
-            assert await asyncio.to_thread(ask, tmp_path, "reload") == {"ok": True}
+            assert await asyncio.to_thread(ask, tmp_path, "reload") == {"ok": True, "mistakes": []}
         assert [line["event"] for line in lines].count("configuration_refused") >= 2
         assert "configuration_reloaded" in [line["event"] for line in lines]
         assert not [line for line in lines if "restart" in line.get("warning", "")]
         write_config(tmp_path, accounts=[make_account("sales", provider.port)], listener={"max_message_size": "1 MiB"})
-        with capture_logs() as lines:
-            service.reload()
-        assert [line["warning"].partition(":")[0] for line in lines if "warning" in line] == ["listeners"]
+        assert await service.reload() == []
+        async with asyncio.timeout(5):
+            assert "SIZE 1048576" in await asyncio.to_thread(ehlo, service.ports[0])
         await asyncio.to_thread(ask, tmp_path, "hurry")
         await asyncio.to_thread(submit, service.ports[0])
         await provider.wait_for("DATA")
         service.end("the test is over")
         assert await running
         assert provider.mails
+
+
+async def test_a_reload_opens_changes_and_closes_listeners(tmp_path: Path) -> None:
+    path = write_config(tmp_path, accounts=[make_account("sales", 9)])
+    service = Service(load_settings(path))
+    await service.start()
+    (old,) = service.ports
+    text = path.read_text()
+    try:
+        path.write_text(text.replace("[[listener]]", '[[listener]]\nhost = "::1"\nport = 0\n\n[[listener]]'))
+        assert await service.reload() == []
+        assert len(service.ports) == 2
+        assert service.ports[0] == old
+        path.write_text(text.replace('host = "127.0.0.1"', 'host = "::1"', 1))
+        reader, writer = await asyncio.open_connection("127.0.0.1", old)
+        assert (await reader.readline()).startswith(b"220 ")
+        assert await service.reload() == []
+        assert (await reader.readline()).startswith(b"421 ")  # who has nothing under way is told to come again
+        writer.close()
+        with pytest.raises(OSError, match="Connect call failed"):
+            await asyncio.open_connection("127.0.0.1", old)
+        path.write_text(text.replace('host = "127.0.0.1"', 'host = "192.0.2.1"', 1))
+        with capture_logs() as lines:
+            (mistake,) = await service.reload()
+        assert "192.0.2.1" in mistake
+        assert "configuration_refused" in [line["event"] for line in lines]
+    finally:
+        await service.stop()
+
+
+async def test_a_reload_reads_certificates_and_the_log_file_anew(tmp_path: Path) -> None:
+    def issue() -> trustme.CA:
+        authority = trustme.CA()
+        server = authority.issue_cert("127.0.0.1")
+        server.private_key_pem.write_to_path(tmp_path / "key.pem")
+        server.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+        return authority
+
+    async def trusts(authority: trustme.CA, port: int) -> bool:
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        except ssl.SSLCertVerificationError:
+            return False
+        writer.close()
+        return True
+
+    first = issue()
+    listener = {"tls": "implicit", "certificate": "certificate.pem", "private_key": "key.pem"}
+    path = write_config(tmp_path, accounts=[make_account("sales", 9)], listener=listener, log={"file": "one.log"})
+    sink = LogSink(tmp_path / "one.log")
+    service = Service(load_settings(path), sink=sink)
+    await service.start()
+    try:
+        (port,) = service.ports
+        assert await trusts(first, port)
+        second = issue()
+        path.write_text(path.read_text().replace("one.log", "two.log"))
+        assert await service.reload() == []
+        assert await trusts(second, port)
+        assert not await trusts(first, port)
+        (tmp_path / "key.pem").write_text("no key")
+        assert len(await service.reload()) == 1
+        assert await trusts(second, port)
+        sink.write("a line")
+        assert (tmp_path / "two.log").read_text() == "a line\n"
+    finally:
+        await service.stop()
 
 
 async def test_history_that_is_old_enough_goes_by_itself(tmp_path: Path) -> None:
@@ -104,7 +181,7 @@ async def test_history_that_is_old_enough_goes_by_itself(tmp_path: Path) -> None
             connection.exec_driver_sql("UPDATE message SET received_at = received_at - 5000")
         running = asyncio.create_task(service.run())
         done = ("queued", "active", "held", "done")
-        await until(lambda: not list_deliveries(service._engine, states=done))
+        await until(lambda: not list_deliveries(service._engine, Selection(states=done)))
         service.end("the test is over")
         assert await running
 

@@ -7,13 +7,16 @@ import click
 
 COMMANDS: Final[dict[str, str]] = {
     "serve": "Run the service.",
+    "reload": "Let the running service read its configuration anew.",
     "check": "Read the configuration and name every mistake.",
     "demo": "Show the whole thing at work, with a stand-in provider.",
     "explain": "Say what would become of a mail, and why; nothing is sent.",
-    "queue": "List, show, run, retry, hold, release or delete queued mail.",
+    "queue": "List, show, run, retry, hold, release, move or delete queued mail.",
     "poll": "Collect mail from the mailboxes now.",
     "trace": "Tell the whole life of one mail.",
     "account": "List, test, pause or resume provider accounts.",
+    "backup": "Copy the database, while the service runs.",
+    "restore": "Take a copy of the database back.",
     "user": "Make a password hash for a user.",
 }
 

@@ -1,15 +1,14 @@
 """`relay queue`: what waits, and what a postmaster does with it."""
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
+from relay.cli.choosing import Filter, filter_options
+from relay.cli.configuration import config_option, json_option, load, open_storage, plain_faults
 from relay.cli.output import (
     clean,
-    confirm_many,
     print_facts,
     print_json,
     print_table,
@@ -17,43 +16,37 @@ from relay.cli.output import (
     show_span,
     show_time,
 )
+from relay.cli.queue_change import act, delete, hold, move, release, retry
 from relay.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-_STATES = ("queued", "active", "held", "done")
-
 
 @click.group("queue")
 def command() -> None:
-    """List, show, run, retry, hold, release or delete queued mail."""
+    """List, show, run, retry, hold, release, move or delete queued mail."""
 
 
 @command.command("list")
 @config_option
 @json_option
-@click.option("--state", type=click.Choice(_STATES), multiple=True, help="Only these; default: all but done.")
-@click.option("--account", help="Only mail of this account.")
-@click.option("--user", help="Only mail that this user submitted.")
+@filter_options("queued", "active", "held")
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
 @plain_faults
 def list_(
     config: str | None,
     *,
     as_json: bool,
-    state: tuple[str, ...],
-    account: str | None,
-    user: str | None,
+    chosen: Filter,
     limit: int,
 ) -> None:
     """List what waits: since when, for what, and what the provider said last."""
     from relay.storage import admin
 
-    engine = open_storage(load(config))
-    rows = admin.list_deliveries(
-        engine, states=state or ("queued", "active", "held"), account=account, user=user, limit=limit
-    )
+    settings = load(config)
+    engine = open_storage(settings)
+    rows = admin.list_deliveries(engine, chosen.selection(), limit=limit)
     if as_json:
         print_json(rows)
         return
@@ -79,6 +72,26 @@ def list_(
     )
     if len(rows) == limit:
         click.echo(f"(the first {limit}; --limit shows more)")
+    for line in _standstills(engine, settings, now):
+        click.echo(line)
+
+
+def _standstills(engine: "Engine", settings: Settings, now: int) -> list[str]:
+    """Say which accounts' mail waits for more than its time."""
+    from relay.rules.hours import day_of, is_open, next_day, next_open
+    from relay.storage import admin
+
+    lines = [f"Account {pause.account} is paused since {show_time(pause.since)}: {clean(pause.reason)}"
+             for pause in admin.list_pauses(engine)]  # fmt: skip
+    counts = admin.count_of_day(engine, day_of(settings.hours, now))
+    for account in settings.directory.accounts:
+        most = None if account.smtp is None else account.smtp.recipients_per_day
+        if most is not None and counts.get(account.name, 0) >= most:
+            again = show_time(next_day(settings.hours, now))
+            lines.append(f"Account {account.name} has had its {most} recipients of the day: it goes on at {again}")
+    if not is_open(settings.hours, now):
+        lines.append(f"The office is closed: mail goes on at {show_time(next_open(settings.hours, now))}")
+    return lines
 
 
 @command.command("show")
@@ -127,97 +140,12 @@ def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 -
 @plain_faults
 def run(config: str | None) -> None:
     """Try everything that is queued now, at any hour; paused accounts stay paused."""
-    from relay.storage import admin
+    from relay.storage import commands
 
     settings = load(config)
-    count = admin.run_queue(open_storage(settings))
-    _act(settings, count, "to try")
+    count = commands.run_queue(open_storage(settings))
+    act(settings, count, "to try")
 
 
-@command.command("retry")
-@config_option
-@click.argument("ids", nargs=-1, required=True)
-@plain_faults
-def retry(config: str | None, ids: tuple[str, ...]) -> None:
-    """Try these mails now, at any hour."""
-    from relay.storage import admin
-
-    settings = load(config)
-    engine = open_storage(settings)
-    count = admin.retry(engine, _resolve(engine, ids))
-    _act(settings, count, "to try")
-
-
-@command.command("hold")
-@config_option
-@click.argument("ids", nargs=-1, required=True)
-@plain_faults
-def hold(config: str | None, ids: tuple[str, ...]) -> None:
-    """Hold these mails until `release` or `delete`."""
-    from relay.storage import admin
-
-    engine = open_storage(load(config))
-    click.echo(f"{admin.hold(engine, _resolve(engine, ids))} held")
-
-
-@command.command("release")
-@config_option
-@click.argument("ids", nargs=-1, required=True)
-@plain_faults
-def release(config: str | None, ids: tuple[str, ...]) -> None:
-    """Release held mails: they are tried now, and their time to give up begins anew."""
-    from relay.storage import admin
-
-    settings = load(config)
-    engine = open_storage(settings)
-    count = admin.release(engine, _resolve(engine, ids), now=time.time_ns() // 1_000_000)
-    _act(settings, count, "released")
-
-
-@command.command("delete")
-@config_option
-@click.option("--yes", is_flag=True, help="Do it without a question.")
-@click.argument("ids", nargs=-1, required=True)
-@plain_faults
-def delete(config: str | None, *, yes: bool, ids: tuple[str, ...]) -> None:
-    """Delete these mails for good, with no notice to anybody. What is being delivered is not deleted."""
-    from relay.storage import admin
-
-    engine = open_storage(load(config))
-    found = _resolve(engine, ids)
-    confirm_many(f"Delete {len(found)} mails for good", yes=yes)
-    click.echo(f"{admin.delete(engine, found)} deleted")
-
-
-def _resolve(engine: "Engine", ids: tuple[str, ...]) -> list[str]:
-    from relay.storage import admin
-
-    return list(dict.fromkeys(found for text in ids for found in admin.find_messages(engine, text)))
-
-
-def _act(settings: Settings, count: int, what: str) -> None:
-    """Wake the running service, or be the service for this moment."""
-    from relay.control import ask
-
-    click.echo(f"{count} {what}")
-    if count == 0 or ask(settings.folder, "hurry") is not None:
-        return
-    from relay import logs
-    from relay.storage import admin
-    from relay.supervisor import Service
-
-    logs.configure(form="console", level=settings.log.level, file=settings.log.file, descriptor=logs.STDERR)
-
-    async def once() -> None:
-        service = Service(settings)
-        await service.start(listen=False)
-        try:
-            service.delivery.hurry()
-            await service.delivery.run_until_idle()
-        finally:
-            await service.stop()
-
-    asyncio.run(once())
-    left = sum(sum(states.values()) for states in admin.count_open(open_storage(settings)).values())
-    if left:
-        fail(f"{left} still wait: `relay queue list` says why")
+for change in (retry, hold, release, move, delete):
+    command.add_command(change)

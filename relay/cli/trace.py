@@ -38,21 +38,44 @@ def _show(mail: "MessageDetail") -> None:
             ("Size", show_size(mail.size)),
         ]
     )
-    click.echo(f"\n{show_time(mail.received_at)}  accepted: rule {mail.rule}, account {mail.account or 'inbox'}")
-    for step in mail.why.splitlines():
-        click.echo(f"{'':21}- {clean(step)}")
-    events = [event for delivery in mail.deliveries for event in _events(delivery)]
-    for at, text in sorted(events):
+    click.echo()
+    for at, text in _life(mail):
         click.echo(f"{show_time(at)}  {clean(text)}")
+        if at == mail.received_at and text.startswith("accepted"):
+            for step in mail.why.splitlines():
+                click.echo(f"{'':21}- {clean(step)}")
     for delivery in mail.deliveries:
         click.echo(f"\n{_where(delivery)}")
         for recipient in delivery.recipients:
             kind = {"archive": " (blind copy)", "inbox": " (inbox)"}.get(recipient.kind, "")
             reply = " ".join(filter(None, (str(recipient.code or ""), recipient.enhanced, recipient.reply)))
             click.echo(f"  {clean(recipient.address)}{kind}: {recipient.outcome} {clean(reply)}".rstrip())
+    if mail.notices:
+        click.echo(f"\nNotices about it: {', '.join(mail.notices)}")
 
 
-def _events(delivery: "DeliveryRow") -> list[tuple[int, str]]:
+def _life(mail: "MessageDetail") -> list[tuple[int, str]]:
+    """Give all that happened to a mail, in its order."""
+    accepted = f"accepted: rule {mail.rule}, account {mail.account or 'inbox'}"
+    if mail.about:
+        accepted = f"written, about the mail {mail.about}"
+    events = [(one.at, f"{_WHAT.get(one.what, one.what)}: {one.detail}") for one in mail.events]
+    events += [event for delivery in mail.deliveries for event in _attempts(delivery)]
+    return [(mail.received_at, accepted), *sorted(events)]
+
+
+_WHAT = {
+    "held": "held",
+    "released": "released",
+    "retried": "to be tried at once",
+    "moved": "moved",
+    "possible_duplicate": "may have been sent already",
+    "archive_split": "split",
+    "delay_told": "its sender was told of the delay, by the notice",
+}
+
+
+def _attempts(delivery: "DeliveryRow") -> list[tuple[int, str]]:
     way = delivery.account or "the inbox"
     return [
         (

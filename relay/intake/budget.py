@@ -5,7 +5,12 @@ class ByteBudget:
     """A number of octets that sessions share; what is taken must be given back."""
 
     def __init__(self, octets: int) -> None:
-        self._free = octets
+        self._all = self._free = octets
+
+    def resize(self, octets: int) -> None:
+        """Change how many there are; what is taken stays taken."""
+        self._free += octets - self._all
+        self._all = octets
 
     @property
     def free(self) -> int:

@@ -27,11 +27,15 @@ class Gate:
     """Counts the sessions of one listener."""
 
     def __init__(self, *, networks: Sequence[IPv4Network | IPv6Network], most: int, most_per_client: int) -> None:
+        self.change(networks=networks, most=most, most_per_client=most_per_client)
+        self._inside: Counter[Ip] = Counter()
+        self._total = 0
+
+    def change(self, *, networks: Sequence[IPv4Network | IPv6Network], most: int, most_per_client: int) -> None:
+        """Set whom to let in from now on; who is inside stays."""
         self._networks = networks
         self._most = most
         self._most_per_client = most_per_client
-        self._inside: Counter[Ip] = Counter()
-        self._total = 0
 
     def enter(self, ip: Ip) -> Reply | None:
         """Let a session in; else give the reply with which it is turned away, and count nothing."""

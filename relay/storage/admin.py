@@ -1,5 +1,6 @@
-"""What the commands read and change: short transactions of their own, beside a running service or alone."""
+"""What the commands read: short transactions of their own, beside a running service or alone."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,9 +11,9 @@ from sqlalchemy import Engine
 
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.ids import is_id
-from relay.model.mail import AT_ONCE, DeliveryState, Pause
+from relay.model.mail import DeliveryState, Pause
 from relay.model.reply import Reply
-from relay.storage import pausing, settling
+from relay.storage import counting, pausing
 from relay.storage.engine import AnyRow, Parameter, Transaction, transaction
 
 SHORTEST_PREFIX: Final = 6
@@ -37,16 +38,13 @@ _SELECT_ATTEMPTS: Final = (
 )
 _SELECT_EVENTS: Final = "SELECT at, what, detail FROM event WHERE message_id = ? ORDER BY at, what"
 _SELECT_NOTICES: Final = "SELECT id FROM message WHERE about = ? AND about <> '' ORDER BY id"
-_SELECT_STATES: Final = "SELECT d.message_id, d.state FROM delivery d WHERE d.message_id {any} {lock}"
 _BY_HEADER_ID: Final = "SELECT id FROM message WHERE header_message_id = ? ORDER BY id LIMIT ?"
 _BY_PREFIX: Final = "SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
-_HOLD: Final = "UPDATE delivery SET state = 'held' WHERE message_id {any} AND state = 'queued'"
-_RELEASE: Final = (
-    "UPDATE delivery SET state = 'queued', due = ?, since = ?, uncertain = 0, attempts = 0"
-    " WHERE message_id {any} AND state = 'held'"
+_SELECT_IDS: Final = "SELECT DISTINCT d.message_id FROM delivery d JOIN message m ON m.id = d.message_id "
+_HAS_RECIPIENT: Final = (
+    "EXISTS (SELECT 1 FROM recipient r WHERE r.message_id = d.message_id AND r.delivery_id = d.id"
+    " AND lower(r.address) LIKE ? ESCAPE '\\')"
 )
-_RETRY: Final = "UPDATE delivery SET due = ? WHERE message_id {any} AND state = 'queued'"
-_RUN: Final = "UPDATE delivery SET due = ? WHERE state = 'queued' AND state <> 'done'"
 _COUNT: Final = "SELECT account, state, count(*) FROM delivery WHERE state <> 'done' GROUP BY account, state"
 
 
@@ -130,22 +128,54 @@ class MessageDetail:
     """The queue ids of the notices about it."""
 
 
-def list_deliveries(
-    engine: Engine, *, states: Sequence[str], account: str | None = None, user: str | None = None, limit: int = 200
-) -> list[DeliveryRow]:
-    """List deliveries in these states, the oldest first."""
-    where, parameters = "d.state {any}", [list(states)]
-    wanted: list[Parameter] = [*parameters]
-    if DeliveryState.DONE not in states:
-        where += " AND d.state <> 'done'"  # lets SQLite use the index of what is open
-    if account is not None:
-        where += " AND d.account = ?"
-        wanted.append(account)
-    if user is not None:
-        where += ' AND m."user" = ?'
-        wanted.append(user)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """Which mails a command is about; None: whatever it is."""
+
+    states: Sequence[str] = (DeliveryState.QUEUED, DeliveryState.ACTIVE, DeliveryState.HELD)
+    account: str | None = None
+    user: str | None = None
+    before: int | None = None
+    """Received before this moment."""
+    recipient: str | None = None
+    """A pattern with `*` and `?`, compared without regard to case."""
+
+    def where(self) -> tuple[str, list[Parameter]]:
+        """Give the condition on `delivery d` and `message m`, with its parameters."""
+        conditions, values = ["d.state {any}"], [[str(state) for state in self.states]]
+        wanted: list[Parameter] = [*values]
+        if DeliveryState.DONE not in self.states:
+            conditions.append("d.state <> 'done'")  # lets SQLite use the index of what is open
+        for condition, value in (
+            ("d.account = ?", self.account),
+            ('m."user" = ?', self.user),
+            ("m.received_at < ?", self.before),
+            (_HAS_RECIPIENT, None if self.recipient is None else _like(self.recipient)),
+        ):
+            if value is not None:
+                conditions.append(condition)
+                wanted.append(value)
+        return " AND ".join(conditions), wanted
+
+
+def _like(pattern: str) -> str:
+    escaped = re.sub(r"([\\\\%_])", r"\\\1", pattern.lower())
+    return escaped.replace("*", "%").replace("?", "_")
+
+
+def list_deliveries(engine: Engine, selection: Selection, *, limit: int = 200) -> list[DeliveryRow]:
+    """List deliveries, the oldest first."""
+    where, wanted = selection.where()
     with transaction(engine, write=False) as tx:
         return _deliveries(tx, f"WHERE {where} ORDER BY d.id LIMIT ?", *wanted, limit)
+
+
+def select_messages(engine: Engine, selection: Selection) -> list[str]:
+    """Give the ids of the mails of which a delivery is selected, the oldest first."""
+    where, wanted = selection.where()
+    with transaction(engine, write=False) as tx:
+        rows = tx.rows(f"{_SELECT_IDS}WHERE {where} ORDER BY d.message_id", *wanted)
+    return [row[0] for row in rows]
 
 
 def find_messages(engine: Engine, text: str) -> list[str]:
@@ -227,44 +257,10 @@ def count_open(engine: Engine) -> dict[str, dict[str, int]]:
     return counts
 
 
-def hold(engine: Engine, ids: Sequence[str]) -> int:
-    """Hold what is queued of these mails; gives the number of deliveries. Raises StateConflictError if none can be."""
-    with transaction(engine, write=True) as tx:
-        count = tx.change(_HOLD, list(ids))
-        if not count:
-            _check_not_active(tx, ids, "held")
-        return count
-
-
-def release(engine: Engine, ids: Sequence[str], *, now: int) -> int:
-    """Release what is held of these mails: tried at once, its doubts forgotten, its time to give up begins anew."""
-    with transaction(engine, write=True) as tx:
-        return tx.change(_RELEASE, AT_ONCE, now, list(ids))
-
-
-def retry(engine: Engine, ids: Sequence[str]) -> int:
-    """Make what is queued of these mails due at once."""
-    with transaction(engine, write=True) as tx:
-        return tx.change(_RETRY, AT_ONCE, list(ids))
-
-
-def run_queue(engine: Engine) -> int:
-    """Make everything that is queued due at once."""
-    with transaction(engine, write=True) as tx:
-        return tx.change(_RUN, AT_ONCE)
-
-
-def delete(engine: Engine, ids: Sequence[str]) -> int:
-    """Delete mails for good; gives how many. Raises StateConflictError where one is being delivered: none is then."""
-    with transaction(engine, write=True) as tx:
-        _check_not_active(tx, ids, "deleted")
-        return settling.delete_messages(tx, list(ids))
-
-
-def _check_not_active(tx: Transaction, ids: Sequence[str], what: str) -> None:
-    active = sorted({row[0] for row in tx.rows(_SELECT_STATES, list(ids)) if row[1] == DeliveryState.ACTIVE})
-    if active:
-        raise StateConflictError(f"{', '.join(active)}: is being delivered now and can't be {what}")
+def count_of_day(engine: Engine, day: str) -> dict[str, int]:
+    """Give how many recipients each account has had on a day (`2026-05-28`)."""
+    with transaction(engine, write=False) as tx:
+        return counting.count_of_day(tx, day)
 
 
 def list_pauses(engine: Engine) -> list[Pause]:

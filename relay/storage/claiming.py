@@ -11,6 +11,7 @@ from relay.model.ids import make_id
 from relay.model.mail import AT_ONCE, INBOX_LANE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState
 from relay.storage.engine import AnyRow, Transaction
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
+from relay.storage.settling import write_events
 
 _LONGEST_UPLOAD = 86_400_000
 """Milliseconds: on a shared database, younger chunks without a message may still be another node's upload."""
@@ -147,8 +148,11 @@ def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
     marked = {row[0]: int(row[6]) for row in rows}
     found = [_doubted(delivery, marked[delivery.id]) for delivery in read_claimed(tx, rows)]
     tx.change_each(_RECOVER, [(_state_after(d).value, AT_ONCE, d.uncertain, d.id) for d in found])
+    doubtful = [delivery for delivery in found if delivery.account != INBOX_LANE]
+    why = "the service ended while it was being sent"
+    write_events(tx, [(d.message.id, now, "possible_duplicate", why) for d in doubtful])
     tx.change(_SWEEP, orphans_before)
-    return [delivery for delivery in found if delivery.account != INBOX_LANE]
+    return doubtful
 
 
 def _doubted(delivery: ClaimedDelivery, marked: int) -> ClaimedDelivery:

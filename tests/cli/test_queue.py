@@ -108,12 +108,61 @@ def test_queue_run_is_the_service_for_that_moment(run: Run, config: Path, queued
     assert "still wait" in said.err
     with Sink() as sink:
         write_config(config.parent, accounts=[make_account("sales", sink.port)], users=[ANNA])
-        assert run("queue", "retry", queued[0]).status == 0
+        assert run("queue", "retry", *queued).status == 0
         assert run("queue", "run").status == 0
         assert len(sink.wait_for(2)) == 2
     assert run("queue", "list", "--json").json == []
     assert len(run("queue", "list", "--state", "done", "--json").json) == 2
     assert "message_delivered" not in run("queue", "list").out
+
+
+def test_many_are_chosen_by_what_they_have_in_common_and_shown_before(run: Run, queued: list[str]) -> None:
+    said = run("queue", "hold", "--user", "anna")
+    assert said.status == 2
+    assert all(queue_id in said.out for queue_id in queued)
+    assert "Hold these 2 mails" in said.err
+    assert run("queue", "list", "--state", "held", "--json").json == []
+    assert run("queue", "hold", "--older", "1 h", "--yes").out == "0 held\n"
+    assert run("queue", "hold", "--to", "*@example.com", "--yes").out == "0 held\n"
+    assert run("queue", "hold", "--to", "CUSTOMER@*", "--account", "sales", "--yes").out == "2 held\n"
+    assert run("queue", "delete", "--all", "--yes", "--state", "queued").out == "0 deleted\n"
+    assert run("queue", "delete", "--all", "--yes").out == "2 deleted\n"
+
+
+@pytest.mark.parametrize("command", ["retry", "hold", "release", "delete"])
+def test_a_change_wants_to_know_of_what(run: Run, queued: list[str], command: str) -> None:
+    assert run("queue", command).status == 2
+    assert run("queue", command, "--all", queued[0], "--yes").status == 2
+    assert run("queue", command, "--older", "soon").status == 2
+
+
+def test_mail_moves_to_another_account_with_its_sender(run: Run, config: Path, queued: list[str]) -> None:
+    with Sink() as sink:
+        accounts = [make_account("sales", 9), make_account("backup", sink.port, address="backup@example.com")]
+        write_config(config.parent, accounts=accounts, users=[ANNA])
+        assert run("queue", "move", queued[0], "--account", "nobody").status == 1
+        assert run("queue", "move", "--from-account", "sales", "--account", "backup", "--yes").out == "2 moved\n"
+        assert {row["account"] for row in run("queue", "list", "--json").json} == {"backup"}
+        assert run("queue", "run").status == 0
+        mails = sink.wait_for(2)
+    assert {mail.reverse_path for mail in mails} == {""}
+    assert all(b"From: backup@example.com" in mail.data for mail in mails)
+    life = run("trace", queued[0]).out
+    assert "moved: by command, to the account backup" in life
+    assert life.index("moved:") < life.index("attempt 1 by backup")
+
+
+def test_an_excluded_account_takes_over_nothing(run: Run, queued: list[str]) -> None:
+    said = run("queue", "move", *queued, "--account", "old")
+    assert said.status == 1
+    assert "excluded" in said.err
+    assert {row["account"] for row in run("queue", "list", "--json").json} == {"sales"}
+
+
+def test_the_list_says_why_an_account_stands_still(run: Run, queued: list[str]) -> None:
+    assert queued
+    run("account", "pause", "sales")
+    assert "Account sales is paused since" in run("queue", "list").out
 
 
 def test_two_services_of_one_folder_are_refused(run: Run, config: Path, queued: list[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from relay.storage import admin
+from relay.storage import admin, commands
 from tests.peers.office import MINUTE, START, open_office
 from tests.peers.provider import Provider
 
@@ -28,7 +28,7 @@ async def test_queue_run_acts_at_any_hour(tmp_path: Path) -> None:
     async with Provider() as provider, open_office(tmp_path, port=provider.port, schedule=DAY_OFFICE) as office:
         await office.hand_in(A)
         await office.send()
-        assert admin.run_queue(office.engine) == 1
+        assert commands.run_queue(office.engine) == 1
         await office.send()
         assert len(provider.mails) == 1
 
@@ -100,7 +100,7 @@ async def test_an_account_that_is_gone_or_excluded_has_its_mail_held(tmp_path: P
         assert "delivery_held" in [line["event"] for line in lines]
         assert len(office.inbox()) == 1
         office.configure(port=provider.port)
-        admin.release(office.engine, [office.waiting("held")[0].message_id], now=office.now)
+        commands.release(office.engine, [office.waiting("held")[0].message_id], now=office.now)
         await office.send()
         assert len(provider.mails) == 1
 

@@ -100,7 +100,7 @@ class Office:
 
     def waiting(self, *states: str) -> list[DeliveryRow]:
         """Give the deliveries in these states; default: all but done."""
-        return admin.list_deliveries(self.engine, states=states or ("queued", "active", "held"))
+        return admin.list_deliveries(self.engine, admin.Selection(states=states or ("queued", "active", "held")))
 
     def outcomes(self, queue_id: str) -> dict[str, str]:
         """Give what became of each recipient of a mail."""

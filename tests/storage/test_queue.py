@@ -23,7 +23,7 @@ from sqlalchemy import Engine, text
 from relay.model.errors import StateConflictError
 from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery, DeliveryState, NewDelivery
 from relay.model.outcome import Outcome, Verdict
-from relay.storage import admin
+from relay.storage import admin, commands
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
 from relay.storage.schema import metadata
@@ -179,10 +179,10 @@ class QueueMachine(RuleBasedStateMachine):
         message = self.model[pick.choice(sorted(self.model))].message
         mine = [delivery for delivery in self.model.values() if delivery.message == message]
         act: Callable[[], int] = {
-            "hold": lambda: admin.hold(self._engine, [message]),
-            "release": lambda: admin.release(self._engine, [message], now=NOW),
-            "retry": lambda: admin.retry(self._engine, [message]),
-            "delete": lambda: admin.delete(self._engine, [message]),
+            "hold": lambda: commands.hold(self._engine, [message], now=NOW),
+            "release": lambda: commands.release(self._engine, [message], now=NOW),
+            "retry": lambda: commands.retry(self._engine, [message], now=NOW),
+            "delete": lambda: commands.delete(self._engine, [message]),
         }[command]
         try:
             act()
@@ -208,7 +208,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_database_is_as_the_model(self) -> None:
-        rows = admin.list_deliveries(self._engine, states=STATES, limit=10_000)
+        rows = admin.list_deliveries(self._engine, admin.Selection(states=STATES), limit=10_000)
         assert {row.id: row.state for row in rows} == {i: delivery.state for i, delivery in self.model.items()}
         found = {(row.message_id, r.n): r.outcome for row in rows for r in row.recipients}
         assert found == self.outcomes

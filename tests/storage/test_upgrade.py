@@ -76,7 +76,7 @@ async def test_a_released_database_is_upgraded_and_goes_on(url: str, tmp_path: P
     claimed = [await queue.claim("sales", now=1_790_000_000_000, limit=1, open_now=True) for _ in range(3)]
     assert [d.message.subject for several in claimed for d in several] == ["mail 3", "mail 1"]
     assert [r.address for r in claimed[1][0].recipients] == ["customer@example.net", "central@example.com"]
-    assert {row.state for row in admin.list_deliveries(engine, states=("held",))} == {"held"}
+    assert {row.state for row in admin.list_deliveries(engine, admin.Selection(states=("held",)))} == {"held"}
     await queue.close()
     engine.dispose()
 

@@ -1,0 +1,28 @@
+"""`relay backup`: a copy of the database, while the service runs."""
+
+from pathlib import Path
+
+import click
+
+from relay.cli.configuration import config_option, fail, load, open_storage, plain_faults
+from relay.cli.output import show_size
+
+
+@click.command("backup")
+@config_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@plain_faults
+def command(config: str | None, file: Path) -> None:
+    """Copy the database into FILE, whole and as of one moment; the service goes on meanwhile.
+
+    The inboxes are plain files beside it: copy them with what you copy files with.
+    """
+    from relay.storage.backup import copy_database, database_file
+
+    engine = open_storage(load(config))
+    source = database_file(engine)
+    if source is None:
+        fail("the database is PostgreSQL: copy it with pg_dump")
+    if file.resolve() == source.resolve():
+        fail(f"{file}: is the database itself")
+    click.echo(f"{file}: {show_size(copy_database(source, file))}")

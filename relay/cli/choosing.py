@@ -1,0 +1,145 @@
+"""How commands choose mails: by their ids, or many by what they have in common, with a look at them before."""
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from relay.cli.output import clean, confirm_many, print_table, show_span
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from relay.storage.admin import Selection
+
+_STATES = ("queued", "active", "held", "done")
+_SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filter:
+    """What the options of a command say."""
+
+    states: tuple[str, ...]
+    account: str | None = None
+    user: str | None = None
+    older: int | None = None
+    """Milliseconds."""
+    to: str | None = None
+    everything: bool = False
+    default: tuple[str, ...] = ()
+
+    @property
+    def given(self) -> bool:
+        """Whether any option chooses mails."""
+        return self.everything or bool(self.states or self.account or self.user or self.older or self.to)
+
+    def selection(self) -> "Selection":
+        """Give what the storage understands."""
+        from relay.storage.admin import Selection
+
+        return Selection(
+            states=self.states or self.default,
+            account=self.account,
+            user=self.user,
+            before=None if self.older is None else time.time_ns() // 1_000_000 - self.older,
+            recipient=self.to,
+        )
+
+
+class _Span(click.ParamType[int]):
+    name = "TIME"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from relay.settings.quantities import parse_duration
+
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def filter_options(
+    *default: str, every: bool = False, account: str = "--account"
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the options of a filter to a command, which gets them as `chosen`; `default` are the states that it sees."""
+    options = [
+        click.option("--state", "states", type=click.Choice(_STATES if not every else default), multiple=True,
+                     help=f"Only these; default: {', '.join(default)}."),
+        click.option(account, "of_account", metavar="NAME", help="Only mail of this account."),
+        click.option("--user", help="Only mail that this user submitted."),
+        click.option("--older", type=_Span(), help='Only mail that came so long ago: "2 h", "3 days".'),
+        click.option("--to", metavar="PATTERN", help='Only mail to such addresses: "*@example.net".'),
+    ]  # fmt: skip
+    if every:
+        options.append(click.option("--all", "everything", is_flag=True, help="All of them."))
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def run(
+            *,
+            states: tuple[str, ...],
+            of_account: str | None,
+            user: str | None,
+            older: int | None,
+            to: str | None,
+            everything: bool = False,
+            **rest: Any,  # noqa: ANN401 - whatever else the command takes
+        ) -> Any:  # noqa: ANN401
+            chosen = Filter(
+                states=states, account=of_account, user=user, older=older, to=to, everything=everything, default=default
+            )
+            return function(chosen=chosen, **rest)
+
+        for option in reversed(options):
+            run = option(run)
+        return run
+
+    return decorate
+
+
+def choose(
+    engine: "Engine", ids: tuple[str, ...], chosen: Filter, what: str, *, yes: bool, ask: bool = False
+) -> list[str]:
+    """Give the mails that are meant. Many that a filter chose are shown first, and asked about; `ask`: ids as well."""
+    from relay.storage import admin
+
+    if bool(ids) == chosen.given:
+        raise click.UsageError("name the mails by their ids, or choose them by options: one of the two")
+    if ids:
+        found = list(dict.fromkeys(one for text in ids for one in admin.find_messages(engine, text)))
+        if ask:
+            confirm_many(f"{what} {len(found)} mails", yes=yes)
+        return found
+    found = admin.select_messages(engine, chosen.selection())
+    if found and not yes:
+        _preview(engine, chosen, len(found))
+        confirm_many(f"{what} these {len(found)} mails", yes=yes)
+    return found
+
+
+def _preview(engine: "Engine", chosen: Filter, count: int) -> None:
+    from relay.storage import admin
+
+    now = time.time_ns() // 1_000_000
+    rows = admin.list_deliveries(engine, chosen.selection(), limit=_SHOWN)
+    print_table(
+        ("Queue id", "State", "Age", "Account", "To", "Subject"),
+        [
+            (
+                row.message_id,
+                row.state,
+                show_span(now - row.received_at),
+                row.account or "inbox",
+                ", ".join(clean(r.address) for r in row.recipients)[:60],
+                row.subject[:40],
+            )
+            for row in rows
+        ],
+        empty="",
+    )
+    if count > _SHOWN:
+        click.echo(f"... {count} mails in all")

@@ -1,0 +1,25 @@
+"""`relay reload`: what SIGHUP does, with an answer."""
+
+import sys
+
+import click
+
+from relay.cli.configuration import MISUSED, config_option, fail, load, plain_faults
+
+
+@click.command("reload")
+@config_option
+@plain_faults
+def command(config: str | None) -> None:
+    """Let the running service read its configuration anew. With a mistake in it, the old one stays."""
+    from relay.control import ask
+
+    settings = load(config)
+    answer = ask(settings.folder, "reload")
+    if answer is None:
+        fail("no service runs here")
+    for mistake in answer.get("mistakes", ()):
+        click.echo(mistake, err=True)
+    if answer.get("mistakes"):
+        sys.exit(MISUSED)
+    click.echo("The service has read the configuration anew.")

@@ -1,0 +1,64 @@
+"""Copies of the database: made beside a running service, taken back by nobody's mistake."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from relay.settings import load_settings
+from relay.storage.engine import FolderLock
+from relay.supervisor import Service
+from tests.cli.conftest import Run
+from tests.cli.test_queue import _hand_in
+
+
+@pytest.fixture
+def queued(config: Path) -> list[str]:
+    """One mail that waits."""
+    return asyncio.run(_hand_in(config, ["one"]))
+
+
+def test_a_copy_is_made_while_the_service_runs(run: Run, config: Path, queued: list[str], tmp_path: Path) -> None:
+    async def beside() -> None:
+        service = Service(load_settings(config))
+        await service.start(listen=False)
+        try:
+            said = await asyncio.to_thread(run, "backup", str(tmp_path / "copy.db"))
+            assert said.status == 0
+            said = await asyncio.to_thread(run, "restore", "--yes", str(tmp_path / "copy.db"))
+            assert said.status == 1
+            assert "another relay is running" in said.err
+        finally:
+            await service.stop()
+
+    asyncio.run(beside())
+    assert queued
+    assert [path.name for path in tmp_path.glob("*copy*")] == ["copy.db"]
+
+
+def test_what_is_taken_back_is_held_and_what_was_there_is_kept(run: Run, config: Path, queued: list[str]) -> None:
+    copy = config.parent / "copy.db"
+    run("backup", str(copy))
+    assert run("queue", "delete", "--yes", *queued).out == "1 deleted\n"
+    assert run("restore", str(copy)).status == 2  # asks first
+    said = run("restore", "--yes", str(copy))
+    assert said.status == 0
+    assert "relay.db.before-restore-1" in said.out
+    assert "1 deliveries were waiting and are held" in said.out
+    (row,) = run("queue", "list", "--json").json
+    assert (row["message_id"], row["state"], row["uncertain"]) == (queued[0], "held", 1)
+    assert (config.parent / "relay.db.before-restore-1").exists()
+    FolderLock(config.parent).acquire()
+
+
+def test_what_is_no_copy_is_refused_and_nothing_changes(run: Run, config: Path, queued: list[str]) -> None:
+    junk = config.parent / "junk.db"
+    junk.write_bytes(b"no database at all" * 1000)
+    for file in (junk, config):
+        said = run("restore", "--yes", str(file))
+        assert said.status == 1
+        assert len(said.err.splitlines()) == 1
+    assert run("restore", "--yes", "nowhere.db").status == 2
+    assert [row["message_id"] for row in run("queue", "list", "--json").json] == queued
+    assert run("backup", str(config.parent / "relay.db")).status == 1
+    assert run("backup", str(config.parent / "no" / "folder.db")).status == 1

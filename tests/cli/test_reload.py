@@ -1,0 +1,29 @@
+import asyncio
+from pathlib import Path
+
+from relay.settings import load_settings
+from relay.supervisor import Service
+from tests.cli.conftest import Run
+
+
+def test_without_a_service_it_says_so(run: Run) -> None:
+    said = run("reload")
+    assert (said.status, said.err) == (1, "no service runs here\n")
+
+
+def test_a_running_service_answers(run: Run, config: Path) -> None:
+    elsewhere = config.read_text().replace('host = "127.0.0.1"', 'host = "192.0.2.1"', 1)
+
+    async def beside() -> None:
+        service = Service(load_settings(config))
+        await service.start()
+        try:
+            assert (await asyncio.to_thread(run, "reload")).status == 0
+            await asyncio.to_thread(config.write_text, elsewhere)
+            said = await asyncio.to_thread(run, "reload")
+            assert said.status == 2
+            assert "192.0.2.1" in said.err
+        finally:
+            await service.stop()
+
+    asyncio.run(beside())
