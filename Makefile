@@ -10,7 +10,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check lint bench requirements clean
+.PHONY: help install demo test check lint crash bench requirements clean
 
 help: ## Show this help
 	@echo "make demo is the quickest look at the relay. Every target sets up what it needs, in $(VENV)."
@@ -37,6 +37,10 @@ lint: $(DEVELOPMENT) ## Check style, format, types and layers
 	@$(VENV)/bin/lint-imports --no-logo
 
 check: lint test ## Do all that CI does: lint, types, layers, tests
+
+CRASH ?= --kills 200
+crash: $(DEVELOPMENT) ## Kill the service 200 times under load and prove that nothing is lost (CRASH="--kills 50 --seed 1")
+	@$(VENV)/bin/python -m tests.crash.harness $(CRASH)
 
 bench: $(DEVELOPMENT) ## Measure the relay beside Postfix (BENCH=--write keeps the figures)
 	@$(VENV)/bin/python -m bench.run $(BENCH)

@@ -27,6 +27,7 @@ from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery
 from relay.rules.hours import is_open, next_day, next_open
 from relay.settings import Settings
 from relay.storage.queue import Queue
+from relay.upstream.transaction import TIMEOUTS, Timeouts
 
 log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ class Delivery:
         now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
+        timeouts: Timeouts = TIMEOUTS,
     ) -> None:
         self._settings = settings
         self._queue = queue
@@ -62,7 +64,7 @@ class Delivery:
             queue=queue, retry=lambda: (settings().retry, settings().hours), now=now, jitter=jitter
         )
         self._notifier = Notifier(settings=settings, queue=queue, pauses=self._pauses, wake=self.wake_lanes, now=now)
-        self._exchanger = Exchanger(settings=settings, queue=queue)
+        self._exchanger = Exchanger(settings=settings, queue=queue, timeouts=timeouts)
         self._attempter = Attempter(
             settings=settings,
             queue=queue,

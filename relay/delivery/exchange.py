@@ -23,7 +23,7 @@ from relay.settings.secrets import read_secret
 from relay.storage.queue import Queue
 from relay.upstream.pool import Pool
 from relay.upstream.smarthost import ConnectError, Connection
-from relay.upstream.transaction import OutgoingMail, Stage, Transaction
+from relay.upstream.transaction import OutgoingMail, Stage, Timeouts, Transaction
 
 log = structlog.get_logger()
 
@@ -77,8 +77,9 @@ class Exchange:
 class Exchanger:
     """Keeps the connections of every account and runs transactions over them."""
 
-    def __init__(self, *, settings: Callable[[], Settings], queue: Queue) -> None:
+    def __init__(self, *, settings: Callable[[], Settings], queue: Queue, timeouts: Timeouts) -> None:
         self._settings = settings
+        self._timeouts = timeouts
         self._queue = queue
         self._pools: dict[str, Pool] = {}
         # Of this service's life only: so a restart probes every paused account.
@@ -125,7 +126,7 @@ class Exchanger:
         await asyncio.gather(*(pool.close() for pool in pools))
 
     def _pool(self, account: Account) -> Pool:
-        return self._pools.setdefault(account.name, Pool())
+        return self._pools.setdefault(account.name, Pool(timeouts=self._timeouts))
 
     async def _password(self, server: SmtpServer) -> str | None:
         if server.username is None:

@@ -4,6 +4,7 @@ A script has a line for each step:
 
     S: 220 hello          send this line
     S> 220 hel            send this, without a line end (\\xNN for odd bytes)
+    D: 220 hello          send this line one octet at a time
     C: EHLO .*            read a line, which must match
     C. hello              read up to the final dot; what came must contain this
     ! close               close the connection      ! reset    cut it off
@@ -79,6 +80,10 @@ class Dialogue:
             elif kind == "S>":
                 writer.write(_bytes(text))
                 await writer.drain()
+            elif kind == "D:":
+                for octet in _bytes(text) + b"\r\n":
+                    writer.write(bytes([octet]))
+                    await asyncio.sleep(0.001)
             elif kind == "C:":
                 line = (await reader.readuntil(b"\n")).decode("utf-8", "surrogateescape").rstrip("\r\n")
                 self.heard.append(line)

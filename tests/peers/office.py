@@ -22,6 +22,7 @@ from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from relay.submission import Submission
+from relay.upstream.transaction import TIMEOUTS, Timeouts
 from tests.peers.relay_process import ANNA, make_account, write_config
 
 MINUTE = 60_000
@@ -43,6 +44,7 @@ class Office:
         """What jitter gives, in turn."""
         self.skew = 0
         """Milliseconds by which the wall clock is ahead of the time that has passed."""
+        self.timeouts = TIMEOUTS
         self._build()
 
     def _build(self) -> None:
@@ -52,6 +54,7 @@ class Office:
             now=lambda: self.now,
             monotonic=lambda: (self.now - START - self.skew) / 1000 + time.perf_counter(),
             jitter=self._jitter,
+            timeouts=self.timeouts,
         )
         self.submission = Submission(
             settings=lambda: self.settings, queue=self.queue, dispatcher=self.delivery, now=lambda: self.now
@@ -60,6 +63,11 @@ class Office:
     def _jitter(self) -> float:
         self.jitters.append(self.jitters.pop(0))
         return self.jitters[-1]
+
+    def hurry_up(self, timeouts: Timeouts) -> None:
+        """Use other timeouts towards providers."""
+        self.timeouts = timeouts
+        self._build()
 
     async def hand_in(
         self,

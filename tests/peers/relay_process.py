@@ -95,17 +95,27 @@ class RelayProcess:
         if self._process is not None:
             self.stop(check=False)
 
-    def start(self) -> None:
-        """Start it and wait until it listens. Raises RuntimeError with its errors if it ends instead."""
+    def start(self, *through: str) -> None:
+        """Start it and wait until it listens. Raises RuntimeError with its errors if it ends instead.
+
+        `through`: another module that runs it, with arguments of its own.
+        """
         self._started_at = len(self.events)
         with self._log.open("ab") as log, self._errors.open("ab") as errors:
             self._process = subprocess.Popen(
-                _command("serve", self.config), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=errors
+                _command("serve", self.config, through=through),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=errors,
             )
         try:
             self.port: int = self.wait_for("listening", since=self._started_at)[0]["port"]
         except BaseException:
-            self.kill()
+            if self._running.poll() is None:
+                self._running.kill()
+                self._running.wait()
+            self._process = None
             raise
 
     def stop(self, *, check: bool = True, timeout: float = 40) -> None:
@@ -126,6 +136,15 @@ class RelayProcess:
         self._running.kill()
         self._running.wait()
         self._process = None
+
+    def wait_for_death(self, seconds: float) -> bool:
+        """Wait until it has ended by itself; tells whether it did."""
+        try:
+            self._running.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        self._process = None
+        return True
 
     def reload(self) -> None:
         """Tell it to read its configuration anew."""
@@ -195,6 +214,6 @@ class RelayProcess:
         return self._process
 
 
-def _command(*arguments: object) -> list[str]:
+def _command(*arguments: object, through: Sequence[str] = ()) -> list[str]:
     *words, config = map(str, arguments)
-    return [sys.executable, "-m", "relay", *words, "-c", config]
+    return [sys.executable, "-m", *(through or ("relay",)), *words, "-c", config]

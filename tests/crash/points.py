@@ -1,0 +1,86 @@
+"""The relay, told to die at the n-th passing of a named point: `python -m tests.crash.points POINT N serve -c FILE`.
+
+Nothing of this is in the program: functions of it are wrapped here, do all that they do, and the process kills itself
+before or after.
+"""
+
+import inspect
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from relay.cli import main
+from relay.delivery import inbox
+from relay.storage.queue import Queue
+from relay.upstream import pool
+from relay.upstream.stream import SmtpStream
+from relay.upstream.transaction import Dotter
+
+POINTS: dict[str, tuple[Any, str, bool]] = {
+    "a chunk is written ahead": (Queue, "write_chunk", True),
+    "a mail is about to be accepted": (Queue, "accept", False),
+    "a mail is accepted, its client not told": (Queue, "accept", True),
+    "a delivery is about to be claimed": (Queue, "claim", False),
+    "a delivery is claimed": (Queue, "claim", True),
+    "a provider is connected": (pool, "connect", True),
+    "the dot is about to leave": (Dotter, "close", False),
+    "the dot has left": (SmtpStream, "flush", True),
+    "an attempt is about to be settled": (Queue, "settle", False),
+    "an attempt is settled": (Queue, "settle", True),
+    "a notice is in the inbox, not settled": (inbox, "deliver", True),
+    "what the last process left is about to be taken up": (Queue, "recover", False),
+    "what the last process left is taken up": (Queue, "recover", True),
+}
+"""Where, the function, and whether the process dies after it or before it."""
+IN_COMMIT = "everything is written, nothing committed"
+NAMES = (*POINTS, IN_COMMIT)
+
+
+def arm(point: str, count: int) -> None:
+    """Make this process die at the `count`-th passing of a point."""
+    passed = itertools.count(1)
+
+    def pass_point() -> None:
+        if next(passed) >= count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if point == IN_COMMIT:
+        event.listen(Engine, "commit", lambda _connection: pass_point())
+        return
+    where, name, after = POINTS[point]
+    setattr(where, name, _wrap(getattr(where, name), pass_point, after=after))
+
+
+def _wrap(function: Callable[..., Any], pass_point: Callable[[], None], *, after: bool) -> Callable[..., Any]:
+    @wraps(function)
+    def plain(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever it takes and gives
+        if not after:
+            pass_point()
+        result = function(*args, **kwargs)
+        if after:
+            pass_point()
+        return result
+
+    @wraps(function)
+    async def awaited(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        if not after:
+            pass_point()
+        result = await function(*args, **kwargs)
+        if after and result != []:  # a claim that found nothing is none
+            pass_point()
+        return result
+
+    return awaited if inspect.iscoroutinefunction(function) else plain
+
+
+if __name__ == "__main__":
+    _, chosen, number, *rest = sys.argv
+    arm(chosen, int(number))
+    sys.argv = ["relay", *rest]
+    main()
