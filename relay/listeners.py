@@ -8,6 +8,7 @@ import structlog
 
 from relay.intake.budget import ByteBudget
 from relay.intake.hooks import Authenticator, Submission
+from relay.intake.room import DiskRoom
 from relay.model.errors import RelayError
 from relay.server import SmtpServer
 from relay.settings import Listener, ListenerTls, Settings
@@ -27,6 +28,7 @@ class Listeners:
         """Begin with none."""
         self.servers: list[SmtpServer] = []
         self._budget = ByteBudget(self.settings().limits.bytes_in_flight)
+        self._room = DiskRoom(self.settings().folder, lambda: self.settings().limits.free_space)
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -73,6 +75,7 @@ class Listeners:
             submission=self.submission,
             authenticator=self.authenticator,
             budget=self._budget,
+            room=self._room.has,
         )
         await server.start()
         self.servers.append(server)

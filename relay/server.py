@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 
 from relay.intake.budget import ByteBudget
 from relay.intake.connection import Desk
@@ -32,6 +33,7 @@ class SmtpServer:
         submission: Submission,
         authenticator: Authenticator,
         budget: ByteBudget,
+        room: Callable[[int], bool] = lambda _octets: True,
     ) -> None:
         self._listener = listener
         self._desk = Desk(
@@ -41,6 +43,7 @@ class SmtpServer:
             submission=submission,
             authenticator=authenticator,
             budget=budget,
+            room=room,
             gate=Gate(
                 networks=listener.networks, most=limits.connections, most_per_client=limits.connections_per_client
             ),

@@ -1,6 +1,8 @@
 """`relay serve`: the service in the foreground, as systemd wants it."""
 
 import asyncio
+import contextlib
+import resource
 import sys
 from collections.abc import Coroutine
 from typing import Any
@@ -24,6 +26,8 @@ def command(config: str | None) -> None:
         form=settings.log.format, level=settings.log.level, file=settings.log.file, colors=to_terminal
     )
 
+    _raise_file_limit()
+
     async def run() -> bool:
         service = Service(settings, sink=sink)
         await service.start()
@@ -31,6 +35,14 @@ def command(config: str | None) -> None:
 
     if not run_loop(run()):
         sys.exit(FAILED)
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system lets us: each session is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def run_loop(main: Coroutine[Any, Any, bool]) -> bool:

@@ -54,6 +54,8 @@ class Desk:
     budget: ByteBudget
     gate: Gate
     throttle: Throttle
+    room: Callable[[int], bool] = lambda _octets: True
+    """Whether the disk has room for a mail of so many octets."""
     tls_context: SSLContext | None = None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     sessions: set["ClientConnection"] = field(default_factory=set)

@@ -11,6 +11,7 @@ import structlog
 from relay.intake.budget import Share
 from relay.intake.connection import ClientConnection, SessionEnd
 from relay.intake.hooks import Incoming
+from relay.model.errors import StorageFullError
 from relay.model.reply import Reply
 from relay.rules.dots import DotReader
 from relay.rules.sections import CHUNK, Sections
@@ -18,6 +19,7 @@ from relay.rules.sections import CHUNK, Sections
 log = structlog.get_logger()
 
 INTERNAL_FAULT = Reply(code=451, enhanced="4.3.0", text="The mail could not be kept, try again later")
+NO_DISK = Reply(code=452, enhanced="4.3.1", text="There is no room for the mail now, try again later")
 NO_ROOM = Reply(code=452, enhanced="4.3.1", text="Too much at a time, try again later")
 PROGRESS = 1024
 """Octets that count as progress: a client that drips gets no more time."""
@@ -145,7 +147,7 @@ class _Receiver:
     def _fault(self, error: Exception) -> Reply:
         log.error("message_failed", queue_id=self._incoming.queue_id, client=str(self._connection.ip),
                   error=str(error), exc_info=error)  # fmt: skip
-        return INTERNAL_FAULT
+        return NO_DISK if isinstance(error, StorageFullError) else INTERNAL_FAULT
 
     def refuse(self, reason: str, reply: Reply) -> Reply:
         """Log why a mail is refused on its way in."""

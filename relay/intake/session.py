@@ -16,7 +16,7 @@ from relay.intake.connection import ClientConnection, LineTooLongError, SessionE
 from relay.intake.login import Login
 from relay.intake.parameters import MailParameters, read_mail_parameters, read_rcpt_parameters
 from relay.intake.path import BadCommandError, parse_argument, parse_forward_path, parse_reverse_path
-from relay.intake.receiving import receive
+from relay.intake.receiving import NO_DISK, receive
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope, Wish
 from relay.model.reply import Reply
@@ -241,11 +241,16 @@ class SmtpSession(ClientConnection):
         reverse_path = parse_reverse_path(parsed.path)
         if reverse_path is not None and not parsed.path.isascii() and not asked.smtputf8:
             return _reply(553, "5.6.7", "An international address needs SMTPUTF8")
-        if asked.size is not None and asked.size > self.desk.listener.max_message_size:
+        refusal = self._check_room(asked.size or 0)
+        if refusal is None:
+            self._in_transaction, self._reverse_path, self._asked = True, reverse_path, asked
+        return refusal or _reply(250, "2.1.0", "OK")
+
+    def _check_room(self, size: int) -> Reply | None:
+        if size > self.desk.listener.max_message_size:
             text = f"At most {self.desk.listener.max_message_size} octets are taken"
             return self._reject("too_large", _reply(552, "5.3.4", text))
-        self._in_transaction, self._reverse_path, self._asked = True, reverse_path, asked
-        return _reply(250, "2.1.0", "OK")
+        return None if self.desk.room(size) else self._reject("no_disk", NO_DISK)
 
     async def _rcpt(self, argument: str) -> Reply:
         if not self._in_transaction:

@@ -13,6 +13,10 @@ class StorageBusyError(StorageError):
     """Another process is the service of this storage folder."""
 
 
+class StorageFullError(StorageError):
+    """The disk has no room: a client is told so (452), and nothing else is wrong."""
+
+
 class StateConflictError(RelayError):
     """A command does not fit the state of what it acts on, such as deleting what is being delivered."""
 

@@ -193,6 +193,7 @@ class LimitsTable(TypedDict, total=False):
     session_idle: Duration
     data_idle: Duration
     bytes_in_flight: Size
+    free_space: Size
     auth_failures: Count
 
 

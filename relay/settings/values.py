@@ -75,6 +75,8 @@ class Limits:
     """Without progress within DATA."""
     bytes_in_flight: int = 64 * _MIB
     """Of all mails that are being taken in, as far as they are in memory (a large one: 2 MiB); beyond it 452."""
+    free_space: int = 50 * _MIB
+    """Room on the disk that new mail leaves free; beyond it 452."""
     auth_failures: int = 5
     """Failed logins of one session, then 421."""
 

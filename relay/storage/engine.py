@@ -9,6 +9,7 @@ import fcntl
 import functools
 import json
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
@@ -26,7 +27,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from relay.model.errors import StorageBusyError, StorageError
+from relay.model.errors import StorageBusyError, StorageError, StorageFullError
 
 _BUSY_SECONDS = 10
 """How long a write waits while another process writes."""
@@ -44,6 +45,8 @@ _WORDS: Final = {
     "postgresql": {"any": "= ANY(?)", "lock": "FOR UPDATE OF d", "skip_locked": "FOR UPDATE OF d SKIP LOCKED"},
 }
 _FAULTS_OF_THE_WRITE = (IntegrityError, DataError, ProgrammingError, InterfaceError, NotSupportedError)
+_DISK_FULL = "53100"
+"""SQLSTATE of a full disk."""
 _CONFLICTS = ("40001", "40P01")
 """SQLSTATE of a serialization failure and a deadlock: the same again may well succeed."""
 
@@ -185,7 +188,9 @@ def storage_error(error: BaseException) -> StorageError:
     # PostgreSQL's DETAIL shows whole rows; its first line does not.
     primary = getattr(getattr(original, "diag", None), "message_primary", None)
     text = primary or next(iter(str(original).splitlines()), "")
-    return StorageError(f"database: {type(original).__name__}: {text}")
+    full = getattr(original, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    full = full or getattr(original, "sqlstate", None) == _DISK_FULL
+    return (StorageFullError if full else StorageError)(f"database: {type(original).__name__}: {text}")
 
 
 def is_fault_of_database(error: BaseException) -> bool:

@@ -217,7 +217,8 @@ def _next_batch(waiting: deque[_Write]) -> list[_Write]:
 
 def _failure(error: Exception) -> Exception:
     if isinstance(error, _CommitError):
-        return StorageError(f"COMMIT failed: {error}")
+        kind = type(error.args[0]) if isinstance(error.args[0], StorageError) else StorageError
+        return kind(f"COMMIT failed: {error}")
     return error if isinstance(error, RelayError) else storage_error(error)
 
 

@@ -72,7 +72,7 @@ def _wrap(function: Callable[..., Any], pass_point: Callable[[], None], *, after
         if not after:
             pass_point()
         result = await function(*args, **kwargs)
-        if after and result != []:  # a claim that found nothing is none
+        if after and (result != [] or function.__name__ != "claim"):  # a claim that found nothing is none
             pass_point()
         return result
 

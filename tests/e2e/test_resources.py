@@ -1,0 +1,152 @@
+"""What runs out: the disk, its inodes, the database's lock, file descriptors. Nothing that was accepted is lost."""
+
+import contextlib
+import os
+import smtplib
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.peers.machine import lack, wait_until
+from tests.peers.relay_process import ANNA, RelayProcess, make_account, write_config
+from tests.peers.sink import Sink
+
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Generator[Path]:
+    """A small disk of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m,nr_inodes=64", "relay-test", folder], check=False)
+    if done.returncode:
+        lack("needs to be root, with the right to mount")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def submit(port: int, text: str = "hello", *, size: int = 0) -> int:
+    """Hand a mail in; gives the reply's code, that of the final dot where it came so far."""
+    with smtplib.SMTP("127.0.0.1", port, timeout=30) as smtp:
+        smtp.ehlo()
+        code, _ = smtp.mail("sales@example.com")
+        if code != 250:
+            return code
+        smtp.rcpt("customer@example.net")
+        code, _ = smtp.data(
+            f"From: sales@example.com\r\nSubject: {text}\r\n\r\n" + "x" * 70 * 1 + ("y" * 70 + "\r\n") * (size // 72)
+        )
+        return code
+
+
+def _fill(file: Path) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT)
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(descriptor, b"x" * 4096)
+    os.close(descriptor)
+
+
+def relay_on(folder: Path, config_folder: Path, port: int, **limits: object) -> RelayProcess:
+    config = write_config(
+        config_folder,
+        accounts=[make_account("sales", port)],
+        users=[{**ANNA, "notify": "inbox"}],
+        storage={"folder": str(folder)},
+        limits={"free_space": "1 KiB", **limits},
+    )
+    return RelayProcess(config)
+
+
+def test_a_full_disk_is_452_nothing_is_lost_and_it_goes_on_by_itself(tmp_path: Path, disk: Path) -> None:
+    with Sink() as sink, relay_on(disk, tmp_path, sink.port) as relay:
+        assert submit(relay.port, "before") == 250
+        sink.wait_for(1)
+        _fill(disk / "ballast")
+        codes = [submit(relay.port, f"full {n}", size=300_000) for n in range(3)]
+        assert set(codes) <= {451, 452}
+        assert 452 in codes
+        (disk / "ballast").unlink()
+        wait_until(lambda: submit(relay.port, "after") == 250, what="it takes mail again")
+        subjects = {mail.field("Subject")[0] for mail in sink.wait_for(2)}
+        assert {b"before", b"after"} <= subjects
+        assert relay.find("message_failed") or relay.find("message_rejected", reason="no_disk")
+
+
+def test_some_room_is_left_for_what_was_accepted(tmp_path: Path, disk: Path) -> None:
+    with Sink() as sink, relay_on(disk, tmp_path, sink.port, free_space="3 MiB") as relay:
+        assert submit(relay.port) == 250
+        sink.wait_for(1)
+        (disk / "ballast").write_bytes(b"x" * 3 * MIB)
+        wait_until(lambda: submit(relay.port) == 452, what="it takes no more mail")
+        assert relay.find("message_rejected", reason="no_disk")
+        (disk / "ballast").unlink()
+        wait_until(lambda: submit(relay.port) == 250, what="it takes mail again")
+
+
+def test_a_disk_without_inodes_only_delays_a_notice(tmp_path: Path, disk: Path) -> None:
+    with relay_on(disk, tmp_path, 9, keep_history="1 day") as relay:
+        submit(relay.port)  # makes every file of the database
+        for n in range(64):
+            with contextlib.suppress(OSError):
+                (disk / f"file{n}").touch()
+        assert submit(relay.port) == 250
+        relay.run("queue", "hold", "--all", "--yes")
+        assert submit(relay.port) == 250
+        for path in disk.glob("file*"):
+            path.unlink()
+        assert submit(relay.port) == 250
+
+
+def test_a_disk_that_is_read_only_is_named_at_the_start(tmp_path: Path, disk: Path) -> None:
+    with Sink() as sink:
+        relay = relay_on(disk, tmp_path, sink.port)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with pytest.raises(RuntimeError, match="Read-only file system"):
+            relay.start()
+        assert len(relay.errors.splitlines()) == 1
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        with relay:
+            assert submit(relay.port) == 250
+            sink.wait_for(1)
+
+
+def test_a_database_that_another_locks_is_4xx_and_goes_on(tmp_path: Path) -> None:
+    with Sink() as sink, relay_on(tmp_path, tmp_path, sink.port) as relay:
+        assert submit(relay.port, "before") == 250
+        sink.wait_for(1)
+        other = sqlite3.connect(tmp_path / "relay.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert submit(relay.port, "meanwhile") == 451
+        other.execute("ROLLBACK")
+        other.close()
+        assert submit(relay.port, "after") == 250
+        sink.wait_for(2)
+
+
+def test_more_connections_than_file_descriptors(tmp_path: Path) -> None:
+    with Sink() as sink, relay_on(tmp_path, tmp_path, sink.port) as relay:
+        subprocess.run(["prlimit", f"--pid={relay.pid}", "--nofile=64:64"], check=True)
+        flood = []
+        for _ in range(200):
+            with contextlib.suppress(OSError):
+                flood.append(socket.create_connection(("127.0.0.1", relay.port), timeout=2))
+        assert len([*Path(f"/proc/{relay.pid}/fd").iterdir()]) <= 64
+        for one in flood:
+            one.close()
+
+        def takes_mail() -> bool:
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                return submit(relay.port, "after") == 250
+            return False
+
+        wait_until(takes_mail, what="it takes mail again")
+        sink.wait_for(1)
+        assert relay.errors == ""
