@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import collect
+from bench import collect, growth
 from tests.peers.machine import require_program
 from tests.peers.postfix import Postfix
 from tests.peers.programs import submit_many
@@ -122,6 +122,9 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--length", type=int, default=4096, help="octets of each mail")
+    parser.add_argument("--history", type=int, default=1_000_000, help="mails of history, beside none")
+    parser.add_argument("--queue", type=int, default=100_000, help="mails that wait while the provider is down")
+    parser.add_argument("--only", choices=("relaying", "collecting", "growing"), help="one of the measurements")
     parser.add_argument("--write", action="store_true", help="keep the figures in docs/performance.md")
     chosen = parser.parse_args()
     load = Load(messages=chosen.messages, sessions=chosen.sessions, length=chosen.length)
@@ -129,7 +132,10 @@ def main() -> int:
         for name, lines in (
             ("relaying", compare(load, chosen.rounds)),
             ("collecting", collect.measure(chosen.rounds, 3 * chosen.messages, chosen.length)),
+            ("growing", growth.measure(chosen.rounds, chosen.messages, history=chosen.history, queue=chosen.queue)),
         ):
+            if chosen.only not in (None, name):
+                continue
             figures = ""
             for figures in lines:
                 print(figures, flush=True)

@@ -24,7 +24,6 @@ from relay.delivery import Delivery
 from relay.listeners import Listeners
 from relay.logs import LogSink
 from relay.model.errors import RelayError
-from relay.model.ids import make_id
 from relay.pop_poller import PopPoller
 from relay.settings import ConfigurationError, Settings, load_settings
 from relay.storage.engine import FolderLock, open_engine
@@ -254,7 +253,7 @@ class Service:
             purged = await self.queue.purge_history(now - limits.keep_history, _PURGED_AT_ONCE)
             if limits.keep_delivered:
                 before = now - limits.keep_delivered
-                spent = await self.queue.drop_spent(make_id(before, bytes(10)), before, _PURGED_AT_ONCE)
+                spent = await self.queue.drop_spent(before, _PURGED_AT_ONCE)
                 purged = max(purged, spent)
             # Between two steps, mail goes first.
             await asyncio.sleep(1 if purged == _PURGED_AT_ONCE else _HOUSEKEEPING)

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from sqlalchemy import Engine
 
 from relay.model.errors import StorageError
+from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, NewMessage, Pause, Settlement
 from relay.model.reply import Reply
 from relay.storage import accepting, claiming, counting, pausing, settling, waiting
@@ -148,13 +149,18 @@ class Queue:
         """Hold all that is queued for accounts that are gone or excluded, and give it."""
         return await self._writer.run(self._hold, list(accounts))
 
-    async def purge_history(self, before: int, limit: int) -> int:
-        """Delete at most `limit` mails that were received before a moment and wait for nothing; gives how many."""
-        return await self._writer.run(self._purge, (before, limit))
+    async def purge_history(self, before: int, limit: int, *, youngest: str = "") -> int:
+        """Delete at most `limit` mails that were received before a moment and wait for nothing; gives how many.
 
-    async def drop_spent(self, youngest: str, before: int, limit: int) -> int:
-        """Drop bodies of delivered mail: of ids below `youngest` whose last attempt was before a moment."""
-        return await self._writer.run(self._drop_spent, (youngest, before, limit))
+        Ids begin with the time, so that only what is old is looked at: `youngest` is the first id that stays.
+        """
+        first = youngest or make_id(before, bytes(10))
+        return await self._writer.run(self._purge, (first, before, limit))
+
+    async def drop_spent(self, before: int, limit: int, *, youngest: str = "") -> int:
+        """Drop bodies of delivered mail whose last attempt was before a moment; gives how many."""
+        first = youngest or make_id(before, bytes(10))
+        return await self._writer.run(self._drop_spent, (first, before, limit))
 
     # What waits for long
 

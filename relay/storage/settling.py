@@ -36,7 +36,7 @@ _DROP_CONTENT: Final = (
     " (SELECT 1 FROM delivery d WHERE d.message_id = content.message_id AND d.state <> 'done')"
 )
 _SELECT_HISTORY: Final = (
-    "SELECT m.id FROM message m WHERE m.received_at < ? AND NOT EXISTS"
+    "SELECT m.id FROM message m WHERE m.id < ? AND m.received_at < ? AND NOT EXISTS"
     " (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND d.state <> 'done') ORDER BY m.id LIMIT ?"
 )
 _SELECT_SPENT: Final = (
@@ -171,11 +171,11 @@ def drop_spent(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> list[
     return counts
 
 
-def purge_history(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
-    """Delete (before, limit): mails received before a moment of which nothing waits; gives how many."""
+def purge_history(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> list[int]:
+    """Delete (oldest id that may stay, before, limit): mails of the past of which nothing waits; gives how many."""
     counts = []
-    for before, limit in orders:
-        ids = [row[0] for row in tx.rows(_SELECT_HISTORY, before, limit)]
+    for youngest, before, limit in orders:
+        ids = [row[0] for row in tx.rows(_SELECT_HISTORY, youngest, before, limit)]
         delete_messages(tx, ids)
         counts.append(len(ids))
     tx.give_back_space(_PAGES_GIVEN_BACK)
