@@ -100,34 +100,6 @@ async def test_a_reload_takes_the_new_configuration_and_keeps_the_old_one_with_a
         assert provider.mails
 
 
-async def test_a_reload_opens_changes_and_closes_listeners(tmp_path: Path) -> None:
-    path = write_config(tmp_path, accounts=[make_account("sales", 9)])
-    service = Service(load_settings(path))
-    await service.start()
-    (old,) = service.ports
-    text = path.read_text()
-    try:
-        path.write_text(text.replace("[[listener]]", '[[listener]]\nhost = "::1"\nport = 0\n\n[[listener]]'))
-        assert await service.reload() == []
-        assert len(service.ports) == 2
-        assert service.ports[0] == old
-        path.write_text(text.replace('host = "127.0.0.1"', 'host = "::1"', 1))
-        reader, writer = await asyncio.open_connection("127.0.0.1", old)
-        assert (await reader.readline()).startswith(b"220 ")
-        assert await service.reload() == []
-        assert (await reader.readline()).startswith(b"421 ")  # who has nothing under way is told to come again
-        writer.close()
-        with pytest.raises(OSError, match="Connect call failed"):
-            await asyncio.open_connection("127.0.0.1", old)
-        path.write_text(text.replace('host = "127.0.0.1"', 'host = "192.0.2.1"', 1))
-        with capture_logs() as lines:
-            (mistake,) = await service.reload()
-        assert "192.0.2.1" in mistake
-        assert "configuration_refused" in [line["event"] for line in lines]
-    finally:
-        await service.stop()
-
-
 async def test_a_reload_reads_certificates_and_the_log_file_anew(tmp_path: Path) -> None:
     def issue() -> trustme.CA:
         authority = trustme.CA()

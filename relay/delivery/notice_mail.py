@@ -159,6 +159,7 @@ class NoticeWriter:
                 smtputf8=not (recipient.address.isascii() and notice.header.isascii()),
                 notice=True,
                 about=about,
+                source="relay",
             ),
             deliveries=(NewDelivery(id=make_id(now, os.urandom(10)), account=lane, recipients=(recipient,), due=now),),
             chunks=((0, 0, notice.body),),

@@ -121,11 +121,8 @@ class Message:
     """RET of RFC 3461: `FULL`, `HDRS` or empty."""
     about: str = ""
     """Of a notice: the queue id of the mail that it tells about."""
-
-    @property
-    def source(self) -> str:
-        """Who handed it in, from where: the sources of one account take turns."""
-        return f"{self.user or ''} {self.client}"
+    source: str = "-"
+    """Who handed it in, from where, and a sign of its kind: the sources of one account take turns. Never empty."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

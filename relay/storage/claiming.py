@@ -20,19 +20,19 @@ _LONGEST_UPLOAD = 86_400_000
 _OF_SOURCE: Final = "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.source = ? AND d.due <= ?"
 _SELECT_OLDEST: Final = SELECT_CLAIMED + _OF_SOURCE + " ORDER BY d.due, d.id LIMIT ? {skip_locked}"
 _SELECT_NEWEST: Final = SELECT_CLAIMED + _OF_SOURCE + " ORDER BY d.due DESC, d.id DESC LIMIT ? {skip_locked}"
-# Jumps from source to source: its time grows with their number, not with the queue.
-_TURNS: Final = """
+_QUEUED: Final = "d.state = 'queued' AND d.state <> 'done' AND d.account = ?"
+# These jump from source to source: their time grows with the number of sources, not with the queue.
+_TURNS: Final = f"""
     WITH RECURSIVE turn (source) AS (
-        SELECT min(source) FROM delivery WHERE state = 'queued' AND state <> 'done' AND account = ?
+        SELECT min(d.source) FROM delivery d WHERE {_QUEUED} AND d.source > ?
         UNION ALL
-        SELECT (SELECT min(d.source) FROM delivery d
-                WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.source > turn.source)
+        SELECT (SELECT min(d.source) FROM delivery d WHERE {_QUEUED} AND d.source > turn.source)
         FROM turn WHERE turn.source IS NOT NULL
     )
-    SELECT source, (SELECT min(d.due) FROM delivery d
-                    WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.source = turn.source)
-    FROM turn WHERE source IS NOT NULL
-"""
+    SELECT source, due FROM (
+        SELECT source, (SELECT min(d.due) FROM delivery d WHERE {_QUEUED} AND d.source = turn.source) AS due FROM turn
+    ) AS turns WHERE source IS NOT NULL
+"""  # noqa: S608 - constants
 _SELECT_OF_ACCOUNTS: Final = (
     SELECT_CLAIMED + "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account {any} ORDER BY d.id {lock}"
 )
@@ -86,7 +86,7 @@ class Claim:
 def claim(tx: Transaction, claims: Sequence[Claim], *, node: str) -> list[list[ClaimedDelivery]]:
     """Make due deliveries of one source `active`, by default those that are due longest.
 
-    Sources take turns; what people want at once goes first, and outside of opening hours it alone.
+    Sources take turns; of one, what people want at once is due longest. Outside of opening hours it alone goes.
     """
     claimed = []
     for wish in claims:
@@ -99,16 +99,21 @@ def claim(tx: Transaction, claims: Sequence[Claim], *, node: str) -> list[list[C
 
 def _next_rows(tx: Transaction, wish: Claim) -> Sequence[AnyRow]:
     latest = wish.now if wish.open_now else AT_ONCE
-    due = [(at, source) for source, at in tx.rows(_TURNS, *[wish.account] * 3) if at <= latest]
-    urgent = any(at == AT_ONCE for at, _ in due)
-    turns = sorted(source for at, source in due if at == AT_ONCE or not urgent)
-    select = _SELECT_NEWEST if wish.newest and not urgent else _SELECT_OLDEST
-    # More than one only where other nodes hold all that the first has.
-    for source in [*(s for s in turns if s > wish.after), *(s for s in turns if s <= wish.after)]:
-        rows = tx.rows(select, wish.account, source, AT_ONCE if urgent else latest, wish.limit)
-        if rows:
-            return rows
+    select = _SELECT_NEWEST if wish.newest else _SELECT_OLDEST
+    for after, last in ((wish.after, ""), ("", wish.after)):
+        source = _next_source(tx, wish.account, after, latest)
+        # The first nearly always has something. It has not where other nodes hold all of it.
+        while source and (not last or source <= last):
+            rows = tx.rows(select, wish.account, source, latest, wish.limit)
+            if rows:
+                return rows
+            source = _next_source(tx, wish.account, source, latest)
     return []
+
+
+def _next_source(tx: Transaction, account: str, after: str, latest: int) -> str:
+    rows = tx.rows(_TURNS + " AND due <= ? LIMIT 1", account, after, account, account, latest)
+    return rows[0][0] if rows else ""
 
 
 def unclaim(tx: Transaction, delivery_ids: Sequence[Sequence[str]]) -> list[None]:
@@ -176,4 +181,4 @@ def renew_leases(tx: Transaction, nodes: Sequence[str]) -> list[None]:
 def next_due(tx: Transaction) -> dict[str, int]:
     """Give the smallest `due` among what is queued, for each account."""
     accounts = [row[0] for row in tx.rows(_LANES)]
-    return {account: min(row[1] for row in tx.rows(_TURNS, *[account] * 3)) for account in accounts}
+    return {account: min(row[1] for row in tx.rows(_TURNS, account, "", account, account)) for account in accounts}

@@ -11,21 +11,23 @@ from sqlalchemy import Engine
 from relay.model.errors import StateConflictError
 from relay.model.mail import AT_ONCE, DeliveryState
 from relay.storage import settling
-from relay.storage.engine import Transaction, transaction
+from relay.storage.engine import AnyRow, Transaction, transaction
 
 _SELECT_STATES: Final = "SELECT d.message_id, d.state FROM delivery d WHERE d.message_id {any} {lock}"
-_HOLD: Final = "UPDATE delivery SET state = 'held' WHERE message_id {any} AND state = 'queued'"
+_HOLD: Final = "UPDATE delivery SET state = 'held' WHERE message_id {any} AND state = 'queued' RETURNING message_id"
 _RELEASE: Final = (
     "UPDATE delivery SET state = 'queued', due = ?, since = ?, uncertain = 0, attempts = 0, warned = false"
-    " WHERE message_id {any} AND state = 'held'"
+    " WHERE message_id {any} AND state = 'held' RETURNING message_id"
 )
-_RETRY: Final = "UPDATE delivery SET due = ? WHERE message_id {any} AND state = 'queued'"
+_RETRY: Final = "UPDATE delivery SET due = ? WHERE message_id {any} AND state = 'queued' RETURNING message_id"
 _RUN: Final = "UPDATE delivery SET due = ? WHERE state = 'queued' AND state <> 'done'"
 _SELECT_HEADERS: Final = 'SELECT id, "user", account, header, archive_header FROM message WHERE id {any} ORDER BY id'
 _MOVE_MESSAGE: Final = (
     "UPDATE message SET account = ?, header = ?, archive_header = ?, size = size + ?, why = why || ? WHERE id = ?"
 )
-_MOVE_DELIVERIES: Final = "UPDATE delivery SET account = ? WHERE message_id {any} AND state IN ('queued', 'held')"
+_MOVE_DELIVERIES: Final = (
+    "UPDATE delivery SET account = ? WHERE message_id {any} AND state IN ('queued', 'held') RETURNING message_id"
+)
 
 Rewrite = Callable[[bytes, str | None], bytes]
 """Gives the header with which a mail of a user leaves through another account; raises RelayError where it may not."""
@@ -34,25 +36,22 @@ Rewrite = Callable[[bytes, str | None], bytes]
 def hold(engine: Engine, ids: Sequence[str], *, now: int) -> int:
     """Hold what is queued of these mails; gives the number of deliveries. Raises StateConflictError if none can be."""
     with transaction(engine, write=True) as tx:
-        count = tx.change(_HOLD, list(ids))
-        if not count:
+        changed = tx.rows(_HOLD, list(ids))
+        if not changed:
             _check_not_active(tx, ids, "held")
-        _note(tx, ids, now, "held", "by command")
-        return count
+        return _note(tx, changed, now, "held", "by command")
 
 
 def release(engine: Engine, ids: Sequence[str], *, now: int) -> int:
     """Release what is held of these mails: tried at once, its doubts forgotten, its time to give up begins anew."""
     with transaction(engine, write=True) as tx:
-        _note(tx, ids, now, "released", "by command")
-        return tx.change(_RELEASE, AT_ONCE, now, list(ids))
+        return _note(tx, tx.rows(_RELEASE, AT_ONCE, now, list(ids)), now, "released", "by command")
 
 
 def retry(engine: Engine, ids: Sequence[str], *, now: int) -> int:
     """Make what is queued of these mails due at once."""
     with transaction(engine, write=True) as tx:
-        _note(tx, ids, now, "retried", "by command")
-        return tx.change(_RETRY, AT_ONCE, list(ids))
+        return _note(tx, tx.rows(_RETRY, AT_ONCE, list(ids)), now, "retried", "by command")
 
 
 def run_queue(engine: Engine) -> int:
@@ -73,8 +72,8 @@ def move(engine: Engine, ids: Sequence[str], account: str, rewrite: Rewrite, *, 
             archive = None if row.archive_header is None else rewrite(row.archive_header, row.user)
             step = f"\nMoved by command from the account {row.account!r} to {account!r}."
             tx.change(_MOVE_MESSAGE, account, header, archive, len(header) - len(row.header), step, row.id)
-        _note(tx, ids, now, "moved", f"by command, to the account {account}")
-        return tx.change(_MOVE_DELIVERIES, account, list(ids))
+        changed = tx.rows(_MOVE_DELIVERIES, account, list(ids))
+        return _note(tx, changed, now, "moved", f"by command, to the account {account}")
 
 
 def delete(engine: Engine, ids: Sequence[str]) -> int:
@@ -84,8 +83,10 @@ def delete(engine: Engine, ids: Sequence[str]) -> int:
         return settling.delete_messages(tx, list(ids))
 
 
-def _note(tx: Transaction, ids: Sequence[str], now: int, what: str, detail: str) -> None:
-    settling.write_events(tx, [(message_id, now, what, detail) for message_id in ids])
+def _note(tx: Transaction, changed: Sequence[AnyRow], now: int, what: str, detail: str) -> int:
+    """Note what was done with the mails of these deliveries; gives the number of deliveries."""
+    settling.write_events(tx, [(message_id, now, what, detail) for message_id in sorted({row[0] for row in changed})])
+    return len(changed)
 
 
 def _check_not_active(tx: Transaction, ids: Sequence[str], what: str) -> None:

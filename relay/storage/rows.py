@@ -14,7 +14,7 @@ _MESSAGE: Final = (
 )
 INSERT_MESSAGE: Final = f"INSERT INTO message ({_MESSAGE}) VALUES ({', '.join('?' * 19)}) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
 SELECT_CLAIMED: Final = (
-    "SELECT d.id, d.account, d.version, d.attempts, d.uncertain, d.since, d.marked, d.warned,"
+    "SELECT d.id, d.account, d.version, d.attempts, d.uncertain, d.since, d.marked, d.warned, d.source,"
     ' m.id, m.received_at, m."user", m.account, m.rule, m.reverse_path, m.header_message_id, m.subject, m.size,'
     " m.client, m.header, m.archive_header, m.eightbit, m.smtputf8, m.notice, m.why,"
     " m.envelope_id, m.ret, m.about"
@@ -62,7 +62,7 @@ def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDeliver
     if not rows:
         return []
     recipients: dict[str, list[Recipient]] = {row[0]: [] for row in rows}
-    pending = tx.rows(_PENDING, _unique(row[8] for row in rows), list(recipients))
+    pending = tx.rows(_PENDING, _unique(row[9] for row in rows), list(recipients))
     for delivery_id, n, address, kind, notify, orcpt in pending:
         recipients[delivery_id].append(
             Recipient(n=n, address=address, kind=RecipientKind(kind), notify=notify, orcpt=orcpt)
@@ -76,7 +76,7 @@ def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDeliver
             uncertain=row[4],
             since=row[5],
             warned=bool(row[7]),
-            message=_message(row[8:]),
+            message=_message(row[9:], source=row[8]),
             recipients=tuple(recipients[row[0]]),
         )
         for row in rows
@@ -98,7 +98,7 @@ def read_pause(row: AnyRow) -> Pause:
     )
 
 
-def _message(row: Sequence[Any]) -> Message:
+def _message(row: Sequence[Any], *, source: str) -> Message:
     return Message(
         id=row[0],
         received_at=row[1],
@@ -119,6 +119,7 @@ def _message(row: Sequence[Any]) -> Message:
         envelope_id=row[16],
         ret=row[17],
         about=row[18],
+        source=source,
     )
 
 

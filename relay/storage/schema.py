@@ -96,7 +96,7 @@ delivery: Final = Table(
     Column("node", _Text, nullable=False),
     Column("lease_until", BigInteger),
     # Who handed it in, from where: sources of one account take turns.
-    Column("source", _Text, nullable=False, server_default=""),
+    Column("source", _Text, nullable=False, server_default="-"),
     # Whether the sender has been told that it still waits.
     Column("warned", Boolean, nullable=False, server_default=text("false")),
     _one_of("state", "queued", "active", "held", "done"),

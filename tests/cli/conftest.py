@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -9,6 +10,15 @@ import structlog
 from click.testing import CliRunner
 
 from relay.cli import main
+from relay.model.envelope import Envelope
+from relay.rules.address import parse_addr_spec
+from relay.settings import load_settings
+from relay.storage.engine import open_engine
+from relay.storage.queue import Queue
+from relay.storage.upgrade import prepare_database
+from relay.storage.writer import Writer
+from relay.submission import Submission
+from tests.peers.office import CLIENT
 from tests.peers.relay_process import ANNA, make_account, write_config
 
 
@@ -57,3 +67,41 @@ def run(config: Path) -> Run:
         return Said(result.exit_code, result.stdout, result.stderr)
 
     return run
+
+
+class _Nobody:
+    """A dispatcher that never sends: the mail stays queued."""
+
+    def reserve(self, _account: str) -> None:
+        return None
+
+    def wake(self, _account: str) -> None:
+        pass
+
+    def max_size(self, _account: str) -> int | None:
+        return None
+
+
+@pytest.fixture
+def queued(config: Path) -> list[str]:
+    """Two mails in the queue; gives their ids."""
+    return asyncio.run(hand_in(config, ["one", "two\x1b[31m"]))
+
+
+async def hand_in(config: Path, subjects: list[str]) -> list[str]:
+    """Put mails with these subjects into the queue; gives their ids."""
+    settings = load_settings(config)
+    engine = open_engine(settings.database)
+    prepare_database(engine)
+    queue = Queue(engine, Writer(engine))
+    submission = Submission(settings=lambda: settings, queue=queue, dispatcher=_Nobody())
+    envelope = Envelope(reverse_path=None, recipients=(parse_addr_spec("customer@example.net"),))
+    ids = []
+    for subject in subjects:
+        mail = submission.begin(envelope, CLIENT, show_client=False)
+        await mail.header(f"From: sales@example.com\r\nSubject: {subject}\r\n".encode())
+        await mail.body(b"hello\r\n")
+        ids.append((await mail.finish()).text.split()[-1])
+    await queue.close()
+    engine.dispose()
+    return ids

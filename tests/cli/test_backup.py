@@ -8,14 +8,13 @@ import pytest
 from relay.settings import load_settings
 from relay.storage.engine import FolderLock
 from relay.supervisor import Service
-from tests.cli.conftest import Run
-from tests.cli.test_queue import _hand_in
+from tests.cli.conftest import Run, hand_in
 
 
 @pytest.fixture
 def queued(config: Path) -> list[str]:
     """One mail that waits."""
-    return asyncio.run(_hand_in(config, ["one"]))
+    return asyncio.run(hand_in(config, ["one"]))
 
 
 def test_a_copy_is_made_while_the_service_runs(run: Run, config: Path, queued: list[str], tmp_path: Path) -> None:

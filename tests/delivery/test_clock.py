@@ -64,16 +64,3 @@ async def test_time_servers_correct_a_little_and_nobody_notices(tmp_path: Path) 
             await office.set_clock(900)
             await office.set_clock(-900)
         assert lines == []
-
-
-async def test_a_paused_account_is_probed_after_a_jump_backwards(tmp_path: Path) -> None:
-    answers = {"AUTH": ["535 5.7.8 no", "235 ok"]}
-    account = {"smtp": {"host": "127.0.0.1", "port": 9, "security": "none", "username": "u", "password": "p"}}
-    async with Provider(answers) as provider:
-        account["smtp"]["port"] = provider.port
-        async with open_office(tmp_path, account=account, retry=RETRY) as office:
-            queue_id = (await office.hand_in(A)).text.split()[-1]
-            await office.send()
-            await office.set_clock(-400 * DAY)
-            await office.pass_time(MINUTE)
-            assert office.outcomes(queue_id)[A] == "delivered"

@@ -69,24 +69,6 @@ async def _pass_until_resumed(office: Office) -> None:
     assert [line["event"] for line in lines].count("account_resumed") == 1
 
 
-async def test_other_settings_are_probed_at_once(tmp_path: Path) -> None:
-    async with (
-        Provider({"AUTH": "535 5.7.8 bad password"}) as provider,
-        open_office(tmp_path, port=provider.port, account=LOGIN, retry={"intervals": ["1 h"]}) as office,
-    ):
-        queue_id = (await office.hand_in(A)).text.split()[-1]
-        await office.send()
-        before = provider.connections
-        office.delivery.hurry()
-        await office.send()
-        assert provider.connections == before
-        provider.answers.clear()
-        office.configure(port=provider.port, account={"smtp": {**LOGIN["smtp"], "password": "right"}})
-        office.delivery.hurry()
-        await office.send()
-        assert office.outcomes(queue_id)[A] == "delivered"
-
-
 async def test_a_persons_pause_ends_only_by_a_person(tmp_path: Path) -> None:
     async with Provider() as provider, open_office(tmp_path, port=provider.port) as office:
         admin.pause_account(office.engine, "sales", now=office.now)
@@ -101,21 +83,6 @@ async def test_a_persons_pause_ends_only_by_a_person(tmp_path: Path) -> None:
             await office.send()
         assert "account_resumed" in [line["event"] for line in lines]
         assert len(provider.mails) == 1
-
-
-async def test_a_pause_outlives_a_restart_which_probes_it(tmp_path: Path) -> None:
-    async with (
-        Provider({"AUTH": ["535 5.7.8 bad password"]}) as provider,
-        open_office(tmp_path, port=provider.port, account=LOGIN, retry={"intervals": ["1 h"]}) as office,
-    ):
-        await office.hand_in(A)
-        await office.send()
-        await office.restart()
-        assert [pause.account for pause in admin.list_pauses(office.engine)] == ["sales"]
-        before = provider.connections
-        await office.send()
-        assert provider.connections == before + 1
-        assert len(provider.mails) == 0
 
 
 def test_a_fingerprint_depends_on_what_a_login_depends_on_and_tells_nothing() -> None:

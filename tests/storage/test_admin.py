@@ -2,10 +2,10 @@ import pytest
 from sqlalchemy import Engine
 
 from relay.model.errors import NotFoundError, StateConflictError
-from relay.model.mail import AT_ONCE, DeliveryState
-from relay.storage import admin, commands
+from relay.model.mail import DeliveryState
+from relay.storage import admin
 from relay.storage.queue import Queue
-from tests.storage.conftest import LATER, NOW, TAKEN, new_mail, settled
+from tests.storage.conftest import LATER, TAKEN, new_mail, settled
 
 
 async def test_lists_show_what_waits_and_what_was_said_last(queue: Queue, engine: Engine) -> None:
@@ -41,38 +41,6 @@ async def test_mails_are_found_by_id_beginning_and_message_id(queue: Queue, engi
             admin.find_messages(engine, text)
     with pytest.raises(NotFoundError):
         admin.show_message(engine, "nothing")
-
-
-async def test_hold_release_retry_and_run(queue: Queue, engine: Engine) -> None:
-    mail = new_mail(due=NOW + 99)
-    await queue.accept(mail)
-    ids = [mail.message.id]
-    assert commands.hold(engine, ids, now=NOW) == 1
-    assert await queue.next_due() == {}
-    assert commands.release(engine, ids, now=NOW + 5) == 1
-    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=False)
-    assert (claimed.since, claimed.attempts, claimed.uncertain) == (NOW + 5, 0, 0)
-    with pytest.raises(StateConflictError, match="being delivered"):
-        commands.hold(engine, ids, now=NOW)
-    await queue.settle(settled(claimed.id, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99))
-    assert commands.retry(engine, ids, now=NOW) == 1
-    assert await queue.next_due() == {"sales": AT_ONCE}
-    assert commands.run_queue(engine) == 1
-    assert commands.release(engine, ids, now=NOW) == 0
-
-
-async def test_delete_removes_everything_but_not_what_is_being_delivered(queue: Queue, engine: Engine) -> None:
-    active, waiting = new_mail(state=DeliveryState.ACTIVE), new_mail()
-    for mail in (active, waiting):
-        await queue.accept(mail)
-    ids = [active.message.id, waiting.message.id]
-    with pytest.raises(StateConflictError, match=active.message.id):
-        commands.delete(engine, ids)
-    assert len(admin.list_deliveries(engine, admin.Selection(states=("queued", "active")))) == 2
-    await queue.settle(settled(active.deliveries[0].id, {0: TAKEN}, DeliveryState.DONE))
-    assert commands.delete(engine, ids) == 2
-    assert [chunk async for chunk in queue.chunks(waiting.message.id, 0)] == []
-    assert admin.list_deliveries(engine, admin.Selection(states=("queued", "active", "done"))) == []
 
 
 async def test_a_mail_is_shown_whole(queue: Queue, engine: Engine) -> None:

@@ -102,3 +102,30 @@ async def test_a_delivery_that_was_settled_is_claimed_again_when_it_is_due(queue
     (again,) = await queue.claim("sales", now=NOW + 5, limit=1, open_now=True)
     assert [r.n for r in again.recipients] == [1]
     assert again.attempts == 1
+
+
+async def test_sources_take_turns_and_the_newest_may_go_first(queue: Queue) -> None:
+    mailing = [new_mail(source="a", due=NOW - 9 + n) for n in range(4)]
+    others = [new_mail(source=source, due=NOW) for source in ("b", "c")]
+    for mail in (*mailing, *others):
+        await queue.accept(mail)
+    order, after = [], ""
+    for newest in (False, False, False, True, False, False):
+        (found,) = await queue.claim("sales", now=NOW, limit=1, open_now=True, after=after, newest=newest)
+        order.append(found.message.id)
+        after = found.message.source
+    expected = (mailing[0], others[0], others[1], mailing[3], mailing[1], mailing[2])
+    assert order == [mail.message.id for mail in expected]
+
+
+async def test_a_source_whose_mail_is_not_due_is_passed_over(queue: Queue) -> None:
+    later = [new_mail(source=source, due=NOW + 5) for source in "abd"]
+    due = new_mail(source="c")
+    for mail in (*later, due):
+        await queue.accept(mail)
+    for after in ("", "a", "c", "d", "zzz"):
+        (found,) = await queue.claim("sales", now=NOW, limit=1, open_now=True, after=after)
+        assert found.message.id == due.message.id
+        await queue.unclaim([found.id])
+    assert await queue.claim("sales", now=NOW - 1, limit=1, open_now=True, after="b") == []
+    assert await queue.next_due() == {"sales": NOW}

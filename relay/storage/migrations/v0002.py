@@ -12,7 +12,7 @@ def upgrade() -> None:
     text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
     def words(name: str) -> sa.Column[str]:
-        return sa.Column(name, text, nullable=False, server_default="")
+        return sa.Column(name, text, nullable=False, server_default="-" if name == "source" else "")
 
     for table, names in (
         ("message", ("envelope_id", "ret", "about")),

@@ -1,22 +1,19 @@
-"""From a mail that comes in to one that is kept: the rules decide, one transaction writes, only then is it `250`.
+"""One mail that comes in: the rules decide, one transaction writes, only then is it `250`.
 
 Guarantee: when `finish` answers 2xx, the mail is on the disk with its recipients, the archive among them. Whatever
 fails before that raises, leaves nothing visible behind, and the client is asked to come again.
 """
 
 import os
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 import structlog
 
 from relay.bcc_archive import ArchivePlan, make_stripper, plan_archive
 from relay.model.account import Account
 from relay.model.address import Address
-from relay.model.envelope import Client, Envelope, Wish
+from relay.model.envelope import Client, Envelope
 from relay.model.ids import make_id
 from relay.model.mail import (
     ClaimedDelivery,
@@ -24,106 +21,23 @@ from relay.model.mail import (
     Message,
     NewDelivery,
     NewMessage,
-    Recipient,
-    RecipientKind,
 )
 from relay.model.reply import Reply
-from relay.model.route import Refusal, RemoveFields, RoutePlan
+from relay.model.route import Refusal, RoutePlan
 from relay.routing import check_loop, plan_route
 from relay.rules.headers import apply_edits, subject_text
 from relay.rules.tiff import TiffStripper
 from relay.rules.trace import message_id_of, received_field, stamp_header
 from relay.settings import Settings
 from relay.storage.queue import Queue
+from relay.submission.body import BodyVersion
+from relay.submission.dispatcher import Dispatcher, Slot
+from relay.submission.journal import log_accepted, log_refused, log_stripped
+from relay.submission.splitting import source_of, split_recipients
 
 log = structlog.get_logger()
 
-
-class Slot(Protocol):
-    """A free connection of an account, reserved for one delivery."""
-
-    def start(self, delivery: ClaimedDelivery, body: tuple[bytes, ...] | None) -> None:
-        """Attempt a delivery that is `active` in the queue; `body` in chunks, None where the queue must be asked."""
-
-    def release(self) -> None:
-        """Give the slot back unused."""
-
-
-class Dispatcher(Protocol):
-    """The side that sends, as submission sees it."""
-
-    def reserve(self, account: str) -> Slot | None:
-        """Reserve a connection if one is free now and the account may send now."""
-
-    def wake(self, account: str) -> None:
-        """Say that a delivery of this account waits."""
-
-    def max_size(self, account: str) -> int | None:
-        """Tell the largest mail that the provider takes, in octets, where it is known."""
-
-
-class Submission:
-    """Takes mails from SMTP sessions, one `Incoming` for each."""
-
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        queue: Queue,
-        dispatcher: Dispatcher,
-        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-    ) -> None:
-        self._settings = settings
-        self._queue = queue
-        self._dispatcher = dispatcher
-        self._now = now
-
-    def begin(self, envelope: Envelope, client: Client, *, show_client: bool) -> "IncomingMail":
-        """Begin to take one mail."""
-        return IncomingMail(
-            envelope=envelope,
-            client=client,
-            show_client=show_client,
-            settings=self._settings(),
-            queue=self._queue,
-            dispatcher=self._dispatcher,
-            now=self._now(),
-        )
-
-    def resolve_postmaster(self) -> Address | None:
-        """Give the address that a bare `<postmaster>` stands for."""
-        directory = self._settings().directory
-        user = directory.user(directory.postmaster)
-        return user.address if user else None
-
-
-@dataclass(kw_only=True)
-class _Version:
-    """One version of the body on its way into the queue: the last chunk stays in memory, the others are written."""
-
-    number: int
-    queue: Queue
-    message_id: str
-    size: int = 0
-    seq: int = 0
-    last: bytes | None = None
-
-    async def add(self, chunk: bytes) -> None:
-        if not chunk:
-            return
-        if self.last is not None:
-            await self.queue.write_chunk(self.message_id, self.number, self.seq, self.last)
-            self.seq += 1
-        self.last = chunk
-        self.size += len(chunk)
-
-    @property
-    def written_ahead(self) -> bool:
-        return self.seq > 0
-
-    @property
-    def rest(self) -> tuple[tuple[int, int, bytes], ...]:
-        return () if self.last is None else ((self.number, self.seq, self.last),)
+_KINDS = 64
 
 
 @dataclass(kw_only=True)
@@ -143,14 +57,14 @@ class IncomingMail:
     _archive: ArchivePlan | None = None
     _header: bytes = b""
     _eightbit: bool = False
-    _body: _Version = field(init=False)
+    _body: BodyVersion = field(init=False)
     _stripper: TiffStripper | None = None
-    _stripped: _Version = field(init=False)
+    _stripped: BodyVersion = field(init=False)
 
     def __post_init__(self) -> None:
         self.queue_id = make_id(self.now, os.urandom(10))
-        self._body = _Version(number=0, queue=self.queue, message_id=self.queue_id)
-        self._stripped = _Version(number=1, queue=self.queue, message_id=self.queue_id)
+        self._body = BodyVersion(number=0, queue=self.queue, message_id=self.queue_id)
+        self._stripped = BodyVersion(number=1, queue=self.queue, message_id=self.queue_id)
 
     async def header(self, block: bytes) -> None:
         """Decide by the header: the route, the archive, the bytes that leave."""
@@ -226,7 +140,9 @@ class IncomingMail:
                 if slot is not None:
                     slot.release()
             raise
-        self._log_accepted(message)
+        log_accepted(message, plan=self._route, envelope=self.envelope, archive=self._archived)
+        if self._has_stripped and self._stripper is not None:
+            log_stripped(self.queue_id, len(self._stripper.removed))
         for delivery, slot in zip(plans, slots, strict=True):
             self._hand_over(message, delivery, slot)
         return Reply(code=250, enhanced="2.0.0", text=f"queued as {self.queue_id}")
@@ -256,6 +172,7 @@ class IncomingMail:
         everyone = (*self.envelope.recipients, *self._archived)
         if plan.reverse_path is not None:
             everyone = (plan.reverse_path, *everyone)
+        subject = subject_text(self._header)
         utf8_header = self.envelope.smtputf8 and not self._header.isascii()
         return Message(
             id=self.queue_id,
@@ -265,7 +182,7 @@ class IncomingMail:
             rule=plan.rule,
             reverse_path="" if plan.reverse_path is None else plan.reverse_path.wire,
             header_message_id=message_id_of(self._header),
-            subject=subject_text(self._header),
+            subject=subject,
             size=size,
             client=str(self.client.ip),
             header=self._header,
@@ -275,6 +192,7 @@ class IncomingMail:
             why="\n".join((*plan.steps, *(self._archive.steps if self._archive else ()))),
             envelope_id=self.envelope.envelope_id,
             ret=self.envelope.ret,
+            source=source_of(self.client, user=plan.user or "", sender=str(plan.sender_before or ""), subject=subject),
         )
 
     @property
@@ -283,23 +201,14 @@ class IncomingMail:
 
     def _deliveries(self) -> tuple[list[NewDelivery], list[Slot | None]]:
         """Split the recipients into transactions; the archive's address is the last of its one."""
-        wishes = self.envelope.wishes or (Wish(),) * len(self.envelope.recipients)
-        # Of an address that comes twice, the first counts.
-        to = {a.wire: wish for a, wish in reversed([*zip(self.envelope.recipients, wishes, strict=True)])}
-        real = [
-            Recipient(n=n, address=address, notify=to[address].notify, orcpt=to[address].orcpt)
-            for n, address in enumerate(dict.fromkeys(a.wire for a in self.envelope.recipients))
-        ]
-        copies = [
-            Recipient(n=len(real) + n, address=address.wire, kind=RecipientKind.ARCHIVE)
-            for n, address in enumerate(self._archived)
-        ]
         account = self._account
         assert account.smtp is not None
-        most = account.smtp.recipients_per_message
-        groups = [(0, group) for group in _groups(real if self._has_stripped else real + copies, most)]
-        if self._has_stripped:
-            groups += [(1, group) for group in _groups(copies, most)]
+        groups = split_recipients(
+            self.envelope,
+            self._archived,
+            most=account.smtp.recipients_per_message,
+            archive_apart=self._has_stripped,
+        )
         plans, slots = [], []
         for version, group in groups:
             slot = self.dispatcher.reserve(account.name)
@@ -308,7 +217,7 @@ class IncomingMail:
                 NewDelivery(
                     id=make_id(self.now, os.urandom(10)),
                     account=account.name,
-                    recipients=tuple(group),
+                    recipients=group,
                     version=version,
                     state=DeliveryState.QUEUED if slot is None else DeliveryState.ACTIVE,
                     due=self.now,
@@ -335,33 +244,6 @@ class IncomingMail:
             None if version.written_ahead else tuple(data for _, _, data in version.rest),
         )
 
-    def _log_accepted(self, message: Message) -> None:
-        plan = self._route
-        log.info(
-            "message_accepted",
-            queue_id=self.queue_id,
-            client=message.client,
-            user=plan.user,
-            identity=plan.identity,
-            rule=plan.rule,
-            account=plan.account,
-            sender_before=plan.sender_before and str(plan.sender_before),
-            sender_after=str(plan.sender_after),
-            recipients=[str(address) for address in self.envelope.recipients],
-            archive=[str(address) for address in self._archived],
-            size=message.size,
-            message_id=message.header_message_id,
-        )
-        signatures = sum(
-            len(edit.positions or ())
-            for edit in plan.edits
-            if isinstance(edit, RemoveFields) and edit.name.lower() == "dkim-signature"
-        )
-        if signatures:
-            log.info("signature_removed", queue_id=self.queue_id, account=plan.account, count=signatures)
-        if self._has_stripped and self._stripper is not None:
-            log.info("tiff_stripped", queue_id=self.queue_id, files=len(self._stripper.removed))
-
     def _refusal_of(self, reply: Reply, reason: str) -> Refusal:
         plan = self._route
         return Refusal(
@@ -375,19 +257,5 @@ class IncomingMail:
         )
 
     def _refuse(self, refusal: Refusal) -> Reply:
-        log.warning(
-            "message_rejected",
-            queue_id=self.queue_id,
-            client=str(self.client.ip),
-            user=refusal.user,
-            reason=refusal.reason,
-            code=refusal.reply.code,
-            reply=str(refusal.reply),
-            account=refusal.account,
-            sender_before=refusal.sender_before and str(refusal.sender_before),
-        )
+        log_refused(refusal, queue_id=self.queue_id, client=self.client)
         return refusal.reply
-
-
-def _groups(recipients: Sequence[Recipient], most: int) -> list[Sequence[Recipient]]:
-    return [recipients[i : i + most] for i in range(0, len(recipients), most)]

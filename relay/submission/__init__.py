@@ -1,0 +1,48 @@
+"""From a mail that comes in to one that is kept."""
+
+import time
+from collections.abc import Callable
+
+from relay.model.address import Address
+from relay.model.envelope import Client, Envelope
+from relay.settings import Settings
+from relay.storage.queue import Queue
+from relay.submission.dispatcher import Dispatcher, Slot
+from relay.submission.incoming import IncomingMail
+
+__all__ = ["Dispatcher", "IncomingMail", "Slot", "Submission"]
+
+
+class Submission:
+    """Takes mails from SMTP sessions, one `Incoming` for each."""
+
+    def __init__(
+        self,
+        *,
+        settings: Callable[[], Settings],
+        queue: Queue,
+        dispatcher: Dispatcher,
+        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._dispatcher = dispatcher
+        self._now = now
+
+    def begin(self, envelope: Envelope, client: Client, *, show_client: bool) -> IncomingMail:
+        """Begin to take one mail."""
+        return IncomingMail(
+            envelope=envelope,
+            client=client,
+            show_client=show_client,
+            settings=self._settings(),
+            queue=self._queue,
+            dispatcher=self._dispatcher,
+            now=self._now(),
+        )
+
+    def resolve_postmaster(self) -> Address | None:
+        """Give the address that a bare `<postmaster>` stands for."""
+        directory = self._settings().directory
+        user = directory.user(directory.postmaster)
+        return user.address if user else None

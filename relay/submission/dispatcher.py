@@ -1,0 +1,28 @@
+"""The side that sends, as submission sees it."""
+
+from typing import Protocol
+
+from relay.model.mail import ClaimedDelivery
+
+
+class Slot(Protocol):
+    """A free connection of an account, reserved for one delivery."""
+
+    def start(self, delivery: ClaimedDelivery, body: tuple[bytes, ...] | None) -> None:
+        """Attempt a delivery that is `active` in the queue; `body` in chunks, None where the queue must be asked."""
+
+    def release(self) -> None:
+        """Give the slot back unused."""
+
+
+class Dispatcher(Protocol):
+    """The side that sends, as submission sees it."""
+
+    def reserve(self, account: str) -> Slot | None:
+        """Reserve a connection if one is free now and the account may send now."""
+
+    def wake(self, account: str) -> None:
+        """Say that a delivery of this account waits."""
+
+    def max_size(self, account: str) -> int | None:
+        """Tell the largest mail that the provider takes, in octets, where it is known."""

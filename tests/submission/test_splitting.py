@@ -1,0 +1,59 @@
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.model.address import Address
+from relay.model.envelope import Envelope, Wish
+from relay.model.mail import RecipientKind
+from relay.rules.address import parse_addr_spec
+from relay.submission.splitting import source_of, split_recipients
+from tests.peers.office import CLIENT
+
+addresses = st.integers(0, 30).map(lambda n: parse_addr_spec(f"n{n}@example.net"))
+
+
+@given(
+    to=st.lists(addresses, min_size=1, max_size=40),
+    archive=st.lists(addresses, unique=True, max_size=2),
+    most=st.integers(1, 12),
+    apart=st.booleans(),
+)
+def test_everyone_is_in_exactly_one_transaction(
+    to: list[Address], archive: list[Address], most: int, apart: bool
+) -> None:
+    envelope = Envelope(reverse_path=None, recipients=tuple(to))
+    groups = split_recipients(envelope, archive, most=most, archive_apart=apart)
+    found = [r for _, group in groups for r in group]
+    assert [r.n for r in found] == list(range(len(found)))
+    assert [r.address for r in found if r.kind is RecipientKind.TO] == list(dict.fromkeys(a.wire for a in to))
+    assert [r.address for r in found[len(found) - len(archive) :]] == [a.wire for a in archive]
+    assert all(0 < len(group) <= most for _, group in groups)
+    for version, group in groups:
+        kinds = {r.kind for r in group}
+        assert version == (1 if apart and kinds == {RecipientKind.ARCHIVE} else 0)
+        assert not apart or len(kinds) == 1
+
+
+def test_of_an_address_that_comes_twice_the_first_wish_counts() -> None:
+    twice = parse_addr_spec("a@example.net")
+    envelope = Envelope(
+        reverse_path=None, recipients=(twice, twice), wishes=(Wish(notify="NEVER"), Wish(notify="SUCCESS"))
+    )
+    ((_, (recipient,)),) = split_recipients(envelope, (), most=9, archive_apart=False)
+    assert recipient.notify == "NEVER"
+
+
+def test_a_single_mail_is_another_source_than_a_mailing() -> None:
+    mailing = source_of(CLIENT, user="anna", sender="sales@example.com", subject="Our spring offers")
+    assert mailing == source_of(CLIENT, user="anna", sender="sales@example.com", subject="Our spring offers")
+    assert mailing != source_of(CLIENT, user="anna", sender="sales@example.com", subject="Tomorrow")
+    assert mailing != source_of(
+        replace(CLIENT, helo="crm"), user="anna", sender="sales@example.com", subject="Our spring offers"
+    )
+    assert mailing != source_of(CLIENT, user="ben", sender="sales@example.com", subject="Our spring offers")
+
+
+@given(st.text(), st.text(), st.text())
+def test_a_source_is_never_empty(user: str, sender: str, subject: str) -> None:
+    assert source_of(CLIENT, user=user, sender=sender, subject=subject).strip()
