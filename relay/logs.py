@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import structlog
 
+from relay.escaping import escape_invisible
+
 EVENTS: Final[dict[str, str]] = {
     # the service
     "service_started": "version, config, pid, accounts, users",
@@ -75,7 +77,6 @@ STDOUT: Final = 1
 STDERR: Final = 2
 _MAX_TEXT = 2000
 _SECRET_KEY = re.compile(r"passw|secret|token|authori[sz]ation|credential", re.IGNORECASE)
-_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _FIRST_KEYS = ("timestamp", "level", "event", "queue_id")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
@@ -203,13 +204,6 @@ def _clean(value: object, *, keep_lines: bool = False) -> object:
         # The end of a traceback says what happened, the beginning of a reply does.
         text = "…" + text[-_MAX_TEXT:] if keep_lines else text[:_MAX_TEXT] + "…"
     return escape_invisible(text, keep_lines=keep_lines)
-
-
-def escape_invisible(text: str, *, keep_lines: bool = False) -> str:
-    """Escape what a terminal or a log viewer would obey or hide: control, bidirectional and zero-width characters."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _HARMFUL.sub(lambda m: "\n" if keep_lines and m[0] == "\n" else f"\\u{ord(m[0]):04x}", text)
 
 
 def render_json(_logger: object, _method: str, event: Event) -> str:
