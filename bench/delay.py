@@ -23,7 +23,7 @@ class _Late(asyncio.Protocol):
         self.out: asyncio.Future[asyncio.Transport] = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's are of no such class
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are of no such class
 
     def data_received(self, data: bytes) -> None:
         self._loop.call_later(self._delay, self._pass_on, data)

@@ -27,7 +27,7 @@ class Load:
     """Whether a session hands in one mail after the other; else each has a connection of its own."""
     recipients: int = 1
     transactions: int = 1
-    """How many transactions with the provider each mail takes: at most 50 recipients in each, the archive among them."""
+    """With the provider, for each mail: one takes at most 50 recipients, the archive among them."""
     round_trip: int = 0
     """To the provider, in milliseconds."""
 

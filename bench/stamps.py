@@ -15,7 +15,7 @@ class _Session(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
-        lines, replies = cast(BinaryIO, self.rfile), cast(BinaryIO, self.wfile)
+        lines, replies = cast("BinaryIO", self.rfile), cast("BinaryIO", self.wfile)
         replies.write(b"220 stamps ESMTP\r\n")
         while line := lines.readline():
             verb = line[:4].upper()
