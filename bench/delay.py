@@ -47,7 +47,7 @@ async def _serve(port: int, delay: float) -> None:
     tasks: set[asyncio.Task[None]] = set()
 
     async def connect(client: _Late) -> None:
-        await asyncio.sleep(2 * delay)  # what opening the connection would have cost
+        await asyncio.sleep(3 * delay)  # what opening takes, until the server knows of it
         with contextlib.suppress(OSError):
             _, server = await loop.create_connection(lambda: _Late(delay), "127.0.0.1", port)
             server.out.set_result(client.transport)

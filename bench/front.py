@@ -29,11 +29,13 @@ class _Front:
                 await self._secure(client, replies)
                 sink, commands = await asyncio.open_connection("127.0.0.1", self._behind)
                 stack.callback(commands.close)
-                await sink.readuntil(b"\n")  # its greeting
+                commands.write(b"EHLO front\r\n")
+                while not (await sink.readuntil(b"\n")).startswith(b"250 "):
+                    pass
                 await asyncio.gather(_pass_on(client, commands), _pass_on(sink, replies))
 
     async def _secure(self, client: asyncio.StreamReader, replies: asyncio.StreamWriter) -> None:
-        """Hold the dialogue up to AUTH. The sink takes a MAIL without any EHLO."""
+        """Hold the dialogue up to AUTH."""
         replies.write(b"220 front ESMTP\r\n")
         extensions = b"STARTTLS"
         while True:
