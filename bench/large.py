@@ -54,7 +54,11 @@ class Large:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mixed:
-    """Many small mails while a large one comes; can be run as the round of a case."""
+    """Many small mails while a large one comes; can be run as the round of a case.
+
+    There must be so many that the large one is through long before the last of them: the provider does not tell them
+    apart.
+    """
 
     small: Load
     length: int

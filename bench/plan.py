@@ -92,10 +92,7 @@ def list_cases(counts: Counts) -> list[Case]:
         ),
         Case(
             name="idle",
-            what=(
-                "Idle sessions beside one that works; both may have more clients than usual (Postfix as usual: 100"
-                " processes, so 100 sessions)"
-            ),
+            what="Idle sessions beside one that works; both may have more clients than usual",
             run=Idle(sizes=counts.open, length=length),
         ),
     ]

@@ -55,7 +55,7 @@ def test_generated_mails_have_many_recipients_over_kept_connections() -> None:
 def test_it_ends_after_its_last_mail_and_not_before() -> None:
     with Sink("-M", "2", keep=False) as sink:
         assert submit_many(sink.port, messages=1, sessions=1).status == 0
-        with pytest.raises(TimeoutError, match="all its mails within 0.1 s"):
+        with pytest.raises(TimeoutError, match="all its mails"):
             sink.wait_for_end(timeout=0.1)
         submit_many(sink.port, messages=1, sessions=1)
         sink.wait_for_end()
