@@ -59,3 +59,5 @@ def fill(database: Path, count: int, *, queued: bool) -> None:
                     [(d, d, at) for _, d, at in ids],
                 )
             connection.commit()
+    with database.open("rb+") as stream:
+        os.fsync(stream.fileno())  # or the disk would still be busy with it when something is measured
