@@ -11,7 +11,7 @@ from bench.client import Client
 from bench.contestants import Contestant, Start
 from bench.figures import Figures
 from bench.memory import Scale
-from bench.relaying import Load, running, submit
+from bench.relaying import Load, patience, running, submit
 
 _PAUSE = 0.002
 """Seconds between two commands of the session that waits."""
@@ -81,7 +81,7 @@ class Mixed:
             large: Future[float] = pool.submit(hand_in_large, server)
             submit(server, self.small)
             accepted = time.monotonic() - began
-            sink.wait_for_end()
+            sink.wait_for_end(timeout=patience(self.small.messages))
             delivered = time.monotonic() - began
             return scale.figures or {
                 "small ones accepted, mails/s": self.small.messages / accepted,

@@ -37,10 +37,11 @@ def describe_machine() -> str:
     packages = ", ".join(f"{name} {installed[name]}" for name in _PACKAGES if name in installed)
     return (
         f"{packages}; CPython {platform.python_version()}, SQLite {sqlite3.sqlite_version}; Postfix {postfix}; "
-        f"{platform.system()} {platform.release()} on {platform.machine()}, {os.cpu_count()} cores, "
-        f"{_read_memory():.0f} GB of memory."
+        f"{platform.system()} {platform.release()} on {_name_processor()}, {os.cpu_count()} cores, "
+        f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB of memory."
     )
 
 
-def _read_memory() -> float:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+def _name_processor() -> str:
+    found = re.search(r"(?m)^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text())
+    return found[1] if found else platform.machine()

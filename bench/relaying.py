@@ -38,7 +38,7 @@ class Load:
                 began = time.monotonic()
                 submit(server, self)
                 accepted = time.monotonic() - began
-                sink.wait_for_end()
+                sink.wait_for_end(timeout=patience(self.messages))
                 delivered = time.monotonic() - began
             return scale.figures or {
                 "accepted, mails/s": self.messages / accepted,
@@ -69,6 +69,12 @@ def submit(server: Contestant, load: Load) -> None:
         recipient=RECIPIENT,
         recipients=load.recipients,
         kept=load.kept,
+        timeout=patience(load.messages),
     )
     if done.status != 0:
         raise RuntimeError(f"smtp-source: {done.transcript}")
+
+
+def patience(messages: int) -> float:
+    """Give the seconds after which so many mails have failed to go through."""
+    return 120 + messages / 20

@@ -11,11 +11,10 @@ from bench.contestants import Certificates, Start, Surroundings
 from bench.figures import Figures
 from bench.memory import Scale
 from bench.processes import Helper
+from bench.relaying import patience
 from tests.peers.postfix import Postfix
 from tests.peers.relay_process import ROOT
 from tests.peers.sink import Sink
-
-_TIMEOUT = 120
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +38,7 @@ class Secured:
             ):
                 trusted = server.ca_file if isinstance(server, Postfix) else certificates.ca_file
                 began, accepted = self._submit(server.port, trusted)
-                sink.wait_for_end()
+                sink.wait_for_end(timeout=patience(self.messages))
                 delivered = time.monotonic()
             return scale.figures or {
                 "accepted, mails/s": self.messages / (accepted - began),
@@ -49,7 +48,7 @@ class Secured:
     def _submit(self, port: int, trusted: Path) -> tuple[float, float]:
         command = [sys.executable, "-m", "bench.senders", f"--port={port}", f"--ca-file={trusted}"]
         command += [f"--messages={self.messages}", f"--sessions={self.sessions}", f"--length={self.length}"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=_TIMEOUT)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=patience(self.messages))
         if done.returncode != 0:
             raise RuntimeError(done.stderr.decode(errors="replace")[-2000:])
         began, accepted = map(float, done.stdout.split())
