@@ -42,7 +42,7 @@ CRASH ?= --kills 200
 crash: $(DEVELOPMENT) ## Kill the service 200 times under load and prove that nothing is lost (CRASH="--kills 50 --seed 1")
 	@$(VENV)/bin/python -m tests.crash.harness $(CRASH)
 
-bench: $(DEVELOPMENT) ## Measure the relay beside Postfix (BENCH=--write keeps the figures)
+bench: $(DEVELOPMENT) ## Measure the relay beside Postfix (BENCH=--quick tries it, BENCH=--write keeps the figures)
 	@$(VENV)/bin/python -m bench.run $(BENCH)
 
 requirements: $(VENV)/bin/pip ## Choose the newest versions and write requirements/*.txt

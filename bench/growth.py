@@ -1,79 +1,35 @@
-"""What a long queue and a long history cost: each size beside an empty database, in turns."""
+"""What a long queue and a long history cost the relay, size by size."""
 
-import contextlib
-import os
-import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from relay.model.ids import make_id
-from relay.storage.engine import open_engine
-from relay.storage.upgrade import prepare_database
+from bench.contestants import SENDER
+from bench.figures import show, spread
+from bench.filling import fill
 from tests.peers.programs import submit_many
 from tests.peers.relay_process import ROOT, RelayProcess, make_account, write_config
 from tests.peers.sink import Sink
 
-_HEADER = b"Received: from x\r\nFrom: sales@example.com\r\nSubject: a mail\r\nX-Pad: %s\r\n" % (b"p" * 300)
-_BODY = b"0123456789" * 400
-_DAY = 86_400_000
-_BATCH = 20_000
-_CONNECTIONS = 20
+_CONNECTIONS: Final = 20
+_NOBODY: Final = 9
+"""A port where no provider listens."""
 
 
-def fill(database: Path, count: int, *, queued: bool) -> None:
-    """Write so many mails of the last 80 days into a database of ours: all delivered, or all waiting."""
-    engine = open_engine(f"sqlite:///{database}")
-    prepare_database(engine)
-    engine.dispose()
-    now = time.time_ns() // 1_000_000
-    state, outcome = ("queued", "pending") if queued else ("done", "delivered")
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA synchronous = OFF")
-        for begin in range(0, count, _BATCH):
-            moments = [now - 80 * _DAY + 79 * _DAY * n // count for n in range(begin, min(begin + _BATCH, count))]
-            if queued:
-                moments = [now - count + n for n in range(begin, min(begin + _BATCH, count))]
-            ids = [(make_id(at, os.urandom(10)), make_id(at, os.urandom(10)), at) for at in moments]
-            connection.executemany(
-                'INSERT INTO message (id, received_at, "user", account, rule, reverse_path, header_message_id, subject,'
-                " size, client, header, eightbit, smtputf8, notice, why)"
-                " VALUES (?, ?, 'anna', 'sales', '1a', 'sales@example.com', ?, 'a mail', 4500, '192.0.2.9', ?, 0, 0, 0,"
-                " '')",
-                [(m, at, f"<{m}@example.com>", _HEADER) for m, _, at in ids],
-            )
-            connection.executemany(
-                "INSERT INTO delivery (id, message_id, account, version, state, due, since, attempts, tried, uncertain,"
-                " node, source) VALUES (?, ?, 'sales', 0, ?, ?, ?, ?, ?, 0, '', ?)",
-                [
-                    (d, m, state, at, at, not queued, not queued, f"anna 192.0.2.{n % 9}")
-                    for n, (m, d, at) in enumerate(ids)
-                ],
-            )
-            connection.executemany(
-                "INSERT INTO recipient (message_id, n, delivery_id, address, kind, outcome)"
-                " VALUES (?, 0, ?, 'customer@example.net', 'to', ?)",
-                [(m, d, outcome) for m, d, _ in ids],
-            )
-            if queued:
-                rows = [(m, _BODY) for m, _, _ in ids]
-                connection.executemany("INSERT INTO content VALUES (?, 0, 0, ?)", rows)
-            else:
-                connection.executemany(
-                    "INSERT INTO attempt VALUES (?, 1, ?, ?, 0.1, 250, '2.0.0', 'taken')",
-                    [(d, d, at) for _, d, at in ids],
-                )
-            connection.commit()
+@dataclass(kw_only=True)
+class Past:
+    """How fast mail goes through on top of so much history: mails a second, by round."""
 
-
-def _config(folder: Path, port: int) -> Path:
-    account = make_account("sales", port, archive=False, smtp={"connections": _CONNECTIONS})
-    return write_config(folder, accounts=[account], limits={"keep_history": "3650 days"})
+    count: int
+    accepted: list[float] = field(default_factory=list)
+    delivered: list[float] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -82,94 +38,108 @@ class Backlog:
 
     count: int
     start: float = 0.0
-    memory: int = 0
+    """Seconds until it listens."""
     listing: float = 0.0
+    """Seconds that `relay queue list` takes."""
+    accepted: float = 0.0
+    """Mails a second, while the provider is down."""
     drained: float = 0.0
-    """Mails a second."""
+    """Mails a second, once it is back."""
+    memory: int = 0
+    """Octets, at the peak."""
 
 
-def backlog(count: int) -> Backlog:
+def measure(rounds: int, messages: int, sizes: Sequence[int], *, drained: int) -> Iterator[str]:
+    """Measure both, the history in turns; gives a line for each step, and the figures as Markdown at the end.
+
+    Of a backlog at most `drained` mails are delivered.
+    """
+    pasts = [Past(count=count) for count in (0, *sizes)]
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        databases = {past.count: Path(name) / f"{past.count}.db" for past in pasts}
+        for count, database in databases.items():
+            fill(database, count, queued=False)
+        for number in range(1, rounds + 1):
+            for past in pasts:
+                _pass_through(past, databases[past.count], messages)
+                yield f"growing, round {number}: {past.count:,} mails of history: accepted {past.accepted[-1]:,.0f}/s"
+    backlogs = []
+    for size in sizes:
+        backlogs.append(_hold_up(size, messages, drained))
+        yield f"growing: {backlogs[-1]}"
+    yield _describe(pasts, backlogs, rounds, min(drained, sizes[-1]))
+
+
+def _pass_through(past: Past, database: Path, messages: int) -> None:
+    """Run one round on a database; what the round adds to it stays there."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, Sink("-M", str(messages), keep=False) as sink:
+        folder = Path(name)
+        (folder / "relay.db").hardlink_to(database)
+        with RelayProcess(_config(folder, sink.port)) as relay:
+            began = time.monotonic()
+            _submit(relay, messages)
+            past.accepted.append(messages / (time.monotonic() - began))
+            sink.wait_for_end()
+            past.delivered.append(messages / (time.monotonic() - began))
+
+
+def _hold_up(count: int, messages: int, drained: int) -> Backlog:
     """Start on a queue of so many mails whose provider is down, look at it, then let the provider come back."""
     found = Backlog(count=count)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         fill(folder / "relay.db", count, queued=True)
-        relay = RelayProcess(_config(folder, 9))
+        relay = RelayProcess(_config(folder, _NOBODY))
         began = time.monotonic()
         with relay:
             found.start = time.monotonic() - began
             relay.wait_for("account_unreachable")
-            command = [sys.executable, "-m", "relay", "queue", "list", "-c", str(relay.config)]
             began = time.monotonic()
-            subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+            command = [sys.executable, "-m", "relay", "queue", "list", "-c", str(relay.config)]
+            subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=60)
             found.listing = time.monotonic() - began
-            with Sink("-M", str(count), keep=False) as sink:
+            began = time.monotonic()
+            _submit(relay, messages)
+            found.accepted = messages / (time.monotonic() - began)
+            with Sink("-M", str(min(count, drained)), keep=False) as sink:
                 _config(folder, sink.port)
-                relay.reload()
-                relay.wait_for("configuration_reloaded")
-                began = time.monotonic()
-                relay.run("queue", "run")
+                relay.reload()  # another port for the account: it is tried at once
                 sink.wait_for_end()
-                found.drained = count / (time.monotonic() - began)
             found.memory = relay.memory()[1]
+            moments = [datetime.fromisoformat(line["timestamp"]) for line in relay.find("message_delivered")]
+            found.drained = (len(moments) - 1) / (max(moments) - min(moments)).total_seconds()
     return found
 
 
-@dataclass(kw_only=True)
-class Past:
-    """How fast mail is taken on top of so much history: mails a second, by round."""
-
-    count: int
-    accepted: list[float] = field(default_factory=list)
-    delivered: list[float] = field(default_factory=list)
+def _config(folder: Path, port: int) -> Path:
+    account = make_account("sales", port, archive=False, smtp={"connections": _CONNECTIONS})
+    return write_config(folder, accounts=[account], limits={"keep_history": "3650 days"})
 
 
-def accepting(past: Past, database: Path | None, messages: int) -> None:
-    """Run one round on a copy of a database, or on none."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, Sink("-M", str(messages), keep=False) as sink:
-        folder = Path(name)
-        if database is not None:
-            (folder / "relay.db").hardlink_to(database)
-        with RelayProcess(_config(folder, sink.port)) as relay:
-            began = time.monotonic()
-            done = submit_many(relay.port, messages=messages, sessions=20, length=4096)
-            past.accepted.append(messages / (time.monotonic() - began))
-            if done.status:
-                raise RuntimeError(done.transcript)
-            sink.wait_for_end()
-            past.delivered.append(messages / (time.monotonic() - began))
+def _submit(relay: RelayProcess, messages: int) -> None:
+    done = submit_many(relay.port, messages=messages, sessions=20, length=4096, sender=SENDER, kept=True)
+    if done.status:
+        raise RuntimeError(f"smtp-source: {done.transcript}")
 
 
-def measure(rounds: int, messages: int, *, history: int, queue: int) -> Iterator[str]:
-    """Measure both; gives a line for each step, and the figures as Markdown at the end."""
-    pasts = [Past(count=0), Past(count=history)]
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        database = Path(name) / "relay.db"
-        fill(database, history, queued=False)
-        for number in range(1, rounds + 1):
-            for past in pasts:
-                accepting(past, database if past.count else None, messages)
-                yield f"round {number}: {past.count:,} mails of history: accepted {past.accepted[-1]:,.0f}/s"
-    sizes = [max(1, queue // 100), queue // 10, queue]
-    backlogs = []
-    for size in sizes:
-        backlogs.append(backlog(size))
-        yield f"{size:,} mails waiting: {backlogs[-1]}"
-    empty, full = (statistics.median(past.accepted) for past in pasts)
-    rows = "".join(
-        f"| {p.count:,} | {statistics.median(p.accepted):,.0f} | {statistics.median(p.delivered):,.0f} |\n"
+def _describe(pasts: Sequence[Past], backlogs: Sequence[Backlog], rounds: int, drained: int) -> str:
+    def compared(rates: list[float], first: list[float]) -> str:
+        return f"{spread(rates)} | {statistics.median(rates) / statistics.median(first):.2f}"
+
+    history = "".join(
+        f"| {p.count:,} | {compared(p.accepted, pasts[0].accepted)} | {compared(p.delivered, pasts[0].delivered)} |\n"
         for p in pasts
     )
     waiting = "".join(
-        f"| {b.count:,} | {b.start:.2f} | {b.memory / 1e6:,.0f} | {b.listing:.2f} | {b.drained:,.0f} |\n"
+        f"| {b.count:,} | {show(b.start)} | {show(b.listing)} | {show(b.accepted)} | {show(b.drained)}"
+        f" | {show(b.memory / 1e6)} |\n"
         for b in backlogs
     )
-    sent = statistics.median(pasts[0].delivered)
-    yield (
-        f"\nMails of 4 KiB without a blind copy over 20 sessions; median of {rounds} rounds in turns.\n\n"
-        f"| mails of history | accepted, mails/s | delivered, mails/s |\n|---|---|---|\n{rows}\n"
-        f"With {history:,} mails of history {full / empty:.2f} of the rate with none.\n\n"
-        "| mails waiting | start to listening, s | peak memory, MB | `relay queue list`, s | drained, mails/s |\n"
-        f"|---|---|---|---|---|\n{waiting}\n"
-        f"The longest backlog drains at {backlogs[-1].drained / sent:.2f} of the rate of an empty queue.\n"
+    return (
+        "The relay alone; mails of 4 KiB without a blind copy over 20 kept connections; median of "
+        f"{rounds} rounds in turns (lowest to highest), each beside what it is without history.\n\n"
+        f"| mails of history | accepted, mails/s | | delivered, mails/s | |\n|---|---|---|---|---|\n{history}\n"
+        f"Mails that wait while the provider is down; then at most {drained:,} of them are delivered.\n\n"
+        "| mails waiting | start to listening, s | `relay queue list`, s | accepted, mails/s | drained, mails/s"
+        f" | peak memory, MB |\n|---|---|---|---|---|---|\n{waiting}"
     )

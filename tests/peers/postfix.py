@@ -41,6 +41,7 @@ retry unix - - n - - error
 virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
+tlsproxy unix - - n - 0 tlsproxy
 postlog unix-dgram n - n - 1 postlogd
 """
 
@@ -50,7 +51,8 @@ class Postfix:
     """A running Postfix; a context manager.
 
     With `logins` it is a provider: STARTTLS and AUTH are wanted, and each mail ends in a Maildir.
-    With `relayhost`, the port of another server, everything from this machine goes on to that.
+    With `relayhost`, the port of another server, everything from this machine goes on to that; with both, whoever
+    logs in over TLS may send through it.
     """
 
     logins: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -61,6 +63,8 @@ class Postfix:
     always_bcc: str | None = None
     rewrite_sender: str | None = None
     """The address that every sender becomes, in envelope and header."""
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """More parameters of its main.cf; they override the others."""
     _mails: dict[str, bytes] = dataclasses.field(init=False, default_factory=dict, repr=False)
 
     def __enter__(self) -> Self:
@@ -80,6 +84,11 @@ class Postfix:
     def __exit__(self, *_exception: object) -> None:
         end_group(self._process, at_once=True)  # nothing outlives its folder, and its farewell takes two seconds
         self._folder.cleanup()
+
+    @property
+    def pid(self) -> int:
+        """The process id of its master, whose children are all the others."""
+        return self._process.pid
 
     @property
     def ca_file(self) -> Path:
@@ -128,7 +137,7 @@ class Postfix:
             os.chown(self.folder / name, owner.pw_uid, owner.pw_gid)
         nobody = pwd.getpwnam("nobody")
         os.chown(self.folder / "mail", nobody.pw_uid, nobody.pw_gid)
-        settings = self._base(nobody) | (self._provider() if self.logins else {}) | self._relay()
+        settings = self._base(nobody) | (self._provider() if self.logins else {}) | self._relay() | dict(self.settings)
         lines = [f"{key} = {value}\n" for key, value in settings.items()]
         main = self.folder / "config" / "main.cf"
         main.write_text("".join(lines))

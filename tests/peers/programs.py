@@ -130,14 +130,18 @@ def submit_many(
     length: int = 4096,
     sender: str = "sales@example.com",
     recipient: str = "customer@example.net",
+    recipients: int = 1,
+    kept: bool = False,
     timeout: float = 120,
 ) -> Submission:
     """Submit generated mails by Postfix's smtp-source, over parallel sessions; `length` is in octets.
 
-    Its status is 0 only if the server took every one.
+    Each mail has so many recipients (a number before the address tells them apart), and a connection of its own
+    unless they are `kept`. Its status is 0 only if the server took every one.
     """
     command = [require_program("smtp-source", package="postfix"), "-s", str(sessions), "-m", str(messages)]
-    command += ["-l", str(length), "-f", sender, "-t", recipient, f"127.0.0.1:{port}"]
+    command += ["-l", str(length), "-f", sender, "-t", recipient, "-r", str(recipients), *(["-d"] if kept else [])]
+    command.append(f"127.0.0.1:{port}")
     return _run(command, b"", timeout=timeout)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -86,8 +87,16 @@ class Sink:
         return self.mails
 
     def wait_for_end(self, *, timeout: float = 120) -> None:
-        """Wait until it ends by itself, as `-M 1000` makes it after a thousand mails. Raises TimeoutExpired."""
-        self._process.wait(timeout)
+        """Wait until it ends by itself, as `-M 1000` makes it after a thousand mails. Raises TimeoutError.
+
+        It ends at the final dot of the last mail, which gets no reply. The end is seen at once, to measure by.
+        """
+        ended = os.pidfd_open(self._process.pid)
+        try:
+            if not select.select([ended], [], [], timeout)[0]:
+                raise TimeoutError(f"the sink did not get all its mails within {timeout} s")
+        finally:
+            os.close(ended)
 
     def _complete(self) -> list[Path]:
         # What smtp-sink still holds open, or opened between the two looks, is not whole.

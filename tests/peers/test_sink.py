@@ -43,3 +43,30 @@ def test_postfix_as_a_smarthost_rewrites_and_copies() -> None:
         "customer@example.net",
         "central@example.com",
     }
+
+
+def test_generated_mails_have_many_recipients_over_kept_connections() -> None:
+    with Sink() as sink:
+        assert submit_many(sink.port, messages=4, sessions=2, recipients=3, kept=True).status == 0
+        mails = sink.wait_for(4)
+    assert {len(set(mail.recipients)) for mail in mails} == {3}
+
+
+def test_it_ends_after_its_last_mail_and_not_before() -> None:
+    with Sink("-M", "2", keep=False) as sink:
+        assert submit_many(sink.port, messages=1, sessions=1).status == 0
+        with pytest.raises(TimeoutError, match="all its mails"):
+            sink.wait_for_end(timeout=0.1)
+        submit_many(sink.port, messages=1, sessions=1)
+        sink.wait_for_end()
+
+
+def test_postfix_relays_for_whoever_logs_in() -> None:
+    login, password = "anna@example.com", "correct horse"
+    with Sink() as sink, Postfix(relayhost=sink.port, logins={login: password}) as relay:
+        mail = Mail(sender=login, recipients=("b@example.net",), data=b"Subject: hello\r\n\r\nhello\r\n")
+        server = Server(port=relay.port, ca_file=relay.ca_file, login=login, password=password)
+        assert submit_by_smtplib(server, mail).status == 0
+        (received,) = sink.wait_for(1)
+        assert submit_by_smtplib(Server(port=relay.port), mail).status != 0
+    assert received.recipients == mail.recipients
