@@ -13,6 +13,21 @@ _ANY_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _LONG_LINE: Final = re.compile(rb"[^\r\n]{%d}" % (LONGEST_LINE + 1))
 
 
+class _Ruler:
+    """Measures lines that come in pieces, each with CRLF."""
+
+    def __init__(self) -> None:
+        self._line = 0
+        self.too_long = False
+
+    def measure(self, content: bytes) -> None:
+        first = content.find(b"\n")
+        head = self._line + (len(content) if first < 0 else first - 1)  # without its CR
+        if head > LONGEST_LINE or (len(content) > LONGEST_LINE and _LONG_LINE.search(content)):
+            self.too_long = True
+        self._line = self._line + len(content) if first < 0 else len(content) - content.rfind(b"\n") - 1
+
+
 class DotReader:
     """Finds the end of the data, unstuffs dots, makes every line end CRLF."""
 
@@ -20,12 +35,10 @@ class DotReader:
         # The line before the data ended, too: a dot alone at the very beginning ends an empty mail.
         self._kept = b"\r\n"
         self._first = True
-        self._line = 0
+        self._ruler = _Ruler()
         self.ended = False
         self.rest = b""
         """What came behind the end."""
-        self.too_long = False
-        """Whether a line was longer than LONGEST_LINE."""
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the connection, give what they add to the mail."""
@@ -43,15 +56,46 @@ class DotReader:
         content = normalise_lines(content.replace(b"\r\n.", b"\r\n"))
         if self._first:
             content, self._first = content[2:], False
-        self._measure(content)
+        self._ruler.measure(content)
         return content
 
-    def _measure(self, content: bytes) -> None:
-        first = content.find(b"\n")
-        head = self._line + (len(content) if first < 0 else first - 1)  # without its CR
-        if head > LONGEST_LINE or (len(content) > LONGEST_LINE and _LONG_LINE.search(content)):
-            self.too_long = True
-        self._line = self._line + len(content) if first < 0 else len(content) - content.rfind(b"\n") - 1
+    @property
+    def too_long(self) -> bool:
+        """Whether a line was longer than LONGEST_LINE."""
+        return self._ruler.too_long
+
+
+class LineEnds:
+    """Makes every line end CRLF in data that comes in pieces, as BDAT sends it (RFC 3030); no dot means anything."""
+
+    def __init__(self) -> None:
+        self._cr = False
+        """Whether a CR waits for what follows it."""
+        self._open = False
+        """Whether the last line has no end yet."""
+        self._ruler = _Ruler()
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes, give what they add to the mail."""
+        if self._cr:
+            data = b"\r" + data
+        self._cr = data.endswith(b"\r")
+        content = normalise_lines(data[:-1] if self._cr else data)
+        if content:
+            self._open = not content.endswith(b"\n")
+            self._ruler.measure(content)
+        return content
+
+    def close(self) -> bytes:
+        """End the data; gives the end of the last line where it is missing."""
+        end = b"\r\n" if self._cr or self._open else b""
+        self._cr = self._open = False
+        return end
+
+    @property
+    def too_long(self) -> bool:
+        """Whether a line was longer than LONGEST_LINE."""
+        return self._ruler.too_long
 
 
 def normalise_lines(data: bytes) -> bytes:
