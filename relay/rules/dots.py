@@ -8,7 +8,9 @@ import re
 from typing import Final
 
 LONGEST_LINE: Final = 1_048_576
+_CRLF: Final = b"\r\n"
 _END: Final = b"\r\n.\r\n"
+_BEGINNINGS: Final = tuple(_END[:n] for n in (1, 2, 3, 4))
 _ANY_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _LONG_LINE: Final = re.compile(rb"[^\r\n]{%d}" % (LONGEST_LINE + 1))
 
@@ -33,8 +35,9 @@ class DotReader:
 
     def __init__(self) -> None:
         # The line before the data ended, too: a dot alone at the very beginning ends an empty mail.
-        self._kept = b"\r\n"
-        self._first = True
+        self._kept = _CRLF
+        self._virtual = 2
+        """Octets of what is kept that never came."""
         self._ruler = _Ruler()
         self.ended = False
         self.rest = b""
@@ -42,20 +45,25 @@ class DotReader:
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the connection, give what they add to the mail."""
-        window = self._kept + data
-        end = window.find(_END)
+        if self._virtual and self._kept == _CRLF and data and not data.startswith(b"."):
+            self._kept, self._virtual = b"", 0
+        window = self._kept + data if self._kept else data
+        # Nothing but a dot behind a line end has a meaning; a body in base64 has no dot at all.
+        dot = window.find(b"\r\n.") if b"." in window else -1
+        end = window.find(_END, dot) if dot >= 0 else -1
         if end >= 0:
             self.ended = True
             content, self._kept, self.rest = window[: end + 2], b"", window[end + 5 :]
         else:
             # What may be the beginning of the end, or half of a line end, waits for more.
-            kept = next((n for n in (4, 3, 2, 1) if window.endswith(_END[:n])), 0)
-            content, self._kept = window[: len(window) - kept], window[len(window) - kept :]
+            tail = window[-4:]
+            kept = next((n for n in (4, 3, 2, 1) if tail.endswith(_END[:n])), 0) if tail.endswith(_BEGINNINGS) else 0
+            content, self._kept = (window[:-kept], window[-kept:]) if kept else (window, b"")
         if not content:
             return b""
-        content = normalise_lines(content.replace(b"\r\n.", b"\r\n"))
-        if self._first:
-            content, self._first = content[2:], False
+        content = normalise_lines(content.replace(b"\r\n.", _CRLF) if dot >= 0 else content)
+        if self._virtual:
+            content, self._virtual = content[2:], 0
         self._ruler.measure(content)
         return content
 
@@ -100,7 +108,7 @@ class LineEnds:
 
 def normalise_lines(data: bytes) -> bytes:
     """Make every CR, LF and CRLF a CRLF."""
-    pairs = data.count(b"\r\n")
-    if data.count(b"\n") == pairs == data.count(b"\r"):
+    feeds = data.count(b"\n")
+    if feeds == data.count(b"\r") == data.count(_CRLF):
         return data
-    return _ANY_LINE_END.sub(b"\r\n", data)
+    return _ANY_LINE_END.sub(_CRLF, data)
