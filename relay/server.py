@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 
 from relay.intake.budget import ByteBudget
-from relay.intake.connection import Desk
+from relay.intake.desk import Desk
 from relay.intake.gate import Gate, Throttle
 from relay.intake.hooks import Authenticator, Submission
 from relay.intake.session import SmtpSession
@@ -119,7 +119,7 @@ class SmtpServer:
         for server in self._servers:
             server.close()
         for session in list(self._desk.sessions):
-            session.transport.abort()
+            session.abort()
         if self._desk.work:
             await asyncio.wait(self._desk.work, timeout=1)
         self._servers.clear()

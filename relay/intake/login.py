@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from relay.intake.connection import LineTooLongError
+from relay.intake.lines import LineTooLongError
 from relay.intake.path import BadCommandError
 from relay.model.errors import RelayError
 from relay.model.reply import Reply
@@ -61,7 +61,7 @@ class Login:
         return _WRONG, None
 
     async def _ask(self, prompt: str) -> bytes:
-        await self._session.send(f"334 {base64.b64encode(prompt.encode()).decode()}")
+        self._session.send(f"334 {base64.b64encode(prompt.encode()).decode()}")
         try:
             line = await self._session.read_line()
         except LineTooLongError:

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from relay.intake.path import BadCommandError, PathArgument
 from relay.model.envelope import Wish
 from relay.rules.dsn import read_envelope_id, read_notify, read_orcpt, read_ret
 
 _SIZE = re.compile(r"[0-9]{1,20}")
+NO_WISH: Final = Wish()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,8 +24,13 @@ class MailParameters:
     envelope_id: str = ""
 
 
+_NOTHING_ASKED: Final = MailParameters()
+
+
 def read_mail_parameters(parsed: PathArgument, *, esmtp: bool, may_log_in: bool) -> MailParameters:
     """Read the parameters of MAIL. Raises BadCommandError."""
+    if not parsed.parameters:
+        return _NOTHING_ASKED
     given = _given(parsed, esmtp=esmtp)
     size = None
     if "SIZE" in given:
@@ -45,6 +52,8 @@ def read_mail_parameters(parsed: PathArgument, *, esmtp: bool, may_log_in: bool)
 
 def read_rcpt_parameters(parsed: PathArgument, *, esmtp: bool) -> Wish:
     """Read the parameters of RCPT. Raises BadCommandError."""
+    if not parsed.parameters:
+        return NO_WISH
     given = _given(parsed, esmtp=esmtp)
     wish = Wish(notify=_wish(read_notify, given, "NOTIFY"), orcpt=_wish(read_orcpt, given, "ORCPT"))
     _refuse_others(given)

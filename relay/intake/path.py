@@ -14,6 +14,8 @@ from relay.rules.address import parse_addr_spec
 _PATH = re.compile(r'[ ]*<((?:[^<>"\\]|"(?:[^"\\]|\\.)*")*)>')
 _BARE_PATH = re.compile(r'[ ]*((?:[^\s<>"\\]|"(?:[^"\\]|\\.)*")+)')
 _ROUTE = re.compile(r"@[^:,\s]+(?:,@[^:,\s]+)*:")
+# The common form; whatever does not match takes the long way, with the same result.
+_PLAIN = {key: re.compile(rf'{key}:<([^\s<>"\\,:]*)>(?: (.*))?', re.IGNORECASE | re.ASCII) for key in ("FROM", "TO")}
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20=\x7f]+))?")
 
 
@@ -37,6 +39,9 @@ class PathArgument:
 
 def parse_argument(argument: str, keyword: str) -> PathArgument:
     """Parse `FROM:<path> parameters` or `TO:<path> parameters`. Raises BadCommandError."""
+    plain = _PLAIN[keyword].fullmatch(argument)
+    if plain is not None:
+        return PathArgument(path=plain[1], parameters=_parameters(plain[2]) if plain[2] else {})
     found = re.match(rf"[ ]*{keyword}[ ]*:", argument, re.IGNORECASE)
     if found is None:
         raise BadCommandError(501, "5.5.4", f"Syntax: {'MAIL' if keyword == 'FROM' else 'RCPT'} {keyword}:<address>")

@@ -1,142 +1,187 @@
-"""DATA: from the bytes of the connection to a mail that is kept, or a reply that says why not.
+"""One mail on its way in: from its bytes, as DATA or BDAT give them, to a mail that is kept or a reply why not.
 
-After 354 the client is listened to until its final dot, whatever happens: only then does it read a reply. What is of no
-use any more is thrown away as it comes.
+The bytes are taken as they come, and what is to be written is written meanwhile, in a task of the mail's own: a client
+that leaves after the end does not cancel the commit, one that leaves before it leaves nothing behind. Whatever happens,
+the client is listened to until the end of the mail: only then does it read a reply. What is of no use any more is
+thrown away as it comes.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections import deque
+from typing import Final, Protocol
 
 import structlog
 
 from relay.intake.budget import Share
-from relay.intake.connection import ClientConnection, SessionEnd
+from relay.intake.desk import Desk
+from relay.intake.gate import Ip
 from relay.intake.hooks import Incoming
 from relay.model.errors import StorageFullError
 from relay.model.reply import Reply
-from relay.rules.dots import DotReader
 from relay.rules.sections import CHUNK, Sections
 
 log = structlog.get_logger()
 
-INTERNAL_FAULT = Reply(code=451, enhanced="4.3.0", text="The mail could not be kept, try again later")
-NO_DISK = Reply(code=452, enhanced="4.3.1", text="There is no room for the mail now, try again later")
-NO_ROOM = Reply(code=452, enhanced="4.3.1", text="Too much at a time, try again later")
-PROGRESS = 1024
+INTERNAL_FAULT: Final = Reply(code=451, enhanced="4.3.0", text="The mail could not be kept, try again later")
+NO_DISK: Final = Reply(code=452, enhanced="4.3.1", text="There is no room for the mail now, try again later")
+NO_ROOM: Final = Reply(code=452, enhanced="4.3.1", text="Too much at a time, try again later")
+LONG_LINE: Final = Reply(code=554, enhanced="5.6.0", text="A line is too long")
+PROGRESS: Final = 1024
 """Octets that count as progress: a client that drips gets no more time."""
+_WAITING: Final = 2
+"""Chunks that may wait to be written before the client is no longer read."""
 
 
-async def receive(connection: ClientConnection, incoming: Incoming, declared: int | None) -> Reply:
-    """Receive one mail. Raises SessionEnd where the client leaves in the middle: then nothing is kept."""
-    desk = connection.desk
-    # A large mail holds its header, the buffer of the connection, and two chunks of each version in memory.
-    share = Share(desk.budget, desk.limits.header_size + 6 * CHUNK)
-    receiver = _Receiver(connection, incoming, share)
-    try:
-        if not share.grow(declared or PROGRESS):
-            return receiver.refuse("no_room", NO_ROOM)
-        connection.rewind(desk.limits.data_idle)
-        await connection.send("354 Go on, end with a dot on a line of its own")
-        return await receiver.run()
-    except BaseException:
-        receiver.forget()
-        raise
-    finally:
-        share.close()
+class Owner(Protocol):
+    """Who receives the mail."""
+
+    ip: Ip
+
+    def mail_done(self, reply: Reply) -> None:
+        """Take the reply to the whole mail."""
+
+    def proceed(self) -> None:
+        """Go on reading: fewer chunks wait."""
 
 
-class _Receiver:
-    """One mail on its way in."""
+class Receiver:
+    """One mail; `take` its bytes, then `finish`, or `forget` it at any point."""
 
-    def __init__(self, connection: ClientConnection, incoming: Incoming, share: Share) -> None:
-        self._connection = connection
-        self._desk = connection.desk
+    def __init__(self, owner: Owner, desk: Desk, incoming: Incoming) -> None:
+        self._owner = owner
+        self._desk = desk
         self._incoming = incoming
-        self._share = share
-        self._dots = DotReader()
-        self._sections = Sections(header_limit=self._desk.limits.header_size)
+        # A large mail holds its header, the buffer of the connection, and some chunks of each version in memory.
+        self._share = Share(desk.budget, desk.limits.header_size + 6 * CHUNK)
+        self._sections = Sections(header_limit=desk.limits.header_size)
+        self._chunks: deque[bytes] = deque()
         self._size = 0
-        self._refusal: Reply | None = None
         self._header_done = False
+        self._running = False
+        self._waiter: asyncio.Future[None] | None = None
         self._forgotten = False
+        self.ended = False
+        """Whether all bytes are there."""
+        self.refusal: Reply | None = None
+        """Why the mail will not be taken."""
 
-    async def run(self) -> Reply:
-        """Read to the final dot, then make the mail durable."""
-        await self._read()
-        self._connection.stop_clock()
-        if self._refusal is None:
-            await self._pass_on([self._sections.close()])
-        if self._refusal is not None:
-            self.forget()
-            return self._refusal
-        self._forgotten = True  # from here on it is the submission's, whatever becomes of the client
-        reply: Reply = await self._desk.run_to_end(self._finish())
-        return reply
+    @property
+    def full(self) -> bool:
+        """Whether no more bytes should be read now."""
+        return len(self._chunks) > _WAITING
 
-    async def _read(self) -> None:
-        fresh = 0
-        most = self._desk.listener.max_message_size
-        while not self._dots.ended:
-            data = await self._connection.read_some()
-            content = self._dots.feed(data)
-            fresh += len(data)
-            if fresh >= PROGRESS:
-                fresh = 0
-                self._connection.rewind(self._desk.limits.data_idle)
-            self._size += len(content)
-            if self._refusal is None:
-                await self._take(content, most)
-            elif self._size > 2 * most + CHUNK:
-                raise SessionEnd(self._refusal)  # it was told the limit, and goes on and on
-        self._connection.unread(self._dots.rest)
+    @property
+    def spent(self) -> bool:
+        """Whether so much was sent behind the limit that the client must be cut off."""
+        return self.refusal is not None and self._size > 2 * self._desk.listener.max_message_size + CHUNK
 
-    async def _take(self, content: bytes, most: int) -> None:
+    def admit(self, declared: int | None) -> None:
+        """Reserve memory for what the client has declared, in octets; `refusal` says where there is none."""
+        if not self._share.grow(declared or PROGRESS):
+            self._refuse("no_room", NO_ROOM)
+
+    def take(self, content: bytes, *, too_long: bool = False) -> None:
+        """Take the next bytes of the mail, every line end CRLF; `too_long` tells of a line beyond all limits."""
+        self._size += len(content)
+        if self.refusal is not None:
+            return
+        limits, most = self._desk.limits, self._desk.listener.max_message_size
         if self._size > most:
-            text = f"At most {most} octets are taken"
-            self._refusal = self.refuse("too_large", Reply(code=552, enhanced="5.3.4", text=text))
+            self._refuse("too_large", Reply(code=552, enhanced="5.3.4", text=f"At most {most} octets are taken"))
         elif not self._share.grow(self._size):
-            self._refusal = self.refuse("no_room", NO_ROOM)
-        elif self._dots.too_long:
-            self._refusal = self.refuse("long_line", Reply(code=554, enhanced="5.6.0", text="A line is too long"))
+            self._refuse("no_room", NO_ROOM)
+        elif too_long:
+            self._refuse("long_line", LONG_LINE)
         else:
-            await self._pass_on(self._sections.feed(content))
+            self._chunks.extend(self._sections.feed(content))
             if self._sections.too_large:
-                text = f"The header has more than {self._desk.limits.header_size} octets"
-                self._refusal = self.refuse("large_header", Reply(code=552, enhanced="5.3.4", text=text))
-        if self._refusal is not None:
-            self._sections = Sections(header_limit=0)  # what it holds is of no use any more
+                text = f"The header has more than {limits.header_size} octets"
+                self._refuse("large_header", Reply(code=552, enhanced="5.3.4", text=text))
+            elif self._chunks:
+                self._go_on()
 
-    async def _pass_on(self, chunks: Iterable[bytes]) -> None:
-        """Hand header and chunks to the submission; a fault there ends the mail, not the session."""
-        try:
-            for chunk in chunks:
-                await self._begin_body()
-                if chunk:
-                    await self._incoming.body(chunk)
-            if not self._sections.too_large:
-                await self._begin_body()
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was accepted
-            self._refusal = self._fault(error)
-
-    async def _begin_body(self) -> None:
-        if self._sections.header is not None and not self._header_done and not self._sections.too_large:
-            self._header_done = True
-            await self._incoming.header(self._sections.header)
-
-    async def _finish(self) -> Reply:
-        try:
-            return await self._incoming.finish()
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was accepted
-            reply = self._fault(error)
-            await self._abort()
-            return reply
+    def finish(self) -> None:
+        """Make the mail durable: all bytes are there. The owner gets the reply."""
+        self.ended = True
+        if self.refusal is not None:
+            self.forget()
+            self._owner.mail_done(self.refusal)
+            return
+        last = self._sections.close()
+        if last:
+            self._chunks.append(last)
+        self._go_on()
 
     def forget(self) -> None:
-        """Let go of what was written ahead, in the background."""
-        if not self._forgotten:
-            self._forgotten = True
-            task = self._connection.loop.create_task(self._abort())
-            self._desk.work.add(task)
-            task.add_done_callback(self._desk.work.discard)
+        """Let go of a mail that is not whole, or is refused; what was written ahead goes away in the background."""
+        if self._forgotten or (self.ended and self.refusal is None):
+            return
+        self._drop()
+        if self._running:
+            self._wake()
+        else:
+            self._desk.start(self._abort())
+
+    def _drop(self) -> None:
+        """Free what the mail holds: it is of no use any more."""
+        self._forgotten = True
+        self._chunks.clear()
+        self._sections = Sections(header_limit=0)
+        self._share.close()
+
+    # In the background
+
+    def _go_on(self) -> None:
+        if not self._running:
+            self._running = True
+            self._desk.start(self._run())
+        else:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _run(self) -> None:
+        """Hand the mail to the submission as it comes, and give its reply."""
+        try:
+            reply = await self._hand_over()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was accepted
+            reply = None
+            self._fail(self._fault(error))
+        if reply is None:
+            await self._abort()
+        else:
+            self._share.close()
+            self._owner.mail_done(reply)
+
+    def _fail(self, reply: Reply) -> None:
+        if self._forgotten:
+            return
+        self.refusal = reply
+        self._drop()
+        if self.ended:
+            self._owner.mail_done(reply)
+        else:
+            self._owner.proceed()
+
+    async def _hand_over(self) -> Reply | None:
+        while not self._forgotten:
+            if not self._header_done:
+                self._header_done = True
+                assert self._sections.header is not None
+                await self._incoming.header(self._sections.header)
+            elif self._chunks:
+                was_full = self.full
+                await self._incoming.body(self._chunks.popleft())
+                if was_full:
+                    self._owner.proceed()
+            elif self.ended:
+                return await self._incoming.finish()
+            else:
+                self._waiter = asyncio.get_running_loop().create_future()
+                await self._waiter
+        return None
 
     async def _abort(self) -> None:
         try:
@@ -144,13 +189,16 @@ class _Receiver:
         except Exception as error:  # noqa: BLE001 - what is left behind is swept at the next start
             self._fault(error)
 
+    # Refusals
+
     def _fault(self, error: Exception) -> Reply:
-        log.error("message_failed", queue_id=self._incoming.queue_id, client=str(self._connection.ip),
+        log.error("message_failed", queue_id=self._incoming.queue_id, client=str(self._owner.ip),
                   error=str(error), exc_info=error)  # fmt: skip
         return NO_DISK if isinstance(error, StorageFullError) else INTERNAL_FAULT
 
-    def refuse(self, reason: str, reply: Reply) -> Reply:
-        """Log why a mail is refused on its way in."""
-        log.warning("message_rejected", queue_id=self._incoming.queue_id, client=str(self._connection.ip),
+    def _refuse(self, reason: str, reply: Reply) -> None:
+        """Log why a mail is refused on its way in, and let go of it."""
+        log.warning("message_rejected", queue_id=self._incoming.queue_id, client=str(self._owner.ip),
                     reason=reason, code=reply.code, reply=str(reply))  # fmt: skip
-        return reply
+        self.refusal = reply
+        self.forget()

@@ -22,6 +22,16 @@ _CHARSET = re.compile(
     re.IGNORECASE,
 )
 _ENCODED_OCTETS = 45
+# What nearly every address looks like; whatever does not match takes the long way, with the same result.
+_PLAIN_ATOM = r"[!#-'*+\-/0-9=?A-Z^-~]"
+_PLAIN_DOMAIN = (
+    r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+)
+_PLAIN_SPEC = re.compile(rf"({_PLAIN_ATOM}+(?:\.{_PLAIN_ATOM}+)*)@({_PLAIN_DOMAIN})")
+_PLAIN_MAILBOX = re.compile(
+    rf"""[ ]*(?:(?:"([ !#-\[\]-~]*)"|((?:{_PLAIN_ATOM}|[ .])*))[ ]*<((?:{_PLAIN_ATOM}|\.)+)@({_PLAIN_DOMAIN})>"""
+    rf"""|({_PLAIN_ATOM}+)@({_PLAIN_DOMAIN}))[ ]*"""
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +46,9 @@ class Mailbox:
 
 def parse_addr_spec(text: str) -> Address:
     """Parse `local@domain` as a configuration or an SMTP path has it. Raises ValueError with a reason."""
+    plain = _PLAIN_SPEC.fullmatch(text)
+    if plain is not None and len(plain[1]) <= 64 and len(plain[2]) <= 253:
+        return Address(local=plain[1], domain=plain[2])
     if _CONTROL.search(text):
         raise ValueError("has a control character")
     quoted = _QUOTED.match(text)
@@ -79,7 +92,23 @@ def parse_mailboxes(value: bytes) -> tuple[Mailbox, ...]:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
         text = value.decode("latin-1")
+    plain = _plain_mailbox(text)
+    if plain is not None:
+        return (plain,)
     return tuple(mailbox for tokens in _split(text) if (mailbox := _mailbox(tokens)) is not None)
+
+
+def _plain_mailbox(text: str) -> Mailbox | None:
+    """Read one mailbox of the common form; None for any other text."""
+    found = None if "=?" in text else _PLAIN_MAILBOX.fullmatch(text)
+    if found is None:
+        return None
+    quoted, words, local, domain, bare_local, bare_domain = found.groups()
+    if local is None:
+        local, domain = bare_local, bare_domain
+    if len(local) > 64 or len(domain) > 253:
+        return None
+    return Mailbox(display_name=" ".join((quoted or words or "").split()), address=Address(local=local, domain=domain))
 
 
 _Token = tuple[str, str]

@@ -8,45 +8,21 @@ import re
 from typing import Final
 
 LONGEST_LINE: Final = 1_048_576
+_CRLF: Final = b"\r\n"
 _END: Final = b"\r\n.\r\n"
+_BEGINNINGS: Final = tuple(_END[:n] for n in (1, 2, 3, 4))
 _ANY_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _LONG_LINE: Final = re.compile(rb"[^\r\n]{%d}" % (LONGEST_LINE + 1))
 
 
-class DotReader:
-    """Finds the end of the data, unstuffs dots, makes every line end CRLF."""
+class _Ruler:
+    """Measures lines that come in pieces, each with CRLF."""
 
     def __init__(self) -> None:
-        # The line before the data ended, too: a dot alone at the very beginning ends an empty mail.
-        self._kept = b"\r\n"
-        self._first = True
         self._line = 0
-        self.ended = False
-        self.rest = b""
-        """What came behind the end."""
         self.too_long = False
-        """Whether a line was longer than LONGEST_LINE."""
 
-    def feed(self, data: bytes) -> bytes:
-        """Take the next bytes of the connection, give what they add to the mail."""
-        window = self._kept + data
-        end = window.find(_END)
-        if end >= 0:
-            self.ended = True
-            content, self._kept, self.rest = window[: end + 2], b"", window[end + 5 :]
-        else:
-            # What may be the beginning of the end, or half of a line end, waits for more.
-            kept = next((n for n in (4, 3, 2, 1) if window.endswith(_END[:n])), 0)
-            content, self._kept = window[: len(window) - kept], window[len(window) - kept :]
-        if not content:
-            return b""
-        content = normalise_lines(content.replace(b"\r\n.", b"\r\n"))
-        if self._first:
-            content, self._first = content[2:], False
-        self._measure(content)
-        return content
-
-    def _measure(self, content: bytes) -> None:
+    def measure(self, content: bytes) -> None:
         first = content.find(b"\n")
         head = self._line + (len(content) if first < 0 else first - 1)  # without its CR
         if head > LONGEST_LINE or (len(content) > LONGEST_LINE and _LONG_LINE.search(content)):
@@ -54,9 +30,85 @@ class DotReader:
         self._line = self._line + len(content) if first < 0 else len(content) - content.rfind(b"\n") - 1
 
 
+class DotReader:
+    """Finds the end of the data, unstuffs dots, makes every line end CRLF."""
+
+    def __init__(self) -> None:
+        # The line before the data ended, too: a dot alone at the very beginning ends an empty mail.
+        self._kept = _CRLF
+        self._virtual = 2
+        """Octets of what is kept that never came."""
+        self._ruler = _Ruler()
+        self.ended = False
+        self.rest = b""
+        """What came behind the end."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes of the connection, give what they add to the mail."""
+        if self._virtual and self._kept == _CRLF and data and not data.startswith(b"."):
+            self._kept, self._virtual = b"", 0
+        window = self._kept + data if self._kept else data
+        # Nothing but a dot behind a line end has a meaning; a body in base64 has no dot at all.
+        dot = window.find(b"\r\n.") if b"." in window else -1
+        end = window.find(_END, dot) if dot >= 0 else -1
+        if end >= 0:
+            self.ended = True
+            content, self._kept, self.rest = window[: end + 2], b"", window[end + 5 :]
+        else:
+            # What may be the beginning of the end, or half of a line end, waits for more.
+            tail = window[-4:]
+            kept = next((n for n in (4, 3, 2, 1) if tail.endswith(_END[:n])), 0) if tail.endswith(_BEGINNINGS) else 0
+            content, self._kept = (window[:-kept], window[-kept:]) if kept else (window, b"")
+        if not content:
+            return b""
+        content = normalise_lines(content.replace(b"\r\n.", _CRLF) if dot >= 0 else content)
+        if self._virtual:
+            content, self._virtual = content[2:], 0
+        self._ruler.measure(content)
+        return content
+
+    @property
+    def too_long(self) -> bool:
+        """Whether a line was longer than LONGEST_LINE."""
+        return self._ruler.too_long
+
+
+class LineEnds:
+    """Makes every line end CRLF in data that comes in pieces, as BDAT sends it (RFC 3030); no dot means anything."""
+
+    def __init__(self) -> None:
+        self._cr = False
+        """Whether a CR waits for what follows it."""
+        self._open = False
+        """Whether the last line has no end yet."""
+        self._ruler = _Ruler()
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes, give what they add to the mail."""
+        if self._cr:
+            data = b"\r" + data
+        self._cr = data.endswith(b"\r")
+        content = normalise_lines(data[:-1] if self._cr else data)
+        if content:
+            self._open = not content.endswith(b"\n")
+            self._ruler.measure(content)
+        return content
+
+    def close(self) -> bytes:
+        """End the data; gives the end of the last line where it is missing."""
+        end = b"\r\n" if self._cr or self._open else b""
+        self._cr = self._open = False
+        return end
+
+    @property
+    def too_long(self) -> bool:
+        """Whether a line was longer than LONGEST_LINE."""
+        return self._ruler.too_long
+
+
 def normalise_lines(data: bytes) -> bytes:
     """Make every CR, LF and CRLF a CRLF."""
-    pairs = data.count(b"\r\n")
-    if data.count(b"\n") == pairs == data.count(b"\r"):
+    feeds = data.count(b"\n")
+    if feeds == data.count(b"\r") == data.count(_CRLF):
         return data
-    return _ANY_LINE_END.sub(b"\r\n", data)
+    return _ANY_LINE_END.sub(_CRLF, data)

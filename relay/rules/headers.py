@@ -1,33 +1,31 @@
 """Header fields on their raw bytes: found, read and edited line by line; what is not edited stays as it is."""
 
+import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from relay.model.route import Edit, RemoveFields, SetField
 from relay.rules.address import decode_words
 
-_NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
-_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
+_FIELD = re.compile(rb"(?:([\x21-\x39\x3b-\x7e]++)[ \t]*+:)?[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
+_SHORT: Final = 16_384
+"""Octets of a header that is remembered."""
 _SIGNED = re.compile(
     rb"multipart/(?:signed|encrypted)|application/(?:x-)?pkcs7-(?:mime|signature)|application/pgp-encrypted",
     re.IGNORECASE,
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Field:
-    """One header field (RFC 5322 section 2.2)."""
+class Field(NamedTuple):
+    """One header field (RFC 5322 section 2.2). A named tuple: a header has many, and they are made for each mail."""
 
     name: str
     """As it was written; empty for a line that is no field."""
     raw: bytes
     """The whole field with its line ends."""
-
-    @property
-    def key(self) -> str:
-        """The name in lower case."""
-        return self.name.lower()
+    key: str
+    """The name in lower case."""
 
     @property
     def value(self) -> bytes:
@@ -38,21 +36,21 @@ class Field:
 
 def split_fields(block: bytes) -> tuple[Field, ...]:
     """Split a header block (each line ends with CRLF, no blank line); the raw parts joined are the block again."""
-    fields: list[Field] = []
-    parts: list[bytes] = []
+    return _split_again(block) if len(block) <= _SHORT else _split(block)
 
-    def close() -> None:
-        if parts:
-            found = _NAME.match(parts[0])
-            fields.append(Field(name=found[1].decode("ascii") if found else "", raw=b"".join(parts)))
-            parts.clear()
 
-    for line in _LINE.findall(block):
-        if not (parts and line[:1] in (b" ", b"\t")):
-            close()
-        parts.append(line)
-    close()
+def _split(block: bytes) -> tuple[Field, ...]:
+    fields = []
+    for found in _FIELD.finditer(block):
+        raw = found[0]
+        if raw:  # the pattern matches the nothing at the end, too
+            name = (found[1] or b"").decode("ascii")
+            fields.append(Field(name, raw, name.lower()))
     return tuple(fields)
+
+
+# Many rules look at the same header, one behind the other.
+_split_again = functools.lru_cache(maxsize=16)(_split)
 
 
 def apply_edits(block: bytes, edits: Sequence[Edit]) -> bytes:

@@ -176,6 +176,12 @@ class Desk:
         assert (await dialogue.read()).startswith("220 ")
         return await dialogue.hello()
 
+    async def wait_until_empty(self) -> None:
+        """Wait until the last session has ended."""
+        async with asyncio.timeout(10):
+            while self.server._desk.sessions:  # noqa: ASYNC110 - nobody tells of it
+                await asyncio.sleep(0.01)
+
     @property
     def mail(self) -> Mail:
         """The last mail."""

@@ -40,22 +40,6 @@ async def _say_without_end(writer: asyncio.StreamWriter) -> None:
         await writer.drain()
 
 
-async def test_work_that_was_begun_ends_also_if_nobody_waits() -> None:
-    async with open_desk() as desk:
-        done = asyncio.Event()
-        go = asyncio.Event()
-
-        async def work() -> None:
-            await go.wait()
-            done.set()
-
-        waiter = asyncio.create_task(desk.server._desk.run_to_end(work()))
-        await asyncio.sleep(0)
-        waiter.cancel()
-        go.set()
-        await asyncio.wait_for(done.wait(), 5)
-
-
 async def test_quiet_means_that_nobody_hands_in_a_mail() -> None:
     async with open_desk() as desk:
         shared = desk.server._desk

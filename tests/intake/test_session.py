@@ -69,7 +69,6 @@ async def test_helo_offers_nothing_and_takes_no_parameters() -> None:
         (["DANCE"], "500 5.5.1"),
         ([""], "500 5.5.1"),
         (["STARTTLS"], "502 5.5.1"),
-        (["BDAT 10"], "500 5.5.1"),
         (["mail from:<s@x.example>"], "250 2.1.0"),
         (["MAIL FROM: <s@x.example>"], "250 2.1.0"),
         (["MAIL FROM:s@x.example"], "250 2.1.0"),

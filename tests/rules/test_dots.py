@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rules.dots import LONGEST_LINE, DotReader, normalise_lines
+from relay.rules.dots import LONGEST_LINE, DotReader, LineEnds, normalise_lines
 
 pieces = st.sampled_from([b"\r\n", b"\n", b"\r", b".", b"..", b"a", b"A: b\r\n", b"\x00\xff", b"\r\n.\r\n"])
 wires = st.lists(pieces, max_size=25).map(lambda parts: b"".join(parts) + b"\r\n.\r\nNEXT")
@@ -63,3 +63,21 @@ def test_a_line_beyond_the_limit_is_noticed_however_it_comes(size: int, length: 
 def test_line_ends_are_all_crlf(data: bytes) -> None:
     lines = normalise_lines(data)
     assert lines.count(b"\n") == lines.count(b"\r\n") == lines.count(b"\r")
+
+
+@given(data=st.lists(pieces, max_size=25).map(b"".join), at=st.lists(st.integers(0, 200), max_size=10))
+def test_lines_that_come_in_pieces_are_the_same_as_whole_ones(data: bytes, at: list[int]) -> None:
+    ends = LineEnds()
+    content = b"".join([*map(ends.feed, cut(data, at)), ends.close()])
+    whole = normalise_lines(data)
+    assert content == (whole if not whole or whole.endswith(b"\n") else whole + b"\r\n")
+    assert not ends.too_long
+
+
+@pytest.mark.parametrize(("length", "too_long"), [(LONGEST_LINE, False), (LONGEST_LINE + 1, True)])
+def test_a_line_beyond_the_limit_is_noticed_without_dots_too(length: int, too_long: bool) -> None:
+    ends = LineEnds()
+    data = b"short\n" + b"x" * length + b"\nshort"
+    for n in range(0, len(data), 1 << 18):
+        ends.feed(data[n : n + (1 << 18)])
+    assert ends.too_long == too_long

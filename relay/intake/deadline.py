@@ -1,0 +1,61 @@
+"""A deadline that moves with each sign of life, on one timer that is hardly ever touched.
+
+Guarantee: the callback runs once for each deadline that passes, at most a millisecond before it, and never after
+`clear` or `close`. To move the deadline further away costs no timer: the one that is armed looks, and arms itself anew.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+_TOLERANCE: Final = 0.001
+"""Seconds: event loops round to milliseconds."""
+
+
+class Deadline:
+    """Calls back when nobody has moved it in time. Belongs to one event loop."""
+
+    __slots__ = ("_armed", "_at", "_callback", "_handle", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+        self._loop = loop
+        self._callback = callback
+        self._handle: asyncio.TimerHandle | None = None
+        self._armed = 0.0
+        """When the timer fires; means nothing where there is none."""
+        self._at: float | None = None
+
+    def set(self, seconds: float) -> None:
+        """Put the deadline so many seconds from now."""
+        at = self._at = self._loop.time() + seconds
+        if self._handle is not None:
+            if self._armed <= at:
+                return
+            self._handle.cancel()
+        self._arm(at)
+
+    def clear(self) -> None:
+        """Have no deadline until the next `set`."""
+        self._at = None
+
+    def close(self) -> None:
+        """Have no deadline, and no timer either."""
+        self._at = None
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _arm(self, at: float) -> None:
+        self._armed = at
+        self._handle = self._loop.call_at(at, self._look)
+
+    def _look(self) -> None:
+        self._handle = None
+        at = self._at
+        if at is None:
+            return
+        if at - self._loop.time() > _TOLERANCE:
+            self._arm(at)
+            return
+        self._at = None
+        self._callback()

@@ -1,0 +1,64 @@
+"""What all sessions of one listener share: its settings, its limits, and who is inside."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from ssl import SSLContext
+from typing import TYPE_CHECKING, Any
+
+from relay.intake.budget import ByteBudget
+from relay.intake.gate import Gate, Throttle
+from relay.intake.hooks import Authenticator, Submission
+from relay.settings import Limits, Listener
+
+if TYPE_CHECKING:
+    from relay.intake.connection import ClientConnection
+
+
+@dataclass(kw_only=True, eq=False)
+class Desk:
+    """What all sessions of one listener share."""
+
+    listener: Listener
+    limits: Limits
+    hostname: str
+    submission: Submission
+    authenticator: Authenticator
+    budget: ByteBudget
+    gate: Gate
+    throttle: Throttle
+    room: Callable[[int], bool] = lambda _octets: True
+    """Whether the disk has room for a mail of so many octets."""
+    tls_context: SSLContext | None = None
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    sessions: set["ClientConnection"] = field(default_factory=set)
+    work: set[asyncio.Task[Any]] = field(default_factory=set)
+    """What must end even if its client leaves: mails on their way to the submission, and what clears up behind them."""
+    closing: bool = False
+    quiet: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while no mail is being received."""
+    _receiving: int = 0
+
+    def __post_init__(self) -> None:
+        self.quiet.set()
+
+    def begin_mail(self, session: "ClientConnection") -> None:
+        """Mark a session as busy: a shutdown waits for its reply."""
+        if not session.busy:
+            session.busy = True
+            self._receiving += 1
+            self.quiet.clear()
+
+    def end_mail(self, session: "ClientConnection") -> None:
+        """Mark a session as one that only talks."""
+        if session.busy:
+            session.busy = False
+            self._receiving -= 1
+            if not self._receiving:
+                self.quiet.set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin work that goes on to its end, whatever becomes of the session that began it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.work.add(task)
+        task.add_done_callback(self.work.discard)

@@ -1,0 +1,236 @@
+"""The mail transaction of a session (RFC 5321 section 3.3): MAIL, RCPT, and the mail by DATA or BDAT (RFC 3030)."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from relay.intake.dialogue import BAD_CHUNK, Dialogue, make_reply
+from relay.intake.parameters import NO_WISH, MailParameters, read_mail_parameters, read_rcpt_parameters
+from relay.intake.path import BadCommandError, parse_argument, parse_forward_path, parse_reverse_path
+from relay.intake.receiving import NO_DISK, PROGRESS, Receiver
+from relay.intake.transfer import ChunkFeed, DataFeed, RefusedChunk, parse_chunk
+from relay.model.address import Address
+from relay.model.envelope import Client, Envelope, Wish
+from relay.model.reply import Reply
+from relay.rules.dots import LineEnds
+from relay.rules.sections import CHUNK
+
+log = structlog.get_logger()
+
+OK: Final = make_reply(250, "2.0.0", "OK")
+_SENDER_OK: Final = make_reply(250, "2.1.0", "OK")
+_RECIPIENT_OK: Final = make_reply(250, "2.1.5", "OK")
+_NO_MAIL: Final = make_reply(503, "5.5.1", "MAIL first")
+_NO_RECIPIENTS: Final = make_reply(554, "5.5.1", "No valid recipients")
+
+
+@dataclass(kw_only=True, slots=True)
+class Transaction:
+    """What was said since MAIL."""
+
+    reverse_path: Address | None
+    asked: MailParameters
+    recipients: list[Address] = field(default_factory=list)
+    wishes: list[Wish] = field(default_factory=list)
+    lines: LineEnds | None = None
+    """Set where the mail comes by BDAT."""
+
+    @property
+    def envelope(self) -> Envelope:
+        """The envelope that came of it."""
+        return Envelope(
+            reverse_path=self.reverse_path,
+            recipients=tuple(self.recipients),
+            smtputf8=self.asked.smtputf8,
+            ret=self.asked.ret,
+            envelope_id=self.asked.envelope_id,
+            wishes=tuple(self.wishes) if any(wish != NO_WISH for wish in self.wishes) else (),
+        )
+
+
+class TransactionDialogue(Dialogue):
+    """The part of a session that takes mails."""
+
+    helo = ""
+    esmtp = False
+    user: str | None = None
+    """The user's name, once he has logged in."""
+    transaction: Transaction | None = None
+    _mail: Receiver | None = None
+    """The mail that has begun to come, up to its reply."""
+    _fresh = 0
+
+    @property
+    def may_log_in(self) -> bool:
+        """Whether AUTH is offered."""
+        safe = self.over_tls or self.ip.is_loopback or self.desk.listener.plaintext_auth
+        return safe and self.desk.authenticator.has_passwords
+
+    @property
+    def client(self) -> Client:
+        """What is known of the client by now."""
+        return Client(
+            ip=self.ip,
+            helo=self.helo,
+            esmtp=self.esmtp,
+            tls=self.over_tls,
+            login=self.user,
+            default_user=self.desk.listener.default_user,
+        )
+
+    def heard(self) -> None:
+        """Give time anew for each command; while a mail comes by BDAT, only its octets count."""
+        if self._mail is None:
+            super().heard()
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether something is under way that must end before the next bytes can be looked at."""
+        mail = self._mail
+        return self.waiting is not None or (mail is not None and (mail.ended or mail.full))
+
+    def reset(self) -> None:
+        """Forget the transaction; a mail that has begun to come by BDAT is let go."""
+        self.transaction = None
+        if self._mail is not None:
+            self._mail.forget()
+            self._close_mail()
+
+    def leave(self) -> None:
+        """Let go of what is under way: the client is gone. A mail that is whole goes on to its commit."""
+        if self.waiting is not None:
+            self.waiting.cancel()
+            self.waiting = None
+        if self._mail is not None and not self._mail.ended:
+            self._mail.forget()
+            self._close_mail()
+
+    # The commands
+
+    def rset(self, _argument: str) -> Reply:
+        """Forget the transaction."""
+        self.reset()
+        return OK
+
+    def mail_from(self, argument: str) -> Reply:
+        """Begin a transaction."""
+        if not self.helo:
+            return make_reply(503, "5.5.1", "EHLO first")
+        if self.transaction is not None:
+            return make_reply(503, "5.5.1", "A mail has begun already")
+        if self.desk.listener.require_auth and self.user is None:
+            return self._reject(
+                "no_login", make_reply(530, "5.7.0", "Log in first" if self.may_log_in else "TLS first")
+            )
+        parsed = parse_argument(argument, "FROM")
+        asked = read_mail_parameters(parsed, esmtp=self.esmtp, may_log_in=self.may_log_in)
+        reverse_path = parse_reverse_path(parsed.path)
+        if reverse_path is not None and not parsed.path.isascii() and not asked.smtputf8:
+            return make_reply(553, "5.6.7", "An international address needs SMTPUTF8")
+        refusal = self._check_room(asked.size or 0)
+        if refusal is not None:
+            return refusal
+        self.transaction = Transaction(reverse_path=reverse_path, asked=asked)
+        return _SENDER_OK
+
+    def _check_room(self, size: int) -> Reply | None:
+        if size > self.desk.listener.max_message_size:
+            text = f"At most {self.desk.listener.max_message_size} octets are taken"
+            return self._reject("too_large", make_reply(552, "5.3.4", text))
+        return None if self.desk.room(size) else self._reject("no_disk", NO_DISK)
+
+    def _reject(self, reason: str, reply: Reply) -> Reply:
+        """Log why a mail is refused before the rules could see it."""
+        log.warning("message_rejected", client=str(self.ip), user=self.user, reason=reason, code=reply.code,
+                    reply=str(reply))  # fmt: skip
+        return reply
+
+    def rcpt_to(self, argument: str) -> Reply:
+        """Take a recipient."""
+        transaction = self.transaction
+        if transaction is None:
+            return _NO_MAIL
+        if self._mail is not None:
+            return make_reply(503, "5.5.1", "The mail has begun to come already")
+        parsed = parse_argument(argument, "TO")
+        wish = read_rcpt_parameters(parsed, esmtp=self.esmtp)
+        if not parsed.path.isascii() and not transaction.asked.smtputf8:
+            return make_reply(553, "5.6.7", "An international address needs SMTPUTF8")
+        try:
+            recipient = parse_forward_path(parsed.path, self.desk.submission.resolve_postmaster())
+        except BadCommandError as error:
+            return self._reject("bad_recipient", error.reply)
+        if len(transaction.recipients) >= self.desk.limits.recipients_per_message:
+            return make_reply(452, "4.5.3", "Too many recipients: send the mail to the others again")
+        transaction.recipients.append(recipient)
+        transaction.wishes.append(wish)
+        return _RECIPIENT_OK
+
+    def data(self, argument: str) -> Reply | None:
+        """Take the mail by DATA, up to its final dot."""
+        transaction = self.transaction
+        if transaction is None:
+            return _NO_MAIL
+        if not transaction.recipients:
+            return _NO_RECIPIENTS
+        if self._mail is not None:
+            return make_reply(503, "5.5.1", "The mail has begun to come by BDAT")
+        if argument:
+            return make_reply(501, "5.5.4", "DATA takes no argument")
+        mail = self._open_mail(transaction)
+        if mail.refusal is not None:
+            self.reset()
+            return mail.refusal
+        self.send("354 Go on, end with a dot on a line of its own")
+        self.feed = DataFeed(self, mail)
+        return None
+
+    def bdat(self, argument: str) -> Reply | None:
+        """Take a chunk of the mail, or read what is refused and throw it away."""
+        chunk = parse_chunk(argument)
+        if chunk is None:
+            self.lose_count()
+        octets, last = chunk
+        transaction = self.transaction
+        feed: ChunkFeed | RefusedChunk
+        if last is not None and transaction is not None and transaction.recipients:
+            mail = self._mail or self._open_mail(transaction)
+            transaction.lines = transaction.lines or LineEnds()
+            feed = ChunkFeed(self, mail, transaction.lines, octets, last=last)
+        else:
+            refusal = BAD_CHUNK if last is None else _NO_MAIL if transaction is None else _NO_RECIPIENTS
+            feed = RefusedChunk(self, refusal, octets, most=2 * self.desk.listener.max_message_size + CHUNK)
+        if octets:
+            self.feed = feed
+        else:
+            feed.take(b"")
+        return None
+
+    def _open_mail(self, transaction: Transaction) -> Receiver:
+        incoming = self.desk.submission.begin(
+            transaction.envelope, self.client, show_client=self.desk.listener.received_client
+        )
+        self._mail = mail = Receiver(self, self.desk, incoming)
+        self.desk.begin_mail(self)
+        mail.admit(transaction.asked.size)
+        self._fresh = 0
+        self.rewind(self.desk.limits.data_idle)
+        return mail
+
+    def progress(self, octets: int) -> None:
+        """Give time anew to a client that goes on with its mail, none to one that drips."""
+        self._fresh += octets
+        if self._fresh >= PROGRESS:
+            self._fresh = 0
+            self.rewind(self.desk.limits.data_idle)
+
+    def mail_done(self, reply: Reply) -> None:
+        """Take the reply to the whole mail: the transaction is over."""
+        self._close_mail()
+        self.transaction = None
+        self.answer(reply)
+
+    def _close_mail(self) -> None:
+        self._mail = None
+        self.desk.end_mail(self)

@@ -1,0 +1,113 @@
+"""How the bytes of a mail come: behind DATA up to a dot (RFC 5321 section 4.1.1.4), or in BDAT chunks (RFC 3030).
+
+Guarantee: what belongs to a mail, or to a chunk that is refused, is never taken for a command.
+"""
+
+import re
+from typing import Final, Protocol
+
+from relay.intake.connection import SessionEnd
+from relay.intake.receiving import Receiver
+from relay.model.reply import Reply
+from relay.rules.dots import DotReader, LineEnds
+
+_CHUNK: Final = re.compile(r"([0-9]{1,18})(?: +(.*))?")
+
+
+class Taker(Protocol):
+    """The session that a mail comes by."""
+
+    def progress(self, octets: int) -> None:
+        """Note that the client has sent so much."""
+
+    def reply(self, reply: Reply) -> None:
+        """Answer."""
+
+
+def parse_chunk(argument: str) -> tuple[int, bool | None] | None:
+    """Parse the argument of BDAT: octets, and whether it is the last; that is None where it can't be told.
+
+    Gives None where not even the octets can be told: what follows may be anything.
+    """
+    found = _CHUNK.fullmatch(argument)
+    if found is None:
+        return None
+    word = (found[2] or "").strip(" ").upper()
+    return int(found[1]), {"": False, "LAST": True}.get(word)
+
+
+class DataFeed:
+    """One DATA."""
+
+    def __init__(self, session: Taker, mail: Receiver) -> None:
+        self._session = session
+        self._mail = mail
+        self._dots = DotReader()
+
+    def take(self, data: bytes) -> bytes | None:
+        """Take the next bytes; gives what stands behind the final dot, None before it. Raises SessionEnd."""
+        dots, mail = self._dots, self._mail
+        content = dots.feed(data)
+        mail.take(content, too_long=dots.too_long)
+        if dots.ended:
+            mail.finish()
+            return dots.rest
+        if mail.spent:
+            raise SessionEnd(mail.refusal)  # it was told the limit, and goes on and on
+        self._session.progress(len(data))
+        return None
+
+
+class ChunkFeed:
+    """One BDAT of a mail."""
+
+    def __init__(self, session: Taker, mail: Receiver, lines: LineEnds, octets: int, *, last: bool) -> None:
+        self._session = session
+        self._mail = mail
+        self._lines = lines
+        self._octets = self._left = octets
+        self._last = last
+
+    def take(self, data: bytes) -> bytes | None:
+        """Take the next bytes; gives what stands behind the chunk, None before its end. Raises SessionEnd."""
+        own = data[: self._left]
+        self._left -= len(own)
+        mail = self._mail
+        if own:
+            mail.take(self._lines.feed(own), too_long=self._lines.too_long)
+            self._session.progress(len(own))
+        if self._left:
+            if mail.spent:
+                raise SessionEnd(mail.refusal)
+            return None
+        if self._last:
+            mail.take(self._lines.close())
+            mail.finish()
+        else:
+            taken = Reply(code=250, enhanced="2.0.0", text=f"{self._octets} octets taken")
+            self._session.reply(mail.refusal or taken)
+        return data[len(own) :]
+
+
+class RefusedChunk:
+    """One BDAT that can't be taken: its octets are read, and thrown away."""
+
+    def __init__(self, session: Taker, refusal: Reply, octets: int, *, most: int) -> None:
+        self._session = session
+        self._refusal = refusal
+        self._left = octets
+        self._most = most
+        """Octets that are read before the client is cut off."""
+
+    def take(self, data: bytes) -> bytes | None:
+        """Take the next bytes; gives what stands behind the chunk, None before its end. Raises SessionEnd."""
+        own = min(len(data), self._left)
+        self._left -= own
+        self._most -= own
+        if self._left:
+            if self._most < 0:
+                raise SessionEnd(self._refusal)
+            self._session.progress(own)
+            return None
+        self._session.reply(self._refusal)
+        return data[own:]
