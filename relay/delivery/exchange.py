@@ -181,6 +181,8 @@ class Exchanger:
                 break
         if delivery.message.eightbit and not connection.features.eightbitmime and transaction.final is not None:
             log.info("body_sent_unannounced", queue_id=delivery.message.id, account=account.name)
+        if transaction.folded:
+            log.info("lines_folded", queue_id=delivery.message.id, account=account.name)
         judgement = judge(recipients, _answers(transaction))
         return Exchange(
             outcomes=judgement.outcomes,

@@ -114,10 +114,14 @@ class SmtpStream(asyncio.Protocol):
             raise StreamLost(self._lost) from None
         return self._replies.popleft()
 
-    def write(self, data: bytes) -> None:
-        """Write; raises StreamLost where nothing can be written any more."""
+    def check(self) -> None:
+        """Raise StreamLost where nothing can be written any more."""
         if self._lost is not None or self.transport.is_closing():
             raise StreamLost(self._lost or "the connection is closed")
+
+    def write(self, data: bytes) -> None:
+        """Write all of it, or raise StreamLost before anything is written."""
+        self.check()
         self.transport.write(data)
 
     async def drain(self, seconds: float) -> None:

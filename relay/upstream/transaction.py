@@ -9,9 +9,9 @@ from enum import StrEnum
 from relay.model.envelope import Wish
 from relay.model.reply import Reply
 from relay.rules.dsn import mail_options, rcpt_options
+from relay.rules.folding import BodyFolder, fold_header
 from relay.upstream.stream import SmtpStream, StreamLost
 
-LONGEST_LINE = 998
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -85,23 +85,44 @@ class Transaction:
     final: Reply | None = None
     lost: Stage | None = None
     error: str = ""
+    folded: bool = False
+    """Whether lines that were too long have been folded."""
     seconds: float = 0.0
 
 
 class Dotter:
-    """Makes a body ready for DATA, in chunks cut anywhere: dots stuffed, long lines folded where that is allowed."""
+    """Makes a mail ready for DATA, its body in chunks cut anywhere: dots stuffed, long lines folded where allowed."""
 
     def __init__(self, *, fold: bool) -> None:
-        self._fold = fold
-        self._column = 0
+        self._folder = BodyFolder() if fold else None
         self._tail = b""
+        self._header_folded = False
+
+    @property
+    def folded(self) -> bool:
+        """Whether a line was too long and has been folded."""
+        return self._header_folded or (self._folder is not None and self._folder.folded)
+
+    def head(self, block: bytes) -> bytes:
+        """Give the header block with the blank line behind it."""
+        if self._folder is not None:
+            folded = fold_header(block)
+            self._header_folded = folded is not block
+            block = folded
+        return self._stuffed(block + b"\r\n")
 
     def feed(self, chunk: bytes) -> bytes:
-        """Give the next bytes to send."""
+        """Give the next bytes of the body to send."""
+        return self._stuffed(chunk if self._folder is None else self._folder.feed(chunk))
+
+    def close(self) -> bytes:
+        """End the last line, and the data."""
+        rest = b"" if self._folder is None else self._stuffed(self._folder.close())
+        return rest + (b".\r\n" if self._tail in (b"", b"\r\n") else b"\r\n.\r\n")
+
+    def _stuffed(self, chunk: bytes) -> bytes:
         if not chunk:
             return b""
-        if self._fold:
-            chunk = self._folded(chunk)
         at_start = self._tail in (b"", b"\r\n")
         out = chunk.replace(b"\r\n.", b"\r\n..")
         if at_start and chunk.startswith(b"."):
@@ -112,26 +133,6 @@ class Dotter:
         if not self._tail.endswith(b"\r\n"):
             self._tail = b"\r" if self._tail.endswith(b"\r") else b"x"
         return out
-
-    def close(self) -> bytes:
-        """End the last line, and the data."""
-        return b".\r\n" if self._tail in (b"", b"\r\n") else b"\r\n.\r\n"
-
-    def _folded(self, chunk: bytes) -> bytes:
-        lines = chunk.split(b"\r\n")
-        if self._column + len(lines[0]) <= LONGEST_LINE and max(map(len, lines)) <= LONGEST_LINE:
-            self._column = self._column + len(chunk) if len(lines) == 1 else len(lines[-1])
-            return chunk
-        out = []
-        for n, line in enumerate(lines):
-            room, rest, parts = LONGEST_LINE - self._column, line, []
-            while len(rest) > room:
-                parts.append(rest[:room])
-                rest, room, self._column = rest[room:], LONGEST_LINE, 0
-            parts.append(rest)
-            out.append(b"\r\n".join(parts))
-            self._column = 0 if n < len(lines) - 1 else self._column + len(rest)
-        return b"\r\n".join(out)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -234,7 +235,7 @@ async def _send_body(run: _Run) -> None:
     stream, patience, mail = run.stream, run.timeouts, run.mail
     run.stage = Stage.BODY
     dotter = Dotter(fold=not mail.signed)
-    stream.write(dotter.feed(mail.header + b"\r\n"))
+    stream.write(dotter.head(mail.header))
     async for chunk in mail.body():
         stream.write(dotter.feed(chunk))
         await stream.drain(patience.progress)
@@ -244,8 +245,10 @@ async def _send_body(run: _Run) -> None:
             return
     if mail.before_dot is not None:
         await mail.before_dot()
+    stream.check()  # what is lost before the dot is in no doubt
+    run.stage = Stage.DOT
     stream.write(dotter.close())
-    run.stage = Stage.DOT  # from here on the server may have the mail
+    run.result.folded = dotter.folded
     await stream.flush(patience.progress)
     run.result.final = await stream.reply(patience.final)
     if run.result.final.code == 421:

@@ -1,7 +1,9 @@
 """What an attempt says to the provider: over a kept connection, with the address of today, in the same bytes."""
 
+import email
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from tests.peers.office import MINUTE, open_office
@@ -62,3 +64,39 @@ async def test_a_password_that_cant_be_read_defers_and_says_why(tmp_path: Path) 
         assert "password_command" in line["reply"]
         assert provider.connections == 0
         assert len(office.waiting("queued")) == 1
+
+
+LONG = b"s" * 1500 + b"\r\n"
+
+
+async def test_long_lines_are_folded_and_the_log_says_so(tmp_path: Path) -> None:
+    header = f"From: sales@example.com\nTo: {','.join(f'user{n}@example.net' for n in range(80))}\nSubject: after\n"
+    body = ("x" + "ä" * 700).encode() + b"\r\n"
+    async with Provider() as provider, open_office(tmp_path, port=provider.port) as office:
+        with capture_logs() as lines:
+            queue_id = (await office.hand_in(A, header=header, body=[body])).text.split()[-1]
+            await office.send()
+        head, _, rest = provider.mails[0].data.partition(b"\r\n\r\n")
+        assert max(map(len, provider.mails[0].data.split(b"\r\n"))) <= 998
+        assert email.message_from_bytes(head)["Subject"] == "after"
+        assert head.replace(b",\r\n ", b",").count(b"@example.net,") == 79
+        assert "".join(line.decode() for line in rest.split(b"\r\n")) == body.decode().strip()
+        assert [line["queue_id"] for line in lines if line["event"] == "lines_folded"] == [queue_id]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/signed; boundary=o", LONG),
+        ("multipart/mixed; boundary=o", b"--o\r\nContent-Type: multipart/signed; boundary=i\r\n\r\n--i\r\n\r\n" + LONG),
+        ("text/plain", b"-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\n" + LONG + b"-----BEGIN PGP SIGNATURE-----\r\n"),
+    ],
+)
+async def test_what_is_signed_leaves_as_it_is(tmp_path: Path, kind: str, body: bytes) -> None:
+    header = f"From: sales@example.com\nMIME-Version: 1.0\nContent-Type: {kind}\n"
+    async with Provider() as provider, open_office(tmp_path, port=provider.port) as office:
+        with capture_logs() as lines:
+            await office.hand_in(A, header=header, body=[body])
+            await office.send()
+        assert provider.mails[0].data.partition(b"\r\n\r\n")[2] == body
+        assert "lines_folded" not in [line["event"] for line in lines]

@@ -244,6 +244,17 @@ def test_large_mails_go_through_on_both_loops(new_loop: Callable[[], asyncio.Abs
         runner.run(work)
 
 
+async def test_a_long_header_is_folded_at_its_blanks_and_a_signed_one_is_not() -> None:
+    header = b"A: b\r\nSubject:" + b" word" * 300 + b"\r\n"
+    result, server, _ = await run(GOOD, mail(header=header))
+    assert result.folded
+    assert server.data[0].replace(b"\r\n word", b" word").startswith(header)
+    assert max(map(len, server.data[0].split(b"\r\n"))) <= 998
+    result, server, _ = await run(GOOD, mail(header=header, signed=True))
+    assert not result.folded
+    assert server.data[0].startswith(header)
+
+
 # The dotter
 
 pieces = st.sampled_from([b"\r\n", b".", b"a", b"..", b"x" * 400, b"\r\n.\r\n"])
