@@ -16,7 +16,7 @@ from relay.model.mail import ClaimedDelivery, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.headers import is_signed
-from relay.rules.replies import asks_to_slow_down, is_login_refused
+from relay.rules.replies import asks_to_slow_down
 from relay.rules.settlement import Answers, Judgement, judge
 from relay.settings import Settings
 from relay.settings.secrets import read_secret
@@ -55,13 +55,13 @@ class Exchange:
     """The provider asks the whole account to send less."""
     confirms: bool = False
     """Whether the provider itself sends the confirmations that were asked for (DSN in its EHLO)."""
+    locked_out: bool = False
+    """Whether no connection came about since the provider refuses the login."""
 
     @property
     def login_refused(self) -> bool:
         """Whether the provider refuses the account's login: then the attempt counts for nothing."""
-        if self.judgement is None:
-            return is_login_refused(self.reply)
-        return self.judgement.login_refused
+        return self.locked_out if self.judgement is None else self.judgement.login_refused
 
     @property
     def uncertain(self) -> bool:
@@ -162,7 +162,9 @@ class Exchanger:
                 connection, kept = await self._connect(lane, account, account.smtp)
             except ConnectError as error:
                 deferred = Outcome(verdict=Verdict.DEFERRED, reply=error.reply)
-                if lane.unreachable is None and not is_login_refused(error.reply):
+                if error.login_refused:
+                    lane.recovered()
+                elif lane.unreachable is None:
                     lane.unreachable = error.reply
                     log.error("account_unreachable", account=account.name, code=error.reply.code,
                               reply=str(error.reply))  # fmt: skip
@@ -172,6 +174,7 @@ class Exchanger:
                     reply=error.reply,
                     unreachable=not slow_down,
                     slow_down=slow_down,
+                    locked_out=error.login_refused,
                 )
             try:
                 transaction = await connection.send(self._outgoing(account, delivery, recipients, body, progress))

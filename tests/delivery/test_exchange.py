@@ -1,11 +1,13 @@
 """What an attempt says to the provider: over a kept connection, with the address of today, in the same bytes."""
 
+import base64
 import email
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from relay.storage import admin
 from tests.peers.office import MINUTE, open_office
 from tests.peers.provider import Provider
 
@@ -100,3 +102,31 @@ async def test_what_is_signed_leaves_as_it_is(tmp_path: Path, kind: str, body: b
             await office.send()
         assert provider.mails[0].data.partition(b"\r\n\r\n")[2] == body
         assert "lines_folded" not in [line["event"] for line in lines]
+
+
+PASSWORD = {"smtp": {"username": "u", "password": "secret-word"}}
+
+
+@pytest.mark.parametrize("reply", ["534 5.7.9 an application's password is needed", "550 5.7.1 the login is disabled"])
+async def test_any_refusal_of_the_login_pauses_the_account(tmp_path: Path, reply: str) -> None:
+    answers = {"EHLO": "AUTH CRAM-MD5 PLAIN LOGIN", "AUTH": reply}
+    async with Provider(answers) as provider, open_office(tmp_path, port=provider.port, account=PASSWORD) as office:
+        with capture_logs() as lines:
+            await office.hand_in(A)
+            await office.send()
+        assert "account_paused" in [line["event"] for line in lines]
+        assert sum(command.startswith("AUTH") for command in provider.commands) == 1
+        assert len(office.waiting("queued")) == 1
+
+
+async def test_a_password_that_the_server_repeats_is_nowhere_to_be_read(tmp_path: Path) -> None:
+    token = base64.b64encode(b"\0u\0secret-word").decode()
+    answers = {"AUTH": f"535 5.7.8 can't read AUTH PLAIN {token} for secret-word"}
+    async with Provider(answers) as provider, open_office(tmp_path, port=provider.port, account=PASSWORD) as office:
+        with capture_logs() as lines:
+            await office.hand_in(A)
+            await office.send()
+        rows = admin.list_deliveries(office.engine, admin.Selection(states=("queued",)))
+        for secret in ("secret-word", token):
+            assert secret not in str([lines, rows, office.inbox()])
+        assert "***" in str(lines)
