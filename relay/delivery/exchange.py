@@ -90,18 +90,21 @@ class Exchanger:
     ) -> Exchange:
         """Send a delivery to its recipients. What goes wrong at the provider is in the result; ours is raised."""
         first = await self._transact(lane, account, delivery, delivery.recipients, body, progress)
-        if first.judgement is None or not first.judgement.repeat_without_archive:
+        if first.judgement is None or not (first.judgement.repeat_without_archive or first.judgement.archive_leaves):
             return first
         first.leaving = tuple(r for r in delivery.recipients if r.kind is RecipientKind.ARCHIVE and not _gone(first, r))
         for recipient in first.leaving:
             first.outcomes.pop(recipient.n, None)
-        rest = tuple(r for r in delivery.recipients if r not in first.leaving and r.n not in first.outcomes)
         log.info("archive_split", queue_id=delivery.message.id, delivery_id=delivery.id, account=account.name,
                  reply=str(first.reply))  # fmt: skip
+        if not first.judgement.repeat_without_archive:
+            return first
+        rest = tuple(r for r in delivery.recipients if r not in first.leaving and r.n not in first.outcomes)
         progress.dot = False
         second = await self._transact(lane, account, delivery, rest, body, progress)
         second.outcomes = {**first.outcomes, **second.outcomes}
         second.leaving = first.leaving
+        second.slow_down = second.slow_down or (first.slow_down and not second.reply.is_positive)
         return second
 
     async def log_in(self, lane: Lane, account: Account, server: SmtpServer) -> Reply | None:

@@ -130,3 +130,48 @@ async def test_a_password_that_the_server_repeats_is_nowhere_to_be_read(tmp_path
         for secret in ("secret-word", token):
             assert secret not in str([lines, rows, office.inbox()])
         assert "***" in str(lines)
+
+
+@pytest.mark.parametrize("where", ["RCPT", "DATA", "DOT"])
+async def test_530_after_mail_bounces_nobody_and_pauses_the_account(tmp_path: Path, where: str) -> None:
+    async with (
+        Provider({where: "530 5.7.0 authentication required"}) as provider,
+        open_office(tmp_path, port=provider.port) as office,
+    ):
+        with capture_logs() as lines:
+            queue_id = (await office.hand_in(A)).text.split()[-1]
+            await office.send()
+        assert office.outcomes(queue_id)[A] == "pending"
+        assert "account_paused" in [line["event"] for line in lines]
+
+
+async def test_a_full_mailbox_bounces_at_once(tmp_path: Path) -> None:
+    answers = {f"RCPT {A}": "552 5.2.2 mailbox full"}
+    async with Provider(answers) as provider, open_office(tmp_path, port=provider.port) as office:
+        queue_id = (await office.hand_in(A, "b@example.net")).text.split()[-1]
+        await office.send()
+        assert office.outcomes(queue_id)[A] == "bounced"
+        assert sum(f"<{A}>" in command for command in provider.commands) == 1
+
+
+async def test_a_sending_limit_at_rcpt_lets_the_account_rest(tmp_path: Path) -> None:
+    answers = {"RCPT": "450 4.7.1 Error: too many messages, sending rate limit exceeded"}
+    account = {"archive": False, "smtp": {"connections": 1}}
+    async with Provider(answers) as provider, open_office(tmp_path, port=provider.port, account=account) as office:
+        for _ in range(5):
+            await office.hand_in(A)
+        await office.send()
+        assert sum(command.startswith("RCPT") for command in provider.commands) == 1
+
+
+@pytest.mark.parametrize("answers", [{f"RCPT {A}": "421 4.7.0 slow down"}, {"DATA": "421 4.7.0 slow down"}])
+async def test_a_server_that_closes_is_not_asked_again_at_once(tmp_path: Path, answers: dict[str, str]) -> None:
+    async with Provider(answers) as provider, open_office(tmp_path, port=provider.port) as office:
+        with capture_logs() as lines:
+            queue_id = (await office.hand_in(A)).text.split()[-1]
+            await office.send()
+        assert provider.connections == 1
+        assert "account_slowed" in [line["event"] for line in lines]
+        provider.answers.clear()
+        await office.pass_time(5 * MINUTE)
+        assert set(office.outcomes(queue_id).values()) == {"delivered"}
