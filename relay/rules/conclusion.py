@@ -90,8 +90,9 @@ def conclude(
         elif outcome.verdict is Verdict.DEFERRED:
             waiting.append(recipient)
         final[recipient.n] = outcome
-    usual = next_attempt(policy=policy, hours=hours, attempts=delivery.attempts + 1, now=now, jitter=jitter)
-    state, due = DeliveryState.DONE, AT_ONCE
+    state, due, usual = DeliveryState.DONE, AT_ONCE, AT_ONCE
+    if waiting:
+        usual = next_attempt(policy=policy, hours=hours, attempts=delivery.attempts + 1, now=now, jitter=jitter)
     if in_doubt:
         held = doubts >= MOST_UNCERTAIN or on_uncertain is OnUncertain.HOLD
         state = DeliveryState.HELD if held else DeliveryState.QUEUED
@@ -107,6 +108,6 @@ def conclude(
         archive_failures=tuple(f for f in failures if f.recipient.kind is RecipientKind.ARCHIVE),
         doubtful=tuple(in_doubt),
         leaving=tuple(waiting) if in_doubt else (),
-        leaving_due=usual if in_doubt and waiting else AT_ONCE,
+        leaving_due=usual if in_doubt else AT_ONCE,
         leaving_uncertain=delivery.uncertain,
     )
