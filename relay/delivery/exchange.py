@@ -69,6 +69,11 @@ class Exchange:
         return self.judgement is not None and self.judgement.uncertain
 
     @property
+    def doubtful(self) -> frozenset[int]:
+        """Who may have been sent the mail without our knowing, by recipient number."""
+        return frozenset() if self.judgement is None else self.judgement.doubtful
+
+    @property
     def more_at_once(self) -> bool:
         """Whether the provider wants the rest of the recipients in another transaction."""
         return self.judgement is not None and self.judgement.more_at_once

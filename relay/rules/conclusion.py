@@ -40,8 +40,6 @@ class Conclusion:
     """Deferred ones who surely have not got it: they go on as a delivery of their own, without the doubt."""
     leaving_due: int = AT_ONCE
     """When that delivery is due."""
-    leaving_uncertain: int = 0
-    """Its counter: the doubts before this attempt are theirs, too."""
 
     @property
     def only_the_archive_is_in_doubt(self) -> bool:
@@ -109,5 +107,4 @@ def conclude(
         doubtful=tuple(in_doubt),
         leaving=tuple(waiting) if in_doubt else (),
         leaving_due=usual if in_doubt else AT_ONCE,
-        leaving_uncertain=delivery.uncertain,
     )

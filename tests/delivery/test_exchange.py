@@ -175,3 +175,18 @@ async def test_a_server_that_closes_is_not_asked_again_at_once(tmp_path: Path, a
         provider.answers.clear()
         await office.pass_time(5 * MINUTE)
         assert set(office.outcomes(queue_id).values()) == {"delivered"}
+
+
+@pytest.mark.parametrize("on_uncertain", ["retry", "hold"])
+async def test_a_doubt_does_not_keep_back_who_was_refused_for_now(tmp_path: Path, on_uncertain: str) -> None:
+    answers = {f"RCPT {A}": ["450 4.2.0 greylisted", "250 ok"], "DOT": ["lost after taking", "250 ok"]}
+    account = {"archive": False, "on_uncertain": on_uncertain}
+    async with Provider(answers) as provider, open_office(tmp_path, port=provider.port, account=account) as office:
+        queue_id = (await office.hand_in(A, "b@example.net")).text.split()[-1]
+        await office.send()
+        assert len(office.waiting()) == 2
+        await office.pass_time(2 * MINUTE)
+        assert office.outcomes(queue_id) == {A: "delivered", "b@example.net": "pending"}
+        (left,) = office.waiting("held" if on_uncertain == "hold" else "queued")
+        assert left.uncertain == 1
+        assert [mail.recipients for mail in provider.mails] == [["b@example.net"], [A]]

@@ -97,7 +97,6 @@ def test_who_is_surely_without_the_mail_leaves_the_doubt_of_the_others() -> None
     assert [r.n for r in conclusion.doubtful] == [1, 3]
     assert [r.n for r in conclusion.leaving] == [0]
     assert abs(conclusion.leaving_due - NOW - POLICY.intervals[1]) <= POLICY.intervals[1] / 10
-    assert conclusion.leaving_uncertain == 0
     assert not conclusion.only_the_archive_is_in_doubt
     assert dict(conclusion.outcomes)[0] is LATER
 
