@@ -23,7 +23,7 @@ from relay.settings.secrets import read_secret
 from relay.storage.queue import Queue
 from relay.upstream.pool import Pool
 from relay.upstream.smarthost import ConnectError, Connection
-from relay.upstream.transaction import OutgoingMail, Stage, Timeouts, Transaction
+from relay.upstream.transaction import UNFIT, OutgoingMail, Stage, Timeouts, Transaction
 
 log = structlog.get_logger()
 
@@ -188,7 +188,7 @@ class Exchanger:
                 transaction = await connection.send(self._outgoing(account, delivery, recipients, body, progress))
             finally:
                 self._pool(account).release(connection)
-            if not (kept and transaction.lost is Stage.MAIL and transaction.mail is None):
+            if not (kept and _is_stale(transaction)):
                 break
         if delivery.message.eightbit and not connection.features.eightbitmime and transaction.final is not None:
             log.info("body_sent_unannounced", queue_id=delivery.message.id, account=account.name)
@@ -231,7 +231,7 @@ class Exchanger:
             recipients=tuple(r.address for r in recipients),
             header=delivery.header,
             body=stored if body is None else kept,
-            size=message.size,
+            size=_size_of(delivery, body),
             eightbit=message.eightbit,
             smtputf8=message.smtputf8,
             signed=is_signed(delivery.header),
@@ -241,6 +241,20 @@ class Exchanger:
             envelope_id=message.envelope_id if message.reverse_path else "",
             before_dot=before_dot,
         )
+
+
+def _is_stale(transaction: Transaction) -> bool:
+    """Tell whether a connection that was kept turned out to be of no use, so that a fresh one is asked at once."""
+    if transaction.mail is None:
+        return transaction.lost is Stage.MAIL
+    return transaction.mail.code in UNFIT
+
+
+def _size_of(delivery: ClaimedDelivery, body: Body) -> int | None:
+    """Count the octets that leave; the archive's stripped copy is counted only where it is in memory."""
+    if not delivery.version:
+        return delivery.message.size
+    return None if body is None else len(delivery.header) + 2 + sum(map(len, body))
 
 
 def _gone(exchange: Exchange, recipient: Recipient) -> bool:

@@ -52,9 +52,12 @@ class Connection:
     async def close(self) -> None:
         """Say QUIT and close; never raises, never waits long."""
         with contextlib.suppress(StreamLost):
-            self._stream.write(b"QUIT\r\n")
+            self._stream.write(b"QUIT\r\n", replies=1)
             await self._stream.reply(self._timeouts.quit)
-        self._stream.transport.close()
+        if self._stream.lost is None:
+            self._stream.transport.close()
+        else:
+            self._stream.transport.abort()  # what it still holds would keep it open
 
 
 async def connect(

@@ -2,12 +2,16 @@
 
 import base64
 import email
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from relay.delivery.exchange import _size_of
+from relay.model.mail import ClaimedDelivery, Message
 from relay.storage import admin
+from tests.peers.dialogue import Dialogue
 from tests.peers.office import MINUTE, open_office
 from tests.peers.provider import Provider
 
@@ -190,3 +194,71 @@ async def test_a_doubt_does_not_keep_back_who_was_refused_for_now(tmp_path: Path
         (left,) = office.waiting("held" if on_uncertain == "hold" else "queued")
         assert left.uncertain == 1
         assert [mail.recipients for mail in provider.mails] == [["b@example.net"], [A]]
+
+
+@pytest.mark.parametrize("said", ["421 4.4.2 too many messages in this connection", "503 5.5.1 nested MAIL"])
+async def test_a_kept_connection_that_is_of_no_use_costs_nothing(tmp_path: Path, said: str) -> None:
+    account = {"smtp": {"connections": 1}}
+    async with Provider() as provider, open_office(tmp_path, port=provider.port, account=account) as office:
+        await office.hand_in(A)
+        await office.send()
+        provider.answers["MAIL"] = [said, "250 ok"]
+        with capture_logs() as lines:
+            await office.hand_in(A)
+            await office.send()
+        assert [line["event"] for line in lines if line["event"] != "message_accepted"] == ["message_delivered"]
+        assert provider.connections == 2
+
+
+HELLO = "S: 220 x\nC: EHLO .*\nS: 250-x\nS: 250 SIZE 0\nC: MAIL .*\nS: 250 ok\nC: RCPT .*\n"
+
+
+async def test_the_second_mail_after_a_refused_rset_is_taken(tmp_path: Path) -> None:
+    first = HELLO + "S: 550 5.1.1 no\nC: RSET\nS: 451 4.3.0 not now\n! silence"
+    second = HELLO + "S: 250 ok\nC: DATA\nS: 354 go\nC. hello\nS: 250 taken\n! silence"
+    account = {"archive": False, "smtp": {"host": "127.0.0.1", "connections": 1}}
+    async with Dialogue(first, second) as server, open_office(tmp_path, port=server.port, account=account) as office:
+        await office.hand_in(A)
+        await office.send()
+        queue_id = (await office.hand_in("b@example.net")).text.split()[-1]
+        await office.send()
+        assert office.outcomes(queue_id) == {"b@example.net": "delivered"}
+
+
+async def test_what_the_provider_says_before_it_closes_in_the_middle_of_the_mail_decides(tmp_path: Path) -> None:
+    script = HELLO + "S: 250 ok\nC: DATA\nS: 354 go\nC: .*\nS: 552 5.3.4 too large\n! close"
+    account = {"archive": False, "smtp": {"host": "127.0.0.1"}}
+    async with (
+        Dialogue(script, buffer=65_536) as server,
+        open_office(tmp_path, port=server.port, account=account) as office,
+    ):
+        queue_id = (await office.hand_in(A, body=[b"hello\r\n" * 30_000] * 100)).text.split()[-1]
+        await office.send()
+        assert office.outcomes(queue_id) == {A: "bounced"}
+
+
+async def test_a_refusal_of_our_own_is_not_named_as_the_providers(tmp_path: Path) -> None:
+    account = {"archive": False}
+    async with (
+        Provider({"EHLO": "SIZE 0\n8BITMIME"}) as provider,
+        open_office(tmp_path, port=provider.port, account=account) as office,
+    ):
+        await office.hand_in("ä@example.net", smtputf8=True)
+        await office.send()
+        (notice,) = office.inbox()
+        assert b"Diagnostic-Code: x-relay; 5.6.7 " in notice
+        assert not any(command.startswith("MAIL") for command in provider.commands)
+
+
+def test_the_archives_stripped_copy_is_not_announced_with_the_size_of_the_whole_mail() -> None:
+    message = Message(
+        id="m", received_at=0, user=None, account="sales", rule="1a", reverse_path="", header_message_id="",
+        subject="", size=5000, client="", header=b"A: b\r\n", archive_header=b"A: bc\r\n",
+    )  # fmt: skip
+    whole = ClaimedDelivery(
+        id="d", account="sales", version=0, attempts=0, uncertain=0, since=0, message=message, recipients=()
+    )
+    stripped = replace(whole, version=1)
+    assert _size_of(whole, None) == 5000
+    assert _size_of(stripped, None) is None
+    assert _size_of(stripped, (b"hello\r\n",)) == 7 + 2 + 7
