@@ -61,6 +61,7 @@ EVENTS: Final[dict[str, str]] = {
     "clock_jumped": "seconds",
     "sender_refused": "queue_id, account, code, reply",
     "body_sent_unannounced": "queue_id, account",
+    "lines_folded": "queue_id, account",
     "signature_removed": "queue_id, account, count",
     "tiff_stripped": "queue_id, files",
     "queue_recovered": "deliveries, held",

@@ -22,7 +22,7 @@ from relay.delivery.pauses import PauseBook
 from relay.model.account import Account
 from relay.model.errors import RelayError
 from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Recipient, Settlement
+from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import Conclusion, conclude
@@ -168,10 +168,10 @@ class Attempter:
             counted=counted,
             now=now,
             jitter=self._jitter(),
+            doubtful=exchange.doubtful,
         )
         if exchange.login_refused and conclusion.state is DeliveryState.QUEUED:
             conclusion = replace(conclusion, due=now)
-        split = _split(delivery, exchange.leaving, now)
         reply = exchange.reply
         refusal = reply if exchange.judgement is not None and exchange.judgement.sender_refused else None
         try:
@@ -181,6 +181,7 @@ class Attempter:
         except Exception as error:  # a bounce that nobody is told of would be a mail lost in silence
             log.exception("activity_failed", activity="notice", queue_id=delivery.message.id, error=repr(error))
             notices, conclusion = [], _hold_instead(conclusion)
+        split = _split(delivery, exchange, conclusion, now)
         await self._settle(
             Settlement(
                 delivery_id=delivery.id,
@@ -195,7 +196,7 @@ class Attempter:
                 counts=not exchange.login_refused,
                 split=split,
                 notices=tuple(notices),
-                events=_events(exchange, split),
+                events=_events(exchange, conclusion),
                 keep_body=settings.limits.keep_delivered > 0,
             ),
             meanwhile,
@@ -241,12 +242,14 @@ def _result(lane: Lane, exchange: Exchange) -> Result:
     return Result.DONE
 
 
-def _events(exchange: Exchange, split: NewDelivery | None) -> tuple[tuple[str, str], ...]:
+def _events(exchange: Exchange, conclusion: Conclusion) -> tuple[tuple[str, str], ...]:
     """Name what `relay trace` shows beside the attempt itself."""
     found = []
     if exchange.uncertain:
         found.append(("possible_duplicate", f"no answer to the final dot: {exchange.reply}"))
-    if split is not None:
+    if conclusion.leaving:
+        found.append(("doubt_split", "those who surely have not got it go on by themselves"))
+    if exchange.leaving:
         found.append(("archive_split", f"the blind copy goes by itself: {exchange.reply}"))
     return tuple(found)
 
@@ -255,14 +258,21 @@ def _hold_instead(conclusion: Conclusion) -> Conclusion:
     """Keep what was delivered, and leave the rest to a person."""
     delivered = tuple((n, o) for n, o in conclusion.outcomes if o.verdict is Verdict.DELIVERED)
     state = conclusion.state if len(delivered) == len(conclusion.outcomes) else DeliveryState.HELD
-    return replace(conclusion, outcomes=delivered, state=state, failures=())
+    return replace(conclusion, outcomes=delivered, state=state, failures=(), leaving=())
 
 
-def _split(delivery: ClaimedDelivery, leaving: tuple[Recipient, ...], now: int) -> NewDelivery | None:
+def _split(delivery: ClaimedDelivery, exchange: Exchange, conclusion: Conclusion, now: int) -> NewDelivery | None:
+    """Make a delivery of those who leave: the blind copy, and who is deferred while others are in doubt."""
+    leaving = (*conclusion.leaving, *exchange.leaving)
     if not leaving:
         return None
     return NewDelivery(
-        id=make_id(now, os.urandom(10)), account=delivery.account, recipients=leaving, version=delivery.version, due=now
+        id=make_id(now, os.urandom(10)),
+        account=delivery.account,
+        recipients=leaving,
+        version=delivery.version,
+        due=conclusion.leaving_due if conclusion.leaving else now,
+        uncertain=delivery.uncertain,
     )
 
 

@@ -16,14 +16,14 @@ from relay.model.mail import ClaimedDelivery, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.headers import is_signed
-from relay.rules.replies import asks_to_slow_down, is_login_refused
+from relay.rules.replies import asks_to_slow_down
 from relay.rules.settlement import Answers, Judgement, judge
 from relay.settings import Settings
 from relay.settings.secrets import read_secret
 from relay.storage.queue import Queue
 from relay.upstream.pool import Pool
 from relay.upstream.smarthost import ConnectError, Connection
-from relay.upstream.transaction import OutgoingMail, Stage, Timeouts, Transaction
+from relay.upstream.transaction import UNFIT, OutgoingMail, Stage, Timeouts, Transaction
 
 log = structlog.get_logger()
 
@@ -55,18 +55,23 @@ class Exchange:
     """The provider asks the whole account to send less."""
     confirms: bool = False
     """Whether the provider itself sends the confirmations that were asked for (DSN in its EHLO)."""
+    locked_out: bool = False
+    """Whether no connection came about since the provider refuses the login."""
 
     @property
     def login_refused(self) -> bool:
         """Whether the provider refuses the account's login: then the attempt counts for nothing."""
-        if self.judgement is None:
-            return is_login_refused(self.reply)
-        return self.judgement.login_refused
+        return self.locked_out if self.judgement is None else self.judgement.login_refused
 
     @property
     def uncertain(self) -> bool:
         """Whether the mail may have been sent without our knowing."""
         return self.judgement is not None and self.judgement.uncertain
+
+    @property
+    def doubtful(self) -> frozenset[int]:
+        """Who may have been sent the mail without our knowing, by recipient number."""
+        return frozenset() if self.judgement is None else self.judgement.doubtful
 
     @property
     def more_at_once(self) -> bool:
@@ -90,18 +95,21 @@ class Exchanger:
     ) -> Exchange:
         """Send a delivery to its recipients. What goes wrong at the provider is in the result; ours is raised."""
         first = await self._transact(lane, account, delivery, delivery.recipients, body, progress)
-        if first.judgement is None or not first.judgement.repeat_without_archive:
+        if first.judgement is None or not (first.judgement.repeat_without_archive or first.judgement.archive_leaves):
             return first
         first.leaving = tuple(r for r in delivery.recipients if r.kind is RecipientKind.ARCHIVE and not _gone(first, r))
         for recipient in first.leaving:
             first.outcomes.pop(recipient.n, None)
-        rest = tuple(r for r in delivery.recipients if r not in first.leaving and r.n not in first.outcomes)
         log.info("archive_split", queue_id=delivery.message.id, delivery_id=delivery.id, account=account.name,
                  reply=str(first.reply))  # fmt: skip
+        if not first.judgement.repeat_without_archive:
+            return first
+        rest = tuple(r for r in delivery.recipients if r not in first.leaving and r.n not in first.outcomes)
         progress.dot = False
         second = await self._transact(lane, account, delivery, rest, body, progress)
         second.outcomes = {**first.outcomes, **second.outcomes}
         second.leaving = first.leaving
+        second.slow_down = second.slow_down or (first.slow_down and not second.reply.is_positive)
         return second
 
     async def log_in(self, lane: Lane, account: Account, server: SmtpServer) -> Reply | None:
@@ -162,7 +170,9 @@ class Exchanger:
                 connection, kept = await self._connect(lane, account, account.smtp)
             except ConnectError as error:
                 deferred = Outcome(verdict=Verdict.DEFERRED, reply=error.reply)
-                if lane.unreachable is None and not is_login_refused(error.reply):
+                if error.login_refused:
+                    lane.recovered()
+                elif lane.unreachable is None:
                     lane.unreachable = error.reply
                     log.error("account_unreachable", account=account.name, code=error.reply.code,
                               reply=str(error.reply))  # fmt: skip
@@ -172,15 +182,18 @@ class Exchanger:
                     reply=error.reply,
                     unreachable=not slow_down,
                     slow_down=slow_down,
+                    locked_out=error.login_refused,
                 )
             try:
                 transaction = await connection.send(self._outgoing(account, delivery, recipients, body, progress))
             finally:
                 self._pool(account).release(connection)
-            if not (kept and transaction.lost is Stage.MAIL and transaction.mail is None):
+            if not (kept and _is_stale(transaction)):
                 break
         if delivery.message.eightbit and not connection.features.eightbitmime and transaction.final is not None:
             log.info("body_sent_unannounced", queue_id=delivery.message.id, account=account.name)
+        if transaction.folded:
+            log.info("lines_folded", queue_id=delivery.message.id, account=account.name)
         judgement = judge(recipients, _answers(transaction))
         return Exchange(
             outcomes=judgement.outcomes,
@@ -218,7 +231,7 @@ class Exchanger:
             recipients=tuple(r.address for r in recipients),
             header=delivery.header,
             body=stored if body is None else kept,
-            size=message.size,
+            size=_size_of(delivery, body),
             eightbit=message.eightbit,
             smtputf8=message.smtputf8,
             signed=is_signed(delivery.header),
@@ -228,6 +241,20 @@ class Exchanger:
             envelope_id=message.envelope_id if message.reverse_path else "",
             before_dot=before_dot,
         )
+
+
+def _is_stale(transaction: Transaction) -> bool:
+    """Tell whether a connection that was kept turned out to be of no use, so that a fresh one is asked at once."""
+    if transaction.mail is None:
+        return transaction.lost is Stage.MAIL
+    return transaction.mail.code in UNFIT
+
+
+def _size_of(delivery: ClaimedDelivery, body: Body) -> int | None:
+    """Count the octets that leave; the archive's stripped copy is counted only where it is in memory."""
+    if not delivery.version:
+        return delivery.message.size
+    return None if body is None else len(delivery.header) + 2 + sum(map(len, body))
 
 
 def _gone(exchange: Exchange, recipient: Recipient) -> bool:

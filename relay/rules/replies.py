@@ -8,10 +8,13 @@ from relay.model.reply import Reply
 
 LONGEST_TEXT = 2000
 _ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})(?:[ \t]+|$)")
+_PLAIN = re.compile(rb"(?:(([245])\.\d{1,3}\.\d{1,3})(?: +|$))?([!-~](?:[ -~]*[!-~])?|)")
+"""What nearly every reply is: one line of printable ASCII."""
 _RATE = re.compile(
     r"rate.{0,10}limit|limit .{0,20}(?:exceeded|reached)|(?:sending|daily|hourly) .{0,20}(?:limit|quota)|throttl"
     r"|too many (?:messages|mails|emails|connections|requests)|too (?:fast|frequent)|slow down"
 )
+_RECEIVING = re.compile(r"is receiving|receiving rate|recipient's")
 _HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -21,6 +24,10 @@ def read_reply(code: int, lines: Sequence[bytes]) -> Reply:
     The enhanced code counts only where its class fits the code. The text is bounded, and harmless for logs and notices.
     """
     enhanced, texts, length = "", [], 0
+    if len(lines) == 1 and len(lines[0]) <= LONGEST_TEXT:
+        plain = _PLAIN.fullmatch(lines[0])
+        if plain is not None and (plain[2] is None or plain[2] == b"%d" % (code // 100)):
+            return Reply(code=code, enhanced=(plain[1] or b"").decode("ascii"), text=plain[3].decode("ascii"))
     for raw in lines:
         line = raw
         found = _ENHANCED.match(raw)
@@ -47,24 +54,46 @@ def _decode(line: bytes) -> str:
     return _HARMFUL.sub("?", text).strip()
 
 
+def is_refusal(reply: Reply) -> bool:
+    """Whether a reply is for good: a 5xx, or a refusal of our own, which has no code, but an enhanced one (5.x.x)."""
+    return reply.is_permanent or (not reply.code and reply.enhanced.startswith("5."))
+
+
 def outcome_of(reply: Reply) -> Outcome:
-    """Class a reply: 2xx delivered, 5xx bounced, everything else deferred; 552 at RCPT is asked for beforehand."""
+    """Class a reply: 2xx delivered, a refusal bounced, everything else deferred.
+
+    What has a meaning of its own, such as 530 or a 552 at RCPT, is asked for beforehand.
+    """
     if reply.is_positive:
         return Outcome(verdict=Verdict.DELIVERED, reply=reply)
-    return Outcome(verdict=Verdict.BOUNCED if reply.is_permanent else Verdict.DEFERRED, reply=reply)
+    return Outcome(verdict=Verdict.BOUNCED if is_refusal(reply) else Verdict.DEFERRED, reply=reply)
 
 
 def is_login_refused(reply: Reply) -> bool:
-    """Whether a reply refuses the account's login (530, 535)."""
+    """Whether a reply refuses the account's login at any step (530, 535: RFC 4954 section 6)."""
     return reply.code in (530, 535)
 
 
 def asks_to_slow_down(reply: Reply) -> bool:
     """Whether a reply speaks of the whole account: 421 (RFC 5321 section 3.8), or 45x that names a rate or a limit."""
-    text = reply.text.lower()
-    return reply.code == 421 or (450 <= reply.code <= 452 and _RATE.search(text) is not None)
+    return reply.code == 421 or (450 <= reply.code <= 452 and _RATE.search(reply.text.lower()) is not None)
 
 
-def too_many_recipients(reply: Reply) -> bool:
-    """Whether a reply at RCPT asks for another transaction (RFC 5321 section 4.5.3.1.10: 452; old servers say 552)."""
-    return reply.code in (452, 552) or (400 <= reply.code < 500 and reply.enhanced == "4.5.3")
+def asks_the_sender_to_slow_down(reply: Reply) -> bool:
+    """Whether a reply at RCPT does so; one that speaks of the recipient's mailbox (4.2.x) does not."""
+    if reply.code == 421:
+        return True
+    of_the_mailbox = reply.enhanced.startswith("4.2.") or _RECEIVING.search(reply.text.lower()) is not None
+    return asks_to_slow_down(reply) and not of_the_mailbox
+
+
+def too_many_recipients(reply: Reply, *, some_taken: bool) -> bool:
+    """Whether a reply at RCPT asks for another transaction (RFC 5321 section 4.5.3.1.10).
+
+    That is 452, or a 4xx with 4.5.3. Old servers say 552: it counts only where others were taken and no enhanced code
+    speaks of something else, such as 5.2.2, a mailbox that is full.
+    """
+    subject = reply.enhanced.partition(".")[2]
+    if reply.code == 552:
+        return some_taken and subject in ("", "5.3")
+    return (reply.code == 452 and not subject) or (400 <= reply.code < 500 and subject == "5.3")

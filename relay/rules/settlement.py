@@ -1,16 +1,23 @@
 """What one SMTP transaction means for each recipient (the mission's rules on the blind copy and on failures).
 
 No outcome of a real recipient is taken from an answer to DATA that the archive took part in, unless it was 2xx: such an
-attempt is repeated at once without the archive, whose copy becomes a delivery of its own.
+attempt is repeated at once without the archive, whose copy becomes a delivery of its own. A server that closes the
+connection (421) is not asked again at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from relay.model.mail import Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
-from relay.rules.replies import asks_to_slow_down, is_login_refused, outcome_of, too_many_recipients
+from relay.rules.replies import (
+    asks_the_sender_to_slow_down,
+    asks_to_slow_down,
+    is_login_refused,
+    outcome_of,
+    too_many_recipients,
+)
 
 _CONTENT_FAULTS = ("5.2.3", "5.3.4", "5.6.")
 """Refusals at MAIL that speak of the mail, not of the account: too large, not convertible (RFC 3463)."""
@@ -45,7 +52,11 @@ class Judgement:
     """What the attempt as a whole got."""
     repeat_without_archive: bool = False
     """Send at once again, to those without an outcome; the archive leaves this delivery."""
+    archive_leaves: bool = False
+    """The archive becomes a delivery of its own, though nothing is sent again at once: the server closes."""
     uncertain: bool = False
+    doubtful: frozenset[int] = frozenset()
+    """Where `uncertain`: those who may have the mail. The others surely have not."""
     more_at_once: bool = False
     """The provider took some recipients and wants the others in another transaction (452)."""
     login_refused: bool = False
@@ -58,10 +69,12 @@ class Judgement:
 
 def judge(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
     """Judge one transaction. Whoever gets no outcome here gets it from the repetition without the archive."""
-    # A limit at RCPT speaks of that recipient, unless it closes the connection.
-    asked = any(r is not None and asks_to_slow_down(r) for r in (answers.mail, answers.data, answers.final))
-    closed = any(r is not None and r.code == 421 for r in answers.recipients)
-    return replace(_judge(recipients, answers), slow_down=asked or closed)
+    judgement = _judge(recipients, answers)
+    if any(r is not None and asks_to_slow_down(r) for r in (answers.mail, answers.data, answers.final)) or any(
+        r is not None and not r.is_positive and asks_the_sender_to_slow_down(r) for r in answers.recipients
+    ):
+        return replace(judgement, slow_down=True)
+    return judgement
 
 
 def _judge(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
@@ -70,8 +83,7 @@ def _judge(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
         return _judge_all(recipients, _lost_reply(answers))
     if not mail.is_positive:
         if is_login_refused(mail):
-            deferred = Outcome(verdict=Verdict.DEFERRED, reply=mail)
-            return Judgement(outcomes={r.n: deferred for r in recipients}, reply=mail, login_refused=True)
+            return Judgement(outcomes=_defer(recipients, mail), reply=mail, login_refused=True)
         of_content = mail.code == 552 or mail.enhanced.startswith(_CONTENT_FAULTS)
         return _judge_all(recipients, mail, sender_refused=mail.is_permanent and not of_content)
     return _judge_data(recipients, answers)
@@ -82,32 +94,71 @@ def _judge_all(recipients: Sequence[Recipient], reply: Reply, *, sender_refused:
     return Judgement(outcomes={r.n: outcome for r in recipients}, reply=reply, sender_refused=sender_refused)
 
 
+def _defer(recipients: Iterable[Recipient], reply: Reply) -> dict[int, Outcome]:
+    outcome = Outcome(verdict=Verdict.DEFERRED, reply=reply)
+    return {r.n: outcome for r in recipients}
+
+
 def _judge_data(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
-    outcomes: dict[int, Outcome] = {}
-    taken: list[Recipient] = []
-    crowded = False
-    for recipient, reply in zip(recipients, answers.recipients, strict=True):
-        if reply is not None and reply.is_positive:
-            taken.append(recipient)
-        elif reply is not None and too_many_recipients(reply):
-            crowded = True
-            outcomes[recipient.n] = Outcome(verdict=Verdict.DEFERRED, reply=reply)
-        else:
-            outcomes[recipient.n] = outcome_of(reply or _lost_reply(answers))
+    pairs = list(zip(recipients, answers.recipients, strict=True))
+    taken = [r for r, reply in pairs if reply is not None and reply.is_positive]
+    outcomes, crowded = _judge_recipients(pairs, answers, some_taken=bool(taken))
     end = answers.final or _refused_data(answers.data) or _lost_reply(answers)
+    # The archive's address alone never stops an account.
+    shut_out = next((x for r, x in pairs if x and is_login_refused(x) and r.kind is not RecipientKind.ARCHIVE), None)
     if not taken and not answers.lost:
-        last = next((r for r in reversed(answers.recipients) if r is not None), end)
-        return Judgement(outcomes=outcomes, reply=last)
+        last = next((x for _, x in reversed(pairs) if x is not None), end)
+        return Judgement(outcomes=outcomes, reply=shut_out or last, login_refused=shut_out is not None)
     if end.is_positive:
         outcomes |= {r.n: Outcome(verdict=Verdict.DELIVERED, reply=end) for r in taken}
-        return Judgement(outcomes=outcomes, reply=end, more_at_once=crowded)
-    if not answers.uncertain and _archive_may_be_the_cause(recipients, taken, answers):
-        unanswered = {r.n for r, reply in zip(recipients, answers.recipients, strict=True) if reply is None}
-        own = {n: o for n, o in outcomes.items() if n not in unanswered}
-        return Judgement(outcomes=own, reply=end, repeat_without_archive=True)
+        return Judgement(
+            outcomes=outcomes, reply=shut_out or end, more_at_once=crowded, login_refused=shut_out is not None
+        )
+    if answers.uncertain:
+        outcomes |= _defer(taken, end)
+        return Judgement(outcomes=outcomes, reply=end, uncertain=True, doubtful=frozenset(r.n for r in taken))
+    leaves = False
+    if _archive_may_be_the_cause(recipients, taken, answers):
+        if not _closed_by_others(pairs, answers):
+            unanswered = {r.n for r, reply in pairs if reply is None}
+            own = {n: o for n, o in outcomes.items() if n not in unanswered}
+            return Judgement(outcomes=own, reply=end, repeat_without_archive=True)
+        # Whoever closes the connection is not asked again at once; the next attempt goes without the archive.
+        leaves = end.code == 421
+    if is_login_refused(end):
+        outcomes |= _defer(taken, end)
+        paused = any(r.kind is not RecipientKind.ARCHIVE for r in taken)
+        return Judgement(outcomes=outcomes, reply=end, login_refused=paused)
     failed = outcome_of(end)
     outcomes |= {r.n: failed for r in taken}
-    return Judgement(outcomes=outcomes, reply=end, uncertain=answers.uncertain)
+    return Judgement(
+        outcomes=outcomes, reply=shut_out or end, archive_leaves=leaves, login_refused=shut_out is not None
+    )
+
+
+def _judge_recipients(
+    pairs: Sequence[tuple[Recipient, Reply | None]], answers: Answers, *, some_taken: bool
+) -> tuple[dict[int, Outcome], bool]:
+    """Give the outcomes of those who were not taken, and whether some were too many for one transaction."""
+    outcomes: dict[int, Outcome] = {}
+    crowded = False
+    for recipient, reply in pairs:
+        if reply is None:
+            outcomes[recipient.n] = outcome_of(_lost_reply(answers))
+        elif too_many_recipients(reply, some_taken=some_taken):
+            crowded = True
+            outcomes |= _defer((recipient,), reply)
+        elif is_login_refused(reply):
+            outcomes |= _defer((recipient,), reply)
+        elif not reply.is_positive:
+            outcomes[recipient.n] = outcome_of(reply)
+    return outcomes, crowded
+
+
+def _closed_by_others(pairs: Sequence[tuple[Recipient, Reply | None]], answers: Answers) -> bool:
+    """Whether the server closed the connection (421) by something else than its answer to the archive's address."""
+    asked = [reply for r, reply in pairs if r.kind is not RecipientKind.ARCHIVE]
+    return any(r is not None and r.code == 421 for r in (*asked, answers.data, answers.final))
 
 
 def _archive_may_be_the_cause(recipients: Sequence[Recipient], taken: Sequence[Recipient], answers: Answers) -> bool:

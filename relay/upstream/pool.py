@@ -18,12 +18,13 @@ class Pool:
         self._idle_seconds = idle
         self._idle: list[tuple[str, Connection, asyncio.TimerHandle]] = []
         self._keys: dict[int, str] = {}
+        self._last: tuple[SmtpServer, str | None, str] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def acquire(self, server: SmtpServer, password: str | None, *, hostname: str) -> tuple[Connection, bool]:
         """Give a connection, and whether it was kept from before. Raises ConnectError."""
-        key = settings_key(server, password)
+        key = self._key_of(server, password)
         while self._idle:
             kept, connection, timer = self._idle.pop()
             timer.cancel()
@@ -43,6 +44,14 @@ class Pool:
             return
         timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._expire, connection)
         self._idle.append((key, connection, timer))
+
+    def _key_of(self, server: SmtpServer, password: str | None) -> str:
+        """Give the key of these settings, which are nearly always those of the last time."""
+        if self._last is not None and self._last[0] is server and self._last[1] == password:
+            return self._last[2]
+        key = settings_key(server, password)
+        self._last = (server, password, key)
+        return key
 
     async def close(self) -> None:
         """Close every idle connection."""

@@ -9,7 +9,8 @@ import aiosmtplib
 from relay.model.account import Security, SmtpServer
 from relay.model.errors import RelayError
 from relay.model.reply import Reply
-from relay.rules.replies import read_reply, read_text
+from relay.rules.replies import is_login_refused, read_reply, read_text
+from relay.upstream.login import choose_mechanisms, hide_secrets, log_in
 from relay.upstream.stream import SmtpStream, StreamLost, take_over
 from relay.upstream.tls import describe_fault, tls_context
 from relay.upstream.transaction import TIMEOUTS, Features, OutgoingMail, Stage, Timeouts, Transaction, transact
@@ -22,6 +23,11 @@ class ConnectError(RelayError):
         super().__init__(f"{stage}: {reply}")
         self.stage = stage
         self.reply = reply
+
+    @property
+    def login_refused(self) -> bool:
+        """Whether the provider refuses the account's login: any 5xx at AUTH, or a reply that says so elsewhere."""
+        return is_login_refused(self.reply) or (self.stage is Stage.AUTH and self.reply.is_permanent)
 
 
 class Connection:
@@ -46,9 +52,12 @@ class Connection:
     async def close(self) -> None:
         """Say QUIT and close; never raises, never waits long."""
         with contextlib.suppress(StreamLost):
-            self._stream.write(b"QUIT\r\n")
+            self._stream.write(b"QUIT\r\n", replies=1)
             await self._stream.reply(self._timeouts.quit)
-        self._stream.transport.close()
+        if self._stream.lost is None:
+            self._stream.transport.close()
+        else:
+            self._stream.transport.abort()  # what it still holds would keep it open
 
 
 async def connect(
@@ -62,7 +71,7 @@ async def connect(
         opening.close()
         if isinstance(error, ConnectError) or not isinstance(error, Exception):
             raise
-        raise ConnectError(opening.stage, _reply_of(error, server)) from None
+        raise ConnectError(opening.stage, opening.reply_of(error)) from None
 
 
 class _Opening:
@@ -102,9 +111,9 @@ class _Opening:
             await client.ehlo()
         if server.username is not None:
             self.stage = Stage.AUTH
-            if not client.supported_auth_methods:
+            if not choose_mechanisms(client.server_auth_methods):
                 raise self._lack("4.7.4", "the server offers no login that we know")
-            await client.login(server.username, self._password or "")
+            await log_in(client, server.username, self._password or "")
         if client.transport is None:
             raise self._lack("4.4.2", "the connection was lost")
         return Connection(take_over(client.transport), _features(client), self._timeouts)
@@ -113,6 +122,23 @@ class _Opening:
         """Give up."""
         if self._client is not None:
             self._client.close()
+
+    def reply_of(self, error: Exception) -> Reply:
+        """Say what went wrong: the server's reply, or our words; without the password that it may have repeated."""
+        host = f"{self._server.host}:{self._server.port}"
+        if isinstance(error, aiosmtplib.SMTPResponseException) and error.code > 0:
+            lines = self._hidden(error.message).split("\n")
+            return read_reply(error.code, [line.encode("utf-8", "surrogateescape") for line in lines])
+        if isinstance(error, aiosmtplib.SMTPResponseException):
+            enhanced, text = "4.5.0", f"{host}: {error.message.strip()}"
+        else:
+            enhanced, text = describe_fault(error, host)
+        return Reply(code=0, enhanced=enhanced, text=read_text(self._hidden(text).encode("utf-8", "surrogateescape")))
+
+    def _hidden(self, text: str) -> str:
+        if self.stage is not Stage.AUTH:
+            return text
+        return hide_secrets(text, self._server.username or "", self._password or "")
 
     def _lack(self, enhanced: str, text: str) -> ConnectError:
         return ConnectError(self.stage, Reply(code=0, enhanced=enhanced, text=text))
@@ -128,13 +154,6 @@ def _features(client: aiosmtplib.SMTP) -> Features:
         dsn=client.supports_extension("dsn"),
         chunking=client.supports_extension("chunking"),
     )
-
-
-def _reply_of(error: Exception, server: SmtpServer) -> Reply:
-    if isinstance(error, aiosmtplib.SMTPResponseException) and error.code > 0:
-        return read_reply(error.code, [line.encode("utf-8", "replace") for line in error.message.split("\n")])
-    enhanced, text = describe_fault(error, f"{server.host}:{server.port}")
-    return Reply(code=0, enhanced=enhanced, text=read_text(text.encode("utf-8", "replace")))
 
 
 def settings_key(server: SmtpServer, password: str | None) -> str:

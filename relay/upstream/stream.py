@@ -1,6 +1,7 @@
 """A byte stream over a transport that somebody else has connected: replies in, commands and bodies out, all bounded."""
 
 import asyncio
+import functools
 from collections import deque
 from typing import cast
 
@@ -9,7 +10,11 @@ from relay.rules.replies import read_reply
 
 LONGEST_LINE = 8192
 LONGEST_REPLY = 65536
+MOST_UNASKED = 1
+"""Replies that are kept though nothing was asked: a server that gives up says so, before it closes."""
 _HIGH_WATER = 262_144
+_COMMON = 100
+"""Octets of a reply line that may come again word for word, such as `250 2.1.0 Ok`."""
 
 
 class StreamLost(Exception):  # noqa: N818 - it says what happened
@@ -17,18 +22,24 @@ class StreamLost(Exception):  # noqa: N818 - it says what happened
 
 
 class SmtpStream(asyncio.Protocol):
-    """Parses replies as they come; gives back-pressure and progress for what goes out."""
+    """Parses replies as they come; gives back-pressure and progress for what goes out.
+
+    One timer serves all waits: each only notes its deadline, and the timer looks whether it is over.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._loop = asyncio.get_running_loop()
         self.transport = transport
-        self._buffer = bytearray()
+        self._rest = b""
         self._lines: list[bytes] = []
         self._length = 0
         self._replies: deque[Reply] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self._drained = asyncio.Event()
-        self._drained.set()
+        self._awaited = 0
+        self._waiter: asyncio.Future[bool] | None = None
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._paused = False
         self._lost: str | None = None
         transport.set_write_buffer_limits(high=_HIGH_WATER, low=_HIGH_WATER // 4)
         transport.set_protocol(self)
@@ -45,29 +56,42 @@ class SmtpStream(asyncio.Protocol):
         """Whether a reply is there that nobody has read."""
         return bool(self._replies)
 
+    @property
+    def unsent(self) -> bool:
+        """Whether the end of what was to be flushed has never been handed to the network."""
+        return self._paused
+
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
-        self._buffer += data
-        while (end := self._buffer.find(b"\n")) >= 0:
-            line = bytes(self._buffer[:end]).rstrip(b"\r")
-            del self._buffer[: end + 1]
-            self._take_line(line)
-            if self._lost:
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            if self._lost is not None:
                 return
-        if len(self._buffer) > LONGEST_LINE:
-            self._fail("a reply line without an end")
+            self._take_line(line.rstrip(b"\r"))
+        if len(self._rest) > LONGEST_LINE:
+            self.abort("a reply line without an end")
 
     def _take_line(self, line: bytes) -> None:
-        code, sep, text = line[:3], line[3:4], line[4:]
+        code, sep = line[:3], line[3:4]
         self._length += len(line)
         if not (len(code) == 3 and code.isdigit() and sep in (b"", b" ", b"-")) or self._length > LONGEST_REPLY:
-            self._fail("an answer that is no SMTP reply")
+            self.abort("an answer that is no SMTP reply")
             return
-        self._lines.append(text)
-        if sep != b"-":
-            self._replies.append(read_reply(int(code), self._lines))
-            self._lines, self._length = [], 0
-            self._wake()
+        if sep == b"-":
+            self._lines.append(line[4:])
+            return
+        if len(self._replies) >= self._awaited + MOST_UNASKED:
+            self.abort("answers that nobody asked for")
+            return
+        if self._lines or len(line) > _COMMON:
+            reply = read_reply(int(code), [*self._lines, line[4:]])
+            self._lines = []
+        else:
+            reply = _read_common(line)
+        self._length = 0
+        self._replies.append(reply)
+        self._wake()
 
     def eof_received(self) -> bool:
         """Note the end; the transport closes itself."""
@@ -77,72 +101,107 @@ class SmtpStream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the loss, and wake whoever waits."""
         self._fail("the connection was reset" if exc else "the connection was closed")
-        self._drained.set()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def pause_writing(self) -> None:
         """Hold the writer back."""
-        self._drained.clear()
+        self._paused = True
 
     def resume_writing(self) -> None:
         """Let the writer go on."""
-        self._drained.set()
+        self._paused = False
+        self._wake()
 
     def _fail(self, why: str) -> None:
         if self._lost is None:
             self._lost = why
-        self._drained.set()
         self._wake()
 
-    def _wake(self) -> None:
+    def _wake(self, *, in_time: bool = True) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self._waiter.set_result(in_time)
+
+    async def _wait(self, seconds: float) -> bool:
+        """Wait until something happens; False: nothing did within `seconds`."""
+        self._waiter = self._loop.create_future()
+        self._deadline = deadline = self._loop.time() + seconds
+        if self._timer is None or self._timer_at > deadline:
+            self._arm(deadline)
+        try:
+            return await self._waiter
+        finally:
+            self._waiter = self._deadline = None
+
+    def _arm(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = self._loop.call_at(at, self._tick), at
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._deadline is None:
+            return
+        if self._deadline <= self._timer_at:
+            self._wake(in_time=False)
+        else:
+            self._arm(self._deadline)
 
     async def reply(self, seconds: float) -> Reply:
         """Give the next reply. Raises StreamLost; a silence of `seconds` is one too."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not self._replies:
-                    if self._lost is not None:
-                        raise StreamLost(self._lost)
-                    self._waiter = self._loop.create_future()
-                    try:
-                        await self._waiter
-                    finally:
-                        self._waiter = None
-        except TimeoutError:
-            self.abort(f"no answer within {seconds:g} s")
-            raise StreamLost(self._lost) from None
+        while not self._replies:
+            if self._lost is not None:
+                raise StreamLost(self._lost)
+            if not await self._wait(seconds):
+                self.abort(f"no answer within {seconds:g} s")
+        return self.take_reply()
+
+    def take_reply(self) -> Reply:
+        """Give a reply that is there."""
+        self._awaited = max(0, self._awaited - 1)
         return self._replies.popleft()
 
-    def write(self, data: bytes) -> None:
-        """Write; raises StreamLost where nothing can be written any more."""
+    def check(self) -> None:
+        """Raise StreamLost where nothing can be written any more."""
         if self._lost is not None or self.transport.is_closing():
             raise StreamLost(self._lost or "the connection is closed")
+
+    def write(self, data: bytes, *, replies: int = 0) -> None:
+        """Write all of it, or raise StreamLost before anything is written; so many `replies` are its answer."""
+        self.check()
+        self._awaited += replies
         self.transport.write(data)
 
     async def drain(self, seconds: float) -> None:
-        """Wait until the buffer has room. No progress for `seconds` is a loss. Raises StreamLost."""
-        while not self._drained.is_set():
+        """Wait until the buffer has room, or a reply is there. Raises StreamLost; no progress for `seconds` is one."""
+        while self._paused and self._lost is None and not self._replies:
             left = self.transport.get_write_buffer_size()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._drained.wait()
-            except TimeoutError:
-                if self.transport.get_write_buffer_size() >= left:
-                    self.abort(f"no progress within {seconds:g} s")
-        if self._lost is not None:
+            if not await self._wait(seconds) and self.transport.get_write_buffer_size() >= left:
+                self.abort(f"no progress within {seconds:g} s")
+        if self._lost is not None and not self._replies:
             raise StreamLost(self._lost)
 
     async def flush(self, seconds: float) -> None:
-        """Wait until everything has been handed to the network. Raises StreamLost."""
-        self.transport.set_write_buffer_limits(high=0)
-        await self.drain(seconds)
-        self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_HIGH_WATER // 4)
+        """Wait until everything has been handed to the network, or a reply is there. Raises StreamLost."""
+        if self.transport.get_write_buffer_size():
+            await asyncio.sleep(0)  # uvloop writes at the end of each turn
+        if self.transport.get_write_buffer_size():
+            self.transport.set_write_buffer_limits(high=0)
+            await self.drain(seconds)
+            self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_HIGH_WATER // 4)
+        elif self._lost is not None and not self._replies:
+            raise StreamLost(self._lost)
 
     def abort(self, why: str) -> None:
         """End the connection at once."""
         self._fail(why)
         self.transport.abort()
+
+
+@functools.lru_cache(maxsize=128)
+def _read_common(line: bytes) -> Reply:
+    return read_reply(int(line[:3]), [line[4:]])
 
 
 def take_over(transport: asyncio.BaseTransport) -> SmtpStream:

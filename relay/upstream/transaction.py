@@ -9,9 +9,13 @@ from enum import StrEnum
 from relay.model.envelope import Wish
 from relay.model.reply import Reply
 from relay.rules.dsn import mail_options, rcpt_options
+from relay.rules.folding import BodyFolder, fold_header
 from relay.upstream.stream import SmtpStream, StreamLost
 
-LONGEST_LINE = 998
+UNFIT = (421, 503)
+"""Answers to MAIL that speak of the connection: the server closes it, or believes that a transaction is open."""
+_ONE_WRITE = 65_536
+"""Octets up to which header, body and dot leave in one write; of a larger mail the dot leaves with what is left."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -64,7 +68,8 @@ class OutgoingMail:
     recipients: tuple[str, ...]
     header: bytes
     body: Callable[[], AsyncIterator[bytes]]
-    size: int
+    size: int | None
+    """Octets of header, blank line and body; None where nobody has counted them."""
     eightbit: bool = False
     smtputf8: bool = False
     signed: bool = False
@@ -85,23 +90,44 @@ class Transaction:
     final: Reply | None = None
     lost: Stage | None = None
     error: str = ""
+    folded: bool = False
+    """Whether lines that were too long have been folded."""
     seconds: float = 0.0
 
 
 class Dotter:
-    """Makes a body ready for DATA, in chunks cut anywhere: dots stuffed, long lines folded where that is allowed."""
+    """Makes a mail ready for DATA, its body in chunks cut anywhere: dots stuffed, long lines folded where allowed."""
 
     def __init__(self, *, fold: bool) -> None:
-        self._fold = fold
-        self._column = 0
+        self._folder = BodyFolder() if fold else None
         self._tail = b""
+        self._header_folded = False
+
+    @property
+    def folded(self) -> bool:
+        """Whether a line was too long and has been folded."""
+        return self._header_folded or (self._folder is not None and self._folder.folded)
+
+    def head(self, block: bytes) -> bytes:
+        """Give the header block with the blank line behind it."""
+        if self._folder is not None:
+            folded = fold_header(block)
+            self._header_folded = folded is not block
+            block = folded
+        return self._stuffed(block + b"\r\n")
 
     def feed(self, chunk: bytes) -> bytes:
-        """Give the next bytes to send."""
+        """Give the next bytes of the body to send."""
+        return self._stuffed(chunk if self._folder is None else self._folder.feed(chunk))
+
+    def close(self) -> bytes:
+        """End the last line, and the data."""
+        rest = b"" if self._folder is None else self._stuffed(self._folder.close())
+        return rest + (b".\r\n" if self._tail in (b"", b"\r\n") else b"\r\n.\r\n")
+
+    def _stuffed(self, chunk: bytes) -> bytes:
         if not chunk:
             return b""
-        if self._fold:
-            chunk = self._folded(chunk)
         at_start = self._tail in (b"", b"\r\n")
         out = chunk.replace(b"\r\n.", b"\r\n..")
         if at_start and chunk.startswith(b"."):
@@ -113,26 +139,6 @@ class Dotter:
             self._tail = b"\r" if self._tail.endswith(b"\r") else b"x"
         return out
 
-    def close(self) -> bytes:
-        """End the last line, and the data."""
-        return b".\r\n" if self._tail in (b"", b"\r\n") else b"\r\n.\r\n"
-
-    def _folded(self, chunk: bytes) -> bytes:
-        lines = chunk.split(b"\r\n")
-        if self._column + len(lines[0]) <= LONGEST_LINE and max(map(len, lines)) <= LONGEST_LINE:
-            self._column = self._column + len(chunk) if len(lines) == 1 else len(lines[-1])
-            return chunk
-        out = []
-        for n, line in enumerate(lines):
-            room, rest, parts = LONGEST_LINE - self._column, line, []
-            while len(rest) > room:
-                parts.append(rest[:room])
-                rest, room, self._column = rest[room:], LONGEST_LINE, 0
-            parts.append(rest)
-            out.append(b"\r\n".join(parts))
-            self._column = 0 if n < len(lines) - 1 else self._column + len(rest)
-        return b"\r\n".join(out)
-
 
 @dataclass(kw_only=True, slots=True)
 class _Run:
@@ -143,43 +149,54 @@ class _Run:
     timeouts: Timeouts
     mail: OutgoingMail
     result: Transaction = field(default_factory=Transaction)
+    recipients: list[Reply | None] = field(default_factory=list)
     stage: Stage = Stage.MAIL
 
 
 async def transact(stream: SmtpStream, features: Features, timeouts: Timeouts, mail: OutgoingMail) -> Transaction:
     """Run one transaction. Raises ValueError, before anything is sent, for an address with control characters."""
-    for text in (mail.reverse_path, *mail.recipients):
-        if _CONTROL.search(text):
-            raise ValueError("an address with a control character")
+    if _CONTROL.search("".join((mail.reverse_path, *mail.recipients))):
+        raise ValueError("an address with a control character")
     begun = time.monotonic()
     run = _Run(stream=stream, features=features, timeouts=timeouts, mail=mail)
-    run.result.recipients = (None,) * len(mail.recipients)
-    local = _unsendable(features, mail)
-    if local is not None:
-        run.result.mail = local
-        return run.result
-    try:
-        await _run(run)
-    except StreamLost as lost:
-        run.result.lost, run.result.error = run.stage, str(lost)
-    except BaseException:
-        stream.abort("given up")
-        raise
+    run.result.mail = _unsendable(features, mail)
+    if run.result.mail is None:
+        try:
+            await _run(run)
+        except StreamLost as lost:
+            _note_loss(run, str(lost))
+        except BaseException:
+            stream.abort("given up")
+            raise
+    run.result.recipients = (*run.recipients, *(None,) * (len(mail.recipients) - len(run.recipients)))
     run.result.seconds = time.monotonic() - begun
     return run.result
 
 
+def _note_loss(run: _Run, error: str) -> None:
+    """Note where the connection was lost; a server that closes in the middle of the mail has said why before."""
+    if run.stage is Stage.DOT and run.stream.unsent:
+        run.stage = Stage.BODY
+    if run.stage is Stage.BODY and run.stream.has_reply:
+        run.result.data = run.stream.take_reply()
+    elif run.stage is Stage.DOT and run.stream.has_reply:
+        run.result.final = run.stream.take_reply()
+    else:
+        run.result.lost, run.result.error = run.stage, error
+
+
 def _unsendable(features: Features, mail: OutgoingMail) -> Reply | None:
+    """Refuse what the server has said beforehand that it does not take. A reply without a code: it is ours."""
     if mail.smtputf8 and not features.smtputf8:
-        return Reply(code=550, enhanced="5.6.7", text="The provider does not take international addresses (SMTPUTF8)")
-    if features.size and mail.size > features.size:
-        return Reply(code=552, enhanced="5.3.4", text=f"The provider takes at most {features.size} octets")
+        return Reply(code=0, enhanced="5.6.7", text="The provider does not take international addresses (SMTPUTF8)")
+    if features.size and mail.size is not None and mail.size > features.size:
+        return Reply(code=0, enhanced="5.3.4", text=f"The provider takes at most {features.size} octets")
     return None
 
 
 def _commands(features: Features, mail: OutgoingMail) -> list[bytes]:
     options = ""
-    if features.size is not None:
+    if features.size is not None and mail.size is not None:
         options += f" SIZE={mail.size}"
     if features.eightbitmime and mail.eightbit:
         options += " BODY=8BITMIME"
@@ -196,66 +213,95 @@ def _commands(features: Features, mail: OutgoingMail) -> list[bytes]:
 
 async def _run(run: _Run) -> None:
     stream, patience = run.stream, run.timeouts
-    commands = _commands(run.features, run.mail)
-    pipelined = run.features.pipelining
-    stream.write(b"".join(commands) + b"DATA\r\n" if pipelined else commands[0])
-    run.result.mail = await stream.reply(patience.command)
-    replies: list[Reply | None] = []
-    if run.result.mail.is_positive or pipelined:
-        for command in commands[1:]:
-            run.stage = Stage.RCPT
-            if not pipelined:
-                stream.write(command)
-            reply = await stream.reply(patience.command)
-            replies.append(reply)
-            run.result.recipients = (*replies, *(None,) * (len(commands) - 1 - len(replies)))
-    accepted = run.result.mail.is_positive and any(r is not None and r.is_positive for r in replies)
-    if not pipelined:
+    accepted = await _say_envelope(run)
+    if run.result.mail is not None and run.result.mail.code in UNFIT:
+        stream.abort(str(run.result.mail))
+        return
+    if not run.features.pipelining:
         if not accepted:
             await _reset(run)
             return
-        stream.write(b"DATA\r\n")
+        stream.write(b"DATA\r\n", replies=1)
     run.stage = Stage.DATA
     data = await stream.reply(patience.data)
     if data.code != 354:
         run.result.data = data
         await _reset(run)
-        return
-    if not accepted:
+    elif accepted:
+        await _send_body(run)
+    else:
         # All were refused, yet DATA was taken: an empty mail ends it, and its answer is for nobody.
-        stream.write(b".\r\n")
+        stream.write(b".\r\n", replies=1)
         await stream.reply(patience.final)
         await _reset(run)
-        return
-    await _send_body(run)
+
+
+async def _say_envelope(run: _Run) -> bool:
+    """Say MAIL and RCPT, with DATA where that may be said at once (RFC 2920); tell whether anybody was taken."""
+    stream, patience, pipelined = run.stream, run.timeouts.command, run.features.pipelining
+    commands = _commands(run.features, run.mail)
+    if pipelined:
+        stream.write(b"".join(commands) + b"DATA\r\n", replies=len(commands) + 1)
+    else:
+        stream.write(commands[0], replies=1)
+    run.result.mail = mail = await stream.reply(patience)
+    if mail.code in UNFIT or not (mail.is_positive or pipelined):
+        return False
+    for command in commands[1:]:
+        run.stage = Stage.RCPT
+        if not pipelined:
+            stream.write(command, replies=1)
+        run.recipients.append(await stream.reply(patience))
+    return mail.is_positive and any(r is not None and r.is_positive for r in run.recipients)
 
 
 async def _send_body(run: _Run) -> None:
     stream, patience, mail = run.stream, run.timeouts, run.mail
     run.stage = Stage.BODY
     dotter = Dotter(fold=not mail.signed)
-    stream.write(dotter.feed(mail.header + b"\r\n"))
+    pending = dotter.head(mail.header)
     async for chunk in mail.body():
-        stream.write(dotter.feed(chunk))
-        await stream.drain(patience.progress)
-        if stream.has_reply:
-            run.result.data = await stream.reply(patience.final)
-            stream.abort("the server answered in the middle of the mail")
-            return
-    if mail.before_dot is not None:
+        pending += dotter.feed(chunk)
+        if len(pending) > _ONE_WRITE:
+            stream.write(pending)
+            pending = b""
+            await stream.drain(patience.progress)
+            if stream.has_reply:
+                break
+    if mail.before_dot is not None and not stream.has_reply:
         await mail.before_dot()
-    stream.write(dotter.close())
-    run.stage = Stage.DOT  # from here on the server may have the mail
+    run.result.folded = dotter.folded
+    if stream.has_reply:
+        _interrupted(run)
+        return
+    stream.check()  # what is lost before the dot is in no doubt
+    run.stage = Stage.DOT
+    stream.write(pending + dotter.close(), replies=1)
     await stream.flush(patience.progress)
+    if stream.unsent:
+        _interrupted(run)
+        return
     run.result.final = await stream.reply(patience.final)
     if run.result.final.code == 421:
         stream.abort("421")
 
 
+def _interrupted(run: _Run) -> None:
+    """Take what the server says in the middle of the mail, and end the connection: the rest never leaves."""
+    run.stage = Stage.BODY
+    run.result.data = run.stream.take_reply()
+    run.stream.abort("the server answered in the middle of the mail")
+
+
 async def _reset(run: _Run) -> None:
-    """Make the connection fit for the next MAIL; where that fails, nothing of the transaction is lost by it."""
+    """Make the connection fit for the next MAIL, or end it; nothing of the transaction is lost by it."""
+    if run.result.data is not None and run.result.data.code == 421:
+        run.stream.abort(str(run.result.data))
+        return
     try:
-        run.stream.write(b"RSET\r\n")
-        await run.stream.reply(run.timeouts.command)
+        run.stream.write(b"RSET\r\n", replies=1)
+        reply = await run.stream.reply(run.timeouts.command)
     except StreamLost:
-        pass
+        return
+    if not reply.is_positive:
+        run.stream.abort(str(reply))

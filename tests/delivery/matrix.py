@@ -98,7 +98,7 @@ MATRIX: dict[str, dict[str, Outcome]] = {
     "greeting": _OPENING,
     "EHLO": _OPENING,
     "STARTTLS": {RESET: AWAY, CLOSED: AWAY, SILENT: AWAY, GARBAGE: AWAY, LATE: AWAY, NEVER: AWAY, CLOSING: BUSY},
-    "AUTH": {**_OPENING, "answers 535": PAUSED, "answers 530": PAUSED, "answers 454": AWAY},
+    "AUTH": {**_OPENING, NEVER: PAUSED, "answers 535": PAUSED, "answers 530": PAUSED, "answers 454": AWAY},
     "MAIL": {**_AT_ONE_STEP, NEVER: BARRED, "answers 552, too large": BOUNCED, "answers 530": PAUSED},
     "RCPT": {**_AT_ONE_STEP, NEVER: BOUNCED, "answers 450, greylisted": LATER},
     "DATA": {**_AT_ONE_STEP, NEVER: BOUNCED, "answers 250 in place of 354": LATER},

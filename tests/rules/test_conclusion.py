@@ -89,6 +89,33 @@ def test_a_second_doubt_is_held_and_so_is_the_first_if_configured(before: int, p
     assert conclusion.state is DeliveryState.HELD
 
 
+def test_who_is_surely_without_the_mail_leaves_the_doubt_of_the_others() -> None:
+    claimed = delivery(TO, TO, TO, ARCHIVE, attempts=1)
+    outcomes = {0: LATER, 1: LATER, 2: NEVER, 3: LATER}
+    conclusion = after(claimed, outcomes, uncertain=True, doubtful={1, 3}, on_uncertain=OnUncertain.HOLD)
+    assert conclusion.state is DeliveryState.HELD
+    assert [r.n for r in conclusion.doubtful] == [1, 3]
+    assert [r.n for r in conclusion.leaving] == [0]
+    assert abs(conclusion.leaving_due - NOW - POLICY.intervals[1]) <= POLICY.intervals[1] / 10
+    assert not conclusion.only_the_archive_is_in_doubt
+    assert dict(conclusion.outcomes)[0] is LATER
+
+
+def test_who_is_surely_without_the_mail_bounces_when_the_time_is_over() -> None:
+    conclusion = after(
+        delivery(TO, TO, uncertain=1), {0: LATER, 1: LATER}, uncertain=True, doubtful={1}, counted=POLICY.give_up_after
+    )
+    assert [(f.recipient.n, f.expired) for f in conclusion.failures] == [(0, True)]
+    assert [r.n for r in conclusion.doubtful] == [1]
+    assert not conclusion.leaving
+
+
+def test_a_doubt_about_the_archives_copy_alone_is_known() -> None:
+    conclusion = after(delivery(TO, ARCHIVE), {0: NEVER, 1: LATER}, uncertain=True, doubtful={1})
+    assert conclusion.only_the_archive_is_in_doubt
+    assert not after(delivery(TO), {0: LATER}).only_the_archive_is_in_doubt
+
+
 def test_more_at_once_is_due_now() -> None:
     conclusion = after(delivery(TO, TO), {0: GOT, 1: LATER}, more_at_once=True)
     assert (conclusion.state, conclusion.due) == (DeliveryState.QUEUED, NOW)
@@ -99,12 +126,13 @@ def test_more_at_once_is_due_now() -> None:
     kinds=st.lists(st.sampled_from([TO, ARCHIVE]), min_size=5, max_size=5),
     counted=st.integers(0, POLICY.give_up_after * 2),
     uncertain=st.booleans(),
+    doubtful=st.none() | st.sets(st.integers(0, 4)),
 )
 def test_nobody_is_left_without_an_end(
-    outcomes: list[Outcome], kinds: list[RecipientKind], counted: int, uncertain: bool
+    outcomes: list[Outcome], kinds: list[RecipientKind], counted: int, uncertain: bool, doubtful: set[int] | None
 ) -> None:
     claimed = delivery(*kinds[: len(outcomes)])
-    conclusion = after(claimed, dict(enumerate(outcomes)), counted=counted, uncertain=uncertain)
+    conclusion = after(claimed, dict(enumerate(outcomes)), counted=counted, uncertain=uncertain, doubtful=doubtful)
     final = dict(conclusion.outcomes)
     assert set(final) == set(range(len(outcomes)))
     pending = [n for n, o in final.items() if o.verdict is Verdict.DEFERRED]

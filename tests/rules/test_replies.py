@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from relay.model.outcome import Verdict
 from relay.model.reply import Reply
-from relay.rules.replies import LONGEST_TEXT, is_login_refused, outcome_of, read_reply, too_many_recipients
+from relay.rules.replies import (
+    LONGEST_TEXT,
+    asks_the_sender_to_slow_down,
+    asks_to_slow_down,
+    is_login_refused,
+    outcome_of,
+    read_reply,
+    too_many_recipients,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +56,33 @@ def test_replies_with_a_meaning_of_their_own() -> None:
     assert is_login_refused(Reply(code=535))
     assert is_login_refused(Reply(code=530))
     assert not is_login_refused(Reply(code=550))
-    assert too_many_recipients(Reply(code=452, enhanced="4.5.3"))
-    assert too_many_recipients(Reply(code=451, enhanced="4.5.3"))
-    assert not too_many_recipients(Reply(code=451, enhanced="4.7.1"))
+
+
+@pytest.mark.parametrize(
+    ("code", "enhanced", "many"),
+    [(452, "4.5.3", True), (452, "", True), (451, "4.5.3", True), (552, "", True), (552, "5.5.3", True),
+     (451, "4.7.1", False), (452, "4.2.2", False), (452, "4.3.1", False), (552, "5.2.2", False), (550, "5.5.3", False)],
+)  # fmt: skip
+def test_too_many_recipients_is_not_a_mailbox_that_is_full(code: int, enhanced: str, many: bool) -> None:
+    reply = Reply(code=code, enhanced=enhanced)
+    assert too_many_recipients(reply, some_taken=True) == many
+    assert too_many_recipients(reply, some_taken=False) == (many and code != 552)
+
+
+@pytest.mark.parametrize(
+    ("said", "account", "at_rcpt"),
+    [("450 4.7.1 Error: too many messages, sending rate limit exceeded", True, True),
+     ("421 4.7.0 bye", True, True),
+     ("450 4.2.1 The user is receiving mail at a rate that exceeds the limit: rate limited", True, False),
+     ("452 4.3.2 the recipient's hourly limit is reached", True, False),
+     ("450 4.2.0 greylisted", False, False), ("550 5.7.1 rate limit exceeded", False, False)],
+)  # fmt: skip
+def test_who_is_asked_to_send_less(said: str, account: bool, at_rcpt: bool) -> None:
+    reply = read_reply(int(said[:3]), [said[4:].encode()])
+    assert (asks_to_slow_down(reply), asks_the_sender_to_slow_down(reply)) == (account, at_rcpt)
+
+
+def test_a_refusal_of_our_own_has_no_code_and_bounces_all_the_same() -> None:
+    assert outcome_of(Reply(code=0, enhanced="5.3.4")).verdict is Verdict.BOUNCED
+    assert outcome_of(Reply(code=0, enhanced="4.4.2")).verdict is Verdict.DEFERRED
+    assert outcome_of(Reply(code=451, enhanced="5.0.0")).verdict is Verdict.DEFERRED

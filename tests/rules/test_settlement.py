@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ OK = Reply(code=250, enhanced="2.1.5", text="ok")
 LATER = Reply(code=450, enhanced="4.2.0", text="later")
 NEVER = Reply(code=550, enhanced="5.1.1", text="unknown")
 CROWDED = Reply(code=452, enhanced="4.5.3", text="too many recipients")
+NO_LOGIN = Reply(code=530, enhanced="5.7.0", text="authentication required")
 TAKEN = Reply(code=250, enhanced="2.0.0", text="taken")
 
 A, B = Recipient(n=0, address="a@x.example"), Recipient(n=1, address="b@x.example")
@@ -100,9 +103,61 @@ def test_a_crowded_transaction_goes_on_with_the_rest_at_once() -> None:
     assert not nobody_taken.more_at_once
 
 
-def test_552_at_rcpt_means_452() -> None:
+def test_552_at_rcpt_means_452_unless_it_says_what_it_means() -> None:
     judgement = judge((A, B), answers(OK, Reply(code=552, text="too many"), final=TAKEN))
     assert judgement.outcomes[1].verdict is Verdict.DEFERRED
+    assert judgement.more_at_once
+    full = judge((A, B), answers(OK, Reply(code=552, enhanced="5.2.2", text="mailbox full"), final=TAKEN))
+    assert full.outcomes[1].verdict is Verdict.BOUNCED
+    assert judge((A,), answers(Reply(code=552), data=Reply(code=503))).outcomes[0].verdict is Verdict.BOUNCED
+
+
+@pytest.mark.parametrize("said", [{"data": NO_LOGIN}, {"final": NO_LOGIN}])
+def test_530_at_data_or_the_dot_defers_and_pauses(said: dict[str, Reply]) -> None:
+    judgement = judge((A,), answers(OK, **said))  # type: ignore[arg-type]
+    assert judgement.login_refused
+    assert judgement.outcomes[0].verdict is Verdict.DEFERRED
+    assert not judge((ARCHIVE,), answers(OK, **said)).login_refused  # type: ignore[arg-type]
+    assert judge((A, ARCHIVE), answers(OK, OK, **said)).repeat_without_archive  # type: ignore[arg-type]
+
+
+def test_530_at_rcpt_pauses_but_not_for_the_archives_address() -> None:
+    refused = judge((A, B), answers(NO_LOGIN, NEVER, data=Reply(code=503)))
+    assert (refused.login_refused, refused.reply) == (True, NO_LOGIN)
+    assert [refused.outcomes[n].verdict for n in (0, 1)] == [Verdict.DEFERRED, Verdict.BOUNCED]
+    partly = judge((A, B), answers(NO_LOGIN, OK, final=TAKEN))
+    assert (partly.login_refused, partly.reply) == (True, NO_LOGIN)
+    assert partly.outcomes[1].verdict is Verdict.DELIVERED
+    archive = judge((A, ARCHIVE), answers(OK, NO_LOGIN, final=TAKEN))
+    assert not archive.login_refused
+    assert archive.outcomes[2].verdict is Verdict.DEFERRED
+
+
+def test_only_those_who_were_taken_are_in_doubt() -> None:
+    judgement = judge((A, B, ARCHIVE), answers(LATER, OK, OK, lost=True, uncertain=True))
+    assert judgement.doubtful == {1, 2}
+    assert judgement.outcomes[0].reply is LATER
+
+
+def test_a_server_that_closes_is_not_asked_again_at_once() -> None:
+    closing = Reply(code=421, enhanced="4.7.0", text="slow down")
+    at_rcpt = judge((A, B, ARCHIVE), answers(closing, None, None, lost=True))
+    assert not at_rcpt.repeat_without_archive
+    assert not at_rcpt.archive_leaves
+    assert at_rcpt.slow_down
+    for said in ({"data": closing}, {"final": closing}):
+        judgement = judge((A, ARCHIVE), answers(OK, OK, **said))  # type: ignore[arg-type]
+        assert not judgement.repeat_without_archive
+        assert judgement.archive_leaves
+        assert judgement.slow_down
+        assert judgement.outcomes[0].verdict is Verdict.DEFERRED
+
+
+def test_a_sending_limit_at_rcpt_slows_the_account_down_and_a_full_mailbox_does_not() -> None:
+    limit = Reply(code=450, enhanced="4.7.1", text="too many messages, sending rate limit exceeded")
+    assert judge((A,), answers(limit, data=Reply(code=503))).slow_down
+    full = replace(limit, enhanced="4.2.1")
+    assert not judge((A,), answers(full, data=Reply(code=503))).slow_down
 
 
 @pytest.mark.parametrize("code", [530, 535])
@@ -120,7 +175,9 @@ def test_a_sender_refused_for_good_is_the_accounts_fault_as_well() -> None:
         assert not judge((A,), answers(None, mail=content)).sender_refused
 
 
-replies = st.sampled_from([None, OK, LATER, NEVER, CROWDED, Reply(code=421), Reply(code=0), Reply(code=354)])
+replies = st.sampled_from(
+    [None, OK, LATER, NEVER, CROWDED, Reply(code=421), Reply(code=0), Reply(code=354), NO_LOGIN, Reply(code=552)]
+)
 recipient_lists = st.lists(st.sampled_from([RecipientKind.TO, RecipientKind.ARCHIVE]), min_size=1, max_size=6)
 
 
@@ -144,6 +201,7 @@ def test_nobody_is_forgotten_and_only_2xx_delivers(
         assert any(r.kind is RecipientKind.ARCHIVE for r in recipients)
         assert any(r.kind is RecipientKind.TO for r in missing)
         assert not judgement.uncertain
+    assert bool(judgement.doubtful) <= judgement.uncertain
     for n, outcome in judgement.outcomes.items():
         if outcome.verdict is Verdict.DELIVERED:
             own = given_answers.recipients[n]

@@ -61,3 +61,11 @@ async def test_one_is_let_go_after_a_while_and_after_many_mails() -> None:
         await patient.close()
         await pool.close()
         assert server.heard.count("QUIT") == 2
+
+
+def test_the_key_of_the_same_settings_is_made_once() -> None:
+    pool, server = Pool(), server_at(1)
+    key = pool._key_of(server, "one")
+    assert pool._key_of(server, "one") is key
+    assert pool._key_of(server_at(1), "one") == key
+    assert pool._key_of(server, "two") != key

@@ -4,9 +4,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from relay.upstream.stream import LONGEST_REPLY, SmtpStream, StreamLost, take_over
+from relay.upstream.stream import LONGEST_REPLY, MOST_UNASKED, SmtpStream, StreamLost, take_over
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import until
+from tests.upstream.conftest import QUICK
 
 
 @asynccontextmanager
@@ -21,6 +22,7 @@ async def test_replies_are_read_in_their_order_however_they_are_cut() -> None:
     async with connected(
         "S> 250-2.1.0 one\nS> \\x0d\\x0a250 2.1.0\nS> \\x20two\\x0d\\x0a354 go\\x0a\n! silence"
     ) as stream:
+        stream.write(b"two commands\r\n", replies=2)
         first, second = await stream.reply(5), await stream.reply(5)
         assert (first.code, first.enhanced, first.text) == (250, "2.1.0", "one\ntwo")
         assert second.code == 354
@@ -53,3 +55,41 @@ async def test_silence_is_a_loss() -> None:
         with pytest.raises(StreamLost, match=r"no answer within 0\.05 s"):
             await stream.reply(0.05)
         assert stream.lost
+
+
+async def test_more_answers_than_were_asked_for_end_the_connection() -> None:
+    async with connected("\n".join(["S: 250 x"] * 1000) + "\n! silence") as stream:
+        stream.write(b"two commands\r\n", replies=2)
+        await until(lambda: stream.lost is not None)
+        assert len(stream._replies) <= 2 + MOST_UNASKED
+        for _ in range(2):
+            assert (await stream.reply(5)).code == 250
+        assert stream.lost == "answers that nobody asked for"
+
+
+async def test_each_wait_has_its_own_time_though_there_is_one_timer() -> None:
+    async with connected("S: 250 one\nC: .*\nS: 250 two\n! silence") as stream:
+        assert (await stream.reply(60)).text == "one"
+        stream.write(b"x\r\n", replies=1)
+        assert (await stream.reply(30)).text == "two"
+        with pytest.raises(StreamLost, match=r"no answer within 0\.05 s"):
+            await stream.reply(0.05)
+
+
+async def test_a_timer_of_a_shorter_wait_does_not_end_a_longer_one() -> None:
+    async with connected("C: .*\nS: 250 one\nC: .*\nD: 250 " + "two" * 40 + "\n! silence") as stream:
+        stream.write(b"x\r\n", replies=1)
+        assert (await stream.reply(0.005 + QUICK.quit)).text == "one"
+        await asyncio.sleep(0.9 * QUICK.quit)
+        stream.write(b"x\r\n", replies=1)
+        assert (await stream.reply(5)).text == "two" * 40
+
+
+async def test_a_wait_that_is_cancelled_leaves_nothing_behind() -> None:
+    async with connected("C: .*\nS: 250 late\n! silence") as stream:
+        task = asyncio.create_task(stream.reply(5))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        stream.write(b"x\r\n", replies=1)
+        assert (await stream.reply(5)).text == "late"

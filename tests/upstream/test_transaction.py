@@ -110,7 +110,7 @@ async def test_what_the_server_can_not_take_is_known_before_anything_is_said(fea
         limited = replace(features, smtputf8=False)
         result, server, _ = await run("! silence", outgoing, features=limited)
         assert result.mail is not None
-        assert result.mail.enhanced == code
+        assert (result.mail.code, result.mail.enhanced) == (0, code)  # ours, not the server's
         assert server.heard == []
 
 
@@ -223,6 +223,99 @@ async def test_the_last_moment_before_the_dot_is_told() -> None:
     assert told == ["now"]
 
 
+ENVELOPE = "C: MAIL .*\nC: RCPT .*\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\n"
+
+
+@pytest.mark.parametrize("ending", ["! close", "! reset"])
+@pytest.mark.parametrize("said", ["552 5.3.4 too large", "421 4.3.2 closing"])
+async def test_what_a_server_says_before_it_closes_in_the_middle_of_the_mail_counts(said: str, ending: str) -> None:
+    chunks = tuple(b"y" * 70 + b"\r\n" for _ in range(200_000))
+    # A reset may take back what was said before; that is as good as a close without a word.
+    script = f"{ENVELOPE}C: A: .*\nS: {said}\n{ending}"
+    result, _, fit = await run(script, mail(chunks=chunks), buffer=1 << 16)
+    if ending == "! close" or result.data is not None:
+        assert result.data is not None
+        assert result.data.code == int(said[:3])
+        assert result.lost is None
+    assert result.final is None
+    assert not fit
+
+
+@pytest.mark.parametrize("said", ["552 5.3.4 too large", "421 4.3.2 closing", "250 2.0.0 taken"])
+async def test_an_answer_to_the_dot_counts_though_the_connection_is_closed_behind_it(said: str) -> None:
+    result, _, fit = await run(f"{ENVELOPE}C. hello\nS: {said}\n! close", mail())
+    assert result.final is not None
+    assert result.final.code == int(said[:3])
+    assert result.lost is None
+    if said.startswith("421"):
+        assert not fit
+
+
+async def test_a_dot_that_never_left_is_in_no_doubt() -> None:
+    """The last piece is larger than all buffers on the way, and the server reads nothing."""
+    chunks = (b"y" * 20_000_000 + b"\r\n",)
+    for ending in ("! silence", "S: 250 2.0.0 taken\n! silence"):
+        async with Dialogue(ENVELOPE + ending, buffer=1 << 16) as server:
+            transport, _ = await asyncio.get_running_loop().create_connection(
+                asyncio.Protocol, "127.0.0.1", server.port
+            )
+            stream = SmtpStream(transport)
+            drain, stream.drain = stream.drain, _at_once  # type: ignore[method-assign, assignment]
+
+            async def restore(stream: SmtpStream = stream, drain: Any = drain) -> None:  # noqa: ANN401 - a method
+                stream.drain = drain  # type: ignore[method-assign]
+
+            result = await transact(
+                stream, PIPELINED, replace(QUICK, progress=0.1), mail(chunks=chunks, before_dot=restore)
+            )
+            transport.abort()
+        assert result.final is None
+        assert result.lost in (None, Stage.BODY)
+        assert (result.data is not None) == (ending != "! silence")
+
+
+async def _at_once(_seconds: float) -> None:
+    return
+
+
+async def test_a_refused_rset_ends_the_connection() -> None:
+    script = "C: MAIL .*\nS: 250 ok\nC: RCPT .*\nS: 550 5.1.1 no\nC: RSET\nS: 451 4.3.0 not now\n! silence"
+    result, _, fit = await run(script, mail(), features=PLAIN)
+    assert result.recipients[0] is not None
+    assert not fit
+
+
+@pytest.mark.parametrize("said", ["421 4.4.2 too many mails", "503 5.5.1 nested MAIL"])
+@pytest.mark.parametrize("features", [PIPELINED, PLAIN])
+async def test_an_answer_to_mail_that_speaks_of_the_connection_ends_it(features: Features, said: str) -> None:
+    result, server, fit = await run(f"C: MAIL .*\nS: {said}\n! silence", mail(), features=features)
+    assert result.mail is not None
+    assert result.mail.code == int(said[:3])
+    assert not fit
+    assert len(server.heard) == 1
+
+
+async def test_a_size_that_nobody_counted_is_not_said() -> None:
+    result, _, _ = await run(GOOD.replace(" SIZE=100", ""), mail(size=None), features=replace(PIPELINED, size=10))
+    assert result.final is not None
+
+
+async def test_a_small_mail_takes_two_writes() -> None:
+    async with Dialogue(GOOD) as server:
+        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", server.port)
+        stream, sizes = SmtpStream(transport), []
+        write = stream.write
+
+        def note(data: bytes, *, replies: int = 0) -> None:
+            sizes.append(len(data))
+            write(data, replies=replies)
+
+        stream.write = note  # type: ignore[method-assign]
+        assert (await transact(stream, PIPELINED, QUICK, mail())).final is not None
+        assert len(sizes) == 2
+        transport.abort()
+
+
 async def test_421_at_the_end_closes_the_connection() -> None:
     result, _, fit = await run(GOOD.replace("250 2.0.0 taken as 4711", "421 4.3.2 going down"), mail())
     assert result.final is not None
@@ -242,6 +335,17 @@ def test_large_mails_go_through_on_both_loops(new_loop: Callable[[], asyncio.Abs
     work: Coroutine[Any, Any, None] = send()
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(work)
+
+
+async def test_a_long_header_is_folded_at_its_blanks_and_a_signed_one_is_not() -> None:
+    header = b"A: b\r\nSubject:" + b" word" * 300 + b"\r\n"
+    result, server, _ = await run(GOOD, mail(header=header))
+    assert result.folded
+    assert server.data[0].replace(b"\r\n word", b" word").startswith(header)
+    assert max(map(len, server.data[0].split(b"\r\n"))) <= 998
+    result, server, _ = await run(GOOD, mail(header=header, signed=True))
+    assert not result.folded
+    assert server.data[0].startswith(header)
 
 
 # The dotter

@@ -1,0 +1,158 @@
+"""Lines longer than SMTP allows (RFC 5321 section 4.5.3.1.6: 998 octets), folded where that changes nothing.
+
+A header field is folded at white space that is there, or behind a comma of an address list (RFC 5322 sections 2.2.3
+and 3.2.2): whoever unfolds it reads the same. A body has no such places, so that its long lines are cut, between two
+characters. Signed mail must not come here at all.
+"""
+
+import re
+from bisect import bisect_right
+from typing import Final
+
+from relay.rules.headers import Field, split_fields
+
+LONGEST_LINE: Final = 998
+"""Octets without the CRLF."""
+
+_ADDRESS_FIELDS: Final = re.compile(r"(?:resent-)?(?:from|sender|reply-to|to|cc|bcc)")
+_ADDRESS_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|\\.|[(),<>]', re.DOTALL)
+_MARKERS: Final = (b"multipart/signed", b"multipart/encrypted", b"pkcs7-", b"-----begin pgp signed message-----")
+_LONGEST_MARKER: Final = max(map(len, _MARKERS))
+_LAST_SAFE: Final = LONGEST_LINE - 3
+"""A character of UTF-8 that begins before this column ends within the line."""
+
+
+def fold_header(block: bytes) -> bytes:
+    """Fold the long lines of a header block; the same object where there are none that could be folded."""
+    if len(block) <= LONGEST_LINE or max(map(len, block.split(b"\r\n"))) <= LONGEST_LINE:
+        return block
+    folded = b"".join(map(_fold_field, split_fields(block)))
+    return block if folded == block else folded
+
+
+def _fold_field(field: Field) -> bytes:
+    lines = field.raw.split(b"\r\n")
+    if not field.name or max(map(len, lines)) <= LONGEST_LINE:
+        return field.raw
+    commas = _list_commas(field.raw) if _ADDRESS_FIELDS.fullmatch(field.key) else []
+    begin, parts = 0, []
+    for line in lines:
+        here = [comma - begin for comma in commas if begin <= comma < begin + len(line)]
+        # Not behind the colon: that makes a line without a value, which programs stumble over.
+        start = len(line) - len(line[line.index(b":") + 1 :].lstrip(b" \t")) if not begin else 0
+        parts.append(_fold_line(line, start, here))
+        begin += len(line) + 2
+    return b"\r\n".join(parts)
+
+
+def _fold_line(line: bytes, start: int, commas: list[int]) -> bytes:
+    """Fold one line at the last place that fits, else at the next one behind it."""
+    places, n = _places(line, start, commas), 0
+    parts, begin, blank = [], 0, b""
+    while len(blank) + len(line) - begin > LONGEST_LINE and n < len(places):
+        n = max(n + 1, bisect_right(places, begin + LONGEST_LINE - len(blank)))
+        parts.append(blank + line[begin : places[n - 1]])
+        begin = places[n - 1]
+        blank = b"" if line[begin] in b" \t" else b" "
+    parts.append(blank + line[begin:])
+    return b"\r\n".join(parts)
+
+
+def _places(line: bytes, start: int, commas: list[int]) -> list[int]:
+    """Find where a line may be cut: before a run of white space between two texts, or behind a comma of a list."""
+    first = len(line) - len(line[start:].lstrip(b" \t"))
+    last = len(line.rstrip(b" \t"))
+    spaces = [match.start() for match in re.finditer(rb"[ \t]+", line) if first < match.start() < last]
+    return sorted({*(n for n in spaces if line[n - 1 : n] != b"\\"), *(n + 1 for n in commas if n + 1 < last)})
+
+
+def _list_commas(raw: bytes) -> list[int]:
+    """Find the commas between addresses: outside of quoted strings, comments and angle brackets."""
+    found, comments, angle = [], 0, False
+    for match in _ADDRESS_TOKEN.finditer(raw):
+        token = match[0]
+        if token == b"(":
+            comments += 1
+        elif token == b")":
+            comments = max(0, comments - 1)
+        elif comments:
+            continue
+        elif token in (b"<", b">"):
+            angle = token == b"<"
+        elif token == b"," and not angle:
+            found.append(match.start())
+    return found
+
+
+class BodyFolder:
+    """Cuts long lines of a body that comes in chunks; the result does not depend on how it was cut into them.
+
+    A line is cut at 998 octets, or up to three before it where that would cut a character of UTF-8. Behind the first
+    sign of something signed deeper in the mail (`multipart/signed`, `multipart/encrypted`, S/MIME's `pkcs7-` types,
+    PGP's clear-signed text) nothing is cut any more. The limits of that: the sign must stand before what is signed, in
+    plain sight (not within a base64 part), so that a file whose detached signature is a later attachment is cut; and a
+    text that only speaks of these signs is left with its long lines.
+    """
+
+    def __init__(self) -> None:
+        self.folded = False
+        """Whether a line was cut."""
+        self._ended = False
+        self._column = 0
+        self._held = b""
+        self._last = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next octets, give what may be sent; a few may be held back."""
+        if self._ended:
+            return chunk
+        end = self._signed_from(chunk)
+        if end is None:
+            return self._fold(self._held + chunk)
+        self._ended = True
+        before = self._fold(self._held + chunk[:end])
+        return before + self.close() + chunk[end:]
+
+    def close(self) -> bytes:
+        """Give what was held back."""
+        held, self._held = self._held, b""
+        return held
+
+    def _signed_from(self, chunk: bytes) -> int | None:
+        """Find the end of the first marker; one may have begun in the chunk before."""
+        window = self._last + chunk.lower()
+        ends = [at + len(marker) for marker in _MARKERS if (at := window.find(marker)) >= 0]
+        found = min(ends) - len(self._last) if ends else None
+        self._last = window[1 - _LONGEST_MARKER :]
+        return found
+
+    def _fold(self, data: bytes) -> bytes:
+        self._held = b""
+        if data.endswith(b"\r"):
+            data, self._held = data[:-1], b"\r"
+        lines = data.split(b"\r\n")
+        lines[0] = b"." * self._column + lines[0]
+        if max(map(len, lines)) > LONGEST_LINE:
+            lines = [part for line in lines for part in _cut(line)]
+            self.folded = True
+            data = b"\r\n".join(lines)[self._column :]
+        length = len(lines[-1])
+        if length > _LAST_SAFE:
+            # Whether the line must be cut here shows only when it goes on.
+            self._held = data[_LAST_SAFE - length :] + self._held
+            data = data[: _LAST_SAFE - length]
+            length = _LAST_SAFE
+        self._column = length
+        return data
+
+
+def _cut(line: bytes) -> list[bytes]:
+    parts, begin = [], 0
+    while len(line) - begin > LONGEST_LINE:
+        end = begin + LONGEST_LINE
+        back = next((n for n in range(4) if line[end - n] & 0xC0 != 0x80), 0)
+        end -= back if line[end - back] >= 0xC0 else 0
+        parts.append(line[begin:end])
+        begin = end
+    parts.append(line[begin:])
+    return parts
