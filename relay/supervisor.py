@@ -26,7 +26,8 @@ from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.pop_poller import PopPoller
 from relay.settings import ConfigurationError, Settings, load_settings
-from relay.storage.engine import FolderLock, open_engine
+from relay.storage.engine import open_engine
+from relay.storage.lock import StorageLock
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
@@ -48,7 +49,7 @@ class Service:
     def __init__(self, settings: Settings, *, sink: LogSink | None = None) -> None:
         self.settings = settings
         self._sink = sink
-        self._lock = FolderLock(settings.folder)
+        self._lock = StorageLock(settings.folder, settings.database)
         self._listeners: Listeners | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading: asyncio.Task[list[str]] | None = None

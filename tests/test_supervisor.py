@@ -1,6 +1,7 @@
 """The wired service in this process: what start, reload and stop promise."""
 
 import asyncio
+import os
 import smtplib
 import ssl
 import time
@@ -58,6 +59,20 @@ async def test_a_second_service_of_one_folder_is_refused_with_a_clear_text(tmp_p
     with pytest.raises(RelayError, match="another"):
         await Service(settings).start()
     await first.stop()
+
+
+async def test_a_second_service_of_one_database_is_refused_though_its_folder_is_its_own(tmp_path: Path) -> None:
+    accounts = [make_account("sales", 9)]
+    (tmp_path / "other").mkdir()
+    first = Service(load_settings(write_config(tmp_path, accounts=accounts)))
+    shared = {"database": f"sqlite:///{tmp_path}/relay.db"}
+    second = Service(load_settings(write_config(tmp_path / "other", accounts=accounts, storage=shared)))
+    await first.start()
+    with pytest.raises(RelayError, match=rf"relay\.db: another relay is using this database \(process {os.getpid()}\)"):
+        await second.start()
+    await first.stop()
+    await second.start()
+    await second.stop()
 
 
 async def test_a_port_that_is_taken_is_named_and_everything_is_released(tmp_path: Path) -> None:

@@ -20,12 +20,13 @@ def command(config: str | None, file: Path, *, yes: bool) -> None:
     is kept beside it.
     """
     from relay.storage.backup import database_file, restore_database
-    from relay.storage.engine import FolderLock, open_engine
+    from relay.storage.engine import open_engine
+    from relay.storage.lock import StorageLock
     from relay.storage.schema import VERSION
     from relay.storage.upgrade import prepare_database
 
     settings = load(config)
-    with FolderLock(settings.folder):
+    with StorageLock(settings.folder, settings.database):
         engine = open_engine(settings.database)
         target = database_file(engine)
         engine.dispose()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from relay.settings import load_settings
-from relay.storage.engine import FolderLock
+from relay.storage.lock import StorageLock
 from relay.supervisor import Service
 from tests.cli.conftest import Run, hand_in
 
@@ -47,7 +47,7 @@ def test_what_is_taken_back_is_held_and_what_was_there_is_kept(run: Run, config:
     (row,) = run("queue", "list", "--json").json
     assert (row["message_id"], row["state"], row["uncertain"]) == (queued[0], "held", 1)
     assert (config.parent / "relay.db.before-restore-1").exists()
-    FolderLock(config.parent).acquire()
+    StorageLock(config.parent, load_settings(config).database).acquire()
 
 
 def test_what_is_no_copy_is_refused_and_nothing_changes(run: Run, config: Path, queued: list[str]) -> None:
