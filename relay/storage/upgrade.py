@@ -11,8 +11,9 @@ import structlog
 from sqlalchemy import Engine, inspect
 
 from relay.model.errors import StorageError
-from relay.storage.backup import copy_database, database_file
+from relay.storage.backup import copy_database
 from relay.storage.engine import Transaction, transaction
+from relay.storage.lock import database_file
 from relay.storage.schema import VERSION, metadata
 
 log = structlog.get_logger()
@@ -69,7 +70,7 @@ def _upgrade(tx: Transaction, found: int) -> None:
 
 def _keep_copy(engine: Engine, found: int) -> None:
     """Copy a SQLite file before it is changed; PostgreSQL has its own ways."""
-    file = database_file(engine)
+    file = database_file(engine.url)
     if file is not None:
         copy = Path(f"{file}.schema-{found}")
         copy_database(file, copy)

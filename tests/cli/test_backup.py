@@ -61,3 +61,35 @@ def test_what_is_no_copy_is_refused_and_nothing_changes(run: Run, config: Path, 
     assert [row["message_id"] for row in run("queue", "list", "--json").json] == queued
     assert run("backup", str(config.parent / "relay.db")).status == 1
     assert run("backup", str(config.parent / "no" / "folder.db")).status == 1
+
+
+def test_the_configuration_is_not_overwritten(run: Run, config: Path, queued: list[str]) -> None:
+    before = config.read_text()
+    said = run("backup", str(config))
+    assert (said.status, len(said.err.splitlines())) == (1, 1)
+    assert config.read_text() == before
+    assert queued
+
+
+def test_a_damaged_database_is_replaced(run: Run, config: Path, queued: list[str]) -> None:
+    copy = config.parent / "copy.db"
+    run("backup", str(copy))
+    (config.parent / "relay.db").write_bytes(b"no database at all" * 1000)
+    said = run("restore", "--yes", str(copy))
+    assert said.status == 0
+    assert "can't be read" in said.out
+    assert [row["message_id"] for row in run("queue", "list", "--json").json] == queued
+    assert run("restore", "--yes", str(config.parent / "relay.db")).status == 1
+
+
+def test_a_database_that_another_folders_service_uses_is_not_replaced(
+    run: Run, config: Path, queued: list[str]
+) -> None:
+    copy = config.parent / "copy.db"
+    run("backup", str(copy))
+    (config.parent / "two").mkdir()
+    with StorageLock(config.parent / "two", load_settings(config).database):
+        said = run("restore", "--yes", str(copy))
+    assert said.status == 1
+    assert "relay.db: another relay is using this database" in said.err
+    assert queued
