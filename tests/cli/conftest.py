@@ -88,14 +88,18 @@ def queued(config: Path) -> list[str]:
     return asyncio.run(hand_in(config, ["one", "two\x1b[31m"]))
 
 
-async def hand_in(config: Path, subjects: list[str]) -> list[str]:
+async def hand_in(config: Path, subjects: list[str], *, sender: str | None = None, to: int = 1) -> list[str]:
     """Put mails with these subjects into the queue; gives their ids."""
     settings = load_settings(config)
     engine = open_engine(settings.database)
     prepare_database(engine)
     queue = Queue(engine, Writer(engine))
     submission = Submission(settings=lambda: settings, queue=queue, dispatcher=_Nobody())
-    envelope = Envelope(reverse_path=None, recipients=(parse_addr_spec("customer@example.net"),))
+    people = ["customer@example.net", *(f"other{n}@example.net" for n in range(1, to))]
+    envelope = Envelope(
+        reverse_path=None if sender is None else parse_addr_spec(sender),
+        recipients=tuple(map(parse_addr_spec, people)),
+    )
     ids = []
     for subject in subjects:
         mail = submission.begin(envelope, CLIENT, show_client=False)
