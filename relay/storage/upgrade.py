@@ -18,6 +18,7 @@ from relay.storage.schema import VERSION, metadata
 
 log = structlog.get_logger()
 
+NONE_YET: Final = "there is no database yet: start the service first"
 _SCHEMA_LOCK: Final = 0x72656C6179
 """PostgreSQL's advisory lock for all this: two nodes may start at once."""
 _SET_VERSION: Final = "UPDATE meta SET value = ? WHERE key = 'schema'"
@@ -41,6 +42,19 @@ def prepare_database(engine: Engine) -> None:
         elif found < VERSION:
             _upgrade(tx, found)
             log.info("database_upgraded", schema_before=found, schema_after=VERSION)
+
+
+def require_database(engine: Engine) -> None:
+    """Raise StorageError unless the database is there and of schema `VERSION`; nothing is made or changed.
+
+    Commands ask for this: to make or upgrade a database is for the service alone, which holds the lock.
+    """
+    with transaction(engine, write=False) as tx:
+        found = schema_of(tx)
+    if found is None:
+        raise StorageError(NONE_YET)
+    if found < VERSION:
+        raise StorageError("the database is of an older release: start the service once, it upgrades it")
 
 
 def schema_of(tx: Transaction) -> int | None:

@@ -46,13 +46,17 @@ def _logging_as_before() -> Generator[None]:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A configuration whose provider is not there."""
+    """A configuration whose provider is not there, with the database that a service has made."""
     accounts = [
         make_account("sales", 9),
         make_account("old", 9, excluded=True),
         {"name": "inbox", "address": "inbox@example.com", "owner": "anna"},
     ]
-    return write_config(tmp_path, accounts=accounts, users=[{**ANNA, "notify": "inbox"}])
+    path = write_config(tmp_path, accounts=accounts, users=[{**ANNA, "notify": "inbox"}])
+    engine = open_engine(load_settings(path).database)
+    prepare_database(engine)
+    engine.dispose()
+    return path
 
 
 @pytest.fixture
