@@ -1,8 +1,17 @@
-"""All listeners of the configuration: opened, changed, drained and closed as it says, at the start and at a reload."""
+"""All listeners of the configuration: opened, changed, drained and closed as it says, at the start and at a reload.
+
+Guarantee: a change is made as a whole or not at all. Everything new is open before anything old is closed; only a port
+that a new listener takes over from an old one is closed for that moment, and opened again where the change fails.
+"""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import errno
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 
@@ -14,6 +23,23 @@ from relay.server import SmtpServer
 from relay.settings import Listener, ListenerTls, Settings
 
 log = structlog.get_logger()
+
+_HANDOVER_TRIES = 20
+_HANDOVER_PAUSE = 0.05
+"""Seconds between two tries to open a port that an old listener has just closed."""
+
+Place = tuple[str, int, bool, int]
+
+
+@dataclass(kw_only=True)
+class _Change:
+    """What a reload has done so far, so that it can be undone."""
+
+    opened: dict[Place, SmtpServer] = field(default_factory=dict)
+    interrupted: list[SmtpServer] = field(default_factory=list)
+    """Old ones whose sockets were closed, so that a new one can have their port."""
+    changed: list[tuple[SmtpServer, Listener]] = field(default_factory=list)
+    """Those that go on with other settings, and what they had before."""
 
 
 @dataclass(kw_only=True)
@@ -34,31 +60,38 @@ class Listeners:
     async def open(self) -> None:
         """Open all. Raises RelayError where one can't listen."""
         for listener in self.settings().listeners:
-            await self._open(listener)
+            self.servers.append(await self._open(listener, self.settings()))
 
-    async def change(self) -> list[str]:
-        """Do what the new settings say; gives what could not be done, and goes on with the rest."""
-        settings, faults = self.settings(), []
-        self._budget.resize(settings.limits.bytes_in_flight)
-        before = {_place(server.listener): server for server in self.servers}
-        wanted = {_place(listener): listener for listener in settings.listeners}
-        self.servers = [server for place, server in before.items() if place in wanted]
+    async def change(self, new: Settings) -> list[str]:
+        """Do what new settings say as a whole; else gives a line for each mistake, and everything is as it was.
+
+        The caller puts the settings into force when it gets no mistake.
+        """
+        wanted = dict(_places(new.listeners))
+        before = dict(zip((place for place, _ in _places(s.listener for s in self.servers)), self.servers, strict=True))
         gone = [server for place, server in before.items() if place not in wanted]
-        for server in gone:
-            self._leave(server, settings.limits.drain_timeout / 1000)
-        for place, listener in wanted.items():
+        change, faults = _Change(), []
+        for n, (place, listener) in enumerate(wanted.items(), 1):
             try:
-                if place in before:
-                    before[place].change(listener, settings.limits, settings.hostname)
-                else:
-                    await self._open(listener)
+                if place not in before:
+                    change.opened[place] = await self._take_place(listener, new, gone, change)
             except RelayError as error:
-                faults.append(f"listener {listener.host} port {listener.port}: {error}")
-        return faults
+                faults.append(_line(new.path, n, error))
+        faults += self._change_kept(before, wanted, new, change)
+        if faults:
+            return faults + await self._undo(change)
+        self.servers = [change.opened.get(place) or before[place] for place in wanted]
+        self._budget.resize(new.limits.bytes_in_flight)
+        for server in change.opened.values():
+            _log_listening(server)
+        for server in gone:
+            self._leave(server, new.limits.drain_timeout / 1000)
+            log.info("listener_closed", host=server.listener.host, port=server.port)
+        return []
 
     async def drain(self, seconds: float) -> None:
         """Take no new session, let those that hand in a mail end."""
-        await asyncio.gather(*(server.drain(seconds) for server in self.servers), *self._leaving)
+        await asyncio.gather(*(_drain(server, seconds) for server in self.servers), *self._leaving)
 
     async def close(self) -> None:
         """End whatever is left."""
@@ -66,8 +99,12 @@ class Listeners:
         for server in servers:
             await server.close()
 
-    async def _open(self, listener: Listener) -> None:
-        settings = self.settings()
+    async def _open(self, listener: Listener, settings: Settings) -> SmtpServer:
+        server = await self._start(listener, settings)
+        _log_listening(server)
+        return server
+
+    async def _start(self, listener: Listener, settings: Settings) -> SmtpServer:
         server = SmtpServer(
             listener=listener,
             limits=settings.limits,
@@ -78,20 +115,99 @@ class Listeners:
             room=self._room.has,
         )
         await server.start()
-        self.servers.append(server)
-        log.info("listening", host=listener.host, port=server.port, tls=listener.tls)
+        return server
+
+    async def _take_place(
+        self, listener: Listener, new: Settings, gone: Iterable[SmtpServer], change: _Change
+    ) -> SmtpServer:
+        """Open a new listener; where an old one that is to go has its port, that one closes first."""
+        try:
+            return await self._start(listener, new)
+        except RelayError as error:
+            if os.strerror(errno.EADDRINUSE) not in str(error):
+                raise
+            holders = [server for server in gone if server.port == listener.port and server not in change.interrupted]
+            if not holders:
+                raise
+        for server in holders:
+            server.stop_listening()
+        change.interrupted += holders
+        return await self._start_patiently(listener, new)
+
+    async def _start_patiently(self, listener: Listener, settings: Settings) -> SmtpServer:
+        for n in range(_HANDOVER_TRIES):
+            await asyncio.sleep(_HANDOVER_PAUSE if n else 0)  # the loop closes sockets in its next turn
+            try:
+                return await self._start(listener, settings)
+            except RelayError as error:
+                if os.strerror(errno.EADDRINUSE) not in str(error):
+                    raise
+        return await self._start(listener, settings)
+
+    def _change_kept(
+        self, before: dict[Place, SmtpServer], wanted: dict[Place, Listener], new: Settings, change: _Change
+    ) -> list[str]:
+        faults = []
+        for n, (place, listener) in enumerate(wanted.items(), 1):
+            server = before.get(place)
+            if server is not None:
+                old = server.listener
+                try:
+                    server.change(listener, new.limits, new.hostname)
+                    change.changed.append((server, old))
+                except RelayError as error:
+                    faults.append(_line(new.path, n, error))
+        return faults
+
+    async def _undo(self, change: _Change) -> list[str]:
+        """Lead back to what was before; gives what could not be."""
+        old, faults = self.settings(), []
+        for server in change.opened.values():
+            await _drain(server, 0)
+            await server.close()
+        for server, listener in change.changed:
+            with contextlib.suppress(RelayError):  # its new certificate goes on; the old one is no longer there
+                server.change(listener, old.limits, old.hostname)
+        for server in change.interrupted:
+            self._leave(server, old.limits.drain_timeout / 1000)
+            try:
+                again = await self._start_patiently(server.listener, old)
+                self.servers[self.servers.index(server)] = again
+            except RelayError as error:
+                self.servers.remove(server)
+                faults.append(f"{old.path.name}: the listener that was there before: {error}")
+        return faults
 
     def _leave(self, server: SmtpServer, seconds: float) -> None:
         async def leave() -> None:
-            await server.drain(seconds)
+            await _drain(server, seconds)
             await server.close()
 
         server.stop_listening()
         task = asyncio.create_task(leave(), name="a listener that is gone")
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
-        log.info("listener_closed", host=server.listener.host, port=server.port)
 
 
-def _place(listener: Listener) -> tuple[str, int, bool]:
-    return listener.host, listener.port, listener.tls is ListenerTls.IMPLICIT
+async def _drain(server: SmtpServer, seconds: float) -> None:
+    try:
+        await server.drain(seconds)
+    except Exception as error:  # a fault in one session must not keep the service from ending
+        log.exception("activity_failed", activity=f"drain of port {server.port}", error=repr(error))
+
+
+def _places(listeners: Iterable[Listener]) -> Iterator[tuple[Place, Listener]]:
+    """Say where each listens; several whose port the system chooses are told apart by their order."""
+    seen: Counter[tuple[str, int, bool]] = Counter()
+    for listener in listeners:
+        place = (listener.host, listener.port, listener.tls is ListenerTls.IMPLICIT)
+        yield (*place, seen[place]), listener
+        seen[place] += 1
+
+
+def _line(path: Path, n: int, error: RelayError) -> str:
+    return f"{path.name}: listener[{n}]: {error}"
+
+
+def _log_listening(server: SmtpServer) -> None:
+    log.info("listening", host=server.listener.host, port=server.port, tls=server.listener.tls)

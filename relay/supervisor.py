@@ -11,22 +11,25 @@ import os
 import platform
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
 
 from relay import __version__
+from relay.activity import keep_running
 from relay.auth import PasswordChecker
 from relay.collection import Collector, Tell
 from relay.control import ControlServer, Handler
 from relay.delivery import Delivery
+from relay.housekeeping import Housekeeper
 from relay.listeners import Listeners
 from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.pop_poller import PopPoller
 from relay.settings import ConfigurationError, Settings, load_settings
-from relay.storage.engine import FolderLock, open_engine
+from relay.storage.engine import open_engine
+from relay.storage.lock import StorageLock
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
@@ -36,11 +39,6 @@ from relay.systemd import notify
 
 log = structlog.get_logger()
 
-_HOUSEKEEPING = 60.0
-"""Seconds between two rounds: claims on a shared database are prolonged, and old history goes in small steps."""
-_PURGED_AT_ONCE = 200
-_BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-
 
 class Service:
     """The whole service of one configuration."""
@@ -48,17 +46,20 @@ class Service:
     def __init__(self, settings: Settings, *, sink: LogSink | None = None) -> None:
         self.settings = settings
         self._sink = sink
-        self._lock = FolderLock(settings.folder)
+        self._lock = StorageLock(settings.folder, settings.database)
         self._listeners: Listeners | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._reloading: asyncio.Task[list[str]] | None = None
+        self._changing = asyncio.Lock()
+        """Held while it starts, and while it reads the configuration anew: one at a time."""
+        self._reloads: set[asyncio.Task[None]] = set()
+        self._stopping = False
         self._ended = asyncio.Event()
         self._reason = ""
         self._failed = False
 
     async def start(self, *, listen: bool = True) -> None:
         """Take the storage, recover what the last process left, then listen. Raises RelayError."""
-        async with contextlib.AsyncExitStack() as undo:
+        async with self._changing, contextlib.AsyncExitStack() as undo:
             self._lock.acquire()
             undo.callback(self._lock.release)
             self._engine = open_engine(self.settings.database)
@@ -75,6 +76,7 @@ class Service:
                 collector=Collector(settings=self._current, mailboxes=self.mailboxes),
                 mailboxes=self.mailboxes,
             )
+            self.housekeeper = Housekeeper(settings=self._current, queue=self.queue)
             self._log_warnings(self.settings)
             await self.delivery.recover()
             undo.push_async_callback(self._close_servers)
@@ -82,15 +84,19 @@ class Service:
                 await self._listen()
             self._undo = undo.pop_all()
 
-    async def run(self) -> bool:
-        """Serve until a signal, or until the writer dies (false)."""
+    def handle_signals(self) -> None:
+        """Obey signals from now on; what comes while the service starts is done once it has started."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end, signal.Signals(number).name)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+
+    async def run(self) -> bool:
+        """Serve until a signal, or until the writer dies (false)."""
+        self.handle_signals()
         self._watch("delivery", self.delivery.run)
         self._watch("poller", self.poller.run)
-        self._watch("housekeeping", self._keep_house)
+        self._watch("housekeeping", self.housekeeper.run)
         self._tasks.append(asyncio.create_task(self._watch_writer()))
         log.info(
             "service_started",
@@ -111,58 +117,94 @@ class Service:
         self._ended.set()
 
     async def stop(self) -> None:
-        """Take no new mail, let running work end within `drain_timeout`, leave the rest in the queue."""
+        """Take no new mail, let running work end within `drain_timeout` in all, leave the rest in the queue."""
+        self._stopping = True
         notify("STOPPING=1")
         log.info("service_stopping", reason=self._reason or "done", active=self.delivery.active + self.poller.active)
-        patience = self.settings.limits.drain_timeout / 1000
-        if self._listeners is not None:
-            await self._listeners.drain(patience)
-        await asyncio.gather(self.delivery.drain(patience), self.poller.drain(patience))
+        await self._drain(time.monotonic() + self.settings.limits.drain_timeout / 1000)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._undo.aclose()
         log.info("service_stopped")
 
+    async def _drain(self, deadline: float) -> None:
+        def left() -> float:
+            return max(0.0, deadline - time.monotonic())
+
+        # First of all they learn to begin nothing more; what runs goes on beside the clients' last mails.
+        working = [asyncio.create_task(activity.drain(left())) for activity in (self.delivery, self.poller)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left()), self._changing:
+                pass  # a reload that is under way must not open what is being closed
+        for task in self._reloads:
+            task.cancel()
+        if self._listeners is not None:
+            await self._listeners.drain(left())
+        await asyncio.gather(*working)
+        # A mail whose connection was reserved before, and which came in only now, is under way after all.
+        await self.delivery.drain(left())
+
     async def reload(self) -> list[str]:
-        """Read the configuration anew; with a mistake in it the old one stays. Gives the mistakes.
+        """Read the configuration anew, as a whole or not at all: with a mistake the old one stays. Gives the mistakes.
 
         Listeners are opened, changed and closed, their certificates read anew, the log file opened anew. What takes
-        effect only at a restart is said.
+        effect only at a restart is said. Raises RelayError where the service is stopping.
         """
-        try:
-            settings = load_settings(self.settings.path)
-        except ConfigurationError as error:
-            for mistake in error.mistakes:
-                log.error("configuration_refused", mistake=mistake)
-            self._reopen_log(self.settings)
-            return list(error.mistakes)
-        restart = [key for key in ("database", "folder") if getattr(settings, key) != getattr(self.settings, key)]
-        if (settings.log.format, settings.log.level) != (self.settings.log.format, self.settings.log.level):
+        async with self._changing:
+            if self._stopping:
+                raise RelayError("the service is stopping")
+            try:
+                settings = await asyncio.to_thread(load_settings, self.settings.path)
+            except ConfigurationError as error:
+                return self._refuse(error.mistakes)
+            mistakes = self._reopen_log(settings)
+            if self._listeners is not None and not mistakes:
+                mistakes = await self._listeners.change(settings)
+            if mistakes:
+                return self._refuse(mistakes)
+            self._put_into_force(settings)
+            return []
+
+    def _refuse(self, mistakes: Sequence[str]) -> list[str]:
+        self._reopen_log(self.settings)  # a rotation of the log wants that, whatever stands in the configuration
+        for mistake in mistakes:
+            log.error("configuration_refused", mistake=mistake)
+        return list(mistakes)
+
+    def _put_into_force(self, settings: Settings) -> None:
+        before = self.settings
+        restart = [key for key in ("database", "folder") if getattr(settings, key) != getattr(before, key)]
+        if (settings.log.format, settings.log.level) != (before.log.format, before.log.level):
             restart.append("log")
         for key in restart:
             log.warning("configuration_warning", warning=f"{key}: changed; takes effect only at a restart")
-        faults = self._reopen_log(settings)
-        self.settings = dataclasses.replace(settings, database=self.settings.database, folder=self.settings.folder)
-        faults += await self._listeners.change() if self._listeners is not None else []
-        for fault in faults:
-            log.error("configuration_refused", mistake=fault)
+        self.settings = dataclasses.replace(settings, database=before.database, folder=before.folder)
         self._log_warnings(settings)
         log.info("configuration_reloaded", config=str(settings.path))
-        self.delivery.hurry()
+        self.delivery.look()
         self.poller.look()
-        return faults
 
     def _reopen_log(self, settings: Settings) -> list[str]:
         try:
             if self._sink is not None:
                 self._sink.reopen(settings.log.file)
         except OSError as error:
-            return [f"log.file: {error.strerror}"]
+            return [f"{settings.path.name}: log.file: {error.strerror}"]
         return []
 
     def _reload_soon(self) -> None:
-        self._reloading = asyncio.create_task(self.reload(), name="reload")
+        task = asyncio.create_task(self._reload_by_signal(), name="reload")
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload_by_signal(self) -> None:
+        try:
+            await self.reload()
+        except RelayError:
+            pass  # it is stopping
+        except Exception as error:  # the service goes on with what it has
+            log.exception("activity_failed", activity="reload", error=repr(error))
 
     def _current(self) -> Settings:
         return self.settings
@@ -230,33 +272,7 @@ class Service:
             await self._control.close()
 
     def _watch(self, activity: str, work: Callable[[], Awaitable[None]]) -> None:
-        self._tasks.append(asyncio.create_task(self._keep_running(activity, work), name=activity))
-
-    async def _keep_running(self, activity: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run an activity; begin again after a fault, later each time."""
-        faults = 0
-        while True:
-            try:
-                await work()
-            except Exception as error:  # an activity's fault must not end the others
-                pause = _BACKOFF[min(faults, len(_BACKOFF) - 1)]
-                faults += 1
-                log.exception("activity_failed", activity=activity, error=repr(error), restart_in=pause)
-                await asyncio.sleep(pause)
-            else:
-                return
-
-    async def _keep_house(self) -> None:
-        while True:
-            await self.queue.renew_leases()
-            now, limits = time.time_ns() // 1_000_000, self.settings.limits
-            purged = await self.queue.purge_history(now - limits.keep_history, _PURGED_AT_ONCE)
-            if limits.keep_delivered:
-                before = now - limits.keep_delivered
-                spent = await self.queue.drop_spent(before, _PURGED_AT_ONCE)
-                purged = max(purged, spent)
-            # Between two steps, mail goes first.
-            await asyncio.sleep(1 if purged == _PURGED_AT_ONCE else _HOUSEKEEPING)
+        self._tasks.append(asyncio.create_task(keep_running(activity, work), name=activity))
 
     async def _watch_writer(self) -> None:
         await self._writer.dead.wait()

@@ -1,10 +1,14 @@
 """The wired service in this process: what start, reload and stop promise."""
 
 import asyncio
+import os
+import signal
 import smtplib
+import socket
 import ssl
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import trustme
@@ -24,6 +28,12 @@ from tests.peers.relay_process import make_account, write_config
 def ehlo(port: int) -> str:
     with smtplib.SMTP("127.0.0.1", port, timeout=10) as smtp:
         return smtp.ehlo()[1].decode()
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET6) as one:
+        one.bind(("::1", 0))
+        return int(one.getsockname()[1])
 
 
 def submit(port: int, sender: str = "sales@example.com") -> None:
@@ -58,6 +68,20 @@ async def test_a_second_service_of_one_folder_is_refused_with_a_clear_text(tmp_p
     with pytest.raises(RelayError, match="another"):
         await Service(settings).start()
     await first.stop()
+
+
+async def test_a_second_service_of_one_database_is_refused_though_its_folder_is_its_own(tmp_path: Path) -> None:
+    accounts = [make_account("sales", 9)]
+    (tmp_path / "other").mkdir()
+    first = Service(load_settings(write_config(tmp_path, accounts=accounts)))
+    shared = {"database": f"sqlite:///{tmp_path}/relay.db"}
+    second = Service(load_settings(write_config(tmp_path / "other", accounts=accounts, storage=shared)))
+    await first.start()
+    with pytest.raises(RelayError, match=rf"relay\.db: another relay is using this database \(process {os.getpid()}\)"):
+        await second.start()
+    await first.stop()
+    await second.start()
+    await second.stop()
 
 
 async def test_a_port_that_is_taken_is_named_and_everything_is_released(tmp_path: Path) -> None:
@@ -139,6 +163,88 @@ async def test_a_reload_reads_certificates_and_the_log_file_anew(tmp_path: Path)
         assert (tmp_path / "two.log").read_text() == "a line\n"
     finally:
         await service.stop()
+
+
+async def test_a_log_that_can_not_be_opened_refuses_the_whole_configuration(tmp_path: Path) -> None:
+    path = write_config(tmp_path, accounts=[make_account("sales", 9)], log={"file": "one.log"})
+    sink = LogSink(tmp_path / "one.log")
+    service = Service(load_settings(path), sink=sink)
+    await service.start()
+    try:
+        (tmp_path / "one.log").rename(tmp_path / "one.log.1")
+        (tmp_path / "two.log").symlink_to("/nowhere/at/all")
+        text = path.read_text().replace("one.log", "two.log").replace("relay.office.example", "other.example")
+        path.write_text(text)
+        with capture_logs() as lines:
+            assert await service.reload() == ["relay.toml: log.file: No such file or directory"]
+        assert [line["event"] for line in lines] == ["configuration_refused"]
+        assert service.settings.hostname == "relay.office.example"
+        sink.write("a line")
+        assert (tmp_path / "one.log").read_text() == "a line\n"  # it was rotated, whatever the configuration says
+    finally:
+        await service.stop()
+
+
+async def test_reloads_come_one_after_the_other(tmp_path: Path) -> None:
+    path = write_config(tmp_path, accounts=[make_account("sales", 9)])
+    service = Service(load_settings(path))
+    await service.start()
+    other = path.read_text().replace('host = "127.0.0.1"', 'host = "::1"', 1)
+    path.write_text(other.replace("port = 0", f"port = {free_port()}", 1))
+    assert await asyncio.gather(*(service.reload() for _ in range(5))) == [[]] * 5
+    assert len(service.ports) == 1
+    await service.stop()
+
+
+async def test_a_reload_that_runs_ends_before_the_service_does_and_none_begins_then(tmp_path: Path) -> None:
+    path = write_config(tmp_path, accounts=[make_account("sales", 9)])
+    service = Service(load_settings(path))
+    await service.start()
+    port = free_port()
+    path.write_text(
+        path.read_text().replace("[[listener]]", f'[[listener]]\nhost = "::1"\nport = {port}\n\n[[listener]]')
+    )
+    with capture_logs() as lines:
+        early = asyncio.create_task(service.reload())
+        await asyncio.sleep(0)
+        stopping = asyncio.create_task(service.stop())
+        await asyncio.sleep(0)
+        with pytest.raises(RelayError, match="stopping"):
+            await service.reload()
+        assert await early == []
+        await stopping
+    assert [line["event"] for line in lines][-1] == "service_stopped"
+    with pytest.raises(OSError, match="Connect call failed"):
+        await asyncio.open_connection("::1", port)
+
+
+async def test_a_signal_to_reload_during_the_start_is_kept_for_afterwards(tmp_path: Path) -> None:
+    path = write_config(tmp_path, accounts=[make_account("sales", 9)])
+    service = Service(load_settings(path))
+    service.handle_signals()
+    try:
+        starting = asyncio.create_task(service.start())
+        await asyncio.sleep(0)
+        path.write_text(path.read_text().replace("relay.office.example", "other.example"))
+        os.kill(os.getpid(), signal.SIGHUP)
+        await starting
+        await until(lambda: service.settings.hostname == "other.example")
+    finally:
+        await service.stop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+
+async def test_a_reload_lets_an_account_rest_that_its_provider_wants_to_rest(tmp_path: Path) -> None:
+    path = write_config(tmp_path, accounts=[make_account("sales", 9)])
+    service = Service(load_settings(path))
+    await service.start()
+    service.delivery.look = Mock(wraps=service.delivery.look)  # type: ignore[method-assign]
+    service.delivery.hurry = Mock()  # type: ignore[method-assign]
+    assert await service.reload() == []
+    service.delivery.look.assert_called_once()
+    service.delivery.hurry.assert_not_called()
+    await service.stop()
 
 
 async def test_history_that_is_old_enough_goes_by_itself(tmp_path: Path) -> None:

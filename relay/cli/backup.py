@@ -15,14 +15,15 @@ from relay.cli.output import show_size
 def command(config: str | None, file: Path) -> None:
     """Copy the database into FILE, whole and as of one moment; the service goes on meanwhile.
 
-    The inboxes are plain files beside it: copy them with what you copy files with.
+    An older copy of that name is replaced, any other file is not. The inboxes are plain files beside it: copy them
+    with what you copy files with.
     """
-    from relay.storage.backup import copy_database, database_file
+    from relay.storage.backup import back_up
+    from relay.storage.lock import database_file
 
-    engine = open_storage(load(config))
-    source = database_file(engine)
+    settings = load(config)
+    source = database_file(settings.database)
     if source is None:
         fail("the database is PostgreSQL: copy it with pg_dump")
-    if file.resolve() == source.resolve():
-        fail(f"{file}: is the database itself")
-    click.echo(f"{file}: {show_size(copy_database(source, file))}")
+    open_storage(settings).dispose()
+    click.echo(f"{file}: {show_size(back_up(source, file))}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from relay.cli.output import clean, confirm_many, print_table, show_span
+from relay.cli.output import confirm_many, print_table, show_span
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _STATES = ("queued", "active", "held", "done")
 _SHOWN = 10
+"""Mails of a preview."""
+_PEOPLE = 3
+"""Recipients of each of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,30 +119,36 @@ def choose(
         return found
     found = admin.select_messages(engine, chosen.selection())
     if found and not yes:
-        _preview(engine, chosen, len(found))
+        _preview(engine, found)
         confirm_many(f"{what} these {len(found)} mails", yes=yes)
     return found
 
 
-def _preview(engine: "Engine", chosen: Filter, count: int) -> None:
+def _preview(engine: "Engine", ids: list[str]) -> None:
+    """Show the first of them, whole: a change is one of the mail, for all of its recipients who still wait."""
     from relay.storage import admin
 
     now = time.time_ns() // 1_000_000
-    rows = admin.list_deliveries(engine, chosen.selection(), limit=_SHOWN)
-    print_table(
-        ("Queue id", "State", "Age", "Account", "To", "Subject"),
-        [
+    rows = []
+    for message_id in ids[:_SHOWN]:
+        mail = admin.show_message(engine, message_id)
+        waiting = [delivery for delivery in mail.deliveries if delivery.state != "done"]
+        people = [r.address for delivery in waiting for r in delivery.recipients if r.outcome == "pending"]
+        rows.append(
             (
-                row.message_id,
-                row.state,
-                show_span(now - row.received_at),
-                row.account or "inbox",
-                ", ".join(clean(r.address) for r in row.recipients)[:60],
-                row.subject[:40],
+                mail.id,
+                ", ".join(sorted({delivery.state for delivery in waiting})),
+                show_span(now - mail.received_at),
+                ", ".join(sorted({delivery.account or "inbox" for delivery in waiting})),
+                _shorten(people),
+                mail.subject[:40],
             )
-            for row in rows
-        ],
-        empty="",
-    )
-    if count > _SHOWN:
-        click.echo(f"... {count} mails in all")
+        )
+    print_table(("Queue id", "State", "Age", "Account", "To all of", "Subject"), rows, empty="")
+    if len(ids) > _SHOWN:
+        click.echo(f"... {len(ids)} mails in all")
+
+
+def _shorten(people: list[str]) -> str:
+    shown = ", ".join(people[:_PEOPLE])
+    return shown if len(people) <= _PEOPLE else f"{shown} and {len(people) - _PEOPLE} more"

@@ -36,12 +36,18 @@ def load(config: str | None) -> "Settings":
 
 
 def open_storage(settings: "Settings") -> "Engine":
-    """Open the database beside a running service, or alone. Raises StorageError."""
+    """Open the database beside a running service, or alone. Raises StorageError, also where it is not there yet."""
+    from relay.model.errors import StorageError
     from relay.storage.engine import open_engine
-    from relay.storage.upgrade import prepare_database
+    from relay.storage.lock import database_file
+    from relay.storage.upgrade import NONE_YET, require_database
 
+    file = database_file(settings.database)
+    if file is not None and not file.exists():
+        # Opening it would make it, and as root's where root asks: then the service could not use it.
+        raise StorageError(f"{file}: {NONE_YET}" if file.parent.is_dir() else f"{file}: No such file or directory")
     engine = open_engine(settings.database)
-    prepare_database(engine)
+    require_database(engine)
     return engine
 
 

@@ -5,11 +5,14 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from relay.escaping import escape_invisible
+
+if TYPE_CHECKING:
+    from relay.storage.admin import RecipientRow
 
 _WIDE = 240
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
@@ -88,6 +91,14 @@ def show_size(octets: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} GiB"
+
+
+def show_outcome(recipient: "RecipientRow") -> str:
+    """Show what became of a recipient, and what was said about him."""
+    from relay.storage.commands import DELETED
+
+    reply = " ".join(filter(None, (str(recipient.code or ""), recipient.enhanced, recipient.reply)))
+    return DELETED if reply == DELETED else f"{recipient.outcome} {clean(reply)}".rstrip()
 
 
 def confirm_many(what: str, *, yes: bool) -> None:

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 import click
 
 from relay.cli.choosing import Filter, filter_options
-from relay.cli.configuration import config_option, json_option, load, open_storage, plain_faults
+from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
 from relay.cli.output import (
     clean,
     print_facts,
     print_json,
     print_table,
+    show_outcome,
     show_size,
     show_span,
     show_time,
 )
-from relay.cli.queue_change import act, delete, hold, move, release, retry
+from relay.cli.queue_change import delete, hold, move, release, retry, wake_or_serve
 from relay.settings import Settings
 
 if TYPE_CHECKING:
@@ -126,25 +127,36 @@ def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 -
         )
         for delivery in detail.deliveries:
             click.echo(
-                f"\nDelivery {delivery.id}: {delivery.state}, {delivery.attempts} attempts"
+                f"\nDelivery {delivery.id} by {delivery.account or 'the inbox'}: {delivery.state},"
+                f" {delivery.attempts} attempts"
                 + (f", next {show_time(delivery.due)}" if delivery.state == "queued" else "")
                 + (", may have been sent already" if delivery.uncertain else "")
             )
             for recipient in delivery.recipients:
                 kind = "" if recipient.kind == "to" else f" ({recipient.kind})"
-                click.echo(f"  {clean(recipient.address)}{kind}: {recipient.outcome} {clean(recipient.reply)}".rstrip())
+                click.echo(f"  {clean(recipient.address)}{kind}: {show_outcome(recipient)}")
 
 
 @command.command("run")
 @config_option
 @plain_faults
 def run(config: str | None) -> None:
-    """Try everything that is queued now, at any hour; paused accounts stay paused."""
-    from relay.storage import commands
+    """Try everything that is queued now, at any hour; paused accounts stay paused, and what is held stays held."""
+    from relay.storage import admin, commands
 
     settings = load(config)
-    count = commands.run_queue(open_storage(settings))
-    act(settings, count, "to try")
+    engine = open_storage(settings)
+    held = _count(admin.count_open(engine), "held")
+    count = commands.run_queue(engine)
+    click.echo(f"{count} to try")
+    if count and wake_or_serve(settings):
+        left = _count(admin.count_open(engine), "queued", "active", "held") - held
+        if left > 0:
+            fail(f"{left} still wait: `relay queue list` says why")
+
+
+def _count(states: dict[str, dict[str, int]], *wanted: str) -> int:
+    return sum(count for of_account in states.values() for state, count in of_account.items() if state in wanted)
 
 
 for change in (retry, hold, release, move, delete):

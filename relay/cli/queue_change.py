@@ -1,14 +1,23 @@
 """`relay queue retry`, `hold`, `release`, `move` and `delete`: for mails by their ids, or for many by a filter."""
 
 import asyncio
+import sys
 import time
+from collections import Counter
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from relay.cli.choosing import Filter, choose, filter_options
-from relay.cli.configuration import config_option, fail, load, open_storage, plain_faults
+from relay.cli.configuration import FAILED, config_option, fail, load, open_storage, plain_faults
+from relay.cli.output import clean
 from relay.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from relay.storage.commands import Done
 
 _yes = click.option("--yes", is_flag=True, help="Do it without a question.")
 _ids = click.argument("ids", nargs=-1, metavar="[ID]...")
@@ -25,12 +34,17 @@ def _now() -> int:
 @_ids
 @plain_faults
 def retry(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool) -> None:
-    """Try these mails now, at any hour."""
+    """Try these mails now, at any hour. Many are done in steps, so that the service can go on meanwhile."""
     from relay.storage import commands
 
     settings = load(config)
     engine = open_storage(settings)
-    act(settings, commands.retry(engine, choose(engine, ids, chosen, "Try", yes=yes), now=_now()), "to try")
+    found = choose(engine, ids, chosen, "Try", yes=yes)
+    done = commands.retry(engine, found, now=_now())
+    good = _tell(done, "to try", named=bool(ids))
+    if done.count:
+        good = _deliver(settings, engine, found) and good
+    _end(good=good)
 
 
 @click.command("hold")
@@ -40,12 +54,12 @@ def retry(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool
 @_ids
 @plain_faults
 def hold(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool) -> None:
-    """Hold these mails until `release` or `delete`."""
+    """Hold these mails until `release` or `delete`. Many are done in steps, so that the service can go on meanwhile."""
     from relay.storage import commands
 
     engine = open_storage(load(config))
     found = choose(engine, ids, chosen, "Hold", yes=yes)
-    click.echo(f"{commands.hold(engine, found, now=_now())} held")
+    _end(good=_tell(commands.hold(engine, found, now=_now()), "held", named=bool(ids)))
 
 
 @click.command("release")
@@ -55,12 +69,22 @@ def hold(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool)
 @_ids
 @plain_faults
 def release(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool) -> None:
-    """Release held mails: they are tried now, and their time to give up begins anew."""
+    """Release held mails: they are tried now, and their time to give up begins anew.
+
+    What is held since its account is excluded or gone stays held: `move` gives it another. Many are done in steps, so
+    that the service can go on meanwhile.
+    """
     from relay.storage import commands
 
     settings = load(config)
     engine = open_storage(settings)
-    act(settings, commands.release(engine, choose(engine, ids, chosen, "Release", yes=yes), now=_now()), "released")
+    found = choose(engine, ids, chosen, "Release", yes=yes)
+    sends = {a.name for a in settings.directory.accounts if a.smtp is not None and not a.excluded}
+    done = commands.release(engine, found, now=_now(), sends=sends)
+    good = _tell(done, "released", named=bool(ids))
+    if done.count:
+        good = _deliver(settings, engine, found) and good
+    _end(good=good)
 
 
 @click.command("move")
@@ -71,14 +95,23 @@ def release(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bo
 @_ids
 @plain_faults
 def move(config: str | None, *, ids: tuple[str, ...], chosen: Filter, account: str, yes: bool) -> None:
-    """Let these mails leave through another account, with its address as the sender. What is held stays held."""
+    """Let these mails leave through another account, with its address as the sender. What is held stays held.
+
+    What goes into an inbox, and what is being delivered, is not moved. Many are done in steps, so that the service can
+    go on meanwhile.
+    """
+    from relay.control import ask
     from relay.storage import commands
 
     settings = load(config)
     engine = open_storage(settings)
-    rewrite = _rewriter(settings, account)
+    address, rewrite = _rewriter(settings, account)
     found = choose(engine, ids, chosen, f"Move to the account {account}", yes=yes)
-    act(settings, commands.move(engine, found, account, rewrite, now=_now()), "moved", wait=False)
+    done = commands.move(engine, found, account, rewrite, reverse_path=address, now=_now())
+    good = _tell(done, "moved", named=bool(ids))
+    if done.count:
+        ask(settings.folder, "hurry")
+    _end(good=good)
 
 
 @click.command("delete")
@@ -88,16 +121,21 @@ def move(config: str | None, *, ids: tuple[str, ...], chosen: Filter, account: s
 @_ids
 @plain_faults
 def delete(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool) -> None:
-    """Delete these mails for good, with no notice to anybody. What is being delivered is not deleted."""
+    """Delete these mails for good, with no notice to anybody.
+
+    A mail is deleted whole: for all of its recipients who still wait, also where `--to` names only one of them.
+    `relay trace` goes on knowing it. What is being delivered is not deleted. Many are done in steps, so that the
+    service can go on meanwhile.
+    """
     from relay.storage import commands
 
     engine = open_storage(load(config))
-    found = choose(engine, ids, chosen, "Delete for good", yes=yes, ask=True)
-    click.echo(f"{commands.delete(engine, found)} deleted")
+    found = choose(engine, ids, chosen, "Delete for good, for all who still wait for them,", yes=yes, ask=True)
+    _end(good=_tell(commands.delete(engine, found, now=_now()), "deleted", named=bool(ids)))
 
 
-def _rewriter(settings: Settings, name: str) -> Callable[[bytes, str | None], bytes]:
-    """Make the function that writes the account's sender into a header."""
+def _rewriter(settings: Settings, name: str) -> tuple[str, Callable[[bytes, str | None], bytes]]:
+    """Give an account's address, and the function that writes it as the sender into a header."""
     from relay.model.errors import StateConflictError
     from relay.model.route import Refusal
     from relay.routing import plan_move
@@ -114,22 +152,49 @@ def _rewriter(settings: Settings, name: str) -> Callable[[bytes, str | None], by
             raise StateConflictError(edits.reply.text)
         return apply_edits(header, edits)
 
-    return rewrite
+    return account.address.wire, rewrite
 
 
-def act(settings: Settings, count: int, what: str, *, wait: bool = True) -> None:
-    """Wake the running service, or be the service for this moment; `wait`: mail that is left is a failure."""
-    from relay.control import ask
+def _tell(done: "Done", what: str, *, named: bool) -> bool:
+    """Say what was done, and what was not and why; tells whether that is what was wanted.
 
-    click.echo(f"{count} {what}")
-    if count == 0 or ask(settings.folder, "hurry") is not None or not wait:
-        return
-    _serve_once(settings)
+    Of mails that were `named`, each counts. A filter says what it passed over, and fails only if that was everything.
+    """
+    click.echo(f"{done.count} {what}")
+    if named:
+        for message_id, why in done.skipped.items():
+            click.echo(f"{message_id}: {clean(why)}", err=True)
+        return not done.skipped
+    for why, count in Counter(done.skipped.values()).most_common():
+        click.echo(f"{count} skipped: {clean(why)}", err=True)
+    return bool(done.count) or not done.skipped
+
+
+def _deliver(settings: Settings, engine: "Engine", ids: list[str]) -> bool:
+    """Have these mails delivered; tells whether none is left, where this command had to do it."""
     from relay.storage import admin
 
-    left = sum(sum(states.values()) for states in admin.count_open(open_storage(settings)).values())
+    if not wake_or_serve(settings):
+        return True
+    left = admin.count_waiting(engine, ids)
     if left:
-        fail(f"{left} still wait: `relay queue list` says why")
+        click.echo(f"{left} still wait: `relay queue list` says why", err=True)
+    return not left
+
+
+def wake_or_serve(settings: Settings) -> bool:
+    """Wake the running service, or be the service until nothing more is due; tells whether it was the latter."""
+    from relay.control import ask
+
+    if ask(settings.folder, "hurry") is not None:
+        return False
+    _serve_once(settings)
+    return True
+
+
+def _end(*, good: bool) -> None:
+    if not good:
+        sys.exit(FAILED)
 
 
 def _serve_once(settings: Settings) -> None:

@@ -19,25 +19,28 @@ def command(config: str | None, file: Path, *, yes: bool) -> None:
     What was waiting when the copy was made is held, since it may have been sent afterwards. The database that was there
     is kept beside it.
     """
-    from relay.storage.backup import database_file, restore_database
-    from relay.storage.engine import FolderLock, open_engine
+    from relay import logs
+    from relay.storage.backup import restore_database
+    from relay.storage.engine import open_engine
+    from relay.storage.lock import StorageLock, database_file
     from relay.storage.schema import VERSION
     from relay.storage.upgrade import prepare_database
 
     settings = load(config)
-    with FolderLock(settings.folder):
-        engine = open_engine(settings.database)
-        target = database_file(engine)
-        engine.dispose()
-        if target is None:
-            fail("the database is PostgreSQL: take its copy back with pg_restore")
+    target = database_file(settings.database)
+    if target is None:
+        fail("the database is PostgreSQL: take its copy back with pg_restore")
+    logs.configure(form="console", level=settings.log.level, descriptor=logs.STDERR)
+    with StorageLock(settings.folder, settings.database):
         confirm_many(f"Replace {target} by {file}", yes=yes)
         restored = restore_database(file, target, newest=VERSION)
         engine = open_engine(settings.database)
         prepare_database(engine)
         engine.dispose()
     click.echo(f"{target} is the copy now")
-    if restored.kept is not None:
+    if restored.damaged:
+        click.echo(f"what was there before can't be read, and is {restored.kept}, as it was found")
+    elif restored.kept is not None:
         click.echo(f"what was there before is {restored.kept}")
     if restored.held:
         click.echo(f"{restored.held} deliveries were waiting and are held: they may have been sent since.")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import resource
+import signal
 import sys
 from collections.abc import Coroutine
 from typing import Any
@@ -17,6 +18,8 @@ from relay.cli.configuration import FAILED, config_option, load, plain_faults
 @plain_faults
 def command(config: str | None) -> None:
     """Run the service until SIGTERM or Ctrl-C; SIGHUP reads the configuration anew."""
+    # Until somebody obeys it, SIGHUP would end the process: it waits, and what changes meanwhile is read then.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     settings = load(config)
     from relay import logs
     from relay.supervisor import Service
@@ -34,6 +37,8 @@ def command(config: str | None) -> None:
 
     async def run() -> bool:
         service = Service(settings, sink=sink)
+        service.handle_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         await service.start()
         return await service.run()
 

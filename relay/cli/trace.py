@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 import click
 
 from relay.cli.configuration import config_option, json_option, load, open_storage, plain_faults
-from relay.cli.output import clean, print_facts, print_json, show_size, show_time
+from relay.cli.output import clean, print_facts, print_json, show_outcome, show_size, show_time
+from relay.model.mail import EVERY_ACCOUNT
 
 if TYPE_CHECKING:
-    from relay.storage.admin import DeliveryRow, MessageDetail
+    from relay.storage.admin import DeliveryRow, MessageDetail, PauseRow
 
 
 @click.command("trace")
@@ -48,8 +49,7 @@ def _show(mail: "MessageDetail") -> None:
         click.echo(f"\n{_where(delivery)}")
         for recipient in delivery.recipients:
             kind = {"archive": " (blind copy)", "inbox": " (inbox)"}.get(recipient.kind, "")
-            reply = " ".join(filter(None, (str(recipient.code or ""), recipient.enhanced, recipient.reply)))
-            click.echo(f"  {clean(recipient.address)}{kind}: {recipient.outcome} {clean(reply)}".rstrip())
+            click.echo(f"  {clean(recipient.address)}{kind}: {show_outcome(recipient)}")
     if mail.notices:
         click.echo(f"\nNotices about it: {', '.join(mail.notices)}")
 
@@ -61,6 +61,7 @@ def _life(mail: "MessageDetail") -> list[tuple[int, str]]:
         accepted = f"written, about the mail {mail.about}"
     events = [(one.at, f"{_WHAT.get(one.what, one.what)}: {one.detail}") for one in mail.events]
     events += [event for delivery in mail.deliveries for event in _attempts(delivery)]
+    events += [event for pause in mail.pauses for event in _standstill(pause, mail.received_at)]
     return [(mail.received_at, accepted), *sorted(events)]
 
 
@@ -71,8 +72,17 @@ _WHAT = {
     "moved": "moved",
     "possible_duplicate": "may have been sent already",
     "archive_split": "split",
+    "deleted": "deleted",
     "delay_told": "its sender was told of the delay, by the notice",
 }
+
+
+def _standstill(pause: "PauseRow", received_at: int) -> list[tuple[int, str]]:
+    """Tell of a pause where it began, or where the mail came into it, and where it ended."""
+    who = f"account {pause.account}" if pause.account != EVERY_ACCOUNT else "every account"
+    since = "" if pause.since >= received_at else f" since {show_time(pause.since)}"
+    told = [(max(pause.since, received_at), f"{who} is paused{since}: {pause.reason}")]
+    return told if pause.until is None else [*told, (pause.until, f"{who} goes on")]
 
 
 def _attempts(delivery: "DeliveryRow") -> list[tuple[int, str]]:

@@ -1,6 +1,5 @@
 """What the commands read: short transactions of their own, beside a running service or alone."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,14 +10,16 @@ from sqlalchemy import Engine
 
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.ids import is_id
-from relay.model.mail import DeliveryState, Pause
+from relay.model.mail import EVERY_ACCOUNT, INBOX_LANE, DeliveryState, Pause
 from relay.model.reply import Reply
 from relay.storage import counting, pausing
 from relay.storage.engine import Parameter, Transaction, transaction
+from relay.storage.selection import Selection as Selection  # noqa: PLC0414 - what is listed here is chosen by it
 
 SHORTEST_PREFIX: Final = 6
 """Characters of a queue id that a person must type at least."""
 _MOST_MATCHES: Final = 100
+_FOR_EVER: Final = 1 << 62
 
 _SELECT_MESSAGE: Final = (
     'SELECT id, received_at, "user", account, rule, reverse_path, header_message_id, subject, size, client, why,'
@@ -37,14 +38,15 @@ _SELECT_ATTEMPTS: Final = (
     " ORDER BY delivery_id, n"
 )
 _SELECT_EVENTS: Final = "SELECT at, what, detail FROM event WHERE message_id = ? ORDER BY at, what"
+_SELECT_PAUSES: Final = (
+    "SELECT account, since, until, reason FROM pause WHERE account {any} AND since <= ?"
+    " AND (until IS NULL OR until > ?) ORDER BY since, account"
+)
 _SELECT_NOTICES: Final = "SELECT id FROM message WHERE about = ? AND about <> '' ORDER BY id"
 _BY_HEADER_ID: Final = "SELECT id FROM message WHERE header_message_id = ? ORDER BY id LIMIT ?"
 _BY_PREFIX: Final = "SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
 _SELECT_IDS: Final = "SELECT DISTINCT d.message_id FROM delivery d JOIN message m ON m.id = d.message_id "
-_HAS_RECIPIENT: Final = (
-    "EXISTS (SELECT 1 FROM recipient r WHERE r.message_id = d.message_id AND r.delivery_id = d.id"
-    " AND lower(r.address) LIKE ? ESCAPE '\\')"
-)
+_COUNT_MAILS: Final = "SELECT count(DISTINCT message_id) FROM delivery WHERE message_id {any} AND state <> 'done'"
 _COUNT: Final = "SELECT account, state, count(*) FROM delivery WHERE state <> 'done' GROUP BY account, state"
 
 
@@ -80,6 +82,16 @@ class EventRow:
     at: int
     what: str
     detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PauseRow:
+    """A time in which nothing of an account was sent (`/`: of none); it lasts where `until` is None."""
+
+    account: str
+    since: int
+    until: int | None
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,43 +136,10 @@ class MessageDetail:
     """Of a notice: the mail that it tells about."""
     deliveries: tuple[DeliveryRow, ...]
     events: tuple[EventRow, ...]
+    pauses: tuple[PauseRow, ...]
+    """Of its accounts, as long as anything of it waited."""
     notices: tuple[str, ...]
     """The queue ids of the notices about it."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Selection:
-    """Which mails a command is about; None: whatever it is."""
-
-    states: Sequence[str] = (DeliveryState.QUEUED, DeliveryState.ACTIVE, DeliveryState.HELD)
-    account: str | None = None
-    user: str | None = None
-    before: int | None = None
-    """Received before this moment."""
-    recipient: str | None = None
-    """A pattern with `*` and `?`, compared without regard to case."""
-
-    def where(self) -> tuple[str, list[Parameter]]:
-        """Give the condition on `delivery d` and `message m`, with its parameters."""
-        conditions, values = ["d.state {any}"], [[str(state) for state in self.states]]
-        wanted: list[Parameter] = [*values]
-        if DeliveryState.DONE not in self.states:
-            conditions.append("d.state <> 'done'")  # lets SQLite use the index of what is open
-        for condition, value in (
-            ("d.account = ?", self.account),
-            ('m."user" = ?', self.user),
-            ("m.received_at < ?", self.before),
-            (_HAS_RECIPIENT, None if self.recipient is None else _like(self.recipient)),
-        ):
-            if value is not None:
-                conditions.append(condition)
-                wanted.append(value)
-        return " AND ".join(conditions), wanted
-
-
-def _like(pattern: str) -> str:
-    escaped = re.sub(r"([\\\\%_])", r"\\\1", pattern.lower())
-    return escaped.replace("*", "%").replace("?", "_")
 
 
 def list_deliveries(engine: Engine, selection: Selection, *, limit: int = 200) -> list[DeliveryRow]:
@@ -206,13 +185,27 @@ def show_message(engine: Engine, message_id: str) -> MessageDetail:
             raise NotFoundError(f"there is no mail {message_id!r}")
         deliveries = _deliveries(tx, "WHERE d.message_id = ? ORDER BY d.id", message_id)
         events = [EventRow(**row) for row in tx.records(_SELECT_EVENTS, message_id)]
+        pauses = _pauses(tx, found[0], deliveries, events)
         notices = [row[0] for row in tx.rows(_SELECT_NOTICES, message_id)]
     return MessageDetail(
         **{**found[0], "notice": bool(found[0]["notice"])},
         deliveries=tuple(deliveries),
         events=tuple(events),
+        pauses=tuple(pauses),
         notices=tuple(notices),
     )
+
+
+def _pauses(
+    tx: Transaction, message: dict[str, Any], deliveries: Sequence[DeliveryRow], events: Sequence[EventRow]
+) -> list[PauseRow]:
+    """Give the pauses that a mail has seen, from its acceptance to its end."""
+    accounts = {EVERY_ACCOUNT, message["account"], *(delivery.account for delivery in deliveries)} - {INBOX_LANE}
+    happened = [one.at for one in events] + [one.at for delivery in deliveries for one in delivery.tries]
+    waits = any(delivery.state != DeliveryState.DONE for delivery in deliveries)
+    end = _FOR_EVER if waits else max(happened, default=message["received_at"])
+    found = tx.records(_SELECT_PAUSES, sorted(accounts), end, message["received_at"])
+    return [PauseRow(**row) for row in found]
 
 
 def _deliveries(tx: Transaction, where: str, *parameters: Parameter) -> list[DeliveryRow]:
@@ -254,6 +247,12 @@ def count_open(engine: Engine) -> dict[str, dict[str, int]]:
         for account, state, count in tx.rows(_COUNT):
             counts.setdefault(account, {})[state] = count
     return counts
+
+
+def count_waiting(engine: Engine, ids: Sequence[str]) -> int:
+    """Count those of these mails of which anything waits, held ones too."""
+    with transaction(engine, write=False) as tx:
+        return int(tx.rows(_COUNT_MAILS, list(ids))[0][0])
 
 
 def count_of_day(engine: Engine, day: str) -> dict[str, int]:

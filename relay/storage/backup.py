@@ -1,24 +1,32 @@
 """Copies of a SQLite database, made while it is in use, and taken back.
 
-Guarantee: a copy is whole and on the disk under its name, or there is none. What is taken back sends nothing by itself:
-every mail that was waiting is held, since it may have been sent after the copy was made.
+Guarantee: a copy is whole and on the disk under its name, or there is none; nothing but an older copy is replaced. What
+is taken back sends nothing by itself: every mail that was waiting is held, since it may have been sent after the copy
+was made.
 """
 
 import contextlib
 import os
 import sqlite3
+import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine
-
 from relay.model.errors import StorageError
+from relay.storage.lock import give_to_folder_owner
 
 _HOLD: Final = (
     "UPDATE delivery SET state = 'held', uncertain = uncertain + 1, marked = 0, node = '', lease_until = NULL"
-    " WHERE state IN ('queued', 'active')"
+    " WHERE state IN ('queued', 'active') RETURNING message_id"
 )
+_NOTE: Final = "INSERT INTO event (message_id, at, what, detail) VALUES (?, ?, 'held', ?) ON CONFLICT DO NOTHING"
+_WHY: Final = "restored from a copy: it may have been sent since"
+_HAS_EVENTS: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'event'"
+_RESTS: Final = ("-wal", "-shm")
+"""What SQLite keeps beside a file that is open, or was when its process died."""
+_IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,58 +38,71 @@ class Restored:
     """Deliveries that wait for a person now."""
     kept: Path | None
     """Where the database that was there before is; None where there was none."""
+    damaged: bool
+    """Whether the one that was there is kept as it was found, since it can't be read."""
 
 
-def database_file(engine: Engine) -> Path | None:
-    """Give the file of a SQLite database; None for PostgreSQL, whose own tools (`pg_dump`) make its copies."""
-    return Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
+def back_up(source: Path, target: Path) -> int:
+    """Copy a database that may be in use into a file for people; gives the octets.
+
+    Raises StorageError where the copy can't be made, and where `target` is something else than an older copy.
+    """
+    target = Path(os.path.realpath(target))
+    _check_replaceable(target, source)
+    return copy_database(source, target)
 
 
 def copy_database(source: Path, target: Path) -> int:
-    """Copy a database that may be in use; gives the octets. An older copy of the name is replaced.
+    """Copy a database that may be in use; gives the octets. Whatever has the name is replaced.
 
     Raises StorageError, and leaves nothing behind, where the copy can't be made.
     """
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        _copy_pages(source, partial)
-        _sync(partial)
-        partial.replace(target)
-        _sync(target.parent)
+        return _copy(source, target)
     except (OSError, sqlite3.Error) as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         raise StorageError(f"{target}: {_reason(error)}") from None
-    return target.stat().st_size
 
 
 def restore_database(copy: Path, target: Path, *, newest: int) -> Restored:
     """Put a copy in the place of a database that nobody uses. `newest` is the newest schema that can be taken.
 
-    What was there is kept beside it. Raises StorageError where the copy is none, damaged or newer; nothing has changed
-    then.
+    What was there is kept beside it, whole where it can be read, else as it is. Raises StorageError where the copy is
+    none, damaged or newer, or is the database itself; nothing has changed then.
     """
+    if _is_same(copy, target):
+        raise StorageError(f"{copy}: is the database itself: there is nothing to take back")
     schema = _check(copy, newest)
     fresh = target.with_name(f"{target.name}.restoring")
-    copy_database(copy, fresh)
     try:
-        with contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
-            held = connection.execute(_HOLD).rowcount
+        _copy(copy, fresh)
+        held = _hold_all(fresh)
         _sync(fresh)
-        kept = None
-        if target.exists():
-            kept = _free_name(target)
-            copy_database(target, kept)
-        for rest in ("-wal", "-shm"):  # of the old file; they are in the copy that was kept
-            target.with_name(target.name + rest).unlink(missing_ok=True)
+        kept, damaged = _keep(target)
+        _unlink(target, *_RESTS)  # of the old file; they are in what was kept
         fresh.replace(target)
         _sync(target.parent)
     except (OSError, sqlite3.Error) as error:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
         raise StorageError(f"{target}: {_reason(error)}") from None
-    return Restored(schema=schema, held=held, kept=kept)
+    finally:
+        with contextlib.suppress(OSError):
+            _unlink(fresh, "", "-journal")
+    return Restored(schema=schema, held=held, kept=kept, damaged=damaged)
+
+
+def _copy(source: Path, target: Path) -> int:
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        give_to_folder_owner(file, target.parent)
+        os.close(file)
+        _copy_pages(source, partial)
+        _sync(partial)
+        partial.replace(target)
+        _sync(target.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+    return target.stat().st_size
 
 
 def _copy_pages(source: Path, target: Path) -> None:
@@ -94,6 +115,55 @@ def _copy_pages(source: Path, target: Path) -> None:
         # steps, each write in between would make it begin anew.
         old.backup(new)
         new.execute("PRAGMA journal_mode = DELETE")  # one file is the whole copy
+
+
+def _hold_all(file: Path) -> int:
+    """Hold all that waits, and note why; gives the number of deliveries."""
+    now = time.time_ns() // 1_000_000
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        held = [row[0] for row in connection.execute(_HOLD).fetchall()]
+        if connection.execute(_HAS_EVENTS).fetchone():  # the first release had none
+            connection.executemany(_NOTE, [(message_id, now, _WHY) for message_id in sorted(set(held))])
+    return len(held)
+
+
+def _keep(target: Path) -> tuple[Path | None, bool]:
+    """Keep the database that is to be replaced; gives where, and whether it is damaged."""
+    if not target.exists() or target.stat().st_size == 0:
+        return None, False
+    n = 1
+    while (kept := target.with_name(f"{target.name}.before-restore-{n}")).exists():
+        n += 1
+    # What can't be read may still be mended. A second name keeps it as it is, and needs neither room nor a good disk;
+    # it comes first, since SQLite removes a journal that it can't make sense of.
+    linked = _link(target, kept)
+    try:
+        _copy(target, kept)
+    except (OSError, sqlite3.Error) as error:
+        if linked and getattr(error, "sqlite_errorcode", None) not in _IN_USE:
+            return kept, True
+        _unlink(kept, "", *_RESTS)
+        raise
+    _unlink(kept, *_RESTS)
+    return kept, False
+
+
+def _link(target: Path, kept: Path) -> bool:
+    """Give a database a second name; false where the file system has none."""
+    try:
+        os.link(target, kept)
+        for rest in _RESTS:
+            with contextlib.suppress(FileNotFoundError):
+                os.link(_beside(target, rest), _beside(kept, rest))
+    except OSError:
+        _unlink(kept, "", *_RESTS)
+        return False
+    return True
+
+
+def _unlink(file: Path, *endings: str) -> None:
+    for ending in endings:
+        _beside(file, ending).unlink(missing_ok=True)
 
 
 def _check(copy: Path, newest: int) -> int:
@@ -114,11 +184,38 @@ def _check(copy: Path, newest: int) -> int:
     return int(found[0])
 
 
-def _free_name(target: Path) -> Path:
-    n = 1
-    while (kept := target.with_name(f"{target.name}.before-restore-{n}")).exists():
-        n += 1
-    return kept
+def _check_replaceable(target: Path, source: Path) -> None:
+    """Raise StorageError where a copy would destroy something else than an older copy."""
+    if _is_same(target, source):
+        raise StorageError(f"{target}: is the database itself")
+    if not target.exists():
+        return
+    found = target.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise StorageError(f"{target}: is no plain file, and is not replaced")
+    if found.st_size == 0:
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(f"{target.as_uri()}?mode=ro", uri=True)) as connection:
+            ours = connection.execute("SELECT 1 FROM meta WHERE key = 'schema'").fetchone() is not None
+            (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
+    except (OSError, sqlite3.Error):
+        ours, journal = False, ""
+    if not ours:
+        raise StorageError(f"{target}: is there already and no copy of a relay's database: it is not replaced")
+    if journal == "wal":  # a copy is not: this one is, or was, the database of a service
+        raise StorageError(f"{target}: is the database of a relay, no copy of one: it is not replaced")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _beside(file: Path, ending: str) -> Path:
+    return file.with_name(file.name + ending)
 
 
 def _sync(path: Path) -> None:

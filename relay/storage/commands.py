@@ -1,95 +1,257 @@
 """What people change in the queue: short transactions of their own, beside a running service or alone.
 
-Every change is noted, for `relay trace`. What is being delivered is never changed.
+Every change is noted, for `relay trace`. What is being delivered is never changed. Many mails are changed in steps,
+each as a whole, with pauses between them: the service's own writes do not wait longer than a step takes.
 """
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import Engine
 
-from relay.model.errors import StateConflictError
-from relay.model.mail import AT_ONCE, DeliveryState
+from relay.model.errors import RelayError
+from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
 from relay.storage import settling
-from relay.storage.engine import AnyRow, Transaction, transaction
+from relay.storage.engine import Transaction, transaction
 
-_SELECT_STATES: Final = "SELECT d.message_id, d.state FROM delivery d WHERE d.message_id {any} {lock}"
+STEP: Final = 500
+"""Mails of one transaction."""
+DELETED: Final = "deleted by command"
+"""The reply, without a code, of recipients whose mail was deleted: nobody bounced it, and nobody was told."""
+_SHORTEST_REST: Final = 0.02
+"""Seconds between two steps, at least; else as long as the step took."""
+
+_SELECT_STATES: Final = "SELECT d.message_id, d.state, d.account FROM delivery d WHERE d.message_id {any} {lock}"
 _HOLD: Final = "UPDATE delivery SET state = 'held' WHERE message_id {any} AND state = 'queued' RETURNING message_id"
 _RELEASE: Final = (
     "UPDATE delivery SET state = 'queued', due = ?, since = ?, uncertain = 0, attempts = 0, warned = false"
-    " WHERE message_id {any} AND state = 'held' RETURNING message_id"
+    " WHERE message_id {any} AND state = 'held' AND account {any} RETURNING message_id"
 )
 _RETRY: Final = "UPDATE delivery SET due = ? WHERE message_id {any} AND state = 'queued' RETURNING message_id"
-_RUN: Final = "UPDATE delivery SET due = ? WHERE state = 'queued' AND state <> 'done'"
-_SELECT_HEADERS: Final = 'SELECT id, "user", account, header, archive_header FROM message WHERE id {any} ORDER BY id'
+_SELECT_QUEUED: Final = "SELECT id FROM delivery WHERE state = 'queued' AND state <> 'done'"
+_RUN: Final = "UPDATE delivery SET due = ? WHERE id {any} AND state = 'queued'"
+_SELECT_HEADERS: Final = 'SELECT id, "user", header, archive_header FROM message WHERE id {any} ORDER BY id'
+# The account that took the mail in stays: what happened is not to be written anew.
 _MOVE_MESSAGE: Final = (
-    "UPDATE message SET account = ?, header = ?, archive_header = ?, size = size + ?, why = why || ? WHERE id = ?"
+    "UPDATE message SET header = ?, archive_header = ?, size = size + ?,"
+    " reverse_path = CASE WHEN reverse_path = '' THEN '' ELSE ? END WHERE id = ?"
 )
 _MOVE_DELIVERIES: Final = (
-    "UPDATE delivery SET account = ? WHERE message_id {any} AND state IN ('queued', 'held') RETURNING message_id"
+    "UPDATE delivery SET account = ? WHERE message_id {any} AND state IN ('queued', 'held') AND account <> ''"
+    " RETURNING message_id"
 )
+_DELETE_RECIPIENTS: Final = (
+    "UPDATE recipient SET outcome = 'bounced', code = 0, enhanced = '', reply = ?"
+    " WHERE message_id {any} AND outcome = 'pending'"
+)
+_DELETE_DELIVERIES: Final = (
+    "UPDATE delivery SET state = 'done', marked = false, node = '', lease_until = NULL"
+    " WHERE message_id {any} AND state IN ('queued', 'held') RETURNING message_id"
+)
+_DELETE_CONTENT: Final = "DELETE FROM content WHERE message_id {any}"
+
+_IS_ACTIVE: Final = "is being delivered now"
+_IS_DONE: Final = "is done: nothing of it waits"
+_IS_HELD: Final = "is held: `relay queue release` lets it go"
+_TO_INBOX: Final = "goes into an inbox: no account sends it"
 
 Rewrite = Callable[[bytes, str | None], bytes]
 """Gives the header with which a mail of a user leaves through another account; raises RelayError where it may not."""
 
 
-def hold(engine: Engine, ids: Sequence[str], *, now: int) -> int:
-    """Hold what is queued of these mails; gives the number of deliveries. Raises StateConflictError if none can be."""
-    with transaction(engine, write=True) as tx:
-        changed = tx.rows(_HOLD, list(ids))
-        if not changed:
-            _check_not_active(tx, ids, "held")
-        return _note(tx, changed, now, "held", "by command")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What a command did."""
+
+    count: int
+    """Deliveries that were changed; of a deletion, mails."""
+    skipped: Mapping[str, str]
+    """Queue id -> why nothing of that mail was changed."""
 
 
-def release(engine: Engine, ids: Sequence[str], *, now: int) -> int:
-    """Release what is held of these mails: tried at once, its doubts forgotten, its time to give up begins anew."""
-    with transaction(engine, write=True) as tx:
-        return _note(tx, tx.rows(_RELEASE, AT_ONCE, now, list(ids)), now, "released", "by command")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Mail:
+    """Where a mail stands before the change."""
+
+    states: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+    """Of what waits."""
+
+    @property
+    def why_not(self) -> str:
+        """Why it can't be changed, where that is for all commands the same; else empty."""
+        if DeliveryState.ACTIVE in self.states:
+            return _IS_ACTIVE
+        if not self.states:
+            return "is not there any more"
+        return "" if self.states - {DeliveryState.DONE} else _IS_DONE
 
 
-def retry(engine: Engine, ids: Sequence[str], *, now: int) -> int:
+@dataclass(slots=True)
+class _Step:
+    """One transaction."""
+
+    tx: Transaction
+    mails: dict[str, _Mail]
+    skipped: dict[str, str] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
+    """The mail of each delivery that was changed."""
+
+    def free(self) -> list[str]:
+        """Give the mails that wait whole; skip those of which nothing waits or something is being delivered."""
+        self.skipped |= {message_id: mail.why_not for message_id, mail in self.mails.items() if mail.why_not}
+        return [message_id for message_id in self.mails if message_id not in self.skipped]
+
+    def change(self, sql: str, *parameters: str | int | list[str]) -> None:
+        """Run an UPDATE that gives the mails of the deliveries that it changed."""
+        self.changed += [row[0] for row in self.tx.rows(sql, *parameters)]
+
+    def skip_unchanged(self, why: Callable[[_Mail], str]) -> None:
+        """Say of what is as it was why it is so."""
+        for message_id in self.mails.keys() - {*self.changed} - self.skipped.keys():
+            mail = self.mails[message_id]
+            self.skipped[message_id] = mail.why_not or why(mail)
+
+    def note(self, now: int, what: str, detail: str) -> None:
+        """Note what was done, for `relay trace`."""
+        settling.write_events(self.tx, [(message_id, now, what, detail) for message_id in sorted({*self.changed})])
+
+
+def hold(engine: Engine, ids: Sequence[str], *, now: int) -> Done:
+    """Hold what is queued of these mails."""
+
+    def step(one: _Step) -> None:
+        one.change(_HOLD, [*one.mails])
+        one.skip_unchanged(lambda _mail: "is held already")
+        one.note(now, "held", "by command")
+
+    return _in_steps(engine, ids, step)
+
+
+def release(engine: Engine, ids: Sequence[str], *, now: int, sends: Collection[str] | None = None) -> Done:
+    """Release what is held of these mails: tried at once, its doubts forgotten, its time to give up begins anew.
+
+    What is held for an account that is not among `sends` (None: all are) stays: it would only be held again.
+    """
+
+    def step(one: _Step) -> None:
+        waiting = {account for mail in one.mails.values() for account in mail.accounts}
+        good = [account for account in waiting if sends is None or account == INBOX_LANE or account in sends]
+        one.change(_RELEASE, AT_ONCE, now, [*one.mails], good)
+        one.skip_unchanged(lambda mail: _why_not_released(mail, good))
+        one.note(now, "released", "by command")
+
+    return _in_steps(engine, ids, step)
+
+
+def _why_not_released(mail: _Mail, good: Collection[str]) -> str:
+    if DeliveryState.HELD not in mail.states:
+        return "is not held"
+    homeless = ", ".join(sorted(mail.accounts - {*good}))
+    return f"would be held again: its account {homeless} is excluded or gone; `relay queue move` gives it another"
+
+
+def retry(engine: Engine, ids: Sequence[str], *, now: int) -> Done:
     """Make what is queued of these mails due at once."""
-    with transaction(engine, write=True) as tx:
-        return _note(tx, tx.rows(_RETRY, AT_ONCE, list(ids)), now, "retried", "by command")
+
+    def step(one: _Step) -> None:
+        one.change(_RETRY, AT_ONCE, [*one.mails])
+        one.skip_unchanged(lambda _mail: _IS_HELD)
+        one.note(now, "retried", "by command")
+
+    return _in_steps(engine, ids, step)
 
 
 def run_queue(engine: Engine) -> int:
-    """Make everything that is queued due at once."""
-    with transaction(engine, write=True) as tx:
-        return tx.change(_RUN, AT_ONCE)
+    """Make everything that is queued due at once; gives the number of deliveries."""
+    with transaction(engine, write=False) as tx:
+        ids = [row[0] for row in tx.rows(_SELECT_QUEUED)]
+    count = 0
+    for part in _parts(ids):
+        with transaction(engine, write=True) as tx:
+            count += tx.change(_RUN, AT_ONCE, part)
+    return count
 
 
-def move(engine: Engine, ids: Sequence[str], account: str, rewrite: Rewrite, *, now: int) -> int:
-    """Let what waits of these mails leave through another account, whose sender `rewrite` writes; gives deliveries.
+def move(engine: Engine, ids: Sequence[str], account: str, rewrite: Rewrite, *, reverse_path: str, now: int) -> Done:
+    """Let what waits of these mails leave through another account, whose sender `rewrite` writes.
 
-    Raises StateConflictError where one is being delivered, and what `rewrite` raises: none is moved then.
+    `reverse_path` is that account's address. A mail of which something is being delivered is skipped whole, and so is
+    one that `rewrite` refuses; what goes into an inbox stays where it is.
     """
-    with transaction(engine, write=True) as tx:
-        _check_not_active(tx, ids, "moved")
-        for message_id, user, before, header, archive_header in tx.rows(_SELECT_HEADERS, list(ids)):
-            fresh = rewrite(header, user)
-            archive = None if archive_header is None else rewrite(archive_header, user)
-            step = f"\nMoved by command from the account {before!r} to {account!r}."
-            tx.change(_MOVE_MESSAGE, account, fresh, archive, len(fresh) - len(header), step, message_id)
-        changed = tx.rows(_MOVE_DELIVERIES, account, list(ids))
-        return _note(tx, changed, now, "moved", f"by command, to the account {account}")
+
+    def step(one: _Step) -> None:
+        ids = []
+        for message_id in one.free():
+            if one.mails[message_id].accounts == {INBOX_LANE}:
+                one.skipped[message_id] = _TO_INBOX
+            else:
+                ids.append(message_id)
+        moved = []
+        for message_id, user, header, archive_header in one.tx.rows(_SELECT_HEADERS, ids):
+            try:
+                fresh = rewrite(header, user)
+                archive = None if archive_header is None else rewrite(archive_header, user)
+            except RelayError as error:
+                one.skipped[message_id] = str(error)
+                continue
+            one.tx.change(_MOVE_MESSAGE, fresh, archive, len(fresh) - len(header), reverse_path, message_id)
+            moved.append(message_id)
+        one.change(_MOVE_DELIVERIES, account, moved)
+        one.note(now, "moved", f"by command, to the account {account}")
+
+    return _in_steps(engine, ids, step)
 
 
-def delete(engine: Engine, ids: Sequence[str]) -> int:
-    """Delete mails for good; gives how many. Raises StateConflictError where one is being delivered: none is then."""
-    with transaction(engine, write=True) as tx:
-        _check_not_active(tx, ids, "deleted")
-        return settling.delete_messages(tx, list(ids))
+def delete(engine: Engine, ids: Sequence[str], *, now: int) -> Done:
+    """Delete what waits of these mails, with their bodies; header and history stay until their time is over.
+
+    A mail of which something is being delivered is skipped whole.
+    """
+
+    def step(one: _Step) -> None:
+        ids = one.free()
+        one.tx.change(_DELETE_RECIPIENTS, DELETED, ids)
+        one.change(_DELETE_DELIVERIES, ids)
+        one.tx.change(_DELETE_CONTENT, ids)
+        one.note(now, "deleted", "by command; nobody is told")
+        one.changed = sorted({*one.changed})
+
+    return _in_steps(engine, ids, step)
 
 
-def _note(tx: Transaction, changed: Sequence[AnyRow], now: int, what: str, detail: str) -> int:
-    """Note what was done with the mails of these deliveries; gives the number of deliveries."""
-    settling.write_events(tx, [(message_id, now, what, detail) for message_id in sorted({row[0] for row in changed})])
-    return len(changed)
+def _in_steps(engine: Engine, ids: Sequence[str], step: Callable[[_Step], None]) -> Done:
+    count = 0
+    skipped: dict[str, str] = {}
+    for part in _parts(list(dict.fromkeys(ids))):
+        with transaction(engine, write=True) as tx:
+            one = _Step(tx, _look(tx, part))
+            step(one)
+        count += len(one.changed)
+        skipped |= {message_id: one.skipped[message_id] for message_id in part if message_id in one.skipped}
+    return Done(count=count, skipped=skipped)
 
 
-def _check_not_active(tx: Transaction, ids: Sequence[str], what: str) -> None:
-    active = sorted({row[0] for row in tx.rows(_SELECT_STATES, list(ids)) if row[1] == DeliveryState.ACTIVE})
-    if active:
-        raise StateConflictError(f"{', '.join(active)}: is being delivered now and can't be {what}")
+def _parts(ids: list[str]) -> Iterator[list[str]]:
+    """Give the steps, with the pauses between them."""
+    for n in range(0, len(ids), STEP):
+        begun = time.monotonic()
+        yield ids[n : n + STEP]
+        if n + STEP < len(ids):
+            # Who waits for the lock asks for it now and then only: without a pause he would hardly ever get it.
+            time.sleep(max(_SHORTEST_REST, time.monotonic() - begun))
+
+
+def _look(tx: Transaction, ids: list[str]) -> dict[str, _Mail]:
+    states: dict[str, set[str]] = {message_id: set() for message_id in ids}
+    accounts: dict[str, set[str]] = {message_id: set() for message_id in ids}
+    for message_id, state, account in tx.rows(_SELECT_STATES, ids):
+        states[message_id].add(state)
+        if state != DeliveryState.DONE:
+            accounts[message_id].add(account)
+    return {
+        message_id: _Mail(states=frozenset(states[message_id]), accounts=frozenset(accounts[message_id]))
+        for message_id in ids
+    }

@@ -1,11 +1,10 @@
-"""Opening the database, and all that differs between SQLite and PostgreSQL; the lock on the storage folder.
+"""Opening the database, and all that differs between SQLite and PostgreSQL.
 
 SQL is written once, with `?` for a parameter and these words, which `Transaction` puts into the database's own terms:
 `{any}` after a column (the parameter is a list), `{lock}` and `{skip_locked}` at the end of a SELECT from `delivery d`.
 """
 
 import contextlib
-import fcntl
 import functools
 import itertools
 import json
@@ -13,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.exc import (
@@ -28,7 +27,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from relay.model.errors import StorageBusyError, StorageError, StorageFullError
+from relay.model.errors import StorageError, StorageFullError
 
 _BUSY_SECONDS = 10
 """How long a write waits while another process writes."""
@@ -280,43 +279,3 @@ def is_fault_of_database(error: BaseException) -> bool:
 def is_conflict(error: BaseException) -> bool:
     """Tell whether two transactions got in each other's way, and the same again may well succeed."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _CONFLICTS
-
-
-class FolderLock:
-    """The lock that makes one process the service of a storage folder; the kernel releases it when the process ends."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._file: int | None = None
-
-    def acquire(self) -> None:
-        """Take the lock. Raises StorageBusyError where another has it, StorageError where the folder can't be used."""
-        try:
-            file = os.open(self._folder / "relay.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StorageError(f"{self._folder}: {error.strerror}") from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
-            os.close(file)
-            if not isinstance(error, BlockingIOError):
-                raise StorageError(f"{self._folder}: {error.strerror}") from None
-            who = f" (process {holder})" if holder.isdecimal() else ""
-            raise StorageBusyError(f"{self._folder}: another relay is running here{who}") from None
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
-        self._file = file
-
-    def release(self) -> None:
-        """Give the lock back; without effect where it is not held."""
-        if self._file is not None:
-            file, self._file = self._file, None
-            os.close(file)
-
-    def __enter__(self) -> Self:
-        self.acquire()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()

@@ -11,12 +11,14 @@ import structlog
 from sqlalchemy import Engine, inspect
 
 from relay.model.errors import StorageError
-from relay.storage.backup import copy_database, database_file
+from relay.storage.backup import copy_database
 from relay.storage.engine import Transaction, transaction
+from relay.storage.lock import database_file
 from relay.storage.schema import VERSION, metadata
 
 log = structlog.get_logger()
 
+NONE_YET: Final = "there is no database yet: start the service first"
 _SCHEMA_LOCK: Final = 0x72656C6179
 """PostgreSQL's advisory lock for all this: two nodes may start at once."""
 _SET_VERSION: Final = "UPDATE meta SET value = ? WHERE key = 'schema'"
@@ -40,6 +42,19 @@ def prepare_database(engine: Engine) -> None:
         elif found < VERSION:
             _upgrade(tx, found)
             log.info("database_upgraded", schema_before=found, schema_after=VERSION)
+
+
+def require_database(engine: Engine) -> None:
+    """Raise StorageError unless the database is there and of schema `VERSION`; nothing is made or changed.
+
+    Commands ask for this: to make or upgrade a database is for the service alone, which holds the lock.
+    """
+    with transaction(engine, write=False) as tx:
+        found = schema_of(tx)
+    if found is None:
+        raise StorageError(NONE_YET)
+    if found < VERSION:
+        raise StorageError("the database is of an older release: start the service once, it upgrades it")
 
 
 def schema_of(tx: Transaction) -> int | None:
@@ -69,7 +84,7 @@ def _upgrade(tx: Transaction, found: int) -> None:
 
 def _keep_copy(engine: Engine, found: int) -> None:
     """Copy a SQLite file before it is changed; PostgreSQL has its own ways."""
-    file = database_file(engine)
+    file = database_file(engine.url)
     if file is not None:
         copy = Path(f"{file}.schema-{found}")
         copy_database(file, copy)

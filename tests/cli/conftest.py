@@ -47,13 +47,17 @@ def _logging_as_before() -> Generator[None]:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A configuration whose provider is not there."""
+    """A configuration whose provider is not there, with the database that a service has made."""
     accounts = [
         make_account("sales", 9),
         make_account("old", 9, excluded=True),
         {"name": "inbox", "address": "inbox@example.com", "owner": "anna"},
     ]
-    return write_config(tmp_path, accounts=accounts, users=[{**ANNA, "notify": "inbox"}])
+    path = write_config(tmp_path, accounts=accounts, users=[{**ANNA, "notify": "inbox"}])
+    engine = open_engine(load_settings(path).database)
+    prepare_database(engine)
+    engine.dispose()
+    return path
 
 
 @pytest.fixture
@@ -89,14 +93,18 @@ def queued(config: Path) -> list[str]:
     return asyncio.run(hand_in(config, ["one", "two\x1b[31m"]))
 
 
-async def hand_in(config: Path, subjects: list[str]) -> list[str]:
+async def hand_in(config: Path, subjects: list[str], *, sender: str | None = None, to: int = 1) -> list[str]:
     """Put mails with these subjects into the queue; gives their ids."""
     settings = load_settings(config)
     engine = open_engine(settings.database)
     prepare_database(engine)
     queue = Queue(engine, Writer(engine))
     submission = Submission(settings=lambda: settings, queue=queue, dispatcher=_Nobody())
-    envelope = Envelope(reverse_path=None, recipients=(parse_addr_spec("customer@example.net"),))
+    people = ["customer@example.net", *(f"other{n}@example.net" for n in range(1, to))]
+    envelope = Envelope(
+        reverse_path=None if sender is None else parse_addr_spec(sender),
+        recipients=tuple(map(parse_addr_spec, people)),
+    )
     ids = []
     for subject in subjects:
         mail = submission.begin(envelope, CLIENT, show_client=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from relay.settings import load_settings
-from relay.storage.engine import FolderLock
+from relay.storage.lock import StorageLock
 from relay.supervisor import Service
 from tests.cli.conftest import Run, hand_in
 
@@ -47,7 +47,7 @@ def test_what_is_taken_back_is_held_and_what_was_there_is_kept(run: Run, config:
     (row,) = run("queue", "list", "--json").json
     assert (row["message_id"], row["state"], row["uncertain"]) == (queued[0], "held", 1)
     assert (config.parent / "relay.db.before-restore-1").exists()
-    FolderLock(config.parent).acquire()
+    StorageLock(config.parent, load_settings(config).database).acquire()
 
 
 def test_what_is_no_copy_is_refused_and_nothing_changes(run: Run, config: Path, queued: list[str]) -> None:
@@ -61,3 +61,35 @@ def test_what_is_no_copy_is_refused_and_nothing_changes(run: Run, config: Path, 
     assert [row["message_id"] for row in run("queue", "list", "--json").json] == queued
     assert run("backup", str(config.parent / "relay.db")).status == 1
     assert run("backup", str(config.parent / "no" / "folder.db")).status == 1
+
+
+def test_the_configuration_is_not_overwritten(run: Run, config: Path, queued: list[str]) -> None:
+    before = config.read_text()
+    said = run("backup", str(config))
+    assert (said.status, len(said.err.splitlines())) == (1, 1)
+    assert config.read_text() == before
+    assert queued
+
+
+def test_a_damaged_database_is_replaced(run: Run, config: Path, queued: list[str]) -> None:
+    copy = config.parent / "copy.db"
+    run("backup", str(copy))
+    (config.parent / "relay.db").write_bytes(b"no database at all" * 1000)
+    said = run("restore", "--yes", str(copy))
+    assert said.status == 0
+    assert "can't be read" in said.out
+    assert [row["message_id"] for row in run("queue", "list", "--json").json] == queued
+    assert run("restore", "--yes", str(config.parent / "relay.db")).status == 1
+
+
+def test_a_database_that_another_folders_service_uses_is_not_replaced(
+    run: Run, config: Path, queued: list[str]
+) -> None:
+    copy = config.parent / "copy.db"
+    run("backup", str(copy))
+    (config.parent / "two").mkdir()
+    with StorageLock(config.parent / "two", load_settings(config).database):
+        said = run("restore", "--yes", str(copy))
+    assert said.status == 1
+    assert "relay.db: another relay is using this database" in said.err
+    assert queued

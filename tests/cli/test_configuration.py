@@ -1,3 +1,4 @@
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,34 @@ def test_a_database_that_cant_be_opened_is_one_line_and_1(run: Run, config: Path
     assert said.status == 1
     assert len(said.err.splitlines()) == 1
     assert "Traceback" not in said.err
+
+
+COMMANDS = [
+    ("queue", "list", "--json"), ("queue", "run"), ("queue", "hold", "--all", "--yes"), ("trace", "abcdef"),
+    ("account", "list"), ("account", "pause", "sales"), ("backup", "copy.db"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_command_makes_a_database(run: Run, config: Path, command: tuple[str, ...]) -> None:
+    (config.parent / "relay.db").unlink()
+    before = {path.name for path in config.parent.iterdir()}
+    said = run(*command)
+    assert (said.status, said.out) == (1, "")
+    assert said.err == f"{config.parent}/relay.db: there is no database yet: start the service first\n"
+    assert {path.name for path in config.parent.iterdir()} == before
+    (config.parent / "relay.db").touch()  # a service that has just begun
+    assert run(*command).err == "there is no database yet: start the service first\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_command_upgrades_a_database(run: Run, config: Path, command: tuple[str, ...]) -> None:
+    file = config.parent / "relay.db"
+    file.unlink()
+    old = sqlite3.connect(file)
+    old.executescript((Path(__file__).parents[1] / "storage" / "released" / "1.sqlite.sql").read_text())
+    old.close()
+    said = run(*command)
+    assert (said.status, said.out) == (1, "")
+    assert said.err == "the database is of an older release: start the service once, it upgrades it\n"
+    assert not list(config.parent.glob("*.schema-*"))

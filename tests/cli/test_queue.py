@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from relay.settings import load_settings
+from relay.storage.lock import StorageLock
 from tests.cli.conftest import Run
 from tests.peers.relay_process import ANNA, make_account, write_config
 from tests.peers.sink import Sink
@@ -65,14 +67,8 @@ def test_the_list_says_why_an_account_stands_still(run: Run, queued: list[str]) 
 
 
 def test_two_services_of_one_folder_are_refused(run: Run, config: Path, queued: list[str]) -> None:
-    from relay.storage.engine import FolderLock  # noqa: PLC0415 - beside its one use
-
-    lock = FolderLock(config.parent)
-    lock.acquire()
-    try:
+    with StorageLock(config.parent, load_settings(config).database):
         said = run("queue", "run")
         assert said.status == 1
         assert "another" in said.err.lower()
-    finally:
-        lock.release()
     assert len(queued) == 2

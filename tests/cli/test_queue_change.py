@@ -1,8 +1,10 @@
 """The commands that change what waits."""
 
+import asyncio
+import sqlite3
 from pathlib import Path
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, hand_in
 from tests.peers.relay_process import ANNA, make_account, write_config
 from tests.peers.sink import Sink
 
@@ -17,20 +19,99 @@ def test_held_mail_waits_until_it_is_released_or_deleted(run: Run, queued: list[
     assert [row["message_id"] for row in run("queue", "list", "--json").json] == queued[1:]
 
 
-def test_mail_moves_to_another_account_with_its_sender(run: Run, config: Path, queued: list[str]) -> None:
+def test_mail_moves_to_another_account_with_its_sender(run: Run, config: Path) -> None:
+    queued = asyncio.run(hand_in(config, ["one", "two"], sender="sales@example.com"))
+    (bounce,) = asyncio.run(hand_in(config, ["three"]))
     with Sink() as sink:
         accounts = [make_account("sales", 9), make_account("backup", sink.port, address="backup@example.com")]
         write_config(config.parent, accounts=accounts, users=[ANNA])
         assert run("queue", "move", queued[0], "--account", "nobody").status == 1
-        assert run("queue", "move", "--from-account", "sales", "--account", "backup", "--yes").out == "2 moved\n"
+        assert run("queue", "move", "--from-account", "sales", "--account", "backup", "--yes").out == "3 moved\n"
         assert {row["account"] for row in run("queue", "list", "--json").json} == {"backup"}
+        assert {row["sender"] for row in run("queue", "list", "--json").json} == {"backup@example.com", ""}
         assert run("queue", "run").status == 0
-        mails = sink.wait_for(2)
-    assert {mail.reverse_path for mail in mails} == {""}
+        mails = sink.wait_for(3)
+    assert {(mail.field("Subject")[0], mail.reverse_path) for mail in mails} == {
+        (b"one", "backup@example.com"),
+        (b"two", "backup@example.com"),
+        (b"three", ""),  # what has the null sender keeps it
+    }
     assert all(b"From: backup@example.com" in mail.data for mail in mails)
     life = run("trace", queued[0]).out
+    assert "accepted: rule 1a, account sales" in life
     assert "moved: by command, to the account backup" in life
+    assert "envelope sender <backup@example.com>" in life
     assert life.index("moved:") < life.index("attempt 1 by backup")
+    assert "by backup: done" in run("queue", "show", bounce).out
+
+
+def test_what_is_deleted_is_deleted_whole_and_remembered(run: Run, config: Path) -> None:
+    (queue_id,) = asyncio.run(hand_in(config, ["one"], to=3))
+    said = run("queue", "delete", "--to", "customer@*")
+    assert said.status == 2
+    assert "customer@example.net, other1@example.net, other2@example.net" in said.out
+    assert "for all who still wait" in said.err
+    assert run("queue", "delete", "--to", "customer@*", "--yes").out == "1 deleted\n"
+    assert run("queue", "list", "--json").json == []
+    life = run("trace", queue_id)
+    assert life.status == 0
+    assert "deleted: by command" in life.out
+    assert life.out.count(".net: deleted by command\n") == 3
+    again = run("queue", "delete", "--yes", queue_id)
+    assert (again.status, again.out) == (1, "0 deleted\n")
+    assert again.err == f"{queue_id}: is done: nothing of it waits\n"
+
+
+def test_what_can_not_be_changed_is_a_failure_that_says_why(run: Run, queued: list[str]) -> None:
+    run("queue", "hold", queued[0])
+    for command, why in (
+        (("hold",), "is held already"),
+        (("retry",), "is held: `relay queue release` lets it go"),
+    ):
+        said = run("queue", *command, queued[0])
+        assert (said.status, said.err) == (1, f"{queued[0]}: {why}\n")
+        assert said.out.startswith("0 ")
+    said = run("queue", "release", queued[1])
+    assert (said.status, said.out, said.err) == (1, "0 released\n", f"{queued[1]}: is not held\n")
+    both = run("queue", "hold", *queued)
+    assert (both.status, both.out) == (1, "1 held\n")
+    assert run("queue", "hold", "--all", "--yes").status == 0  # there is nothing, and nothing is wrong
+
+
+def test_a_filter_says_what_it_passed_over(run: Run, config: Path, queued: list[str]) -> None:
+    database = sqlite3.connect(config.parent / "relay.db")
+    database.execute("UPDATE delivery SET state = 'active' WHERE message_id = ?", [queued[0]])
+    database.execute("INSERT INTO recipient SELECT message_id, 9, 'more', 'x@y.example', kind, outcome, code, enhanced,"
+                     " reply, notify, orcpt FROM recipient WHERE n = 0 AND message_id = ?", [queued[0]])  # fmt: skip
+    database.execute("INSERT INTO delivery SELECT 'more', message_id, account, version, 'queued', due, since, attempts,"
+                     " tried, uncertain, marked, node, lease_until, source, warned FROM delivery WHERE message_id = ?",
+                     [queued[0]])  # fmt: skip
+    database.commit()
+    database.close()
+    said = run("queue", "delete", "--all", "--yes")
+    assert (said.status, said.out, said.err) == (0, "1 deleted\n", "1 skipped: is being delivered now\n")
+    assert run("queue", "delete", "--yes", queued[0]).status == 1
+
+
+def test_what_would_be_held_again_is_not_released(run: Run, config: Path, queued: list[str]) -> None:
+    run("queue", "hold", *queued)
+    write_config(config.parent, accounts=[make_account("sales", 9, excluded=True)], users=[ANNA])
+    said = run("queue", "release", queued[0])
+    assert (said.status, said.out) == (1, "0 released\n")
+    assert "its account sales is excluded or gone" in said.err
+    assert run("queue", "release", "--all", "--yes").status == 1
+
+
+def test_a_retry_counts_its_own_mails_alone(run: Run, config: Path) -> None:
+    (ours,) = asyncio.run(hand_in(config, ["one"]))
+    asyncio.run(hand_in(config, ["two"]))
+    run("queue", "hold", ours)
+    (other,) = asyncio.run(hand_in(config, ["three"]))
+    with Sink() as sink:
+        write_config(config.parent, accounts=[make_account("sales", sink.port)], users=[ANNA])
+        said = run("queue", "retry", other)
+        assert (said.status, said.err) == (0, "")
+        assert run("queue", "run").status == 0  # what is held is not what it is about
 
 
 def test_an_excluded_account_takes_over_nothing(run: Run, queued: list[str]) -> None:

@@ -1,3 +1,4 @@
+import os
 import sqlite3
 from pathlib import Path
 
@@ -6,8 +7,8 @@ from sqlalchemy import Engine
 
 from relay.model.errors import StorageError
 from relay.model.mail import DeliveryState
-from relay.storage import admin
-from relay.storage.backup import copy_database, database_file, restore_database
+from relay.storage import admin, backup
+from relay.storage.backup import back_up, copy_database, restore_database
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
 from relay.storage.schema import VERSION
@@ -71,5 +72,100 @@ def test_what_can_not_be_taken_back_changes_nothing(base: Engine, tmp_path: Path
     base.dispose()
 
 
-def test_postgresql_has_its_own_tools(engine: Engine) -> None:
-    assert (database_file(engine) is None) is (engine.dialect.name == "postgresql")
+def test_a_database_that_is_damaged_is_replaced_and_kept_as_it_is(base: Engine, tmp_path: Path) -> None:
+    base.dispose()
+    copy_database(tmp_path / "relay.db", tmp_path / "copy.db")
+    (tmp_path / "relay.db").write_bytes(b"junk" * 4096)
+    (tmp_path / "relay.db-wal").write_bytes(b"the rest")
+    restored = restore_database(tmp_path / "copy.db", tmp_path / "relay.db", newest=VERSION)
+    assert restored.damaged
+    assert restored.kept == tmp_path / "relay.db.before-restore-1"
+    assert restored.kept.read_bytes() == b"junk" * 4096
+    assert (tmp_path / "relay.db.before-restore-1-wal").read_bytes() == b"the rest"
+    assert not (tmp_path / "relay.db-wal").exists()
+    assert not list(tmp_path.glob("*.restoring*"))
+    again = open_engine(f"sqlite:///{tmp_path}/relay.db")
+    assert admin.list_deliveries(again, OPEN) == []
+    again.dispose()
+
+
+def test_a_database_that_somebody_holds_is_not_replaced(base: Engine, tmp_path: Path) -> None:
+    base.dispose()
+    copy_database(tmp_path / "relay.db", tmp_path / "copy.db")
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+    def refuse(source: Path, target: Path) -> None:
+        if source == tmp_path / "relay.db":
+            raise error
+        copy_pages(source, target)
+
+    copy_pages = backup._copy_pages
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backup, "_copy_pages", refuse)
+        with pytest.raises(StorageError, match="locked"):
+            restore_database(tmp_path / "copy.db", tmp_path / "relay.db", newest=VERSION)
+    assert {path.name for path in tmp_path.iterdir()} == {"relay.db", "copy.db"}
+
+
+def test_where_no_database_was_nothing_is_kept(base: Engine, tmp_path: Path) -> None:
+    base.dispose()
+    copy_database(tmp_path / "relay.db", tmp_path / "copy.db")
+    (tmp_path / "empty.db").touch()
+    for name in ("empty.db", "missing.db"):
+        restored = restore_database(tmp_path / "copy.db", tmp_path / name, newest=VERSION)
+        assert (restored.kept, restored.damaged) == (None, False)
+        assert (tmp_path / name).stat().st_size > 0
+    assert not list(tmp_path.glob("*.before-restore-*"))
+
+
+def test_a_database_is_not_taken_back_onto_itself(base: Engine, tmp_path: Path) -> None:
+    base.dispose()
+    (tmp_path / "link.db").symlink_to(tmp_path / "relay.db")
+    for name in ("relay.db", "link.db"):
+        with pytest.raises(StorageError, match="the database itself"):
+            restore_database(tmp_path / name, tmp_path / "relay.db", newest=VERSION)
+    assert {path.name for path in tmp_path.iterdir()} == {"relay.db", "link.db"}
+
+
+def test_a_copy_replaces_a_copy_and_nothing_else(base: Engine, tmp_path: Path) -> None:
+    source = tmp_path / "relay.db"
+    (tmp_path / "relay.toml").write_text("[server]")
+    sqlite3.connect(tmp_path / "foreign.db").execute("CREATE TABLE meta (key, value)").connection.close()
+    other = open_engine(f"sqlite:///{tmp_path}/other.db")
+    prepare_database(other)
+    other.dispose()
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("relay.toml", "foreign.db", "other.db", "folder", "pipe", "relay.db"):
+        with pytest.raises(StorageError, match=r"is not replaced|the database itself"):
+            back_up(source, tmp_path / name)
+    assert (tmp_path / "relay.toml").read_text() == "[server]"
+    (tmp_path / "empty.db").touch()
+    (tmp_path / "link.db").symlink_to(tmp_path / "copy.db")
+    for name in ("copy.db", "copy.db", "link.db", "empty.db"):
+        assert back_up(source, tmp_path / name) > 0
+    assert (tmp_path / "link.db").is_symlink()
+    base.dispose()
+
+
+async def test_what_is_taken_back_says_in_its_life_why_it_is_held(base: Engine, tmp_path: Path) -> None:
+    queue = Queue(base, Writer(base))
+    mail = new_mail()
+    await queue.accept(mail)
+    await queue.close()
+    base.dispose()
+    copy_database(tmp_path / "relay.db", tmp_path / "copy.db")
+    restore_database(tmp_path / "copy.db", tmp_path / "relay.db", newest=VERSION)
+    again = open_engine(f"sqlite:///{tmp_path}/relay.db")
+    (event,) = admin.show_message(again, mail.message.id).events
+    assert (event.what, event.detail) == ("held", "restored from a copy: it may have been sent since")
+    again.dispose()
+
+
+def test_a_copy_of_an_older_release_is_taken_back_too(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "old.db")
+    old.executescript((Path(__file__).parent / "released" / "1.sqlite.sql").read_text())
+    old.close()
+    restored = restore_database(tmp_path / "old.db", tmp_path / "relay.db", newest=VERSION)
+    assert (restored.schema, restored.held > 0) == (1, True)

@@ -1,12 +1,10 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
-from relay.model.errors import StorageBusyError, StorageError
-from relay.storage.engine import FolderLock, open_engine, transaction
+from relay.model.errors import StorageError
+from relay.storage.engine import open_engine, transaction
 
 
 def test_a_new_sqlite_file_is_its_owners_alone_and_durable(tmp_path: Path) -> None:
@@ -53,27 +51,3 @@ def break_off(engine: Engine) -> None:
     with transaction(engine, write=True) as tx:
         tx.change("INSERT INTO mailbox (account, host, login) VALUES ('a', 'b', 'c')")
         tx.rows("SELECT * FROM missing")
-
-
-def test_one_folder_has_one_service_and_the_kernel_frees_the_lock(tmp_path: Path) -> None:
-    hold = f"""
-from pathlib import Path
-from relay.storage.engine import FolderLock
-FolderLock(Path({str(tmp_path)!r})).acquire()
-print("held", flush=True)
-input()
-"""
-    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == b"held\n"
-        with pytest.raises(StorageBusyError, match="another"):
-            FolderLock(tmp_path).acquire()
-        other.kill()
-    with FolderLock(tmp_path) as lock:
-        lock.release()
-        lock.release()
-
-
-def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="nowhere"):
-        FolderLock(tmp_path / "nowhere").acquire()

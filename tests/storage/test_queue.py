@@ -18,10 +18,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
-from relay.model.errors import StateConflictError
-from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery, DeliveryState, NewDelivery
+from relay.model.errors import StorageError
+from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery, DeliveryState, NewDelivery, NewMessage
 from relay.model.outcome import Outcome, Verdict
 from relay.storage import admin, commands
 from relay.storage.engine import open_engine
@@ -41,6 +41,7 @@ class _Delivery:
 
     message: str
     state: str
+    account: str = "sales"
     pending: dict[int, str] = field(default_factory=dict)
     due: int = NOW
     uncertain: int = 0
@@ -66,7 +67,8 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _open(self) -> None:
         self._engine: Engine = open_engine(self.url)
-        self._queue = Queue(self._engine, Writer(self._engine))
+        self._writer = Writer(self._engine)
+        self._queue = Queue(self._engine, self._writer)
 
     def _close(self) -> None:
         self._run(self._queue.close())
@@ -91,7 +93,8 @@ class QueueMachine(RuleBasedStateMachine):
         mail = new_mail(to=to, state=state, account=INBOX_LANE if inbox else "sales")
         self._run(self._queue.accept(mail))
         (delivery,) = mail.deliveries
-        self.model[delivery.id] = _Delivery(mail.message.id, state.value, dict.fromkeys(range(to), "pending"))
+        account, people = delivery.account, dict.fromkeys(range(to), "pending")
+        self.model[delivery.id] = _Delivery(mail.message.id, state.value, account, people)
         self.outcomes |= {(mail.message.id, n): "pending" for n in range(to)}
         if not active:
             return multiple()
@@ -101,7 +104,10 @@ class QueueMachine(RuleBasedStateMachine):
         )  # fmt: skip
 
     @rule(
-        target=claimed, limit=st.integers(1, 3), open_now=st.booleans(), account=st.sampled_from(["sales", INBOX_LANE])
+        target=claimed,
+        limit=st.integers(1, 3),
+        open_now=st.booleans(),
+        account=st.sampled_from(["sales", "other", INBOX_LANE]),
     )
     def claim(self, limit: int, open_now: bool, account: str) -> Any:  # noqa: ANN401 - see above
         found = self._run(self._queue.claim(account, now=NOW, limit=limit, open_now=open_now))
@@ -139,7 +145,7 @@ class QueueMachine(RuleBasedStateMachine):
         new = NewDelivery(id=new_id("s"), account=one.account, recipients=tuple(rest), due=NOW)
         self._run(self._queue.settle(settled(one.id, {first.n: TAKEN}, DeliveryState.DONE, split=new)))
         self.outcomes[delivery.message, first.n] = "delivered"
-        self.model[new.id] = _Delivery(delivery.message, "queued", {r.n: "pending" for r in rest})
+        self.model[new.id] = _Delivery(delivery.message, "queued", one.account, {r.n: "pending" for r in rest})
         delivery.state, delivery.pending, delivery.due = "done", {}, AT_ONCE
 
     @rule(one=claimed)
@@ -156,10 +162,42 @@ class QueueMachine(RuleBasedStateMachine):
         if delivery is not None and delivery.state == "active":
             delivery.state, delivery.marked = "queued", 0
 
-    @rule()
-    def crash(self) -> None:
-        self._close()
+    @rule(
+        mails=st.lists(st.sampled_from([DeliveryState.QUEUED, DeliveryState.ACTIVE]), max_size=3),
+        moment=st.sampled_from(["nothing is written", "nothing is committed", "nobody is told"]),
+    )
+    def crash(self, mails: list[DeliveryState], moment: str) -> None:
+        """Abandon everything while mails come in: what is committed is there, and nothing of the rest."""
+        coming = [new_mail(state=state) for state in mails]
+        self._run(self._die(coming, moment))
+        self._engine.dispose()
         self._open()
+        for mail in coming if moment == "nobody is told" else ():
+            (delivery,) = mail.deliveries
+            self.model[delivery.id] = _Delivery(mail.message.id, delivery.state.value, pending={0: "pending"})
+            self.outcomes[mail.message.id, 0] = "pending"
+        self._recover()
+
+    async def _die(self, coming: list[NewMessage], moment: str) -> None:
+        commit = self._writer._commit
+
+        def die(*batch: Any) -> None:  # noqa: ANN401 - also SQLAlchemy's event
+            if moment == "nobody is told":
+                commit(*batch)
+            raise StorageError("the process is dead")
+
+        if moment == "nothing is committed":
+            event.listen(self._engine, "commit", die)
+        else:
+            self._writer._commit = die  # type: ignore[method-assign, assignment]
+        clients = [asyncio.create_task(self._queue.accept(mail)) for mail in coming]
+        said = await asyncio.gather(*clients, return_exceptions=True)
+        assert all(isinstance(one, StorageError) for one in said)
+        self._writer._inbox.put(None)
+        await asyncio.to_thread(self._writer._thread.join)
+        self._queue._readers.shutdown()
+
+    def _recover(self) -> None:
         doubted = {one.id: one.uncertain for one in self._run(self._queue.recover(now=NOW))}
         for delivery_id, delivery in self.model.items():
             if delivery.state != "active":
@@ -170,32 +208,61 @@ class QueueMachine(RuleBasedStateMachine):
             delivery.state = "held" if delivery.uncertain >= 2 else "queued"
             delivery.due, delivery.marked = AT_ONCE, 0
 
+    # What the service does by itself
+
+    @rule(target=claimed, limit=st.integers(1, 3))
+    def claim_old(self, limit: int) -> Any:  # noqa: ANN401 - see above
+        found = self._run(self._queue.claim_old("sales", before=NOW, limit=limit))
+        for one in found:
+            assert self.model[one.id].state == "queued"
+            self.model[one.id].state = "active"
+        return multiple(*found)
+
+    @rule()
+    def hold_accounts(self) -> None:
+        held = {one.id for one in self._run(self._queue.hold_accounts(["sales", "gone"]))}
+        assert held == {i for i, d in self.model.items() if (d.account, d.state) == ("sales", "queued")}
+        for delivery_id in held:
+            self.model[delivery_id].state = "held"
+
+    @rule()
+    def purge(self) -> None:
+        open_ones = {delivery.message for delivery in self.model.values() if delivery.state != "done"}
+        over = {delivery.message for delivery in self.model.values()} - open_ones
+        assert self._run(self._queue.purge_history(NOW + 1, 1000, youngest="~")) == len(over)
+        self.model = {i: delivery for i, delivery in self.model.items() if delivery.message not in over}
+        self.outcomes = {key: outcome for key, outcome in self.outcomes.items() if key[0] not in over}
+
     # Commands
 
-    @rule(pick=st.randoms(use_true_random=False), command=st.sampled_from(["hold", "release", "retry", "delete"]))
+    @rule(
+        pick=st.randoms(use_true_random=False),
+        command=st.sampled_from(["hold", "release", "retry", "delete", "move"]),
+    )
     def command(self, pick: Any, command: str) -> None:  # noqa: ANN401 - a random.Random
         if not self.model:
             return
         message = self.model[pick.choice(sorted(self.model))].message
         mine = [delivery for delivery in self.model.values() if delivery.message == message]
-        act: Callable[[], int] = {
+        act: Callable[[], commands.Done] = {
             "hold": lambda: commands.hold(self._engine, [message], now=NOW),
             "release": lambda: commands.release(self._engine, [message], now=NOW),
             "retry": lambda: commands.retry(self._engine, [message], now=NOW),
-            "delete": lambda: commands.delete(self._engine, [message]),
+            "delete": lambda: commands.delete(self._engine, [message], now=NOW),
+            "move": lambda: commands.move(
+                self._engine, [message], "other", lambda header, _user: header, reverse_path="x@y.example", now=NOW
+            ),
         }[command]
-        try:
-            act()
-        except StateConflictError:
-            assert any(delivery.state == "active" for delivery in mine)
+        done = act()
+        assert bool(done.count) != bool(done.skipped)
+        if done.skipped:
+            assert {*done.skipped} == {message}
             return
+        if command in ("delete", "move"):
+            assert not any(delivery.state == "active" for delivery in mine)
         self._model_command(command, message, mine)
 
     def _model_command(self, command: str, message: str, mine: list[_Delivery]) -> None:
-        if command == "delete":
-            assert not any(delivery.state == "active" for delivery in mine)
-            self.model = {i: delivery for i, delivery in self.model.items() if delivery.message != message}
-            self.outcomes = {key: outcome for key, outcome in self.outcomes.items() if key[0] != message}
         for delivery in mine:
             if command == "hold" and delivery.state == "queued":
                 delivery.state = "held"
@@ -203,13 +270,19 @@ class QueueMachine(RuleBasedStateMachine):
                 delivery.state, delivery.due, delivery.uncertain = "queued", AT_ONCE, 0
             elif command == "retry" and delivery.state == "queued":
                 delivery.due = AT_ONCE
+            elif command == "move" and delivery.state in ("queued", "held"):
+                delivery.account = delivery.account and "other"
+            elif command == "delete" and delivery.state != "done":
+                self.outcomes |= {(message, n): "bounced" for n in delivery.pending}
+                delivery.state, delivery.pending = "done", {}
 
     # What must hold
 
     @invariant()
     def the_database_is_as_the_model(self) -> None:
         rows = admin.list_deliveries(self._engine, admin.Selection(states=STATES), limit=10_000)
-        assert {row.id: row.state for row in rows} == {i: delivery.state for i, delivery in self.model.items()}
+        found_rows = {row.id: (row.state, row.account) for row in rows}
+        assert found_rows == {i: (delivery.state, delivery.account) for i, delivery in self.model.items()}
         found = {(row.message_id, r.n): r.outcome for row in rows for r in row.recipients}
         assert found == self.outcomes
         queued: dict[str, int] = {}

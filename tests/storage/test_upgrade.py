@@ -10,7 +10,7 @@ from relay.storage import admin
 from relay.storage.engine import open_engine, transaction
 from relay.storage.queue import Queue
 from relay.storage.schema import VERSION, metadata
-from relay.storage.upgrade import prepare_database, schema_of
+from relay.storage.upgrade import prepare_database, require_database, schema_of
 from relay.storage.writer import Writer
 
 RELEASED = Path(__file__).parent / "released"
@@ -28,6 +28,20 @@ def test_a_newer_database_is_refused(url: str) -> None:
         connection.execute(text("UPDATE meta SET value = '99' WHERE key = 'schema'"))
     with pytest.raises(StorageError, match="newer"):
         prepare_database(engine)
+    engine.dispose()
+
+
+def test_who_only_wants_to_read_makes_and_upgrades_nothing(url: str) -> None:
+    engine = open_engine(url)
+    with pytest.raises(StorageError, match="no database yet"):
+        require_database(engine)
+    assert inspect(engine).get_table_names() == []
+    _load(engine, 1)
+    with pytest.raises(StorageError, match="older release"):
+        require_database(engine)
+    assert "event" not in inspect(engine).get_table_names()
+    prepare_database(engine)
+    require_database(engine)
     engine.dispose()
 
 

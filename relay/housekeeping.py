@@ -1,0 +1,64 @@
+"""What the storage needs from time to time: claims are prolonged, old bodies and old history go.
+
+It goes in small steps with pauses between them, so that mail goes first however much there is to clear away.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from relay.settings import Settings
+from relay.storage.queue import Queue
+
+ROUND = 60.0
+"""Seconds between two rounds."""
+STEP = 200
+"""Mails that one step clears away."""
+_REST = 4.0
+"""How much longer than a step the pause after it is: a fifth of the writer's time, less when mail is busy."""
+_SHORTEST_REST = 0.05
+
+
+class Housekeeper:
+    """Keeps the storage of one service in order."""
+
+    def __init__(
+        self,
+        *,
+        settings: Callable[[], Settings],
+        queue: Queue,
+        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._now = now
+        self._monotonic = monotonic
+        self._bodies_may_be_left = True
+        """Bodies of what is done, from a time when they were to be kept."""
+
+    async def run(self) -> None:
+        """Keep house for ever. Raises StorageError."""
+        while True:
+            await self._queue.renew_leases()
+            end = self._monotonic() + ROUND
+            while True:
+                begun = self._monotonic()
+                more = await self.clear_away()
+                took = self._monotonic() - begun
+                if not more or self._monotonic() >= end:
+                    break
+                # A step that had to wait behind mail took long: then the pause is long, too.
+                await asyncio.sleep(min(ROUND, max(_SHORTEST_REST, _REST * took)))
+            await asyncio.sleep(max(_SHORTEST_REST, end - self._monotonic()))
+
+    async def clear_away(self) -> bool:
+        """Do one step; tells whether there is more to do. Raises StorageError."""
+        now, limits = self._now(), self._settings().limits
+        purged = await self._queue.purge_history(now - limits.keep_history, STEP)
+        spent = 0
+        if limits.keep_delivered or self._bodies_may_be_left:
+            spent = await self._queue.drop_spent(now - limits.keep_delivered, STEP)
+            # While none is kept, none can be left behind: looking for them once is enough.
+            self._bodies_may_be_left = limits.keep_delivered > 0 or spent == STEP
+        return STEP in (purged, spent)

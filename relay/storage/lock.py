@@ -1,0 +1,107 @@
+"""The locks that make one process the service of a storage folder, and of a SQLite file wherever it lies.
+
+Guarantee: two processes that hold these locks share neither a folder nor a SQLite file, by whatever paths they name
+them. The kernel gives a lock back when its process ends, however that happens.
+"""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+from typing import Final, Self
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from relay.model.errors import StorageBusyError, StorageError
+
+FOLDER_LOCK: Final = "relay.lock"
+_DATABASE_LOCK: Final = "-lock"
+"""Behind the name of a SQLite file, as SQLite's own `-wal` and `-shm`."""
+
+
+def database_file(database: URL | str) -> Path | None:
+    """Give the file of a SQLite database, its links followed; None for any other database, and for no URL."""
+    try:
+        url = make_url(database)
+    except ArgumentError:
+        return None
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    return Path(os.path.realpath(url.database))
+
+
+def give_to_folder_owner(descriptor: int, folder: Path) -> None:
+    """Make a file of root's one of the folder's owner: what root's command makes, the service must be able to open."""
+    if os.geteuid() == 0 and os.fstat(descriptor).st_uid == 0:
+        owner = folder.stat()
+        with contextlib.suppress(OSError):  # a file system without owners
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+class FileLock:
+    """The lock on one file, which is made where it is missing and holds the number of the process that has it."""
+
+    def __init__(self, file: Path, what: str) -> None:
+        self._path = file
+        self._what = what
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. Raises StorageBusyError where another has it, StorageError where the file can't be used."""
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(f"{self._path.parent}: {error.strerror}") from None
+        give_to_folder_owner(file, self._path.parent)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
+            os.close(file)
+            if not isinstance(error, BlockingIOError):
+                raise StorageError(f"{self._path}: {error.strerror}") from None
+            who = f" (process {holder})" if holder.isdecimal() else ""
+            raise StorageBusyError(f"{self._what}{who}") from None
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        self._file = file
+
+    def release(self) -> None:
+        """Give the lock back; without effect where it is not held."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            os.close(file)
+
+
+class StorageLock:
+    """What a service, and whoever is one for a moment, holds: the lock on its folder and that on its SQLite file."""
+
+    def __init__(self, folder: Path, database: URL | str) -> None:
+        self._locks = [FileLock(folder / FOLDER_LOCK, f"{folder}: another relay is running here")]
+        file = database_file(database)
+        if file is not None:
+            # Two configurations may have folders of their own and yet name one file.
+            beside = file.with_name(file.name + _DATABASE_LOCK)
+            self._locks.append(FileLock(beside, f"{file}: another relay is using this database"))
+
+    def acquire(self) -> None:
+        """Take both locks, or none. Raises StorageBusyError where another has one, StorageError."""
+        for lock in self._locks:
+            try:
+                lock.acquire()
+            except StorageError:
+                self.release()
+                raise
+
+    def release(self) -> None:
+        """Give the locks back; without effect where they are not held."""
+        for lock in reversed(self._locks):
+            lock.release()
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
