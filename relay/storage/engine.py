@@ -9,25 +9,17 @@ import functools
 import itertools
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
-
-from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    InterfaceError,
-    NotSupportedError,
-    ProgrammingError,
-    SQLAlchemyError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import quote, unquote
 
 from relay.model.errors import StorageError, StorageFullError
+
+if TYPE_CHECKING:  # SQLAlchemy takes 0.2 s to import, which a command that only looks at a SQLite file can do without
+    from sqlalchemy import URL, Connection, Engine
 
 _BUSY_SECONDS = 10
 """How long a write waits while another process writes."""
@@ -44,7 +36,9 @@ _WORDS: Final = {
     "sqlite": {"any": "IN (SELECT value FROM json_each(?))", "lock": "", "skip_locked": ""},
     "postgresql": {"any": "= ANY(?)", "lock": "FOR UPDATE OF d", "skip_locked": "FOR UPDATE OF d SKIP LOCKED"},
 }
-_FAULTS_OF_THE_WRITE = (IntegrityError, DataError, ProgrammingError, InterfaceError, NotSupportedError)
+_FAULTS_OF_THE_WRITE = {"IntegrityError", "DataError", "ProgrammingError", "InterfaceError", "NotSupportedError"}
+"""Errors (PEP 249) that speak of one write, not of the database."""
+_SQLITE_FILE: Final = re.compile(r"sqlite:///([^?]+)")
 _GROUPS: Final = (32, 16, 8, 4, 2, 1)
 """How many rows one statement may write on SQLite (of 19 columns at most: 608 parameters, any SQLite takes 999)."""
 _DISK_FULL = "53100"
@@ -58,11 +52,44 @@ AnyRow: TypeAlias = tuple[Any, ...]
 Parameter = str | int | float | bytes | list[str] | None
 
 
-def open_engine(url: str) -> Engine:
+class SqliteFile:
+    """A SQLite database that is there already, opened by the driver alone: what a short command needs."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextlib.contextmanager
+    def transaction(self, *, write: bool) -> "Iterator[Transaction]":
+        """Run one transaction on a connection of its own. Raises what the driver raises."""
+        connection = sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=_BUSY_SECONDS)
+        with contextlib.closing(connection):
+            _prepare(connection)
+            connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            try:
+                yield Transaction(connection, "sqlite")
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+
+Database: TypeAlias = "Engine | SqliteFile"
+
+
+def open_database(url: str) -> Database:
+    """Open a database for a short command: a SQLite file, which must be there, without SQLAlchemy."""
+    found = _SQLITE_FILE.fullmatch(url)
+    return SqliteFile(Path(unquote(found[1]))) if found else open_engine(url)
+
+
+def open_engine(url: str) -> "Engine":
     """Open the database of a SQLAlchemy URL; nothing is written into it yet. A new SQLite file is its owner's alone.
 
     Raises StorageError where the URL names no database file of SQLite and no PostgreSQL.
     """
+    from sqlalchemy import create_engine, make_url  # noqa: PLC0415 - see above
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -80,7 +107,9 @@ def open_engine(url: str) -> Engine:
     raise StorageError(f"the database must be SQLite or PostgreSQL, not {backend}")
 
 
-def _open_sqlite(url: URL) -> Engine:
+def _open_sqlite(url: "URL") -> "Engine":
+    from sqlalchemy import create_engine, event  # noqa: PLC0415 - see above
+
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise StorageError("the SQLite database must be a file")
     path = Path(url.database)
@@ -94,20 +123,24 @@ def _open_sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
-        connection.isolation_level = None  # the driver begins nothing by itself
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
+        _prepare(connection)
 
     @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
+    def begin(connection: "Connection") -> None:
         write = connection.get_execution_options().get("relay_write")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
 
 
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
 class Transaction:
-    """SQL within one transaction; every call raises what SQLAlchemy raises.
+    """SQL within one transaction; every call raises what the driver raises (PEP 249).
 
     The statements go straight to the driver: they are text already, and what SQLAlchemy adds to each costs more than
     most of them.
@@ -115,10 +148,10 @@ class Transaction:
 
     __slots__ = ("_connection", "_dialect", "_driver")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, driver: Any, dialect: str, connection: "Connection | None" = None) -> None:  # noqa: ANN401 - the driver's connection
+        self._driver = driver
+        self._dialect = dialect
         self._connection = connection
-        self._dialect = connection.dialect.name
-        self._driver: Any = connection.connection.dbapi_connection
 
     @property
     def is_shared(self) -> bool:
@@ -126,8 +159,9 @@ class Transaction:
         return self._dialect == "postgresql"
 
     @property
-    def connection(self) -> Connection:
+    def connection(self) -> "Connection":
         """SQLAlchemy's connection, for what is no SQL of ours."""
+        assert self._connection is not None
         return self._connection
 
     def rows(self, sql: str, *parameters: Parameter) -> Sequence[AnyRow]:
@@ -190,34 +224,8 @@ class Transaction:
             count: int = cursor.rowcount
         return count
 
-    def _cursor(self) -> "_Cursor":
-        return _Cursor(self._driver, self._connection.dialect)
-
-
-class _Cursor:
-    """A cursor of the driver; its errors leave as SQLAlchemy's, without statement and parameters."""
-
-    __slots__ = ("_cursor", "_dialect", "_driver")
-
-    def __init__(self, driver: Any, dialect: Dialect) -> None:  # noqa: ANN401 - the driver's connection
-        self._driver = driver
-        self._dialect = dialect
-
-    def __enter__(self) -> Any:  # noqa: ANN401 - the driver's cursor
-        self._cursor = self._driver.cursor()
-        return self._cursor
-
-    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
-        if error is None:
-            self._cursor.close()
-            return
-        dialect, base = self._dialect, self._dialect.loaded_dbapi.Error
-        if isinstance(error, base):
-            lost = dialect.is_disconnect(error, self._driver, self._cursor)
-            # Statement and parameters would hold text of mails.
-            raise DBAPIError.instance(
-                None, None, error, base, hide_parameters=True, connection_invalidated=lost, dialect=dialect
-            ) from error
+    def _cursor(self) -> contextlib.closing[Any]:
+        return contextlib.closing(self._driver.cursor())
 
 
 @functools.cache
@@ -241,25 +249,37 @@ def _native(sql: str, dialect: str) -> str:
     return native.replace("?", "%s") if dialect == "postgresql" else native
 
 
-def connect_for_writes(engine: Engine) -> Connection:
+def connect_for_writes(engine: "Engine") -> "Connection":
     """Open a connection whose transactions take the write lock when they begin, so that none fails half-way."""
     return engine.connect().execution_options(relay_write=True)
 
 
+def transaction_on(connection: "Connection") -> Transaction:
+    """Give the SQL of a transaction that SQLAlchemy has begun."""
+    return Transaction(connection.connection.dbapi_connection, connection.dialect.name, connection)
+
+
 @contextlib.contextmanager
-def transaction(engine: Engine, *, write: bool) -> Iterator[Transaction]:
+def transaction(database: Database, *, write: bool) -> Iterator[Transaction]:
     """Run one short transaction; it is committed at the end. Raises StorageError for whatever the database refuses."""
     try:
-        with connect_for_writes(engine) if write else engine.connect() as connection, connection.begin():
-            yield Transaction(connection)
-    except SQLAlchemyError as error:
-        raise storage_error(error) from None
+        if isinstance(database, SqliteFile):
+            with database.transaction(write=write) as tx:
+                yield tx
+        else:
+            opened = connect_for_writes(database) if write else database.connect()
+            with opened as connection, connection.begin():
+                yield transaction_on(connection)
+    except Exception as error:
+        if _is_of_database(error):
+            raise storage_error(error) from None
+        raise
 
 
 def storage_error(error: BaseException) -> StorageError:
     """Make an error of ours of one of the driver's; no parameter, hence no text of a mail, is in it."""
-    original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    if not isinstance(error, SQLAlchemyError):
+    original = _original(error)
+    if not _is_of_database(error):
         return StorageError(f"database: {type(original).__name__}")
     # PostgreSQL's DETAIL shows whole rows; its first line does not.
     primary = getattr(getattr(original, "diag", None), "message_primary", None)
@@ -271,11 +291,26 @@ def storage_error(error: BaseException) -> StorageError:
 
 def is_fault_of_database(error: BaseException) -> bool:
     """Tell whether the database failed, so that no write could succeed, rather than refused one write."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or not isinstance(error, _FAULTS_OF_THE_WRITE)
-    return isinstance(error, PoolTimeoutError | OSError)
+    if _is_of_database(error):
+        return not _names(_original(error)) & _FAULTS_OF_THE_WRITE
+    return isinstance(error, OSError)
 
 
 def is_conflict(error: BaseException) -> bool:
     """Tell whether two transactions got in each other's way, and the same again may well succeed."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _CONFLICTS
+    return getattr(_original(error), "sqlstate", None) in _CONFLICTS
+
+
+def _original(error: BaseException) -> BaseException:
+    """Give the driver's error where SQLAlchemy has wrapped it."""
+    original = getattr(error, "orig", None)
+    return original if isinstance(original, BaseException) else error
+
+
+def _is_of_database(error: BaseException) -> bool:
+    """Tell the errors of PEP 249 and of SQLAlchemy from all others; neither need be imported for it."""
+    return bool(_names(error) & {"DatabaseError", "InterfaceError", "SQLAlchemyError"})
+
+
+def _names(error: BaseException) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}

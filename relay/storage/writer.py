@@ -19,7 +19,14 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from relay.model.errors import RelayError, StorageError
-from relay.storage.engine import Transaction, connect_for_writes, is_conflict, is_fault_of_database, storage_error
+from relay.storage.engine import (
+    Transaction,
+    connect_for_writes,
+    is_conflict,
+    is_fault_of_database,
+    storage_error,
+    transaction_on,
+)
 
 log = structlog.get_logger()
 
@@ -162,7 +169,7 @@ class Writer:
         if self._connection is None:
             self._connection = connect_for_writes(self._engine)
         with contextlib.closing(self._connection.begin()) as unit:
-            tx = Transaction(self._connection)
+            tx = transaction_on(self._connection)
             for operation, group in groupby(batch, key=lambda write: write.operation):
                 writes = list(group)
                 results = operation.apply(tx, [write.argument for write in writes])
