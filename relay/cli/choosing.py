@@ -11,9 +11,8 @@ import click
 from relay.cli.output import confirm_many, print_table, show_span
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from relay.storage.admin import Selection
+    from relay.storage.engine import Database
 
 _STATES = ("queued", "active", "held", "done")
 _SHOWN = 10
@@ -105,7 +104,7 @@ def filter_options(
 
 
 def choose(
-    engine: "Engine", ids: tuple[str, ...], chosen: Filter, what: str, *, yes: bool, ask: bool = False
+    engine: "Database", ids: tuple[str, ...], chosen: Filter, what: str, *, yes: bool, ask: bool = False
 ) -> list[str]:
     """Give the mails that are meant. Many that a filter chose are shown first, and asked about; `ask`: ids as well."""
     from relay.storage import admin
@@ -124,7 +123,7 @@ def choose(
     return found
 
 
-def _preview(engine: "Engine", ids: list[str]) -> None:
+def _preview(engine: "Database", ids: list[str]) -> None:
     """Show the first of them, whole: a change is one of the mail, for all of its recipients who still wait."""
     from relay.storage import admin
 

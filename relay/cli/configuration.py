@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from relay.settings import Settings
+    from relay.storage.engine import Database
 
 DONE, FAILED, MISUSED = 0, 1, 2
 
@@ -35,20 +34,18 @@ def load(config: str | None) -> "Settings":
         sys.exit(MISUSED)
 
 
-def open_storage(settings: "Settings") -> "Engine":
+def open_storage(settings: "Settings") -> "Database":
     """Open the database beside a running service, or alone. Raises StorageError, also where it is not there yet."""
     from relay.model.errors import StorageError
-    from relay.storage.engine import open_engine
-    from relay.storage.lock import database_file
-    from relay.storage.upgrade import NONE_YET, require_database
+    from relay.storage.engine import SqliteFile, open_database
+    from relay.storage.version import NONE_YET, require_database
 
-    file = database_file(settings.database)
-    if file is not None and not file.exists():
-        # Opening it would make it, and as root's where root asks: then the service could not use it.
-        raise StorageError(f"{file}: {NONE_YET}" if file.parent.is_dir() else f"{file}: No such file or directory")
-    engine = open_engine(settings.database)
-    require_database(engine)
-    return engine
+    database = open_database(settings.database)
+    if isinstance(database, SqliteFile) and not database.path.exists():
+        there = database.path.parent.is_dir()
+        raise StorageError(f"{database.path}: {NONE_YET if there else 'No such file or directory'}")
+    require_database(database)
+    return database
 
 
 def fail(text: str) -> NoReturn:

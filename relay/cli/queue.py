@@ -21,7 +21,7 @@ from relay.cli.queue_change import delete, hold, move, release, retry, wake_or_s
 from relay.settings import Settings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from relay.storage.engine import Database
 
 
 @click.group("queue")
@@ -77,7 +77,7 @@ def list_(
         click.echo(line)
 
 
-def _standstills(engine: "Engine", settings: Settings, now: int) -> list[str]:
+def _standstills(engine: "Database", settings: Settings, now: int) -> list[str]:
     """Say which accounts' mail waits for more than its time."""
     from relay.rules.hours import day_of, is_open, next_day, next_open
     from relay.storage import admin

@@ -1,6 +1,5 @@
 """`relay queue retry`, `hold`, `release`, `move` and `delete`: for mails by their ids, or for many by a filter."""
 
-import asyncio
 import sys
 import time
 from collections import Counter
@@ -15,9 +14,8 @@ from relay.cli.output import clean
 from relay.settings import Settings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from relay.storage.commands import Done
+    from relay.storage.engine import Database
 
 _yes = click.option("--yes", is_flag=True, help="Do it without a question.")
 _ids = click.argument("ids", nargs=-1, metavar="[ID]...")
@@ -170,7 +168,7 @@ def _tell(done: "Done", what: str, *, named: bool) -> bool:
     return bool(done.count) or not done.skipped
 
 
-def _deliver(settings: Settings, engine: "Engine", ids: list[str]) -> bool:
+def _deliver(settings: Settings, engine: "Database", ids: list[str]) -> bool:
     """Have these mails delivered; tells whether none is left, where this command had to do it."""
     from relay.storage import admin
 
@@ -198,6 +196,8 @@ def _end(*, good: bool) -> None:
 
 
 def _serve_once(settings: Settings) -> None:
+    import asyncio
+
     from relay import logs
     from relay.supervisor import Service
 

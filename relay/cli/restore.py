@@ -23,8 +23,8 @@ def command(config: str | None, file: Path, *, yes: bool) -> None:
     from relay.storage.backup import restore_database
     from relay.storage.engine import open_engine
     from relay.storage.lock import StorageLock, database_file
-    from relay.storage.schema import VERSION
     from relay.storage.upgrade import prepare_database
+    from relay.storage.version import VERSION
 
     settings = load(config)
     target = database_file(settings.database)

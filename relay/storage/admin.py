@@ -6,14 +6,12 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Engine
-
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.ids import is_id
 from relay.model.mail import EVERY_ACCOUNT, INBOX_LANE, DeliveryState, Pause
 from relay.model.reply import Reply
 from relay.storage import counting, pausing
-from relay.storage.engine import Parameter, Transaction, transaction
+from relay.storage.engine import Database, Parameter, Transaction, transaction
 from relay.storage.selection import Selection as Selection  # noqa: PLC0414 - what is listed here is chosen by it
 
 SHORTEST_PREFIX: Final = 6
@@ -142,14 +140,14 @@ class MessageDetail:
     """The queue ids of the notices about it."""
 
 
-def list_deliveries(engine: Engine, selection: Selection, *, limit: int = 200) -> list[DeliveryRow]:
+def list_deliveries(engine: Database, selection: Selection, *, limit: int = 200) -> list[DeliveryRow]:
     """List deliveries, the oldest first."""
     where, wanted = selection.where()
     with transaction(engine, write=False) as tx:
         return _deliveries(tx, f"WHERE {where} ORDER BY d.id LIMIT ?", *wanted, limit)
 
 
-def select_messages(engine: Engine, selection: Selection) -> list[str]:
+def select_messages(engine: Database, selection: Selection) -> list[str]:
     """Give the ids of the mails of which a delivery is selected, the oldest first."""
     where, wanted = selection.where()
     with transaction(engine, write=False) as tx:
@@ -157,7 +155,7 @@ def select_messages(engine: Engine, selection: Selection) -> list[str]:
     return [row[0] for row in rows]
 
 
-def find_messages(engine: Engine, text: str) -> list[str]:
+def find_messages(engine: Database, text: str) -> list[str]:
     """Find mails by queue id, the beginning of one, or Message-ID. Raises NotFoundError, StateConflictError if a
     beginning fits several."""  # noqa: D205, D209
     wanted = text.strip()
@@ -177,7 +175,7 @@ def find_messages(engine: Engine, text: str) -> list[str]:
     return found
 
 
-def show_message(engine: Engine, message_id: str) -> MessageDetail:
+def show_message(engine: Database, message_id: str) -> MessageDetail:
     """Show a mail whole. Raises NotFoundError."""
     with transaction(engine, write=False) as tx:
         found = tx.records(_SELECT_MESSAGE, message_id)
@@ -240,7 +238,7 @@ def _last_reply(tries: Sequence[AttemptRow]) -> str:
     return str(Reply(code=last.code, enhanced=last.enhanced, text=last.reply))
 
 
-def count_open(engine: Engine) -> dict[str, dict[str, int]]:
+def count_open(engine: Database) -> dict[str, dict[str, int]]:
     """Count what waits, for each account and state."""
     counts: dict[str, dict[str, int]] = {}
     with transaction(engine, write=False) as tx:
@@ -249,31 +247,31 @@ def count_open(engine: Engine) -> dict[str, dict[str, int]]:
     return counts
 
 
-def count_waiting(engine: Engine, ids: Sequence[str]) -> int:
+def count_waiting(engine: Database, ids: Sequence[str]) -> int:
     """Count those of these mails of which anything waits, held ones too."""
     with transaction(engine, write=False) as tx:
         return int(tx.rows(_COUNT_MAILS, list(ids))[0][0])
 
 
-def count_of_day(engine: Engine, day: str) -> dict[str, int]:
+def count_of_day(engine: Database, day: str) -> dict[str, int]:
     """Give how many recipients each account has had on a day (`2026-05-28`)."""
     with transaction(engine, write=False) as tx:
         return counting.count_of_day(tx, day)
 
 
-def list_pauses(engine: Engine) -> list[Pause]:
+def list_pauses(engine: Database) -> list[Pause]:
     """Give the pauses that last."""
     with transaction(engine, write=False) as tx:
         return pausing.lasting_pauses(tx)
 
 
-def pause_account(engine: Engine, account: str, *, now: int) -> None:
+def pause_account(engine: Database, account: str, *, now: int) -> None:
     """Pause an account until a person resumes it."""
     with transaction(engine, write=True) as tx:
         pausing.pause(tx, [Pause(account=account, since=now, until=None, reason="by command", by_person=True)])
 
 
-def resume_account(engine: Engine, account: str, *, now: int) -> bool:
+def resume_account(engine: Database, account: str, *, now: int) -> bool:
     """End the pause of an account, whoever began it; tells whether there was one."""
     with transaction(engine, write=True) as tx:
         return pausing.resume_by_person(tx, account, now)

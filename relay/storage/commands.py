@@ -9,12 +9,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Engine
-
 from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
 from relay.storage import settling
-from relay.storage.engine import Transaction, transaction
+from relay.storage.engine import Database, Transaction, transaction
 
 STEP: Final = 500
 """Mails of one transaction."""
@@ -119,7 +117,7 @@ class _Step:
         settling.write_events(self.tx, [(message_id, now, what, detail) for message_id in sorted({*self.changed})])
 
 
-def hold(engine: Engine, ids: Sequence[str], *, now: int) -> Done:
+def hold(engine: Database, ids: Sequence[str], *, now: int) -> Done:
     """Hold what is queued of these mails."""
 
     def step(one: _Step) -> None:
@@ -130,7 +128,7 @@ def hold(engine: Engine, ids: Sequence[str], *, now: int) -> Done:
     return _in_steps(engine, ids, step)
 
 
-def release(engine: Engine, ids: Sequence[str], *, now: int, sends: Collection[str] | None = None) -> Done:
+def release(engine: Database, ids: Sequence[str], *, now: int, sends: Collection[str] | None = None) -> Done:
     """Release what is held of these mails: tried at once, its doubts forgotten, its time to give up begins anew.
 
     What is held for an account that is not among `sends` (None: all are) stays: it would only be held again.
@@ -153,7 +151,7 @@ def _why_not_released(mail: _Mail, good: Collection[str]) -> str:
     return f"would be held again: its account {homeless} is excluded or gone; `relay queue move` gives it another"
 
 
-def retry(engine: Engine, ids: Sequence[str], *, now: int) -> Done:
+def retry(engine: Database, ids: Sequence[str], *, now: int) -> Done:
     """Make what is queued of these mails due at once."""
 
     def step(one: _Step) -> None:
@@ -164,7 +162,7 @@ def retry(engine: Engine, ids: Sequence[str], *, now: int) -> Done:
     return _in_steps(engine, ids, step)
 
 
-def run_queue(engine: Engine) -> int:
+def run_queue(engine: Database) -> int:
     """Make everything that is queued due at once; gives the number of deliveries."""
     with transaction(engine, write=False) as tx:
         ids = [row[0] for row in tx.rows(_SELECT_QUEUED)]
@@ -175,7 +173,7 @@ def run_queue(engine: Engine) -> int:
     return count
 
 
-def move(engine: Engine, ids: Sequence[str], account: str, rewrite: Rewrite, *, reverse_path: str, now: int) -> Done:
+def move(engine: Database, ids: Sequence[str], account: str, rewrite: Rewrite, *, reverse_path: str, now: int) -> Done:
     """Let what waits of these mails leave through another account, whose sender `rewrite` writes.
 
     `reverse_path` is that account's address. A mail of which something is being delivered is skipped whole, and so is
@@ -205,7 +203,7 @@ def move(engine: Engine, ids: Sequence[str], account: str, rewrite: Rewrite, *, 
     return _in_steps(engine, ids, step)
 
 
-def delete(engine: Engine, ids: Sequence[str], *, now: int) -> Done:
+def delete(engine: Database, ids: Sequence[str], *, now: int) -> Done:
     """Delete what waits of these mails, with their bodies; header and history stay until their time is over.
 
     A mail of which something is being delivered is skipped whole.
@@ -222,7 +220,7 @@ def delete(engine: Engine, ids: Sequence[str], *, now: int) -> Done:
     return _in_steps(engine, ids, step)
 
 
-def _in_steps(engine: Engine, ids: Sequence[str], step: Callable[[_Step], None]) -> Done:
+def _in_steps(engine: Database, ids: Sequence[str], step: Callable[[_Step], None]) -> Done:
     count = 0
     skipped: dict[str, str] = {}
     for part in _parts(list(dict.fromkeys(ids))):

@@ -72,8 +72,12 @@ class SqliteFile:
                 raise
             connection.commit()
 
+    def dispose(self) -> None:
+        """Close what is kept open: nothing. An engine of SQLAlchemy has this method, too."""
+
 
 Database: TypeAlias = "Engine | SqliteFile"
+"""What `transaction` opens transactions on."""
 
 
 def open_database(url: str) -> Database:
@@ -163,6 +167,14 @@ class Transaction:
         """SQLAlchemy's connection, for what is no SQL of ours."""
         assert self._connection is not None
         return self._connection
+
+    def has_table(self, name: str) -> bool:
+        """Tell whether a table is there."""
+        places = {
+            "sqlite": "SELECT 1 FROM sqlite_master WHERE name = ?",
+            "postgresql": "SELECT 1 WHERE to_regclass(?) IS NOT NULL",
+        }
+        return bool(self.rows(places[self._dialect], name))
 
     def rows(self, sql: str, *parameters: Parameter) -> Sequence[AnyRow]:
         """Run a SELECT."""

@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Engine
-
 from relay.model.maildrop import Mailbox, Seen
-from relay.storage.engine import Transaction, transaction
+from relay.storage.engine import Database, Transaction, transaction
 from relay.storage.rows import clean
 from relay.storage.writer import Operation, Writer
 
@@ -69,7 +67,7 @@ class _End:
 class Mailboxes:
     """The state of all mailboxes of one process."""
 
-    def __init__(self, engine: Engine, writer: Writer) -> None:
+    def __init__(self, engine: Database, writer: Writer) -> None:
         self._engine = engine
         self._writer = writer
         self._begin = Operation(20, _begin)
@@ -105,7 +103,7 @@ class Mailboxes:
         await self._writer.run(self._end, _End(account, now, error))
 
 
-def list_mailboxes(engine: Engine) -> Mapping[str, Mailbox]:
+def list_mailboxes(engine: Database) -> Mapping[str, Mailbox]:
     """Give the state of every mailbox, by account."""
     with transaction(engine, write=False) as tx:
         return {
@@ -114,7 +112,7 @@ def list_mailboxes(engine: Engine) -> Mapping[str, Mailbox]:
         }
 
 
-def _read_seen(engine: Engine, account: str) -> dict[str, Seen]:
+def _read_seen(engine: Database, account: str) -> dict[str, Seen]:
     with transaction(engine, write=False) as tx:
         return {
             row[0]: Seen(first_seen=row[1], fetched=bool(row[2]), gone_at=row[3])

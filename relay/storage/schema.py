@@ -18,9 +18,6 @@ from sqlalchemy import (
     text,
 )
 
-VERSION: Final = 2
-"""Of the schema: each change of the tables adds 1 and a module in `migrations`; a program refuses a newer one."""
-
 metadata: Final = MetaData()
 
 # Bytewise order on both databases: prefixes of ids are found by ranges.

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine
 
-from relay.model.errors import StorageError
 from relay.storage.backup import copy_database
 from relay.storage.engine import Transaction, transaction
 from relay.storage.lock import database_file
-from relay.storage.schema import VERSION, metadata
+from relay.storage.schema import metadata
+from relay.storage.version import VERSION, schema_of
 
 log = structlog.get_logger()
 
-NONE_YET: Final = "there is no database yet: start the service first"
 _SCHEMA_LOCK: Final = 0x72656C6179
 """PostgreSQL's advisory lock for all this: two nodes may start at once."""
 _SET_VERSION: Final = "UPDATE meta SET value = ? WHERE key = 'schema'"
@@ -42,33 +41,6 @@ def prepare_database(engine: Engine) -> None:
         elif found < VERSION:
             _upgrade(tx, found)
             log.info("database_upgraded", schema_before=found, schema_after=VERSION)
-
-
-def require_database(engine: Engine) -> None:
-    """Raise StorageError unless the database is there and of schema `VERSION`; nothing is made or changed.
-
-    Commands ask for this: to make or upgrade a database is for the service alone, which holds the lock.
-    """
-    with transaction(engine, write=False) as tx:
-        found = schema_of(tx)
-    if found is None:
-        raise StorageError(NONE_YET)
-    if found < VERSION:
-        raise StorageError("the database is of an older release: start the service once, it upgrades it")
-
-
-def schema_of(tx: Transaction) -> int | None:
-    """Tell the schema of a database, None where there is none. Raises StorageError where it is a newer one."""
-    if not inspect(tx.connection).has_table("meta"):
-        return None
-    found = tx.rows("SELECT value FROM meta WHERE key = 'schema'")
-    if not found:
-        return None
-    if int(found[0][0]) > VERSION:
-        raise StorageError(
-            f"the database has schema {found[0][0]}, this program knows {VERSION}: a newer relay has used it"
-        )
-    return int(found[0][0])
 
 
 def _upgrade(tx: Transaction, found: int) -> None:

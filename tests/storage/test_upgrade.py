@@ -9,8 +9,9 @@ from relay.model.errors import StorageError
 from relay.storage import admin
 from relay.storage.engine import open_engine, transaction
 from relay.storage.queue import Queue
-from relay.storage.schema import VERSION, metadata
-from relay.storage.upgrade import prepare_database, require_database, schema_of
+from relay.storage.schema import metadata
+from relay.storage.upgrade import prepare_database
+from relay.storage.version import VERSION, require_database, schema_of
 from relay.storage.writer import Writer
 
 RELEASED = Path(__file__).parent / "released"

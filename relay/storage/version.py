@@ -1,0 +1,37 @@
+"""Which schema a database has, and whether this program can use it as it is."""
+
+from typing import Final
+
+from relay.model.errors import StorageError
+from relay.storage.engine import Database, Transaction, transaction
+
+VERSION: Final = 2
+"""Of the schema: each change of the tables adds 1 and a module in `migrations`; a program refuses a newer one."""
+NONE_YET: Final = "there is no database yet: start the service first"
+
+
+def require_database(database: Database) -> None:
+    """Raise StorageError unless the database is there and of schema `VERSION`; nothing is made or changed.
+
+    Commands ask for this: to make or upgrade a database is for the service alone, which holds the lock.
+    """
+    with transaction(database, write=False) as tx:
+        found = schema_of(tx)
+    if found is None:
+        raise StorageError(NONE_YET)
+    if found < VERSION:
+        raise StorageError("the database is of an older release: start the service once, it upgrades it")
+
+
+def schema_of(tx: Transaction) -> int | None:
+    """Tell the schema of a database, None where there is none. Raises StorageError where it is a newer one."""
+    if not tx.has_table("meta"):
+        return None
+    found = tx.rows("SELECT value FROM meta WHERE key = 'schema'")
+    if not found:
+        return None
+    if int(found[0][0]) > VERSION:
+        raise StorageError(
+            f"the database has schema {found[0][0]}, this program knows {VERSION}: a newer relay has used it"
+        )
+    return int(found[0][0])
