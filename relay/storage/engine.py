@@ -170,11 +170,11 @@ class Transaction:
 
     def has_table(self, name: str) -> bool:
         """Tell whether a table is there."""
-        places = {
-            "sqlite": "SELECT 1 FROM sqlite_master WHERE name = ?",
-            "postgresql": "SELECT 1 WHERE to_regclass(?) IS NOT NULL",
-        }
-        return bool(self.rows(places[self._dialect], name))
+        if self.is_shared:
+            # Not to_regclass, which may remember from before another node's commit that there is none.
+            visible = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = ANY(current_schemas(false))"
+            return bool(self.rows(f"{visible} AND tablename = ?", name))
+        return bool(self.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name))
 
     def rows(self, sql: str, *parameters: Parameter) -> Sequence[AnyRow]:
         """Run a SELECT."""

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from relay.model.errors import StorageError
-from relay.storage.engine import open_engine, transaction
+from relay.storage.engine import SqliteFile, open_database, open_engine, transaction
 
 
 def test_a_new_sqlite_file_is_its_owners_alone_and_durable(tmp_path: Path) -> None:
@@ -51,3 +51,50 @@ def break_off(engine: Engine) -> None:
     with transaction(engine, write=True) as tx:
         tx.change("INSERT INTO mailbox (account, host, login) VALUES ('a', 'b', 'c')")
         tx.rows("SELECT * FROM missing")
+
+
+def test_a_file_is_read_and_written_without_an_engine(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a%20b.db'}"
+    open_engine(url).connect().close()
+    file = open_database(url)
+    assert isinstance(file, SqliteFile)
+    with transaction(file, write=True) as tx:
+        assert not tx.has_table("t")
+        tx.change("CREATE TABLE t (a INTEGER)")
+        tx.change_each("INSERT INTO t (a) VALUES (?)", [(n,) for n in range(100)])
+    with pytest.raises(ZeroDivisionError), transaction(file, write=True) as tx:
+        tx.change("DELETE FROM t")
+        _ = 1 / 0
+    with transaction(file, write=False) as tx:
+        assert tx.has_table("t")
+        assert tx.rows("SELECT count(*), max(a) FROM t") == [(100, 99)]
+        assert tx.records("SELECT a FROM t WHERE CAST(a AS text) {any}", ["3"]) == [{"a": 3}]
+    with pytest.raises(StorageError, match="no such table"), transaction(file, write=False) as tx:
+        tx.rows("SELECT * FROM u")
+
+
+def test_a_file_that_is_missing_is_not_made(tmp_path: Path) -> None:
+    file = open_database(f"sqlite:///{tmp_path / 'none.db'}")
+    with pytest.raises(StorageError, match="unable to open"), transaction(file, write=False):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_other_database_is_opened_by_sqlalchemy() -> None:
+    assert not isinstance(open_database("postgresql+psycopg://localhost/relay"), SqliteFile)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 31, 32, 33, 100])
+def test_many_rows_are_written_whatever_their_number(tmp_path: Path, count: int) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'r.db'}")
+    rows = [(n, f"({n})") for n in range(count)]
+    change = (
+        "WITH new (a, b) AS (VALUES (CAST(? AS integer), CAST(? AS text)))"
+        " UPDATE t SET b = new.b FROM new WHERE t.a = new.a"
+    )
+    with transaction(engine, write=True) as tx:
+        tx.change("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)")
+        tx.change_each("INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT DO NOTHING", rows + rows[:1])
+        tx.change_each(change, [(a, f"new {b}") for a, b in rows])
+        assert tx.rows("SELECT a, b FROM t ORDER BY a") == [(a, f"new {b}") for a, b in rows]
+    engine.dispose()
