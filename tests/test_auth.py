@@ -86,3 +86,20 @@ def test_a_hash_is_argon2id_of_the_recommended_cost_and_never_twice_the_same() -
 async def test_a_hash_that_is_none_is_a_wrong_password() -> None:
     broken = User(name="anna", address=ANNA.address, password_hash="$argon2id$nonsense")
     assert await PasswordChecker(lambda: Directory(users=(broken,))).check("anna", "x") is None
+
+
+class _CountingHasher(argon2.PasswordHasher):
+    count = 0
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # type: ignore[override] # noqa: A002 - argon2's name
+        self.count += 1
+        return bool(super().verify(hash, password))
+
+
+async def test_sessions_that_log_in_together_cost_no_more_hashes_than_run_at_once(
+    checker: PasswordChecker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasher = _CountingHasher()
+    monkeypatch.setattr("relay.auth._hasher", hasher)
+    assert await asyncio.gather(*(checker.check("anna", "right") for _ in range(20))) == ["anna"] * 20
+    assert hasher.count <= 2

@@ -62,9 +62,9 @@ def test_a_file_is_read_and_written_without_an_engine(tmp_path: Path) -> None:
         assert not tx.has_table("t")
         tx.change("CREATE TABLE t (a INTEGER)")
         tx.change_each("INSERT INTO t (a) VALUES (?)", [(n,) for n in range(100)])
-    with pytest.raises(ZeroDivisionError), transaction(file, write=True) as tx:
+    with pytest.raises(StorageError), transaction(file, write=True) as tx:  # noqa: PT012 - the first change is undone
         tx.change("DELETE FROM t")
-        _ = 1 / 0
+        tx.change("DELETE FROM u")
     with transaction(file, write=False) as tx:
         assert tx.has_table("t")
         assert tx.rows("SELECT count(*), max(a) FROM t") == [(100, 99)]
