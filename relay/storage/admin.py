@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Engine
@@ -14,7 +14,7 @@ from relay.model.ids import is_id
 from relay.model.mail import DeliveryState, Pause
 from relay.model.reply import Reply
 from relay.storage import counting, pausing
-from relay.storage.engine import AnyRow, Parameter, Transaction, transaction
+from relay.storage.engine import Parameter, Transaction, transaction
 
 SHORTEST_PREFIX: Final = 6
 """Characters of a queue id that a person must type at least."""
@@ -201,15 +201,14 @@ def find_messages(engine: Engine, text: str) -> list[str]:
 def show_message(engine: Engine, message_id: str) -> MessageDetail:
     """Show a mail whole. Raises NotFoundError."""
     with transaction(engine, write=False) as tx:
-        rows = tx.rows(_SELECT_MESSAGE, message_id)
-        if not rows:
+        found = tx.records(_SELECT_MESSAGE, message_id)
+        if not found:
             raise NotFoundError(f"there is no mail {message_id!r}")
         deliveries = _deliveries(tx, "WHERE d.message_id = ? ORDER BY d.id", message_id)
-        events = [EventRow(at=row.at, what=row.what, detail=row.detail) for row in tx.rows(_SELECT_EVENTS, message_id)]
+        events = [EventRow(**row) for row in tx.records(_SELECT_EVENTS, message_id)]
         notices = [row[0] for row in tx.rows(_SELECT_NOTICES, message_id)]
-    fields: dict[str, Any] = {**rows[0]._mapping}  # noqa: SLF001 - SQLAlchemy's public name for it
     return MessageDetail(
-        **{**fields, "notice": bool(fields["notice"])},
+        **{**found[0], "notice": bool(found[0]["notice"])},
         deliveries=tuple(deliveries),
         events=tuple(events),
         notices=tuple(notices),
@@ -217,27 +216,27 @@ def show_message(engine: Engine, message_id: str) -> MessageDetail:
 
 
 def _deliveries(tx: Transaction, where: str, *parameters: Parameter) -> list[DeliveryRow]:
-    rows = tx.rows(_SELECT_DELIVERIES + where, *parameters)
+    rows = tx.records(_SELECT_DELIVERIES + where, *parameters)
     if not rows:
         return []
-    people = _grouped(tx.rows(_SELECT_RECIPIENTS, list({row.message_id for row in rows})), RecipientRow)
-    tries = _grouped(tx.rows(_SELECT_ATTEMPTS, [row.id for row in rows]), AttemptRow)
+    people = _grouped(tx.records(_SELECT_RECIPIENTS, list({row["message_id"] for row in rows})), RecipientRow)
+    tries = _grouped(tx.records(_SELECT_ATTEMPTS, [row["id"] for row in rows]), AttemptRow)
     return [
         DeliveryRow(
-            **row._mapping,  # noqa: SLF001 - SQLAlchemy's public name for it
-            last_reply=_last_reply(tries.get(row.id, ())),
-            recipients=people.get(row.id, ()),
-            tries=tries.get(row.id, ()),
+            **row,
+            last_reply=_last_reply(tries.get(row["id"], ())),
+            recipients=people.get(row["id"], ()),
+            tries=tries.get(row["id"], ()),
         )
         for row in rows
     ]
 
 
-def _grouped(rows: Sequence[AnyRow], kind: type) -> dict[str, tuple[Any, ...]]:
+def _grouped(rows: Sequence[dict[str, Any]], kind: type) -> dict[str, tuple[Any, ...]]:
     names = kind.__dataclass_fields__  # type: ignore[attr-defined]
     return {
-        delivery_id: tuple(kind(**{name: getattr(row, name) for name in names}) for row in group)
-        for delivery_id, group in groupby(rows, key=attrgetter("delivery_id"))
+        delivery_id: tuple(kind(**{name: row[name] for name in names}) for row in group)
+        for delivery_id, group in groupby(rows, key=itemgetter("delivery_id"))
     }
 
 

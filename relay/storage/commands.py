@@ -67,11 +67,11 @@ def move(engine: Engine, ids: Sequence[str], account: str, rewrite: Rewrite, *, 
     """
     with transaction(engine, write=True) as tx:
         _check_not_active(tx, ids, "moved")
-        for row in tx.rows(_SELECT_HEADERS, list(ids)):
-            header = rewrite(row.header, row.user)
-            archive = None if row.archive_header is None else rewrite(row.archive_header, row.user)
-            step = f"\nMoved by command from the account {row.account!r} to {account!r}."
-            tx.change(_MOVE_MESSAGE, account, header, archive, len(header) - len(row.header), step, row.id)
+        for message_id, user, before, header, archive_header in tx.rows(_SELECT_HEADERS, list(ids)):
+            fresh = rewrite(header, user)
+            archive = None if archive_header is None else rewrite(archive_header, user)
+            step = f"\nMoved by command from the account {before!r} to {account!r}."
+            tx.change(_MOVE_MESSAGE, account, fresh, archive, len(fresh) - len(header), step, message_id)
         changed = tx.rows(_MOVE_DELIVERIES, account, list(ids))
         return _note(tx, changed, now, "moved", f"by command, to the account {account}")
 

@@ -7,6 +7,7 @@ SQL is written once, with `?` for a parameter and these words, which `Transactio
 import contextlib
 import fcntl
 import functools
+import itertools
 import json
 import os
 import sqlite3
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
-from sqlalchemy import URL, Connection, Engine, Row, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -45,13 +46,15 @@ _WORDS: Final = {
     "postgresql": {"any": "= ANY(?)", "lock": "FOR UPDATE OF d", "skip_locked": "FOR UPDATE OF d SKIP LOCKED"},
 }
 _FAULTS_OF_THE_WRITE = (IntegrityError, DataError, ProgrammingError, InterfaceError, NotSupportedError)
+_GROUPS: Final = (32, 16, 8, 4, 2, 1)
+"""How many rows one statement may write on SQLite (of 19 columns at most: 608 parameters, any SQLite takes 999)."""
 _DISK_FULL = "53100"
 """SQLSTATE of a full disk."""
 _CONFLICTS = ("40001", "40P01")
 """SQLSTATE of a serialization failure and a deadlock: the same again may well succeed."""
 
-AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
-"""A row of a SELECT in text."""
+AnyRow: TypeAlias = tuple[Any, ...]
+"""A row of a SELECT."""
 
 Parameter = str | int | float | bytes | list[str] | None
 
@@ -105,13 +108,18 @@ def _open_sqlite(url: URL) -> Engine:
 
 
 class Transaction:
-    """SQL within one transaction; every call raises what SQLAlchemy raises."""
+    """SQL within one transaction; every call raises what SQLAlchemy raises.
 
-    __slots__ = ("_connection", "_dialect")
+    The statements go straight to the driver: they are text already, and what SQLAlchemy adds to each costs more than
+    most of them.
+    """
+
+    __slots__ = ("_connection", "_dialect", "_driver")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._dialect = connection.dialect.name
+        self._driver: Any = connection.connection.dbapi_connection
 
     @property
     def is_shared(self) -> bool:
@@ -125,18 +133,39 @@ class Transaction:
 
     def rows(self, sql: str, *parameters: Parameter) -> Sequence[AnyRow]:
         """Run a SELECT."""
-        found: Sequence[AnyRow] = self._run(sql, parameters).all()
+        with self._cursor() as cursor:
+            cursor.execute(_native(sql, self._dialect), self._bound(parameters))
+            found: Sequence[AnyRow] = cursor.fetchall()
         return found
+
+    def records(self, sql: str, *parameters: Parameter) -> list[dict[str, Any]]:
+        """Run a SELECT; gives each row by the names of its columns."""
+        with self._cursor() as cursor:
+            cursor.execute(_native(sql, self._dialect), self._bound(parameters))
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def change(self, sql: str, *parameters: Parameter) -> int:
         """Run one change; gives how many rows it touched."""
-        count: int = self._run(sql, parameters).rowcount
-        return count
+        return self._run("execute", sql, self._bound(parameters))
 
     def change_each(self, sql: str, rows: Sequence[tuple[Parameter, ...]]) -> None:
-        """Run one change for each of many tuples of parameters, prepared once."""
-        if rows:
-            self._connection.exec_driver_sql(_native(sql, self._dialect), list(rows))
+        """Run one change for each of many tuples of parameters, which stand in for the group behind its VALUES.
+
+        The order of the rows is kept; two rows must not change the same row of the database.
+        """
+        if self.is_shared or "VALUES (" not in sql:
+            if rows:
+                self._run("executemany", sql, rows)
+            return
+        # Each step of SQLite gives up the interpreter's lock and gets it back late where the event loop is busy: many
+        # rows go in one step, in groups of few sizes, so that each is compiled once.
+        begin = 0
+        for size in _GROUPS:
+            while len(rows) - begin >= size:
+                group = rows[begin : begin + size]
+                self._run("execute", _repeated(sql, size), tuple(itertools.chain.from_iterable(group)))
+                begin += size
 
     def time(self) -> int:
         """Tell the time of a shared database, in milliseconds: the clocks of the nodes may differ."""
@@ -149,14 +178,62 @@ class Transaction:
     def give_back_space(self, pages: int) -> None:
         """Return so many free pages to the file system, where the database does not do that by itself."""
         if not self.is_shared:
-            done = self._connection.exec_driver_sql(f"PRAGMA incremental_vacuum({pages:d})")
-            if done.returns_rows:  # it frees a page for each row that is read; none where nothing is free
-                done.all()
+            self.rows(f"PRAGMA incremental_vacuum({pages:d})")  # it frees a page for each row that is read
 
-    def _run(self, sql: str, parameters: tuple[Parameter, ...]) -> Any:  # noqa: ANN401 - a cursor's result
-        if not self.is_shared:
-            parameters = tuple(json.dumps(p) if isinstance(p, list) else p for p in parameters)
-        return self._connection.exec_driver_sql(_native(sql, self._dialect), parameters)
+    def _bound(self, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+        if self.is_shared:
+            return parameters
+        return tuple(json.dumps(p) if isinstance(p, list) else p for p in parameters)
+
+    def _run(self, method: str, sql: str, parameters: Sequence[Any]) -> int:
+        with self._cursor() as cursor:
+            getattr(cursor, method)(_native(sql, self._dialect), parameters)
+            count: int = cursor.rowcount
+        return count
+
+    def _cursor(self) -> "_Cursor":
+        return _Cursor(self._driver, self._connection.dialect)
+
+
+class _Cursor:
+    """A cursor of the driver; its errors leave as SQLAlchemy's, without statement and parameters."""
+
+    __slots__ = ("_cursor", "_dialect", "_driver")
+
+    def __init__(self, driver: Any, dialect: Dialect) -> None:  # noqa: ANN401 - the driver's connection
+        self._driver = driver
+        self._dialect = dialect
+
+    def __enter__(self) -> Any:  # noqa: ANN401 - the driver's cursor
+        self._cursor = self._driver.cursor()
+        return self._cursor
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        if error is None:
+            self._cursor.close()
+            return
+        dialect, base = self._dialect, self._dialect.loaded_dbapi.Error
+        if isinstance(error, base):
+            lost = dialect.is_disconnect(error, self._driver, self._cursor)
+            # Statement and parameters would hold text of mails.
+            raise DBAPIError.instance(
+                None, None, error, base, hide_parameters=True, connection_invalidated=lost, dialect=dialect
+            ) from error
+
+
+@functools.cache
+def _repeated(sql: str, count: int) -> str:
+    """Write the group in parentheses behind the first VALUES so many times."""
+    if count == 1:
+        return sql
+    begin = sql.index("VALUES (") + len("VALUES ")
+    depth = 0
+    for end in range(begin, len(sql)):
+        depth += {"(": 1, ")": -1}.get(sql[end], 0)
+        if depth == 0:
+            break
+    group = sql[begin : end + 1]
+    return f"{sql[:begin]}{', '.join([group] * count)}{sql[end + 1 :]}"
 
 
 @functools.cache

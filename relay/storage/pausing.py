@@ -40,7 +40,7 @@ def pauses_between(tx: Transaction, account: str, start: int, end: int) -> list[
 def pause(tx: Transaction, pauses: Sequence[Pause]) -> list[None]:
     """Write pauses. One that lasts already keeps its beginning, and a person's is not changed by a probe."""
     for wish in pauses:
-        lasting = tx.rows(_LASTING_OF, wish.account)
+        lasting = [read_pause(row) for row in tx.rows(_LASTING_OF, wish.account)]
         since = wish.since
         if lasting and wish.until is None:
             if lasting[0].by_person and not wish.by_person:

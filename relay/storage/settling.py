@@ -9,27 +9,36 @@ from typing import Final, NamedTuple
 from relay.model.mail import DeliveryState, NewDelivery, RecipientState, Settlement
 from relay.model.outcome import Verdict
 from relay.storage.accepting import Placed, accept, insert_deliveries
-from relay.storage.engine import AnyRow, Transaction
+from relay.storage.engine import Transaction
 from relay.storage.rows import clean
 
 _SELECT: Final = (
     "SELECT d.id, d.message_id, d.state, d.attempts, d.tried, d.since, d.due, d.uncertain, d.source"
     " FROM delivery d WHERE d.id {any} {lock}"
 )
+"""The fields of `_Delivery`."""
 _SELECT_KEYS: Final = "SELECT key FROM attempt WHERE delivery_id {any}"
 _INSERT_ATTEMPT: Final = (
     "INSERT INTO attempt (delivery_id, n, key, at, seconds, code, enhanced, reply) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SET_OUTCOME: Final = (
-    "UPDATE recipient SET outcome = ?, code = ?, enhanced = ?, reply = ?"
-    " WHERE message_id = ? AND n = ? AND delivery_id = ? AND outcome = 'pending'"
+    "WITH new (outcome, code, enhanced, reply, message_id, n, delivery_id) AS (VALUES (CAST(? AS text),"
+    " CAST(? AS integer), CAST(? AS text), CAST(? AS text), CAST(? AS text), CAST(? AS integer), CAST(? AS text)))"
+    " UPDATE recipient SET outcome = new.outcome, code = new.code, enhanced = new.enhanced, reply = new.reply FROM new"
+    " WHERE recipient.message_id = new.message_id AND recipient.n = new.n"
+    " AND recipient.delivery_id = new.delivery_id AND recipient.outcome = 'pending'"
 )
 _SET_DELIVERY: Final = (
-    "UPDATE delivery SET state = ?, due = ?, uncertain = ?, attempts = ?, tried = ?, marked = false, node = '',"
-    " lease_until = NULL WHERE id = ?"
+    "WITH new (state, due, uncertain, attempts, tried, id) AS (VALUES (CAST(? AS text), CAST(? AS bigint),"
+    " CAST(? AS integer), CAST(? AS integer), CAST(? AS integer), CAST(? AS text)))"
+    " UPDATE delivery SET state = new.state, due = new.due, uncertain = new.uncertain, attempts = new.attempts,"
+    " tried = new.tried, marked = false, node = '', lease_until = NULL FROM new WHERE delivery.id = new.id"
 )
 _MOVE_RECIPIENT: Final = (
-    "UPDATE recipient SET delivery_id = ? WHERE message_id = ? AND n = ? AND delivery_id = ? AND outcome = 'pending'"
+    "WITH new (delivery_id, message_id, n, old_id) AS (VALUES (CAST(? AS text), CAST(? AS text),"
+    " CAST(? AS integer), CAST(? AS text)))"
+    " UPDATE recipient SET delivery_id = new.delivery_id FROM new WHERE recipient.message_id = new.message_id"
+    " AND recipient.n = new.n AND recipient.delivery_id = new.old_id AND recipient.outcome = 'pending'"
 )
 _DROP_CONTENT: Final = (
     "DELETE FROM content WHERE message_id {any} AND NOT EXISTS"
@@ -56,6 +65,20 @@ _STATES: Final = {
 _PAGES_GIVEN_BACK = 2048
 
 
+class _Delivery(NamedTuple):
+    """A delivery as the attempt before left it."""
+
+    id: str
+    message_id: str
+    state: str
+    attempts: int
+    tried: int
+    since: int
+    due: int
+    uncertain: int
+    source: str
+
+
 class _Settled(NamedTuple):
     """A settlement with the delivery that it is about, as the attempt before it left it."""
 
@@ -72,7 +95,8 @@ class _Settled(NamedTuple):
 
 def settle(tx: Transaction, settlements: Sequence[Settlement], *, node: str) -> list[None]:
     """Write what attempts came to. A settlement that is written already, or whose mail is gone, changes nothing."""
-    deliveries = {row.id: row for row in tx.rows(_SELECT, [s.delivery_id for s in settlements])}
+    found = map(_Delivery._make, tx.rows(_SELECT, [s.delivery_id for s in settlements]))
+    deliveries = {row.id: row for row in found}
     known = _known_keys(tx, [row.id for row in deliveries.values() if row.tried])
     settled = []
     for settlement in settlements:
@@ -89,7 +113,7 @@ def _known_keys(tx: Transaction, tried: list[str]) -> set[str]:
     return {row[0] for row in tx.rows(_SELECT_KEYS, tried)} if tried else set()
 
 
-def _plan(settlement: Settlement, row: AnyRow) -> _Settled:
+def _plan(settlement: Settlement, row: _Delivery) -> _Settled:
     # One whose lease ran out meanwhile belongs to others: it ends here only if nobody is left in it.
     own = row.state == DeliveryState.ACTIVE or settlement.state is DeliveryState.DONE
     return _Settled(
