@@ -47,6 +47,7 @@ EVENTS: Final[dict[str, str]] = {
     "archive_failed": "queue_id, delivery_id, account, recipients, code, reply",
     "notice_queued": "queue_id, about, to, way, kind",
     "notice_dropped": "queue_id, reason",
+    "notice_moved": "queue_id, account, to, way",
     "inbox_delivered": "queue_id, delivery_id, user, file",
     "account_paused": "account, code, reply, next_probe",
     "account_resumed": "account, reason",

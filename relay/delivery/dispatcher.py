@@ -35,7 +35,7 @@ log = structlog.get_logger()
 LONGEST_LOOK = 60.0
 """Seconds after which the queue is looked at in any case."""
 NEWEST = 0.25
-"""The share of claims that take the newest mail of a source, so that a single mail passes a mailing before it."""
+"""The share of claims that take the newest mail of a user, so that a single mail passes a mailing before it."""
 _INBOX_WIDTH = 2
 
 
@@ -64,7 +64,9 @@ class Delivery:
         self._pauses = PauseBook(
             queue=queue, retry=lambda: (settings().retry, settings().hours), now=now, jitter=jitter
         )
-        self._notifier = Notifier(settings=settings, queue=queue, pauses=self._pauses, wake=self.wake_lanes, now=now)
+        self._notifier = Notifier(
+            settings=settings, queue=queue, pauses=self._pauses, works=self._works, wake=self.wake_lanes, now=now
+        )
         self._exchanger = Exchanger(settings=settings, queue=queue, timeouts=timeouts)
         self._attempter = Attempter(
             settings=settings,
@@ -86,9 +88,7 @@ class Delivery:
             now=now,
             monotonic=monotonic,
         )
-        self._overdue = Overdue(
-            settings=settings, queue=queue, attempter=self._attempter, notifier=self._notifier, now=now
-        )
+        self._overdue = Overdue(settings=settings, queue=queue, notifier=self._notifier, now=now)
         self._clock = ClockWatch(settings=settings, queue=queue, now=now, monotonic=monotonic)
 
     # What submission sees
@@ -207,6 +207,12 @@ class Delivery:
         known = self._settings().directory.account(account)
         return None if known is None or known.excluded or known.smtp is None else known
 
+    def _works(self, account: str) -> bool:
+        """Tell whether an account's server takes mail now, as far as is known."""
+        lane = self._lane(account)
+        rests_long = lane.rest_until - self._monotonic() > LONGEST_LOOK
+        return lane.unreachable is None and not rests_long and self._now() >= lane.full_until
+
     async def _look(self) -> float:
         """Start whatever is due; gives the seconds until the next look."""
         await self._clock.look()
@@ -216,11 +222,12 @@ class Delivery:
         if self._monotonic() - self._swept >= LONGEST_LOOK and not self._stopping:
             self._swept = self._monotonic()
             await self._clock.pull_back()
+            await self._notifier.tell_owed()
             await self._overdue.look(list(self._lanes.values()))
         due = await self._queue.next_due()
         homeless = [account for account in due if account != INBOX_LANE and self._sends(account) is None]
         if homeless:
-            await self._notifier.tell_homeless(await self._queue.hold_accounts(homeless))
+            await self._notifier.hold_homeless(homeless)
         times = [] if self._stopping else self._prober.look(self._sends)
         opening = next_open(settings.hours, now)
         for account, at in due.items():
@@ -289,7 +296,15 @@ class Delivery:
         open_now = lane.account == INBOX_LANE or is_open(self._settings().hours, now)
         lane.backlog = False  # whatever is queued from now on says so
         claiming = asyncio.ensure_future(
-            self._queue.claim(lane.account, now=now, limit=1, open_now=open_now, after=lane.turn, newest=newest)
+            self._queue.claim(
+                lane.account,
+                now=now,
+                limit=1,
+                open_now=open_now,
+                served=lane.served,
+                turns=dict(lane.turns),
+                newest=newest,
+            )
         )
         try:
             with lane.claiming():
@@ -302,7 +317,7 @@ class Delivery:
             raise
         if not claimed:
             return None
-        lane.turn = claimed[0].message.source
+        lane.serve(claimed[0].message.source)
         lane.look()  # there may be more, for the other connections too
         return claimed[0], lane.fresh.pop(claimed[0].id)
 

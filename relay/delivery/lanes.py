@@ -10,6 +10,7 @@ from typing import Any
 from relay.delivery.fresh import FreshMail, Work
 from relay.model.mail import ClaimedDelivery
 from relay.model.reply import Reply
+from relay.storage.claiming import who_of
 
 FIRST_REST = 5.0
 """Seconds that a lane rests after its server could not be reached; doubled each time, up to `LONGEST_REST`."""
@@ -48,8 +49,10 @@ class Lane:
     """Why the server could not be reached the last time."""
     full_until: int = 0
     """Milliseconds since 1970 before which the day's recipients are used up."""
-    turn: str = ""
+    served: str = ""
     """The source that was served last."""
+    turns: dict[str, str] = field(default_factory=dict)
+    """For each user the source of his that was served last."""
     max_size: int | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _starts: deque[float] = field(default_factory=deque)
@@ -76,6 +79,11 @@ class Lane:
         """Note that a mail begins, for the pace."""
         if self.per_minute is not None:
             self._starts.append(now)
+
+    def serve(self, source: str) -> None:
+        """Note whose turn it was."""
+        self.served = source
+        self.turns[who_of(source)] = source
 
     @contextlib.contextmanager
     def claiming(self) -> Iterator[None]:

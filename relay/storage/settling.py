@@ -125,7 +125,7 @@ def _plan(settlement: Settlement, row: _Delivery) -> _Settled:
         uncertain=settlement.uncertain if own else row.uncertain,
         source=row.source,
         attempts=row.attempts + settlement.counts,
-        tried=row.tried + 1,
+        tried=row.tried + settlement.attempted,
     )
 
 
@@ -135,6 +135,7 @@ def _write(tx: Transaction, settled: Sequence[_Settled], *, node: str) -> None:
         [
             (s.delivery_id, n, s.key, s.at, s.seconds, s.reply.code, clean(s.reply.enhanced), clean(s.reply.text))
             for s, *_, n in settled
+            if s.attempted
         ],
     )
     tx.change_each(

@@ -87,7 +87,9 @@ def test_counting_hour_by_hour_gives_the_same(pauses: list[tuple[int, int]], len
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200)), max_size=5), st.integers(0, 200), st.integers(1, 99))
+@given(
+    st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200)), max_size=5), st.integers(0, 200), st.integers(1, 99)
+)
 def test_since_when_so_much_has_passed_is_exact(pauses: list[tuple[int, int]], length: int, span: int) -> None:
     spans = [(MONDAY + start * HOUR, MONDAY + end * HOUR) for start, end in pauses]
     now = MONDAY + length * HOUR
