@@ -54,6 +54,7 @@ EVENTS: Final[dict[str, str]] = {
     "account_unreachable": "account, code, reply",
     "provider_asks_for_less": "account, code, reply",
     "account_slowed": "account, seconds",
+    "mail_parted": "queue_id, account, recipients, left",
     "account_full": "account, until",
     "mail_delayed": "queue_id, account, deliveries, told",
     "clock_jumped": "seconds",

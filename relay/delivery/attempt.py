@@ -5,6 +5,7 @@ whose attempt could not begin is given back the same way. One that a crash ends 
 names it as possibly sent.
 """
 
+import asyncio
 import os
 import random
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from relay.delivery.journal import log_conclusion, log_notices
 from relay.delivery.lanes import Lane
 from relay.delivery.notices import Notifier
 from relay.delivery.pauses import PauseBook
+from relay.delivery.quota import Quota
 from relay.model.account import Account
 from relay.model.errors import RelayError
 from relay.model.ids import make_id
@@ -26,11 +28,9 @@ from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Recipi
 from relay.model.outcome import Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import Conclusion, conclude
-from relay.rules.hours import day_of
 from relay.rules.retry import counted_time, has_expired, next_attempt
 from relay.rules.settlement import Answers, judge
 from relay.settings import Settings
-from relay.storage.counting import Count
 from relay.storage.queue import Queue
 
 log = structlog.get_logger()
@@ -75,6 +75,7 @@ class Attempter:
         self._exchanger = exchanger
         self._pauses = pauses
         self._notifier = notifier
+        self._quota = Quota(settings=settings, queue=queue, wake=notifier.wake, now=now)
         self._now = now
         self._monotonic = monotonic
         self._jitter = jitter
@@ -92,18 +93,38 @@ class Attempter:
             await self._hold_homeless(delivery)
             await meanwhile(Result.STOPPED)
             return
-        count = self._count(account, len(delivery.recipients))
         try:
-            full = count is not None and not await self._queue.count_recipients(count)
+            grant = await self._quota.reserve(lane, account, delivery)
         except RelayError as error:
             log.error("activity_failed", activity="attempt", queue_id=delivery.message.id, error=str(error))
             await self._give_back(delivery)
             await meanwhile(Result.UNREACHABLE)
             return
-        if full:
+        if not grant.delivery.recipients:
             await self._give_back(delivery)
-            await meanwhile(Result.FULL)
+            await meanwhile(Result.STOPPED if grant.crowded else Result.FULL)
+            if grant.crowded:
+                self._quota.stand_back(lane)
             return
+        taken: int | None = None
+        try:
+            taken = await self._attempt(lane, account, grant.delivery, body, progress, meanwhile)
+        except asyncio.CancelledError:
+            taken = None if progress.dot else 0
+            raise
+        finally:
+            await self._quota.settle(lane, grant.count, taken=taken)
+
+    async def _attempt(
+        self,
+        lane: Lane,
+        account: Account,
+        delivery: ClaimedDelivery,
+        body: Body,
+        progress: Progress,
+        meanwhile: Meanwhile,
+    ) -> int | None:
+        """Exchange and settle; gives how many recipients the provider took, None where that is in doubt."""
         at, begun = self._now(), self._monotonic()
         try:
             exchange = await self._exchanger.exchange(lane, account, delivery, body, progress)
@@ -121,9 +142,9 @@ class Attempter:
             seconds=self._monotonic() - begun,
             meanwhile=lambda: meanwhile(result),
         )
-        if count is not None and not exchange.uncertain:
-            taken = sum(outcome.verdict is Verdict.DELIVERED for outcome in exchange.outcomes.values())
-            await self._uncount(replace(count, recipients=count.recipients - taken))
+        if exchange.uncertain:
+            return None
+        return sum(outcome.verdict is Verdict.DELIVERED for outcome in exchange.outcomes.values())
 
     async def _pause(self, account: Account, reply: Reply) -> bool:
         """Pause an account; false where the database does not take it. What is told later is owed from now on."""
@@ -140,18 +161,6 @@ class Attempter:
             except RelayError as error:
                 log.error("activity_failed", activity="alert", error=str(error))
         return True
-
-    async def _uncount(self, count: Count) -> None:
-        try:
-            await self._queue.uncount_recipients(count)
-        except RelayError as error:  # then the day has room for a few less
-            log.error("activity_failed", activity=f"count {count.account}", error=str(error))
-
-    def _count(self, account: Account, recipients: int) -> Count | None:
-        if account.smtp is None or account.smtp.recipients_per_day is None:
-            return None
-        day = day_of(self._settings().hours, self._now())
-        return Count(account.name, day, recipients, account.smtp.recipients_per_day)
 
     async def _conclude(
         self,

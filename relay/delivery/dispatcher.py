@@ -194,10 +194,12 @@ class Delivery:
         elif known is not None and known.smtp is not None:
             lane.width = known.smtp.connections
             lane.per_minute = known.smtp.messages_per_minute
+            if lane.per_day != known.smtp.recipients_per_day:
+                lane.per_day, lane.full_until = known.smtp.recipients_per_day, 0
         return lane
 
     def _may_start(self, lane: Lane) -> bool:
-        if self._stopping or lane.account in self._pauses or self._now() < lane.full_until:
+        if self._stopping or lane.account in self._pauses or lane.crowded or self._now() < lane.full_until:
             return False
         if lane.wait(self._monotonic()) > 0:
             return False

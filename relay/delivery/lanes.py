@@ -49,6 +49,12 @@ class Lane:
     """Why the server could not be reached the last time."""
     full_until: int = 0
     """Milliseconds since 1970 before which the day's recipients are used up."""
+    per_day: int | None = None
+    """How many recipients a day may have; another limit ends what the old one stopped."""
+    reservations: int = 0
+    """How many attempts hold recipients of the day that they may give back."""
+    crowded: bool = False
+    """Whether the day has no room only while these attempts run."""
     served: str = ""
     """The source that was served last."""
     turns: dict[str, str] = field(default_factory=dict)
@@ -156,6 +162,7 @@ class Lane:
         self.recovered()
         self.slowness = 0
         self.rest_until = 0.0
+        self.full_until = 0
 
     def took(self) -> None:
         """Note that the provider took a mail: it asks for less no more."""

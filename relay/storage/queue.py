@@ -19,7 +19,7 @@ from relay.model.mail import ClaimedDelivery, NewMessage, Pause, Settlement
 from relay.storage import accepting, claiming, counting, pausing, settling, telling, waiting
 from relay.storage.accepting import Chunk
 from relay.storage.claiming import Claim
-from relay.storage.counting import Count
+from relay.storage.counting import Count, Part
 from relay.storage.engine import Transaction, transaction
 from relay.storage.telling import OtherWay, OwedAlert, Told
 from relay.storage.waiting import DelayTold, LastAttempt
@@ -65,6 +65,7 @@ class Queue:
         self._uncount = Operation(18, counting.give_back)
         self._take = Operation(19, partial(claiming.take, node=node))
         self._tell_owed = Operation(20, partial(telling.tell_owed, node=node))
+        self._count_part = Operation(22, partial(counting.take_part, node=node))
         self._move_notice = Operation(21, telling.move_notices)
 
     async def close(self) -> None:
@@ -239,6 +240,13 @@ class Queue:
     async def count_recipients(self, count: Count) -> bool:
         """Count recipients of an account's day; false, and nothing counted, where it has no room for them."""
         return await self._writer.run(self._count, count)
+
+    async def count_part(self, part: Part) -> int:
+        """Count as many of a delivery's first recipients as the day has room for; gives how many.
+
+        Where there is room for some, the others become a delivery of their own.
+        """
+        return await self._writer.run(self._count_part, part)
 
     async def uncount_recipients(self, count: Count) -> None:
         """Take recipients off again whom the provider did not take."""

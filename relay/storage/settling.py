@@ -181,6 +181,11 @@ def _moves(plan: _Settled, split: NewDelivery | None) -> list[tuple[str | int, .
     return [(split.id, plan.message_id, r.n, plan.settlement.delivery_id) for r in split.recipients]
 
 
+def move_recipients(tx: Transaction, message_id: str, delivery_id: str, to: NewDelivery) -> None:
+    """Move recipients who are pending to another delivery of their mail; they keep their numbers."""
+    tx.change_each(_MOVE_RECIPIENT, [(to.id, message_id, r.n, delivery_id) for r in to.recipients])
+
+
 def write_events(tx: Transaction, events: Sequence[tuple[str, int, str, str]]) -> None:
     """Write (message, moment, what, detail) for `relay trace`."""
     tx.change_each(_INSERT_EVENT, [(message_id, at, what, clean(detail)) for message_id, at, what, detail in events])

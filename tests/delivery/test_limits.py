@@ -35,49 +35,6 @@ async def test_no_more_mails_begin_within_a_minute_than_the_account_may(tmp_path
             assert all(later - earlier <= 3 for earlier, later in zip(sent, sent[4:], strict=False))
 
 
-async def test_the_recipients_of_a_day_are_counted_through_a_restart(tmp_path: Path) -> None:
-    async with Provider() as provider:
-        account = limited(provider.port, recipients_per_day=3)
-        async with open_office(tmp_path, account=account) as office:
-            with capture_logs() as lines:
-                for _ in range(3):
-                    await office.hand_in(A, B)
-                    await office.send()
-            assert len(provider.mails) == 1  # the second mail would make four
-            assert [line["account"] for line in lines if line["event"] == "account_full"] == ["sales"] * 1
-            await office.restart()
-            await office.send()
-            assert len(provider.mails) == 1
-            await office.pass_time(2 * HOUR)  # past midnight in Berlin
-            assert len(provider.mails) == 2
-            await office.pass_time(24 * HOUR)
-            assert len(provider.mails) == 3
-            assert office.waiting() == []
-
-
-async def test_recipients_who_were_refused_do_not_count(tmp_path: Path) -> None:
-    async with (
-        Provider({f"RCPT {A}": "550 5.1.1 no"}) as provider,
-        open_office(tmp_path, account=limited(provider.port, recipients_per_day=2)) as office,
-    ):
-        for _ in range(5):
-            await office.hand_in(A)
-            await office.send()
-        await office.hand_in(B)
-        await office.send()
-        assert len(provider.mails) == 1
-
-
-async def test_a_mail_with_more_recipients_than_a_day_has_is_not_stuck_for_ever(tmp_path: Path) -> None:
-    async with (
-        Provider() as provider,
-        open_office(tmp_path, account=limited(provider.port, recipients_per_day=1)) as office,
-    ):
-        await office.hand_in(A, B)
-        await office.send()
-        assert len(provider.mails) == 1
-
-
 async def test_a_person_does_not_wait_for_the_mailing_of_another(tmp_path: Path) -> None:
     users = [{**ANNA, "notify": "inbox"}, {"name": "bert", "address": "bert@example.com"}]
     async with Provider() as provider:
