@@ -131,6 +131,8 @@ class Attempter:
         except Exception as error:  # a fault of ours defers the mail, it never loses it
             log.exception("activity_failed", activity="attempt", queue_id=delivery.message.id, error=repr(error))
             exchange = _failed(delivery, progress)
+        if exchange.leaving:
+            lane.begin(self._monotonic())  # the repetition without the archive is a transaction, too
         result = _result(lane, exchange)
         if exchange.login_refused and not await self._pause(account, exchange.reply):
             result = Result.UNREACHABLE  # it is not paused, so it rests

@@ -20,6 +20,7 @@ from relay.delivery.inbox import InboxWriter
 from relay.delivery.lanes import Lane, LaneSlot
 from relay.delivery.notices import Notifier
 from relay.delivery.overdue import Overdue
+from relay.delivery.pace import take_up_pace
 from relay.delivery.pauses import PauseBook
 from relay.delivery.probing import Prober
 from relay.model.account import Account
@@ -152,6 +153,14 @@ class Delivery:
         if recovered:
             await self._notifier.tell_recovered(recovered)
         await self._pauses.reload()
+        await take_up_pace(
+            self._queue,
+            self._settings(),
+            self._lane,
+            interrupted=recovered,
+            now=self._now(),
+            monotonic=self._monotonic(),
+        )
 
     async def run(self) -> None:
         """Look at the queue whenever something is due, until `drain`."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +85,10 @@ class Lane:
         """Note that a mail begins, for the pace."""
         if self.per_minute is not None:
             self._starts.append(now)
+
+    def began(self, starts: Iterable[float]) -> None:
+        """Note what began before this process did: in order, in monotonic seconds."""
+        self._starts.extendleft(reversed([*starts]))
 
     def serve(self, source: str) -> None:
         """Note whose turn it was."""

@@ -1,4 +1,4 @@
-"""How many recipients an account's mails had on a day of the office (`recipients_per_day`).
+"""How many recipients an account's mails had on a day of the office, and which mails began a moment ago.
 
 Guarantee: what was counted is on the disk before the first of these recipients is named to the provider.
 """
@@ -17,6 +17,15 @@ _ADD: Final = "UPDATE counter SET recipients = recipients + ? WHERE account = ? 
 _COUNTED: Final = "SELECT d.recipients FROM counter d WHERE d.account = ? AND d.day = ? {lock}"
 _GIVE_BACK: Final = "UPDATE counter SET recipients = recipients - ? WHERE account = ? AND day = ? AND recipients >= ?"
 _OF_DAY: Final = "SELECT account, recipients FROM counter WHERE day = ?"
+# A delivery's id, and a message's, begins with the time when it was made.
+_ATTEMPTS: Final = (
+    "SELECT d.account, a.at FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
+    " WHERE a.delivery_id >= ? AND a.at > ? AND d.account {any}"
+)
+_SPLITS: Final = (
+    "SELECT m.account, e.at FROM event e JOIN message m ON m.id = e.message_id"
+    " WHERE e.message_id >= ? AND e.at > ? AND e.what = 'archive_split' AND m.account {any}"
+)
 _FORGET: Final = "DELETE FROM counter WHERE day < ?"
 
 
@@ -80,6 +89,19 @@ def give_back(tx: Transaction, counts: Sequence[Count]) -> list[None]:
     for one in counts:
         tx.change(_GIVE_BACK, one.recipients, one.account, one.day, one.recipients)
     return [None] * len(counts)
+
+
+def starts_since(tx: Transaction, accounts: Sequence[str], after: int, youngest: str) -> dict[str, list[int]]:
+    """Give when transactions of accounts began since a moment, in order: attempts, and repetitions without the archive.
+
+    Only mails whose id is not below `youngest` are looked at, so that a long history costs nothing. What is being sent,
+    or was when the process died, has no attempt yet: it counts as begun at that moment.
+    """
+    found: dict[str, list[int]] = {account: [] for account in accounts}
+    for query in (_ATTEMPTS, _SPLITS):
+        for account, at in tx.rows(query, youngest, after, list(accounts)):
+            found[account].append(at)
+    return {account: sorted(starts) for account, starts in found.items() if starts}
 
 
 def count_of_day(tx: Transaction, day: str) -> dict[str, int]:

@@ -235,7 +235,7 @@ class Queue:
         """Send a queued notice another way; false where it is not queued any more."""
         return await self._writer.run(self._move_notice, way)
 
-    # Recipients of a day
+    # Recipients of a day, mails of a minute
 
     async def count_recipients(self, count: Count) -> bool:
         """Count recipients of an account's day; false, and nothing counted, where it has no room for them."""
@@ -247,6 +247,10 @@ class Queue:
         Where there is room for some, the others become a delivery of their own.
         """
         return await self._writer.run(self._count_part, part)
+
+    async def starts_since(self, accounts: Sequence[str], *, after: int, oldest: int) -> dict[str, list[int]]:
+        """Give when transactions of accounts began after a moment, of mails that are not older than `oldest`."""
+        return await self._read(counting.starts_since, accounts, after, make_id(max(0, oldest), bytes(10)))
 
     async def uncount_recipients(self, count: Count) -> None:
         """Take recipients off again whom the provider did not take."""

@@ -1,10 +1,10 @@
 from sqlalchemy import Engine
 
-from relay.model.mail import NewDelivery
+from relay.model.mail import DeliveryState, NewDelivery
 from relay.storage import admin
 from relay.storage.counting import Count, Part
 from relay.storage.queue import Queue
-from tests.storage.conftest import NOW, new_id, new_mail
+from tests.storage.conftest import NOW, TAKEN, new_id, new_mail, settled
 
 
 def count(recipients: int, *, day: str = "2026-05-28", account: str = "sales") -> Count:
@@ -50,3 +50,14 @@ async def test_a_mail_is_not_parted_where_the_day_has_room(queue: Queue) -> None
     rest = NewDelivery(id=new_id("d"), account="sales", recipients=delivery.recipients, due=NOW + 9)
     assert await queue.count_part(Part(count(5), delivery, rest)) == 5
     assert await queue.next_due() == {}
+
+
+async def test_what_began_a_moment_ago(queue: Queue) -> None:
+    mails = [new_mail(account=account) for account in ("sales", "sales", "other")]
+    for mail, at in zip(mails, (NOW - 60_000, NOW - 5, NOW), strict=True):
+        await queue.accept(mail)
+        (one,) = mail.deliveries
+        events = (("archive_split", "why"),) if at == NOW - 5 else ()
+        await queue.settle(settled(one.id, {0: TAKEN}, DeliveryState.DONE, at=at, events=events))
+    assert await queue.starts_since(["sales", "idle"], after=NOW - 60_000, oldest=0) == {"sales": [NOW - 5, NOW - 5]}
+    assert await queue.starts_since(["sales", "other"], after=NOW - 5, oldest=0) == {"other": [NOW]}
