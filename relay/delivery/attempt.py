@@ -15,7 +15,7 @@ from enum import Enum, auto
 import structlog
 
 from relay.delivery.exchange import Body, Exchange, Exchanger, Progress
-from relay.delivery.insist import insist
+from relay.delivery.insist import forgive, insist
 from relay.delivery.journal import log_conclusion, log_notices
 from relay.delivery.lanes import Lane
 from relay.delivery.notices import Notifier
@@ -158,10 +158,8 @@ class Attempter:
             log.error("activity_failed", activity=f"pause {account.name}", error=str(error))
             return False
         if new:
-            try:
+            with forgive("alert"):
                 await self._notifier.tell_owed()
-            except RelayError as error:
-                log.error("activity_failed", activity="alert", error=str(error))
         return True
 
     async def _conclude(
@@ -226,7 +224,8 @@ class Attempter:
         log_notices(notices)
         self._notifier.wake({new.account for notice in notices for new in notice.deliveries})
         if is_over and delivery.message.notice and conclusion.state is DeliveryState.QUEUED:
-            await self._rescue(delivery)
+            with forgive("notice"):  # the next attempt comes to it again
+                await self._notifier.mover.rescue([delivery])
         if conclusion.state is DeliveryState.QUEUED or split is not None:
             self._notifier.wake({delivery.account})
 
@@ -235,12 +234,10 @@ class Attempter:
         settings = self._settings()
         if now - delivery.since < settings.retry.give_up_after:
             return 0
-        try:
+        with forgive("attempt"):
             pauses = await self._queue.pauses_between(delivery.account, delivery.since, now)
-        except RelayError as error:
-            log.error("activity_failed", activity="attempt", queue_id=delivery.message.id, error=str(error))
-            return 0
-        return counted_time(hours=settings.hours, pauses=pauses, since=delivery.since, now=now)
+            return counted_time(hours=settings.hours, pauses=pauses, since=delivery.since, now=now)
+        return 0
 
     async def _settle(self, settlement: Settlement, meanwhile: Callable[[], Awaitable[None]] | None) -> None:
         """Settle, again and again while the database refuses: what the provider took must not be forgotten."""
@@ -259,19 +256,11 @@ class Attempter:
         """Give back what was surely not sent."""
         await insist("unclaim", lambda: self._queue.unclaim([delivery.id]))
 
-    async def _rescue(self, notice: ClaimedDelivery) -> None:
-        try:
-            await self._notifier.mover.rescue([notice])
-        except RelayError as error:  # the next attempt comes to it again
-            log.error("activity_failed", activity="notice", queue_id=notice.message.id, error=str(error))
-
     async def _hold_homeless(self, delivery: ClaimedDelivery) -> None:
         """Hold what has lost its account, and tell the postmaster. Where that fails, the next look does it."""
         await self._give_back(delivery)
-        try:
+        with forgive(f"hold {delivery.account}"):
             await self._notifier.hold_homeless([delivery.account])
-        except RelayError as error:
-            log.error("activity_failed", activity=f"hold {delivery.account}", error=str(error))
 
 
 def _result(lane: Lane, exchange: Exchange) -> Result:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from relay.delivery.insist import forgive
 from relay.delivery.lanes import Lane
 from relay.model.account import Account
-from relay.model.errors import RelayError
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.rules.hours import day_of, next_day
@@ -101,9 +101,8 @@ class Quota:
         spare = 0 if taken is None else count.recipients - taken
         try:
             if spare:
-                await self._queue.uncount_recipients(replace(count, recipients=spare))
-        except RelayError as error:  # then the day has room for a few less
-            log.error("activity_failed", activity=f"count {count.account}", error=str(error))
+                with forgive(f"count {count.account}"):  # else the day has room for a few less
+                    await self._queue.uncount_recipients(replace(count, recipients=spare))
         finally:
             if spare:
                 lane.full_until = 0

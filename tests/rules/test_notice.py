@@ -150,6 +150,13 @@ def test_the_status_for_machines() -> None:
     ]
 
 
+def test_what_we_refuse_ourselves_is_no_answer_of_a_server() -> None:
+    reply = Reply(code=0, enhanced="5.6.7", text="The provider does not take international addresses (SMTPUTF8)")
+    _, recipient = status_of(failure(failed(reply=reply)))
+    assert recipient["Diagnostic-Code"].startswith("x-relay; 5.6.7 The provider")
+    assert recipient["Status"] == "5.6.7"
+
+
 def test_a_delay_says_until_when_it_is_tried() -> None:
     later = failed(reply=Reply(code=451, enhanced="4.7.1", text="greylisted"), orcpt="rfc822;Kunde+2Bx@example.net")
     notice = failure(later, report=Report.DELAYED, retry_until=AT + timedelta(days=3))
