@@ -1,11 +1,11 @@
 """One attempt of one claimed delivery: exchange, conclude, settle.
 
-Guarantee: an attempt that ran to its end is settled in one transaction, tried until the database takes it; one that a
-crash ends leaves its row `active`, which is what names it as possibly sent.
+Guarantee: an attempt that ran to its end is settled in one transaction, tried until the database takes it; a delivery
+whose attempt could not begin is given back the same way. One that a crash ends leaves its row `active`, which is what
+names it as possibly sent.
 """
 
 import asyncio
-import itertools
 import os
 import random
 from collections.abc import Awaitable, Callable
@@ -15,28 +15,25 @@ from enum import Enum, auto
 import structlog
 
 from relay.delivery.exchange import Body, Exchange, Exchanger, Progress
+from relay.delivery.insist import forgive, insist
 from relay.delivery.journal import log_conclusion, log_notices
 from relay.delivery.lanes import Lane
 from relay.delivery.notices import Notifier
 from relay.delivery.pauses import PauseBook
+from relay.delivery.quota import Quota
 from relay.model.account import Account
 from relay.model.errors import RelayError
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Settlement
-from relay.model.outcome import Outcome, Verdict
+from relay.model.outcome import Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import Conclusion, conclude
-from relay.rules.hours import day_of
-from relay.rules.retry import counted_time
+from relay.rules.retry import counted_time, has_expired, next_attempt
 from relay.rules.settlement import Answers, judge
 from relay.settings import Settings
-from relay.storage.counting import Count
 from relay.storage.queue import Queue
 
 log = structlog.get_logger()
-
-SETTLE_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
-"""Seconds between the tries to settle while the database refuses; the last one repeats."""
 
 
 class Result(Enum):
@@ -78,6 +75,7 @@ class Attempter:
         self._exchanger = exchanger
         self._pauses = pauses
         self._notifier = notifier
+        self._quota = Quota(settings=settings, queue=queue, wake=notifier.wake, now=now)
         self._now = now
         self._monotonic = monotonic
         self._jitter = jitter
@@ -85,62 +83,84 @@ class Attempter:
     async def attempt(
         self, lane: Lane, delivery: ClaimedDelivery, body: Body, progress: Progress, *, meanwhile: Meanwhile
     ) -> None:
-        """Attempt a delivery and settle it. Raises nothing but what cancels it.
+        """Attempt a delivery and settle it, or give it back where the database fails before anything was sent.
 
         `meanwhile` runs once, with the result, beside the settlement: what it writes shares its commit. It raises
-        nothing.
+        nothing. Raises nothing but what cancels it.
         """
         account = self._settings().directory.account(delivery.account)
         if account is None or account.excluded or account.smtp is None:
             await self._hold_homeless(delivery)
             await meanwhile(Result.STOPPED)
             return
-        count = self._count(account, len(delivery.recipients))
-        if count is not None and not await self._queue.count_recipients(count):
-            await self._queue.unclaim([delivery.id])
-            await meanwhile(Result.FULL)
+        try:
+            grant = await self._quota.reserve(lane, account, delivery)
+        except RelayError as error:
+            log.error("activity_failed", activity="attempt", queue_id=delivery.message.id, error=str(error))
+            await self._give_back(delivery)
+            await meanwhile(Result.UNREACHABLE)
             return
+        if not grant.delivery.recipients:
+            await self._give_back(delivery)
+            await meanwhile(Result.STOPPED if grant.crowded else Result.FULL)
+            if grant.crowded:
+                self._quota.stand_back(lane)
+            return
+        taken: int | None = None
+        try:
+            taken = await self._attempt(lane, account, grant.delivery, body, progress, meanwhile)
+        except asyncio.CancelledError:
+            taken = None if progress.dot else 0
+            raise
+        finally:
+            await self._quota.settle(lane, grant.count, taken=taken)
+
+    async def _attempt(
+        self,
+        lane: Lane,
+        account: Account,
+        delivery: ClaimedDelivery,
+        body: Body,
+        progress: Progress,
+        meanwhile: Meanwhile,
+    ) -> int | None:
+        """Exchange and settle; gives how many recipients the provider took, None where that is in doubt."""
         at, begun = self._now(), self._monotonic()
         try:
             exchange = await self._exchanger.exchange(lane, account, delivery, body, progress)
         except Exception as error:  # a fault of ours defers the mail, it never loses it
             log.exception("activity_failed", activity="attempt", queue_id=delivery.message.id, error=repr(error))
             exchange = _failed(delivery, progress)
-        if exchange.login_refused:
-            await self._pause(account, exchange.reply)
+        if exchange.repeated:
+            lane.begin(self._monotonic())  # that is a mail more, for the pace
+        result = _result(lane, exchange)
+        if exchange.login_refused and not await self._pause(account, exchange.reply):
+            result = Result.UNREACHABLE  # it is not paused, so it rests
         await self._conclude(
             account,
             delivery,
             exchange,
             at=at,
             seconds=self._monotonic() - begun,
-            meanwhile=lambda: meanwhile(_result(lane, exchange)),
+            meanwhile=lambda: meanwhile(result),
         )
-        if count is not None and not exchange.uncertain:
-            taken = sum(outcome.verdict is Verdict.DELIVERED for outcome in exchange.outcomes.values())
-            await self._queue.uncount_recipients(replace(count, recipients=count.recipients - taken))
+        if exchange.uncertain:
+            return None
+        return sum(outcome.verdict is Verdict.DELIVERED for outcome in exchange.outcomes.values())
 
-    async def _pause(self, account: Account, reply: Reply) -> None:
+    async def _pause(self, account: Account, reply: Reply) -> bool:
+        """Pause an account; false where the database does not take it. What is told later is owed from now on."""
         assert account.smtp is not None
         settings = await self._exchanger.fingerprint(account.smtp)
-        if await self._pauses.login_refused(account.name, reply, settings):
-            await self._notifier.tell_paused(account, reply)
-
-    def _count(self, account: Account, recipients: int) -> Count | None:
-        if account.smtp is None or account.smtp.recipients_per_day is None:
-            return None
-        day = day_of(self._settings().hours, self._now())
-        return Count(account.name, day, recipients, account.smtp.recipients_per_day)
-
-    async def give_up(self, delivery: ClaimedDelivery, reply: Reply) -> None:
-        """Give a delivery up whose account can't be reached, where its time is over; else it waits on."""
-        account = self._settings().directory.account(delivery.account)
-        if account is None:
-            await self._hold_homeless(delivery)
-            return
-        deferred = Outcome(verdict=Verdict.DEFERRED, reply=reply)
-        exchange = Exchange(outcomes={r.n: deferred for r in delivery.recipients}, reply=reply, unreachable=True)
-        await self._conclude(account, delivery, exchange, at=self._now(), seconds=0.0)
+        try:
+            new = await self._pauses.login_refused(account.name, reply, settings)
+        except RelayError as error:
+            log.error("activity_failed", activity=f"pause {account.name}", error=str(error))
+            return False
+        if new:
+            with forgive("alert"):
+                await self._notifier.tell_owed()
+        return True
 
     async def _conclude(
         self,
@@ -153,10 +173,8 @@ class Attempter:
         meanwhile: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         settings, now = self._settings(), self._now()
-        counted = 0
-        if not exchange.login_refused and now - delivery.since > settings.retry.give_up_after:
-            pauses = await self._queue.pauses_between(account.name, delivery.since, now)
-            counted = counted_time(hours=settings.hours, pauses=pauses, since=delivery.since, now=now)
+        counted = 0 if exchange.login_refused else await self._counted(delivery, now)
+        is_over = has_expired(settings.retry, counted)
         conclusion = conclude(
             delivery,
             outcomes=exchange.outcomes,
@@ -165,12 +183,12 @@ class Attempter:
             on_uncertain=account.on_uncertain,
             policy=settings.retry,
             hours=settings.hours,
-            counted=counted,
+            counted=0 if delivery.message.notice else counted,  # a notice is not dropped, but takes another way
             now=now,
             jitter=self._jitter(),
             doubtful=exchange.doubtful,
         )
-        if exchange.login_refused and conclusion.state is DeliveryState.QUEUED:
+        if exchange.login_refused and account.name in self._pauses and conclusion.state is DeliveryState.QUEUED:
             conclusion = replace(conclusion, due=now)
         reply = exchange.reply
         refusal = reply if exchange.judgement is not None and exchange.judgement.sender_refused else None
@@ -180,7 +198,9 @@ class Attempter:
             )
         except Exception as error:  # a bounce that nobody is told of would be a mail lost in silence
             log.exception("activity_failed", activity="notice", queue_id=delivery.message.id, error=repr(error))
-            notices, conclusion = [], _hold_instead(conclusion)
+            due = next_attempt(policy=settings.retry, hours=settings.hours, attempts=delivery.attempts + 1, now=now,
+                               jitter=self._jitter())  # fmt: skip
+            notices, conclusion = [], _wait_instead(conclusion, due)
         split = _split(delivery, exchange, conclusion, now)
         await self._settle(
             Settlement(
@@ -204,28 +224,44 @@ class Attempter:
         log_conclusion(delivery, conclusion, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
         log_notices(notices)
         self._notifier.wake({new.account for notice in notices for new in notice.deliveries})
+        if is_over and delivery.message.notice and conclusion.state is DeliveryState.QUEUED:
+            with forgive("notice"):  # the next attempt comes to it again
+                await self._notifier.mover.rescue([delivery])
         if conclusion.state is DeliveryState.QUEUED or split is not None:
             self._notifier.wake({delivery.account})
 
+    async def _counted(self, delivery: ClaimedDelivery, now: int) -> int:
+        """Give the time that counts for giving up; 0 where it can't be read, since the attempt must be settled."""
+        settings = self._settings()
+        if now - delivery.since < settings.retry.give_up_after:
+            return 0
+        with forgive("attempt"):
+            pauses = await self._queue.pauses_between(delivery.account, delivery.since, now)
+            return counted_time(hours=settings.hours, pauses=pauses, since=delivery.since, now=now)
+        return 0
+
     async def _settle(self, settlement: Settlement, meanwhile: Callable[[], Awaitable[None]] | None) -> None:
         """Settle, again and again while the database refuses: what the provider took must not be forgotten."""
-        for n in itertools.count():
-            try:
-                settled = self._queue.begin_to_settle(settlement)
-                if meanwhile is not None:
-                    await meanwhile()
-                    meanwhile = None
-                await settled
-            except RelayError as error:
-                log.error("activity_failed", activity="settle", error=str(error))
-                await asyncio.sleep(SETTLE_PAUSES[min(n, len(SETTLE_PAUSES) - 1)])
-            else:
-                return
+
+        async def settle() -> None:
+            nonlocal meanwhile
+            settled = self._queue.begin_to_settle(settlement)
+            if meanwhile is not None:
+                await meanwhile()
+                meanwhile = None
+            await settled
+
+        await insist("settle", settle)
+
+    async def _give_back(self, delivery: ClaimedDelivery) -> None:
+        """Give back what was surely not sent."""
+        await insist("unclaim", lambda: self._queue.unclaim([delivery.id]))
 
     async def _hold_homeless(self, delivery: ClaimedDelivery) -> None:
-        """Hold what has lost its account, and tell the postmaster."""
-        await self._queue.unclaim([delivery.id])
-        await self._notifier.tell_homeless(await self._queue.hold_accounts([delivery.account]))
+        """Hold what has lost its account, and tell the postmaster. Where that fails, the next look does it."""
+        await self._give_back(delivery)
+        with forgive(f"hold {delivery.account}"):
+            await self._notifier.hold_homeless([delivery.account])
 
 
 def _result(lane: Lane, exchange: Exchange) -> Result:
@@ -254,11 +290,15 @@ def _events(exchange: Exchange, conclusion: Conclusion) -> tuple[tuple[str, str]
     return tuple(found)
 
 
-def _hold_instead(conclusion: Conclusion) -> Conclusion:
-    """Keep what was delivered, and leave the rest to a person."""
-    delivered = tuple((n, o) for n, o in conclusion.outcomes if o.verdict is Verdict.DELIVERED)
-    state = conclusion.state if len(delivered) == len(conclusion.outcomes) else DeliveryState.HELD
-    return replace(conclusion, outcomes=delivered, state=state, failures=(), leaving=())
+def _wait_instead(conclusion: Conclusion, due: int) -> Conclusion:
+    """Keep what was delivered, and let those who failed wait: they fail again when the notice can be written."""
+    outcomes = tuple(
+        (n, replace(o, verdict=Verdict.DEFERRED) if o.verdict is Verdict.BOUNCED else o) for n, o in conclusion.outcomes
+    )
+    conclusion = replace(conclusion, outcomes=outcomes, failures=(), archive_failures=())
+    if conclusion.state is DeliveryState.DONE and any(o.verdict is Verdict.DEFERRED for _, o in outcomes):
+        return replace(conclusion, state=DeliveryState.QUEUED, due=due)
+    return conclusion
 
 
 def _split(delivery: ClaimedDelivery, exchange: Exchange, conclusion: Conclusion, now: int) -> NewDelivery | None:

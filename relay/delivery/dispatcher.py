@@ -20,6 +20,7 @@ from relay.delivery.inbox import InboxWriter
 from relay.delivery.lanes import Lane, LaneSlot
 from relay.delivery.notices import Notifier
 from relay.delivery.overdue import Overdue
+from relay.delivery.pace import take_up_pace
 from relay.delivery.pauses import PauseBook
 from relay.delivery.probing import Prober
 from relay.model.account import Account
@@ -35,7 +36,7 @@ log = structlog.get_logger()
 LONGEST_LOOK = 60.0
 """Seconds after which the queue is looked at in any case."""
 NEWEST = 0.25
-"""The share of claims that take the newest mail of a source, so that a single mail passes a mailing before it."""
+"""The share of claims that take the newest mail of a user, so that a single mail passes a mailing before it."""
 _INBOX_WIDTH = 2
 
 
@@ -64,7 +65,9 @@ class Delivery:
         self._pauses = PauseBook(
             queue=queue, retry=lambda: (settings().retry, settings().hours), now=now, jitter=jitter
         )
-        self._notifier = Notifier(settings=settings, queue=queue, pauses=self._pauses, wake=self.wake_lanes, now=now)
+        self._notifier = Notifier(
+            settings=settings, queue=queue, pauses=self._pauses, works=self._works, wake=self.wake_lanes, now=now
+        )
         self._exchanger = Exchanger(settings=settings, queue=queue, timeouts=timeouts)
         self._attempter = Attempter(
             settings=settings,
@@ -86,9 +89,7 @@ class Delivery:
             now=now,
             monotonic=monotonic,
         )
-        self._overdue = Overdue(
-            settings=settings, queue=queue, attempter=self._attempter, notifier=self._notifier, now=now
-        )
+        self._overdue = Overdue(settings=settings, queue=queue, notifier=self._notifier, now=now)
         self._clock = ClockWatch(settings=settings, queue=queue, now=now, monotonic=monotonic)
 
     # What submission sees
@@ -152,6 +153,14 @@ class Delivery:
         if recovered:
             await self._notifier.tell_recovered(recovered)
         await self._pauses.reload()
+        await take_up_pace(
+            self._queue,
+            self._settings(),
+            self._lane,
+            interrupted=recovered,
+            now=self._now(),
+            monotonic=self._monotonic(),
+        )
 
     async def run(self) -> None:
         """Look at the queue whenever something is due, until `drain`."""
@@ -194,10 +203,12 @@ class Delivery:
         elif known is not None and known.smtp is not None:
             lane.width = known.smtp.connections
             lane.per_minute = known.smtp.messages_per_minute
+            if lane.per_day != known.smtp.recipients_per_day:
+                lane.per_day, lane.full_until = known.smtp.recipients_per_day, 0
         return lane
 
     def _may_start(self, lane: Lane) -> bool:
-        if self._stopping or lane.account in self._pauses or self._now() < lane.full_until:
+        if self._stopping or lane.account in self._pauses or lane.crowded or self._now() < lane.full_until:
             return False
         if lane.wait(self._monotonic()) > 0:
             return False
@@ -206,6 +217,12 @@ class Delivery:
     def _sends(self, account: str) -> Account | None:
         known = self._settings().directory.account(account)
         return None if known is None or known.excluded or known.smtp is None else known
+
+    def _works(self, account: str) -> bool:
+        """Tell whether an account's server takes mail now, as far as is known."""
+        lane = self._lane(account)
+        rests_long = lane.rest_until - self._monotonic() > LONGEST_LOOK
+        return lane.unreachable is None and not rests_long and self._now() >= lane.full_until
 
     async def _look(self) -> float:
         """Start whatever is due; gives the seconds until the next look."""
@@ -216,11 +233,12 @@ class Delivery:
         if self._monotonic() - self._swept >= LONGEST_LOOK and not self._stopping:
             self._swept = self._monotonic()
             await self._clock.pull_back()
+            await self._notifier.tell_owed()
             await self._overdue.look(list(self._lanes.values()))
         due = await self._queue.next_due()
         homeless = [account for account in due if account != INBOX_LANE and self._sends(account) is None]
         if homeless:
-            await self._notifier.tell_homeless(await self._queue.hold_accounts(homeless))
+            await self._notifier.hold_homeless(homeless)
         times = [] if self._stopping else self._prober.look(self._sends)
         opening = next_open(settings.hours, now)
         for account, at in due.items():
@@ -289,7 +307,15 @@ class Delivery:
         open_now = lane.account == INBOX_LANE or is_open(self._settings().hours, now)
         lane.backlog = False  # whatever is queued from now on says so
         claiming = asyncio.ensure_future(
-            self._queue.claim(lane.account, now=now, limit=1, open_now=open_now, after=lane.turn, newest=newest)
+            self._queue.claim(
+                lane.account,
+                now=now,
+                limit=1,
+                open_now=open_now,
+                served=lane.served,
+                turns=dict(lane.turns),
+                newest=newest,
+            )
         )
         try:
             with lane.claiming():
@@ -302,7 +328,7 @@ class Delivery:
             raise
         if not claimed:
             return None
-        lane.turn = claimed[0].message.source
+        lane.serve(claimed[0].message.source)
         lane.look()  # there may be more, for the other connections too
         return claimed[0], lane.fresh.pop(claimed[0].id)
 

@@ -50,6 +50,8 @@ class Exchange:
     """That of the last transaction; None where none came about."""
     leaving: tuple[Recipient, ...] = ()
     """The archive's recipients, who become a delivery of their own."""
+    repeated: bool = False
+    """Whether there was a second transaction, without the archive."""
     unreachable: bool = False
     slow_down: bool = False
     """The provider asks the whole account to send less."""
@@ -108,7 +110,7 @@ class Exchanger:
         progress.dot = False
         second = await self._transact(lane, account, delivery, rest, body, progress)
         second.outcomes = {**first.outcomes, **second.outcomes}
-        second.leaving = first.leaving
+        second.leaving, second.repeated = first.leaving, True
         second.slow_down = second.slow_down or (first.slow_down and not second.reply.is_positive)
         return second
 

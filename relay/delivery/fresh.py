@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from relay.model.mail import ClaimedDelivery
+from relay.storage.claiming import who_of
 
 MOST_MAILS = 2_000
 """Of one account."""
@@ -44,19 +45,22 @@ class FreshMail:
         if len(self) >= self.most or self._octets + size > self.most_octets:
             return False
         self._octets += size
-        user, source = delivery.message.user or "", delivery.message.source
+        user, source = who_of(delivery.message.source), delivery.message.source
         self._places[delivery.id] = (user, source)
         mails = self._users.setdefault(user, OrderedDict()).setdefault(source, OrderedDict())
         mails[delivery.id] = (delivery, body)
         return True
 
     def take(self, *, newest: bool = False) -> Work | None:
-        """Take the mail whose turn it is: of the next user's next source, the oldest or the newest."""
+        """Take the mail whose turn it is: of the next user's next source the oldest, or the newest of all of his."""
         if not self._places:
             return None
         user, sources = next(iter(self._users.items()))
-        source, mails = next(iter(sources.items()))
-        delivery_id = next(reversed(mails) if newest else iter(mails))
+        if newest:
+            delivery_id, source = max((next(reversed(mails)), source) for source, mails in sources.items())
+        else:
+            source, mails = next(iter(sources.items()))
+            delivery_id = next(iter(mails))
         # Where both still have something, they go behind the others.
         self._users.move_to_end(user)
         sources.move_to_end(source)

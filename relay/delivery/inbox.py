@@ -3,17 +3,18 @@
 import asyncio
 import os
 from collections.abc import Callable
-from functools import partial
+from pathlib import Path
 
 import structlog
 
 from relay.delivery.attempt import Result
 from relay.delivery.exchange import Body
+from relay.delivery.insist import insist
 from relay.delivery.journal import log_conclusion
 from relay.model.account import OnUncertain
 from relay.model.errors import StorageError
 from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, DeliveryState, Settlement
+from relay.model.mail import ClaimedDelivery, DeliveryState, Recipient, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import conclude
@@ -47,16 +48,10 @@ class InboxWriter:
     async def attempt(self, delivery: ClaimedDelivery, body: Body) -> Result:
         """Write one delivery into the inboxes of its recipients, and settle it."""
         settings, at, begun = self._settings(), self._now(), self._monotonic()
-        chunks = [delivery.header, b"\r\n"]
-        if body is None:
-            chunks += [chunk async for chunk in self._queue.chunks(delivery.message.id, delivery.version)]
-        else:
-            chunks += body
         outcomes: dict[int, Outcome] = {}
         for recipient in delivery.recipients:
-            write = partial(deliver, settings.inboxes, recipient.address, f"{delivery.id}.{recipient.n}", chunks)
             try:
-                path = await asyncio.to_thread(write)
+                path = await self._write(delivery, recipient, body)
             except (StorageError, ValueError) as error:
                 reply = Reply(code=0, enhanced="4.2.0", text=str(error))
                 outcomes[recipient.n] = Outcome(verdict=Verdict.DEFERRED, reply=reply)
@@ -78,21 +73,28 @@ class InboxWriter:
             jitter=self._jitter(),
         )
         reply = next(iter(outcomes.values())).reply
-        await asyncio.shield(
-            self._queue.settle(
-                Settlement(
-                    delivery_id=delivery.id,
-                    key=make_id(at, os.urandom(10)),
-                    at=at,
-                    seconds=self._monotonic() - begun,
-                    reply=reply,
-                    outcomes=conclusion.outcomes,
-                    state=conclusion.state,
-                    due=conclusion.due,
-                )
-            )
+        settlement = Settlement(
+            delivery_id=delivery.id,
+            key=make_id(at, os.urandom(10)),
+            at=at,
+            seconds=self._monotonic() - begun,
+            reply=reply,
+            outcomes=conclusion.outcomes,
+            state=conclusion.state,
+            due=conclusion.due,
         )
+        await insist("settle", lambda: self._queue.settle(settlement))
         if conclusion.state is not DeliveryState.DONE:
             seconds = self._monotonic() - begun
             log_conclusion(delivery, conclusion, reply, seconds=seconds, uncertain=False)
         return Result.DONE
+
+    async def _write(self, delivery: ClaimedDelivery, recipient: Recipient, body: Body) -> Path:
+        """Write the file. Raises StorageError or ValueError."""
+        chunks = [delivery.header, b"\r\n"]
+        if body is None:
+            chunks += [chunk async for chunk in self._queue.chunks(delivery.message.id, delivery.version)]
+        else:
+            chunks += body
+        name = f"{delivery.id}.{recipient.n}"
+        return await asyncio.to_thread(deliver, self._settings().inboxes, recipient.address, name, chunks)

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from relay.delivery.fresh import FreshMail, Work
 from relay.model.mail import ClaimedDelivery
 from relay.model.reply import Reply
+from relay.storage.claiming import who_of
 
 FIRST_REST = 5.0
 """Seconds that a lane rests after its server could not be reached; doubled each time, up to `LONGEST_REST`."""
@@ -48,8 +49,16 @@ class Lane:
     """Why the server could not be reached the last time."""
     full_until: int = 0
     """Milliseconds since 1970 before which the day's recipients are used up."""
-    turn: str = ""
+    per_day: int | None = None
+    """How many recipients a day may have; another limit ends what the old one stopped."""
+    reservations: int = 0
+    """How many attempts hold recipients of the day that they may give back."""
+    crowded: bool = False
+    """Whether the day has no room only while these attempts run."""
+    served: str = ""
     """The source that was served last."""
+    turns: dict[str, str] = field(default_factory=dict)
+    """For each user the source of his that was served last."""
     max_size: int | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _starts: deque[float] = field(default_factory=deque)
@@ -76,6 +85,15 @@ class Lane:
         """Note that a mail begins, for the pace."""
         if self.per_minute is not None:
             self._starts.append(now)
+
+    def began(self, starts: Iterable[float]) -> None:
+        """Note what began before this process did: in order, in monotonic seconds."""
+        self._starts.extendleft(reversed([*starts]))
+
+    def serve(self, source: str) -> None:
+        """Note whose turn it was."""
+        self.served = source
+        self.turns[who_of(source)] = source
 
     @contextlib.contextmanager
     def claiming(self) -> Iterator[None]:
@@ -148,6 +166,7 @@ class Lane:
         self.recovered()
         self.slowness = 0
         self.rest_until = 0.0
+        self.full_until = 0
 
     def took(self) -> None:
         """Note that the provider took a mail: it asks for less no more."""

@@ -32,11 +32,18 @@ class NoticeWriter:
     """Writes notices; whoever calls it makes them durable."""
 
     def __init__(
-        self, *, settings: Callable[[], Settings], queue: Queue, pauses: PauseBook, now: Callable[[], int]
+        self,
+        *,
+        settings: Callable[[], Settings],
+        queue: Queue,
+        pauses: PauseBook,
+        works: Callable[[str], bool],
+        now: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._queue = queue
         self._pauses = pauses
+        self._works = works
         self._now = now
 
     @property
@@ -75,7 +82,7 @@ class NoticeWriter:
                 hostname=settings.hostname,
                 queue_id=message.id,
                 notice_id=notice_id,
-                at=self._at(),
+                at=self.at(),
                 sender=sender,
                 to=reader.address,
                 to_name=reader.name,
@@ -83,9 +90,9 @@ class NoticeWriter:
                 original_header=message.header,
                 original_body=body,
                 original_subject=message.subject,
-                original_sent=self._at(message.received_at),
+                original_sent=self.at(message.received_at),
                 envelope_id=decode_xtext(message.envelope_id),
-                retry_until=None if retry_until is None else self._at(retry_until),
+                retry_until=None if retry_until is None else self.at(retry_until),
                 doubtful=doubtful,
             ),
         )
@@ -112,7 +119,7 @@ class NoticeWriter:
                 language=settings.language,
                 hostname=settings.hostname,
                 notice_id=notice_id,
-                at=self._at(),
+                at=self.at(),
                 sender=sender,
                 to=reader.address,
                 to_name=reader.name,
@@ -132,7 +139,9 @@ class NoticeWriter:
         settings, now = self._settings(), self._now()
         account = None
         if notice_way(directory=settings.directory, user=reader) is Notify.MAIL:
-            account = self._working_account(reader, concerned)
+            name = "" if concerned is None else concerned.name
+            # Where none works it waits for one that is not paused; it is moved when another works again.
+            account = self.working_account(reader, concerned=name) or self._choose(reader, name, lambda _: True)
         sender = account.address if account is not None else reader.address
         notice_id = make_id(now, os.urandom(10))
         notice = write(notice_id, sender)
@@ -165,17 +174,24 @@ class NoticeWriter:
             chunks=((0, 0, notice.body),),
         )
 
-    def _working_account(self, reader: User, concerned: Account | None) -> Account | None:
-        """Choose an account that sends and is not paused: the reader's own, else the one concerned, else the first."""
+    def working_account(self, reader: User, *, concerned: str = "", besides: str = "") -> Account | None:
+        """Choose an account that sends and works: the reader's own, else the one concerned, else the first."""
+        return self._choose(reader, concerned, lambda name: name != besides and self._works(name))
+
+    def _choose(self, reader: User, concerned: str, may: Callable[[str], bool]) -> Account | None:
         accounts = [
             account
             for account in self._settings().directory.accounts
-            if account.smtp is not None and not account.excluded and account.name not in self._pauses
+            if account.smtp is not None
+            and not account.excluded
+            and account.name not in self._pauses
+            and may(account.name)
         ]
         own = [account for account in accounts if account.owner == reader.name]
-        same = [account for account in accounts if concerned is not None and account.name == concerned.name]
+        same = [account for account in accounts if account.name == concerned]
         return next(iter([*own, *same, *accounts]), None)
 
-    def _at(self, milliseconds: int | None = None) -> datetime:
+    def at(self, milliseconds: int | None = None) -> datetime:
+        """Give a moment, without one the present, by the clock on the office's wall."""
         moment = self._now() if milliseconds is None else milliseconds
         return datetime.fromtimestamp(moment / 1000, UTC).astimezone(self._settings().hours.timezone)

@@ -4,12 +4,13 @@ A notice is a mail of ours in the same queue, as durable as any other. Nothing i
 a mail with the null sender.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import structlog
 
 from relay.delivery.journal import log_notices
 from relay.delivery.notice_mail import NoticeWriter
+from relay.delivery.notice_moving import NoticeMover
 from relay.delivery.pauses import PauseBook
 from relay.model.account import Account, User
 from relay.model.mail import ClaimedDelivery, DeliveryState, Message, NewMessage, Recipient, RecipientKind
@@ -20,6 +21,8 @@ from relay.rules.dsn import wants_delay, wants_failure, wants_success
 from relay.rules.notice import Alert, FailedRecipient, FailureReason, Report
 from relay.settings import Settings
 from relay.storage.queue import Queue
+from relay.storage.telling import OwedAlert, Told
+from relay.storage.waiting import LastAttempt
 
 log = structlog.get_logger()
 
@@ -36,12 +39,15 @@ class Notifier:
         settings: Callable[[], Settings],
         queue: Queue,
         pauses: PauseBook,
+        works: Callable[[str], bool],
         wake: Callable[[Iterable[str]], None],
         now: Callable[[], int],
     ) -> None:
+        """`works` tells whether an account's server takes mail, as far as is known."""
         self._settings = settings
         self._queue = queue
-        self._writer = NoticeWriter(settings=settings, queue=queue, pauses=pauses, now=now)
+        self._writer = NoticeWriter(settings=settings, queue=queue, pauses=pauses, works=works, now=now)
+        self.mover = NoticeMover(settings=settings, queue=queue, writer=self._writer, wake=wake, now=now)
         self.wake = wake
         self._now = now
         self._told: dict[tuple[str, ...], int] = {}
@@ -55,15 +61,19 @@ class Notifier:
         *,
         sender_refused: Reply | None = None,
         confirms: bool = True,
+        tried: Mapping[int, int] | None = None,
     ) -> list[NewMessage]:
         """Write the notices that a conclusion asks for; the settlement makes them durable.
 
-        `confirms`: the provider itself sends the confirmations that were asked for.
+        `confirms`: the provider itself sends the confirmations that were asked for. `tried`: when each recipient was
+        tried last, by his number; without it, just now.
         """
         message = delivery.message
         notices: list[NewMessage | None] = []
         if conclusion.failures:
-            notices.append(await self._failure(account, delivery, conclusion.failures))
+            if tried is None:
+                tried = {failure.recipient.n: self._now() for failure in conclusion.failures}
+            notices.append(await self._failure(account, delivery, conclusion.failures, tried))
         if not confirms:
             notices.append(await self._success(account, delivery, conclusion))
         notices += [
@@ -102,28 +112,44 @@ class Notifier:
         waiting = [r for d in deliveries for r in d.recipients if r.kind is RecipientKind.TO and wants_delay(r.notify)]
         if not waiting or not self._may_tell(message):
             return None
-        replies = await self._queue.last_replies([d.id for d in deliveries])
-        said = {r.n: replies.get(d.id, _NOT_TRIED) for d in deliveries for r in d.recipients}
-        recipients = [_reported(r, said[r.n], FailureReason.REFUSED) for r in waiting]
+        attempts = await self._queue.last_attempts([d.id for d in deliveries])
+        last = {r.n: attempts.get(d.id) for d in deliveries for r in d.recipients}
+        recipients = [self._waiting(r, last[r.n]) for r in waiting]
         return await self._writer.report(Report.DELAYED, message, account, recipients, retry_until=retry_until)
 
-    async def tell_paused(self, account: Account, reply: Reply) -> None:
-        """Tell the postmaster that an account's login is refused."""
-        notice = self._alert(Alert.ACCOUNT_PAUSED, account=account.name, address=str(account.address), reply=reply)
-        await self._queue_alone([notice])
-
-    async def tell_homeless(self, deliveries: Sequence[ClaimedDelivery]) -> None:
-        """Tell the postmaster that mail is held since its account is gone or excluded."""
-        for delivery in deliveries:
+    async def hold_homeless(self, accounts: Collection[str]) -> None:
+        """Hold the mail of accounts that are gone or excluded; notices take another way. Raises StorageError."""
+        for account in accounts:
+            await self.mover.leave(account, gone=True)
+        for delivery in await self._queue.hold_accounts(accounts):
             log.error("delivery_held", queue_id=delivery.message.id, delivery_id=delivery.id, account=delivery.account,
                       reason="the account is gone or excluded")  # fmt: skip
-        for account in {delivery.account for delivery in deliveries}:
-            count = sum(d.account == account for d in deliveries)
-            notice = self._alert(Alert.ACCOUNT_GONE, account=account, count=count, once=("homeless", account))
-            await self._queue_alone([notice])
+        await self.tell_owed()
+
+    async def tell_owed(self) -> None:
+        """Queue the alerts that are owed; each goes out once, whatever happens between. Raises StorageError."""
+        for alert, delivery in await self._queue.owed_alerts():
+            once = ("homeless", alert.account) if alert.kind is Alert.ACCOUNT_GONE else None
+            written = [notice for notice in self._owed(alert, delivery) if notice is not None]
+            if await self._queue.tell_owed(Told(alert=alert, notices=tuple(written))):
+                if once is not None and written:
+                    self._told[once] = self._now()
+                log_notices(written)
+                self.wake({delivery.account for notice in written for delivery in notice.deliveries})
+
+    def _owed(self, alert: OwedAlert, delivery: ClaimedDelivery | None) -> list[NewMessage | None]:
+        if alert.kind is Alert.UNCERTAIN_HELD:
+            return [] if delivery is None else self._held(delivery, Reply(code=0))
+        if alert.kind is Alert.ACCOUNT_GONE:
+            if self._was_told(("homeless", alert.account)):
+                return []
+            return [self._alert(Alert.ACCOUNT_GONE, account=alert.account, count=alert.count)]
+        known = self._settings().directory.account(alert.account)
+        address = "" if known is None else str(known.address)
+        return [self._alert(alert.kind, account=alert.account, address=address, reply=alert.reply)]
 
     async def tell_recovered(self, deliveries: Sequence[ClaimedDelivery]) -> None:
-        """Say which mails may have been sent when the last process died; a second doubt is told to people."""
+        """Say which mails may have been sent when the last process died; of those that are held, people are told."""
         held = [d for d in deliveries if d.uncertain > 1]
         log.warning("queue_recovered", deliveries=len(deliveries), held=len(held))
         for delivery in deliveries:
@@ -138,10 +164,9 @@ class Notifier:
         for delivery in held:
             log.error("delivery_held", queue_id=delivery.message.id, delivery_id=delivery.id, account=delivery.account,
                       reason="it may have been sent twice already")  # fmt: skip
-            await self._queue_alone(self._held(delivery, Reply(code=0)))
 
     async def _failure(
-        self, account: Account, delivery: ClaimedDelivery, failures: Sequence[Failure]
+        self, account: Account, delivery: ClaimedDelivery, failures: Sequence[Failure], tried: Mapping[int, int]
     ) -> NewMessage | None:
         if not self._may_tell(delivery.message):
             return None
@@ -150,7 +175,12 @@ class Notifier:
             log.warning("notice_dropped", queue_id=delivery.message.id, reason="the client asked for none (NOTIFY)")
             return None
         recipients = [
-            _reported(f.recipient, f.reply, FailureReason.EXPIRED if f.expired else FailureReason.REFUSED)
+            self._reported(
+                f.recipient,
+                f.reply,
+                FailureReason.EXPIRED if f.expired else FailureReason.REFUSED,
+                tried=tried.get(f.recipient.n),
+            )
             for f in wanted
         ]
         doubtful = delivery.uncertain > 0
@@ -159,7 +189,7 @@ class Notifier:
     async def _success(self, account: Account, delivery: ClaimedDelivery, conclusion: Conclusion) -> NewMessage | None:
         delivered = {n: outcome.reply for n, outcome in conclusion.outcomes if outcome.verdict is Verdict.DELIVERED}
         wanted = [
-            _reported(recipient, delivered[recipient.n], FailureReason.REFUSED)
+            self._reported(recipient, delivered[recipient.n], FailureReason.REFUSED, tried=self._now())
             for recipient in delivery.recipients
             if recipient.n in delivered and wants_success(recipient.notify)
         ]
@@ -199,7 +229,7 @@ class Notifier:
         if message is not None and message.notice:
             return None
         if once is not None:
-            if self._now() - self._told.get(once, -ALERT_PAUSE) < ALERT_PAUSE:
+            if self._was_told(once):
                 return None
             self._told[once] = self._now()
         return self._writer.alert(
@@ -212,16 +242,24 @@ class Notifier:
             count=count,
         )
 
-    async def _queue_alone(self, notices: Collection[NewMessage | None]) -> None:
-        written = [notice for notice in notices if notice is not None]
-        for notice in written:
-            await self._queue.accept(notice)
-        log_notices(written)
-        self.wake({delivery.account for notice in written for delivery in notice.deliveries})
+    def _was_told(self, once: tuple[str, ...]) -> bool:
+        return self._now() - self._told.get(once, -ALERT_PAUSE) < ALERT_PAUSE
+
+    def _waiting(self, recipient: Recipient, last: LastAttempt | None) -> FailedRecipient:
+        if last is None:
+            return self._reported(recipient, _NOT_TRIED, FailureReason.REFUSED, tried=None)
+        return self._reported(recipient, last.reply, FailureReason.REFUSED, tried=last.at)
+
+    def _reported(
+        self, recipient: Recipient, reply: Reply, reason: FailureReason, *, tried: int | None
+    ) -> FailedRecipient:
+        return FailedRecipient(
+            address=recipient.address,
+            reply=reply,
+            reason=reason,
+            orcpt=recipient.orcpt,
+            last_attempt=None if tried is None else self._writer.at(tried),
+        )
 
 
 _NOT_TRIED = Reply(code=0, enhanced="4.4.1", text="the provider's server has not been reached")
-
-
-def _reported(recipient: Recipient, reply: Reply, reason: FailureReason) -> FailedRecipient:
-    return FailedRecipient(address=recipient.address, reply=reply, reason=reason, orcpt=recipient.orcpt)

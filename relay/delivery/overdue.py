@@ -1,27 +1,38 @@
-"""What waits for long: its sender is told once, and what an account that can't be reached holds is given up in time.
+"""What waits for long: its sender is told once, and what an account can't send is given up in time.
 
-The retry schedule alone would not do: while a server is down, only one mail of its account is tried now and then.
+The retry schedule alone would not do: while a server is down, or asks for less, only one mail of its account is tried
+now and then. Only what is over by open, unpaused time is touched; the rest waits as if nobody had looked.
 """
 
 import itertools
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import structlog
 
-from relay.delivery.attempt import Attempter
-from relay.delivery.journal import log_notices
+from relay.delivery.journal import log_conclusion, log_notices
 from relay.delivery.lanes import Lane
 from relay.delivery.notices import Notifier
-from relay.model.mail import INBOX_LANE, ClaimedDelivery
-from relay.rules.retry import counted_time, wants_warning
+from relay.model.account import Account
+from relay.model.ids import make_id
+from relay.model.mail import INBOX_LANE, ClaimedDelivery, Settlement
+from relay.model.outcome import Outcome, Verdict
+from relay.model.reply import Reply
+from relay.rules.conclusion import Conclusion, conclude
+from relay.rules.hours import open_after
+from relay.rules.retry import counted_since, counted_time, wants_warning
 from relay.settings import Settings
 from relay.storage.queue import Queue
-from relay.storage.waiting import DelayTold
+from relay.storage.waiting import DelayTold, LastAttempt
 
 log = structlog.get_logger()
 
 _AT_ONCE = 500
-"""Deliveries that one look takes; the next look comes within a minute."""
+"""Mails of an account that one look takes; the next look comes within a minute."""
+_NEVER = -1
+"""A moment before every mail."""
+_SLOWED = Reply(code=0, enhanced="4.4.5", text="the provider takes less from this account than it has to send")
 
 
 class Overdue:
@@ -32,28 +43,50 @@ class Overdue:
         *,
         settings: Callable[[], Settings],
         queue: Queue,
-        attempter: Attempter,
         notifier: Notifier,
         now: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._queue = queue
-        self._attempter = attempter
         self._notifier = notifier
         self._now = now
 
     async def look(self, lanes: Iterable[Lane]) -> None:
-        """Tell whom waiting concerns, then give up what is over. Raises StorageError."""
-        await self._tell_delays()
+        """Tell whom waiting concerns, then give up what is over, and help notices on. Raises StorageError."""
+        for account in await self._queue.queued_accounts():
+            if account != INBOX_LANE:
+                await self._tell_delays(account)
+        paused = {pause.account for pause in await self._queue.pauses()}
         for lane in lanes:
-            if lane.unreachable is not None and lane.account != INBOX_LANE:
-                before = self._now() - self._settings().retry.give_up_after
-                for delivery in await self._queue.claim_old(lane.account, before=before, limit=_AT_ONCE):
-                    await self._attempter.give_up(delivery, lane.unreachable)
+            if lane.account in paused:
+                lane.unreachable = None  # its server answers, if only to refuse the login
+            elif lane.account != INBOX_LANE and (lane.unreachable is not None or lane.slowness):
+                await self._give_up(lane)
+                await self._notifier.mover.leave(lane.account)
+        for account in paused:
+            await self._notifier.mover.leave(account)
 
-    async def _tell_delays(self) -> None:
-        policy, now = self._settings().retry, self._now()
-        waiting = await self._queue.waiting_since(now - policy.warn_after, _AT_ONCE)
+    async def _since(self, account: str, span: int) -> int | None:
+        """Give the latest moment since which so much counted time has passed for an account; None: for nothing of it.
+
+        So the database is asked for exactly those mails, and hours and pauses are reckoned with once for them all.
+        """
+        now, oldest = self._now(), await self._queue.oldest_since(account)
+        if oldest is None or now - oldest < span:
+            return None
+        pauses = await self._queue.pauses_between(account, oldest, now)
+        return counted_since(hours=self._settings().hours, pauses=pauses, span=span, oldest=oldest, now=now)
+
+    # Delays
+
+    async def _tell_delays(self, account: str) -> None:
+        policy = self._settings().retry
+        before = await self._since(account, policy.warn_after)
+        if before is None:
+            return
+        over = await self._since(account, policy.give_up_after)
+        after = _NEVER if over is None else over
+        waiting = await self._queue.delayed(account, after=after, before=before, limit=_AT_ONCE)
         for _, group in itertools.groupby(waiting, key=lambda delivery: delivery.message.id):
             await self._tell_delay([*group])
 
@@ -63,16 +96,14 @@ class Overdue:
         for delivery in deliveries:
             pauses = await self._queue.pauses_between(delivery.account, delivery.since, now)
             counted = counted_time(hours=settings.hours, pauses=pauses, since=delivery.since, now=now)
-            if delivery.message.notice or wants_warning(settings.retry, counted, warned=delivery.warned):
+            if wants_warning(settings.retry, counted, warned=delivery.warned):
                 due.append((counted, delivery))
         if not due:
             return
         told = [delivery for _, delivery in due]
-        retry_until = now + settings.retry.give_up_after - max(counted for counted, _ in due)
+        left = settings.retry.give_up_after - max(counted for counted, _ in due)
         account = settings.directory.account(told[0].account)
-        notice = None
-        if not told[0].message.notice:
-            notice = await self._notifier.compose_delay(told, account, retry_until)
+        notice = await self._notifier.compose_delay(told, account, open_after(settings.hours, now, left))
         message = told[0].message
         await self._queue.tell_delay(
             DelayTold(message_id=message.id, delivery_ids=tuple(d.id for d in told), at=now, notice=notice)
@@ -82,3 +113,87 @@ class Overdue:
         if notice is not None:
             log_notices([notice])
             self._notifier.wake({delivery.account for delivery in notice.deliveries})
+
+    # The end
+
+    async def _give_up(self, lane: Lane) -> None:
+        settings = self._settings()
+        account = settings.directory.account(lane.account)
+        before = await self._since(lane.account, settings.retry.give_up_after)
+        if account is None or before is None:
+            return
+        waiting = await self._queue.waiting_before(lane.account, before, _AT_ONCE)
+        await self._notifier.mover.rescue(one for one in waiting if one.message.notice)
+        mails = [delivery for delivery in waiting if not delivery.message.notice]
+        last = await self._queue.last_attempts([delivery.id for delivery in mails])
+        for _, group in itertools.groupby(mails, key=lambda delivery: delivery.message.id):
+            await self._give_up_mail(lane, account, [*group], last)
+
+    async def _give_up_mail(
+        self, lane: Lane, account: Account, deliveries: list[ClaimedDelivery], last: dict[str, LastAttempt]
+    ) -> None:
+        """Give a mail up: one notice tells of all its recipients, one transaction writes it all, or nothing."""
+        settings, now = self._settings(), self._now()
+        ends = [(one, self._reply(lane, last.get(one.id))) for one in deliveries]
+        conclusions = [(one, reply, self._conclude(account, one, reply)) for one, reply in ends]
+        tried = {r.n: last[one.id].at for one in deliveries if one.id in last for r in one.recipients}
+        notices = await self._notifier.compose(
+            account,
+            replace(deliveries[0], uncertain=max(one.uncertain for one in deliveries)),
+            _together([conclusion for _, _, conclusion in conclusions]),
+            ends[0][1],
+            tried=tried,
+        )
+        settlements = [
+            Settlement(
+                delivery_id=one.id,
+                key=make_id(now, os.urandom(10)),
+                at=now,
+                seconds=0.0,
+                reply=reply,
+                outcomes=conclusion.outcomes,
+                state=conclusion.state,
+                uncertain=conclusion.uncertain,
+                attempted=False,
+                counts=False,
+                events=(("given_up", str(reply)),),
+                keep_body=settings.limits.keep_delivered > 0,
+            )
+            for one, reply, conclusion in conclusions
+        ]
+        settlements[0] = replace(settlements[0], notices=tuple(notices))
+        if not await self._queue.give_up(settlements):
+            return  # one of them is being sent just now: the next look comes
+        for one, reply, conclusion in conclusions:
+            log_conclusion(one, conclusion, reply, seconds=0.0, uncertain=False)
+        log_notices(notices)
+        self._notifier.wake({new.account for notice in notices for new in notice.deliveries})
+
+    def _reply(self, lane: Lane, last: LastAttempt | None) -> Reply:
+        """Give the reason: why the server can't be reached, else what the mail itself was told last."""
+        return lane.unreachable or (_SLOWED if last is None else last.reply)
+
+    def _conclude(self, account: Account, delivery: ClaimedDelivery, reply: Reply) -> Conclusion:
+        settings = self._settings()
+        deferred = Outcome(verdict=Verdict.DEFERRED, reply=reply)
+        return conclude(
+            delivery,
+            outcomes={recipient.n: deferred for recipient in delivery.recipients},
+            uncertain=False,
+            more_at_once=False,
+            on_uncertain=account.on_uncertain,
+            policy=settings.retry,
+            hours=settings.hours,
+            counted=settings.retry.give_up_after,
+            now=self._now(),
+            jitter=0.0,
+        )
+
+
+def _together(conclusions: Sequence[Conclusion]) -> Conclusion:
+    """Put the failures of a mail's deliveries together, for the notices that tell of them."""
+    return replace(
+        conclusions[0],
+        failures=tuple(failure for one in conclusions for failure in one.failures),
+        archive_failures=tuple(failure for one in conclusions for failure in one.archive_failures),
+    )

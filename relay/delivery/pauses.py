@@ -79,6 +79,7 @@ class PauseBook:
                     policy=policy, hours=hours, attempts=probes + 1, now=now, jitter=self._jitter()
                 ),
                 fingerprint=settings,
+                refusal=reply if old is None else None,
             )
             await self._queue.pause(pause)
             self._pauses[account] = pause

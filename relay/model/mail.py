@@ -183,6 +183,8 @@ class Settlement:
     due: int = AT_ONCE
     uncertain: int = 0
     """The new value of the delivery's counter."""
+    attempted: bool = True
+    """Whether there was an attempt; what is given up without one leaves no trace of one."""
     counts: bool = True
     """Whether this attempt counts for the retry intervals; one that a paused account ended does not."""
     split: NewDelivery | None = None
@@ -209,3 +211,5 @@ class Pause:
     next_probe: int | None = None
     fingerprint: str = ""
     """A hash of the settings that were refused: other settings end the pause at once."""
+    refusal: Reply | None = None
+    """What the postmaster is to be told of, where the pause is new; it is not kept with the pause."""

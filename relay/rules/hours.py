@@ -111,6 +111,17 @@ def open_time(hours: OpeningHours, start: int, end: int) -> int:
     return total
 
 
+def open_after(hours: OpeningHours, at: int, span: int) -> int:
+    """Give the moment by which so many open milliseconds have passed since another: the inverse of `open_time`."""
+    if hours.always or span <= 0:
+        return at + max(0, span)
+    for opening, closing in _open_periods(hours, at):
+        if closing - opening >= span:
+            return opening + span
+        span -= closing - opening
+    raise AssertionError("the periods have no end")
+
+
 def _find_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)

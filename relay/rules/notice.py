@@ -24,6 +24,7 @@ from relay.rules.notice_mime import (
     make_mailbox,
     make_subject,
     plain,
+    replace_sender,
     safe_domain,
 )
 from relay.rules.notice_status import FailedRecipient, is_international, write_status
@@ -36,6 +37,7 @@ __all__ = [
     "Notice",
     "Report",
     "alert_notice",
+    "change_sender",
     "notice_reader",
     "notice_way",
     "report_notice",
@@ -82,7 +84,7 @@ def report_notice(  # noqa: PLR0913 - each is one of the facts that the notice t
     """Write a DSN: that a mail failed for some recipients, still waits, or was handed over (RFC 3464).
 
     `language` is a key of `TEXTS`; `notice_id` must be new and hard to guess, since the boundary comes from it; `at` is
-    the time of the last attempt; times are aware, and shown to people in their own zone. Without `original_body` only
+    the time of the notice; times are aware, and shown to people in their own zone. Without `original_body` only
     the header is attached. Where an address needs it, the parts have the types of RFC 6533. `envelope_id` is the
     client's ENVID, decoded; `retry_until` goes with `DELAYED`; `doubtful`: a failed mail may have arrived.
     """
@@ -106,7 +108,6 @@ def report_notice(  # noqa: PLR0913 - each is one of the facts that the notice t
         queue_id=queue_id,
         envelope_id=envelope_id,
         sent=original_sent,
-        at=at,
         retry_until=retry_until,
     )
     parts = (
@@ -193,6 +194,11 @@ def alert_notice(  # noqa: PLR0913 - each is one of the facts that some alert te
     )
     header = make_subject(title) + fields + b"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n" + _TEXT_FIELDS
     return Notice(header=header, body=encode_text(_join(paragraphs)), message_id=message_id, subject=title)
+
+
+def change_sender(header: bytes, *, language: str, sender: Address) -> bytes:
+    """Write another sender into a notice that was written before: it leaves through another account."""
+    return replace_sender(header, TEXTS[language].sender_name, sender)
 
 
 def notice_reader(*, directory: Directory, submitter: str | None, account: Account | None) -> User:

@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 
 from relay.model.address import Address
+from relay.rules.headers import split_fields
 
 _LINE_WIDTH = 76
 _WORD_OCTETS = 39
@@ -78,6 +79,12 @@ def make_mailbox(name: str, display: str, address: Address) -> bytes:
     mailbox = f"<{plain(address.wire)}>"
     gap = "\r\n " if len(f"{name}: {display} {mailbox}") > _LINE_WIDTH else " "
     return f"{name}: {display}{gap}{mailbox}\r\n".encode()
+
+
+def replace_sender(header: bytes, display: str, address: Address) -> bytes:
+    """Write another From into the header of a notice of ours, which has one; the rest keeps its bytes."""
+    fields = [make_mailbox("From", display, address) if f.key == "from" else f.raw for f in split_fields(header)]
+    return b"".join(fields)
 
 
 def encode_text(text: str) -> bytes:

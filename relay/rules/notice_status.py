@@ -28,6 +28,8 @@ class FailedRecipient:
     reason: FailureReason
     orcpt: str = ""
     """ORCPT of RFC 3461, as `type;xtext`."""
+    last_attempt: datetime | None = None
+    """When he was tried last; None where he never was."""
 
 
 def is_international(recipients: Sequence[FailedRecipient]) -> bool:
@@ -43,13 +45,12 @@ def write_status(
     queue_id: str,
     envelope_id: str,
     sent: datetime,
-    at: datetime,
     retry_until: datetime | None,
 ) -> bytes:
     """Write the fields about the message, then those about each recipient, with blank lines between them."""
     international = is_international(recipients)
     blocks = [_message_status(hostname, queue_id, envelope_id, sent)]
-    blocks += [_recipient_status(r, _wire(r.address), at, report, retry_until, international=international)
+    blocks += [_recipient_status(r, _wire(r.address), report, retry_until, international=international)
                for r in recipients]  # fmt: skip
     return b"\r\n".join(blocks)
 
@@ -73,14 +74,13 @@ def _message_status(hostname: str, queue_id: str, envelope_id: str, sent: dateti
 def _recipient_status(
     recipient: FailedRecipient,
     address: str,
-    at: datetime,
     report: Report,
     retry_until: datetime | None,
     *,
     international: bool,
 ) -> bytes:
     """Write the fields about a recipient (RFC 3464 section 2.3; the address type is that of RFC 6533 section 3)."""
-    reply = recipient.reply
+    reply, tried = recipient.reply, recipient.last_attempt
     said = plain(str(reply)) if international else ascii_only(plain(str(reply)))
     kind, _, original = recipient.orcpt.partition(";")
     original = plain(decode_xtext(original))
@@ -92,7 +92,7 @@ def _recipient_status(
         + make_field("Action", report)
         + make_field("Status", _status_of(recipient, report))
         + make_field("Diagnostic-Code", f"{'smtp' if reply.code else 'x-relay'}; {said or 'no reply'}")
-        + make_field("Last-Attempt-Date", format_datetime(at))
+        + (b"" if tried is None else make_field("Last-Attempt-Date", format_datetime(tried)))
         + last
     )
 

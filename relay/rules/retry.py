@@ -41,6 +41,25 @@ def counted_time(*, hours: OpeningHours, pauses: Sequence[tuple[int, int]], sinc
     return total + open_time(hours, since, now)
 
 
+def counted_since(
+    *, hours: OpeningHours, pauses: Sequence[tuple[int, int]], span: int, oldest: int, now: int
+) -> int | None:
+    """Give the latest moment since which `span` open, unpaused milliseconds have passed: the inverse of `counted_time`.
+
+    None where not even `oldest` is that long ago. `pauses` must reach back to `oldest`.
+    """
+    if counted_time(hours=hours, pauses=pauses, since=oldest, now=now) < span:
+        return None
+    low, high = oldest, now - span
+    while low < high:
+        middle = (low + high + 1) // 2
+        if counted_time(hours=hours, pauses=pauses, since=middle, now=now) >= span:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def has_expired(policy: RetryPolicy, counted: int) -> bool:
     """Tell whether to give a mail up after so much counted time (milliseconds)."""
     return counted >= policy.give_up_after

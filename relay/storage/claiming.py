@@ -3,24 +3,27 @@
 The claim is the record: a row that is `active` when nobody sends it may have been sent.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from relay.model.ids import make_id
 from relay.model.mail import AT_ONCE, INBOX_LANE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState
+from relay.rules.notice_texts import Alert
 from relay.storage.engine import AnyRow, Transaction
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
 from relay.storage.settling import write_events
+from relay.storage.telling import OwedAlert, owe
 
 _LONGEST_UPLOAD = 86_400_000
 """Milliseconds: on a shared database, younger chunks without a message may still be another node's upload."""
 
 # `state <> 'done'` beside another state lets SQLite use the partial index.
-_OF_SOURCE: Final = "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.source = ? AND d.due <= ?"
+_QUEUED: Final = "d.state = 'queued' AND d.state <> 'done' AND d.account = ?"
+_OF_SOURCE: Final = f"WHERE {_QUEUED} AND d.source = ? AND d.due <= ?"
 _SELECT_OLDEST: Final = SELECT_CLAIMED + _OF_SOURCE + " ORDER BY d.due, d.id LIMIT ? {skip_locked}"
 _SELECT_NEWEST: Final = SELECT_CLAIMED + _OF_SOURCE + " ORDER BY d.due DESC, d.id DESC LIMIT ? {skip_locked}"
-_QUEUED: Final = "d.state = 'queued' AND d.state <> 'done' AND d.account = ?"
 # These jump from source to source: their time grows with the number of sources, not with the queue.
 _TURNS: Final = f"""
     WITH RECURSIVE turn (source) AS (
@@ -32,6 +35,20 @@ _TURNS: Final = f"""
     SELECT source, due FROM (
         SELECT source, (SELECT min(d.due) FROM delivery d WHERE {_QUEUED} AND d.source = turn.source) AS due FROM turn
     ) AS turns WHERE source IS NOT NULL
+"""  # noqa: S608 - constants
+_NEXT: Final = _TURNS + " AND due <= ? LIMIT 1"
+_NEWEST: Final = f"""
+    WITH RECURSIVE turn (source) AS (
+        SELECT min(d.source) FROM delivery d WHERE {_QUEUED} AND d.source >= ?
+        UNION ALL
+        SELECT (SELECT min(d.source) FROM delivery d WHERE {_QUEUED} AND d.source > turn.source)
+        FROM turn WHERE turn.source < ?
+    )
+    SELECT source FROM (
+        SELECT source, (SELECT max(d.due) FROM delivery d WHERE {_QUEUED} AND d.source = turn.source AND d.due <= ?)
+            AS due
+        FROM turn
+    ) AS turns WHERE source < ? AND due IS NOT NULL ORDER BY due DESC, source LIMIT 1
 """  # noqa: S608 - constants
 _SELECT_OF_ACCOUNTS: Final = (
     SELECT_CLAIMED + "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account {any} ORDER BY d.id {lock}"
@@ -81,16 +98,24 @@ class Claim:
     now: int
     limit: int
     open_now: bool
-    after: str = ""
-    """The source that had its turn last."""
+    served: str = ""
+    """The source that was served last: the next user has his turn."""
+    turns: Mapping[str, str] = field(default_factory=dict)
+    """For each user the source of his that was served last: his next one has its turn."""
     newest: bool = False
-    """Whether the newest of the source goes, in place of the oldest: so a single mail passes a mailing."""
+    """Whether the newest mail of the user goes, in place of the oldest of a source: a single mail passes a mailing."""
+
+
+def who_of(source: str) -> str:
+    """Tell whose a source is: the user, or the address of who is none."""
+    return source.partition(" ")[0]
 
 
 def claim(tx: Transaction, claims: Sequence[Claim], *, node: str) -> list[list[ClaimedDelivery]]:
     """Make due deliveries of one source `active`, by default those that are due longest.
 
-    Sources take turns; of one, what people want at once is due longest. Outside of opening hours it alone goes.
+    Users take turns, then the sources of each; of a source, what people want at once is due longest. Outside of opening
+    hours it alone goes.
     """
     claimed = []
     for wish in claims:
@@ -102,21 +127,48 @@ def claim(tx: Transaction, claims: Sequence[Claim], *, node: str) -> list[list[C
 
 
 def _next_rows(tx: Transaction, wish: Claim) -> Sequence[AnyRow]:
+    """Give what the next user has due; behind the last user comes the first."""
     latest = wish.now if wish.open_now else AT_ONCE
-    select = _SELECT_NEWEST if wish.newest else _SELECT_OLDEST
-    for after, last in ((wish.after, ""), ("", wish.after)):
+    last = _behind(who_of(wish.served)) if wish.served else ""
+    for after, end in ((last, ""), ("", last)):
         source = _next_source(tx, wish.account, after, latest)
         # The first nearly always has something. It has not where other nodes hold all of it.
-        while source and (not last or source <= last):
-            rows = tx.rows(select, wish.account, source, latest, wish.limit)
+        while source and (not end or source < end):
+            rows = _rows_of_user(tx, wish, source, latest)
+            if rows:
+                return rows
+            source = _next_source(tx, wish.account, _behind(who_of(source)), latest)
+    return []
+
+
+def _rows_of_user(tx: Transaction, wish: Claim, first: str, latest: int) -> Sequence[AnyRow]:
+    """Give what a user has due, whose first source with something due is known."""
+    who = who_of(first)
+    end = _behind(who)
+    if wish.newest:
+        newest = tx.rows(_NEWEST, wish.account, who, wish.account, end, wish.account, latest, end)
+        rows = tx.rows(_SELECT_NEWEST, wish.account, newest[0][0], latest, wish.limit) if newest else []
+        if rows:
+            return rows
+    turn = wish.turns.get(who, "")
+    source = _next_source(tx, wish.account, turn, latest) if turn >= first else first
+    for start, stop in ((source, end), (first, turn + "!")):
+        source = start
+        while source and source < stop:
+            rows = tx.rows(_SELECT_OLDEST, wish.account, source, latest, wish.limit)
             if rows:
                 return rows
             source = _next_source(tx, wish.account, source, latest)
     return []
 
 
+def _behind(who: str) -> str:
+    """Give a text behind all sources of a user and before those of the next: no name holds a blank."""
+    return who + "!"
+
+
 def _next_source(tx: Transaction, account: str, after: str, latest: int) -> str:
-    rows = tx.rows(_TURNS + " AND due <= ? LIMIT 1", account, after, account, account, latest)
+    rows = tx.rows(_NEXT, account, after, account, account, latest)
     return rows[0][0] if rows else ""
 
 
@@ -133,17 +185,22 @@ def mark_uncertain(tx: Transaction, delivery_ids: Sequence[str]) -> list[None]:
 
 
 def hold_accounts(tx: Transaction, accounts: Sequence[Sequence[str]]) -> list[list[ClaimedDelivery]]:
-    """Hold all that is queued for accounts."""
+    """Hold all that is queued for accounts; the postmaster is owed an alert about each."""
     held = []
     for names in accounts:
         rows = tx.rows(_SELECT_OF_ACCOUNTS, list(names))
         tx.change(_HOLD, [row[0] for row in rows])
         held.append(read_claimed(tx, rows))
+        counts = Counter(delivery.account for delivery in held[-1])
+        owe(tx, [OwedAlert(kind=Alert.ACCOUNT_GONE, account=name, count=count) for name, count in counts.items()])
     return held
 
 
 def recover(tx: Transaction, moments: Sequence[int], *, node: str) -> list[list[ClaimedDelivery]]:
-    """Take up what the last process left, given the present moment; sweep chunks that belong to no message."""
+    """Take up what the last process left, given the present moment; sweep chunks that belong to no message.
+
+    Of what is held then, people are owed an alert.
+    """
     return [_recover_one(tx, now, node) for now in moments]
 
 
@@ -160,6 +217,8 @@ def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
     doubtful = [delivery for delivery in found if delivery.account != INBOX_LANE]
     why = "the service ended while it was being sent"
     write_events(tx, [(d.message.id, now, "possible_duplicate", why) for d in doubtful])
+    held = [delivery for delivery in doubtful if _state_after(delivery) is DeliveryState.HELD]
+    owe(tx, [OwedAlert(kind=Alert.UNCERTAIN_HELD, account=d.account, delivery_id=d.id) for d in held])
     tx.change(_SWEEP, orphans_before)
     return doubtful
 

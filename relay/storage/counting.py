@@ -1,22 +1,31 @@
-"""How many recipients an account's mails had on a day of the office (`recipients_per_day`).
+"""How many recipients an account's mails had on a day of the office, and which mails began a moment ago.
 
 Guarantee: what was counted is on the disk before the first of these recipients is named to the provider.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from relay.model.mail import ClaimedDelivery, NewDelivery
+from relay.storage.accepting import Placed, insert_deliveries
 from relay.storage.engine import Transaction
+from relay.storage.settling import move_recipients
 
 _BEGIN: Final = "INSERT INTO counter (account, day, recipients) VALUES (?, ?, 0) ON CONFLICT DO NOTHING"
-# A mail with more recipients than a whole day may have goes when it is the first of its day.
-_ADD: Final = (
-    "UPDATE counter SET recipients = recipients + ?"
-    " WHERE account = ? AND day = ? AND (recipients + ? <= ? OR recipients = 0)"
-)
+_ADD: Final = "UPDATE counter SET recipients = recipients + ? WHERE account = ? AND day = ? AND recipients + ? <= ?"
+_COUNTED: Final = "SELECT d.recipients FROM counter d WHERE d.account = ? AND d.day = ? {lock}"
 _GIVE_BACK: Final = "UPDATE counter SET recipients = recipients - ? WHERE account = ? AND day = ? AND recipients >= ?"
 _OF_DAY: Final = "SELECT account, recipients FROM counter WHERE day = ?"
+# A delivery's id, and a message's, begins with the time when it was made.
+_ATTEMPTS: Final = (
+    "SELECT d.account, a.at FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
+    " WHERE a.delivery_id >= ? AND a.at > ? AND d.account {any}"
+)
+_SPLITS: Final = (
+    "SELECT m.account, e.at FROM event e JOIN message m ON m.id = e.message_id"
+    " WHERE e.message_id >= ? AND e.at > ? AND e.what = 'archive_split' AND m.account {any}"
+)
 _FORGET: Final = "DELETE FROM counter WHERE day < ?"
 
 
@@ -31,6 +40,16 @@ class Count:
     most: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A delivery that a day may have room for in part."""
+
+    count: Count
+    delivery: ClaimedDelivery
+    rest: NewDelivery
+    """What becomes of those who find no room."""
+
+
 def take(tx: Transaction, counts: Sequence[Count]) -> list[bool]:
     """Count recipients where the day has room for them; tells for each whether it had. Days before are forgotten."""
     taken = []
@@ -41,11 +60,48 @@ def take(tx: Transaction, counts: Sequence[Count]) -> list[bool]:
     return taken
 
 
+def take_part(tx: Transaction, parts: Sequence[Part], *, node: str) -> list[int]:
+    """Count as many of a delivery's first recipients as the day has room for; tells for each how many.
+
+    Where there is room for some, the others leave it for a delivery of their own.
+    """
+    return [_take_part(tx, part, node) for part in parts]
+
+
+def _take_part(tx: Transaction, part: Part, node: str) -> int:
+    wish, delivery = part.count, part.delivery
+    tx.change(_BEGIN, wish.account, wish.day)
+    counted: int = tx.rows(_COUNTED, wish.account, wish.day)[0][0]
+    granted = max(0, min(wish.most - counted, wish.recipients))
+    if not granted:
+        return 0
+    tx.change(_ADD, granted, wish.account, wish.day, granted, wish.most)
+    left = delivery.recipients[granted:]
+    if left:
+        rest = replace(part.rest, recipients=left)
+        insert_deliveries(tx, [Placed(delivery.message.id, delivery.since, delivery.message.source, rest)], node=node)
+        move_recipients(tx, delivery.message.id, delivery.id, rest)
+    return granted
+
+
 def give_back(tx: Transaction, counts: Sequence[Count]) -> list[None]:
     """Take recipients off again whom the provider did not take."""
     for one in counts:
         tx.change(_GIVE_BACK, one.recipients, one.account, one.day, one.recipients)
     return [None] * len(counts)
+
+
+def starts_since(tx: Transaction, accounts: Sequence[str], after: int, youngest: str) -> dict[str, list[int]]:
+    """Give when transactions of accounts began since a moment, in order: attempts, and repetitions without the archive.
+
+    Only mails whose id is not below `youngest` are looked at, so that a long history costs nothing. What is being sent,
+    or was when the process died, has no attempt yet: it counts as begun at that moment.
+    """
+    found: dict[str, list[int]] = {account: [] for account in accounts}
+    for query in (_ATTEMPTS, _SPLITS):
+        for account, at in tx.rows(query, youngest, after, list(accounts)):
+            found[account].append(at)
+    return {account: sorted(starts) for account, starts in found.items() if starts}
 
 
 def count_of_day(tx: Transaction, day: str) -> dict[str, int]:

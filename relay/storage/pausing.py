@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.model.mail import EVERY_ACCOUNT, Pause
+from relay.rules.notice_texts import Alert
 from relay.storage.engine import Transaction
 from relay.storage.rows import clean, read_pause
+from relay.storage.telling import OwedAlert, owe
 
 _COLUMNS = "account, since, until, reason, by_person, probes, next_probe, fingerprint"
 _LASTING: Final = f"SELECT {_COLUMNS} FROM pause WHERE until IS NULL ORDER BY account"  # noqa: S608 - constants
@@ -38,7 +40,10 @@ def pauses_between(tx: Transaction, account: str, start: int, end: int) -> list[
 
 
 def pause(tx: Transaction, pauses: Sequence[Pause]) -> list[None]:
-    """Write pauses. One that lasts already keeps its beginning, and a person's is not changed by a probe."""
+    """Write pauses. One that lasts already keeps its beginning, and a person's is not changed by a probe.
+
+    With one that is new, the postmaster is owed the alert of its refusal.
+    """
     for wish in pauses:
         lasting = [read_pause(row) for row in tx.rows(_LASTING_OF, wish.account)]
         since = wish.since
@@ -46,6 +51,8 @@ def pause(tx: Transaction, pauses: Sequence[Pause]) -> list[None]:
             if lasting[0].by_person and not wish.by_person:
                 continue
             since = lasting[0].since
+        elif wish.refusal is not None:
+            owe(tx, [OwedAlert(kind=Alert.ACCOUNT_PAUSED, account=wish.account, reply=wish.refusal)])
         tx.change(
             _INSERT,
             *(clean(wish.account), since, wish.until, clean(wish.reason), wish.by_person),

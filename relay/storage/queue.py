@@ -5,9 +5,10 @@ raises StorageError where the database does not do its part; nothing has changed
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from sqlalchemy import Engine
@@ -15,13 +16,13 @@ from sqlalchemy import Engine
 from relay.model.errors import StorageError
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, NewMessage, Pause, Settlement
-from relay.model.reply import Reply
-from relay.storage import accepting, claiming, counting, pausing, settling, waiting
+from relay.storage import accepting, claiming, counting, pausing, settling, telling, waiting
 from relay.storage.accepting import Chunk
 from relay.storage.claiming import Claim
-from relay.storage.counting import Count
+from relay.storage.counting import Count, Part
 from relay.storage.engine import Transaction, transaction
-from relay.storage.waiting import DelayTold, OldClaim
+from relay.storage.telling import OtherWay, OwedAlert, Told
+from relay.storage.waiting import DelayTold, LastAttempt
 from relay.storage.writer import Operation, Writer
 
 _READERS = 2
@@ -58,11 +59,14 @@ class Queue:
         self._purge = Operation(12, settling.purge_history)
         self._drop_spent = Operation(13, settling.drop_spent)
         self._tell_delay = Operation(14, partial(waiting.tell_delay, node=node))
-        self._claim_old = Operation(15, partial(waiting.claim_old, node=node))
+        self._give_up = Operation(15, partial(waiting.give_up, node=node))
         self._pull_back = Operation(16, waiting.pull_back)
         self._count = Operation(17, counting.take)
         self._uncount = Operation(18, counting.give_back)
         self._take = Operation(19, partial(claiming.take, node=node))
+        self._tell_owed = Operation(20, partial(telling.tell_owed, node=node))
+        self._count_part = Operation(22, partial(counting.take_part, node=node))
+        self._move_notice = Operation(21, telling.move_notices)
 
     async def close(self) -> None:
         """Finish the writes that wait, then end all threads."""
@@ -87,14 +91,23 @@ class Queue:
     # A mail goes out
 
     async def claim(
-        self, account: str, *, now: int, limit: int, open_now: bool, after: str = "", newest: bool = False
+        self,
+        account: str,
+        *,
+        now: int,
+        limit: int,
+        open_now: bool,
+        served: str = "",
+        turns: Mapping[str, str] = MappingProxyType({}),
+        newest: bool = False,
     ) -> list[ClaimedDelivery]:
         """Claim what is due: `AT_ONCE` always, the rest only while the office is open.
 
-        Sources (who handed in, from where) take turns: the one behind `after` is next, with what is due longest, or
-        with its `newest`. `attempts` counts those before this one.
+        Users take turns, then the sources of each: behind the source that was `served` last the next user, of his
+        sources the one behind that in `turns`, with what is due longest; or, `newest`, the newest of all of his.
+        `attempts` counts those before this one.
         """
-        return await self._writer.run(self._claim, Claim(account, now, limit, open_now, after, newest))
+        return await self._writer.run(self._claim, Claim(account, now, limit, open_now, served, turns, newest))
 
     async def settle(self, settlement: Settlement) -> None:
         """Write what an attempt came to, with its split and its notices, in one transaction.
@@ -173,31 +186,71 @@ class Queue:
 
     # What waits for long
 
-    async def waiting_since(self, before: int, limit: int) -> list[ClaimedDelivery]:
-        """Give what is queued since a moment and whose sender has not been told; nothing is claimed."""
-        return await self._read(waiting.waiting_since, before, limit)
+    async def oldest_since(self, account: str) -> int | None:
+        """Tell since when the oldest of what is queued for an account waits; None where nothing is."""
+        return await self._read(waiting.oldest_since, account)
+
+    async def delayed(self, account: str, *, after: int, before: int, limit: int) -> list[ClaimedDelivery]:
+        """Give what waits since later than `after` and not later than `before`, and whose sender has not been told.
+
+        Of `limit` mails at most, each whole; nothing is claimed.
+        """
+        return await self._read(waiting.delayed, account, after, before, limit)
 
     async def tell_delay(self, told: DelayTold) -> None:
         """Note that a sender has been told, with the notice that tells him."""
         await self._writer.run(self._tell_delay, told)
 
-    async def claim_old(self, account: str, *, before: int, limit: int) -> list[ClaimedDelivery]:
-        """Claim what has waited since a moment, whenever it is due."""
-        return await self._writer.run(self._claim_old, OldClaim(account, before, limit))
+    async def waiting_before(self, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
+        """Give what is queued for an account since a moment or longer, of `limit` mails at most; nothing is claimed."""
+        return await self._read(waiting.waiting_before, account, before, limit)
+
+    async def give_up(self, settlements: Sequence[Settlement]) -> bool:
+        """Settle all of a mail's queued deliveries without an attempt; false, and nothing done, if one is claimed."""
+        return await self._writer.run(self._give_up, settlements)
 
     async def pull_back(self, *, now: int, latest: int) -> int:
         """Make due now what is due after `latest`: a wrong clock has put it there; gives how many."""
         return await self._writer.run(self._pull_back, (now, latest))
 
-    async def last_replies(self, delivery_ids: Sequence[str]) -> dict[str, Reply]:
-        """Give what the last attempt of each delivery got."""
-        return await self._read(waiting.last_replies, delivery_ids)
+    async def last_attempts(self, delivery_ids: Sequence[str]) -> dict[str, LastAttempt]:
+        """Give the last attempt of each delivery."""
+        return await self._read(waiting.last_attempts, delivery_ids)
 
-    # Recipients of a day
+    # What the relay has to say
+
+    async def owed_alerts(self) -> list[tuple[OwedAlert, ClaimedDelivery | None]]:
+        """Give the alerts that nobody has got yet, each with its delivery where that is still there."""
+        return await self._read(telling.owed_alerts)
+
+    async def tell_owed(self, told: Told) -> bool:
+        """Queue the notices of an alert, which is owed no more; false, and nothing done, where it was not."""
+        return await self._writer.run(self._tell_owed, told)
+
+    async def queued_notices(self, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
+        """Give the notices that are queued for an account since a moment or longer."""
+        return await self._read(telling.queued_notices, account, before, limit)
+
+    async def move_notice(self, way: OtherWay) -> bool:
+        """Send a queued notice another way; false where it is not queued any more."""
+        return await self._writer.run(self._move_notice, way)
+
+    # Recipients of a day, mails of a minute
 
     async def count_recipients(self, count: Count) -> bool:
         """Count recipients of an account's day; false, and nothing counted, where it has no room for them."""
         return await self._writer.run(self._count, count)
+
+    async def count_part(self, part: Part) -> int:
+        """Count as many of a delivery's first recipients as the day has room for; gives how many.
+
+        Where there is room for some, the others become a delivery of their own.
+        """
+        return await self._writer.run(self._count_part, part)
+
+    async def starts_since(self, accounts: Sequence[str], *, after: int, oldest: int) -> dict[str, list[int]]:
+        """Give when transactions of accounts began after a moment, of mails that are not older than `oldest`."""
+        return await self._read(counting.starts_since, accounts, after, make_id(max(0, oldest), bytes(10)))
 
     async def uncount_recipients(self, count: Count) -> None:
         """Take recipients off again whom the provider did not take."""

@@ -125,7 +125,7 @@ def _plan(settlement: Settlement, row: _Delivery) -> _Settled:
         uncertain=settlement.uncertain if own else row.uncertain,
         source=row.source,
         attempts=row.attempts + settlement.counts,
-        tried=row.tried + 1,
+        tried=row.tried + settlement.attempted,
     )
 
 
@@ -135,6 +135,7 @@ def _write(tx: Transaction, settled: Sequence[_Settled], *, node: str) -> None:
         [
             (s.delivery_id, n, s.key, s.at, s.seconds, s.reply.code, clean(s.reply.enhanced), clean(s.reply.text))
             for s, *_, n in settled
+            if s.attempted
         ],
     )
     tx.change_each(
@@ -178,6 +179,11 @@ def _moves(plan: _Settled, split: NewDelivery | None) -> list[tuple[str | int, .
     if split is None:
         return []
     return [(split.id, plan.message_id, r.n, plan.settlement.delivery_id) for r in split.recipients]
+
+
+def move_recipients(tx: Transaction, message_id: str, delivery_id: str, to: NewDelivery) -> None:
+    """Move recipients who are pending to another delivery of their mail; they keep their numbers."""
+    tx.change_each(_MOVE_RECIPIENT, [(to.id, message_id, r.n, delivery_id) for r in to.recipients])
 
 
 def write_events(tx: Transaction, events: Sequence[tuple[str, int, str, str]]) -> None:

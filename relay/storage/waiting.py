@@ -4,26 +4,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from relay.model.mail import ClaimedDelivery, NewMessage
+from relay.model.mail import ClaimedDelivery, NewMessage, Settlement
 from relay.model.reply import Reply
 from relay.storage.accepting import accept
 from relay.storage.engine import Transaction
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
-from relay.storage.settling import write_events
+from relay.storage.settling import settle, write_events
 
-_SELECT_WAITING: Final = (
-    SELECT_CLAIMED + "WHERE d.state = 'queued' AND d.state <> 'done' AND NOT d.warned AND d.since <= ?"
-    " ORDER BY d.message_id, d.id LIMIT ?"
+# `state <> 'done'` beside another state lets SQLite use the partial index.
+_QUEUED: Final = "d.state = 'queued' AND d.state <> 'done'"
+_OLDEST: Final = f"SELECT min(d.since) FROM delivery d WHERE {_QUEUED} AND d.account = ?"  # noqa: S608 - constants
+_FROM_MAILS: Final = " FROM delivery d JOIN message m ON m.id = d.message_id"
+_MAILS_DELAYED: Final = (
+    f"SELECT DISTINCT d.message_id {_FROM_MAILS} WHERE {_QUEUED} AND d.account = ? AND NOT d.warned"
+    " AND d.since > ? AND d.since <= ? AND NOT m.notice ORDER BY d.message_id LIMIT ?"
 )
-_SELECT_OLD: Final = (
-    SELECT_CLAIMED + "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.since <= ?"
-    " ORDER BY d.id LIMIT ? {skip_locked}"
+_SELECT_DELAYED: Final = (
+    SELECT_CLAIMED + f"WHERE d.message_id {{any}} AND {_QUEUED} AND NOT d.warned ORDER BY d.message_id, d.id"
 )
-_CLAIM: Final = "UPDATE delivery SET state = 'active', node = ?, lease_until = ? WHERE id {any}"
+_MAILS_OVER: Final = (
+    f"SELECT DISTINCT d.message_id FROM delivery d WHERE {_QUEUED} AND d.account = ? AND d.since <= ?"  # noqa: S608 - constants
+    " ORDER BY d.message_id LIMIT ?"
+)
+_SELECT_OVER: Final = (
+    SELECT_CLAIMED + f"WHERE d.message_id {{any}} AND {_QUEUED} AND d.account = ? AND d.since <= ?"
+    " ORDER BY d.message_id, d.id"
+)
+_STILL_QUEUED: Final = "SELECT d.id FROM delivery d WHERE d.id {any} AND d.state = 'queued' {lock}"
 _WARNED: Final = "UPDATE delivery SET warned = true WHERE id {any}"
 _PULL_BACK: Final = "UPDATE delivery SET due = ? WHERE state = 'queued' AND state <> 'done' AND due > ?"
-_LAST_REPLIES: Final = (
-    "SELECT a.delivery_id, a.code, a.enhanced, a.reply FROM attempt a WHERE a.delivery_id {any}"
+_LAST_ATTEMPTS: Final = (
+    "SELECT a.delivery_id, a.at, a.code, a.enhanced, a.reply FROM attempt a WHERE a.delivery_id {any}"
     " AND a.n = (SELECT max(b.n) FROM attempt b WHERE b.delivery_id = a.delivery_id)"
 )
 
@@ -38,18 +49,28 @@ class DelayTold:
     notice: NewMessage | None
 
 
-@dataclass(frozen=True, slots=True)
-class OldClaim:
-    """What an account that can't be reached gives up."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LastAttempt:
+    """The last attempt of a delivery."""
 
-    account: str
-    before: int
-    limit: int
+    at: int
+    """When it began."""
+    reply: Reply
 
 
-def waiting_since(tx: Transaction, before: int, limit: int) -> list[ClaimedDelivery]:
-    """Give what is queued since a moment and whose sender has not been told, mail by mail."""
-    return read_claimed(tx, tx.rows(_SELECT_WAITING, before, limit))
+def oldest_since(tx: Transaction, account: str) -> int | None:
+    """Tell since when the oldest of what is queued for an account waits; None where nothing is."""
+    since: int | None = tx.rows(_OLDEST, account)[0][0]
+    return since
+
+
+def delayed(tx: Transaction, account: str, after: int, before: int, limit: int) -> list[ClaimedDelivery]:
+    """Give what waits since later than `after` and not later than `before`, untold, of so many mails at most.
+
+    Each mail comes whole: with all its deliveries that wait untold, whatever their account. Notices are left out.
+    """
+    mails = [row[0] for row in tx.rows(_MAILS_DELAYED, account, after, before, limit)]
+    return read_claimed(tx, tx.rows(_SELECT_DELAYED, mails)) if mails else []
 
 
 def tell_delay(tx: Transaction, told: Sequence[DelayTold], *, node: str) -> list[None]:
@@ -62,15 +83,21 @@ def tell_delay(tx: Transaction, told: Sequence[DelayTold], *, node: str) -> list
     return [None] * len(told)
 
 
-def claim_old(tx: Transaction, claims: Sequence[OldClaim], *, node: str) -> list[list[ClaimedDelivery]]:
-    """Claim what has waited since a moment, whenever it is due."""
-    claimed = []
-    for wish in claims:
-        rows = tx.rows(_SELECT_OLD, wish.account, wish.before, wish.limit)
-        if rows:
-            tx.change(_CLAIM, node, tx.lease_until(), [row[0] for row in rows])
-        claimed.append(read_claimed(tx, rows))
-    return claimed
+def waiting_before(tx: Transaction, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
+    """Give what is queued for an account since a moment or longer, of so many mails at most; nothing is claimed."""
+    mails = [row[0] for row in tx.rows(_MAILS_OVER, account, before, limit)]
+    return read_claimed(tx, tx.rows(_SELECT_OVER, mails, account, before)) if mails else []
+
+
+def give_up(tx: Transaction, mails: Sequence[Sequence[Settlement]], *, node: str) -> list[bool]:
+    """Settle what nobody attempts: all of a mail's deliveries together, or none where one of them has been claimed.
+
+    They go from queued to done, so that a crash leaves nothing that looks as if it had been sent.
+    """
+    queued = {row[0] for row in tx.rows(_STILL_QUEUED, [one.delivery_id for mail in mails for one in mail])}
+    whole = [all(one.delivery_id in queued for one in mail) for mail in mails]
+    settle(tx, [one for mail, is_whole in zip(mails, whole, strict=True) if is_whole for one in mail], node=node)
+    return whole
 
 
 def pull_back(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
@@ -78,8 +105,9 @@ def pull_back(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
     return [tx.change(_PULL_BACK, now, latest) for now, latest in orders]
 
 
-def last_replies(tx: Transaction, delivery_ids: Sequence[str]) -> dict[str, Reply]:
-    """Give what the last attempt of each delivery got; one that was never tried is not in it."""
+def last_attempts(tx: Transaction, delivery_ids: Sequence[str]) -> dict[str, LastAttempt]:
+    """Give the last attempt of each delivery; one that was never tried is not in it."""
     return {
-        row[0]: Reply(code=row[1], enhanced=row[2], text=row[3]) for row in tx.rows(_LAST_REPLIES, list(delivery_ids))
+        row[0]: LastAttempt(at=row[1], reply=Reply(code=row[2], enhanced=row[3], text=row[4]))
+        for row in tx.rows(_LAST_ATTEMPTS, list(delivery_ids))
     }

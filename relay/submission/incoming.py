@@ -5,6 +5,7 @@ fails before that raises, leaves nothing visible behind, and the client is asked
 """
 
 import os
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -206,7 +207,7 @@ class IncomingMail:
         groups = split_recipients(
             self.envelope,
             self._archived,
-            most=account.smtp.recipients_per_message,
+            most=min(account.smtp.recipients_per_message, account.smtp.recipients_per_day or sys.maxsize),
             archive_apart=self._has_stripped,
         )
         plans, slots = [], []

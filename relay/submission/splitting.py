@@ -35,13 +35,14 @@ def split_recipients(
 
 
 def source_of(client: Client, *, user: str, sender: str, subject: str) -> str:
-    """Tell sources apart that take turns: who, from where, and a sign of program, sender and subject.
+    """Tell sources apart that take turns: who, a blank, and a sign of the kind: from where, program, sender, subject.
 
-    So a mailing, whose mails are alike, and the single mail that its own user writes meanwhile are two. The signs are
-    few, since the look at what is due jumps through every source that has something queued.
+    Users take turns, and the kinds of each; so a mailing, whose mails are alike, and the single mail that its own user
+    writes meanwhile are two. The signs are few, since the look at what is due jumps through every source that has
+    something queued. Who is no user is known by his address.
     """
-    kind = f"{client.helo}\n{sender}\n{subject}".encode("utf-8", "replace")
-    return f"{user} {client.ip} {zlib.crc32(kind) % _KINDS}"
+    kind = f"{client.ip}\n{client.helo}\n{sender}\n{subject}".encode("utf-8", "replace")
+    return f"{user or client.ip} {zlib.crc32(kind) % _KINDS}"
 
 
 def _groups(recipients: Sequence[Recipient], most: int) -> list[tuple[Recipient, ...]]:

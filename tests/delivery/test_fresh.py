@@ -54,6 +54,16 @@ def test_the_newest_of_a_source_can_go_first() -> None:
     assert _order(fresh) == ["d0", "d1"]
 
 
+def test_the_newest_of_all_kinds_of_a_user_can_go_first() -> None:
+    fresh = FreshMail()
+    for n in range(60):
+        fresh.add(_delivery(f"d{n:02}", source=f"anna {n % 7}"), _BODY)
+    fresh.add(_delivery("single", source="anna 0"), _BODY)
+    work = fresh.take(newest=True)
+    assert work is not None
+    assert work[0].id == "single"
+
+
 def test_what_the_queue_gave_is_taken_out_with_its_body() -> None:
     fresh = FreshMail()
     fresh.add(_delivery("d0"), _BODY)

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from tests.peers.office import CLIENT, MINUTE, open_office
@@ -33,49 +34,6 @@ async def test_no_more_mails_begin_within_a_minute_than_the_account_may(tmp_path
                 sent.append(len(provider.mails))
             assert sent[-1] == 8
             assert all(later - earlier <= 3 for earlier, later in zip(sent, sent[4:], strict=False))
-
-
-async def test_the_recipients_of_a_day_are_counted_through_a_restart(tmp_path: Path) -> None:
-    async with Provider() as provider:
-        account = limited(provider.port, recipients_per_day=3)
-        async with open_office(tmp_path, account=account) as office:
-            with capture_logs() as lines:
-                for _ in range(3):
-                    await office.hand_in(A, B)
-                    await office.send()
-            assert len(provider.mails) == 1  # the second mail would make four
-            assert [line["account"] for line in lines if line["event"] == "account_full"] == ["sales"] * 1
-            await office.restart()
-            await office.send()
-            assert len(provider.mails) == 1
-            await office.pass_time(2 * HOUR)  # past midnight in Berlin
-            assert len(provider.mails) == 2
-            await office.pass_time(24 * HOUR)
-            assert len(provider.mails) == 3
-            assert office.waiting() == []
-
-
-async def test_recipients_who_were_refused_do_not_count(tmp_path: Path) -> None:
-    async with (
-        Provider({f"RCPT {A}": "550 5.1.1 no"}) as provider,
-        open_office(tmp_path, account=limited(provider.port, recipients_per_day=2)) as office,
-    ):
-        for _ in range(5):
-            await office.hand_in(A)
-            await office.send()
-        await office.hand_in(B)
-        await office.send()
-        assert len(provider.mails) == 1
-
-
-async def test_a_mail_with_more_recipients_than_a_day_has_is_not_stuck_for_ever(tmp_path: Path) -> None:
-    async with (
-        Provider() as provider,
-        open_office(tmp_path, account=limited(provider.port, recipients_per_day=1)) as office,
-    ):
-        await office.hand_in(A, B)
-        await office.send()
-        assert len(provider.mails) == 1
 
 
 async def test_a_person_does_not_wait_for_the_mailing_of_another(tmp_path: Path) -> None:
@@ -112,6 +70,52 @@ async def test_a_single_mail_passes_the_mailing_that_its_own_user_sent_before(tm
             order = [mail.recipients[0] for mail in provider.mails]
             assert order.index(A) < 4
             assert order.index("0@example.net") < 4
+
+
+@pytest.mark.parametrize("subjects", [1, 5000])
+@pytest.mark.parametrize("login", ["anna", "bert"])
+async def test_a_single_mail_leaves_before_a_mailing_of_5000(tmp_path: Path, subjects: int, login: str) -> None:
+    """Of an account that takes ten mails a second, the first twenty leave within two seconds."""
+    within = 20
+    users = [{**ANNA, "notify": "inbox"}, {"name": "bert", "address": "bert@example.com"}]
+    async with Provider() as provider:
+        account = limited(provider.port, connections=1, messages_per_minute=within)
+        async with open_office(
+            tmp_path, account=account, users=users, schedule={"active": ["Fri 08:00-09:00"]}
+        ) as office:
+            await asyncio.gather(
+                *(
+                    office.hand_in(
+                        f"{n}@example.net", header=f"From: sales@example.com\nSubject: Invoice {n % subjects}\n"
+                    )
+                    for n in range(5000)
+                )
+            )
+            office.now += MINUTE
+            await office.hand_in(A, client=dataclasses.replace(CLIENT, login=login))
+            office.jitters = [0.5, 0.5, 0.5, 0.5, 0.1]  # an odd number: attempts take some as well
+            await office.pass_time(10 * HOUR)
+            order = [mail.recipients[0] for mail in provider.mails]
+            assert len(order) == within
+            assert A in order
+
+
+async def test_the_mails_of_another_user_do_not_wait_for_each_kind_of_a_mail_merge(tmp_path: Path) -> None:
+    users = [{**ANNA, "notify": "inbox"}, {"name": "bert", "address": "bert@example.com"}]
+    async with Provider() as provider:
+        account = limited(provider.port, connections=1)
+        async with open_office(
+            tmp_path, account=account, users=users, schedule={"active": ["Fri 08:00-09:00"]}
+        ) as office:
+            for n in range(200):
+                await office.hand_in(f"{n}@example.net", header=f"From: sales@example.com\nSubject: Invoice {n}\n")
+            bert = dataclasses.replace(CLIENT, login="bert")
+            for n in range(5):
+                office.now += 1000
+                await office.hand_in(f"bert{n}@example.net", client=bert)
+            await office.pass_time(10 * HOUR)
+            order = [mail.recipients[0] for mail in provider.mails]
+            assert max(order.index(f"bert{n}@example.net") for n in range(5)) < 10
 
 
 async def test_a_421_slows_the_whole_account_and_no_other(tmp_path: Path) -> None:

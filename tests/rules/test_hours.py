@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from relay.rules.hours import OpeningHours, is_open, next_close, next_open, open_time, parse_hours
+from relay.rules.hours import OpeningHours, is_open, next_close, next_open, open_after, open_time, parse_hours
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -246,3 +246,17 @@ def test_openings_and_closings(hours: OpeningHours, at: int) -> None:
     if closing is not None:
         assert not is_open(hours, closing)
         assert open_time(hours, at, closing) == closing - at
+
+
+@settings(max_examples=60)
+@given(st.sampled_from([ALWAYS, OFFICE, *(parse_hours(week, "Europe/Berlin") for week in AWKWARD)]),
+       st.integers(0, 14 * 24 * 60), st.integers(1, 9 * 24 * 60))  # fmt: skip
+def test_after_so_much_open_time(hours: OpeningHours, begin: int, span: int) -> None:
+    at = ms("2026-03-23T00:00") + begin * MINUTE
+    end = open_after(hours, at, span * MINUTE)
+    assert open_time(hours, at, end) == span * MINUTE > open_time(hours, at, end - 1)
+
+
+def test_after_no_time_at_all() -> None:
+    sunday = ms("2026-06-07T12:00")
+    assert open_after(OFFICE, sunday, 0) == open_after(OFFICE, sunday, -5) == sunday

@@ -41,8 +41,9 @@ def failed(
     reply: Reply = UNKNOWN,
     reason: FailureReason = FailureReason.REFUSED,
     orcpt: str = "",
+    tried: datetime | None = None,
 ) -> FailedRecipient:
-    return FailedRecipient(address=address, reply=reply, reason=reason, orcpt=orcpt)
+    return FailedRecipient(address=address, reply=reply, reason=reason, orcpt=orcpt, last_attempt=tried)
 
 
 def failure(*recipients: FailedRecipient, **facts: Any) -> Notice:  # noqa: ANN401 - any of the arguments
@@ -133,7 +134,7 @@ def test_german_words() -> None:
 
 
 def test_the_status_for_machines() -> None:
-    about, recipient = status_of(failure(envelope_id="E 1"))
+    about, recipient = status_of(failure(failed(tried=AT - timedelta(minutes=5)), envelope_id="E 1"))
     assert about.items() == [
         ("Original-Envelope-Id", "E 1"),
         ("Reporting-MTA", "dns; relay.office.example"),
@@ -145,8 +146,15 @@ def test_the_status_for_machines() -> None:
         ("Action", "failed"),
         ("Status", "5.1.1"),
         ("Diagnostic-Code", "smtp; 550 5.1.1 <kunde@example.net>: User unknown see the manual"),
-        ("Last-Attempt-Date", "Mon, 01 Jun 2026 10:15:00 +0200"),
+        ("Last-Attempt-Date", "Mon, 01 Jun 2026 10:10:00 +0200"),
     ]
+
+
+def test_what_we_refuse_ourselves_is_no_answer_of_a_server() -> None:
+    reply = Reply(code=0, enhanced="5.6.7", text="The provider does not take international addresses (SMTPUTF8)")
+    _, recipient = status_of(failure(failed(reply=reply)))
+    assert recipient["Diagnostic-Code"].startswith("x-relay; 5.6.7 The provider")
+    assert recipient["Status"] == "5.6.7"
 
 
 def test_a_delay_says_until_when_it_is_tried() -> None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from relay.model.policy import RetryPolicy
 from relay.rules.hours import is_open, open_time, parse_hours
-from relay.rules.retry import counted_time, has_expired, next_attempt, wants_warning
+from relay.rules.retry import counted_since, counted_time, has_expired, next_attempt, wants_warning
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -84,6 +84,24 @@ def test_counting_hour_by_hour_gives_the_same(pauses: list[tuple[int, int]], len
         if not any(start <= hour < end for start, end in pauses)
     )
     assert counted_time(hours=OFFICE, pauses=spans, since=MONDAY, now=MONDAY + length * HOUR) == expected
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200)), max_size=5), st.integers(0, 200), st.integers(1, 99)
+)
+def test_since_when_so_much_has_passed_is_exact(pauses: list[tuple[int, int]], length: int, span: int) -> None:
+    spans = [(MONDAY + start * HOUR, MONDAY + end * HOUR) for start, end in pauses]
+    now = MONDAY + length * HOUR
+
+    def counted(since: int) -> int:
+        return counted_time(hours=OFFICE, pauses=spans, since=since, now=now)
+
+    found = counted_since(hours=OFFICE, pauses=spans, span=span * HOUR, oldest=MONDAY, now=now)
+    if found is None:
+        assert counted(MONDAY) < span * HOUR
+    else:
+        assert counted(found) >= span * HOUR > counted(found + 1)
 
 
 def test_giving_up() -> None:

@@ -131,6 +131,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Engine]:
         ours = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables if table.name != "meta")
         with engine.begin() as connection:
             connection.execute(text(f"TRUNCATE {ours}"))
+            connection.execute(text("DELETE FROM meta WHERE key <> 'schema'"))
     yield engine
     engine.dispose()
 

@@ -1,6 +1,8 @@
 import asyncio
 
 from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
+from relay.rules.notice_texts import Alert
+from relay.storage.claiming import who_of
 from relay.storage.queue import Queue
 from tests.storage.conftest import LATER, NOW, TAKEN, new_mail, settled
 
@@ -77,6 +79,19 @@ async def test_orphans_of_a_crash_are_swept(queue: Queue) -> None:
     assert [chunk async for chunk in queue.chunks(mail.message.id, 0)] == [b"hello\r\n"]
 
 
+async def test_of_what_a_crash_holds_people_are_owed_an_alert(queue: Queue) -> None:
+    mail = new_mail(state=DeliveryState.ACTIVE)
+    await queue.accept(mail)
+    await queue.recover(now=NOW)
+    assert await queue.owed_alerts() == []
+    (again,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.recover(now=NOW)
+    ((alert, delivery),) = await queue.owed_alerts()
+    assert (alert.kind, alert.delivery_id) == (Alert.UNCERTAIN_HELD, again.id)
+    assert delivery is not None
+    assert delivery.message.id == mail.message.id
+
+
 async def test_mail_of_accounts_that_are_gone_is_held(queue: Queue) -> None:
     mails = [new_mail(account=name) for name in ("gone", "gone", "sales")]
     for mail in mails:
@@ -84,6 +99,7 @@ async def test_mail_of_accounts_that_are_gone_is_held(queue: Queue) -> None:
     held = await queue.hold_accounts(["gone", "nobody"])
     assert [one.message.id for one in held] == [mail.message.id for mail in mails[:2]]
     assert await queue.next_due() == {"sales": NOW}
+    assert [(alert.account, alert.count) for alert, _ in await queue.owed_alerts()] == [("gone", 2)]
 
 
 async def test_next_due_is_the_smallest_of_each_lane(queue: Queue) -> None:
@@ -109,11 +125,11 @@ async def test_sources_take_turns_and_the_newest_may_go_first(queue: Queue) -> N
     others = [new_mail(source=source, due=NOW) for source in ("b", "c")]
     for mail in (*mailing, *others):
         await queue.accept(mail)
-    order, after = [], ""
+    order, served = [], ""
     for newest in (False, False, False, True, False, False):
-        (found,) = await queue.claim("sales", now=NOW, limit=1, open_now=True, after=after, newest=newest)
+        (found,) = await queue.claim("sales", now=NOW, limit=1, open_now=True, served=served, newest=newest)
         order.append(found.message.id)
-        after = found.message.source
+        served = found.message.source
     expected = (mailing[0], others[0], others[1], mailing[3], mailing[1], mailing[2])
     assert order == [mail.message.id for mail in expected]
 
@@ -123,11 +139,11 @@ async def test_a_source_whose_mail_is_not_due_is_passed_over(queue: Queue) -> No
     due = new_mail(source="c")
     for mail in (*later, due):
         await queue.accept(mail)
-    for after in ("", "a", "c", "d", "zzz"):
-        (found,) = await queue.claim("sales", now=NOW, limit=1, open_now=True, after=after)
+    for served in ("", "a", "c", "d", "zzz"):
+        (found,) = await queue.claim("sales", now=NOW, limit=1, open_now=True, served=served)
         assert found.message.id == due.message.id
         await queue.unclaim([found.id])
-    assert await queue.claim("sales", now=NOW - 1, limit=1, open_now=True, after="b") == []
+    assert await queue.claim("sales", now=NOW - 1, limit=1, open_now=True, served="b") == []
     assert await queue.next_due() == {"sales": NOW}
 
 
@@ -148,3 +164,40 @@ async def test_those_that_are_taken_together_share_a_commit(queue: Queue) -> Non
         await queue.accept(mail)
     assert all(await asyncio.gather(*(queue.take("sales", mail.deliveries[0].id) for mail in mails)))
     assert await claim(queue) == []
+
+
+async def served_in_turn(queue: Queue, count: int, *, newest: bool = False) -> list[str]:
+    """Claim one after the other as a lane does; gives the sources."""
+    order: list[str] = []
+    turns: dict[str, str] = {}
+    for _ in range(count):
+        served = order[-1] if order else ""
+        claimed = await queue.claim("sales", now=NOW, limit=1, open_now=True, served=served, turns=turns, newest=newest)
+        order += [one.message.source for one in claimed]
+        turns[who_of(order[-1])] = order[-1]
+    return order
+
+
+async def test_users_take_turns_first_and_the_kinds_of_each(queue: Queue) -> None:
+    for source in ("anna 1", "anna 2", "anna 3", "anna 3", "anna! 7", "bert 1", "bert 1", "relay"):
+        await queue.accept(new_mail(source=source))
+    assert await served_in_turn(queue, 8) == [
+        *("anna 1", "anna! 7", "bert 1", "relay"),
+        *("anna 2", "bert 1", "anna 3", "anna 3"),
+    ]
+
+
+async def test_of_a_user_the_newest_of_all_kinds_may_go_first(queue: Queue) -> None:
+    for source, age in (("anna 1", 3), ("anna 2", 1), ("anna 3", 2), ("bert 9", 4), ("anna 2", -1)):
+        await queue.accept(new_mail(source=source, due=NOW - age))
+    assert await served_in_turn(queue, 4, newest=True) == ["anna 2", "bert 9", "anna 3", "anna 1"]
+
+
+async def test_the_kinds_of_a_user_go_on_from_the_first_again(queue: Queue) -> None:
+    for source in ("anna 1", "anna 2", "anna 9"):
+        await queue.accept(new_mail(source=source))
+    order = []
+    for last in ("anna 5", "anna 9", "anna 1"):
+        (one,) = await queue.claim("sales", now=NOW, limit=1, open_now=True, served=last, turns={"anna": last})
+        order.append(one.message.source)
+    assert order == ["anna 9", "anna 1", "anna 2"]

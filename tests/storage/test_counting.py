@@ -1,8 +1,10 @@
 from sqlalchemy import Engine
 
+from relay.model.mail import DeliveryState, NewDelivery
 from relay.storage import admin
-from relay.storage.counting import Count
+from relay.storage.counting import Count, Part
 from relay.storage.queue import Queue
+from tests.storage.conftest import NOW, TAKEN, new_id, new_mail, settled
 
 
 def count(recipients: int, *, day: str = "2026-05-28", account: str = "sales") -> Count:
@@ -23,6 +25,39 @@ async def test_the_next_day_begins_anew_and_forgets_the_last(queue: Queue, engin
     assert admin.count_of_day(engine, "2026-05-28") == {}
 
 
-async def test_what_no_day_could_take_goes_as_the_first_of_one(queue: Queue) -> None:
-    assert await queue.count_recipients(count(25))
-    assert not await queue.count_recipients(count(1))
+async def test_a_mail_is_parted_where_the_day_has_room_for_some(queue: Queue, engine: Engine) -> None:
+    mail = new_mail(to=5)
+    await queue.accept(mail)
+    (delivery,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    assert await queue.count_recipients(count(8))
+    rest = NewDelivery(id=new_id("d"), account="sales", recipients=delivery.recipients, due=NOW + 9)
+    assert await queue.count_part(Part(count(5), delivery, rest)) == 2
+    assert admin.count_of_day(engine, "2026-05-28") == {"sales": 10}
+    assert await queue.next_due() == {"sales": NOW + 9}
+    (later,) = await queue.claim("sales", now=NOW + 9, limit=1, open_now=True)
+    assert [r.n for r in later.recipients] == [2, 3, 4]
+    assert later.since == delivery.since
+    assert await queue.count_part(Part(count(3), later, rest)) == 0
+    await queue.unclaim([delivery.id])
+    (first,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    assert [r.n for r in first.recipients] == [0, 1]
+
+
+async def test_a_mail_is_not_parted_where_the_day_has_room(queue: Queue) -> None:
+    mail = new_mail(to=5)
+    await queue.accept(mail)
+    (delivery,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    rest = NewDelivery(id=new_id("d"), account="sales", recipients=delivery.recipients, due=NOW + 9)
+    assert await queue.count_part(Part(count(5), delivery, rest)) == 5
+    assert await queue.next_due() == {}
+
+
+async def test_what_began_a_moment_ago(queue: Queue) -> None:
+    mails = [new_mail(account=account) for account in ("sales", "sales", "other")]
+    for mail, at in zip(mails, (NOW - 60_000, NOW - 5, NOW), strict=True):
+        await queue.accept(mail)
+        (one,) = mail.deliveries
+        events = (("archive_split", "why"),) if at == NOW - 5 else ()
+        await queue.settle(settled(one.id, {0: TAKEN}, DeliveryState.DONE, at=at, events=events))
+    assert await queue.starts_since(["sales", "idle"], after=NOW - 60_000, oldest=0) == {"sales": [NOW - 5, NOW - 5]}
+    assert await queue.starts_since(["sales", "other"], after=NOW - 5, oldest=0) == {"other": [NOW]}

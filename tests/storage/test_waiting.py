@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from dataclasses import replace
+
 from sqlalchemy import Engine
 
 from relay.model.mail import DeliveryState
@@ -5,31 +8,64 @@ from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.storage import admin
 from relay.storage.queue import Queue
-from relay.storage.waiting import DelayTold
-from tests.storage.conftest import NOW, new_mail, settled
+from relay.storage.waiting import DelayTold, LastAttempt
+from tests.storage.conftest import NEVER, NOW, new_id, new_mail, settled
 
 LATER = Outcome(verdict=Verdict.DEFERRED, reply=Reply(code=451, enhanced="4.3.0", text="later"))
+
+
+async def delayed(queue: Queue, *, after: int = 0, before: int = NOW * 2, limit: int = 9) -> list[str]:
+    found = await queue.delayed("sales", after=after, before=before, limit=limit)
+    return [one.message.id for one in found]
 
 
 async def test_who_waits_is_told_once(queue: Queue, engine: Engine) -> None:
     mail, notice = new_mail(), new_mail(notice=True)
     await queue.accept(mail)
-    assert await queue.waiting_since(mail.message.received_at - 1, 10) == []
-    (waiting,) = await queue.waiting_since(mail.message.received_at, 10)
+    since = mail.message.received_at
+    assert await queue.oldest_since("sales") == since
+    assert await queue.oldest_since("other") is None
+    assert await delayed(queue, before=since - 1) == []
+    assert await delayed(queue, after=since) == []
+    (waiting,) = await queue.delayed("sales", after=0, before=since, limit=9)
     assert (waiting.message.id, waiting.warned) == (mail.message.id, False)
     told = DelayTold(message_id=mail.message.id, delivery_ids=(waiting.id,), at=NOW, notice=notice)
     await queue.tell_delay(told)
-    assert await queue.waiting_since(NOW * 2, 1) != [waiting]
+    assert await delayed(queue) == []  # a notice never waits for a warning
     assert [event.what for event in admin.show_message(engine, mail.message.id).events] == ["delay_told"]
     assert admin.show_message(engine, notice.message.id).notice
 
 
-async def test_what_is_old_is_claimed_whenever_it_is_due(queue: Queue) -> None:
-    await queue.accept(new_mail())
-    assert await queue.claim_old("sales", before=0, limit=10) == []
-    (old,) = await queue.claim_old("sales", before=NOW * 2, limit=10)
-    assert await queue.claim_old("sales", before=NOW * 2, limit=10) == []
+async def test_a_limit_parts_no_mail(queue: Queue) -> None:
+    mails = []
+    for _ in range(3):
+        mail = new_mail(to=2)
+        (one,) = mail.deliveries
+        parts = [replace(one, id=new_id("d"), recipients=(recipient,)) for recipient in one.recipients]
+        mails.append(replace(mail, deliveries=tuple(parts)))
+        await queue.accept(mails[-1])
+    first, second, _ = [mail.message.id for mail in mails]
+    assert await delayed(queue, limit=2) == [first, first, second, second]
+    old = await queue.waiting_before("sales", NOW * 2, 1)
+    assert [one.message.id for one in old] == [first, first]
+
+
+async def test_what_is_given_up_goes_from_queued_to_done_and_leaves_no_attempt(
+    queue: Queue, count: Callable[[str], int]
+) -> None:
+    mail, notice = new_mail(), new_mail(notice=True, account="other")
+    await queue.accept(mail)
+    assert await queue.waiting_before("sales", 0, 9) == []
+    (old,) = await queue.waiting_before("sales", NOW * 2, 9)
+    over = settled(old.id, {0: NEVER}, DeliveryState.DONE, attempted=False, counts=False, notices=(notice,))
+    await queue.claim("sales", now=NOW * 2, limit=1, open_now=True)
+    assert not await queue.give_up([over])  # it is just being sent
+    assert count("message") == 1
     await queue.unclaim([old.id])
+    assert await queue.give_up([over])
+    assert not await queue.give_up([over])
+    assert (count("message"), count("attempt")) == (2, 0)
+    assert await queue.next_due() == {"other": NOW}
 
 
 async def test_what_a_wrong_clock_put_off_is_pulled_back(queue: Queue) -> None:
@@ -42,12 +78,13 @@ async def test_what_a_wrong_clock_put_off_is_pulled_back(queue: Queue) -> None:
     assert await queue.next_due() == {"sales": NOW}
 
 
-async def test_the_last_reply_of_each_delivery(queue: Queue) -> None:
+async def test_the_last_attempt_of_each_delivery(queue: Queue) -> None:
     mail = new_mail()
     await queue.accept(mail)
     (one,) = await queue.claim("sales", now=NOW * 2, limit=1, open_now=True)
-    assert await queue.last_replies([one.id]) == {}
-    for text in ("first", "last"):
+    assert await queue.last_attempts([one.id]) == {}
+    for n, text in enumerate(("first", "last")):
         reply = Reply(code=451, text=text)
-        await queue.settle(settled(one.id, {}, DeliveryState.QUEUED, due=NOW, reply=reply))
-    assert await queue.last_replies([one.id, "other"]) == {one.id: Reply(code=451, text="last")}
+        await queue.settle(settled(one.id, {}, DeliveryState.QUEUED, due=NOW, reply=reply, at=NOW + n))
+    last = LastAttempt(at=NOW + 1, reply=Reply(code=451, text="last"))
+    assert await queue.last_attempts([one.id, "other"]) == {one.id: last}

@@ -1,0 +1,37 @@
+"""What an attempt writes beside its settlement, where the database fails: some must be taken, some may be missed."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
+
+import structlog
+
+from relay.model.errors import RelayError
+
+log = structlog.get_logger()
+
+PAUSES: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""Seconds between the tries while the database refuses; the last one repeats."""
+
+
+@contextlib.contextmanager
+def forgive(activity: str) -> Iterator[None]:
+    """Log that the database refused what something else makes up for later."""
+    try:
+        yield
+    except RelayError as error:
+        log.error("activity_failed", activity=activity, error=str(error))
+
+
+async def insist(activity: str, write: Callable[[], Awaitable[object]]) -> None:
+    """Write, again and again while the database refuses; `activity` names it in the log."""
+    for n in itertools.count():
+        try:
+            await write()
+        except RelayError as error:
+            log.error("activity_failed", activity=activity, error=str(error))
+            await asyncio.sleep(PAUSES[min(n, len(PAUSES) - 1)])
+        else:
+            return

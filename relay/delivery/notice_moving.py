@@ -1,0 +1,93 @@
+"""Notices whose way does not lead through: they leave through another account, at last into the reader's inbox.
+
+A notice tells of what went wrong, so it must not wait behind the very fault that it tells of, nor end in silence.
+"""
+
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from relay.delivery.notice_mail import NoticeWriter
+from relay.model.mail import INBOX_LANE, ClaimedDelivery, RecipientKind
+from relay.rules.notice import change_sender
+from relay.settings import Settings
+from relay.storage.queue import Queue
+from relay.storage.telling import OtherWay
+
+log = structlog.get_logger()
+
+PATIENCE = 900_000
+"""Milliseconds that a notice waits for an account that does not work, before it takes another."""
+_AT_ONCE = 100
+
+
+class NoticeMover:
+    """Gives queued notices another way."""
+
+    def __init__(
+        self,
+        *,
+        settings: Callable[[], Settings],
+        queue: Queue,
+        writer: NoticeWriter,
+        wake: Callable[[Iterable[str]], None],
+        now: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._writer = writer
+        self._wake = wake
+        self._now = now
+
+    async def leave(self, account: str, *, gone: bool = False) -> None:
+        """Move the notices that have waited for an account which does not work, or all where it is gone.
+
+        Without another account that works, those of an account that is gone go into the inbox. Raises StorageError.
+        """
+        before = self._now() - (0 if gone else PATIENCE)
+        while notices := await self._queue.queued_notices(account, before, _AT_ONCE):
+            if await self._move(notices, gone=gone) < len(notices):
+                return
+
+    async def rescue(self, notices: Iterable[ClaimedDelivery]) -> None:
+        """Move queued notices whose time is over, those that were moved before into the inbox. Raises StorageError."""
+        await self._move(notices, over=True)
+
+    async def _move(self, notices: Iterable[ClaimedDelivery], *, gone: bool = False, over: bool = False) -> int:
+        moved = 0
+        for notice in notices:
+            way = self._way(notice, gone=gone, over=over)
+            if way is None or not await self._queue.move_notice(way):
+                continue
+            moved += 1
+            log.warning("notice_moved", queue_id=notice.message.id, account=notice.account, to=way.address,
+                        way=way.account or "inbox")  # fmt: skip
+            self._wake({way.account})
+        return moved
+
+    def _way(self, notice: ClaimedDelivery, *, gone: bool, over: bool) -> OtherWay | None:
+        settings = self._settings()
+        (recipient,) = notice.recipients
+        users = settings.directory.users
+        reader = next((user for user in users if user.address.wire == recipient.address), self._writer.postmaster)
+        account = self._writer.working_account(reader, besides=notice.account)
+        was_moved = notice.account != notice.message.account
+        if (gone and account is None) or (over and (account is None or was_moved)):
+            return OtherWay(
+                delivery=notice,
+                account=INBOX_LANE,
+                address=reader.name,
+                kind=RecipientKind.INBOX,
+                header=notice.header,
+                at=self._now(),
+            )
+        if account is None:
+            return None
+        return OtherWay(
+            delivery=notice,
+            account=account.name,
+            address=recipient.address,
+            kind=recipient.kind,
+            header=change_sender(notice.header, language=settings.language, sender=account.address),
+            at=self._now(),
+        )

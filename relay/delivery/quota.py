@@ -1,0 +1,116 @@
+"""The recipients of an account's day (`recipients_per_day`): reserved before an attempt, given back after it.
+
+A mail that the rest of the day has no room for goes to as many recipients as there is room for; the others have the
+next day's. So no mail stops those behind it, and none waits for a day that would have room for all of it.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from relay.delivery.insist import forgive
+from relay.delivery.lanes import Lane
+from relay.model.account import Account
+from relay.model.ids import make_id
+from relay.model.mail import ClaimedDelivery, NewDelivery
+from relay.rules.hours import day_of, next_day
+from relay.settings import Settings
+from relay.storage.counting import Count, Part
+from relay.storage.queue import Queue
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """What a delivery may do now."""
+
+    delivery: ClaimedDelivery
+    """With the recipients whom it may name; where there are none, the day is over."""
+    count: Count | None = None
+    """What is reserved for them; None where the account has no such limit."""
+    crowded: bool = False
+    """Nothing is granted only while other attempts of the account hold what they may not need."""
+
+
+class Quota:
+    """Reserves and gives back."""
+
+    def __init__(
+        self,
+        *,
+        settings: Callable[[], Settings],
+        queue: Queue,
+        wake: Callable[[Iterable[str]], None],
+        now: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._wake = wake
+        self._now = now
+
+    async def reserve(self, lane: Lane, account: Account, delivery: ClaimedDelivery) -> Grant:
+        """Reserve room for a delivery's recipients, or for some, while the others leave it. Raises StorageError."""
+        if account.smtp is None or account.smtp.recipients_per_day is None:
+            return Grant(delivery=delivery)
+        hours, now = self._settings().hours, self._now()
+        wanted = len(delivery.recipients)
+        count = Count(account.name, day_of(hours, now), wanted, account.smtp.recipients_per_day)
+        lane.reservations += 1
+        granted = 0
+        try:
+            if await self._queue.count_recipients(count):
+                granted = wanted
+            elif lane.reservations > 1:
+                return Grant(delivery=replace(delivery, recipients=()), crowded=True)
+            else:
+                rest_id = make_id(now, os.urandom(10))
+                rest = NewDelivery(
+                    id=rest_id,
+                    account=delivery.account,
+                    recipients=delivery.recipients,
+                    version=delivery.version,
+                    due=next_day(hours, now),
+                    uncertain=delivery.uncertain,
+                )
+                granted = await self._queue.count_part(Part(count, delivery, rest))
+        finally:
+            if not granted:
+                self._release(lane)
+        if 0 < granted < wanted:
+            log.info("mail_parted", queue_id=delivery.message.id, account=account.name, recipients=granted,
+                     left=wanted - granted)  # fmt: skip
+        return Grant(
+            delivery=replace(delivery, recipients=delivery.recipients[:granted]),
+            count=replace(count, recipients=granted),
+        )
+
+    def stand_back(self, lane: Lane) -> None:
+        """Let the lane begin nothing until one of the attempts that hold the room has ended."""
+        if lane.reservations:
+            lane.crowded = True
+        else:
+            self._wake({lane.account})
+
+    async def settle(self, lane: Lane, count: Count | None, *, taken: int | None) -> None:
+        """End a reservation: whom the provider did not take does not count. `taken` None: nobody knows."""
+        if count is None:
+            return
+        spare = 0 if taken is None else count.recipients - taken
+        try:
+            if spare:
+                with forgive(f"count {count.account}"):  # else the day has room for a few less
+                    await self._queue.uncount_recipients(replace(count, recipients=spare))
+        finally:
+            if spare:
+                lane.full_until = 0
+                self._wake({lane.account})
+            self._release(lane)
+
+    def _release(self, lane: Lane) -> None:
+        lane.reservations -= 1
+        if lane.crowded:
+            lane.crowded = False
+            self._wake({lane.account})

@@ -1,0 +1,69 @@
+from relay.model.mail import Pause, RecipientKind
+from relay.model.reply import Reply
+from relay.rules.notice_texts import Alert
+from relay.storage.queue import Queue
+from relay.storage.telling import OtherWay, Told
+from tests.storage.conftest import NOW, new_mail
+
+REFUSED = Reply(code=535, enhanced="5.7.8", text="no \N{LATIN SMALL LETTER U WITH DIAERESIS}")
+PAUSE = Pause(account="sales", since=NOW, until=None, reason="no", refusal=REFUSED)
+
+
+async def test_an_alert_is_owed_until_its_notices_are_queued(queue: Queue) -> None:
+    await queue.pause(PAUSE)
+    ((alert, delivery),) = await queue.owed_alerts()
+    assert (alert.kind, alert.account, alert.reply, delivery) == (Alert.ACCOUNT_PAUSED, "sales", REFUSED, None)
+    assert await queue.owed_alerts() == [(alert, None)]  # asking pays nothing
+    notice = new_mail(notice=True, account="other")
+    assert await queue.tell_owed(Told(alert=alert, notices=(notice,)))
+    assert await queue.owed_alerts() == []
+    assert await queue.next_due() == {"other": NOW}
+
+
+async def test_an_alert_is_told_once_though_two_want_to(queue: Queue) -> None:
+    await queue.pause(PAUSE)
+    ((alert, _),) = await queue.owed_alerts()
+    told = [await queue.tell_owed(Told(alert=alert, notices=(new_mail(account=name),))) for name in "ab"]
+    assert told == [True, False]
+    assert await queue.next_due() == {"a": NOW}
+
+
+async def test_a_pause_that_lasts_already_owes_nothing_more(queue: Queue) -> None:
+    await queue.pause(PAUSE)
+    ((alert, _),) = await queue.owed_alerts()
+    await queue.tell_owed(Told(alert=alert, notices=()))
+    await queue.pause(PAUSE)
+    assert await queue.owed_alerts() == []
+    await queue.resume("sales", NOW + 5)
+    await queue.pause(PAUSE)
+    assert len(await queue.owed_alerts()) == 1
+
+
+async def test_held_mails_are_counted_until_it_is_told(queue: Queue) -> None:
+    for _ in range(2):
+        await queue.accept(new_mail(account="gone"))
+    await queue.hold_accounts(["gone"])
+    ((before, _),) = await queue.owed_alerts()
+    await queue.accept(new_mail(account="gone"))
+    await queue.hold_accounts(["gone"])
+    assert not await queue.tell_owed(Told(alert=before, notices=(new_mail(account="other"),)))
+    ((alert, _),) = await queue.owed_alerts()
+    assert (alert.kind, alert.count) == (Alert.ACCOUNT_GONE, 3)
+
+
+async def test_a_notice_is_moved_while_it_waits(queue: Queue) -> None:
+    mail, notice = new_mail(), new_mail(notice=True)
+    for one in (mail, notice):
+        await queue.accept(one)
+    assert await queue.queued_notices("sales", NOW - 1, 9) == []
+    (found,) = await queue.queued_notices("sales", NOW, 9)
+    assert found.message.id == notice.message.id
+    way = OtherWay(
+        delivery=found, account="", address="anna", kind=RecipientKind.INBOX, header=b"A: longer\r\n", at=NOW + 5
+    )
+    assert await queue.move_notice(way)
+    assert await queue.next_due() == {"": NOW + 5, "sales": NOW}
+    (moved,) = await queue.claim("", now=NOW + 5, limit=9, open_now=True)
+    assert (moved.header, moved.message.size) == (b"A: longer\r\n", notice.message.size + 5)
+    assert [(r.address, r.kind) for r in moved.recipients] == [("anna", RecipientKind.INBOX)]
+    assert not await queue.move_notice(way)  # it is being written
