@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from relay.logs import escape_invisible
+from relay.escaping import escape_invisible
 
 _WIDE = 240
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
