@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import cast
 
 from relay.rules.dots import DotReader
+from relay.upstream.dialing import dial
 
 LONGEST_LINE = 8192
 """Octets of a status line or of a line of a listing; RFC 2449 allows 512."""
@@ -32,9 +33,10 @@ class Pop3Stream(asyncio.Protocol):
     async def open(cls, host: str, port: int, *, context: ssl.SSLContext | None, seconds: float) -> "Pop3Stream":
         """Connect, with TLS from the beginning where a context is given. Raises OSError, TimeoutError."""
         loop = asyncio.get_running_loop()
+        connected = await dial(host, port, seconds=seconds)
         async with asyncio.timeout(seconds):
             _, stream = await loop.create_connection(
-                lambda: cls(seconds), host, port, ssl=context, server_hostname=host if context else None
+                lambda: cls(seconds), sock=connected, ssl=context, server_hostname=host if context else None
             )
         stream.encrypted = context is not None
         return stream

@@ -1,12 +1,12 @@
 """Trying an account's servers step by step, as `relay account test` tells it; nothing is sent, fetched or deleted."""
 
 import asyncio
-import socket
 from dataclasses import dataclass
 
 from relay.model.account import Pop3Server, Security, SmtpServer
 from relay.model.errors import RelayError
 from relay.settings.secrets import read_secret
+from relay.upstream.dialing import resolve
 from relay.upstream.pop3 import Pop3Error, open_pop3
 from relay.upstream.smarthost import ConnectError, connect
 from relay.upstream.transaction import Timeouts
@@ -83,7 +83,10 @@ async def probe_pop3(server: Pop3Server) -> list[Step]:
 
 async def _resolve(host: str) -> Step:
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        async with asyncio.timeout(_PATIENCE):
+            found = await resolve(host, 0)
+    except TimeoutError:
+        return Step(name="find the host", good=False, text=f"{host}: its name was not resolved in time")
     except OSError as error:
         return Step(name="find the host", good=False, text=f"{host}: {error.strerror}")
     return Step(name="find the host", good=True, text=", ".join(dict.fromkeys(str(entry[4][0]) for entry in found)))

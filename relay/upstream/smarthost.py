@@ -10,6 +10,7 @@ from relay.model.account import Security, SmtpServer
 from relay.model.errors import RelayError
 from relay.model.reply import Reply
 from relay.rules.replies import is_login_refused, read_reply, read_text
+from relay.upstream.dialing import dial
 from relay.upstream.login import choose_mechanisms, hide_secrets, log_in
 from relay.upstream.stream import SmtpStream, StreamLost, take_over
 from relay.upstream.tls import describe_fault, tls_context
@@ -91,9 +92,10 @@ class _Opening:
         context = None
         if server.security is not Security.NONE:
             context = await asyncio.to_thread(tls_context, server.ca_file, verify=server.verify)
+        connected = await dial(server.host, server.port, seconds=self._timeouts.connect)
         self._client = client = aiosmtplib.SMTP(
-            hostname=server.host,
-            port=server.port,
+            hostname=server.host,  # which the certificate must name
+            sock=connected,
             use_tls=server.security is Security.TLS,
             start_tls=False,
             local_hostname=self._hostname,
@@ -126,6 +128,8 @@ class _Opening:
     def reply_of(self, error: Exception) -> Reply:
         """Say what went wrong: the server's reply, or our words; without the password that it may have repeated."""
         host = f"{self._server.host}:{self._server.port}"
+        if isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(error.__cause__, Exception):
+            error = error.__cause__  # what it adds is the host and the port, as it knows them
         if isinstance(error, aiosmtplib.SMTPResponseException) and error.code > 0:
             lines = self._hidden(error.message).split("\n")
             return read_reply(error.code, [line.encode("utf-8", "surrogateescape") for line in lines])

@@ -214,8 +214,8 @@ HELLO = "S: 220 x\nC: EHLO .*\nS: 250-x\nS: 250 SIZE 0\nC: MAIL .*\nS: 250 ok\nC
 
 
 async def test_the_second_mail_after_a_refused_rset_is_taken(tmp_path: Path) -> None:
-    first = HELLO + "S: 550 5.1.1 no\nC: RSET\nS: 451 4.3.0 not now\n! silence"
-    second = HELLO + "S: 250 ok\nC: DATA\nS: 354 go\nC. hello\nS: 250 taken\n! silence"
+    first = HELLO + "S: 550 5.1.1 no\nC: RSET\nS: 451 4.3.0 not now\n! close"
+    second = HELLO + "S: 250 ok\nC: DATA\nS: 354 go\nC. hello\nS: 250 taken\nC: QUIT\nS: 221 bye"
     account = {"archive": False, "smtp": {"host": "127.0.0.1", "connections": 1}}
     async with Dialogue(first, second) as server, open_office(tmp_path, port=server.port, account=account) as office:
         await office.hand_in(A)

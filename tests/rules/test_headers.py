@@ -91,3 +91,19 @@ def test_a_subject_is_for_people() -> None:
     assert subject_text(b"Subject: \xe4\r\n") == "ä"
     assert subject_text(b"From: x\r\n") == ""
     assert len(subject_text(b"Subject: " + b"x" * 5000 + b"\r\n")) == 120
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Multipart/Signed; x",
+        "multipart/encrypted",
+        "application/X-PKCS7-mime",
+        "application/pkcs7-signature",
+        "application/PGP-encrypted",
+    ],
+)
+def test_what_is_signed_is_known_and_what_only_speaks_of_it_is_not(value: str) -> None:
+    block = f"From: a@x.example\r\nContent-Type:\r\n {value}\r\n".encode()
+    assert is_signed(block)
+    assert not is_signed(block.replace(b"Content-Type", b"Subject"))

@@ -1,0 +1,144 @@
+"""Reaching a server: its name resolved in a thread of its own, its addresses tried side by side (RFC 8305).
+
+A name server that does not answer keeps nobody waiting but those who ask for the same name: each name is looked up by
+one thread at a time, outside of the few threads that everything else shares, and such a thread never delays the end of
+the process. An address that swallows what is sent to it costs 0.25 s, not all the time that there is.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Sequence
+from ipaddress import ip_address
+from itertools import chain, zip_longest
+from typing import Any
+
+STAGGER = 0.25
+"""Seconds that an address has before the next one is tried beside it (RFC 8305 section 5)."""
+
+Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
+"""As `socket.getaddrinfo` gives it."""
+
+_running: dict[tuple[asyncio.AbstractEventLoop, str, int], asyncio.Future[Sequence[Address]]] = {}
+
+
+async def dial(host: str, port: int, *, seconds: float) -> socket.socket:
+    """Connect within so many seconds, the look-up included. Raises OSError, also where the time is over."""
+    resolved = False
+    try:
+        async with asyncio.timeout(seconds):
+            addresses = await resolve(host, port)
+            resolved = True
+            return await _connect_any(addresses)
+    except TimeoutError:
+        if resolved:
+            raise
+        raise socket.gaierror(socket.EAI_AGAIN, "its name was not resolved in time") from None
+
+
+async def resolve(host: str, port: int) -> Sequence[Address]:
+    """Look a host up; those who ask for the same one meanwhile share the answer. Raises OSError."""
+    if _is_literal(host):
+        return _look_up(host, port)
+    loop = asyncio.get_running_loop()
+    key = (loop, host, port)
+    future = _running.get(key)
+    if future is None:
+        future = _running[key] = loop.create_future()
+        future.add_done_callback(lambda done: _forget(key, done))
+        # Not of an executor: its threads are waited for when the process ends.
+        threading.Thread(target=_answer, args=(loop, future, host, port), name=f"resolve {host}", daemon=True).start()
+    return await asyncio.shield(future)
+
+
+def _forget(key: tuple[asyncio.AbstractEventLoop, str, int], done: asyncio.Future[Sequence[Address]]) -> None:
+    _running.pop(key, None)
+    if not done.cancelled():
+        done.exception()  # nobody may be left to hear it
+
+
+def _answer(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Sequence[Address]], host: str, port: int) -> None:
+    """Look a host up, in a thread, and tell the loop, which may have ended meanwhile."""
+    found: Sequence[Address] = ()
+    error: Exception | None = None
+    try:
+        found = _look_up(host, port)
+    except Exception as caught:  # noqa: BLE001 - whoever waits gets it
+        error = caught if isinstance(caught, OSError) else OSError(f"the name can't be looked up: {caught}")
+
+    def tell() -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(found)
+        else:
+            future.set_exception(error)
+
+    try:
+        loop.call_soon_threadsafe(tell)
+    except RuntimeError:  # the loop has ended
+        _running.pop((loop, host, port), None)
+
+
+def _look_up(host: str, port: int) -> Sequence[Address]:
+    # With the protocol: asyncio switches Nagle's algorithm off only where a socket names it.
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+async def _connect_any(addresses: Sequence[Address]) -> socket.socket:
+    """Connect to the first address that answers; each has a start before the next one."""
+    waiting = _alternate(addresses)
+    tasks: set[asyncio.Task[socket.socket]] = set()
+    error: BaseException = OSError("the name has no address")
+    try:
+        while waiting or tasks:
+            if waiting:
+                tasks.add(asyncio.create_task(_connect(waiting.pop(0))))
+            done, _ = await asyncio.wait(
+                tasks, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                tasks.discard(task)
+                failed = task.exception()
+                if failed is None:
+                    return task.result()
+                error = failed
+        raise error
+    finally:
+        await _close_all(tasks)
+
+
+async def _close_all(tasks: set[asyncio.Task[socket.socket]]) -> None:
+    """End the attempts that are not needed; one may have come through in the same moment."""
+    for task in tasks:
+        task.cancel()
+    for made in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(made, socket.socket):
+            made.close()
+
+
+async def _connect(address: Address) -> socket.socket:
+    family, kind, protocol, _, where = address
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setblocking(False)  # noqa: FBT003 - as the standard library has it
+        await asyncio.get_running_loop().sock_connect(made, where)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _alternate(addresses: Sequence[Address]) -> list[Address]:
+    """Let the two families take turns, the one that the system prefers first (RFC 8305 section 4)."""
+    preferred = [one for one in addresses if one[0] == addresses[0][0]]
+    others = [one for one in addresses if one[0] != addresses[0][0]]
+    return [one for one in chain.from_iterable(zip_longest(preferred, others)) if one is not None]
