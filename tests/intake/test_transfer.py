@@ -44,7 +44,19 @@ def stuff(mail: bytes) -> bytes:
 
 
 _pieces = st.sampled_from(
-    [b"\r\n", b"\n", b"\r", b".", b"..", b"a", b"A: b\r\n", b"\x00\xff", b"\r\n.\r\n", b"QUIT\r\n", (b"y" * 70 + b"\r\n") * 4000]
+    [
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b".",
+        b"..",
+        b"a",
+        b"A: b\r\n",
+        b"\x00\xff",
+        b"\r\n.\r\n",
+        b"QUIT\r\n",
+        (b"y" * 70 + b"\r\n") * 4000,
+    ]
 )
 _mails = st.lists(_pieces, max_size=12).map(lambda parts: b"Subject: x\r\n" + b"".join(parts) + b"\r\n")
 

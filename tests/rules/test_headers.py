@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,3 +93,27 @@ def test_a_subject_is_for_people() -> None:
     assert subject_text(b"Subject: \xe4\r\n") == "ä"
     assert subject_text(b"From: x\r\n") == ""
     assert len(subject_text(b"Subject: " + b"x" * 5000 + b"\r\n")) == 120
+
+
+_lines = st.sampled_from(
+    [b"A", b":", b" ", b"\t", b"\r\n", b"\n", b"\r", b"Subject: x\r\n", b" y\r\n", b"\xff", b"\x00"]
+)
+
+
+@given(st.lists(_lines, max_size=14).map(b"".join))
+def test_any_block_is_split_as_line_by_line(block: bytes) -> None:
+    expected: list[bytes] = []
+    for line in re.findall(rb"[^\n]*\n|[^\n]+", block):
+        if expected and line[:1] in (b" ", b"\t"):
+            expected[-1] += line
+        else:
+            expected.append(line)
+    fields = split_fields(block)
+    assert [field.raw for field in fields] == expected
+    names = [re.match(rb"([!-9;-~]+)[ \t]*:", raw) for raw in expected]
+    assert [field.name.encode() for field in fields] == [name[1] if name else b"" for name in names]
+
+
+def test_a_long_block_is_split_as_a_short_one() -> None:
+    block = b"Subject: x\r\n y\r\n" * 2000
+    assert [field.raw for field in split_fields(block)] == [b"Subject: x\r\n y\r\n"] * 2000
