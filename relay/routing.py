@@ -149,8 +149,9 @@ def _find_origin(fields: Sequence[Field]) -> _Origin:
     resent = _newest_resent(fields)
     prefix = "Resent-" if resent else ""
     inside = resent or range(len(fields))
-    froms = tuple(n for n in inside if fields[n].key == f"{prefix}from".lower())
-    senders = tuple(n for n in inside if fields[n].key == f"{prefix}sender".lower())
+    from_key, sender_key = ("resent-from", "resent-sender") if resent else ("from", "sender")
+    froms = tuple([n for n in inside if fields[n].key == from_key])
+    senders = tuple([n for n in inside if fields[n].key == sender_key])
     mailboxes = [mailbox for n in froms for mailbox in parse_mailboxes(fields[n].value)]
     usable = [mailbox for mailbox in mailboxes if mailbox.address is not None]
     chosen = usable[0] if usable else None
@@ -165,11 +166,11 @@ def _newest_resent(fields: Sequence[Field]) -> list[int]:
     """Give the positions of the newest Resent block, the topmost (RFC 5322 section 3.6.6); a repeated name ends it."""
     block: list[int] = []
     seen: set[str] = set()
-    for n, one in enumerate(fields):
-        if one.key.startswith("resent-") and one.key != "resent-bcc":
-            if one.key in seen:
+    for n, (_, _, key) in enumerate(fields):
+        if key.startswith("resent-") and key != "resent-bcc":
+            if key in seen:
                 break
-            seen.add(one.key)
+            seen.add(key)
             block.append(n)
         elif block:
             break

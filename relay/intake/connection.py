@@ -268,9 +268,9 @@ class ClientConnection(SMTP):
             self._flush()
 
     def _flush(self) -> None:
-        if self._out and self.transport is not None:
-            self.transport.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
-            self._out.clear()
+        out, self._out = self._out, []
+        if out and self.transport is not None and not self.transport.is_closing():
+            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     def pause_writing(self) -> None:
         """Handle no more commands: the client does not read its replies."""

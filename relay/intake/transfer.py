@@ -20,6 +20,9 @@ class Taker(Protocol):
     def progress(self, octets: int) -> None:
         """Note that the client has sent so much."""
 
+    def stop_clock(self) -> None:
+        """Give the client all the time: the mail is whole, it is our turn."""
+
     def reply(self, reply: Reply) -> None:
         """Answer."""
 
@@ -50,6 +53,7 @@ class DataFeed:
         content = dots.feed(data)
         mail.take(content, too_long=dots.too_long)
         if dots.ended:
+            self._session.stop_clock()
             mail.finish()
             return dots.rest
         if mail.spent:
@@ -82,6 +86,7 @@ class ChunkFeed:
             return None
         if self._last:
             mail.take(self._lines.close())
+            self._session.stop_clock()
             mail.finish()
         else:
             taken = Reply(code=250, enhanced="2.0.0", text=f"{self._octets} octets taken")

@@ -54,3 +54,19 @@ def test_bare_names() -> None:
         with pytest.raises(BadCommandError) as error:
             parse_forward_path(bare, None)
         assert error.value.reply.enhanced == "5.1.3"
+
+
+_bits = st.sampled_from(
+    ["a", "@", "b.c", '"', "<", ">", " ", ":", ",", "\\", "=", "SIZE=1", "BODY=8BITMIME", "é", "\u2028"]
+)
+
+
+@given(st.lists(_bits, max_size=8).map("".join), st.lists(_bits, max_size=6).map("".join))
+def test_the_short_way_for_plain_arguments_gives_the_same_as_the_long_one(path: str, behind: str) -> None:
+    results = []
+    for start in ("TO:<", " TO:<"):  # a blank in front always goes the long way
+        try:
+            results.append(parse_argument(f"{start}{path}>{behind}", "TO"))
+        except BadCommandError as error:
+            results.append(error.reply)  # type: ignore[arg-type]  # compared, not used
+    assert results[0] == results[1]

@@ -8,7 +8,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.model.address import Address
-from relay.rules.address import Mailbox, check_domain, decode_words, format_mailbox, parse_addr_spec, parse_mailboxes
+from relay.rules.address import (
+    Mailbox,
+    _mailbox,
+    _split,
+    check_domain,
+    decode_words,
+    format_mailbox,
+    parse_addr_spec,
+    parse_mailboxes,
+)
 
 
 def read(value: str | bytes) -> list[tuple[str, str | None]]:
@@ -172,3 +181,30 @@ def test_a_mailbox_is_a_value() -> None:
     assert parse_mailboxes(b"A <a@b.example>") == (
         Mailbox(display_name="A", address=Address(local="a", domain="b.example")),
     )
+
+
+_bits = st.sampled_from(
+    ["a", "b.c", " ", '"', "<", ">", "@", "x.example", "-", "_", ".", ",", "(", "c)", "=?", "\\", "é", "[1.2.3.4]",
+     "A" * 64, "b" * 63, '"Name X"', "Sales", "<a@b.example>", "\t", ";", ":", "/"]
+)  # fmt: skip
+_texts = st.lists(_bits, max_size=9).map("".join)
+
+
+@given(_texts)
+def test_the_short_way_for_plain_mailboxes_gives_the_same_as_the_long_one(text: str) -> None:
+    long_way = tuple(found for tokens in _split(text) if (found := _mailbox(tokens)) is not None)
+    assert parse_mailboxes(text.encode()) == long_way
+
+
+@given(st.from_regex(r"[a-z!#$%&'*+/=?^_`{|}~.-]{1,66}@[A-Za-z0-9_.-]{1,70}", fullmatch=True))
+def test_the_short_way_for_plain_addresses_gives_the_same_as_the_long_one(text: str) -> None:
+    local, _, domain = text.partition("@")
+    results = []
+    # A local part in quotes always goes the long way; it may have dots anywhere, which a plain one may not.
+    for spelled in (text, f'"{local}"@{domain}'):
+        with contextlib.suppress(ValueError):
+            results.append(parse_addr_spec(spelled))
+    if "" in local.split("."):
+        assert len(results) < 2
+    else:
+        assert results in ([], [Address(local=local, domain=domain)] * 2)

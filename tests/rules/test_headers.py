@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,3 +109,27 @@ def test_what_is_signed_is_known_and_what_only_speaks_of_it_is_not(value: str) -
     block = f"From: a@x.example\r\nContent-Type:\r\n {value}\r\n".encode()
     assert is_signed(block)
     assert not is_signed(block.replace(b"Content-Type", b"Subject"))
+
+
+_lines = st.sampled_from(
+    [b"A", b":", b" ", b"\t", b"\r\n", b"\n", b"\r", b"Subject: x\r\n", b" y\r\n", b"\xff", b"\x00"]
+)
+
+
+@given(st.lists(_lines, max_size=14).map(b"".join))
+def test_any_block_is_split_as_line_by_line(block: bytes) -> None:
+    expected: list[bytes] = []
+    for line in re.findall(rb"[^\n]*\n|[^\n]+", block):
+        if expected and line[:1] in (b" ", b"\t"):
+            expected[-1] += line
+        else:
+            expected.append(line)
+    fields = split_fields(block)
+    assert [field.raw for field in fields] == expected
+    names = [re.match(rb"([!-9;-~]+)[ \t]*:", raw) for raw in expected]
+    assert [field.name.encode() for field in fields] == [name[1] if name else b"" for name in names]
+
+
+def test_a_long_block_is_split_as_a_short_one() -> None:
+    block = b"Subject: x\r\n y\r\n" * 2000
+    assert [field.raw for field in split_fields(block)] == [b"Subject: x\r\n y\r\n"] * 2000
