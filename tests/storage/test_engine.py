@@ -51,3 +51,19 @@ def break_off(engine: Engine) -> None:
     with transaction(engine, write=True) as tx:
         tx.change("INSERT INTO mailbox (account, host, login) VALUES ('a', 'b', 'c')")
         tx.rows("SELECT * FROM missing")
+
+
+def test_free_pages_go_back_to_the_file_system_in_steps(engine: Engine) -> None:
+    with transaction(engine, write=True) as tx:
+        tx.change_each("INSERT INTO mailbox (account, host, login) VALUES (?, 'h', ?)",
+                       [(f"a{n}", "x" * 4000) for n in range(200)])  # fmt: skip
+    with transaction(engine, write=True) as tx:
+        tx.change("DELETE FROM mailbox")
+        if tx.is_shared:
+            tx.give_back_space(50)  # it does that by itself
+            return
+        before = tx.rows("PRAGMA freelist_count")[0][0]
+        tx.give_back_space(50)
+        assert tx.rows("PRAGMA freelist_count")[0][0] == before - 50 > 0
+        tx.give_back_space(10_000)
+        assert tx.rows("PRAGMA freelist_count")[0][0] == 0
