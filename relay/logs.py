@@ -4,16 +4,19 @@ A line that can't be written (the disk is full, the pipe is closed) is dropped: 
 """
 
 import contextlib
-import datetime as dt
+import functools
 import json
 import logging
 import os
 import re
+import time
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
+
+from relay.escaping import escape_invisible
 
 EVENTS: Final[dict[str, str]] = {
     # the service
@@ -74,11 +77,12 @@ STDOUT: Final = 1
 STDERR: Final = 2
 _MAX_TEXT = 2000
 _SECRET_KEY = re.compile(r"passw|secret|token|authori[sz]ation|credential", re.IGNORECASE)
-_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _FIRST_KEYS = ("timestamp", "level", "event", "queue_id")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 Event = MutableMapping[str, Any]
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 class LogSink:
@@ -122,9 +126,11 @@ def configure(
     file: Path | None = None,
     descriptor: int = STDOUT,
     colors: bool = False,
+    for_good: bool = False,
 ) -> LogSink:
     """Set up structlog and the standard library's logging for this process.
 
+    `for_good`: nobody will set it up anew, so that each module's logger is built once, not for each line.
     `form` is `json` or `console`; `level` one of structlog's names. Raises OSError if the file can't be opened.
     """
     sink = LogSink(file, descriptor=descriptor)
@@ -137,7 +143,7 @@ def configure(
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=lambda *_: sink,
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=for_good,
     )
     root = logging.getLogger()
     root.handlers = [_LibraryHandler(logging.WARNING)]
@@ -147,8 +153,14 @@ def configure(
 
 def _add_level_and_time(_logger: object, method: str, event: Event) -> Event:
     event["level"] = method
-    event["timestamp"] = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+    event["timestamp"] = f"{_second(seconds)}.{rest // 1_000_000:03}Z"
     return event
+
+
+@functools.lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _format_exception(logger: object, method: str, event: Event) -> Event:
@@ -161,20 +173,32 @@ def _format_exception(logger: object, method: str, event: Event) -> Event:
 def make_harmless(_logger: object, _method: str, event: Event) -> Event:
     """Redact what is named like a secret; escape control, bidirectional and invisible characters; cut long texts."""
     for key, value in event.items():
-        if _SECRET_KEY.search(key):
+        if _is_secret(key):
             event[key] = "***"
-        elif not isinstance(value, int | float | None):
+        elif not _is_plain(value):
             event[key] = _clean(value, keep_lines=key == "exception")
     return event
 
 
+@functools.lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
+
+
+def _is_plain(value: object) -> bool:
+    """Tell, at little cost, whether a value can stay as it is."""
+    if type(value) is str:
+        return len(value) <= _MAX_TEXT and value.isascii() and value.isprintable()
+    return value is None or isinstance(value, (int, float))
+
+
 def _clean(value: object, *, keep_lines: bool = False) -> object:
-    if isinstance(value, int | float | None):
+    if _is_plain(value):
         return value
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item) for item in value]
     if isinstance(value, dict):
-        return {str(_clean(str(k))): "***" if _SECRET_KEY.search(str(k)) else _clean(v) for k, v in value.items()}
+        return {str(_clean(str(k))): "***" if _is_secret(str(k)) else _clean(v) for k, v in value.items()}
     text = str(value)
     if len(text) > _MAX_TEXT:
         # The end of a traceback says what happened, the beginning of a reply does.
@@ -182,17 +206,11 @@ def _clean(value: object, *, keep_lines: bool = False) -> object:
     return escape_invisible(text, keep_lines=keep_lines)
 
 
-def escape_invisible(text: str, *, keep_lines: bool = False) -> str:
-    """Escape what a terminal or a log viewer would obey or hide: control, bidirectional and zero-width characters."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _HARMFUL.sub(lambda m: "\n" if keep_lines and m[0] == "\n" else f"\\u{ord(m[0]):04x}", text)
-
-
 def render_json(_logger: object, _method: str, event: Event) -> str:
     """Give the event as one line of JSON, the keys that every line has first."""
     ordered = {key: event[key] for key in _FIRST_KEYS if key in event}
-    return json.dumps({**ordered, **event}, ensure_ascii=False, separators=(", ", ": "), default=str)
+    ordered.update(event)
+    return _encode(ordered)
 
 
 class _ConsoleRenderer:

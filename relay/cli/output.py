@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from relay.logs import escape_invisible
+from relay.escaping import escape_invisible
 
 if TYPE_CHECKING:
     from relay.storage.admin import RecipientRow

@@ -26,7 +26,11 @@ def command(config: str | None) -> None:
 
     to_terminal = settings.log.file is None and sys.stdout.isatty()
     sink = logs.configure(
-        form=settings.log.format, level=settings.log.level, file=settings.log.file, colors=to_terminal
+        form=settings.log.format,
+        level=settings.log.level,
+        file=settings.log.file,
+        colors=to_terminal,
+        for_good=True,
     )
 
     _raise_file_limit()

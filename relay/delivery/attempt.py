@@ -5,9 +5,10 @@ crash ends leaves its row `active`, which is what names it as possibly sent.
 """
 
 import asyncio
+import itertools
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from enum import Enum, auto
 
@@ -53,6 +54,10 @@ class Result(Enum):
     """The login was refused, or the account is gone: nothing more of it goes."""
 
 
+Meanwhile = Callable[[Result], Awaitable[None]]
+"""What may run while an attempt is being settled."""
+
+
 class Attempter:
     """Attempts deliveries; an account's settings are read anew each time."""
 
@@ -77,16 +82,24 @@ class Attempter:
         self._monotonic = monotonic
         self._jitter = jitter
 
-    async def attempt(self, lane: Lane, delivery: ClaimedDelivery, body: Body, progress: Progress) -> Result:
-        """Attempt a delivery and settle it. Raises nothing but what cancels it."""
+    async def attempt(
+        self, lane: Lane, delivery: ClaimedDelivery, body: Body, progress: Progress, *, meanwhile: Meanwhile
+    ) -> None:
+        """Attempt a delivery and settle it. Raises nothing but what cancels it.
+
+        `meanwhile` runs once, with the result, beside the settlement: what it writes shares its commit. It raises
+        nothing.
+        """
         account = self._settings().directory.account(delivery.account)
         if account is None or account.excluded or account.smtp is None:
             await self._hold_homeless(delivery)
-            return Result.STOPPED
+            await meanwhile(Result.STOPPED)
+            return
         count = self._count(account, len(delivery.recipients))
         if count is not None and not await self._queue.count_recipients(count):
             await self._queue.unclaim([delivery.id])
-            return Result.FULL
+            await meanwhile(Result.FULL)
+            return
         at, begun = self._now(), self._monotonic()
         try:
             exchange = await self._exchanger.exchange(lane, account, delivery, body, progress)
@@ -95,11 +108,17 @@ class Attempter:
             exchange = _failed(delivery, progress)
         if exchange.login_refused:
             await self._pause(account, exchange.reply)
-        await self._conclude(account, delivery, exchange, at=at, seconds=self._monotonic() - begun)
+        await self._conclude(
+            account,
+            delivery,
+            exchange,
+            at=at,
+            seconds=self._monotonic() - begun,
+            meanwhile=lambda: meanwhile(_result(lane, exchange)),
+        )
         if count is not None and not exchange.uncertain:
             taken = sum(outcome.verdict is Verdict.DELIVERED for outcome in exchange.outcomes.values())
             await self._queue.uncount_recipients(replace(count, recipients=count.recipients - taken))
-        return _result(lane, exchange)
 
     async def _pause(self, account: Account, reply: Reply) -> None:
         assert account.smtp is not None
@@ -124,7 +143,14 @@ class Attempter:
         await self._conclude(account, delivery, exchange, at=self._now(), seconds=0.0)
 
     async def _conclude(
-        self, account: Account, delivery: ClaimedDelivery, exchange: Exchange, *, at: int, seconds: float
+        self,
+        account: Account,
+        delivery: ClaimedDelivery,
+        exchange: Exchange,
+        *,
+        at: int,
+        seconds: float,
+        meanwhile: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         settings, now = self._settings(), self._now()
         counted = 0
@@ -171,7 +197,8 @@ class Attempter:
                 notices=tuple(notices),
                 events=_events(exchange, split),
                 keep_body=settings.limits.keep_delivered > 0,
-            )
+            ),
+            meanwhile,
         )
         log_conclusion(delivery, conclusion, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
         log_notices(notices)
@@ -179,16 +206,18 @@ class Attempter:
         if conclusion.state is DeliveryState.QUEUED or split is not None:
             self._notifier.wake({delivery.account})
 
-    async def _settle(self, settlement: Settlement) -> None:
+    async def _settle(self, settlement: Settlement, meanwhile: Callable[[], Awaitable[None]] | None) -> None:
         """Settle, again and again while the database refuses: what the provider took must not be forgotten."""
-        n = 0
-        while True:
+        for n in itertools.count():
             try:
-                await asyncio.shield(self._queue.settle(settlement))
+                settled = self._queue.begin_to_settle(settlement)
+                if meanwhile is not None:
+                    await meanwhile()
+                    meanwhile = None
+                await settled
             except RelayError as error:
                 log.error("activity_failed", activity="settle", error=str(error))
                 await asyncio.sleep(SETTLE_PAUSES[min(n, len(SETTLE_PAUSES) - 1)])
-                n += 1
             else:
                 return
 

@@ -14,9 +14,10 @@ import structlog
 
 from relay.delivery.attempt import Attempter, Result
 from relay.delivery.clock import ClockWatch
-from relay.delivery.exchange import Body, Exchanger, Progress
+from relay.delivery.exchange import Exchanger, Progress
+from relay.delivery.fresh import Body, Work
 from relay.delivery.inbox import InboxWriter
-from relay.delivery.lanes import Lane, LaneSlot, Work
+from relay.delivery.lanes import Lane, LaneSlot
 from relay.delivery.notices import Notifier
 from relay.delivery.overdue import Overdue
 from relay.delivery.pauses import PauseBook
@@ -81,7 +82,7 @@ class Delivery:
             pauses=self._pauses,
             exchanger=self._exchanger,
             lane=self._lane,
-            resumed=self.look,
+            resumed=self._alarm.set,
             now=now,
             monotonic=monotonic,
         )
@@ -99,11 +100,21 @@ class Delivery:
             return LaneSlot(lane, self._monotonic)
         return None
 
+    def offer(self, delivery: ClaimedDelivery, body: Body) -> None:
+        """Take a mail that was just queued, since no connection was free."""
+        lane = self._lane(delivery.account)
+        if self._may_start(lane) and is_open(self._settings().hours, self._now()):
+            lane.offer(delivery, body)
+        else:
+            lane.backlog = True
+
     def wake(self, account: str) -> None:
         """Say that a delivery of this account waits."""
         lane = self._lane(account)
+        lane.backlog = True
         if self._may_start(lane):
             lane.kick()
+        self._alarm.set()  # it may be due later, and sooner than all that was known
 
     def max_size(self, account: str) -> int | None:
         """Tell the largest mail that the provider takes, as its last EHLO said."""
@@ -113,11 +124,14 @@ class Delivery:
 
     def look(self) -> None:
         """Look at the queue now: a command may have changed it."""
+        for lane in self._lanes.values():
+            lane.forget_fresh()
         self._alarm.set()
 
     def hurry(self) -> None:
         """Look at the queue now, and let no lane rest (`relay queue run`)."""
         for lane in self._lanes.values():
+            lane.forget_fresh()
             lane.hurry()
         self._prober.hurry()
         self._alarm.set()
@@ -218,26 +232,18 @@ class Delivery:
             if wait > 0:
                 times.append(wait)
             elif self._may_start(lane):
-                lane.kick()
+                lane.look()
         return min([LONGEST_LOOK, *times])
 
     async def _work(self, lane: Lane, first: Work | None) -> None:
         """Work off a lane until nothing of it is due."""
         work = first
         try:
-            while True:
+            while work or lane.again:
                 if work is None:
-                    lane.again = False
-                    claimed = await self._claim(lane)
-                    if not claimed:
-                        if lane.again and self._may_start(lane):
-                            continue
-                        return
-                    work = (claimed[0], None)
-                result = await self._attempt(lane, *work)
-                work = None
-                if not self._goes_on(lane, result):
-                    return
+                    work = await self._next(lane)
+                else:
+                    work = await self._attempt(lane, *work)
         except RelayError as error:
             log.error("activity_failed", activity=f"lane {lane.account}", error=str(error))
             self._rest(lane)
@@ -251,44 +257,93 @@ class Delivery:
             self._rest(lane)
         elif result is Result.SLOWED:
             log.warning("account_slowed", account=lane.account, seconds=lane.slow_down(self._monotonic()))
-            self.look()
+            self._alarm.set()
         elif result is Result.FULL:
             lane.full_until = next_day(self._settings().hours, self._now())
             log.warning("account_full", account=lane.account, until=lane.full_until)
-            self.look()
+            self._alarm.set()
         return result is Result.DONE and not self._stopping
 
     def _rest(self, lane: Lane) -> None:
         if lane.rest_until <= self._monotonic():
             seconds = lane.rest(self._monotonic())
-            asyncio.get_running_loop().call_later(seconds, self.look)
+            asyncio.get_running_loop().call_later(seconds, self._alarm.set)
 
-    async def _claim(self, lane: Lane) -> list[ClaimedDelivery]:
-        if not self._may_start(lane):
-            return []
+    async def _next(self, lane: Lane) -> Work | None:
+        """Claim what is next: from the queue while it may hold more than what is in memory. Raises StorageError."""
+        lane.again = False
+        while self._may_start(lane):
+            if lane.fresh and not is_open(self._settings().hours, self._now()):
+                lane.forget_fresh()
+            newest = self._jitter() < NEWEST
+            work = await (self._claim if lane.backlog else self._take)(lane, newest=newest)
+            if work is not None:
+                lane.begin(self._monotonic())
+                return work
+            if not lane.backlog and not lane.fresh:
+                return None
+        return None
+
+    async def _claim(self, lane: Lane, *, newest: bool) -> Work | None:
         now = self._now()
         open_now = lane.account == INBOX_LANE or is_open(self._settings().hours, now)
-        newest = self._jitter() < NEWEST
-        lane.reserved += 1
+        lane.backlog = False  # whatever is queued from now on says so
+        claiming = asyncio.ensure_future(
+            self._queue.claim(lane.account, now=now, limit=1, open_now=open_now, after=lane.turn, newest=newest)
+        )
         try:
-            claimed = await asyncio.shield(
-                self._queue.claim(lane.account, now=now, limit=1, open_now=open_now, after=lane.turn, newest=newest)
-            )
-        finally:
-            lane.reserved -= 1
-        for delivery in claimed:
-            lane.turn = delivery.message.source
-            lane.begin(self._monotonic())
-        return claimed
+            with lane.claiming():
+                claimed = await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            await self._queue.unclaim([delivery.id for delivery in await claiming])
+            raise
+        except RelayError:
+            lane.backlog = True
+            raise
+        if not claimed:
+            return None
+        lane.turn = claimed[0].message.source
+        lane.look()  # there may be more, for the other connections too
+        return claimed[0], lane.fresh.pop(claimed[0].id)
 
-    async def _attempt(self, lane: Lane, delivery: ClaimedDelivery, body: Body) -> Result:
+    async def _take(self, lane: Lane, *, newest: bool) -> Work | None:
+        work = lane.fresh.take(newest=newest)
+        if work is None:
+            return None
+        try:
+            with lane.claiming():
+                return work if await self._queue.take(lane.account, work[0].id) else None
+        except asyncio.CancelledError:
+            await self._queue.unclaim([work[0].id])
+            raise
+        except RelayError:
+            lane.backlog = True
+            raise
+
+    async def _attempt(self, lane: Lane, delivery: ClaimedDelivery, body: Body) -> Work | None:
+        """Attempt a delivery; gives what is next, which is claimed while the attempt is settled."""
         progress = Progress()
+        following: Work | None = None
+
+        async def go_on(result: Result) -> None:
+            nonlocal following
+            try:
+                following = await self._next(lane) if self._goes_on(lane, result) else None
+            except RelayError as error:
+                log.error("activity_failed", activity=f"lane {lane.account}", error=str(error))
+                self._rest(lane)
+
         try:
             if lane.account == INBOX_LANE:
-                return await self._inbox.attempt(delivery, body)
-            return await self._attempter.attempt(lane, delivery, body, progress)
-        except asyncio.CancelledError:
-            # Without a dot it was surely not sent; with one the row stays active, and the next start calls it possible.
-            if not progress.dot:
-                await self._queue.unclaim([delivery.id])
+                await go_on(await self._inbox.attempt(delivery, body))
+            else:
+                await self._attempter.attempt(lane, delivery, body, progress, meanwhile=go_on)
+        except BaseException as error:
+            unsent = [] if following is None else [following[0].id]
+            if isinstance(error, asyncio.CancelledError) and not progress.dot:
+                # Without a dot it was surely not sent; with one the row stays active: the next start calls it possible.
+                unsent.append(delivery.id)
+            if unsent:
+                await self._queue.unclaim(unsent)
             raise
+        return following

@@ -1,11 +1,13 @@
 """One lane for each account: its connections, its backlog, its pace, its troubles. Nothing here is durable."""
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from relay.delivery.fresh import FreshMail, Work
 from relay.model.mail import ClaimedDelivery
 from relay.model.reply import Reply
 
@@ -16,9 +18,6 @@ FIRST_SLOW_REST = 30.0
 """Seconds that a lane rests when its provider asks for less; doubled each time, up to `LONGEST_SLOW_REST`."""
 LONGEST_SLOW_REST = 900.0
 _MINUTE = 60.0
-
-Work = tuple[ClaimedDelivery, tuple[bytes, ...] | None]
-"""A claimed delivery, and its body where it is still in memory."""
 
 
 @dataclass(kw_only=True)
@@ -33,9 +32,13 @@ class Lane:
     """How many mails may begin within any minute; None: as many as there are."""
     busy: int = 0
     reserved: int = 0
-    """Places that are kept for mails which are just being accepted or claimed."""
+    """Places that are kept for mails which are just being accepted."""
     again: bool = False
     """Whether something came while a worker was about to stop."""
+    fresh: FreshMail = field(default_factory=FreshMail)
+    """What was just accepted and waits for a connection."""
+    backlog: bool = True
+    """Whether the queue may have something due that is not in `fresh`."""
     rest_until: float = 0.0
     """Monotonic seconds before which no new worker starts."""
     troubles: int = 0
@@ -50,6 +53,8 @@ class Lane:
     max_size: int | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _starts: deque[float] = field(default_factory=deque)
+    _claims: int = 0
+    """How many workers are just claiming."""
 
     @property
     def is_free(self) -> bool:
@@ -62,7 +67,7 @@ class Lane:
         if self.per_minute is not None:
             while self._starts and self._starts[0] <= now - _MINUTE:
                 self._starts.popleft()
-            free = self.per_minute - len(self._starts) - self.reserved
+            free = self.per_minute - len(self._starts) - self.reserved - self._claims
             if free <= 0:
                 wait = max(wait, (self._starts[0] + _MINUTE - now) if self._starts else 1.0)
         return wait
@@ -72,18 +77,44 @@ class Lane:
         if self.per_minute is not None:
             self._starts.append(now)
 
+    @contextlib.contextmanager
+    def claiming(self) -> Iterator[None]:
+        """Count a mail that is being claimed, for the pace."""
+        self._claims += 1
+        try:
+            yield
+        finally:
+            self._claims -= 1
+
     def start(self, first: Work | None) -> None:
         """Start a worker."""
         self.busy += 1
-        task = asyncio.create_task(self.work(self, first), name=f"lane {self.account}")
+        task = asyncio.create_task(self._run(first), name=f"lane {self.account}")
         self.tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _run(self, first: Work | None) -> None:
+        try:
+            await self.work(self, first)
+        finally:
+            self.busy -= 1  # in the turn of the loop in which it saw nothing more: no kick falls between
 
     def kick(self) -> None:
         """Say that there may be work: a worker starts, or a running one looks once more before it stops."""
         self.again = True
         if self.is_free:
             self.start(None)
+
+    def offer(self, delivery: ClaimedDelivery, body: tuple[bytes, ...] | None) -> None:
+        """Take a mail that is queued and due."""
+        if not self.fresh.add(delivery, body):
+            self.backlog = True
+        self.kick()
+
+    def look(self) -> None:
+        """Say that the queue has something due."""
+        self.backlog = True
+        self.kick()
 
     def rest(self, now: float) -> float:
         """Rest after trouble with the server; gives the seconds."""
@@ -97,7 +128,13 @@ class Lane:
 
     def _rest(self, now: float, seconds: float) -> float:
         self.rest_until = now + seconds
+        self.forget_fresh()
         return seconds
+
+    def forget_fresh(self) -> None:
+        """Keep nothing in memory that will wait for long."""
+        self.fresh.clear()
+        self.backlog = True
 
     def recovered(self) -> None:
         """Forget the troubles: the server answers."""
@@ -115,10 +152,6 @@ class Lane:
     def took(self) -> None:
         """Note that the provider took a mail: it asks for less no more."""
         self.slowness = 0
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self.tasks.discard(task)
-        self.busy -= 1
 
 
 class LaneSlot:

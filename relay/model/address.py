@@ -35,13 +35,11 @@ class Address:
     @property
     def wire(self) -> str:
         """The addr-spec for an SMTP command: the domain as A-labels, so that only a local part can need SMTPUTF8."""
-        if self.domain.isascii() or not self.local.isascii():
-            return str(self)
-        return f"{quote_local(self.local)}@{ascii_domain(self.domain)}"
+        return _wire(self.local, self.domain)
 
     def __str__(self) -> str:
         """Give the addr-spec, its local part quoted where the grammar asks for it."""
-        return f"{quote_local(self.local)}@{self.domain}"
+        return _spelled(self.local, self.domain)
 
 
 def quote_local(local: str) -> str:
@@ -65,3 +63,15 @@ def ascii_domain(domain: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def _key(local: str, domain: str) -> str:
     return f"{unicodedata.normalize('NFC', local).casefold()}@{ascii_domain(domain)}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _spelled(local: str, domain: str) -> str:
+    return f"{quote_local(local)}@{domain}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _wire(local: str, domain: str) -> str:
+    if domain.isascii() or not local.isascii():
+        return _spelled(local, domain)
+    return f"{quote_local(local)}@{ascii_domain(domain)}"

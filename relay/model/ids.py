@@ -5,6 +5,8 @@ import re
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PATTERN = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
 _RANDOM_BYTES = 10
+_PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+_SHIFTS = tuple(range(120, -1, -10))
 
 
 def make_id(milliseconds: int, random: bytes) -> str:
@@ -20,7 +22,7 @@ def make_id(milliseconds: int, random: bytes) -> str:
         | 0b10 << 62
         | bits & (1 << 62) - 1
     )
-    return "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
 
 
 def is_id(text: str) -> bool:

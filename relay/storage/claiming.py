@@ -42,6 +42,10 @@ _SELECT_ABANDONED: Final = (
     " ORDER BY d.id {lock}"
 )
 _CLAIM: Final = "UPDATE delivery SET state = 'active', node = ?, lease_until = ? WHERE id {any}"
+_TAKE: Final = (
+    "UPDATE delivery SET state = 'active', node = ?, lease_until = ?"
+    " WHERE account = ? AND state = 'queued' AND id {any} RETURNING id"
+)
 _UNCLAIM: Final = (
     "UPDATE delivery SET state = 'queued', marked = false, node = '', lease_until = NULL"
     " WHERE id {any} AND state = 'active'"
@@ -182,3 +186,12 @@ def next_due(tx: Transaction) -> dict[str, int]:
     """Give the smallest `due` among what is queued, for each account."""
     accounts = [row[0] for row in tx.rows(_LANES)]
     return {account: min(row[1] for row in tx.rows(_TURNS, account, "", account, account)) for account in accounts}
+
+
+def take(tx: Transaction, wishes: Sequence[tuple[str, str]], *, node: str) -> list[bool]:
+    """Make (account, delivery) `active` that is known to be due; tells for each whether it was still queued there."""
+    taken: set[tuple[str, str]] = set()
+    for account in dict.fromkeys(account for account, _ in wishes):
+        ids = [delivery_id for of, delivery_id in wishes if of == account]
+        taken |= {(account, row[0]) for row in tx.rows(_TAKE, node, tx.lease_until(), account, ids)}
+    return [wish in taken for wish in wishes]

@@ -62,6 +62,7 @@ class Queue:
         self._pull_back = Operation(16, waiting.pull_back)
         self._count = Operation(17, counting.take)
         self._uncount = Operation(18, counting.give_back)
+        self._take = Operation(19, partial(claiming.take, node=node))
 
     async def close(self) -> None:
         """Finish the writes that wait, then end all threads."""
@@ -100,7 +101,15 @@ class Queue:
 
         May be repeated: an attempt is known by its key. When all deliveries of a mail are done, its body is deleted.
         """
-        await self._writer.run(self._settle, settlement)
+        await self.begin_to_settle(settlement)
+
+    def begin_to_settle(self, settlement: Settlement) -> "asyncio.Future[None]":
+        """Settle; what is written in the same turn of the loop shares the commit, after which the future is done."""
+        return self._writer.submit(self._settle, settlement)
+
+    async def take(self, account: str, delivery_id: str) -> bool:
+        """Claim one that is known to be due; false where it is not queued for this account any more."""
+        return await self._writer.run(self._take, (account, delivery_id))
 
     async def unclaim(self, delivery_ids: Sequence[str]) -> None:
         """Give deliveries back that were surely not sent: queued as they were, nothing counted."""

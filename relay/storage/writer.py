@@ -73,10 +73,14 @@ class Writer:
         self._thread.start()
 
     async def run(self, operation: Operation[A, R], argument: A, *, octets: int = 0) -> R:
-        """Run one write and wait until it is durable. A caller that is cancelled does not cancel the write.
+        """Run one write and wait until it is durable; see `submit`."""
+        return await self.submit(operation, argument, octets=octets)
 
-        Raises StorageError where nothing was written (after a failed COMMIT: where it is not known), and whatever
-        RelayError the operation raises.
+    def submit(self, operation: Operation[A, R], argument: A, *, octets: int = 0) -> "asyncio.Future[R]":
+        """Hand in one write; those of one turn of the loop share a commit. Who stops waiting does not cancel it.
+
+        The future is done when the write is durable. It, or this call, raises StorageError where nothing was written
+        (after a failed COMMIT: where it is not known), and whatever RelayError the operation raises.
         """
         if self._closed or self.dead.is_set():
             raise StorageError("the queue is closed")
@@ -87,7 +91,7 @@ class Writer:
         if len(self._fresh) == 1:
             # All writes that begin in this turn of the loop wake the thread once.
             self._loop.call_soon(self._hand_over)
-        return await future
+        return future
 
     async def close(self) -> None:
         """Run what waits, then end the thread."""

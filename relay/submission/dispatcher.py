@@ -21,8 +21,8 @@ class Dispatcher(Protocol):
     def reserve(self, account: str) -> Slot | None:
         """Reserve a connection if one is free now and the account may send now."""
 
-    def wake(self, account: str) -> None:
-        """Say that a delivery of this account waits."""
+    def offer(self, delivery: ClaimedDelivery, body: tuple[bytes, ...] | None) -> None:
+        """Take a delivery that was just queued; `body` as for `Slot.start`."""
 
     def max_size(self, account: str) -> int | None:
         """Tell the largest mail that the provider takes, in octets, where it is known."""

@@ -226,23 +226,22 @@ class IncomingMail:
         return plans, slots
 
     def _hand_over(self, message: Message, delivery: NewDelivery, slot: Slot | None) -> None:
-        if slot is None:
-            self.dispatcher.wake(delivery.account)
-            return
         version = self._stripped if delivery.version else self._body
-        slot.start(
-            ClaimedDelivery(
-                id=delivery.id,
-                account=delivery.account,
-                version=delivery.version,
-                attempts=0,
-                uncertain=0,
-                since=self.now,
-                message=message,
-                recipients=delivery.recipients,
-            ),
-            None if version.written_ahead else tuple(data for _, _, data in version.rest),
+        body = None if version.written_ahead else tuple(data for _, _, data in version.rest)
+        claimed = ClaimedDelivery(
+            id=delivery.id,
+            account=delivery.account,
+            version=delivery.version,
+            attempts=0,
+            uncertain=0,
+            since=self.now,
+            message=message,
+            recipients=delivery.recipients,
         )
+        if slot is None:
+            self.dispatcher.offer(claimed, body)
+        else:
+            slot.start(claimed, body)
 
     def _refusal_of(self, reply: Reply, reason: str) -> Refusal:
         plan = self._route

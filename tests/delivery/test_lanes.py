@@ -1,6 +1,7 @@
 import asyncio
 
-from relay.delivery.lanes import LONGEST_REST, Lane, LaneSlot, Work
+from relay.delivery.fresh import Work
+from relay.delivery.lanes import LONGEST_REST, Lane, LaneSlot
 
 
 class _Workers:

@@ -129,3 +129,22 @@ async def test_a_source_whose_mail_is_not_due_is_passed_over(queue: Queue) -> No
         await queue.unclaim([found.id])
     assert await queue.claim("sales", now=NOW - 1, limit=1, open_now=True, after="b") == []
     assert await queue.next_due() == {"sales": NOW}
+
+
+async def test_one_that_is_known_is_taken_once_and_only_for_its_account(queue: Queue) -> None:
+    mails = [new_mail(), new_mail(), new_mail(account="other")]
+    for mail in mails:
+        await queue.accept(mail)
+    first, second, other = (mail.deliveries[0].id for mail in mails)
+    wishes = [("sales", first), ("sales", first), ("sales", other), ("other", other), ("sales", "unknown")]
+    assert [await queue.take(*wish) for wish in wishes] == [True, False, False, True, False]
+    assert await claim(queue) == [mails[1].message.id]
+    assert not await queue.take("sales", second)
+
+
+async def test_those_that_are_taken_together_share_a_commit(queue: Queue) -> None:
+    mails = [new_mail() for _ in range(20)]
+    for mail in mails:
+        await queue.accept(mail)
+    assert all(await asyncio.gather(*(queue.take("sales", mail.deliveries[0].id) for mail in mails)))
+    assert await claim(queue) == []

@@ -1,0 +1,100 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.delivery.fresh import FreshMail
+from relay.model.mail import ClaimedDelivery, Message, Recipient
+
+_BODY = (b"x" * 100,)
+
+
+def _delivery(delivery_id: str, *, user: str = "anna", source: str = "anna 1") -> ClaimedDelivery:
+    message = Message(
+        id=f"m{delivery_id}", received_at=0, user=user, account="sales", rule="1a", reverse_path="a@x", size=9,
+        header_message_id="<1@x>", subject="s", client="::1", header=b"A: b\r\n", source=source,
+    )  # fmt: skip
+    recipients = (Recipient(n=0, address="b@x"),)
+    return ClaimedDelivery(
+        id=delivery_id, account="sales", version=0, attempts=0, uncertain=0, since=0, message=message,
+        recipients=recipients,
+    )  # fmt: skip
+
+
+def _order(fresh: FreshMail) -> list[str]:
+    taken = []
+    while (work := fresh.take()) is not None:
+        taken.append(work[0].id)
+    return taken
+
+
+def test_users_take_turns_and_so_do_the_sources_of_each() -> None:
+    fresh = FreshMail()
+    for n in range(4):
+        fresh.add(_delivery(f"mailing{n}", source="anna 1"), _BODY)
+    fresh.add(_delivery("single", source="anna 2"), _BODY)
+    fresh.add(_delivery("bert", user="bert", source="bert 1"), _BODY)
+    assert _order(fresh) == ["mailing0", "bert", "single", "mailing1", "mailing2", "mailing3"]
+
+
+def test_a_mailing_whose_subjects_all_differ_lets_another_user_pass() -> None:
+    fresh = FreshMail()
+    for n in range(60):
+        fresh.add(_delivery(f"merge{n}", source=f"anna {n}"), _BODY)
+    fresh.add(_delivery("bert", user="bert", source="bert 1"), _BODY)
+    assert _order(fresh).index("bert") == 1
+
+
+def test_the_newest_of_a_source_can_go_first() -> None:
+    fresh = FreshMail()
+    for n in range(3):
+        fresh.add(_delivery(f"d{n}"), _BODY)
+    work = fresh.take(newest=True)
+    assert work is not None
+    assert work[0].id == "d2"
+    assert work[1] == _BODY
+    assert _order(fresh) == ["d0", "d1"]
+
+
+def test_what_the_queue_gave_is_taken_out_with_its_body() -> None:
+    fresh = FreshMail()
+    fresh.add(_delivery("d0"), _BODY)
+    assert fresh.pop("another") is None
+    assert fresh.pop("d0") == _BODY
+    assert not fresh
+    assert fresh.take() is None
+
+
+def test_there_is_room_for_so_many_mails_and_octets() -> None:
+    fresh = FreshMail(most=2, most_octets=250)
+    assert fresh.add(_delivery("d0"), _BODY)
+    assert not fresh.add(_delivery("d1"), (b"x" * 200,))
+    assert fresh.add(_delivery("d1"), _BODY)
+    assert not fresh.add(_delivery("d2"), ())
+    fresh.take()
+    assert fresh.add(_delivery("d2"), _BODY)
+    fresh.clear()
+    assert not fresh
+    assert fresh.add(_delivery("d3"), (b"x" * 200,))
+
+
+_STEPS = st.lists(st.tuples(st.sampled_from(["add", "take", "newest", "pop"]), st.integers(0, 2), st.integers(0, 3)))
+
+
+@given(_STEPS)
+def test_each_mail_leaves_exactly_once(steps: list[tuple[str, int, int]]) -> None:
+    fresh, inside, gone, made = FreshMail(most=5), set[str](), list[str](), 0
+    for step, user, source in steps:
+        if step == "add":
+            made += 1
+            if fresh.add(_delivery(f"d{made}", user=f"u{user}", source=f"u{user} {source}"), _BODY):
+                inside.add(f"d{made}")
+        elif step == "pop" and inside:
+            chosen = min(inside)
+            assert fresh.pop(chosen) == _BODY
+            gone.append(chosen)
+            inside.discard(chosen)
+        elif (work := fresh.take(newest=step == "newest")) is not None:
+            gone.append(work[0].id)
+            inside.discard(work[0].id)
+        assert len(fresh) == len(inside)
+    assert sorted(_order(fresh)) == sorted(inside)
+    assert len(set(gone)) == len(gone)
