@@ -150,7 +150,7 @@ async def test_fresh_mail_that_is_held_meanwhile_is_not_sent(tmp_path: Path) -> 
             await provider.wait_for("MAIL")
             replies = [await office.hand_in(A) for _ in range(3)]
             held = replies[1].text.split()[-1]
-            assert commands.hold(office.engine, [held], now=office.now) == 1
+            assert commands.hold(office.engine, [held], now=office.now).count == 1
             provider.answers.clear()
             provider._released.set()  # the first one's connection is lost
             await office.send()
