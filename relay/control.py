@@ -1,8 +1,8 @@
 """The control socket in the storage folder: commands wake a running service through it.
 
 Commands act on the database; the socket only says "look". One JSON object a line each way: `{"do": "look"}` ->
-`{"ok": true}`; what takes its time tells of its progress in lines before that. Only the service's own user and root can
-open it.
+`{"ok": true}`, or `{"ok": false, "error": "..."}`; what takes its time tells of its progress in lines before that. Only
+the service's own user and root can open it.
 """
 
 import asyncio
@@ -14,13 +14,25 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from relay.model.errors import RelayError
+
 NAME = "relay.sock"
-_LONGEST_LINE = 4096
+LONGEST_ANSWER = 1 << 20
+_LONGEST_REQUEST = 1 << 16
 _PATIENCE = 5.0
+"""Seconds for what is done at once."""
+
+log = structlog.get_logger()
 
 Answer = dict[str, Any]
 Handler = Callable[[Answer], Answer | AsyncIterator[Answer]]
 """Takes the request; gives the answer, or lines of progress of which the last is the answer."""
+
+
+class ControlError(RelayError):
+    """A service runs, and has not done what it was asked for."""
 
 
 @contextlib.contextmanager
@@ -52,7 +64,7 @@ class ControlServer:
                 os.unlink(path)  # noqa: PTH108 - at once, and not for Path's sake in a thread
             mask = os.umask(0o177)
             try:
-                self._server = await asyncio.start_unix_server(self._serve, path, limit=_LONGEST_LINE)
+                self._server = await asyncio.start_unix_server(self._serve, path, limit=_LONGEST_REQUEST)
             finally:
                 os.umask(mask)
 
@@ -83,18 +95,27 @@ class ControlServer:
         except (ValueError, KeyError, TypeError):
             yield {"ok": False, "error": "unknown request"}
             return
-        answer = handler(request)
-        if isinstance(answer, dict):
-            yield {"ok": True, **answer}
-            return
-        async for progress in answer:
-            yield {"ok": True, **progress}
+        try:
+            answer = handler(request)
+            if isinstance(answer, dict):
+                yield {"ok": True, **answer}
+                return
+            async for progress in answer:
+                yield {"ok": True, **progress}
+        except RelayError as error:
+            yield {"ok": False, "error": str(error)}
+        except Exception as error:  # whoever asks must learn that it was not done
+            log.exception("activity_failed", activity=f"request {request['do']}", error=repr(error))
+            yield {"ok": False, "error": "a fault inside of the service; its log says more"}
 
 
-def ask(folder: Path, do: str, **arguments: Any) -> Answer | None:  # noqa: ANN401 - JSON
-    """Ask the service of a storage folder and give its last answer; None where none runs."""
+def ask(folder: Path, do: str, *, patience: float = _PATIENCE, **arguments: Any) -> Answer | None:  # noqa: ANN401 - JSON
+    """Ask the service of a storage folder and give its last answer; None where none runs.
+
+    Raises ControlError where one runs but gives no answer within `patience` seconds, or says that it could not do it.
+    """
     last = None
-    for answer in follow(folder, do, patience=_PATIENCE, **arguments):
+    for answer in follow(folder, do, patience=patience, **arguments):
         last = answer
     return last
 
@@ -102,15 +123,36 @@ def ask(folder: Path, do: str, **arguments: Any) -> Answer | None:  # noqa: ANN4
 def follow(folder: Path, do: str, *, patience: float | None = None, **arguments: Any) -> Iterator[Answer]:  # noqa: ANN401 - JSON
     """Ask the service of a storage folder and give each of its answers; nothing where none runs.
 
-    A silence of `patience` seconds (None: any) ends it.
+    Raises ControlError where it says that it could not do it, and where it says nothing at all, or is silent for
+    `patience` seconds (None: for ever).
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client, _short_path(folder) as path:
         client.settimeout(patience)
-        with contextlib.suppress(OSError, ValueError):
+        try:
             client.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return
+        except OSError as error:
+            raise ControlError(f"{folder / NAME}: {error.strerror or error}") from None
+        answered = False
+        try:
             client.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
             with client.makefile("rb") as answers:
-                while line := answers.readline(_LONGEST_LINE):
-                    answer = json.loads(line)
-                    if isinstance(answer, dict):
-                        yield answer
+                while line := answers.readline(LONGEST_ANSWER):
+                    yield _read(line)
+                    answered = True
+        except TimeoutError:
+            raise ControlError(f"the service has given no answer within {patience:g} s") from None
+        except (OSError, ValueError):
+            raise ControlError("the service has given no answer that can be read") from None
+        if not answered:
+            raise ControlError("the service has given no answer: perhaps it is just stopping")
+
+
+def _read(line: bytes) -> Answer:
+    answer = json.loads(line)
+    if not isinstance(answer, dict):
+        raise ValueError("no object")  # noqa: TRY004 - as json says of what it can't read
+    if not answer.get("ok"):
+        raise ControlError(str(answer.get("error") or "the service could not do it"))
+    return answer

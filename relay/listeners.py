@@ -21,6 +21,7 @@ from relay.intake.room import DiskRoom
 from relay.model.errors import RelayError
 from relay.server import SmtpServer
 from relay.settings import Listener, ListenerTls, Settings
+from relay.storage.lock import database_file
 
 log = structlog.get_logger()
 
@@ -54,7 +55,9 @@ class Listeners:
         """Begin with none."""
         self.servers: list[SmtpServer] = []
         self._budget = ByteBudget(self.settings().limits.bytes_in_flight)
-        self._room = DiskRoom(self.settings().folder, lambda: self.settings().limits.free_space)
+        database = database_file(self.settings().database)  # it never changes while the service runs
+        folders = () if database is None else (database.parent,)
+        self._room = DiskRoom(lambda: (*folders, self.settings().inboxes), lambda: self.settings().limits.free_space)
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:

@@ -66,7 +66,8 @@ class Service:
             undo.callback(self._engine.dispose)
             await asyncio.to_thread(prepare_database, self._engine)
             self._writer = Writer(self._engine)
-            node = f"{platform.node()}:{self.settings.folder}"
+            # Two containers may have the same name for host and folder, and must not take each other's mail.
+            node = f"{platform.node()}:{self.settings.folder}:{self._lock.identity}"
             self.queue = Queue(self._engine, self._writer, node=node)
             undo.push_async_callback(self.queue.close)
             self.delivery = Delivery(settings=self._current, queue=self.queue)

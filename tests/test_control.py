@@ -1,13 +1,16 @@
 import asyncio
 import json
+import os
 import socket
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from relay.control import NAME, ControlServer, ask, follow
+from relay.control import NAME, ControlError, ControlServer, ask, follow
+from relay.model.errors import RelayError
 
 
 @pytest.fixture(params=["short", "deep"])
@@ -28,7 +31,8 @@ async def test_a_command_reaches_the_service_of_its_folder(folder: Path) -> None
     await server.start()
     assert await asyncio.to_thread(ask, folder, "look") == {"ok": True}
     assert await asyncio.to_thread(ask, folder, "status") == {"ok": True, "pid": 7}
-    assert await asyncio.to_thread(ask, folder, "dance") == {"ok": False, "error": "unknown request"}
+    with pytest.raises(ControlError, match="unknown request"):
+        await asyncio.to_thread(ask, folder, "dance")
     assert done == ["look"]
     assert stat.S_IMODE((folder / NAME).stat().st_mode) == 0o600
     await server.close()
@@ -71,3 +75,61 @@ async def test_junk_gets_an_answer_or_none_and_does_no_harm(tmp_path: Path, line
     writer.close()
     assert await asyncio.to_thread(ask, tmp_path, "look") == {"ok": True}
     await server.close()
+
+
+async def test_a_handler_that_fails_is_no_service_that_is_missing(tmp_path: Path) -> None:
+    def refuse(_request: dict[str, object]) -> dict[str, object]:
+        raise RelayError("not now")
+
+    async def break_down(_request: dict[str, object]) -> AsyncIterator[dict[str, object]]:
+        yield {"n": 1}
+        raise ValueError("a fault")
+
+    server = ControlServer(tmp_path, {"refuse": refuse, "break": break_down})
+    await server.start()
+    with pytest.raises(ControlError, match="not now"):
+        await asyncio.to_thread(ask, tmp_path, "refuse")
+    with capture_logs() as lines, pytest.raises(ControlError, match="its log says more"):
+        await asyncio.to_thread(ask, tmp_path, "break")
+    assert [line["event"] for line in lines] == ["activity_failed"]
+    await server.close()
+
+
+async def test_long_and_late_answers_arrive_and_silence_is_named(tmp_path: Path) -> None:
+    mistakes = [f"relay.toml: mistake {n}" for n in range(2000)]
+    ended = asyncio.Event()
+
+    async def take_time(_request: dict[str, object]) -> AsyncIterator[dict[str, object]]:
+        await ended.wait()
+        yield {"mistakes": mistakes}
+
+    server = ControlServer(tmp_path, {"reload": take_time})
+    await server.start()
+    with pytest.raises(ControlError, match=r"no answer within 0.1 s"):
+        await asyncio.to_thread(ask, tmp_path, "reload", patience=0.1)
+    ended.set()
+    assert await asyncio.to_thread(ask, tmp_path, "reload") == {"ok": True, "mistakes": mistakes}
+    await server.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"nonsense\n", b"[]\n", b'{"ok": false}\n', b'{"mistakes": []}\n'])
+async def test_a_service_that_says_nothing_good_has_not_done_it(tmp_path: Path, said: bytes) -> None:
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_unix_server(answer, str(tmp_path / NAME))
+    with pytest.raises(ControlError):
+        await asyncio.to_thread(ask, tmp_path, "reload")
+    server.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")
+def test_a_socket_of_somebody_else_is_named(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / NAME))
+        other.listen()
+        (tmp_path / NAME).chmod(0)
+        with pytest.raises(ControlError, match="Permission denied"):
+            ask(tmp_path, "look")

@@ -84,6 +84,18 @@ async def test_a_second_service_of_one_database_is_refused_though_its_folder_is_
     await second.stop()
 
 
+async def test_a_node_is_named_by_what_only_its_folder_has(tmp_path: Path) -> None:
+    service = Service(load_settings(write_config(tmp_path, accounts=[make_account("sales", 9)])))
+    names = []
+    for _ in range(2):
+        await service.start()
+        names.append(service.queue._node)
+        await service.stop()
+        service = Service(service.settings)
+    assert names[0] == names[1]  # what it left is its own
+    assert names[0].endswith(f":{tmp_path}:{(tmp_path / 'relay.lock').read_text().splitlines()[1]}")
+
+
 async def test_a_port_that_is_taken_is_named_and_everything_is_released(tmp_path: Path) -> None:
     async with Provider() as provider:
         listener = {"port": provider.port}

@@ -158,6 +158,9 @@ def _require(settings: Settings, account: str) -> Account:
 
 
 def _tell_service(settings: Settings) -> None:
-    from relay.control import ask
+    from relay.control import ControlError, ask
 
-    ask(settings.folder, "look")
+    try:
+        ask(settings.folder, "look")
+    except ControlError as error:  # it is written down, and the service looks by itself
+        click.echo(f"{error}; it takes this up within a minute", err=True)

@@ -98,7 +98,6 @@ def move(config: str | None, *, ids: tuple[str, ...], chosen: Filter, account: s
     What goes into an inbox, and what is being delivered, is not moved. Many are done in steps, so that the service can
     go on meanwhile.
     """
-    from relay.control import ask
     from relay.storage import commands
 
     settings = load(config)
@@ -108,7 +107,7 @@ def move(config: str | None, *, ids: tuple[str, ...], chosen: Filter, account: s
     done = commands.move(engine, found, account, rewrite, reverse_path=address, now=_now())
     good = _tell(done, "moved", named=bool(ids))
     if done.count:
-        ask(settings.folder, "hurry")
+        _wake(settings)
     _end(good=good)
 
 
@@ -182,12 +181,21 @@ def _deliver(settings: Settings, engine: "Database", ids: list[str]) -> bool:
 
 def wake_or_serve(settings: Settings) -> bool:
     """Wake the running service, or be the service until nothing more is due; tells whether it was the latter."""
-    from relay.control import ask
-
-    if ask(settings.folder, "hurry") is not None:
+    if _wake(settings):
         return False
     _serve_once(settings)
     return True
+
+
+def _wake(settings: Settings) -> bool:
+    """Wake the running service; tells whether there is one."""
+    from relay.control import ControlError, ask
+
+    try:
+        return ask(settings.folder, "hurry") is not None
+    except ControlError as error:  # what was changed is written down, and the service looks by itself
+        click.echo(f"{error}; it takes this up within a minute", err=True)
+        return True
 
 
 def _end(*, good: bool) -> None:

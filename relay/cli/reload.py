@@ -6,16 +6,19 @@ import click
 
 from relay.cli.configuration import MISUSED, config_option, fail, load, plain_faults
 
+_PATIENCE = 60.0
+"""Seconds: names of hosts are looked up, and a reload that runs already ends first."""
+
 
 @click.command("reload")
 @config_option
 @plain_faults
 def command(config: str | None) -> None:
-    """Let the running service read its configuration anew. With a mistake in it, the old one stays."""
+    """Let the running service read its configuration anew. With a mistake in it, the old one stays as a whole."""
     from relay.control import ask
 
     settings = load(config)
-    answer = ask(settings.folder, "reload")
+    answer = ask(settings.folder, "reload", patience=_PATIENCE)
     if answer is None:
         fail("no service runs here")
     for mistake in answer.get("mistakes", ()):

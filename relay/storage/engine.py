@@ -222,8 +222,12 @@ class Transaction:
 
     def give_back_space(self, pages: int) -> None:
         """Return so many free pages to the file system, where the database does not do that by itself."""
-        if not self.is_shared:
-            self.rows(f"PRAGMA incremental_vacuum({pages:d})")  # it frees a page for each row that is read
+        if self.is_shared:
+            return
+        free = int(self.rows("PRAGMA freelist_count")[0][0])
+        for _ in range(min(pages, free)):
+            # It frees a page at each step, and the driver takes one step only, since there are no columns to read.
+            self.rows("PRAGMA incremental_vacuum(1)")
 
     def _bound(self, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
         if self.is_shared:

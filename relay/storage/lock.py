@@ -40,12 +40,17 @@ def give_to_folder_owner(descriptor: int, folder: Path) -> None:
 
 
 class FileLock:
-    """The lock on one file, which is made where it is missing and holds the number of the process that has it."""
+    """The lock on one file, which is made where it is missing.
+
+    It holds the number of the process that has it and, in a second line, an identity that it keeps from then on.
+    """
 
     def __init__(self, file: Path, what: str) -> None:
         self._path = file
         self._what = what
         self._file: int | None = None
+        self.identity = ""
+        """Of the file, once the lock is taken: others, such as one of another container's volume, have another."""
 
     def acquire(self) -> None:
         """Take the lock. Raises StorageBusyError where another has it, StorageError where the file can't be used."""
@@ -57,14 +62,15 @@ class FileLock:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
+            holder = _lines(file)[0]
             os.close(file)
             if not isinstance(error, BlockingIOError):
                 raise StorageError(f"{self._path}: {error.strerror}") from None
             who = f" (process {holder})" if holder.isdecimal() else ""
             raise StorageBusyError(f"{self._what}{who}") from None
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        self.identity = _lines(file)[1] or os.urandom(8).hex()
+        content = f"{os.getpid()}\n{self.identity}\n".encode()
+        os.ftruncate(file, os.pwrite(file, content, 0))
         self._file = file
 
     def release(self) -> None:
@@ -72,6 +78,11 @@ class FileLock:
         if self._file is not None:
             file, self._file = self._file, None
             os.close(file)
+
+
+def _lines(file: int) -> tuple[str, str]:
+    holder, identity, *_ = (*os.pread(file, 100, 0).decode("ascii", "replace").split("\n"), "", "")
+    return holder.strip(), identity.strip()
 
 
 class StorageLock:
@@ -84,6 +95,11 @@ class StorageLock:
             # Two configurations may have folders of their own and yet name one file.
             beside = file.with_name(file.name + _DATABASE_LOCK)
             self._locks.append(FileLock(beside, f"{file}: another relay is using this database"))
+
+    @property
+    def identity(self) -> str:
+        """What tells this folder from one of the same name elsewhere, once the locks are taken."""
+        return self._locks[0].identity
 
     def acquire(self) -> None:
         """Take both locks, or none. Raises StorageBusyError where another has one, StorageError."""

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import signal
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +41,10 @@ Run = Callable[..., Said]
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_before() -> Generator[None]:
+def _process_as_before() -> Generator[None]:
     yield
     structlog.reset_defaults()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # `serve` leaves it so where it can't begin
 
 
 @pytest.fixture

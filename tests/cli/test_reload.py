@@ -27,3 +27,15 @@ def test_a_running_service_answers(run: Run, config: Path) -> None:
             await service.stop()
 
     asyncio.run(beside())
+
+
+def test_a_service_that_is_stopping_is_no_success(run: Run, config: Path) -> None:
+    async def beside() -> None:
+        service = Service(load_settings(config))
+        await service.start()
+        service._stopping = True
+        said = await asyncio.to_thread(run, "reload")
+        assert (said.status, said.err) == (1, "the service is stopping\n")
+        await service.stop()
+
+    asyncio.run(beside())

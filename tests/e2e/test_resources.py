@@ -6,6 +6,7 @@ import smtplib
 import socket
 import sqlite3
 import subprocess
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -91,17 +92,53 @@ def test_some_room_is_left_for_what_was_accepted(tmp_path: Path, disk: Path) -> 
         wait_until(lambda: submit(relay.port) == 250, what="it takes mail again")
 
 
-def test_a_disk_without_inodes_only_delays_a_notice(tmp_path: Path, disk: Path) -> None:
-    with relay_on(disk, tmp_path, 9, keep_history="1 day") as relay:
-        submit(relay.port)  # makes every file of the database
+def test_what_was_accepted_and_not_settled_when_the_disk_filled_is_settled_later(tmp_path: Path, disk: Path) -> None:
+    with Sink("-w", "2") as sink, relay_on(disk, tmp_path, sink.port) as relay:  # two seconds before it takes a mail
+        assert submit(relay.port, "under way") == 250
+        wait_until(lambda: list(sink.folder.glob("mail.*")), what="it is on its way")
+        _fill(disk / "ballast")
+        wait_until(lambda: relay.find("activity_failed", activity="settle"), what="the outcome can't be written")
+        assert submit(relay.port, "full", size=300_000) in (451, 452)
+        (disk / "ballast").unlink()
+        relay.wait_for("message_delivered")
+        wait_until(lambda: relay.run("queue", "list", "--json") == "[]\n", what="the queue is empty")
+        assert len(sink.mails) == 1
+        assert not relay.find("possible_duplicate")
+
+
+def test_the_databases_disk_counts_not_only_the_folders(tmp_path: Path, disk: Path) -> None:
+    config = write_config(
+        tmp_path,
+        accounts=[make_account("sales", 9)],
+        storage={"folder": str(tmp_path), "database": f"sqlite:///{disk}/relay.db"},
+        limits={"free_space": "3 MiB"},
+    )
+    with RelayProcess(config) as relay:
+        assert submit(relay.port) == 250
+        (disk / "ballast").write_bytes(b"x" * 3 * MIB)
+        wait_until(lambda: submit(relay.port) == 452, what="it takes no more mail")
+        (disk / "ballast").unlink()
+        wait_until(lambda: submit(relay.port) == 250, what="it takes mail again")
+
+
+def test_a_disk_without_inodes_takes_no_mail_and_only_delays_a_notice(tmp_path: Path, disk: Path) -> None:
+    with Sink("-w", "2", "-f", ".") as sink, relay_on(disk, tmp_path, sink.port, keep_history="1 day") as relay:
+        assert submit(relay.port, "under way") == 250  # will be refused, which makes a notice
         for n in range(64):
             with contextlib.suppress(OSError):
                 (disk / f"file{n}").touch()
-        assert submit(relay.port) == 250
-        relay.run("queue", "hold", "--all", "--yes")
-        assert submit(relay.port) == 250
+        assert not os.statvfs(disk).f_favail
+        wait_until(lambda: submit(relay.port) == 452, what="it takes no more mail")
+        assert relay.find("message_rejected", reason="no_disk")
+        bounced = relay.wait_for("message_bounced")[0]["queue_id"]
+        relay.wait_for("notice_queued", about=bounced)
+        relay.wait_for("delivery_deferred", account="")
+        assert not [*disk.glob("inboxes/anna/new/*")]
         for path in disk.glob("file*"):
             path.unlink()
+        relay.run("queue", "run")
+        relay.wait_for("inbox_delivered")
+        assert any(bounced.encode() in path.read_bytes() for path in disk.glob("inboxes/anna/new/*"))
         assert submit(relay.port) == 250
 
 
@@ -116,6 +153,22 @@ def test_a_disk_that_is_read_only_is_named_at_the_start(tmp_path: Path, disk: Pa
         with relay:
             assert submit(relay.port) == 250
             sink.wait_for(1)
+
+
+def test_a_disk_that_takes_no_write_while_it_runs_is_4xx_and_nothing_is_lost(tmp_path: Path) -> None:
+    """A mount with open files can't be made read-only: the limit of a file's size makes each write fail as well."""
+    with Sink("-w", "2") as sink, relay_on(tmp_path, tmp_path, sink.port) as relay:
+        assert submit(relay.port, "under way") == 250
+        wait_until(lambda: list(sink.folder.glob("mail.*")), what="it is on its way")
+        subprocess.run(["prlimit", f"--pid={relay.pid}", "--fsize=0:unlimited"], check=True)
+        assert submit(relay.port, "meanwhile") == 451
+        time.sleep(3)  # the provider takes the mail, which nobody can write down
+        assert submit(relay.port, "meanwhile") == 451
+        subprocess.run(["prlimit", f"--pid={relay.pid}", "--fsize=unlimited:unlimited"], check=True)
+        wait_until(lambda: submit(relay.port, "after") == 250, what="it takes mail again")
+        wait_until(lambda: relay.run("queue", "list", "--json") == "[]\n", what="the queue is empty")
+        subjects = [mail.field("Subject")[0] for mail in sink.wait_for(2)]
+        assert sorted(subjects) == [b"after", b"under way"]
 
 
 def test_a_database_that_another_locks_is_4xx_and_goes_on(tmp_path: Path) -> None:

@@ -92,6 +92,20 @@ def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
         StorageLock(tmp_path, url).acquire()
 
 
+def test_a_folder_keeps_its_identity_and_no_other_has_it(folders: tuple[Path, Path]) -> None:
+    def identity(folder: Path) -> str:
+        with StorageLock(folder, "postgresql://somewhere/relay") as lock:
+            return lock.identity
+
+    one, two = folders
+    first = identity(one)
+    assert len(first) == 16
+    (one / "relay.lock").write_text(f"123456789\n{first}\n")  # of a process whose number was longer
+    assert identity(one) == first != identity(two)
+    (one / "relay.lock").write_text("77\n")  # of an older release
+    assert identity(one) not in ("", first)
+
+
 def test_only_sqlite_has_a_file(tmp_path: Path) -> None:
     assert database_file(f"sqlite+pysqlite:///{tmp_path}/a%20b.db") == tmp_path / "a b.db"
     assert database_file("postgresql://somewhere/relay") is None

@@ -210,14 +210,6 @@ class QueueMachine(RuleBasedStateMachine):
 
     # What the service does by itself
 
-    @rule(target=claimed, limit=st.integers(1, 3))
-    def claim_old(self, limit: int) -> Any:  # noqa: ANN401 - see above
-        found = self._run(self._queue.claim_old("sales", before=NOW, limit=limit))
-        for one in found:
-            assert self.model[one.id].state == "queued"
-            self.model[one.id].state = "active"
-        return multiple(*found)
-
     @rule()
     def hold_accounts(self) -> None:
         held = {one.id for one in self._run(self._queue.hold_accounts(["sales", "gone"]))}
