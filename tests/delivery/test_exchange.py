@@ -172,7 +172,7 @@ async def test_a_sending_limit_at_rcpt_lets_the_account_rest(tmp_path: Path) -> 
 async def test_a_server_that_closes_is_not_asked_again_at_once(tmp_path: Path, answers: dict[str, str]) -> None:
     async with Provider(answers) as provider, open_office(tmp_path, port=provider.port) as office:
         with capture_logs() as lines:
-            queue_id = (await office.hand_in(A)).text.split()[-1]
+            queue_id = (await office.hand_in(A, "b@example.net")).text.split()[-1]
             await office.send()
         assert provider.connections == 1
         assert "account_slowed" in [line["event"] for line in lines]
@@ -214,7 +214,7 @@ HELLO = "S: 220 x\nC: EHLO .*\nS: 250-x\nS: 250 SIZE 0\nC: MAIL .*\nS: 250 ok\nC
 
 
 async def test_the_second_mail_after_a_refused_rset_is_taken(tmp_path: Path) -> None:
-    first = HELLO + "S: 550 5.1.1 no\nC: RSET\nS: 451 4.3.0 not now\n! close"
+    first = HELLO + "S: 550 5.1.1 no\nC: RSET\nS: 451 4.3.0 not now\nC: QUIT"
     second = HELLO + "S: 250 ok\nC: DATA\nS: 354 go\nC. hello\nS: 250 taken\nC: QUIT\nS: 221 bye"
     account = {"archive": False, "smtp": {"host": "127.0.0.1", "connections": 1}}
     async with Dialogue(first, second) as server, open_office(tmp_path, port=server.port, account=account) as office:
