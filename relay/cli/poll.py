@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
+from relay.cli.configuration import config_option, fail, json_option, load, plain_faults
 from relay.cli.output import clean, print_json
 from relay.settings import Settings
 
@@ -65,7 +65,6 @@ def _poll_alone(settings: Settings, names: list[str]) -> Iterator[Answer]:
     from relay import logs
     from relay.supervisor import Service
 
-    open_storage(settings).dispose()
     logs.configure(form="console", level="critical", file=settings.log.file, descriptor=logs.STDERR)
     with asyncio.Runner() as runner:
         service = Service(settings)

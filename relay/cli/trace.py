@@ -72,6 +72,9 @@ _WHAT = {
     "moved": "moved",
     "possible_duplicate": "may have been sent already",
     "archive_split": "split",
+    "doubt_split": "split",
+    "given_up": "given up",
+    "notice_moved": "takes another way",
     "deleted": "deleted",
     "delay_told": "its sender was told of the delay, by the notice",
 }

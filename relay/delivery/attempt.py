@@ -134,14 +134,16 @@ class Attempter:
         if exchange.repeated:
             lane.begin(self._monotonic())  # that is a mail more, for the pace
         result = _result(lane, exchange)
-        if exchange.login_refused and not await self._pause(account, exchange.reply):
-            result = Result.UNREACHABLE  # it is not paused, so it rests
+        paused = exchange.login_refused and await self._pause(account, exchange.reply)
+        if exchange.login_refused and not paused:
+            result = Result.UNREACHABLE  # so it rests
         await self._conclude(
             account,
             delivery,
             exchange,
             at=at,
             seconds=self._monotonic() - begun,
+            paused=paused,
             meanwhile=lambda: meanwhile(result),
         )
         if exchange.uncertain:
@@ -170,6 +172,7 @@ class Attempter:
         *,
         at: int,
         seconds: float,
+        paused: bool = False,
         meanwhile: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         settings, now = self._settings(), self._now()
@@ -188,8 +191,8 @@ class Attempter:
             jitter=self._jitter(),
             doubtful=exchange.doubtful,
         )
-        if exchange.login_refused and account.name in self._pauses and conclusion.state is DeliveryState.QUEUED:
-            conclusion = replace(conclusion, due=now)
+        if paused and conclusion.state is DeliveryState.QUEUED:
+            conclusion = replace(conclusion, due=now)  # it goes when the pause ends, which may be over by now
         reply = exchange.reply
         refusal = reply if exchange.judgement is not None and exchange.judgement.sender_refused else None
         try:

@@ -20,12 +20,14 @@ def log_conclusion(
     about = {"queue_id": message.id, "delivery_id": delivery.id, "account": delivery.account}
     next_attempt = conclusion.due if conclusion.state is DeliveryState.QUEUED else None
     kinds = {r.n: r.kind for r in delivery.recipients}
+    leaving = {recipient.address for recipient in conclusion.leaving}
     for (verdict, answer, archive), addresses in _by_outcome(delivery.recipients, conclusion.outcomes, kinds).items():
         facts = {**about, "recipients": addresses, "code": answer.code, "reply": str(answer)}
         if verdict is Verdict.DELIVERED:
             log.info("message_delivered", **about, recipients=addresses, reply=str(answer), seconds=round(seconds, 3))
         elif verdict is Verdict.DEFERRED:
-            log.warning("delivery_deferred", **facts, next_attempt=next_attempt)
+            due = conclusion.leaving_due if leaving.issuperset(addresses) else next_attempt
+            log.warning("delivery_deferred", **facts, next_attempt=due)
         elif archive:
             log.error("archive_failed", **facts)
         else:

@@ -101,7 +101,7 @@ class Notifier:
                 )
             )
         if conclusion.state is DeliveryState.HELD:
-            notices += self._held(delivery, reply)
+            notices += self._held(delivery, reply, archive_only=conclusion.only_the_archive_is_in_doubt)
         return [notice for notice in notices if notice is not None]
 
     async def compose_delay(
@@ -121,9 +121,11 @@ class Notifier:
         """Hold the mail of accounts that are gone or excluded; notices take another way. Raises StorageError."""
         for account in accounts:
             await self.mover.leave(account, gone=True)
-        for delivery in await self._queue.hold_accounts(accounts):
-            log.error("delivery_held", queue_id=delivery.message.id, delivery_id=delivery.id, account=delivery.account,
-                      reason="the account is gone or excluded")  # fmt: skip
+        # In steps, so that nobody waits for a long queue to be held.
+        while held := await self._queue.hold_accounts(accounts, now=self._now()):
+            for one in held:
+                log.error("delivery_held", queue_id=one.message_id, delivery_id=one.id, account=one.account,
+                          reason="the account is gone or excluded")  # fmt: skip
         await self.tell_owed()
 
     async def tell_owed(self) -> None:
@@ -139,7 +141,10 @@ class Notifier:
 
     def _owed(self, alert: OwedAlert, delivery: ClaimedDelivery | None) -> list[NewMessage | None]:
         if alert.kind is Alert.UNCERTAIN_HELD:
-            return [] if delivery is None else self._held(delivery, Reply(code=0))
+            if delivery is None:
+                return []
+            archive_only = all(r.kind is RecipientKind.ARCHIVE for r in delivery.recipients)
+            return self._held(delivery, Reply(code=0), archive_only=archive_only)
         if alert.kind is Alert.ACCOUNT_GONE:
             if self._was_told(("homeless", alert.account)):
                 return []
@@ -204,10 +209,14 @@ class Notifier:
             return False
         return True
 
-    def _held(self, delivery: ClaimedDelivery, reply: Reply) -> list[NewMessage | None]:
-        """Tell the user and the postmaster of a mail that may have been sent, and waits for them."""
+    def _held(self, delivery: ClaimedDelivery, reply: Reply, *, archive_only: bool) -> list[NewMessage | None]:
+        """Tell the user and the postmaster of a mail that may have been sent, and waits for them.
+
+        Of the blind copy alone only the postmaster is told: the user need not know that there is one.
+        """
         message, account = delivery.message, self._settings().directory.account(delivery.account)
-        readers = {user.name: user for user in (self._writer.reader(message, account), self._writer.postmaster)}
+        users = () if archive_only else (self._writer.reader(message, account),)
+        readers = {user.name: user for user in (*users, self._writer.postmaster)}
         return [
             self._alert(Alert.UNCERTAIN_HELD, reader=user, message=message, account=delivery.account, reply=reply)
             for user in readers.values()

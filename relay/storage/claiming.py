@@ -6,7 +6,7 @@ The claim is the record: a row that is `active` when nobody sends it may have be
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from relay.model.ids import make_id
 from relay.model.mail import AT_ONCE, INBOX_LANE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState
@@ -51,7 +51,8 @@ _NEWEST: Final = f"""
     ) AS turns WHERE source < ? AND due IS NOT NULL ORDER BY due DESC, source LIMIT 1
 """  # noqa: S608 - constants
 _SELECT_OF_ACCOUNTS: Final = (
-    SELECT_CLAIMED + "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account {any} ORDER BY d.id {lock}"
+    "SELECT d.id, d.message_id, d.account FROM delivery d"
+    " WHERE d.state = 'queued' AND d.state <> 'done' AND d.account {any} LIMIT ? {lock}"
 )
 _SELECT_ACTIVE: Final = SELECT_CLAIMED + "WHERE d.state = 'active' AND d.state <> 'done' ORDER BY d.id {lock}"
 _SELECT_ABANDONED: Final = (
@@ -184,14 +185,25 @@ def mark_uncertain(tx: Transaction, delivery_ids: Sequence[str]) -> list[None]:
     return [None] * len(delivery_ids)
 
 
-def hold_accounts(tx: Transaction, accounts: Sequence[Sequence[str]]) -> list[list[ClaimedDelivery]]:
-    """Hold all that is queued for accounts; the postmaster is owed an alert about each."""
+class Held(NamedTuple):
+    """A delivery that was just held."""
+
+    id: str
+    message_id: str
+    account: str
+
+
+def hold_accounts(tx: Transaction, orders: Sequence[tuple[Sequence[str], int, int]]) -> list[list[Held]]:
+    """Hold what is queued for (accounts, moment, at most so many); the postmaster is owed an alert about each."""
     held = []
-    for names in accounts:
-        rows = tx.rows(_SELECT_OF_ACCOUNTS, list(names))
-        tx.change(_HOLD, [row[0] for row in rows])
-        held.append(read_claimed(tx, rows))
-        counts = Counter(delivery.account for delivery in held[-1])
+    for accounts, now, limit in orders:
+        found = [Held(*row) for row in tx.rows(_SELECT_OF_ACCOUNTS, list(accounts), limit)]
+        tx.change(_HOLD, [one.id for one in found])
+        held.append(found)
+        mails = {(one.message_id, one.account) for one in found}
+        why = "the account {} is gone or excluded"
+        write_events(tx, [(mail, now, "held", why.format(account)) for mail, account in sorted(mails)])
+        counts = Counter(one.account for one in found)
         owe(tx, [OwedAlert(kind=Alert.ACCOUNT_GONE, account=name, count=count) for name, count in counts.items()])
     return held
 

@@ -18,7 +18,7 @@ from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, NewMessage, Pause, Settlement
 from relay.storage import accepting, claiming, counting, pausing, settling, telling, waiting
 from relay.storage.accepting import Chunk
-from relay.storage.claiming import Claim
+from relay.storage.claiming import Claim, Held
 from relay.storage.counting import Count, Part
 from relay.storage.engine import Transaction, transaction
 from relay.storage.telling import OtherWay, OwedAlert, Told
@@ -167,9 +167,9 @@ class Queue:
         """Give the accounts that have something queued."""
         return set(await self.next_due())
 
-    async def hold_accounts(self, accounts: Collection[str]) -> list[ClaimedDelivery]:
-        """Hold all that is queued for accounts that are gone or excluded, and give it."""
-        return await self._writer.run(self._hold, list(accounts))
+    async def hold_accounts(self, accounts: Collection[str], *, now: int, limit: int = 500) -> list[Held]:
+        """Hold at most so many that are queued for accounts that are gone or excluded, and give them."""
+        return await self._writer.run(self._hold, (list(accounts), now, limit))
 
     async def purge_history(self, before: int, limit: int, *, youngest: str = "") -> int:
         """Delete at most `limit` mails that were received before a moment and wait for nothing; gives how many.

@@ -59,14 +59,6 @@ def test_what_can_not_be_polled_says_why(run: Run, mailbox: Mailbox, config: Pat
     assert mailbox.sessions == 1
 
 
-def test_a_poll_makes_no_database(run: Run, mailbox: Mailbox, tmp_path: Path) -> None:
-    (tmp_path / "relay.db").unlink()
-    said = run("poll")
-    assert said.status == 1
-    assert "there is no database yet" in said.err
-    assert mailbox.sessions == 0
-
-
 def test_account_test_tells_step_by_step(run: Run, mailbox: Mailbox, config: Path) -> None:
     mailbox.mails = [b"A: b\r\n\r\nx\r\n"]
     said = run("account", "test", "sales")

@@ -137,7 +137,7 @@ async def test_the_alerts_of_a_change_are_told_after_a_crash_that_came_before_th
         await office.queue.pause(
             Pause(account="sales", since=office.now, until=None, reason="no", refusal=Reply(code=535, text="no"))
         )
-        await office.queue.hold_accounts(["sales"])
+        await office.queue.hold_accounts(["sales"], now=office.now)
         await office.restart()
         await office.send()
         assert len(office.inbox()) == 2

@@ -1,7 +1,10 @@
 import asyncio
 
+from sqlalchemy import Engine
+
 from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
 from relay.rules.notice_texts import Alert
+from relay.storage import admin
 from relay.storage.claiming import who_of
 from relay.storage.queue import Queue
 from tests.storage.conftest import LATER, NOW, TAKEN, new_mail, settled
@@ -96,10 +99,20 @@ async def test_mail_of_accounts_that_are_gone_is_held(queue: Queue) -> None:
     mails = [new_mail(account=name) for name in ("gone", "gone", "sales")]
     for mail in mails:
         await queue.accept(mail)
-    held = await queue.hold_accounts(["gone", "nobody"])
-    assert [one.message.id for one in held] == [mail.message.id for mail in mails[:2]]
+    held = await queue.hold_accounts(["gone", "nobody"], now=NOW)
+    assert [one.message_id for one in held] == [mail.message.id for mail in mails[:2]]
     assert await queue.next_due() == {"sales": NOW}
     assert [(alert.account, alert.count) for alert, _ in await queue.owed_alerts()] == [("gone", 2)]
+
+
+async def test_a_long_queue_is_held_in_steps_and_each_mail_says_why(queue: Queue, engine: Engine) -> None:
+    mails = [new_mail(account="gone") for _ in range(5)]
+    for mail in mails:
+        await queue.accept(mail)
+    assert [len(await queue.hold_accounts(["gone"], now=NOW, limit=2)) for _ in range(4)] == [2, 2, 1, 0]
+    assert [alert.count for alert, _ in await queue.owed_alerts()] == [5]
+    (event,) = admin.show_message(engine, mails[0].message.id).events
+    assert (event.what, event.detail) == ("held", "the account gone is gone or excluded")
 
 
 async def test_next_due_is_the_smallest_of_each_lane(queue: Queue) -> None:

@@ -212,7 +212,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule()
     def hold_accounts(self) -> None:
-        held = {one.id for one in self._run(self._queue.hold_accounts(["sales", "gone"]))}
+        held = {one.id for one in self._run(self._queue.hold_accounts(["sales", "gone"], now=NOW))}
         assert held == {i for i, d in self.model.items() if (d.account, d.state) == ("sales", "queued")}
         for delivery_id in held:
             self.model[delivery_id].state = "held"

@@ -42,10 +42,10 @@ async def test_a_pause_that_lasts_already_owes_nothing_more(queue: Queue) -> Non
 async def test_held_mails_are_counted_until_it_is_told(queue: Queue) -> None:
     for _ in range(2):
         await queue.accept(new_mail(account="gone"))
-    await queue.hold_accounts(["gone"])
+    await queue.hold_accounts(["gone"], now=NOW)
     ((before, _),) = await queue.owed_alerts()
     await queue.accept(new_mail(account="gone"))
-    await queue.hold_accounts(["gone"])
+    await queue.hold_accounts(["gone"], now=NOW)
     assert not await queue.tell_owed(Told(alert=before, notices=(new_mail(account="other"),)))
     ((alert, _),) = await queue.owed_alerts()
     assert (alert.kind, alert.count) == (Alert.ACCOUNT_GONE, 3)
