@@ -265,9 +265,42 @@ def _native(sql: str, dialect: str) -> str:
     return native.replace("?", "%s") if dialect == "postgresql" else native
 
 
-def connect_for_writes(engine: "Engine") -> "Connection":
-    """Open a connection whose transactions take the write lock when they begin, so that none fails half-way."""
-    return engine.connect().execution_options(relay_write=True)
+class WriteConnection:
+    """A connection for one write after another: each takes the write lock when it begins, so that none fails half-way.
+
+    Its transactions are the driver's own: beginning and ending them through SQLAlchemy costs as much as a small write.
+    """
+
+    def __init__(self, engine: "Engine") -> None:
+        self._connection = engine.connect()
+        self._driver: Any = self._connection.connection.dbapi_connection
+        self._dialect = engine.dialect.name
+        self._is_synced = True
+
+    def begin(self, *, synced: bool = True) -> Transaction:
+        """Begin a transaction; one that is not `synced` is durable only after the next that is.
+
+        Both databases write one log in order, so that a sync of its end is one of all before it.
+        """
+        if self._dialect == "sqlite":
+            if synced is not self._is_synced:
+                self._driver.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
+                self._is_synced = synced
+            self._driver.execute("BEGIN IMMEDIATE")
+        elif not synced:  # psycopg begins by itself
+            self._driver.execute("SET LOCAL synchronous_commit TO OFF")
+        return Transaction(self._driver, self._dialect)
+
+    def commit(self) -> None:
+        """Make the transaction durable."""
+        self._driver.commit()
+
+    def abandon(self) -> None:
+        """Let the connection go, and what was not committed: what state it is in after a fault is not known."""
+        with contextlib.suppress(Exception):
+            self._connection.invalidate()
+        with contextlib.suppress(Exception):
+            self._connection.close()
 
 
 def transaction_on(connection: "Connection") -> Transaction:
@@ -283,8 +316,7 @@ def transaction(database: Database, *, write: bool) -> Iterator[Transaction]:
             with database.transaction(write=write) as tx:
                 yield tx
         else:
-            opened = connect_for_writes(database) if write else database.connect()
-            with opened as connection, connection.begin():
+            with database.connect().execution_options(relay_write=write) as connection, connection.begin():
                 yield transaction_on(connection)
     except Exception as error:
         if _is_of_database(error):

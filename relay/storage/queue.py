@@ -44,7 +44,8 @@ class Queue:
         self._node = node
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="queue-read")
         # What adds comes before what takes away, so that a write and the one that undoes it may share a batch.
-        self._write_chunks = Operation(0, accepting.write_chunks)
+        # Chunks count for nothing until their message is accepted: that commit syncs them as well.
+        self._write_chunks = Operation(0, accepting.write_chunks, synced=False)
         self._accept = Operation(1, partial(accepting.accept, node=node))
         self._settle = Operation(2, partial(settling.settle, node=node))
         self._mark = Operation(3, claiming.mark_uncertain)
@@ -75,9 +76,9 @@ class Queue:
 
     # A mail comes in
 
-    async def write_chunk(self, message_id: str, version: int, seq: int, data: bytes) -> None:
-        """Write a piece of a body ahead; nobody sees it until its message is accepted."""
-        await self._writer.run(self._write_chunks, Chunk(message_id, version, seq, data), octets=len(data))
+    def write_chunk(self, message_id: str, version: int, seq: int, data: bytes) -> "asyncio.Future[None]":
+        """Write a piece of a body ahead; nobody sees it until its message is accepted. The future is done with it."""
+        return self._writer.submit(self._write_chunks, Chunk(message_id, version, seq, data), octets=len(data))
 
     async def accept(self, new: NewMessage) -> None:
         """Accept a mail: when this returns, it will be delivered or its user told."""

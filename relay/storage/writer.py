@@ -1,6 +1,7 @@
 """Group commit: one thread runs all writes that wait in one transaction, so that one fsync serves many sessions.
 
-Guarantee: a write's caller goes on only after the commit that holds it. A write that the database refuses fails alone:
+Guarantee: a write's caller goes on only after the commit that holds it, and that is on the disk then, unless the kind
+of the write says that a later one sees to it (`Operation.synced`). A write that the database refuses fails alone:
 the others of its batch run again, each by itself. A failed COMMIT, or a database that fails, fails the whole batch;
 nothing of it is kept, and the thread goes on with a new connection.
 """
@@ -16,16 +17,15 @@ from itertools import groupby
 from typing import Any, Final, Generic, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from relay.model.errors import RelayError, StorageError
 from relay.storage.engine import (
     Transaction,
-    connect_for_writes,
+    WriteConnection,
     is_conflict,
     is_fault_of_database,
     storage_error,
-    transaction_on,
 )
 
 log = structlog.get_logger()
@@ -48,6 +48,8 @@ class Operation(Generic[A, R]):
     """The kinds of a batch are applied in this order."""
     apply: Callable[[Transaction, Sequence[A]], Sequence[R]]
     """Gives a result for each argument; runs again from the beginning if the batch has to be repeated."""
+    synced: bool = True
+    """False where it need be durable only together with a later write: a batch of such ones alone is not synced."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +73,7 @@ class Writer:
         self.dead = asyncio.Event()
         """Set when the thread has died of a fault: no write will ever succeed again."""
         self._engine = engine
-        self._connection: Connection | None = None
+        self._connection: WriteConnection | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fresh: list[_Write] = []
         self._inbox: queue.SimpleQueue[list[_Write] | None] = queue.SimpleQueue()
@@ -167,29 +169,24 @@ class Writer:
 
     def _commit_once(self, batch: list[_Write]) -> None:
         if self._connection is None:
-            self._connection = connect_for_writes(self._engine)
-        with contextlib.closing(self._connection.begin()) as unit:
-            tx = transaction_on(self._connection)
-            for operation, group in groupby(batch, key=lambda write: write.operation):
-                writes = list(group)
-                results = operation.apply(tx, [write.argument for write in writes])
-                for write, result in zip(writes, results, strict=True):
-                    write.result = result
-            try:
-                unit.commit()
-            except Exception as error:
-                if is_conflict(error):
-                    raise
-                raise _CommitError(storage_error(error)) from None
+            self._connection = WriteConnection(self._engine)
+        tx = self._connection.begin(synced=any(write.operation.synced for write in batch))
+        for operation, group in groupby(batch, key=lambda write: write.operation):
+            writes = list(group)
+            results = operation.apply(tx, [write.argument for write in writes])
+            for write, result in zip(writes, results, strict=True):
+                write.result = result
+        try:
+            self._connection.commit()
+        except Exception as error:
+            if is_conflict(error):
+                raise
+            raise _CommitError(storage_error(error)) from None
 
     def _disconnect(self) -> None:
-        """Let the connection go: what state it is in after a fault is not known."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(Exception):
-                connection.invalidate()
-            with contextlib.suppress(Exception):
-                connection.close()
+            connection.abandon()
 
     def _tell(self, batch: list[_Write]) -> None:
         self._post(_resolve, batch)

@@ -124,6 +124,8 @@ class IncomingMail:
             return self._refuse(self._refusal_of(reply, "too_large"))
         if self._stripper is not None:
             await self._stripped.add(self._stripper.close())
+        for version in (self._body, self._stripped):
+            await version.written()
         message = self._message(size)
         plans, slots = self._deliveries()
         chunks = self._body.rest + (self._stripped.rest if self._has_stripped else ())
@@ -150,6 +152,8 @@ class IncomingMail:
 
     async def abort(self) -> None:
         """Forget the mail: what was written ahead goes away."""
+        for version in (self._body, self._stripped):
+            await version.forget()
         if self._body.written_ahead or self._stripped.written_ahead:
             await self.queue.discard(self.queue_id)
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from relay.model.errors import StorageError
-from relay.storage.engine import SqliteFile, open_database, open_engine, transaction
+from relay.storage.engine import SqliteFile, WriteConnection, open_database, open_engine, transaction
 
 
 def test_a_new_sqlite_file_is_its_owners_alone_and_durable(tmp_path: Path) -> None:
@@ -114,3 +114,15 @@ def test_free_pages_go_back_to_the_file_system_in_steps(engine: Engine) -> None:
         assert tx.rows("PRAGMA freelist_count")[0][0] == before - 50 > 0
         tx.give_back_space(10_000)
         assert tx.rows("PRAGMA freelist_count")[0][0] == 0
+
+
+def test_what_is_not_synced_is_synced_with_the_next_that_is(engine: Engine) -> None:
+    connection = WriteConnection(engine)
+    modes = []
+    for synced in (False, True, False):
+        tx = connection.begin(synced=synced)
+        mode = "SHOW synchronous_commit" if tx.is_shared else "PRAGMA synchronous"
+        modes.append(str(tx.rows(mode)[0][0]))
+        connection.commit()
+    connection.abandon()
+    assert modes in (["1", "2", "1"], ["off", "on", "off"])

@@ -18,13 +18,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, text
 
 from relay.model.errors import StorageError
 from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery, DeliveryState, NewDelivery, NewMessage
 from relay.model.outcome import Outcome, Verdict
 from relay.storage import admin, commands
-from relay.storage.engine import open_engine
+from relay.storage.engine import WriteConnection, open_engine
 from relay.storage.queue import Queue
 from relay.storage.schema import metadata
 from relay.storage.upgrade import prepare_database
@@ -33,6 +33,13 @@ from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, empty_postgresql, n
 
 T = TypeVar("T")
 STATES = ("queued", "active", "held", "done")
+
+
+class _DyingConnection(WriteConnection):
+    """Writes, and commits nothing."""
+
+    def commit(self) -> None:
+        raise StorageError("the process is dead")
 
 
 @dataclass
@@ -181,13 +188,13 @@ class QueueMachine(RuleBasedStateMachine):
     async def _die(self, coming: list[NewMessage], moment: str) -> None:
         commit = self._writer._commit
 
-        def die(*batch: Any) -> None:  # noqa: ANN401 - also SQLAlchemy's event
+        def die(*batch: Any) -> None:  # noqa: ANN401 - the writer's own
             if moment == "nobody is told":
                 commit(*batch)
             raise StorageError("the process is dead")
 
         if moment == "nothing is committed":
-            event.listen(self._engine, "commit", die)
+            self._writer._connection = _DyingConnection(self._engine)
         else:
             self._writer._commit = die  # type: ignore[method-assign, assignment]
         clients = [asyncio.create_task(self._queue.accept(mail)) for mail in coming]

@@ -1,5 +1,9 @@
 from pathlib import Path
 
+import pytest
+
+from relay.model.errors import StorageError
+from relay.storage.engine import transaction
 from relay.submission.body import BodyVersion
 from tests.peers.office import open_office
 
@@ -12,4 +16,21 @@ async def test_the_last_chunk_stays_in_memory_the_others_are_written(tmp_path: P
             await body.add(chunk)
         assert (body.size, body.written_ahead) == (6, True)
         assert body.rest == ((1, 1, b"two"),)
+        await body.written()
         assert [chunk async for chunk in office.queue.chunks("m" * 26, 1)] == [b"one"]
+
+
+async def test_what_can_not_be_written_is_told_with_a_later_chunk_or_at_the_end(tmp_path: Path) -> None:
+    async with open_office(tmp_path) as office:
+        body = BodyVersion(number=0, queue=office.queue, message_id="m" * 26)
+        with transaction(office.engine, write=True) as tx:
+            tx.change("DROP TABLE content")
+        for chunk in (b"one", b"two"):
+            await body.add(chunk)
+        with pytest.raises(StorageError):
+            await body.add(b"three")
+        await body.add(b"four")
+        with pytest.raises(StorageError):
+            await body.written()
+        await body.add(b"five")
+        await body.forget()
