@@ -73,6 +73,8 @@ _WHAT = {
     "possible_duplicate": "may have been sent already",
     "archive_split": "split",
     "deleted": "deleted",
+    "given_up": "given up: its time was over",
+    "notice_moved": "this notice takes another way",
     "delay_told": "its sender was told of the delay, by the notice",
 }
 
