@@ -76,6 +76,8 @@ _WHAT = {
     "given_up": "given up",
     "notice_moved": "takes another way",
     "deleted": "deleted",
+    "given_up": "given up: its time was over",
+    "notice_moved": "this notice takes another way",
     "delay_told": "its sender was told of the delay, by the notice",
 }
 

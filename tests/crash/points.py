@@ -4,6 +4,7 @@ Nothing of this is in the program: functions of it are wrapped here, do all that
 before or after.
 """
 
+import asyncio
 import inspect
 import itertools
 import os
@@ -28,18 +29,36 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "a mail is accepted, its client not told": (Queue, "accept", True),
     "a delivery is about to be claimed": (Queue, "claim", False),
     "a delivery is claimed": (Queue, "claim", True),
+    "a fresh mail is claimed": (Queue, "take", True),
+    "the day's recipients are counted": (Queue, "count_recipients", True),
     "a provider is connected": (pool, "connect", True),
+    "a doubt is noted, the dot has not left": (Queue, "mark_uncertain", True),
     "the dot is about to leave": (Dotter, "close", False),
     "the dot has left": (SmtpStream, "flush", True),
-    "an attempt is about to be settled": (Queue, "settle", False),
-    "an attempt is settled": (Queue, "settle", True),
+    "an attempt is about to be settled": (Queue, "begin_to_settle", False),
+    "an attempt is settled": (Queue, "begin_to_settle", True),
     "a notice is in the inbox, not settled": (inbox, "deliver", True),
+    "a sender is told of a delay": (Queue, "tell_delay", True),
+    "a refused login is about to pause the account": (Queue, "pause", False),
+    "a refused login has paused the account": (Queue, "pause", True),
+    "the mail of an excluded account is held": (Queue, "hold_accounts", True),
+    "a delivery is about to be given back": (Queue, "unclaim", False),
+    "a delivery is given back": (Queue, "unclaim", True),
     "what the last process left is about to be taken up": (Queue, "recover", False),
     "what the last process left is taken up": (Queue, "recover", True),
 }
 """Where, the function, and whether the process dies after it or before it."""
 IN_COMMIT = "everything is written, nothing committed"
 NAMES = (*POINTS, IN_COMMIT)
+FREQUENT = frozenset(
+    name for name, (where, function, _) in POINTS.items()
+    if where is not Queue or function in ("accept", "claim", "begin_to_settle", "take")
+) | {IN_COMMIT}  # fmt: skip
+"""Passed many times a second: the process may die at a later passing."""
+
+
+_FINDS = ("claim", "take", "hold_accounts")
+"""Functions that may find nothing: then nothing has happened."""
 
 
 def arm(point: str, count: int) -> None:
@@ -63,7 +82,9 @@ def _wrap(function: Callable[..., Any], pass_point: Callable[[], None], *, after
         if not after:
             pass_point()
         result = function(*args, **kwargs)
-        if after:
+        if after and isinstance(result, asyncio.Future):
+            result.add_done_callback(lambda _done: pass_point())
+        elif after:
             pass_point()
         return result
 
@@ -72,7 +93,7 @@ def _wrap(function: Callable[..., Any], pass_point: Callable[[], None], *, after
         if not after:
             pass_point()
         result = await function(*args, **kwargs)
-        if after and (result != [] or function.__name__ != "claim"):  # a claim that found nothing is none
+        if after and (result or function.__name__ not in _FINDS):
             pass_point()
         return result
 

@@ -6,6 +6,7 @@ import smtplib
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -203,3 +204,47 @@ def test_more_connections_than_file_descriptors(tmp_path: Path) -> None:
         wait_until(takes_mail, what="it takes mail again")
         sink.wait_for(1)
         assert relay.errors == ""
+
+
+def test_many_large_mails_at_once_stay_within_the_budget(tmp_path: Path) -> None:
+    body = b"x" * 998 + b"\r\n"
+    ends = threading.Event()
+    codes: list[int] = []
+
+    def hand_in() -> None:
+        with smtplib.SMTP("127.0.0.1", relay.port, timeout=60) as smtp:
+            smtp.ehlo()
+            smtp.mail("sales@example.com")
+            smtp.rcpt("customer@example.net")
+            code, _ = smtp.docmd("DATA")
+            if code == 354:
+                assert smtp.sock is not None
+                smtp.sock.sendall(b"From: sales@example.com\r\n\r\n" + body * 4000)
+                begun.release()
+                ends.wait(60)
+                smtp.sock.sendall(b".\r\n")
+                code, _ = smtp.getreply()
+            codes.append(code)
+            begun.release()
+
+    begun = threading.Semaphore(0)
+    limits = {"bytes_in_flight": "8 MiB", "connections_per_client": 100}
+    with Sink() as sink, relay_on(tmp_path, tmp_path, sink.port, **limits) as relay:
+        assert submit(relay.port) == 250
+        before, _ = relay.memory()
+        clients = [threading.Thread(target=hand_in) for _ in range(60)]
+        for client in clients:
+            client.start()
+        for _ in clients:
+            assert begun.acquire(timeout=60)  # 240 MB have come, or were not let in
+        assert relay.find("message_rejected", reason="no_room")
+        ends.set()
+        for client in clients:
+            client.join()
+        _, peak = relay.memory()
+        assert len(codes) == 60
+        assert 452 in codes
+        assert {*codes} <= {250, 452}
+        assert peak - before < 100 * MIB
+        wait_until(lambda: submit(relay.port, "after") == 250, what="it takes mail again")
+        sink.wait_for(codes.count(250) + 2)
