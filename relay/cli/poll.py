@@ -1,6 +1,7 @@
 """`relay poll`: mailboxes collected now, with what came of it."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -65,7 +66,9 @@ def _poll_alone(settings: Settings, names: list[str]) -> Iterator[Answer]:
     from relay import logs
     from relay.supervisor import Service
 
-    open_storage(settings).dispose()
+    if os.geteuid() == 0 and settings.folder.stat().st_uid != 0:
+        # It may make the database, as every service may; but root's the service's own user could not open.
+        open_storage(settings).dispose()
     logs.configure(form="console", level="critical", file=settings.log.file, descriptor=logs.STDERR)
     with asyncio.Runner() as runner:
         service = Service(settings)
