@@ -119,6 +119,7 @@ class SmtpServer:
         for server in self._servers:
             server.close()
         for session in list(self._desk.sessions):
+            session.say_last(_SHUTDOWN)
             session.abort()
         if self._desk.work:
             await asyncio.wait(self._desk.work, timeout=1)

@@ -183,7 +183,7 @@ class Service:
         self.settings = dataclasses.replace(settings, database=before.database, folder=before.folder)
         self._log_warnings(settings)
         log.info("configuration_reloaded", config=str(settings.path))
-        self.delivery.look()
+        self.delivery.settings_changed()
         self.poller.look()
 
     def _reopen_log(self, settings: Settings) -> list[str]:

@@ -102,8 +102,8 @@ async def test_the_file_does_not_grow_under_constant_load_and_gives_its_space_ba
             await office.send()
             full.append(size())
             office.now += 25 * 60 * MINUTE
-            while await keeper.clear_away():
-                pass
+            for _ in range(4):  # each step gives some pages back
+                await keeper.clear_away()
             after.append(size())
     assert len(provider.mails) == 120
     assert full[0] > empty + 2_000_000

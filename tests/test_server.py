@@ -103,5 +103,5 @@ async def test_a_drain_does_not_wait_for_ever() -> None:
         await client.begin()
         await desk.server.drain(0.02)
         await desk.server.close()
-        assert await client.read() == ""
+        assert await client.read() == "421 4.3.2 The service is shutting down"
         await desk.recorder.wait_for(lambda: desk.mail.aborted)

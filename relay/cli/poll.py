@@ -1,6 +1,7 @@
 """`relay poll`: mailboxes collected now, with what came of it."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -8,7 +9,7 @@ from typing import Any
 
 import click
 
-from relay.cli.configuration import config_option, fail, json_option, load, plain_faults
+from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
 from relay.cli.output import clean, print_json
 from relay.settings import Settings
 
@@ -65,6 +66,9 @@ def _poll_alone(settings: Settings, names: list[str]) -> Iterator[Answer]:
     from relay import logs
     from relay.supervisor import Service
 
+    if os.geteuid() == 0 and settings.folder.stat().st_uid != 0:
+        # It may make the database, as every service may; but root's the service's own user could not open.
+        open_storage(settings).dispose()
     logs.configure(form="console", level="critical", file=settings.log.file, descriptor=logs.STDERR)
     with asyncio.Runner() as runner:
         service = Service(settings)

@@ -73,8 +73,6 @@ _WHAT = {
     "possible_duplicate": "may have been sent already",
     "archive_split": "split",
     "doubt_split": "split",
-    "given_up": "given up",
-    "notice_moved": "takes another way",
     "deleted": "deleted",
     "given_up": "given up: its time was over",
     "notice_moved": "this notice takes another way",

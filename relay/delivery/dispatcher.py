@@ -129,6 +129,11 @@ class Delivery:
             lane.forget_fresh()
         self._alarm.set()
 
+    def settings_changed(self) -> None:
+        """Look at the queue now, and probe at once what was refused with other settings."""
+        self._prober.hurry()
+        self.look()
+
     def hurry(self) -> None:
         """Look at the queue now, and let no lane rest (`relay queue run`)."""
         for lane in self._lanes.values():
@@ -233,6 +238,8 @@ class Delivery:
         if self._monotonic() - self._swept >= LONGEST_LOOK and not self._stopping:
             self._swept = self._monotonic()
             await self._clock.pull_back()
+            if abandoned := await self._queue.take_up(now=now):
+                await self._notifier.tell_recovered(abandoned)
             await self._notifier.tell_owed()
             await self._overdue.look(list(self._lanes.values()))
         due = await self._queue.next_due()

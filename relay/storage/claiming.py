@@ -59,6 +59,10 @@ _SELECT_ABANDONED: Final = (
     SELECT_CLAIMED + "WHERE d.state = 'active' AND d.state <> 'done' AND (d.node = ? OR d.lease_until <= ?)"
     " ORDER BY d.id {lock}"
 )
+_SELECT_EXPIRED: Final = (
+    SELECT_CLAIMED + "WHERE d.state = 'active' AND d.state <> 'done' AND d.node <> ? AND d.lease_until <= ?"
+    " ORDER BY d.id {skip_locked}"
+)
 _CLAIM: Final = "UPDATE delivery SET state = 'active', node = ?, lease_until = ? WHERE id {any}"
 _TAKE: Final = (
     "UPDATE delivery SET state = 'active', node = ?, lease_until = ?"
@@ -216,6 +220,13 @@ def recover(tx: Transaction, moments: Sequence[int], *, node: str) -> list[list[
     return [_recover_one(tx, now, node) for now in moments]
 
 
+def take_up(tx: Transaction, moments: Sequence[int], *, node: str) -> list[list[ClaimedDelivery]]:
+    """Take up, as `recover` does, what other nodes have left, whose leases are over; nothing on SQLite."""
+    if not tx.is_shared:
+        return [[] for _ in moments]
+    return [_take_up_rows(tx, tx.rows(_SELECT_EXPIRED, node, tx.time()), now) for now in moments]
+
+
 def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
     if tx.is_shared:
         rows = tx.rows(_SELECT_ABANDONED, node, tx.time())
@@ -223,6 +234,12 @@ def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
     else:
         rows = tx.rows(_SELECT_ACTIVE)
         orphans_before = "~"
+    doubtful = _take_up_rows(tx, rows, now)
+    tx.change(_SWEEP, orphans_before)
+    return doubtful
+
+
+def _take_up_rows(tx: Transaction, rows: Sequence[AnyRow], now: int) -> list[ClaimedDelivery]:
     marked = {row[0]: int(row[6]) for row in rows}
     found = [_doubted(delivery, marked[delivery.id]) for delivery in read_claimed(tx, rows)]
     tx.change_each(_RECOVER, [(_state_after(d).value, AT_ONCE, d.uncertain, d.id) for d in found])
@@ -231,7 +248,6 @@ def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
     write_events(tx, [(d.message.id, now, "possible_duplicate", why) for d in doubtful])
     held = [delivery for delivery in doubtful if _state_after(delivery) is DeliveryState.HELD]
     owe(tx, [OwedAlert(kind=Alert.UNCERTAIN_HELD, account=d.account, delivery_id=d.id) for d in held])
-    tx.change(_SWEEP, orphans_before)
     return doubtful
 
 

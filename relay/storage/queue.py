@@ -51,6 +51,7 @@ class Queue:
         self._mark = Operation(3, claiming.mark_uncertain)
         self._unclaim = Operation(4, claiming.unclaim)
         self._hold = Operation(5, claiming.hold_accounts)
+        self._take_up = Operation(23, partial(claiming.take_up, node=node))
         self._recover = Operation(6, partial(claiming.recover, node=node))
         self._claim = Operation(7, partial(claiming.claim, node=node))
         self._renew = Operation(8, claiming.renew_leases)
@@ -155,6 +156,10 @@ class Queue:
         this node had, and what others had whose leases are over.
         """
         return await self._writer.run(self._recover, now)
+
+    async def take_up(self, *, now: int) -> list[ClaimedDelivery]:
+        """Take up, as `recover` does, what other nodes were sending when they died; nothing on SQLite."""
+        return await self._writer.run(self._take_up, now)
 
     async def renew_leases(self) -> None:
         """Prolong this node's leases (10 minutes each); without effect on SQLite."""

@@ -46,7 +46,8 @@ _DROP_CONTENT: Final = (
 )
 _SELECT_HISTORY: Final = (
     "SELECT m.id FROM message m WHERE m.id < ? AND m.received_at < ? AND NOT EXISTS"
-    " (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND d.state <> 'done') ORDER BY m.id LIMIT ?"
+    " (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND (d.state <> 'done' OR EXISTS"
+    " (SELECT 1 FROM attempt a WHERE a.delivery_id = d.id AND a.at >= ?))) ORDER BY m.id LIMIT ?"
 )
 _SELECT_SPENT: Final = (
     "SELECT DISTINCT c.message_id FROM content c JOIN message m ON m.id = c.message_id WHERE c.message_id < ?"
@@ -62,7 +63,8 @@ _STATES: Final = {
     Verdict.BOUNCED: RecipientState.BOUNCED.value,
     Verdict.DEFERRED: RecipientState.PENDING.value,
 }
-_PAGES_GIVEN_BACK = 2048
+_PAGES_GIVEN_BACK = 512
+"""At a step: each costs the writer some 40 microseconds."""
 
 
 class _Delivery(NamedTuple):
@@ -205,7 +207,7 @@ def purge_history(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> li
     """Delete (oldest id that may stay, before, limit): mails of the past of which nothing waits; gives how many."""
     counts = []
     for youngest, before, limit in orders:
-        ids = [row[0] for row in tx.rows(_SELECT_HISTORY, youngest, before, limit)]
+        ids = [row[0] for row in tx.rows(_SELECT_HISTORY, youngest, before, before, limit)]
         delete_messages(tx, ids)
         counts.append(len(ids))
     tx.give_back_space(_PAGES_GIVEN_BACK)

@@ -22,6 +22,7 @@ def test_nothing_that_was_accepted_is_lost_and_every_possible_duplicate_is_named
     assert report.unnamed == []
     assert {place for place, count in report.kills.items() if count} == {"a random moment", *NAMES}, str(report)
     assert report.held > 0
+    assert report.silent == []
 
 
 def test_nothing_is_lost_on_postgresql_either(tmp_path: Path, postgresql: str) -> None:

@@ -366,7 +366,9 @@ def test_the_standard_library_sees_the_same_parts(
     expected = []
     for kind, name, data in leaves(header, body):
         is_tiff = (
-            kind == "image/tiff" or (name or "").lower().endswith((".tif", ".tiff")) or data[:4] in (TIFF[:4], b"MM\0*")
+            kind == "image/tiff"
+            or (name or "").lower().endswith((".tif", ".tiff"))
+            or data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
         )
         expected.append(sha256(data) if is_tiff else (kind, name, data))
     hashes = iter(stripper.removed)

@@ -6,7 +6,9 @@ from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
 from relay.rules.notice_texts import Alert
 from relay.storage import admin
 from relay.storage.claiming import who_of
+from relay.storage.engine import transaction
 from relay.storage.queue import Queue
+from relay.storage.writer import Writer
 from tests.storage.conftest import LATER, NOW, TAKEN, new_mail, settled
 
 
@@ -214,3 +216,19 @@ async def test_the_kinds_of_a_user_go_on_from_the_first_again(queue: Queue) -> N
         (one,) = await queue.claim("sales", now=NOW, limit=1, open_now=True, served=last, turns={"anna": last})
         order.append(one.message.source)
     assert order == ["anna 9", "anna 1", "anna 2"]
+
+
+async def test_a_running_node_takes_up_what_others_left_and_never_its_own(engine: Engine) -> None:
+    mine, other = (Queue(engine, Writer(engine), node=name) for name in ("mine", "other"))
+    own, abandoned, living = (new_mail(state=DeliveryState.ACTIVE) for _ in range(3))
+    await mine.accept(own)
+    for mail in (abandoned, living):
+        await other.accept(mail)
+    with transaction(engine, write=True) as tx:
+        shared = tx.is_shared
+        tx.change("UPDATE delivery SET lease_until = 0 WHERE message_id {any}", [own.message.id, abandoned.message.id])
+    found = [one.message.id for one in await mine.take_up(now=NOW)]
+    assert found == ([abandoned.message.id] if shared else [])
+    assert await mine.take_up(now=NOW) == []
+    for queue in (mine, other):
+        await queue.close()
