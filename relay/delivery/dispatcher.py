@@ -334,7 +334,12 @@ class Delivery:
             lane.backlog = True
             raise
         if not claimed:
+            if lane.claimed:
+                # What is due later was hidden from the last look by what was due then.
+                lane.claimed = False
+                self._alarm.set()
             return None
+        lane.claimed = True
         lane.serve(claimed[0].message.source)
         lane.look()  # there may be more, for the other connections too
         return claimed[0], lane.fresh.pop(claimed[0].id)

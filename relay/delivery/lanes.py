@@ -38,6 +38,8 @@ class Lane:
     """Whether something came while a worker was about to stop."""
     fresh: FreshMail = field(default_factory=FreshMail)
     """What was just accepted and waits for a connection."""
+    claimed: bool = False
+    """Whether a claim has found something since one that found nothing."""
     backlog: bool = True
     """Whether the queue may have something due that is not in `fresh`."""
     rest_until: float = 0.0

@@ -14,10 +14,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from sqlalchemy import Engine, event
-
 from relay.cli import main
 from relay.delivery import inbox
+from relay.storage.engine import WriteConnection
 from relay.storage.queue import Queue
 from relay.upstream import pool
 from relay.upstream.stream import SmtpStream
@@ -70,9 +69,9 @@ def arm(point: str, count: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if point == IN_COMMIT:
-        event.listen(Engine, "commit", lambda _connection: pass_point())
-        return
-    where, name, after = POINTS[point]
+        where, name, after = WriteConnection, "commit", False
+    else:
+        where, name, after = POINTS[point]
     setattr(where, name, _wrap(getattr(where, name), pass_point, after=after))
 
 
