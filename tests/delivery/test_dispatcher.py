@@ -165,10 +165,9 @@ async def test_what_is_due_soon_is_not_hidden_by_what_is_due_now(tmp_path: Path)
     async with Provider({f"RCPT {A}": ["451 4.3.0 later", "250 2.1.5 ok"]}) as provider:
         one = {"smtp": {"host": "127.0.0.1", "port": provider.port, "security": "none", "connections": 1}}
         async with open_office(tmp_path, account={**one, "archive": False}, retry={"intervals": ["1 s"]}) as office:
+            running = asyncio.create_task(office.delivery.run())
             for to in (A, "b@example.net", "c@example.net", "d@example.net"):
                 await office.hand_in(to)
-            commands.run_queue(office.engine)
-            running = asyncio.create_task(office.delivery.run())
             await until(lambda: len(provider.mails) == 3)
             office.now += 2_000
             await until(lambda: len(provider.mails) == 4)
