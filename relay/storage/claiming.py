@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 from relay.model.ids import make_id
 from relay.model.mail import AT_ONCE, INBOX_LANE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState
 from relay.rules.notice_texts import Alert
-from relay.storage.engine import AnyRow, Transaction
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
 from relay.storage.settling import write_events
+from relay.storage.sql import AnyRow, Transaction
 from relay.storage.telling import OwedAlert, owe
 
 _LONGEST_UPLOAD = 86_400_000

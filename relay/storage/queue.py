@@ -20,7 +20,8 @@ from relay.storage import accepting, claiming, counting, pausing, settling, tell
 from relay.storage.accepting import Chunk
 from relay.storage.claiming import Claim, Held
 from relay.storage.counting import Count, Part
-from relay.storage.engine import Transaction, transaction
+from relay.storage.engine import transaction
+from relay.storage.sql import Transaction
 from relay.storage.telling import OtherWay, OwedAlert, Told
 from relay.storage.waiting import DelayTold, LastAttempt
 from relay.storage.writer import Operation, Writer
