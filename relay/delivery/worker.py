@@ -14,12 +14,16 @@ from relay.model.errors import RelayError
 from relay.model.mail import INBOX_LANE, ClaimedDelivery
 from relay.rules.hours import is_open, next_day
 from relay.settings import Settings
+from relay.storage.ahead import Ahead
 from relay.storage.queue import Queue
 
 log = structlog.get_logger()
 
 NEWEST = 0.25
 """The share of claims that take the newest mail of a user, so that a single mail passes a mailing before it."""
+
+_AHEAD = 64
+"""Mails that are read ahead at a time."""
 
 
 class Worker:
@@ -83,23 +87,59 @@ class Worker:
             asyncio.get_running_loop().call_later(seconds, self._wake)
 
     async def _next(self, lane: Lane) -> Work | None:
-        """Claim what is next: from the queue while it may hold more than what is in memory. Raises StorageError."""
+        """Claim what is next, by its name where it is in memory. Raises StorageError."""
         lane.again = False
         while self._may_start(lane):
-            if lane.fresh and not is_open(self._settings().hours, self._now()):
-                lane.forget_fresh()
             newest = self._jitter() < NEWEST
-            work = await (self._claim if lane.backlog else self._take)(lane, newest=newest)
+            if not self._is_open(lane):
+                lane.forget_fresh()  # only what people want at once goes now
+                work = await self._claim(lane, newest=newest, open_now=False)
+            elif lane.backlog and self._queue.is_shared:
+                # Nodes that read ahead would read the same.
+                work = await self._claim(lane, newest=newest, open_now=True)
+            else:
+                await self._read_ahead(lane)
+                work = await self._take(lane, newest=newest)
             if work is not None:
                 lane.begin(self._monotonic())
+                lane.went_on = True
                 return work
             if not lane.backlog and not lane.fresh:
+                if lane.hidden and lane.went_on:
+                    lane.hidden = lane.went_on = False
+                    self._wake()
                 return None
         return None
 
-    async def _claim(self, lane: Lane, *, newest: bool) -> Work | None:
+    def _is_open(self, lane: Lane) -> bool:
+        return lane.account == INBOX_LANE or is_open(self._settings().hours, self._now())
+
+    async def _read_ahead(self, lane: Lane) -> None:
+        """Fill an empty memory from the queue, where that may hold something due."""
+        if lane.fresh or not lane.backlog:
+            return
+        async with lane.reading:
+            if lane.fresh or not lane.backlog:
+                return
+            lane.backlog = False  # whatever is queued from now on says so
+            try:
+                wish = Ahead(lane.account, self._now(), _AHEAD, lane.served, dict(lane.turns))
+                found = await self._queue.read_ahead(wish)
+            except BaseException:
+                lane.backlog = True
+                raise
+            # Ids sort by time: the memory takes the last that came for the newest.
+            for work in sorted(found, key=lambda work: work[0].id):
+                lane.fresh.add(*work)
+            for delivery, _ in found:
+                lane.serve(delivery.message.source)
+            if found:
+                lane.backlog = True  # there may be more
+        for _ in range(min(len(found), lane.width)):
+            lane.kick()
+
+    async def _claim(self, lane: Lane, *, newest: bool, open_now: bool) -> Work | None:
         now = self._now()
-        open_now = lane.account == INBOX_LANE or is_open(self._settings().hours, now)
         lane.backlog = False  # whatever is queued from now on says so
         claiming = asyncio.ensure_future(
             self._queue.claim(
@@ -122,14 +162,10 @@ class Worker:
             lane.backlog = True
             raise
         if not claimed:
-            if lane.claimed:
-                # What is due later was hidden from the last look by what was due then.
-                lane.claimed = False
-                self._wake()
             return None
-        lane.claimed = True
         lane.serve(claimed[0].message.source)
-        lane.look()  # there may be more, for the other connections too
+        lane.backlog = True  # there may be more, for the other connections too
+        lane.kick()
         return claimed[0], lane.fresh.pop(claimed[0].id)
 
     async def _take(self, lane: Lane, *, newest: bool) -> Work | None:
@@ -138,7 +174,7 @@ class Worker:
             return None
         try:
             with lane.claiming():
-                return work if await self._queue.take(lane.account, work[0].id) else None
+                return work if await self._queue.take(work[0]) else None
         except asyncio.CancelledError:
             await self._queue.unclaim([work[0].id])
             raise
