@@ -284,10 +284,18 @@ def next_due(tx: Transaction) -> dict[str, int]:
 
 
 def take(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, node: str) -> list[bool]:
-    """Make deliveries `active` that are known to be due; tells for each whether it still was as it is known."""
+    """Make deliveries `active` that are known to be due; tells for each whether it still was as it is known.
+
+    Of two wishes for one delivery the first gets it.
+    """
     taken: set[tuple[str, int, str]] = set()
     for account, tried in dict.fromkeys((wish.account, wish.tried) for wish in wishes):
         ids = [wish.id for wish in wishes if (wish.account, wish.tried) == (account, tried)]
         rows = tx.rows(_TAKE, node, tx.lease_until(), account, tried, ids)
         taken |= {(account, tried, row[0]) for row in rows}
-    return [(wish.account, wish.tried, wish.id) in taken for wish in wishes]
+    granted = []
+    for wish in wishes:
+        key = (wish.account, wish.tried, wish.id)
+        granted.append(key in taken)
+        taken.discard(key)
+    return granted

@@ -202,6 +202,13 @@ async def test_those_that_are_taken_together_share_a_commit(queue: Queue) -> Non
     assert await claim(queue) == []
 
 
+async def test_of_two_that_take_the_same_at_once_one_gets_it(queue: Queue) -> None:
+    mail = new_mail()
+    await queue.accept(mail)
+    taken = await asyncio.gather(*(queue.take(known(mail.deliveries[0].id)) for _ in range(5)))
+    assert taken == [True, False, False, False, False]
+
+
 async def served_in_turn(queue: Queue, count: int, *, newest: bool = False) -> list[str]:
     """Claim one after the other as a lane does; gives the sources."""
     order: list[str] = []
