@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from relay.delivery.attempt import Attempter, Result
+from relay.delivery.attempt import Attempter
 from relay.delivery.clock import ClockWatch
-from relay.delivery.exchange import Exchanger, Progress
-from relay.delivery.fresh import Body, Work
+from relay.delivery.exchange import Exchanger
+from relay.delivery.fresh import Body
 from relay.delivery.inbox import InboxWriter
 from relay.delivery.lanes import Lane, LaneSlot
 from relay.delivery.notices import Notifier
@@ -23,10 +23,10 @@ from relay.delivery.overdue import Overdue
 from relay.delivery.pace import take_up_pace
 from relay.delivery.pauses import PauseBook
 from relay.delivery.probing import Prober
+from relay.delivery.worker import Worker
 from relay.model.account import Account
-from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery
-from relay.rules.hours import is_open, next_day, next_open
+from relay.rules.hours import is_open, next_open
 from relay.settings import Settings
 from relay.storage.queue import Queue
 from relay.upstream.transaction import TIMEOUTS, Timeouts
@@ -35,8 +35,6 @@ log = structlog.get_logger()
 
 LONGEST_LOOK = 60.0
 """Seconds after which the queue is looked at in any case."""
-NEWEST = 0.25
-"""The share of claims that take the newest mail of a user, so that a single mail passes a mailing before it."""
 _INBOX_WIDTH = 2
 
 
@@ -79,7 +77,17 @@ class Delivery:
             monotonic=monotonic,
             jitter=jitter,
         )
-        self._inbox = InboxWriter(settings=settings, queue=queue, now=now, monotonic=monotonic, jitter=jitter)
+        self._worker = Worker(
+            settings=settings,
+            queue=queue,
+            attempter=self._attempter,
+            inbox=InboxWriter(settings=settings, queue=queue, now=now, monotonic=monotonic, jitter=jitter),
+            may_start=self._may_start,
+            wake=self._alarm.set,
+            now=now,
+            monotonic=monotonic,
+            jitter=jitter,
+        )
         self._prober = Prober(
             settings=settings,
             pauses=self._pauses,
@@ -201,7 +209,7 @@ class Delivery:
     def _lane(self, account: str) -> Lane:
         lane = self._lanes.get(account)
         if lane is None:
-            lane = self._lanes[account] = Lane(account=account, work=self._work)
+            lane = self._lanes[account] = Lane(account=account, work=self._worker.work)
         known = self._settings().directory.account(account)
         if account == INBOX_LANE:
             lane.width = _INBOX_WIDTH
@@ -259,129 +267,3 @@ class Delivery:
             elif self._may_start(lane):
                 lane.look()
         return min([LONGEST_LOOK, *times])
-
-    async def _work(self, lane: Lane, first: Work | None) -> None:
-        """Work off a lane until nothing of it is due."""
-        work = first
-        try:
-            while work or lane.again:
-                if work is None:
-                    work = await self._next(lane)
-                else:
-                    work = await self._attempt(lane, *work)
-        except RelayError as error:
-            log.error("activity_failed", activity=f"lane {lane.account}", error=str(error))
-            self._rest(lane)
-        except Exception as error:  # a fault of ours: this worker ends, the lane rests and goes on
-            log.exception("activity_failed", activity=f"lane {lane.account}", error=repr(error))
-            self._rest(lane)
-
-    def _goes_on(self, lane: Lane, result: Result) -> bool:
-        """Draw the consequences of an attempt for its lane; tells whether the worker may take the next."""
-        if result is Result.UNREACHABLE:
-            self._rest(lane)
-        elif result is Result.SLOWED:
-            log.warning("account_slowed", account=lane.account, seconds=lane.slow_down(self._monotonic()))
-            self._alarm.set()
-        elif result is Result.FULL:
-            lane.full_until = next_day(self._settings().hours, self._now())
-            log.warning("account_full", account=lane.account, until=lane.full_until)
-            self._alarm.set()
-        return result is Result.DONE and not self._stopping
-
-    def _rest(self, lane: Lane) -> None:
-        if lane.rest_until <= self._monotonic():
-            seconds = lane.rest(self._monotonic())
-            asyncio.get_running_loop().call_later(seconds, self._alarm.set)
-
-    async def _next(self, lane: Lane) -> Work | None:
-        """Claim what is next: from the queue while it may hold more than what is in memory. Raises StorageError."""
-        lane.again = False
-        while self._may_start(lane):
-            if lane.fresh and not is_open(self._settings().hours, self._now()):
-                lane.forget_fresh()
-            newest = self._jitter() < NEWEST
-            work = await (self._claim if lane.backlog else self._take)(lane, newest=newest)
-            if work is not None:
-                lane.begin(self._monotonic())
-                return work
-            if not lane.backlog and not lane.fresh:
-                return None
-        return None
-
-    async def _claim(self, lane: Lane, *, newest: bool) -> Work | None:
-        now = self._now()
-        open_now = lane.account == INBOX_LANE or is_open(self._settings().hours, now)
-        lane.backlog = False  # whatever is queued from now on says so
-        claiming = asyncio.ensure_future(
-            self._queue.claim(
-                lane.account,
-                now=now,
-                limit=1,
-                open_now=open_now,
-                served=lane.served,
-                turns=dict(lane.turns),
-                newest=newest,
-            )
-        )
-        try:
-            with lane.claiming():
-                claimed = await asyncio.shield(claiming)
-        except asyncio.CancelledError:
-            await self._queue.unclaim([delivery.id for delivery in await claiming])
-            raise
-        except RelayError:
-            lane.backlog = True
-            raise
-        if not claimed:
-            if lane.claimed:
-                # What is due later was hidden from the last look by what was due then.
-                lane.claimed = False
-                self._alarm.set()
-            return None
-        lane.claimed = True
-        lane.serve(claimed[0].message.source)
-        lane.look()  # there may be more, for the other connections too
-        return claimed[0], lane.fresh.pop(claimed[0].id)
-
-    async def _take(self, lane: Lane, *, newest: bool) -> Work | None:
-        work = lane.fresh.take(newest=newest)
-        if work is None:
-            return None
-        try:
-            with lane.claiming():
-                return work if await self._queue.take(lane.account, work[0].id) else None
-        except asyncio.CancelledError:
-            await self._queue.unclaim([work[0].id])
-            raise
-        except RelayError:
-            lane.backlog = True
-            raise
-
-    async def _attempt(self, lane: Lane, delivery: ClaimedDelivery, body: Body) -> Work | None:
-        """Attempt a delivery; gives what is next, which is claimed while the attempt is settled."""
-        progress = Progress()
-        following: Work | None = None
-
-        async def go_on(result: Result) -> None:
-            nonlocal following
-            try:
-                following = await self._next(lane) if self._goes_on(lane, result) else None
-            except RelayError as error:
-                log.error("activity_failed", activity=f"lane {lane.account}", error=str(error))
-                self._rest(lane)
-
-        try:
-            if lane.account == INBOX_LANE:
-                await go_on(await self._inbox.attempt(delivery, body))
-            else:
-                await self._attempter.attempt(lane, delivery, body, progress, meanwhile=go_on)
-        except BaseException as error:
-            unsent = [] if following is None else [following[0].id]
-            if isinstance(error, asyncio.CancelledError) and not progress.dot:
-                # Without a dot it was surely not sent; with one the row stays active: the next start calls it possible.
-                unsent.append(delivery.id)
-            if unsent:
-                await self._queue.unclaim(unsent)
-            raise
-        return following

@@ -1,4 +1,4 @@
-"""Mail that was just accepted and waits for a connection: queued like any other, and still in memory.
+"""Mail that waits for a connection and is in memory: just accepted, or read ahead; queued like any other.
 
 The queue stays the only truth. What is here is `queued` there, and is claimed there before it is sent; only reading it
 again is saved. What finds no room here, or is forgotten, is found by the next look at the queue.
@@ -41,6 +41,8 @@ class FreshMail:
 
     def add(self, delivery: ClaimedDelivery, body: Body) -> bool:
         """Keep a mail; false where there is no room for it."""
+        if delivery.id in self._places:
+            return True
         size = _octets(delivery, body)
         if len(self) >= self.most or self._octets + size > self.most_octets:
             return False

@@ -38,8 +38,12 @@ class Lane:
     """Whether something came while a worker was about to stop."""
     fresh: FreshMail = field(default_factory=FreshMail)
     """What was just accepted and waits for a connection."""
-    claimed: bool = False
-    """Whether a claim has found something since one that found nothing."""
+    hidden: bool = False
+    """Whether something was due when the queue was looked at, so that what is due later was not seen."""
+    went_on: bool = False
+    """Whether a mail was claimed since."""
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while one worker reads ahead for all."""
     backlog: bool = True
     """Whether the queue may have something due that is not in `fresh`."""
     rest_until: float = 0.0
@@ -133,7 +137,7 @@ class Lane:
 
     def look(self) -> None:
         """Say that the queue has something due."""
-        self.backlog = True
+        self.backlog = self.hidden = True
         self.kick()
 
     def rest(self, now: float) -> float:

@@ -155,6 +155,8 @@ class ClaimedDelivery:
     """Only those that are pending."""
     warned: bool = False
     """Whether the sender has been told that it still waits."""
+    tried: int = 0
+    """Attempts of any kind before this one: what was read before the last of them is out of date."""
 
     @property
     def header(self) -> bytes:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.model.mail import DeliveryState, NewDelivery, NewMessage
-from relay.storage.engine import Parameter, Transaction
 from relay.storage.rows import INSERT_MESSAGE, clean, message_row
+from relay.storage.sql import Parameter, Transaction
 
 _INSERT_CHUNK: Final = "INSERT INTO content (message_id, version, seq, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _INSERT_DELIVERY: Final = (

@@ -11,8 +11,9 @@ from relay.model.ids import is_id
 from relay.model.mail import EVERY_ACCOUNT, INBOX_LANE, DeliveryState, Pause
 from relay.model.reply import Reply
 from relay.storage import counting, pausing
-from relay.storage.engine import Database, Parameter, Transaction, transaction
+from relay.storage.engine import Database, transaction
 from relay.storage.selection import Selection as Selection  # noqa: PLC0414 - what is listed here is chosen by it
+from relay.storage.sql import Parameter, Transaction
 
 SHORTEST_PREFIX: Final = 6
 """Characters of a queue id that a person must type at least."""

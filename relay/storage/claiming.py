@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 from relay.model.ids import make_id
 from relay.model.mail import AT_ONCE, INBOX_LANE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState
 from relay.rules.notice_texts import Alert
-from relay.storage.engine import AnyRow, Transaction
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
 from relay.storage.settling import write_events
+from relay.storage.sql import AnyRow, Transaction
 from relay.storage.telling import OwedAlert, owe
 
 _LONGEST_UPLOAD = 86_400_000
@@ -22,10 +22,10 @@ _LONGEST_UPLOAD = 86_400_000
 # `state <> 'done'` beside another state lets SQLite use the partial index.
 _QUEUED: Final = "d.state = 'queued' AND d.state <> 'done' AND d.account = ?"
 _OF_SOURCE: Final = f"WHERE {_QUEUED} AND d.source = ? AND d.due <= ?"
-_SELECT_OLDEST: Final = SELECT_CLAIMED + _OF_SOURCE + " ORDER BY d.due, d.id LIMIT ? {skip_locked}"
-_SELECT_NEWEST: Final = SELECT_CLAIMED + _OF_SOURCE + " ORDER BY d.due DESC, d.id DESC LIMIT ? {skip_locked}"
+SELECT_OLDEST: Final = SELECT_CLAIMED + _OF_SOURCE + " ORDER BY d.due, d.id LIMIT ? {skip_locked}"
+SELECT_NEWEST: Final = SELECT_CLAIMED + _OF_SOURCE + " ORDER BY d.due DESC, d.id DESC LIMIT ? {skip_locked}"
 # These jump from source to source: their time grows with the number of sources, not with the queue.
-_TURNS: Final = f"""
+TURNS: Final = f"""
     WITH RECURSIVE turn (source) AS (
         SELECT min(d.source) FROM delivery d WHERE {_QUEUED} AND d.source > ?
         UNION ALL
@@ -36,7 +36,7 @@ _TURNS: Final = f"""
         SELECT source, (SELECT min(d.due) FROM delivery d WHERE {_QUEUED} AND d.source = turn.source) AS due FROM turn
     ) AS turns WHERE source IS NOT NULL
 """  # noqa: S608 - constants
-_NEXT: Final = _TURNS + " AND due <= ? LIMIT 1"
+_NEXT: Final = TURNS + " AND due <= ? LIMIT 1"
 _NEWEST: Final = f"""
     WITH RECURSIVE turn (source) AS (
         SELECT min(d.source) FROM delivery d WHERE {_QUEUED} AND d.source >= ?
@@ -66,7 +66,7 @@ _SELECT_EXPIRED: Final = (
 _CLAIM: Final = "UPDATE delivery SET state = 'active', node = ?, lease_until = ? WHERE id {any}"
 _TAKE: Final = (
     "UPDATE delivery SET state = 'active', node = ?, lease_until = ?"
-    " WHERE account = ? AND state = 'queued' AND id {any} RETURNING id"
+    " WHERE account = ? AND tried = ? AND state = 'queued' AND id {any} RETURNING id"
 )
 _UNCLAIM: Final = (
     "UPDATE delivery SET state = 'queued', marked = false, node = '', lease_until = NULL"
@@ -134,45 +134,53 @@ def claim(tx: Transaction, claims: Sequence[Claim], *, node: str) -> list[list[C
 def _next_rows(tx: Transaction, wish: Claim) -> Sequence[AnyRow]:
     """Give what the next user has due; behind the last user comes the first."""
     latest = wish.now if wish.open_now else AT_ONCE
-    last = _behind(who_of(wish.served)) if wish.served else ""
+    last = behind(who_of(wish.served)) if wish.served else ""
     for after, end in ((last, ""), ("", last)):
-        source = _next_source(tx, wish.account, after, latest)
+        source = next_source(tx, wish.account, after, latest)
         # The first nearly always has something. It has not where other nodes hold all of it.
         while source and (not end or source < end):
             rows = _rows_of_user(tx, wish, source, latest)
             if rows:
                 return rows
-            source = _next_source(tx, wish.account, _behind(who_of(source)), latest)
+            source = next_source(tx, wish.account, behind(who_of(source)), latest)
     return []
 
 
 def _rows_of_user(tx: Transaction, wish: Claim, first: str, latest: int) -> Sequence[AnyRow]:
     """Give what a user has due, whose first source with something due is known."""
     who = who_of(first)
-    end = _behind(who)
+    end = behind(who)
     if wish.newest:
-        newest = tx.rows(_NEWEST, wish.account, who, wish.account, end, wish.account, latest, end)
-        rows = tx.rows(_SELECT_NEWEST, wish.account, newest[0][0], latest, wish.limit) if newest else []
+        newest = source_of_newest(tx, wish.account, who, latest)
+        rows = tx.rows(SELECT_NEWEST, wish.account, newest, latest, wish.limit) if newest else []
         if rows:
             return rows
     turn = wish.turns.get(who, "")
-    source = _next_source(tx, wish.account, turn, latest) if turn >= first else first
+    source = next_source(tx, wish.account, turn, latest) if turn >= first else first
     for start, stop in ((source, end), (first, turn + "!")):
         source = start
         while source and source < stop:
-            rows = tx.rows(_SELECT_OLDEST, wish.account, source, latest, wish.limit)
+            rows = tx.rows(SELECT_OLDEST, wish.account, source, latest, wish.limit)
             if rows:
                 return rows
-            source = _next_source(tx, wish.account, source, latest)
+            source = next_source(tx, wish.account, source, latest)
     return []
 
 
-def _behind(who: str) -> str:
+def behind(who: str) -> str:
     """Give a text behind all sources of a user and before those of the next: no name holds a blank."""
     return who + "!"
 
 
-def _next_source(tx: Transaction, account: str, after: str, latest: int) -> str:
+def source_of_newest(tx: Transaction, account: str, who: str, latest: int) -> str:
+    """Give the source of a user's newest mail that is due; empty where none is."""
+    end = behind(who)
+    rows = tx.rows(_NEWEST, account, who, account, end, account, latest, end)
+    return rows[0][0] if rows else ""
+
+
+def next_source(tx: Transaction, account: str, after: str, latest: int) -> str:
+    """Give the first source behind a text that has something due; empty where none has."""
     rows = tx.rows(_NEXT, account, after, account, account, latest)
     return rows[0][0] if rows else ""
 
@@ -272,13 +280,22 @@ def renew_leases(tx: Transaction, nodes: Sequence[str]) -> list[None]:
 def next_due(tx: Transaction) -> dict[str, int]:
     """Give the smallest `due` among what is queued, for each account."""
     accounts = [row[0] for row in tx.rows(_LANES)]
-    return {account: min(row[1] for row in tx.rows(_TURNS, account, "", account, account)) for account in accounts}
+    return {account: min(row[1] for row in tx.rows(TURNS, account, "", account, account)) for account in accounts}
 
 
-def take(tx: Transaction, wishes: Sequence[tuple[str, str]], *, node: str) -> list[bool]:
-    """Make (account, delivery) `active` that is known to be due; tells for each whether it was still queued there."""
-    taken: set[tuple[str, str]] = set()
-    for account in dict.fromkeys(account for account, _ in wishes):
-        ids = [delivery_id for of, delivery_id in wishes if of == account]
-        taken |= {(account, row[0]) for row in tx.rows(_TAKE, node, tx.lease_until(), account, ids)}
-    return [wish in taken for wish in wishes]
+def take(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, node: str) -> list[bool]:
+    """Make deliveries `active` that are known to be due; tells for each whether it still was as it is known.
+
+    Of two wishes for one delivery the first gets it.
+    """
+    taken: set[tuple[str, int, str]] = set()
+    for account, tried in dict.fromkeys((wish.account, wish.tried) for wish in wishes):
+        ids = [wish.id for wish in wishes if (wish.account, wish.tried) == (account, tried)]
+        rows = tx.rows(_TAKE, node, tx.lease_until(), account, tried, ids)
+        taken |= {(account, tried, row[0]) for row in rows}
+    granted = []
+    for wish in wishes:
+        key = (wish.account, wish.tried, wish.id)
+        granted.append(key in taken)
+        taken.discard(key)
+    return granted

@@ -12,7 +12,8 @@ from typing import Final
 from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
 from relay.storage import settling
-from relay.storage.engine import Database, Transaction, transaction
+from relay.storage.engine import Database, transaction
+from relay.storage.sql import Transaction
 
 STEP: Final = 500
 """Mails of one transaction."""

@@ -9,8 +9,8 @@ from typing import Final
 
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.storage.accepting import Placed, insert_deliveries
-from relay.storage.engine import Transaction
 from relay.storage.settling import move_recipients
+from relay.storage.sql import Transaction
 
 _BEGIN: Final = "INSERT INTO counter (account, day, recipients) VALUES (?, ?, 0) ON CONFLICT DO NOTHING"
 _ADD: Final = "UPDATE counter SET recipients = recipients + ? WHERE account = ? AND day = ? AND recipients + ? <= ?"

@@ -1,30 +1,23 @@
-"""Opening the database, and all that differs between SQLite and PostgreSQL.
-
-SQL is written once, with `?` for a parameter and these words, which `Transaction` puts into the database's own terms:
-`{any}` after a column (the parameter is a list), `{lock}` and `{skip_locked}` at the end of a SELECT from `delivery d`.
-"""
+"""Opening the database, SQLite or PostgreSQL, and its transactions."""
 
 import contextlib
-import functools
-import itertools
-import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import quote, unquote
 
-from relay.model.errors import StorageError, StorageFullError
+from relay.model.errors import StorageError
+from relay.storage.faults import is_of_database, storage_error
+from relay.storage.sql import Transaction
 
 if TYPE_CHECKING:  # SQLAlchemy takes 0.2 s to import, which a command that only looks at a SQLite file can do without
     from sqlalchemy import URL, Connection, Engine
 
 _BUSY_SECONDS = 10
 """How long a write waits while another process writes."""
-_LEASE = 600_000
-"""Milliseconds for which a claim holds on PostgreSQL without being renewed."""
 _PRAGMAS = (
     "PRAGMA auto_vacuum = INCREMENTAL",  # before WAL and the first table, else it has no effect
     "PRAGMA journal_mode = WAL",
@@ -32,24 +25,7 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
 )
-_WORDS: Final = {
-    "sqlite": {"any": "IN (SELECT value FROM json_each(?))", "lock": "", "skip_locked": ""},
-    "postgresql": {"any": "= ANY(?)", "lock": "FOR UPDATE OF d", "skip_locked": "FOR UPDATE OF d SKIP LOCKED"},
-}
-_FAULTS_OF_THE_WRITE = {"IntegrityError", "DataError", "ProgrammingError", "InterfaceError", "NotSupportedError"}
-"""Errors (PEP 249) that speak of one write, not of the database."""
 _SQLITE_FILE: Final = re.compile(r"sqlite:///([^?]+)")
-_GROUPS: Final = (32, 16, 8, 4, 2, 1)
-"""How many rows one statement may write on SQLite (of 19 columns at most: 608 parameters, any SQLite takes 999)."""
-_DISK_FULL = "53100"
-"""SQLSTATE of a full disk."""
-_CONFLICTS = ("40001", "40P01")
-"""SQLSTATE of a serialization failure and a deadlock: the same again may well succeed."""
-
-AnyRow: TypeAlias = tuple[Any, ...]
-"""A row of a SELECT."""
-
-Parameter = str | int | float | bytes | list[str] | None
 
 
 class SqliteFile:
@@ -143,128 +119,6 @@ def _prepare(connection: sqlite3.Connection) -> None:
         connection.execute(pragma)
 
 
-class Transaction:
-    """SQL within one transaction; every call raises what the driver raises (PEP 249).
-
-    The statements go straight to the driver: they are text already, and what SQLAlchemy adds to each costs more than
-    most of them.
-    """
-
-    __slots__ = ("_connection", "_dialect", "_driver")
-
-    def __init__(self, driver: Any, dialect: str, connection: "Connection | None" = None) -> None:  # noqa: ANN401 - the driver's connection
-        self._driver = driver
-        self._dialect = dialect
-        self._connection = connection
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether other nodes may work on this database: then claims are leases."""
-        return self._dialect == "postgresql"
-
-    @property
-    def connection(self) -> "Connection":
-        """SQLAlchemy's connection, for what is no SQL of ours."""
-        assert self._connection is not None
-        return self._connection
-
-    def has_table(self, name: str) -> bool:
-        """Tell whether a table is there."""
-        if self.is_shared:
-            # Not to_regclass, which may remember from before another node's commit that there is none.
-            visible = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = ANY(current_schemas(false))"
-            return bool(self.rows(f"{visible} AND tablename = ?", name))
-        return bool(self.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name))
-
-    def rows(self, sql: str, *parameters: Parameter) -> Sequence[AnyRow]:
-        """Run a SELECT."""
-        with self._cursor() as cursor:
-            cursor.execute(_native(sql, self._dialect), self._bound(parameters))
-            found: Sequence[AnyRow] = cursor.fetchall()
-        return found
-
-    def records(self, sql: str, *parameters: Parameter) -> list[dict[str, Any]]:
-        """Run a SELECT; gives each row by the names of its columns."""
-        with self._cursor() as cursor:
-            cursor.execute(_native(sql, self._dialect), self._bound(parameters))
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-    def change(self, sql: str, *parameters: Parameter) -> int:
-        """Run one change; gives how many rows it touched."""
-        return self._run("execute", sql, self._bound(parameters))
-
-    def change_each(self, sql: str, rows: Sequence[tuple[Parameter, ...]]) -> None:
-        """Run one change for each of many tuples of parameters, which stand in for the group behind its VALUES.
-
-        The order of the rows is kept; two rows must not change the same row of the database.
-        """
-        if self.is_shared or "VALUES (" not in sql:
-            if rows:
-                self._run("executemany", sql, rows)
-            return
-        # Each step of SQLite gives up the interpreter's lock and gets it back late where the event loop is busy: many
-        # rows go in one step, in groups of few sizes, so that each is compiled once.
-        begin = 0
-        for size in _GROUPS:
-            while len(rows) - begin >= size:
-                group = rows[begin : begin + size]
-                self._run("execute", _repeated(sql, size), tuple(itertools.chain.from_iterable(group)))
-                begin += size
-
-    def time(self) -> int:
-        """Tell the time of a shared database, in milliseconds: the clocks of the nodes may differ."""
-        return int(self.rows("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")[0][0])
-
-    def lease_until(self) -> int | None:
-        """Tell until when a claim made now holds; None where claims end with the process."""
-        return self.time() + _LEASE if self.is_shared else None
-
-    def give_back_space(self, pages: int) -> None:
-        """Return so many free pages to the file system, where the database does not do that by itself."""
-        if self.is_shared:
-            return
-        free = int(self.rows("PRAGMA freelist_count")[0][0])
-        for _ in range(min(pages, free)):
-            # It frees a page at each step, and the driver takes one step only, since there are no columns to read.
-            self.rows("PRAGMA incremental_vacuum(1)")
-
-    def _bound(self, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
-        if self.is_shared:
-            return parameters
-        return tuple(json.dumps(p) if isinstance(p, list) else p for p in parameters)
-
-    def _run(self, method: str, sql: str, parameters: Sequence[Any]) -> int:
-        with self._cursor() as cursor:
-            getattr(cursor, method)(_native(sql, self._dialect), parameters)
-            count: int = cursor.rowcount
-        return count
-
-    def _cursor(self) -> contextlib.closing[Any]:
-        return contextlib.closing(self._driver.cursor())
-
-
-@functools.cache
-def _repeated(sql: str, count: int) -> str:
-    """Write the group in parentheses behind the first VALUES so many times."""
-    if count == 1:
-        return sql
-    begin = sql.index("VALUES (") + len("VALUES ")
-    depth = 0
-    for end in range(begin, len(sql)):
-        depth += {"(": 1, ")": -1}.get(sql[end], 0)
-        if depth == 0:
-            break
-    group = sql[begin : end + 1]
-    return f"{sql[:begin]}{', '.join([group] * count)}{sql[end + 1 :]}"
-
-
-@functools.cache
-def _native(sql: str, dialect: str) -> str:
-    native = sql.format_map(_WORDS[dialect])
-    return native.replace("?", "%s") if dialect == "postgresql" else native
-
-
 class WriteConnection:
     """A connection for one write after another: each takes the write lock when it begins, so that none fails half-way.
 
@@ -319,46 +173,6 @@ def transaction(database: Database, *, write: bool) -> Iterator[Transaction]:
             with database.connect().execution_options(relay_write=write) as connection, connection.begin():
                 yield transaction_on(connection)
     except Exception as error:
-        if _is_of_database(error):
+        if is_of_database(error):
             raise storage_error(error) from None
         raise
-
-
-def storage_error(error: BaseException) -> StorageError:
-    """Make an error of ours of one of the driver's; no parameter, hence no text of a mail, is in it."""
-    original = _original(error)
-    if not _is_of_database(error):
-        return StorageError(f"database: {type(original).__name__}")
-    # PostgreSQL's DETAIL shows whole rows; its first line does not.
-    primary = getattr(getattr(original, "diag", None), "message_primary", None)
-    text = primary or next(iter(str(original).splitlines()), "")
-    full = getattr(original, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    full = full or getattr(original, "sqlstate", None) == _DISK_FULL
-    return (StorageFullError if full else StorageError)(f"database: {type(original).__name__}: {text}")
-
-
-def is_fault_of_database(error: BaseException) -> bool:
-    """Tell whether the database failed, so that no write could succeed, rather than refused one write."""
-    if _is_of_database(error):
-        return not _names(_original(error)) & _FAULTS_OF_THE_WRITE
-    return isinstance(error, OSError)
-
-
-def is_conflict(error: BaseException) -> bool:
-    """Tell whether two transactions got in each other's way, and the same again may well succeed."""
-    return getattr(_original(error), "sqlstate", None) in _CONFLICTS
-
-
-def _original(error: BaseException) -> BaseException:
-    """Give the driver's error where SQLAlchemy has wrapped it."""
-    original = getattr(error, "orig", None)
-    return original if isinstance(original, BaseException) else error
-
-
-def _is_of_database(error: BaseException) -> bool:
-    """Tell the errors of PEP 249 and of SQLAlchemy from all others; neither need be imported for it."""
-    return bool(_names(error) & {"DatabaseError", "InterfaceError", "SQLAlchemyError"})
-
-
-def _names(error: BaseException) -> set[str]:
-    return {kind.__name__ for kind in type(error).__mro__}

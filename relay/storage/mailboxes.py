@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.model.maildrop import Mailbox, Seen
-from relay.storage.engine import Database, Transaction, transaction
+from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
+from relay.storage.sql import Transaction
 from relay.storage.writer import Operation, Writer
 
 _SELECT_MAILBOX: Final = "SELECT account, host, login, last_ok, error FROM mailbox"

@@ -5,8 +5,8 @@ from typing import Final
 
 from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.rules.notice_texts import Alert
-from relay.storage.engine import Transaction
 from relay.storage.rows import clean, read_pause
+from relay.storage.sql import Transaction
 from relay.storage.telling import OwedAlert, owe
 
 _COLUMNS = "account, since, until, reason, by_person, probes, next_probe, fingerprint"

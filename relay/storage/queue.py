@@ -16,11 +16,13 @@ from sqlalchemy import Engine
 from relay.model.errors import StorageError
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, NewMessage, Pause, Settlement
-from relay.storage import accepting, claiming, counting, pausing, settling, telling, waiting
+from relay.storage import accepting, ahead, claiming, counting, pausing, settling, telling, waiting
 from relay.storage.accepting import Chunk
+from relay.storage.ahead import Ahead, Found
 from relay.storage.claiming import Claim, Held
 from relay.storage.counting import Count, Part
-from relay.storage.engine import Transaction, transaction
+from relay.storage.engine import transaction
+from relay.storage.sql import Transaction
 from relay.storage.telling import OtherWay, OwedAlert, Told
 from relay.storage.waiting import DelayTold, LastAttempt
 from relay.storage.writer import Operation, Writer
@@ -122,9 +124,18 @@ class Queue:
         """Settle; what is written in the same turn of the loop shares the commit, after which the future is done."""
         return self._writer.submit(self._settle, settlement)
 
-    async def take(self, account: str, delivery_id: str) -> bool:
-        """Claim one that is known to be due; false where it is not queued for this account any more."""
-        return await self._writer.run(self._take, (account, delivery_id))
+    @property
+    def is_shared(self) -> bool:
+        """Whether other nodes claim from this queue as well."""
+        return self._engine.dialect.name == "postgresql"
+
+    async def read_ahead(self, wish: Ahead) -> list[Found]:
+        """Read what is due, for `take`: as little is changed by it as is promised."""
+        return await self._read(ahead.read_ahead, wish)
+
+    async def take(self, delivery: ClaimedDelivery) -> bool:
+        """Claim one that is known to be due; false where it is not queued any more as it is known."""
+        return await self._writer.run(self._take, delivery)
 
     async def unclaim(self, delivery_ids: Sequence[str]) -> None:
         """Give deliveries back that were surely not sent: queued as they were, nothing counted."""

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from relay.model.mail import DeliveryState, NewDelivery, RecipientState, Settlement
 from relay.model.outcome import Verdict
 from relay.storage.accepting import Placed, accept, insert_deliveries
-from relay.storage.engine import Transaction
 from relay.storage.rows import clean
+from relay.storage.sql import Transaction
 
 _SELECT: Final = (
     "SELECT d.id, d.message_id, d.state, d.attempts, d.tried, d.since, d.due, d.uncertain, d.source"

@@ -11,9 +11,10 @@ import structlog
 from sqlalchemy import Engine
 
 from relay.storage.backup import copy_database
-from relay.storage.engine import Transaction, transaction
+from relay.storage.engine import transaction
 from relay.storage.lock import database_file
 from relay.storage.schema import metadata
+from relay.storage.sql import Transaction
 from relay.storage.version import VERSION, schema_of
 
 log = structlog.get_logger()

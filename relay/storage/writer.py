@@ -20,13 +20,9 @@ import structlog
 from sqlalchemy import Engine
 
 from relay.model.errors import RelayError, StorageError
-from relay.storage.engine import (
-    Transaction,
-    WriteConnection,
-    is_conflict,
-    is_fault_of_database,
-    storage_error,
-)
+from relay.storage.engine import WriteConnection
+from relay.storage.faults import is_conflict, is_fault_of_database, storage_error
+from relay.storage.sql import Transaction
 
 log = structlog.get_logger()
 

@@ -2,17 +2,22 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
 
 from relay.model.errors import RelayError
 from relay.storage.queue import Queue
+
+_AT_ONCE: Final = 3
+"""Chunks of one body that are being written at a time."""
 
 
 @dataclass(kw_only=True)
 class BodyVersion:
     """One version of the body on its way into the queue: the last chunk stays in memory, the others are written.
 
-    One of them is being written while the next one comes in.
+    Some are being written while the next ones come in, so that a commit takes several and nobody waits for each.
     """
 
     number: int
@@ -21,29 +26,32 @@ class BodyVersion:
     size: int = 0
     seq: int = 0
     last: bytes | None = None
-    _writing: "asyncio.Future[None] | None" = None
+    _writing: "deque[asyncio.Future[None]]" = field(default_factory=deque)
 
     async def add(self, chunk: bytes) -> None:
-        """Take the next chunk, and begin to write the one before it. Raises StorageError for the one before that."""
+        """Take the next chunk, and begin to write the one before it. Raises StorageError for one before that."""
         if not chunk:
             return
         if self.last is not None:
-            await self.written()
-            self._writing = self.queue.write_chunk(self.message_id, self.number, self.seq, self.last)
+            await self._wait(_AT_ONCE - 1)
+            self._writing.append(self.queue.write_chunk(self.message_id, self.number, self.seq, self.last))
             self.seq += 1
         self.last = chunk
         self.size += len(chunk)
 
     async def written(self) -> None:
         """Wait for what is being written. Raises StorageError where it could not be."""
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            await writing
+        await self._wait(0)
 
     async def forget(self) -> None:
         """Wait for what is being written, whatever becomes of it."""
-        with contextlib.suppress(RelayError):
-            await self.written()
+        while self._writing:
+            with contextlib.suppress(RelayError):
+                await self._wait(len(self._writing) - 1)
+
+    async def _wait(self, left: int) -> None:
+        while len(self._writing) > left:
+            await self._writing.popleft()
 
     @property
     def written_ahead(self) -> bool:

@@ -4,11 +4,9 @@ import asyncio
 import itertools
 from pathlib import Path
 
-import pytest
 from structlog.testing import capture_logs
 
 from relay.storage import admin, commands
-from tests.peers.machine import until
 from tests.peers.office import MINUTE, START, open_office
 from tests.peers.provider import Provider
 
@@ -128,48 +126,3 @@ async def test_run_looks_again_when_it_is_told_to(tmp_path: Path) -> None:
         await office.delivery.drain(5)
         await running
         assert len(provider.mails) == 1
-
-
-async def test_fresh_mail_that_waits_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Provider() as provider, open_office(tmp_path, port=provider.port) as office:
-        read = []
-        monkeypatch.setattr(office.queue, "chunks", lambda *about: read.append(about))
-        office.delivery.wake("sales")
-        await office.send()
-        await asyncio.gather(*(office.hand_in(A) for _ in range(12)))
-        await until(lambda: not office.waiting())
-        assert len(provider.mails) == 12
-        assert read == []
-
-
-async def test_fresh_mail_that_is_held_meanwhile_is_not_sent(tmp_path: Path) -> None:
-    async with Provider({"MAIL": "silence"}) as provider:
-        one = {"smtp": {"host": "127.0.0.1", "port": provider.port, "security": "none", "connections": 1}}
-        async with open_office(tmp_path, account=one) as office:
-            first = await office.hand_in(A)
-            await provider.wait_for("MAIL")
-            replies = [await office.hand_in(A) for _ in range(3)]
-            held = replies[1].text.split()[-1]
-            assert commands.hold(office.engine, [held], now=office.now).count == 1
-            provider.answers.clear()
-            provider._released.set()  # the first one's connection is lost
-            await office.send()
-            assert len(provider.mails) == 2
-            assert {row.message_id: row.state for row in office.waiting()} == {
-                held: "held",
-                first.text.split()[-1]: "queued",
-            }
-
-
-async def test_what_is_due_soon_is_not_hidden_by_what_is_due_now(tmp_path: Path) -> None:
-    async with Provider({f"RCPT {A}": ["451 4.3.0 later", "250 2.1.5 ok"]}) as provider:
-        one = {"smtp": {"host": "127.0.0.1", "port": provider.port, "security": "none", "connections": 1}}
-        async with open_office(tmp_path, account={**one, "archive": False}, retry={"intervals": ["1 s"]}) as office:
-            running = asyncio.create_task(office.delivery.run())
-            for to in (A, "b@example.net", "c@example.net", "d@example.net"):
-                await office.hand_in(to)
-            await until(lambda: len(provider.mails) == 3)
-            office.now += 2_000
-            await until(lambda: len(provider.mails) == 4)
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)

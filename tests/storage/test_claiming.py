@@ -2,9 +2,10 @@ import asyncio
 
 from sqlalchemy import Engine
 
-from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
+from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery, DeliveryState
 from relay.rules.notice_texts import Alert
 from relay.storage import admin
+from relay.storage.ahead import Ahead
 from relay.storage.claiming import who_of
 from relay.storage.engine import transaction
 from relay.storage.queue import Queue
@@ -162,23 +163,50 @@ async def test_a_source_whose_mail_is_not_due_is_passed_over(queue: Queue) -> No
     assert await queue.next_due() == {"sales": NOW}
 
 
+def known(delivery_id: str, account: str = "sales", tried: int = 0) -> ClaimedDelivery:
+    message = new_mail().message
+    return ClaimedDelivery(
+        id=delivery_id, account=account, version=0, attempts=0, uncertain=0, since=NOW, message=message, recipients=(),
+        tried=tried,
+    )  # fmt: skip
+
+
 async def test_one_that_is_known_is_taken_once_and_only_for_its_account(queue: Queue) -> None:
     mails = [new_mail(), new_mail(), new_mail(account="other")]
     for mail in mails:
         await queue.accept(mail)
     first, second, other = (mail.deliveries[0].id for mail in mails)
-    wishes = [("sales", first), ("sales", first), ("sales", other), ("other", other), ("sales", "unknown")]
-    assert [await queue.take(*wish) for wish in wishes] == [True, False, False, True, False]
+    wishes = [known(first), known(first), known(other), known(other, "other"), known("unknown")]
+    assert [await queue.take(wish) for wish in wishes] == [True, False, False, True, False]
     assert await claim(queue) == [mails[1].message.id]
-    assert not await queue.take("sales", second)
+    assert not await queue.take(known(second))
+
+
+async def test_one_that_was_tried_since_it_was_read_is_not_taken(queue: Queue) -> None:
+    mail = new_mail(to=2)
+    await queue.accept(mail)
+    ((before, _),) = await queue.read_ahead(Ahead("sales", NOW, 9))
+    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.settle(settled(claimed.id, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED))
+    assert not await queue.take(before)
+    ((after, _),) = await queue.read_ahead(Ahead("sales", NOW, 9))
+    assert [recipient.n for recipient in after.recipients] == [1]
+    assert await queue.take(after)
 
 
 async def test_those_that_are_taken_together_share_a_commit(queue: Queue) -> None:
     mails = [new_mail() for _ in range(20)]
     for mail in mails:
         await queue.accept(mail)
-    assert all(await asyncio.gather(*(queue.take("sales", mail.deliveries[0].id) for mail in mails)))
+    assert all(await asyncio.gather(*(queue.take(known(mail.deliveries[0].id)) for mail in mails)))
     assert await claim(queue) == []
+
+
+async def test_of_two_that_take_the_same_at_once_one_gets_it(queue: Queue) -> None:
+    mail = new_mail()
+    await queue.accept(mail)
+    taken = await asyncio.gather(*(queue.take(known(mail.deliveries[0].id)) for _ in range(5)))
+    assert taken == [True, False, False, False, False]
 
 
 async def served_in_turn(queue: Queue, count: int, *, newest: bool = False) -> list[str]:

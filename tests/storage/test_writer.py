@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from relay.model.errors import NotFoundError, StorageError
-from relay.storage.engine import Transaction
+from relay.storage.sql import Transaction
 from relay.storage.writer import MOST_WRITES, Operation, Writer
 
 pytestmark = pytest.mark.usefixtures("table")

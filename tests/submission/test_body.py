@@ -25,12 +25,13 @@ async def test_what_can_not_be_written_is_told_with_a_later_chunk_or_at_the_end(
         body = BodyVersion(number=0, queue=office.queue, message_id="m" * 26)
         with transaction(office.engine, write=True) as tx:
             tx.change("DROP TABLE content")
-        for chunk in (b"one", b"two"):
+        for chunk in (b"one", b"two", b"three", b"four"):
             await body.add(chunk)
         with pytest.raises(StorageError):
-            await body.add(b"three")
-        await body.add(b"four")
+            await body.add(b"five")
+        await body.add(b"six")
         with pytest.raises(StorageError):
             await body.written()
-        await body.add(b"five")
+        await body.add(b"seven")
         await body.forget()
+        await body.written()

@@ -1,0 +1,211 @@
+"""The worker of a lane: it claims, attempts and settles one mail after another, until nothing of the lane is due."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from relay.delivery.attempt import Attempter, Result
+from relay.delivery.exchange import Progress
+from relay.delivery.fresh import Body, Work
+from relay.delivery.inbox import InboxWriter
+from relay.delivery.lanes import Lane
+from relay.model.errors import RelayError
+from relay.model.mail import INBOX_LANE, ClaimedDelivery
+from relay.rules.hours import is_open, next_day
+from relay.settings import Settings
+from relay.storage.ahead import Ahead
+from relay.storage.queue import Queue
+
+log = structlog.get_logger()
+
+NEWEST = 0.25
+"""The share of claims that take the newest mail of a user, so that a single mail passes a mailing before it."""
+
+_AHEAD = 64
+"""Mails that are read ahead at a time."""
+
+
+class Worker:
+    """What all workers share. `may_start` tells whether a lane may begin a mail now; `wake` has the queue looked at."""
+
+    def __init__(
+        self,
+        *,
+        settings: Callable[[], Settings],
+        queue: Queue,
+        attempter: Attempter,
+        inbox: InboxWriter,
+        may_start: Callable[[Lane], bool],
+        wake: Callable[[], None],
+        now: Callable[[], int],
+        monotonic: Callable[[], float],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._attempter = attempter
+        self._inbox = inbox
+        self._may_start = may_start
+        self._wake = wake
+        self._now = now
+        self._monotonic = monotonic
+        self._jitter = jitter
+
+    async def work(self, lane: Lane, first: Work | None) -> None:
+        """Work off a lane until nothing of it is due."""
+        work = first
+        try:
+            while work or lane.again:
+                if work is None:
+                    work = await self._next(lane)
+                else:
+                    work = await self._attempt(lane, *work)
+        except RelayError as error:
+            log.error("activity_failed", activity=f"lane {lane.account}", error=str(error))
+            self._rest(lane)
+        except Exception as error:  # a fault of ours: this worker ends, the lane rests and goes on
+            log.exception("activity_failed", activity=f"lane {lane.account}", error=repr(error))
+            self._rest(lane)
+
+    def _goes_on(self, lane: Lane, result: Result) -> bool:
+        """Draw the consequences of an attempt for its lane; tells whether the worker may take the next."""
+        if result is Result.UNREACHABLE:
+            self._rest(lane)
+        elif result is Result.SLOWED:
+            log.warning("account_slowed", account=lane.account, seconds=lane.slow_down(self._monotonic()))
+            self._wake()
+        elif result is Result.FULL:
+            lane.full_until = next_day(self._settings().hours, self._now())
+            log.warning("account_full", account=lane.account, until=lane.full_until)
+            self._wake()
+        return result is Result.DONE
+
+    def _rest(self, lane: Lane) -> None:
+        if lane.rest_until <= self._monotonic():
+            seconds = lane.rest(self._monotonic())
+            asyncio.get_running_loop().call_later(seconds, self._wake)
+
+    async def _next(self, lane: Lane) -> Work | None:
+        """Claim what is next, by its name where it is in memory. Raises StorageError."""
+        lane.again = False
+        while self._may_start(lane):
+            newest = self._jitter() < NEWEST
+            if not self._is_open(lane):
+                lane.forget_fresh()  # only what people want at once goes now
+                work = await self._claim(lane, newest=newest, open_now=False)
+            elif lane.backlog and self._queue.is_shared:
+                # Nodes that read ahead would read the same.
+                work = await self._claim(lane, newest=newest, open_now=True)
+            else:
+                await self._read_ahead(lane)
+                work = await self._take(lane, newest=newest)
+            if work is not None:
+                lane.begin(self._monotonic())
+                lane.went_on = True
+                return work
+            if not lane.backlog and not lane.fresh:
+                if lane.hidden and lane.went_on:
+                    lane.hidden = lane.went_on = False
+                    self._wake()
+                return None
+        return None
+
+    def _is_open(self, lane: Lane) -> bool:
+        return lane.account == INBOX_LANE or is_open(self._settings().hours, self._now())
+
+    async def _read_ahead(self, lane: Lane) -> None:
+        """Fill an empty memory from the queue, where that may hold something due."""
+        if lane.fresh or not lane.backlog:
+            return
+        async with lane.reading:
+            if lane.fresh or not lane.backlog:
+                return
+            lane.backlog = False  # whatever is queued from now on says so
+            try:
+                wish = Ahead(lane.account, self._now(), _AHEAD, lane.served, dict(lane.turns))
+                found = await self._queue.read_ahead(wish)
+            except BaseException:
+                lane.backlog = True
+                raise
+            # Ids sort by time: the memory takes the last that came for the newest.
+            for work in sorted(found, key=lambda work: work[0].id):
+                lane.fresh.add(*work)
+            for delivery, _ in found:
+                lane.serve(delivery.message.source)
+            if found:
+                lane.backlog = True  # there may be more
+        for _ in range(min(len(found), lane.width)):
+            lane.kick()
+
+    async def _claim(self, lane: Lane, *, newest: bool, open_now: bool) -> Work | None:
+        now = self._now()
+        lane.backlog = False  # whatever is queued from now on says so
+        claiming = asyncio.ensure_future(
+            self._queue.claim(
+                lane.account,
+                now=now,
+                limit=1,
+                open_now=open_now,
+                served=lane.served,
+                turns=dict(lane.turns),
+                newest=newest,
+            )
+        )
+        try:
+            with lane.claiming():
+                claimed = await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            await self._queue.unclaim([delivery.id for delivery in await claiming])
+            raise
+        except RelayError:
+            lane.backlog = True
+            raise
+        if not claimed:
+            return None
+        lane.serve(claimed[0].message.source)
+        lane.backlog = True  # there may be more, for the other connections too
+        lane.kick()
+        return claimed[0], lane.fresh.pop(claimed[0].id)
+
+    async def _take(self, lane: Lane, *, newest: bool) -> Work | None:
+        work = lane.fresh.take(newest=newest)
+        if work is None:
+            return None
+        try:
+            with lane.claiming():
+                return work if await self._queue.take(work[0]) else None
+        except asyncio.CancelledError:
+            await self._queue.unclaim([work[0].id])
+            raise
+        except RelayError:
+            lane.backlog = True
+            raise
+
+    async def _attempt(self, lane: Lane, delivery: ClaimedDelivery, body: Body) -> Work | None:
+        """Attempt a delivery; gives what is next, which is claimed while the attempt is settled."""
+        progress = Progress()
+        following: Work | None = None
+
+        async def go_on(result: Result) -> None:
+            nonlocal following
+            try:
+                following = await self._next(lane) if self._goes_on(lane, result) else None
+            except RelayError as error:
+                log.error("activity_failed", activity=f"lane {lane.account}", error=str(error))
+                self._rest(lane)
+
+        try:
+            if lane.account == INBOX_LANE:
+                await go_on(await self._inbox.attempt(delivery, body))
+            else:
+                await self._attempter.attempt(lane, delivery, body, progress, meanwhile=go_on)
+        except BaseException as error:
+            unsent = [] if following is None else [following[0].id]
+            if isinstance(error, asyncio.CancelledError) and not progress.dot:
+                # Without a dot it was surely not sent; with one the row stays active: the next start calls it possible.
+                unsent.append(delivery.id)
+            if unsent:
+                await self._queue.unclaim(unsent)
+            raise
+        return following
