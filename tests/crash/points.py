@@ -26,9 +26,9 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "a chunk is written ahead": (Queue, "write_chunk", True),
     "a mail is about to be accepted": (Queue, "accept", False),
     "a mail is accepted, its client not told": (Queue, "accept", True),
-    "a delivery is about to be claimed": (Queue, "claim", False),
-    "a delivery is claimed": (Queue, "claim", True),
-    "a fresh mail is claimed": (Queue, "take", True),
+    "what waits is read ahead": (Queue, "read_ahead", True),
+    "a delivery is about to be claimed": (Queue, "take", False),
+    "a delivery is claimed": (Queue, "take", True),
     "the day's recipients are counted": (Queue, "count_recipients", True),
     "a provider is connected": (pool, "connect", True),
     "a doubt is noted, the dot has not left": (Queue, "mark_uncertain", True),
@@ -51,7 +51,7 @@ IN_COMMIT = "everything is written, nothing committed"
 NAMES = (*POINTS, IN_COMMIT)
 FREQUENT = frozenset(
     name for name, (where, function, _) in POINTS.items()
-    if where is not Queue or function in ("accept", "claim", "begin_to_settle", "take")
+    if where is not Queue or function in ("accept", "begin_to_settle", "take")
 ) | {IN_COMMIT}  # fmt: skip
 """Passed many times a second: the process may die at a later passing."""
 
