@@ -40,11 +40,11 @@ class FreshMail:
         return len(self._places)
 
     def add(self, delivery: ClaimedDelivery, body: Body) -> bool:
-        """Keep a mail; false where there is no room for it."""
+        """Keep a mail; false where there is no room for it. One alone always has room."""
         if delivery.id in self._places:
             return True
         size = _octets(delivery, body)
-        if len(self) >= self.most or self._octets + size > self.most_octets:
+        if self._places and (len(self) >= self.most or self._octets + size > self.most_octets):
             return False
         self._octets += size
         user, source = who_of(delivery.message.source), delivery.message.source

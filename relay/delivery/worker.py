@@ -1,7 +1,8 @@
 """The worker of a lane: it claims, attempts and settles one mail after another, until nothing of the lane is due."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -141,7 +142,8 @@ class Worker:
     async def _claim(self, lane: Lane, *, newest: bool, open_now: bool) -> Work | None:
         now = self._now()
         lane.backlog = False  # whatever is queued from now on says so
-        claiming = asyncio.ensure_future(
+        claimed = await self._wait(
+            lane,
             self._queue.claim(
                 lane.account,
                 now=now,
@@ -150,17 +152,8 @@ class Worker:
                 served=lane.served,
                 turns=dict(lane.turns),
                 newest=newest,
-            )
+            ),
         )
-        try:
-            with lane.claiming():
-                claimed = await asyncio.shield(claiming)
-        except asyncio.CancelledError:
-            await self._queue.unclaim([delivery.id for delivery in await claiming])
-            raise
-        except RelayError:
-            lane.backlog = True
-            raise
         if not claimed:
             return None
         lane.serve(claimed[0].message.source)
@@ -172,11 +165,19 @@ class Worker:
         work = lane.fresh.take(newest=newest)
         if work is None:
             return None
+        return work if await self._wait(lane, self._granted(work[0])) else None
+
+    async def _granted(self, delivery: ClaimedDelivery) -> list[ClaimedDelivery]:
+        return [delivery] if await self._queue.take(delivery) else []
+
+    async def _wait(self, lane: Lane, claim: Coroutine[Any, Any, list[ClaimedDelivery]]) -> list[ClaimedDelivery]:
+        """Wait for a claim. What it claims, and nothing else, is given back where its worker is cancelled meanwhile."""
+        claiming = asyncio.ensure_future(claim)
         try:
             with lane.claiming():
-                return work if await self._queue.take(work[0]) else None
+                return await asyncio.shield(claiming)
         except asyncio.CancelledError:
-            await self._queue.unclaim([work[0].id])
+            await self._queue.unclaim([delivery.id for delivery in await claiming])
             raise
         except RelayError:
             lane.backlog = True

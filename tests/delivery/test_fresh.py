@@ -86,6 +86,13 @@ def test_there_is_room_for_so_many_mails_and_octets() -> None:
     assert fresh.add(_delivery("d3"), (b"x" * 200,))
 
 
+def test_one_alone_always_has_room() -> None:
+    fresh = FreshMail(most_octets=10)
+    assert fresh.add(_delivery("d0"), _BODY)
+    assert not fresh.add(_delivery("d1"), ())
+    assert _order(fresh) == ["d0"]
+
+
 _STEPS = st.lists(st.tuples(st.sampled_from(["add", "take", "newest", "pop"]), st.integers(0, 2), st.integers(0, 3)))
 
 

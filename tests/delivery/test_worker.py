@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from relay.storage import commands
+from relay.storage.ahead import Ahead
 from tests.peers.machine import until
 from tests.peers.office import open_office
 from tests.peers.provider import Provider
@@ -56,3 +57,25 @@ async def test_what_is_due_soon_is_not_hidden_by_what_is_due_now(tmp_path: Path)
             await until(lambda: len(provider.mails) == 4)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_worker_that_is_cancelled_gives_back_nothing_that_another_has(tmp_path: Path) -> None:
+    async with open_office(tmp_path, schedule={"active": ["Fri 08:00-09:00"]}) as office:
+        await office.hand_in(A)
+        ((delivery, _),) = await office.queue.read_ahead(Ahead("sales", office.now, 9))
+        lane = office.delivery._lane("sales")
+        worker = office.delivery._worker
+        assert await office.queue.take(delivery)
+        lane.fresh.add(delivery, None)
+        late = asyncio.create_task(worker._take(lane, newest=False))
+        await asyncio.sleep(0)
+        late.cancel()
+        await asyncio.gather(late, return_exceptions=True)
+        assert [row.state for row in office.waiting()] == ["active"]
+        await office.queue.unclaim([delivery.id])
+        lane.fresh.add(delivery, None)
+        late = asyncio.create_task(worker._take(lane, newest=False))
+        await asyncio.sleep(0)
+        late.cancel()
+        await asyncio.gather(late, return_exceptions=True)
+        assert [row.state for row in office.waiting()] == ["queued"]
