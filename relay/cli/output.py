@@ -5,7 +5,7 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -108,8 +108,3 @@ def confirm_many(what: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError(f"{what}: add --yes to do it without a question")
     click.confirm(f"{what}?", abort=True)
-
-
-def jsonable(row: Any) -> Any:  # noqa: ANN401 - any dataclass
-    """Give a dataclass as a dictionary for `print_json`."""
-    return _plain(row)
