@@ -1,14 +1,18 @@
 """Who is let in, counted, and given time, before and while TLS is agreed on."""
 
 import asyncio
+import dataclasses
 import ssl
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
+import trustme
 from structlog.testing import capture_logs
 
 from relay.intake.budget import Shares
 from relay.intake.session import SmtpSession
+from relay.settings import Limits
 from tests.intake.conftest import Certificate, Desk, Dialogue, open_desk
 
 INSIDE = (ip_network("127.0.0.1/32"),)
@@ -146,3 +150,24 @@ async def test_each_mail_gives_the_session_time_for_another(monkeypatch: pytest.
         await client.send(b"\r\n.\r\n")
         assert (await client.read()).startswith("250")
         assert session._patience_ends > before
+
+
+async def test_a_new_certificate_is_for_the_next_client_of_implicit_tls(
+    certificate: Certificate, client_context: ssl.SSLContext, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    made = authority.issue_cert("127.0.0.1")
+    made.private_key_pem.write_to_path(tmp_path / "key.pem")
+    made.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+    other = ssl.create_default_context()
+    authority.configure_trust(other)
+    async with open_desk(tls=("implicit", certificate)) as desk:
+        before = await desk.greeted(context=client_context)
+        new = dataclasses.replace(
+            desk.server.listener, certificate=tmp_path / "certificate.pem", private_key=tmp_path / "key.pem"
+        )
+        desk.server.change(new, Limits(), "relay.example")
+        await desk.greeted(context=other)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await desk.connect(context=client_context)
+        assert (await before.say("NOOP")).startswith("250")
