@@ -64,7 +64,7 @@ def start_relay(around: Surroundings) -> RelayProcess:
     user = dict(ANNA)
     limits: dict[str, Any] = {}
     if around.sessions:
-        limits = {"connections": around.sessions + 100, "connections_per_client": around.sessions + 100}
+        limits = {"connections": 2 * around.sessions + 100, "connections_per_client": around.sessions + 100}
     if around.secure:
         own = str(around.secure.server_file)
         listener = {"tls": "starttls", "certificate": own, "private_key": own, "require_auth": True}

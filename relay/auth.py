@@ -43,14 +43,27 @@ class PasswordChecker:
         """Whether any user has a password."""
         return any(user.password_hash for user in self._directory().users)
 
+    def name_of(self, login: str) -> str:
+        """Give the name that guesses at a login are counted by: the user's, else the login without regard to case."""
+        user = self._find(login[:_LONGEST])
+        return login[:_LONGEST].casefold() if user is None else user.name
+
+    def remembered(self, login: str, password: str) -> str | None:
+        """Give the user's name where this very password was right a short while ago."""
+        if len(password) > _LONGEST or len(login) > _LONGEST:
+            return None
+        user = self._find(login)
+        known = user is not None and user.password_hash is not None and self._remembers(user.password_hash, password)
+        return user.name if user is not None and known else None
+
     async def check(self, login: str, password: str) -> str | None:
         """Give the user's name, or None; an unknown login takes as long as a wrong password."""
         if len(password) > _LONGEST or len(login) > _LONGEST:
             return None
+        if (name := self.remembered(login, password)) is not None:
+            return name
         user = self._find(login)
         known = user.password_hash if user is not None else None
-        if known is not None and self._remembers(known, password):
-            return user.name if user is not None else None
         async with self._semaphore:
             # The sessions of a mail program log in together: the first one's good result serves those that waited.
             good = known is not None and self._remembers(known, password)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import resource
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,9 +16,10 @@ from pathlib import Path
 
 import structlog
 
-from relay.intake.budget import ByteBudget
+from relay.intake.budget import Shares
 from relay.intake.hooks import Authenticator, Submission
 from relay.intake.room import DiskRoom
+from relay.intake.throttle import LoginThrottle
 from relay.model.errors import RelayError
 from relay.server import SmtpServer
 from relay.settings import Listener, ListenerTls, Settings
@@ -28,6 +30,10 @@ log = structlog.get_logger()
 _HANDOVER_TRIES = 20
 _HANDOVER_PAUSE = 0.05
 """Seconds between two tries to open a port that an old listener has just closed."""
+
+_MOST_FILES = 1_000_000
+_OTHER_FILES = 128
+"""Open files that clients leave to the database, providers, mailboxes and the log; of few, they leave a half."""
 
 Place = tuple[str, int, bool, int]
 
@@ -54,7 +60,9 @@ class Listeners:
     def __post_init__(self) -> None:
         """Begin with none."""
         self.servers: list[SmtpServer] = []
-        self._budget = ByteBudget(self.settings().limits.bytes_in_flight)
+        self._budget = Shares(self.settings().limits.bytes_in_flight)
+        self._files = Shares(_files_for_clients())
+        self._logins = LoginThrottle(self.authenticator)
         database = database_file(self.settings().database)  # it never changes while the service runs
         folders = () if database is None else (database.parent,)
         self._room = DiskRoom(lambda: (*folders, self.settings().inboxes), lambda: self.settings().limits.free_space)
@@ -115,7 +123,9 @@ class Listeners:
             submission=self.submission,
             authenticator=self.authenticator,
             budget=self._budget,
-            room=self._room.has,
+            room=self._room,
+            logins=self._logins,
+            files=self._files,
         )
         await server.start()
         return server
@@ -197,6 +207,14 @@ async def _drain(server: SmtpServer, seconds: float) -> None:
         await server.drain(seconds)
     except Exception as error:  # a fault in one session must not keep the service from ending
         log.exception("activity_failed", activity=f"drain of port {server.port}", error=repr(error))
+
+
+def _files_for_clients() -> int:
+    """Tell how many connections this process may have open at a time, of all listeners."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY:
+        return _MOST_FILES
+    return max(allowed - _OTHER_FILES, allowed // 2)
 
 
 def _places(listeners: Iterable[Listener]) -> Iterator[tuple[Place, Listener]]:

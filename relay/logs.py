@@ -35,10 +35,11 @@ EVENTS: Final[dict[str, str]] = {
     # a client hands in a mail
     "session_refused": "client, reason, code",
     "session_failed": "client, error, exception",
-    "auth_failed": "client, mechanism, reason",
+    "auth_failed": "client, mechanism, login, reason",
     "message_accepted": "queue_id, client, user, identity, rule, account, sender_before, sender_after, recipients, "
     "archive, size, message_id",
-    "message_rejected": "queue_id, client, user, reason, code, reply, account, sender_before",
+    "message_rejected": "queue_id, client, user, reason, code, reply, account, sender_before, reverse_path, recipient",
+    "message_broken_off": "client, user, reverse_path, octets, reason",
     "message_failed": "queue_id, client, error, exception",
     # a mail goes out
     "message_delivered": "queue_id, delivery_id, account, recipients, reply, seconds",

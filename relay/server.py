@@ -4,20 +4,21 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable
 
-from relay.intake.budget import ByteBudget
+from relay.intake.budget import Shares
 from relay.intake.desk import Desk
-from relay.intake.gate import Gate, Throttle
+from relay.intake.gate import Gate
 from relay.intake.hooks import Authenticator, Submission
+from relay.intake.room import DiskRoom
 from relay.intake.session import SmtpSession
+from relay.intake.throttle import LoginThrottle
 from relay.model.errors import RelayError
 from relay.model.reply import Reply
 from relay.settings import Limits, Listener, ListenerTls
 
 _BACKLOG = 512
-_HANDSHAKE = 30.0
-"""Seconds that a client gets for TLS."""
+_AT_ONCE = 8
+"""Connections that asyncio accepts before those that came are looked at: each is an open file meanwhile."""
 _SHUTDOWN = Reply(code=421, enhanced="4.3.2", text="The service is shutting down")
 
 
@@ -32,8 +33,10 @@ class SmtpServer:
         hostname: str,
         submission: Submission,
         authenticator: Authenticator,
-        budget: ByteBudget,
-        room: Callable[[int], bool] = lambda _octets: True,
+        budget: Shares,
+        room: DiskRoom | None = None,
+        logins: LoginThrottle | None = None,
+        files: Shares | None = None,
     ) -> None:
         self._listener = listener
         self._desk = Desk(
@@ -45,33 +48,27 @@ class SmtpServer:
             budget=budget,
             room=room,
             gate=Gate(
-                networks=listener.networks, most=limits.connections, most_per_client=limits.connections_per_client
+                networks=listener.networks,
+                most=limits.connections,
+                most_per_client=limits.connections_per_client,
+                files=files,
             ),
-            throttle=Throttle(),
+            logins=logins or LoginThrottle(authenticator),
         )
         self._servers: list[asyncio.Server] = []
-        self._implicit: ssl.SSLContext | None = None
         self.port = listener.port
         """The port that is listened on, once it is started."""
 
     async def start(self) -> None:
         """Listen. Raises RelayError where the address or the certificate is of no use."""
-        context = _load_certificate(self._listener)
-        implicit = context if self._listener.tls is ListenerTls.IMPLICIT else None
-        self._implicit = implicit
-        self._desk.tls_context = None if implicit else context
+        self._desk.tls_context = _load_certificate(self._listener)
+        self._desk.tls_first = self._listener.tls is ListenerTls.IMPLICIT
         loop = asyncio.get_running_loop()
-        handshake = _HANDSHAKE if implicit else None
         for bound in await asyncio.to_thread(_bind, self._listener):
-            self._servers.append(
-                await loop.create_server(
-                    lambda: SmtpSession(self._desk),
-                    sock=bound,
-                    ssl=implicit,
-                    ssl_handshake_timeout=handshake,
-                    backlog=_BACKLOG,
-                )
-            )
+            # The session begins TLS itself, behind the gate: asyncio would shake hands with anybody.
+            server = await loop.create_server(lambda: SmtpSession(self._desk), sock=bound, backlog=_AT_ONCE)
+            self._servers.append(server)
+            bound.listen(_BACKLOG)
             self.port = bound.getsockname()[1]
 
     def change(self, listener: Listener, limits: Limits, hostname: str) -> None:
@@ -79,13 +76,8 @@ class SmtpServer:
 
         Raises RelayError, and changes nothing, where the certificate is of no use.
         """
-        fresh = _load_certificate(listener)
-        if self._implicit is not None and fresh is not None:
-            # asyncio keeps the context of a listening socket: the new certificate goes into that one.
-            self._implicit.load_cert_chain(str(listener.certificate), listener.private_key)
-            fresh = None
+        self._desk.tls_context = _load_certificate(listener)
         self._listener = self._desk.listener = listener
-        self._desk.tls_context = fresh
         self._desk.limits, self._desk.hostname = limits, hostname
         self._desk.gate.change(
             networks=listener.networks, most=limits.connections, most_per_client=limits.connections_per_client

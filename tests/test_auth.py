@@ -103,3 +103,16 @@ async def test_sessions_that_log_in_together_cost_no_more_hashes_than_run_at_onc
     monkeypatch.setattr("relay.auth._hasher", hasher)
     assert await asyncio.gather(*(checker.check("anna", "right") for _ in range(20))) == ["anna"] * 20
     assert hasher.count <= 2
+
+
+async def test_all_ways_to_write_a_login_are_counted_as_one(checker: PasswordChecker) -> None:
+    assert {checker.name_of(login) for login in ("anna", "ANNA", "A.Schmidt@Example.com")} == {"anna"}
+    assert checker.name_of("Nobody") == "nobody"
+    assert len(checker.name_of("x" * 100_000)) == 1024
+
+
+async def test_what_was_right_is_known_without_a_check_and_nothing_else_is(checker: PasswordChecker) -> None:
+    assert checker.remembered("anna", "right") is None
+    await checker.check("anna", "right")
+    assert checker.remembered("ANNA", "right") == "anna"
+    assert [checker.remembered(*one) for one in (("anna", "wrong"), ("bert", "right"), ("carl", "right"))] == [None] * 3

@@ -1,53 +1,113 @@
-"""How much memory all mails that are being taken in may use together."""
+"""What clients use up together, such as memory and connections: a share for each, so that none can take all."""
+
+from collections import Counter
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from typing import Final
+
+Ip = IPv4Address | IPv6Address
+
+_NETWORK_TIMES: Final = 3
+"""How many times what is left the clients of one IPv6 network may hold together."""
 
 
-class ByteBudget:
-    """A number of octets that sessions share; what is taken must be given back."""
+def origin(ip: Ip) -> Ip:
+    """Give what guesses are counted by: an address, of IPv6 its /64, in which a machine chooses any it likes."""
+    return ip if isinstance(ip, IPv4Address) else IPv6Network((ip, 64), strict=False).network_address
 
-    def __init__(self, octets: int) -> None:
-        self._all = self._free = octets
 
-    def resize(self, octets: int) -> None:
+class Shares:
+    """A number of octets, or of places, that clients share; what is taken must be given back.
+
+    Guarantee: a client gets no more where it would hold more than it leaves to all the others. So one can take a half,
+    two a third each, and a client that comes new always finds as much as the greediest of those before it, halved.
+    The addresses of one IPv6 /64, of which one machine may use as many as it likes, take three quarters at most.
+    Who asks while nobody holds anything else may take all: what fits at all gets through sooner or later.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._all = self._free = most
+        self._held: Counter[object] = Counter()
+
+    def resize(self, most: int) -> None:
         """Change how many there are; what is taken stays taken."""
-        self._free += octets - self._all
-        self._all = octets
+        self._free += most - self._all
+        self._all = most
 
     @property
     def free(self) -> int:
-        """Octets that nobody has taken."""
+        """What nobody has taken."""
         return self._free
 
-    def take(self, octets: int) -> bool:
-        """Take octets if there are as many; nothing is taken where it gives false."""
-        if octets > self._free:
+    @property
+    def taken(self) -> int:
+        """What all clients have taken."""
+        return self._all - self._free
+
+    def held(self, ip: Ip) -> int:
+        """Tell how much a client has taken."""
+        return self._held[_key(ip)]
+
+    def allows(self, ip: Ip, amount: int = 1, *, own: int = 0) -> bool:
+        """Tell whether a client could take so much; `own` is what the mail that asks has taken already."""
+        left = self._free - amount
+        if left < 0:
             return False
-        self._free -= octets
+        if self.taken == own:
+            return True
+        return all(self._held[who] + amount <= times * left for who, times in _crowd(ip))
+
+    def take(self, ip: Ip, amount: int = 1, *, own: int = 0) -> bool:
+        """Take so much for a client if `allows` says so; nothing is taken where it gives false."""
+        if not self.allows(ip, amount, own=own):
+            return False
+        self._free -= amount
+        for who, _ in _crowd(ip):
+            self._held[who] += amount
         return True
 
-    def give(self, octets: int) -> None:
-        """Give octets back."""
-        self._free += octets
+    def give(self, ip: Ip, amount: int = 1) -> None:
+        """Give back for a client."""
+        self._free += amount
+        for who, _ in _crowd(ip):
+            self._held[who] -= amount
+            if self._held[who] <= 0:
+                del self._held[who]
 
 
-class Share:
-    """What one mail has taken of a budget: as much as it holds in memory, at most `most`."""
+def _key(ip: Ip) -> int:
+    """Give a number for an address, since addresses are slow keys; those of IPv4 are below 0, to be no other's."""
+    return ~int(ip) if isinstance(ip, IPv4Address) else int(ip)
 
-    def __init__(self, budget: ByteBudget, most: int) -> None:
-        self._budget = budget
-        self._most = most
+
+def _crowd(ip: Ip) -> tuple[tuple[object, int], ...]:
+    """Give who counts as one, and how many times what is left it may hold: an address, and its IPv6 network."""
+    key = _key(ip)
+    return ((key, 1),) if key < 0 else ((key, 1), ((key >> 64, 64), _NETWORK_TIMES))
+
+
+class Holding:
+    """What one mail has taken of the shares of its client."""
+
+    def __init__(self, shares: Shares, ip: Ip) -> None:
+        self._shares = shares
+        self._ip = ip
         self._taken = 0
 
-    def grow(self, received: int) -> bool:
-        """Take what a mail of so many octets needs by now; false where the budget does not have it."""
-        wanted = min(received, self._most) - self._taken
-        if wanted <= 0:
-            return True
-        if not self._budget.take(wanted):
-            return False
-        self._taken += wanted
+    def allows(self, amount: int) -> bool:
+        """Tell whether the mail could come to hold so much."""
+        return amount <= self._taken or self._shares.allows(self._ip, amount - self._taken, own=self._taken)
+
+    def change(self, amount: int) -> bool:
+        """Hold so much from now on; false, and nothing is changed, where the share does not have it."""
+        more = amount - self._taken
+        if more > 0:
+            if not self._shares.take(self._ip, more, own=self._taken):
+                return False
+        elif more < 0:
+            self._shares.give(self._ip, -more)
+        self._taken = amount
         return True
 
     def close(self) -> None:
         """Give everything back."""
-        self._budget.give(self._taken)
-        self._taken = 0
+        self.change(0)

@@ -34,6 +34,11 @@ class Deadline:
             self._handle.cancel()
         self._arm(at)
 
+    def prolong(self, seconds: float, most: float) -> None:
+        """Put the deadline so many seconds later, but no further than `most` seconds from now."""
+        left = 0.0 if self._at is None else self._at - self._loop.time()
+        self.set(min(most, max(0.0, left) + seconds))
+
     def clear(self) -> None:
         """Have no deadline until the next `set`."""
         self._at = None

@@ -1,18 +1,20 @@
 """What all sessions of one listener share: its settings, its limits, and who is inside."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any
 
-from relay.intake.budget import ByteBudget
-from relay.intake.gate import Gate, Throttle
+from relay.intake.budget import Shares
+from relay.intake.gate import Gate
 from relay.intake.hooks import Authenticator, Submission
+from relay.intake.room import DiskRoom
+from relay.intake.throttle import LoginThrottle
 from relay.settings import Limits, Listener
 
 if TYPE_CHECKING:
-    from relay.intake.connection import ClientConnection
+    from relay.intake.lifetime import Lifetime
 
 
 @dataclass(kw_only=True, eq=False)
@@ -24,14 +26,15 @@ class Desk:
     hostname: str
     submission: Submission
     authenticator: Authenticator
-    budget: ByteBudget
+    budget: Shares
     gate: Gate
-    throttle: Throttle
-    room: Callable[[int], bool] = lambda _octets: True
-    """Whether the disk has room for a mail of so many octets."""
+    logins: LoginThrottle
+    room: DiskRoom | None = None
+    """What the disk has room for; None: for everything."""
     tls_context: SSLContext | None = None
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    sessions: set["ClientConnection"] = field(default_factory=set)
+    tls_first: bool = False
+    """Whether TLS comes before the first word (implicit TLS)."""
+    sessions: set["Lifetime"] = field(default_factory=set)
     work: set[asyncio.Task[Any]] = field(default_factory=set)
     """What must end even if its client leaves: mails on their way to the submission, and what clears up behind them."""
     closing: bool = False
@@ -42,14 +45,14 @@ class Desk:
     def __post_init__(self) -> None:
         self.quiet.set()
 
-    def begin_mail(self, session: "ClientConnection") -> None:
+    def begin_mail(self, session: "Lifetime") -> None:
         """Mark a session as busy: a shutdown waits for its reply."""
         if not session.busy:
             session.busy = True
             self._receiving += 1
             self.quiet.clear()
 
-    def end_mail(self, session: "ClientConnection") -> None:
+    def end_mail(self, session: "Lifetime") -> None:
         """Mark a session as one that only talks."""
         if session.busy:
             session.busy = False

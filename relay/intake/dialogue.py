@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Final, NoReturn
 import structlog
 from aiosmtpd.smtp import TLSSetupException
 
-from relay.intake.connection import INTERNAL_FAULT, ClientConnection, SessionEnd
+from relay.intake.connection import INTERNAL_FAULT, ClientConnection
+from relay.intake.feed import SessionEnd
 from relay.intake.path import BadCommandError
 from relay.model.reply import Reply
 
@@ -25,6 +26,8 @@ _TEXT = re.compile(r"[^\x00-\x1f\x7f]*")
 _BROWSER = re.compile(rb"(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT|DELETE|PATCH) |Host:|User-Agent:", re.IGNORECASE)
 _LEAVING: Final = Reply(code=421, enhanced="4.3.2", text="The service is shutting down")
 
+WITHOUT_MAIL = 1800.0
+"""Seconds that a session lasts, whatever is said in it, unless a mail is taken."""
 BAD_CHUNK: Final = Reply(code=501, enhanced="5.5.4", text="Syntax: BDAT octets [LAST]")
 
 Handler = Callable[[Any, str], Reply | None]
@@ -42,13 +45,20 @@ class Dialogue(ClientConnection):
     handlers: ClassVar[Mapping[str, Handler]] = {}
     """By their names in capitals."""
     _commands = 0
+    _patience_ends = 0.0
+    """When, on the loop's clock, the session ends unless a mail was taken."""
     _errors = 0
     waiting: asyncio.Task[None] | None = None
     """A command that waits for others."""
 
     def heard(self) -> None:
-        """Note that the client has said something: it gets time anew."""
-        self.rewind(self.desk.limits.session_idle)
+        """Note that the client has said something: it gets time anew, but not for ever without a mail."""
+        left = self._patience_ends - self.loop.time()
+        self.rewind(max(0, min(self.desk.limits.session_idle, int(left * 1000))))
+
+    def be_patient(self) -> None:
+        """Give the client time for its next mail."""
+        self._patience_ends = self.loop.time() + WITHOUT_MAIL
 
     def handle_line(self, line: bytes) -> None:
         """Do a command. Raises SessionEnd."""
@@ -154,7 +164,7 @@ class Dialogue(ClientConnection):
 
     def answer(self, reply: Reply | None) -> None:
         """Answer from outside of the dialogue, and go on with it."""
-        self.rewind(self.desk.limits.session_idle)
+        self.heard()
         try:
             if reply is not None:
                 self.reply(reply)

@@ -42,5 +42,11 @@ class Authenticator(Protocol):
     def has_passwords(self) -> bool:
         """Whether anybody could log in."""
 
+    def name_of(self, login: str) -> str:
+        """Give the name that guesses at a login are counted by: the same for all ways to write one user."""
+
+    def remembered(self, login: str, password: str) -> str | None:
+        """Give the user's name where this very password was right a short while ago; costs next to nothing."""
+
     async def check(self, login: str, password: str) -> str | None:
         """Give the user's name, or None where login or password is wrong."""

@@ -20,12 +20,17 @@ class LineTooLongError(Exception):
 
 
 class LineBuffer:
-    """Holds bytes until they are taken, by lines or as they are. A bare LF ends a line, too."""
+    """Holds bytes until they are taken, by lines or as they are. A bare LF ends a line, too.
 
-    __slots__ = ("_bytes", "_skipped")
+    However the bytes come, each is looked at once, and copied a bounded number of times.
+    """
+
+    __slots__ = ("_bytes", "_searched", "_skipped")
 
     def __init__(self) -> None:
         self._bytes = bytearray()
+        self._searched = 0
+        """So many of them are known to hold no line end."""
         self._skipped = b""
         """How the line began that is being skipped."""
 
@@ -40,26 +45,31 @@ class LineBuffer:
     def put_back(self, data: bytes) -> None:
         """Hold bytes that stand before all others."""
         self._bytes[:0] = data
+        self._searched = 0
 
     def clear(self) -> None:
         """Throw away what is held, the beginning of a line that is being skipped too."""
         self._bytes.clear()
+        self._searched = 0
         self._skipped = b""
 
-    def take_all(self) -> bytes:
-        """Give what is held, as it is."""
-        data = bytes(self._bytes)
-        self._bytes.clear()
+    def take(self, octets: int) -> bytes:
+        """Give what is held as it is, but no more than so many octets."""
+        data = bytes(self._bytes[:octets])
+        del self._bytes[:octets]
+        self._searched = 0
         return data
 
     def take_line(self) -> bytes | None:
         """Give the next line without its end, None where it is not complete. Raises LineTooLongError."""
         held = self._bytes
-        end = held.find(b"\n")
+        end = held.find(b"\n", self._searched)
+        self._searched = 0
         if end < 0:
             if len(held) > LONGEST_COMMAND:
                 self._skipped = self._skipped or bytes(held[:64])
                 held.clear()
+            self._searched = len(held)
             return None
         line = bytes(held[:end])
         del held[: end + 1]

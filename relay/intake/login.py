@@ -8,6 +8,7 @@ import structlog
 
 from relay.intake.lines import LineTooLongError
 from relay.intake.path import BadCommandError
+from relay.intake.throttle import TooManyLoginsError
 from relay.model.errors import RelayError
 from relay.model.reply import Reply
 
@@ -18,6 +19,9 @@ log = structlog.get_logger()
 
 _WRONG = Reply(code=535, enhanced="5.7.8", text="Login or password is wrong")
 _LATER = Reply(code=454, enhanced="4.7.0", text="The login can't be checked now, try again later")
+_TOO_MANY = Reply(code=454, enhanced="4.7.0", text="Too many failed logins, try again later")
+_SHOWN = 100
+"""Characters of a login that the log shows."""
 _GOOD = Reply(code=235, enhanced="2.7.0", text="Welcome")
 
 
@@ -45,17 +49,19 @@ class Login:
     async def _check(self, mechanism: str, login: str, password: str) -> tuple[Reply, str | None]:
         session = self._session
         session.stop_clock()
+        about = {"client": str(session.ip), "mechanism": mechanism, "login": login[:_SHOWN]}
         try:
-            user = await session.desk.authenticator.check(login, password)
+            user = await session.desk.logins.check(session.ip, login, password)
+        except TooManyLoginsError:
+            log.warning("auth_failed", **about, reason="too many failed logins, this one was not looked at")
+            return _TOO_MANY, None
         except (RelayError, OSError, MemoryError) as error:
-            log.error("auth_failed", client=str(session.ip), mechanism=mechanism, reason=repr(error))
+            log.error("auth_failed", **about, reason=repr(error))
             return _LATER, None
         if user is not None:
-            session.desk.throttle.succeeded(session.ip)
             return _GOOD, user
         session.failed_logins += 1
-        log.warning("auth_failed", client=str(session.ip), mechanism=mechanism, reason="wrong login or password")
-        await session.desk.sleep(session.desk.throttle.failed(session.ip, session.loop.time()))
+        log.warning("auth_failed", **about, reason="wrong login or password")
         if session.failed_logins >= session.desk.limits.auth_failures:
             return Reply(code=421, enhanced="4.7.0", text="Too many failed logins"), None
         return _WRONG, None
@@ -92,5 +98,7 @@ def _parse_plain(data: bytes) -> tuple[str, str]:
     if len(parts) != 3:
         raise BadCommandError(501, "5.5.2", "This is not PLAIN")
     authorization, login, password = map(_text, parts)
-    # Nobody acts for somebody else here: what is neither empty nor the login itself can only be wrong.
-    return ("" if authorization not in ("", login) else login), password
+    if authorization in ("", login):
+        return login, password
+    # Nobody acts for somebody else here: it can only be wrong. No login holds a NUL, and the log shows both names.
+    return f"{login}\0{authorization}", password

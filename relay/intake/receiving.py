@@ -8,13 +8,13 @@ thrown away as it comes.
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 import structlog
 
-from relay.intake.budget import Share
+from relay.intake.budget import Holding, Ip
 from relay.intake.desk import Desk
-from relay.intake.gate import Ip
 from relay.intake.hooks import Incoming
 from relay.model.errors import StorageFullError
 from relay.model.reply import Reply
@@ -26,8 +26,8 @@ INTERNAL_FAULT: Final = Reply(code=451, enhanced="4.3.0", text="The mail could n
 NO_DISK: Final = Reply(code=452, enhanced="4.3.1", text="There is no room for the mail now, try again later")
 NO_ROOM: Final = Reply(code=452, enhanced="4.3.1", text="Too much at a time, try again later")
 LONG_LINE: Final = Reply(code=554, enhanced="5.6.0", text="A line is too long")
-PROGRESS: Final = 1024
-"""Octets that count as progress: a client that drips gets no more time."""
+FIRST: Final = 1024
+"""Octets that a mail is counted with before any of it has come."""
 _WAITING: Final = 2
 """Chunks that may wait to be written before the client is no longer read."""
 
@@ -47,12 +47,29 @@ class Owner(Protocol):
 class Receiver:
     """One mail; `take` its bytes, then `finish`, or `forget` it at any point."""
 
-    def __init__(self, owner: Owner, desk: Desk, incoming: Incoming) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        desk: Desk,
+        incoming: Incoming,
+        *,
+        holding: Holding,
+        envelope: int,
+        about: Mapping[str, object],
+    ) -> None:
         self._owner = owner
         self._desk = desk
         self._incoming = incoming
+        self._about = about
+        """What the log says of each refusal: who hands in what."""
+        self._holding = holding
+        self._envelope = envelope
+        """What the holding has for the envelope."""
         # A large mail holds its header, the buffer of the connection, and some chunks of each version in memory.
-        self._share = Share(desk.budget, desk.limits.header_size + 6 * CHUNK)
+        self._most = desk.limits.header_size + 6 * CHUNK
+        self._kept = self._keeping = 0
+        """Octets of the body that are out of memory, and those that are being written."""
+        self._on_disk = 0
         self._sections = Sections(header_limit=desk.limits.header_size)
         self._chunks: deque[bytes] = deque()
         self._size = 0
@@ -75,10 +92,22 @@ class Receiver:
         """Whether so much was sent behind the limit that the client must be cut off."""
         return self.refusal is not None and self._size > 2 * self._desk.listener.max_message_size + CHUNK
 
+    @property
+    def size(self) -> int:
+        """Octets that have come."""
+        return self._size
+
     def admit(self, declared: int | None) -> None:
-        """Reserve memory for what the client has declared, in octets; `refusal` says where there is none."""
-        if not self._share.grow(declared or PROGRESS):
+        """Let the mail begin; `refusal` says where its client's share of the memory has no room for what was declared.
+
+        Only what comes is taken from the share: to announce much costs the others nothing.
+        """
+        wanted = self._envelope + min(max(FIRST, declared or 0), self._most)
+        if not (self._holding.allows(wanted) and self._hold(FIRST)):
             self._refuse("no_room", NO_ROOM)
+
+    def _hold(self, octets: int) -> bool:
+        return self._holding.change(self._envelope + min(max(FIRST, octets), self._most))
 
     def take(self, content: bytes, *, too_long: bool = False) -> None:
         """Take the next bytes of the mail, every line end CRLF; `too_long` tells of a line beyond all limits."""
@@ -88,17 +117,36 @@ class Receiver:
         limits, most = self._desk.limits, self._desk.listener.max_message_size
         if self._size > most:
             self._refuse("too_large", Reply(code=552, enhanced="5.3.4", text=f"At most {most} octets are taken"))
-        elif not self._share.grow(self._size):
+        elif not self._hold(self._size - self._kept):
             self._refuse("no_room", NO_ROOM)
         elif too_long:
             self._refuse("long_line", LONG_LINE)
         else:
-            self._chunks.extend(self._sections.feed(content))
+            chunks = self._sections.feed(content)
+            self._chunks.extend(chunks)
             if self._sections.too_large:
                 text = f"The header has more than {limits.header_size} octets"
                 self._refuse("large_header", Reply(code=552, enhanced="5.3.4", text=text))
+            elif chunks and not self._take_room(sum(map(len, chunks))):
+                self._refuse("no_disk", NO_DISK)
             elif self._chunks:
                 self._go_on()
+
+    def _take_room(self, octets: int) -> bool:
+        room = self._desk.room
+        if room is None:
+            return True
+        if not room.take(self._owner.ip, octets):
+            return False
+        self._on_disk += octets
+        return True
+
+    def _give_back(self) -> None:
+        """Give back the client's shares of memory and disk."""
+        self._holding.close()
+        if self._desk.room is not None and self._on_disk:
+            self._desk.room.give(self._owner.ip, self._on_disk)
+            self._on_disk = 0
 
     def finish(self) -> None:
         """Make the mail durable: all bytes are there. The owner gets the reply."""
@@ -127,7 +175,7 @@ class Receiver:
         self._forgotten = True
         self._chunks.clear()
         self._sections = Sections(header_limit=0)
-        self._share.close()
+        self._give_back()
 
     # In the background
 
@@ -152,7 +200,7 @@ class Receiver:
         if reply is None:
             await self._abort()
         else:
-            self._share.close()
+            self._give_back()
             self._owner.mail_done(reply)
 
     def _fail(self, reply: Reply) -> None:
@@ -173,7 +221,12 @@ class Receiver:
                 await self._incoming.header(self._sections.header)
             elif self._chunks:
                 was_full = self.full
-                await self._incoming.body(self._chunks.popleft())
+                chunk = self._chunks.popleft()
+                await self._incoming.body(chunk)
+                # It may still be on its way to the disk; the one before is there.
+                self._kept, self._keeping = self._kept + self._keeping, len(chunk)
+                if not self._forgotten:
+                    self._hold(self._size - self._kept)
                 if was_full:
                     self._owner.proceed()
             elif self.ended:
@@ -198,7 +251,7 @@ class Receiver:
 
     def _refuse(self, reason: str, reply: Reply) -> None:
         """Log why a mail is refused on its way in, and let go of it."""
-        log.warning("message_rejected", queue_id=self._incoming.queue_id, client=str(self._owner.ip),
+        log.warning("message_rejected", queue_id=self._incoming.queue_id, **self._about,
                     reason=reason, code=reply.code, reply=str(reply))  # fmt: skip
         self.refusal = reply
         self.forget()

@@ -1,9 +1,16 @@
-"""Whether the disk has room for one more mail. Some is always left: what was accepted must be settled, too."""
+"""Whether the disk has room for one more mail. Some is always left: what was accepted must be settled, too.
+
+What a client has written of mails that are not whole counts again for itself: it gets no more where it has more than
+it leaves to the others, so that mails which never end fill no disk.
+"""
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from relay.intake.budget import Ip
 
 _FRESH = 0.1
 """Seconds for which a look at the disk counts."""
@@ -26,6 +33,7 @@ class DiskRoom:
         self._monotonic = monotonic
         self._looked = -_FRESH
         self._free: int | None = None
+        self._unfinished: Counter[Ip] = Counter()
 
     def has(self, octets: int) -> bool:
         """Tell whether a mail of so many octets leaves the room that is to be left; true where nobody can tell."""
@@ -33,6 +41,22 @@ class DiskRoom:
             found = [free for free in map(_free, self._folders()) if free is not None]
             self._looked, self._free = self._monotonic(), min(found, default=None)
         return self._free is None or self._free - octets >= self._least()
+
+    def take(self, ip: Ip, octets: int) -> bool:
+        """Count octets of a mail that is not whole, which are about to be written; false, and not counted, if too many.
+
+        What is counted must be given back, once the mail is whole or gone.
+        """
+        if not self.has(self._unfinished[ip] + octets):
+            return False
+        self._unfinished[ip] += octets
+        return True
+
+    def give(self, ip: Ip, octets: int) -> None:
+        """Give back what was counted."""
+        self._unfinished[ip] -= octets
+        if self._unfinished[ip] <= 0:
+            del self._unfinished[ip]
 
 
 def _free(folder: Path) -> int | None:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from relay.intake.connection import SessionEnd
 from relay.intake.dialogue import Handler, make_reply
+from relay.intake.feed import SessionEnd
 from relay.intake.login import Login
 from relay.intake.transaction import OK, TransactionDialogue
 from relay.model.reply import Reply
@@ -17,7 +17,8 @@ class SmtpSession(TransactionDialogue):
 
     def begin(self) -> None:
         """Greet the client."""
-        self.rewind(self.desk.limits.session_idle)
+        self.be_patient()
+        self.heard()
         self.send(f"220 {self.desk.hostname} ESMTP")
 
     # The commands

@@ -5,10 +5,11 @@ from typing import Final
 
 import structlog
 
+from relay.intake.budget import Holding
 from relay.intake.dialogue import BAD_CHUNK, Dialogue, make_reply
 from relay.intake.parameters import NO_WISH, MailParameters, read_mail_parameters, read_rcpt_parameters
 from relay.intake.path import BadCommandError, parse_argument, parse_forward_path, parse_reverse_path
-from relay.intake.receiving import NO_DISK, PROGRESS, Receiver
+from relay.intake.receiving import NO_DISK, NO_ROOM, Receiver
 from relay.intake.transfer import ChunkFeed, DataFeed, RefusedChunk, parse_chunk
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope, Wish
@@ -21,6 +22,13 @@ log = structlog.get_logger()
 OK: Final = make_reply(250, "2.0.0", "OK")
 _SENDER_OK: Final = make_reply(250, "2.1.0", "OK")
 _RECIPIENT_OK: Final = make_reply(250, "2.1.5", "OK")
+SLOWEST: Final = 8192
+"""Octets a second: who is slower for longer than `data_idle` makes up for is cut off."""
+_RECIPIENT: Final = 512
+"""Octets that a recipient is counted with, beside those of its command."""
+_FREE: Final = 4096
+"""Octets of an envelope that are not counted."""
+_TOO_MANY: Final = make_reply(452, "4.5.3", "Too many recipients: send the mail to the others again")
 _NO_MAIL: Final = make_reply(503, "5.5.1", "MAIL first")
 _NO_RECIPIENTS: Final = make_reply(554, "5.5.1", "No valid recipients")
 
@@ -31,8 +39,12 @@ class Transaction:
 
     reverse_path: Address | None
     asked: MailParameters
+    holding: Holding
+    """What it takes of its client's share of the memory."""
     recipients: list[Address] = field(default_factory=list)
     wishes: list[Wish] = field(default_factory=list)
+    size: int = 0
+    """Octets that the recipients are counted with."""
     lines: LineEnds | None = None
     """Set where the mail comes by BDAT."""
 
@@ -59,7 +71,6 @@ class TransactionDialogue(Dialogue):
     transaction: Transaction | None = None
     _mail: Receiver | None = None
     """The mail that has begun to come, up to its reply."""
-    _fresh = 0
 
     @property
     def may_log_in(self) -> bool:
@@ -92,19 +103,36 @@ class TransactionDialogue(Dialogue):
 
     def reset(self) -> None:
         """Forget the transaction; a mail that has begun to come by BDAT is let go."""
-        self.transaction = None
         if self._mail is not None:
             self._mail.forget()
             self._close_mail()
+        if self.transaction is not None:
+            self.transaction.holding.close()
+            self.transaction = None
 
     def leave(self) -> None:
         """Let go of what is under way: the client is gone. A mail that is whole goes on to its commit."""
         if self.waiting is not None:
             self.waiting.cancel()
             self.waiting = None
-        if self._mail is not None and not self._mail.ended:
-            self._mail.forget()
-            self._close_mail()
+        if self._mail is None or not self._mail.ended:
+            self.reset()
+
+    def gone(self, why: str) -> None:
+        """Log a mail that the client breaks off."""
+        mail = self._mail
+        if mail is None or mail.ended:
+            return
+        if isinstance(self.feed, DataFeed) and self.feed.hangs:
+            why += "; it ended the mail by a dot between bare line feeds, where SMTP wants CR LF"
+        log.warning("message_broken_off", **self.about, octets=mail.size, reason=why)
+
+    @property
+    def about(self) -> dict[str, object]:
+        """What the log says of each refusal: who hands in what."""
+        transaction = self.transaction
+        reverse_path = None if transaction is None else str(transaction.reverse_path or "<>")
+        return {"client": str(self.ip), "user": self.user, "reverse_path": reverse_path}
 
     # The commands
 
@@ -123,27 +151,32 @@ class TransactionDialogue(Dialogue):
             return self._reject(
                 "no_login", make_reply(530, "5.7.0", "Log in first" if self.may_log_in else "TLS first")
             )
-        parsed = parse_argument(argument, "FROM")
-        asked = read_mail_parameters(parsed, esmtp=self.esmtp, may_log_in=self.may_log_in)
-        reverse_path = parse_reverse_path(parsed.path)
-        if reverse_path is not None and not parsed.path.isascii() and not asked.smtputf8:
-            return make_reply(553, "5.6.7", "An international address needs SMTPUTF8")
+        try:
+            parsed = parse_argument(argument, "FROM")
+            asked = read_mail_parameters(parsed, esmtp=self.esmtp, may_log_in=self.may_log_in)
+            reverse_path = parse_reverse_path(parsed.path)
+            if reverse_path is not None and not parsed.path.isascii() and not asked.smtputf8:
+                raise BadCommandError(553, "5.6.7", "An international address needs SMTPUTF8")  # noqa: TRY301 - one way out
+        except BadCommandError as error:
+            return self._reject("bad_sender", error.reply, reverse_path=argument)
+        holding = Holding(self.desk.budget, self.ip)
+        self.transaction = Transaction(reverse_path=reverse_path, asked=asked, holding=holding)
         refusal = self._check_room(asked.size or 0)
         if refusal is not None:
-            return refusal
-        self.transaction = Transaction(reverse_path=reverse_path, asked=asked)
-        return _SENDER_OK
+            self.transaction = None
+        return refusal or _SENDER_OK
 
     def _check_room(self, size: int) -> Reply | None:
         if size > self.desk.listener.max_message_size:
             text = f"At most {self.desk.listener.max_message_size} octets are taken"
             return self._reject("too_large", make_reply(552, "5.3.4", text))
-        return None if self.desk.room(size) else self._reject("no_disk", NO_DISK)
+        room = self.desk.room
+        return None if room is None or room.has(size) else self._reject("no_disk", NO_DISK)
 
-    def _reject(self, reason: str, reply: Reply) -> Reply:
+    def _reject(self, reason: str, reply: Reply, **fields: str) -> Reply:
         """Log why a mail is refused before the rules could see it."""
-        log.warning("message_rejected", client=str(self.ip), user=self.user, reason=reason, code=reply.code,
-                    reply=str(reply))  # fmt: skip
+        about = self.about | fields
+        log.warning("message_rejected", **about, reason=reason, code=reply.code, reply=str(reply))
         return reply
 
     def rcpt_to(self, argument: str) -> Reply:
@@ -153,16 +186,20 @@ class TransactionDialogue(Dialogue):
             return _NO_MAIL
         if self._mail is not None:
             return make_reply(503, "5.5.1", "The mail has begun to come already")
-        parsed = parse_argument(argument, "TO")
-        wish = read_rcpt_parameters(parsed, esmtp=self.esmtp)
-        if not parsed.path.isascii() and not transaction.asked.smtputf8:
-            return make_reply(553, "5.6.7", "An international address needs SMTPUTF8")
         try:
+            parsed = parse_argument(argument, "TO")
+            wish = read_rcpt_parameters(parsed, esmtp=self.esmtp)
+            if not parsed.path.isascii() and not transaction.asked.smtputf8:
+                raise BadCommandError(553, "5.6.7", "An international address needs SMTPUTF8")  # noqa: TRY301 - one way out
             recipient = parse_forward_path(parsed.path, self.desk.submission.resolve_postmaster())
         except BadCommandError as error:
-            return self._reject("bad_recipient", error.reply)
+            return self._reject("bad_recipient", error.reply, recipient=argument)
         if len(transaction.recipients) >= self.desk.limits.recipients_per_message:
-            return make_reply(452, "4.5.3", "Too many recipients: send the mail to the others again")
+            return self._reject("too_many_recipients", _TOO_MANY, recipient=argument)
+        size = transaction.size + len(argument) + _RECIPIENT
+        if size > _FREE and not transaction.holding.change(size - _FREE):
+            return self._reject("no_room", NO_ROOM, recipient=argument)
+        transaction.size = size
         transaction.recipients.append(recipient)
         transaction.wishes.append(wish)
         return _RECIPIENT_OK
@@ -211,24 +248,29 @@ class TransactionDialogue(Dialogue):
         incoming = self.desk.submission.begin(
             transaction.envelope, self.client, show_client=self.desk.listener.received_client
         )
-        self._mail = mail = Receiver(self, self.desk, incoming)
+        self._mail = mail = Receiver(
+            self,
+            self.desk,
+            incoming,
+            holding=transaction.holding,
+            envelope=max(0, transaction.size - _FREE),
+            about=self.about,
+        )
         self.desk.begin_mail(self)
         mail.admit(transaction.asked.size)
-        self._fresh = 0
         self.rewind(self.desk.limits.data_idle)
         return mail
 
     def progress(self, octets: int) -> None:
-        """Give time anew to a client that goes on with its mail, none to one that drips."""
-        self._fresh += octets
-        if self._fresh >= PROGRESS:
-            self._fresh = 0
-            self.rewind(self.desk.limits.data_idle)
+        """Give more time to a client that goes on with its mail: as much as the slowest may need for these octets."""
+        self.prolong(octets / SLOWEST, self.desk.limits.data_idle)
 
     def mail_done(self, reply: Reply) -> None:
         """Take the reply to the whole mail: the transaction is over."""
         self._close_mail()
-        self.transaction = None
+        self.reset()
+        if reply.is_positive:
+            self.be_patient()
         self.answer(reply)
 
     def _close_mail(self) -> None:

@@ -6,11 +6,14 @@ Guarantee: what belongs to a mail, or to a chunk that is refused, is never taken
 import re
 from typing import Final, Protocol
 
-from relay.intake.connection import SessionEnd
+from relay.intake.feed import SessionEnd
 from relay.intake.receiving import Receiver
 from relay.model.reply import Reply
 from relay.rules.dots import DotReader, LineEnds
 
+_PIECE: Final = 65_536
+_END: Final = 5
+_HANGING: Final = re.compile(rb"[\r\n]\.(?:\n|\r\n?)$")
 _CHUNK: Final = re.compile(r"([0-9]{1,18})(?: +(.*))?")
 
 
@@ -46,10 +49,23 @@ class DataFeed:
         self._session = session
         self._mail = mail
         self._dots = DotReader()
+        self._tail = b""
+        """The last octets as they came."""
+
+    @property
+    def wants(self) -> int:
+        """How many octets it can use at most: nobody knows, so a piece at a time."""
+        return _PIECE
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the client seems to have ended its mail by a dot between line ends that are not CRLF."""
+        return _HANGING.search(self._tail) is not None
 
     def take(self, data: bytes) -> bytes | None:
         """Take the next bytes; gives what stands behind the final dot, None before it. Raises SessionEnd."""
         dots, mail = self._dots, self._mail
+        self._tail = data[-_END:] if len(data) >= _END else (self._tail + data)[-_END:]
         content = dots.feed(data)
         mail.take(content, too_long=dots.too_long)
         if dots.ended:
@@ -71,6 +87,11 @@ class ChunkFeed:
         self._lines = lines
         self._octets = self._left = octets
         self._last = last
+
+    @property
+    def wants(self) -> int:
+        """How many octets it can use at most."""
+        return self._left
 
     def take(self, data: bytes) -> bytes | None:
         """Take the next bytes; gives what stands behind the chunk, None before its end. Raises SessionEnd."""
@@ -103,6 +124,11 @@ class RefusedChunk:
         self._left = octets
         self._most = most
         """Octets that are read before the client is cut off."""
+
+    @property
+    def wants(self) -> int:
+        """How many octets it can use at most."""
+        return self._left
 
     def take(self, data: bytes) -> bytes | None:
         """Take the next bytes; gives what stands behind the chunk, None before its end. Raises SessionEnd."""

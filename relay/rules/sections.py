@@ -7,6 +7,7 @@ from relay.rules.dots import normalise_lines
 
 CHUNK: Final = 262_144
 """Octets of a piece of the body, at most."""
+_MOST_PIECES: Final = 256
 _NO_FIELD: Final = (b"From ", b" ", b"\t")
 """How a first line begins that is no field, whatever stands behind it."""
 _FIELDS: Final = re.compile(rb"(?:(?:[!-9;-~]+[ \t]*:|[ \t])[^\n]*\n)*+")
@@ -72,6 +73,8 @@ class Sections:
         if rest:
             self._pieces.append(rest)
             self._held += len(rest)
+            if len(self._pieces) > _MOST_PIECES:  # small ones weigh more than they hold
+                self._pieces = [b"".join(self._pieces)]
         return chunks
 
     def _take_whole_header(self, content: bytes) -> bool:

@@ -16,9 +16,11 @@ _USUAL_SECURITY = {465: Security.TLS, 587: Security.STARTTLS, 995: Security.TLS}
 def find_concerns(settings: Settings) -> Iterator[Finding]:
     """Find what to warn of."""
     for n, listener in enumerate(settings.listeners):
-        yield from _look_at_listener(("listener", n), listener)
+        yield from _look_at_listener(("listener", n), listener, settings.directory.accounts)
+    collected = {account.owner for account in settings.directory.accounts if account.is_collected}
     for n, user in enumerate(settings.directory.users):
-        yield from _look_at_user(("user", n), user, settings.directory.accounts)
+        reads_inbox = user.notify is Notify.INBOX if user.notify is not None else user.name in collected
+        yield from _look_at_user(("user", n), user, settings.directory.accounts, reads_inbox=reads_inbox)
     yield from _look_at_senders(settings.directory.accounts)
     for n, account in enumerate(settings.directory.accounts):
         if account.users and not account.restrict:
@@ -31,20 +33,28 @@ def find_concerns(settings: Settings) -> Iterator[Finding]:
         yield _warn(("retry", "warn_after"), "not before give_up_after: nobody is warned of mail that waits")
 
 
-def _look_at_listener(place: Place, listener: Listener) -> Iterator[Finding]:
+def _look_at_listener(place: Place, listener: Listener, accounts: tuple[Account, ...]) -> Iterator[Finding]:
     lan = any(not network.is_loopback for network in listener.networks)
     plain = listener.tls is ListenerTls.NONE and not listener.plaintext_auth
     if listener.require_auth and plain and lan:
         reason = "AUTH is offered only under TLS and on loopback: from elsewhere nobody can log in, thus send"
         yield _warn((*place, "require_auth"), reason)
+    if lan and not listener.require_auth:
+        reason = "whoever connects from these networks may send as any user without a login"
+        if any(account.restrict for account in accounts):
+            reason += "; only accounts with restrict = true ask for a login or a device"
+        yield _warn((*place, "networks"), f"{reason} (require_auth = true asks everybody to log in)")
 
 
-def _look_at_user(place: Place, user: User, accounts: tuple[Account, ...]) -> Iterator[Finding]:
+def _look_at_user(place: Place, user: User, accounts: tuple[Account, ...], *, reads_inbox: bool) -> Iterator[Finding]:
+    """`reads_inbox`: whether the user's notices go to his inbox, by his own word or because it gets mail anyway."""
+    if user.local:
+        yield _warn((*place, "local"), "has no effect yet: mail to this user goes out through the provider")
     for n, address in enumerate(user.addresses):
         if is_internal(address):
             where = (*place, "address") if n == 0 else (*place, "aliases", n - 1)
             yield _warn(where, "no provider delivers to such a domain: replies and notices to this address are lost")
-    if _reads_inbox(user, accounts):
+    if reads_inbox:
         return
     if not any(account.smtp is not None and not account.excluded for account in accounts):
         reason = "no account of his is collected, and no account can send"
@@ -53,13 +63,6 @@ def _look_at_user(place: Place, user: User, accounts: tuple[Account, ...]) -> It
     else:
         return
     yield _warn(place, f'no notice of failed mail can reach this user: {reason}; notify = "inbox" if he reads that')
-
-
-def _reads_inbox(user: User, accounts: tuple[Account, ...]) -> bool:
-    """Tell whether the user's notices go to his inbox, or can: by his own word, or because it gets mail anyway."""
-    if user.notify is not None:
-        return user.notify is Notify.INBOX
-    return user.local or any(account.is_collected and account.owner == user.name for account in accounts)
 
 
 def _look_at_senders(accounts: tuple[Account, ...]) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ The checks that compare parts of the configuration look into the document itself
 mistake in one place does not hide one in another.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from typing import Any
 
 from relay.settings.mistakes import ConfigurationError, Place, write_line
 
-_LARGEST = 16 * 1024 * 1024
+_LARGEST = 4 * 1024 * 1024
 """Octets; a configuration beyond it is another file."""
+_DEEPEST = 100
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'')
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -40,12 +43,24 @@ def _read(path: Path) -> dict[str, Any] | str:
     except UnicodeDecodeError as error:
         line = 1 + content.count(b"\n", 0, error.start)
         return f"line {line}: this is not UTF-8"
+    return _parse(text)
+
+
+def _parse(text: str) -> dict[str, Any] | str:
+    deep = next((n for n, line in enumerate(text.split("\n"), 1) if _parts_of_keys(line) > _DEEPEST), None)
+    if deep is not None:
+        return f"line {deep}: a key of too many parts"
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return f"this is not TOML: {error}"
     except (ValueError, RecursionError):
         return "this is not TOML: a number or a nesting beyond all measure"
+
+
+def _parts_of_keys(line: str) -> int:
+    """Count the dots outside of quotes and comments: tomllib's time grows faster than the number of a key's parts."""
+    return 0 if line.count(".") <= _DEEPEST else _QUOTED.sub("", line).partition("#")[0].count(".")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,10 @@ from relay.settings.quantities import parse_duration, parse_size
 
 _LONGEST_TEXT = 1_000
 _LONGEST_SHOWN = 80
-_USER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_LONGEST_NAME = 255
+_USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+_RESERVED = frozenset({"cur", "new", "tmp", "quarantine"})
+"""What a Maildir has in it or beside it."""
 _ARGON2ID = re.compile(r"\$argon2id\$v=[0-9]+\$m=[0-9]{1,8},t=[0-9]{1,4},p=[0-9]{1,3}(?:\$[A-Za-z0-9+/]+){2}")
 _ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,77}")
@@ -52,8 +55,10 @@ def read_user_name(value: object) -> str:
     """Read a user's name, which is also the name of the folder that is his inbox."""
     if _USER_NAME.fullmatch(name := read_text(value)) is None:
         raise ValueError(
-            'must be letters a to z, digits and "._-" (at most 64), and not begin with a dot: it names a folder'
+            'must be letters a to z, digits and "._-" (at most 64), and not begin with "." or "-": it names a folder'
         )
+    if name.casefold() in _RESERVED:
+        raise ValueError("is a folder that a Maildir has itself, and an inbox is named after its user")
     return name
 
 
@@ -64,6 +69,12 @@ def read_name(value: object) -> str:
         raise ValueError("must not hold slashes")
     if name != name.strip():
         raise ValueError("must not begin or end with a space")
+    if name.startswith(("-", ".")):
+        raise ValueError(
+            'must not begin with "-" or ".": commands would take it for an option, the system for a folder'
+        )
+    if len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME:
+        raise ValueError(f"must not be longer than {_LONGEST_NAME} octets")
     return name
 
 

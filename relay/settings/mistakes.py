@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -15,6 +16,8 @@ Place: TypeAlias = tuple[str | int, ...]
 SECRET_KEYS = frozenset({"password", "password_hash", "password_command", "database"})
 """Their values, and what is within them, are never shown; a database's URL may hold a password."""
 
+MOST = 1000
+"""Lines that are written of one configuration; who has more begins with these."""
 _MOST_SHOWN = 80
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _MISLEADING = re.compile(r"|\s.*|.*\s|[-+]?[0-9][0-9._]*|true|false", re.DOTALL)
@@ -44,9 +47,35 @@ class Finding:
 
 
 def write_findings(name: str, document: Mapping[str, object], findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Write each finding as one line, in the order of the document. `name` is the file's."""
-    ordered = sorted(findings, key=lambda finding: _position(document, finding.place))
-    return tuple(dict.fromkeys(_write(name, document, finding) for finding in ordered))
+    """Write each finding as one line, in the order of the document, up to a bound. `name` is the file's."""
+    index = _Index()
+    ordered = sorted(findings, key=lambda finding: _position(document, finding.place, index))
+    lines = tuple(dict.fromkeys(_write(name, document, finding, index) for finding in ordered[:MOST]))
+    return lines if len(ordered) <= MOST else (*lines, write_line(name, f"and {len(ordered) - MOST} more of the kind"))
+
+
+class _Index:
+    """Where the keys of tables stand, and how often names occur in lists: looked up once for each, not for each line.
+
+    Belongs to one document, which does not change meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._keys: dict[int, dict[str, int]] = {}
+        self._names: dict[int, Counter[str]] = {}
+
+    def position(self, table: Mapping[str, object], key: str) -> int:
+        """Give a key's position in its table; what is missing comes after what is there."""
+        if (keys := self._keys.get(id(table))) is None:
+            keys = self._keys[id(table)] = {name: n for n, name in enumerate(table)}
+        return keys.get(key, len(keys))
+
+    def is_unique(self, tables: list[object], name: str) -> bool:
+        """Tell whether only one table of a list has a name."""
+        if (names := self._names.get(id(tables))) is None:
+            found = (table.get("name") for table in tables if isinstance(table, dict))
+            names = self._names[id(tables)] = Counter(name for name in found if isinstance(name, str))
+        return names[name] == 1
 
 
 def write_line(name: str, *parts: str) -> str:
@@ -54,13 +83,13 @@ def write_line(name: str, *parts: str) -> str:
     return _escape(": ".join((name, *parts)))
 
 
-def name_place(document: Mapping[str, object], place: Place) -> str:
+def name_place(document: Mapping[str, object], place: Place, index: "_Index | None" = None) -> str:
     """Write a place as `account[sales].smtp.port`: by name where a table of a list has one of its own, else from 1."""
-    text = ""
+    text, index = "", index or _Index()
     value: object = document
     for key in place:
         if isinstance(key, int):
-            text += f"[{_label(value, key)}]"
+            text += f"[{_label(value, key, index)}]"
         else:
             bare = key if _BARE_KEY.fullmatch(key) else json.dumps(_cut(key), ensure_ascii=False)
             text += f".{bare}" if text else bare
@@ -68,9 +97,9 @@ def name_place(document: Mapping[str, object], place: Place) -> str:
     return text
 
 
-def _write(name: str, document: Mapping[str, object], finding: Finding) -> str:
+def _write(name: str, document: Mapping[str, object], finding: Finding, index: _Index) -> str:
     value = _find(document, finding.place)
-    parts = [part for part in (name_place(document, finding.place),) if part]
+    parts = [part for part in (name_place(document, finding.place, index),) if part]
     reason = finding.reason
     shown = SECRET_KEYS.isdisjoint(finding.place) and not finding.discreet
     if shown and isinstance(value, str | int | float | dt.date | dt.time):
@@ -100,14 +129,13 @@ def _escape(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def _label(tables: object, index: int) -> str:
+def _label(tables: object, number: int, index: _Index) -> str:
     """Give a table's name if no other of the list has it, else its position from 1."""
-    if isinstance(tables, list):
-        names = [table.get("name") if isinstance(table, dict) else None for table in tables]
-        name = names[index] if index < len(names) else None
-        if isinstance(name, str) and name and names.count(name) == 1:
-            return _cut(name)
-    return str(index + 1)
+    table = _enter(tables, number) if isinstance(tables, list) else None
+    name = table.get("name") if isinstance(table, dict) else None
+    if isinstance(tables, list) and isinstance(name, str) and name and index.is_unique(tables, name):
+        return _cut(name)
+    return str(number + 1)
 
 
 def _find(document: Mapping[str, object], place: Place) -> object:
@@ -125,7 +153,7 @@ def _enter(value: object, key: str | int) -> object:
     return _NOWHERE
 
 
-def _position(document: Mapping[str, object], place: Place) -> tuple[int, ...]:
+def _position(document: Mapping[str, object], place: Place, index: _Index) -> tuple[int, ...]:
     """Give what a place is sorted by: its place in the file; what is missing comes after what is there."""
     position: list[int] = []
     value: object = document
@@ -133,7 +161,6 @@ def _position(document: Mapping[str, object], place: Place) -> tuple[int, ...]:
         if isinstance(key, int):
             position.append(key)
         else:
-            keys = list(value) if isinstance(value, Mapping) else []
-            position.append(keys.index(key) if key in keys else len(keys))
+            position.append(index.position(value, key) if isinstance(value, Mapping) else 0)
         value = _enter(value, key)
     return tuple(position)

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from relay.settings.mistakes import Finding, Place
+from relay.settings.mistakes import MOST, Finding, Place
 from relay.settings.schema import DOCUMENT, LISTS, TABLES, Document
 
 _LONGEST_COMPARED = 80
@@ -19,10 +19,11 @@ def validate_document(document: Mapping[str, Any]) -> Document | list[Finding]:
         return DOCUMENT.validate_python(document)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-    return [_read_detail(detail) for detail in details]
+    return [_read_detail(detail, helpful=n < MOST) for n, detail in enumerate(details)]
 
 
-def _read_detail(detail: ErrorDetails) -> Finding:
+def _read_detail(detail: ErrorDetails, *, helpful: bool) -> Finding:
+    """Make a finding of an error. To look for the nearest known key takes time: only where it is `helpful`."""
     place: Place = detail["loc"]
     match detail["type"]:
         case "value_error":
@@ -30,7 +31,7 @@ def _read_detail(detail: ErrorDetails) -> Finding:
         case "missing":
             reason = "missing"
         case "extra_forbidden":
-            reason = _unknown_key(place)
+            reason = _unknown_key(place) if helpful else "unknown key"
         case "tuple_type":
             reason = f"must be written {_header(place)}" if place in LISTS else 'must be a list: ["...", "..."]'
         case "dict_type":

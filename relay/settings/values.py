@@ -61,7 +61,7 @@ class Limits:
     keep_delivered: int = 0
     """How long the body of a mail stays after its end; 0: it goes at once."""
     connections: int = 1_000
-    """Of one listener's clients, at a time."""
+    """Of one listener's clients, at a time; nobody has more than he leaves to the others, so one at most a half."""
     connections_per_client: int = 100
     """From one address, at a time."""
     commands_per_session: int = 100_000
@@ -72,13 +72,16 @@ class Limits:
     session_idle: int = 300 * _SECOND
     """Without a command, then 421 (RFC 5321 section 4.5.3.2.7)."""
     data_idle: int = 180 * _SECOND
-    """Without progress within DATA."""
+    """What a client may be behind 8 KiB a second within DATA or BDAT."""
     bytes_in_flight: int = 64 * _MIB
-    """Of all mails that are being taken in, as far as they are in memory (a large one: 2 MiB); beyond it 452."""
+    """Of all mails that are being taken in, as far as they are in memory (a large one: 2 MiB); beyond it 452.
+
+    Nobody has more than he leaves to the others, except for a mail that is alone.
+    """
     free_space: int = 50 * _MIB
     """Room on the disk that new mail leaves free; beyond it 452."""
     auth_failures: int = 5
-    """Failed logins of one session, then 421."""
+    """Failed logins of one session, then 421; what slows guesses over all sessions needs no setting."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,9 @@ import pytest
 import trustme
 
 from relay.auth import PasswordChecker
-from relay.intake.budget import ByteBudget
+from relay.intake.budget import Shares
+from relay.intake.room import DiskRoom
+from relay.intake.throttle import LoginThrottle
 from relay.model.account import Directory, User
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
@@ -151,14 +153,30 @@ class Dialogue:
         self.writer.close()
 
 
+class Clock:
+    """The time that logins see: it goes on where they wait."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.delays: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.delays.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
 class Desk:
     """One listener that runs."""
 
-    def __init__(self, server: SmtpServer, recorder: Recorder, budget: ByteBudget, delays: list[float]) -> None:
+    def __init__(self, server: SmtpServer, recorder: Recorder, budget: Shares, clock: Clock) -> None:
         self.server = server
         self.recorder = recorder
         self.budget = budget
-        self.delays = delays
+        self.clock = clock
         self._dialogues: list[Dialogue] = []
 
     async def connect(self, *, context: ssl.SSLContext | None = None, source: str = "127.0.0.1") -> Dialogue:
@@ -170,9 +188,9 @@ class Desk:
         self._dialogues.append(dialogue)
         return dialogue
 
-    async def greeted(self, *, context: ssl.SSLContext | None = None) -> Dialogue:
+    async def greeted(self, *, context: ssl.SSLContext | None = None, source: str = "127.0.0.1") -> Dialogue:
         """Connect, and read greeting and EHLO."""
-        dialogue = await self.connect(context=context)
+        dialogue = await self.connect(context=context, source=source)
         assert (await dialogue.read()).startswith("220 ")
         return await dialogue.hello()
 
@@ -203,31 +221,32 @@ async def open_desk(
     *,
     limits: Mapping[str, Any] | None = None,
     tls: Tls | None = None,
+    directory: Directory = DIRECTORY,
+    room: DiskRoom | None = None,
+    files: Shares | None = None,
     **listener: Any,  # noqa: ANN401 - a value of the configuration
 ) -> AsyncGenerator[Desk]:
     """Run a listener; `limits` and `listener` replace single values, `tls` is a way and a certificate."""
     recorder = Recorder()
     chosen = Limits(**(limits or {}))
-    budget = ByteBudget(chosen.bytes_in_flight)
+    budget = Shares(chosen.bytes_in_flight)
     given = {"port": 0, "networks": (ip_network("127.0.0.0/8"), ip_network("::1/128")), **listener}
     if tls is not None:
         given |= {"tls": ListenerTls(tls[0]), **tls[1]}
+    authenticator, clock = PasswordChecker(lambda: directory), Clock()
     server = SmtpServer(
         listener=Listener(**given),
         limits=chosen,
         hostname="relay.example",
         submission=recorder,
-        authenticator=PasswordChecker(lambda: DIRECTORY),
+        authenticator=authenticator,
         budget=budget,
+        room=room,
+        logins=LoginThrottle(authenticator, monotonic=clock, sleep=clock.sleep),
+        files=files,
     )
-    delays: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        delays.append(seconds)
-
-    server._desk.sleep = sleep
     await server.start()
-    desk = Desk(server, recorder, budget, delays)
+    desk = Desk(server, recorder, budget, clock)
     try:
         yield desk
     finally:

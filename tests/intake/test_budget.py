@@ -1,25 +1,58 @@
+from ipaddress import ip_address
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.intake.budget import ByteBudget, Share
+from relay.intake.budget import Holding, Shares, origin
+
+A, B, C = (ip_address(f"192.0.2.{n}") for n in (1, 2, 3))
+CLIENTS = [A, B, ip_address("2001:db8::1"), ip_address("2001:db8::2")]
 
 
 def test_what_is_not_there_can_not_be_taken() -> None:
-    budget = ByteBudget(10)
-    assert budget.take(6)
-    assert not budget.take(5)
-    assert budget.free == 4
-    budget.give(6)
-    assert budget.free == 10
+    shares = Shares(10)
+    assert shares.take(A, 6)
+    assert not shares.take(B, 5)
+    assert shares.free == 4
+    shares.give(A, 6)
+    assert shares.free == 10
+    assert not shares.take(A, 11)
+
+
+def test_no_client_takes_more_than_it_leaves_to_the_others() -> None:
+    shares = Shares(100)
+    taken = {ip: sum(shares.take(ip) for _ in range(100)) for ip in (A, B, C)}
+    assert taken == {A: 50, B: 25, C: 12}
+    assert shares.take(ip_address("192.0.2.4"))
+
+
+def test_who_asks_alone_may_have_all() -> None:
+    shares = Shares(100)
+    mail = Holding(shares, A)
+    assert all(mail.change(n) for n in (30, 60, 100))
+    assert not Holding(shares, B).change(1)
+    mail.close()
+    assert shares.free == 100
+
+
+def test_the_addresses_of_one_ipv6_network_do_not_take_all() -> None:
+    shares = Shares(1000)
+    taken = sum(shares.take(ip_address((0x20010DB8 << 96) + n)) for n in range(2000))
+    assert taken == 750
+    assert shares.take(ip_address("2001:db8:0:1::1"))
+    assert origin(ip_address("2001:db8::abcd")) == ip_address("2001:db8::")
+    assert origin(A) == A
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 60)), max_size=30))
-def test_shares_never_take_more_than_there_is_and_give_everything_back(steps: list[tuple[int, int]]) -> None:
-    budget = ByteBudget(100)
-    shares = [Share(budget, 40) for _ in range(4)]
-    for n, received in steps:
-        shares[n].grow(received)
-        assert 0 <= budget.free <= 100
-    for share in shares:
-        share.close()
-    assert budget.free == 100
+def test_holdings_never_take_more_than_there_is_and_give_everything_back(steps: list[tuple[int, int]]) -> None:
+    shares = Shares(100)
+    holdings = [Holding(shares, ip) for ip in CLIENTS]
+    for n, octets in steps:
+        allowed = holdings[n].allows(octets)
+        assert holdings[n].change(octets) == allowed
+        assert 0 <= shares.free <= 100
+    for holding in holdings:
+        holding.close()
+    assert shares.free == 100
+    assert not shares._held

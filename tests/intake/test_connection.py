@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from relay.intake.lines import LineBuffer
+from relay.intake.session import SmtpSession
 from tests.intake.conftest import open_desk
 
 
@@ -27,6 +29,7 @@ async def test_a_client_that_does_not_read_is_let_go_and_holds_no_memory(monkeyp
         client = await desk.greeted()
         client.reader._transport.pause_reading()  # type: ignore[attr-defined]
         (session,) = desk.server._desk.sessions
+        assert isinstance(session, SmtpSession)
         async with asyncio.timeout(10):
             with pytest.raises(ConnectionError):
                 await _say_without_end(client.writer)
@@ -50,3 +53,28 @@ async def test_quiet_means_that_nobody_hands_in_a_mail() -> None:
         await client.send(b"\r\n.\r\n")
         await client.read()
         assert shared.quiet.is_set()
+
+
+async def test_many_small_chunks_in_one_packet_are_not_copied_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = [0]
+    take, put_back = LineBuffer.take, LineBuffer.put_back
+
+    def counting_take(self: LineBuffer, octets: int) -> bytes:
+        data = take(self, octets)
+        copied[0] += len(data)
+        return data
+
+    def counting_put_back(self: LineBuffer, data: bytes) -> None:
+        copied[0] += len(data)
+        put_back(self, data)
+
+    monkeypatch.setattr(LineBuffer, "take", counting_take)
+    monkeypatch.setattr(LineBuffer, "put_back", counting_put_back)
+    async with open_desk() as desk:
+        client = await desk.greeted()
+        chunks = b"BDAT 1\r\ny" * 20_000
+        await client.send(b"MAIL FROM:<s@x.example>\r\nRCPT TO:<a@x.example>\r\n" + chunks + b"BDAT 0 LAST\r\n")
+        for _ in range(20_002):
+            assert (await client.read()).startswith("250")
+        assert (await client.read()).startswith("250 2.0.0 queued")
+        assert copied[0] < 2 * len(chunks)

@@ -97,3 +97,18 @@ def test_real_loops_call_it(new_loop: object) -> None:
 
     with asyncio.Runner(loop_factory=new_loop) as runner:  # type: ignore[arg-type]
         runner.run(run())
+
+
+def test_to_prolong_adds_to_what_is_left_up_to_a_bound() -> None:
+    timers, called = Timers(), list[float]()
+    deadline = Deadline(timers, lambda: called.append(timers.now))  # type: ignore[arg-type]  # as much of a loop as it needs
+    deadline.set(10)
+    timers.go_to(4)
+    deadline.prolong(3, 10)  # 13
+    timers.go_to(12)
+    assert called == []
+    deadline.prolong(60, 10)  # 22
+    timers.go_to(21)
+    assert called == []
+    timers.go_to(30)
+    assert called == [pytest.approx(22)]

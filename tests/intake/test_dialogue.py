@@ -57,7 +57,7 @@ async def test_a_client_that_leaves_within_auth_or_starttls_is_forgotten(certifi
         await bad.send(b"this is no TLS" * 100)
         await bad.reader.read()
         await desk.wait_until_empty()
-        assert not desk.server._desk.gate._inside
+        assert not desk.server._desk.gate.inside
 
 
 async def test_a_session_over_tls_ends_in_good_order(certificate: Certificate, client_context: ssl.SSLContext) -> None:

@@ -47,10 +47,31 @@ def test_bytes_can_be_taken_as_they_are_and_put_back() -> None:
     buffer = LineBuffer()
     buffer.add(b"one\r\ntwo")
     assert buffer.take_line() == b"one"
-    assert buffer.take_all() == b"two"
+    assert buffer.take(9) == b"two"
     buffer.add(b"\r\n")
     buffer.put_back(b"three")
     assert (buffer.take_line(), len(buffer)) == (b"three", 0)
+
+
+class _Counting(bytearray):
+    looked_at = 0
+
+    def find(self, sub: bytes, start: int = 0) -> int:  # type: ignore[override]  # as it is called
+        end = super().find(sub, start)
+        self.looked_at += (len(self) if end < 0 else end + 1) - start
+        return end
+
+
+@pytest.mark.parametrize("data", [b"x" * 12_000 + b"\n", b"NOOP\n" * 2400])
+@pytest.mark.parametrize("size", [1, 7, 12_000])
+def test_each_octet_is_looked_at_once_however_it_comes(data: bytes, size: int) -> None:
+    buffer = LineBuffer()
+    buffer._bytes = counting = _Counting()
+    for n in range(0, len(data), size):
+        buffer.add(data[n : n + size])
+        while buffer.take_line() is not None:
+            pass
+    assert counting.looked_at <= len(data) + 5 * (len(data) // size + 1)
 
 
 def test_what_is_thrown_away_is_no_beginning_of_a_line() -> None:

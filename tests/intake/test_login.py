@@ -1,9 +1,11 @@
 """AUTH: the dialogues, and that guessing is slow."""
 
+import asyncio
 import base64
 from ipaddress import ip_address
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.intake.conftest import PASSWORD, Certificate, open_desk
 
@@ -61,18 +63,53 @@ async def test_who_is_logged_in_is_known_to_the_submission() -> None:
         assert desk.mail.client.login == "anna"
 
 
-async def test_each_failure_waits_longer_and_too_many_end_the_session() -> None:
+WRONG = f"AUTH PLAIN {b64(f'{chr(0)}anna{chr(0)}wrong')}"
+
+
+async def test_too_many_failures_end_the_session_and_the_next_one_waits_on() -> None:
     async with open_desk(limits={"auth_failures": 3}) as desk:
         client = await desk.greeted()
-        wrong = f"AUTH PLAIN {b64(f'{chr(0)}anna{chr(0)}wrong')}"
-        replies = [(await client.say(wrong))[:3] for _ in range(3)]
+        replies = [(await client.say(WRONG))[:3] for _ in range(3)]
         assert replies == ["535", "535", "421"]
         assert await client.read() == ""
         again = await desk.greeted()
-        await again.say(wrong)
-        assert desk.delays == sorted(desk.delays)
-        assert len(set(desk.delays)) == 4
+        await again.say(WRONG)
+        assert desk.clock.delays == [0.5, 1.0, 2.0]
         assert (await again.say(f"AUTH PLAIN {GOOD}")).startswith("235")
+
+
+async def test_wrong_logins_on_seven_connections_are_slowed_like_those_on_one() -> None:
+    async with open_desk() as desk:
+        for _ in range(7):
+            client = await desk.greeted()
+            assert (await client.say(WRONG)).startswith("535")
+            await client.say("QUIT")
+        assert desk.clock.delays == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
+
+
+async def test_many_connections_at_once_guess_no_faster_than_one() -> None:
+    async with open_desk() as desk:
+        clients = [await desk.greeted() for _ in range(40)]
+        guesses = [f"AUTH PLAIN {b64(f'{chr(0)}anna{chr(0)}wrong{n}')}" for n in range(40)]
+        replies = await asyncio.gather(*(client.say(guess) for client, guess in zip(clients, guesses, strict=True)))
+        looked_at = [reply for reply in replies if reply.startswith("535")]
+        assert len(looked_at) < 12
+        assert {reply for reply in replies if reply not in looked_at} == {
+            "454 4.7.0 Too many failed logins, try again later"
+        }
+
+
+async def test_the_log_names_the_login_escaped_and_never_the_password() -> None:
+    with capture_logs() as lines:
+        async with open_desk() as desk:
+            client = await desk.greeted()
+            await client.say(f"AUTH PLAIN {b64(f'{chr(0)}an{chr(27)}na{chr(0)}hunter2')}")
+            await client.say(f"AUTH PLAIN {b64(f'bert{chr(0)}anna{chr(0)}hunter2')}")
+            await client.say("AUTH LOGIN", b64("x" * 500), b64("hunter2"))
+    found = [line for line in lines if line["event"] == "auth_failed"]
+    assert [line["login"] for line in found] == ["an\x1bna", "anna\0bert", "x" * 100]
+    assert {line["client"] for line in found} == {"127.0.0.1"}
+    assert "hunter2" not in str(lines)
 
 
 async def test_without_tls_a_login_is_for_loopback_alone_unless_configured(certificate: Certificate) -> None:

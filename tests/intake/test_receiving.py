@@ -1,14 +1,22 @@
 """DATA: limits, faults, clients that leave, and that nothing but CRLF.CRLF ends a mail."""
 
 import asyncio
+import os
 import socket
 import struct
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
+from relay.intake.room import DiskRoom
+from relay.intake.session import SmtpSession
+from relay.intake.transaction import SLOWEST
 from relay.rules.sections import CHUNK
 from tests.intake.conftest import Dialogue, open_desk
 
+LINES = (b"y" * 62 + b"\r\n") * (CHUNK // 64)
 SMUGGLED = b"MAIL FROM:<evil@x.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\nevil\r\n"
 
 
@@ -177,3 +185,140 @@ async def test_a_small_body_is_one_chunk_and_a_large_one_is_bounded() -> None:
             await client.read()
             assert desk.mail.chunks == chunks
             assert len(desk.mail.body) == size + 2
+
+
+async def test_clients_that_announce_much_and_drip_take_nothing_from_the_others() -> None:
+    async with open_desk(limits={"bytes_in_flight": 64 << 20, "connections_per_client": 200}) as desk:
+        for _ in range(60):
+            client = await desk.greeted(source="127.0.0.2")
+            await client.say("MAIL FROM:<s@x.example> SIZE=50000000", "RCPT TO:<a@x.example>")
+            assert (await client.say("DATA")).startswith("354")
+            await client.send(b"Subject: x\r\n\r\ny")
+        assert desk.budget.taken < 1 << 20
+        honest = await desk.greeted()
+        await honest.begin()
+        await honest.send(b"\r\n" + LINES * 16 + b".\r\n")
+        assert (await honest.read()).startswith("250")
+
+
+async def test_one_client_can_not_take_the_memory_of_all() -> None:
+    async with open_desk(limits={"bytes_in_flight": 4 << 20, "header_size": 1024}) as desk:
+        greedy = [await desk.greeted(source="127.0.0.2") for _ in range(30)]
+        for client in greedy:
+            await client.begin()
+            await client.send(b"\r\n" + b"y" * 200_000)
+        assert await turned_away(greedy) > 0
+        assert desk.budget.taken <= 2 << 20
+        honest = await desk.greeted()
+        await honest.begin()
+        await honest.send(b"\r\n" + b"y" * 1_000_000 + b"\r\n.\r\n")
+        assert (await honest.read()).startswith("250")
+
+
+async def turned_away(clients: list[Dialogue]) -> int:
+    """End the mails of some clients; gives how many of them are told to come later."""
+    for client in clients:
+        await client.send(b"\r\n.\r\n")
+    codes = [(await client.read())[:9] for client in clients]
+    assert {*codes} <= {"250 2.0.0", "452 4.3.1"}
+    return codes.count("452 4.3.1")
+
+
+async def test_what_is_written_is_given_back_while_the_mail_goes_on() -> None:
+    async with open_desk() as desk:
+        client = await desk.greeted()
+        desk.recorder.gate.clear()
+        await client.begin()
+        await client.send(b"\r\n" + LINES * 20 + b".\r\n")
+        await desk.recorder.finishing.wait()
+        assert CHUNK <= desk.budget.taken <= 2 * CHUNK
+        desk.recorder.gate.set()
+        assert (await client.read()).startswith("250")
+        assert desk.budget.taken == 0
+
+
+async def test_many_recipients_are_counted_too() -> None:
+    async with open_desk(limits={"bytes_in_flight": 100_000, "errors_per_session": 1000}) as desk:
+        client = await desk.greeted()
+        await client.say("MAIL FROM:<s@x.example>")
+        await client.send("".join(f"RCPT TO:<{'r' * 50}{n}@x.example>\r\n" for n in range(300)))
+        codes = [(await client.read())[:9] for _ in range(300)]
+        assert set(codes) == {"250 2.1.5", "452 4.3.1"}
+        assert desk.budget.taken > 90_000
+        assert (await client.say("RSET")).startswith("250")
+        assert desk.budget.taken == 0
+
+
+async def test_the_disk_is_asked_while_the_mail_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = SimpleNamespace(f_bavail=10 * CHUNK, f_frsize=1, f_files=0, f_favail=0)
+    monkeypatch.setattr(os, "statvfs", lambda _folder: free)
+    room = DiskRoom(lambda: [tmp_path], lambda: CHUNK)
+    async with open_desk(room=room) as desk:
+        client = await desk.greeted()
+        await client.begin()
+        await client.send(b"\r\n" + LINES * 20 + b".\r\n")
+        assert (await client.read()).startswith("452 4.3.1")
+        assert not room._unfinished
+        await client.begin()
+        await client.send(b"\r\n" + LINES * 5 + b".\r\n")
+        assert (await client.read()).startswith("250")
+        assert not room._unfinished
+
+
+async def test_refusals_on_the_way_in_name_the_sender_and_the_user() -> None:
+    with capture_logs() as lines:
+        async with open_desk(max_message_size=1000) as desk:
+            client = await desk.greeted()
+            await client.say("MAIL FROM:<s@x.example> SIZE=5000")
+            await client.begin()
+            await client.send(b"Subject: x\r\n\r\n" + b"y" * 5000 + b"\r\n.\r\n")
+            await client.read()
+            await client.say(
+                "MAIL FROM:<s@x.example>", "RCPT TO:<nobody>", "RCPT TO:<a@b@c>", "RSET", "MAIL FROM:<a b>"
+            )
+    found = [line for line in lines if line["event"] == "message_rejected"]
+    assert [line["reason"] for line in found] == [
+        "too_large", "too_large", "bad_recipient", "bad_recipient", "bad_sender"
+    ]  # fmt: skip
+    assert [line["reverse_path"] for line in found] == ["s@x.example"] * 4 + ["FROM:<a b>"]
+    assert [line.get("recipient") for line in found] == [None, None, "TO:<nobody>", "TO:<a@b@c>", None]
+    assert {line["client"] for line in found} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("end", "hangs"),
+    [(b"\n.\n", True), (b"\n.\r\n", True), (b"\r.\r", True), (b"\r\n.\n", True), (b"\r\n", False), (b"1.\n", False)],
+)
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_who_hangs_at_a_dot_between_bare_line_feeds_is_logged(end: bytes, hangs: bool, leaves: bool) -> None:
+    with capture_logs() as lines:
+        async with open_desk(limits={"data_idle": 60_000 if leaves else 30}) as desk:
+            client = await desk.greeted()
+            await client.begin()
+            for octet in b"Subject: x\n\nhello" + end:
+                await client.send(bytes([octet]))
+            if leaves:
+                client.close()
+            else:
+                assert (await client.read()).startswith("421 4.4.2")
+            await desk.recorder.wait_for(lambda: desk.mail.aborted)
+    (line,) = [line for line in lines if line["event"] == "message_broken_off"]
+    assert line["reverse_path"] == "s@x.example"
+    assert line["reason"].startswith("it left" if leaves else "it was too slow")
+    assert ("bare line feeds" in line["reason"]) == hangs
+
+
+async def test_the_slowest_that_is_waited_for_has_a_rate() -> None:
+    async with open_desk(limits={"data_idle": 60_000}) as desk:
+        client = await desk.greeted()
+        await client.begin()
+        (session,) = desk.server._desk.sessions
+        assert isinstance(session, SmtpSession)
+        deadline = session._deadline
+        begun = deadline._at
+        assert begun is not None
+        deadline._at = begun - 50
+        session.progress(SLOWEST)
+        assert deadline._at == pytest.approx(begun - 49, abs=0.5)
+        session.progress(1000 * SLOWEST)
+        assert deadline._at == pytest.approx(begun, abs=0.5)

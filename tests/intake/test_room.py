@@ -1,4 +1,5 @@
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ import pytest
 from relay.intake.room import DiskRoom
 
 MIB = 1 << 20
+A, B = ip_address("192.0.2.1"), ip_address("192.0.2.2")
 
 
 def free(folder: Path) -> int:
@@ -63,3 +65,14 @@ def test_a_look_at_the_disk_counts_for_a_moment(tmp_path: Path, monkeypatch: pyt
     assert not room.has(1 << 60)  # what it saw still counts
     now[0] += 1
     assert room.has(1 << 60)
+
+
+def test_what_a_client_has_begun_counts_again_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disks(monkeypatch, **{tmp_path.name: (10 * MIB, 0, 0)})
+    room = DiskRoom(lambda: [tmp_path], lambda: 2 * MIB)
+    assert room.take(A, 5 * MIB)
+    assert not room.take(A, 4 * MIB)
+    assert room.take(B, 8 * MIB)
+    room.give(A, 5 * MIB)
+    room.give(B, 8 * MIB)
+    assert not room._unfinished

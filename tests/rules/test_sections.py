@@ -66,3 +66,12 @@ def test_chunks_are_bounded_and_never_tiny() -> None:
     chunks = list(sections.feed(b"A: b\r\n\r\n" + b"x" * (CHUNK * 2 + 1)))
     assert [len(chunk) for chunk in chunks] == [CHUNK, CHUNK]
     assert sections.close() == b"x"
+
+
+def test_a_body_in_tiny_pieces_takes_no_more_memory_than_one_in_large_ones() -> None:
+    sections = Sections(header_limit=100)
+    sections.feed(b"A: b\r\n\r\n")
+    for _ in range(10_000):
+        sections.feed(b"xy")
+    assert len(sections._pieces) < 300
+    assert sections.close() == b"xy" * 10_000

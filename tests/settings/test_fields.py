@@ -8,8 +8,16 @@ from relay.settings import fields
     [
         (fields.read_text, ["x", "ä b"], ["", " ", "a\nb", "a\x00", "a\u2028b", 5, None, "x" * 100_000]),
         (fields.read_flag, [True, False], [1, 0, "true", None]),
-        (fields.read_user_name, ["anna", "a.b-c_1"], [".anna", "a/b", "..", "Ä", "a b", "x" * 65, ""]),
-        (fields.read_name, ["Example Sales", "old shop"], ["a/b", "a\\b", " a", "a ", ""]),
+        (
+            fields.read_user_name,
+            ["anna", "a.b-c_1", "_x"],
+            [".anna", "-x", "cur", "TMP", "a/b", "..", "Ä", "a b", "x" * 65, ""],
+        ),
+        (
+            fields.read_name,
+            ["Example Sales", "old shop", "a-b."],
+            ["a/b", "a\\b", " a", "a ", "", "-a", "--", ".a", "ä" * 128],
+        ),
         (fields.read_address, ["a@b.example", '"a b"@c.example'], ["a", "a@", "Anna <a@b.example>", 5]),
         (fields.read_environment, ["A", "a_1"], ["$A", "a b", "1a", ""]),
         (fields.read_header_name, ["Delivered-To", "X"], ["a b", "a:", "ä", ""]),

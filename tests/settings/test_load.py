@@ -1,6 +1,8 @@
 """A folder of bad configurations, each with its messages, and one of good ones, each with its warnings."""
 
 import contextlib
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,74 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path, content: bytes) -> None
         load_settings(path)
     assert all(line.startswith("relay.toml: ") for line in error.value.mistakes)
     assert len(error.value.mistakes) == (1 if content else 2)
+
+
+def test_a_file_beyond_4_mib_is_another_file(tmp_path: Path) -> None:
+    path = tmp_path / "relay.toml"
+    path.write_bytes(EXAMPLE.read_bytes() + b"# \n" * (4 << 20))
+    with pytest.raises(ConfigurationError, match="larger than 4194304 octets"):
+        load_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("nested", "expected"),
+    [
+        ("a = " + "[" * 100_000 + "]" * 100_000, "this is not TOML: a number or a nesting beyond all measure"),
+        ("a = " + "{a=" * 100_000, "this is not TOML: a number or a nesting beyond all measure"),
+        ("[" + "a." * 50_000 + "a]", "line 2: a key of too many parts"),
+        ("a." * 50_000 + "a = 1", "line 2: a key of too many parts"),
+        ("\"a\" . 'a.b' ." * 500 + "a = 1", "line 2: a key of too many parts"),
+    ],
+)
+def test_deep_nesting_is_one_line(tmp_path: Path, nested: str, expected: str) -> None:
+    path = tmp_path / "relay.toml"
+    path.write_text(f"# .................. {'.' * 200}\n{nested}\n")
+    with pytest.raises(ConfigurationError) as error:
+        load_settings(path)
+    assert error.value.mistakes == (f"relay.toml: {expected}",)
+
+
+def test_many_dots_in_values_and_comments_are_no_key(tmp_path: Path) -> None:
+    networks = ", ".join(f'"10.0.{n}.0/24"' for n in range(200))
+    path = tmp_path / "relay.toml"
+    path.write_text(f"{EXAMPLE.read_text()}\n[[listener]]\nport = 2526\nnetworks = [{networks}] # {'.' * 200}\n")
+    assert len(load_settings(path).listeners[1].networks) == 200
+
+
+def steps(action: Callable[[], object]) -> int:
+    """Count the calls that an action makes, those of C functions too."""
+    count = 0
+
+    def note(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        action()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize(
+    "line", ["k{} = 1\n", "[[user]]\n", '[[user]]\nname = "u"\naddress = "u"\n', "[t{}]\n", '[[user]]\nname = "-{}"\n']
+)
+def test_twice_as_many_mistakes_take_twice_as_long_and_are_cut(tmp_path: Path, line: str) -> None:
+    found = []
+    for number in (2000, 4000):
+        path = tmp_path / "relay.toml"
+        path.write_text("".join(line.format(n) for n in range(number)))
+
+        def load(path: Path = path) -> None:
+            with pytest.raises(ConfigurationError) as error:
+                load_settings(path)
+            assert len(error.value.mistakes) == 1001
+            assert "more of the kind" in error.value.mistakes[-1]
+
+        found.append(steps(load))
+    assert found[1] < 2.3 * found[0]
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
