@@ -61,7 +61,9 @@ _SELECT_ABANDONED: Final = (
     SELECT_CLAIMED + "WHERE d.state = 'active' AND d.state <> 'done' AND (d.node = ? OR d.lease_until <= ?)"
     " ORDER BY d.id {lock}"
 )
-_SELECT_OWN: Final = "SELECT d.id, d.token FROM delivery d WHERE d.state = 'active' AND d.state <> 'done' AND d.node = ?"
+_SELECT_OWN: Final = (
+    "SELECT d.id, d.token FROM delivery d WHERE d.state = 'active' AND d.state <> 'done' AND d.node = ?"
+)
 _SELECT_ORPHANS: Final = SELECT_CLAIMED + "WHERE d.id {any} AND d.state = 'active' ORDER BY d.id {lock}"
 _SELECT_EXPIRED: Final = (
     SELECT_CLAIMED + "WHERE d.state = 'active' AND d.state <> 'done' AND d.node <> ? AND d.lease_until <= ?"
@@ -239,9 +241,7 @@ def recover(tx: Transaction, moments: Sequence[int], *, by: Claimant) -> list[li
     return [_recover_one(tx, now, by.node) for now in moments]
 
 
-def take_up(
-    tx: Transaction, moments: Sequence[int], *, by: Claimant, claims: Claims
-) -> list[list[ClaimedDelivery]]:
+def take_up(tx: Transaction, moments: Sequence[int], *, by: Claimant, claims: Claims) -> list[list[ClaimedDelivery]]:
     """Take up what is `active` and run by nobody: of this node, and of others whose leases are over.
 
     What was surely not sent is queued as it was; the rest is as doubtful as what `recover` takes up, and is returned.
@@ -321,6 +321,4 @@ def take(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, by: Claimant) ->
     Tells for each whether it still was as it is known. Of two wishes for one delivery the first gets it.
     """
     until = tx.lease_until(by.lease)
-    return [
-        tx.change(_TAKE, wish.token, by.node, until, wish.account, wish.tried, wish.id) > 0 for wish in wishes
-    ]
+    return [tx.change(_TAKE, wish.token, by.node, until, wish.account, wish.tried, wish.id) > 0 for wish in wishes]

@@ -64,7 +64,7 @@ class Claims:
         self._held.pop(delivery_id, None)
 
     def abandon(self, delivery_id: str, *, doubtful: bool = False) -> None:
-        """Note that nobody runs a delivery any more, whatever stands in the database; `doubtful`: its dot may be out."""
+        """Note that nobody runs a delivery any more, whatever the database says; `doubtful`: its dot may be out."""
         if self._held.pop(delivery_id, None) is not None and doubtful:
             self._doubtful.add(delivery_id)
         self.orphans = True

@@ -1,7 +1,7 @@
 """What an attempt came to, and what ends: outcomes, splits and notices in one transaction; bodies and history go.
 
-Guarantee: a recipient's outcome changes only while it is pending. The same settlement twice is the same as once. A claim
-that is not held any more settles nothing.
+Guarantee: a recipient's outcome changes only while it is pending. The same settlement twice is the same as once.
+A claim that is not held any more settles nothing.
 """
 
 from collections.abc import Sequence
@@ -141,7 +141,7 @@ def _plan(settlement: Settlement, row: _Delivery, *, holds: bool) -> _Settled:
         # If it waits, and nobody is left in it, it is done: else somebody would claim it and find nobody.
         changes = (
             settlement.state is DeliveryState.DONE
-            and len(taken) == len(settlement.outcomes)
+            and len(taken) == len(settlement.outcomes) > 0
             and row.state != DeliveryState.ACTIVE
         )
         doubt = ("possible_duplicate", "it was taken under a claim that had run out")
@@ -210,11 +210,7 @@ def _write(tx: Transaction, settled: Sequence[_Settled], *, by: Claimant) -> Non
     write_events(
         tx, [(p.message_id, p.settlement.at, what, text) for p in settled for what, text in p.settlement.events]
     )
-    done = [
-        p.message_id
-        for p in settled
-        if p.changes and p.state is DeliveryState.DONE and not p.settlement.keep_body
-    ]
+    done = [p.message_id for p in settled if p.changes and p.state is DeliveryState.DONE and not p.settlement.keep_body]
     if done:
         tx.change(_DROP_CONTENT, done)
 

@@ -15,8 +15,13 @@ if TYPE_CHECKING:  # see relay.storage.engine
     from sqlalchemy import Connection
 
 _WORDS: Final = {
-    "sqlite": {"any": "IN (SELECT value FROM json_each(?))", "lock": "", "skip_locked": ""},
-    "postgresql": {"any": "= ANY(?)", "lock": "FOR UPDATE OF d", "skip_locked": "FOR UPDATE OF d SKIP LOCKED"},
+    "sqlite": {"any": "IN (SELECT value FROM json_each(?))", "lock": "", "lock_meta": "", "skip_locked": ""},
+    "postgresql": {
+        "any": "= ANY(?)",
+        "lock": "FOR UPDATE OF d",
+        "lock_meta": "FOR UPDATE",
+        "skip_locked": "FOR UPDATE OF d SKIP LOCKED",
+    },
 }
 _GROUPS: Final = (32, 16, 8, 4, 2, 1)
 """How many rows one statement may write on SQLite (of 19 columns at most: 608 parameters, any SQLite takes 999)."""

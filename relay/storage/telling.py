@@ -95,9 +95,7 @@ def owed_alerts(tx: Transaction) -> list[tuple[OwedAlert, ClaimedDelivery | None
 def tell_owed(tx: Transaction, told: Sequence[Told], *, by: Claimant) -> list[bool]:
     """Queue the notices of owed alerts; tells for each whether it was still owed as it stands there."""
     paid = [tx.change(_PAID, one.alert.key, one.alert.value) > 0 for one in told]
-    accept(
-        tx, [notice for one, is_paid in zip(told, paid, strict=True) if is_paid for notice in one.notices], by=by
-    )
+    accept(tx, [notice for one, is_paid in zip(told, paid, strict=True) if is_paid for notice in one.notices], by=by)
     return paid
 
 

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from relay.model.mail import DeliveryState, Message, NewDelivery, NewMessage, Recipient, RecipientKind, Settlement
+from relay.model.mail import (
+    ClaimedDelivery,
+    DeliveryState,
+    Message,
+    NewDelivery,
+    NewMessage,
+    Recipient,
+    RecipientKind,
+    Settlement,
+)
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.storage.engine import open_engine
@@ -57,11 +66,17 @@ def new_mail(
     )
 
 
-def settled(delivery_id: str, outcomes: dict[int, Outcome], state: DeliveryState, **more: Any) -> Settlement:  # noqa: ANN401 - fields of a settlement
-    """Make a settlement of an attempt."""
+def settled(
+    delivery: str | NewDelivery | ClaimedDelivery,
+    outcomes: dict[int, Outcome],
+    state: DeliveryState,
+    **more: Any,  # noqa: ANN401 - fields of a settlement
+) -> Settlement:
+    """Make a settlement of an attempt, by the claim of the delivery."""
+    delivery_id, token = (delivery, "") if isinstance(delivery, str) else (delivery.id, delivery.token)
     fields: dict[str, Any] = {
-        "delivery_id": delivery_id, "key": new_id("k"), "at": NOW, "seconds": 0.1, "reply": Reply(code=250),
-        "outcomes": tuple(outcomes.items()), "state": state,
+        "delivery_id": delivery_id, "token": token, "key": new_id("k"), "at": NOW, "seconds": 0.1,
+        "reply": Reply(code=250), "outcomes": tuple(outcomes.items()), "state": state,
     }  # fmt: skip
     return Settlement(**{**fields, **more})
 
