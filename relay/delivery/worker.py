@@ -173,17 +173,17 @@ class Worker:
         return [] if granted is None else [granted]
 
     async def _wait(self, lane: Lane, claim: Coroutine[Any, Any, list[ClaimedDelivery]]) -> list[ClaimedDelivery]:
-        """Wait for a claim. What it claims, and nothing else, is given back where its worker is cancelled meanwhile."""
+        """Wait for a claim. What it claims, and nothing else, is given back where its worker ends meanwhile."""
         claiming = asyncio.ensure_future(claim)
         try:
             with lane.claiming():
                 return await asyncio.shield(claiming)
-        except asyncio.CancelledError:
-            for delivery in await claiming:
-                await self._give_back(delivery)
-            raise
         except RelayError:
             lane.backlog = True
+            raise
+        except BaseException:
+            for delivery in await claiming:
+                await self._give_back(delivery)
             raise
 
     async def _attempt(self, lane: Lane, delivery: ClaimedDelivery, body: Body) -> Work | None:

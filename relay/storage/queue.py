@@ -50,7 +50,7 @@ class Queue:
     def __init__(self, engine: Engine, writer: Writer, *, node: str = "", lease: int = 60_000) -> None:
         self._engine = engine
         self._writer = writer
-        self.lease = lease
+        self.node, self.lease = node, lease
         by = Claimant(node, lease)
         self._claims = Claims(lease=lease / 1000)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="queue-read")
