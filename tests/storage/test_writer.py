@@ -210,7 +210,11 @@ async def test_where_the_database_never_answers_the_batch_fails(
 
 async def test_a_write_that_has_not_begun_is_withdrawn_when_its_time_is_over(engine: Engine) -> None:
     writer, gate = Writer(engine), threading.Event()
-    waits = Operation(9, lambda _tx, numbers: [gate.wait(10)] * len(numbers))
+
+    def wait(_tx: Transaction, numbers: Sequence[int]) -> list[bool]:
+        return [gate.wait(10)] * len(numbers)
+
+    waits = Operation(9, wait)
     first = asyncio.create_task(writer.run(waits, 1))
     await asyncio.sleep(0.02)
     with pytest.raises(StorageError, match=r"does not answer within 0.01 s\Z"):
