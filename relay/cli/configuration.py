@@ -40,7 +40,7 @@ def open_storage(settings: "Settings") -> "Database":
     from relay.storage.engine import SqliteFile, open_database
     from relay.storage.version import NONE_YET, require_database
 
-    database = open_database(settings.database)
+    database = open_database(settings.database, prepared_statements=settings.prepared_statements)
     if isinstance(database, SqliteFile) and not database.path.exists():
         there = database.path.parent.is_dir()
         raise StorageError(f"{database.path}: {NONE_YET if there else 'No such file or directory'}")

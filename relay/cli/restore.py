@@ -34,7 +34,7 @@ def command(config: str | None, file: Path, *, yes: bool) -> None:
     with StorageLock(settings.folder, settings.database):
         confirm_many(f"Replace {target} by {file}", yes=yes)
         restored = restore_database(file, target, newest=VERSION)
-        engine = open_engine(settings.database)
+        engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
         prepare_database(engine)
         engine.dispose()
     click.echo(f"{target} is the copy now")

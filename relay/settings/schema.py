@@ -21,6 +21,7 @@ from relay.settings.fields import (
     HeaderName,
     Host,
     Hostname,
+    Lease,
     Leave,
     ListenerHost,
     MailAddress,
@@ -56,6 +57,8 @@ class StorageTable(TypedDict, total=False):
     folder: Text
     database: DatabaseUrl
     inboxes: Text
+    lease: Lease
+    prepared_statements: Flag
 
 
 @_only_these_keys
