@@ -18,7 +18,6 @@ from relay.upstream.stream import SmtpStream, StreamLost, take_over
 from relay.upstream.tls import describe_fault, tls_context
 from relay.upstream.transaction import TIMEOUTS, Features, OutgoingMail, Stage, Timeouts, Transaction, transact
 
-
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
