@@ -189,6 +189,10 @@ class Pop3Session:
         """Drop the connection: what was marked stays on the server."""
         self._stream.close()
 
+    def abort(self) -> None:
+        """Cut the connection: whoever waits for it gets a Pop3Error."""
+        self._stream.abort()
+
 
 @contextlib.contextmanager
 def _stage(stage: Pop3Stage) -> Iterator[None]:
