@@ -8,37 +8,29 @@ Time, size and number of what a server may send are bounded; what is beyond stay
 """
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
-from relay.collection.inboxes import Arrived, Inboxes
 from relay.collection.lease import Lease
+from relay.collection.receiver import Receiver
 from relay.collection.troubles import Troubles
 from relay.intake.room import DiskRoom
 from relay.model.account import Account, FirstPoll, Pop3Server
 from relay.model.errors import StorageFullError
 from relay.model.maildrop import Listed
-from relay.rules.distribution import plan_distribution
-from relay.rules.sections import Sections
 from relay.rules.uidl import Contact, PollPlan, hosts_of, name_twins, plan_poll, recognise
 from relay.settings import Settings
 from relay.settings.secrets import read_secret
 from relay.storage.mailboxes import Mailboxes
-from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, Retrieved, open_pop3
+from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
 
 log = structlog.get_logger()
 
 LONGEST_POLL = 3600.0
 """Seconds after which a poll is cut off; in their second half no further message is asked for."""
-_HEADER_LIMIT = 262_144
-_BATCH_OCTETS = 1 << 20
-"""Octets of small messages that are written together, with one fsync of the folder; a larger one is streamed."""
-_BATCH_FILES = 64
-"""Files that are open at a time for small messages; one message for more users has as many as it needs."""
 
 Tell = Callable[[int, int], None]
 """Told how many messages have been fetched, of how many."""
@@ -59,20 +51,15 @@ class PollResult:
 
 @dataclass(kw_only=True)
 class _Poll:
-    """The state of one poll; of the event loop alone."""
+    """The state of one poll."""
 
     account: Account
     pop3: Pop3Server
-    settings: Settings
     lease: Lease
     troubles: Troubles
-    inboxes: Inboxes
+    receiver: Receiver
     stop_asking: float
     """Monotonic seconds from which no further message is asked for."""
-    batch: list[Arrived] = field(default_factory=list)
-    octets: int = 0
-    writing: asyncio.Task[None] | None = None
-    fetched: list[Listed] = field(default_factory=list)
     come: int = 0
     """How many messages were given or refused."""
     failed: int = 0
@@ -110,15 +97,23 @@ class Collector:
         assert pop3 is not None
         self._require_room()
         password = await asyncio.to_thread(read_secret, pop3.password)
-        settings = self._settings()
+        troubles = self._troubles.setdefault(account.name, Troubles())
         async with Lease(self._mailboxes, account.name) as lease:
+            receiver = Receiver(
+                account=account,
+                settings=self._settings(),
+                mailboxes=self._mailboxes,
+                lease=lease,
+                troubles=troubles,
+                require_room=self._require_room,
+                now=self._now,
+            )
             poll = _Poll(
                 account=account,
                 pop3=pop3,
-                settings=settings,
                 lease=lease,
-                troubles=self._troubles.setdefault(account.name, Troubles()),
-                inboxes=Inboxes(account.name, settings),
+                troubles=troubles,
+                receiver=receiver,
                 stop_asking=began + self._longest / 2,
             )
             try:
@@ -131,9 +126,9 @@ class Collector:
                 lease.check()  # who has lost it has cut the connection
                 raise
             finally:
-                await _end(poll)
+                await receiver.close()
         return PollResult(
-            fetched=len(poll.fetched),
+            fetched=len(receiver.recorded),
             failed=poll.failed,
             left=poll.left,
             deleted=deleted,
@@ -151,7 +146,7 @@ class Collector:
                             passed_over=session.passed_over)  # fmt: skip
             plan = await self._plan(poll, listing, has_ids=has_ids, whole=not session.passed_over)
             await self._fetch(session, poll, self._choose(poll, plan.fetch), tell)
-            go = [*plan.delete, *(poll.fetched if poll.pop3.leave_on_server is False else ())]
+            go = [*plan.delete, *(poll.receiver.recorded if poll.pop3.leave_on_server is False else ())]
             await poll.lease.confirm()
             deleted = await session.delete(go)
             await poll.lease.confirm()
@@ -218,118 +213,19 @@ class Collector:
                     log.warning("mail_not_given", account=poll.account.name, uidl=retrieved.message.key,
                                 reply=retrieved.text)  # fmt: skip
                 else:
-                    await self._receive(poll, retrieved)
+                    await poll.receiver.receive(retrieved.message, retrieved.body)
                 poll.come += 1
-                tell(len(poll.fetched) + len(poll.batch), len(wanted))
+                tell(poll.receiver.count, len(wanted))
         except (Pop3Error, asyncio.CancelledError) as error:
             for one in wanted[poll.come : poll.come + 1]:
                 poll.troubles.note_break(one)
             if isinstance(error, Pop3Error):
-                await self._finish_writing(poll)  # what came whole need not come again
+                await poll.receiver.finish()  # what came whole need not come again
             raise
-        await self._finish_writing(poll)
+        await poll.receiver.finish()
         poll.left += len(wanted) - poll.come
-        tell(len(poll.fetched), len(wanted))
-
-    async def _receive(self, poll: _Poll, retrieved: Retrieved) -> None:
-        """Read one message to its end: a small one joins the batch, a large one streams into its files."""
-        assert retrieved.body is not None
-        sections, pieces, octets, total = Sections(header_limit=_HEADER_LIMIT), [], 0, 0
-        digest = None if retrieved.message.key else hashlib.sha256()
-        large: Arrived | None = None
-        async for piece in retrieved.body:
-            total += len(piece)
-            self._check_size(poll, retrieved.message, total)
-            if digest is not None:
-                digest.update(piece)
-            if sections.header is None and not sections.too_large:
-                for _ in sections.feed(piece):
-                    pass
-            pieces.append(piece)
-            octets += len(piece)
-            if octets < _BATCH_OCTETS:
-                continue
-            self._require_room()
-            if large is None:
-                await self._finish_writing(poll)
-                large = self._arrive(poll, retrieved.message, sections, pieces)
-                await poll.inboxes.begin(large)
-            else:
-                await poll.inboxes.add(pieces)
-            pieces, octets = [], 0
-        arrived = self._arrive(poll, retrieved.message, sections, pieces) if large is None else large
-        arrived.key = retrieved.message.key if digest is None else f"sha256-{digest.hexdigest()}"
-        if large is not None:
-            large.pieces = pieces
-            poll.lease.check()
-            await poll.inboxes.finish(large)
-            await self._record(poll, [large])
-            return
-        poll.batch.append(arrived)
-        poll.octets += total
-        if poll.octets >= _BATCH_OCTETS or sum(len(one.shares) for one in poll.batch) >= _BATCH_FILES:
-            await self._write_batch(poll)
-
-    def _check_size(self, poll: _Poll, message: Listed, octets: int) -> None:
-        limit = poll.pop3.max_message_size
-        if octets > limit:
-            poll.troubles.note_outgrown(message, limit=limit)
-            raise Pop3Error(
-                Pop3Stage.RETRIEVE,
-                f"message {message.n} was listed with {message.size} octets and is larger than max_message_size,"
-                f" which is {limit}: from now on it is left on the server",
-            )
+        tell(poll.receiver.count, len(wanted))
 
     def _require_room(self) -> None:
         if not self._room.has(0):
             raise StorageFullError("the disk has less room than [limits] free_space: mail stays on the server for now")
-
-    def _arrive(self, poll: _Poll, listed: Listed, sections: Sections, pieces: list[bytes]) -> Arrived:
-        if sections.header is None and not sections.too_large:
-            sections.close()
-        directory = poll.settings.directory
-        plan = plan_distribution(directory=directory, account=poll.account, header=sections.header or b"")
-        return Arrived(listed=listed, shares=plan.shares, pieces=pieces)
-
-    async def _finish_writing(self, poll: _Poll) -> None:
-        """Write what is in the batch, and wait for it."""
-        await self._write_batch(poll)
-        if poll.writing is not None:
-            await poll.writing
-            poll.writing = None
-
-    async def _write_batch(self, poll: _Poll) -> None:
-        """Write the batch while the next messages come in; at most one is on its way."""
-        if poll.writing is not None:
-            await poll.writing
-            poll.writing = None
-        batch, poll.batch, poll.octets = poll.batch, [], 0
-        if batch:
-            self._require_room()
-            poll.lease.check()
-            poll.writing = asyncio.create_task(self._keep(poll, batch))
-
-    async def _keep(self, poll: _Poll, batch: list[Arrived]) -> None:
-        await poll.inboxes.write(batch)
-        await self._record(poll, batch)
-
-    async def _record(self, poll: _Poll, batch: Sequence[Arrived]) -> None:
-        account = poll.account.name
-        await self._mailboxes.record(account, poll.lease.token, [one.key for one in batch], now=self._now())
-        poll.troubles.note_fetched(one.listed for one in batch)
-        for one in batch:
-            poll.fetched.append(one.listed)
-            log.info(
-                "mail_received",
-                account=account,
-                users=[share.user for share in one.shares],
-                uidl=one.key,
-                size=one.listed.size,
-            )
-
-
-async def _end(poll: _Poll) -> None:
-    """Let a batch that is being written come to its end, then close the files."""
-    if poll.writing is not None:
-        await asyncio.gather(poll.writing, return_exceptions=True)
-    await poll.inboxes.close()

@@ -89,7 +89,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def note(descriptor: int) -> None:
         fsync(descriptor)
-        paths.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        paths.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
 
     monkeypatch.setattr(os, "fsync", note)
     return paths
@@ -149,12 +149,12 @@ def test_a_name_that_begins_with_a_dash_is_a_name(tmp_path: Path) -> None:
 
 def test_nothing_stays_open(tmp_path: Path) -> None:
     deliver(tmp_path, "anna", "one", [b"x"])
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     deliver(tmp_path, "anna", "two", [b"x"])
     (tmp_path / "bert").symlink_to(tmp_path / "anna")
     with pytest.raises(StorageError):
         deliver(tmp_path, "bert", "one", [b"x"])
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
