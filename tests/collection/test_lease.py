@@ -39,7 +39,7 @@ class Nodes:
 
     def is_free(self) -> bool:
         with self.engine.begin() as connection:
-            return connection.execute(text("SELECT token FROM mailbox")).scalar_one() == ""
+            return bool(connection.execute(text("SELECT token = '' FROM mailbox")).scalar_one())
 
 
 @pytest.fixture
