@@ -115,5 +115,6 @@ def _tell(result: Answer) -> str:
         return f"failed: {clean(result['error'])}"
     parts = [f"{result['fetched']} fetched"]
     parts += [f"{result['failed']} not given by the server"] if result["failed"] else []
+    parts += [f"{result['left']} left on the server"] if result["left"] else []
     parts += [f"{result['deleted']} deleted on the server"] if result["deleted"] else []
     return ", ".join(parts) + f", in {result['seconds']:.1f} s"

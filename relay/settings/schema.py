@@ -130,6 +130,7 @@ class Pop3Table(_Login, total=False):
     username: Required[Text]
     interval: Duration
     leave_on_server: Leave
+    max_message_size: Size
     first_poll: Annotated[FirstPoll, member_of(FirstPoll)]
     distribute: Flag
     envelope_header: HeaderName

@@ -173,6 +173,10 @@ mailbox: Final = Table(
     Column("login", _Text, nullable=False),
     Column("last_ok", BigInteger),
     Column("error", _Text, nullable=False, server_default=""),
+    # Who polls it now, if anybody: one poll of one node, until its lease is over.
+    Column("node", _Text, nullable=False, server_default=""),
+    Column("token", _Text, nullable=False, server_default=""),
+    Column("lease_until", BigInteger),
 )
 
 seen: Final = Table(

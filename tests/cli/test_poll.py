@@ -53,7 +53,7 @@ def test_mail_is_collected_and_the_state_is_listed(run: Run, mailbox: Mailbox, t
 def test_what_can_not_be_polled_says_why(run: Run, mailbox: Mailbox, config: Path) -> None:
     assert "receive = false" in run("poll", "off").err
     assert "collected are: sales" in run("poll", "nothing").err
-    config.write_text(config.read_text().replace(f'"{PASSWORD}"', '"wrong"'))
+    config.write_text(config.read_text().replace(f'"{PASSWORD}"', '"of-yesterday"'))
     said = run("poll")
     assert (said.status, said.out) == (1, "sales: failed: login: [AUTH] wrong password\n")
     assert "wrong password" in run("account", "list").out
@@ -80,7 +80,7 @@ def test_account_test_tells_step_by_step(run: Run, mailbox: Mailbox, config: Pat
     assert said.status == 0
     assert "ok     log in" in said.out
     assert "1 messages" in said.out
-    config.write_text(config.read_text().replace(f'"{PASSWORD}"', '"wrong"'))
+    config.write_text(config.read_text().replace(f'"{PASSWORD}"', '"of-yesterday"'))
     said = run("account", "test", "sales")
     assert said.status == 1
     assert "FAILED log in" in said.out

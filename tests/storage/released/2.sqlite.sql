@@ -32,6 +32,7 @@ CREATE TABLE counter (
 	recipients BIGINT NOT NULL, 
 	PRIMARY KEY (account, day)
 );
+INSERT INTO "counter" VALUES('sales','2026-05-28',2);
 CREATE TABLE delivery (
 	id TEXT NOT NULL, 
 	message_id TEXT NOT NULL, 
@@ -68,6 +69,7 @@ CREATE TABLE event (
  WITHOUT ROWID
 
 ;
+INSERT INTO "event" VALUES('01released0000000000000003',1780000000009,'held','by a person');
 CREATE TABLE mailbox (
 	account TEXT NOT NULL, 
 	host TEXT NOT NULL, 
