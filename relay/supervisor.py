@@ -68,7 +68,7 @@ class Service:
             self.queue = Queue(self._engine, self._writer, node=self._lock.identity, lease=self.settings.lease)
             undo.push_async_callback(self.queue.close)
             self.delivery = Delivery(settings=self._current, queue=self.queue)
-            self.mailboxes = Mailboxes(self._engine, self._writer, node=node)
+            self.mailboxes = Mailboxes(self._engine, self._writer, node=self._lock.identity, lease=self.settings.lease)
             self.poller = PopPoller(
                 settings=self._current,
                 collector=Collector(settings=self._current, mailboxes=self.mailboxes),

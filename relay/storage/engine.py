@@ -29,6 +29,8 @@ _HANG_MILLISECONDS: Final = 15_000
 """How long what was sent to PostgreSQL may stay without an answer of its network."""
 _STATEMENT_MILLISECONDS: Final = 60_000
 """How long one statement may take."""
+_IDLE_MILLISECONDS: Final = 10_000
+"""How long a transaction may wait for its next statement."""
 _SQLITE_FILE: Final = re.compile(r"sqlite:///([^?]+)")
 
 
@@ -104,7 +106,10 @@ def _postgresql_arguments(*, prepared_statements: bool) -> dict[str, Any]:
         "tcp_user_timeout": _HANG_MILLISECONDS,
     }
     if prepared_statements:
-        arguments["options"] = f"-c statement_timeout={_STATEMENT_MILLISECONDS}"
+        # A node that stands still in the middle of a transaction must not keep its locks: others want its mail.
+        arguments["options"] = (
+            f"-c statement_timeout={_STATEMENT_MILLISECONDS} -c idle_in_transaction_session_timeout={_IDLE_MILLISECONDS}"
+        )
     else:
         # A pool of transactions hands each to another server connection, which knows none of our statements; and it
         # takes no options.

@@ -408,14 +408,6 @@ async def test_a_linked_inbox_is_not_written_into_and_the_poll_goes_on(
     assert (len(post.inbox()), len(list((post.folder / "quarantine/new").iterdir()))) == (1, 1)
 
 
-async def test_a_user_whose_name_begins_with_a_dash_gets_his_mail(mailbox: Mailbox, post: Post) -> None:
-    post.users = [ANNA, {"name": "-x", "address": "x@example.com"}]
-    post.configure(distribute=True)
-    mailbox.mails = [mail(1, "x@example.com")]
-    assert (await post.poll()).deleted == 1
-    assert len(post.inbox("-x")) == 1
-
-
 async def test_a_poll_that_is_cancelled_in_the_middle_of_a_large_message_leaves_nothing_behind(tmp_path: Path) -> None:
     body = f"S: {'x' * 900_000}\n" * 3
     async with (

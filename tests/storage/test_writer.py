@@ -200,7 +200,12 @@ async def test_where_the_database_never_answers_the_batch_fails(
 ) -> None:
     writer = Writer(engine)
     await writer.run(INSERT, 1)
-    _Connections(monkeypatch, True, *[False] * 100)
+    _Connections(monkeypatch, True)
+
+    def silent(_connection: WriteConnection) -> None:
+        raise sqlite3.OperationalError("it does not answer")
+
+    monkeypatch.setattr(WriteConnection, "rollback", silent)
     monkeypatch.setattr("relay.storage.writer.FIND_OUT", 0.0)
     with capture_logs() as lines, pytest.raises(StorageError, match="COMMIT failed"):
         await writer.run(INSERT, 2)
