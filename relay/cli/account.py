@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
-from relay.cli.output import clean, print_json, print_table, show_time
+from relay.cli.configuration import config_option, enter, fail, json_option, load, open_storage, plain_faults
+from relay.cli.output import clean, print_json, print_table, say, show_time
 from relay.model.account import Account
 from relay.settings import Settings
 
@@ -99,12 +99,14 @@ def test(config: str | None, account: str) -> None:
 
     settings = load(config)
     chosen = _require(settings, account)
+    if settings.folder.exists():  # it may be tried before there is a service
+        enter(settings, serves=True)  # what the service can't read, this command is not to log in with
     good = True
     if chosen.smtp is not None:
-        click.echo(f"SMTP {chosen.smtp.host}:{chosen.smtp.port} ({chosen.smtp.security})")
+        say(f"SMTP {chosen.smtp.host}:{chosen.smtp.port} ({chosen.smtp.security})")
         good = _tell(asyncio.run(probe_smtp(chosen.smtp, hostname=settings.hostname))) and good
     if chosen.pop3 is not None:
-        click.echo(f"POP3 {chosen.pop3.host}:{chosen.pop3.port} ({chosen.pop3.security})")
+        say(f"POP3 {chosen.pop3.host}:{chosen.pop3.port} ({chosen.pop3.security})")
         good = _tell(asyncio.run(probe_pop3(chosen.pop3))) and good
     if not good:
         fail(f"{account} does not work yet")
@@ -112,9 +114,7 @@ def test(config: str | None, account: str) -> None:
 
 def _tell(steps: "Sequence[Step]") -> bool:
     for step in steps:
-        click.echo(
-            f"  {'ok    ' if step.good else 'FAILED'} {step.name}" + (f": {clean(step.text)}" if step.text else "")
-        )
+        say(f"  {'ok    ' if step.good else 'FAILED'} {step.name}" + (f": {clean(step.text)}" if step.text else ""))
     return all(step.good for step in steps)
 
 
@@ -130,7 +130,7 @@ def pause(config: str | None, account: str) -> None:
     _require(settings, account)
     admin.pause_account(open_storage(settings), account, now=time.time_ns() // 1_000_000)
     _tell_service(settings)
-    click.echo(f"{account} is paused")
+    say(f"{account} is paused")
 
 
 @command.command("resume")
@@ -146,7 +146,7 @@ def resume(config: str | None, account: str) -> None:
     if not admin.resume_account(open_storage(settings), account, now=time.time_ns() // 1_000_000):
         fail(f"{account} is not paused")
     _tell_service(settings)
-    click.echo(f"{account} sends again")
+    say(f"{account} sends again")
 
 
 def _require(settings: Settings, account: str) -> Account:
@@ -163,4 +163,4 @@ def _tell_service(settings: Settings) -> None:
     try:
         ask(settings.folder, "look")
     except ControlError as error:  # it is written down, and the service looks by itself
-        click.echo(f"{error}; it takes this up within a minute", err=True)
+        say(f"{error}; it takes this up within a minute", error=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from relay.cli.output import confirm_many, print_table, show_span
+from relay.cli.output import confirm_many, print_table, say, show_span
 
 if TYPE_CHECKING:
     from relay.storage.admin import Selection
@@ -145,7 +145,7 @@ def _preview(engine: "Database", ids: list[str]) -> None:
         )
     print_table(("Queue id", "State", "Age", "Account", "To all of", "Subject"), rows, empty="")
     if len(ids) > _SHOWN:
-        click.echo(f"... {len(ids)} mails in all")
+        say(f"... {len(ids)} mails in all")
 
 
 def _shorten(people: list[str]) -> str:

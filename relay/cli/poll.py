@@ -1,7 +1,6 @@
 """`relay poll`: mailboxes collected now, with what came of it."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -9,8 +8,8 @@ from typing import Any
 
 import click
 
-from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
-from relay.cli.output import clean, print_json
+from relay.cli.configuration import config_option, enter, fail, json_option, load, plain_faults
+from relay.cli.output import clean, print_json, say
 from relay.settings import Settings
 
 Answer = dict[str, Any]
@@ -28,12 +27,13 @@ def command(config: str | None, *, as_json: bool, account: str | None) -> None:
     """
     settings = load(config)
     names = _choose(settings, account)
+    enter(settings, serves=True)
     results = _show_progress(_poll(settings, names), quiet=as_json)
     if as_json:
         print_json(results)
     else:
         for name in names:
-            click.echo(f"{name}: {_tell(results.get(name, {'error': 'the service gave no answer'}))}")
+            say(f"{name}: {_tell(results.get(name, {'error': 'the service gave no answer'}))}")
     if any("error" in results.get(name, {"error": ""}) for name in names):
         sys.exit(1)
 
@@ -66,9 +66,6 @@ def _poll_alone(settings: Settings, names: list[str]) -> Iterator[Answer]:
     from relay import logs
     from relay.supervisor import Service
 
-    if os.geteuid() == 0 and settings.folder.stat().st_uid != 0:
-        # It may make the database, as every service may; but root's the service's own user could not open.
-        open_storage(settings).dispose()
     logs.configure(form="console", level="critical", file=settings.log.file, descriptor=logs.STDERR)
     with asyncio.Runner() as runner:
         service = Service(settings)

@@ -12,6 +12,7 @@ from relay.cli.output import (
     print_facts,
     print_json,
     print_table,
+    say,
     show_outcome,
     show_size,
     show_span,
@@ -72,9 +73,9 @@ def list_(
         empty="The queue is empty.",
     )
     if len(rows) == limit:
-        click.echo(f"(the first {limit}; --limit shows more)")
+        say(f"(the first {limit}; --limit shows more)")
     for line in _standstills(engine, settings, now):
-        click.echo(line)
+        say(line)
 
 
 def _standstills(engine: "Database", settings: Settings, now: int) -> list[str]:
@@ -126,15 +127,16 @@ def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 -
             ]
         )
         for delivery in detail.deliveries:
-            click.echo(
-                f"\nDelivery {delivery.id} by {delivery.account or 'the inbox'}: {delivery.state},"
+            say()
+            say(
+                f"Delivery {delivery.id} by {delivery.account or 'the inbox'}: {delivery.state},"
                 f" {delivery.attempts} attempts"
                 + (f", next {show_time(delivery.due)}" if delivery.state == "queued" else "")
                 + (", may have been sent already" if delivery.uncertain else "")
             )
             for recipient in delivery.recipients:
                 kind = "" if recipient.kind == "to" else f" ({recipient.kind})"
-                click.echo(f"  {clean(recipient.address)}{kind}: {show_outcome(recipient)}")
+                say(f"  {clean(recipient.address)}{kind}: {show_outcome(recipient)}")
 
 
 @command.command("run")
@@ -145,10 +147,10 @@ def run(config: str | None) -> None:
     from relay.storage import admin, commands
 
     settings = load(config)
-    engine = open_storage(settings)
+    engine = open_storage(settings, serves=True)
     held = _count(admin.count_open(engine), "held")
     count = commands.run_queue(engine)
-    click.echo(f"{count} to try")
+    say(f"{count} to try")
     if count and wake_or_serve(settings):
         left = _count(admin.count_open(engine), "queued", "active", "held") - held
         if left > 0:

@@ -10,7 +10,7 @@ import click
 
 from relay.cli.choosing import Filter, choose, filter_options
 from relay.cli.configuration import FAILED, config_option, fail, load, open_storage, plain_faults
-from relay.cli.output import clean
+from relay.cli.output import clean, say
 from relay.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def retry(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool
     from relay.storage import commands
 
     settings = load(config)
-    engine = open_storage(settings)
+    engine = open_storage(settings, serves=True)
     found = choose(engine, ids, chosen, "Try", yes=yes)
     done = commands.retry(engine, found, now=_now())
     good = _tell(done, "to try", named=bool(ids))
@@ -75,7 +75,7 @@ def release(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bo
     from relay.storage import commands
 
     settings = load(config)
-    engine = open_storage(settings)
+    engine = open_storage(settings, serves=True)
     found = choose(engine, ids, chosen, "Release", yes=yes)
     sends = {a.name for a in settings.directory.accounts if a.smtp is not None and not a.excluded}
     done = commands.release(engine, found, now=_now(), sends=sends)
@@ -157,13 +157,13 @@ def _tell(done: "Done", what: str, *, named: bool) -> bool:
 
     Of mails that were `named`, each counts. A filter says what it passed over, and fails only if that was everything.
     """
-    click.echo(f"{done.count} {what}")
+    say(f"{done.count} {what}")
     if named:
         for message_id, why in done.skipped.items():
-            click.echo(f"{message_id}: {clean(why)}", err=True)
+            say(f"{message_id}: {clean(why)}", error=True)
         return not done.skipped
     for why, count in Counter(done.skipped.values()).most_common():
-        click.echo(f"{count} skipped: {clean(why)}", err=True)
+        say(f"{count} skipped: {clean(why)}", error=True)
     return bool(done.count) or not done.skipped
 
 
@@ -175,7 +175,7 @@ def _deliver(settings: Settings, engine: "Database", ids: list[str]) -> bool:
         return True
     left = admin.count_waiting(engine, ids)
     if left:
-        click.echo(f"{left} still wait: `relay queue list` says why", err=True)
+        say(f"{left} still wait: `relay queue list` says why", error=True)
     return not left
 
 
@@ -194,7 +194,7 @@ def _wake(settings: Settings) -> bool:
     try:
         return ask(settings.folder, "hurry") is not None
     except ControlError as error:  # what was changed is written down, and the service looks by itself
-        click.echo(f"{error}; it takes this up within a minute", err=True)
+        say(f"{error}; it takes this up within a minute", error=True)
         return True
 
 
