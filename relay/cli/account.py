@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from relay.cli.choosing import Text, unknown
 from relay.cli.configuration import config_option, enter, fail, json_option, load, open_storage, plain_faults
 from relay.cli.output import clean, print_json, print_table, say, show_time
 from relay.model.account import Account
@@ -89,7 +90,7 @@ def _why(row: dict[str, Any]) -> str:
 
 @command.command("test")
 @config_option
-@click.argument("account")
+@click.argument("account", type=Text())
 @plain_faults
 def test(config: str | None, account: str) -> None:
     """Log in to the account's servers and say step by step what works; nothing is sent, fetched or deleted."""
@@ -120,7 +121,7 @@ def _tell(steps: "Sequence[Step]") -> bool:
 
 @command.command("pause")
 @config_option
-@click.argument("account")
+@click.argument("account", type=Text())
 @plain_faults
 def pause(config: str | None, account: str) -> None:
     """Send nothing through this account until `resume`; its mail is taken and kept, and nothing expires."""
@@ -135,7 +136,7 @@ def pause(config: str | None, account: str) -> None:
 
 @command.command("resume")
 @config_option
-@click.argument("account")
+@click.argument("account", type=Text())
 @plain_faults
 def resume(config: str | None, account: str) -> None:
     """End an account's pause, also one that a refused login began."""
@@ -152,8 +153,7 @@ def resume(config: str | None, account: str) -> None:
 def _require(settings: Settings, account: str) -> Account:
     found = settings.directory.account(account)
     if found is None:
-        known = ", ".join(a.name for a in settings.directory.accounts) or "none"
-        fail(f"there is no account {account!r}; there are: {known}")
+        fail(unknown("account", account, (a.name for a in settings.directory.accounts)))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from relay.cli.choosing import Text, unknown
 from relay.cli.configuration import config_option, enter, fail, json_option, load, plain_faults
 from relay.cli.output import clean, print_json, say
 from relay.settings import Settings
@@ -18,7 +19,7 @@ Answer = dict[str, Any]
 @click.command("poll")
 @config_option
 @json_option
-@click.argument("account", required=False)
+@click.argument("account", required=False, type=Text())
 @plain_faults
 def command(config: str | None, *, as_json: bool, account: str | None) -> None:
     """Collect mail from an account's mailbox now, or from all of them, at any hour.
@@ -44,7 +45,7 @@ def _choose(settings: Settings, account: str | None) -> list[str]:
         return collected or fail("no account has a mailbox that is collected")
     found = settings.directory.account(account)
     if found is None:
-        fail(f"there is no account {account!r}; collected are: {', '.join(collected) or 'none'}")
+        fail(unknown("account that is collected and called", account, collected))
     if not found.is_collected:
         why = "is excluded" if found.excluded else "has receive = false" if found.pop3 else "has no [account.pop3]"
         fail(f"{account} {why}: it is not polled")
@@ -92,16 +93,20 @@ def _show_progress(news: Iterator[Answer], *, quiet: bool) -> dict[str, Answer]:
         from rich.progress import Progress
 
         context = progress = Progress(console=Console(stderr=True), transient=True)
+    from rich.markup import escape
+
     bars: dict[str, Any] = {}
     with context:
         for answer in news:
             name = str(answer.get("account", ""))
-            if "total" in answer and progress is not None:
-                if name not in bars:
-                    bars[name] = progress.add_task(clean(name), total=answer["total"])
-                progress.update(bars[name], completed=answer["fetched"], total=answer["total"])
-            elif "result" in answer:
-                results[name] = answer["result"]
+            fetched, total, result = answer.get("fetched"), answer.get("total"), answer.get("result")
+            if isinstance(fetched, int) and isinstance(total, int):
+                if progress is not None:
+                    if name not in bars:
+                        bars[name] = progress.add_task(escape(clean(name)), total=total)
+                    progress.update(bars[name], completed=fetched, total=total)
+            elif isinstance(result, dict):
+                results[name] = result
             elif "error" in answer:
                 results[name] = {"error": answer["error"]}
     return results
@@ -110,7 +115,10 @@ def _show_progress(news: Iterator[Answer], *, quiet: bool) -> dict[str, Answer]:
 def _tell(result: Answer) -> str:
     if "error" in result:
         return f"failed: {clean(result['error'])}"
-    parts = [f"{result['fetched']} fetched"]
-    parts += [f"{result['failed']} not given by the server"] if result["failed"] else []
-    parts += [f"{result['deleted']} deleted on the server"] if result["deleted"] else []
-    return ", ".join(parts) + f", in {result['seconds']:.1f} s"
+    try:
+        parts = [f"{result['fetched']:d} fetched"]
+        parts += [f"{result['failed']:d} not given by the server"] if result["failed"] else []
+        parts += [f"{result['deleted']:d} deleted on the server"] if result["deleted"] else []
+        return ", ".join(parts) + f", in {result['seconds']:.1f} s"
+    except (KeyError, ValueError, TypeError):  # a service of another release
+        return "the service gave an answer that can't be read"

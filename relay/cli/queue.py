@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.choosing import Filter, filter_options
+from relay.cli.choosing import Filter, Text, filter_options
 from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
 from relay.cli.output import (
     clean,
@@ -34,7 +34,7 @@ def command() -> None:
 @config_option
 @json_option
 @filter_options("queued", "active", "held")
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=200, show_default=True)
 @plain_faults
 def list_(
     config: str | None,
@@ -48,6 +48,7 @@ def list_(
 
     settings = load(config)
     engine = open_storage(settings)
+    chosen.check(engine, settings.directory)
     rows = admin.list_deliveries(engine, chosen.selection(), limit=limit)
     if as_json:
         print_json(rows)
@@ -99,7 +100,7 @@ def _standstills(engine: "Database", settings: Settings, now: int) -> list[str]:
 @command.command("show")
 @config_option
 @json_option
-@click.argument("id")
+@click.argument("id", type=Text())
 @plain_faults
 def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 - click's argument
     """Show one mail: how it was routed, its recipients, and what each got."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, json_option, load, open_storage, plain_faults
 from relay.cli.output import clean, print_facts, print_json, say, show_outcome, show_size, show_time
 from relay.model.mail import EVERY_ACCOUNT
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("trace")
 @config_option
 @json_option
-@click.argument("id")
+@click.argument("id", type=Text())
 @plain_faults
 def command(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 - click's argument
     """Tell the whole life of one mail, by its queue id (or the beginning of it) or its Message-ID."""

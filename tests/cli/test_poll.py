@@ -51,7 +51,7 @@ def test_mail_is_collected_and_the_state_is_listed(run: Run, mailbox: Mailbox, t
 
 def test_what_can_not_be_polled_says_why(run: Run, mailbox: Mailbox, config: Path) -> None:
     assert "receive = false" in run("poll", "off").err
-    assert "collected are: sales" in run("poll", "nothing").err
+    assert "no account that is collected and called 'nothing'; there are: sales" in run("poll", "nothing").err
     config.write_text(config.read_text().replace(f'"{PASSWORD}"', '"wrong"'))
     said = run("poll")
     assert (said.status, said.out) == (1, "sales: failed: login: [AUTH] wrong password\n")
