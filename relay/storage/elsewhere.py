@@ -33,9 +33,8 @@ def is_for_root(file: Path, owner: Owner | None) -> bool:
     """
     if os.geteuid() != 0:
         return False
-    there = file if os.path.lexists(file) else file.parent
     try:
-        return owner is None or all(uid != owner.uid for _, uid in strangers(there))
+        return owner is None or all(uid != owner.uid for _, uid in strangers(file))
     except OSError as error:
         raise StorageError(f"{file}: {error.strerror}") from None
 

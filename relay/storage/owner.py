@@ -107,8 +107,8 @@ def become_owner(owner: Owner, folder: Path, belongings: Iterable[Path], *, low_
 def strangers(path: Path) -> Iterator[tuple[Path, int]]:
     """Give what another user than root owns on the way to a file or folder, links included, and whose it is.
 
-    He could put something else in the place of all that comes behind it. Raises OSError where the way can't be
-    followed.
+    He could put something else in the place of all that comes behind it. The way ends where nothing is there. Raises
+    OSError where it can't be followed.
     """
     parts = [*reversed(path.absolute().parts)]
     here, links = Path(parts.pop()), 0
@@ -117,7 +117,10 @@ def strangers(path: Path) -> Iterator[tuple[Path, int]]:
         if entry.name == "..":
             here = here.parent
             continue
-        found = entry.lstat()
+        try:
+            found = entry.lstat()
+        except FileNotFoundError:
+            return
         if found.st_uid != 0:
             yield entry, found.st_uid
         if not stat.S_ISLNK(found.st_mode):
