@@ -3,7 +3,7 @@
 Commands act on the database; the socket only says "look". One JSON object a line each way: `{"do": "look"}` ->
 `{"ok": true}`, or `{"ok": false, "error": "..."}`; what takes its time tells of its progress in lines before that. Only
 the service's own user and root can open it, and the kernel is asked who it is: a file system may not keep modes.
-A request is one line of at most 64 KiB within 5 s; there are at most 16 of them at a time.
+A request is one line of at most 64 KiB within 5 s; at most 16 are answered at a time, some more are told so.
 """
 
 import asyncio
@@ -26,7 +26,9 @@ NAME = "relay.sock"
 LONGEST_ANSWER = 1 << 20
 _LONGEST_REQUEST = 1 << 16
 _MOST_REQUESTS = 16
-"""At a time: each may be one whose progress somebody follows."""
+"""That are answered at a time: each may be one whose progress somebody follows."""
+_MOST_CONNECTIONS = 64
+"""That are read from at a time, if only to be told that there are too many."""
 _PATIENCE = 5.0
 """Seconds for what is done at once."""
 
@@ -87,11 +89,14 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open += 1
         try:
-            if refusal := self._refusal(writer):
+            refusal = self._refusal(writer)
+            if self._open <= _MOST_CONNECTIONS:
+                # Whatever is left unread makes the kernel drop the answer, a refusal too.
+                async with asyncio.timeout(_PATIENCE):
+                    line = await reader.readline()
+            if refusal:
                 writer.write(_line({"ok": False, "error": refusal}))
                 return
-            async with asyncio.timeout(_PATIENCE):
-                line = await reader.readline()
             async with contextlib.aclosing(self._answer(line)) as answers:
                 async for answer in answers:
                     async with asyncio.timeout(_PATIENCE):

@@ -98,7 +98,7 @@ def test(config: str | None, account: str) -> None:
 
     from relay.upstream.probe import probe_pop3, probe_smtp
 
-    settings = load(config)
+    settings = load(config, secrets=True)
     chosen = _require(settings, account)
     if settings.folder.exists():  # it may be tried before there is a service
         enter(settings, serves=True)  # what the service can't read, this command is not to log in with

@@ -12,7 +12,7 @@ from relay.cli.output import print_json, say
 @plain_faults
 def command(config: str | None, *, as_json: bool) -> None:
     """Read the configuration and name every mistake in it, one a line; nothing is started."""
-    settings = load(config)
+    settings = load(config, secrets=True)
     counts = {
         "accounts": len(settings.directory.accounts),
         "users": len(settings.directory.users),

@@ -24,12 +24,15 @@ config_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
 
 
-def load(config: str | None) -> "Settings":
-    """Load the configuration, or end with status 2 and a line for each mistake."""
+def load(config: str | None, *, secrets: bool = False) -> "Settings":
+    """Load the configuration, or end with status 2 and a line for each mistake.
+
+    `secrets`: the command may log in somewhere, so that the files and variables of passwords must be there.
+    """
     from relay.settings import ConfigurationError, find_configuration, load_settings
 
     try:
-        return load_settings(find_configuration(config))
+        return load_settings(find_configuration(config), secrets=secrets)
     except ConfigurationError as error:
         for mistake in error.mistakes:
             say(mistake, error=True)

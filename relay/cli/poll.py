@@ -26,7 +26,7 @@ def command(config: str | None, *, as_json: bool, account: str | None) -> None:
 
     A running service does it and tells of its progress; without one, this command is the service for that moment.
     """
-    settings = load(config)
+    settings = load(config, secrets=True)
     names = _choose(settings, account)
     enter(settings, serves=True)
     results = _show_progress(_poll(settings, names), quiet=as_json)

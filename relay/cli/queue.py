@@ -147,7 +147,7 @@ def run(config: str | None) -> None:
     """Try everything that is queued now, at any hour; paused accounts stay paused, and what is held stays held."""
     from relay.storage import admin, commands
 
-    settings = load(config)
+    settings = load(config, secrets=True)
     engine = open_storage(settings, serves=True)
     held = _count(admin.count_open(engine), "held")
     count = commands.run_queue(engine)

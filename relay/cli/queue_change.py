@@ -35,7 +35,7 @@ def retry(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool
     """Try these mails now, at any hour. Many are done in steps, so that the service can go on meanwhile."""
     from relay.storage import commands
 
-    settings = load(config)
+    settings = load(config, secrets=True)
     engine = open_storage(settings, serves=True)
     found = choose(engine, settings.directory, ids, chosen, "Try", yes=yes)
     done = commands.retry(engine, found, now=_now())
@@ -75,7 +75,7 @@ def release(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bo
     """
     from relay.storage import commands
 
-    settings = load(config)
+    settings = load(config, secrets=True)
     engine = open_storage(settings, serves=True)
     found = choose(engine, settings.directory, ids, chosen, "Release", yes=yes)
     sends = {a.name for a in settings.directory.accounts if a.smtp is not None and not a.excluded}

@@ -26,7 +26,7 @@ def command(config: str | None) -> None:
     """
     # Until somebody obeys it, SIGHUP would end the process: it waits, and what changes meanwhile is read then.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    settings = load(config)
+    settings = load(config, secrets=True)
     enter(settings, serves=True, low_ports=any(0 < listener.port < _FIRST_OPEN_PORT for listener in settings.listeners))
     from relay import logs
     from relay.supervisor import Service

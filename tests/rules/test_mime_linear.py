@@ -33,7 +33,7 @@ class Counted(bytearray):
         self.octets += len(piece) if isinstance(piece, bytes | bytearray) else 1
         return piece
 
-    def __iadd__(self, more: Any) -> Self:  # noqa: ANN401
+    def __iadd__(self, more: Any) -> Self:  # type: ignore[misc]  # noqa: ANN401 - as the base has it
         self.octets += len(more)
         return super().__iadd__(more)
 
