@@ -101,7 +101,7 @@ class IncomingMail:
         )
         self._eightbit = not self._header.isascii()
         if self._archive.strip:
-            self._stripper = make_stripper(self._header)
+            self._stripper = make_stripper(self._header, language=self.settings.language)
 
     async def body(self, chunk: bytes) -> None:
         """Keep a chunk; all but the last are written ahead, so that memory does not grow with the mail."""
