@@ -107,9 +107,11 @@ def _postgresql_arguments(*, prepared_statements: bool) -> dict[str, Any]:
     }
     if prepared_statements:
         # A node that stands still in the middle of a transaction must not keep its locks: others want its mail.
-        arguments["options"] = (
-            f"-c statement_timeout={_STATEMENT_MILLISECONDS} -c idle_in_transaction_session_timeout={_IDLE_MILLISECONDS}"
-        )
+        limits = {
+            "statement_timeout": _STATEMENT_MILLISECONDS,
+            "idle_in_transaction_session_timeout": _IDLE_MILLISECONDS,
+        }
+        arguments["options"] = " ".join(f"-c {name}={value}" for name, value in limits.items())
     else:
         # A pool of transactions hands each to another server connection, which knows none of our statements; and it
         # takes no options.
