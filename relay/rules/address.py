@@ -29,9 +29,14 @@ _PLAIN_DOMAIN = (
 )
 _PLAIN_SPEC = re.compile(rf"({_PLAIN_ATOM}+(?:\.{_PLAIN_ATOM}+)*)@({_PLAIN_DOMAIN})")
 _PLAIN_MAILBOX = re.compile(
-    rf"""[ ]*(?:(?:"([ !#-\[\]-~]*)"|((?:{_PLAIN_ATOM}|[ .])*))[ ]*<((?:{_PLAIN_ATOM}|\.)+)@({_PLAIN_DOMAIN})>"""
-    rf"""|({_PLAIN_ATOM}+)@({_PLAIN_DOMAIN}))[ ]*"""
+    rf"""[ ]*+(?:(?:"([ !#-\[\]-~]*+)"|((?:{_PLAIN_ATOM}|[ .])*+))[ ]*+<((?:{_PLAIN_ATOM}|\.)++)@({_PLAIN_DOMAIN})>"""
+    rf"""|({_PLAIN_ATOM}++)@({_PLAIN_DOMAIN}))[ ]*+"""
 )
+_LONGEST_PLAIN = 1_000
+LONGEST_FIELD = 32_768
+"""Octets of an address field beyond which it is not parsed: a list of a thousand addresses is shorter."""
+LONGEST_ADDRESS = 1_000
+"""Characters of an addr-spec, quotes and comments not counted, beyond which it is none (RFC 5321 4.5.3.1: 254)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +51,8 @@ class Mailbox:
 
 def parse_addr_spec(text: str) -> Address:
     """Parse `local@domain` as a configuration or an SMTP path has it. Raises ValueError with a reason."""
+    if len(text) > LONGEST_ADDRESS:
+        raise ValueError("is longer than any address")
     plain = _PLAIN_SPEC.fullmatch(text)
     if plain is not None and len(plain[1]) <= 64 and len(plain[2]) <= 253:
         return Address(local=plain[1], domain=plain[2])
@@ -85,14 +92,17 @@ def check_domain(domain: str) -> str:
 def parse_mailboxes(value: bytes) -> tuple[Mailbox, ...]:
     """Parse an address list as leniently as real mail needs: never raises, in linear time.
 
+    A list beyond LONGEST_FIELD has no mailboxes: who must know the difference asks for its length.
     Groups are flattened; comments are dropped (one alone behind an address gives the name); encoded words are decoded
     also within quotes; bytes that are no UTF-8 are read as Latin-1.
     """
+    if len(value) > LONGEST_FIELD:
+        return ()
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
         text = value.decode("latin-1")
-    plain = _plain_mailbox(text)
+    plain = _plain_mailbox(text) if len(text) <= _LONGEST_PLAIN else None
     if plain is not None:
         return (plain,)
     return tuple(mailbox for tokens in _split(text) if (mailbox := _mailbox(tokens)) is not None)
@@ -118,6 +128,8 @@ def _split(text: str) -> list[list[_Token]]:
     """Tokenise, and cut at commas, semicolons and the colon of a group's name."""
     lists: list[list[_Token]] = [[]]
     at, end = 0, len(text)
+    angle = False
+    """Whether the text is within angle brackets: there a comma belongs to a route."""
     while at < end:
         char = text[at]
         if char in " \t\r\n":
@@ -134,13 +146,14 @@ def _split(text: str) -> list[list[_Token]]:
             stop = end if stop < 0 else stop + 1
             lists[-1].append(("atom", text[at:stop]))
             at = stop
-        elif char in ",;" and not _in_angle(lists[-1]):
+        elif char in ",;" and not angle:
             lists.append([])
             at += 1
-        elif char == ":" and not _in_angle(lists[-1]):
+        elif char == ":" and not angle:
             lists[-1] = []
             at += 1
         elif char in "<>@,:;":
+            angle = char == "<" or (angle and char != ">")
             lists[-1].append((char, char))
             at += 1
         else:
@@ -150,16 +163,6 @@ def _split(text: str) -> list[list[_Token]]:
             lists[-1].append(("atom", text[at:stop]))
             at = stop
     return lists
-
-
-def _in_angle(tokens: list[_Token]) -> bool:
-    # Only the last few tokens matter: a route has no comma far from its bracket, and the scan stays linear.
-    for kind, _ in reversed(tokens[-40:]):
-        if kind == ">":
-            return False
-        if kind == "<":
-            return True
-    return False
 
 
 def _until(text: str, at: int, mark: str) -> tuple[int, str]:
