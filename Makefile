@@ -10,7 +10,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check lint crash siege bench requirements clean
+.PHONY: help install demo test check lint crash siege fuzz bench requirements clean
 
 help: ## Show this help
 	@echo "make demo is the quickest look at the relay. Every target sets up what it needs, in $(VENV)."
@@ -45,6 +45,10 @@ crash: $(DEVELOPMENT) ## Kill the service 200 times under load and prove that no
 SIEGE ?=
 siege: $(DEVELOPMENT) ## Send hostile input and measure how long another session waits beside it (SIEGE="--every 10 --body 8")
 	@$(VENV)/bin/python -m tests.siege.siege $(SIEGE)
+
+FUZZ ?= --minutes 10
+fuzz: $(DEVELOPMENT) ## Give hostile inputs to each border for ten minutes (FUZZ="--minutes 1 --only header")
+	@$(VENV)/bin/python -m tests.fuzz.run $(FUZZ)
 
 bench: $(DEVELOPMENT) ## Measure the relay beside Postfix (BENCH=--quick tries it, BENCH=--write keeps the figures)
 	@$(VENV)/bin/python -m bench.run $(BENCH)
