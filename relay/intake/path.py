@@ -90,6 +90,8 @@ def parse_reverse_path(path: str) -> Address | None:
 
 def parse_forward_path(path: str, postmaster: Address | None) -> Address:
     """Give the address of RCPT; a bare `<postmaster>` is the one given. Raises BadCommandError."""
+    if len(path) > _LONGEST_PATH:
+        raise BadCommandError(501, "5.1.3", "The recipient's address is longer than any")
     if path.lower() == "postmaster" and postmaster is not None:
         return postmaster
     if path and "@" not in _QUOTED.sub("", path):

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from relay.model.address import Address, ascii_domain
 
@@ -11,7 +12,7 @@ _ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\"]+")
 _DOT_ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+)*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
-_LITERAL = re.compile(r"\[[\x21-\x5a\x5e-\x7e]{1,250}\]")
+_LITERAL = re.compile(r"\[(IPv6:)?([0-9A-Fa-f:.]{2,45})\]", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ENCODED = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?\s]*)\?=")
 _BETWEEN = re.compile(r"(=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)[ \t\r\n]+(?==\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)")
@@ -78,7 +79,7 @@ def parse_addr_spec(text: str) -> Address:
 def check_domain(domain: str) -> str:
     """Give a domain or address literal back if it is one (underscores tolerated). Raises ValueError."""
     if domain.startswith("["):
-        if _LITERAL.fullmatch(domain) is None:
+        if not _is_literal(domain):
             raise ValueError("has a bad address literal")
         return domain
     wire = ascii_domain(domain)
@@ -87,6 +88,17 @@ def check_domain(domain: str) -> str:
     if len(wire) > 253 or not all(len(label) <= 63 and _LABEL.fullmatch(label) for label in wire.split(".")):
         raise ValueError("has a bad domain")
     return domain
+
+
+def _is_literal(domain: str) -> bool:
+    """Tell whether a domain is an address literal, `[192.0.2.1]` or `[IPv6:2001:db8::1]` (RFC 5321 section 4.1.3)."""
+    found = _LITERAL.fullmatch(domain)
+    if found is None:
+        return False
+    try:
+        return bool(IPv6Address(found[2]) if found[1] else IPv4Address(found[2]))
+    except AddressValueError:
+        return False
 
 
 def parse_mailboxes(value: bytes) -> tuple[Mailbox, ...]:

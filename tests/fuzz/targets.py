@@ -32,10 +32,10 @@ from relay.settings.schema import TABLES
 from relay.upstream.pop3 import Pop3Error
 from relay.upstream.smarthost import ConnectError, connect
 from relay.upstream.transaction import OutgoingMail, Timeouts
+from tests.collection.test_collector import Post, open_post
 from tests.fuzz.hostile import PLACES, cuts, headers, mails, runs
 from tests.peers.relay_process import ANNA, RelayProcess, make_account, to_toml, write_config
 from tests.peers.sink import Sink
-from tests.test_collection import Post, open_post
 
 KIB: Final = 1 << 10
 LIMIT: Final = 256 * KIB
