@@ -12,7 +12,7 @@ from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
 from relay.model.route import Edit, Identity, Refusal, RemoveFields, RoutePlan, Rule, SetField
 from relay.rules.address import Mailbox, format_mailbox, parse_mailboxes
-from relay.rules.headers import Field, split_fields
+from relay.rules.headers import MOST_FIELDS, Field, count_fields, split_fields
 from relay.rules.trace import MAX_LOOPS, MAX_RECEIVED, loop_count, received_count
 
 
@@ -114,7 +114,12 @@ def identify(directory: Directory, client: Client, from_address: Address | None)
 
 
 def check_loop(header: bytes, hostname: str) -> Refusal | None:
-    """Refuse a mail that goes in circles (RFC 5321 section 6.3)."""
+    """Refuse a mail that goes in circles (RFC 5321 section 6.3), or whose header has more fields than any real one."""
+    count = count_fields(header)
+    if count > MOST_FIELDS:
+        text = f"The header has {count} fields; at most {MOST_FIELDS} are taken"
+        reply = Reply(code=554, enhanced="5.6.0", text=text)
+        return Refusal(user=None, identity=Identity.NOBODY, reason="header", reply=reply, steps=(f"{text}.",))
     received, loops = received_count(header), loop_count(header, hostname)
     if received <= MAX_RECEIVED and loops <= MAX_LOOPS:
         return None

@@ -384,3 +384,13 @@ def test_any_bytes_get_a_decision_with_its_reasons(header: bytes, login: str | N
         assert b"".join(field.raw for field in split_fields(after)) == after
     else:
         assert decision.reply.text.isprintable()
+
+
+def test_a_header_of_thousands_of_fields_is_refused_before_it_is_looked_at() -> None:
+    header = b"From: sales@example.com\r\n" + b"A:\r\n" * 2_000
+    refusal = check_loop(header, "relay.example")
+    assert refusal is not None
+    assert (refusal.reply.code, refusal.reply.enhanced) == (554, "5.6.0")
+    assert check_loop(header[:-4], "relay.example") is None
+    folded = b"A: b\r\n" + b" c\r\n\td\r\n" * 5_000
+    assert check_loop(folded, "relay.example") is None

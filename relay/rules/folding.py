@@ -52,6 +52,8 @@ def _fold_field(field: Field) -> bytes:
 
 def _fold_line(line: bytes, start: int, commas: list[int]) -> bytes:
     """Fold one line at the last place that fits, else at the next one behind it."""
+    if not commas:
+        return _fold_at_blanks(line, start)
     places, n = _places(line, start, commas), 0
     parts, begin, blank = [], 0, b""
     while len(blank) + len(line) - begin > LONGEST_LINE and n < len(places):
@@ -61,6 +63,37 @@ def _fold_line(line: bytes, start: int, commas: list[int]) -> bytes:
         blank = b"" if line[begin] in b" \t" else b" "
     parts.append(blank + line[begin:])
     return b"\r\n".join(parts)
+
+
+def _fold_at_blanks(line: bytes, start: int) -> bytes:
+    """Fold a line that has no other places than its blanks; what it finds is as if it had looked for all of them."""
+    first = len(line) - len(line[start:].lstrip(b" \t"))
+    last = len(line.rstrip(b" \t"))
+    parts, begin = [], 0
+    while len(line) - begin > LONGEST_LINE:
+        at = _last_blank(line, max(begin, first) + 1, min(begin + LONGEST_LINE, last - 1))
+        if at < 0:
+            found = _SPACE.search(line, max(begin + LONGEST_LINE, first) + 1, last)
+            if found is None:
+                break
+            at = found.start()
+        parts.append(line[begin:at])
+        begin = at
+    parts.append(line[begin:])
+    return b"\r\n".join(parts)
+
+
+def _last_blank(line: bytes, low: int, high: int) -> int:
+    """Find where the last run of blanks begins that begins between two places, these included; -1 where none does."""
+    while high >= low:
+        at = max(line.rfind(b" ", low, high + 1), line.rfind(b"\t", low, high + 1))
+        if at < 0:
+            return -1
+        at = low - 1 + len(line[low - 1 : at].rstrip(b" \t"))
+        if at >= low and line[at - 1 : at] != b"\\":
+            return at
+        high = at - 1
+    return -1
 
 
 def _places(line: bytes, start: int, commas: list[int]) -> list[int]:
