@@ -69,12 +69,14 @@ class Delivery:
             settings=settings, queue=queue, pauses=self._pauses, works=self._works, wake=self.wake_lanes, now=now
         )
         self._exchanger = Exchanger(settings=settings, queue=queue, timeouts=timeouts)
+        self._clock = ClockWatch(settings=settings, queue=queue, now=now, monotonic=monotonic)
         self._attempter = Attempter(
             settings=settings,
             queue=queue,
             exchanger=self._exchanger,
             pauses=self._pauses,
             notifier=self._notifier,
+            clock=self._clock,
             now=now,
             monotonic=monotonic,
             jitter=jitter,
@@ -100,7 +102,6 @@ class Delivery:
             monotonic=monotonic,
         )
         self._overdue = Overdue(settings=settings, queue=queue, notifier=self._notifier, now=now)
-        self._clock = ClockWatch(settings=settings, queue=queue, now=now, monotonic=monotonic)
 
     # What submission sees
 
@@ -239,22 +240,34 @@ class Delivery:
         rests_long = lane.rest_until - self._monotonic() > LONGEST_LOOK
         return lane.unreachable is None and not rests_long and self._now() >= lane.full_until
 
-    async def _look(self) -> float:
-        """Start whatever is due; gives the seconds until the next look."""
-        await self._clock.look()
-        now, settings = self._now(), self._settings()
-        for account in await self._pauses.reload():
-            log.info("account_resumed", account=account, reason="by command")
-        looks_for_orphans = self._queue.has_orphans or self._monotonic() - self._taken_up >= self._orphan_look
-        if looks_for_orphans and not self._stopping:
+    def _forget_times(self) -> None:
+        """Forget what was to wait by a wall clock that was wrong; the queue knows what the day has seen."""
+        for lane in self._lanes.values():
+            lane.full_until = 0
+        self._prober.hurry()
+
+    async def _sweep(self, now: int) -> None:
+        """Do what is to be done from time to time: take up what nobody runs, tell what is owed, end what is over."""
+        if self._stopping:
+            return
+        if self._queue.has_orphans or self._monotonic() - self._taken_up >= self._orphan_look:
             self._taken_up = self._monotonic()
             if abandoned := await self._queue.take_up(now=now):
                 await self._notifier.tell_recovered(abandoned)
-        if self._monotonic() - self._swept >= LONGEST_LOOK and not self._stopping:
+        if self._monotonic() - self._swept >= LONGEST_LOOK:
             self._swept = self._monotonic()
             await self._clock.pull_back()
             await self._notifier.tell_owed()
             await self._overdue.look(list(self._lanes.values()))
+
+    async def _look(self) -> float:
+        """Start whatever is due; gives the seconds until the next look."""
+        if await self._clock.look() < 0:
+            self._forget_times()
+        now, settings = self._now(), self._settings()
+        for account in await self._pauses.reload():
+            log.info("account_resumed", account=account, reason="by command")
+        await self._sweep(now)
         due = await self._queue.next_due()
         homeless = [account for account in due if account != INBOX_LANE and self._sends(account) is None]
         if homeless:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.ids import is_id
-from relay.model.mail import EVERY_ACCOUNT, INBOX_LANE, DeliveryState, Pause
+from relay.model.mail import INBOX_LANE, DeliveryState, Pause
 from relay.model.reply import Reply
 from relay.storage import counting, pausing
 from relay.storage.engine import Database, transaction
@@ -38,7 +38,9 @@ _SELECT_ATTEMPTS: Final = (
 )
 _SELECT_EVENTS: Final = "SELECT at, what, detail FROM event WHERE message_id = ? ORDER BY at, what"
 _SELECT_PAUSES: Final = (
-    "SELECT account, since, until, reason FROM pause WHERE account {any} AND since <= ?"
+    "SELECT account, since, until, reason FROM pause"
+    # Behind a slash stand all accounts: of every node, or of one whose clock jumped.
+    " WHERE (account {any} OR (account >= '/' AND account < '0')) AND since <= ?"
     " AND (until IS NULL OR until > ?) ORDER BY since, account"
 )
 _SELECT_NOTICES: Final = "SELECT id FROM message WHERE about = ? AND about <> '' ORDER BY id"
@@ -203,7 +205,7 @@ def _pauses(
     tx: Transaction, message: dict[str, Any], deliveries: Sequence[DeliveryRow], events: Sequence[EventRow]
 ) -> list[PauseRow]:
     """Give the pauses that a mail has seen, from its acceptance to its end."""
-    accounts = {EVERY_ACCOUNT, message["account"], *(delivery.account for delivery in deliveries)} - {INBOX_LANE}
+    accounts = {message["account"], *(delivery.account for delivery in deliveries)} - {INBOX_LANE}
     happened = [one.at for one in events] + [one.at for delivery in deliveries for one in delivery.tries]
     waits = any(delivery.state != DeliveryState.DONE for delivery in deliveries)
     end = _FOR_EVER if waits else max(happened, default=message["received_at"])

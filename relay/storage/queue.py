@@ -378,8 +378,8 @@ class Queue:
         return await self._read(pausing.lasting_pauses)
 
     async def pauses_between(self, account: str, start: int, end: int) -> list[tuple[int, int]]:
-        """Give the times between two moments in which an account was paused."""
-        return await self._read(pausing.pauses_between, account, start, end)
+        """Give the times between two moments in which an account was paused, for this node."""
+        return await self._read(pausing.pauses_between, account, self.node, start, end)
 
     async def pause(self, pause: Pause) -> None:
         """Pause an account, or write down the last probe of one that is paused; a person's pause stays as it is."""
