@@ -6,6 +6,7 @@ later, so that a jump of the clock neither starves nor storms.
 
 import asyncio
 import contextlib
+import math
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -25,6 +26,7 @@ from relay.delivery.pauses import PauseBook
 from relay.delivery.probing import Prober
 from relay.delivery.worker import Worker
 from relay.model.account import Account
+from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery
 from relay.rules.hours import is_open, next_open
 from relay.settings import Settings
@@ -60,6 +62,8 @@ class Delivery:
         self._alarm = asyncio.Event()
         self._stopping = False
         self._swept = -LONGEST_LOOK
+        self._next_look = math.inf
+        """Monotonic seconds when the queue is looked at next, whatever happens."""
         self._pauses = PauseBook(
             queue=queue, retry=lambda: (settings().retry, settings().hours), now=now, jitter=jitter
         )
@@ -84,6 +88,7 @@ class Delivery:
             inbox=InboxWriter(settings=settings, queue=queue, now=now, monotonic=monotonic, jitter=jitter),
             may_start=self._may_start,
             wake=self._alarm.set,
+            stopped=self._remind,
             now=now,
             monotonic=monotonic,
             jitter=jitter,
@@ -116,6 +121,7 @@ class Delivery:
             lane.offer(delivery, body)
         else:
             lane.backlog = True
+            self._remind(lane)
 
     def wake(self, account: str) -> None:
         """Say that a delivery of this account waits."""
@@ -179,7 +185,9 @@ class Delivery:
         """Look at the queue whenever something is due, until `drain`."""
         while not self._stopping:
             self._alarm.clear()
+            self._next_look = math.inf  # what stops during the look may have come too late for it
             seconds = await self._look()
+            self._next_look = self._monotonic() + seconds
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._alarm.wait()
@@ -203,8 +211,17 @@ class Delivery:
             await asyncio.gather(*late, return_exceptions=True)
         await self._exchanger.close()
 
+    def _remind(self, lane: Lane) -> None:
+        """See to it that a lane which may not begin a mail now is looked at when it may, and not later."""
+        now = self._now()
+        at = lane.full_until
+        if lane.account != INBOX_LANE:
+            at = max(at, next_open(self._settings().hours, now))
+        if self._monotonic() + max(lane.wait(self._monotonic()), (at - now) / 1000) < self._next_look:
+            self._alarm.set()
+
     def _running(self) -> list[asyncio.Task[None]]:
-        return [task for lane in self._lanes.values() for task in lane.tasks] + list(self._prober.tasks)
+        return [task for lane in self._lanes.values() for task in lane.tasks] + self._prober.tasks
 
     def _lane(self, account: str) -> Lane:
         lane = self._lanes.get(account)
@@ -214,10 +231,7 @@ class Delivery:
         if account == INBOX_LANE:
             lane.width = _INBOX_WIDTH
         elif known is not None and known.smtp is not None:
-            lane.width = known.smtp.connections
-            lane.per_minute = known.smtp.messages_per_minute
-            if lane.per_day != known.smtp.recipients_per_day:
-                lane.per_day, lane.full_until = known.smtp.recipients_per_day, 0
+            lane.adopt(known.smtp)
         return lane
 
     def _may_start(self, lane: Lane) -> bool:
@@ -237,6 +251,17 @@ class Delivery:
         rests_long = lane.rest_until - self._monotonic() > LONGEST_LOOK
         return lane.unreachable is None and not rests_long and self._now() >= lane.full_until
 
+    async def _renew(self, now: int) -> None:
+        """Let what waits for an account whose server or login was corrected go at once."""
+        for lane in [self._lane(account) for account in self._lanes]:
+            if lane.renewed:
+                lane.renewed = False
+                try:
+                    await self._queue.bring_forward(lane.account, now=now)
+                except RelayError:
+                    lane.renewed = True  # the next look does it
+                    raise
+
     async def _look(self) -> float:
         """Start whatever is due; gives the seconds until the next look."""
         await self._clock.look()
@@ -250,6 +275,7 @@ class Delivery:
                 await self._notifier.tell_recovered(abandoned)
             await self._notifier.tell_owed()
             await self._overdue.look(list(self._lanes.values()))
+        await self._renew(now)
         due = await self._queue.next_due()
         homeless = [account for account in due if account != INBOX_LANE and self._sends(account) is None]
         if homeless:

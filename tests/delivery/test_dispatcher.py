@@ -1,13 +1,15 @@
 """Which delivery goes when: hours, retries, lanes, commands, a crash, an account that is gone."""
 
 import asyncio
+import contextlib
 import itertools
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from structlog.testing import capture_logs
 
 from relay.storage import admin, commands
-from tests.peers.office import MINUTE, START, open_office
+from tests.peers.office import MINUTE, START, Office, open_office
 from tests.peers.provider import Provider
 
 A = "a@example.net"
@@ -126,3 +128,87 @@ async def test_run_looks_again_when_it_is_told_to(tmp_path: Path) -> None:
         await office.delivery.drain(5)
         await running
         assert len(provider.mails) == 1
+
+
+@contextlib.asynccontextmanager
+async def _paced(folder: Path) -> AsyncGenerator[tuple[Provider, Office]]:
+    """Open an office that may send two mails a minute; the first left that minute ago, but for 0.7 seconds."""
+    async with Provider() as provider:
+        smtp = {"host": "127.0.0.1", "port": provider.port, "security": "none", "messages_per_minute": 2}
+        async with open_office(folder, account={"archive": False, "smtp": smtp}) as office:
+            await office.hand_in(A)
+            await office.send()
+            office.now += MINUTE - 700
+            running = asyncio.create_task(office.delivery.run())
+            await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                yield provider, office
+            await office.delivery.drain(5)
+            await running
+
+
+async def test_a_mail_that_comes_while_the_minute_is_full_goes_when_the_pace_allows(tmp_path: Path) -> None:
+    async with _paced(tmp_path) as (provider, office):
+        await office.hand_in(A)
+        await provider.wait_for("DATA", 2)
+        await office.hand_in(A)
+        await provider.wait_for("DATA", 3)
+
+
+async def test_a_worker_that_the_pace_stops_goes_on_when_the_pace_allows(tmp_path: Path) -> None:
+    async with _paced(tmp_path) as (provider, office):
+        admin.pause_account(office.engine, "sales", now=office.now)
+        office.delivery.look()
+        while "sales" not in office.delivery._pauses:
+            await asyncio.sleep(0)
+        await office.hand_in(A)
+        await office.hand_in(A)
+        admin.resume_account(office.engine, "sales", now=office.now)
+        office.delivery.look()
+        await provider.wait_for("DATA", 3)
+
+
+async def test_the_size_that_another_host_named_refuses_nothing(tmp_path: Path) -> None:
+    ehlo = {"EHLO": "SIZE 100"}
+    async with Provider(ehlo) as provider, open_office(tmp_path, port=provider.port) as office:
+        await office.hand_in(A, header="From: sales@example.com\n", body=[b"x\r\n"])
+        await office.send()
+        large = [b"x" * 200 + b"\r\n"]
+        assert (await office.hand_in(A, body=large)).code == 552
+        async with Provider() as other:
+            office.configure(port=other.port)
+            office.delivery.settings_changed()
+            assert (await office.hand_in(A, body=large)).code == 250
+            await office.send()
+            assert len(other.mails) == 1
+
+
+async def test_a_corrected_host_takes_effect_at_once_for_what_waits(tmp_path: Path) -> None:
+    retry = {"intervals": ["1 h"]}
+    async with Provider() as provider, open_office(tmp_path, retry=retry) as office:
+        await office.hand_in(A)
+        await office.send()
+        assert len(office.waiting("queued")) == 1
+        office.configure(port=provider.port, retry=retry)
+        office.delivery.settings_changed()
+        await office.send()
+        assert len(provider.mails) == 1
+
+
+async def test_an_attempt_that_the_correction_of_its_host_overtakes_does_not_wait_for_long(tmp_path: Path) -> None:
+    retry = {"intervals": ["1 h"]}
+    async with (
+        Provider({"EHLO reply": "silence"}) as wrong,
+        Provider() as right,
+        open_office(tmp_path, port=wrong.port, retry=retry) as office,
+    ):
+        await office.hand_in(A)
+        await wrong.wait_for("EHLO")
+        office.configure(port=right.port, retry=retry)
+        office.delivery.settings_changed()
+        running = asyncio.create_task(office.delivery.run())
+        await asyncio.sleep(0)
+        wrong._released.set()  # it closes
+        await right.wait_for("DATA")
+        await office.delivery.drain(5)
+        await running
