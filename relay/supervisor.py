@@ -12,6 +12,7 @@ import platform
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -229,7 +230,7 @@ class Service:
         await self._listeners.open()
         handlers: dict[str, Handler] = {
             "look": lambda _: self._do(self.delivery.look),
-            "hurry": lambda _: self._do(self.delivery.hurry),
+            "hurry": lambda request: self._do(partial(self.delivery.hurry, request.get("accounts"))),
             "reload": lambda _: self._answer_reload(),
             "poll": lambda request: self.poll(request.get("accounts")),
             "status": lambda _: {"pid": os.getpid(), "version": __version__, "ports": self.ports},

@@ -9,7 +9,7 @@ import contextlib
 import math
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import structlog
 
@@ -148,12 +148,20 @@ class Delivery:
         self._prober.hurry()
         self.look()
 
-    def hurry(self) -> None:
-        """Look at the queue now, and let no lane rest (`relay queue run`)."""
+    def hurry(self, accounts: Collection[str] | None = None) -> None:
+        """Look at the queue now, and let no lane rest (`relay queue run`).
+
+        With `accounts`, whose mails people want at once, only what rests since its server could not be reached is tried
+        again, and only of these: what a provider asked for holds on, and so does everybody else's wait.
+        """
         for lane in self._lanes.values():
             lane.forget_fresh()
-            lane.hurry()
-        self._prober.hurry()
+            if accounts is None:
+                lane.hurry()
+            elif lane.account in accounts:
+                lane.recovered()
+        if accounts is None:
+            self._prober.hurry()
         self._alarm.set()
 
     def wake_lanes(self, accounts: Iterable[str]) -> None:

@@ -30,8 +30,8 @@ _AHEAD = 64
 class Worker:
     """What all workers share.
 
-    `may_start` tells whether a lane may begin a mail now; `wake` has the queue looked at now, `stopped` when the lane may
-    begin one again.
+    `may_start` tells whether a lane may begin a mail now; `wake` has the queue looked at now, `stopped` as soon as the
+    lane may begin one again.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from relay.storage import admin, commands
 from tests.peers.office import MINUTE, START, Office, open_office
 from tests.peers.provider import Provider
+from tests.peers.relay_process import make_account
 
 A = "a@example.net"
 DAY_OFFICE = {"active": ["Mon-Fri 07:00-19:00"], "timezone": "Europe/Berlin"}
@@ -159,7 +160,7 @@ async def test_a_worker_that_the_pace_stops_goes_on_when_the_pace_allows(tmp_pat
     async with _paced(tmp_path) as (provider, office):
         admin.pause_account(office.engine, "sales", now=office.now)
         office.delivery.look()
-        while "sales" not in office.delivery._pauses:
+        while "sales" not in office.delivery._pauses:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0)
         await office.hand_in(A)
         await office.hand_in(A)
@@ -212,3 +213,27 @@ async def test_an_attempt_that_the_correction_of_its_host_overtakes_does_not_wai
         await right.wait_for("DATA")
         await office.delivery.drain(5)
         await running
+
+
+async def test_a_command_on_one_mail_hurries_its_own_lane_and_no_provider_that_asked_for_less(tmp_path: Path) -> None:
+    async with Provider({"MAIL": ["421 4.7.0 too many mails, slow down", "250 ok"]}) as slow:
+        accounts = [
+            make_account("sales", slow.port, archive=False),
+            make_account("dead", 9, archive=False, address="dead@example.com"),
+            make_account("down", 9, archive=False, address="down@example.com"),
+        ]
+        async with open_office(tmp_path, accounts=accounts) as office:
+            await office.hand_in(A)
+            await office.hand_in(A, sender="dead@example.com")
+            await office.hand_in(A, sender="down@example.com")
+            await office.send()
+            mails = {row.account: row.message_id for row in office.waiting("queued")}
+            commands.retry(office.engine, [*mails.values()], now=office.now)
+            office.delivery.hurry(["sales", "dead"])
+            await office.send()
+            assert slow.mails == []
+            attempts = {row.account: row.attempts for row in office.waiting("queued")}
+            assert (attempts["dead"], attempts["down"]) == (2, 1)
+            office.delivery.hurry()
+            await office.send()
+            assert len(slow.mails) == 1
