@@ -144,7 +144,7 @@ class Attempter:
             exchange = _failed(delivery, progress)
         if exchange.repeated:
             lane.begin(self._monotonic())  # that is a mail more, for the pace
-        result = _result(lane, exchange)
+        result = _result(lane, account, exchange)
         paused = exchange.login_refused and await self._pause(account, exchange.reply)
         if exchange.login_refused and not paused:
             result = Result.UNREACHABLE  # so it rests
@@ -292,7 +292,7 @@ class Attempter:
             await self._notifier.hold_homeless([delivery.account])
 
 
-def _result(lane: Lane, exchange: Exchange) -> Result:
+def _result(lane: Lane, account: Account, exchange: Exchange) -> Result:
     if exchange.login_refused:
         return Result.STOPPED
     if exchange.slow_down:
@@ -300,6 +300,9 @@ def _result(lane: Lane, exchange: Exchange) -> Result:
                     reply=str(exchange.reply))  # fmt: skip
         return Result.SLOWED
     if exchange.unreachable:
+        if lane.server is not None and account.smtp is not None and not account.smtp.is_like(lane.server):
+            lane.renewed = True  # the settings were corrected meanwhile: it goes at once by those
+            return Result.DONE
         return Result.UNREACHABLE
     if exchange.reply.is_positive:
         lane.took()

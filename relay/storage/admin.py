@@ -43,6 +43,9 @@ _SELECT_PAUSES: Final = (
     " WHERE (account {any} OR (account >= '/' AND account < '0')) AND since <= ?"
     " AND (until IS NULL OR until > ?) ORDER BY since, account"
 )
+_SELECT_ACCOUNTS: Final = (
+    "SELECT DISTINCT d.account FROM delivery d WHERE d.message_id {any} AND d.state = 'queued' ORDER BY d.account"
+)
 _SELECT_NOTICES: Final = "SELECT id FROM message WHERE about = ? AND about <> '' ORDER BY id"
 _BY_HEADER_ID: Final = "SELECT id FROM message WHERE header_message_id = ? ORDER BY id LIMIT ?"
 _BY_PREFIX: Final = "SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
@@ -258,6 +261,12 @@ def count_waiting(engine: Database, ids: Sequence[str]) -> int:
     """Count those of these mails of which anything waits, held ones too."""
     with transaction(engine, write=False) as tx:
         return int(tx.rows(_COUNT_MAILS, list(ids))[0][0])
+
+
+def accounts_of(engine: Database, ids: Sequence[str]) -> list[str]:
+    """Give the accounts by which these mails wait to leave."""
+    with transaction(engine, write=False) as tx:
+        return [row[0] for row in tx.rows(_SELECT_ACCOUNTS, list(ids))]
 
 
 def count_of_day(engine: Database, day: str) -> dict[str, int]:

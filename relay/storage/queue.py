@@ -74,6 +74,7 @@ class Queue:
         self._tell_delay = Operation(14, partial(waiting.tell_delay, by=by))
         self._give_up = Operation(15, partial(waiting.give_up, by=by))
         self._pull_back = Operation(16, waiting.pull_back)
+        self._bring_forward = Operation(24, waiting.bring_forward)
         self._count = Operation(17, counting.take)
         self._uncount = Operation(18, counting.give_back)
         self._take = Operation(19, partial(claiming.take, by=by))
@@ -327,6 +328,13 @@ class Queue:
     async def pull_back(self, *, now: int, latest: int) -> int:
         """Make due now what is due after `latest`: a wrong clock has put it there; gives how many."""
         return await self._writer.run(self._pull_back, (now, latest))
+
+    async def bring_forward(self, account: str, *, now: int) -> int:
+        """Make due now what an account has put off, its intervals from the beginning; gives how many.
+
+        For an account whose server or login is another now. What is in doubt stays where it is.
+        """
+        return await self._writer.run(self._bring_forward, (account, now))
 
     async def last_attempts(self, delivery_ids: Sequence[str]) -> dict[str, LastAttempt]:
         """Give the last attempt of each delivery."""

@@ -86,6 +86,7 @@ async def test_a_machine_that_sleeps_while_the_provider_is_asked_bounces_nothing
 
 async def test_the_jump_of_one_node_is_no_pause_for_the_others(tmp_path: Path) -> None:
     async with Provider() as provider, open_office(tmp_path, port=provider.port, retry=RETRY) as office:
+        office.queue.node = "first"
         await office.send()
         before = office.now
         await office.set_clock(DAY)
