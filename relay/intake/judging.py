@@ -1,4 +1,4 @@
-"""What refuses a mail by its bytes alone, before the account rules see it: size, long lines, a header without an end."""
+"""What refuses a mail by its bytes alone, before the account rules see it: its size, its lines, its header."""
 
 from typing import Final, NamedTuple
 

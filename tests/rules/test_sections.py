@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from relay.rules.sections import CHUNK, Sections, split_message
 
 pieces = st.sampled_from(
-    [b"\r\n", b"a", b"A: b\r\n", b" c\r\n", b"\tc\r\n", b"From x", b"From ", b"From : x\r\n", b"From\t: x\r\n", b"From",
-     b":", b" ", b"\x00\xff", b"X" * 50, b"A :b\r\n", b"no field\r\n", b"stray\r\n", b"http://x\r\n", b"Bcc: secret\r\n"]
+    [b"\r\n", b"a", b"A: b\r\n", b" c\r\n", b"\tc\r\n", b"From x", b"From ", b"From : x\r\n", b"From\t: x\r\n",
+     b"From", b":", b" ", b"\x00\xff", b"X" * 50, b"A :b\r\n", b"no field\r\n", b"stray\r\n", b"http://x\r\n",
+     b"Bcc: secret\r\n"]
 )  # fmt: skip
 contents = st.lists(pieces, max_size=25).map(lambda parts: b"".join(parts) + b"\r\n")
 
