@@ -61,7 +61,8 @@ def make_stripper(header: bytes, *, language: str = "en") -> TiffStripper | None
     """Make what takes the TIFF attachments out of a mail with this header (CRLF line ends, no blank line).
 
     None where the mail is to be archived as it is: it is signed or encrypted as a whole (S/MIME, PGP/MIME), it is a
-    plain text that holds no attachment, or its header has a line that is no field. `language` is `en` or `de`.
+    plain text that holds no attachment, or its header has a line that is no field, or more parameters than any real
+    one. `language` is `en` or `de`.
     """
     content = read_content(header)
     if content is None or not may_hold_tiff(content):

@@ -2,15 +2,19 @@
 
 Commands act on the database; the socket only says "look". One JSON object a line each way: `{"do": "look"}` ->
 `{"ok": true}`, or `{"ok": false, "error": "..."}`; what takes its time tells of its progress in lines before that. Only
-the service's own user and root can open it.
+the service's own user and root can open it, and the kernel is asked who it is: a file system may not keep modes.
+A request is one line of at most 64 KiB within 5 s; at most 16 are answered at a time, some more are told so.
 """
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import stat
+import struct
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,10 @@ from relay.model.errors import RelayError
 NAME = "relay.sock"
 LONGEST_ANSWER = 1 << 20
 _LONGEST_REQUEST = 1 << 16
+_MOST_REQUESTS = 16
+"""That are answered at a time: each may be one whose progress somebody follows."""
+_MOST_CONNECTIONS = 64
+"""That are read from at a time, if only to be told that there are too many."""
 _PATIENCE = 5.0
 """Seconds for what is done at once."""
 
@@ -56,12 +64,15 @@ class ControlServer:
         self._folder = folder
         self._handlers = handlers
         self._server: asyncio.Server | None = None
+        self._open = 0
 
     async def start(self) -> None:
-        """Listen; the lock on the folder makes sure that an old socket there is nobody's. Raises OSError."""
+        """Listen; the lock on the folder makes sure that an old socket there is nobody's.
+
+        Raises OSError, also where something else than a socket has its name.
+        """
         with _short_path(self._folder) as path:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)  # noqa: PTH108 - at once, and not for Path's sake in a thread
+            _remove_old(path)
             mask = os.umask(0o177)
             try:
                 self._server = await asyncio.start_unix_server(self._serve, path, limit=_LONGEST_REQUEST)
@@ -76,23 +87,38 @@ class ControlServer:
             (self._folder / NAME).unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
         try:
-            async with asyncio.timeout(_PATIENCE):
-                line = await reader.readline()
-            async for answer in self._answer(line):
+            refusal = self._refusal(writer)
+            if self._open <= _MOST_CONNECTIONS:
+                # Whatever is left unread makes the kernel drop the answer, a refusal too.
                 async with asyncio.timeout(_PATIENCE):
-                    writer.write(json.dumps(answer).encode() + b"\n")
-                    await writer.drain()
+                    line = await reader.readline()
+            if refusal:
+                writer.write(_line({"ok": False, "error": refusal}))
+                return
+            async with contextlib.aclosing(self._answer(line)) as answers:
+                async for answer in answers:
+                    async with asyncio.timeout(_PATIENCE):
+                        writer.write(_line(answer))
+                        await writer.drain()
         except (OSError, ValueError, TimeoutError):
             pass
         finally:
+            self._open -= 1
             writer.close()
 
-    async def _answer(self, line: bytes) -> AsyncIterator[Answer]:
+    def _refusal(self, writer: asyncio.StreamWriter) -> str:
+        """Say why whoever has connected gets no answer; empty where he gets one."""
+        if _peer(writer.get_extra_info("socket")) not in (0, os.geteuid()):
+            return "only root and the service's own user may ask"
+        return "too many requests at a time" if self._open > _MOST_REQUESTS else ""
+
+    async def _answer(self, line: bytes) -> AsyncGenerator[Answer, None]:
         try:
             request = json.loads(line)
             handler = self._handlers[request["do"]]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             yield {"ok": False, "error": "unknown request"}
             return
         try:
@@ -107,6 +133,26 @@ class ControlServer:
         except Exception as error:  # whoever asks must learn that it was not done
             log.exception("activity_failed", activity=f"request {request['do']}", error=repr(error))
             yield {"ok": False, "error": "a fault inside of the service; its log says more"}
+
+
+def _line(answer: Answer) -> bytes:
+    return json.dumps(answer).encode() + b"\n"
+
+
+def _peer(connection: socket.socket) -> int:
+    """Give the uid of who has connected (SO_PEERCRED, unix(7)); where the system does not tell, our own."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return os.geteuid()
+    size = struct.calcsize("3i")
+    return int(struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, option, size))[1])
+
+
+def _remove_old(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise FileExistsError(errno.EEXIST, "is there and no socket: remove it", path)
+        os.unlink(path)  # noqa: PTH108 - at once, and not for Path's sake in a thread
 
 
 def ask(folder: Path, do: str, *, patience: float = _PATIENCE, **arguments: Any) -> Answer | None:  # noqa: ANN401 - JSON
@@ -143,7 +189,7 @@ def follow(folder: Path, do: str, *, patience: float | None = None, **arguments:
                     answered = True
         except TimeoutError:
             raise ControlError(f"the service has given no answer within {patience:g} s") from None
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             raise ControlError("the service has given no answer that can be read") from None
         if not answered:
             raise ControlError("the service has given no answer: perhaps it is just stopping")

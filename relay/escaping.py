@@ -10,3 +10,8 @@ def escape_invisible(text: str, *, keep_lines: bool = False) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _HARMFUL.sub(lambda m: "\n" if keep_lines and m[0] == "\n" else f"\\u{ord(m[0]):04x}", text)
+
+
+def printable(text: str) -> str:
+    """Give a text as one line for people: nothing in it can begin another line, move the cursor or hide itself."""
+    return escape_invisible(text)

@@ -1,4 +1,4 @@
-"""What the storage needs from time to time: claims are prolonged, old bodies and old history go.
+"""What the storage needs from time to time: claims are prolonged on a shared database, old bodies and old history go.
 
 It goes in small steps with pauses between them, so that mail goes first however much there is to clear away.
 """
@@ -7,6 +7,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import structlog
+
+from relay.model.errors import RelayError
 from relay.settings import Settings
 from relay.storage.queue import Queue
 
@@ -17,6 +20,10 @@ STEP = 200
 _REST = 4.0
 """How much longer than a step the pause after it is: a fifth of the writer's time, less when mail is busy."""
 _SHORTEST_REST = 0.05
+_AGAIN = 1.0
+"""Seconds until claims are prolonged again where the database refused."""
+
+log = structlog.get_logger()
 
 
 class Housekeeper:
@@ -40,7 +47,6 @@ class Housekeeper:
     async def run(self) -> None:
         """Keep house for ever. Raises StorageError."""
         while True:
-            await self._queue.renew_leases()
             end = self._monotonic() + ROUND
             while True:
                 begun = self._monotonic()
@@ -51,6 +57,17 @@ class Housekeeper:
                 # A step that had to wait behind mail took long: then the pause is long, too.
                 await asyncio.sleep(min(ROUND, max(_SHORTEST_REST, _REST * took)))
             await asyncio.sleep(max(_SHORTEST_REST, end - self._monotonic()))
+
+    async def keep_claims(self) -> None:
+        """Prolong what this process really runs, four times in each lease, for ever."""
+        while True:
+            seconds = self._queue.lease / 4000
+            try:
+                await self._queue.renew_leases()
+            except RelayError as error:
+                log.error("activity_failed", activity="claims", error=str(error))
+                seconds = min(seconds, _AGAIN)
+            await asyncio.sleep(seconds)
 
     async def clear_away(self) -> bool:
         """Do one step; tells whether there is more to do. Raises StorageError."""

@@ -1,10 +1,14 @@
 """When which mailbox is polled: by its interval, within the opening hours, never twice at a time.
 
-A mailbox that fails is tried again later each time, and never stops another one.
+A mailbox that fails is tried again later each time, and never stops another one. Where its settings are others than
+those of its last poll, the password behind a file, variable or command included, it is polled at once.
 """
 
 import asyncio
 import contextlib
+import hashlib
+import hmac
+import os
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -13,11 +17,12 @@ from dataclasses import dataclass
 import structlog
 
 from relay.collection import Collector, PollResult, Tell
-from relay.model.account import Account
+from relay.model.account import Account, Pop3Server, Secret
 from relay.model.errors import RelayError
 from relay.rules.hours import is_open, next_open
 from relay.settings import Settings
-from relay.storage.mailboxes import Mailboxes
+from relay.settings.secrets import read_secret
+from relay.storage.mailboxes import MailboxElsewhereError, Mailboxes
 
 log = structlog.get_logger()
 
@@ -35,6 +40,14 @@ class _Mailbox:
     due: float
     """Monotonic seconds."""
     failures: int = 0
+    tried: Pop3Server | None = None
+    """The settings of the last poll."""
+    password: bytes = b""
+    """A keyed hash of the password of the last poll that failed; empty where the settings hold it."""
+    forgiven: bool = False
+    """Whether what it fails at may have been mended while it is polled."""
+    failure: str = ""
+    """Why the last poll came to no end."""
     task: asyncio.Task[PollResult | None] | None = None
     tells: list[Tell] | None = None
 
@@ -63,11 +76,18 @@ class PopPoller:
         self._monotonic = monotonic
         self._jitter = jitter
         self._known: dict[str, _Mailbox] = {}
+        self._key = os.urandom(32)
+        self._looks: set[asyncio.Task[None]] = set()
         self._alarm = asyncio.Event()
         self._stopping = False
 
     def look(self) -> None:
-        """Look at the accounts anew: the configuration may have changed."""
+        """Look at the accounts anew: the configuration may have changed, or a password that stands elsewhere."""
+        for name, mailbox in self._known.items():
+            if mailbox.failures and mailbox.tried is not None and _is_elsewhere(mailbox.tried.password):
+                task = asyncio.create_task(self._look_at_password(name, mailbox), name=f"look at {name}")
+                self._looks.add(task)
+                task.add_done_callback(self._looks.discard)
         self._alarm.set()
 
     @property
@@ -98,6 +118,8 @@ class PopPoller:
             mailbox = self._mailbox(account)
             if mailbox.is_polled:
                 continue
+            if mailbox.tried is not None and mailbox.tried != account.pop3:
+                self._forgive(mailbox)
             wait = mailbox.due - self._monotonic()
             if wait > 0:
                 nearest = min(nearest, wait)
@@ -124,14 +146,15 @@ class PopPoller:
             if isinstance(result, PollResult):
                 results[account.name] = result
                 continue
-            state = await self._mailboxes.find(account.name)
-            results[account.name] = state.error if state is not None and state.error else "the poll did not end"
+            results[account.name] = self._mailbox(account).failure
         return results
 
     async def drain(self, seconds: float) -> None:
         """Start nothing more; let running polls end for so long, then cut them off: the rest stays on the server."""
         self._stopping = True
         self._alarm.set()
+        for look in self._looks:
+            look.cancel()
         tasks = [mailbox.task for mailbox in self._known.values() if mailbox.task is not None and mailbox.is_polled]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
@@ -144,9 +167,35 @@ class PopPoller:
             self._known[account.name] = _Mailbox(due=self._monotonic() + _STAGGER * self._jitter())
         return self._known[account.name]
 
+    def _forgive(self, mailbox: _Mailbox) -> None:
+        """Poll a mailbox at once: what it failed at may be mended."""
+        mailbox.failures = 0
+        mailbox.due = self._monotonic()
+        mailbox.forgiven = mailbox.is_polled
+
+    async def _look_at_password(self, name: str, mailbox: _Mailbox) -> None:
+        """Poll a mailbox at once where its password is another than that of the poll that failed."""
+        assert mailbox.tried is not None
+        before = mailbox.password
+        now = await self._hash(mailbox.tried.password)
+        if now != before == mailbox.password and self._known.get(name) is mailbox:
+            self._forgive(mailbox)
+            self._alarm.set()
+
+    async def _hash(self, secret: Secret) -> bytes:
+        """Hash a password that does not stand in the settings; one that can't be read has a hash of its own."""
+        if not _is_elsewhere(secret):
+            return b""
+        try:
+            password = await asyncio.to_thread(read_secret, secret)
+        except RelayError:
+            return b"-"
+        return hmac.digest(self._key, password.encode("utf-8", "surrogatepass"), hashlib.sha256)
+
     def _start(self, account: Account, mailbox: _Mailbox) -> None:
         tells: list[Tell] = []
         mailbox.tells = tells
+        mailbox.tried, mailbox.forgiven, mailbox.failure = account.pop3, False, "the poll did not end"
 
         def tell(fetched: int, total: int) -> None:
             for one in tells:
@@ -160,11 +209,17 @@ class PopPoller:
         try:
             result = await self._collector.poll(account, tell)
             await self._mailboxes.end(account.name, now=self._now())
+        except MailboxElsewhereError as error:
+            mailbox.due = self._monotonic() + interval * (0.9 + 0.2 * self._jitter())
+            mailbox.failure = str(error)
+            log.info("poll_elsewhere", account=account.name, reason=mailbox.failure)
+            return None
         except Exception as error:  # noqa: BLE001 - one mailbox must not stop the others
+            mailbox.password = await self._hash(account.pop3.password)
             mailbox.failures += 1
             backoff = max(interval, min(LONGEST_BACKOFF, interval * 2.0 ** min(mailbox.failures - 1, 20)))
-            mailbox.due = self._monotonic() + backoff
-            await self._note_failure(account, error, backoff)
+            mailbox.due = self._monotonic() + (0.0 if mailbox.forgiven else backoff)
+            mailbox.failure = await self._note_failure(account, error, mailbox.due - self._monotonic())
             return None
         finally:
             self._alarm.set()
@@ -176,15 +231,22 @@ class PopPoller:
             account=account.name,
             fetched=result.fetched,
             failed=result.failed,
+            left=result.left,
             deleted=result.deleted,
             seconds=round(result.seconds, 3),
         )
         return result
 
-    async def _note_failure(self, account: Account, error: Exception, backoff: float) -> None:
+    async def _note_failure(self, account: Account, error: Exception, wait: float) -> str:
         known = isinstance(error, RelayError)
         text = str(error) if known else f"a fault inside of the relay: {type(error).__name__}"
-        log.error("poll_failed", account=account.name, error=text, next_poll_in=round(backoff),
+        log.error("poll_failed", account=account.name, error=text, next_poll_in=round(wait),
                   exc_info=None if known else error)  # fmt: skip
         with contextlib.suppress(RelayError):  # the database may be what failed
             await self._mailboxes.end(account.name, now=self._now(), error=text)
+        return text
+
+
+def _is_elsewhere(secret: Secret) -> bool:
+    """Tell whether a password stands in a file, a variable or a command, and may change without the configuration."""
+    return secret.value is None

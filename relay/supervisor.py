@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import dataclasses
 import os
-import platform
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -62,16 +61,14 @@ class Service:
         async with self._changing, contextlib.AsyncExitStack() as undo:
             self._lock.acquire()
             undo.callback(self._lock.release)
-            self._engine = open_engine(self.settings.database)
+            self._engine = open_engine(self.settings.database, prepared_statements=self.settings.prepared_statements)
             undo.callback(self._engine.dispose)
             await asyncio.to_thread(prepare_database, self._engine)
             self._writer = Writer(self._engine)
-            # Two containers may have the same name for host and folder, and must not take each other's mail.
-            node = f"{platform.node()}:{self.settings.folder}:{self._lock.identity}"
-            self.queue = Queue(self._engine, self._writer, node=node)
+            self.queue = Queue(self._engine, self._writer, node=self._lock.identity, lease=self.settings.lease)
             undo.push_async_callback(self.queue.close)
             self.delivery = Delivery(settings=self._current, queue=self.queue)
-            self.mailboxes = Mailboxes(self._engine, self._writer)
+            self.mailboxes = Mailboxes(self._engine, self._writer, node=self._lock.identity, lease=self.settings.lease)
             self.poller = PopPoller(
                 settings=self._current,
                 collector=Collector(settings=self._current, mailboxes=self.mailboxes),
@@ -97,6 +94,7 @@ class Service:
         self.handle_signals()
         self._watch("delivery", self.delivery.run)
         self._watch("poller", self.poller.run)
+        self._watch("claims", self.housekeeper.keep_claims)
         self._watch("housekeeping", self.housekeeper.run)
         self._tasks.append(asyncio.create_task(self._watch_writer()))
         log.info(
@@ -175,7 +173,11 @@ class Service:
 
     def _put_into_force(self, settings: Settings) -> None:
         before = self.settings
-        restart = [key for key in ("database", "folder") if getattr(settings, key) != getattr(before, key)]
+        restart = [
+            key
+            for key in ("database", "folder", "lease", "prepared_statements")
+            if getattr(settings, key) != getattr(before, key)
+        ]
         if (settings.log.format, settings.log.level) != (before.log.format, before.log.level):
             restart.append("log")
         for key in restart:

@@ -125,6 +125,8 @@ def test_the_plan_of_any_mail(
         b"Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\r\n",
         b"Content-Type: application/x-pkcs7-mime; name=a.tif\r\n",
         b"Content-Type: image/tiff\r\nthis is no field\r\n",
+        b"Content-Type: application/octet-stream; name=a.tif.gpg\r\n",
+        b"Content-Type: image/tiff" + b"; a=b" * 200 + b"\r\n",
     ],
 )
 def test_a_mail_that_is_archived_as_it_is(header: bytes) -> None:
@@ -149,4 +151,4 @@ def test_a_mail_that_may_hold_a_tiff(header: bytes) -> None:
 def test_the_language_of_the_text() -> None:
     stripper = make_stripper(b"Content-Type: image/tiff\r\n", language="de")
     assert stripper is not None
-    assert (stripper.feed(b"II*\0") + stripper.close()).startswith(b"Anlage entfernt: (ohne Dateinamen)\r\n")
+    assert (stripper.feed(b"II*\0") + stripper.close()).startswith(b"Anhang entfernt: (ohne Dateinamen)\r\n")

@@ -3,14 +3,16 @@ import json
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from relay.control import NAME, ControlError, ControlServer, ask, follow
+from relay.control import _MOST_REQUESTS, NAME, ControlError, ControlServer, ask, follow
 from relay.model.errors import RelayError
+from tests.peers.machine import require_root
 
 
 @pytest.fixture(params=["short", "deep"])
@@ -63,7 +65,21 @@ async def test_what_takes_its_time_tells_of_its_progress(tmp_path: Path) -> None
     assert list(follow(tmp_path, "count", to=3)) == []
 
 
-@pytest.mark.parametrize("line", [b"\n", b"[]\n", b"{}\n", b'{"do": []}\n', b"\xff\n", b"x" * 10_000 + b"\n", b""])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\n",
+        b"[]\n",
+        b"{}\n",
+        b'{"do": []}\n',
+        b"\xff\n",
+        b"x" * 10_000 + b"\n",
+        b"[" * 60_000 + b"\n",
+        b"1" * 60_000 + b"\n",
+        b"x" * 200_000,
+        b"",
+    ],
+)
 async def test_junk_gets_an_answer_or_none_and_does_no_harm(tmp_path: Path, line: bytes) -> None:
     server = ControlServer(tmp_path, {"look": lambda _: {}})
     await server.start()
@@ -123,6 +139,67 @@ async def test_a_service_that_says_nothing_good_has_not_done_it(tmp_path: Path, 
     with pytest.raises(ControlError):
         await asyncio.to_thread(ask, tmp_path, "reload")
     server.close()
+
+
+async def test_only_so_many_are_answered_at_a_time(tmp_path: Path) -> None:
+    ended = asyncio.Event()
+
+    async def wait(_request: dict[str, object]) -> AsyncIterator[dict[str, object]]:
+        yield {"begun": True}
+        await ended.wait()
+
+    server = ControlServer(tmp_path, {"wait": wait, "look": lambda _: {}})
+    await server.start()
+    connections = []
+    for _ in range(_MOST_REQUESTS):
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / NAME))
+        writer.write(b'{"do": "wait"}\n')
+        assert json.loads(await reader.readline()) == {"ok": True, "begun": True}
+        connections.append((reader, writer))
+    with pytest.raises(ControlError, match="too many requests"):
+        await asyncio.to_thread(ask, tmp_path, "look")
+    ended.set()
+    for reader, writer in connections:
+        assert await reader.read() == b""
+        writer.close()
+    assert await asyncio.to_thread(ask, tmp_path, "look") == {"ok": True}
+    await server.close()
+
+
+async def test_what_is_no_socket_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text("precious")
+    with pytest.raises(OSError, match="no socket"):
+        await ControlServer(tmp_path, {}).start()
+    assert (tmp_path / NAME).read_text() == "precious"
+
+
+@pytest.fixture
+def public() -> Generator[Path]:
+    """A folder that everybody can enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+async def test_another_user_gets_no_answer_whatever_the_modes_are(public: Path) -> None:
+    require_root("to ask as somebody else")
+    server = ControlServer(public, {"look": lambda _: {}})
+    await server.start()
+    (public / NAME).chmod(0o666)
+    with socket.socket(socket.AF_UNIX) as client:
+        os.seteuid(65534)
+        try:
+            client.connect(str(public / NAME))
+        finally:
+            os.seteuid(0)
+        client.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=client)
+        writer.write(b'{"do": "look"}\n')
+        assert json.loads(await reader.readline())["error"] == "only root and the service's own user may ask"
+        writer.close()
+    assert await asyncio.to_thread(ask, public, "look") == {"ok": True}
+    await server.close()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from relay.collection import Collector, PollResult
@@ -18,6 +19,7 @@ from relay.storage.mailboxes import Mailboxes
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from tests.peers.dialogue import Dialogue
+from tests.peers.machine import until
 from tests.peers.relay_process import write_config
 
 START = 1_780_000_000_000
@@ -38,11 +40,18 @@ class Office:
             now=lambda: START + int(self.seconds * 1000), monotonic=lambda: self.seconds, jitter=lambda: 0.5,
         )  # fmt: skip
 
-    def configure(self, ports: dict[str, int], *, account: dict[str, Any] | None = None, **tables: Any) -> None:  # noqa: ANN401 - see above
+    def configure(
+        self,
+        ports: dict[str, int],
+        *,
+        account: dict[str, Any] | None = None,
+        pop3: dict[str, Any] | None = None,
+        **tables: Any,  # noqa: ANN401 - see above
+    ) -> None:
         accounts = [
             {"name": name, "address": f"{name}@example.com", "owner": "anna", **(account or {}),
-             "pop3": {"host": "127.0.0.1", "port": port, "security": "none", "username": "u", "password": PASSWORD,
-                      "interval": "5 min"}}
+             "pop3": {"host": "127.0.0.1", "port": port, "security": "none", "username": "u", "interval": "5 min",
+                      **(pop3 or {"password": PASSWORD})}}
             for name, port in ports.items()
         ]  # fmt: skip
         self.settings = load_settings(write_config(self.folder, accounts=accounts, **tables))
@@ -122,6 +131,99 @@ async def test_a_mailbox_that_fails_is_asked_less_often_and_stops_no_other(tmp_p
         state = await office.mailboxes.find("broken")
         assert state is not None
         assert "connect" in state.error
+
+
+async def fail_for_long(office: Office) -> float:
+    """Let the polls fail until the next one is far away; gives how far."""
+    for _ in range(120):
+        await office.pass_time(60)
+    wait = office.poller._known["a"].due - office.seconds
+    assert wait > 900
+    return wait
+
+
+@pytest.mark.parametrize("mended", [{"password": PASSWORD}, {"password": PASSWORD, "host": "localhost"}])
+async def test_corrected_settings_are_tried_at_once(tmp_path: Path, mended: dict[str, str]) -> None:
+    async with open_mailbox() as mailbox, open_office(tmp_path, {"a": mailbox.port}) as office:
+        office.configure({"a": mailbox.port}, pop3={"password": "wrong"})
+        wait = await fail_for_long(office)
+        before = mailbox.sessions
+        office.configure({"a": mailbox.port}, pop3={"password": "wrong"})
+        office.poller.look()
+        await office.pass_time(0)
+        assert (mailbox.sessions, office.poller._known["a"].due - office.seconds) == (before, wait)
+        office.configure({"a": mailbox.port}, pop3=mended)
+        office.poller.look()
+        await office.pass_time(0)
+        assert mailbox.sessions == before + 1
+        state = await office.mailboxes.find("a")
+        assert state is not None
+        assert state.error == ""
+
+
+@pytest.mark.parametrize("source", ["password_file", "password_command"])
+async def test_a_corrected_password_that_stands_elsewhere_is_tried_at_once_after_a_reload(
+    tmp_path: Path, source: str
+) -> None:
+    secret = tmp_path / "secret"
+    _write(secret, "wrong")
+    value = str(secret) if source == "password_file" else ["/bin/cat", str(secret)]
+    async with open_mailbox() as mailbox, open_office(tmp_path, {"a": mailbox.port}) as office:
+        office.configure({"a": mailbox.port}, pop3={source: value})
+        wait = await fail_for_long(office)
+        before = mailbox.sessions
+        await look(office)
+        assert (mailbox.sessions, office.poller._known["a"].due - office.seconds) == (before, wait)
+        _write(secret, PASSWORD)
+        await look(office)
+        assert mailbox.sessions == before + 1
+        assert office.poller._known["a"].failures == 0
+
+
+async def test_a_password_that_is_corrected_while_a_poll_still_fails_is_tried_right_behind_it(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    _write(secret, "wrong")
+    login = "S: +OK\nC: CAPA\nS: -ERR\nC: USER u\nS: +OK\nC: PASS wrong\n"
+    async with Dialogue("! close", login + "! silence") as slow, open_office(tmp_path, {"a": slow.port}) as office:
+        office.configure({"a": slow.port}, pop3={"password_file": str(secret)})
+        for _ in range(2):
+            await office.pass_time(10)
+        office.seconds += 4000
+        office.poller.start_due()
+        await until(lambda: "PASS wrong" in slow.heard)
+        _write(secret, PASSWORD)
+        office.poller.look()
+        await asyncio.gather(*office.poller._looks)
+        slow._released.set()
+        await office.pass_time(0)
+        assert office.poller._known["a"].due == office.seconds
+
+
+def _write(secret: Path, password: str) -> None:
+    secret.write_text(password)
+    secret.chmod(0o600)
+
+
+async def look(office: Office) -> None:
+    """Do what a reload does, and what is due then."""
+    office.poller.look()
+    await asyncio.gather(*office.poller._looks)
+    await office.pass_time(0)
+
+
+async def test_a_mailbox_that_another_node_polls_is_no_failure(tmp_path: Path) -> None:
+    async with open_mailbox() as mailbox, open_office(tmp_path, {"a": mailbox.port}) as office:
+
+        async def taken(_account: str, _token: str) -> None:
+            return None
+
+        office.mailboxes.acquire = taken  # type: ignore[method-assign, assignment]
+        with capture_logs() as lines:
+            results = await office.poller.poll_now(office.settings.directory.accounts, lambda _: lambda *_: None)
+        assert results == {"a": "another node is polling this mailbox"}
+        assert [line["event"] for line in lines] == ["poll_elsewhere"]
+        assert 200 < office.poller._known["a"].due - office.seconds < 400
+        assert mailbox.sessions == 0
 
 
 async def test_never_two_polls_of_one_mailbox_at_a_time(tmp_path: Path) -> None:

@@ -89,11 +89,11 @@ async def test_a_node_is_named_by_what_only_its_folder_has(tmp_path: Path) -> No
     names = []
     for _ in range(2):
         await service.start()
-        names.append(service.queue._node)
+        names.append(service.queue.node)
         await service.stop()
         service = Service(service.settings)
     assert names[0] == names[1]  # what it left is its own
-    assert names[0].endswith(f":{tmp_path}:{(tmp_path / 'relay.lock').read_text().splitlines()[1]}")
+    assert names[0].startswith((tmp_path / "relay.lock").read_text().splitlines()[1])
 
 
 async def test_a_port_that_is_taken_is_named_and_everything_is_released(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ async def test_history_that_is_old_enough_goes_by_itself(tmp_path: Path) -> None
         await asyncio.to_thread(submit, service.ports[0])
         await service.delivery.run_until_idle()
         received = list_deliveries(service._engine, Selection(states=("done",)))[0].received_at
-        await until(lambda: time.time_ns() // 1_000_000 > received + 1_000)
+        await until(lambda: time.time_ns() // 1_000_000 > received + 1_500)  # its attempt is a little younger
         running = asyncio.create_task(service.run())
         done = ("queued", "active", "held", "done")
         await until(lambda: not list_deliveries(service._engine, Selection(states=done)))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
-from relay.cli.output import clean, print_json, print_table, show_time
+from relay.cli.choosing import Text, unknown
+from relay.cli.configuration import config_option, enter, fail, json_option, load, open_storage, plain_faults
+from relay.cli.output import clean, print_json, print_table, say, show_time
 from relay.model.account import Account
 from relay.settings import Settings
 
@@ -89,7 +90,7 @@ def _why(row: dict[str, Any]) -> str:
 
 @command.command("test")
 @config_option
-@click.argument("account")
+@click.argument("account", type=Text())
 @plain_faults
 def test(config: str | None, account: str) -> None:
     """Log in to the account's servers and say step by step what works; nothing is sent, fetched or deleted."""
@@ -97,14 +98,16 @@ def test(config: str | None, account: str) -> None:
 
     from relay.upstream.probe import probe_pop3, probe_smtp
 
-    settings = load(config)
+    settings = load(config, secrets=True)
     chosen = _require(settings, account)
+    if settings.folder.exists():  # it may be tried before there is a service
+        enter(settings, serves=True)  # what the service can't read, this command is not to log in with
     good = True
     if chosen.smtp is not None:
-        click.echo(f"SMTP {chosen.smtp.host}:{chosen.smtp.port} ({chosen.smtp.security})")
+        say(f"SMTP {chosen.smtp.host}:{chosen.smtp.port} ({chosen.smtp.security})")
         good = _tell(asyncio.run(probe_smtp(chosen.smtp, hostname=settings.hostname))) and good
     if chosen.pop3 is not None:
-        click.echo(f"POP3 {chosen.pop3.host}:{chosen.pop3.port} ({chosen.pop3.security})")
+        say(f"POP3 {chosen.pop3.host}:{chosen.pop3.port} ({chosen.pop3.security})")
         good = _tell(asyncio.run(probe_pop3(chosen.pop3))) and good
     if not good:
         fail(f"{account} does not work yet")
@@ -112,15 +115,13 @@ def test(config: str | None, account: str) -> None:
 
 def _tell(steps: "Sequence[Step]") -> bool:
     for step in steps:
-        click.echo(
-            f"  {'ok    ' if step.good else 'FAILED'} {step.name}" + (f": {clean(step.text)}" if step.text else "")
-        )
+        say(f"  {'ok    ' if step.good else 'FAILED'} {step.name}" + (f": {clean(step.text)}" if step.text else ""))
     return all(step.good for step in steps)
 
 
 @command.command("pause")
 @config_option
-@click.argument("account")
+@click.argument("account", type=Text())
 @plain_faults
 def pause(config: str | None, account: str) -> None:
     """Send nothing through this account until `resume`; its mail is taken and kept, and nothing expires."""
@@ -130,12 +131,12 @@ def pause(config: str | None, account: str) -> None:
     _require(settings, account)
     admin.pause_account(open_storage(settings), account, now=time.time_ns() // 1_000_000)
     _tell_service(settings)
-    click.echo(f"{account} is paused")
+    say(f"{account} is paused")
 
 
 @command.command("resume")
 @config_option
-@click.argument("account")
+@click.argument("account", type=Text())
 @plain_faults
 def resume(config: str | None, account: str) -> None:
     """End an account's pause, also one that a refused login began."""
@@ -146,14 +147,13 @@ def resume(config: str | None, account: str) -> None:
     if not admin.resume_account(open_storage(settings), account, now=time.time_ns() // 1_000_000):
         fail(f"{account} is not paused")
     _tell_service(settings)
-    click.echo(f"{account} sends again")
+    say(f"{account} sends again")
 
 
 def _require(settings: Settings, account: str) -> Account:
     found = settings.directory.account(account)
     if found is None:
-        known = ", ".join(a.name for a in settings.directory.accounts) or "none"
-        fail(f"there is no account {account!r}; there are: {known}")
+        fail(unknown("account", account, (a.name for a in settings.directory.accounts)))
     return found
 
 
@@ -163,4 +163,4 @@ def _tell_service(settings: Settings) -> None:
     try:
         ask(settings.folder, "look")
     except ControlError as error:  # it is written down, and the service looks by itself
-        click.echo(f"{error}; it takes this up within a minute", err=True)
+        say(f"{error}; it takes this up within a minute", error=True)

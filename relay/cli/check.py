@@ -3,7 +3,7 @@
 import click
 
 from relay.cli.configuration import config_option, json_option, load, plain_faults
-from relay.cli.output import print_json
+from relay.cli.output import print_json, say
 
 
 @click.command("check")
@@ -12,7 +12,7 @@ from relay.cli.output import print_json
 @plain_faults
 def command(config: str | None, *, as_json: bool) -> None:
     """Read the configuration and name every mistake in it, one a line; nothing is started."""
-    settings = load(config)
+    settings = load(config, secrets=True)
     counts = {
         "accounts": len(settings.directory.accounts),
         "users": len(settings.directory.users),
@@ -23,5 +23,5 @@ def command(config: str | None, *, as_json: bool) -> None:
         print_json({"file": str(settings.path), **counts, "warnings": list(settings.warnings)})
         return
     for warning in settings.warnings:
-        click.echo(f"warning: {warning}")
-    click.echo(f"{settings.path}: good: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+        say(f"warning: {warning}")
+    say(f"{settings.path}: good: " + ", ".join(f"{n} {name}" for name, n in counts.items()))

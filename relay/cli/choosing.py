@@ -1,20 +1,26 @@
 """How commands choose mails: by their ids, or many by what they have in common, with a look at them before."""
 
+import difflib
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from relay.cli.output import confirm_many, print_table, show_span
+from relay.cli.configuration import fail
+from relay.cli.output import confirm_many, print_table, say, show_span
+from relay.escaping import printable
 
 if TYPE_CHECKING:
+    from relay.model.account import Directory
     from relay.storage.admin import Selection
     from relay.storage.engine import Database
 
 _STATES = ("queued", "active", "held", "done")
+_LONGEST = 1000
+"""Characters of an argument."""
 _SHOWN = 10
 """Mails of a preview."""
 _PEOPLE = 3
@@ -39,6 +45,17 @@ class Filter:
         """Whether any option chooses mails."""
         return self.everything or bool(self.states or self.account or self.user or self.older or self.to)
 
+    def check(self, engine: "Database", directory: "Directory") -> None:
+        """End with status 1 where an account or a user is named that neither the configuration nor a mail knows."""
+        from relay.storage.admin import is_known
+
+        for what, name, known in (
+            ("account", self.account, [account.name for account in directory.accounts]),
+            ("user", self.user, [user.name for user in directory.users]),
+        ):
+            if name is not None and name not in known and not is_known(engine, what, name):
+                fail(unknown(what, name, known))
+
     def selection(self) -> "Selection":
         """Give what the storage understands."""
         from relay.storage.admin import Selection
@@ -50,6 +67,29 @@ class Filter:
             before=None if self.older is None else time.time_ns() // 1_000_000 - self.older,
             recipient=self.to,
         )
+
+
+class Text(click.ParamType[str]):
+    """An argument of one line: what can be stored, compared and shown."""
+
+    name = "TEXT"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take a text of at most 1,000 characters without control characters, in the terminal's encoding."""
+        text = str(value)
+        if len(text) > _LONGEST:
+            self.fail(f"has {len(text)} characters, at most {_LONGEST} are taken", param, ctx)
+        if printable(text) != text:
+            self.fail(f"holds what can't be shown: {printable(text)}", param, ctx)
+        return text
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Say that there is no such account or user, with the nearest name that there is, and all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(name.lower(), [one.lower() for one in names], n=1)
+    hint = next((f"did you mean {one!r}? " for one in names if one.lower() in near), "")
+    return f"there is no {what} {name!r}; {hint}there are: {', '.join(names) or 'none'}"
 
 
 class _Span(click.ParamType[int]):
@@ -71,10 +111,10 @@ def filter_options(
     options = [
         click.option("--state", "states", type=click.Choice(_STATES if not every else default), multiple=True,
                      help=f"Only these; default: {', '.join(default)}."),
-        click.option(account, "of_account", metavar="NAME", help="Only mail of this account."),
-        click.option("--user", help="Only mail that this user submitted."),
+        click.option(account, "of_account", type=Text(), metavar="NAME", help="Only mail of this account."),
+        click.option("--user", type=Text(), metavar="NAME", help="Only mail that this user submitted."),
         click.option("--older", type=_Span(), help='Only mail that came so long ago: "2 h", "3 days".'),
-        click.option("--to", metavar="PATTERN", help='Only mail to such addresses: "*@example.net".'),
+        click.option("--to", type=Text(), metavar="PATTERN", help='Only mail to such addresses: "*@example.net".'),
     ]  # fmt: skip
     if every:
         options.append(click.option("--all", "everything", is_flag=True, help="All of them."))
@@ -104,13 +144,21 @@ def filter_options(
 
 
 def choose(
-    engine: "Database", ids: tuple[str, ...], chosen: Filter, what: str, *, yes: bool, ask: bool = False
+    engine: "Database",
+    directory: "Directory",
+    ids: tuple[str, ...],
+    chosen: Filter,
+    what: str,
+    *,
+    yes: bool,
+    ask: bool = False,
 ) -> list[str]:
     """Give the mails that are meant. Many that a filter chose are shown first, and asked about; `ask`: ids as well."""
     from relay.storage import admin
 
     if bool(ids) == chosen.given:
         raise click.UsageError("name the mails by their ids, or choose them by options: one of the two")
+    chosen.check(engine, directory)
     if ids:
         found = list(dict.fromkeys(one for text in ids for one in admin.find_messages(engine, text)))
         if ask:
@@ -145,7 +193,7 @@ def _preview(engine: "Database", ids: list[str]) -> None:
         )
     print_table(("Queue id", "State", "Age", "Account", "To all of", "Subject"), rows, empty="")
     if len(ids) > _SHOWN:
-        click.echo(f"... {len(ids)} mails in all")
+        say(f"... {len(ids)} mails in all")
 
 
 def _shorten(people: list[str]) -> str:

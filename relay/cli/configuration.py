@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from relay.cli.output import say
+
 if TYPE_CHECKING:
     from relay.settings import Settings
     from relay.storage.engine import Database
@@ -22,25 +24,83 @@ config_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
 
 
-def load(config: str | None) -> "Settings":
-    """Load the configuration, or end with status 2 and a line for each mistake."""
+def load(config: str | None, *, secrets: bool = False) -> "Settings":
+    """Load the configuration, or end with status 2 and a line for each mistake.
+
+    `secrets`: the command may log in somewhere, so that the files and variables of passwords must be there.
+    """
     from relay.settings import ConfigurationError, find_configuration, load_settings
 
     try:
-        return load_settings(find_configuration(config))
+        return load_settings(find_configuration(config), secrets=secrets)
     except ConfigurationError as error:
         for mistake in error.mistakes:
-            click.echo(mistake, err=True)
+            say(mistake, error=True)
         sys.exit(MISUSED)
 
 
-def open_storage(settings: "Settings") -> "Database":
-    """Open the database beside a running service, or alone. Raises StorageError, also where it is not there yet."""
+def enter(settings: "Settings", *, serves: bool = False, low_ports: bool = False) -> None:
+    """Become who owns the storage folder, if root asks and the folder is somebody else's; else change nothing.
+
+    Every command calls this before it opens anything in the folder, the log, or what a service is reached by. Whatever
+    root alone can read (the configuration, a copy that is taken back) is opened before. `serves`: the command may
+    become the service; `low_ports`: keep the right to open ports below 1024. Raises StorageError.
+    """
+    from relay.storage.owner import become_owner, find_owner
+
+    owner = find_owner(settings.folder)
+    if owner is None:
+        return
+    from relay.storage.lock import files_of_service
+
+    belongings = [*files_of_service(settings.folder, settings.database), settings.inboxes]
+    _import_early(serves=serves)
+    become_owner(owner, settings.folder, belongings, low_ports=low_ports)
+
+
+def _import_early(*, serves: bool) -> None:
+    """Import what is otherwise imported when it is used: the owner may not be able to read where root's Python lies."""
+    from importlib import import_module
+    from pkgutil import iter_modules
+
+    from relay.storage import migrations
+
+    names = list(_TO_LOOK)
+    if serves:
+        names += [*_TO_SERVE, *(f"{migrations.__name__}.{found.name}" for found in iter_modules(migrations.__path__))]
+    for name in names:
+        import_module(name)
+
+
+_TO_LOOK = (
+    "encodings.idna",
+    "relay.control",
+    "relay.storage.commands",
+    "rich.table",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+)
+_TO_SERVE = (
+    "alembic.migration",
+    "alembic.operations",
+    "concurrent.futures.thread",
+    "relay.supervisor",
+    "relay.upstream.probe",
+    "rich.progress",
+)
+
+
+def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
+    """Open the database beside a running service, or alone. Raises StorageError, also where it is not there yet.
+
+    `serves`: the command may become the service.
+    """
+    enter(settings, serves=serves)
     from relay.model.errors import StorageError
     from relay.storage.engine import SqliteFile, open_database
     from relay.storage.version import NONE_YET, require_database
 
-    database = open_database(settings.database)
+    database = open_database(settings.database, prepared_statements=settings.prepared_statements)
     if isinstance(database, SqliteFile) and not database.path.exists():
         there = database.path.parent.is_dir()
         raise StorageError(f"{database.path}: {NONE_YET if there else 'No such file or directory'}")
@@ -50,7 +110,7 @@ def open_storage(settings: "Settings") -> "Database":
 
 def fail(text: str) -> NoReturn:
     """End with status 1 and one line."""
-    click.echo(text, err=True)
+    say(text, error=True)
     sys.exit(FAILED)
 
 
@@ -63,6 +123,8 @@ def plain_faults(function: Callable[..., Any]) -> Callable[..., Any]:
 
         try:
             return function(*args, **kwargs)
+        except BrokenPipeError:
+            raise  # whoever read has had enough: click ends without a word
         except RelayError as error:
             fail(str(error))
         except OSError as error:

@@ -1,4 +1,4 @@
-"""How commands print: tables for people, JSON for programs. Nothing from a mail reaches a terminal raw."""
+"""How commands print: lines and tables for people, JSON for programs. Nothing of a stranger reaches a terminal raw."""
 
 import dataclasses
 import datetime as dt
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.escaping import escape_invisible
+from relay.escaping import printable
 
 if TYPE_CHECKING:
     from relay.storage.admin import RecipientRow
@@ -19,8 +19,13 @@ _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 
 
 def print_json(value: object) -> None:
-    """Print a value (dataclasses and lists of them included) as JSON."""
-    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    """Print a value (dataclasses and lists of them included) as JSON; whatever is not ASCII is escaped."""
+    click.echo(json.dumps(value, default=_plain, indent=2))
+
+
+def say(text: str = "", *, error: bool = False) -> None:
+    """Print one line, whatever the text holds; `error`: to standard error."""
+    click.echo(printable(text), err=error)
 
 
 def _plain(value: object) -> object:
@@ -49,20 +54,24 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, emp
 
 
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:
-    """Print names and values below each other; values that are None or empty are left out."""
-    shown = [(name, clean(value)) for name, value in facts if value not in (None, "", (), [])]
+    """Print names and values below each other; values that are None or empty are left out.
+
+    A value may have several lines: those after the first stand below it, where no name can stand.
+    """
+    shown = [(name, _joined(value).split("\n")) for name, value in facts if value not in (None, "", (), [])]
     width = max((len(name) for name, _ in shown), default=0)
-    for name, value in shown:
-        first, *rest = value.split("\n")
-        click.echo(f"{name:<{width}}  {first}")
-        for line in rest:
-            click.echo(f"{'':<{width}}  {line}")
+    for name, lines in shown:
+        for n, line in enumerate(lines):
+            say(f"{'' if n else name:<{width}}  {line}")
 
 
 def clean(value: object) -> str:
-    """Make a value harmless for a terminal: control and invisible characters are escaped, newlines stay."""
-    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
-    return escape_invisible(text, keep_lines=True)
+    """Make a value harmless for a terminal, and one line: control and invisible characters are escaped."""
+    return printable(_joined(value))
+
+
+def _joined(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
 
 
 def show_time(milliseconds: int | None) -> str:

@@ -1,7 +1,6 @@
 """`relay poll`: mailboxes collected now, with what came of it."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -9,8 +8,9 @@ from typing import Any
 
 import click
 
-from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
-from relay.cli.output import clean, print_json
+from relay.cli.choosing import Text, unknown
+from relay.cli.configuration import config_option, enter, fail, json_option, load, plain_faults
+from relay.cli.output import clean, print_json, say
 from relay.settings import Settings
 
 Answer = dict[str, Any]
@@ -19,21 +19,22 @@ Answer = dict[str, Any]
 @click.command("poll")
 @config_option
 @json_option
-@click.argument("account", required=False)
+@click.argument("account", required=False, type=Text())
 @plain_faults
 def command(config: str | None, *, as_json: bool, account: str | None) -> None:
     """Collect mail from an account's mailbox now, or from all of them, at any hour.
 
     A running service does it and tells of its progress; without one, this command is the service for that moment.
     """
-    settings = load(config)
+    settings = load(config, secrets=True)
     names = _choose(settings, account)
+    enter(settings, serves=True)
     results = _show_progress(_poll(settings, names), quiet=as_json)
     if as_json:
         print_json(results)
     else:
         for name in names:
-            click.echo(f"{name}: {_tell(results.get(name, {'error': 'the service gave no answer'}))}")
+            say(f"{name}: {_tell(results.get(name, {'error': 'the service gave no answer'}))}")
     if any("error" in results.get(name, {"error": ""}) for name in names):
         sys.exit(1)
 
@@ -44,7 +45,7 @@ def _choose(settings: Settings, account: str | None) -> list[str]:
         return collected or fail("no account has a mailbox that is collected")
     found = settings.directory.account(account)
     if found is None:
-        fail(f"there is no account {account!r}; collected are: {', '.join(collected) or 'none'}")
+        fail(unknown("account that is collected and called", account, collected))
     if not found.is_collected:
         why = "is excluded" if found.excluded else "has receive = false" if found.pop3 else "has no [account.pop3]"
         fail(f"{account} {why}: it is not polled")
@@ -66,9 +67,6 @@ def _poll_alone(settings: Settings, names: list[str]) -> Iterator[Answer]:
     from relay import logs
     from relay.supervisor import Service
 
-    if os.geteuid() == 0 and settings.folder.stat().st_uid != 0:
-        # It may make the database, as every service may; but root's the service's own user could not open.
-        open_storage(settings).dispose()
     logs.configure(form="console", level="critical", file=settings.log.file, descriptor=logs.STDERR)
     with asyncio.Runner() as runner:
         service = Service(settings)
@@ -95,16 +93,20 @@ def _show_progress(news: Iterator[Answer], *, quiet: bool) -> dict[str, Answer]:
         from rich.progress import Progress
 
         context = progress = Progress(console=Console(stderr=True), transient=True)
+    from rich.markup import escape
+
     bars: dict[str, Any] = {}
     with context:
         for answer in news:
             name = str(answer.get("account", ""))
-            if "total" in answer and progress is not None:
-                if name not in bars:
-                    bars[name] = progress.add_task(clean(name), total=answer["total"])
-                progress.update(bars[name], completed=answer["fetched"], total=answer["total"])
-            elif "result" in answer:
-                results[name] = answer["result"]
+            fetched, total, result = answer.get("fetched"), answer.get("total"), answer.get("result")
+            if isinstance(fetched, int) and isinstance(total, int):
+                if progress is not None:
+                    if name not in bars:
+                        bars[name] = progress.add_task(escape(clean(name)), total=total)
+                    progress.update(bars[name], completed=fetched, total=total)
+            elif isinstance(result, dict):
+                results[name] = result
             elif "error" in answer:
                 results[name] = {"error": answer["error"]}
     return results
@@ -113,7 +115,11 @@ def _show_progress(news: Iterator[Answer], *, quiet: bool) -> dict[str, Answer]:
 def _tell(result: Answer) -> str:
     if "error" in result:
         return f"failed: {clean(result['error'])}"
-    parts = [f"{result['fetched']} fetched"]
-    parts += [f"{result['failed']} not given by the server"] if result["failed"] else []
-    parts += [f"{result['deleted']} deleted on the server"] if result["deleted"] else []
-    return ", ".join(parts) + f", in {result['seconds']:.1f} s"
+    try:
+        parts = [f"{result['fetched']:d} fetched"]
+        parts += [f"{result['failed']:d} not given by the server"] if result["failed"] else []
+        parts += [f"{result['left']:d} left on the server"] if result["left"] else []
+        parts += [f"{result['deleted']:d} deleted on the server"] if result["deleted"] else []
+        return ", ".join(parts) + f", in {result['seconds']:.1f} s"
+    except (KeyError, ValueError, TypeError):  # a service of another release
+        return "the service gave an answer that can't be read"

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.choosing import Filter, filter_options
+from relay.cli.choosing import Filter, Text, filter_options
 from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
 from relay.cli.output import (
     clean,
     print_facts,
     print_json,
     print_table,
+    say,
     show_outcome,
     show_size,
     show_span,
@@ -33,7 +34,7 @@ def command() -> None:
 @config_option
 @json_option
 @filter_options("queued", "active", "held")
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=200, show_default=True)
 @plain_faults
 def list_(
     config: str | None,
@@ -47,6 +48,7 @@ def list_(
 
     settings = load(config)
     engine = open_storage(settings)
+    chosen.check(engine, settings.directory)
     rows = admin.list_deliveries(engine, chosen.selection(), limit=limit)
     if as_json:
         print_json(rows)
@@ -72,9 +74,9 @@ def list_(
         empty="The queue is empty.",
     )
     if len(rows) == limit:
-        click.echo(f"(the first {limit}; --limit shows more)")
+        say(f"(the first {limit}; --limit shows more)")
     for line in _standstills(engine, settings, now):
-        click.echo(line)
+        say(line)
 
 
 def _standstills(engine: "Database", settings: Settings, now: int) -> list[str]:
@@ -98,7 +100,7 @@ def _standstills(engine: "Database", settings: Settings, now: int) -> list[str]:
 @command.command("show")
 @config_option
 @json_option
-@click.argument("id")
+@click.argument("id", type=Text())
 @plain_faults
 def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 - click's argument
     """Show one mail: how it was routed, its recipients, and what each got."""
@@ -126,15 +128,16 @@ def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 -
             ]
         )
         for delivery in detail.deliveries:
-            click.echo(
-                f"\nDelivery {delivery.id} by {delivery.account or 'the inbox'}: {delivery.state},"
+            say()
+            say(
+                f"Delivery {delivery.id} by {delivery.account or 'the inbox'}: {delivery.state},"
                 f" {delivery.attempts} attempts"
                 + (f", next {show_time(delivery.due)}" if delivery.state == "queued" else "")
                 + (", may have been sent already" if delivery.uncertain else "")
             )
             for recipient in delivery.recipients:
                 kind = "" if recipient.kind == "to" else f" ({recipient.kind})"
-                click.echo(f"  {clean(recipient.address)}{kind}: {show_outcome(recipient)}")
+                say(f"  {clean(recipient.address)}{kind}: {show_outcome(recipient)}")
 
 
 @command.command("run")
@@ -144,11 +147,11 @@ def run(config: str | None) -> None:
     """Try everything that is queued now, at any hour; paused accounts stay paused, and what is held stays held."""
     from relay.storage import admin, commands
 
-    settings = load(config)
-    engine = open_storage(settings)
+    settings = load(config, secrets=True)
+    engine = open_storage(settings, serves=True)
     held = _count(admin.count_open(engine), "held")
     count = commands.run_queue(engine)
-    click.echo(f"{count} to try")
+    say(f"{count} to try")
     if count and wake_or_serve(settings):
         left = _count(admin.count_open(engine), "queued", "active", "held") - held
         if left > 0:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.choosing import Filter, choose, filter_options
+from relay.cli.choosing import Filter, Text, choose, filter_options, unknown
 from relay.cli.configuration import FAILED, config_option, fail, load, open_storage, plain_faults
-from relay.cli.output import clean
+from relay.cli.output import clean, say
 from relay.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from relay.storage.engine import Database
 
 _yes = click.option("--yes", is_flag=True, help="Do it without a question.")
-_ids = click.argument("ids", nargs=-1, metavar="[ID]...")
+_ids = click.argument("ids", nargs=-1, metavar="[ID]...", type=Text())
 
 
 def _now() -> int:
@@ -35,9 +35,9 @@ def retry(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool
     """Try these mails now, at any hour. Many are done in steps, so that the service can go on meanwhile."""
     from relay.storage import commands
 
-    settings = load(config)
-    engine = open_storage(settings)
-    found = choose(engine, ids, chosen, "Try", yes=yes)
+    settings = load(config, secrets=True)
+    engine = open_storage(settings, serves=True)
+    found = choose(engine, settings.directory, ids, chosen, "Try", yes=yes)
     done = commands.retry(engine, found, now=_now())
     good = _tell(done, "to try", named=bool(ids))
     if done.count:
@@ -55,8 +55,9 @@ def hold(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool)
     """Hold these mails until `release` or `delete`. Many are done in steps, so that the service can go on meanwhile."""
     from relay.storage import commands
 
-    engine = open_storage(load(config))
-    found = choose(engine, ids, chosen, "Hold", yes=yes)
+    settings = load(config)
+    engine = open_storage(settings)
+    found = choose(engine, settings.directory, ids, chosen, "Hold", yes=yes)
     _end(good=_tell(commands.hold(engine, found, now=_now()), "held", named=bool(ids)))
 
 
@@ -74,9 +75,9 @@ def release(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bo
     """
     from relay.storage import commands
 
-    settings = load(config)
-    engine = open_storage(settings)
-    found = choose(engine, ids, chosen, "Release", yes=yes)
+    settings = load(config, secrets=True)
+    engine = open_storage(settings, serves=True)
+    found = choose(engine, settings.directory, ids, chosen, "Release", yes=yes)
     sends = {a.name for a in settings.directory.accounts if a.smtp is not None and not a.excluded}
     done = commands.release(engine, found, now=_now(), sends=sends)
     good = _tell(done, "released", named=bool(ids))
@@ -88,7 +89,7 @@ def release(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bo
 @click.command("move")
 @config_option
 @_yes
-@click.option("--account", required=True, metavar="NAME", help="Through which account they are to leave.")
+@click.option("--account", required=True, type=Text(), metavar="NAME", help="Through which account they are to leave.")
 @filter_options("queued", "held", every=True, account="--from-account")
 @_ids
 @plain_faults
@@ -103,7 +104,7 @@ def move(config: str | None, *, ids: tuple[str, ...], chosen: Filter, account: s
     settings = load(config)
     engine = open_storage(settings)
     address, rewrite = _rewriter(settings, account)
-    found = choose(engine, ids, chosen, f"Move to the account {account}", yes=yes)
+    found = choose(engine, settings.directory, ids, chosen, f"Move to the account {account}", yes=yes)
     done = commands.move(engine, found, account, rewrite, reverse_path=address, now=_now())
     good = _tell(done, "moved", named=bool(ids))
     if done.count:
@@ -126,8 +127,11 @@ def delete(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: boo
     """
     from relay.storage import commands
 
-    engine = open_storage(load(config))
-    found = choose(engine, ids, chosen, "Delete for good, for all who still wait for them,", yes=yes, ask=True)
+    settings = load(config)
+    engine = open_storage(settings)
+    found = choose(
+        engine, settings.directory, ids, chosen, "Delete for good, for all who still wait for them,", yes=yes, ask=True
+    )
     _end(good=_tell(commands.delete(engine, found, now=_now()), "deleted", named=bool(ids)))
 
 
@@ -141,7 +145,7 @@ def _rewriter(settings: Settings, name: str) -> tuple[str, Callable[[bytes, str 
     account = settings.directory.account(name)
     if account is None or account.smtp is None:
         senders = [a.name for a in settings.directory.accounts if a.smtp is not None]
-        fail(f"there is no account {name!r} that sends; there are: {', '.join(senders)}")
+        fail(unknown("account that sends and is called", name, senders))
 
     def rewrite(header: bytes, user: str | None) -> bytes:
         edits = plan_move(directory=settings.directory, account=account, user=user, header=header)
@@ -157,13 +161,13 @@ def _tell(done: "Done", what: str, *, named: bool) -> bool:
 
     Of mails that were `named`, each counts. A filter says what it passed over, and fails only if that was everything.
     """
-    click.echo(f"{done.count} {what}")
+    say(f"{done.count} {what}")
     if named:
         for message_id, why in done.skipped.items():
-            click.echo(f"{message_id}: {clean(why)}", err=True)
+            say(f"{message_id}: {clean(why)}", error=True)
         return not done.skipped
     for why, count in Counter(done.skipped.values()).most_common():
-        click.echo(f"{count} skipped: {clean(why)}", err=True)
+        say(f"{count} skipped: {clean(why)}", error=True)
     return bool(done.count) or not done.skipped
 
 
@@ -175,7 +179,7 @@ def _deliver(settings: Settings, engine: "Database", ids: list[str]) -> bool:
         return True
     left = admin.count_waiting(engine, ids)
     if left:
-        click.echo(f"{left} still wait: `relay queue list` says why", err=True)
+        say(f"{left} still wait: `relay queue list` says why", error=True)
     return not left
 
 
@@ -194,7 +198,7 @@ def _wake(settings: Settings) -> bool:
     try:
         return ask(settings.folder, "hurry") is not None
     except ControlError as error:  # what was changed is written down, and the service looks by itself
-        click.echo(f"{error}; it takes this up within a minute", err=True)
+        say(f"{error}; it takes this up within a minute", error=True)
         return True
 
 

@@ -4,7 +4,8 @@ import sys
 
 import click
 
-from relay.cli.configuration import MISUSED, config_option, fail, load, plain_faults
+from relay.cli.configuration import MISUSED, config_option, enter, fail, load, plain_faults
+from relay.cli.output import say
 
 _PATIENCE = 60.0
 """Seconds: names of hosts are looked up, and a reload that runs already ends first."""
@@ -18,11 +19,12 @@ def command(config: str | None) -> None:
     from relay.control import ask
 
     settings = load(config)
+    enter(settings)
     answer = ask(settings.folder, "reload", patience=_PATIENCE)
     if answer is None:
         fail("no service runs here")
     for mistake in answer.get("mistakes", ()):
-        click.echo(mistake, err=True)
+        say(mistake, error=True)
     if answer.get("mistakes"):
         sys.exit(MISUSED)
-    click.echo("The service has read the configuration anew.")
+    say("The service has read the configuration anew.")

@@ -1,11 +1,12 @@
 """`relay restore`: a copy of the database taken back, with everything in it held."""
 
+import contextlib
 from pathlib import Path
 
 import click
 
-from relay.cli.configuration import config_option, fail, load, plain_faults
-from relay.cli.output import confirm_many
+from relay.cli.configuration import config_option, enter, fail, load, plain_faults
+from relay.cli.output import confirm_many, say
 
 
 @click.command("restore")
@@ -21,8 +22,10 @@ def command(config: str | None, file: Path, *, yes: bool) -> None:
     """
     from relay import logs
     from relay.storage.backup import restore_database
+    from relay.storage.elsewhere import Copy, is_for_root
     from relay.storage.engine import open_engine
     from relay.storage.lock import StorageLock, database_file
+    from relay.storage.owner import find_owner
     from relay.storage.upgrade import prepare_database
     from relay.storage.version import VERSION
 
@@ -30,18 +33,25 @@ def command(config: str | None, file: Path, *, yes: bool) -> None:
     target = database_file(settings.database)
     if target is None:
         fail("the database is PostgreSQL: take its copy back with pg_restore")
-    logs.configure(form="console", level=settings.log.level, descriptor=logs.STDERR)
-    with StorageLock(settings.folder, settings.database):
+    with contextlib.ExitStack() as stack:
+        copy = None
+        if is_for_root(file, find_owner(settings.folder)):
+            copy = Copy(file)
+            stack.callback(copy.close)
+        enter(settings, serves=True)
+        logs.configure(form="console", level=settings.log.level, descriptor=logs.STDERR)
+        stack.enter_context(StorageLock(settings.folder, settings.database))
         confirm_many(f"Replace {target} by {file}", yes=yes)
-        restored = restore_database(file, target, newest=VERSION)
-        engine = open_engine(settings.database)
+        readable = file if copy is None else stack.enter_context(copy.beside(target))
+        restored = restore_database(readable, target, newest=VERSION, name=file)
+        engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
         prepare_database(engine)
         engine.dispose()
-    click.echo(f"{target} is the copy now")
+    say(f"{target} is the copy now")
     if restored.damaged:
-        click.echo(f"what was there before can't be read, and is {restored.kept}, as it was found")
+        say(f"what was there before can't be read, and is {restored.kept}, as it was found")
     elif restored.kept is not None:
-        click.echo(f"what was there before is {restored.kept}")
+        say(f"what was there before is {restored.kept}")
     if restored.held:
-        click.echo(f"{restored.held} deliveries were waiting and are held: they may have been sent since.")
-        click.echo("`relay queue list` shows them; `relay queue release` or `delete` decides.")
+        say(f"{restored.held} deliveries were waiting and are held: they may have been sent since.")
+        say("`relay queue list` shows them; `relay queue release` or `delete` decides.")

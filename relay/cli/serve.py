@@ -10,17 +10,24 @@ from typing import Any
 
 import click
 
-from relay.cli.configuration import FAILED, config_option, load, plain_faults
+from relay.cli.configuration import FAILED, config_option, enter, load, plain_faults
+
+_FIRST_OPEN_PORT = 1024
+"""Ports below it are root's."""
 
 
 @click.command("serve")
 @config_option
 @plain_faults
 def command(config: str | None) -> None:
-    """Run the service until SIGTERM or Ctrl-C; SIGHUP reads the configuration anew."""
+    """Run the service until SIGTERM or Ctrl-C; SIGHUP reads the configuration anew.
+
+    Started by root, it becomes the user who owns the storage folder, and keeps the right to open ports below 1024.
+    """
     # Until somebody obeys it, SIGHUP would end the process: it waits, and what changes meanwhile is read then.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    settings = load(config)
+    settings = load(config, secrets=True)
+    enter(settings, serves=True, low_ports=any(0 < listener.port < _FIRST_OPEN_PORT for listener in settings.listeners))
     from relay import logs
     from relay.supervisor import Service
 

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, json_option, load, open_storage, plain_faults
-from relay.cli.output import clean, print_facts, print_json, show_outcome, show_size, show_time
+from relay.cli.output import clean, print_facts, print_json, say, show_outcome, show_size, show_time
 from relay.model.mail import EVERY_ACCOUNT
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("trace")
 @config_option
 @json_option
-@click.argument("id")
+@click.argument("id", type=Text())
 @plain_faults
 def command(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 - click's argument
     """Tell the whole life of one mail, by its queue id (or the beginning of it) or its Message-ID."""
@@ -39,19 +40,21 @@ def _show(mail: "MessageDetail") -> None:
             ("Size", show_size(mail.size)),
         ]
     )
-    click.echo()
+    say()
     for at, text in _life(mail):
-        click.echo(f"{show_time(at)}  {clean(text)}")
+        say(f"{show_time(at)}  {text}")
         if at == mail.received_at and text.startswith("accepted"):
             for step in mail.why.splitlines():
-                click.echo(f"{'':21}- {clean(step)}")
+                say(f"{'':21}- {step}")
     for delivery in mail.deliveries:
-        click.echo(f"\n{_where(delivery)}")
+        say()
+        say(_where(delivery))
         for recipient in delivery.recipients:
             kind = {"archive": " (blind copy)", "inbox": " (inbox)"}.get(recipient.kind, "")
-            click.echo(f"  {clean(recipient.address)}{kind}: {show_outcome(recipient)}")
+            say(f"  {clean(recipient.address)}{kind}: {show_outcome(recipient)}")
     if mail.notices:
-        click.echo(f"\nNotices about it: {', '.join(mail.notices)}")
+        say()
+        say(f"Notices about it: {', '.join(mail.notices)}")
 
 
 def _life(mail: "MessageDetail") -> list[tuple[int, str]]:

@@ -22,7 +22,7 @@ from relay.delivery.notices import Notifier
 from relay.delivery.pauses import PauseBook
 from relay.delivery.quota import Quota
 from relay.model.account import Account
-from relay.model.errors import RelayError
+from relay.model.errors import ClaimLostError, RelayError
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Settlement
 from relay.model.outcome import Verdict
@@ -109,6 +109,12 @@ class Attempter:
         taken: int | None = None
         try:
             taken = await self._attempt(lane, account, grant.delivery, body, progress, meanwhile)
+        except ClaimLostError as error:
+            taken = 0
+            log.warning("claim_lost", queue_id=delivery.message.id, delivery_id=delivery.id, account=account.name,
+                        reason=str(error))  # fmt: skip
+            self._queue.abandon(delivery, doubtful=False)
+            await meanwhile(Result.DONE)
         except asyncio.CancelledError:
             taken = None if progress.dot else 0
             raise
@@ -128,6 +134,8 @@ class Attempter:
         at, begun = self._now(), self._monotonic()
         try:
             exchange = await self._exchanger.exchange(lane, account, delivery, body, progress)
+        except ClaimLostError:
+            raise  # before the dot: somebody else has it, or takes it up
         except Exception as error:  # a fault of ours defers the mail, it never loses it
             log.exception("activity_failed", activity="attempt", queue_id=delivery.message.id, error=repr(error))
             exchange = _failed(delivery, progress)
@@ -205,9 +213,10 @@ class Attempter:
                                jitter=self._jitter())  # fmt: skip
             notices, conclusion = [], _wait_instead(conclusion, due)
         split = _split(delivery, exchange, conclusion, now)
-        await self._settle(
+        held = await self._settle(
             Settlement(
                 delivery_id=delivery.id,
+                token=delivery.token,
                 key=make_id(at, os.urandom(10)),
                 at=at,
                 seconds=seconds,
@@ -224,6 +233,13 @@ class Attempter:
             ),
             meanwhile,
         )
+        if not held:
+            log.warning("claim_lost", queue_id=delivery.message.id, delivery_id=delivery.id, account=account.name,
+                        reason="settled too late")  # fmt: skip
+            if any(outcome.verdict is Verdict.DELIVERED for _, outcome in conclusion.outcomes):
+                log.warning("possible_duplicate", queue_id=delivery.message.id, delivery_id=delivery.id,
+                            account=account.name, reason="taken under a claim that had run out")  # fmt: skip
+            return
         log_conclusion(delivery, conclusion, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
         log_notices(notices)
         self._notifier.wake({new.account for notice in notices for new in notice.deliveries})
@@ -243,22 +259,27 @@ class Attempter:
             return counted_time(hours=settings.hours, pauses=pauses, since=delivery.since, now=now)
         return 0
 
-    async def _settle(self, settlement: Settlement, meanwhile: Callable[[], Awaitable[None]] | None) -> None:
-        """Settle, again and again while the database refuses: what the provider took must not be forgotten."""
+    async def _settle(self, settlement: Settlement, meanwhile: Callable[[], Awaitable[None]] | None) -> bool:
+        """Settle, again and again while the database refuses: what the provider took must not be forgotten.
+
+        Tells whether the claim still held.
+        """
+        held = False
 
         async def settle() -> None:
-            nonlocal meanwhile
+            nonlocal meanwhile, held
             settled = self._queue.begin_to_settle(settlement)
             if meanwhile is not None:
                 await meanwhile()
                 meanwhile = None
-            await settled
+            held = await settled
 
         await insist("settle", settle)
+        return held
 
     async def _give_back(self, delivery: ClaimedDelivery) -> None:
         """Give back what was surely not sent."""
-        await insist("unclaim", lambda: self._queue.unclaim([delivery.id]))
+        await insist("unclaim", lambda: self._queue.unclaim(delivery))
 
     async def _hold_homeless(self, delivery: ClaimedDelivery) -> None:
         """Hold what has lost its account, and tell the postmaster. Where that fails, the next look does it."""

@@ -59,7 +59,9 @@ class Delivery:
         self._lanes: dict[str, Lane] = {}
         self._alarm = asyncio.Event()
         self._stopping = False
-        self._swept = -LONGEST_LOOK
+        self._swept = self._taken_up = -LONGEST_LOOK
+        # What a node had claimed that has died is free when its lease is over: others must not look much later.
+        self._orphan_look = min(LONGEST_LOOK, queue.lease / 6000) if queue.is_shared else LONGEST_LOOK
         self._pauses = PauseBook(
             queue=queue, retry=lambda: (settings().retry, settings().hours), now=now, jitter=jitter
         )
@@ -243,11 +245,14 @@ class Delivery:
         now, settings = self._now(), self._settings()
         for account in await self._pauses.reload():
             log.info("account_resumed", account=account, reason="by command")
+        looks_for_orphans = self._queue.has_orphans or self._monotonic() - self._taken_up >= self._orphan_look
+        if looks_for_orphans and not self._stopping:
+            self._taken_up = self._monotonic()
+            if abandoned := await self._queue.take_up(now=now):
+                await self._notifier.tell_recovered(abandoned)
         if self._monotonic() - self._swept >= LONGEST_LOOK and not self._stopping:
             self._swept = self._monotonic()
             await self._clock.pull_back()
-            if abandoned := await self._queue.take_up(now=now):
-                await self._notifier.tell_recovered(abandoned)
             await self._notifier.tell_owed()
             await self._overdue.look(list(self._lanes.values()))
         due = await self._queue.next_due()
@@ -266,4 +271,4 @@ class Delivery:
                 times.append(wait)
             elif self._may_start(lane):
                 lane.look()
-        return min([LONGEST_LOOK, *times])
+        return min([self._orphan_look, *times])

@@ -217,7 +217,8 @@ class Exchanger:
 
         async def before_dot() -> None:
             if account.on_uncertain is OnUncertain.HOLD:
-                await self._queue.mark_uncertain(delivery.id)
+                await self._queue.mark_uncertain(delivery)
+            await self._queue.confirm(delivery)
             progress.dot = True
 
         async def kept() -> AsyncIterator[bytes]:

@@ -75,6 +75,7 @@ class InboxWriter:
         reply = next(iter(outcomes.values())).reply
         settlement = Settlement(
             delivery_id=delivery.id,
+            token=delivery.token,
             key=make_id(at, os.urandom(10)),
             at=at,
             seconds=self._monotonic() - begun,

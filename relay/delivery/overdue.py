@@ -105,9 +105,9 @@ class Overdue:
         account = settings.directory.account(told[0].account)
         notice = await self._notifier.compose_delay(told, account, open_after(settings.hours, now, left))
         message = told[0].message
-        await self._queue.tell_delay(
-            DelayTold(message_id=message.id, delivery_ids=tuple(d.id for d in told), at=now, notice=notice)
-        )
+        wish = DelayTold(message_id=message.id, delivery_ids=tuple(d.id for d in told), at=now, notice=notice)
+        if not await self._queue.tell_delay(wish):
+            return  # another node has told it
         log.warning("mail_delayed", queue_id=message.id, account=told[0].account, deliveries=len(told),
                     told=notice is not None)  # fmt: skip
         if notice is not None:

@@ -165,22 +165,25 @@ class Worker:
         work = lane.fresh.take(newest=newest)
         if work is None:
             return None
-        return work if await self._wait(lane, self._granted(work[0])) else None
+        granted = await self._wait(lane, self._granted(work[0]))
+        return (granted[0], work[1]) if granted else None
 
     async def _granted(self, delivery: ClaimedDelivery) -> list[ClaimedDelivery]:
-        return [delivery] if await self._queue.take(delivery) else []
+        granted = await self._queue.take(delivery)
+        return [] if granted is None else [granted]
 
     async def _wait(self, lane: Lane, claim: Coroutine[Any, Any, list[ClaimedDelivery]]) -> list[ClaimedDelivery]:
-        """Wait for a claim. What it claims, and nothing else, is given back where its worker is cancelled meanwhile."""
+        """Wait for a claim. What it claims, and nothing else, is given back where its worker ends meanwhile."""
         claiming = asyncio.ensure_future(claim)
         try:
             with lane.claiming():
                 return await asyncio.shield(claiming)
-        except asyncio.CancelledError:
-            await self._queue.unclaim([delivery.id for delivery in await claiming])
-            raise
         except RelayError:
             lane.backlog = True
+            raise
+        except BaseException:
+            for delivery in await claiming:
+                await self._give_back(delivery)
             raise
 
     async def _attempt(self, lane: Lane, delivery: ClaimedDelivery, body: Body) -> Work | None:
@@ -202,11 +205,23 @@ class Worker:
             else:
                 await self._attempter.attempt(lane, delivery, body, progress, meanwhile=go_on)
         except BaseException as error:
-            unsent = [] if following is None else [following[0].id]
+            if following is not None:
+                await self._give_back(following[0])
             if isinstance(error, asyncio.CancelledError) and not progress.dot:
                 # Without a dot it was surely not sent; with one the row stays active: the next start calls it possible.
-                unsent.append(delivery.id)
-            if unsent:
-                await self._queue.unclaim(unsent)
+                await self._give_back(delivery)
+            else:
+                # A fault of ours, or it is cut off behind the dot: the next look takes it up, if it is not settled.
+                self._queue.abandon(delivery, doubtful=progress.dot)
+                self._wake()
             raise
         return following
+
+    async def _give_back(self, delivery: ClaimedDelivery) -> None:
+        """Give back what was surely not sent; where the database fails, the next look takes it up."""
+        try:
+            await self._queue.unclaim(delivery)
+        except RelayError as error:
+            log.error("activity_failed", activity="unclaim", queue_id=delivery.message.id, error=str(error))
+            self._queue.abandon(delivery, doubtful=False)
+            self._wake()

@@ -80,6 +80,8 @@ class Pop3Server:
     """Milliseconds."""
     leave_on_server: bool | int = False
     """True: for ever; a number: milliseconds."""
+    max_message_size: int = 209_715_200
+    """Octets; a larger message stays on the server."""
     distribute: bool = False
     first_poll: FirstPoll = FirstPoll.ALL
     envelope_header: str | None = None

@@ -21,5 +21,9 @@ class StateConflictError(RelayError):
     """A command does not fit the state of what it acts on, such as deleting what is being delivered."""
 
 
+class ClaimLostError(RelayError):
+    """A delivery is not this process's any more: its lease ran out, and another node may have it."""
+
+
 class NotFoundError(RelayError):
     """There is no such mail, delivery or account."""

@@ -78,6 +78,8 @@ class NewDelivery:
     state: DeliveryState = DeliveryState.QUEUED
     due: int = AT_ONCE
     uncertain: int = 0
+    token: str = ""
+    """Of one that is written as `active`: the token of that claim."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,6 +159,8 @@ class ClaimedDelivery:
     """Whether the sender has been told that it still waits."""
     tried: int = 0
     """Attempts of any kind before this one: what was read before the last of them is out of date."""
+    token: str = ""
+    """Names this claim: whoever settles, marks or gives back the delivery must present it. Empty: not claimed."""
 
     @property
     def header(self) -> bytes:
@@ -194,6 +198,8 @@ class Settlement:
     notices: tuple[NewMessage, ...] = ()
     events: tuple[tuple[str, str], ...] = ()
     """(what, detail), for `relay trace`."""
+    token: str = ""
+    """That of the claim; empty for what is settled while it is queued, which nobody has claimed."""
     keep_body: bool = False
     """Whether the body stays when all is done (`keep_delivered`)."""
 

@@ -31,7 +31,8 @@ class Mailbox:
     """What the last polls of an account left."""
 
     account: str
-    host: str
+    hosts: tuple[str, ...]
+    """The names under which it was found, the latest one last; none where no poll came so far."""
     login: str
     last_ok: int | None = None
     """When a poll last came to its end."""

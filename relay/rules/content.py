@@ -6,26 +6,40 @@ Everything here takes whatever a client sends: nothing raises, and the work is l
 import binascii
 import re
 from dataclasses import dataclass
-from itertools import islice
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
 MOST_PARAMETERS = 100
-"""Parameters of one field beyond these are not looked at."""
+"""Parameters of one field; with more the entity is excessive."""
 MOST_BOUNDARY = 256
-"""Octets; RFC 2046 allows 70. A multipart with a longer boundary is not looked into."""
+"""Octets; RFC 2046 allows 70. A multipart with a longer boundary is excessive."""
 MOST_NAME = 4096
-"""Characters of a name in its encoded form that are still decoded."""
+"""Characters of a name in its encoded form; with a longer one the entity is excessive."""
 
-_FIELDS = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\r\n]*+\r\n(?:[ \t][^\r\n]*+\r\n)*)*")
+SEALED_TYPES = frozenset(
+    {
+        "multipart/signed",
+        "multipart/encrypted",
+        "application/pgp-encrypted",
+        "application/pgp-signature",
+        "application/pkcs7-mime",
+        "application/pkcs7-signature",
+        "application/x-pkcs7-mime",
+        "application/x-pkcs7-signature",
+    }
+)
+"""What is signed or encrypted, or is a signature over something else (RFC 1847, 3156, 8551)."""
+
+_FIELDS = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\r\n]*+\r\n(?:[ \t][^\r\n]*+\r\n)*+)*+")
 _CONTENT_FIELD = re.compile(
-    rb"^(content-(?:type|disposition|transfer-encoding))[ \t]*:([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*)\r\n",
+    rb"^(content-(?:type|disposition|transfer-encoding))[ \t]*+:([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)\r\n",
     re.IGNORECASE | re.MULTILINE,
 )
 _TOKEN = re.compile(r"[^\s;()\"]+")
-_PARAMETER = re.compile(r';\s*+([^\s=;"]++)\s*+=\s*+("[^"\\]*(?:\\.[^"\\]*)*(?:"|\Z)|[^;]*+)', re.DOTALL)
+_PARAMETER = re.compile(r';\s*+([^\s=;"]++)\s*+=\s*+("[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|[^;]*+)', re.DOTALL)
 _SECTION = re.compile(r"(filename|name|boundary)(?:\*(\d{1,3}))?(\*)?")
 _ENCODED_WORDS = re.compile(r"=\?([^?\s*]+)(?:\*[^?\s]*)?\?([BbQq])\?([^?\s]*)\?=(?:\s+(?==\?))?")
+_SEALED_NAME = re.compile(r"\.(?:p7[cmsz]|asc|sig|sign|pgp|gpg)\Z", re.IGNORECASE)
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 # Codecs of Python beyond these are slow, warn, or are looked for on the disk by a name that a client chose.
 _CHARSETS = re.compile(
@@ -47,6 +61,13 @@ class Content:
     """All names that the body is given, decoded, the file name of Content-Disposition first."""
     boundary: bytes | None = None
     """Only for a multipart; None where there is none that can be used."""
+    is_excessive: bool = False
+    """Whether its parameters are more, or longer, than any real mail has: what they say was not read to its end."""
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether it is signed or encrypted, or a detached signature, by its type or by one of its names."""
+        return self.type in SEALED_TYPES or any(map(_SEALED_NAME.search, self.names))
 
     @property
     def is_leaf(self) -> bool:
@@ -71,11 +92,13 @@ def read_content(block: bytes, default_type: str = "text/plain") -> Content | No
     parameters = _sections(type_value)
     names = (*_join(disposition, "filename"), *_join(parameters, "name"))
     boundaries = _join(parameters, "boundary") if media_type.startswith("multipart/") else ()
+    lengths = [len(raw) / MOST_NAME for raw, _ in names] + [len(raw.rstrip()) / MOST_BOUNDARY for raw, _ in boundaries]
     return Content(
         type=media_type,
         encoding=(_first_token(values.get(b"content-transfer-encoding", "")) or "7bit").lower(),
         names=tuple(dict.fromkeys(name for raw, charset in names if (name := _decode_name(raw, charset)))),
         boundary=_usable_boundary(boundaries[-1][0]) if boundaries else None,
+        is_excessive=max(lengths, default=0) > 1 or disposition is _TOO_MANY or parameters is _TOO_MANY,
     )
 
 
@@ -93,17 +116,23 @@ _Sections = dict[tuple[str, int], tuple[str, bool]]
 """By name and number (-1: the parameter is whole): the value, and whether it is in the extended form of RFC 2231."""
 
 
+_TOO_MANY: Final[_Sections] = {}
+
+
 def _sections(value: str) -> _Sections:
+    """Read the parameters that matter, in their sections; `_TOO_MANY` where there are more than `MOST_PARAMETERS`."""
     sections: _Sections = {}
-    for match in islice(_PARAMETER.finditer(value), MOST_PARAMETERS):
+    for number, match in enumerate(_PARAMETER.finditer(value)):
+        if number == MOST_PARAMETERS:
+            return _TOO_MANY
         name = _SECTION.fullmatch(match[1].lower())
         if name is None:
             continue
         text = match[2].strip()
         if text.startswith('"'):
             text = re.sub(r"\\(.)", r"\1", text[1:].removesuffix('"'), flags=re.DOTALL)
-        number = int(name[2]) if name[2] else 0 if name[3] else -1
-        sections.setdefault((name[1], number), (text, bool(name[3])))
+        section = int(name[2]) if name[2] else 0 if name[3] else -1
+        sections.setdefault((name[1], section), (text, bool(name[3])))
     return sections
 
 
@@ -127,10 +156,8 @@ def _join(sections: _Sections, name: str) -> tuple[tuple[bytes, str], ...]:
 
 
 def _decode_name(raw: bytes, charset: str) -> str:
-    name = _decode_text(raw, charset)
-    if len(name) <= MOST_NAME:
-        name = _ENCODED_WORDS.sub(_decode_word, name)
-    return name.strip()
+    name = _decode_text(raw[:MOST_NAME], charset)
+    return _ENCODED_WORDS.sub(_decode_word, name).strip()
 
 
 def _decode_word(match: re.Match[str]) -> str:

@@ -1,8 +1,9 @@
 """Reads the structure of a MIME body as it streams by (RFC 2046), without changing or keeping it.
 
 Guarantee: the octets of all tokens, in their order, are the octets that were fed in, and the tokens do not depend on
-how these were cut. What is held back is bounded by `MOST_HEADER`. Whatever is too odd to be read (see `gave_up`) comes
-out as literal octets. Work is linear in the octets, for hostile mails too.
+how these were cut. What is held back is bounded by `MOST_HEADER`. Whatever is too odd to be read, and whatever comes
+after something signed or encrypted (see `gave_up`), comes out as literal octets. Work is linear in the octets, for
+hostile mails too, and however small the pieces are.
 """
 
 import re
@@ -12,20 +13,15 @@ from enum import Enum, auto
 from relay.rules.content import Content, read_content
 
 MOST_HEADER = 65_536
-"""Octets of a part's header, its blank line not counted; a part with a longer one is not looked into."""
+"""Octets of a part's header, its blank line not counted; with a longer one the reader gives up."""
 MOST_DEPTH = 32
-"""Multiparts and messages in each other; what is deeper is not looked into."""
+"""Multiparts and messages in each other; with more the reader gives up."""
 MOST_DELIMITERS = 1000
 """Delimiter lines of one mail; with more the reader gives up."""
 MOST_LOOK_ALIKES = 2000
 """Lines that only begin like a boundary; with more the reader gives up."""
 MOST_PADDING = 256
 """White space after a boundary; with more the reader gives up, since programs do not agree on such a line."""
-
-SEALED_TYPES = frozenset(
-    {"multipart/signed", "multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"}
-)
-"""What is signed or encrypted as a whole (RFC 1847, 8551): never looked into."""
 
 _MESSAGE_TYPES = frozenset({"message/rfc822", "message/global"})
 _PLAIN_ENCODINGS = frozenset({"7bit", "8bit", "binary"})
@@ -91,7 +87,7 @@ class MimeReader:
     def __init__(self, header: bytes) -> None:
         """Begin with the mail's header block: CRLF line ends, no blank line."""
         # The line end of the blank line before the body: a delimiter may use it as its own.
-        self._data = b"\r\n"
+        self._data = bytearray(b"\r\n")
         self._base = -2
         self._at = 0
         self._scanned = 0
@@ -103,7 +99,10 @@ class MimeReader:
         self._look_alikes = 0
         self._tokens: list[Token] = []
         self.gave_up = False
-        """Whether the rest was not read any more: more delimiters or odd lines than any real mail has."""
+        """Whether the rest was not read any more.
+
+        Something in the mail is signed or encrypted, or the mail has more or longer structure than any real one.
+        """
         self._enter(header, b"")
 
     def feed(self, chunk: bytes) -> list[Token]:
@@ -111,7 +110,7 @@ class MimeReader:
         self._data += chunk
         self._run(final=False)
         kept = max(0, self._at - 2 - self._base)
-        self._data = self._data[kept:]
+        del self._data[:kept]
         self._base += kept
         return self._drain()
 
@@ -129,6 +128,11 @@ class MimeReader:
     def _end(self) -> int:
         return self._base + len(self._data)
 
+    @property
+    def _clear(self) -> int:
+        """No needle that is not known yet begins before this."""
+        return min((level.clear for level in self._levels), default=self._end)
+
     def _run(self, *, final: bool) -> None:
         more = True
         while more and not self.gave_up:
@@ -139,8 +143,7 @@ class MimeReader:
                 self._emit(level.hit)
                 more = self._take_delimiter(level, level.hit, final=final)
             else:
-                clear = self._end if final else min((known.clear for known in self._levels), default=self._end)
-                self._emit(clear)
+                self._emit(self._end if final else self._clear)
                 more = False
         if self.gave_up:
             self._end_leaf()
@@ -172,15 +175,17 @@ class MimeReader:
     def _take_header(self, level: _Level | None, *, final: bool) -> bool:
         """Take a part's header. False: it is not there yet."""
         longest = self._at + MOST_HEADER + 2
-        stop = min(longest, self._end if level is None or level.hit is None else level.hit + 2)
-        blank = self._data.find(b"\r\n\r\n", self._scanned - self._base, stop - self._base)
+        end = self._end if level is None or level.hit is None else level.hit + 2
+        blank = self._data.find(b"\r\n\r\n", self._scanned - self._base, min(longest, end) - self._base)
         if blank >= 0:
-            raw = self._data[self._at - self._base : blank + 4]
+            raw = bytes(self._data[self._at - self._base : blank + 4])
             self._enter(raw[:-2], raw)
-        elif level is not None or final or self._end >= longest:
+        elif end > longest and (final or self._clear > longest - 2):
+            self.gave_up = True
+        elif end <= longest and (level is not None or final):
             self._mode = _Mode.LITERAL
         else:
-            self._scanned = max(self._scanned, self._end - 3)
+            self._scanned = max(self._scanned, min(longest, end) - 3)
             return False
         return True
 
@@ -189,23 +194,26 @@ class MimeReader:
         content = read_content(block, self._default_type)
         self._at += len(raw)
         self._mode = _Mode.LITERAL
-        if content is not None and content.type not in SEALED_TYPES:
-            if content.is_leaf:
+        if content is not None:
+            self.gave_up = content.is_sealed or content.is_excessive
+            if content.is_leaf and not self.gave_up:
                 self._mode = _Mode.LEAF
                 self._tokens.append(PartStart(content, raw, is_mail=not raw))
                 return
-            if self._depth < MOST_DEPTH:
-                self._open(content)
+            self._open(content)
         if raw:
             self._tokens.append(Literal(raw))
 
     def _open(self, content: Content) -> None:
         """Look into a multipart or a message from here on, if that can be done."""
-        if content.boundary is not None:
+        is_message = content.type in _MESSAGE_TYPES and content.encoding in _PLAIN_ENCODINGS
+        if self._depth >= MOST_DEPTH:
+            self.gave_up = self.gave_up or is_message or content.boundary is not None
+        elif content.boundary is not None:
             default_type = "message/rfc822" if content.type == "multipart/digest" else "text/plain"
             needle = b"\r\n--" + content.boundary
             self._levels.append(_Level(needle=needle, depth=self._depth, default_type=default_type))
-        elif content.type in _MESSAGE_TYPES and content.encoding in _PLAIN_ENCODINGS:
+        elif is_message:
             self._begin_header(self._depth + 1, "text/plain")
 
     def _begin_header(self, depth: int, default_type: str) -> None:
@@ -217,7 +225,7 @@ class MimeReader:
     def _take_delimiter(self, level: _Level, hit: int, *, final: bool) -> bool:
         """Take the line that begins with a boundary. False: its end is not there yet."""
         after = hit + len(level.needle) - self._base
-        line = self._data[after : after + MOST_PADDING + 4]
+        line = bytes(self._data[after : after + MOST_PADDING + 4])
         match = _AFTER_BOUNDARY.match(line)
         assert match is not None
         rest = line[match.end() :]
@@ -249,6 +257,6 @@ class MimeReader:
 
     def _emit(self, stop: int) -> None:
         if stop > self._at:
-            data = self._data[self._at - self._base : stop - self._base]
+            data = bytes(self._data[self._at - self._base : stop - self._base])
             self._tokens.append(PartData(data) if self._mode is _Mode.LEAF else Literal(data))
             self._at = stop

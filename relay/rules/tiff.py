@@ -4,9 +4,10 @@ Guarantee: every octet outside the removed parts stays as it was, and what comes
 was cut. Memory is bounded whatever the mail's size. Nothing that a mail can hold raises.
 
 A part is a TIFF by its content type, by one of its names or by its first decoded octets; any of the three suffices.
-Messages in a mail are looked into, unless they are encoded. Left as they are: multiparts and messages themselves
-whatever they are called, signed or encrypted subtrees, parts in an encoding that we do not decode (x-uuencode), and
-what `MimeReader` does not look into.
+The first two need no decoding: of a part in an unknown or broken encoding the text tells what was encoded. Messages in
+a mail are looked into, unless they are encoded. Left as they are: multiparts and messages themselves whatever they are
+called, and what hides a TIFF elsewhere (uuencoded text, TNEF). A mail that holds anything signed or encrypted, or more
+than `MimeReader` reads, has no archived version of its own.
 """
 
 import hashlib
@@ -15,35 +16,33 @@ from binascii import b2a_qp
 from dataclasses import dataclass
 
 from relay.rules.content import Content, Decoder, make_decoder
-from relay.rules.mime import SEALED_TYPES, MimeReader, PartData, PartEnd, PartStart, Token
+from relay.rules.mime import MimeReader, PartData, PartEnd, PartStart, Token
 
 MOST_HELD = 4096
 """Encoded octets of a part within which its first four decoded ones are looked for."""
 MOST_SHOWN = 200
 """Characters of a file name that the text part shows."""
+_MOST_ENCODING = 40
+"""Characters of an encoding's name that it shows."""
 
 _TIFF_TYPES = frozenset(
     f"{kind}/{name}" for kind in ("image", "application") for name in ("tiff", "tif", "x-tiff", "x-tif", "tiff-fx")
 )
 _TIFF_NAME = re.compile(r"\.tiff?\s*\Z", re.IGNORECASE)
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_SIGNATURE_TYPES = frozenset(
-    {
-        "application/pgp-signature",
-        "application/pgp-encrypted",
-        "application/pkcs7-signature",
-        "application/x-pkcs7-signature",
-    }
-)
-_ARMOUR = (b"\n-----BEGIN PGP MESSAGE-----", b"\n-----BEGIN PGP SIGNED MESSAGE-----")
-_LONGEST_ARMOUR = max(map(len, _ARMOUR))
+_ARMOUR = re.compile(rb"\n-----BEGIN PGP (?:MESSAGE|SIGNED MESSAGE|SIGNATURE)-----")
+_LONGEST_ARMOUR = len(b"\n-----BEGIN PGP SIGNED MESSAGE-----")
 _REPLACED = re.compile(
-    rb"^content-(?:type|transfer-encoding|disposition|md5|length)[ \t]*:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*",
+    rb"^content-(?:type|transfer-encoding|disposition|md5|length)[ \t]*+:[^\r\n]*+\r\n(?:[ \t][^\r\n]*+\r\n)*+",
     re.IGNORECASE | re.MULTILINE,
 )
 _TEXTS = {
-    "en": "Attachment removed: {name}\r\nSize: {size} bytes\r\nSHA-256: {sha256}\r\n",
-    "de": "Anlage entfernt: {name}\r\nGröße: {size} Bytes\r\nSHA-256: {sha256}\r\n",
+    "en": "Attachment removed: {name}\r\nSize: {size} bytes{encoded}\r\nSHA-256: {sha256}\r\n",
+    "de": "Anhang entfernt: {name}\r\nGröße: {size} Bytes{encoded}\r\nSHA-256: {sha256}\r\n",
+}
+_ENCODED = {
+    "en": ", encoded ({encoding}: it can't be decoded)",
+    "de": ", kodiert ({encoding}: nicht zu dekodieren)",
 }
 _NAMELESS = {"en": "(no file name)", "de": "(ohne Dateinamen)"}
 
@@ -55,38 +54,75 @@ class RemovedTiff:
     name: str
     """Its file name, decoded, without control characters, perhaps shortened; empty where it had none."""
     size: int
-    """Decoded octets."""
+    """Decoded octets; encoded ones where they can't be decoded."""
     sha256: str
-    """Of the decoded octets, in hexadecimal."""
+    """Of these octets, in hexadecimal."""
+    encoding: str = ""
+    """The encoding of what can't be decoded, without control characters; else empty."""
 
 
-@dataclass(kw_only=True, slots=True)
 class _Undecided:
     """A part whose first octets are still to be seen."""
 
-    start: PartStart
-    head: bytes = b""
+    def __init__(self, start: PartStart, decoder: Decoder) -> None:
+        self.start = start
+        self.head: list[bytes] = []
+        """What came of it, encoded."""
+        self._decoder = decoder
+        self._first = b""
+        self._held = 0
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Take the next encoded octets; gives the first decoded ones once it is clear what they are."""
+        self.head.append(data)
+        self._first += self._decoder.feed(data[: MOST_HELD - self._held])[:4]
+        self._held += len(data)
+        return self._first[:4] if len(self._first) >= 4 or self._held >= MOST_HELD else None
+
+    def close(self) -> bytes:
+        """Give the first decoded octets of a part that ends here."""
+        return (self._first + self._decoder.close())[:4]
 
 
 class _Removal:
     """A TIFF that is being taken out."""
 
-    def __init__(self, start: PartStart) -> None:
+    def __init__(self, start: PartStart, *, is_declared: bool) -> None:
         self.start = start
-        self.decoder = _decoder_of(start)
+        self._is_declared = is_declared
+        self._decoder = make_decoder(start.content.encoding)
+        self._encoded, self._decoded = _Sum(), _Sum()
+
+    def feed(self, data: bytes) -> None:
+        self._encoded.add(data)
+        if self._decoder is not None:
+            self._decoded.add(self._decoder.feed(data))
+
+    def finish(self) -> RemovedTiff | None:
+        """Give what was taken out; None where programs may disagree on whether it was a TIFF at all."""
+        name, whole, encoding = _name_of(self.start.content), self._encoded, self.start.content.encoding
+        if self._decoder is not None:
+            self._decoded.add(self._decoder.close())
+            if not self._decoder.damaged:
+                whole, encoding = self._decoded, ""
+            elif not self._is_declared:
+                return None
+        return RemovedTiff(name=name, size=whole.size, sha256=whole.digest(), encoding=_shown(encoding, _MOST_ENCODING))
+
+
+class _Sum:
+    """Size and SHA-256 of what comes in pieces."""
+
+    def __init__(self) -> None:
         self.size = 0
         self._sha256 = hashlib.sha256(usedforsecurity=False)
 
-    def feed(self, data: bytes) -> None:
-        self._count(self.decoder.feed(data))
+    def add(self, data: bytes) -> None:
+        self.size += len(data)
+        self._sha256.update(data)
 
-    def finish(self) -> RemovedTiff:
-        self._count(self.decoder.close())
-        return RemovedTiff(name=_name_of(self.start.content), size=self.size, sha256=self._sha256.hexdigest())
-
-    def _count(self, decoded: bytes) -> None:
-        self.size += len(decoded)
-        self._sha256.update(decoded)
+    def digest(self) -> str:
+        return self._sha256.hexdigest()
 
 
 class _ArmourSearch:
@@ -99,7 +135,7 @@ class _ArmourSearch:
     def finds_in(self, data: bytes) -> bool:
         text = self._tail + self._decoder.feed(data)
         self._tail = text[-_LONGEST_ARMOUR:]
-        return any(armour in text for armour in _ARMOUR)
+        return _ARMOUR.search(text) is not None
 
 
 class TiffStripper:
@@ -160,23 +196,23 @@ class TiffStripper:
         return token.data
 
     def _start(self, start: PartStart) -> bytes:
-        content = start.content
-        self._is_whole = self._is_whole or content.type in _SIGNATURE_TYPES
-        self._part = None
-        if self._is_whole or make_decoder(content.encoding) is None:
+        content, self._part = start.content, None
+        if self._is_whole:
             return start.raw
+        decoder = make_decoder(content.encoding)
         if content.type in _TIFF_TYPES or any(map(_TIFF_NAME.search, content.names)):
-            self._remove(start)
+            self._remove(start, is_declared=True)
+        elif decoder is None:
+            return start.raw
         else:
-            self._part = _Undecided(start=start)
+            self._part = _Undecided(start, decoder)
         return b""
 
     def _take_data(self, data: bytes) -> bytes:
         part = self._part
         if isinstance(part, _Undecided):
-            part.head += data
-            first = _decoder_of(part.start).feed(part.head[:MOST_HELD])[:4]
-            return self._decide(part, first) if len(first) == 4 or len(part.head) >= MOST_HELD else b""
+            first = part.feed(data)
+            return b"" if first is None else self._decide(part, first)
         if isinstance(part, _Removal):
             part.feed(data)
             return b""
@@ -187,28 +223,30 @@ class TiffStripper:
     def _end(self) -> bytes:
         out = b""
         if isinstance(self._part, _Undecided):
-            decoder = _decoder_of(self._part.start)
-            out = self._decide(self._part, (decoder.feed(self._part.head) + decoder.close())[:4])
+            out = self._decide(self._part, self._part.close())
         if isinstance(self._part, _Removal):
             out += self._finish(self._part)
         self._part = None
         return out
 
     def _decide(self, part: _Undecided, first: bytes) -> bytes:
+        content, head = part.start.content, b"".join(part.head)
         if first in _MAGIC and not self._is_whole:
-            self._remove(part.start)
-            return self._take_data(part.head)
-        is_text = part.start.content.type == "text/plain"
-        self._part = _ArmourSearch(_decoder_of(part.start)) if is_text else None
-        return part.start.raw + self._take_data(part.head)
+            self._remove(part.start, is_declared=False)
+            return self._take_data(head)
+        decoder = make_decoder(content.encoding) if content.type.startswith("text/") else None
+        self._part = None if decoder is None else _ArmourSearch(decoder)
+        return part.start.raw + self._take_data(head)
 
-    def _remove(self, start: PartStart) -> None:
-        self._part = _Removal(start)
+    def _remove(self, start: PartStart, *, is_declared: bool) -> None:
+        self._part = _Removal(start, is_declared=is_declared)
         self._is_spoilt = True
 
     def _finish(self, removal: _Removal) -> bytes:
         tiff = removal.finish()
-        self._is_whole = self._is_whole or removal.decoder.damaged
+        if tiff is None:
+            self._is_whole = True
+            return b""
         self._removed.append(tiff)
         fields, text = _write_notice(tiff, self._language)
         if removal.start.is_mail:
@@ -219,27 +257,25 @@ class TiffStripper:
 
 def may_hold_tiff(content: Content) -> bool:
     """Tell by the mail's own header whether something can and may be taken out of the mail."""
-    if content.type in SEALED_TYPES:
+    if content.is_sealed or content.is_excessive:
         return False
     return bool(content.names) or not content.type.startswith("text/")
 
 
-def _decoder_of(start: PartStart) -> Decoder:
-    decoder = make_decoder(start.content.encoding)
-    assert decoder is not None
-    return decoder
-
-
 def _name_of(content: Content) -> str:
-    name = content.names[0] if content.names else ""
-    shown = "".join(c if c.isprintable() else "?" for c in name[:MOST_SHOWN])
-    return shown if len(name) <= MOST_SHOWN else shown + "..."
+    return _shown(content.names[0] if content.names else "", MOST_SHOWN)
+
+
+def _shown(text: str, most: int) -> str:
+    shown = "".join(c if c.isprintable() else "?" for c in text[:most])
+    return shown if len(text) <= most else shown + "..."
 
 
 def _write_notice(tiff: RemovedTiff, language: str) -> tuple[bytes, bytes]:
     """Write the fields and the text that stand for a TIFF; seven bits suffice for both."""
     name = tiff.name or _NAMELESS[language]
-    text = _TEXTS[language].format(name=name, size=tiff.size, sha256=tiff.sha256).encode()
+    encoded = _ENCODED[language].format(encoding=tiff.encoding) if tiff.encoding else ""
+    text = _TEXTS[language].format(name=name, size=tiff.size, encoded=encoded, sha256=tiff.sha256).encode()
     encoding = b"7bit" if text.isascii() else b"quoted-printable"
     fields = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: " + encoding + b"\r\n"
     return fields, text if text.isascii() else b2a_qp(text, istext=True)

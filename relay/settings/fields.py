@@ -28,6 +28,9 @@ _RESERVED = frozenset({"cur", "new", "tmp", "quarantine"})
 _ARGON2ID = re.compile(r"\$argon2id\$v=[0-9]+\$m=[0-9]{1,8},t=[0-9]{1,4},p=[0-9]{1,3}(?:\$[A-Za-z0-9+/]+){2}")
 _ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,77}")
+_SHORTEST_LEASE = 20_000
+_LONGEST_LEASE = 3_600_000
+"""Milliseconds."""
 
 
 def read_text(value: object) -> str:
@@ -158,6 +161,14 @@ def read_archive(value: object) -> bool | tuple[Address, ...]:
     return tuple(addresses)
 
 
+def read_lease(value: object) -> int:
+    """Read for how long a claim holds; gives milliseconds. Raises ValueError."""
+    lease = parse_duration(value)
+    if not _SHORTEST_LEASE <= lease <= _LONGEST_LEASE:
+        raise ValueError('must be "20 s" to "1 h"')
+    return lease
+
+
 def whole(least: int, most: int) -> PlainValidator:
     """Make the reader of a whole number."""
 
@@ -211,6 +222,7 @@ Host: TypeAlias = Annotated[str, PlainValidator(parse_host)]
 ListenerHost: TypeAlias = Annotated[str, PlainValidator(parse_listener_host)]
 Network: TypeAlias = Annotated[IPv4Network | IPv6Network, PlainValidator(parse_network)]
 Duration: TypeAlias = Annotated[int, PlainValidator(parse_duration)]
+Lease: TypeAlias = Annotated[int, PlainValidator(read_lease)]
 Size: TypeAlias = Annotated[int, PlainValidator(parse_size)]
 Archive: TypeAlias = Annotated[bool | tuple[Address, ...], PlainValidator(read_archive)]
 Leave: TypeAlias = Annotated[bool | int, PlainValidator(read_leave)]

@@ -21,6 +21,7 @@ from relay.settings.fields import (
     HeaderName,
     Host,
     Hostname,
+    Lease,
     Leave,
     ListenerHost,
     MailAddress,
@@ -56,6 +57,8 @@ class StorageTable(TypedDict, total=False):
     folder: Text
     database: DatabaseUrl
     inboxes: Text
+    lease: Lease
+    prepared_statements: Flag
 
 
 @_only_these_keys
@@ -127,6 +130,7 @@ class Pop3Table(_Login, total=False):
     username: Required[Text]
     interval: Duration
     leave_on_server: Leave
+    max_message_size: Size
     first_poll: Annotated[FirstPoll, member_of(FirstPoll)]
     distribute: Flag
     envelope_header: HeaderName

@@ -110,6 +110,10 @@ class Settings:
     database: str = field(repr=False)
     """A SQLAlchemy URL; its password is the reason why it is in no repr."""
     inboxes: Path
+    lease: int = 60_000
+    """Milliseconds for which a claim on PostgreSQL holds without being renewed."""
+    prepared_statements: bool = True
+    """Whether PostgreSQL is asked by prepared statements."""
     listeners: tuple[Listener, ...]
     directory: Directory
     archive: ArchivePolicy

@@ -5,7 +5,7 @@ Each write may be repeated: rows that are there already stay as they are.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from relay.model.mail import DeliveryState, NewDelivery, NewMessage
 from relay.storage.rows import INSERT_MESSAGE, clean, message_row
@@ -13,8 +13,9 @@ from relay.storage.sql import Parameter, Transaction
 
 _INSERT_CHUNK: Final = "INSERT INTO content (message_id, version, seq, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _INSERT_DELIVERY: Final = (
-    "INSERT INTO delivery (id, message_id, account, version, state, due, since, uncertain, node, lease_until, source)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    "INSERT INTO delivery"
+    " (id, message_id, account, version, state, due, since, uncertain, token, node, lease_until, source)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _INSERT_RECIPIENT: Final = (
     "INSERT INTO recipient (message_id, n, delivery_id, address, kind, notify, orcpt) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -25,6 +26,15 @@ _DISCARD: Final = (
     "DELETE FROM content WHERE message_id {any}"
     " AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = content.message_id)"
 )
+
+
+class Claimant(NamedTuple):
+    """Who claims."""
+
+    node: str
+    """The name of this process among those on one database."""
+    lease: int = 60_000
+    """Milliseconds for which a claim holds on a shared database without being renewed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +64,8 @@ def write_chunks(tx: Transaction, chunks: Sequence[Chunk]) -> list[None]:
     return [None] * len(chunks)
 
 
-def accept(tx: Transaction, mails: Sequence[NewMessage], *, node: str) -> list[None]:
-    """Write messages with their deliveries, recipients and last chunks. Those that are `active` belong to the node."""
+def accept(tx: Transaction, mails: Sequence[NewMessage], *, by: Claimant) -> list[None]:
+    """Write messages with their deliveries, recipients and last chunks. Those that are `active` belong to `by`."""
     tx.change_each(INSERT_MESSAGE, [message_row(mail.message) for mail in mails])
     tx.change_each(_INSERT_CHUNK, [(mail.message.id, *chunk) for mail in mails for chunk in mail.chunks])
     tx.change_each(_DROP_VERSION_1, [(mail.message.id,) for mail in mails if mail.drop_version_1])
@@ -66,7 +76,7 @@ def accept(tx: Transaction, mails: Sequence[NewMessage], *, node: str) -> list[N
             for mail in mails
             for delivery in mail.deliveries
         ],
-        node=node,
+        by=by,
     )
     tx.change_each(
         _INSERT_RECIPIENT,
@@ -88,10 +98,10 @@ def accept(tx: Transaction, mails: Sequence[NewMessage], *, node: str) -> list[N
     return [None] * len(mails)
 
 
-def insert_deliveries(tx: Transaction, placed: Sequence[Placed], *, node: str) -> None:
+def insert_deliveries(tx: Transaction, placed: Sequence[Placed], *, by: Claimant) -> None:
     """Write deliveries."""
-    lease = tx.lease_until() if any(p.delivery.state is DeliveryState.ACTIVE for p in placed) else None
-    tx.change_each(_INSERT_DELIVERY, [_delivery_row(p, node=node, lease=lease) for p in placed])
+    lease = tx.lease_until(by.lease) if any(p.delivery.state is DeliveryState.ACTIVE for p in placed) else None
+    tx.change_each(_INSERT_DELIVERY, [_delivery_row(p, node=by.node, lease=lease) for p in placed])
 
 
 def _delivery_row(placed: Placed, *, node: str, lease: int | None) -> tuple[Parameter, ...]:
@@ -106,6 +116,7 @@ def _delivery_row(placed: Placed, *, node: str, lease: int | None) -> tuple[Para
         delivery.due,
         placed.since,
         delivery.uncertain,
+        delivery.token if active else "",
         node if active else "",
         lease if active else None,
         clean(placed.source),

@@ -45,6 +45,10 @@ _SELECT_NOTICES: Final = "SELECT id FROM message WHERE about = ? AND about <> ''
 _BY_HEADER_ID: Final = "SELECT id FROM message WHERE header_message_id = ? ORDER BY id LIMIT ?"
 _BY_PREFIX: Final = "SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
 _SELECT_IDS: Final = "SELECT DISTINCT d.message_id FROM delivery d JOIN message m ON m.id = d.message_id "
+_IS_KNOWN: Final = {
+    "account": "SELECT 1 FROM delivery WHERE account = ? LIMIT 1",
+    "user": 'SELECT 1 FROM message WHERE "user" = ? LIMIT 1',
+}
 _COUNT_MAILS: Final = "SELECT count(DISTINCT message_id) FROM delivery WHERE message_id {any} AND state <> 'done'"
 _COUNT: Final = "SELECT account, state, count(*) FROM delivery WHERE state <> 'done' GROUP BY account, state"
 
@@ -258,6 +262,12 @@ def count_of_day(engine: Database, day: str) -> dict[str, int]:
     """Give how many recipients each account has had on a day (`2026-05-28`)."""
     with transaction(engine, write=False) as tx:
         return counting.count_of_day(tx, day)
+
+
+def is_known(engine: Database, what: str, name: str) -> bool:
+    """Tell whether a mail is of this `account` or `user`, though the configuration may no longer have it."""
+    with transaction(engine, write=False) as tx:
+        return bool(tx.rows(_IS_KNOWN[what], name))
 
 
 def list_pauses(engine: Database) -> list[Pause]:

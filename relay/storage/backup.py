@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 from relay.model.errors import StorageError
-from relay.storage.lock import give_to_folder_owner
 
 _HOLD: Final = (
     "UPDATE delivery SET state = 'held', uncertain = uncertain + 1, marked = 0, node = '', lease_until = NULL"
@@ -26,6 +25,8 @@ _WHY: Final = "restored from a copy: it may have been sent since"
 _HAS_EVENTS: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'event'"
 _RESTS: Final = ("-wal", "-shm")
 """What SQLite keeps beside a file that is open, or was when its process died."""
+_WRITE_AHEAD: Final = b"\x02\x02"
+"""What the header of a SQLite file says at 18, as long as it has a write-ahead log."""
 _IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -48,7 +49,7 @@ def back_up(source: Path, target: Path) -> int:
     Raises StorageError where the copy can't be made, and where `target` is something else than an older copy.
     """
     target = Path(os.path.realpath(target))
-    _check_replaceable(target, source)
+    check_replaceable(target, source)
     return copy_database(source, target)
 
 
@@ -63,15 +64,17 @@ def copy_database(source: Path, target: Path) -> int:
         raise StorageError(f"{target}: {_reason(error)}") from None
 
 
-def restore_database(copy: Path, target: Path, *, newest: int) -> Restored:
+def restore_database(copy: Path, target: Path, *, newest: int, name: Path | None = None) -> Restored:
     """Put a copy in the place of a database that nobody uses. `newest` is the newest schema that can be taken.
+
+    `name` is what people call the copy, where it is read from elsewhere.
 
     What was there is kept beside it, whole where it can be read, else as it is. Raises StorageError where the copy is
     none, damaged or newer, or is the database itself; nothing has changed then.
     """
     if _is_same(copy, target):
         raise StorageError(f"{copy}: is the database itself: there is nothing to take back")
-    schema = _check(copy, newest)
+    schema = _check(copy, newest, name or copy)
     fresh = target.with_name(f"{target.name}.restoring")
     try:
         _copy(copy, fresh)
@@ -92,9 +95,7 @@ def restore_database(copy: Path, target: Path, *, newest: int) -> Restored:
 def _copy(source: Path, target: Path) -> int:
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        give_to_folder_owner(file, target.parent)
-        os.close(file)
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         _copy_pages(source, partial)
         _sync(partial)
         partial.replace(target)
@@ -166,26 +167,26 @@ def _unlink(file: Path, *endings: str) -> None:
         _beside(file, ending).unlink(missing_ok=True)
 
 
-def _check(copy: Path, newest: int) -> int:
+def _check(copy: Path, newest: int, name: Path) -> int:
     try:
         uri = f"{copy.absolute().as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
             (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             if verdict != "ok":
-                raise StorageError(f"{copy}: the copy is damaged")
+                raise StorageError(f"{name}: the copy is damaged")
             found = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
             connection.execute("SELECT count(*) FROM delivery WHERE state = 'queued'").fetchone()
     except (OSError, sqlite3.Error) as error:
-        raise StorageError(f"{copy}: no copy of a relay's database ({_reason(error)})") from None
+        raise StorageError(f"{name}: no copy of a relay's database ({_reason(error)})") from None
     if found is None or not str(found[0]).isdecimal():
-        raise StorageError(f"{copy}: no copy of a relay's database")
+        raise StorageError(f"{name}: no copy of a relay's database")
     if int(found[0]) > newest:
-        raise StorageError(f"{copy}: has schema {found[0]}, this program knows {newest}: a newer relay has made it")
+        raise StorageError(f"{name}: has schema {found[0]}, this program knows {newest}: a newer relay has made it")
     return int(found[0])
 
 
-def _check_replaceable(target: Path, source: Path) -> None:
-    """Raise StorageError where a copy would destroy something else than an older copy."""
+def check_replaceable(target: Path, source: Path) -> None:
+    """Raise StorageError where a copy would destroy something else than an older copy. Nothing is made beside it."""
     if _is_same(target, source):
         raise StorageError(f"{target}: is the database itself")
     if not target.exists():
@@ -196,15 +197,18 @@ def _check_replaceable(target: Path, source: Path) -> None:
     if found.st_size == 0:
         return
     try:
-        with contextlib.closing(sqlite3.connect(f"{target.as_uri()}?mode=ro", uri=True)) as connection:
+        with target.open("rb") as stream:
+            is_in_use = stream.read(20)[18:] == _WRITE_AHEAD
+        # Immutable: SQLite looks at this file alone, whatever links stand beside it.
+        uri = f"{target.as_uri()}?mode=ro&immutable=1"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
             ours = connection.execute("SELECT 1 FROM meta WHERE key = 'schema'").fetchone() is not None
-            (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
     except (OSError, sqlite3.Error):
-        ours, journal = False, ""
+        ours = is_in_use = False
+    if is_in_use:  # a copy is not: this one is, or was, the database of a service
+        raise StorageError(f"{target}: is a database in use, no copy of one: it is not replaced")
     if not ours:
         raise StorageError(f"{target}: is there already and no copy of a relay's database: it is not replaced")
-    if journal == "wal":  # a copy is not: this one is, or was, the database of a service
-        raise StorageError(f"{target}: is the database of a relay, no copy of one: it is not replaced")
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 from relay.model.ids import make_id
 from relay.model.mail import AT_ONCE, INBOX_LANE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState
 from relay.rules.notice_texts import Alert
+from relay.storage.accepting import Claimant
+from relay.storage.claims import Claims
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
 from relay.storage.settling import write_events
 from relay.storage.sql import AnyRow, Transaction
@@ -59,29 +61,37 @@ _SELECT_ABANDONED: Final = (
     SELECT_CLAIMED + "WHERE d.state = 'active' AND d.state <> 'done' AND (d.node = ? OR d.lease_until <= ?)"
     " ORDER BY d.id {lock}"
 )
+_SELECT_OWN: Final = (
+    "SELECT d.id, d.token FROM delivery d WHERE d.state = 'active' AND d.state <> 'done' AND d.node = ?"
+)
+_SELECT_ORPHANS: Final = SELECT_CLAIMED + "WHERE d.id {any} AND d.state = 'active' ORDER BY d.id {lock}"
 _SELECT_EXPIRED: Final = (
     SELECT_CLAIMED + "WHERE d.state = 'active' AND d.state <> 'done' AND d.node <> ? AND d.lease_until <= ?"
     " ORDER BY d.id {skip_locked}"
 )
-_CLAIM: Final = "UPDATE delivery SET state = 'active', node = ?, lease_until = ? WHERE id {any}"
+_CLAIM: Final = "UPDATE delivery SET state = 'active', token = ?, node = ?, lease_until = ? WHERE id {any}"
 _TAKE: Final = (
-    "UPDATE delivery SET state = 'active', node = ?, lease_until = ?"
-    " WHERE account = ? AND tried = ? AND state = 'queued' AND id {any} RETURNING id"
+    "UPDATE delivery SET state = 'active', token = ?, node = ?, lease_until = ?"
+    " WHERE account = ? AND tried = ? AND state = 'queued' AND id = ?"
 )
 _UNCLAIM: Final = (
-    "UPDATE delivery SET state = 'queued', marked = false, node = '', lease_until = NULL"
-    " WHERE id {any} AND state = 'active'"
+    "UPDATE delivery SET state = 'queued', marked = false, token = '', node = '', lease_until = NULL"
+    " WHERE id = ? AND token = ? AND state = 'active'"
 )
-_MARK: Final = "UPDATE delivery SET marked = true WHERE id {any} AND state = 'active'"
+_MARK: Final = "UPDATE delivery SET marked = true WHERE id = ? AND token = ? AND state = 'active'"
 _HOLD: Final = "UPDATE delivery SET state = 'held' WHERE id {any}"
 _RECOVER: Final = (
-    "UPDATE delivery SET state = ?, due = ?, uncertain = ?, marked = false, node = '', lease_until = NULL WHERE id = ?"
+    "UPDATE delivery SET state = ?, due = ?, uncertain = ?, marked = false, token = '', node = '', lease_until = NULL"
+    " WHERE id = ?"
 )
 _SWEEP: Final = (
     "DELETE FROM content WHERE message_id < ?"
     " AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = content.message_id)"
 )
-_RENEW: Final = "UPDATE delivery SET lease_until = ? WHERE state = 'active' AND state <> 'done' AND node = ?"
+_RENEW: Final = (
+    "UPDATE delivery SET lease_until = ? WHERE id {any} AND token {any} AND state = 'active' AND state <> 'done'"
+    " RETURNING id"
+)
 # Jumps from account to account: its time does not grow with the queue.
 _LANES: Final = """
     WITH RECURSIVE lane (account) AS (
@@ -109,6 +119,16 @@ class Claim:
     """For each user the source of his that was served last: his next one has its turn."""
     newest: bool = False
     """Whether the newest mail of the user goes, in place of the oldest of a source: a single mail passes a mailing."""
+    token: str = ""
+    """Names the claim."""
+
+
+class Held(NamedTuple):
+    """A delivery that was just held."""
+
+    id: str
+    message_id: str
+    account: str
 
 
 def who_of(source: str) -> str:
@@ -116,7 +136,7 @@ def who_of(source: str) -> str:
     return source.partition(" ")[0]
 
 
-def claim(tx: Transaction, claims: Sequence[Claim], *, node: str) -> list[list[ClaimedDelivery]]:
+def claim(tx: Transaction, claims: Sequence[Claim], *, by: Claimant) -> list[list[ClaimedDelivery]]:
     """Make due deliveries of one source `active`, by default those that are due longest.
 
     Users take turns, then the sources of each; of a source, what people want at once is due longest. Outside of opening
@@ -126,8 +146,8 @@ def claim(tx: Transaction, claims: Sequence[Claim], *, node: str) -> list[list[C
     for wish in claims:
         rows = _next_rows(tx, wish)
         if rows:
-            tx.change(_CLAIM, node, tx.lease_until(), [row[0] for row in rows])
-        claimed.append(read_claimed(tx, rows))
+            tx.change(_CLAIM, wish.token, by.node, tx.lease_until(by.lease), [row[0] for row in rows])
+        claimed.append([replace(delivery, token=wish.token) for delivery in read_claimed(tx, rows)])
     return claimed
 
 
@@ -185,24 +205,17 @@ def next_source(tx: Transaction, account: str, after: str, latest: int) -> str:
     return rows[0][0] if rows else ""
 
 
-def unclaim(tx: Transaction, delivery_ids: Sequence[Sequence[str]]) -> list[None]:
-    """Give claimed deliveries back as they were; nothing is counted."""
-    tx.change(_UNCLAIM, [delivery_id for several in delivery_ids for delivery_id in several])
-    return [None] * len(delivery_ids)
+def unclaim(tx: Transaction, claims: Sequence[tuple[str, str]]) -> list[bool]:
+    """Give (delivery, token) back as they were, nothing is counted; tells for each whether its claim still held."""
+    return [tx.change(_UNCLAIM, delivery_id, token) > 0 for delivery_id, token in claims]
 
 
-def mark_uncertain(tx: Transaction, delivery_ids: Sequence[str]) -> list[None]:
-    """Note that the final dot is about to leave: after a crash, these are held."""
-    tx.change(_MARK, list(delivery_ids))
-    return [None] * len(delivery_ids)
+def mark_uncertain(tx: Transaction, claims: Sequence[tuple[str, str]]) -> list[bool]:
+    """Note that the final dots of (delivery, token) are about to leave: after a crash, these are held.
 
-
-class Held(NamedTuple):
-    """A delivery that was just held."""
-
-    id: str
-    message_id: str
-    account: str
+    Tells for each whether its claim still held.
+    """
+    return [tx.change(_MARK, delivery_id, token) > 0 for delivery_id, token in claims]
 
 
 def hold_accounts(tx: Transaction, orders: Sequence[tuple[Sequence[str], int, int]]) -> list[list[Held]]:
@@ -220,19 +233,33 @@ def hold_accounts(tx: Transaction, orders: Sequence[tuple[Sequence[str], int, in
     return held
 
 
-def recover(tx: Transaction, moments: Sequence[int], *, node: str) -> list[list[ClaimedDelivery]]:
+def recover(tx: Transaction, moments: Sequence[int], *, by: Claimant) -> list[list[ClaimedDelivery]]:
     """Take up what the last process left, given the present moment; sweep chunks that belong to no message.
 
     Of what is held then, people are owed an alert.
     """
-    return [_recover_one(tx, now, node) for now in moments]
+    return [_recover_one(tx, now, by.node) for now in moments]
 
 
-def take_up(tx: Transaction, moments: Sequence[int], *, node: str) -> list[list[ClaimedDelivery]]:
-    """Take up, as `recover` does, what other nodes have left, whose leases are over; nothing on SQLite."""
-    if not tx.is_shared:
-        return [[] for _ in moments]
-    return [_take_up_rows(tx, tx.rows(_SELECT_EXPIRED, node, tx.time()), now) for now in moments]
+def take_up(tx: Transaction, moments: Sequence[int], *, by: Claimant, claims: Claims) -> list[list[ClaimedDelivery]]:
+    """Take up what is `active` and run by nobody: of this node, and of others whose leases are over.
+
+    What was surely not sent is queued as it was; the rest is as doubtful as what `recover` takes up, and is returned.
+    """
+    return [_take_up_one(tx, now, by.node, claims) for now in moments]
+
+
+def _take_up_one(tx: Transaction, now: int, node: str, claims: Claims) -> list[ClaimedDelivery]:
+    own = [row[0] for row in tx.rows(_SELECT_OWN, node) if not claims.runs(row[0], row[1])]
+    rows = tx.rows(_SELECT_ORPHANS, own) if own else []
+    doubtful = {row[0] for row in rows if claims.take_doubt(row[0]) or row[6]}
+    for row in rows:
+        if row[0] not in doubtful:
+            tx.change(_UNCLAIM, row[0], row[-1])
+    left = [row for row in rows if row[0] in doubtful]
+    if tx.is_shared:
+        left += tx.rows(_SELECT_EXPIRED, node, tx.time())
+    return _take_up_rows(tx, left, now, "the attempt ended while it was being sent") if left else []
 
 
 def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
@@ -242,17 +269,16 @@ def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
     else:
         rows = tx.rows(_SELECT_ACTIVE)
         orphans_before = "~"
-    doubtful = _take_up_rows(tx, rows, now)
+    doubtful = _take_up_rows(tx, rows, now, "the service ended while it was being sent")
     tx.change(_SWEEP, orphans_before)
     return doubtful
 
 
-def _take_up_rows(tx: Transaction, rows: Sequence[AnyRow], now: int) -> list[ClaimedDelivery]:
+def _take_up_rows(tx: Transaction, rows: Sequence[AnyRow], now: int, why: str) -> list[ClaimedDelivery]:
     marked = {row[0]: int(row[6]) for row in rows}
     found = [_doubted(delivery, marked[delivery.id]) for delivery in read_claimed(tx, rows)]
     tx.change_each(_RECOVER, [(_state_after(d).value, AT_ONCE, d.uncertain, d.id) for d in found])
     doubtful = [delivery for delivery in found if delivery.account != INBOX_LANE]
-    why = "the service ended while it was being sent"
     write_events(tx, [(d.message.id, now, "possible_duplicate", why) for d in doubtful])
     held = [delivery for delivery in doubtful if _state_after(delivery) is DeliveryState.HELD]
     owe(tx, [OwedAlert(kind=Alert.UNCERTAIN_HELD, account=d.account, delivery_id=d.id) for d in held])
@@ -270,32 +296,29 @@ def _state_after(delivery: ClaimedDelivery) -> DeliveryState:
     return DeliveryState.HELD if delivery.uncertain >= MOST_UNCERTAIN else DeliveryState.QUEUED
 
 
-def renew_leases(tx: Transaction, nodes: Sequence[str]) -> list[None]:
-    """Prolong the leases of nodes."""
-    if tx.is_shared:
-        tx.change_each(_RENEW, [(tx.lease_until(), node) for node in nodes])
-    return [None] * len(nodes)
+def renew_leases(tx: Transaction, running: Sequence[Mapping[str, str]], *, by: Claimant) -> list[set[str]]:
+    """Prolong claims, given as delivery id -> token; tells which of them still hold."""
+    if not tx.is_shared:
+        return [set(claims) for claims in running]
+    until = tx.lease_until(by.lease)
+    return [{row[0] for row in tx.rows(_RENEW, until, list(one), list(one.values()))} for one in running]
 
 
 def next_due(tx: Transaction) -> dict[str, int]:
     """Give the smallest `due` among what is queued, for each account."""
-    accounts = [row[0] for row in tx.rows(_LANES)]
-    return {account: min(row[1] for row in tx.rows(TURNS, account, "", account, account)) for account in accounts}
+    found = {}
+    for (account,) in tx.rows(_LANES):
+        # On a shared database the last one may have gone between the two queries.
+        dues = [row[1] for row in tx.rows(TURNS, account, "", account, account) if row[1] is not None]
+        if dues:
+            found[account] = min(dues)
+    return found
 
 
-def take(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, node: str) -> list[bool]:
-    """Make deliveries `active` that are known to be due; tells for each whether it still was as it is known.
+def take(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, by: Claimant) -> list[bool]:
+    """Make deliveries `active` that are known to be due, each with its token.
 
-    Of two wishes for one delivery the first gets it.
+    Tells for each whether it still was as it is known. Of two wishes for one delivery the first gets it.
     """
-    taken: set[tuple[str, int, str]] = set()
-    for account, tried in dict.fromkeys((wish.account, wish.tried) for wish in wishes):
-        ids = [wish.id for wish in wishes if (wish.account, wish.tried) == (account, tried)]
-        rows = tx.rows(_TAKE, node, tx.lease_until(), account, tried, ids)
-        taken |= {(account, tried, row[0]) for row in rows}
-    granted = []
-    for wish in wishes:
-        key = (wish.account, wish.tried, wish.id)
-        granted.append(key in taken)
-        taken.discard(key)
-    return granted
+    until = tx.lease_until(by.lease)
+    return [tx.change(_TAKE, wish.token, by.node, until, wish.account, wish.tried, wish.id) > 0 for wish in wishes]

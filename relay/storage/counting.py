@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from relay.model.mail import ClaimedDelivery, NewDelivery
-from relay.storage.accepting import Placed, insert_deliveries
+from relay.storage.accepting import Claimant, Placed, insert_deliveries
 from relay.storage.settling import move_recipients
 from relay.storage.sql import Transaction
 
@@ -60,15 +60,15 @@ def take(tx: Transaction, counts: Sequence[Count]) -> list[bool]:
     return taken
 
 
-def take_part(tx: Transaction, parts: Sequence[Part], *, node: str) -> list[int]:
+def take_part(tx: Transaction, parts: Sequence[Part], *, by: Claimant) -> list[int]:
     """Count as many of a delivery's first recipients as the day has room for; tells for each how many.
 
     Where there is room for some, the others leave it for a delivery of their own.
     """
-    return [_take_part(tx, part, node) for part in parts]
+    return [_take_part(tx, part, by) for part in parts]
 
 
-def _take_part(tx: Transaction, part: Part, node: str) -> int:
+def _take_part(tx: Transaction, part: Part, by: Claimant) -> int:
     wish, delivery = part.count, part.delivery
     tx.change(_BEGIN, wish.account, wish.day)
     counted: int = tx.rows(_COUNTED, wish.account, wish.day)[0][0]
@@ -79,7 +79,7 @@ def _take_part(tx: Transaction, part: Part, node: str) -> int:
     left = delivery.recipients[granted:]
     if left:
         rest = replace(part.rest, recipients=left)
-        insert_deliveries(tx, [Placed(delivery.message.id, delivery.since, delivery.message.source, rest)], node=node)
+        insert_deliveries(tx, [Placed(delivery.message.id, delivery.since, delivery.message.source, rest)], by=by)
         move_recipients(tx, delivery.message.id, delivery.id, rest)
     return granted
 

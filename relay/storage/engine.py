@@ -25,6 +25,12 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
 )
+_HANG_MILLISECONDS: Final = 15_000
+"""How long what was sent to PostgreSQL may stay without an answer of its network."""
+_STATEMENT_MILLISECONDS: Final = 60_000
+"""How long one statement may take."""
+_IDLE_MILLISECONDS: Final = 10_000
+"""How long a transaction may wait for its next statement."""
 _SQLITE_FILE: Final = re.compile(r"sqlite:///([^?]+)")
 
 
@@ -56,14 +62,16 @@ Database: TypeAlias = "Engine | SqliteFile"
 """What `transaction` opens transactions on."""
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, prepared_statements: bool = True) -> Database:
     """Open a database for a short command: a SQLite file, which must be there, without SQLAlchemy."""
     found = _SQLITE_FILE.fullmatch(url)
-    return SqliteFile(Path(unquote(found[1]))) if found else open_engine(url)
+    return SqliteFile(Path(unquote(found[1]))) if found else open_engine(url, prepared_statements=prepared_statements)
 
 
-def open_engine(url: str) -> "Engine":
+def open_engine(url: str, *, prepared_statements: bool = True) -> "Engine":
     """Open the database of a SQLAlchemy URL; nothing is written into it yet. A new SQLite file is its owner's alone.
+
+    Without `prepared_statements` PostgreSQL may stand behind a PgBouncer that pools transactions.
 
     Raises StorageError where the URL names no database file of SQLite and no PostgreSQL.
     """
@@ -82,9 +90,33 @@ def open_engine(url: str) -> "Engine":
             parsed.set(drivername="postgresql+psycopg"),
             hide_parameters=True,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": _BUSY_SECONDS, "application_name": "relay"},
+            connect_args=_postgresql_arguments(prepared_statements=prepared_statements),
         )
     raise StorageError(f"the database must be SQLite or PostgreSQL, not {backend}")
+
+
+def _postgresql_arguments(*, prepared_statements: bool) -> dict[str, Any]:
+    """Give what psycopg is told: a server or a network that hangs is given up, and holds no client for minutes."""
+    arguments: dict[str, Any] = {
+        "connect_timeout": _BUSY_SECONDS,
+        "application_name": "relay",
+        "keepalives_idle": _BUSY_SECONDS,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": _HANG_MILLISECONDS,
+    }
+    if prepared_statements:
+        # A node that stands still in the middle of a transaction must not keep its locks: others want its mail.
+        limits = {
+            "statement_timeout": _STATEMENT_MILLISECONDS,
+            "idle_in_transaction_session_timeout": _IDLE_MILLISECONDS,
+        }
+        arguments["options"] = " ".join(f"-c {name}={value}" for name, value in limits.items())
+    else:
+        # A pool of transactions hands each to another server connection, which knows none of our statements; and it
+        # takes no options.
+        arguments["prepare_threshold"] = None
+    return arguments
 
 
 def _open_sqlite(url: "URL") -> "Engine":
@@ -148,6 +180,10 @@ class WriteConnection:
     def commit(self) -> None:
         """Make the transaction durable."""
         self._driver.commit()
+
+    def rollback(self) -> None:
+        """End the transaction, and keep nothing of it."""
+        self._driver.rollback()
 
     def abandon(self) -> None:
         """Let the connection go, and what was not committed: what state it is in after a fault is not known."""

@@ -4,9 +4,10 @@ Guarantee: two processes that hold these locks share neither a folder nor a SQLi
 them. The kernel gives a lock back when its process ends, however that happens.
 """
 
-import contextlib
+import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
 from typing import Final, Self
 
@@ -31,14 +32,6 @@ def database_file(database: URL | str) -> Path | None:
     return Path(os.path.realpath(url.database))
 
 
-def give_to_folder_owner(descriptor: int, folder: Path) -> None:
-    """Make a file of root's one of the folder's owner: what root's command makes, the service must be able to open."""
-    if os.geteuid() == 0 and os.fstat(descriptor).st_uid == 0:
-        owner = folder.stat()
-        with contextlib.suppress(OSError):  # a file system without owners
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
-
-
 class FileLock:
     """The lock on one file, which is made where it is missing.
 
@@ -54,11 +47,7 @@ class FileLock:
 
     def acquire(self) -> None:
         """Take the lock. Raises StorageBusyError where another has it, StorageError where the file can't be used."""
-        try:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StorageError(f"{self._path.parent}: {error.strerror}") from None
-        give_to_folder_owner(file, self._path.parent)
+        file = _open(self._path)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -80,9 +69,48 @@ class FileLock:
             os.close(file)
 
 
+def _open(path: Path) -> int:
+    """Open the file of a lock, or make it, by the descriptor of its folder.
+
+    Raises StorageError where the name stands for something else than a file of its own: what is written into the lock
+    would be written into whatever a link leads to.
+    """
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StorageError(f"{path.parent}: {error.strerror}") from None
+    try:
+        # Not blocking: a pipe would wait for its other end.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        file = os.open(path.name, flags, 0o600, dir_fd=folder)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise StorageError(f"{path}: is a link, where only the lock's own file can be: remove it") from None
+        if error.errno in (errno.ENXIO, errno.EISDIR):
+            raise StorageError(f"{path}: is no plain file, and can't be the lock: remove it") from None
+        raise StorageError(f"{path}: {error.strerror}") from None
+    finally:
+        os.close(folder)
+    found = os.fstat(file)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(file)
+        raise StorageError(f"{path}: is no plain file, and can't be the lock: remove it")
+    if found.st_nlink > 1:
+        os.close(file)
+        raise StorageError(f"{path}: has other names (hard links), where only the lock's own file can be: remove it")
+    return file
+
+
 def _lines(file: int) -> tuple[str, str]:
     holder, identity, *_ = (*os.pread(file, 100, 0).decode("ascii", "replace").split("\n"), "", "")
     return holder.strip(), identity.strip()
+
+
+def files_of_service(folder: Path, database: URL | str) -> list[Path]:
+    """Give the files that a service makes for itself alone: its locks, and a SQLite database with what is beside it."""
+    file = database_file(database)
+    beside = [] if file is None else [file.with_name(file.name + end) for end in ("", "-wal", "-shm", _DATABASE_LOCK)]
+    return [folder / FOLDER_LOCK, *beside]
 
 
 class StorageLock:

@@ -1,7 +1,9 @@
 """Maildirs: one file a mail, durable before it is visible (https://cr.yp.to/proto/maildir.html).
 
-Guarantee: a mail that is in `new/` when its folder was synced stays there after a loss of power. Names are made by the
-caller; the same name again adds nothing, whether the mail still is in `new/` or was read meanwhile and is in `cur/`.
+Guarantee: a mail that is in the inbox when `Maildir.sync` returned stays there after a loss of power, whoever put it
+there. Names are made by the caller; the same name again adds nothing, whether the mail still is in `new/` or was read
+meanwhile and is in `cur/`. The folder of all inboxes may be a link of the administrator's; below it none is followed,
+since whoever may write into an inbox could lead the mail of its user, or the service's files, elsewhere.
 Everything here blocks, and raises StorageError where the disk does not do its part; nothing is visible then.
 """
 
@@ -9,105 +11,148 @@ import contextlib
 import os
 import re
 import secrets
+import stat
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Final, Self
 
 from relay.model.errors import StorageError
 
 FOLDERS: Final = ("tmp", "new", "cur")
-_SAFE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,199}")
+ABANDONED: Final = 36 * 3600
+"""Seconds after which a file in `tmp/` belongs to nobody any more, by the rule of Maildir."""
+_SAFE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.@+-]{0,199}")
+_OURS: Final = re.compile(r"[0-9]{1,10}\.[0-9a-f]{16}")
+"""The names that we give to files in `tmp/`."""
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def deliver(inboxes: Path, user: str, unique: str, chunks: Iterable[bytes]) -> Path:
     """Write one mail into a user's inbox, given its name and its bytes with CRLF; the file has LF, as Maildirs do."""
-    maildir = open_maildir(inboxes, user)
-    present = find_mail(maildir, unique)
-    if present is not None:
-        return present
-    with MailFile(maildir) as file:
-        for chunk in chunks:
-            file.write(chunk)
-        path = file.publish(unique)
-    sync_new(maildir)
+    with Maildir(inboxes, user) as maildir:
+        path = maildir.find(unique)
+        if path is None:
+            with MailFile(maildir) as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                path = file.publish(unique)
+        # Also where it was found: who put it there may have died before that.
+        maildir.sync()
     return path
 
 
-def open_maildir(inboxes: Path, user: str) -> Path:
-    """Give a user's Maildir, made where it is missing."""
-    maildir = inboxes / _check_name(user)
-    with _storage_faults(maildir):
-        if not all((maildir / folder).is_dir() for folder in FOLDERS):
-            inboxes.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (maildir, *(maildir / name for name in FOLDERS)):
-                with contextlib.suppress(FileExistsError):
-                    folder.mkdir(mode=0o700)
-            _sync_folder(maildir)
-            _sync_folder(inboxes)
-    return maildir
+class Maildir:
+    """A user's inbox, made where it is missing; a context manager that holds its folder open."""
 
+    def __init__(self, inboxes: Path, user: str) -> None:
+        self.path = inboxes / _check_name(user)
+        with _storage_faults(self.path), contextlib.ExitStack() as opened:
+            top = _open_top(inboxes)
+            opened.callback(os.close, top)
+            self._root = _open_below(top, user, self.path)
+            opened.callback(os.close, self._root)
+            for name in FOLDERS:
+                self._check_writable(name)
+            # Durable each time: who made them may have died before that.
+            os.fsync(self._root)
+            os.fsync(top)
+            opened.pop_all()
+            os.close(top)
 
-def list_names(maildir: Path) -> set[str]:
-    """Give the names of all mails in `new/` and `cur/`, without the flags that readers add behind a colon."""
-    names: set[str] = set()
-    with _storage_faults(maildir):
-        for folder in ("new", "cur"):
-            with os.scandir(maildir / folder) as entries:
-                names.update(entry.name.partition(":")[0] for entry in entries)
-    return names
+    def __enter__(self) -> Self:
+        return self
 
+    def __exit__(self, *_error: object) -> None:
+        os.close(self._root)
 
-def find_mail(maildir: Path, unique: str) -> Path | None:
-    """Look for one mail by its name."""
-    with _storage_faults(maildir):
-        fresh = maildir / "new" / _check_name(unique)
-        if fresh.exists():
-            return fresh
-        with os.scandir(maildir / "cur") as entries:
-            return next((Path(e.path) for e in entries if e.name.partition(":")[0] == unique), None)
+    @contextlib.contextmanager
+    def folder(self, name: str) -> Iterator[int]:
+        """Open `tmp`, `new` or `cur`; gives its descriptor. What the system refuses meanwhile is a StorageError."""
+        with _storage_faults(self.path):
+            descriptor = _open_below(self._root, name, self.path / name)
+            try:
+                yield descriptor
+            finally:
+                os.close(descriptor)
 
+    def _check_writable(self, name: str) -> None:
+        with self.folder(name) as descriptor:
+            if not os.access(".", os.W_OK | os.X_OK, dir_fd=descriptor, effective_ids=True):
+                raise StorageError(f"inbox {self.path / name}: it can't be written into")
 
-def sync_new(maildir: Path) -> None:
-    """Make durable what was published."""
-    with _storage_faults(maildir):
-        _sync_folder(maildir / "new")
+    def names(self) -> set[str]:
+        """Give the names of all mails in `new/` and `cur/`, without the flags that readers add behind a colon."""
+        return {name.partition(":")[0] for folder in ("new", "cur") for name in self._list(folder)}
+
+    def find(self, unique: str) -> Path | None:
+        """Look for one mail by its name."""
+        _check_name(unique)
+        with self.folder("new") as new, contextlib.suppress(FileNotFoundError):
+            os.stat(unique, dir_fd=new, follow_symlinks=False)
+            return self.path / "new" / unique
+        return next((self.path / "cur" / name for name in self._list("cur") if name.partition(":")[0] == unique), None)
+
+    def sync(self) -> None:
+        """Make durable what stands in the inbox, read or not: a reader moves it from `new/` to `cur/` at any time."""
+        for name in ("new", "cur"):
+            with self.folder(name) as descriptor:
+                os.fsync(descriptor)
+
+    def clear_tmp(self, *, now: float | None = None) -> int:
+        """Remove what writers of ours that died have left in `tmp/` for longer than ABANDONED; tells how many files.
+
+        `now` is a time of the file system's clock in seconds.
+        """
+        before, removed = (time.time() if now is None else now) - ABANDONED, 0
+        for name in self._list("tmp"):
+            if _OURS.fullmatch(name) is None:
+                continue
+            with self.folder("tmp") as tmp, contextlib.suppress(FileNotFoundError):
+                found = os.stat(name, dir_fd=tmp, follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode) and found.st_mtime < before:
+                    os.unlink(name, dir_fd=tmp)
+                    removed += 1
+        return removed
+
+    def _list(self, name: str) -> list[str]:
+        with self.folder(name) as descriptor:
+            return os.listdir(descriptor)  # noqa: PTH208 - of a descriptor
 
 
 class MailFile:
     """A mail that is being written in `tmp/`; a context manager that removes it unless it was published."""
 
-    def __init__(self, maildir: Path) -> None:
+    def __init__(self, maildir: Maildir) -> None:
         self._maildir = maildir
-        self._path = maildir / "tmp" / f"{os.getpid()}.{secrets.token_hex(8)}"
+        self._name = f"{os.getpid()}.{secrets.token_hex(8)}"
         self._held = b""
         self._synced = False
-        with _storage_faults(maildir):
-            self._stream: IO[bytes] = open(self._path, "xb", opener=_private)  # noqa: SIM115 - closed by exit
+        with maildir.folder("tmp") as tmp:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._stream: IO[bytes] = os.fdopen(os.open(self._name, flags, 0o600, dir_fd=tmp), "wb")
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         with contextlib.suppress(OSError):
             self._stream.close()
-        with contextlib.suppress(OSError):
-            self._path.unlink()
+        with contextlib.suppress(OSError, StorageError), self._maildir.folder("tmp") as tmp:
+            os.unlink(self._name, dir_fd=tmp)
 
     def write(self, data: bytes) -> None:
         """Write a piece; CRLF becomes LF, also where a piece ends between the two."""
         window = self._held + data
         self._held = b"\r" if window.endswith(b"\r") else b""
-        with _storage_faults(self._maildir):
+        with _storage_faults(self._maildir.path):
             self._stream.write(window[: len(window) - len(self._held)].replace(b"\r\n", b"\n"))
 
     def sync(self) -> None:
         """End the mail, and make its bytes durable; without effect where that is done."""
         if self._synced:
             return
-        with _storage_faults(self._maildir):
+        with _storage_faults(self._maildir.path):
             self._stream.write(self._held)
             self._held = b""
             self._stream.flush()
@@ -115,44 +160,56 @@ class MailFile:
         self._synced = True
 
     def publish(self, unique: str) -> Path:
-        """Make the mail visible, its bytes durable before; `sync_new` makes that durable, too."""
-        final = self._maildir / "new" / _check_name(unique)
+        """Make the mail visible, its bytes durable before; `Maildir.sync` makes that durable, too."""
+        _check_name(unique)
         self.sync()
-        with _storage_faults(self._maildir), contextlib.suppress(FileExistsError):
-            final.hardlink_to(self._path)
-        return final
+        with (
+            self._maildir.folder("tmp") as tmp,
+            self._maildir.folder("new") as new,
+            contextlib.suppress(FileExistsError),
+        ):
+            os.link(self._name, unique, src_dir_fd=tmp, dst_dir_fd=new, follow_symlinks=False)
+        return self._maildir.path / "new" / unique
 
 
-def clear_tmp(maildir: Path, *, older_than: float) -> None:
-    """Remove what writers that died left in `tmp/`, given a time of the file system's clock in seconds."""
-    with _storage_faults(maildir), os.scandir(maildir / "tmp") as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                if entry.stat().st_mtime < older_than:
-                    os.unlink(entry.path)  # noqa: PTH108 - a name from scandir
+def _open_top(inboxes: Path) -> int:
+    """Open the folder of all inboxes, made where it is missing."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.open(inboxes, _FOLDER)
+    inboxes.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Where the folder above can't be opened, another has made it durable: we could not have made this one in it.
+    with contextlib.suppress(PermissionError):
+        above = os.open(inboxes.parent, _FOLDER)
+        try:
+            os.fsync(above)
+        finally:
+            os.close(above)
+    return os.open(inboxes, _FOLDER)
+
+
+def _open_below(parent: int, name: str, path: Path) -> int:
+    """Open a folder below an open one, made where it is missing. Raises OSError, or StorageError where it is a link."""
+    try:
+        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=parent)
+        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    except NotADirectoryError:
+        if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+            raise StorageError(f"inbox {path}: it is a link, and mail is written through none") from None
+        raise
 
 
 @contextlib.contextmanager
-def _storage_faults(maildir: Path) -> Iterator[None]:
+def _storage_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"inbox {maildir}: {error.strerror}") from error
+        raise StorageError(f"inbox {path}: {error.strerror}") from error
 
 
 def _check_name(name: str) -> str:
     if _SAFE.fullmatch(name) is None:
         raise StorageError(f"{name!r} is no name for a file")
     return name
-
-
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

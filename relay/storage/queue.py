@@ -7,19 +7,21 @@ raises StorageError where the database does not do its part; nothing has changed
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Final, TypeVar
 
 from sqlalchemy import Engine
 
-from relay.model.errors import StorageError
+from relay.model.errors import ClaimLostError, StorageError
 from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, NewMessage, Pause, Settlement
+from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Pause, Settlement
 from relay.storage import accepting, ahead, claiming, counting, pausing, settling, telling, waiting
-from relay.storage.accepting import Chunk
+from relay.storage.accepting import Chunk, Claimant
 from relay.storage.ahead import Ahead, Found
 from relay.storage.claiming import Claim, Held
+from relay.storage.claims import Claims
 from relay.storage.counting import Count, Part
 from relay.storage.engine import transaction
 from relay.storage.sql import Transaction
@@ -27,6 +29,8 @@ from relay.storage.telling import OtherWay, OwedAlert, Told
 from relay.storage.waiting import DelayTold, LastAttempt
 from relay.storage.writer import Operation, Writer
 
+PATIENCE: Final = 30.0
+"""Seconds after which a client is asked to come again whose mail the database has not taken."""
 _READERS = 2
 _PAGE: Final = 2
 """Chunks that are read at a time: a small mail, which is one, costs one query."""
@@ -38,38 +42,43 @@ R = TypeVar("R")
 
 
 class Queue:
-    """The queue of one process. `node` names it among several on one PostgreSQL database."""
+    """The queue of one process. `node` names it among several on one PostgreSQL database.
 
-    def __init__(self, engine: Engine, writer: Writer, *, node: str = "") -> None:
+    `lease` is the milliseconds for which a claim holds there without being renewed.
+    """
+
+    def __init__(self, engine: Engine, writer: Writer, *, node: str = "", lease: int = 60_000) -> None:
         self._engine = engine
         self._writer = writer
-        self._node = node
+        self.node, self.lease = node, lease
+        by = Claimant(node, lease)
+        self._claims = Claims(lease=lease / 1000)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="queue-read")
         # What adds comes before what takes away, so that a write and the one that undoes it may share a batch.
         # Chunks count for nothing until their message is accepted: that commit syncs them as well.
         self._write_chunks = Operation(0, accepting.write_chunks, synced=False)
-        self._accept = Operation(1, partial(accepting.accept, node=node))
-        self._settle = Operation(2, partial(settling.settle, node=node))
+        self._accept = Operation(1, partial(accepting.accept, by=by))
+        self._settle = Operation(2, partial(settling.settle, by=by))
         self._mark = Operation(3, claiming.mark_uncertain)
         self._unclaim = Operation(4, claiming.unclaim)
         self._hold = Operation(5, claiming.hold_accounts)
-        self._take_up = Operation(23, partial(claiming.take_up, node=node))
-        self._recover = Operation(6, partial(claiming.recover, node=node))
-        self._claim = Operation(7, partial(claiming.claim, node=node))
-        self._renew = Operation(8, claiming.renew_leases)
+        self._take_up = Operation(23, partial(claiming.take_up, by=by, claims=self._claims))
+        self._recover = Operation(6, partial(claiming.recover, by=by))
+        self._claim = Operation(7, partial(claiming.claim, by=by))
+        self._renew = Operation(8, partial(claiming.renew_leases, by=by))
         self._pause = Operation(9, pausing.pause)
         self._resume = Operation(10, pausing.resume)
         self._discard = Operation(11, accepting.discard)
         self._purge = Operation(12, settling.purge_history)
         self._drop_spent = Operation(13, settling.drop_spent)
-        self._tell_delay = Operation(14, partial(waiting.tell_delay, node=node))
-        self._give_up = Operation(15, partial(waiting.give_up, node=node))
+        self._tell_delay = Operation(14, partial(waiting.tell_delay, by=by))
+        self._give_up = Operation(15, partial(waiting.give_up, by=by))
         self._pull_back = Operation(16, waiting.pull_back)
         self._count = Operation(17, counting.take)
         self._uncount = Operation(18, counting.give_back)
-        self._take = Operation(19, partial(claiming.take, node=node))
-        self._tell_owed = Operation(20, partial(telling.tell_owed, node=node))
-        self._count_part = Operation(22, partial(counting.take_part, node=node))
+        self._take = Operation(19, partial(claiming.take, by=by))
+        self._tell_owed = Operation(20, partial(telling.tell_owed, by=by))
+        self._count_part = Operation(22, partial(counting.take_part, by=by))
         self._move_notice = Operation(21, telling.move_notices)
 
     async def close(self) -> None:
@@ -84,9 +93,21 @@ class Queue:
         return self._writer.submit(self._write_chunks, Chunk(message_id, version, seq, data), octets=len(data))
 
     async def accept(self, new: NewMessage) -> None:
-        """Accept a mail: when this returns, it will be delivered or its user told."""
+        """Accept a mail: when this returns, it will be delivered or its user told.
+
+        What is `active` in it belongs to the caller, who attempts it or abandons it.
+        """
         octets = len(new.message.header) + sum(len(data) for _, _, data in new.chunks)
-        await self._writer.run(self._accept, new, octets=octets)
+        active = [one for one in new.deliveries if one.state is DeliveryState.ACTIVE]
+        until = self._claims.begin()
+        for one in active:
+            self._claims.hold(one.id, one.token, until)
+        try:
+            await self._writer.run(self._accept, new, octets=octets, patience=PATIENCE)
+        except BaseException:
+            for one in active:
+                self._claims.abandon(one.id)
+            raise
 
     async def discard(self, message_id: str) -> None:
         """Drop the chunks of a mail that was aborted."""
@@ -111,18 +132,36 @@ class Queue:
         sources the one behind that in `turns`, with what is due longest; or, `newest`, the newest of all of his.
         `attempts` counts those before this one.
         """
-        return await self._writer.run(self._claim, Claim(account, now, limit, open_now, served, turns, newest))
+        token, until = self._claims.make_token(), self._claims.begin()
+        wish = Claim(account, now, limit, open_now, served, turns, newest, token)
+        try:
+            claimed = await self._writer.run(self._claim, wish)
+        except BaseException:
+            self._claims.forget_token(token)
+            self._claims.orphans = True
+            raise
+        for delivery in claimed:
+            self._claims.hold(delivery.id, token, until)
+        self._claims.forget_token(token)
+        return claimed
 
-    async def settle(self, settlement: Settlement) -> None:
+    async def settle(self, settlement: Settlement) -> bool:
         """Write what an attempt came to, with its split and its notices, in one transaction.
 
-        May be repeated: an attempt is known by its key. When all deliveries of a mail are done, its body is deleted.
+        Tells whether the claim still held; else nothing is settled but for who surely has the mail. May be repeated: an
+        attempt is known by its key. When all deliveries of a mail are done, its body is deleted.
         """
-        await self.begin_to_settle(settlement)
+        return await self.begin_to_settle(settlement)
 
-    def begin_to_settle(self, settlement: Settlement) -> "asyncio.Future[None]":
+    def begin_to_settle(self, settlement: Settlement) -> "asyncio.Future[bool]":
         """Settle; what is written in the same turn of the loop shares the commit, after which the future is done."""
-        return self._writer.submit(self._settle, settlement)
+        settled = self._writer.submit(self._settle, settlement)
+        settled.add_done_callback(partial(self._end_claim, settlement.delivery_id))
+        return settled
+
+    def _end_claim(self, delivery_id: str, settled: "asyncio.Future[bool]") -> None:
+        if not settled.cancelled() and settled.exception() is None:
+            self._claims.drop(delivery_id)
 
     @property
     def is_shared(self) -> bool:
@@ -133,17 +172,58 @@ class Queue:
         """Read what is due, for `take`: as little is changed by it as is promised."""
         return await self._read(ahead.read_ahead, wish)
 
-    async def take(self, delivery: ClaimedDelivery) -> bool:
-        """Claim one that is known to be due; false where it is not queued any more as it is known."""
-        return await self._writer.run(self._take, delivery)
+    async def take(self, delivery: ClaimedDelivery) -> ClaimedDelivery | None:
+        """Claim one that is known to be due, and give it; None where it is not queued any more as it is known."""
+        wish, until = replace(delivery, token=self._claims.make_token()), self._claims.begin()
+        try:
+            granted = await self._writer.run(self._take, wish)
+        except BaseException:
+            self._claims.forget_token(wish.token)
+            self._claims.orphans = True
+            raise
+        if not granted:
+            self._claims.forget_token(wish.token)
+            return None
+        self._claims.hold(wish.id, wish.token, until)
+        return wish
 
-    async def unclaim(self, delivery_ids: Sequence[str]) -> None:
-        """Give deliveries back that were surely not sent: queued as they were, nothing counted."""
-        await self._writer.run(self._unclaim, delivery_ids)
+    async def unclaim(self, delivery: ClaimedDelivery) -> bool:
+        """Give a delivery back that was surely not sent: queued as it was, nothing counted.
 
-    async def mark_uncertain(self, delivery_id: str) -> None:
-        """Note, before the final dot, that a crash from now on means held (`on_uncertain = "hold"`)."""
-        await self._writer.run(self._mark, delivery_id)
+        Tells whether its claim still held.
+        """
+        held = await self._writer.run(self._unclaim, (delivery.id, delivery.token))
+        self._claims.drop(delivery.id)
+        return held
+
+    def abandon(self, delivery: ClaimedDelivery, *, doubtful: bool) -> None:
+        """Say that nobody runs a claimed delivery any more; the next look takes it up. `doubtful`: its dot may be out.
+
+        One that is settled meanwhile stays settled.
+        """
+        self._claims.abandon(delivery.id, doubtful=doubtful)
+
+    async def mark_uncertain(self, delivery: ClaimedDelivery) -> None:
+        """Note, before the final dot, that a crash from now on means held (`on_uncertain = "hold"`).
+
+        Raises ClaimLostError where the claim does not hold any more.
+        """
+        if not await self._writer.run(self._mark, (delivery.id, delivery.token)):
+            raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
+
+    async def confirm(self, delivery: ClaimedDelivery) -> None:
+        """Make sure, before the final dot, that the claim holds for some seconds more. Raises ClaimLostError.
+
+        Costs nothing on SQLite, where nobody else claims, and hardly ever anything while the leases are renewed.
+        """
+        if not self.is_shared:
+            return
+        good = self._claims.is_good(delivery.id, delivery.token)
+        if good is None:
+            await self.renew_leases({delivery.id: delivery.token})
+            good = self._claims.is_good(delivery.id, delivery.token)
+        if not good:
+            raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
 
     def chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
         """Give a body, two chunks in memory at a time."""
@@ -168,13 +248,31 @@ class Queue:
         """
         return await self._writer.run(self._recover, now)
 
-    async def take_up(self, *, now: int) -> list[ClaimedDelivery]:
-        """Take up, as `recover` does, what other nodes were sending when they died; nothing on SQLite."""
-        return await self._writer.run(self._take_up, now)
+    @property
+    def has_orphans(self) -> bool:
+        """Whether something may be claimed that nobody runs any more: then `take_up` is worth its while at once."""
+        return self._claims.orphans
 
-    async def renew_leases(self) -> None:
-        """Prolong this node's leases (10 minutes each); without effect on SQLite."""
-        await self._writer.run(self._renew, self._node)
+    async def take_up(self, *, now: int) -> list[ClaimedDelivery]:
+        """Take up what is claimed and run by nobody: here, or on another node that has died or lost the database.
+
+        What was surely not sent is queued as it was; the rest as `recover` does, and it is returned.
+        """
+        self._claims.orphans = False
+        try:
+            return await self._writer.run(self._take_up, now)
+        except BaseException:
+            self._claims.orphans = True
+            raise
+
+    async def renew_leases(self, claims: Mapping[str, str] | None = None) -> None:
+        """Prolong the claims that really run, or these (delivery id -> token); without effect on SQLite."""
+        running = self._claims.running if claims is None else claims
+        if not running or not self.is_shared:
+            return
+        until = self._claims.begin()
+        kept = await self._writer.run(self._renew, running)
+        self._claims.renewed(running, kept, until)
 
     async def next_due(self) -> dict[str, int]:
         """Give the smallest `due` among what is queued, for each account that has something queued."""
@@ -214,9 +312,9 @@ class Queue:
         """
         return await self._read(waiting.delayed, account, after, before, limit)
 
-    async def tell_delay(self, told: DelayTold) -> None:
-        """Note that a sender has been told, with the notice that tells him."""
-        await self._writer.run(self._tell_delay, told)
+    async def tell_delay(self, told: DelayTold) -> bool:
+        """Note that a sender has been told, with the notice that tells him; false where he has been told before."""
+        return await self._writer.run(self._tell_delay, told)
 
     async def waiting_before(self, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
         """Give what is queued for an account since a moment or longer, of `limit` mails at most; nothing is claimed."""

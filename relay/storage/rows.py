@@ -17,7 +17,7 @@ SELECT_CLAIMED: Final = (
     "SELECT d.id, d.account, d.version, d.attempts, d.uncertain, d.since, d.marked, d.warned, d.source,"
     ' m.id, m.received_at, m."user", m.account, m.rule, m.reverse_path, m.header_message_id, m.subject, m.size,'
     " m.client, m.header, m.archive_header, m.eightbit, m.smtputf8, m.notice, m.why,"
-    " m.envelope_id, m.ret, m.about, d.tried"
+    " m.envelope_id, m.ret, m.about, d.tried, d.token"
     " FROM delivery d JOIN message m ON m.id = d.message_id "
 )
 """The beginning of each query whose rows `read_claimed` takes."""
@@ -77,7 +77,8 @@ def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDeliver
             since=row[5],
             warned=bool(row[7]),
             message=_message(row[9:], source=row[8]),
-            tried=row[-1],
+            tried=row[-2],
+            token=row[-1],
             recipients=tuple(recipients[row[0]]),
         )
         for row in rows

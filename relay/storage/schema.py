@@ -90,6 +90,8 @@ delivery: Final = Table(
     # uncertain: how often it may have been sent; marked: the dot of the running attempt may be out.
     Column("uncertain", Integer, nullable=False),
     Column("marked", Boolean, nullable=False, server_default=text("false")),
+    # Of a claim: its token, the node that made it, and on a shared database until when it holds without being renewed.
+    Column("token", _Text, nullable=False, server_default=""),
     Column("node", _Text, nullable=False),
     Column("lease_until", BigInteger),
     # Who handed it in, from where: sources of one account take turns.
@@ -171,6 +173,10 @@ mailbox: Final = Table(
     Column("login", _Text, nullable=False),
     Column("last_ok", BigInteger),
     Column("error", _Text, nullable=False, server_default=""),
+    # Who polls it now, if anybody: one poll of one node, until its lease is over.
+    Column("node", _Text, nullable=False, server_default=""),
+    Column("token", _Text, nullable=False, server_default=""),
+    Column("lease_until", BigInteger),
 )
 
 seen: Final = Table(

@@ -1,19 +1,21 @@
 """What an attempt came to, and what ends: outcomes, splits and notices in one transaction; bodies and history go.
 
 Guarantee: a recipient's outcome changes only while it is pending. The same settlement twice is the same as once.
+A claim that is not held any more settles nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from relay.model.mail import DeliveryState, NewDelivery, RecipientState, Settlement
 from relay.model.outcome import Verdict
-from relay.storage.accepting import Placed, accept, insert_deliveries
+from relay.storage.accepting import Claimant, Placed, accept, insert_deliveries
 from relay.storage.rows import clean
 from relay.storage.sql import Transaction
 
 _SELECT: Final = (
-    "SELECT d.id, d.message_id, d.state, d.attempts, d.tried, d.since, d.due, d.uncertain, d.source"
+    "SELECT d.id, d.message_id, d.state, d.attempts, d.tried, d.since, d.due, d.uncertain, d.source, d.token"
     " FROM delivery d WHERE d.id {any} {lock}"
 )
 """The fields of `_Delivery`."""
@@ -32,8 +34,9 @@ _SET_DELIVERY: Final = (
     "WITH new (state, due, uncertain, attempts, tried, id) AS (VALUES (CAST(? AS text), CAST(? AS bigint),"
     " CAST(? AS integer), CAST(? AS integer), CAST(? AS integer), CAST(? AS text)))"
     " UPDATE delivery SET state = new.state, due = new.due, uncertain = new.uncertain, attempts = new.attempts,"
-    " tried = new.tried, marked = false, node = '', lease_until = NULL FROM new WHERE delivery.id = new.id"
+    " tried = new.tried, marked = false, token = '', node = '', lease_until = NULL FROM new WHERE delivery.id = new.id"
 )
+_COUNT_ATTEMPT: Final = "UPDATE delivery SET attempts = ?, tried = ? WHERE id = ?"
 _MOVE_RECIPIENT: Final = (
     "WITH new (delivery_id, message_id, n, old_id) AS (VALUES (CAST(? AS text), CAST(? AS text),"
     " CAST(? AS integer), CAST(? AS text)))"
@@ -79,6 +82,7 @@ class _Delivery(NamedTuple):
     due: int
     uncertain: int
     source: str
+    token: str
 
 
 class _Settled(NamedTuple):
@@ -93,50 +97,77 @@ class _Settled(NamedTuple):
     source: str
     attempts: int
     tried: int
+    changes: bool
+    """Whether the delivery itself changes."""
 
 
-def settle(tx: Transaction, settlements: Sequence[Settlement], *, node: str) -> list[None]:
-    """Write what attempts came to. A settlement that is written already, or whose mail is gone, changes nothing."""
+def settle(tx: Transaction, settlements: Sequence[Settlement], *, by: Claimant) -> list[bool]:
+    """Write what attempts came to; tells for each whether its claim still held.
+
+    A settlement that is written already, or whose mail is gone, changes nothing. Where the claim does not hold any
+    more, the delivery is another's or waits: nothing of it is changed, but for this: who surely got the mail is not
+    asked to be sent it again.
+    """
     found = map(_Delivery._make, tx.rows(_SELECT, [s.delivery_id for s in settlements]))
     deliveries = {row.id: row for row in found}
     known = _known_keys(tx, [row.id for row in deliveries.values() if row.tried])
-    settled = []
+    settled, lost = [], set[str]()
     for settlement in settlements:
         row = deliveries.get(settlement.delivery_id)
         if row is None or row.state == DeliveryState.DONE or settlement.key in known:
             continue
         known.add(settlement.key)
-        settled.append(_plan(settlement, row))
-    _write(tx, settled, node=node)
-    return [None] * len(settlements)
+        if not _holds(settlement, row):
+            lost.add(settlement.key)
+        settled.append(_plan(settlement, row, holds=settlement.key not in lost))
+    _write(tx, settled, by=by)
+    return [settlement.key not in lost for settlement in settlements]
+
+
+def _holds(settlement: Settlement, row: _Delivery) -> bool:
+    # What is settled without an attempt was given up while it waited.
+    state = DeliveryState.ACTIVE if settlement.attempted else DeliveryState.QUEUED
+    return row.state == state and row.token == settlement.token
 
 
 def _known_keys(tx: Transaction, tried: list[str]) -> set[str]:
     return {row[0] for row in tx.rows(_SELECT_KEYS, tried)} if tried else set()
 
 
-def _plan(settlement: Settlement, row: _Delivery) -> _Settled:
-    # One whose lease ran out meanwhile belongs to others: it ends here only if nobody is left in it.
-    own = row.state == DeliveryState.ACTIVE or settlement.state is DeliveryState.DONE
+def _plan(settlement: Settlement, row: _Delivery, *, holds: bool) -> _Settled:
+    changes = holds
+    if not holds:
+        taken = tuple(one for one in settlement.outcomes if one[1].verdict is Verdict.DELIVERED)
+        # If it waits, and nobody is left in it, it is done: else somebody would claim it and find nobody.
+        changes = (
+            settlement.state is DeliveryState.DONE
+            and len(taken) == len(settlement.outcomes) > 0
+            and row.state != DeliveryState.ACTIVE
+        )
+        doubt = ("possible_duplicate", "it was taken under a claim that had run out")
+        settlement = replace(
+            settlement, outcomes=taken, split=None, notices=(), events=(doubt,) if taken else (), keep_body=True
+        )
     return _Settled(
         settlement=settlement,
         message_id=row.message_id,
         since=row.since,
-        state=settlement.state if own else DeliveryState(row.state),
-        due=settlement.due if own else row.due,
-        uncertain=settlement.uncertain if own else row.uncertain,
+        state=settlement.state,
+        due=settlement.due,
+        uncertain=settlement.uncertain,
+        changes=changes,
         source=row.source,
         attempts=row.attempts + settlement.counts,
         tried=row.tried + settlement.attempted,
     )
 
 
-def _write(tx: Transaction, settled: Sequence[_Settled], *, node: str) -> None:
+def _write(tx: Transaction, settled: Sequence[_Settled], *, by: Claimant) -> None:
     tx.change_each(
         _INSERT_ATTEMPT,
         [
             (s.delivery_id, n, s.key, s.at, s.seconds, s.reply.code, clean(s.reply.enhanced), clean(s.reply.text))
-            for s, *_, n in settled
+            for s, n in ((plan.settlement, plan.tried) for plan in settled)
             if s.attempted
         ],
     )
@@ -160,19 +191,26 @@ def _write(tx: Transaction, settled: Sequence[_Settled], *, node: str) -> None:
         Placed(p.message_id, p.since, p.source, p.settlement.split) for p in settled if p.settlement.split is not None
     ]
     if splits:
-        insert_deliveries(tx, splits, node=node)
+        insert_deliveries(tx, splits, by=by)
         tx.change_each(_MOVE_RECIPIENT, [move for plan in settled for move in _moves(plan, plan.settlement.split)])
     tx.change_each(
         _SET_DELIVERY,
-        [(p.state.value, p.due, p.uncertain, p.attempts, p.tried, p.settlement.delivery_id) for p in settled],
+        [
+            (p.state.value, p.due, p.uncertain, p.attempts, p.tried, p.settlement.delivery_id)
+            for p in settled
+            if p.changes
+        ],
     )
+    for p in settled:
+        if not p.changes:
+            tx.change(_COUNT_ATTEMPT, p.attempts, p.tried, p.settlement.delivery_id)
     notices = [notice for plan in settled for notice in plan.settlement.notices]
     if notices:
-        accept(tx, notices, node=node)
+        accept(tx, notices, by=by)
     write_events(
         tx, [(p.message_id, p.settlement.at, what, text) for p in settled for what, text in p.settlement.events]
     )
-    done = [p.message_id for p in settled if p.state is DeliveryState.DONE and not p.settlement.keep_body]
+    done = [p.message_id for p in settled if p.changes and p.state is DeliveryState.DONE and not p.settlement.keep_body]
     if done:
         tx.change(_DROP_CONTENT, done)
 

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 if TYPE_CHECKING:  # see relay.storage.engine
     from sqlalchemy import Connection
 
-_LEASE = 600_000
-"""Milliseconds for which a claim holds on PostgreSQL without being renewed."""
 _WORDS: Final = {
-    "sqlite": {"any": "IN (SELECT value FROM json_each(?))", "lock": "", "skip_locked": ""},
-    "postgresql": {"any": "= ANY(?)", "lock": "FOR UPDATE OF d", "skip_locked": "FOR UPDATE OF d SKIP LOCKED"},
+    "sqlite": {"any": "IN (SELECT value FROM json_each(?))", "lock": "", "lock_meta": "", "skip_locked": ""},
+    "postgresql": {
+        "any": "= ANY(?)",
+        "lock": "FOR UPDATE OF d",
+        "lock_meta": "FOR UPDATE",
+        "skip_locked": "FOR UPDATE OF d SKIP LOCKED",
+    },
 }
 _GROUPS: Final = (32, 16, 8, 4, 2, 1)
 """How many rows one statement may write on SQLite (of 19 columns at most: 608 parameters, any SQLite takes 999)."""
@@ -102,9 +105,9 @@ class Transaction:
         """Tell the time of a shared database, in milliseconds: the clocks of the nodes may differ."""
         return int(self.rows("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")[0][0])
 
-    def lease_until(self) -> int | None:
-        """Tell until when a claim made now holds; None where claims end with the process."""
-        return self.time() + _LEASE if self.is_shared else None
+    def lease_until(self, lease: int) -> int | None:
+        """Tell until when a claim made now holds for `lease` milliseconds; None where it ends with the process."""
+        return self.time() + lease if self.is_shared else None
 
     def give_back_space(self, pages: int) -> None:
         """Return so many free pages to the file system, where the database does not do that by itself."""

@@ -12,7 +12,7 @@ from typing import Final
 from relay.model.mail import ClaimedDelivery, NewMessage, RecipientKind
 from relay.model.reply import Reply
 from relay.rules.notice_texts import Alert
-from relay.storage.accepting import accept
+from relay.storage.accepting import Claimant, accept
 from relay.storage.rows import SELECT_CLAIMED, clean, read_claimed
 from relay.storage.settling import write_events
 from relay.storage.sql import AnyRow, Transaction
@@ -92,12 +92,10 @@ def owed_alerts(tx: Transaction) -> list[tuple[OwedAlert, ClaimedDelivery | None
     return [(alert, found.get(alert.delivery_id)) for alert in alerts]
 
 
-def tell_owed(tx: Transaction, told: Sequence[Told], *, node: str) -> list[bool]:
+def tell_owed(tx: Transaction, told: Sequence[Told], *, by: Claimant) -> list[bool]:
     """Queue the notices of owed alerts; tells for each whether it was still owed as it stands there."""
     paid = [tx.change(_PAID, one.alert.key, one.alert.value) > 0 for one in told]
-    accept(
-        tx, [notice for one, is_paid in zip(told, paid, strict=True) if is_paid for notice in one.notices], node=node
-    )
+    accept(tx, [notice for one, is_paid in zip(told, paid, strict=True) if is_paid for notice in one.notices], by=by)
     return paid
 
 

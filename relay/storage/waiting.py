@@ -6,7 +6,7 @@ from typing import Final
 
 from relay.model.mail import ClaimedDelivery, NewMessage, Settlement
 from relay.model.reply import Reply
-from relay.storage.accepting import accept
+from relay.storage.accepting import Claimant, accept
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
 from relay.storage.settling import settle, write_events
 from relay.storage.sql import Transaction
@@ -31,7 +31,9 @@ _SELECT_OVER: Final = (
     " ORDER BY d.message_id, d.id"
 )
 _STILL_QUEUED: Final = "SELECT d.id FROM delivery d WHERE d.id {any} AND d.state = 'queued' {lock}"
-_WARNED: Final = "UPDATE delivery SET warned = true WHERE id {any}"
+_WARNED: Final = (
+    "UPDATE delivery SET warned = true WHERE id {any} AND state = 'queued' AND NOT warned RETURNING message_id"
+)
 _PULL_BACK: Final = "UPDATE delivery SET due = ? WHERE state = 'queued' AND state <> 'done' AND due > ?"
 _LAST_ATTEMPTS: Final = (
     "SELECT a.delivery_id, a.at, a.code, a.enhanced, a.reply FROM attempt a WHERE a.delivery_id {any}"
@@ -73,14 +75,19 @@ def delayed(tx: Transaction, account: str, after: int, before: int, limit: int) 
     return read_claimed(tx, tx.rows(_SELECT_DELAYED, mails)) if mails else []
 
 
-def tell_delay(tx: Transaction, told: Sequence[DelayTold], *, node: str) -> list[None]:
-    """Note that senders are told, with the notices that tell them."""
-    tx.change(_WARNED, [delivery_id for one in told for delivery_id in one.delivery_ids])
-    notices = [one.notice for one in told if one.notice is not None]
+def tell_delay(tx: Transaction, told: Sequence[DelayTold], *, by: Claimant) -> list[bool]:
+    """Note that senders are told, with the notices that tell them; tells for each whether it was not told before.
+
+    Several nodes look at the same mail, and one of them tells.
+    """
+    fresh = {row[0] for row in tx.rows(_WARNED, [delivery_id for one in told for delivery_id in one.delivery_ids])}
+    granted = [one.message_id in fresh for one in told]
+    notices = [one.notice for one, is_first in zip(told, granted, strict=True) if is_first and one.notice is not None]
     if notices:
-        accept(tx, notices, node=node)
-        write_events(tx, [(o.message_id, o.at, "delay_told", o.notice.message.id) for o in told if o.notice])
-    return [None] * len(told)
+        accept(tx, notices, by=by)
+        about = [one for one, is_first in zip(told, granted, strict=True) if is_first]
+        write_events(tx, [(o.message_id, o.at, "delay_told", o.notice.message.id) for o in about if o.notice])
+    return granted
 
 
 def waiting_before(tx: Transaction, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
@@ -89,14 +96,14 @@ def waiting_before(tx: Transaction, account: str, before: int, limit: int) -> li
     return read_claimed(tx, tx.rows(_SELECT_OVER, mails, account, before)) if mails else []
 
 
-def give_up(tx: Transaction, mails: Sequence[Sequence[Settlement]], *, node: str) -> list[bool]:
+def give_up(tx: Transaction, mails: Sequence[Sequence[Settlement]], *, by: Claimant) -> list[bool]:
     """Settle what nobody attempts: all of a mail's deliveries together, or none where one of them has been claimed.
 
     They go from queued to done, so that a crash leaves nothing that looks as if it had been sent.
     """
     queued = {row[0] for row in tx.rows(_STILL_QUEUED, [one.delivery_id for mail in mails for one in mail])}
     whole = [all(one.delivery_id in queued for one in mail) for mail in mails]
-    settle(tx, [one for mail, is_whole in zip(mails, whole, strict=True) if is_whole for one in mail], node=node)
+    settle(tx, [one for mail, is_whole in zip(mails, whole, strict=True) if is_whole for one in mail], by=by)
     return whole
 
 

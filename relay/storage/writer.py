@@ -2,14 +2,18 @@
 
 Guarantee: a write's caller goes on only after the commit that holds it, and that is on the disk then, unless the kind
 of the write says that a later one sees to it (`Operation.synced`). A write that the database refuses fails alone:
-the others of its batch run again, each by itself. A failed COMMIT, or a database that fails, fails the whole batch;
-nothing of it is kept, and the thread goes on with a new connection.
+the others of its batch run again, each by itself. Each batch leaves its own name in the database. So, where COMMIT
+fails or its answer is lost, the next connection finds out whether it took effect: if it did, all is well; if not, the
+batch runs again. Only a database that gives no answer at all leaves that open; then the whole batch fails.
 """
 
 import asyncio
 import contextlib
+import itertools
+import os
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +24,7 @@ import structlog
 from sqlalchemy import Engine
 
 from relay.model.errors import RelayError, StorageError
+from relay.model.ids import make_id
 from relay.storage.engine import WriteConnection
 from relay.storage.faults import is_conflict, is_fault_of_database, storage_error
 from relay.storage.sql import Transaction
@@ -30,7 +35,21 @@ MOST_WRITES: Final = 128
 """Of one batch."""
 MOST_OCTETS: Final = 1 << 20
 """Of one batch, the first write not counted: no write waits long behind large mails."""
-_TRIES_OF_A_CONFLICT = 3
+_TRIES = 3
+"""Of a batch that met another node's, or whose COMMIT did not take effect."""
+FIND_OUT: Final = 20.0
+"""Seconds within which a database must say whether a COMMIT took effect."""
+_PAUSES: Final = (0.0, 0.05, 0.2, 0.5, 1.0)
+"""Seconds between the questions; the last one repeats."""
+_DAY: Final = 86_400_000
+"""Milliseconds."""
+_PREFIX: Final = "batch/"
+_NOTE: Final = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+# It waits, on a shared database, for the transaction in doubt: it holds that key until it has ended.
+_WAIT: Final = "INSERT INTO meta (key, value) VALUES (?, '') ON CONFLICT DO NOTHING"
+_NOTED: Final = "SELECT d.value FROM meta d WHERE d.key = ? {lock_meta}"
+_FORGET: Final = "DELETE FROM meta WHERE key = ?"
+_FORGET_OLD: Final = "DELETE FROM meta WHERE key >= 'batch/' AND key < 'batch0' AND value < ?"
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -54,12 +73,14 @@ class _Write:
     argument: object
     octets: int
     future: asyncio.Future[Any]
+    turn: list[bool]
+    """One entry, for whoever comes first: the thread, to begin it, or the caller, to withdraw it."""
     result: object = None
     error: Exception | None = None
 
 
 class _CommitError(Exception):
-    """COMMIT failed: whether it took effect is not known."""
+    """COMMIT failed, or its answer was lost: whether it took effect must be found out."""
 
 
 class Writer:
@@ -74,12 +95,30 @@ class Writer:
         self._fresh: list[_Write] = []
         self._inbox: queue.SimpleQueue[list[_Write] | None] = queue.SimpleQueue()
         self._closed = False
+        self._key = _PREFIX + os.urandom(8).hex()
+        """Where this writer's batches leave their names; the last one counts."""
+        self._number = int.from_bytes(os.urandom(4), "big")
         self._thread = threading.Thread(target=self._work, name="queue-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, operation: Operation[A, R], argument: A, *, octets: int = 0) -> R:
-        """Run one write and wait until it is durable; see `submit`."""
-        return await self.submit(operation, argument, octets=octets)
+    async def run(
+        self, operation: Operation[A, R], argument: A, *, octets: int = 0, patience: float | None = None
+    ) -> R:
+        """Run one write and wait until it is durable; see `submit`.
+
+        After `patience` seconds it raises StorageError: a write that has not begun is withdrawn then, of another one it
+        is not known whether it takes effect.
+        """
+        write = self._submit(operation, argument, octets)
+        if patience is None:
+            return await write.future  # type: ignore[no-any-return]  # the operation's result
+        try:
+            async with asyncio.timeout(patience):
+                return await write.future  # type: ignore[no-any-return]
+        except TimeoutError:
+            begun = not write.turn or not write.turn.pop()
+            doubt = "; it may take it later" if begun else ""
+            raise StorageError(f"the database does not answer within {patience:g} s{doubt}") from None
 
     def submit(self, operation: Operation[A, R], argument: A, *, octets: int = 0) -> "asyncio.Future[R]":
         """Hand in one write; those of one turn of the loop share a commit. Who stops waiting does not cancel it.
@@ -87,16 +126,19 @@ class Writer:
         The future is done when the write is durable. It, or this call, raises StorageError where nothing was written
         (after a failed COMMIT: where it is not known), and whatever RelayError the operation raises.
         """
+        return self._submit(operation, argument, octets).future
+
+    def _submit(self, operation: Operation[Any, Any], argument: object, octets: int) -> _Write:
         if self._closed or self.dead.is_set():
             raise StorageError("the queue is closed")
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        future: asyncio.Future[R] = self._loop.create_future()
-        self._fresh.append(_Write(operation, argument, octets, future))
+        write = _Write(operation, argument, octets, self._loop.create_future(), [True])
+        self._fresh.append(write)
         if len(self._fresh) == 1:
             # All writes that begin in this turn of the loop wake the thread once.
             self._loop.call_soon(self._hand_over)
-        return future
+        return write
 
     async def close(self) -> None:
         """Run what waits, then end the thread."""
@@ -118,15 +160,26 @@ class Writer:
         batch: list[_Write] = []
         try:
             while self._take(waiting):
-                batch = _next_batch(waiting)
-                self._write(batch)
-                self._tell(batch)
+                batch = [write for write in _next_batch(waiting) if _may_begin(write)]
+                if batch:
+                    self._write(batch)
+                    self._tell(batch)
         except BaseException as error:  # whoever waits must learn of it
             log.critical("writer_died", error=type(error).__name__)
             self._post(self._bury, [*batch, *waiting])
             raise
         finally:
+            self._forget()
             self._disconnect()
+
+    def _forget(self) -> None:
+        """Leave no name behind, at a good end; what a crash leaves is forgotten a day later."""
+        with contextlib.suppress(Exception):
+            if self._connection is not None:
+                tx = self._connection.begin()
+                tx.change(_FORGET, self._key)
+                tx.change(_FORGET_OLD, make_id(time.time_ns() // 1_000_000 - _DAY, bytes(10)))
+                self._connection.commit()
 
     def _take(self, waiting: deque[_Write]) -> bool:
         """Take all that waits, and wait where nothing does; false at the end."""
@@ -153,17 +206,46 @@ class Writer:
                 self._write([write])
 
     def _commit(self, batch: list[_Write]) -> None:
-        for n in range(1, _TRIES_OF_A_CONFLICT + 1):
+        for n in range(1, _TRIES + 1):
+            self._number += 1
+            name = make_id(time.time_ns() // 1_000_000, self._number.to_bytes(10, "big"))
             try:
-                self._commit_once(batch)
+                self._commit_once(batch, name)
+            except _CommitError as error:
+                self._disconnect()
+                took_effect = self._find_out(name)
+                log.warning("commit_in_doubt", error=str(error), took_effect=took_effect)
+                if took_effect:
+                    return
+                if took_effect is None or n == _TRIES:
+                    raise
             except Exception as error:
                 self._disconnect()
-                if n == _TRIES_OF_A_CONFLICT or not is_conflict(error):
+                if n == _TRIES or not is_conflict(error):
                     raise
             else:
                 return
 
-    def _commit_once(self, batch: list[_Write]) -> None:
+    def _find_out(self, name: str) -> bool | None:
+        """Ask whether the batch of a name took effect; None where the database gives no answer in time."""
+        ends = time.monotonic() + FIND_OUT
+        for n in itertools.count():
+            time.sleep(_PAUSES[min(n, len(_PAUSES) - 1)])
+            try:
+                self._connection = WriteConnection(self._engine)
+                tx = self._connection.begin()
+                tx.change(_WAIT, self._key)
+                noted = tx.rows(_NOTED, self._key)
+                self._connection.rollback()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next question may be answered
+                self._disconnect()
+                if time.monotonic() > ends or not is_fault_of_database(error):
+                    return None
+            else:
+                return bool(noted[0][0] == name)
+        return None
+
+    def _commit_once(self, batch: list[_Write], name: str) -> None:
         if self._connection is None:
             self._connection = WriteConnection(self._engine)
         tx = self._connection.begin(synced=any(write.operation.synced for write in batch))
@@ -172,6 +254,7 @@ class Writer:
             results = operation.apply(tx, [write.argument for write in writes])
             for write, result in zip(writes, results, strict=True):
                 write.result = result
+        tx.change(_NOTE, self._key, name)
         try:
             self._connection.commit()
         except Exception as error:
@@ -217,6 +300,14 @@ def _next_batch(waiting: deque[_Write]) -> list[_Write]:
         batch.append(waiting.popleft())
     batch.sort(key=lambda write: write.operation.rank)
     return batch
+
+
+def _may_begin(write: _Write) -> bool:
+    """Take the turn of a write, unless its caller has withdrawn it."""
+    try:
+        return write.turn.pop()
+    except IndexError:
+        return False
 
 
 def _failure(error: Exception) -> Exception:

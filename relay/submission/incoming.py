@@ -101,7 +101,7 @@ class IncomingMail:
         )
         self._eightbit = not self._header.isascii()
         if self._archive.strip:
-            self._stripper = make_stripper(self._header)
+            self._stripper = make_stripper(self._header, language=self.settings.language)
 
     async def body(self, chunk: bytes) -> None:
         """Keep a chunk; all but the last are written ahead, so that memory does not grow with the mail."""
@@ -225,6 +225,7 @@ class IncomingMail:
                     recipients=group,
                     version=version,
                     state=DeliveryState.QUEUED if slot is None else DeliveryState.ACTIVE,
+                    token="" if slot is None else make_id(self.now, os.urandom(10)),
                     due=self.now,
                 )
             )
@@ -242,6 +243,7 @@ class IncomingMail:
             since=self.now,
             message=message,
             recipients=delivery.recipients,
+            token=delivery.token,
         )
         if slot is None:
             self.dispatcher.offer(claimed, body)

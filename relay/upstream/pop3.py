@@ -7,16 +7,19 @@ only once QUIT was answered +OK, which is for the caller to see: `quit` tells.
 import asyncio
 import base64
 import contextlib
+import hashlib
+import re
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
 from relay.model.account import Pop3Server, Security
 from relay.model.errors import RelayError
 from relay.model.maildrop import Listed
-from relay.rules.replies import read_text
 from relay.upstream.pop3_stream import Pop3Lost, Pop3Stream
+from relay.upstream.secrecy import Veil
 from relay.upstream.tls import describe_fault, tls_context
 
 PATIENCE = 60.0
@@ -25,7 +28,15 @@ WINDOW = 16
 """Commands that may wait for their answer, where the server offers PIPELINING."""
 _AHEAD = 1 << 20
 """Octets that may be asked for ahead."""
-_MOST_MESSAGES = 1_000_000
+MOST_MESSAGES = 200_000
+"""Messages of a mailbox that are worked on at a time: those that the server lists last, which are the newest."""
+_MOST_LINES = 10 * MOST_MESSAGES
+"""Of a listing; what lists more has no end."""
+_MOST_CAPABILITIES = 200
+"""Lines of an answer to CAPA."""
+_LONGEST_ID = 255
+"""Octets of a unique id as it is; RFC 1939 allows 70."""
+_NUMBER = re.compile(rb"[0-9]{1,18}")
 
 
 class Pop3Stage(StrEnum):
@@ -72,59 +83,76 @@ class Pop3Session:
         self._stream = stream
         self.capabilities = capabilities
         self.window = WINDOW if "PIPELINING" in capabilities else 1
+        self.passed_over = 0
+        """Messages that the last listing had beyond MOST_MESSAGES."""
 
     async def list_messages(self) -> tuple[list[Listed], bool]:
         """List the messages, and tell whether the server has unique ids. Raises Pop3Error."""
         with _stage(Pop3Stage.LIST):
-            sizes = await self._listing("LIST", optional=False)
-            ids = await self._listing("UIDL", optional=True)
+            sizes, self.passed_over = await self._listing("LIST")
+            assert sizes is not None
+            ids, _ = await self._listing("UIDL")
         listed = []
-        for n, size in (sizes or {}).items():
-            if not size.isdigit():
+        for n, size in sizes.items():
+            if not _NUMBER.fullmatch(size):
                 raise Pop3Error(Pop3Stage.LIST, "a size that is no number")
-            key = "" if ids is None else ids.get(n, "")
-            if ids is not None and not key:
+            if ids is not None and n not in ids:
+                if self.passed_over:
+                    continue
                 raise Pop3Error(Pop3Stage.LIST, f"message {n} has no unique id")
-            listed.append(Listed(n=n, key=key, size=int(size[:18])))
+            listed.append(Listed(n=n, key="" if ids is None else self._key_of(ids[n]), size=int(size)))
         return listed, ids is not None
 
-    async def _listing(self, command: str, *, optional: bool) -> dict[int, str] | None:
+    async def _listing(self, command: str) -> tuple[dict[int, bytes] | None, int]:
+        """Give the last of what a command lists, and how many came before; None where it is refused."""
         self._stream.write(f"{command}\r\n".encode())
-        good, text = await self._status()
+        good, text = await self._stream.read_status()
         if not good:
-            if optional:
-                return None
+            if command == "UIDL":
+                return None, 0
             raise Pop3Error(Pop3Stage.LIST, text, refused=True)
-        found: dict[int, str] = {}
-        async for number, value in self._pairs():
-            if number in found or not value or len(found) >= _MOST_MESSAGES:
+        last: deque[tuple[int, bytes]] = deque(maxlen=MOST_MESSAGES)
+        count = 0
+        async for line in self._stream.read_lines(_MOST_LINES):
+            number, _, rest = line.strip().partition(b" ")
+            value = rest.partition(b" ")[0]
+            if not value or len(number) > 9 or not _NUMBER.fullmatch(number):
                 raise Pop3Lost("a listing that makes no sense")
-            found[number] = value
-        return found
+            last.append((int(number), value if len(value) <= _LONGEST_ID else _digest(value)))
+            count += 1
+        found = dict(last)
+        if len(found) < len(last):
+            raise Pop3Lost("a listing that makes no sense")
+        return found, count - len(last)
 
-    async def _pairs(self) -> AsyncIterator[tuple[int, str]]:
-        while (line := await self._stream.read_line()) != b".":
-            number, _, value = line.removeprefix(b".").strip().partition(b" ")
-            if not number.isdigit() or len(number) > 9:
-                raise Pop3Lost("a listing that makes no sense")
-            yield int(number), value.split(b" ")[0].decode("latin-1")
+    def _key_of(self, unique_id: bytes) -> str:
+        """Give a unique id as a key; what the database could not keep as it is becomes its hash."""
+        shown = self._stream.veil.cover_id(unique_id)
+        return (_digest(shown) if b"\0" in shown else shown).decode("latin-1")
 
-    async def retrieve(self, messages: Sequence[Listed]) -> AsyncIterator["Retrieved"]:
+    async def retrieve(
+        self, messages: Sequence[Listed], go_on: Callable[[], bool] = lambda: True
+    ) -> AsyncIterator["Retrieved"]:
         """Retrieve messages in their order; each body must be read to its end before the next one. Raises Pop3Error.
 
-        Where the server offers PIPELINING, as many are asked for ahead as are small enough.
+        Where the server offers PIPELINING, as many are asked for ahead as are small enough; none more once `go_on`
+        says no.
         """
         asked, ahead = 0, 0
         for done, message in enumerate(messages):
             with _stage(Pop3Stage.RETRIEVE):
                 commands = []
                 while asked < len(messages) and (asked == done or (asked - done < self.window and ahead < _AHEAD)):
+                    if not go_on():
+                        break
                     commands.append(f"RETR {messages[asked].n}\r\n")
                     ahead += messages[asked].size
                     asked += 1
                 if commands:
                     self._stream.write("".join(commands).encode())
-                good, text = await self._status()
+                if asked == done:
+                    return
+                good, text = await self._stream.read_status()
             yield Retrieved(message, self._body() if good else None, text)
             ahead -= message.size
 
@@ -141,7 +169,7 @@ class Pop3Session:
                 batch = messages[start : start + self.window]
                 self._stream.write(b"".join(f"DELE {one.n}\r\n".encode() for one in batch))
                 for one in batch:
-                    good, _ = await self._status()
+                    good, _ = await self._stream.read_status()
                     if good:
                         marked.append(one)
         return marked
@@ -151,7 +179,7 @@ class Pop3Session:
         try:
             with _stage(Pop3Stage.QUIT):
                 self._stream.write(b"QUIT\r\n")
-                good, text = await self._status()
+                good, text = await self._stream.read_status()
             if not good:
                 raise Pop3Error(Pop3Stage.QUIT, text, refused=True)
         finally:
@@ -161,8 +189,9 @@ class Pop3Session:
         """Drop the connection: what was marked stays on the server."""
         self._stream.close()
 
-    async def _status(self) -> tuple[bool, str]:
-        return await _status(self._stream)
+    def abort(self) -> None:
+        """Cut the connection: whoever waits for it gets a Pop3Error."""
+        self._stream.abort()
 
 
 @contextlib.contextmanager
@@ -174,22 +203,18 @@ def _stage(stage: Pop3Stage) -> Iterator[None]:
         raise Pop3Error(stage, str(error)) from None
 
 
-async def _status(stream: Pop3Stream) -> tuple[bool, str]:
-    """Read +OK or -ERR with its text, made harmless. Raises Pop3Lost for anything else."""
-    line = await stream.read_line()
-    word, _, text = line.partition(b" ")
-    if word.upper() not in (b"+OK", b"-ERR"):
-        raise Pop3Lost("an answer that is no POP3")
-    return word.upper() == b"+OK", read_text(text)
+def _digest(unique_id: bytes) -> bytes:
+    """Give a short key for an id that is longer than any should be: it stays the same from poll to poll."""
+    return b"long-" + hashlib.sha256(unique_id).hexdigest().encode()
 
 
 async def open_pop3(server: Pop3Server, password: str, *, patience: float = PATIENCE) -> Pop3Session:
     """Connect, encrypt and log in. Raises Pop3Error."""
-    secured = server.security is not Security.NONE
+    secured, veil = server.security is not Security.NONE, Veil(server.username, password)
     try:
         context = await asyncio.to_thread(tls_context, server.ca_file, verify=server.verify) if secured else None
         at_once = context if server.security is Security.TLS else None
-        stream = await Pop3Stream.open(server.host, server.port, context=at_once, seconds=patience)
+        stream = await Pop3Stream.open(server.host, server.port, context=at_once, seconds=patience, veil=veil)
     except (OSError, TimeoutError) as error:
         raise Pop3Error(Pop3Stage.CONNECT, describe_fault(error, server.host)[1]) from None
     try:
@@ -209,7 +234,7 @@ async def open_pop3(server: Pop3Server, password: str, *, patience: float = PATI
 
 async def _greet(stream: Pop3Stream) -> None:
     with _stage(Pop3Stage.CONNECT):
-        good, text = await _status(stream)
+        good, text = await stream.read_status()
     if not good:
         raise Pop3Error(Pop3Stage.CONNECT, text, refused=True)
 
@@ -218,16 +243,14 @@ async def _capabilities(stream: Pop3Stream, stage: Pop3Stage) -> frozenset[str]:
     """Ask for the capabilities, in capitals; a server without CAPA has none."""
     with _stage(stage):
         stream.write(b"CAPA\r\n")
-        good, _ = await _status(stream)
+        good, _ = await stream.read_status()
         found: set[str] = set()
         if good:
-            while (line := await stream.read_line()) != b".":
+            async for line in stream.read_lines(_MOST_CAPABILITIES):
                 words = line.decode("latin-1").upper().split()
                 found.update(words[:1])
                 if words[:1] == ["SASL"]:
                     found.update(f"SASL {word}" for word in words[1:])
-                if len(found) > 1000:
-                    raise Pop3Lost("capabilities without an end")
     return frozenset(found)
 
 
@@ -238,7 +261,7 @@ async def _encrypt(
         raise Pop3Error(Pop3Stage.STARTTLS, "the server offers no STLS")
     with _stage(Pop3Stage.STARTTLS):
         stream.write(b"STLS\r\n")
-        good, text = await _status(stream)
+        good, text = await stream.read_status()
         if not good:
             raise Pop3Error(Pop3Stage.STARTTLS, text, refused=True)
         try:
@@ -257,14 +280,14 @@ async def _log_in(stream: Pop3Stream, server: Pop3Server, password: str, capabil
             line = await stream.read_line()
             if line.startswith(b"+ ") or line == b"+":
                 stream.write(secret + b"\r\n")
-                good, text = await _status(stream)
+                good, text = await stream.read_status()
             else:
-                good, text = False, read_text(line.partition(b" ")[2])
+                good, text = False, stream.status_of(line)[1]
         else:
             stream.write(f"USER {server.username}\r\n".encode())
-            good, text = await _status(stream)
+            good, text = await stream.read_status()
             if good:
                 stream.write(f"PASS {password}\r\n".encode())
-                good, text = await _status(stream)
+                good, text = await stream.read_status()
     if not good:
         raise Pop3Error(Pop3Stage.LOGIN, text or "the server refuses the login", refused=True)

@@ -1,4 +1,8 @@
-"""The bytes of a POP3 connection: lines and multi-line answers in, commands out, TLS put on; all of it bounded."""
+"""The bytes of a POP3 connection: lines and multi-line answers in, commands out, TLS put on; all of it bounded.
+
+Time is bounded by a credit of seconds, which each command renews, waiting uses up, and octets that come earn back: a
+server that drips is given up nearly as soon as one that is silent.
+"""
 
 import asyncio
 import ssl
@@ -6,11 +10,19 @@ from collections.abc import AsyncIterator
 from typing import cast
 
 from relay.rules.dots import DotReader
+from relay.rules.replies import read_text
 from relay.upstream.dialing import dial
+from relay.upstream.secrecy import Veil
 
 LONGEST_LINE = 8192
 """Octets of a status line or of a line of a listing; RFC 2449 allows 512."""
+LEAST_RATE = 1_000
+"""Octets a second that a server must send while it is waited for."""
 _HIGH_WATER = 524_288
+_PIECE = 65_536
+"""Octets that are looked at in one go: what stands behind the end of a short message is copied no further than that."""
+_TURN = 500
+"""Lines that are read before other work gets its turn."""
 
 
 class Pop3Lost(Exception):  # noqa: N818 - it says what happened
@@ -18,10 +30,11 @@ class Pop3Lost(Exception):  # noqa: N818 - it says what happened
 
 
 class Pop3Stream(asyncio.Protocol):
-    """One connection. No progress for `seconds` is a loss."""
+    """One connection. No progress for `seconds` is a loss, and so is hardly any. Status lines come veiled."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float, veil: Veil) -> None:
+        self._seconds = self._credit = seconds
+        self.veil = veil
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -30,13 +43,15 @@ class Pop3Stream(asyncio.Protocol):
         self.encrypted = False
 
     @classmethod
-    async def open(cls, host: str, port: int, *, context: ssl.SSLContext | None, seconds: float) -> "Pop3Stream":
+    async def open(
+        cls, host: str, port: int, *, context: ssl.SSLContext | None, seconds: float, veil: Veil
+    ) -> "Pop3Stream":
         """Connect, with TLS from the beginning where a context is given. Raises OSError, TimeoutError."""
         loop = asyncio.get_running_loop()
         connected = await dial(host, port, seconds=seconds)
         async with asyncio.timeout(seconds):
             _, stream = await loop.create_connection(
-                lambda: cls(seconds), sock=connected, ssl=context, server_hostname=host if context else None
+                lambda: cls(seconds, veil), sock=connected, ssl=context, server_hostname=host if context else None
             )
         stream.encrypted = context is not None
         return stream
@@ -96,7 +111,30 @@ class Pop3Stream(asyncio.Protocol):
         """Send commands. Raises Pop3Lost."""
         if self._lost is not None or self._connected().is_closing():
             raise Pop3Lost(self._lost or "the connection was closed")
+        self._credit = self._seconds
         self._connected().write(data)
+
+    async def read_status(self) -> tuple[bool, str]:
+        """Read +OK or -ERR with its text, veiled and made harmless. Raises Pop3Lost for anything else."""
+        return self.status_of(await self.read_line())
+
+    def status_of(self, line: bytes) -> tuple[bool, str]:
+        """Tell what a line says as a status."""
+        word, _, text = line.partition(b" ")
+        if word.upper() not in (b"+OK", b"-ERR"):
+            raise Pop3Lost("an answer that is no POP3")
+        return word.upper() == b"+OK", read_text(self.veil.cover([text])[0])
+
+    async def read_lines(self, most: int) -> AsyncIterator[bytes]:
+        """Give the lines of a multi-line answer, `most` of them at most. Raises Pop3Lost."""
+        count = 0
+        while (line := await self.read_line()) != b".":
+            count += 1
+            if count > most:
+                raise Pop3Lost("an answer without an end")
+            if count % _TURN == 0:
+                await asyncio.sleep(0)
+            yield line.removeprefix(b".")
 
     async def read_line(self) -> bytes:
         """Give the next line without its end. Raises Pop3Lost."""
@@ -121,8 +159,8 @@ class Pop3Stream(asyncio.Protocol):
         while not dots.ended:
             if not self._buffer:
                 await self._more()
-            data = bytes(self._buffer)
-            self._buffer.clear()
+            data = bytes(self._buffer[:_PIECE])
+            del self._buffer[:_PIECE]
             self._resume()
             content = dots.feed(data)
             if content:
@@ -131,10 +169,10 @@ class Pop3Stream(asyncio.Protocol):
 
     async def _more(self) -> None:
         """Wait for more bytes."""
-        before = len(self._buffer)
+        before, began, credit = len(self._buffer), asyncio.get_running_loop().time(), self._credit
         self._resume()
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(credit):
                 while len(self._buffer) == before:
                     if self._lost is not None:
                         raise Pop3Lost(self._lost)
@@ -145,7 +183,11 @@ class Pop3Stream(asyncio.Protocol):
                         self._waiter = None
         except TimeoutError:
             self.abort()
-            raise Pop3Lost(f"no answer within {self._seconds:g} s") from None
+            slow = credit < self._seconds
+            raise Pop3Lost("answers that drip" if slow else f"no answer within {self._seconds:g} s") from None
+        waited = asyncio.get_running_loop().time() - began
+        earned = (len(self._buffer) - before) / LEAST_RATE
+        self._credit = min(self._seconds, credit - waited + earned)
 
     def _resume(self) -> None:
         if self._paused and len(self._buffer) <= _HIGH_WATER // 2:

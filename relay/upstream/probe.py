@@ -12,6 +12,8 @@ from relay.upstream.smarthost import ConnectError, connect
 from relay.upstream.transaction import Timeouts
 
 _PATIENCE = 20.0
+_LONGEST_LISTING = 120.0
+"""Seconds for counting the messages of a mailbox."""
 
 _SMTP_STEPS = {"connect": "connect", "ehlo": "greeting", "starttls": "STARTTLS", "auth": "log in"}
 _POP3_STEPS = {"connect": "connect", "starttls": "STLS", "login": "log in", "list": "list the messages"}
@@ -42,7 +44,10 @@ async def probe_smtp(server: SmtpServer, *, hostname: str) -> list[Step]:
         names.remove("log in")
     try:
         connection = await connect(
-            server, hostname=hostname, password=password, timeouts=Timeouts(connect=_PATIENCE, command=_PATIENCE)
+            server,
+            hostname=hostname,
+            password=password,
+            timeouts=Timeouts(connect=_PATIENCE, opening=3 * _PATIENCE, command=_PATIENCE),
         )
     except ConnectError as error:
         return [*steps, *_until(names, _SMTP_STEPS[error.stage], str(error.reply))]
@@ -70,10 +75,13 @@ async def probe_pop3(server: Pop3Server) -> list[Step]:
     try:
         session = await open_pop3(server, password, patience=_PATIENCE)
         try:
-            listing, has_ids = await session.list_messages()
+            async with asyncio.timeout(_LONGEST_LISTING):
+                listing, has_ids = await session.list_messages()
             await session.quit()
         finally:
             session.close()
+    except TimeoutError:
+        return [*steps, *_until(names, "list the messages", f"the list did not end within {_LONGEST_LISTING:g} s")]
     except Pop3Error as error:
         return [*steps, *_until(names, _POP3_STEPS.get(error.stage, error.stage), error.text)]
     size = sum(one.size for one in listing)

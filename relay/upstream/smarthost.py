@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import re
 
 import aiosmtplib
 
@@ -11,10 +12,13 @@ from relay.model.errors import RelayError
 from relay.model.reply import Reply
 from relay.rules.replies import is_login_refused, read_reply, read_text
 from relay.upstream.dialing import dial
-from relay.upstream.login import choose_mechanisms, hide_secrets, log_in
+from relay.upstream.login import choose_mechanisms, log_in
+from relay.upstream.secrecy import Veil
 from relay.upstream.stream import SmtpStream, StreamLost, take_over
 from relay.upstream.tls import describe_fault, tls_context
 from relay.upstream.transaction import TIMEOUTS, Features, OutgoingMail, Stage, Timeouts, Transaction, transact
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class ConnectError(RelayError):
@@ -67,7 +71,8 @@ async def connect(
     """Connect and log in. Raises ConnectError."""
     opening = _Opening(server, hostname, password, timeouts)
     try:
-        return await opening.run()
+        async with asyncio.timeout(timeouts.opening):
+            return await opening.run()
     except BaseException as error:
         opening.close()
         if isinstance(error, ConnectError) or not isinstance(error, Exception):
@@ -84,6 +89,7 @@ class _Opening:
         self._password = password
         self._timeouts = timeouts
         self._client: aiosmtplib.SMTP | None = None
+        self._veil = Veil(server.username, password)
         self.stage = Stage.CONNECT
 
     async def run(self) -> Connection:
@@ -118,7 +124,7 @@ class _Opening:
             await log_in(client, server.username, self._password or "")
         if client.transport is None:
             raise self._lack("4.4.2", "the connection was lost")
-        return Connection(take_over(client.transport), _features(client), self._timeouts)
+        return Connection(take_over(client.transport, self._veil), _features(client), self._timeouts)
 
     def close(self) -> None:
         """Give up."""
@@ -130,19 +136,17 @@ class _Opening:
         host = f"{self._server.host}:{self._server.port}"
         if isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(error.__cause__, Exception):
             error = error.__cause__  # what it adds is the host and the port, as it knows them
-        if isinstance(error, aiosmtplib.SMTPResponseException) and error.code > 0:
-            lines = self._hidden(error.message).split("\n")
-            return read_reply(error.code, [line.encode("utf-8", "surrogateescape") for line in lines])
         if isinstance(error, aiosmtplib.SMTPResponseException):
-            enhanced, text = "4.5.0", f"{host}: {error.message.strip()}"
-        else:
-            enhanced, text = describe_fault(error, host)
-        return Reply(code=0, enhanced=enhanced, text=read_text(self._hidden(text).encode("utf-8", "surrogateescape")))
-
-    def _hidden(self, text: str) -> str:
-        if self.stage is not Stage.AUTH:
-            return text
-        return hide_secrets(text, self._server.username or "", self._password or "")
+            said = [line.encode("utf-8", "surrogateescape") for line in error.message.strip().split("\n")]
+            shown = self._veil.cover(said)
+            if error.code > 0:
+                return read_reply(error.code, shown)
+            return Reply(code=0, enhanced="4.5.0", text=f"{host}: {read_text(b' '.join(shown))}")
+        enhanced, text = describe_fault(error, host)
+        shown = [text.encode("utf-8", "surrogateescape")]
+        if not isinstance(error, OSError):  # whose words are the system's or ours
+            shown = self._veil.cover(shown)
+        return Reply(code=0, enhanced=enhanced, text=read_text(shown[0]))
 
     def _lack(self, enhanced: str, text: str) -> ConnectError:
         return ConnectError(self.stage, Reply(code=0, enhanced=enhanced, text=text))
@@ -151,7 +155,7 @@ class _Opening:
 def _features(client: aiosmtplib.SMTP) -> Features:
     size = client.esmtp_extensions.get("size", "") if client.supports_extension("size") else None
     return Features(
-        size=int(size) if size and size.isdigit() else (0 if size is not None else None),
+        size=None if size is None else int(size) if _NUMBER.fullmatch(size) else 0,
         pipelining=client.supports_extension("pipelining"),
         eightbitmime=client.supports_extension("8bitmime"),
         smtputf8=client.supports_extension("smtputf8"),

@@ -7,12 +7,17 @@ from typing import cast
 
 from relay.model.reply import Reply
 from relay.rules.replies import read_reply
+from relay.upstream.secrecy import Veil
 
 LONGEST_LINE = 8192
 LONGEST_REPLY = 65536
+MOST_LINES = 500
+"""Lines of one reply; RFC 5321 has no limit, and no server has so much to say."""
 MOST_UNASKED = 1
 """Replies that are kept though nothing was asked: a server that gives up says so, before it closes."""
 _HIGH_WATER = 262_144
+_LEAST_RATE = 1_000
+"""Octets a second that a server must take, once it has made use of the time that it may make no progress at all."""
 _COMMON = 100
 """Octets of a reply line that may come again word for word, such as `250 2.1.0 Ok`."""
 
@@ -22,14 +27,15 @@ class StreamLost(Exception):  # noqa: N818 - it says what happened
 
 
 class SmtpStream(asyncio.Protocol):
-    """Parses replies as they come; gives back-pressure and progress for what goes out.
+    """Parses replies as they come, veiled; gives back-pressure and progress for what goes out.
 
     One timer serves all waits: each only notes its deadline, and the timer looks whether it is over.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, veil: Veil) -> None:
         self._loop = asyncio.get_running_loop()
         self.transport = transport
+        self._veil = veil
         self._rest = b""
         self._lines: list[bytes] = []
         self._length = 0
@@ -75,8 +81,11 @@ class SmtpStream(asyncio.Protocol):
     def _take_line(self, line: bytes) -> None:
         code, sep = line[:3], line[3:4]
         self._length += len(line)
-        if not (len(code) == 3 and code.isdigit() and sep in (b"", b" ", b"-")) or self._length > LONGEST_REPLY:
+        if not (len(code) == 3 and code.isdigit() and sep in (b"", b" ", b"-")) or len(line) > LONGEST_LINE:
             self.abort("an answer that is no SMTP reply")
+            return
+        if self._length > LONGEST_REPLY or len(self._lines) >= MOST_LINES:
+            self.abort("a reply that is too long")
             return
         if sep == b"-":
             self._lines.append(line[4:])
@@ -84,8 +93,8 @@ class SmtpStream(asyncio.Protocol):
         if len(self._replies) >= self._awaited + MOST_UNASKED:
             self.abort("answers that nobody asked for")
             return
-        if self._lines or len(line) > _COMMON:
-            reply = read_reply(int(code), [*self._lines, line[4:]])
+        if self._lines or len(line) > _COMMON or self._veil.hides(line[4:]):
+            reply = read_reply(int(code), self._veil.cover([*self._lines, line[4:]]))
             self._lines = []
         else:
             reply = _read_common(line)
@@ -174,11 +183,17 @@ class SmtpStream(asyncio.Protocol):
         self.transport.write(data)
 
     async def drain(self, seconds: float) -> None:
-        """Wait until the buffer has room, or a reply is there. Raises StreamLost; no progress for `seconds` is one."""
+        """Wait until the buffer has room, or a reply is there.
+
+        Raises StreamLost; no progress for `seconds` is one, and so is progress that is slower than any line.
+        """
+        until = self._loop.time() + seconds + self.transport.get_write_buffer_size() / _LEAST_RATE
         while self._paused and self._lost is None and not self._replies:
             left = self.transport.get_write_buffer_size()
             if not await self._wait(seconds) and self.transport.get_write_buffer_size() >= left:
                 self.abort(f"no progress within {seconds:g} s")
+            elif self._loop.time() > until:
+                self.abort("the server takes the mail too slowly")
         if self._lost is not None and not self._replies:
             raise StreamLost(self._lost)
 
@@ -204,6 +219,6 @@ def _read_common(line: bytes) -> Reply:
     return read_reply(int(line[:3]), [line[4:]])
 
 
-def take_over(transport: asyncio.BaseTransport) -> SmtpStream:
-    """Make a stream of a transport that is connected and idle."""
-    return SmtpStream(cast("asyncio.Transport", transport))
+def take_over(transport: asyncio.BaseTransport, veil: Veil) -> SmtpStream:
+    """Make a stream of a transport that is connected and idle; what the server says from now on is veiled."""
+    return SmtpStream(cast("asyncio.Transport", transport), veil)

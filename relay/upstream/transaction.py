@@ -38,7 +38,11 @@ class Timeouts:
     """Seconds (RFC 5321 section 4.5.3.2)."""
 
     connect: float = 30.0
+    opening: float = 180.0
+    """From the dial to the end of the login, all together."""
     command: float = 300.0
+    envelope: float = 1800.0
+    """MAIL, all RCPT and DATA together: a server that drips its replies must not keep the connection for ever."""
     data: float = 120.0
     progress: float = 180.0
     final: float = 600.0
@@ -151,6 +155,12 @@ class _Run:
     result: Transaction = field(default_factory=Transaction)
     recipients: list[Reply | None] = field(default_factory=list)
     stage: Stage = Stage.MAIL
+    begun: float = field(default_factory=time.monotonic)
+
+    async def reply(self, seconds: float) -> Reply:
+        """Wait for the next reply to the envelope, as long as the envelope has time. Raises StreamLost."""
+        left = self.begun + self.timeouts.envelope - time.monotonic()
+        return await self.stream.reply(max(0.0, min(seconds, left)))
 
 
 async def transact(stream: SmtpStream, features: Features, timeouts: Timeouts, mail: OutgoingMail) -> Transaction:
@@ -223,7 +233,7 @@ async def _run(run: _Run) -> None:
             return
         stream.write(b"DATA\r\n", replies=1)
     run.stage = Stage.DATA
-    data = await stream.reply(patience.data)
+    data = await run.reply(patience.data)
     if data.code != 354:
         run.result.data = data
         await _reset(run)
@@ -244,14 +254,14 @@ async def _say_envelope(run: _Run) -> bool:
         stream.write(b"".join(commands) + b"DATA\r\n", replies=len(commands) + 1)
     else:
         stream.write(commands[0], replies=1)
-    run.result.mail = mail = await stream.reply(patience)
+    run.result.mail = mail = await run.reply(patience)
     if mail.code in UNFIT or not (mail.is_positive or pipelined):
         return False
     for command in commands[1:]:
         run.stage = Stage.RCPT
         if not pipelined:
             stream.write(command, replies=1)
-        run.recipients.append(await stream.reply(patience))
+        run.recipients.append(await run.reply(patience))
     return mail.is_positive and any(r is not None and r.is_positive for r in run.recipients)
 
 

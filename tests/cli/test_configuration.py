@@ -34,6 +34,17 @@ def test_the_variable_and_the_folder_name_the_configuration(
     assert "RELAY_CONFIG" in said.err
 
 
+def test_a_command_that_logs_in_nowhere_needs_no_passwords(run: Run, config: Path) -> None:
+    login = '\nusername = "u"\npassword_file = "missing"\n'
+    config.write_text(config.read_text().replace('security = "none"', f'security = "none"{login}', 1))
+    for command in (["queue", "list"], ["account", "list"], ["account", "pause", "sales"], ["explain"]):
+        assert run(*command).status == 0
+    for command in (["check"], ["queue", "run"], ["account", "test", "sales"]):
+        said = run(*command)
+        assert said.status == 2
+        assert "password_file" in said.err
+
+
 def test_a_database_that_cant_be_opened_is_one_line_and_1(run: Run, config: Path) -> None:
     config.write_text(config.read_text() + '\n[storage]\ndatabase = "sqlite:////nowhere/at/all.db"\n')
     said = run("queue", "list")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.cli.output import clean, print_facts, print_json, print_table, show_size, show_span, show_time
+from relay.cli.output import clean, print_facts, print_json, print_table, say, show_size, show_span, show_time
 
 
 @dataclass(frozen=True)
@@ -41,3 +41,23 @@ def test_times_spans_and_sizes_are_for_people() -> None:
     assert len(show_time(1_780_000_000_000)) == 19
     assert [show_span(ms) for ms in (0, 999, 61_000, 90_061_000)] == ["0 s", "0 s", "1 min 1 s", "1 d 1 h"]
     assert [show_size(n) for n in (0, 1023, 1536, 5 << 20)] == ["0 B", "1023 B", "1.5 KiB", "5.0 MiB"]
+
+
+HOSTILE = "ok\r\n2026-01-01 00:00:00  held\x1b[2J\x9b31m\u202e\u2028\u200b\x7f[red]x[/red][link=https://evil.example]y"
+
+
+def test_one_line_stays_one_whatever_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    say(HOSTILE)
+    print_table(("Name",), [(HOSTILE,)], empty="")
+    print_facts([("Name", HOSTILE.replace("\n", ""))])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert all(line.isprintable() for line in lines)
+    assert all("[link=https://evil.example]" in line for line in lines if "held" in line)
+
+
+def test_json_holds_nothing_that_a_terminal_would_obey(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json([HOSTILE, "\udcff"])
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert json.loads(out) == [HOSTILE, "\udcff"]

@@ -84,8 +84,8 @@ def test_a_filter_says_what_it_passed_over(run: Run, config: Path, queued: list[
     database.execute("INSERT INTO recipient SELECT message_id, 9, 'more', 'x@y.example', kind, outcome, code, enhanced,"
                      " reply, notify, orcpt FROM recipient WHERE n = 0 AND message_id = ?", [queued[0]])  # fmt: skip
     database.execute("INSERT INTO delivery SELECT 'more', message_id, account, version, 'queued', due, since, attempts,"
-                     " tried, uncertain, marked, node, lease_until, source, warned FROM delivery WHERE message_id = ?",
-                     [queued[0]])  # fmt: skip
+                     " tried, uncertain, marked, token, node, lease_until, source, warned FROM delivery"
+                     " WHERE message_id = ?", [queued[0]])  # fmt: skip
     database.commit()
     database.close()
     said = run("queue", "delete", "--all", "--yes")

@@ -1,25 +1,21 @@
-"""The service under load, killed again and again; then the receiver's side decides: accepted = delivered + bounced.
+"""The service under load, killed and hurt again and again; then the receiver's side decides.
 
-`python -m tests.crash.harness --kills 200` is `make crash`. Each kill is at a random moment or at a named point.
+`python -m tests.crash.harness --kills 200` is `make crash`; with `--postgresql`, two nodes share a database. Each kill
+is at a random moment or at a named point; the faults that end no process come after the kills, and heal by themselves.
+Accepted = delivered + bounced.
 """
 
 import argparse
-import asyncio
-import collections
 import contextlib
-import itertools
 import json
 import os
 import random
-import re
 import signal
-import smtplib
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -28,184 +24,107 @@ from sqlalchemy import Engine
 from relay.settings import load_settings
 from relay.storage import admin
 from relay.storage.engine import open_engine
+from tests.crash import faults
+from tests.crash.load import MOST, Clients, provider
 from tests.crash.points import FREQUENT, NAMES
+from tests.crash.report import ARCHIVE, Report
 from tests.peers.machine import wait_until
-from tests.peers.provider import Answers, Provider
+from tests.peers.provider import Provider
 from tests.peers.relay_process import ANNA, RelayProcess, make_account, write_config
+from tests.storage.conftest import postgresql_server
 
-_CLIENTS = 4
-_ARCHIVE = "central@example.com"
-_REFUSED = 7
-"""Every so many-th mail goes to an address that the provider refuses."""
-_LARGE = 23
-"""Every so many-th mail is of several chunks."""
-_LATER = 11
-"""Every so many-th mail's recipient is put off by the provider once; every so many-th + 1, the whole mail."""
-_CAREFUL = 5
-"""Every so many-th mail goes through an account that holds what is in doubt."""
-_MOST = 200_000
+STOPPED = "a node that is stopped for longer than its lease"
+LEASE = 20
+"""Seconds for which a claim holds on PostgreSQL without being renewed: the shortest that may be configured."""
+_LONGEST_LOOK = 60
+_MOST_FAULTS = 60
+"""Of a kind."""
+_LOAD_UNDER_FAULTS = 60
+"""Seconds in which these faults must have happened."""
+_SLACK = 15
+"""Seconds that the tests give to a busy machine."""
 
-
-@dataclass(kw_only=True)
-class Report:
-    """What became of everything."""
-
-    kills: collections.Counter[str] = field(default_factory=collections.Counter)
-    """By where the process died."""
-    accepted: int = 0
-    delivered: int = 0
-    bounced: int = 0
-    lost: list[str] = field(default_factory=list)
-    copies_lost: list[str] = field(default_factory=list)
-    twice: int = 0
-    """Mails that arrived more than once."""
-    unnamed: list[str] = field(default_factory=list)
-    """Those of them that no `possible_duplicate` names."""
-    deferred: int = 0
-    """Attempts that were put off."""
-    held: int = 0
-    silent: list[str] = field(default_factory=list)
-    """Mails that are held for a doubt, and nobody was told."""
-
-    def __str__(self) -> str:
-        """Say it in a few lines."""
-        places = "\n".join(f"  {count:4} {place}" for place, count in sorted(self.kills.items()))
-        return (
-            f"{sum(self.kills.values())} kills:\n{places}\n"
-            f"{self.accepted} accepted = {self.delivered} delivered + {self.bounced} bounced; {len(self.lost)} lost,"
-            f" {len(self.copies_lost)} archive copies lost;"
-            f" {self.twice} arrived twice, {len(self.unnamed)} of them not named as possible;"
-            f" {self.deferred} attempts put off; {self.held} held for a doubt, {len(self.silent)} of them in silence"
-        )
+Configure = Callable[..., list[Path]]
 
 
-class _Clients:
-    """Programs that hand in mail without end, whatever happens to the relay, and know which ones it took."""
-
-    def __init__(self, relay: RelayProcess) -> None:
-        self._relay = relay
-        self._numbers = itertools.count()
-        self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(_CLIENTS)]
-        self.accepted: dict[int, str] = {}
-        """Number of the mail -> its queue id."""
-        for thread in self._threads:
-            thread.start()
-
-    def end(self) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _work(self) -> None:
-        while not self._ended.is_set():
-            number = next(self._numbers)
-            while number not in self.accepted and not self._ended.is_set():
-                try:
-                    self._submit(number)
-                except (OSError, smtplib.SMTPException):
-                    self._ended.wait(0.01)  # cut off, or the relay is down: try again, as programs do
-
-    def _submit(self, number: int) -> None:
-        with smtplib.SMTP("127.0.0.1", self._relay.port, timeout=20) as smtp:
-            smtp.ehlo()
-            sender = "careful@example.com" if number % _CAREFUL == 0 else "sales@example.com"
-            smtp.mail(sender)
-            smtp.rcpt(address_of(number))
-            header = f"From: {sender}\r\nSubject: {number}\r\nMessage-ID: <{number}@test.example>\r\n\r\n"
-            code, reply = smtp.data(header + f"mail {number}\r\n" * (60_000 if number % _LARGE == 0 else 20))
-            if code == 250:
-                self.accepted[number] = reply.decode().split()[-1]
-            else:
-                self._ended.wait(0.05)  # its account is excluded just now
-
-
-def address_of(number: int) -> str:
-    """Give the recipient of a mail."""
-    return f"bad{number}@example.net" if number % _REFUSED == 0 else f"n{number}@example.net"
-
-
-@contextmanager
-def _provider() -> Generator[Provider]:
-    """Run a provider in a thread of its own; it refuses the addresses that it must."""
-    answers: dict[str, Answers] = {
-        **{f"DOT n{n}@example.net": ["451 4.3.0 not now", "250 2.0.0 taken"] for n in range(1, _MOST, _LATER)},
-        **{f"RCPT n{n}@example.net": ["450 4.2.0 later", "250 2.1.5 ok"] for n in range(0, _MOST, _LATER)},
-        **{f"RCPT bad{n}@example.net": "550 5.1.1 no such user" for n in range(0, _MOST, _REFUSED)},
-    }
-    provider = Provider(answers)
-    loop = asyncio.new_event_loop()
-    ended: asyncio.Future[None] = loop.create_future()
-    ready = threading.Event()
-
-    async def serve() -> None:
-        async with provider:
-            ready.set()
-            await ended
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
-    thread.start()
-    ready.wait()
-    try:
-        yield provider
-    finally:
-        loop.call_soon_threadsafe(ended.set_result, None)
-        thread.join()
-        loop.close()
-
-
-def crash(folder: Path, *, kills: int, seed: int, database: str = "sqlite:///relay.db") -> Report:
-    """Kill the service so many times under load, let it come to rest, and compare both sides."""
+def crash(
+    folder: Path,
+    *,
+    kills: int,
+    seed: int,
+    database: str = "sqlite:///relay.db",
+    nodes: int = 1,
+    most_faults: int = _MOST_FAULTS,
+) -> Report:
+    """Kill the service so many times under load, hurt it, let it come to rest, and compare both sides."""
     chance, report = random.Random(seed), Report()
-    with _provider() as provider:
-        configure = partial(_configure, folder, provider.port, database)
-        relay = RelayProcess(configure())
-        relay.start()
-        clients = _Clients(relay)
+    with provider() as taker:
+        configure = partial(_configure, folder, nodes, taker.port, database)
+        services = [RelayProcess(config) for config in configure()]
+        for service in services:
+            service.start()
+        clients = Clients(services)
         for n in range(kills):
+            service = services[n % nodes]
             # Two thirds of them at named points, each in its turn.
             point = NAMES[(n - n // 3 - 1) % len(NAMES)] if n % 3 else ""
-            died = _kill_at(relay, point, chance, provider, configure) if point else _kill(relay, chance)
+            died = _kill_at(service, point, chance, taker, configure) if point else _kill(service, chance)
             report.kills[point or "a random moment"] += died
+        engine = open_engine(load_settings(services[0].config).database)
+        for fault in faults.NAMES if most_faults else ():
+            _hurt(services, clients, fault, most_faults, report, engine)
+        if most_faults and nodes > 1:
+            _stop_one(services, clients, report, engine)
         clients.end()
-        _see_who_was_told(relay, report)
-        _release_until_empty(relay)
-        relay.stop()
-        _compare(report, clients.accepted, provider, folder, relay)
+        _see_who_was_told(engine, report)
+        engine.dispose()
+        _release_until_empty(services[0])
+        for service in services:
+            service.stop()
+        report.compare(clients.accepted, taker, folder / "inboxes" / "anna" / "new", services)
     return report
 
 
-def _configure(folder: Path, port: int, database: str, **account: object) -> Path:
+def _configure(folder: Path, nodes: int, port: int, database: str, **account: object) -> list[Path]:
     more = {"username": "u", "password": "p", "connections": 4, "recipients_per_day": 1_000_000}
     accounts = [
         make_account("sales", port, smtp=more, **account),
         make_account("careful", port, smtp=more, on_uncertain="hold"),
     ]
-    return write_config(
-        folder,
-        accounts=accounts,
-        users=[{**ANNA, "notify": "inbox"}],
-        storage={"database": database},
-        retry={"intervals": ["1 s"], "warn_after": "1 s"},
-        limits={"drain_timeout": "1 s"},
-    )
+    storage: dict[str, object] = {"database": database, "inboxes": str(folder / "inboxes")}
+    if nodes > 1:
+        storage["lease"] = f"{LEASE} s"
+    configs = []
+    for n in range(nodes):
+        home = folder / f"node{n}"
+        home.mkdir(exist_ok=True)
+        configs.append(
+            write_config(
+                home,
+                accounts=accounts,
+                users=[{**ANNA, "notify": "inbox"}],
+                archive=[ARCHIVE],
+                storage=storage,
+                retry={"intervals": ["1 s"], "warn_after": "1 s"},
+                limits={"drain_timeout": "1 s"},
+            )
+        )
+    return configs
 
 
 def _kill(relay: RelayProcess, chance: random.Random) -> bool:
-    """Kill the running service, and start it again."""
+    """Kill a running node, and start it again."""
     time.sleep(chance.random() * 0.3)
     relay.kill()
     relay.start()
     return True
 
 
-def _kill_at(
-    relay: RelayProcess, point: str, chance: random.Random, provider: Provider, configure: Callable[..., Path]
-) -> bool:
-    """Let the service begin anew and die at a point; tells whether it died there. It runs then."""
+def _kill_at(relay: RelayProcess, point: str, chance: random.Random, taker: Provider, configure: Configure) -> bool:
+    """Let a node begin anew and die at a point; tells whether it died there. It runs then."""
     relay.kill()
     count = chance.randint(1, 12) if point in FREQUENT else 1
-    with _hardship(point, relay, provider, configure):
+    with _hardship(point, relay, taker, configure):
         try:
             relay.start("tests.crash.points", point, str(count))
         except RuntimeError:
@@ -219,44 +138,96 @@ def _kill_at(
 
 
 @contextmanager
-def _hardship(point: str, relay: RelayProcess, provider: Provider, configure: Callable[..., Path]) -> Generator[None]:
+def _hardship(point: str, relay: RelayProcess, taker: Provider, configure: Configure) -> Generator[None]:
     """Bring about what leads to a point, where the load alone does not."""
     if "refused login" in point:
-        provider.answers["AUTH"] = "535 5.7.8 wrong"
+        taker.answers["AUTH"] = "535 5.7.8 wrong"
         yield
-        del provider.answers["AUTH"]
+        del taker.answers["AUTH"]
     elif "excluded" in point:
         configure(excluded=True)
         yield
         configure()
     elif "given back" in point:
         # It is told to stop while the provider is silent, and gives back what has not begun when its time is over.
-        provider.answers["DATA"] = "silence"
-        stopper = threading.Thread(target=_stop_when_it_hangs, args=(relay, len(provider.commands), provider))
+        taker.answers["DATA"] = "silence"
+        stopper = threading.Thread(target=_stop_when_it_hangs, args=(relay, len(taker.commands), taker))
         stopper.start()
         yield
         stopper.join()
-        del provider.answers["DATA"]
+        del taker.answers["DATA"]
     else:
         yield
 
 
-def _stop_when_it_hangs(relay: RelayProcess, heard: int, provider: Provider) -> None:
+def _stop_when_it_hangs(relay: RelayProcess, heard: int, taker: Provider) -> None:
     with contextlib.suppress(TimeoutError, OSError, AssertionError):
-        wait_until(lambda: "DATA" in provider.commands[heard:], what="it hangs", timeout=10)
+        wait_until(lambda: "DATA" in taker.commands[heard:], what="it hangs", timeout=10)
         os.kill(relay.pid, signal.SIGTERM)
 
 
-def _see_who_was_told(relay: RelayProcess, report: Report) -> None:
+def _hurt(
+    services: Sequence[RelayProcess], clients: Clients, fault: str, most: int, report: Report, engine: Engine
+) -> None:
+    """Let the first node suffer faults that end no process; without a restart, all must come to rest behind them."""
+    relay = services[0]
+    record = relay.config.with_name(f"{fault}.faults")
+    record.touch()
+    relay.kill()
+    relay.start("tests.crash.faults", fault, str(most), str(record))
+
+    def happened() -> int:
+        return len(record.read_text().split())
+
+    with contextlib.suppress(TimeoutError):
+        wait_until(lambda: happened() >= most, what="the faults", timeout=_LOAD_UNDER_FAULTS)
+    with clients.resting():
+        report.rests[fault] = _rest(engine, longest=_LONGEST_LOOK)
+    report.faults[fault] = happened()
+
+
+def _stop_one(services: Sequence[RelayProcess], clients: Clients, report: Report, engine: Engine) -> None:
+    """Stop a node in mid-air for longer than its lease: others take up what it had, and it finds out."""
+    for relay in services:
+        time.sleep(1)
+        os.kill(relay.pid, signal.SIGSTOP)
+        begun = time.monotonic()
+        try:
+            with clients.resting():
+                report.rests[STOPPED] = max(
+                    report.rests.get(STOPPED, 0.0), _rest(engine, longest=LEASE + _LONGEST_LOOK / 6)
+                )
+                time.sleep(max(0.0, begun + LEASE + 2 - time.monotonic()))
+        finally:
+            os.kill(relay.pid, signal.SIGCONT)
+        report.faults[STOPPED] += 1
+
+
+def _rest(engine: Engine, *, longest: float) -> float:
+    """Wait until nothing waits or is under way; gives the seconds. Raises TimeoutError where something stands still."""
+    begun = time.monotonic()
+    open_now = admin.Selection(states=("queued", "active"))
+    rows: list[admin.DeliveryRow] = []
+
+    def is_at_rest() -> bool:
+        rows[:] = admin.list_deliveries(engine, open_now, limit=5)
+        return not rows
+
+    try:
+        wait_until(is_at_rest, what="nothing stands still", timeout=longest + _SLACK)
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}: {rows}") from None
+    return time.monotonic() - begun
+
+
+def _see_who_was_told(engine: Engine, report: Report) -> None:
     """Look, before the postmaster releases anything, whether each mail that is held for a doubt has its notice."""
-    wait_until(lambda: '"active"' not in relay.run("queue", "list", "--json"), what="nothing is under way", timeout=60)
-    engine = open_engine(load_settings(relay.config).database)
-    held = admin.list_deliveries(engine, admin.Selection(states=("held",)), limit=_MOST)
+    _rest(engine, longest=_LONGEST_LOOK)
+    held = admin.list_deliveries(engine, admin.Selection(states=("held",)), limit=MOST)
     # Of mail that is held since its account is gone, the postmaster is told by account.
     doubted = {row.message_id for row in held if row.uncertain and not _is_homeless(engine, row.message_id)}
     report.held = len(doubted)
     report.silent = sorted(one for one in doubted if not admin.show_message(engine, one).notices)
-    engine.dispose()
 
 
 def _is_homeless(engine: Engine, message_id: str) -> bool:
@@ -275,30 +246,13 @@ def _release_until_empty(relay: RelayProcess) -> None:
     wait_until(is_empty, what="the queue is empty", timeout=300)
 
 
-def _compare(report: Report, accepted: dict[int, str], provider: Provider, folder: Path, relay: RelayProcess) -> None:
-    notices = [path.read_bytes() for path in (folder / "inboxes" / "anna" / "new").iterdir()]
-    failed = rb"Final-Recipient: rfc822; (\S+)\r?\nAction: failed"
-    bounced = {found.decode() for notice in notices for found in re.findall(failed, notice)}
-    delivered = {address for mail in provider.mails for address in mail.recipients}
-    archived = {
-        found[1].decode()
-        for mail in provider.mails
-        if _ARCHIVE in mail.recipients and (found := re.search(rb"Message-ID: <(\d+)@test", mail.data))
-    }
-    named = {line["queue_id"] for line in relay.find("possible_duplicate")}
-    arrivals: collections.Counter[tuple[str, str]] = collections.Counter()
-    for mail in provider.mails:
-        found = re.search(rb"\bid (\w+)", mail.data)
-        if found:
-            arrivals.update((found[1].decode(), address) for address in mail.recipients)
-    twice = {queue_id for (queue_id, _), count in arrivals.items() if count > 1}
-    report.accepted = len(accepted)
-    report.delivered = sum(address_of(number) in delivered for number in accepted)
-    report.bounced = sum(address_of(number) in bounced for number in accepted)
-    report.lost = [address_of(n) for n in accepted if address_of(n) not in delivered | bounced]
-    report.copies_lost = [str(n) for n in accepted if str(n) not in archived]
-    report.deferred = len(relay.find("delivery_deferred"))
-    report.twice, report.unnamed = len(twice), sorted(twice - named)
+@contextmanager
+def _database(*, postgresql: bool) -> Iterator[str]:
+    if not postgresql:
+        yield "sqlite:///relay.db"
+        return
+    with tempfile.TemporaryDirectory() as folder, postgresql_server(Path(folder)) as url:
+        yield url
 
 
 def main() -> None:
@@ -306,12 +260,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
+    parser.add_argument("--postgresql", action="store_true", help="two nodes on a PostgreSQL of its own")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        print(f"{chosen.kills} kills, seed {chosen.seed}")
-        report = crash(Path(folder), kills=chosen.kills, seed=chosen.seed)
+    print(f"{chosen.kills} kills, seed {chosen.seed}", flush=True)
+    with tempfile.TemporaryDirectory() as folder, _database(postgresql=chosen.postgresql) as database:
+        report = crash(
+            Path(folder), kills=chosen.kills, seed=chosen.seed, database=database, nodes=2 if chosen.postgresql else 1
+        )
     print(report)
-    if report.lost or report.copies_lost or report.unnamed:
+    if report.is_bad:
         raise SystemExit(1)
 
 

@@ -65,14 +65,15 @@ async def test_a_worker_that_is_cancelled_gives_back_nothing_that_another_has(tm
         ((delivery, _),) = await office.queue.read_ahead(Ahead("sales", office.now, 9))
         lane = office.delivery._lane("sales")
         worker = office.delivery._worker
-        assert await office.queue.take(delivery)
+        taken = await office.queue.take(delivery)
+        assert taken is not None
         lane.fresh.add(delivery, None)
         late = asyncio.create_task(worker._take(lane, newest=False))
         await asyncio.sleep(0)
         late.cancel()
         await asyncio.gather(late, return_exceptions=True)
         assert [row.state for row in office.waiting()] == ["active"]
-        await office.queue.unclaim([delivery.id])
+        await office.queue.unclaim(taken)
         lane.fresh.add(delivery, None)
         late = asyncio.create_task(worker._take(lane, newest=False))
         await asyncio.sleep(0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rules.content import MOST_BOUNDARY, MOST_PARAMETERS, Content, Decoder, make_decoder, read_content
+from relay.rules.content import MOST_BOUNDARY, MOST_NAME, MOST_PARAMETERS, Content, Decoder, make_decoder, read_content
 
 
 def read(*lines: str) -> Content:
@@ -84,6 +84,37 @@ def test_a_name_in_latin_1_octets() -> None:
 )
 def test_boundaries(value: str, boundary: bytes | None) -> None:
     assert read(f"Content-Type: {value}").boundary == boundary
+
+
+@pytest.mark.parametrize(
+    ("field", "excessive"),
+    [
+        ("Content-Type: a/b" + "; a=b" * MOST_PARAMETERS, False),
+        ("Content-Type: a/b" + "; a=b" * (MOST_PARAMETERS + 1), True),
+        ("Content-Disposition: x" + "".join(f"; filename*{n % 1000}=x" for n in range(MOST_PARAMETERS + 1)), True),
+        ("Content-Type: a/b; name=" + "x" * MOST_NAME, False),
+        ("Content-Type: a/b; name=" + "x" * (MOST_NAME + 1), True),
+        ("Content-Type: multipart/x; boundary=" + "x" * MOST_BOUNDARY, False),
+        ("Content-Type: multipart/x; boundary=" + "x" * (MOST_BOUNDARY + 1), True),
+    ],
+)
+def test_what_no_mail_has_is_excessive(field: str, excessive: bool) -> None:
+    assert read(field).is_excessive is excessive
+
+
+@pytest.mark.parametrize(
+    ("field", "sealed"),
+    [
+        ("Content-Type: Multipart/Signed; boundary=b", True),
+        ("Content-Type: application/x-pkcs7-signature", True),
+        ("Content-Disposition: attachment; filename*=utf-8''smime%2EP7S", True),
+        ('Content-Type: text/plain; name="a.txt.asc "', True),
+        ("Content-Type: text/plain; name=asc", False),
+        ("Content-Type: text/plain; name=a.asc.txt", False),
+    ],
+)
+def test_what_is_signed_or_encrypted_says_so_by_type_or_name(field: str, sealed: bool) -> None:
+    assert read(field).is_sealed is sealed
 
 
 def test_type_and_encoding_are_the_first_ones_in_lower_case() -> None:

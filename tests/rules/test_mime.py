@@ -142,20 +142,35 @@ def test_a_digest_holds_messages() -> None:
 
 
 @pytest.mark.parametrize(
-    "sealed",
+    "shut",
     [
-        multipart("c", b"Content-Type: a/b\r\n\r\none", kind="signed"),
-        multipart("c", b"Content-Type: a/b\r\n\r\none", kind="encrypted"),
-        b"Content-Type: application/pkcs7-mime; name=smime.p7m\r\n\r\none",
         b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\none",
         b"Content-Type: message/delivery-status\r\n\r\none",
         b"Content-Type: multipart/mixed\r\n\r\none",
     ],
 )
-def test_what_is_not_looked_into(sealed: bytes) -> None:
-    body = b"--b\r\n" + sealed + b"\r\n--b\r\n\r\ntwo\r\n--b--\r\n"
+def test_what_is_not_looked_into(shut: bytes) -> None:
+    body = b"--b\r\n" + shut + b"\r\n--b\r\n\r\ntwo\r\n--b--\r\n"
     assert parts(body) == [("text/plain", b"two")]
     assert bytes_of(read(body)) == body
+
+
+@pytest.mark.parametrize(
+    "sealed",
+    [
+        multipart("c", b"Content-Type: a/b\r\n\r\none", kind="signed"),
+        multipart("c", b"Content-Type: a/b\r\n\r\none", kind="encrypted"),
+        b"Content-Type: application/pkcs7-mime\r\n\r\none",
+        b"Content-Type: application/pgp-signature\r\n\r\none",
+        b"Content-Type: a/b; name=one.asc\r\n\r\none",
+    ],
+)
+def test_nothing_is_read_behind_what_is_signed_or_encrypted(sealed: bytes) -> None:
+    body = b"--b\r\n\r\nfirst\r\n--b\r\n" + sealed + b"\r\n--b\r\n\r\ntwo\r\n--b--\r\n"
+    assert parts(body) == [("text/plain", b"first")]
+    assert bytes_of(read(body)) == body
+    head, _, rest = sealed.partition(b"\r\n\r\n")
+    assert parts(rest, head + b"\r\n") == []
 
 
 def test_the_depth_is_limited() -> None:
@@ -170,7 +185,7 @@ def test_the_depth_is_limited() -> None:
 
 
 def test_the_header_of_a_part_is_limited() -> None:
-    for length, found in ((MOST_HEADER, 2), (MOST_HEADER + 1, 1)):
+    for length, found in ((MOST_HEADER, 2), (MOST_HEADER + 1, 0)):
         header = b"X: " + b"x" * (length - 5)
         body = b"--b\r\n" + header + b"\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n"
         assert len(parts(body)) == found

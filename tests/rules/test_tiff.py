@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.rules.mime import MOST_DELIMITERS
+from relay.rules.content import MOST_NAME, MOST_PARAMETERS
+from relay.rules.mime import MOST_DELIMITERS, MOST_DEPTH, MOST_HEADER
 from relay.rules.tiff import MOST_HELD, RemovedTiff, TiffStripper
 
 TIFF = b"II*\0\x08\0\0\0" + bytes(range(256)) * 3
@@ -179,7 +180,7 @@ def test_german() -> None:
     header, body = split(scan(("image/tiff", "Größe.tif", TIFF)))
     _, out = strip(header, body, language="de")
     text = leaves(header, out)[1][2].decode()
-    assert text == f"Anlage entfernt: Größe.tif\r\nGröße: {len(TIFF)} Bytes\r\nSHA-256: {sha256(TIFF)}\r\n"
+    assert text == f"Anhang entfernt: Größe.tif\r\nGröße: {len(TIFF)} Bytes\r\nSHA-256: {sha256(TIFF)}\r\n"
     assert out.isascii()
 
 
@@ -227,7 +228,9 @@ def test_magic_suffices(encoding: bytes, body: bytes) -> None:
     [
         part(b"Content-Type: application/pdf; name=tif.pdf", b"%PDF II*\0"),
         part(b"Content-Transfer-Encoding: base64", b"!" * (MOST_HELD - 7) + b"SUkqAAAA"),
-        part(b"Content-Type: image/tiff\r\nContent-Transfer-Encoding: x-uuencode", b"begin 644 a.tif\r\n"),
+        part(b"Content-Type: a/b\r\nContent-Transfer-Encoding: x-uuencode", b"begin 644 a.tif\r\n"),
+        part(b"X: y", b"begin 644 a.tif\r\n"),
+        part(b"Content-Type: application/ms-tnef; name=winmail.dat", b"\x78\x9f\x3e\x22a.tif"),
         part(b"Content-Type: multipart/signed; boundary=c; name=a.tif", b"--c\r\nContent-Type: image/tiff\r\n\r\nx"),
         part(b"Content-Type: multipart/encrypted; boundary=c", b"--c\r\nContent-Type: image/tiff\r\n\r\nx"),
         part(b"Content-Type: application/x-pkcs7-mime; name=a.tif", b"II*\0"),
@@ -244,6 +247,7 @@ def test_what_stays(whole: bytes) -> None:
     assert out == whole
 
 
+MESSAGES = [b"--b\r\n", *[b"Content-Type: message/rfc822\r\n\r\n"] * (MOST_DEPTH + 1), b"\r\n--b--\r\n"]
 ONE = b"--b\r\nContent-Type: image/tiff\r\n\r\nII*\0\r\n"
 
 
@@ -260,8 +264,22 @@ ONE = b"--b\r\nContent-Type: image/tiff\r\n\r\nII*\0\r\n"
         ),
         pytest.param(b"--b\r\n\r\n" * MOST_DELIMITERS, id="more parts than any mail has"),
         pytest.param(
-            part(b"Content-Type: image/tiff\r\nContent-Transfer-Encoding: base64", b"QUI=\r\nAnd a footer"),
-            id="an encoding that programs read in different ways",
+            part(b"Content-Transfer-Encoding: base64", b"SUkqAA==\r\nAnd a footer"),
+            id="a TIFF by what programs decode in different ways",
+        ),
+        pytest.param(part(b"Content-Type: multipart/signed; boundary=c", b"--c\r\n\r\nx"), id="a signed mail in it"),
+        pytest.param(part(b"Content-Type: multipart/encrypted; boundary=c", b"--c\r\n\r\nx"), id="an encrypted one"),
+        pytest.param(part(b"Content-Type: application/pkcs7-mime", b"x"), id="S/MIME"),
+        pytest.param(part(b"Content-Type: message/rfc822; name=a.P7M", b"X: y\r\n\r\nx"), id="a mail by a signed name"),
+        pytest.param(part(b"Content-Type: text/html", b"<pre>\r\n-----BEGIN PGP SIGNATURE-----"), id="armour in HTML"),
+        pytest.param(part(b"X: " + b"x" * MOST_HEADER, b"x"), id="a header longer than any mail has"),
+        pytest.param(part(b"Content-Type: a/b" + b"; a=b" * (MOST_PARAMETERS + 1), b"x"), id="parameters"),
+        pytest.param(part(b"Content-Type: a/b; name=" + b"x" * (MOST_NAME + 1), b"x"), id="a long name"),
+        pytest.param(part(b"Content-Type: multipart/x; boundary=" + b"x" * 300, b"x"), id="a long boundary"),
+        pytest.param(b"".join(MESSAGES), id="mails in mails deeper than any mail has"),
+        *(
+            pytest.param(part(b"Content-Disposition: attachment; filename=" + name, b"x"), id=name.decode())
+            for name in (b"smime.p7s", b"a.P7M", b"a.asc", b"a.sig", b"a.pgp", b"a.pdf.gpg", b"signature.ASC")
         ),
     ],
 )
@@ -284,11 +302,32 @@ def test_a_quoted_signature_is_none() -> None:
     assert strip(MIXED, body)[0].changed
 
 
-def test_a_signed_mail_in_a_mail_stays_and_the_tiff_beside_it_goes() -> None:
-    signed = b"--b\r\nContent-Type: multipart/signed; boundary=c\r\n\r\n" + ONE.replace(b"--b", b"--c") + b"--c--\r\n"
-    stripper, out = strip(MIXED, signed + ONE)
-    assert len(stripper.removed) == 1
-    assert out.startswith(signed)
+@pytest.mark.parametrize("field", [b"Content-Type: image/tiff", b"Content-Disposition: attachment; filename=a.tif"])
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        (b"x-uuencode", b"begin 644 a.tif\r\n"),
+        (b"x-\x1b\xff" + b"x" * 50, b"anything"),
+        (b"base64", b"QUI=\r\nAnd a footer"),
+        (b"quoted-printable", b"a==41"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_what_says_that_it_is_a_tiff_goes_though_it_can_not_be_decoded(
+    field: bytes, encoding: bytes, body: bytes, language: str
+) -> None:
+    whole = part(field + b"\r\nContent-Transfer-Encoding: " + encoding, body)
+    stripper, out = strip(MIXED, whole, language=language)
+    (tiff,) = stripper.removed
+    assert (tiff.size, tiff.sha256) == (len(body), sha256(body))
+    assert tiff.encoding.startswith(encoding[:2].decode())
+    assert len(tiff.encoding) < 50
+    text = leaves(MIXED, out)[0][2].decode()
+    said = {"en": f"Size: {len(body)} bytes, encoded (", "de": f"Größe: {len(body)} Bytes, kodiert ("}[language]
+    assert said in text
+    assert text.isprintable() or set(text) - {"\r", "\n"} == set(filter(str.isprintable, text))
+    assert body not in out
+    assert strip(MIXED, whole, cuts=list(range(len(whole))), language=language)[1] == out
 
 
 def test_a_name_cannot_break_out_of_the_text() -> None:
@@ -320,6 +359,8 @@ FRAGMENTS = [
     b"SUkqAAgAAAAA\r\n",
     b"II=2A=00=\r\n",
     b"Content-Type: image/tiff\r\n",
+    b"Content-Transfer-Encoding: x-uuencode\r\n",
+    b"Content-Disposition: attachment; filename=a.p7s\r\n",
     b"\r\n--b\r\nContent-Type: image/tiff\r\n\r\n",
     b"Content-Type: multipart/mixed; boundary=c\r\n\r\n",
     b"Content-Type: multipart/digest;\r\n boundary=bX\r\n\r\n",

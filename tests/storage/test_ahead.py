@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from relay.model.mail import DeliveryState
 from relay.storage.ahead import Ahead
 from relay.storage.queue import Queue
@@ -27,7 +29,8 @@ async def test_what_is_due_is_read_with_its_short_body_and_stays_queued(queue: Q
         mails[2].deliveries[0].id: None,
     }
     claimed = await queue.claim("sales", now=NOW, limit=9, open_now=True)
-    assert sorted(claimed, key=lambda one: one.id) == sorted((one for one, _ in found), key=lambda one: one.id)
+    read = sorted((one for one, _ in found), key=lambda one: one.id)
+    assert sorted((replace(one, token="") for one in claimed), key=lambda one: one.id) == read
 
 
 async def test_each_user_gives_some_however_many_another_has(queue: Queue) -> None:

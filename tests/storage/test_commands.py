@@ -29,7 +29,7 @@ async def test_hold_release_retry_and_run(queue: Queue, engine: Engine) -> None:
     assert (claimed.since, claimed.attempts, claimed.uncertain) == (NOW + 5, 0, 0)
     for command in (commands.hold, commands.release, commands.retry):
         assert command(engine, ids, now=NOW) == commands.Done(count=0, skipped={ids[0]: "is being delivered now"})
-    await queue.settle(settled(claimed.id, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99))
+    await queue.settle(settled(claimed, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99))
     assert commands.retry(engine, ids, now=NOW).count == 1
     assert await queue.next_due() == {"sales": AT_ONCE}
     assert commands.run_queue(engine) == 1
@@ -87,7 +87,7 @@ async def test_a_mail_of_which_a_part_is_under_way_is_neither_deleted_nor_moved(
     await queue.accept(mail)
     (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
     later = mail.deliveries[0].recipients[1:]
-    split = settled(claimed.id, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99, split=new_mail(to=2).deliveries[0])
+    split = settled(claimed, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99, split=new_mail(to=2).deliveries[0])
     assert split.split is not None
     object.__setattr__(split.split, "recipients", later)
     await queue.settle(split)

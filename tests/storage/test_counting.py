@@ -38,7 +38,7 @@ async def test_a_mail_is_parted_where_the_day_has_room_for_some(queue: Queue, en
     assert [r.n for r in later.recipients] == [2, 3, 4]
     assert later.since == delivery.since
     assert await queue.count_part(Part(count(3), later, rest)) == 0
-    await queue.unclaim([delivery.id])
+    await queue.unclaim(delivery)
     (first,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
     assert [r.n for r in first.recipients] == [0, 1]
 
@@ -53,11 +53,11 @@ async def test_a_mail_is_not_parted_where_the_day_has_room(queue: Queue) -> None
 
 
 async def test_what_began_a_moment_ago(queue: Queue) -> None:
-    mails = [new_mail(account=account) for account in ("sales", "sales", "other")]
+    mails = [new_mail(account=account, state=DeliveryState.ACTIVE) for account in ("sales", "sales", "other")]
     for mail, at in zip(mails, (NOW - 60_000, NOW - 5, NOW), strict=True):
         await queue.accept(mail)
         (one,) = mail.deliveries
         events = (("archive_split", "why"),) if at == NOW - 5 else ()
-        await queue.settle(settled(one.id, {0: TAKEN}, DeliveryState.DONE, at=at, events=events))
+        await queue.settle(settled(one, {0: TAKEN}, DeliveryState.DONE, at=at, events=events))
     assert await queue.starts_since(["sales", "idle"], after=NOW - 60_000, oldest=0) == {"sales": [NOW - 5, NOW - 5]}
     assert await queue.starts_since(["sales", "other"], after=NOW - 5, oldest=0) == {"other": [NOW]}

@@ -112,8 +112,22 @@ def test_only_sqlite_has_a_file(tmp_path: Path) -> None:
     assert database_file("nonsense") is None
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root")
-def test_what_a_command_of_root_makes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
-    os.chown(tmp_path, 1, 1)
-    with StorageLock(tmp_path, f"sqlite:///{tmp_path}/relay.db"):
-        assert {path.stat().st_uid for path in tmp_path.iterdir()} == {1}
+@pytest.mark.parametrize("kind", ["a link", "a dangling link", "hard links", "a pipe", "a folder"])
+def test_a_lock_is_a_file_of_its_own_or_none(tmp_path: Path, kind: str) -> None:
+    other, lock = tmp_path / "other", tmp_path / "relay.lock"
+    other.write_text("as it was\n")
+    match kind:
+        case "a link":
+            lock.symlink_to(other)
+        case "a dangling link":
+            lock.symlink_to(tmp_path / "new")
+        case "hard links":
+            lock.hardlink_to(other)
+        case "a pipe":
+            os.mkfifo(lock)
+        case _:
+            lock.mkdir()
+    with pytest.raises(StorageError, match=rf"{lock}: .* remove it"):
+        StorageLock(tmp_path, f"sqlite:///{tmp_path}/relay.db").acquire()
+    assert other.read_text() == "as it was\n"
+    assert not (tmp_path / "new").exists()

@@ -1,42 +1,133 @@
 import asyncio
+from collections.abc import AsyncGenerator
 
-from sqlalchemy import Engine
+import pytest
+from sqlalchemy import Engine, text
 
 from relay.model.maildrop import Mailbox, Seen
-from relay.storage.mailboxes import Mailboxes, list_mailboxes
+from relay.storage.mailboxes import MailboxElsewhereError, Mailboxes, list_mailboxes
 from relay.storage.writer import Writer
 from tests.storage.conftest import NOW
 
+HOST = ["one.example"]
 
-async def test_a_mailbox_begins_anew_where_its_host_or_login_changed(engine: Engine) -> None:
+
+@pytest.fixture
+async def writer(engine: Engine) -> AsyncGenerator[Writer]:
     writer = Writer(engine)
-    mailboxes = Mailboxes(engine, writer)
-    assert await mailboxes.find("sales") is None
-    await mailboxes.begin("sales", "one.example", "u", skip=["old"], now=NOW)
-    await mailboxes.record("sales", ["a", "b"], now=NOW + 1)
-    await mailboxes.record("sales", ["a"], now=NOW + 9)
-    assert await mailboxes.seen("sales") == {
-        "old": Seen(first_seen=NOW, fetched=False), "a": Seen(first_seen=NOW + 1), "b": Seen(first_seen=NOW + 1),
-    }  # fmt: skip
-    assert await mailboxes.seen("other") == {}
-    await mailboxes.begin("sales", "two.example", "u", skip=(), now=NOW)
-    assert await mailboxes.seen("sales") == {}
-    assert await mailboxes.find("sales") == Mailbox(account="sales", host="two.example", login="u")
+    yield writer
     await writer.close()
 
 
-async def test_listings_and_ends_are_noted(engine: Engine) -> None:
-    writer = Writer(engine)
+async def test_a_mailbox_that_begins_anew_forgets_what_was_seen(engine: Engine, writer: Writer) -> None:
+    mailboxes = Mailboxes(engine, writer)
+    assert await mailboxes.find("sales") is None
+    assert await mailboxes.acquire("sales", "t")
+    await mailboxes.begin("sales", "t", HOST, "u", anew=True, skip=["old"], now=NOW)
+    await mailboxes.record("sales", "t", ["a", "b"], now=NOW + 1)
+    await mailboxes.record("sales", "t", ["a"], now=NOW + 9)
+    seen = {
+        "old": Seen(first_seen=NOW, fetched=False), "a": Seen(first_seen=NOW + 1), "b": Seen(first_seen=NOW + 1),
+    }  # fmt: skip
+    assert await mailboxes.seen("sales") == seen
+    assert await mailboxes.seen("other") == {}
+    await mailboxes.begin("sales", "t", [*HOST, "two.example"], "U", anew=False, skip=(), now=NOW)
+    assert await mailboxes.seen("sales") == seen
+    await mailboxes.begin("sales", "t", ["three.example"], "u", anew=True, skip=(), now=NOW)
+    assert await mailboxes.seen("sales") == {}
+    assert await mailboxes.find("sales") == Mailbox(account="sales", hosts=("three.example",), login="u")
+
+
+async def test_listings_and_ends_are_noted(engine: Engine, writer: Writer) -> None:
     mailboxes = Mailboxes(engine, writer)
     await mailboxes.end("sales", now=NOW, error="connect: refused\x00")
     assert list_mailboxes(engine)["sales"].error == "connect: refused\ufffd"
-    await mailboxes.begin("sales", "one.example", "u", skip=(), now=NOW)
-    await mailboxes.record("sales", ["a", "b", "c"], now=NOW)
-    await mailboxes.note_listing("sales", gone=["a", "b"], back=(), forget=(), now=NOW + 5)
-    await mailboxes.note_listing("sales", gone=(), back=["b"], forget=["a"], now=NOW + 6)
+    assert await mailboxes.acquire("sales", "t")
+    await mailboxes.begin("sales", "t", HOST, "u", anew=True, skip=(), now=NOW)
+    await mailboxes.record("sales", "t", ["a", "b", "c"], now=NOW)
+    await mailboxes.note_listing("sales", "t", gone=["a", "b"], back=(), forget=(), now=NOW + 5)
+    await mailboxes.note_listing("sales", "t", gone=(), back=["b"], forget=["a"], now=NOW + 6)
     assert await mailboxes.seen("sales") == {"b": Seen(first_seen=NOW), "c": Seen(first_seen=NOW)}
     await asyncio.gather(
-        mailboxes.end("sales", now=NOW + 7), mailboxes.note_listing("sales", gone=(), back=(), forget=(), now=NOW)
+        mailboxes.end("sales", now=NOW + 7),
+        mailboxes.note_listing("sales", "t", gone=(), back=(), forget=(), now=NOW),
     )
     assert list_mailboxes(engine)["sales"].last_ok == NOW + 7
-    await writer.close()
+
+
+async def test_one_node_has_a_mailbox_until_it_gives_it_back_or_its_lease_is_over(
+    engine: Engine, writer: Writer
+) -> None:
+    shared = engine.dialect.name == "postgresql"
+    a, b = (Mailboxes(engine, writer, node=node) for node in ("a", "b"))
+    granted = await a.acquire("sales", "a1")
+    assert granted is not None
+    assert granted.shared == shared
+    if shared:  # with SQLite there is no other node: what holds it died
+        assert await b.acquire("sales", "b1") is None
+    assert await b.acquire("other", "b2")
+    await a.release("sales", "wrong")
+    assert await a.renew("sales", "a1")
+    await a.release("sales", "a1")
+    assert await b.acquire("sales", "b1")
+    assert not await a.renew("sales", "a1")
+    if shared:
+        assert await a.acquire("sales", "a2") is None
+        _end_lease(engine)
+    assert await a.acquire("sales", "a2")
+    assert not await b.renew("sales", "b1")
+
+
+async def test_a_node_that_began_anew_takes_its_own_mailboxes_at_once(engine: Engine, writer: Writer) -> None:
+    assert await Mailboxes(engine, writer, node="a").acquire("sales", "a1")
+    again = Mailboxes(engine, writer, node="a")
+    assert await again.acquire("sales", "a2")
+    assert not await again.renew("sales", "a1")
+
+
+async def test_of_many_nodes_one_gets_a_mailbox(engine: Engine) -> None:
+    if engine.dialect.name != "postgresql":
+        pytest.skip("SQLite is one process's")
+    writers = [Writer(engine) for _ in range(4)]
+    nodes = [Mailboxes(engine, writer, node=str(n)) for n, writer in enumerate(writers)]
+    for n in range(10):
+        granted = await asyncio.gather(*(node.acquire(f"account {n}", f"t{i}") for i, node in enumerate(nodes)))
+        assert len([one for one in granted if one is not None]) == 1
+    for writer in writers:
+        await writer.close()
+
+
+async def test_a_node_that_has_lost_a_mailbox_changes_nothing(engine: Engine, writer: Writer) -> None:
+    a, b = (Mailboxes(engine, writer, node=node) for node in ("a", "b"))
+    assert await a.acquire("sales", "a1")
+    await a.begin("sales", "a1", HOST, "u", anew=True, skip=(), now=NOW)
+    await a.record("sales", "a1", ["one"], now=NOW)
+    if engine.dialect.name == "postgresql":
+        _end_lease(engine)
+    assert await b.acquire("sales", "b1")
+    before = await b.find("sales"), await b.seen("sales")
+    late = [
+        a.begin("sales", "a1", ["x"], "y", anew=True, skip=["z"], now=NOW),
+        a.record("sales", "a1", ["two"], now=NOW),
+        a.note_listing("sales", "a1", gone=["one"], back=(), forget=["one"], now=NOW),
+    ]
+    for error in await asyncio.gather(*late, b.record("sales", "b1", ["three"], now=NOW), return_exceptions=True):
+        assert error is None or isinstance(error, MailboxElsewhereError)
+    await a.release("sales", "a1")
+    assert await b.renew("sales", "b1")
+    assert (await b.find("sales"), {**before[1], "three": Seen(first_seen=NOW)}) == (before[0], await b.seen("sales"))
+
+
+async def test_a_write_that_is_run_again_gives_the_same(engine: Engine, writer: Writer) -> None:
+    mailboxes = Mailboxes(engine, writer, node="")
+    for _ in range(2):
+        assert await mailboxes.acquire("sales", "t")
+        await mailboxes.begin("sales", "t", HOST, "u", anew=True, skip=["s"], now=NOW)
+    for _ in range(2):
+        await mailboxes.release("sales", "t")
+    assert await mailboxes.seen("sales") == {"s": Seen(first_seen=NOW, fetched=False)}
+
+
+def _end_lease(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE mailbox SET lease_until = 1"))

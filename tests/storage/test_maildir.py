@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.model.errors import StorageError
-from relay.storage.maildir import MailFile, clear_tmp, deliver, find_mail, list_names, open_maildir
+from relay.storage.maildir import ABANDONED, FOLDERS, Maildir, MailFile, deliver
 
 
 def names(folder: Path) -> list[str]:
@@ -29,11 +30,12 @@ def test_a_repetition_adds_nothing_also_where_the_mail_was_read(tmp_path: Path) 
     path.rename(read)
     assert deliver(tmp_path, "anna", "one", [b"third"]) == read
     assert deliver(tmp_path, "anna", "on", [b"other"]) != read
-    assert list_names(tmp_path / "anna") == {"one", "on"}
-    assert find_mail(tmp_path / "anna", "two") is None
+    with Maildir(tmp_path, "anna") as maildir:
+        assert maildir.names() == {"one", "on"}
+        assert maildir.find("two") is None
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc", "a\0b", ".hidden", "-x", "a:b", "x" * 300])
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc", "a\0b", ".hidden", "a:b", "x" * 300])
 def test_names_that_are_none_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(StorageError):
         deliver(tmp_path, name, "one", [b"x"])
@@ -43,7 +45,8 @@ def test_names_that_are_none_are_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_where_the_disk_refuses_nothing_is_visible(tmp_path: Path) -> None:
-    maildir = open_maildir(tmp_path, "anna")
+    with Maildir(tmp_path, "anna") as opened:
+        maildir = opened.path
 
     def broken() -> list[bytes]:
         raise OSError(28, "No space left on device")
@@ -58,21 +61,100 @@ def test_where_the_disk_refuses_nothing_is_visible(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_a_storage_error(tmp_path: Path) -> None:
-    maildir = open_maildir(tmp_path, "anna")
-    with MailFile(maildir) as file:
+    with Maildir(tmp_path, "anna") as maildir, MailFile(maildir) as file:
         file._stream.close()
         file._stream = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123 - closed by exit
         with pytest.raises(StorageError, match="No space left"):
             file.write(b"x" * 100)
 
 
-def test_what_dead_writers_left_is_cleared(tmp_path: Path) -> None:
-    maildir = open_maildir(tmp_path, "anna")
-    (maildir / "tmp" / "old").write_bytes(b"x")
-    clear_tmp(maildir, older_than=0)
-    assert names(maildir / "tmp") == ["old"]
-    clear_tmp(maildir, older_than=1e12)
-    assert names(maildir / "tmp") == []
+def test_what_dead_writers_of_ours_left_is_cleared_when_its_time_is_over(tmp_path: Path) -> None:
+    with Maildir(tmp_path, "anna") as maildir:
+        tmp = maildir.path / "tmp"
+        ours, other = "4711.0123456789abcdef", "1780000000.M1P2.host"
+        for name in (ours, other):
+            (tmp / name).write_bytes(b"x")
+        (tmp / "1.0000000000000000").symlink_to(tmp / other)
+        written = (tmp / ours).stat().st_mtime
+        assert maildir.clear_tmp(now=written + ABANDONED) == 0
+        assert maildir.clear_tmp(now=written + ABANDONED + 1) == 1
+        assert names(tmp) == ["1.0000000000000000", other]
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of what was made durable."""
+    paths: list[str] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        fsync(descriptor)
+        paths.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    return paths
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_what_a_dead_process_has_linked_is_made_durable_too(tmp_path: Path, synced: list[str], read: bool) -> None:
+    with Maildir(tmp_path, "anna") as maildir, MailFile(maildir) as file:
+        path = file.publish("one")
+    if read:
+        path.rename(tmp_path / "anna/cur/one:2,S")
+    synced.clear()
+    deliver(tmp_path, "anna", "one", [b"x"])
+    assert {str(tmp_path / "anna" / name) for name in ("new", "cur")} <= {*synced}
+
+
+def test_folders_that_a_dead_process_has_made_are_made_durable_too(tmp_path: Path, synced: list[str]) -> None:
+    inboxes = tmp_path / "deep" / "inboxes"
+    for name in FOLDERS:
+        (inboxes / "anna" / name).mkdir(parents=True)
+    deliver(inboxes, "anna", "one", [b"x"])
+    assert synced[:2] == [str(inboxes / "anna"), str(inboxes)]
+    synced.clear()
+    deliver(tmp_path / "new", "anna", "one", [b"x"])
+    assert synced[:3] == [str(tmp_path), str(tmp_path / "new/anna"), str(tmp_path / "new")]
+
+
+@pytest.mark.parametrize("link", ["anna", "anna/tmp", "anna/new", "anna/cur"])
+def test_no_link_is_followed_below_the_inboxes(tmp_path: Path, link: str) -> None:
+    elsewhere, inboxes = tmp_path / "elsewhere", tmp_path / "inboxes"
+    for name in FOLDERS:
+        (elsewhere / name).mkdir(parents=True)
+    (inboxes / link).parent.mkdir(parents=True)
+    (inboxes / link).symlink_to(elsewhere)
+    with pytest.raises(StorageError, match=f"{inboxes / link}: it is a link"):
+        deliver(inboxes, "anna", "one", [b"x"])
+    assert [path for path in elsewhere.rglob("*") if path.is_file()] == []
+
+
+def test_the_folder_of_all_inboxes_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "inboxes").symlink_to(tmp_path / "disk")
+    deliver(tmp_path / "inboxes", "anna", "one", [b"x"])
+    assert (tmp_path / "disk/anna/new/one").read_bytes() == b"x"
+
+
+def test_a_file_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
+    deliver(tmp_path, "anna", "zero", [b"x"])
+    (tmp_path / "anna/new/one").symlink_to(tmp_path / "target")
+    assert deliver(tmp_path, "anna", "one", [b"x"]) == tmp_path / "anna/new/one"
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_name_that_begins_with_a_dash_is_a_name(tmp_path: Path) -> None:
+    assert deliver(tmp_path, "-x", "-y", [b"x"]).read_bytes() == b"x"
+
+
+def test_nothing_stays_open(tmp_path: Path) -> None:
+    deliver(tmp_path, "anna", "one", [b"x"])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    deliver(tmp_path, "anna", "two", [b"x"])
+    (tmp_path / "bert").symlink_to(tmp_path / "anna")
+    with pytest.raises(StorageError):
+        deliver(tmp_path, "bert", "one", [b"x"])
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

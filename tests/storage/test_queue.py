@@ -53,6 +53,11 @@ class _Delivery:
     due: int = NOW
     uncertain: int = 0
     marked: int = 0
+    token: str = ""
+
+    def is_claimed_by(self, one: ClaimedDelivery) -> bool:
+        """Tell whether a claim still holds: a crash may have taken it away, and another may have been made."""
+        return self.state == "active" and self.token == one.token
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -107,7 +112,7 @@ class QueueMachine(RuleBasedStateMachine):
             return multiple()
         return ClaimedDelivery(
             id=delivery.id, account=delivery.account, version=0, attempts=0, uncertain=0, since=NOW,
-            message=mail.message, recipients=delivery.recipients,
+            message=mail.message, recipients=delivery.recipients, token=delivery.token,
         )  # fmt: skip
 
     @rule(
@@ -124,18 +129,21 @@ class QueueMachine(RuleBasedStateMachine):
             assert open_now or delivery.due == AT_ONCE
             assert {r.n for r in one.recipients} == set(delivery.pending)
             assert one.uncertain == delivery.uncertain
-            delivery.state = "active"
+            delivery.state, delivery.token = "active", one.token
         return multiple(*found)
 
     @rule(one=consumes(claimed), verdicts=st.lists(st.sampled_from([TAKEN, LATER, NEVER]), min_size=3, max_size=3))
     def settle(self, one: ClaimedDelivery, verdicts: list[Outcome]) -> None:
         delivery = self.model.get(one.id)
-        if delivery is None or delivery.state != "active":
-            return  # a crash has taken it away
+        if delivery is None:
+            return
+        if not delivery.is_claimed_by(one):
+            assert delivery.state == "done" or not self._run(self._queue.settle(settled(one, {}, DeliveryState.DONE)))
+            return
         outcomes = {r.n: verdicts[i] for i, r in enumerate(one.recipients)}
         left = {n for n, outcome in outcomes.items() if outcome.verdict is Verdict.DEFERRED}
         state = DeliveryState.QUEUED if left else DeliveryState.DONE
-        settlement = settled(one.id, outcomes, state, due=NOW, uncertain=delivery.uncertain)
+        settlement = settled(one, outcomes, state, due=NOW, uncertain=delivery.uncertain)
         for _ in range(2):
             self._run(self._queue.settle(settlement))
         for n, outcome in outcomes.items():
@@ -146,27 +154,28 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(one=consumes(claimed))
     def split(self, one: ClaimedDelivery) -> None:
         delivery = self.model.get(one.id)
-        if delivery is None or delivery.state != "active" or len(one.recipients) < 2:
+        if delivery is None or not delivery.is_claimed_by(one) or len(one.recipients) < 2:
             return
         first, *rest = one.recipients
         new = NewDelivery(id=new_id("s"), account=one.account, recipients=tuple(rest), due=NOW)
-        self._run(self._queue.settle(settled(one.id, {first.n: TAKEN}, DeliveryState.DONE, split=new)))
+        self._run(self._queue.settle(settled(one, {first.n: TAKEN}, DeliveryState.DONE, split=new)))
         self.outcomes[delivery.message, first.n] = "delivered"
         self.model[new.id] = _Delivery(delivery.message, "queued", one.account, {r.n: "pending" for r in rest})
         delivery.state, delivery.pending, delivery.due = "done", {}, AT_ONCE
 
     @rule(one=claimed)
     def mark(self, one: ClaimedDelivery) -> None:
-        self._run(self._queue.mark_uncertain(one.id))
         delivery = self.model.get(one.id)
-        if delivery is not None and delivery.state == "active":
+        if delivery is not None and delivery.is_claimed_by(one):
+            self._run(self._queue.mark_uncertain(one))
             delivery.marked = 1
 
     @rule(one=consumes(claimed))
     def give_back(self, one: ClaimedDelivery) -> None:
-        self._run(self._queue.unclaim([one.id]))
+        held = self._run(self._queue.unclaim(one))
         delivery = self.model.get(one.id)
-        if delivery is not None and delivery.state == "active":
+        assert held == (delivery is not None and delivery.is_claimed_by(one))
+        if delivery is not None and held:
             delivery.state, delivery.marked = "queued", 0
 
     @rule(
@@ -195,6 +204,7 @@ class QueueMachine(RuleBasedStateMachine):
 
         if moment == "nothing is committed":
             self._writer._connection = _DyingConnection(self._engine)
+            self._writer._find_out = lambda _name: None  # type: ignore[method-assign, assignment]  # it is dead: it asks nothing
         else:
             self._writer._commit = die  # type: ignore[method-assign, assignment]
         clients = [asyncio.create_task(self._queue.accept(mail)) for mail in coming]

@@ -1,7 +1,9 @@
 from collections.abc import Callable
 
+import pytest
 from sqlalchemy import Engine
 
+from relay.model.errors import ClaimLostError
 from relay.model.mail import INBOX_LANE, DeliveryState, NewDelivery, Recipient
 from relay.storage import admin
 from relay.storage.queue import Queue
@@ -21,7 +23,8 @@ async def test_each_recipient_gets_his_outcome_and_the_body_goes_with_the_last(
     assert [r.outcome for r in detail.deliveries[0].recipients] == ["delivered", "bounced", "pending"]
     assert [r.code for r in detail.deliveries[0].recipients] == [250, 550, 451]
     assert count("content") == 1
-    await queue.settle(settled(delivery, {2: TAKEN}, DeliveryState.DONE))
+    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    assert await queue.settle(settled(claimed, {2: TAKEN}, DeliveryState.DONE))
     assert count("content") == 0
     assert admin.show_message(engine, mail.message.id).deliveries[0].state == "done"
 
@@ -95,3 +98,38 @@ async def test_a_body_that_is_kept_goes_when_its_time_is_over(queue: Queue) -> N
     assert await queue.drop_spent(NOW + 1, 10, youngest="~") == 1
     assert [chunk async for chunk in queue.chunks(kept.message.id, 0)] == []
     assert [chunk async for chunk in queue.chunks(waiting.message.id, 0)]
+
+
+async def test_a_claim_that_is_not_held_any_more_settles_nothing(queue: Queue, engine: Engine, count: Count) -> None:
+    notice, split = new_mail(notice=True), new_mail(to=2).deliveries[0]
+    await queue.accept(new_mail(to=2))
+    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    assert await queue.unclaim(late)
+    (running,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    bounced = settled(
+        late, {0: NEVER, 1: LATER}, DeliveryState.QUEUED, due=1, uncertain=1, notices=(notice,), split=split
+    )
+    assert not await queue.settle(bounced)
+    assert not await queue.unclaim(late)
+    with pytest.raises(ClaimLostError):
+        await queue.mark_uncertain(late)
+    (row,) = admin.list_deliveries(engine, admin.Selection())
+    assert (row.state, row.due, row.uncertain) == ("active", NOW, 0)
+    assert [r.outcome for r in row.recipients] == ["pending", "pending"]
+    assert count("message") == count("delivery") == 1
+    assert await queue.settle(settled(running, {0: TAKEN, 1: TAKEN}, DeliveryState.DONE))
+
+
+async def test_who_surely_has_the_mail_by_a_late_settlement_is_not_sent_it_again(queue: Queue, engine: Engine) -> None:
+    mail = new_mail(to=2)
+    await queue.accept(mail)
+    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.unclaim(late)
+    assert not await queue.settle(settled(late, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED, due=NOW + 9))
+    (again,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    assert [r.n for r in again.recipients] == [1]
+    await queue.unclaim(again)
+    assert not await queue.settle(settled(again, {1: TAKEN}, DeliveryState.DONE))
+    detail = admin.show_message(engine, mail.message.id)
+    assert detail.deliveries[0].state == "done"
+    assert [event.what for event in detail.events] == ["possible_duplicate"]

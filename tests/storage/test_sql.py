@@ -15,7 +15,7 @@ def test_lists_and_numbers_reach_the_database(engine: Engine) -> None:
         assert [row[0] for row in tx.rows("SELECT x FROM t WHERE x {any} ORDER BY x", ["z", "c"])] == ["c", "z", "z"]
         assert tx.rows("SELECT x FROM t WHERE x {any}", []) == []
         assert tx.time() > 1_700_000_000_000 if tx.is_shared else True
-        assert (tx.lease_until() is not None) == tx.is_shared
+        assert (tx.lease_until(1) is not None) == tx.is_shared
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 31, 32, 33, 100])

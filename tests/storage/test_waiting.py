@@ -57,11 +57,11 @@ async def test_what_is_given_up_goes_from_queued_to_done_and_leaves_no_attempt(
     await queue.accept(mail)
     assert await queue.waiting_before("sales", 0, 9) == []
     (old,) = await queue.waiting_before("sales", NOW * 2, 9)
-    over = settled(old.id, {0: NEVER}, DeliveryState.DONE, attempted=False, counts=False, notices=(notice,))
-    await queue.claim("sales", now=NOW * 2, limit=1, open_now=True)
+    over = settled(old, {0: NEVER}, DeliveryState.DONE, attempted=False, counts=False, notices=(notice,))
+    (sent,) = await queue.claim("sales", now=NOW * 2, limit=1, open_now=True)
     assert not await queue.give_up([over])  # it is just being sent
     assert count("message") == 1
-    await queue.unclaim([old.id])
+    await queue.unclaim(sent)
     assert await queue.give_up([over])
     assert not await queue.give_up([over])
     assert (count("message"), count("attempt")) == (2, 0)
@@ -72,7 +72,7 @@ async def test_what_a_wrong_clock_put_off_is_pulled_back(queue: Queue) -> None:
     mail = new_mail()
     await queue.accept(mail)
     (one,) = await queue.claim("sales", now=NOW * 2, limit=1, open_now=True)
-    await queue.settle(settled(one.id, {r.n: LATER for r in one.recipients}, DeliveryState.QUEUED, due=NOW * 9))
+    await queue.settle(settled(one, {r.n: LATER for r in one.recipients}, DeliveryState.QUEUED, due=NOW * 9))
     assert await queue.pull_back(now=NOW, latest=NOW * 9) == 0
     assert await queue.pull_back(now=NOW, latest=NOW * 8) == 1
     assert await queue.next_due() == {"sales": NOW}
@@ -85,6 +85,6 @@ async def test_the_last_attempt_of_each_delivery(queue: Queue) -> None:
     assert await queue.last_attempts([one.id]) == {}
     for n, text in enumerate(("first", "last")):
         reply = Reply(code=451, text=text)
-        await queue.settle(settled(one.id, {}, DeliveryState.QUEUED, due=NOW, reply=reply, at=NOW + n))
+        await queue.settle(settled(one, {}, DeliveryState.QUEUED, due=NOW, reply=reply, at=NOW + n))
     last = LastAttempt(at=NOW + 1, reply=Reply(code=451, text="last"))
     assert await queue.last_attempts([one.id, "other"]) == {one.id: last}

@@ -1,12 +1,16 @@
 """Group commit: what one bad write, a failed commit, a caller who leaves, and the end of the thread do."""
 
 import asyncio
+import sqlite3
+import threading
 from collections.abc import Generator, Sequence
 
 import pytest
 from sqlalchemy import Engine, text
+from structlog.testing import capture_logs
 
 from relay.model.errors import NotFoundError, StorageError
+from relay.storage.engine import WriteConnection
 from relay.storage.sql import Transaction
 from relay.storage.writer import MOST_WRITES, Operation, Writer
 
@@ -156,3 +160,80 @@ async def test_a_query_that_fails_is_told_and_the_thread_lives(engine: Engine) -
             await writer.run(broken, 1)
     await writer.run(INSERT, 1)
     await writer.close()
+
+
+class _Connections:
+    """Lets COMMITs lose their answers: `effects` tells of each that is to come whether it takes effect."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *effects: bool) -> None:
+        self.left = list(effects)
+        commit = WriteConnection.commit
+
+        def lossy(connection: WriteConnection) -> None:
+            if not self.left:
+                commit(connection)
+            elif self.left.pop(0):
+                commit(connection)
+                raise sqlite3.OperationalError("the answer is lost")
+            else:
+                connection._driver.rollback()
+                raise sqlite3.OperationalError("the answer is lost")
+
+        monkeypatch.setattr(WriteConnection, "commit", lossy)
+
+
+@pytest.mark.parametrize("effects", [[True], [False], [False, True], [False, False]])
+async def test_a_commit_whose_answer_is_lost_is_found_out(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, effects: list[bool]
+) -> None:
+    writer = Writer(engine)
+    await writer.run(INSERT, 1)
+    _Connections(monkeypatch, *effects)
+    # INSERT twice would be an IntegrityError: it is run again only where it did not take effect.
+    assert await writer.run(INSERT, 2) == 20
+    assert rows(engine) == {1, 2}
+    await writer.close()
+
+
+async def test_where_the_database_never_answers_the_batch_fails(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Writer(engine)
+    await writer.run(INSERT, 1)
+    _Connections(monkeypatch, True)
+
+    def silent(_connection: WriteConnection) -> None:
+        raise sqlite3.OperationalError("it does not answer")
+
+    monkeypatch.setattr(WriteConnection, "rollback", silent)
+    monkeypatch.setattr("relay.storage.writer.FIND_OUT", 0.0)
+    with capture_logs() as lines, pytest.raises(StorageError, match="COMMIT failed"):
+        await writer.run(INSERT, 2)
+    assert [line["took_effect"] for line in lines if line["event"] == "commit_in_doubt"] == [None]
+    await writer.close()
+
+
+async def test_a_write_that_has_not_begun_is_withdrawn_when_its_time_is_over(engine: Engine) -> None:
+    writer, gate = Writer(engine), threading.Event()
+
+    def wait(_tx: Transaction, numbers: Sequence[int]) -> list[bool]:
+        return [gate.wait(10)] * len(numbers)
+
+    waits = Operation(9, wait)
+    first = asyncio.create_task(writer.run(waits, 1))
+    await asyncio.sleep(0.02)
+    with pytest.raises(StorageError, match=r"does not answer within 0.01 s\Z"):
+        await writer.run(INSERT, 7, patience=0.01)
+    slow = asyncio.create_task(writer.run(waits, 1, patience=0.01))
+    gate.set()
+    await asyncio.gather(first, slow, return_exceptions=True)
+    await writer.close()
+    assert rows(engine) == set()
+
+
+async def test_a_writer_leaves_no_name_behind(engine: Engine) -> None:
+    writer = Writer(engine)
+    await writer.run(INSERT, 1)
+    await writer.close()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM meta WHERE key LIKE 'batch/%'")).scalar_one() == 0

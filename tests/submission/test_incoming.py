@@ -107,6 +107,17 @@ async def test_the_archived_version_is_a_delivery_of_its_own_only_if_it_differs(
         assert len(plain.deliveries) == 1
 
 
+async def test_the_note_in_place_of_a_tiff_is_in_the_language_of_the_office(tmp_path: Path) -> None:
+    async with Provider() as provider, open_office(tmp_path, port=provider.port) as office:
+        archive = replace(office.settings.archive, strip_tiff=True)
+        office.settings = replace(office.settings, archive=archive, language="de")
+        header, body = TIFF_MAIL
+        await office.hand_in(A, header=header, body=[body])
+        await office.send()
+        (copy,) = [mail.data for mail in provider.mails if ARCHIVE in mail.recipients]
+        assert b"Anhang entfernt: scan.tif" in copy
+
+
 async def test_the_providers_size_is_told_at_once_where_it_is_known(tmp_path: Path) -> None:
     async with Provider({"EHLO": "SIZE 2000\nPIPELINING"}) as provider, open_office(tmp_path, port=provider.port) as o:
         await o.hand_in(A)

@@ -18,6 +18,7 @@ GREETING = "S: +OK hi\nC: CAPA\n"
 NONE = "S: -ERR unknown\n"
 USER = "C: USER u\nS: +OK\nC: PASS p\nS: +OK welcome\n"
 IN = GREETING + NONE + USER + "C: CAPA\n" + NONE
+IN_ANY = IN.replace("PASS p", "PASS .*")
 PIPELINED = GREETING + NONE + USER + "C: CAPA\nS: +OK\nS: PIPELINING\nS: UIDL\nS: .\n"
 
 
@@ -124,7 +125,8 @@ async def test_a_server_without_unique_ids_is_known() -> None:
     ("listing", "uidl"),
     [
         ("S: x y", ""), ("S: 1 10\nS: 1 20", ""), ("S: 1", ""), ("S: 1 big", "S: 1 a"), ("S: 1 10", "S: 2 a"),
-        ("S> " + "1" * 9000, ""), ("S: 99999999999 1", ""), ("! close", ""),
+        ("S> " + "1" * 9000, ""), ("S: 99999999999 1", ""), ("! close", ""), ("S: 1 \\xc2\\xb2", "S: 1 a"),
+        ("S: 1 \\xb2", "S: 1 a"), ("S: 1 -5", "S: 1 a"), ("S: 1 " + "9" * 19, "S: 1 a"), ("S: \\xb2 10", ""),
     ],
 )  # fmt: skip
 async def test_a_listing_that_makes_no_sense_ends_the_session(listing: str, uidl: str) -> None:
@@ -248,3 +250,86 @@ async def test_a_password_with_a_line_end_is_never_sent() -> None:
         with pytest.raises(Pop3Error, match="control character"):
             await open_pop3(server_at(server.port), "p\r\nDELE 1", patience=5)
         assert server.heard == ["CAPA"]
+
+
+async def test_of_too_many_messages_the_newest_are_worked_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.upstream.pop3.MOST_MESSAGES", 2)
+    sizes, ids = ("".join(f"S: {n} {what}{n}\n" for n in range(1, 6)) for what in ("1", "id"))
+    async with Dialogue(f"{IN}C: LIST\nS: +OK\n{sizes}S: .\nC: UIDL\nS: +OK\n{ids}S: .\n! silence") as server:
+        session = await open_at(server)
+        listing, _ = await session.list_messages()
+        assert [one.key for one in listing] == ["id4", "id5"]
+        assert session.passed_over == 3
+        session.close()
+
+
+async def test_ids_that_are_too_long_or_can_not_be_kept_become_short_ones_that_stay_the_same() -> None:
+    ids = f"S: 1 {'x' * 8000}\nS: 2 {'x' * 7999}y\nS: 3 a\\x00b\nS: 4 {'z' * 255}\n"
+    sizes = "".join(f"S: {n} 1\n" for n in range(1, 5))
+    script = IN + f"C: LIST\nS: +OK\n{sizes}S: .\nC: UIDL\nS: +OK\n{ids}S: .\n" * 2 + "! silence"
+    async with Dialogue(script) as server:
+        session = await open_at(server)
+        first, second = [(await session.list_messages())[0] for _ in range(2)]
+        session.close()
+    assert first == second
+    assert len({one.key for one in first}) == 4
+    assert max(len(one.key) for one in first) == 255
+    assert all("\0" not in one.key for one in first)
+
+
+async def test_capabilities_without_an_end_end_the_session() -> None:
+    async with Dialogue(GREETING + "S: +OK\n" + "S: X\n" * 300 + "! silence") as server:
+        assert "without an end" in (await fail(server)).text
+
+
+async def test_no_further_message_is_asked_for_once_nobody_wants_more() -> None:
+    script = IN + "C: RETR 1\nS: +OK\nS: a\nS: .\nC: QUIT\nS: +OK"
+    async with Dialogue(script) as server:
+        session = await open_at(server)
+        more = iter([True, False])
+        listing = [Listed(n=n, key=f"k{n}", size=9) for n in (1, 2)]
+        assert [await whole(r.body) async for r in session.retrieve(listing, lambda: next(more))] == [b"a\r\n"]
+        await session.quit()
+
+
+ECHOED = "secret-word AHUAc2VjcmV0LXdvcmQ= c2VjcmV0LXdvcmQ="
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"S: -ERR {ECHOED}\n! silence",
+        f"{GREETING}S: +OK {ECHOED}\nS: {ECHOED}\nS: .\nC: USER u\nS: -ERR {ECHOED}\n! silence",
+        f"{GREETING}{NONE}C: USER u\nS: +OK {ECHOED}\nC: PASS .*\nS: -ERR {ECHOED}\n! silence",
+        f"{GREETING}S: +OK\nS: SASL PLAIN\nS: .\nC: AUTH PLAIN\nS: + \nC: .*\nS: -ERR {ECHOED}\n! silence",
+        f"{GREETING}S: +OK\nS: SASL PLAIN\nS: .\nC: AUTH PLAIN\nS: -ERR {ECHOED}\n! silence",
+        f"{IN_ANY}C: LIST\nS: -ERR {ECHOED}\n! silence",
+        f"{IN_ANY}C: LIST\nS: +OK {ECHOED}\nS: {ECHOED}\n! silence",
+        f"{IN_ANY}C: LIST\nS: +OK\nS: 1 {ECHOED}\nS: .\nC: UIDL\nS: +OK\nS: 1 a\nS: .\n! silence",
+        f"{IN_ANY}C: LIST\nS: +OK\nS: .\nC: UIDL\nS: -ERR {ECHOED}\nC: QUIT\nS: -ERR {ECHOED}",
+    ],
+)
+async def test_no_step_tells_a_password_that_the_server_repeats(script: str) -> None:
+    async with Dialogue(script) as server:
+        with pytest.raises(Pop3Error) as error:
+            await list_and_quit(server)
+    assert not any(secret in str(error.value) for secret in ECHOED.split())
+
+
+async def list_and_quit(server: Dialogue) -> None:
+    session = await open_pop3(server_at(server.port), "secret-word", patience=5)
+    try:
+        await session.list_messages()
+        await session.quit()
+    finally:
+        session.close()
+
+
+async def test_ids_and_refusals_of_messages_tell_no_password() -> None:
+    script = IN_ANY + "C: LIST\nS: +OK\nS: 1 1\nS: 2 1\nS: .\nC: UIDL\nS: +OK\nS: 1 1-secret-word\nS: 2 2-secret-word\n"
+    async with Dialogue(f"{script}S: .\nC: RETR 1\nS: -ERR {ECHOED}\n! silence") as server:
+        session = await open_pop3(server_at(server.port), "secret-word", patience=5)
+        listing, _ = await session.list_messages()
+        assert [one.key for one in listing] == ["1-***", "2-***"]
+        assert [(r.body, "withheld" in r.text) async for r in session.retrieve(listing[:1])] == [(None, True)]
+        session.close()

@@ -50,3 +50,15 @@ async def test_the_step_that_fails_is_the_last_one_and_says_why() -> None:
 async def test_a_password_that_can_not_be_read_is_named(source: dict[str, str]) -> None:
     steps = await probe_smtp(smtp(1, password=Secret(**source)), hostname="x")  # type: ignore[arg-type]
     assert told(steps)[-1] == ("read the password", False)
+
+
+async def test_a_list_that_never_ends_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.upstream.probe._LONGEST_LISTING", 0.05)
+    async with Dialogue(POP3 + "S: +OK\nC: CAPA\nS: -ERR\nC: LIST\nS: +OK\nS: 1 5\n! silence") as server:
+        steps = await probe_pop3(
+            Pop3Server(
+                host="127.0.0.1", port=server.port, security=Security.NONE, username="u", password=Secret(value="p")
+            )
+        )
+    assert told(steps)[-1] == ("list the messages", False)
+    assert "did not end" in steps[-1].text

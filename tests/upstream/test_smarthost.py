@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,6 +81,20 @@ async def test_nobody_there_and_silence_are_named() -> None:
     async with Dialogue("! silence") as server:
         error = await fail(server_at(server.port), impatient=True)
     assert "in time" in error.reply.text or "timed out" in error.reply.text.lower()
+
+
+async def test_the_opening_has_its_time_all_together_and_a_size_that_is_none_is_no_fault() -> None:
+    async with Dialogue(HELLO + "! silence") as server:
+        with pytest.raises(ConnectError, match="in time") as error:
+            await connect(
+                server_at(server.port), hostname="relay.example", password="p", timeouts=replace(QUICK, opening=0.05)
+            )
+    assert error.value.stage is Stage.EHLO
+    for size in ("²", "9" * 5000, "-1"):
+        async with Dialogue(f"{HELLO}S: 250-server\nS: 250 SIZE {size}\n{QUIT}") as server:
+            connection = await connect(server_at(server.port, username=None), hostname="relay.example", password=None)
+            assert connection.features.size == 0
+            await connection.close()
 
 
 STARTTLS = HELLO + "S: 250-server\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n! tls\nC: EHLO .*\n"

@@ -4,7 +4,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from relay.upstream.stream import LONGEST_REPLY, MOST_UNASKED, SmtpStream, StreamLost, take_over
+from relay.upstream.secrecy import WITHHELD, Veil
+from relay.upstream.stream import LONGEST_REPLY, MOST_LINES, MOST_UNASKED, SmtpStream, StreamLost, take_over
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import until
 from tests.upstream.conftest import QUICK
@@ -14,7 +15,7 @@ from tests.upstream.conftest import QUICK
 async def connected(script: str) -> AsyncGenerator[SmtpStream]:
     async with Dialogue(script) as server:
         transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", server.port)
-        yield take_over(transport)
+        yield take_over(transport, Veil("u", "secret-word"))
         transport.abort()
 
 
@@ -41,7 +42,8 @@ async def test_a_reply_that_nobody_asked_for_is_noticed() -> None:
 @pytest.mark.parametrize(
     "said",
     ["S: hello", "S: 25 x", "S: 250+x", "S> " + "x" * 9000, "S> 250 " + "y" * 9000,
-     "\n".join(["S: 250-" + "z" * 1000] * (LONGEST_REPLY // 1000 + 2)), "S: \\xff\\xff\\xff"],
+     "\n".join(["S: 250-" + "z" * 1000] * (LONGEST_REPLY // 1000 + 2)), "S: \\xff\\xff\\xff",
+     "\n".join(["S: 250-"] * (MOST_LINES + 1)), "S: \\xb2\\xb250 x"],
 )  # fmt: skip
 async def test_what_is_no_reply_ends_the_connection(said: str) -> None:
     async with connected(f"{said}\n! silence") as stream:
@@ -93,3 +95,34 @@ async def test_a_wait_that_is_cancelled_leaves_nothing_behind() -> None:
         await asyncio.gather(task, return_exceptions=True)
         stream.write(b"x\r\n", replies=1)
         assert (await stream.reply(5)).text == "late"
+
+
+async def test_a_reply_is_veiled_whether_it_is_short_long_or_in_several_lines() -> None:
+    long = "x" * 200
+    said = f"S: 250 2.1.0 secret-word\nS: 550-5.7.1 no\nS: 550 5.7.1 SECRET-word {long}\nS: 250 2.1.0 Ok\n! silence"
+    async with connected(said) as stream:
+        stream.write(b"three commands\r\n", replies=3)
+        replies = [await stream.reply(5) for _ in range(3)]
+    assert [reply.code for reply in replies] == [250, 550, 250]
+    assert [reply.enhanced for reply in replies] == ["2.1.0", "5.7.1", "2.1.0"]
+    assert [reply.text for reply in replies] == [WITHHELD.decode(), WITHHELD.decode(), "Ok"]
+
+
+async def test_a_server_that_takes_the_mail_octet_by_octet_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with connected("! silence") as stream:
+        clock = {"now": 0.0}
+        monkeypatch.setattr(stream, "_loop", type("Clock", (), {"time": lambda _: clock["now"]})())
+        sizes = iter(range(50_000, 0, -1))
+        transport = type("Dripping", (), {"get_write_buffer_size": lambda _: next(sizes), "abort": lambda _: None})()
+        real, stream.transport = stream.transport, transport
+
+        async def wait(seconds: float) -> bool:
+            clock["now"] += seconds
+            return False
+
+        monkeypatch.setattr(stream, "_wait", wait)
+        stream.pause_writing()
+        with pytest.raises(StreamLost, match="too slowly"):
+            await stream.drain(180)
+        assert clock["now"] <= 180 * 2
+        stream.transport = real

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from relay.model.reply import Reply
 from relay.rules.dots import DotReader
+from relay.upstream.secrecy import Veil
 from relay.upstream.stream import SmtpStream
 from relay.upstream.transaction import Dotter, Features, OutgoingMail, Stage, Timeouts, Transaction, transact
 from tests.peers.dialogue import Dialogue
@@ -20,6 +21,7 @@ from tests.upstream.conftest import IMPATIENT, QUICK
 
 PIPELINED = Features(pipelining=True, size=10_000_000, eightbitmime=True, smtputf8=True)
 PLAIN = Features()
+OPEN = Veil(None, None)
 
 
 async def _body(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -47,7 +49,7 @@ async def run(
     async with Dialogue(script, buffer=buffer) as server:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", server.port)
-        stream = SmtpStream(transport)
+        stream = SmtpStream(transport, OPEN)
         result = await transact(stream, features, timeouts, outgoing)
         fit = stream.lost is None and not stream.has_reply
         transport.abort()
@@ -205,7 +207,7 @@ async def test_a_body_that_can_not_be_read_never_becomes_a_shorter_mail() -> Non
     script = "C: MAIL .*\nC: RCPT .*\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\n! silence"
     async with Dialogue(script) as server:
         transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", server.port)
-        stream = SmtpStream(transport)
+        stream = SmtpStream(transport, OPEN)
         with pytest.raises(OSError, match="the disk"):
             await transact(stream, PIPELINED, QUICK, mail(body=broken))
         assert stream.lost
@@ -259,7 +261,7 @@ async def test_a_dot_that_never_left_is_in_no_doubt() -> None:
             transport, _ = await asyncio.get_running_loop().create_connection(
                 asyncio.Protocol, "127.0.0.1", server.port
             )
-            stream = SmtpStream(transport)
+            stream = SmtpStream(transport, OPEN)
             drain, stream.drain = stream.drain, _at_once  # type: ignore[method-assign, assignment]
 
             async def restore(stream: SmtpStream = stream, drain: Any = drain) -> None:  # noqa: ANN401 - a method
@@ -303,7 +305,7 @@ async def test_a_size_that_nobody_counted_is_not_said() -> None:
 async def test_a_small_mail_takes_two_writes() -> None:
     async with Dialogue(GOOD) as server:
         transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", server.port)
-        stream, sizes = SmtpStream(transport), []
+        stream, sizes = SmtpStream(transport, OPEN), []
         write = stream.write
 
         def note(data: bytes, *, replies: int = 0) -> None:
@@ -382,3 +384,12 @@ def test_the_cuts_make_no_difference(data: bytes, at: list[int], fold: bool) -> 
     edges = sorted({0, len(data), *(n % (len(data) + 1) for n in at)})
     found = b"".join(cut.feed(data[a:b]) for a, b in itertools.pairwise(edges)) + cut.close()
     assert found == expected
+
+
+async def test_an_envelope_has_its_time_all_together() -> None:
+    script = "C: MAIL .*\nS: 250 ok\nC: RCPT .*\nS: 250 ok\nC: RCPT .*\n! silence"
+    result, _, fit = await run(
+        script, mail("a@x.example", "b@x.example"), features=PLAIN, timeouts=replace(QUICK, envelope=0.05)
+    )
+    assert (result.lost, fit) == (Stage.RCPT, False)
+    assert len([reply for reply in result.recipients if reply is not None]) == 1

@@ -1,0 +1,180 @@
+"""The way of collected mail into the inboxes: written, synced, linked, the folders synced, and only then recorded.
+
+Everything that touches a file, or remembers what stands in an inbox, happens in one thread that belongs to the poll,
+one thing after the other: neither a batch that is written while the next message comes, nor a poll that is cancelled in
+the middle, can get in the way of another.
+"""
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import structlog
+
+from relay.model.errors import StorageError
+from relay.model.maildrop import Listed
+from relay.rules.distribution import Share
+from relay.settings import Settings
+from relay.storage.maildir import Maildir, MailFile
+
+log = structlog.get_logger()
+
+QUARANTINE: Final = "quarantine"
+"""A Maildir in the storage folder, for mail whose user's inbox can't be used at all."""
+_PASSING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+"""Troubles of the whole disk or process: the poll ends, and the mail waits on the server."""
+
+T = TypeVar("T")
+
+
+@dataclass(kw_only=True, slots=True)
+class Arrived:
+    """A message on its way into the inboxes."""
+
+    listed: Listed
+    shares: tuple[Share, ...]
+    pieces: list[bytes]
+    key: str = ""
+    """Its unique id, or the hash of its bytes where it has none; known before it is published."""
+
+
+class Inboxes:
+    """The inboxes of one poll. Every method raises StorageError where the disk does not do its part."""
+
+    def __init__(self, account: str, settings: Settings) -> None:
+        self._account = account
+        self._settings = settings
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"inboxes of {account}")
+        # Of the thread alone:
+        self._names: dict[Path, set[str]] = {}
+        self._open: dict[str, Maildir] = {}
+        self._stack = ExitStack()
+        self._large: list[tuple[Maildir, Share, MailFile]] = []
+
+    async def write(self, batch: Sequence[Arrived]) -> None:
+        """Write small messages; when this returns, they stand in their inboxes, durably."""
+        await self._run(lambda: self._write(batch))
+
+    async def begin(self, arrived: Arrived) -> None:
+        """Begin with a large message, which is written in pieces; one at a time."""
+        await self._run(lambda: self._begin(arrived))
+
+    async def add(self, pieces: Sequence[bytes]) -> None:
+        """Write the next pieces of the large message."""
+        await self._run(lambda: _add(self._large, pieces))
+
+    async def finish(self, arrived: Arrived) -> None:
+        """End the large message; when this returns, it stands in its inboxes, durably."""
+        await self._run(lambda: self._finish(arrived))
+
+    async def close(self) -> None:
+        """Wait for what runs, and remove what was not published."""
+        ended = self._thread.submit(self._close_all)
+        self._thread.shutdown(wait=False)
+        await asyncio.shield(asyncio.wrap_future(ended))
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    # In the thread
+
+    def _write(self, batch: Sequence[Arrived]) -> None:
+        """Write all bytes first, then sync each file, then link them, then sync each folder.
+
+        The first sync takes most of the others' bytes along: several times as fast as one file after the other.
+        """
+        try:
+            several = []
+            for arrived in batch:
+                files = self._files_for(arrived)
+                several.append((arrived, files))
+                _add(files, arrived.pieces)
+                arrived.pieces = []
+            self._publish(several)
+        finally:
+            self._close_all()
+
+    def _begin(self, arrived: Arrived) -> None:
+        self._large = self._files_for(arrived)
+        _add(self._large, arrived.pieces)
+        arrived.pieces = []
+
+    def _finish(self, arrived: Arrived) -> None:
+        try:
+            _add(self._large, arrived.pieces)
+            self._publish([(arrived, self._large)])
+        finally:
+            self._close_all()
+
+    def _publish(self, several: "Sequence[tuple[Arrived, list[tuple[Maildir, Share, MailFile]]]]") -> None:
+        """Make messages visible where they do not stand already, and durable in any case."""
+        for _, files in several:
+            for _, _, file in files:
+                file.sync()
+        touched: set[Maildir] = set()
+        for arrived, files in several:
+            for maildir, share, file in files:
+                name, present = make_name(self._account, arrived.key, share.user), self._names[maildir.path]
+                if name not in present:
+                    file.publish(name)
+                    present.add(name)
+                touched.add(maildir)
+        for maildir in touched:
+            maildir.sync()
+
+    def _files_for(self, arrived: Arrived) -> list[tuple[Maildir, Share, MailFile]]:
+        """Open a file for each user, with the address for which he gets the mail on top."""
+        opened = []
+        for share in arrived.shares:
+            maildir, file = self._begin_file(share.user, arrived.listed.key)
+            file.write(f"Delivered-To: {share.address.wire}\r\n".encode())
+            opened.append((maildir, share, file))
+        return opened
+
+    def _begin_file(self, user: str, key: str) -> tuple[Maildir, MailFile]:
+        """Begin a mail for a user, in the quarantine where his inbox can't be used."""
+        try:
+            maildir = self._maildir(self._settings.inboxes, user)
+            return maildir, self._stack.enter_context(MailFile(maildir))
+        except StorageError as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and cause.errno in _PASSING:
+                raise
+            log.error("mail_quarantined", account=self._account, user=user, uidl=key, reason=str(error))
+            maildir = self._maildir(self._settings.folder, QUARANTINE)
+            return maildir, self._stack.enter_context(MailFile(maildir))
+
+    def _maildir(self, folder: Path, user: str) -> Maildir:
+        """Give a Maildir, open until the batch ends; its names are read once a poll."""
+        key = f"{folder}/{user}"
+        if key not in self._open:
+            maildir = self._stack.enter_context(Maildir(folder, user))
+            if maildir.path not in self._names:
+                maildir.clear_tmp()
+                self._names[maildir.path] = maildir.names()
+            self._open[key] = maildir
+        return self._open[key]
+
+    def _close_all(self) -> None:
+        self._large = []
+        self._open.clear()
+        with contextlib.suppress(StorageError):
+            self._stack.close()
+
+
+def _add(files: "Sequence[tuple[Maildir, Share, MailFile]]", pieces: Sequence[bytes]) -> None:
+    for _, _, file in files:
+        for piece in pieces:
+            file.write(piece)
+
+
+def make_name(account: str, key: str, user: str) -> str:
+    """Name a message's file: the same message of the same account has the same name in the same inbox."""
+    return "P" + hashlib.sha256(f"{account}\0{key}\0{user}".encode("utf-8", "surrogatepass")).hexdigest()[:40]

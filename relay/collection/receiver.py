@@ -1,0 +1,166 @@
+"""The messages of one poll on their way from the server into the inboxes: small ones in batches, large ones streamed.
+
+Guarantee: a message is in `recorded` only once it stands in its inboxes, durably, and its unique id is committed. What
+a message turns out to have beyond the limit of size ends the session; nothing of it becomes visible.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+import structlog
+
+from relay.collection.inboxes import Arrived, Inboxes
+from relay.collection.lease import Lease
+from relay.collection.troubles import Troubles
+from relay.model.account import Account
+from relay.model.maildrop import Listed
+from relay.rules.distribution import plan_distribution
+from relay.rules.sections import Sections
+from relay.settings import Settings
+from relay.storage.mailboxes import Mailboxes
+from relay.upstream.pop3 import Pop3Error, Pop3Stage
+
+log = structlog.get_logger()
+
+_HEADER_LIMIT: Final = 262_144
+_BATCH_OCTETS: Final = 1 << 20
+"""Octets of small messages that are written together, with one fsync of the folder; a larger one is streamed."""
+_BATCH_FILES: Final = 64
+"""Files that are open at a time for small messages; one message for more users has as many as it needs."""
+
+
+class Receiver:
+    """What one poll receives."""
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        settings: Settings,
+        mailboxes: Mailboxes,
+        lease: Lease,
+        troubles: Troubles,
+        require_room: Callable[[], None],
+        now: Callable[[], int],
+    ) -> None:
+        assert account.pop3 is not None
+        self._account = account
+        self._limit = account.pop3.max_message_size
+        self._directory = settings.directory
+        self._mailboxes = mailboxes
+        self._lease = lease
+        self._troubles = troubles
+        self._require_room = require_room
+        self._now = now
+        self._inboxes = Inboxes(account.name, settings)
+        self._batch: list[Arrived] = []
+        self._octets = 0
+        self._writing: asyncio.Task[None] | None = None
+        self.recorded: list[Listed] = []
+        self.count = 0
+        """How many messages have come whole, recorded or about to be."""
+
+    async def receive(self, message: Listed, body: AsyncIterator[bytes]) -> None:
+        """Read one message to its end.
+
+        Raises what the session raises, Pop3Error where the message is larger than it may be, StorageError, or
+        MailboxElsewhereError.
+        """
+        sections, pieces, octets, total = Sections(header_limit=_HEADER_LIMIT), [], 0, 0
+        digest = None if message.key else hashlib.sha256()
+        large: Arrived | None = None
+        async for piece in body:
+            total += len(piece)
+            if total > self._limit:
+                self._refuse(message)
+            if digest is not None:
+                digest.update(piece)
+            if sections.header is None and not sections.too_large:
+                for _ in sections.feed(piece):
+                    pass
+            pieces.append(piece)
+            octets += len(piece)
+            if octets < _BATCH_OCTETS:
+                continue
+            self._require_room()
+            if large is None:
+                await self.finish()
+                large = self._arrive(message, sections, pieces)
+                await self._inboxes.begin(large)
+            else:
+                await self._inboxes.add(pieces)
+            pieces, octets = [], 0
+        arrived = self._arrive(message, sections, pieces) if large is None else large
+        arrived.key = message.key if digest is None else f"sha256-{digest.hexdigest()}"
+        if large is not None:
+            large.pieces = pieces
+            self._lease.check()
+            await self._inboxes.finish(large)
+            await self._record([large])
+            self.count += 1
+            return
+        self._batch.append(arrived)
+        self._octets += total
+        self.count += 1
+        if self._octets >= _BATCH_OCTETS or sum(len(one.shares) for one in self._batch) >= _BATCH_FILES:
+            await self._write_batch()
+
+    async def finish(self) -> None:
+        """Write what waits, and wait until it is recorded."""
+        await self._write_batch()
+        await self._settle()
+
+    async def close(self) -> None:
+        """Let a batch that is being written come to its end; what was not whole goes."""
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
+        await self._inboxes.close()
+
+    def _refuse(self, message: Listed) -> None:
+        self._troubles.note_outgrown(message, limit=self._limit)
+        raise Pop3Error(
+            Pop3Stage.RETRIEVE,
+            f"message {message.n} was listed with {message.size} octets and is larger than max_message_size,"
+            f" which is {self._limit}: from now on it is left on the server",
+        )
+
+    def _arrive(self, message: Listed, sections: Sections, pieces: list[bytes]) -> Arrived:
+        if sections.header is None and not sections.too_large:
+            sections.close()
+        plan = plan_distribution(directory=self._directory, account=self._account, header=sections.header or b"")
+        return Arrived(listed=message, shares=plan.shares, pieces=pieces)
+
+    async def _write_batch(self) -> None:
+        """Write the batch while the next messages come in; at most one is on its way."""
+        await self._settle()
+        batch, self._batch, self._octets = self._batch, [], 0
+        if batch:
+            self._require_room()
+            self._lease.check()
+            self._writing = asyncio.create_task(self._keep(batch))
+
+    async def _settle(self) -> None:
+        """Wait for the batch that is on its way."""
+        if self._writing is not None:
+            await self._writing
+            self._writing = None
+
+    async def _keep(self, batch: list[Arrived]) -> None:
+        await self._inboxes.write(batch)
+        await self._record(batch)
+
+    async def _record(self, batch: Sequence[Arrived]) -> None:
+        account = self._account.name
+        await self._mailboxes.record(account, self._lease.token, [one.key for one in batch], now=self._now())
+        self._troubles.note_fetched(one.listed for one in batch)
+        for one in batch:
+            self.recorded.append(one.listed)
+            log.info(
+                "mail_received",
+                account=account,
+                users=[share.user for share in one.shares],
+                uidl=one.key,
+                size=one.listed.size,
+            )

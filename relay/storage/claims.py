@@ -1,0 +1,103 @@
+"""What this process has claimed and runs: the other half of a claim, whose first half is the `active` row.
+
+Guarantee: a claim is known here before it can stand in the database, and until what ends it is on the disk. So an
+`active` row of this node that is not known here is run by nobody, and whoever looks may take it up at once.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+MARGIN: Final = 5.0
+"""Seconds for which a lease must still hold when a final dot leaves."""
+
+
+def boot_time() -> float:
+    """Tell the seconds since the machine started, those included in which it slept."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@dataclass(slots=True)
+class _Held:
+    token: str
+    until: float
+    """By the boot clock: until then no other node can have taken it."""
+    lost: bool = False
+
+
+class Claims:
+    """The claims of one process, by delivery. The event loop changes them; the writer's thread may look."""
+
+    def __init__(self, *, lease: float, clock: Callable[[], float] = boot_time) -> None:
+        """`lease` is the seconds for which a claim holds on a shared database without being renewed."""
+        self._lease = lease
+        self._clock = clock
+        self._held: dict[str, _Held] = {}
+        self._pending: set[str] = set()
+        self._doubtful: set[str] = set()
+        self.orphans = False
+        """Whether something may be `active` that nobody runs any more: then it is worth a look."""
+
+    def make_token(self) -> str:
+        """Make the token of a claim that is about to be written, whose deliveries are not known yet."""
+        token = os.urandom(10).hex()
+        self._pending.add(token)
+        return token
+
+    def begin(self) -> float:
+        """Tell until when a claim holds that is written from now on."""
+        return self._clock() + self._lease
+
+    def hold(self, delivery_id: str, token: str, until: float) -> None:
+        """Note a claim."""
+        self._held[delivery_id] = _Held(token, until)
+        self._pending.discard(token)
+
+    def forget_token(self, token: str) -> None:
+        """Note that a claim came to nothing, or is not known to have come to something."""
+        self._pending.discard(token)
+
+    def drop(self, delivery_id: str) -> None:
+        """Note that a claim has ended: what ended it is on the disk."""
+        self._held.pop(delivery_id, None)
+
+    def abandon(self, delivery_id: str, *, doubtful: bool = False) -> None:
+        """Note that nobody runs a delivery any more, whatever the database says; `doubtful`: its dot may be out."""
+        if self._held.pop(delivery_id, None) is not None and doubtful:
+            self._doubtful.add(delivery_id)
+        self.orphans = True
+
+    def renewed(self, delivery_ids: Iterable[str], kept: set[str], until: float) -> None:
+        """Note which of some claims a renewal still found."""
+        for delivery_id in delivery_ids:
+            held = self._held.get(delivery_id)
+            if held is not None and delivery_id in kept:
+                held.until = until
+            elif held is not None:
+                held.lost = True
+
+    def is_good(self, delivery_id: str, token: str) -> bool | None:
+        """Tell whether a claim surely holds for `MARGIN` more; None where its lease is too old to tell."""
+        held = self._held.get(delivery_id)
+        if held is None or held.token != token or held.lost:
+            return False
+        return True if held.until - self._clock() > MARGIN else None
+
+    @property
+    def running(self) -> dict[str, str]:
+        """What runs: delivery id -> token."""
+        return {delivery_id: held.token for delivery_id, held in list(self._held.items())}
+
+    def runs(self, delivery_id: str, token: str) -> bool:
+        """Tell whether somebody runs this claim, or is just making it."""
+        held = self._held.get(delivery_id)
+        return token in self._pending or (held is not None and held.token == token)
+
+    def take_doubt(self, delivery_id: str) -> bool:
+        """Tell, once, whether the dot of a delivery that was abandoned may have left."""
+        if delivery_id in self._doubtful:
+            self._doubtful.discard(delivery_id)
+            return True
+        return False

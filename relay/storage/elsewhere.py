@@ -1,0 +1,183 @@
+"""Copies of a database that lie outside of the storage folder, where root alone may be allowed to write or read.
+
+Guarantee: root follows no name in a folder of somebody else's when it writes: it holds the folder and the files open
+from before it becomes the owner of the storage folder, and SQLite works in the storage folder alone.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Self
+
+from relay.model.errors import StorageError
+from relay.storage.backup import check_replaceable, copy_database
+from relay.storage.owner import Owner, strangers
+
+_READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_SQLITE: Final = b"SQLite format 3\0"
+_BESIDE: Final = ("", "-wal", "-journal")
+"""A copy, and what belongs to it where it was made by other means than ours."""
+
+
+def is_for_root(file: Path, owner: Owner | None) -> bool:
+    """Tell whether root is to open a file that it was given by name, before it becomes `owner`.
+
+    Where the owner could have put something else in its place, it is opened with his rights: else he would have root
+    read for him what he can't.
+    """
+    if os.geteuid() != 0:
+        return False
+    try:
+        return owner is None or all(uid != owner.uid for _, uid in strangers(file))
+    except OSError as error:
+        raise StorageError(f"{file}: {error.strerror}") from None
+
+
+class Target:
+    """The file that a copy is to become; a context manager that leaves a whole copy behind or what was there before."""
+
+    def __init__(self, file: Path, source: Path, owner: Owner | None) -> None:
+        """Open it with root's rights. Raises StorageError where it is there and no older copy, and where it can't be.
+
+        Where this process is to become `owner`, another is left behind with root's rights: it gives the copy its name
+        or removes it, and does nothing else.
+        """
+        self._target = Path(os.path.realpath(file))
+        self._partial = f".{self._target.name}.{os.getpid()}.partial"
+        check_replaceable(self._target, source)
+        try:
+            self._folder = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self._file = os.open(self._partial, _CREATE, 0o600, dir_fd=self._folder)
+            except OSError:
+                os.close(self._folder)
+                raise
+        except OSError as error:
+            raise StorageError(f"{self._target}: {error.strerror}") from None
+        self._keeper = None if owner is None else self._leave_keeper()
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._ended:
+            self._end(whole=False)
+        os.close(self._file)
+        os.close(self._folder)
+
+    def fill(self, source: Path) -> int:
+        """Copy a database that may be in use; gives the octets. Raises StorageError: then there is no new copy."""
+        work = source.with_name(f".{source.name}.{os.getpid()}.copy")
+        try:
+            size = copy_database(source, work)
+            with work.open("rb") as stream, os.fdopen(os.dup(self._file), "wb") as copy:
+                shutil.copyfileobj(stream, copy, 1 << 20)
+                copy.flush()
+                os.fsync(copy.fileno())
+        except OSError as error:
+            raise StorageError(f"{self._target}: {error.strerror}") from None
+        finally:
+            work.unlink(missing_ok=True)
+        if not self._end(whole=True):
+            raise StorageError(f"{self._target}: the copy was made, but could not be given this name")
+        return size
+
+    def _end(self, *, whole: bool) -> bool:
+        """Give the copy its name, or remove it; tells whether that was done."""
+        self._ended = True
+        if self._keeper is None:
+            return self._name_or_remove(whole=whole)
+        process, pipe = self._keeper
+        with contextlib.suppress(OSError):
+            os.write(pipe, b"whole" if whole else b"")
+        os.close(pipe)
+        return os.waitpid(process, 0)[1] == 0
+
+    def _name_or_remove(self, *, whole: bool) -> bool:
+        try:
+            if whole:
+                os.replace(self._partial, self._target.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+                os.fsync(self._folder)
+            else:
+                os.unlink(self._partial, dir_fd=self._folder)
+        except OSError:
+            return False
+        return True
+
+    def _leave_keeper(self) -> tuple[int, int]:
+        """Leave a process behind that waits for `_end`, or for our death; gives its id, and the pipe to it."""
+        told, tell = os.pipe()
+        process = os.fork()
+        if process:
+            os.close(told)
+            return process, tell
+        status = 1
+        try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+            os.close(tell)
+            status = 0 if self._name_or_remove(whole=bool(os.read(told, 16))) else 1
+        finally:
+            os._exit(status)
+
+
+class Copy:
+    """A copy that is to be taken back, opened with root's rights."""
+
+    def __init__(self, file: Path) -> None:
+        """Open it, and what belongs to it. Raises StorageError."""
+        self._name = file
+        self._files: list[tuple[str, int]] = []
+        try:
+            for ending in _BESIDE:
+                self._open(file.with_name(file.name + ending), ending)
+            magic = os.pread(self._files[0][1], len(_SQLITE), 0)
+        except OSError as error:
+            self.close()
+            raise StorageError(f"{error.filename or file}: {error.strerror}") from None
+        # What is no copy is not given to the folder's owner, not even for a moment.
+        if magic != _SQLITE:
+            self.close()
+            raise StorageError(f"{file}: no copy of a relay's database")
+
+    def _open(self, path: Path, ending: str) -> None:
+        try:
+            descriptor = os.open(path, _READ)
+        except FileNotFoundError:
+            if not ending:
+                raise
+            return
+        self._files.append((ending, descriptor))
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is no plain file", str(path))
+
+    def close(self) -> None:
+        """Close the files."""
+        while self._files:
+            os.close(self._files.pop()[1])
+
+    @contextlib.contextmanager
+    def beside(self, target: Path) -> Iterator[Path]:
+        """Give the copy as a file beside the database for a while. Raises StorageError."""
+        if target.exists() and any(os.path.samestat(target.stat(), os.fstat(file)) for _, file in self._files):
+            raise StorageError(f"{self._name}: is the database itself: there is nothing to take back")
+        work = target.with_name(f".{target.name}.{os.getpid()}.copy")
+        made: list[Path] = []
+        try:
+            for ending, descriptor in self._files:
+                path = work.with_name(work.name + ending)
+                made.append(path)
+                with os.fdopen(os.open(path, _CREATE, 0o600), "wb") as out, os.fdopen(os.dup(descriptor), "rb") as copy:
+                    shutil.copyfileobj(copy, out, 1 << 20)
+            yield work
+        except OSError as error:
+            raise StorageError(f"{target}: {error.strerror}") from None
+        finally:
+            for path in (*made, work.with_name(f"{work.name}-shm")):
+                path.unlink(missing_ok=True)

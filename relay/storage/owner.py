@@ -1,0 +1,167 @@
+"""Whose a storage folder is, and how a command of root's becomes that user.
+
+Guarantee: after `become_owner` the process has no right that the folder's owner has not, and no way back: whatever
+stands in the folder (links, pipes, a hostile database) can do no more to it than to the service itself.
+"""
+
+import ctypes
+import errno
+import os
+import pwd
+import stat
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from relay.model.errors import StorageError
+
+_MOST_LINKS: Final = 40
+"""Symbolic links on one way, as Linux itself allows."""
+_PR_SET_KEEPCAPS: Final = 8
+_CAPABILITY_VERSION: Final = 0x20080522
+_NET_BIND_SERVICE: Final = 1 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The user whose a storage folder is."""
+
+    uid: int
+    gid: int
+    """The group of the folder: the user's own where he has no entry in passwd."""
+
+    def __str__(self) -> str:
+        entry = self._entry
+        return f"uid {self.uid}" if entry is None else entry.pw_name
+
+    @property
+    def _entry(self) -> pwd.struct_passwd | None:
+        try:
+            return pwd.getpwuid(self.uid)
+        except KeyError:
+            return None
+
+    def take_over(self) -> None:
+        """Make this process the user's, for good: all its ids and groups. Raises OSError."""
+        entry = self._entry
+        # Without an entry nothing gives the user root's group, though a folder may have it.
+        gid = (self.gid or self.uid) if entry is None else entry.pw_gid
+        if entry is None:
+            os.setgroups([gid])
+        else:
+            os.initgroups(entry.pw_name, gid)
+        os.setresgid(gid, gid, gid)
+        os.setresuid(self.uid, self.uid, self.uid)
+        os.umask(0o077)
+        if entry is not None:  # for programs that are to give passwords
+            os.environ.update(HOME=entry.pw_dir, USER=entry.pw_name, LOGNAME=entry.pw_name)
+
+
+def find_owner(folder: Path) -> Owner | None:
+    """Tell whom a process of root's is to become before it opens anything in a storage folder; None: it stays itself.
+
+    Raises StorageError where the folder is not there, and where it is root's but others could put one of theirs in its
+    place.
+    """
+    if os.geteuid() != 0:
+        return None
+    try:
+        found = folder.stat()
+        if found.st_uid != 0:
+            return Owner(found.st_uid, found.st_gid)
+        for part, uid in strangers(folder):
+            raise StorageError(
+                f"{folder} is root's, but {part} on the way to it is not: {Owner(uid, uid)} could put another folder"
+                " there. Give all of the way to root, or the folder to the user who runs the service (chown)"
+            )
+    except OSError as error:
+        raise StorageError(f"{folder}: {error.strerror}") from None
+    return None
+
+
+def become_owner(owner: Owner, folder: Path, belongings: Iterable[Path], *, low_ports: bool = False) -> None:
+    """Give up root's rights for those of a folder's owner. `low_ports`: keep the one to open ports below 1024.
+
+    Raises StorageError where that can't be done, where the owner can't use the folder, and where one of `belongings`,
+    which a service has there, is somebody else's.
+    """
+    try:
+        if low_ports:
+            _prctl(_PR_SET_KEEPCAPS, 1)
+        owner.take_over()
+        if low_ports:
+            _keep_low_ports()
+    except OSError as error:
+        raise StorageError(f"{folder}: root can't become its owner, {owner}: {error.strerror}") from None
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise StorageError(
+            f"{folder}: its owner, {owner}, can't use it: a folder on the way to it is shut to him. Where the service"
+            " runs with DynamicUser=yes, give it a user of its own (see config/relay.service)"
+        )
+    for path in belongings:
+        _check_belonging(path, owner)
+
+
+def strangers(path: Path) -> Iterator[tuple[Path, int]]:
+    """Give what another user than root owns on the way to a file or folder, links included, and whose it is.
+
+    He could put something else in the place of all that comes behind it. The way ends where nothing is there. Raises
+    OSError where it can't be followed.
+    """
+    parts = [*reversed(path.absolute().parts)]
+    here, links = Path(parts.pop()), 0
+    while parts:
+        entry = here / parts.pop()
+        if entry.name == "..":
+            here = here.parent
+            continue
+        try:
+            found = entry.lstat()
+        except FileNotFoundError:
+            return
+        if found.st_uid != 0:
+            yield entry, found.st_uid
+        if not stat.S_ISLNK(found.st_mode):
+            here = entry
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        target = entry.readlink()
+        if target.is_absolute():
+            here = Path(target.anchor)
+            target = target.relative_to(here)
+        parts += reversed(target.parts)
+
+
+def _check_belonging(path: Path, owner: Owner) -> None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}") from None
+    if found.st_uid != owner.uid and not stat.S_ISLNK(found.st_mode) and not os.access(path, os.R_OK | os.W_OK):
+        whose = Owner(found.st_uid, found.st_gid)
+        raise StorageError(
+            f'{path} is of {whose}, its folder of {owner}, who can\'t use it: "chown {owner.uid} {path}"'
+        )
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def _keep_low_ports() -> None:
+    """Of all the capabilities that stayed, keep that for low ports; none where root itself has not even that."""
+    if not _set_capabilities(_NET_BIND_SERVICE) and not _set_capabilities(0):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def _set_capabilities(wanted: int) -> bool:
+    """Set the permitted and the effective capabilities of this thread (capset(2)); no program that is run has them."""
+    header = struct.pack("=Ii", _CAPABILITY_VERSION, 0)
+    return bool(ctypes.CDLL(None, use_errno=True).capset(header, struct.pack("=6I", wanted, wanted, 0, 0, 0, 0)) == 0)

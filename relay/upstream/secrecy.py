@@ -1,0 +1,75 @@
+"""An account's password in what its own servers say: no log, trace, notice or command shows it.
+
+Guarantee: whatever a connection reads as a reply passes through its `Veil` once, as the bytes that came, before it is
+decoded, cut or kept. Where the password is in it, in any form in which we sent it, none of its words are shown: stars
+in place of the password alone would tell it wherever the rest of the sentence is known.
+"""
+
+import base64
+import re
+from collections.abc import Sequence
+from typing import Final
+
+WITHHELD: Final = b"(withheld: the server repeats the account's password)"
+_DISTINCT: Final = 6
+"""Octets from which a secret is no part of a word by chance; a shorter one counts only as a word of its own."""
+_ENHANCED: Final = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?=[ \t]|$)")
+
+
+class Veil:
+    """Knows one account's password and the forms in which it may come back; letters count in either case."""
+
+    __slots__ = ("_anywhere", "_words")
+
+    def __init__(self, username: str | None, password: str | None) -> None:
+        forms = {form.lower() for form in _forms(username or "", password)} if password else set()
+        self._anywhere = tuple(form for form in forms if len(form) >= _DISTINCT)
+        short = [re.escape(form) for form in forms if len(form) < _DISTINCT]
+        self._words = re.compile(rb"(?<!\w)(?:%s)(?!\w)" % b"|".join(short)) if short else None
+
+    def hides(self, said: bytes) -> bool:
+        """Tell whether the password is in what a server said."""
+        lowered = said.lower()
+        for form in self._anywhere:
+            if form in lowered:
+                return True
+        return self._words is not None and self._words.search(lowered) is not None
+
+    def cover(self, lines: Sequence[bytes]) -> Sequence[bytes]:
+        """Give the texts of a reply's lines as they may be shown; an enhanced status code at the beginning stays."""
+        if not self.hides(lines[0] if len(lines) == 1 else b" ".join(lines)):
+            return lines
+        enhanced = _ENHANCED.match(lines[0])
+        return (WITHHELD if enhanced is None else enhanced[0] + b" " + WITHHELD,)
+
+    def cover_id(self, unique_id: bytes) -> bytes:
+        """Give a message's unique id, which is data, without the password.
+
+        Only a password of six octets and more counts: a shorter one may be a number, which stands in ids by chance,
+        and an id that changes with the password would be another message.
+        """
+        lowered = unique_id.lower()
+        found = [form for form in self._anywhere if form in lowered]
+        if not found:
+            return unique_id
+        pattern = b"|".join(re.escape(form) for form in sorted(found, key=len, reverse=True))
+        return re.sub(pattern, b"***", unique_id, flags=re.IGNORECASE)
+
+
+def _forms(username: str, password: str) -> set[bytes]:
+    """Give the password as it is, in Latin-1, in hexadecimal, and within base64 at each of its three alignments."""
+    raw = password.encode("utf-8", "surrogateescape")
+    token = b"\0" + username.encode("utf-8", "surrogateescape") + b"\0" + raw
+    forms = {raw, raw.hex().encode(), *(base64.b64encode(sent).rstrip(b"=") for sent in (token, raw))}
+    if all(ord(char) < 256 for char in password):
+        forms.add(password.encode("latin-1"))
+    if len(raw) >= _DISTINCT:
+        forms |= {_within_base64(raw, shift) for shift in range(3)}
+    return forms
+
+
+def _within_base64(raw: bytes, shift: int) -> bytes:
+    """Give the characters that the secret alone decides behind `shift` other octets; a server may cut off a quarter."""
+    first, last = -(-8 * shift // 6), 8 * (shift + len(raw)) // 6
+    decided = base64.b64encode(b"\0" * shift + raw)[first:last]
+    return decided[: max(_DISTINCT, len(decided) * 3 // 4)]

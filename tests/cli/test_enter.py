@@ -1,0 +1,297 @@
+"""Commands that root runs in a storage folder of somebody else's: as real processes, since there is no way back."""
+
+import asyncio
+import os
+import shutil
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+
+from relay.cli import main
+from relay.settings import load_settings
+from relay.storage.backup import copy_database
+from relay.storage.engine import open_engine
+from relay.storage.upgrade import prepare_database
+from tests.cli.conftest import hand_in
+from tests.peers.machine import require_root
+from tests.peers.relay_process import ANNA, ROOT, RelayProcess, make_account, write_config
+
+UID = 54321
+"""Of nobody on this machine."""
+SECRET = b"root's own\n"
+
+
+@dataclass(frozen=True)
+class Office:
+    """A folder of root's, with the configuration and what is root's alone, and the storage folder of another in it."""
+
+    folder: Path
+
+    @property
+    def storage(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "relay.toml"
+
+    @property
+    def secret(self) -> Path:
+        return self.folder / "secret"
+
+    @property
+    def shut(self) -> Path:
+        return self.folder / "shut"
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "relay", *arguments, "-c", str(self.config)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=50, input="")
+
+    def plant(self, name: str, target: Path) -> None:
+        """Put a link into the storage folder, as who owns it would."""
+        path = self.storage / name
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+        os.chown(path, UID, UID, follow_symlinks=False)
+
+    def give(self) -> None:
+        """Give all that is in the storage folder to who owns it."""
+        for path in (self.storage, *self.storage.rglob("*")):
+            os.chown(path, UID, UID, follow_symlinks=False)
+
+    def check(self) -> None:
+        """Check that what is root's is as it was, and that all in the storage folder is its owner's."""
+        found = self.secret.stat()
+        assert (self.secret.read_bytes(), found.st_uid, stat.S_IMODE(found.st_mode)) == (SECRET, 0, 0o600)
+        assert [path.name for path in self.shut.iterdir()] == ["copy.db"]
+        assert {path.lstat().st_uid for path in (self.storage, *self.storage.rglob("*"))} == {UID}
+
+
+@pytest.fixture
+def office() -> Generator[Office]:
+    """With one mail in the queue, a copy of the database that only root can read, and a provider that is not there."""
+    require_root("to become somebody else")
+    folder = Path(tempfile.mkdtemp(prefix="relay-"))  # the folders of pytest are shut to others
+    try:
+        folder.chmod(0o755)
+        made = Office(folder)
+        made.secret.touch(0o600)
+        made.secret.write_bytes(SECRET)
+        made.storage.mkdir(0o700)
+        made.shut.mkdir(0o700)
+        with socket.socket() as nobody:  # bound, but nobody listens there
+            nobody.bind(("127.0.0.1", 0))
+            port = nobody.getsockname()[1]
+            login = {"host": "127.0.0.1", "port": port, "security": "none", "username": "u", "password": "p"}
+            write_config(
+                folder,
+                accounts=[make_account("sales", port, pop3=login)],
+                users=[{**ANNA, "notify": "inbox"}],
+                storage={"folder": str(made.storage)},
+                log={"file": "relay.log"},
+            )
+            engine = open_engine(load_settings(made.config).database)
+            prepare_database(engine)
+            engine.dispose()
+            asyncio.run(hand_in(made.config, ["one"]))
+            copy_database(made.storage / "relay.db", made.shut / "copy.db")
+            made.give()
+            yield made
+    finally:
+        shutil.rmtree(folder)
+
+
+def leaves(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Give the names of all commands."""
+    if isinstance(group, click.Group):
+        for name in group.list_commands(click.Context(group)):
+            command = group.get_command(click.Context(group), name)
+            assert command is not None
+            yield from leaves(command, (*path, name))
+    else:
+        yield path
+
+
+ARGUMENTS: dict[tuple[str, ...], Callable[[Office], list[str]]] = {
+    ("serve",): lambda _: [],
+    ("reload",): lambda _: [],
+    ("queue", "list"): lambda _: [],
+    ("queue", "show"): lambda _: ["abcdef"],
+    ("queue", "run"): lambda _: [],
+    ("queue", "retry"): lambda _: ["--all", "--yes"],
+    ("queue", "hold"): lambda _: ["--all", "--yes"],
+    ("queue", "release"): lambda _: ["--all", "--yes"],
+    ("queue", "move"): lambda _: ["--all", "--yes", "--account", "sales"],
+    ("queue", "delete"): lambda _: ["--all", "--yes"],
+    ("poll",): lambda _: [],
+    ("trace",): lambda _: ["abcdef"],
+    ("account", "list"): lambda _: [],
+    ("account", "test"): lambda _: ["sales"],
+    ("account", "pause"): lambda _: ["sales"],
+    ("account", "resume"): lambda _: ["sales"],
+    ("backup",): lambda office: [str(office.shut / "copy.db")],
+    ("restore",): lambda office: ["--yes", str(office.shut / "copy.db")],
+}
+WORKING = [
+    ("reload",), ("queue", "list"), ("queue", "run"), ("queue", "retry"), ("queue", "hold"), ("poll",), ("trace",),
+    ("account", "list"), ("account", "test"), ("account", "pause"), ("backup",), ("restore",),
+]  # fmt: skip
+"""Those that differ in what they need."""
+APART = {("check",), ("demo",), ("explain",), ("user", "password")}
+"""They open nothing in the storage folder."""
+
+
+def test_each_command_is_tried_below() -> None:
+    assert set(leaves(main)) == set(ARGUMENTS) | APART
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("command", ARGUMENTS, ids=" ".join)
+def test_no_link_in_the_folder_leads_root_to_what_is_its_own(office: Office, command: tuple[str, ...]) -> None:
+    for name in ("relay.lock", "relay.db-lock", "relay.log", "relay.sock"):
+        office.plant(name, office.secret)
+    for name in ("inboxes", "quarantine"):
+        office.plant(name, office.shut)
+    said = office.run(*command, *ARGUMENTS[command](office))
+    assert "Traceback" not in said.stderr
+    office.check()
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("command", [("queue", "run"), ("poll",), ("backup",), ("restore",)], ids=" ".join)
+def test_no_link_beside_the_database_leads_root_to_what_is_its_own(office: Office, command: tuple[str, ...]) -> None:
+    for name in ("relay.db-wal", "relay.db-journal", "relay.db.restoring"):
+        office.plant(name, office.secret)
+    office.plant("relay.db-shm", office.shut / "shm")
+    said = office.run(*command, *ARGUMENTS[command](office))
+    assert "Traceback" not in said.stderr
+    office.check()
+
+
+@pytest.mark.peer
+def test_a_lock_that_is_a_link_is_named(office: Office) -> None:
+    for name in ("relay.lock", "relay.db-lock"):
+        office.plant(name, office.secret)
+        said = office.run("queue", "run")
+        assert said.returncode == 1
+        assert f"{office.storage / name}: is a link" in said.stderr
+        (office.storage / name).unlink()
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("command", WORKING, ids=" ".join)
+def test_what_a_command_makes_is_the_owners_and_the_command_does_its_work(
+    office: Office, command: tuple[str, ...]
+) -> None:
+    said = office.run(*command, *ARGUMENTS[command](office))
+    office.check()
+    assert "Permission denied" not in said.stdout + said.stderr
+    assert "Traceback" not in said.stderr
+    outcome = {
+        ("queue", "list"): (0, "sales"),
+        ("queue", "run"): (1, "1 to try"),
+        ("poll",): (1, "sales: failed"),
+        ("account", "pause"): (0, "sales is paused"),
+        ("backup",): (0, "copy.db: "),
+        ("restore",): (0, "is the copy now"),
+    }.get(command)
+    if outcome is not None:
+        assert said.returncode == outcome[0], said.stderr
+        assert outcome[1] in said.stdout
+    if command in {("queue", "run"), ("poll",), ("restore",)}:
+        assert (office.storage / "relay.lock").stat().st_uid == UID
+
+
+@pytest.mark.peer
+def test_a_copy_for_root_is_roots_and_whole_or_not_there(office: Office) -> None:
+    copy = office.shut / "copy.db"
+    before = copy.stat().st_ino
+    assert office.run("backup", str(copy)).returncode == 0
+    found = copy.stat()
+    assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (0, 0o600)
+    assert found.st_ino != before
+    with sqlite3.connect(f"{copy.as_uri()}?mode=ro", uri=True) as connection:
+        assert connection.execute("SELECT count(*) FROM delivery").fetchone() == (1,)
+    connection.close()
+    (office.storage / "relay.db").unlink()
+    said = office.run("backup", str(copy))
+    assert (said.returncode, said.stdout) == (1, "")
+    assert copy.stat().st_ino == found.st_ino
+    office.check()
+
+
+@pytest.mark.peer
+def test_a_file_in_the_owners_hands_is_opened_with_his_rights(office: Office) -> None:
+    """What he may not read, root does not read for him, though he leads it there."""
+    office.plant("copy.db", office.shut / "copy.db")
+    said = office.run("restore", "--yes", str(office.storage / "copy.db"))
+    assert said.returncode == 1
+    assert "copy.db" in said.stderr
+    said = office.run("backup", str(office.storage / "copy.db"))
+    assert said.returncode == 1
+    (office.storage / "copy.db").unlink()
+    assert office.run("backup", str(office.storage / "copy.db")).returncode == 0
+    assert office.run("restore", "--yes", str(office.storage / "copy.db")).returncode == 0
+    office.check()
+
+
+@pytest.mark.peer
+def test_what_is_no_copy_is_not_shown_to_the_owner(office: Office) -> None:
+    said = office.run("restore", "--yes", str(office.secret))
+    assert (said.returncode, said.stderr) == (1, f"{office.secret}: no copy of a relay's database\n")
+    office.check()
+
+
+@pytest.mark.peer
+def test_the_service_is_the_owner_in_all_its_ids_and_keeps_one_right(office: Office) -> None:
+    low = {"host": f"127.{os.getpid() % 250 + 1}.77.1", "port": 25, "default_user": "anna"}
+    config = office.config.read_text()
+    office.config.write_text(config + "\n[[listener]]\n" + "".join(f"{k} = {v!r}\n" for k, v in low.items()))
+    for text, capabilities in ((office.config.read_text(), 1 << 10), (config, 0)):
+        office.config.write_text(text.replace('\n[log]\nfile = "relay.log"\n', ""))
+        with RelayProcess(office.config) as relay:
+            lines = Path(f"/proc/{relay.pid}/status").read_text().splitlines()
+            status = dict(line.split(":", 1) for line in lines if ":" in line)
+            assert {*status["Uid"].split(), *status["Gid"].split(), *status["Groups"].split()} == {str(UID)}
+            assert int(status["Umask"], 8) == 0o077
+            for name in ("CapPrm", "CapEff"):
+                assert int(status[name], 16) == capabilities
+            assert office.run("reload").returncode == 2  # root's configuration: the service can't read it any more
+            assert office.run("queue", "run").returncode == 0
+        office.check()
+
+
+@pytest.mark.peer
+def test_a_folder_that_others_could_exchange_is_refused(office: Office) -> None:
+    """Its own link, to a folder of root's: root would go on as root in what the other has chosen."""
+    office.plant("elsewhere", office.shut)
+    office.config.write_text(office.config.read_text().replace('/data"', '/data/elsewhere"'))
+    said = office.run("poll")
+    assert said.returncode == 1
+    assert f"uid {UID} could put another folder there" in said.stderr
+    office.check()
+
+
+@pytest.mark.peer
+def test_what_root_left_in_the_folder_is_named(office: Office) -> None:
+    os.chown(office.storage / "relay.db", 0, 0)
+    said = office.run("queue", "list")
+    assert said.returncode == 1
+    assert f'"chown {UID} {office.storage}/relay.db"' in said.stderr
+
+
+@pytest.mark.peer
+def test_a_folder_that_its_owner_cant_reach_is_named(office: Office) -> None:
+    office.folder.chmod(0o700)
+    said = office.run("queue", "list")
+    assert said.returncode == 1
+    assert "a folder on the way to it is shut to him" in said.stderr

@@ -1,0 +1,3 @@
+from tests.storage.conftest import engine, postgresql, postgresql_tables
+
+__all__ = ["engine", "postgresql", "postgresql_tables"]

@@ -1,0 +1,104 @@
+"""The way into the inboxes: what is written at the same time, what is cut off, and what is durable when."""
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from relay.collection.inboxes import Arrived, Inboxes, make_name
+from relay.model.address import Address
+from relay.model.maildrop import Listed
+from relay.rules.distribution import Share
+from relay.settings import load_settings
+from tests.peers.relay_process import write_config
+
+
+def arrived(n: int, *users: str, body: bytes = b"x\r\n") -> Arrived:
+    shares = tuple(Share(user=user, address=Address(local=user, domain="example.com")) for user in users or ("anna",))
+    return Arrived(listed=Listed(n=n, key=f"k{n}", size=len(body)), shares=shares, pieces=[body], key=f"k{n}")
+
+
+def inboxes_in(folder: Path) -> Inboxes:
+    return Inboxes("sales", load_settings(write_config(folder, accounts=[])))
+
+
+def mails(folder: Path, user: str = "anna") -> int:
+    return len(list((folder / "inboxes" / user / "new").iterdir()))
+
+
+def test_a_name_depends_on_account_id_and_user() -> None:
+    names = {make_name("a", "k", "u"), make_name("b", "k", "u"), make_name("a", "l", "u"), make_name("a", "k", "v")}
+    assert len(names) == 4
+    assert make_name("a", "k\udc80", "u") == make_name("a", "k\udc80", "u")
+
+
+async def test_whatever_is_asked_for_at_the_same_time_happens_in_one_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        threads.add(threading.get_ident())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    inboxes = inboxes_in(tmp_path)
+    await asyncio.gather(*(inboxes.write([arrived(n), arrived(n, "bert")]) for n in range(20)))
+    large = arrived(99)
+    await inboxes.begin(large)
+    await asyncio.gather(inboxes.add([b"more\r\n"]), inboxes.finish(large))
+    await inboxes.close()
+    assert len(threads) == 1
+    assert threads != {threading.get_ident()}
+    assert (mails(tmp_path), mails(tmp_path, "bert")) == (21, 20)
+
+
+async def test_the_same_message_again_adds_nothing_and_is_made_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = inboxes_in(tmp_path)
+    await first.write([arrived(1)])
+    await first.close()
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    again = inboxes_in(tmp_path)
+    await again.write([arrived(1), arrived(1)])
+    await again.close()
+    assert mails(tmp_path) == 1
+    assert {str(tmp_path / "inboxes/anna" / name) for name in ("new", "cur")} <= {*synced}
+
+
+async def test_what_was_not_finished_goes_and_nothing_stays_open(tmp_path: Path) -> None:
+    before = _open_files()
+    inboxes = inboxes_in(tmp_path)
+    await inboxes.begin(arrived(1, "anna", "bert"))
+    await inboxes.close()
+    assert [list((tmp_path / "inboxes" / user / "tmp").iterdir()) for user in ("anna", "bert")] == [[], []]
+    assert (mails(tmp_path), mails(tmp_path, "bert")) == (0, 0)
+    assert _open_files() == before
+
+
+async def test_what_writers_left_for_longer_than_a_day_and_a_half_goes_with_the_next_poll(tmp_path: Path) -> None:
+    first = inboxes_in(tmp_path)
+    await first.write([arrived(1)])
+    await first.close()
+    left = tmp_path / "inboxes/anna/tmp/4711.0123456789abcdef"
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    again = inboxes_in(tmp_path)
+    await again.write([arrived(2)])
+    await again.close()
+    assert not left.exists()
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

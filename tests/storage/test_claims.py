@@ -1,0 +1,61 @@
+"""What a process knows of its claims: which it runs, whose leases are good, which nobody runs any more."""
+
+from relay.storage.claims import MARGIN, Claims
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_claim_is_good_until_shortly_before_its_lease_ends() -> None:
+    clock = Clock()
+    claims = Claims(lease=60, clock=clock)
+    claims.hold("d", "t", claims.begin())
+    assert claims.is_good("d", "t") is True
+    clock.now += 60 - MARGIN
+    assert claims.is_good("d", "t") is None  # the database must be asked
+    claims.renewed(["d"], {"d"}, claims.begin())
+    assert claims.is_good("d", "t") is True
+    claims.renewed(["d"], set(), claims.begin())
+    assert claims.is_good("d", "t") is False
+
+
+def test_the_claim_of_another_or_one_that_ended_is_not_good() -> None:
+    claims = Claims(lease=60)
+    claims.hold("d", "t", claims.begin())
+    assert claims.is_good("d", "u") is False
+    claims.drop("d")
+    assert claims.is_good("d", "t") is False
+
+
+def test_a_claim_that_is_just_being_made_is_run_by_somebody() -> None:
+    claims = Claims(lease=60)
+    token = claims.make_token()
+    assert claims.runs("d", token)
+    claims.forget_token(token)
+    assert not claims.runs("d", token)
+    claims.hold("d", token, claims.begin())
+    assert claims.runs("d", token)
+    assert claims.running == {"d": token}
+    assert not claims.runs("d", "other")
+
+
+def test_what_is_abandoned_behind_its_dot_is_doubtful_once() -> None:
+    claims = Claims(lease=60)
+    assert not claims.orphans
+    for delivery, doubtful in (("a", True), ("b", False)):
+        claims.hold(delivery, "t", claims.begin())
+        claims.abandon(delivery, doubtful=doubtful)
+    assert claims.orphans
+    assert [claims.take_doubt(one) for one in ("a", "a", "b")] == [True, False, False]
+
+
+def test_what_was_settled_before_it_was_abandoned_is_in_no_doubt() -> None:
+    claims = Claims(lease=60)
+    claims.hold("d", "t", claims.begin())
+    claims.drop("d")
+    claims.abandon("d", doubtful=True)
+    assert not claims.take_doubt("d")

@@ -1,0 +1,101 @@
+"""Copies that root writes and reads elsewhere, as long as it stays root; see tests/cli/test_enter.py for the rest."""
+
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from relay.model.errors import StorageError
+from relay.storage.backup import copy_database
+from relay.storage.elsewhere import Copy, Target, is_for_root
+from relay.storage.engine import open_engine
+from relay.storage.owner import Owner
+from relay.storage.upgrade import prepare_database
+from tests.peers.machine import require_root
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    file = tmp_path / "data" / "relay.db"
+    engine: Engine = open_engine(f"sqlite:///{file}")
+    prepare_database(engine)
+    engine.dispose()
+    return file
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_copy_has_its_name_once_it_is_whole(base: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        with Target(tmp_path / "copy.db", base, None) as target:
+            size = target.fill(base)
+        assert size == (tmp_path / "copy.db").stat().st_size
+        assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+        assert names(tmp_path) == ["copy.db", "data"]
+    assert names(base.parent) == ["relay.db"]
+
+
+def test_what_was_there_stays_where_no_copy_is_made(base: Path, tmp_path: Path) -> None:
+    copy_database(base, tmp_path / "copy.db")
+    before = (tmp_path / "copy.db").stat()
+    with Target(tmp_path / "copy.db", base, None):
+        pass
+    with pytest.raises(StorageError), Target(tmp_path / "copy.db", base, None) as target:
+        target.fill(tmp_path / "nothing.db")
+    assert (tmp_path / "copy.db").stat() == before
+    assert names(tmp_path) == ["copy.db", "data"]
+
+
+def test_nothing_else_than_a_copy_is_replaced(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text("[server]")
+    for file in (tmp_path / "relay.toml", base, tmp_path / "no" / "folder.db"):
+        with pytest.raises(StorageError, match=r"not replaced|itself|No such file"):
+            Target(file, base, None)
+    assert names(tmp_path) == ["data", "relay.toml"]
+
+
+def test_a_copy_stands_beside_the_database_for_a_while_with_its_log(base: Path, tmp_path: Path) -> None:
+    copy_database(base, tmp_path / "copy.db")
+    (tmp_path / "copy.db-wal").write_bytes(b"log")
+    copy = Copy(tmp_path / "copy.db")
+    with copy.beside(base) as file:
+        assert file.parent == base.parent
+        assert file.read_bytes() == (tmp_path / "copy.db").read_bytes()
+        assert file.with_name(f"{file.name}-wal").read_bytes() == b"log"
+    copy.close()
+    assert names(base.parent) == ["relay.db"]
+
+
+def test_what_is_no_copy_is_not_read(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret\n")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("secret", "pipe", "nothing"):
+        with pytest.raises(StorageError, match=f"{name}: "):
+            Copy(tmp_path / name)
+    copy = Copy(base)
+    with pytest.raises(StorageError, match="the database itself"), copy.beside(base):
+        pass
+    copy.close()
+    assert names(base.parent) == ["relay.db"]
+
+
+def test_root_opens_what_the_owner_could_not_have_exchanged(tmp_path: Path) -> None:
+    require_root("to give files away")
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", 54321, 54321)
+    owner = Owner(54321, 54321)
+    assert is_for_root(tmp_path / "copy.db", owner)
+    assert not is_for_root(tmp_path / "theirs" / "copy.db", owner)
+    assert is_for_root(tmp_path / "theirs" / "copy.db", Owner(54322, 54322))
+    assert is_for_root(tmp_path / "theirs" / "copy.db", None)
+    (tmp_path / "copy.db").symlink_to("theirs/copy.db")
+    assert not is_for_root(tmp_path / "copy.db", owner)  # by what it leads to
+    (tmp_path / "copy.db").unlink()
+    (tmp_path / "copy.db").symlink_to("missing.db")
+    assert is_for_root(tmp_path / "copy.db", owner)
+    os.chown(tmp_path / "copy.db", 54321, 54321, follow_symlinks=False)
+    assert not is_for_root(tmp_path / "copy.db", owner)

@@ -1,0 +1,63 @@
+"""Whose a folder is, without becoming that user: that is for the processes of tests/cli/test_enter.py."""
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from relay.model.errors import StorageError
+from relay.storage.owner import Owner, find_owner, strangers
+from tests.peers.machine import require_root
+
+UID = 54321
+
+
+@pytest.fixture(autouse=True)
+def _root() -> None:
+    require_root("to give files away")
+
+
+def test_a_folder_of_roots_and_one_of_another(tmp_path: Path) -> None:
+    assert find_owner(tmp_path) is None
+    os.chown(tmp_path, UID, 77)
+    assert find_owner(tmp_path) == Owner(UID, 77)
+    with pytest.raises(StorageError, match="nowhere: No such file"):
+        find_owner(tmp_path / "nowhere")
+
+
+def test_a_link_to_a_folder_is_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    os.chown(tmp_path / "data", UID, UID)
+    assert find_owner(tmp_path / "link") == Owner(UID, UID)
+
+
+def test_whoever_could_exchange_what_lies_on_the_way_is_told(tmp_path: Path) -> None:
+    theirs, data = tmp_path / "theirs", tmp_path / "data" / "deep"
+    theirs.mkdir()
+    data.mkdir(parents=True)
+    (theirs / "link").symlink_to("../data")
+    (tmp_path / "absolute").symlink_to(theirs / "link" / "deep")
+    assert list(strangers(tmp_path / "absolute")) == []
+    os.chown(theirs / "link", UID, UID, follow_symlinks=False)
+    os.chown(theirs, UID + 1, UID + 1)
+    for way in (theirs / "link" / "deep", tmp_path / "absolute", data / ".." / ".." / "theirs" / "link" / "deep"):
+        assert list(strangers(way)) == [(theirs, UID + 1), (theirs / "link", UID)]
+        with pytest.raises(StorageError, match=rf"{theirs} on the way to it is not: uid {UID + 1} could put another"):
+            find_owner(way)
+
+
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="Too many levels"):
+        list(strangers(tmp_path / "a"))
+    with pytest.raises(StorageError, match="a: Too many levels"):
+        find_owner(tmp_path / "a")
+
+
+def test_an_owner_has_a_name_where_the_system_knows_one() -> None:
+    someone = pwd.getpwall()[-1]
+    assert str(Owner(someone.pw_uid, 0)) == pwd.getpwuid(someone.pw_uid).pw_name
+    assert str(Owner(UID, 0)) == f"uid {UID}"

@@ -1,0 +1,112 @@
+"""A password that a server says is never shown, in whatever form, at whatever step."""
+
+import base64
+from collections.abc import AsyncIterator
+
+import pytest
+
+from relay.model.account import Security, SmtpServer
+from relay.rules.replies import read_reply
+from relay.upstream.secrecy import WITHHELD, Veil
+from relay.upstream.smarthost import ConnectError, connect
+from relay.upstream.transaction import OutgoingMail, Stage
+from tests.peers.dialogue import Dialogue
+from tests.upstream.conftest import QUICK
+
+PASSWORD = "secret-wörd"
+RAW = PASSWORD.encode()
+TOKEN = base64.b64encode(b"\0u\0" + RAW)
+FORMS = [
+    RAW, PASSWORD.encode("latin-1"), RAW.upper(), RAW.hex().encode(), RAW.hex().upper().encode(), TOKEN, TOKEN.lower(),
+    base64.b64encode(RAW), base64.b64encode(b"user@example.com\0user@example.com\0" + RAW), TOKEN[:-3],
+    b"<<" + RAW + b">>", b"x" + RAW + b"x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_password_is_found_in_every_form(form: bytes) -> None:
+    veil = Veil("u", PASSWORD)
+    assert veil.cover([b"5.7.8 wrong: " + form]) == (b"5.7.8 " + WITHHELD,)
+    assert veil.cover([b"wrong", form, b"sorry"]) == (WITHHELD,)
+    assert veil.cover([b"5.7.8 wrong"]) == [b"5.7.8 wrong"]
+
+
+def test_a_password_with_a_blank_is_found_across_two_lines() -> None:
+    assert Veil("u", "two words").cover([b"you said two", b"words"]) == (WITHHELD,)
+
+
+def test_a_short_password_counts_as_a_word_alone_and_then_nothing_around_it_tells_it() -> None:
+    veil = Veil("u", "a")
+    assert veil.cover([b"5.7.8 bad password, try again"]) == [b"5.7.8 bad password, try again"]
+    assert veil.cover([b"5.7.8 a bad password"]) == (b"5.7.8 " + WITHHELD,)
+    assert veil.cover([b"you said (a)"]) == veil.cover([base64.b64encode(b"\0u\0a")]) == (WITHHELD,)
+    for none in ("", None):
+        assert Veil("u", none).cover([b"no password"]) == [b"no password"]
+
+
+def test_an_id_stays_an_id() -> None:
+    veil = Veil("u", "secret-word")
+    assert [veil.cover_id(one) for one in (b"1-secret-WORD", b"2-secret-word", b"3")] == [b"1-***", b"2-***", b"3"]
+    assert Veil("u", "123").cover_id(b"123") == b"123"
+
+
+def test_what_is_cut_off_later_is_covered_before() -> None:
+    long = b"x" * 1990 + b"secret-word"
+    assert "secret" not in read_reply(550, Veil("u", "secret-word").cover([long])).text
+
+
+HELLO = "S: 220 hi\nC: EHLO .*\nS: 250-server\nS: 250-PIPELINING\nS: 250 AUTH PLAIN\n"
+IN = HELLO + "C: AUTH .*\nS: 235 ok\n"
+ECHO = f"{PASSWORD} {TOKEN.decode()}"
+
+
+@pytest.mark.parametrize(
+    ("script", "stage"),
+    [
+        (f"S: 554 5.7.1 {ECHO}\n! close", Stage.CONNECT),
+        (f"S: {ECHO}\n! close", Stage.CONNECT),
+        (f"S: 220 hi\nC: .*\nS: 550-no\nS: 550 {ECHO}\nC: .*\nS: 550 {ECHO}\n! silence", Stage.EHLO),
+        (f"{HELLO}C: AUTH .*\nS: 535 5.7.8 {ECHO}\n! silence", Stage.AUTH),
+        (f"{HELLO}C: AUTH .*\nS: {ECHO}\n! silence", Stage.AUTH),
+    ],
+)
+async def test_no_step_of_opening_a_connection_tells_it(script: str, stage: Stage) -> None:
+    async with Dialogue(script) as server:
+        settings = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
+        with pytest.raises(ConnectError) as error:
+            await connect(settings, hostname="x", password=PASSWORD, timeouts=QUICK)
+    assert error.value.stage is stage
+    _tells_nothing(str(error.value))
+    assert "withheld" in str(error.value)
+
+
+@pytest.mark.parametrize("step", range(4))
+async def test_no_step_of_a_transaction_tells_it(step: int) -> None:
+    said = ["250 ok", "250 ok", "354 go", "250 taken"]
+    said[step] = f"550 5.7.1 {ECHO}"
+    body = "C. hello\n" if step == 3 else ""
+    answers = "".join(f"S: {line}\n" for line in said[:3])
+    script = f"{IN}C: MAIL .*\nC: RCPT .*\nC: DATA\n{answers}"
+    script += f"{body}S: {said[3]}\n! silence" if step in (2, 3) else "C: \\.\nS: 554 no\nC: RSET\nS: 250 ok\n! silence"
+    if step == 2:
+        script = f"{IN}C: MAIL .*\nC: RCPT .*\nC: DATA\n{answers}C: RSET\nS: 421 {ECHO}\n! silence"
+    async with Dialogue(script) as server:
+        settings = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
+        connection = await connect(settings, hostname="x", password=PASSWORD, timeouts=QUICK)
+        result = await connection.send(_mail())
+        await connection.close()
+    _tells_nothing(repr(result) + str(connection._stream.lost))
+    assert "withheld" in repr(result)
+
+
+def _mail() -> OutgoingMail:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"hello\r\n"
+
+    return OutgoingMail(
+        reverse_path="s@x.example", recipients=("a@x.example",), header=b"A: b\r\n", body=body, size=None
+    )
+
+
+def _tells_nothing(text: str) -> None:
+    assert not any(form in text for form in (PASSWORD, "wörd", "wÃ¶rd", TOKEN.decode()[:12]))
