@@ -14,6 +14,7 @@ from relay.model.route import Identity, Refusal, RoutePlan, Rule
 from relay.routing import check_loop, plan_route
 from relay.rules.address import parse_addr_spec, parse_mailboxes
 from relay.rules.headers import apply_edits, find_values, split_fields
+from relay.rules.origin import MOST_OCTETS
 
 
 def at(text: str) -> Address:
@@ -409,6 +410,12 @@ def test_a_field_that_is_too_long_to_be_read_decides_nothing(name: str) -> None:
     assert (decision.reply.code, decision.reply.enhanced, decision.reason) == (554, "5.6.0", "large_field")
     assert name.strip() in decision.reply.text
     sent(f"From: sales@example.com\nTo: {value}\n", login="anna")
+
+
+def test_a_field_that_may_decide_is_read_to_its_end() -> None:
+    value = "x@y.example, " * (MOST_OCTETS // 13 - 3) + "boss@example.com"
+    assert MOST_OCTETS - 60 < len(value) < MOST_OCTETS
+    assert refused(f"From: sales@example.com\nSender: {value}\n").account == "boss"
 
 
 def test_a_mail_in_circles_is_refused() -> None:

@@ -12,7 +12,7 @@ from relay.model.address import Address
 from relay.rules.address import Mailbox, parse_mailboxes
 from relay.rules.headers import Field
 
-MOST_OCTETS: Final = 65_536
+MOST_OCTETS: Final = 32_768
 """Of an address field that decides; a mail with a longer one is refused, for half a field must never decide."""
 _DECIDING: Final = frozenset({"from", "sender", "reply-to", "resent-from", "resent-sender"})
 

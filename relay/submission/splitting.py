@@ -16,9 +16,9 @@ def split_recipients(
 ) -> list[tuple[int, tuple[Recipient, ...]]]:
     """Split the recipients into transactions of at most `most`, each with the version of the body that it gets.
 
-    The archive's address is the last of its transaction; where it gets a body of its own (version 1), it is apart.
+    No recipient comes twice. The archive's address is the last of its transaction; where it gets a body of its own
+    (version 1), it is apart.
     """
-    envelope = envelope.distinct()
     wishes = envelope.wishes or (Wish(),) * len(envelope.recipients)
     real = [
         Recipient(n=n, address=address.wire, notify=wish.notify, orcpt=wish.orcpt)
