@@ -17,7 +17,7 @@ _INTERNATIONAL: Final = (553, "5.6.7", "An international address needs SMTPUTF8"
 
 
 def offers_login(listener: Listener, ip: Ip, *, over_tls: bool, has_passwords: bool) -> bool:
-    """Tell whether AUTH is offered: where nobody could listen, or the listener allows it, and somebody has a password."""
+    """Tell whether AUTH is offered: somebody has a password, and nobody could listen, or the listener allows that."""
     return has_passwords and (over_tls or ip.is_loopback or listener.plaintext_auth)
 
 
