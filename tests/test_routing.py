@@ -371,6 +371,12 @@ def test_a_resent_block_without_an_address_is_a_mail_without_one(block: str) -> 
     assert find_values(after, "Reply-To") == [b""]
 
 
+def test_a_resent_from_that_is_missing_is_written_into_its_block() -> None:
+    header = "Received: x\nResent-Sender: me\nResent-To: a@b.example\nReceived: y\nFrom: x@y.example\n"
+    _, after = sent(header, login="bert")
+    assert after == header.replace("Resent-Sender: me", "Resent-From: bert@example.com").replace("\n", "\r\n").encode()
+
+
 def test_reply_to_is_never_added_to_a_resent_mail() -> None:
     for there in ("", "Reply-To:\n"):
         header = f"Resent-From: anna@example.com\nFrom: x@y.example\n{there}"

@@ -41,12 +41,13 @@ class RemoveFields:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetField:
-    """Replace the field at a position among all fields, or add one at the end (`position` None)."""
+    """Replace the field at `position` among all fields, add one before the field at `before`, or add one at the end."""
 
     name: str
     value: bytes
     """The field's body, without the name and the colon; folded already, without the final line end."""
     position: int | None = None
+    before: int | None = None
     why: str = ""
 
 

@@ -23,6 +23,8 @@ class Origin:
 
     prefix: str
     """`Resent-` where a Resent block decides, else empty."""
+    block: range
+    """The positions of the newest Resent block among all fields; empty where there is none."""
     from_positions: tuple[int, ...]
     """The fields From, or Resent-From of the newest block, among all fields."""
     sender_positions: tuple[int, ...]
@@ -59,6 +61,7 @@ def find_origin(fields: Sequence[Field]) -> Origin:
         chosen = named[0]
     return Origin(
         prefix=prefix,
+        block=block,
         from_positions=from_positions,
         sender_positions=sender_positions,
         mailbox=chosen,

@@ -50,7 +50,9 @@ def _from(origin: Origin, account: Account, why: str) -> tuple[list[Edit], list[
     value = format_mailbox(account.display_name or origin.name, account.address)
     first, others = next(iter(origin.from_positions), None), frozenset(origin.from_positions[1:])
     reason = f"{why}: the sender becomes {account.address}"
-    edits: list[Edit] = [SetField(name=where, value=value, position=first, why=reason)]
+    # A Resent-From that is missing belongs into its block, which a field of another kind would end.
+    before = origin.block.start if origin.block else None
+    edits: list[Edit] = [SetField(name=where, value=value, position=first, before=before, why=reason)]
     if others:
         edits.append(RemoveFields(name=where, positions=others, why="one From is left"))
     return edits, [f"{where} is rewritten to {account.address}" + (f" (it was {old})." if old is not None else ".")]
