@@ -50,7 +50,9 @@ class Explanation:
 @click.option("--from", "from_", metavar="ADDRESS", help="A From address, in place of a message.")
 @click.option("--to", "to", multiple=True, metavar="PATH", help="A recipient, as RCPT has it; may be repeated.")
 @click.option("--null-sender", is_flag=True, help="The envelope's sender is <>, as of a notice.")
-@click.option("--smtputf8", is_flag=True, help="The client asks for SMTPUTF8, for international addresses.")
+@click.option(
+    "--smtputf8/--no-smtputf8", default=True, help="Whether the client asks for it; default: where it needs it."
+)
 @click.option("--incoming", is_flag=True, help="A mail that comes in by --account's mailbox: who gets it?")
 @click.option("--account", help="The account whose mailbox it comes from, with --incoming.")
 @click.option("--listener", type=int, default=1, show_default=True, help="Which [[listener]] the client connects to.")

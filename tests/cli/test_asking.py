@@ -209,4 +209,4 @@ def _arguments(case: Case) -> list[str]:
     words = ["--json", "--ip", case.ip]
     words += [word for to in case.to for word in ("--to", to)]
     words += ["--user", case.login] if case.login is not None else []
-    return words + ["--null-sender"] * case.null_sender + ["--smtputf8"] * case.smtputf8
+    return words + ["--null-sender"] * case.null_sender + ["--no-smtputf8"] * (not case.smtputf8)
