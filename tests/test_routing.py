@@ -259,6 +259,14 @@ def test_whoever_wrote_a_resent_mail_then_is_no_matter_and_what_is_rewritten_nei
     sent(header, login="bert" if "inbox" in header else "carl")
 
 
+def test_a_byte_that_is_no_utf_8_hides_no_address() -> None:
+    office = replace(OFFICE, accounts=(SALES, replace(BOSS, address=at("weiß@example.com"))))
+    header = "From: sales@example.com\r\nSender: M\xfcller <wei\xc3\x9f@example.com>\r\n".encode("latin-1")
+    decision = plan(header, login="carl", office=office)
+    assert isinstance(decision, Refusal)
+    assert decision.account == "boss"
+
+
 def test_rule_3_does_not_write_an_address_whose_first_account_is_restricted_to_others() -> None:
     office = replace(OFFICE, accounts=(replace(SALES, restrict=True), SECOND))
     assert refused("From: x@y.example\n", login="bert", office=office).account == "sales"

@@ -203,7 +203,7 @@ def explain(question: "Question", answer: "Answer") -> Explanation:
     return replace(
         base,
         sender_after=str(route.sender_after),
-        envelope_sender="<>" if route.reverse_path is None else str(route.reverse_path),
+        envelope_sender="<>" if route.reverse_path is None else route.reverse_path.wire,
         blind_copy=[str(address) for address in plan.archive.recipients],
         changes=[f"{edit.name}: {edit.why}" for edit in route.edits],
         why=[*base.why, *plan.archive.steps],
