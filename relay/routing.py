@@ -1,33 +1,25 @@
 """The account rules: which account sends a mail, and what is rewritten so that the provider takes it.
 
-Pure. The first match decides; an excluded account refuses the mail, it never sends it on to the next account.
+Pure. The first match decides; an excluded account refuses the mail, it never sends it on to the next account. What a
+mail says of itself makes nobody the user of a restricted account, neither in the envelope nor in what people see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 
 from relay.model.account import Account, Directory, User
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
-from relay.model.route import Edit, Identity, Refusal, RemoveFields, RoutePlan, Rule, SetField
-from relay.rules.address import Mailbox, format_mailbox, parse_mailboxes
+from relay.model.route import Edit, Identity, Refusal, RoutePlan, Rule
 from relay.rules.headers import MOST_FIELDS, Field, count_fields, split_fields
+from relay.rules.origin import MOST_OCTETS, Origin, find_large_field, find_origin
+from relay.rules.rewriting import rewrite_sender
 from relay.rules.trace import MAX_LOOPS, MAX_RECEIVED, loop_count, received_count
 
-
-@dataclass(kw_only=True, slots=True)
-class _Origin:
-    """Where the deciding sender stands in the header."""
-
-    prefix: str
-    """`Resent-` where a Resent block decides, else empty."""
-    from_positions: tuple[int, ...] = ()
-    sender_positions: tuple[int, ...] = ()
-    mailbox: Mailbox | None = None
-    """The deciding mailbox, with an address; None where there is none."""
-    name: str = ""
-    """The display name that the mail had."""
+_SHOWN = 100
+"""Characters of an address that a reply shows: the advice behind it must have room."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -35,68 +27,77 @@ class _Case:
     """One mail while the rules look at it."""
 
     directory: Directory
-    envelope: Envelope
     fields: tuple[Field, ...]
-    origin: _Origin
+    origin: Origin
     user: User | None
     identity: Identity
+    ip: IPv4Address | IPv6Address | None = None
+    """The client's address; None where there is no client."""
     steps: list[str] = field(default_factory=list)
 
     @property
     def address(self) -> Address | None:
-        return self.origin.mailbox.address if self.origin.mailbox is not None else None
+        return self.origin.address
 
     @property
     def who(self) -> str:
         return self.user.name if self.user is not None else "nobody"
 
+    @property
+    def login_advice(self) -> str:
+        return f"log in, or let the administrator add a device for {self.ip}"
+
 
 def plan_route(*, directory: Directory, client: Client, envelope: Envelope, header: bytes) -> RoutePlan | Refusal:
     """Apply the account rules to a mail. `header` is the raw block, each line with CRLF, without the blank line."""
     fields = split_fields(header)
-    origin = _find_origin(fields)
-    address = origin.mailbox.address if origin.mailbox is not None else None
-    user, identity = identify(directory, client, address)
-    case = _Case(directory=directory, envelope=envelope, fields=fields, origin=origin, user=user, identity=identity)
+    large = find_large_field(fields)
+    if large is not None:
+        return _refuse_unread(f"The field {large} has more than {MOST_OCTETS} octets", "large_field", "5.6.0")
+    origin = find_origin(fields)
+    user, identity = identify(directory, client, origin.address)
+    case = _Case(directory=directory, fields=fields, origin=origin, user=user, identity=identity, ip=client.ip)
     case.steps.append(_tell_identity(case, client))
     chosen = _choose(case)
     if isinstance(chosen, Refusal):
         return chosen
     rule, account = chosen
-    refusal = _check_account(case, rule, account)
+    refusal = _check_account(case, rule, account) or _check_visible(case, rule, account)
     if refusal is not None:
         return refusal
-    edits = () if rule is Rule.FROM else _rewrite(case, rule, account)
+    edits = _rewrite(case, rule, account)
     return RoutePlan(
         user=None if user is None else user.name,
         identity=identity,
         rule=rule,
         account=account.name,
-        sender_before=address,
+        sender_before=origin.address,
         sender_after=account.address,
         reverse_path=None if envelope.reverse_path is None else account.address,
-        edits=tuple(edits),
+        edits=edits,
         steps=tuple(case.steps),
     )
 
 
 def plan_move(*, directory: Directory, account: Account, user: str | None, header: bytes) -> Refusal | tuple[Edit, ...]:
-    """Plan what is rewritten of a mail in the queue so that it can leave through another account, as by rule 3."""
+    """Plan what is rewritten of a mail in the queue so that it can leave through another account, as by rule 3.
+
+    Whoever moves it answers for it that the user is who he was taken for: as if he had logged in.
+    """
     fields = split_fields(header)
     case = _Case(
         directory=directory,
-        envelope=Envelope(reverse_path=None, recipients=()),
         fields=fields,
-        origin=_find_origin(fields),
+        origin=find_origin(fields),
         user=directory.user(user),
-        identity=Identity.NOBODY,
+        identity=Identity.LOGIN,
     )
-    refusal = _check_account(case, Rule.OWNER, account)
+    same = case.address is not None and case.address.key == account.address.key
+    rule = Rule.FROM if same else Rule.OWNER
+    refusal = _check_account(case, rule, account) or _check_visible(case, rule, account)
     if refusal is not None:
         return refusal
-    if case.address is not None and case.address.key == account.address.key:
-        return ()
-    return tuple(_rewrite(case, Rule.OWNER, account))
+    return _rewrite(case, rule, account)
 
 
 def identify(directory: Directory, client: Client, from_address: Address | None) -> tuple[User | None, Identity]:
@@ -124,12 +125,17 @@ def check_loop(header: bytes, hostname: str) -> Refusal | None:
     if received <= MAX_RECEIVED and loops <= MAX_LOOPS:
         return None
     what = f"it has {received} Received fields" if received > MAX_RECEIVED else f"it was here {loops} times before"
+    return _refuse_unread(f"The mail goes in circles: {what}", "loop", "5.4.6")
+
+
+def _refuse_unread(text: str, reason: str, enhanced: str) -> Refusal:
+    """Refuse a mail whose header can't be read, or need not."""
     return Refusal(
         user=None,
         identity=Identity.NOBODY,
-        reason="loop",
-        reply=Reply(code=554, enhanced="5.4.6", text=f"The mail goes in circles: {what}"),
-        steps=(f"The mail goes in circles: {what}.",),
+        reason=reason,
+        reply=Reply(code=554, enhanced=enhanced, text=text),
+        steps=(f"Refused: {text}.",),
     )
 
 
@@ -147,39 +153,6 @@ def _tell_identity(case: _Case, client: Client) -> str:
     if case.identity is Identity.LISTENER:
         return f"{user} submits: the default user of the listener."
     return "Nobody known submits: no login, no device, no user's From address, no default user."
-
-
-def _find_origin(fields: Sequence[Field]) -> _Origin:
-    """Find the deciding sender: in the newest Resent block if there is one; Sender where there are several From."""
-    resent = _newest_resent(fields)
-    prefix = "Resent-" if resent else ""
-    inside = resent or range(len(fields))
-    from_key, sender_key = ("resent-from", "resent-sender") if resent else ("from", "sender")
-    froms = tuple([n for n in inside if fields[n].key == from_key])
-    senders = tuple([n for n in inside if fields[n].key == sender_key])
-    mailboxes = [mailbox for n in froms for mailbox in parse_mailboxes(fields[n].value)]
-    usable = [mailbox for mailbox in mailboxes if mailbox.address is not None]
-    chosen = usable[0] if usable else None
-    if len(usable) > 1:
-        named = [m for n in senders for m in parse_mailboxes(fields[n].value) if m.address is not None]
-        chosen = named[0] if named else usable[0]
-    name = chosen.display_name if chosen is not None else next((m.display_name for m in mailboxes), "")
-    return _Origin(prefix=prefix, from_positions=froms, sender_positions=senders, mailbox=chosen, name=name)
-
-
-def _newest_resent(fields: Sequence[Field]) -> list[int]:
-    """Give the positions of the newest Resent block, the topmost (RFC 5322 section 3.6.6); a repeated name ends it."""
-    block: list[int] = []
-    seen: set[str] = set()
-    for n, (_, _, key) in enumerate(fields):
-        if key.startswith("resent-") and key != "resent-bcc":
-            if key in seen:
-                break
-            seen.add(key)
-            block.append(n)
-        elif block:
-            break
-    return block
 
 
 def _choose(case: _Case) -> tuple[Rule, Account] | Refusal:
@@ -209,23 +182,86 @@ def _choose(case: _Case) -> tuple[Rule, Account] | Refusal:
     if owned is not None:
         case.steps.append(f"Rule 3: {owned.name!r} is the first account that {case.who} owns.")
         return Rule.OWNER, owned
-    sender = f"{address} is no account's address" if address is not None else "There is no From address"
-    text = f"No account: {sender}, and {case.who if case.user else 'nobody known submits, who could own one'}"
-    text += " owns none" if case.user is not None else ""
+    sender = f"{_shorten(address)} is no account's address" if address is not None else f"there is no {where} address"
+    if case.user is None:
+        text = f"No account: {sender}, and nobody known submits: {case.login_advice}"
+    else:
+        text = f"No account: {sender}, and {case.who} owns none: "
+        text += f"write from an account's address, or let the administrator give {case.who} an account"
     case.steps.append(f"Rule 4: refused. {text}.")
     return _refuse(case, "no_account", text, rule=None, account=None)
 
 
 def _check_account(case: _Case, rule: Rule, account: Account) -> Refusal | None:
+    """Refuse where the chosen account is excluded, or restricted to others; the choice does not go on to another."""
     if account.excluded:
         text = f"The account {account.name} is excluded from the service"
         case.steps.append(f"Refused: {text}; the choice does not go on to another account.")
         return _refuse(case, "excluded", text, rule=rule, account=account)
-    if account.restrict and (case.user is None or case.user.name not in (account.owner, *account.users)):
-        text = f"{case.who} may not use the account {account.name}"
-        case.steps.append(f"Refused: {text}: only its owner and its users may.")
+    if not _may_use(case, account):
+        text = _explain_restricted(case, account)
+        case.steps.append(f"Refused: {text}.")
         return _refuse(case, "restricted", text, rule=rule, account=account)
     return None
+
+
+def _check_visible(case: _Case, rule: Rule, chosen: Account) -> Refusal | None:
+    """Refuse where people would see the address of an account that is not for this user, whichever account sends."""
+    for address in _visible(case, rule, chosen):
+        account = case.directory.sender(address)
+        if account is None or _may_use(case, account):
+            continue
+        text = f"{_shorten(address)} may not stand in {case.origin.prefix}From or {case.origin.prefix}Sender: "
+        if account.excluded:
+            text += f"the account {account.name} is excluded from the service"
+        else:
+            text += _explain_restricted(case, account)
+        case.steps.append(f"Refused: {text}.")
+        reason = "excluded" if account.excluded else "restricted"
+        return _refuse(case, reason, text, rule=rule, account=account)
+    return None
+
+
+def _visible(case: _Case, rule: Rule, chosen: Account) -> Iterable[Address]:
+    """Give the addresses that will stand in From and Sender; a rewrite leaves none but the account's."""
+    return case.origin.addresses if rule is Rule.FROM else (chosen.address,)
+
+
+def _may_use(case: _Case, account: Account) -> bool:
+    if account.excluded:
+        return False
+    return not account.restrict or (case.identity.is_proved and _is_meant(case.user, account))
+
+
+def _is_meant(user: User | None, account: Account) -> bool:
+    return user is not None and user.name in (account.owner, *account.users)
+
+
+def _explain_restricted(case: _Case, account: Account) -> str:
+    """Say who may use a restricted account, and what to do."""
+    who = "an unknown client" if case.user is None else case.user.name
+    text = f"{who} may not use the account {account.name}"
+    if case.identity.is_proved:
+        return f"{text}: only its owner and its users may; let the administrator add {who} to its users"
+    if _is_meant(case.user, account):
+        return f"{text} without a login: {case.login_advice}"
+    return f"{text}: only its owner and its users may, by a login or a device: {case.login_advice}"
+
+
+def _shorten(address: Address | None) -> str:
+    text = str(address)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{text[-_SHOWN // 2 :]}"
+
+
+def _rewrite(case: _Case, rule: Rule, account: Account) -> tuple[Edit, ...]:
+    """Rules 2 and 3 write the sender; rule 1a leaves it as it is."""
+    if rule is Rule.FROM:
+        return ()
+    ours = case.address is not None and case.directory.user_of(case.address) is not None
+    keep = rule is Rule.OWNER and account.keep_reply_to and ours
+    rewrite = rewrite_sender(case.fields, case.origin, account, why=f"rule {rule}", keep_reply_to=keep)
+    case.steps += rewrite.steps
+    return rewrite.edits
 
 
 def _refuse(case: _Case, reason: str, text: str, *, rule: Rule | None, account: Account | None) -> Refusal:
@@ -240,55 +276,3 @@ def _refuse(case: _Case, reason: str, text: str, *, rule: Rule | None, account: 
         sender_before=case.address,
         steps=tuple(case.steps),
     )
-
-
-def _rewrite(case: _Case, rule: Rule, account: Account) -> list[Edit]:
-    """Write the account's address into From (or Resent-From), and mend what depends on it."""
-    origin, old = case.origin, case.address
-    where = f"{origin.prefix}From"
-    value = format_mailbox(account.display_name or origin.name, account.address)
-    why = f"rule {rule}: the sender becomes {account.address}"
-    first, others = next(iter(origin.from_positions), None), origin.from_positions[1:]
-    edits: list[Edit] = [SetField(name=where, value=value, position=first, why=why)]
-    if others:
-        edits.append(RemoveFields(name=where, positions=others, why="one From is left"))
-    case.steps.append(f"{where} is rewritten to {account.address}" + (f" (it was {old})." if old is not None else "."))
-    foreign = tuple(n for n in origin.sender_positions if not _is_sender(case.fields[n], account.address))
-    if foreign:
-        edits.append(
-            RemoveFields(name=f"{origin.prefix}Sender", positions=foreign, why="it is not the account's address")
-        )
-    if not origin.prefix:
-        edits += _reply_to(case, rule, account, old)
-        edits += _signatures(case)
-    return edits
-
-
-def _is_sender(one: Field, address: Address) -> bool:
-    found = parse_mailboxes(one.value)
-    return len(found) == 1 and found[0].address is not None and found[0].address.key == address.key
-
-
-def _reply_to(case: _Case, rule: Rule, account: Account, old: Address | None) -> list[Edit]:
-    if rule is not Rule.OWNER or old is None or not account.keep_reply_to:
-        return []
-    if case.directory.user_of(old) is None or any(one.key == "reply-to" for one in case.fields):
-        return []
-    case.steps.append(f"Reply-To becomes {old}: answers go to the user who wrote.")
-    return [SetField(name="Reply-To", value=format_mailbox(case.origin.name, old), why="answers go to the old From")]
-
-
-def _signatures(case: _Case) -> list[Edit]:
-    broken = tuple(n for n, one in enumerate(case.fields) if one.key == "dkim-signature" and _covers_from(one.value))
-    if not broken:
-        return []
-    case.steps.append("A DKIM signature over the old From is removed: it could only fail.")
-    return [RemoveFields(name="DKIM-Signature", positions=broken, why="it signs the From that was rewritten")]
-
-
-def _covers_from(value: bytes) -> bool:
-    for tag in value.split(b";"):
-        name, _, content = tag.partition(b"=")
-        if name.strip().lower() == b"h":
-            return b"from" in {part.strip().lower() for part in content.split(b":")}
-    return True

@@ -14,6 +14,7 @@ from relay.model.route import Identity, Refusal, RoutePlan, Rule
 from relay.routing import check_loop, plan_route
 from relay.rules.address import parse_addr_spec, parse_mailboxes
 from relay.rules.headers import apply_edits, find_values, split_fields
+from relay.rules.origin import MOST_OCTETS
 
 
 def at(text: str) -> Address:
@@ -149,6 +150,16 @@ def test_rule_3_adds_no_reply_to_otherwise(header: str, keep: bool) -> None:
     assert len(find_values(sent(header, login="anna", office=office)[1], "Reply-To")) == before
 
 
+@pytest.mark.parametrize(
+    "empty", ["Reply-To:", "Reply-To: <>", "Reply-To: (nobody)", "Reply-To: none:;", "Reply-To : ,"]
+)
+def test_an_empty_reply_to_counts_as_none(empty: str) -> None:
+    _, after = sent(f"{empty}\nFrom: anna@example.com\nSubject: s\nreply-to:\n", login="anna")
+    assert after == (b"Reply-To: anna@example.com\r\nFrom: Example Sales <sales@example.com>\r\nSubject: s\r\n")
+    one = f"{empty}\nFrom: anna@example.com\nReply-To: x@y.example\n"
+    assert find_values(sent(one, login="anna")[1], "Reply-To")[1:] == [b"x@y.example"]
+
+
 def test_rule_4_says_which_address_and_which_user_found_no_account() -> None:
     refusal = refused("From: x@y.example\n", login="carl")
     assert refusal.reason == "no_account"
@@ -176,6 +187,89 @@ def test_a_restricted_account_is_for_its_owner_and_users(login: str | None, allo
     assert isinstance(decision, RoutePlan) == allowed
     if isinstance(decision, Refusal):
         assert (decision.reason, decision.account) == ("restricted", "boss")
+
+
+def test_only_a_login_or_a_device_makes_the_user_of_a_restricted_account() -> None:
+    office = replace(OFFICE, accounts=(replace(SALES, restrict=True),))
+    for header in ("From: sales@example.com\n", "From: anna@example.com\n", "Subject: x\n"):
+        assert sent(header, login="anna", office=office)[0].account == "sales"
+        assert sent(header, ip="192.0.2.40", office=office)[0].account == "sales"
+        refusal = refused(header, default_user="anna", office=office)
+        assert (refusal.reason, refusal.account, refusal.user) == ("restricted", "sales", "anna")
+    refusal = refused("From: A <a.schmidt@example.com>\n", office=office)
+    assert (refusal.reason, refusal.identity) == ("restricted", Identity.FROM)
+
+
+@pytest.mark.parametrize(
+    ("header", "how", "said"),
+    [
+        ("From: x@y.example\n", {"login": "carl"}, ["x@y.example", "carl owns none", "give carl an account"]),
+        ("From: x@y.example\n", {}, ["x@y.example", "nobody", "log in", "add a device for 192.0.2.99"]),
+        ("From: boss@example.com\n", {"login": "carl"}, ["carl may not use the account boss", "add carl"]),
+        ("From: boss@example.com\n", {"default_user": "bert"}, ["bert may not", "log in", "device for 192.0.2.99"]),
+        ("From: boss@example.com\n", {}, ["unknown client may not", "log in", "device for 192.0.2.99"]),
+        ("From: sales@example.com, boss@example.com\n", {}, ["boss@example.com may not stand in From", "log in"]),
+        (f"From: {'x' * 64}@{'y' * 60}.{'y' * 60}.example\n", {}, ["xxx...yyy", "add a device for 192.0.2.99"]),
+    ],
+)
+def test_a_refusal_says_what_to_do(header: str, how: dict[str, str], said: list[str]) -> None:
+    text = refused(header, **how).reply.text
+    for part in said:
+        assert part in text
+
+
+# What people see
+
+
+@pytest.mark.parametrize(
+    ("header", "login", "account"),
+    [
+        ("From: sales@example.com, boss@example.com\n", "carl", "boss"),
+        ("From: sales@example.com\nFrom: boss@example.com\n", "carl", "boss"),
+        ("From: sales@example.com\nSender: boss@example.com\n", "carl", "boss"),
+        ("From: sales@example.com\nSender: x@y.example, boss@example.com\n", "carl", "boss"),
+        ("From: sales@example.com\nSender: x@y.example\nSender: Boss@Example.com\n", "carl", "boss"),
+        ("From: sales@example.com, boss@example.com\nSender: sales@example.com\n", "carl", "boss"),
+        ("From: A: sales@example.com, boss@example.com;\n", "carl", "boss"),
+        ("From: sales@example.com, old@example.com\n", "bert", "old"),
+        ("From: sales@example.com\nSender: old@example.com\n", "bert", "old"),
+        ("Resent-From: sales@example.com, boss@example.com\nFrom: x@y.example\n", "carl", "boss"),
+        ("Resent-From: sales@example.com\nResent-Sender: boss@example.com\n", "carl", "boss"),
+    ],
+)
+def test_the_address_of_an_account_that_is_not_for_the_user_leaves_in_no_from_or_sender(
+    header: str, login: str, account: str
+) -> None:
+    assert refused(header, login=login).account == account
+    if account == "boss":
+        assert sent(header, login="anna")[0].account == "sales"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Resent-From: sales@example.com\nFrom: boss@example.com\nSender: old@example.com\n",
+        "Resent-From: sales@example.com\nReceived: x\nResent-From: boss@example.com\nFrom: x@y.example\n",
+        "From: sales@example.com\nReply-To: boss@example.com\nX-From: old@example.com\n",
+        "From: inbox@example.com, boss@example.com\n",
+        "From: inbox@example.com\nSender: old@example.com\n",
+    ],
+)
+def test_whoever_wrote_a_resent_mail_then_is_no_matter_and_what_is_rewritten_neither(header: str) -> None:
+    sent(header, login="bert" if "inbox" in header else "carl")
+
+
+def test_a_byte_that_is_no_utf_8_hides_no_address() -> None:
+    office = replace(OFFICE, accounts=(SALES, replace(BOSS, address=at("weiß@example.com"))))
+    header = "From: sales@example.com\r\nSender: M\xfcller <wei\xc3\x9f@example.com>\r\n".encode("latin-1")
+    decision = plan(header, login="carl", office=office)
+    assert isinstance(decision, Refusal)
+    assert decision.account == "boss"
+
+
+def test_rule_3_does_not_write_an_address_whose_first_account_is_restricted_to_others() -> None:
+    office = replace(OFFICE, accounts=(replace(SALES, restrict=True), SECOND))
+    assert refused("From: x@y.example\n", login="bert", office=office).account == "sales"
 
 
 # Identity
@@ -210,6 +304,23 @@ def test_sender_decides_among_several_from_addresses_else_the_first() -> None:
     assert sent(f"{several}Sender: x@y.example\n", login="anna")[0].rule is Rule.OWNER
 
 
+def test_a_from_or_sender_without_a_domain_does_not_count() -> None:
+    assert sent("From: scanner, sales@example.com\nSender: bert@example.com\n")[0].account == "sales"
+    assert sent("From: bert@example.com, sales@example.com\nSender: scanner\n")[0].account == "berts"
+    header = "From: bert@example.com, sales@example.com\nSender: scanner\nSender: sales@example.com\n"
+    assert sent(header)[0].account == "sales"
+    _, after = sent("From: scanner\nSender: scanner\n", login="bert")
+    assert after == b"From: bert@example.com\r\n"
+
+
+@pytest.mark.parametrize(
+    "header", ["From: bert@example.com\nFrom: sales@example.com\n", "From: A: bert@example.com;, sales@example.com\n"]
+)
+def test_from_fields_and_groups_are_one_list(header: str) -> None:
+    assert sent(header)[0].account == "berts"
+    assert sent(f"{header}Sender: sales@example.com\n")[0].account == "sales"
+
+
 def test_a_foreign_sender_goes_after_a_rewrite_and_our_own_stays() -> None:
     _, after = sent("From: x@y.example\nSender: x@y.example\nSubject: s\n", login="anna")
     assert [field.key for field in split_fields(after)] == ["from", "subject"]
@@ -238,9 +349,53 @@ def test_the_newest_resent_block_decides_and_from_stays() -> None:
     assert find_values(after, "Reply-To") == []
 
 
-def test_a_resent_block_ends_where_a_name_comes_again() -> None:
-    header = "Resent-From: bert@example.com\nResent-From: sales@example.com\nFrom: x@y.example\n"
+def test_the_resent_fields_of_one_name_count_together() -> None:
+    header = "Resent-From: bert@example.com\nResent-Date: x\nResent-From: sales@example.com\nFrom: x@y.example\n"
     assert sent(header)[0].account == "berts"
+    assert sent(f"Resent-Sender: sales@example.com\n{header}")[0].account == "sales"
+    _, after = sent(header.replace("bert@example", "z@y"), login="anna")
+    assert find_values(after, "Resent-From") == [b"Example Sales <sales@example.com>"]
+
+
+def test_resent_bcc_belongs_to_the_block() -> None:
+    header = "Resent-To: a@b.example\nResent-Bcc: c@d.example\nResent-From: sales@example.com\nFrom: x@y.example\n"
+    assert sent(header, login="bert")[0].account == "sales"
+    assert refused(header.replace("sales", "old"), login="bert").account == "old"
+    header = "Resent-From: x@y.example\nResent-Bcc: c@d.example\nResent-Sender: x@y.example\nFrom: x@y.example\n"
+    assert find_values(sent(header, login="anna")[1], "Resent-Sender") == []
+
+
+@pytest.mark.parametrize(
+    "block", ["Resent-Bcc: a@b.example\n", "Resent-From:\n", "Resent-From: me\n", "Resent-To: x\n"]
+)
+def test_a_resent_block_without_an_address_is_a_mail_without_one(block: str) -> None:
+    header = f"{block}Resent-Sender: sales@example.com\nFrom: sales@example.com\nReply-To:\n"
+    decision, after = sent(header, login="bert")
+    assert (decision.rule, decision.account, decision.sender_before) == (Rule.PROFILE, "berts", None)
+    (value,) = find_values(after, "Resent-From")
+    assert value == b"bert@example.com"
+    assert find_values(after, "Resent-Sender") == []
+    assert find_values(after, "From") == [b"sales@example.com"]
+    assert find_values(after, "Reply-To") == [b""]
+
+
+def test_a_resent_from_that_is_missing_is_written_into_its_block() -> None:
+    header = "Received: x\nResent-Sender: me\nResent-To: a@b.example\nReceived: y\nFrom: x@y.example\n"
+    _, after = sent(header, login="bert")
+    assert after == header.replace("Resent-Sender: me", "Resent-From: bert@example.com").replace("\n", "\r\n").encode()
+
+
+def test_reply_to_is_never_added_to_a_resent_mail() -> None:
+    for there in ("", "Reply-To:\n"):
+        header = f"Resent-From: anna@example.com\nFrom: x@y.example\n{there}"
+        decision, after = sent(header)
+        assert (decision.rule, decision.account) == (Rule.OWNER, "sales")
+        assert b"anna" not in after
+
+
+def test_a_signature_over_what_is_rewritten_in_a_resent_block_goes() -> None:
+    header = "DKIM-Signature: h=from:resent-from\nDKIM-Signature: h=from\nResent-From: x@y.example\nFrom: x@y.example\n"
+    assert find_values(sent(header, login="anna")[1], "DKIM-Signature") == [b"h=from"]
 
 
 # The envelope, signatures, loops
@@ -259,6 +414,22 @@ def test_a_signature_over_a_from_that_is_rewritten_goes_and_others_stay() -> Non
     assert len(find_values(sent(header.format("sales@example.com"))[1], "DKIM-Signature")) == 2
     (left,) = find_values(sent(header.format("x@y.example"), login="anna")[1], "DKIM-Signature")
     assert b"To" in left
+
+
+@pytest.mark.parametrize("name", ["From", "Sender", "Reply-To", "Resent-From", "resent-sender", "FROM "])
+def test_a_field_that_is_too_long_to_be_read_decides_nothing(name: str) -> None:
+    value = "sales@example.com, " + "x@y.example, " * 6000
+    decision = plan(f"From: sales@example.com\n{name}: {value}\n", login="anna")
+    assert isinstance(decision, Refusal)
+    assert (decision.reply.code, decision.reply.enhanced, decision.reason) == (554, "5.6.0", "large_field")
+    assert name.strip() in decision.reply.text
+    sent(f"From: sales@example.com\nTo: {value}\n", login="anna")
+
+
+def test_a_field_that_may_decide_is_read_to_its_end() -> None:
+    value = "x@y.example, " * (MOST_OCTETS // 13 - 3) + "boss@example.com"
+    assert MOST_OCTETS - 60 < len(value) < MOST_OCTETS
+    assert refused(f"From: sales@example.com\nSender: {value}\n").account == "boss"
 
 
 def test_a_mail_in_circles_is_refused() -> None:
@@ -301,7 +472,7 @@ SPELLINGS = [
 def mails(draw: st.DrawFn) -> _Mail:
     froms = tuple(at(one) for one in draw(st.lists(st.sampled_from(POOL), max_size=3)))
     sender = draw(st.none() | st.sampled_from(POOL).map(at))
-    resent = draw(st.booleans()) and bool(froms)
+    resent = draw(st.booleans())
     junk = st.sampled_from(
         ["X-A: <sales@example.com>", "Received: from x", "Subject: From: old@example.com", "X\xe4: \xff"]
     )
@@ -311,10 +482,19 @@ def mails(draw: st.DrawFn) -> _Mail:
     block = [f"{prefix}{name}: {', '.join(values)}"] if values else []
     if sender is not None:
         block.append(f"{prefix}Sender: {sender}")
+    if resent:
+        block.insert(
+            draw(st.integers(0, len(block))), draw(st.sampled_from(["Resent-Bcc: a@b.example", "Resent-To: x"]))
+        )
     lines = [*draw(st.lists(junk, max_size=3)), *block, *draw(st.lists(junk, max_size=3))]
     if resent:
         lines.append("From: old@example.com")
     return _Mail(froms, sender, "".join(f"{one}\r\n" for one in lines).encode("latin-1"))
+
+
+def _may_use(account: Account, user: User | None, *, proved: bool) -> bool:
+    allowed = proved and user is not None and user.name in ("anna", "bert")
+    return not account.excluded and (not account.restrict or allowed)
 
 
 def _expect(mail: _Mail, login: str | None, ip: str) -> tuple[Rule | None, str | None]:
@@ -336,10 +516,15 @@ def _expect(mail: _Mail, login: str | None, ip: str) -> tuple[Rule | None, str |
         rule, account = Rule.PROFILE, first(user.address)
     if account is None and user is not None:
         rule, account = Rule.OWNER, next((a for a in sending if a.owner == user.name), None)
-    if account is None or account.excluded:
-        return None, None if account is None else account.name
-    if account.restrict and (user is None or user.name not in ("anna", "bert")):
+    if account is None:
+        return None, None
+    proved = login is not None or ip == "192.0.2.40"
+    if not _may_use(account, user, proved=proved):
         return None, account.name
+    seen = (*mail.froms, *([mail.sender] if mail.sender else [])) if rule is Rule.FROM else (account.address,)
+    for one in filter(None, map(first, seen)):
+        if not _may_use(one, user, proved=proved):
+            return None, one.name
     return rule, account.name
 
 

@@ -2,16 +2,20 @@
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from relay.cli.configuration import config_option, json_option, load, plain_faults
 from relay.cli.output import clean, print_facts, print_json
-from relay.model.envelope import Client, Envelope
-from relay.model.route import Refusal, RoutePlan
 from relay.settings import Settings
+
+if TYPE_CHECKING:
+    from relay.cli.asking import Answer, Question
+
+_ANYBODY = "somebody@elsewhere.example"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,15 +24,20 @@ class Explanation:
 
     sent: bool
     user: str | None
-    identity: str
-    rule: str | None
-    account: str | None
-    sender_before: str | None
-    sender_after: str | None
-    envelope_sender: str | None
-    blind_copy: list[str]
-    changes: list[str]
+    identity: str | None = None
+    """How it is known who submits; None where the mail would not come so far."""
+    rule: str | None = None
+    account: str | None = None
+    sender_before: str | None = None
+    sender_after: str | None = None
+    envelope_sender: str | None = None
+    recipients: list[str]
+    refused_recipients: list[dict[str, str]]
+    """Each with `recipient`, as it was written, and `reply`; the mail goes to the others."""
+    blind_copy: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
     reply: str | None
+    """What the client reads if the mail is refused, code and text."""
     why: list[str]
 
 
@@ -36,22 +45,30 @@ class Explanation:
 @config_option
 @json_option
 @click.option("--user", help="Who submits, as if he had logged in.")
-@click.option("--ip", default="127.0.0.1", show_default=True, help="The client's address, for devices.")
+@click.option("--ip", help="The client's address; default: 127.0.0.1, let in by every listener.")
+@click.option("--device", metavar="NAME", help="The client is this [[device]], in place of --ip.")
 @click.option("--from", "from_", metavar="ADDRESS", help="A From address, in place of a message.")
-@click.option("--to", "to", multiple=True, metavar="ADDRESS", help="A recipient; may be repeated.")
+@click.option("--to", "to", multiple=True, metavar="PATH", help="A recipient, as RCPT has it; may be repeated.")
+@click.option("--null-sender", is_flag=True, help="The envelope's sender is <>, as of a notice.")
+@click.option(
+    "--smtputf8/--no-smtputf8", default=True, help="Whether the client asks for it; default: where it needs it."
+)
 @click.option("--incoming", is_flag=True, help="A mail that comes in by --account's mailbox: who gets it?")
 @click.option("--account", help="The account whose mailbox it comes from, with --incoming.")
-@click.option("--listener", type=int, default=1, show_default=True, help="Which [[listener]], for its default_user.")
+@click.option("--listener", type=int, default=1, show_default=True, help="Which [[listener]] the client connects to.")
 @click.argument("message", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @plain_faults
-def command(
+def command(  # noqa: PLR0913 - each option is one
     config: str | None,
     *,
     as_json: bool,
     user: str | None,
-    ip: str,
+    ip: str | None,
+    device: str | None,
     from_: str | None,
     to: tuple[str, ...],
+    null_sender: bool,
+    smtputf8: bool,
     incoming: bool,
     account: str | None,
     listener: int,
@@ -59,7 +76,9 @@ def command(
 ) -> None:
     """Say which rule chooses which account, what is rewritten, where the blind copy goes, or why it is refused.
 
-    Give a From address, a MESSAGE file, or neither: a mail without From. Nothing is sent, nothing is written.
+    Give a From address, a MESSAGE file, or neither: a mail without From. Nothing is sent, nothing is written. A refusal
+    is what the service would answer, word for word. Where a listener offers TLS, the client is taken to use it.
+
     With --incoming MESSAGE --account NAME: say in whose inbox a collected mail would stand, and why.
     """
     if incoming or account is not None:
@@ -69,30 +88,69 @@ def command(
         return
     if message is not None and from_ is not None:
         raise click.UsageError("give --from or a message, not both")
+    if ip is not None and device is not None:
+        raise click.UsageError("give --ip or --device, not both")
+    for path in to:
+        if any(char < " " or char == "\x7f" for char in path):
+            raise click.BadParameter(f"{path!r} has a control character, which no command can hold", param_hint="--to")
+
+    from relay.cli.asking import Question, ask
+
     settings = load(config)
     if user is not None and settings.directory.user(user) is None:
         raise click.BadParameter(f"there is no user {user!r} in {settings.path}", param_hint="--user")
     if not 1 <= listener <= len(settings.listeners):
         raise click.BadParameter(f"there are {len(settings.listeners)} listeners", param_hint="--listener")
-    try:
-        address = ipaddress.ip_address(ip)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--ip") from None
-    client = Client(ip=address, login=user, default_user=settings.listeners[listener - 1].default_user)
-    explanation = explain(settings, client, _header(from_, message), to or ("somebody@elsewhere.example",))
+    question = Question(
+        ip=_address_of(settings, device) if device is not None else _read_ip(ip or "127.0.0.1"),
+        connects=ip is not None or device is not None,
+        listener=settings.listeners[listener - 1],
+        login=user,
+        to=to or (_ANYBODY,),
+        null_sender=null_sender,
+        smtputf8=smtputf8,
+        message=_message(from_, message),
+    )
+    explanation = explain(question, ask(settings, question))
     if as_json:
         print_json(explanation)
     else:
         show(explanation)
 
 
+def _read_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    from relay.intake.gate import client_ip
+
+    try:
+        return client_ip(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--ip") from None
+
+
+def _address_of(settings: Settings, name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Give an address by which a client is known as this device."""
+    directory = settings.directory
+    device = next((one for one in directory.devices if one.name == name), None)
+    if device is None:
+        known = ", ".join(one.name for one in directory.devices) or "none"
+        raise click.BadParameter(f"there is no device {name!r}; there are: {known}", param_hint="--device")
+    for network in device.networks:
+        for address in (network.network_address, network.broadcast_address):
+            if directory.device_at(address) is device:
+                return address
+    raise click.BadParameter(f"{name!r} is never found: devices before it have its addresses", param_hint="--device")
+
+
 def _explain_incoming(settings: Settings, name: str, message: Path, *, as_json: bool) -> None:
     from relay.rules.distribution import plan_distribution
+    from relay.rules.sections import split_message
 
     account = settings.directory.account(name)
     if account is None or account.pop3 is None:
         raise click.BadParameter(f"there is no account {name!r} with a mailbox", param_hint="--account")
-    plan = plan_distribution(directory=settings.directory, account=account, header=_header(None, message))
+    plan = plan_distribution(
+        directory=settings.directory, account=account, header=split_message(message.read_bytes())[0]
+    )
     users = [{"user": share.user, "address": str(share.address)} for share in plan.shares]
     if as_json:
         print_json({"account": name, "polled": account.is_collected, "users": users, "why": list(plan.steps)})
@@ -106,86 +164,69 @@ def _explain_incoming(settings: Settings, name: str, message: Path, *, as_json: 
     _show_why(plan.steps)
 
 
-def _header(from_: str | None, message: Path | None) -> bytes:
+def _message(from_: str | None, message: Path | None) -> bytes:
     if message is not None:
-        from relay.rules.sections import split_message
-
-        return split_message(message.read_bytes())[0]
+        return message.read_bytes()
     if from_ is None:
         return b""
     return b"From: " + from_.encode("utf-8", "surrogateescape").replace(b"\r", b"").replace(b"\n", b"") + b"\r\n"
 
 
-def explain(settings: Settings, client: Client, header: bytes, to: tuple[str, ...]) -> Explanation:
-    """Apply the rules. Raises click.BadParameter where a recipient is no address."""
-    from relay.bcc_archive import plan_archive
-    from relay.routing import check_loop, plan_route
-    from relay.rules.address import parse_addr_spec
+def explain(question: "Question", answer: "Answer") -> Explanation:
+    """Put an answer into words."""
+    from relay.planning import MailPlan
 
-    try:
-        recipients = tuple(parse_addr_spec(address) for address in to)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--to") from None
-    # Any reverse-path but the null one is rewritten, so that its spelling decides nothing.
-    envelope = Envelope(reverse_path=recipients[0], recipients=recipients)
-    decision = check_loop(header, settings.hostname) or plan_route(
-        directory=settings.directory, client=client, envelope=envelope, header=header
+    base = Explanation(
+        sent=answer.reply is None,
+        user=question.login,
+        recipients=[str(address) for address in answer.recipients],
+        refused_recipients=[{"recipient": path, "reply": str(reply)} for path, reply in answer.refused],
+        reply=None if answer.reply is None else str(answer.reply),
+        why=[f"The recipient {path} is refused: {reply}." for path, reply in answer.refused],
     )
-    if isinstance(decision, Refusal):
-        return _refused(decision)
-    account = settings.directory.account(decision.account)
-    assert account is not None
-    archive = plan_archive(
-        policy=settings.archive, account=account, reverse_path=decision.reverse_path, recipients=recipients
+    if answer.outcome is None:
+        return replace(base, why=[*base.why, f"Refused before the account rules are asked: {answer.reply}."])
+    plan = answer.outcome
+    decided = plan.route if isinstance(plan, MailPlan) else plan
+    base = replace(
+        base,
+        user=decided.user,
+        identity=decided.identity,
+        rule=decided.rule,
+        account=decided.account,
+        sender_before=None if decided.sender_before is None else str(decided.sender_before),
+        why=[*base.why, *decided.steps],
     )
-    return _sent(decision, [str(a) for a in archive.recipients], archive.steps)
-
-
-def _refused(refusal: Refusal) -> Explanation:
-    return Explanation(
-        sent=False,
-        user=refusal.user,
-        identity=refusal.identity,
-        rule=refusal.rule,
-        account=refusal.account,
-        sender_before=None if refusal.sender_before is None else str(refusal.sender_before),
-        sender_after=None,
-        envelope_sender=None,
-        blind_copy=[],
-        changes=[],
-        reply=str(refusal.reply),
-        why=list(refusal.steps),
-    )
-
-
-def _sent(plan: RoutePlan, blind_copy: list[str], steps: tuple[str, ...]) -> Explanation:
-    return Explanation(
-        sent=True,
-        user=plan.user,
-        identity=plan.identity,
-        rule=plan.rule,
-        account=plan.account,
-        sender_before=None if plan.sender_before is None else str(plan.sender_before),
-        sender_after=str(plan.sender_after),
-        envelope_sender="<>" if plan.reverse_path is None else str(plan.reverse_path),
-        blind_copy=blind_copy,
-        changes=[f"{edit.name}: {edit.why}" for edit in plan.edits],
-        reply=None,
-        why=[*plan.steps, *steps],
+    if not isinstance(plan, MailPlan):
+        return base
+    route = plan.route
+    return replace(
+        base,
+        sender_after=str(route.sender_after),
+        envelope_sender="<>" if route.reverse_path is None else route.reverse_path.wire,
+        blind_copy=[str(address) for address in plan.archive.recipients],
+        changes=[f"{edit.name}: {edit.why}" for edit in route.edits],
+        why=[*base.why, *plan.archive.steps],
     )
 
 
 def show(explanation: Explanation) -> None:
     """Print an explanation for people."""
+    user = explanation.user or "nobody"
+    if explanation.identity is not None:
+        user += f" (known by: {explanation.identity})"
+    refused = [f"{one['recipient']}: {one['reply']}" for one in explanation.refused_recipients]
     print_facts(
         [
             ("Result", "would be sent" if explanation.sent else f"refused: {explanation.reply}"),
-            ("User", f"{explanation.user or 'nobody'} (known by: {explanation.identity})"),
+            ("User", user),
             ("Rule", explanation.rule),
             ("Account", explanation.account),
-            ("Sender before", explanation.sender_before or "none"),
+            ("Sender before", explanation.sender_before or ("none" if explanation.identity else None)),
             ("Sender after", explanation.sender_after),
             ("Envelope sender", explanation.envelope_sender),
+            ("Recipients", explanation.recipients),
+            ("Refused", "\n".join(refused)),
             ("Blind copy", explanation.blind_copy or ("none" if explanation.sent else None)),
             ("Changes", "\n".join(explanation.changes) or ("none" if explanation.sent else None)),
         ]

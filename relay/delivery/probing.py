@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -65,10 +66,13 @@ class Prober:
             self._checked[pause.account] = self._monotonic()
             task = asyncio.create_task(self._probe(account), name=f"probe {pause.account}")
             self._running[pause.account] = task
-            task.add_done_callback(lambda _, name=pause.account: self._running.pop(name))
+            task.add_done_callback(partial(self._ended, pause.account))
             if pause.next_probe is not None and pause.next_probe > self._now():
                 waits.append((pause.next_probe - self._now()) / 1000)
         return waits
+
+    def _ended(self, account: str, _task: asyncio.Task[None]) -> None:
+        self._running.pop(account, None)
 
     async def _probe(self, account: Account) -> None:
         """Log in where the time for it has come or the settings are others than those that were refused."""

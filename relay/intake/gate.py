@@ -17,6 +17,13 @@ def client_ip(text: str) -> Ip:
     return ip
 
 
+def refuse_ip(ip: Ip, networks: Sequence[IPv4Network | IPv6Network]) -> Reply | None:
+    """Turn away a client whose address is in none of these networks."""
+    if any(ip in network for network in networks):
+        return None
+    return Reply(code=554, enhanced="5.7.1", text=f"{ip} may not connect")
+
+
 class Gate:
     """Counts the connections of one listener."""
 
@@ -42,8 +49,9 @@ class Gate:
 
     def enter(self, ip: Ip) -> Reply | None:
         """Let a connection in; else give the reply with which it is turned away, and count nothing."""
-        if not any(ip in network for network in self._networks):
-            return Reply(code=554, enhanced="5.7.1", text=f"{ip} may not connect")
+        refusal = refuse_ip(ip, self._networks)
+        if refusal is not None:
+            return refusal
         if self._places.held(ip) < self._most_per_client and self._files.allows(ip) and self._places.take(ip):
             self._files.take(ip)
             return None

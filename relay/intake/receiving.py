@@ -16,6 +16,7 @@ import structlog
 from relay.intake.budget import Holding, Ip
 from relay.intake.desk import Desk
 from relay.intake.hooks import Incoming
+from relay.intake.judging import judge_header, judge_octets
 from relay.model.errors import StorageFullError
 from relay.model.reply import Reply
 from relay.rules.sections import CHUNK, Sections
@@ -25,7 +26,6 @@ log = structlog.get_logger()
 INTERNAL_FAULT: Final = Reply(code=451, enhanced="4.3.0", text="The mail could not be kept, try again later")
 NO_DISK: Final = Reply(code=452, enhanced="4.3.1", text="There is no room for the mail now, try again later")
 NO_ROOM: Final = Reply(code=452, enhanced="4.3.1", text="Too much at a time, try again later")
-LONG_LINE: Final = Reply(code=554, enhanced="5.6.0", text="A line is too long")
 FIRST: Final = 1024
 """Octets that a mail is counted with before any of it has come."""
 _WAITING: Final = 2
@@ -114,19 +114,17 @@ class Receiver:
         self._size += len(content)
         if self.refusal is not None:
             return
-        limits, most = self._desk.limits, self._desk.listener.max_message_size
-        if self._size > most:
-            self._refuse("too_large", Reply(code=552, enhanced="5.3.4", text=f"At most {most} octets are taken"))
+        judgement = judge_octets(self._size, most=self._desk.listener.max_message_size, too_long=too_long)
+        if judgement is not None:
+            self._refuse(*judgement)
         elif not self._hold(self._size - self._kept):
             self._refuse("no_room", NO_ROOM)
-        elif too_long:
-            self._refuse("long_line", LONG_LINE)
         else:
             chunks = self._sections.feed(content)
             self._chunks.extend(chunks)
-            if self._sections.too_large:
-                text = f"The header has more than {limits.header_size} octets"
-                self._refuse("large_header", Reply(code=552, enhanced="5.3.4", text=text))
+            judgement = judge_header(self._sections, most=self._desk.limits.header_size)
+            if judgement is not None:
+                self._refuse(*judgement)
             elif chunks and not self._take_room(sum(map(len, chunks))):
                 self._refuse("no_disk", NO_DISK)
             elif self._chunks:

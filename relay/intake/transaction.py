@@ -6,9 +6,10 @@ from typing import Final
 import structlog
 
 from relay.intake.budget import Holding
+from relay.intake.commands import TOO_MANY_RECIPIENTS, offers_login, read_recipient, read_sender, refuse_stranger
 from relay.intake.dialogue import BAD_CHUNK, Dialogue, make_reply
-from relay.intake.parameters import NO_WISH, MailParameters, read_mail_parameters, read_rcpt_parameters
-from relay.intake.path import BadCommandError, parse_argument, parse_forward_path, parse_reverse_path
+from relay.intake.parameters import NO_WISH, MailParameters
+from relay.intake.path import BadCommandError
 from relay.intake.receiving import NO_DISK, NO_ROOM, Receiver
 from relay.intake.transfer import ChunkFeed, DataFeed, RefusedChunk, parse_chunk
 from relay.model.address import Address
@@ -28,7 +29,6 @@ _RECIPIENT: Final = 512
 """Octets that a recipient is counted with, beside those of its command."""
 _FREE: Final = 4096
 """Octets of an envelope that are not counted."""
-_TOO_MANY: Final = make_reply(452, "4.5.3", "Too many recipients: send the mail to the others again")
 _NO_MAIL: Final = make_reply(503, "5.5.1", "MAIL first")
 _NO_RECIPIENTS: Final = make_reply(554, "5.5.1", "No valid recipients")
 
@@ -75,8 +75,8 @@ class TransactionDialogue(Dialogue):
     @property
     def may_log_in(self) -> bool:
         """Whether AUTH is offered."""
-        safe = self.over_tls or self.ip.is_loopback or self.desk.listener.plaintext_auth
-        return safe and self.desk.authenticator.has_passwords
+        has_passwords = self.desk.authenticator.has_passwords
+        return offers_login(self.desk.listener, self.ip, over_tls=self.over_tls, has_passwords=has_passwords)
 
     @property
     def client(self) -> Client:
@@ -147,16 +147,11 @@ class TransactionDialogue(Dialogue):
             return make_reply(503, "5.5.1", "EHLO first")
         if self.transaction is not None:
             return make_reply(503, "5.5.1", "A mail has begun already")
-        if self.desk.listener.require_auth and self.user is None:
-            return self._reject(
-                "no_login", make_reply(530, "5.7.0", "Log in first" if self.may_log_in else "TLS first")
-            )
+        stranger = refuse_stranger(self.desk.listener, self.user, may_log_in=self.may_log_in)
+        if stranger is not None:
+            return self._reject("no_login", stranger)
         try:
-            parsed = parse_argument(argument, "FROM")
-            asked = read_mail_parameters(parsed, esmtp=self.esmtp, may_log_in=self.may_log_in)
-            reverse_path = parse_reverse_path(parsed.path)
-            if reverse_path is not None and not parsed.path.isascii() and not asked.smtputf8:
-                raise BadCommandError(553, "5.6.7", "An international address needs SMTPUTF8")  # noqa: TRY301 - one way out
+            reverse_path, asked = read_sender(argument, esmtp=self.esmtp, may_log_in=self.may_log_in)
         except BadCommandError as error:
             return self._reject("bad_sender", error.reply, reverse_path=argument)
         holding = Holding(self.desk.budget, self.ip)
@@ -187,15 +182,16 @@ class TransactionDialogue(Dialogue):
         if self._mail is not None:
             return make_reply(503, "5.5.1", "The mail has begun to come already")
         try:
-            parsed = parse_argument(argument, "TO")
-            wish = read_rcpt_parameters(parsed, esmtp=self.esmtp)
-            if not parsed.path.isascii() and not transaction.asked.smtputf8:
-                raise BadCommandError(553, "5.6.7", "An international address needs SMTPUTF8")  # noqa: TRY301 - one way out
-            recipient = parse_forward_path(parsed.path, self.desk.submission.resolve_postmaster())
+            recipient, wish = read_recipient(
+                argument,
+                esmtp=self.esmtp,
+                smtputf8=transaction.asked.smtputf8,
+                postmaster=self.desk.submission.resolve_postmaster(),
+            )
         except BadCommandError as error:
             return self._reject("bad_recipient", error.reply, recipient=argument)
         if len(transaction.recipients) >= self.desk.limits.recipients_per_message:
-            return self._reject("too_many_recipients", _TOO_MANY, recipient=argument)
+            return self._reject("too_many_recipients", TOO_MANY_RECIPIENTS, recipient=argument)
         size = transaction.size + len(argument) + _RECIPIENT
         if size > _FREE and not transaction.holding.change(size - _FREE):
             return self._reject("no_room", NO_ROOM, recipient=argument)

@@ -181,6 +181,12 @@ class Directory:
         """Find a user by name."""
         return None if name is None else self._user_by_name.get(name)
 
+    @property
+    def postmaster_address(self) -> Address | None:
+        """The address that a bare `<postmaster>` stands for (RFC 5321 section 4.5.1)."""
+        user = self.user(self.postmaster)
+        return None if user is None else user.address
+
     def user_of(self, address: Address) -> User | None:
         """Find the first user to whom an address belongs."""
         return self._user_by_key.get(address.key)

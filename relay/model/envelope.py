@@ -1,6 +1,6 @@
 """Who hands a mail in, and the envelope that it comes in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from relay.model.address import Address
@@ -47,3 +47,16 @@ class Envelope:
     """ENVID of MAIL (RFC 3461 section 4.4), as xtext."""
     wishes: tuple[Wish, ...] = ()
     """For each recipient; empty: nobody asked for anything."""
+
+    def distinct(self) -> "Envelope":
+        """Name each recipient once: of equal addresses the first counts, with what was asked for it."""
+        first: dict[str, int] = {}
+        for n, address in enumerate(self.recipients):
+            first.setdefault(address.key, n)
+        if len(first) == len(self.recipients):
+            return self
+        return replace(
+            self,
+            recipients=tuple(self.recipients[n] for n in first.values()),
+            wishes=tuple(self.wishes[n] for n in first.values()) if self.wishes else (),
+        )

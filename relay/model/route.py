@@ -24,24 +24,30 @@ class Identity(StrEnum):
     LISTENER = "listener"
     NOBODY = "nobody"
 
+    @property
+    def is_proved(self) -> bool:
+        """Whether it is enough for a restricted account: a login or a device, nothing that a mail could say."""
+        return self in (Identity.LOGIN, Identity.DEVICE)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveFields:
     """Remove every header field of this name, or only those at the named positions among all fields."""
 
     name: str
-    positions: tuple[int, ...] | None = None
+    positions: frozenset[int] | None = None
     why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetField:
-    """Replace the field at a position among all fields, or add one at the end (`position` None)."""
+    """Replace the field at `position` among all fields, add one before the field at `before`, or add one at the end."""
 
     name: str
     value: bytes
     """The field's body, without the name and the colon; folded already, without the final line end."""
     position: int | None = None
+    before: int | None = None
     why: str = ""
 
 
@@ -73,7 +79,7 @@ class Refusal:
     user: str | None
     identity: Identity
     reason: str
-    """A short word for the log: `no_account`, `excluded`, `restricted`, `loop`, ..."""
+    """A short word for the log: `no_account`, `excluded`, `restricted`, `large_field`, `loop`, ..."""
     reply: Reply
     """What the client is told: it names what the client itself sent, and the user it resolved to."""
     account: str | None = None

@@ -23,6 +23,8 @@ _CHARSET = re.compile(
     re.IGNORECASE,
 )
 _ENCODED_OCTETS = 45
+_LATIN_1 = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
+"""What Python makes of bytes that belong to no UTF-8, and what they are."""
 # What nearly every address looks like; whatever does not match takes the long way, with the same result.
 _PLAIN_ATOM = r"[!#-'*+\-/0-9=?A-Z^-~]"
 _PLAIN_DOMAIN = (
@@ -106,14 +108,14 @@ def parse_mailboxes(value: bytes) -> tuple[Mailbox, ...]:
 
     A list beyond LONGEST_FIELD has no mailboxes: who must know the difference asks for its length.
     Groups are flattened; comments are dropped (one alone behind an address gives the name); encoded words are decoded
-    also within quotes; bytes that are no UTF-8 are read as Latin-1.
+    also within quotes; each byte that belongs to no UTF-8 is read as Latin-1, so that one in a name hides no address.
     """
     if len(value) > LONGEST_FIELD:
         return ()
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
-        text = value.decode("latin-1")
+        text = value.decode("utf-8", "surrogateescape").translate(_LATIN_1)
     plain = _plain_mailbox(text) if len(text) <= _LONGEST_PLAIN else None
     if plain is not None:
         return (plain,)

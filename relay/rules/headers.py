@@ -64,20 +64,18 @@ _split_again = functools.lru_cache(maxsize=16)(_split)
 
 
 def apply_edits(block: bytes, edits: Sequence[Edit]) -> bytes:
-    """Apply edits to a block; positions are those of the original. What no edit names keeps its exact bytes.
-
-    A new field comes last; one of a Resent block first, where the newest block stands (RFC 5322 section 3.6.6).
-    """
+    """Apply edits to a block; positions are those of the original. What no edit names keeps its exact bytes."""
     if not edits:
         return block
     fields = split_fields(block)
     raws: list[bytes | None] = [field.raw for field in fields]
-    added: list[bytes] = []
+    inserted: list[list[bytes]] = [[] for _ in (*fields, None)]
+    """What comes before each field, and at the end."""
     for edit in edits:
         if isinstance(edit, SetField):
             line = edit.name.encode("ascii") + b":" + edit.value + b"\r\n"
             if edit.position is None:
-                added.append(line)
+                inserted[len(fields) if edit.before is None else edit.before].append(line)
             else:
                 raws[edit.position] = line
         elif isinstance(edit, RemoveFields):
@@ -85,11 +83,9 @@ def apply_edits(block: bytes, edits: Sequence[Edit]) -> bytes:
             for n, field in enumerate(fields):
                 if field.key == key and (positions is None or n in positions):
                     raws[n] = None
-    kept = b"".join(raw for raw in raws if raw is not None)
-    if added and kept and not kept.endswith(b"\r\n"):
-        kept += b"\r\n"
-    on_top = b"".join(line for line in added if line.lower().startswith(b"resent-"))
-    return on_top + kept + b"".join(line for line in added if not line.lower().startswith(b"resent-"))
+    kept = [part for lines, raw in zip(inserted, [*raws, None], strict=True) for part in (*lines, raw) if part]
+    # The last line of a block may have no end.
+    return b"".join(part if part.endswith(b"\r\n") else part + b"\r\n" for part in kept[:-1]) + b"".join(kept[-1:])
 
 
 def find_values(block: bytes, name: str) -> list[bytes]:

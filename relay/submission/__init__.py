@@ -43,6 +43,4 @@ class Submission:
 
     def resolve_postmaster(self) -> Address | None:
         """Give the address that a bare `<postmaster>` stands for."""
-        directory = self._settings().directory
-        user = directory.user(directory.postmaster)
-        return user.address if user else None
+        return self._settings().directory.postmaster_address

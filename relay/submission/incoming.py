@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from relay.bcc_archive import ArchivePlan, make_stripper, plan_archive
+from relay.bcc_archive import make_stripper
 from relay.model.account import Account
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
@@ -25,7 +25,7 @@ from relay.model.mail import (
 )
 from relay.model.reply import Reply
 from relay.model.route import Refusal, RoutePlan
-from relay.routing import check_loop, plan_route
+from relay.planning import MailPlan, plan_mail
 from relay.rules.headers import apply_edits, subject_text
 from relay.rules.tiff import TiffStripper
 from relay.rules.trace import message_id_of, received_field, stamp_header
@@ -37,8 +37,6 @@ from relay.submission.journal import log_accepted, log_refused, log_stripped
 from relay.submission.splitting import source_of, split_recipients
 
 log = structlog.get_logger()
-
-_KINDS = 64
 
 
 @dataclass(kw_only=True)
@@ -54,8 +52,7 @@ class IncomingMail:
     now: int
     queue_id: str = field(init=False)
     _refusal: Refusal | None = None
-    _plan: RoutePlan | None = None
-    _archive: ArchivePlan | None = None
+    _plan: MailPlan | None = None
     _header: bytes = b""
     _eightbit: bool = False
     _body: BodyVersion = field(init=False)
@@ -64,28 +61,27 @@ class IncomingMail:
 
     def __post_init__(self) -> None:
         self.queue_id = make_id(self.now, os.urandom(10))
+        self.envelope = self.envelope.distinct()
         self._body = BodyVersion(number=0, queue=self.queue, message_id=self.queue_id)
         self._stripped = BodyVersion(number=1, queue=self.queue, message_id=self.queue_id)
 
     async def header(self, block: bytes) -> None:
         """Decide by the header: the route, the archive, the bytes that leave."""
-        decision = check_loop(block, self.settings.hostname) or plan_route(
-            directory=self.settings.directory, client=self.client, envelope=self.envelope, header=block
+        decision = plan_mail(
+            directory=self.settings.directory,
+            archive=self.settings.archive,
+            hostname=self.settings.hostname,
+            client=self.client,
+            envelope=self.envelope,
+            header=block,
         )
         if isinstance(decision, Refusal):
             self._refusal = decision
             return
         self._plan = decision
-        account = self._account
-        self._archive = plan_archive(
-            policy=self.settings.archive,
-            account=account,
-            reverse_path=decision.reverse_path,
-            recipients=self.envelope.recipients,
-        )
         at = datetime.fromtimestamp(self.now / 1000, UTC).astimezone(self.settings.hours.timezone)
         self._header = stamp_header(
-            apply_edits(block, decision.edits),
+            apply_edits(block, decision.route.edits),
             received=received_field(
                 client=self.client,
                 envelope=self.envelope,
@@ -96,11 +92,11 @@ class IncomingMail:
             ),
             hostname=self.settings.hostname,
             queue_id=self.queue_id,
-            message_id_domain=account.address.domain,
+            message_id_domain=decision.account.address.domain,
             at=at,
         )
         self._eightbit = not self._header.isascii()
-        if self._archive.strip:
+        if decision.archive.strip:
             self._stripper = make_stripper(self._header, language=self.settings.language)
 
     async def body(self, chunk: bytes) -> None:
@@ -158,15 +154,17 @@ class IncomingMail:
             await self.queue.discard(self.queue_id)
 
     @property
-    def _route(self) -> RoutePlan:
+    def _decided(self) -> MailPlan:
         assert self._plan is not None
         return self._plan
 
     @property
+    def _route(self) -> RoutePlan:
+        return self._decided.route
+
+    @property
     def _account(self) -> Account:
-        account = self.settings.directory.account(self._route.account)
-        assert account is not None
-        return account
+        return self._decided.account
 
     @property
     def _has_stripped(self) -> bool:
@@ -194,7 +192,7 @@ class IncomingMail:
             archive_header=self._stripper.header if self._has_stripped and self._stripper else None,
             eightbit=self._eightbit,
             smtputf8=utf8_header or any(not a.wire.isascii() for a in everyone),
-            why="\n".join((*plan.steps, *(self._archive.steps if self._archive else ()))),
+            why="\n".join((*plan.steps, *self._decided.archive.steps)),
             envelope_id=self.envelope.envelope_id,
             ret=self.envelope.ret,
             source=source_of(self.client, user=plan.user or "", sender=str(plan.sender_before or ""), subject=subject),
@@ -202,7 +200,7 @@ class IncomingMail:
 
     @property
     def _archived(self) -> tuple[Address, ...]:
-        return self._archive.recipients if self._archive else ()
+        return self._decided.archive.recipients
 
     def _deliveries(self) -> tuple[list[NewDelivery], list[Slot | None]]:
         """Split the recipients into transactions; the archive's address is the last of its one."""

@@ -16,14 +16,13 @@ def split_recipients(
 ) -> list[tuple[int, tuple[Recipient, ...]]]:
     """Split the recipients into transactions of at most `most`, each with the version of the body that it gets.
 
-    The archive's address is the last of its transaction; where it gets a body of its own (version 1), it is apart.
+    No recipient comes twice. The archive's address is the last of its transaction; where it gets a body of its own
+    (version 1), it is apart.
     """
     wishes = envelope.wishes or (Wish(),) * len(envelope.recipients)
-    # Of an address that comes twice, the first counts.
-    to = {a.wire: wish for a, wish in reversed([*zip(envelope.recipients, wishes, strict=True)])}
     real = [
-        Recipient(n=n, address=address, notify=to[address].notify, orcpt=to[address].orcpt)
-        for n, address in enumerate(dict.fromkeys(a.wire for a in envelope.recipients))
+        Recipient(n=n, address=address.wire, notify=wish.notify, orcpt=wish.orcpt)
+        for n, (address, wish) in enumerate(zip(envelope.recipients, wishes, strict=True))
     ]
     copies = [
         Recipient(n=len(real) + n, address=address.wire, kind=RecipientKind.ARCHIVE)

@@ -52,7 +52,9 @@ def field(name: bytes, function: Take) -> Take:
 
 def remove_all(block: bytes) -> object:
     fields = split_fields(block)
-    return apply_edits(block, [RemoveFields(name=one.name, positions=tuple(range(len(fields)))) for one in fields[:3]])
+    return apply_edits(
+        block, [RemoveFields(name=one.name, positions=frozenset(range(len(fields)))) for one in fields[:3]]
+    )
 
 
 def strip_body(data: bytes) -> object:

@@ -25,16 +25,18 @@ def write_config(
     users: Sequence[Table] = (ANNA,),
     archive: Sequence[str] | Table = ("central@example.com",),
     listener: Table | None = None,
-    **sections: Table,
+    **sections: Table | Sequence[Table],
 ) -> Path:
     """Write a relay.toml whose storage is its own folder, with one listener on a port that the system chooses.
 
-    `sections` are more tables, or other values for these: `retry={"intervals": ["1 s"]}`.
+    `sections` are more tables, or other values for these: `retry={"intervals": ["1 s"]}`. A value of `listener` that
+    is None is left out.
     """
+    given = {"host": "127.0.0.1", "port": 0, "default_user": users[0]["name"], **(listener or {})}
     tables: dict[str, Any] = {
         "language": "en",
         "server": {"hostname": "relay.office.example", "postmaster": users[0]["name"]},
-        "listener": [{"host": "127.0.0.1", "port": 0, "default_user": users[0]["name"], **(listener or {})}],
+        "listener": [{key: value for key, value in given.items() if value is not None}],
         "user": list(users),
         "account": list(accounts),
         "archive": archive if isinstance(archive, Mapping) else {"bcc": list(archive)},

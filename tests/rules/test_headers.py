@@ -57,15 +57,17 @@ def test_what_no_edit_names_keeps_its_bytes_and_its_order(block: bytes, changes:
 def test_edits_name_positions_of_the_original() -> None:
     changes: list[Edit] = [
         SetField(name="To", value=b" x@y.example", position=5),
-        RemoveFields(name="To", positions=(4,)),
+        RemoveFields(name="To", positions=frozenset({4})),
     ]
     assert apply_edits(BLOCK, changes) == BLOCK.replace(b"to: c@d.example\r\nTO: e@f.example", b"To: x@y.example")
 
 
-def test_a_new_field_comes_last_and_one_of_a_resent_block_first() -> None:
+def test_a_new_field_comes_last_or_before_a_named_one() -> None:
     block = b"Resent-To: a@b.example\r\nTo: c@d.example\r\n"
     assert apply_edits(block, [SetField(name="From", value=b" x")]) == block + b"From: x\r\n"
-    assert apply_edits(block, [SetField(name="Resent-From", value=b" x")]) == b"Resent-From: x\r\n" + block
+    assert apply_edits(block, [SetField(name="Resent-From", value=b" x", before=0)]) == b"Resent-From: x\r\n" + block
+    removed: list[Edit] = [SetField(name="A", value=b" b", before=1), RemoveFields(name="To")]
+    assert apply_edits(block, removed) == b"Resent-To: a@b.example\r\nA: b\r\n"
     assert apply_edits(b"", [SetField(name="From", value=b" x")]) == b"From: x\r\n"
 
 

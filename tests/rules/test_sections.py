@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -9,30 +10,74 @@ from hypothesis import strategies as st
 
 from relay.rules.sections import CHUNK, Sections, split_message
 
-pieces = st.sampled_from([b"\r\n", b"a", b"A: b\r\n", b" c\r\n", b"From x", b":", b"\x00\xff", b"X" * 50, b"A :b\r\n"])
+pieces = st.sampled_from(
+    [b"\r\n", b"a", b"A: b\r\n", b" c\r\n", b"\tc\r\n", b"From x", b"From ", b"From : x\r\n", b"From\t: x\r\n",
+     b"From", b":", b" ", b"\x00\xff", b"X" * 50, b"A :b\r\n", b"no field\r\n", b"stray\r\n", b"http://x\r\n",
+     b"Bcc: secret\r\n"]
+)  # fmt: skip
 contents = st.lists(pieces, max_size=25).map(lambda parts: b"".join(parts) + b"\r\n")
 
+Parted = tuple[bytes, bytes, int | None]
 
-def sections_of(content: bytes, at: list[int]) -> tuple[bytes, bytes]:
+
+def sections_of(content: bytes, at: list[int]) -> Parted:
     sections, body = Sections(header_limit=10_000), []
     edges = sorted({0, len(content), *(n % (len(content) + 1) for n in at)})
     for start, stop in itertools.pairwise(edges):
         body += list(sections.feed(content[start:stop]))
     body.append(sections.close())
     assert sections.header is not None
-    return sections.header, b"".join(body)
+    return sections.header, b"".join(body), sections.stray_line
+
+
+def _is_field(line: bytes) -> bool:
+    return re.match(rb"[!-9;-~]+[ \t]*:", line) is not None
+
+
+def _part_plainly(content: bytes) -> Parted:
+    """Say again, line by line, where header and body part."""
+    lines = [line + b"\r\n" for line in content.split(b"\r\n")[:-1]]
+    dropped = 0
+    if lines[0].startswith(b"From ") and not lines[0].removeprefix(b"From ").lstrip(b" \t").startswith(b":"):
+        lines, dropped = lines[1:], 1
+    n = 0
+    while n < len(lines) and (_is_field(lines[n]) or (n > 0 and lines[n].startswith((b" ", b"\t")))):
+        n += 1
+    header, rest = b"".join(lines[:n]), lines[n:]
+    if rest[:1] == [b"\r\n"]:
+        return header, b"".join(rest[1:]), None
+    before_the_empty_line = itertools.takewhile(lambda line: line != b"\r\n", rest)
+    stray = header and any(map(_is_field, before_the_empty_line))
+    return header, b"".join(rest), n + 1 + dropped if stray else None
 
 
 @given(content=contents, at=st.lists(st.integers(0, 400), max_size=10))
-def test_the_cuts_make_no_difference(content: bytes, at: list[int]) -> None:
-    header, body = sections_of(content, at)
-    assert (header, body) == sections_of(content, [])
-    lines = header.splitlines(keepends=True)
-    assert all(re.match(rb"[!-9;-~]+[ \t]*:|[ \t]", line) for line in lines)
-    assert not lines or not lines[0].startswith((b" ", b"\t"))
-    rest = re.sub(rb"\A(From [^\n]*\n)*", b"", content)
-    assert rest.startswith(header)
-    assert body in (rest[len(header) :], rest[len(header) + 2 :])
+def test_header_and_body_part_by_the_rules_and_the_cuts_make_no_difference(content: bytes, at: list[int]) -> None:
+    expected = _part_plainly(content)
+    assert sections_of(content, []) == expected
+    assert sections_of(content, at) == expected
+    assert sections_of(content, list(range(len(content)))) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "stray"),
+    [
+        (b"A: b\r\nno field\r\nBcc: c\r\n\r\nbody\r\n", 2),
+        (b"A: b\r\nno field\r\n folded\r\nnone\r\nBcc : c\r\n", 2),
+        (b"From x Mon\r\nA: b\r\n c\r\nno field\r\nBcc: c\r\n", 4),
+        (b"A: b\r\nno field\r\nmore text\r\n\r\nBcc: c\r\n", None),
+        (b"A: b\r\nno field\r\n Bcc: c\r\n\r\n", None),
+        (b"A: b\r\nsome words: no field\r\n", None),
+        (b"A: b\r\n\r\nno field\r\nBcc: c\r\n", None),
+        (b"no field\r\nBcc: c\r\n", None),
+        (b"\r\nBcc: c\r\n", None),
+        (b"A: b\r\n\tc\r\n \r\nBcc: c\r\n", None),
+    ],
+)
+def test_a_line_that_is_no_field_is_told_where_a_field_follows_it_in_the_header(
+    content: bytes, stray: int | None
+) -> None:
+    assert sections_of(content, [])[2] == stray
 
 
 @pytest.mark.parametrize(
@@ -44,6 +89,13 @@ def test_the_cuts_make_no_difference(content: bytes, at: list[int]) -> None:
         (b"no header\n", b"", b"no header\r\n"),
         (b" folded\nA: b\n", b"", b" folded\r\nA: b\r\n"),
         (b"A: b\nno field\nC: d\n", b"A: b\r\n", b"no field\r\nC: d\r\n"),
+        (b"From : a\n\nb\n", b"From : a\r\n", b"b\r\n"),
+        (b"From : a\n folded\nBcc: c\n\nb\n", b"From : a\r\n folded\r\nBcc: c\r\n", b"b\r\n"),
+        (b"From \t: a\n\nb\n", b"From \t: a\r\n", b"b\r\n"),
+        (b"From\n\nb\n", b"", b"From\r\n\r\nb\r\n"),
+        (b"From x Mon\nFrom y Tue\n\nc\n", b"", b"From y Tue\r\n\r\nc\r\n"),
+        (b"From x Mon\n\nc\n", b"", b"c\r\n"),
+        (b"From x Mon\n", b"", b""),
         (b"\nA: b\n", b"", b"A: b\r\n"),
         (b"A : b\n\n", b"A : b\r\n", b""),
         (b"A: b", b"A: b\r\n", b""),
@@ -75,3 +127,21 @@ def test_a_body_in_tiny_pieces_takes_no_more_memory_than_one_in_large_ones() -> 
         sections.feed(b"xy")
     assert len(sections._pieces) < 300
     assert sections.close() == b"xy" * 10_000
+
+
+LINE = 1_048_576
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [b"x", b" ", b"\r\n ", b"x\r\n", b"x:\r\n", b"x \r\n", b"\t", b":", b"From \r\n", b"From", b"\r", b"\n", b"x y"],
+)
+@pytest.mark.parametrize("before", [b"", b"From ", b"A: b\r\n", b"A: b\r\nstray\r\n", b"A: b\r\nx"])
+def test_no_input_makes_it_slow(before: bytes, unit: bytes) -> None:
+    content = (before + unit * (LINE // len(unit)))[:LINE]
+    for size in (LINE, 4096, 16):
+        sections, spent = Sections(header_limit=LINE), time.process_time()
+        for at in range(0, LINE // (16 if size == 16 else 1), size):
+            sections.feed(content[at : at + size])
+        sections.close()
+        assert time.process_time() - spent < 2
