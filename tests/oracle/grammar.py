@@ -68,8 +68,8 @@ def _domain_key(domain: str) -> str:
 
 @functools.cache
 def key_of(text: str) -> str:
-    """Give the key of one address that stands alone, as in an envelope or in the configuration."""
-    (mailbox,) = read_mailboxes(text)
+    """Give the key of one address of the envelope (a route is dropped) or of the configuration."""
+    (mailbox,) = read_mailboxes(f"<{text}>")
     return mailbox.key
 
 

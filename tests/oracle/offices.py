@@ -14,7 +14,11 @@ _CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 _USERS: list[dict[str, Any]] = [
     {"name": "anna", "address": "anna@example.com", "aliases": ["a.schmidt@example.com", "Weiß@Büro.example"]},
-    {"name": "bert", "address": "bert@example.com", "aliases": ["weisz@xn--bro-hoa.example", "ju\u0308rgen@example.com"]},
+    {
+        "name": "bert",
+        "address": "bert@example.com",
+        "aliases": ["weisz@xn--bro-hoa.example", "ju\u0308rgen@example.com"],
+    },
     {"name": "carla", "address": "carla@elsewhere.example", "aliases": ["chef@example.com"]},
     {"name": "dora", "address": "dora@example.com", "aliases": ["jürgen@büro.example"]},
 ]

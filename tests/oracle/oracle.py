@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.oracle.grammar import key_of, read_mailboxes
 from tests.oracle.parting import Field, part
-from tests.oracle.writing import Header, Sender, expect_header
+from tests.oracle.writing import NOTHING, Header, Sender, expect_header
 
 Table = Mapping[str, Any]
 
@@ -50,7 +50,7 @@ class Answer:
     """A key, as all addresses here; empty is the null sender."""
     recipients: tuple[str, ...] = ()
     archive: frozenset[str] = frozenset()
-    header: Header = Header()
+    header: Header = NOTHING
     body: bytes = b""
 
 
@@ -183,9 +183,7 @@ def _choose(office: Table, sender: Sender, user: Table | None) -> tuple[str, Tab
     raise _Refused(*([sender.key] if sender.key else []), *([user["name"]] if user else []))
 
 
-def _check_leaving(
-    office: Table, sender: Sender | None, account: Table, user: Table | None, identity: str
-) -> None:
+def _check_leaving(office: Table, sender: Sender | None, account: Table, user: Table | None, identity: str) -> None:
     """Refuse an account, or an address that stays in From or Sender, that is not this submitter's to use."""
     if account.get("excluded"):
         raise _Refused(account["name"])

@@ -1,5 +1,7 @@
-"""Where the header of a mail ends, and what its fields are: RFC 5322 sections 2.1, 2.2 and 4.5, and the product's rules
-for mail that keeps to neither."""  # noqa: D205, D209
+"""Where the header of a mail ends, and what its fields are.
+
+RFC 5322 sections 2.1, 2.2 and 4.5, and the product's rules for mail that does not keep to them.
+"""
 
 import re
 from collections.abc import Sequence

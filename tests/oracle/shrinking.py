@@ -1,12 +1,13 @@
 """Makes a case of a difference small, so that its cause can be seen."""
 
 import asyncio
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from tests.oracle.compare import Case
+from tests.oracle.cases import Case
 from tests.oracle.offices import NOBODY
 from tests.oracle.oracle import Question, answer
 from tests.oracle.service import ask_service
@@ -39,10 +40,11 @@ def _try(case: Case) -> list[Case]:
 
 
 def _smaller(question: Question) -> Iterator[Question]:
-    lines = question.mail.splitlines(keepends=True)
+    # A line goes with those that continue it: half a field would be another case.
+    pieces = re.findall(rb"[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", question.mail)
     for size in (8, 4, 2, 1):
-        for n in range(0, len(lines), size):
-            mail = b"".join(lines[:n] + lines[n + size :])
+        for n in range(0, len(pieces), size):
+            mail = b"".join(pieces[:n] + pieces[n + size :])
             if mail != question.mail:
                 yield replace(question, mail=mail)
     if question.recipients != ("a@b.example",):

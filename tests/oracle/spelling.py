@@ -22,6 +22,9 @@ _NAMES = (
 )
 _COMMENTS = ("(Anna)", "(sales@example.com)", "(a (nested <old@example.com>) \\) one,)", "(Büro: x;)")
 
+ROUTE = "@relay.example,@other.example:"
+"""A source route, which is not to be followed (RFC 5321 appendix C)."""
+
 
 def respell(random: Random, address: str) -> str:
     """Write an address in another way that is equal to it."""
@@ -33,15 +36,21 @@ def respell(random: Random, address: str) -> str:
             local, domain = "".join(c.upper() if len(c.upper()) == 1 else c for c in local), domain.upper()
         elif change == "title":
             local = local[:1].upper() + local[1:]
-        elif change in ("nfd", "nfc"):
-            local = unicodedata.normalize(change.upper(), local)
+        elif change == "nfd":
+            local = unicodedata.normalize("NFD", local)
+        elif change == "nfc":
+            local = unicodedata.normalize("NFC", local)
         elif change == "domain":
             domain = _other_form(domain)
     return f"{local}@{domain}"
 
 
 def _other_form(domain: str) -> str:
-    return domain.lower().replace("büro", "xn--bro-hoa") if not domain.isascii() else domain.lower().replace("xn--bro-hoa", "büro")
+    return (
+        domain.lower().replace("büro", "xn--bro-hoa")
+        if not domain.isascii()
+        else domain.lower().replace("xn--bro-hoa", "büro")
+    )
 
 
 def write_path(random: Random, address: str) -> str:
@@ -49,7 +58,8 @@ def write_path(random: Random, address: str) -> str:
     local, _, domain = respell(random, address).rpartition("@")
     if random.random() < 0.06 and not local.startswith('"'):
         local = f'"{local}"'
-    return f"{local}@{domain}"
+    route = ROUTE if random.random() < 0.03 else ""
+    return f"{route}{local}@{domain}"
 
 
 def write_spec(random: Random, address: str) -> str:
@@ -78,7 +88,7 @@ def write_mailbox(random: Random, address: str) -> str:
     if kind == 4:
         return f"{spec} {random.choice(_COMMENTS)}"
     if kind == 5:
-        return f"{random.choice(_NAMES)} <@relay.example,@other.example:{spec}>"
+        return f"{random.choice(_NAMES)} <{ROUTE}{spec}>"
     return f"{random.choice(_NAMES)}{random.choice((' ', '', chr(13) + chr(10) + ' '))}<{spec}>"
 
 

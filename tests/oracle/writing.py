@@ -44,6 +44,10 @@ class Header:
     """What is left of the newest Resent block: a written Resent-From stands in it, or right above or below."""
 
 
+NOTHING = Header()
+"""What is said of the header of a mail that is refused."""
+
+
 def expect_header(
     fields: Sequence[Field], sender: Sender, *, rewrite: str | None, display_name: str | None, reply_to: bool
 ) -> Header:
@@ -99,7 +103,8 @@ def _is_broken_signature(field: Field) -> bool:
 
 def find_differences(expected: Header, got: Sequence[Field]) -> Iterator[str]:
     """Say in what a header is not as expected."""
-    extra, wanted, before_extra = [], list(expected.kept), {}
+    wanted, extra = list(expected.kept), list[Field]()
+    before_extra: dict[int, int] = {}
     for field in got:
         skipped = wanted
         while skipped and skipped[0].raw != field.raw and skipped[0].raw in expected.optional:
