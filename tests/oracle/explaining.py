@@ -1,6 +1,7 @@
 """Asks `relay explain` what the service was asked, in this process."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ def compare_explanation(case: Case, folder: Path) -> Iterator[str]:
     """Say in what `relay explain` differs from what the service did."""
     asked, did = case.question, case.got
     message = folder / "message.eml"
-    message.write_bytes(asked.mail)
+    # Half of the files are as a program of Unix writes them.
+    unix = re.sub(rb"\r\n?", b"\n", asked.mail)
+    message.write_bytes(unix if len(asked.mail) % 2 else asked.mail)
     words = ["explain", "--json", "-c", str(case.config), "--ip", asked.ip, "--listener", str(asked.listener + 1)]
     words += [word for path in asked.recipients for word in ("--to", path)]
     words += [] if asked.login is None else ["--user", asked.login]

@@ -111,6 +111,8 @@ class _Reader:
                 names = {read_phrase(self._words), read_phrase(self._words, quoted_too=True)}
             else:
                 names = {"", *map(decode, comments), decode(" ".join(comments))}
+            # Control characters, which only encoded words can smuggle in, are either blanks or nothing.
+            names |= {"".join(sign for sign in name if sign >= " ") for name in names}
             yield Mailbox(*spec, names=frozenset(" ".join(name.split()) for name in names))
         self._forget()
 

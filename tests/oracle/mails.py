@@ -10,6 +10,7 @@ _STRANGERS = (
     "kunde@kunde.example",
     "x+y@sub.kunde.example",
     "weiss@example.com",
+    "info@strasse.example",
     "chef@kunde.example",
     "użytkownik@example.pl",
 )
@@ -18,6 +19,7 @@ _CUSTOMERS = (
     "Zoë@example.net",
     "kunde@müller.example",
     '"two words"@example.net',
+    '"at@home:x"@example.net',
     "post@[192.0.2.7]",
     "post@[IPv6:2001:db8::7]",
     "postmaster@example.net",
@@ -195,6 +197,8 @@ def _make_mail(random: Random, office: Table) -> bytes:
         at = 0 if random.random() < 0.8 else random.randint(0, len(fields))
         fields[at:at] = author.resent()
     lines = [line.encode() + b"\r\n" for line in random.choices(_LINES, k=random.choice((0, 1, 3, 6)))]
+    if random.random() < 0.05:
+        fields = [field.replace(b"\r\n", random.choice((b"\n", b"\r", b"\r\n"))) for field in fields]
     if random.random() < 0.8:
         return b"".join([*fields, *([b"\r\n", *lines] if random.random() < 0.97 else [])])
     return _break(random, author, fields, lines)

@@ -32,6 +32,7 @@ _ADDRESSES = (
     "weiß@büro.example",
     "JÜRGEN@xn--bro-hoa.example",
     "info@example.com",
+    "info@straße.example",
     "secret@example.com",
     "old@example.com",
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
 _LINE = re.compile(rb".*?\r\n|.+\Z", re.DOTALL)
 _EMPTY = b"\r\n"
+"""An empty line, and the end of any."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Parted:
 
 
 def part(mail: bytes) -> Parted:
-    """Part a mail whose lines end with CRLF."""
-    lines: list[bytes] = _LINE.findall(mail)
+    """Part a mail; a bare CR or LF ends a line as CRLF does, and becomes that."""
+    lines: list[bytes] = _LINE.findall(re.sub(rb"\r\n|\r|\n", _EMPTY, mail))
     if lines and lines[0].startswith(b"From ") and not _FIELD.match(lines[0]):
         del lines[0]  # the separator of an mbox file
     if not lines or not _FIELD.match(lines[0]):

@@ -19,6 +19,7 @@ _NAMES = (
     "John Q. Public",
     "Anna (sales@example.com)",
     "Anna\r\n Schmidt",
+    "=?utf-8?q?Anna=0D=0ABcc=3A_x=40y=2Eexample?=",
 )
 _COMMENTS = ("(Anna)", "(sales@example.com)", "(a (nested <old@example.com>) \\) one,)", "(Büro: x;)")
 
@@ -32,8 +33,7 @@ def respell(random: Random, address: str) -> str:
     changes = random.choices(("none", "upper", "title", "nfd", "nfc", "domain"), k=random.choice((0, 1, 1, 2)))
     for change in changes:
         if change == "upper":
-            # Capitals of ß are two letters, which is another address.
-            local, domain = "".join(c.upper() if len(c.upper()) == 1 else c for c in local), domain.upper()
+            local, domain = _capitals(local), _capitals(domain)
         elif change == "title":
             local = local[:1].upper() + local[1:]
         elif change == "nfd":
@@ -43,6 +43,11 @@ def respell(random: Random, address: str) -> str:
         elif change == "domain":
             domain = _other_form(domain)
     return f"{local}@{domain}"
+
+
+def _capitals(text: str) -> str:
+    """Write in capitals; those of ß would be two letters, and so another address."""
+    return "".join(sign.upper() if len(sign.upper()) == 1 else sign for sign in text)
 
 
 def _other_form(domain: str) -> str:
