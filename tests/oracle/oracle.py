@@ -74,7 +74,9 @@ def answer(office: Table, question: Question) -> Answer:
     said = replace(said, user=None if user is None else user["name"], identity=identity)
     try:
         rule, account = _choose(office, sender, user)
-        _check_leaving(office, sender if rule == "1a" else None, account, user, identity)
+        # What is written may be refused, too: an earlier account may have the same address.
+        leaving = sender.leaving if rule == "1a" else (key_of(account["address"]),)
+        _check_use([account, *(_account_of(office, key) for key in leaving)], user, identity)
     except _Refused as refusal:
         return replace(said, code=REFUSED, names=refusal.names)
     own = key_of(account["address"])
@@ -183,12 +185,12 @@ def _choose(office: Table, sender: Sender, user: Table | None) -> tuple[str, Tab
     raise _Refused(*([sender.key] if sender.key else []), *([user["name"]] if user else []))
 
 
-def _check_leaving(office: Table, sender: Sender | None, account: Table, user: Table | None, identity: str) -> None:
-    """Refuse an account, or an address that stays in From or Sender, that is not this submitter's to use."""
-    if account.get("excluded"):
-        raise _Refused(account["name"])
-    leaving = [_account_of(office, key) for key in (sender.leaving if sender else ())]
-    if not all(_may_use(one, user, identity) for one in [account, *leaving] if one is not None):
+def _check_use(accounts: Sequence[Table | None], user: Table | None, identity: str) -> None:
+    """Refuse where the chosen account, which is the first, or that of an address that leaves must not be used."""
+    chosen = accounts[0]
+    if chosen is not None and chosen.get("excluded"):
+        raise _Refused(chosen["name"])
+    if not all(_may_use(account, user, identity) for account in accounts if account is not None):
         raise _Refused
 
 
