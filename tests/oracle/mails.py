@@ -126,7 +126,9 @@ class _Author:
             fields = [self.field(name, random.choice(useless))]
             fields += [self.listing(name, 1)] if self.chance(0.2) else []
         elif kind == 17:
-            fields = [self.field(name, f"M\udcfcller <{self.address()}>")]
+            # Latin-1 in the name says nothing about the addresses beside it.
+            before = f"{write_mailbox(random, self.address())}, " if self.chance(0.5) else ""
+            fields = [self.field(name, f"{before}M\udcfcller <{self.address()}>")]
         elif kind == 18:
             fields = [self.field(name, f"anna, {write_mailbox(random, self.address())}")]
         else:
