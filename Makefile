@@ -10,7 +10,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check lint crash bench requirements clean
+.PHONY: help install demo test check lint crash siege fuzz bench requirements clean
 
 help: ## Show this help
 	@echo "make demo is the quickest look at the relay. Every target sets up what it needs, in $(VENV)."
@@ -41,6 +41,14 @@ check: lint test ## Do all that CI does: lint, types, layers, tests
 CRASH ?= --kills 200
 crash: $(DEVELOPMENT) ## Kill the service 200 times under load and prove that nothing is lost (CRASH="--kills 50 --seed 1")
 	@$(VENV)/bin/python -m tests.crash.harness $(CRASH)
+
+SIEGE ?=
+siege: $(DEVELOPMENT) ## Send hostile input and measure how long another session waits beside it (SIEGE="--every 10 --body 8")
+	@$(VENV)/bin/python -m tests.siege.siege $(SIEGE)
+
+FUZZ ?= --minutes 10
+fuzz: $(DEVELOPMENT) ## Give hostile inputs to each border for ten minutes (FUZZ="--minutes 1 --only header")
+	@$(VENV)/bin/python -m tests.fuzz.run $(FUZZ)
 
 bench: $(DEVELOPMENT) ## Measure the relay beside Postfix (BENCH=--quick tries it, BENCH=--write keeps the figures)
 	@$(VENV)/bin/python -m bench.run $(BENCH)

@@ -11,12 +11,18 @@ from relay.model.address import Address
 from relay.model.reply import Reply
 from relay.rules.address import parse_addr_spec
 
-_PATH = re.compile(r'[ ]*<((?:[^<>"\\]|"(?:[^"\\]|\\.)*")*)>')
-_BARE_PATH = re.compile(r'[ ]*((?:[^\s<>"\\]|"(?:[^"\\]|\\.)*")+)')
-_ROUTE = re.compile(r"@[^:,\s]+(?:,@[^:,\s]+)*:")
+_PATH = re.compile(r'[ ]*+<((?:[^<>"\\]|"(?:[^"\\]|\\.)*+")*+)>')
+_BARE_PATH = re.compile(r'[ ]*+((?:[^\s<>"\\]|"(?:[^"\\]|\\.)*+")++)')
+_ROUTE = re.compile(r"@[^:,@\s]++(?:,@[^:,@\s]++)*+:")
+"""At the beginning of a path alone (RFC 5321 section 4.1.2, A-d-l)."""
+_LONGEST_PATH = 1_000
+"""Characters; RFC 5321 section 4.5.3.1.3 has 256 octets, without parameters."""
 # The common form; whatever does not match takes the long way, with the same result.
 _PLAIN = {key: re.compile(rf'{key}:<([^\s<>"\\,:]*)>(?: (.*))?', re.IGNORECASE | re.ASCII) for key in ("FROM", "TO")}
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20=\x7f]+))?")
+
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 
 class BadCommandError(Exception):
@@ -46,10 +52,19 @@ def parse_argument(argument: str, keyword: str) -> PathArgument:
     if found is None:
         raise BadCommandError(501, "5.5.4", f"Syntax: {'MAIL' if keyword == 'FROM' else 'RCPT'} {keyword}:<address>")
     rest = argument[found.end() :]
+    if _length(rest) > _LONGEST_PATH:
+        raise BadCommandError(501, _status(keyword), "The address is longer than any")
     path = _PATH.match(rest) or _BARE_PATH.match(rest)
     if path is None or rest[path.end() :][:1] not in ("", " "):
         raise BadCommandError(501, _status(keyword), "The address is not of the form <name@domain>")
-    return PathArgument(path=_ROUTE.sub("", path[1], count=1).strip(" "), parameters=_parameters(rest[path.end() :]))
+    bare = path[1].strip(" ")
+    route = _ROUTE.match(bare)
+    return PathArgument(path=bare[route.end() if route else 0 :].strip(" "), parameters=_parameters(rest[path.end() :]))
+
+
+def _length(rest: str) -> int:
+    """Give how long a path is at most, with what stands before it; parameters stand behind the last bracket."""
+    return rest.rfind(">") if ">" in rest else len(rest)
 
 
 def _parameters(text: str) -> dict[str, str | None]:
@@ -75,9 +90,11 @@ def parse_reverse_path(path: str) -> Address | None:
 
 def parse_forward_path(path: str, postmaster: Address | None) -> Address:
     """Give the address of RCPT; a bare `<postmaster>` is the one given. Raises BadCommandError."""
+    if len(path) > _LONGEST_PATH:
+        raise BadCommandError(501, "5.1.3", "The recipient's address is longer than any")
     if path.lower() == "postmaster" and postmaster is not None:
         return postmaster
-    if path and "@" not in path:
+    if path and "@" not in _QUOTED.sub("", path):
         raise BadCommandError(550, "5.1.3", "The recipient's address has no domain")
     try:
         return parse_addr_spec(path)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import idna
 
+_LONGEST_LOCAL = 256
+_LONGEST_DOMAIN = 1_000
+"""Characters; no mailbox that can be sent to has more than 64 and 255 octets."""
 _DOT_ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+)*")
 
 
@@ -24,7 +27,7 @@ class Address:
 
     @property
     def key(self) -> str:
-        """What addresses are compared by: case-folded, the domain in IDNA A-label form."""
+        """What addresses are compared by: lower case in NFC, the domain in IDNA A-label form."""
         return _key(self.local, self.domain)
 
     @property
@@ -50,7 +53,12 @@ def quote_local(local: str) -> str:
 
 
 def ascii_domain(domain: str) -> str:
-    """Give a domain in lower-case A-label form (RFC 5891); one that IDNA refuses is only lower-cased."""
+    """Give a domain in lower-case A-label form (RFC 5891); one that IDNA refuses, or longer than any, is as it was.
+
+    What IDNA refuses is lower-cased. Normalising takes time that grows with the square of a run of combining marks.
+    """
+    if len(domain) > _LONGEST_DOMAIN:
+        return domain
     lowered = unicodedata.normalize("NFC", domain).lower().rstrip(".")
     if lowered.isascii():
         return lowered
@@ -62,7 +70,9 @@ def ascii_domain(domain: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _key(local: str, domain: str) -> str:
-    return f"{unicodedata.normalize('NFC', local).casefold()}@{ascii_domain(domain)}"
+    # No case folding: it would make one of "weiß" and "weiss", who are two.
+    short = unicodedata.normalize("NFC", local).lower() if len(local) <= _LONGEST_LOCAL else local
+    return f"{short}@{ascii_domain(domain)}"
 
 
 @functools.lru_cache(maxsize=4096)

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from relay.model.address import Address, ascii_domain
 
@@ -11,7 +12,7 @@ _ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\"]+")
 _DOT_ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+)*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
-_LITERAL = re.compile(r"\[[\x21-\x5a\x5e-\x7e]{1,250}\]")
+_LITERAL = re.compile(r"\[(IPv6:)?([0-9A-Fa-f:.]{2,45})\]", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ENCODED = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?\s]*)\?=")
 _BETWEEN = re.compile(r"(=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)[ \t\r\n]+(?==\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)")
@@ -31,9 +32,14 @@ _PLAIN_DOMAIN = (
 )
 _PLAIN_SPEC = re.compile(rf"({_PLAIN_ATOM}+(?:\.{_PLAIN_ATOM}+)*)@({_PLAIN_DOMAIN})")
 _PLAIN_MAILBOX = re.compile(
-    rf"""[ ]*(?:(?:"([ !#-\[\]-~]*)"|((?:{_PLAIN_ATOM}|[ .])*))[ ]*<((?:{_PLAIN_ATOM}|\.)+)@({_PLAIN_DOMAIN})>"""
-    rf"""|({_PLAIN_ATOM}+)@({_PLAIN_DOMAIN}))[ ]*"""
+    rf"""[ ]*+(?:(?:"([ !#-\[\]-~]*+)"|((?:{_PLAIN_ATOM}|[ .])*+))[ ]*+<((?:{_PLAIN_ATOM}|\.)++)@({_PLAIN_DOMAIN})>"""
+    rf"""|({_PLAIN_ATOM}++)@({_PLAIN_DOMAIN}))[ ]*+"""
 )
+_LONGEST_PLAIN = 1_000
+LONGEST_FIELD = 32_768
+"""Octets of an address field beyond which it is not parsed: a list of a thousand addresses is shorter."""
+LONGEST_ADDRESS = 1_000
+"""Characters of an addr-spec, quotes and comments not counted, beyond which it is none (RFC 5321 4.5.3.1: 254)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +54,8 @@ class Mailbox:
 
 def parse_addr_spec(text: str) -> Address:
     """Parse `local@domain` as a configuration or an SMTP path has it. Raises ValueError with a reason."""
+    if len(text) > LONGEST_ADDRESS:
+        raise ValueError("is longer than any address")
     plain = _PLAIN_SPEC.fullmatch(text)
     if plain is not None and len(plain[1]) <= 64 and len(plain[2]) <= 253:
         return Address(local=plain[1], domain=plain[2])
@@ -73,7 +81,7 @@ def parse_addr_spec(text: str) -> Address:
 def check_domain(domain: str) -> str:
     """Give a domain or address literal back if it is one (underscores tolerated). Raises ValueError."""
     if domain.startswith("["):
-        if _LITERAL.fullmatch(domain) is None:
+        if not _is_literal(domain):
             raise ValueError("has a bad address literal")
         return domain
     wire = ascii_domain(domain)
@@ -84,17 +92,31 @@ def check_domain(domain: str) -> str:
     return domain
 
 
+def _is_literal(domain: str) -> bool:
+    """Tell whether a domain is an address literal, `[192.0.2.1]` or `[IPv6:2001:db8::1]` (RFC 5321 section 4.1.3)."""
+    found = _LITERAL.fullmatch(domain)
+    if found is None:
+        return False
+    try:
+        return bool(IPv6Address(found[2]) if found[1] else IPv4Address(found[2]))
+    except AddressValueError:
+        return False
+
+
 def parse_mailboxes(value: bytes) -> tuple[Mailbox, ...]:
     """Parse an address list as leniently as real mail needs: never raises, in linear time.
 
+    A list beyond LONGEST_FIELD has no mailboxes: who must know the difference asks for its length.
     Groups are flattened; comments are dropped (one alone behind an address gives the name); encoded words are decoded
     also within quotes; each byte that belongs to no UTF-8 is read as Latin-1, so that one in a name hides no address.
     """
+    if len(value) > LONGEST_FIELD:
+        return ()
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
         text = value.decode("utf-8", "surrogateescape").translate(_LATIN_1)
-    plain = _plain_mailbox(text)
+    plain = _plain_mailbox(text) if len(text) <= _LONGEST_PLAIN else None
     if plain is not None:
         return (plain,)
     return tuple(mailbox for tokens in _split(text) if (mailbox := _mailbox(tokens)) is not None)
@@ -120,6 +142,8 @@ def _split(text: str) -> list[list[_Token]]:
     """Tokenise, and cut at commas, semicolons and the colon of a group's name."""
     lists: list[list[_Token]] = [[]]
     at, end = 0, len(text)
+    angle = False
+    """Whether the text is within angle brackets: there a comma belongs to a route."""
     while at < end:
         char = text[at]
         if char in " \t\r\n":
@@ -136,13 +160,14 @@ def _split(text: str) -> list[list[_Token]]:
             stop = end if stop < 0 else stop + 1
             lists[-1].append(("atom", text[at:stop]))
             at = stop
-        elif char in ",;" and not _in_angle(lists[-1]):
+        elif char in ",;" and not angle:
             lists.append([])
             at += 1
-        elif char == ":" and not _in_angle(lists[-1]):
+        elif char == ":" and not angle:
             lists[-1] = []
             at += 1
         elif char in "<>@,:;":
+            angle = char == "<" or (angle and char != ">")
             lists[-1].append((char, char))
             at += 1
         else:
@@ -152,16 +177,6 @@ def _split(text: str) -> list[list[_Token]]:
             lists[-1].append(("atom", text[at:stop]))
             at = stop
     return lists
-
-
-def _in_angle(tokens: list[_Token]) -> bool:
-    # Only the last few tokens matter: a route has no comma far from its bracket, and the scan stays linear.
-    for kind, _ in reversed(tokens[-40:]):
-        if kind == ">":
-            return False
-        if kind == "<":
-            return True
-    return False
 
 
 def _until(text: str, at: int, mark: str) -> tuple[int, str]:

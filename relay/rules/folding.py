@@ -1,14 +1,16 @@
 """Lines longer than SMTP allows (RFC 5321 section 4.5.3.1.6: 998 octets), folded where that changes nothing.
 
 A header field is folded at white space that is there, or behind a comma of an address list (RFC 5322 sections 2.2.3
-and 3.2.2): whoever unfolds it reads the same. A body has no such places, so that its long lines are cut, between two
+and 3.2.2): whoever unfolds it reads the same. An address list that is longer than any real one is folded at white
+space alone. A body has no such places, so that its long lines are cut, between two
 characters. Signed mail must not come here at all.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import Final
 
+from relay.rules.address import LONGEST_FIELD
 from relay.rules.headers import Field, split_fields
 
 LONGEST_LINE: Final = 998
@@ -16,6 +18,7 @@ LONGEST_LINE: Final = 998
 
 _ADDRESS_FIELDS: Final = re.compile(r"(?:resent-)?(?:from|sender|reply-to|to|cc|bcc)")
 _ADDRESS_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|\\.|[(),<>]', re.DOTALL)
+_SPACE: Final = re.compile(rb"(?<![ \t\\])[ \t]++")
 _MARKERS: Final = (b"multipart/signed", b"multipart/encrypted", b"pkcs7-", b"-----begin pgp signed message-----")
 _LONGEST_MARKER: Final = max(map(len, _MARKERS))
 _LAST_SAFE: Final = LONGEST_LINE - 3
@@ -34,10 +37,12 @@ def _fold_field(field: Field) -> bytes:
     lines = field.raw.split(b"\r\n")
     if not field.name or max(map(len, lines)) <= LONGEST_LINE:
         return field.raw
-    commas = _list_commas(field.raw) if _ADDRESS_FIELDS.fullmatch(field.key) else []
+    is_list = len(field.raw) <= LONGEST_FIELD and _ADDRESS_FIELDS.fullmatch(field.key)
+    commas = _list_commas(field.raw) if is_list else []
     begin, parts = 0, []
     for line in lines:
-        here = [comma - begin for comma in commas if begin <= comma < begin + len(line)]
+        first = bisect_left(commas, begin)
+        here = [comma - begin for comma in commas[first : bisect_left(commas, begin + len(line), first)]]
         # Not behind the colon: that makes a line without a value, which programs stumble over.
         start = len(line) - len(line[line.index(b":") + 1 :].lstrip(b" \t")) if not begin else 0
         parts.append(_fold_line(line, start, here))
@@ -47,6 +52,8 @@ def _fold_field(field: Field) -> bytes:
 
 def _fold_line(line: bytes, start: int, commas: list[int]) -> bytes:
     """Fold one line at the last place that fits, else at the next one behind it."""
+    if not commas:
+        return _fold_at_blanks(line, start)
     places, n = _places(line, start, commas), 0
     parts, begin, blank = [], 0, b""
     while len(blank) + len(line) - begin > LONGEST_LINE and n < len(places):
@@ -58,12 +65,45 @@ def _fold_line(line: bytes, start: int, commas: list[int]) -> bytes:
     return b"\r\n".join(parts)
 
 
+def _fold_at_blanks(line: bytes, start: int) -> bytes:
+    """Fold a line that has no other places than its blanks; what it finds is as if it had looked for all of them."""
+    first = len(line) - len(line[start:].lstrip(b" \t"))
+    last = len(line.rstrip(b" \t"))
+    parts, begin = [], 0
+    while len(line) - begin > LONGEST_LINE:
+        at = _last_blank(line, max(begin, first) + 1, min(begin + LONGEST_LINE, last - 1))
+        if at < 0:
+            found = _SPACE.search(line, max(begin + LONGEST_LINE, first) + 1, last)
+            if found is None:
+                break
+            at = found.start()
+        parts.append(line[begin:at])
+        begin = at
+    parts.append(line[begin:])
+    return b"\r\n".join(parts)
+
+
+def _last_blank(line: bytes, low: int, high: int) -> int:
+    """Find where the last run of blanks begins that begins between two places, these included; -1 where none does."""
+    while high >= low:
+        at = max(line.rfind(b" ", low, high + 1), line.rfind(b"\t", low, high + 1))
+        if at < 0:
+            return -1
+        at = low - 1 + len(line[low - 1 : at].rstrip(b" \t"))
+        if at >= low and line[at - 1 : at] != b"\\":
+            return at
+        high = at - 1
+    return -1
+
+
 def _places(line: bytes, start: int, commas: list[int]) -> list[int]:
     """Find where a line may be cut: before a run of white space between two texts, or behind a comma of a list."""
     first = len(line) - len(line[start:].lstrip(b" \t"))
     last = len(line.rstrip(b" \t"))
-    spaces = [match.start() for match in re.finditer(rb"[ \t]+", line) if first < match.start() < last]
-    return sorted({*(n for n in spaces if line[n - 1 : n] != b"\\"), *(n + 1 for n in commas if n + 1 < last)})
+    spaces = [match.start() for match in _SPACE.finditer(line, first + 1, last)]
+    if not commas:
+        return spaces
+    return sorted({*spaces, *(n + 1 for n in commas if n + 1 < last)})
 
 
 def _list_commas(raw: bytes) -> list[int]:

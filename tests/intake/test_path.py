@@ -70,3 +70,33 @@ def test_the_short_way_for_plain_arguments_gives_the_same_as_the_long_one(path: 
         except BadCommandError as error:
             results.append(error.reply)  # type: ignore[arg-type]  # compared, not used
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(
+    ("argument", "code", "enhanced"),
+    [
+        ("TO:<bob@gate:by@y.de>", 501, "5.1.3"),
+        ("TO:<bob@gate,@x:by@y.de>", 501, "5.1.3"),
+        ('TO:<"a@b">', 550, "5.1.3"),
+        ('TO:<"a@b\\"c">', 550, "5.1.3"),
+        ("TO:<a@[IPv6:2001:db8::zz]>", 501, "5.1.3"),
+        ("TO:<" + "a" * 2_000 + "@b.example>", 501, "5.1.3"),
+        ("TO:<@" + "a" * 2_000 + ":x@b.example>", 501, "5.1.3"),
+    ],
+)
+def test_a_recipient_that_is_none_is_refused(argument: str, code: int, enhanced: str) -> None:
+    with pytest.raises(BadCommandError) as error:
+        parse_forward_path(parse_argument(argument, "TO").path, None)
+    assert (error.value.reply.code, error.value.reply.enhanced) == (code, enhanced)
+
+
+@pytest.mark.parametrize(
+    ("argument", "address"),
+    [
+        ("TO:<bob@[IPv6:2001:db8::1]>", "bob@[IPv6:2001:db8::1]"),
+        ("TO:<@a.example,@b.example:bob@y.example>", "bob@y.example"),
+        ('TO:<"bob@gate:by"@y.example>', '"bob@gate:by"@y.example'),
+    ],
+)
+def test_a_recipient_is_what_stands_behind_an_anchored_route(argument: str, address: str) -> None:
+    assert str(parse_forward_path(parse_argument(argument, "TO").path, None)) == address

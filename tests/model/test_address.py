@@ -25,3 +25,12 @@ def test_a_quoted_local_part_reads_back(local: str) -> None:
         assert quoted.startswith('"')
         assert quoted.endswith('"')
         assert quoted[1:-1].replace('\\"', '"').replace("\\\\", "\\") == local or "\\" in local
+
+
+def test_case_is_not_folded_and_forms_are_composed() -> None:
+    def key(local: str) -> str:
+        return Address(local=local, domain="EXAMPLE.com").key
+
+    assert key("Weiß") == key("weiß") != key("weiss")
+    assert key("Mu\u0308ller") == key("müller")
+    assert Address(local="a", domain="BÜCHER.example").key == Address(local="A", domain="xn--bcher-kva.example").key

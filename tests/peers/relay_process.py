@@ -23,7 +23,7 @@ def write_config(
     *,
     accounts: Sequence[Table],
     users: Sequence[Table] = (ANNA,),
-    archive: Sequence[str] = ("central@example.com",),
+    archive: Sequence[str] | Table = ("central@example.com",),
     listener: Table | None = None,
     **sections: Table,
 ) -> Path:
@@ -39,7 +39,7 @@ def write_config(
         "listener": [{key: value for key, value in given.items() if value is not None}],
         "user": list(users),
         "account": list(accounts),
-        "archive": {"bcc": list(archive)},
+        "archive": archive if isinstance(archive, Mapping) else {"bcc": list(archive)},
         "retry": RETRY_SOON,
         **sections,
     }
@@ -152,10 +152,10 @@ class RelayProcess:
         """Tell it to read its configuration anew."""
         self._running.send_signal(signal.SIGHUP)
 
-    def run(self, *arguments: str, check: bool = True) -> str:
+    def run(self, *arguments: str, check: bool = True, timeout: float = 60) -> str:
         """Run another command of the relay on the same configuration and give what it printed."""
         done = subprocess.run(
-            _command(*arguments, self.config), cwd=ROOT, capture_output=True, check=False, timeout=60, text=True
+            _command(*arguments, self.config), cwd=ROOT, capture_output=True, check=False, timeout=timeout, text=True
         )
         assert not check or done.returncode == 0, f"{arguments}: status {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout

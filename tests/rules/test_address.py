@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from relay.model.address import Address
 from relay.rules.address import (
+    LONGEST_FIELD,
     Mailbox,
     _mailbox,
     _split,
@@ -208,3 +209,34 @@ def test_the_short_way_for_plain_addresses_gives_the_same_as_the_long_one(text: 
         assert len(results) < 2
     else:
         assert results in ([], [Address(local=local, domain=domain)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("a@[192.0.2.1]", True),
+        ("a@[IPv6:2001:db8::1]", True),
+        ("a@[ipv6:::1]", True),
+        ("a@[2001:db8::1]", False),
+        ("a@[IPv6:192.0.2.1]", False),
+        ("a@[300.0.2.1]", False),
+        ("a@[tag:x]", False),
+        ("a@[]", False),
+    ],
+)
+def test_an_address_literal_is_an_ip_address(text: str, *, good: bool) -> None:
+    if good:
+        assert str(parse_addr_spec(text)) == text
+    else:
+        with pytest.raises(ValueError, match="literal"):
+            parse_addr_spec(text)
+
+
+def test_a_field_longer_than_any_list_is_not_parsed() -> None:
+    assert len(parse_mailboxes(b"a@b.example," * (LONGEST_FIELD // 12))) > 2_000
+    assert parse_mailboxes(b"a@b.example" + b" " * LONGEST_FIELD) == ()
+
+
+def test_a_comma_far_behind_an_angle_bracket_still_belongs_to_a_route() -> None:
+    (mailbox,) = parse_mailboxes(b"<" + b"@a.example," * 50 + b"@b.example:x@y.example>")
+    assert str(mailbox.address) == "x@y.example"

@@ -4,12 +4,13 @@ import email
 import email.policy
 import itertools
 import re
+from bisect import bisect_right
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.rules.folding import LONGEST_LINE, BodyFolder, fold_header
+from relay.rules.folding import LONGEST_LINE, BodyFolder, _fold_at_blanks, _places, fold_header
 
 
 def unfold(block: bytes) -> bytes:
@@ -128,3 +129,18 @@ pieces = st.sampled_from([b"\r\n", b"\r", b"\n", b"a", b"x" * 330, "ä".encode()
 def test_the_cuts_make_no_difference(data: bytes, at: list[int]) -> None:
     edges = sorted({0, len(data), *(n % (len(data) + 1) for n in at)})
     assert fold(*(data[a:b] for a, b in itertools.pairwise(edges))) == fold(data)
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"a" * 300, b" ", b"  ", b"\t", b"\\", b"\\ ", b"b", b" " * 500, b"c" * 1_200]), max_size=40
+    )
+)
+def test_the_short_way_at_blanks_is_the_long_way(parts: list[bytes]) -> None:
+    line = b"Subject: " + b"".join(parts)
+    places, n, folded, begin = _places(line, 9, []), 0, [], 0
+    while len(line) - begin > 998 and n < len(places):
+        n = max(n + 1, bisect_right(places, begin + 998))
+        folded.append(line[begin : places[n - 1]])
+        begin = places[n - 1]
+    assert _fold_at_blanks(line, 9) == b"\r\n".join([*folded, line[begin:]])

@@ -1,0 +1,178 @@
+"""Each function that sees bytes from outside takes time that grows with them, not with their square."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from relay.bcc_archive import make_stripper
+from relay.intake.path import BadCommandError, parse_argument, parse_forward_path
+from relay.model.account import Account, Directory, Security, SmtpServer, User
+from relay.model.address import Address, ascii_domain
+from relay.model.envelope import Client, Envelope
+from relay.model.policy import ArchivePolicy
+from relay.model.route import RemoveFields
+from relay.planning import plan_mail
+from relay.rules.address import decode_words, parse_addr_spec, parse_mailboxes
+from relay.rules.content import read_content
+from relay.rules.dots import DotReader, normalise_lines
+from relay.rules.folding import BodyFolder, fold_header
+from relay.rules.headers import apply_edits, find_values, is_signed, split_fields, subject_text
+from relay.rules.hours import parse_hours
+from relay.rules.replies import read_reply
+from relay.rules.sections import Sections, split_message
+from relay.rules.trace import message_id_of, received_count
+from relay.settings.hosts import parse_network
+from relay.settings.quantities import parse_duration, parse_size
+from tests.borders.steps import grows_in_line, stalls
+from tests.siege.inputs import RUNS
+
+KIB = 1 << 10
+Take = Callable[[bytes], object]
+PIECE = 64
+
+
+def pieces(data: bytes) -> Iterator[bytes]:
+    return (data[n : n + PIECE] for n in range(0, len(data), PIECE))
+
+
+def fed(reader: Any, data: bytes) -> object:  # noqa: ANN401 - whatever reads
+    return [reader.feed(piece) for piece in pieces(data)]
+
+
+def text(function: Callable[[str], object]) -> Take:
+    def take(data: bytes) -> object:
+        with contextlib.suppress(ValueError, BadCommandError):
+            return function(data.decode("latin-1"))
+        return None
+
+    return take
+
+
+def field(name: bytes, function: Take) -> Take:
+    return lambda data: function(name + b": " + data + b"\r\n")
+
+
+def remove_all(block: bytes) -> object:
+    fields = split_fields(block)
+    return apply_edits(
+        block, [RemoveFields(name=one.name, positions=frozenset(range(len(fields)))) for one in fields[:3]]
+    )
+
+
+def plan(header: bytes) -> object:
+    """Rule 3 chooses, so that all is looked at that could be rewritten."""
+    smtp = SmtpServer(host="h", port=25, security=Security.NONE)
+    own = Address(local="sales", domain="example.com")
+    anna = User(name="anna", address=Address(local="a", domain="b.example"))
+    account = Account(name="sales", address=own, owner="anna", smtp=smtp)
+    return plan_mail(
+        directory=Directory(users=(anna,), accounts=(account,)),
+        archive=ArchivePolicy(),
+        hostname="relay.example",
+        client=Client(ip=ip_address("192.0.2.1"), login="anna"),
+        envelope=Envelope(reverse_path=None, recipients=()),
+        header=header,
+    )
+
+
+def strip_body(data: bytes) -> object:
+    stripper = make_stripper(b"Content-Type: multipart/mixed; boundary=b\r\n")
+    assert stripper is not None
+    return fed(stripper, b"--b\r\n" + data)
+
+
+def strip_header(data: bytes) -> object:
+    return make_stripper(b"Content-Type: " + data + b"\r\n")
+
+
+FUNCTIONS: dict[str, Take] = {
+    "parse_mailboxes": parse_mailboxes,
+    "parse_mailboxes, name": lambda data: parse_mailboxes(data + b"<a@b.example>"),
+    "parse_mailboxes, local part": lambda data: parse_mailboxes(b"<" + data + b"@b.example>"),
+    "decode_words": text(decode_words),
+    "parse_addr_spec": text(parse_addr_spec),
+    "parse_addr_spec, domain": text(lambda data: parse_addr_spec("a@" + data)),
+    "ascii_domain": lambda data: ascii_domain(data.decode("utf-8", "replace")),
+    "Address.key": lambda data: Address(local=data.decode("utf-8", "replace"), domain="b.example").key,
+    "parse_argument": text(lambda data: parse_argument(f"FROM:<{data}@b.example>", "FROM")),
+    "parse_argument, bare": text(lambda data: parse_argument(f"TO: {data}", "TO")),
+    "parse_argument, parameters": text(lambda data: parse_argument(f"TO:<a@b.example> {data}", "TO")),
+    "parse_forward_path": text(lambda data: parse_forward_path(data, None)),
+    "split_fields": split_fields,
+    "apply_edits": remove_all,
+    "fold_header, a list": field(b"From", fold_header),
+    "fold_header": field(b"Subject", fold_header),
+    "find_values": lambda data: find_values(data, "a"),
+    "is_signed": field(b"Content-Type", is_signed),
+    "subject_text": field(b"Subject", subject_text),
+    "message_id_of": field(b"Message-ID", message_id_of),
+    "received_count": field(b"Received", received_count),
+    "read_content": field(b"Content-Type", read_content),
+    "make_stripper": strip_header,
+    "TiffStripper": strip_body,
+    "split_message": split_message,
+    "Sections, behind a line that is no field": lambda data: fed(
+        Sections(header_limit=KIB), b"A: b\r\nstray\r\n" + data
+    ),
+    "plan_mail": plan,
+    "plan_mail, From": field(b"From", plan),
+    "plan_mail, Sender": lambda data: plan(b"From: a@b.example, c@d.example\r\nSender: " + data + b"\r\n"),
+    "plan_mail, Reply-To": field(b"From: a@b.example\r\nReply-To", plan),
+    "plan_mail, a Resent block": field(b"Resent-From: a@b.example\r\nResent-Sender", plan),
+    "plan_mail, a signature": field(b"From: a@b.example\r\nDKIM-Signature: h=", plan),
+    "Sections, in pieces": lambda data: fed(Sections(header_limit=1 << 20), b"A: b\r\n " + data),
+    "DotReader, in pieces": lambda data: fed(DotReader(), data),
+    "normalise_lines": normalise_lines,
+    "BodyFolder, in pieces": lambda data: fed(BodyFolder(), data),
+    "read_reply": lambda data: read_reply(550, data.split(b"\r\n")),
+    "parse_duration": text(parse_duration),
+    "parse_size": text(parse_size),
+    "parse_network": text(parse_network),
+    "parse_hours": text(lambda data: parse_hours((data,), "Europe/Berlin")),
+}
+MORE = {
+    "short fields": b"A:\r\n",
+    "digits": b"1",
+    "boundaries": b"--b\r\n",
+    "empty lines": b"\r\n",
+    "line feeds": b"\n",
+    "dots behind line feeds": b"\n.",
+    "carriage returns": b"\r",
+}
+
+
+def build(pattern: bytes) -> Callable[[int], bytes]:
+    return lambda size: (pattern * (size // len(pattern) + 1))[:size]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_steps_grow_with_the_input(name: str) -> None:
+    found = {run: said for run, pattern in {**RUNS, **MORE}.items()
+             if (said := grows_in_line(FUNCTIONS[name], build(pattern), KIB))}  # fmt: skip
+    assert found == {}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_input_stalls(name: str) -> None:
+    found = {run: said for run, pattern in {**RUNS, **MORE}.items()
+             if (said := stalls(FUNCTIONS[name], build(pattern)(128 * KIB)))}  # fmt: skip
+    assert found == {}
+
+
+def test_a_line_of_a_megabyte_behind_bare_line_feeds_does_not_stall() -> None:
+    reader = DotReader()
+    data = (b"x" * 1_000_000 + b"\n") * 3
+    assert stalls(lambda d: [reader.feed(d), reader.feed(d)], data) == ""
+    assert not reader.too_long
+
+
+def test_twenty_paths_full_of_routes_do_not_stall() -> None:
+    def take(data: bytes) -> None:
+        for _ in range(20):
+            with contextlib.suppress(BadCommandError):
+                parse_argument(data.decode(), "TO")
+
+    assert stalls(take, b"TO:<" + b"@a," * 4_000 + b"x>") == ""
