@@ -66,7 +66,7 @@ def test_a_new_field_comes_last_or_before_a_named_one() -> None:
     block = b"Resent-To: a@b.example\r\nTo: c@d.example\r\n"
     assert apply_edits(block, [SetField(name="From", value=b" x")]) == block + b"From: x\r\n"
     assert apply_edits(block, [SetField(name="Resent-From", value=b" x", before=0)]) == b"Resent-From: x\r\n" + block
-    removed = [SetField(name="A", value=b" b", before=1), RemoveFields(name="To")]
+    removed: list[Edit] = [SetField(name="A", value=b" b", before=1), RemoveFields(name="To")]
     assert apply_edits(block, removed) == b"Resent-To: a@b.example\r\nA: b\r\n"
     assert apply_edits(b"", [SetField(name="From", value=b" x")]) == b"From: x\r\n"
 
