@@ -13,8 +13,14 @@ from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
 from relay.model.route import Edit, Identity, Refusal, RoutePlan, Rule
+<<<<<<< HEAD
 from relay.rules.headers import MOST_FIELDS, Field, count_fields, split_fields
 from relay.rules.origin import MOST_OCTETS, Origin, find_large_field, find_origin
+=======
+from relay.rules.address import LONGEST_FIELD
+from relay.rules.headers import MOST_FIELDS, Field, count_fields, split_fields
+from relay.rules.origin import Origin, find_large_field, find_origin
+>>>>>>> f39a39cb6879ebca99de30227a3db22d99dc1c3f
 from relay.rules.rewriting import rewrite_sender
 from relay.rules.trace import MAX_LOOPS, MAX_RECEIVED, loop_count, received_count
 
@@ -53,7 +59,7 @@ def plan_route(*, directory: Directory, client: Client, envelope: Envelope, head
     fields = split_fields(header)
     large = find_large_field(fields)
     if large is not None:
-        return _refuse_unread(f"The field {large} has more than {MOST_OCTETS} octets", "large_field", "5.6.0")
+        return _refuse_unread(f"The field {large} has more than {LONGEST_FIELD} octets", "large_field", "5.6.0")
     origin = find_origin(fields)
     user, identity = identify(directory, client, origin.address)
     case = _Case(directory=directory, fields=fields, origin=origin, user=user, identity=identity, ip=client.ip)
@@ -118,9 +124,7 @@ def check_loop(header: bytes, hostname: str) -> Refusal | None:
     """Refuse a mail that goes in circles (RFC 5321 section 6.3), or whose header has more fields than any real one."""
     count = count_fields(header)
     if count > MOST_FIELDS:
-        text = f"The header has {count} fields; at most {MOST_FIELDS} are taken"
-        reply = Reply(code=554, enhanced="5.6.0", text=text)
-        return Refusal(user=None, identity=Identity.NOBODY, reason="header", reply=reply, steps=(f"{text}.",))
+        return _refuse_unread(f"The header has {count} fields; at most {MOST_FIELDS} are taken", "header", "5.6.0")
     received, loops = received_count(header), loop_count(header, hostname)
     if received <= MAX_RECEIVED and loops <= MAX_LOOPS:
         return None

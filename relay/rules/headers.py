@@ -69,23 +69,31 @@ def apply_edits(block: bytes, edits: Sequence[Edit]) -> bytes:
         return block
     fields = split_fields(block)
     raws: list[bytes | None] = [field.raw for field in fields]
-    inserted: list[list[bytes]] = [[] for _ in (*fields, None)]
-    """What comes before each field, and at the end."""
+    before: dict[int, bytes] = {}
+    added: list[bytes] = []
     for edit in edits:
         if isinstance(edit, SetField):
             line = edit.name.encode("ascii") + b":" + edit.value + b"\r\n"
-            if edit.position is None:
-                inserted[len(fields) if edit.before is None else edit.before].append(line)
-            else:
+            if edit.position is not None:
                 raws[edit.position] = line
-        elif isinstance(edit, RemoveFields):
-            key, positions = edit.name.lower(), None if edit.positions is None else frozenset(edit.positions)
-            for n, field in enumerate(fields):
-                if field.key == key and (positions is None or n in positions):
-                    raws[n] = None
-    kept = [part for lines, raw in zip(inserted, [*raws, None], strict=True) for part in (*lines, raw) if part]
-    # The last line of a block may have no end.
-    return b"".join(part if part.endswith(b"\r\n") else part + b"\r\n" for part in kept[:-1]) + b"".join(kept[-1:])
+            elif edit.before is not None:
+                before[edit.before] = before.get(edit.before, b"") + line
+            else:
+                added.append(line)
+        else:
+            for n in _removed(fields, edit):
+                raws[n] = None
+    for n, lines in before.items():
+        raws[n] = lines + (raws[n] or b"")
+    kept = b"".join(raw for raw in raws if raw is not None)
+    if added and kept and not kept.endswith(b"\r\n"):
+        kept += b"\r\n"
+    return kept + b"".join(added)
+
+
+def _removed(fields: Sequence[Field], edit: RemoveFields) -> list[int]:
+    key, positions = edit.name.lower(), edit.positions
+    return [n for n, one in enumerate(fields) if one.key == key and (positions is None or n in positions)]
 
 
 def find_values(block: bytes, name: str) -> list[bytes]:

@@ -12,8 +12,11 @@ from relay.model.address import Address
 from relay.rules.address import LONGEST_FIELD, Mailbox, parse_mailboxes
 from relay.rules.headers import Field
 
+<<<<<<< HEAD
 MOST_OCTETS: Final = LONGEST_FIELD
 """Of an address field that decides; a mail with a longer one is refused, for half a field must never decide."""
+=======
+>>>>>>> f39a39cb6879ebca99de30227a3db22d99dc1c3f
 _DECIDING: Final = frozenset({"from", "sender", "reply-to", "resent-from", "resent-sender"})
 
 
@@ -42,8 +45,8 @@ class Origin:
 
 
 def find_large_field(fields: Sequence[Field]) -> str | None:
-    """Give the name of an address field that is too long to be read."""
-    return next((one.name for one in fields if one.key in _DECIDING and len(one.raw) > MOST_OCTETS), None)
+    """Give the name of an address field that decides, but is too long to be read: half a field must never decide."""
+    return next((one.name for one in fields if one.key in _DECIDING and len(one.raw) > LONGEST_FIELD), None)
 
 
 def find_origin(fields: Sequence[Field]) -> Origin:

@@ -22,7 +22,12 @@ def find_concerns(settings: Settings) -> Iterator[Finding]:
         reads_inbox = user.notify is Notify.INBOX if user.notify is not None else user.name in collected
         yield from _look_at_user(("user", n), user, settings.directory.accounts, reads_inbox=reads_inbox)
     yield from _look_at_senders(settings.directory.accounts)
+    proved = {user.name for user in settings.directory.users if user.password_hash is not None}
+    proved |= {device.user for device in settings.directory.devices}
     for n, account in enumerate(settings.directory.accounts):
+        if account.restrict and account.smtp is not None and proved.isdisjoint((account.owner, *account.users)):
+            reason = "nobody can send with this account: neither its owner nor its users have a password or a device"
+            yield _warn(("account", n, "restrict"), reason)
         if account.users and not account.restrict:
             yield _warn(("account", n, "users"), "has no effect without restrict = true")
         if account.smtp is not None:

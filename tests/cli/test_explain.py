@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_a_mail_with_the_null_sender_keeps_it_and_has_no_blind_copy(run: Run) ->
 
 
 def test_a_device_is_asked_about_by_its_name(run: Run, tmp_path: Path) -> None:
-    devices = [
+    devices: Any = [
         {"name": "scanner", "networks": ["192.0.2.40/32"], "user": "anna"},
         {"name": "floor", "networks": ["192.0.2.40/31"], "user": "anna"},
         {"name": "hidden", "networks": ["192.0.2.40/32"], "user": "anna"},
