@@ -13,14 +13,9 @@ from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
 from relay.model.route import Edit, Identity, Refusal, RoutePlan, Rule
-<<<<<<< HEAD
-from relay.rules.headers import MOST_FIELDS, Field, count_fields, split_fields
-from relay.rules.origin import MOST_OCTETS, Origin, find_large_field, find_origin
-=======
 from relay.rules.address import LONGEST_FIELD
 from relay.rules.headers import MOST_FIELDS, Field, count_fields, split_fields
 from relay.rules.origin import Origin, find_large_field, find_origin
->>>>>>> f39a39cb6879ebca99de30227a3db22d99dc1c3f
 from relay.rules.rewriting import rewrite_sender
 from relay.rules.trace import MAX_LOOPS, MAX_RECEIVED, loop_count, received_count
 

@@ -12,11 +12,6 @@ from relay.model.address import Address
 from relay.rules.address import LONGEST_FIELD, Mailbox, parse_mailboxes
 from relay.rules.headers import Field
 
-<<<<<<< HEAD
-MOST_OCTETS: Final = LONGEST_FIELD
-"""Of an address field that decides; a mail with a longer one is refused, for half a field must never decide."""
-=======
->>>>>>> f39a39cb6879ebca99de30227a3db22d99dc1c3f
 _DECIDING: Final = frozenset({"from", "sender", "reply-to", "resent-from", "resent-sender"})
 
 

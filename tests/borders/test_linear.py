@@ -2,14 +2,19 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
 from relay.bcc_archive import make_stripper
 from relay.intake.path import BadCommandError, parse_argument, parse_forward_path
+from relay.model.account import Account, Directory, Security, SmtpServer, User
 from relay.model.address import Address, ascii_domain
+from relay.model.envelope import Client, Envelope
+from relay.model.policy import ArchivePolicy
 from relay.model.route import RemoveFields
+from relay.planning import plan_mail
 from relay.rules.address import decode_words, parse_addr_spec, parse_mailboxes
 from relay.rules.content import read_content
 from relay.rules.dots import DotReader, normalise_lines
@@ -57,6 +62,22 @@ def remove_all(block: bytes) -> object:
     )
 
 
+def plan(header: bytes) -> object:
+    """Rule 3 chooses, so that all is looked at that could be rewritten."""
+    smtp = SmtpServer(host="h", port=25, security=Security.NONE)
+    own = Address(local="sales", domain="example.com")
+    anna = User(name="anna", address=Address(local="a", domain="b.example"))
+    account = Account(name="sales", address=own, owner="anna", smtp=smtp)
+    return plan_mail(
+        directory=Directory(users=(anna,), accounts=(account,)),
+        archive=ArchivePolicy(),
+        hostname="relay.example",
+        client=Client(ip=ip_address("192.0.2.1"), login="anna"),
+        envelope=Envelope(reverse_path=None, recipients=()),
+        header=header,
+    )
+
+
 def strip_body(data: bytes) -> object:
     stripper = make_stripper(b"Content-Type: multipart/mixed; boundary=b\r\n")
     assert stripper is not None
@@ -93,6 +114,15 @@ FUNCTIONS: dict[str, Take] = {
     "make_stripper": strip_header,
     "TiffStripper": strip_body,
     "split_message": split_message,
+    "Sections, behind a line that is no field": lambda data: fed(
+        Sections(header_limit=KIB), b"A: b\r\nstray\r\n" + data
+    ),
+    "plan_mail": plan,
+    "plan_mail, From": field(b"From", plan),
+    "plan_mail, Sender": lambda data: plan(b"From: a@b.example, c@d.example\r\nSender: " + data + b"\r\n"),
+    "plan_mail, Reply-To": field(b"From: a@b.example\r\nReply-To", plan),
+    "plan_mail, a Resent block": field(b"Resent-From: a@b.example\r\nResent-Sender", plan),
+    "plan_mail, a signature": field(b"From: a@b.example\r\nDKIM-Signature: h=", plan),
     "Sections, in pieces": lambda data: fed(Sections(header_limit=1 << 20), b"A: b\r\n " + data),
     "DotReader, in pieces": lambda data: fed(DotReader(), data),
     "normalise_lines": normalise_lines,
