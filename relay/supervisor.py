@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -231,7 +232,7 @@ class Service:
         await self._listeners.open()
         handlers: dict[str, Handler] = {
             "look": lambda _: self._do(self.delivery.look),
-            "hurry": lambda _: self._do(self.delivery.hurry),
+            "hurry": lambda request: self._do(partial(self.delivery.hurry, request.get("accounts"))),
             "reload": lambda _: self._answer_reload(),
             "poll": lambda request: self.poll(request.get("accounts")),
             "status": lambda _: {"pid": os.getpid(), "version": __version__, "ports": self.ports},

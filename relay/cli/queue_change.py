@@ -108,7 +108,7 @@ def move(config: str | None, *, ids: tuple[str, ...], chosen: Filter, account: s
     done = commands.move(engine, found, account, rewrite, reverse_path=address, now=_now())
     good = _tell(done, "moved", named=bool(ids))
     if done.count:
-        _wake(settings)
+        _wake(settings, [account])
     _end(good=good)
 
 
@@ -175,7 +175,7 @@ def _deliver(settings: Settings, engine: "Database", ids: list[str]) -> bool:
     """Have these mails delivered; tells whether none is left, where this command had to do it."""
     from relay.storage import admin
 
-    if not wake_or_serve(settings):
+    if not wake_or_serve(settings, admin.accounts_of(engine, ids)):
         return True
     left = admin.count_waiting(engine, ids)
     if left:
@@ -183,20 +183,23 @@ def _deliver(settings: Settings, engine: "Database", ids: list[str]) -> bool:
     return not left
 
 
-def wake_or_serve(settings: Settings) -> bool:
-    """Wake the running service, or be the service until nothing more is due; tells whether it was the latter."""
-    if _wake(settings):
+def wake_or_serve(settings: Settings, accounts: list[str] | None = None) -> bool:
+    """Wake the running service, or be the service until nothing more is due; tells whether it was the latter.
+
+    `accounts`: whose mails are to go at once (None: all); what other accounts wait for stays as it is.
+    """
+    if _wake(settings, accounts):
         return False
     _serve_once(settings)
     return True
 
 
-def _wake(settings: Settings) -> bool:
+def _wake(settings: Settings, accounts: list[str] | None = None) -> bool:
     """Wake the running service; tells whether there is one."""
     from relay.control import ControlError, ask
 
     try:
-        return ask(settings.folder, "hurry") is not None
+        return ask(settings.folder, "hurry", accounts=accounts) is not None
     except ControlError as error:  # what was changed is written down, and the service looks by itself
         say(f"{error}; it takes this up within a minute", error=True)
         return True

@@ -85,7 +85,7 @@ _WHAT = {
 
 def _standstill(pause: "PauseRow", received_at: int) -> list[tuple[int, str]]:
     """Tell of a pause where it began, or where the mail came into it, and where it ended."""
-    who = f"account {pause.account}" if pause.account != EVERY_ACCOUNT else "every account"
+    who = f"account {pause.account}" if not pause.account.startswith(EVERY_ACCOUNT) else "every account"
     since = "" if pause.since >= received_at else f" since {show_time(pause.since)}"
     told = [(max(pause.since, received_at), f"{who} is paused{since}: {pause.reason}")]
     return told if pause.until is None else [*told, (pause.until, f"{who} goes on")]

@@ -14,6 +14,7 @@ from enum import Enum, auto
 
 import structlog
 
+from relay.delivery.clock import ClockWatch
 from relay.delivery.exchange import Body, Exchange, Exchanger, Progress
 from relay.delivery.insist import forgive, insist
 from relay.delivery.journal import log_conclusion, log_notices
@@ -66,6 +67,7 @@ class Attempter:
         exchanger: Exchanger,
         pauses: PauseBook,
         notifier: Notifier,
+        clock: ClockWatch,
         now: Callable[[], int],
         monotonic: Callable[[], float],
         jitter: Callable[[], float] = random.random,
@@ -75,6 +77,7 @@ class Attempter:
         self._exchanger = exchanger
         self._pauses = pauses
         self._notifier = notifier
+        self._clock = clock
         self._quota = Quota(settings=settings, queue=queue, wake=notifier.wake, now=now)
         self._now = now
         self._monotonic = monotonic
@@ -141,7 +144,7 @@ class Attempter:
             exchange = _failed(delivery, progress)
         if exchange.repeated:
             lane.begin(self._monotonic())  # that is a mail more, for the pace
-        result = _result(lane, exchange)
+        result = _result(lane, account, exchange)
         paused = exchange.login_refused and await self._pause(account, exchange.reply)
         if exchange.login_refused and not paused:
             result = Result.UNREACHABLE  # so it rests
@@ -212,7 +215,7 @@ class Attempter:
             due = next_attempt(policy=settings.retry, hours=settings.hours, attempts=delivery.attempts + 1, now=now,
                                jitter=self._jitter())  # fmt: skip
             notices, conclusion = [], _wait_instead(conclusion, due)
-        split = _split(delivery, exchange, conclusion, now)
+        splits = _splits(delivery, exchange, conclusion, now)
         held = await self._settle(
             Settlement(
                 delivery_id=delivery.id,
@@ -226,7 +229,7 @@ class Attempter:
                 due=conclusion.due,
                 uncertain=conclusion.uncertain,
                 counts=not exchange.login_refused,
-                split=split,
+                splits=splits,
                 notices=tuple(notices),
                 events=_events(exchange, conclusion),
                 keep_body=settings.limits.keep_delivered > 0,
@@ -246,7 +249,7 @@ class Attempter:
         if is_over and delivery.message.notice and conclusion.state is DeliveryState.QUEUED:
             with forgive("notice"):  # the next attempt comes to it again
                 await self._notifier.mover.rescue([delivery])
-        if conclusion.state is DeliveryState.QUEUED or split is not None:
+        if conclusion.state is DeliveryState.QUEUED or splits:
             self._notifier.wake({delivery.account})
 
     async def _counted(self, delivery: ClaimedDelivery, now: int) -> int:
@@ -255,6 +258,7 @@ class Attempter:
         if now - delivery.since < settings.retry.give_up_after:
             return 0
         with forgive("attempt"):
+            await self._clock.look()  # the machine may have slept while the provider was asked
             pauses = await self._queue.pauses_between(delivery.account, delivery.since, now)
             return counted_time(hours=settings.hours, pauses=pauses, since=delivery.since, now=now)
         return 0
@@ -288,7 +292,7 @@ class Attempter:
             await self._notifier.hold_homeless([delivery.account])
 
 
-def _result(lane: Lane, exchange: Exchange) -> Result:
+def _result(lane: Lane, account: Account, exchange: Exchange) -> Result:
     if exchange.login_refused:
         return Result.STOPPED
     if exchange.slow_down:
@@ -296,6 +300,9 @@ def _result(lane: Lane, exchange: Exchange) -> Result:
                     reply=str(exchange.reply))  # fmt: skip
         return Result.SLOWED
     if exchange.unreachable:
+        if lane.server is not None and account.smtp is not None and not account.smtp.is_like(lane.server):
+            lane.renewed = True  # the settings were corrected meanwhile: it goes at once by those
+            return Result.DONE
         return Result.UNREACHABLE
     if exchange.reply.is_positive:
         lane.took()
@@ -325,18 +332,26 @@ def _wait_instead(conclusion: Conclusion, due: int) -> Conclusion:
     return conclusion
 
 
-def _split(delivery: ClaimedDelivery, exchange: Exchange, conclusion: Conclusion, now: int) -> NewDelivery | None:
-    """Make a delivery of those who leave: the blind copy, and who is deferred while others are in doubt."""
-    leaving = (*conclusion.leaving, *exchange.leaving)
-    if not leaving:
-        return None
-    return NewDelivery(
-        id=make_id(now, os.urandom(10)),
-        account=delivery.account,
-        recipients=leaving,
-        version=delivery.version,
-        due=conclusion.leaving_due if conclusion.leaving else now,
-        uncertain=delivery.uncertain,
+def _splits(delivery: ClaimedDelivery, exchange: Exchange, conclusion: Conclusion, now: int) -> tuple[NewDelivery, ...]:
+    """Make deliveries of those who leave: who is deferred while others are in doubt, and the blind copy by itself.
+
+    A copy that may have arrived already takes its doubt with it.
+    """
+    doubt = exchange.uncertain and any(recipient.n in exchange.doubtful for recipient in exchange.leaving)
+    return tuple(
+        NewDelivery(
+            id=make_id(now, os.urandom(10)),
+            account=delivery.account,
+            recipients=leaving,
+            version=delivery.version,
+            due=due,
+            uncertain=uncertain,
+        )
+        for leaving, due, uncertain in (
+            (conclusion.leaving, conclusion.leaving_due, delivery.uncertain),
+            (exchange.leaving, conclusion.due if doubt else now, delivery.uncertain + doubt),
+        )
+        if leaving
     )
 
 

@@ -1,8 +1,8 @@
 """A watch over the wall clock: a jump neither starves the queue nor gives anything up.
 
 Due times are wall clock times, durations are not. Where the wall clock jumps forwards (it was set, or the machine
-slept), the time that never passed counts as a pause of every account. Where it jumps backwards, what is due later than
-any schedule reaches becomes due.
+slept), the time that never passed counts as a pause of every account, for what this node counts. Where it jumps
+backwards, what is due later than any schedule reaches becomes due.
 """
 
 from collections.abc import Callable
@@ -37,19 +37,29 @@ class ClockWatch:
         self._monotonic = monotonic
         self._offset: int | None = None
 
-    async def look(self) -> None:
-        """Notice a jump since the last look, and make it harmless."""
+    async def look(self) -> int:
+        """Notice a jump since the last look, and make it harmless; gives its milliseconds, 0 where there was none.
+
+        Whoever counts the time that has passed looks first, for a machine may have slept a moment ago.
+        """
         now = self._now()
         offset = now - round(self._monotonic() * 1000)
         jump = 0 if self._offset is None else offset - self._offset
         self._offset = offset
         if abs(jump) < SMALLEST_JUMP:
-            return
+            return 0
         log.warning("clock_jumped", seconds=round(jump / 1000))
         if jump > 0:
+            # The clocks of other nodes have not jumped: what they count goes on.
+            account = f"{EVERY_ACCOUNT}{self._queue.node}"
             reason = "the clock jumped"
-            await self._queue.pause(Pause(account=EVERY_ACCOUNT, since=now - jump, until=now, reason=reason))
+            try:
+                await self._queue.pause(Pause(account=account, since=now - jump, until=now, reason=reason))
+            except BaseException:
+                self._offset = offset - jump  # the next look sees it again
+                raise
         await self.pull_back()
+        return jump
 
     async def pull_back(self) -> None:
         """Make due what is due later than any schedule reaches: a wrong clock, perhaps long ago, has put it there."""

@@ -6,9 +6,10 @@ later, so that a jump of the clock neither starves nor storms.
 
 import asyncio
 import contextlib
+import math
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import structlog
 
@@ -25,6 +26,7 @@ from relay.delivery.pauses import PauseBook
 from relay.delivery.probing import Prober
 from relay.delivery.worker import Worker
 from relay.model.account import Account
+from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery
 from relay.rules.hours import is_open, next_open
 from relay.settings import Settings
@@ -62,6 +64,8 @@ class Delivery:
         self._swept = self._taken_up = -LONGEST_LOOK
         # What a node had claimed that has died is free when its lease is over: others must not look much later.
         self._orphan_look = min(LONGEST_LOOK, queue.lease / 6000) if queue.is_shared else LONGEST_LOOK
+        self._next_look = math.inf
+        """Monotonic seconds when the queue is looked at next, whatever happens."""
         self._pauses = PauseBook(
             queue=queue, retry=lambda: (settings().retry, settings().hours), now=now, jitter=jitter
         )
@@ -69,12 +73,14 @@ class Delivery:
             settings=settings, queue=queue, pauses=self._pauses, works=self._works, wake=self.wake_lanes, now=now
         )
         self._exchanger = Exchanger(settings=settings, queue=queue, timeouts=timeouts)
+        self._clock = ClockWatch(settings=settings, queue=queue, now=now, monotonic=monotonic)
         self._attempter = Attempter(
             settings=settings,
             queue=queue,
             exchanger=self._exchanger,
             pauses=self._pauses,
             notifier=self._notifier,
+            clock=self._clock,
             now=now,
             monotonic=monotonic,
             jitter=jitter,
@@ -86,6 +92,7 @@ class Delivery:
             inbox=InboxWriter(settings=settings, queue=queue, now=now, monotonic=monotonic, jitter=jitter),
             may_start=self._may_start,
             wake=self._alarm.set,
+            stopped=self._remind,
             now=now,
             monotonic=monotonic,
             jitter=jitter,
@@ -100,7 +107,6 @@ class Delivery:
             monotonic=monotonic,
         )
         self._overdue = Overdue(settings=settings, queue=queue, notifier=self._notifier, now=now)
-        self._clock = ClockWatch(settings=settings, queue=queue, now=now, monotonic=monotonic)
 
     # What submission sees
 
@@ -118,6 +124,7 @@ class Delivery:
             lane.offer(delivery, body)
         else:
             lane.backlog = True
+            self._remind(lane)
 
     def wake(self, account: str) -> None:
         """Say that a delivery of this account waits."""
@@ -144,12 +151,20 @@ class Delivery:
         self._prober.hurry()
         self.look()
 
-    def hurry(self) -> None:
-        """Look at the queue now, and let no lane rest (`relay queue run`)."""
+    def hurry(self, accounts: Collection[str] | None = None) -> None:
+        """Look at the queue now, and let no lane rest (`relay queue run`).
+
+        With `accounts`, whose mails people want at once, only what rests since its server could not be reached is tried
+        again, and only of these: what a provider asked for holds on, and so does everybody else's wait.
+        """
         for lane in self._lanes.values():
             lane.forget_fresh()
-            lane.hurry()
-        self._prober.hurry()
+            if accounts is None:
+                lane.hurry()
+            elif lane.account in accounts:
+                lane.recovered()
+        if accounts is None:
+            self._prober.hurry()
         self._alarm.set()
 
     def wake_lanes(self, accounts: Iterable[str]) -> None:
@@ -181,7 +196,9 @@ class Delivery:
         """Look at the queue whenever something is due, until `drain`."""
         while not self._stopping:
             self._alarm.clear()
+            self._next_look = math.inf  # what stops during the look may have come too late for it
             seconds = await self._look()
+            self._next_look = self._monotonic() + seconds
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._alarm.wait()
@@ -205,8 +222,17 @@ class Delivery:
             await asyncio.gather(*late, return_exceptions=True)
         await self._exchanger.close()
 
+    def _remind(self, lane: Lane) -> None:
+        """See to it that a lane which may not begin a mail now is looked at when it may, and not later."""
+        now = self._now()
+        at = lane.full_until
+        if lane.account != INBOX_LANE:
+            at = max(at, next_open(self._settings().hours, now))
+        if self._monotonic() + max(lane.wait(self._monotonic()), (at - now) / 1000) < self._next_look:
+            self._alarm.set()
+
     def _running(self) -> list[asyncio.Task[None]]:
-        return [task for lane in self._lanes.values() for task in lane.tasks] + list(self._prober.tasks)
+        return [task for lane in self._lanes.values() for task in lane.tasks] + self._prober.tasks
 
     def _lane(self, account: str) -> Lane:
         lane = self._lanes.get(account)
@@ -216,10 +242,7 @@ class Delivery:
         if account == INBOX_LANE:
             lane.width = _INBOX_WIDTH
         elif known is not None and known.smtp is not None:
-            lane.width = known.smtp.connections
-            lane.per_minute = known.smtp.messages_per_minute
-            if lane.per_day != known.smtp.recipients_per_day:
-                lane.per_day, lane.full_until = known.smtp.recipients_per_day, 0
+            lane.adopt(known.smtp)
         return lane
 
     def _may_start(self, lane: Lane) -> bool:
@@ -239,22 +262,46 @@ class Delivery:
         rests_long = lane.rest_until - self._monotonic() > LONGEST_LOOK
         return lane.unreachable is None and not rests_long and self._now() >= lane.full_until
 
-    async def _look(self) -> float:
-        """Start whatever is due; gives the seconds until the next look."""
-        await self._clock.look()
-        now, settings = self._now(), self._settings()
-        for account in await self._pauses.reload():
-            log.info("account_resumed", account=account, reason="by command")
-        looks_for_orphans = self._queue.has_orphans or self._monotonic() - self._taken_up >= self._orphan_look
-        if looks_for_orphans and not self._stopping:
+    def _forget_times(self) -> None:
+        """Forget what was to wait by a wall clock that was wrong; the queue knows what the day has seen."""
+        for lane in self._lanes.values():
+            lane.full_until = 0
+        self._prober.hurry()
+
+    async def _sweep(self, now: int) -> None:
+        """Do what is to be done from time to time: take up what nobody runs, tell what is owed, end what is over."""
+        if self._stopping:
+            return
+        if self._queue.has_orphans or self._monotonic() - self._taken_up >= self._orphan_look:
             self._taken_up = self._monotonic()
             if abandoned := await self._queue.take_up(now=now):
                 await self._notifier.tell_recovered(abandoned)
-        if self._monotonic() - self._swept >= LONGEST_LOOK and not self._stopping:
+        if self._monotonic() - self._swept >= LONGEST_LOOK:
             self._swept = self._monotonic()
             await self._clock.pull_back()
             await self._notifier.tell_owed()
             await self._overdue.look(list(self._lanes.values()))
+
+    async def _renew(self, now: int) -> None:
+        """Let what waits for an account whose server or login was corrected go at once."""
+        for lane in [self._lane(account) for account in self._lanes]:
+            if lane.renewed:
+                lane.renewed = False
+                try:
+                    await self._queue.bring_forward(lane.account, now=now)
+                except RelayError:
+                    lane.renewed = True  # the next look does it
+                    raise
+
+    async def _look(self) -> float:
+        """Start whatever is due; gives the seconds until the next look."""
+        if await self._clock.look() < 0:
+            self._forget_times()
+        now, settings = self._now(), self._settings()
+        for account in await self._pauses.reload():
+            log.info("account_resumed", account=account, reason="by command")
+        await self._sweep(now)
+        await self._renew(now)
         due = await self._queue.next_due()
         homeless = [account for account in due if account != INBOX_LANE and self._sends(account) is None]
         if homeless:

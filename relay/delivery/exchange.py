@@ -153,7 +153,7 @@ class Exchanger:
             raise ConnectError(Stage.AUTH, Reply(code=0, enhanced="4.7.0", text=str(error))) from error
         connection, kept = await self._pool(account).acquire(server, password, hostname=self._settings().hostname)
         lane.recovered()
-        lane.max_size = connection.features.size
+        lane.learn_size(server, connection.features.size)
         return connection, kept
 
     async def _transact(

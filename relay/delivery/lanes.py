@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relay.delivery.fresh import FreshMail, Work
+from relay.model.account import SmtpServer
 from relay.model.mail import ClaimedDelivery
 from relay.model.reply import Reply
 from relay.storage.claiming import who_of
@@ -18,6 +19,8 @@ LONGEST_REST = 60.0
 FIRST_SLOW_REST = 30.0
 """Seconds that a lane rests when its provider asks for less; doubled each time, up to `LONGEST_SLOW_REST`."""
 LONGEST_SLOW_REST = 900.0
+NARROW_SECONDS = 900.0
+"""Seconds for which a lane keeps to the connections that its provider allowed, before it tries one more."""
 _MINUTE = 60.0
 
 
@@ -55,8 +58,10 @@ class Lane:
     """Why the server could not be reached the last time."""
     full_until: int = 0
     """Milliseconds since 1970 before which the day's recipients are used up."""
-    per_day: int | None = None
-    """How many recipients a day may have; another limit ends what the old one stopped."""
+    server: SmtpServer | None = None
+    """The settings by which all this was learnt; None: none yet."""
+    renewed: bool = False
+    """Whether the server or the login is another since this was asked last."""
     reservations: int = 0
     """How many attempts hold recipients of the day that they may give back."""
     crowded: bool = False
@@ -66,6 +71,11 @@ class Lane:
     turns: dict[str, str] = field(default_factory=dict)
     """For each user the source of his that was served last."""
     max_size: int | None = None
+    """The largest mail that this server takes, as its last EHLO said; None: not known."""
+    allowed: int | None = None
+    """How many connections the provider allows, where it refused one more; None: as many as there are."""
+    allowed_until: float = 0.0
+    """Monotonic seconds until which that holds."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _starts: deque[float] = field(default_factory=deque)
     _claims: int = 0
@@ -74,10 +84,36 @@ class Lane:
     @property
     def is_free(self) -> bool:
         """Whether one more worker may start."""
-        return self.busy + self.reserved < (1 if self.slowness else self.width)
+        most = self.width if self.allowed is None else min(self.width, self.allowed)
+        return self.busy + self.reserved < (1 if self.slowness else most)
+
+    def adopt(self, server: SmtpServer) -> None:
+        """Take up the account's settings as they are now; what was learnt of another server or login is forgotten."""
+        before, self.server = self.server, server
+        if server is before:
+            return
+        self.width, self.per_minute = server.connections, server.messages_per_minute
+        if before is None:
+            return
+        if server.recipients_per_day != before.recipients_per_day:
+            self.full_until = 0
+        if not server.is_like(before):
+            self.renewed = True
+            self.recovered()
+        if (server.host, server.port, server.username) != (before.host, before.port, before.username):
+            self.max_size = self.allowed = None
+            self.slowness = self.full_until = 0
+            self.rest_until = 0.0
+
+    def learn_size(self, server: SmtpServer, size: int | None) -> None:
+        """Note what the server of some settings takes; that of settings which are out of date tells nothing."""
+        if self.server is None or (server.host, server.port) == (self.server.host, self.server.port):
+            self.max_size = size
 
     def wait(self, now: float) -> float:
         """Tell how many seconds its rest and its pace leave until one more mail may begin."""
+        if self.allowed_until <= now:
+            self.allowed = None
         wait = max(0.0, self.rest_until - now)
         if self.per_minute is not None:
             while self._starts and self._starts[0] <= now - _MINUTE:
@@ -150,6 +186,10 @@ class Lane:
         self.slowness += 1
         return self._rest(now, min(LONGEST_SLOW_REST, FIRST_SLOW_REST * 2.0 ** (self.slowness - 1)))
 
+    def keep_to(self, connections: int, now: float) -> None:
+        """Use no more connections than these for a while: the provider refused one more."""
+        self.allowed, self.allowed_until = max(1, connections), now + NARROW_SECONDS
+
     def _rest(self, now: float, seconds: float) -> float:
         self.rest_until = now + seconds
         self.forget_fresh()
@@ -168,8 +208,9 @@ class Lane:
             self.rest_until = 0.0
 
     def hurry(self) -> None:
-        """Forget every rest: a person wants it to go on."""
+        """Forget every rest: a person wants all to go on (`relay queue run`)."""
         self.recovered()
+        self.allowed = None
         self.slowness = 0
         self.rest_until = 0.0
         self.full_until = 0

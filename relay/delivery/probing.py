@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -42,7 +43,12 @@ class Prober:
         self._now = now
         self._monotonic = monotonic
         self._checked: dict[str, float] = {}
-        self.tasks: set[asyncio.Task[None]] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """The probes that run."""
+        return list(self._running.values())
 
     def hurry(self) -> None:
         """Let the next look probe whatever may be probed."""
@@ -53,17 +59,20 @@ class Prober:
         waits = []
         for pause in self._pauses:
             account = sends(pause.account)
-            if pause.by_person or account is None:
+            if pause.by_person or account is None or pause.account in self._running:
                 continue
             if self._monotonic() - self._checked.get(pause.account, -LEAST_BETWEEN_PROBES) < LEAST_BETWEEN_PROBES:
                 continue
             self._checked[pause.account] = self._monotonic()
             task = asyncio.create_task(self._probe(account), name=f"probe {pause.account}")
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            self._running[pause.account] = task
+            task.add_done_callback(partial(self._ended, pause.account))
             if pause.next_probe is not None and pause.next_probe > self._now():
                 waits.append((pause.next_probe - self._now()) / 1000)
         return waits
+
+    def _ended(self, account: str, _task: asyncio.Task[None]) -> None:
+        self._running.pop(account, None)
 
     async def _probe(self, account: Account) -> None:
         """Log in where the time for it has come or the settings are others than those that were refused."""

@@ -28,7 +28,11 @@ _AHEAD = 64
 
 
 class Worker:
-    """What all workers share. `may_start` tells whether a lane may begin a mail now; `wake` has the queue looked at."""
+    """What all workers share.
+
+    `may_start` tells whether a lane may begin a mail now; `wake` has the queue looked at now, `stopped` as soon as the
+    lane may begin one again.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class Worker:
         inbox: InboxWriter,
         may_start: Callable[[Lane], bool],
         wake: Callable[[], None],
+        stopped: Callable[[Lane], None],
         now: Callable[[], int],
         monotonic: Callable[[], float],
         jitter: Callable[[], float],
@@ -49,6 +54,7 @@ class Worker:
         self._inbox = inbox
         self._may_start = may_start
         self._wake = wake
+        self._stopped = stopped
         self._now = now
         self._monotonic = monotonic
         self._jitter = jitter
@@ -84,8 +90,8 @@ class Worker:
 
     def _rest(self, lane: Lane) -> None:
         if lane.rest_until <= self._monotonic():
-            seconds = lane.rest(self._monotonic())
-            asyncio.get_running_loop().call_later(seconds, self._wake)
+            lane.rest(self._monotonic())
+        self._stopped(lane)
 
     async def _next(self, lane: Lane) -> Work | None:
         """Claim what is next, by its name where it is in memory. Raises StorageError."""
@@ -110,6 +116,7 @@ class Worker:
                     lane.hidden = lane.went_on = False
                     self._wake()
                 return None
+        self._stopped(lane)
         return None
 
     def _is_open(self, lane: Lane) -> bool:

@@ -26,6 +26,8 @@ LAST_WORDS = 5.0
 """Seconds that a client has to read the last reply."""
 _TURN: Final = 64
 """Commands that are handled before others get their turn."""
+_PIECE: Final = 32
+"""Commands that a piece of a mail is worth: it may be all line ends."""
 INTERNAL_FAULT: Final = Reply(code=451, enhanced="4.3.0", text="Something went wrong here, try again later")
 
 
@@ -102,20 +104,21 @@ class ClientConnection(Lifetime):
     def _handle(self, data: bytes) -> None:
         turn = 0
         while not (self._ended or self._writing_paused or self.must_wait):
+            if turn >= _TURN:
+                self._defer()
+                return
             if self.feed is not None:
                 if not data:
                     if not self._buffer:
                         break
                     data = self._buffer.take(self.feed.wants)
+                turn += _PIECE
                 rest = self.feed.take(data)
                 if rest is not None:
                     self.feed = None
                     self._buffer.put_back(rest)
                 data = b""
                 continue
-            if turn == _TURN:
-                self._defer()
-                return
             turn += 1
             try:
                 line = self._buffer.take_line()

@@ -66,6 +66,15 @@ class SmtpServer:
     verify: bool = True
     ca_file: str | None = None
 
+    @property
+    def login(self) -> tuple[object, ...]:
+        """All that decides whether a login works, but for the password itself: where, how, and as whom."""
+        return (self.host, self.port, self.security, self.username, self.verify, self.ca_file)
+
+    def is_like(self, other: "SmtpServer") -> bool:
+        """Whether the server and the login of two settings are the same, and the password's source is."""
+        return self.login == other.login and self.password == other.password
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pop3Server:

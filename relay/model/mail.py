@@ -17,7 +17,8 @@ INBOX_LANE = ""
 
 
 EVERY_ACCOUNT = "/"
-"""The `account` of a pause of them all, such as a jump of the clock: no account's name has a slash."""
+"""The `account` of a pause of them all: no account's name has a slash. With a node's name behind it, of one node alone:
+a jump of its clock."""
 
 
 class DeliveryState(StrEnum):
@@ -193,8 +194,8 @@ class Settlement:
     """Whether there was an attempt; what is given up without one leaves no trace of one."""
     counts: bool = True
     """Whether this attempt counts for the retry intervals; one that a paused account ended does not."""
-    split: NewDelivery | None = None
-    """A delivery of its own for recipients that leave this one; they keep their numbers."""
+    splits: tuple[NewDelivery, ...] = ()
+    """Deliveries of their own for recipients that leave this one; they keep their numbers."""
     notices: tuple[NewMessage, ...] = ()
     events: tuple[tuple[str, str], ...] = ()
     """(what, detail), for `relay trace`."""

@@ -2,7 +2,8 @@
 
 No outcome of a real recipient is taken from an answer to DATA that the archive took part in, unless it was 2xx: such an
 attempt is repeated at once without the archive, whose copy becomes a delivery of its own. A server that closes the
-connection (421) is not asked again at once.
+connection (421), or breaks it off behind the dot, is not asked again at once; the next attempt goes without the
+archive. What is said to the archive alone never makes the account's other mail wait.
 """
 
 from collections.abc import Iterable, Sequence
@@ -70,11 +71,15 @@ class Judgement:
 def judge(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
     """Judge one transaction. Whoever gets no outcome here gets it from the repetition without the archive."""
     judgement = _judge(recipients, answers)
-    if any(r is not None and asks_to_slow_down(r) for r in (answers.mail, answers.data, answers.final)) or any(
-        r is not None and not r.is_positive and asks_the_sender_to_slow_down(r) for r in answers.recipients
-    ):
-        return replace(judgement, slow_down=True)
-    return judgement
+    return replace(judgement, slow_down=True) if _slows_down(recipients, answers) else judgement
+
+
+def _slows_down(recipients: Sequence[Recipient], answers: Answers) -> bool:
+    if all(r.kind is RecipientKind.ARCHIVE for r in recipients):
+        return answers.mail is not None and asks_to_slow_down(answers.mail)
+    if any(r is not None and asks_to_slow_down(r) for r in (answers.mail, answers.data, answers.final)):
+        return True
+    return any(r is not None and not r.is_positive and asks_the_sender_to_slow_down(r) for r in answers.recipients)
 
 
 def _judge(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
@@ -116,7 +121,10 @@ def _judge_data(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
         )
     if answers.uncertain:
         outcomes |= _defer(taken, end)
-        return Judgement(outcomes=outcomes, reply=end, uncertain=True, doubtful=frozenset(r.n for r in taken))
+        # It may be the archive's address that makes the server break off: the next attempt goes without it.
+        leaves = len({r.kind is RecipientKind.ARCHIVE for r in taken}) > 1
+        doubtful = frozenset(r.n for r in taken)
+        return Judgement(outcomes=outcomes, reply=end, uncertain=True, doubtful=doubtful, archive_leaves=leaves)
     leaves = False
     if _archive_may_be_the_cause(recipients, taken, answers):
         if not _closed_by_others(pairs, answers):

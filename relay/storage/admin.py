@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.ids import is_id
-from relay.model.mail import EVERY_ACCOUNT, INBOX_LANE, DeliveryState, Pause
+from relay.model.mail import INBOX_LANE, DeliveryState, Pause
 from relay.model.reply import Reply
 from relay.storage import counting, pausing
 from relay.storage.engine import Database, transaction
@@ -38,8 +38,13 @@ _SELECT_ATTEMPTS: Final = (
 )
 _SELECT_EVENTS: Final = "SELECT at, what, detail FROM event WHERE message_id = ? ORDER BY at, what"
 _SELECT_PAUSES: Final = (
-    "SELECT account, since, until, reason FROM pause WHERE account {any} AND since <= ?"
+    "SELECT account, since, until, reason FROM pause"
+    # Behind a slash stand all accounts: of every node, or of one whose clock jumped.
+    " WHERE (account {any} OR (account >= '/' AND account < '0')) AND since <= ?"
     " AND (until IS NULL OR until > ?) ORDER BY since, account"
+)
+_SELECT_ACCOUNTS: Final = (
+    "SELECT DISTINCT d.account FROM delivery d WHERE d.message_id {any} AND d.state = 'queued' ORDER BY d.account"
 )
 _SELECT_NOTICES: Final = "SELECT id FROM message WHERE about = ? AND about <> '' ORDER BY id"
 _BY_HEADER_ID: Final = "SELECT id FROM message WHERE header_message_id = ? ORDER BY id LIMIT ?"
@@ -203,7 +208,7 @@ def _pauses(
     tx: Transaction, message: dict[str, Any], deliveries: Sequence[DeliveryRow], events: Sequence[EventRow]
 ) -> list[PauseRow]:
     """Give the pauses that a mail has seen, from its acceptance to its end."""
-    accounts = {EVERY_ACCOUNT, message["account"], *(delivery.account for delivery in deliveries)} - {INBOX_LANE}
+    accounts = {message["account"], *(delivery.account for delivery in deliveries)} - {INBOX_LANE}
     happened = [one.at for one in events] + [one.at for delivery in deliveries for one in delivery.tries]
     waits = any(delivery.state != DeliveryState.DONE for delivery in deliveries)
     end = _FOR_EVER if waits else max(happened, default=message["received_at"])
@@ -256,6 +261,12 @@ def count_waiting(engine: Database, ids: Sequence[str]) -> int:
     """Count those of these mails of which anything waits, held ones too."""
     with transaction(engine, write=False) as tx:
         return int(tx.rows(_COUNT_MAILS, list(ids))[0][0])
+
+
+def accounts_of(engine: Database, ids: Sequence[str]) -> list[str]:
+    """Give the accounts by which these mails wait to leave."""
+    with transaction(engine, write=False) as tx:
+        return [row[0] for row in tx.rows(_SELECT_ACCOUNTS, list(ids))]
 
 
 def count_of_day(engine: Database, day: str) -> dict[str, int]:

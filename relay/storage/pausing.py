@@ -19,7 +19,7 @@ _INSERT: Final = (
     " fingerprint = excluded.fingerprint"
 )
 _BETWEEN: Final = (
-    "SELECT since, until FROM pause WHERE account IN (?, ?) AND since < ? AND (until IS NULL OR until > ?)"
+    "SELECT since, until FROM pause WHERE account IN (?, ?, ?) AND since < ? AND (until IS NULL OR until > ?)"
     " ORDER BY since"
 )
 _END: Final = "UPDATE pause SET until = ? WHERE account = ? AND until IS NULL"
@@ -31,11 +31,11 @@ def lasting_pauses(tx: Transaction) -> list[Pause]:
     return [read_pause(row) for row in tx.rows(_LASTING)]
 
 
-def pauses_between(tx: Transaction, account: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Give the times in which an account, or every account, was paused, cut to a span."""
+def pauses_between(tx: Transaction, account: str, node: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Give the times in which an account, or every account, was paused for a node, cut to a span."""
     return [
         (max(since, start), end if until is None else min(until, end))
-        for since, until in tx.rows(_BETWEEN, account, EVERY_ACCOUNT, end, start)
+        for since, until in tx.rows(_BETWEEN, account, EVERY_ACCOUNT, f"{EVERY_ACCOUNT}{node}", end, start)
     ]
 
 

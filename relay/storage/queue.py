@@ -74,6 +74,7 @@ class Queue:
         self._tell_delay = Operation(14, partial(waiting.tell_delay, by=by))
         self._give_up = Operation(15, partial(waiting.give_up, by=by))
         self._pull_back = Operation(16, waiting.pull_back)
+        self._bring_forward = Operation(24, waiting.bring_forward)
         self._count = Operation(17, counting.take)
         self._uncount = Operation(18, counting.give_back)
         self._take = Operation(19, partial(claiming.take, by=by))
@@ -328,6 +329,13 @@ class Queue:
         """Make due now what is due after `latest`: a wrong clock has put it there; gives how many."""
         return await self._writer.run(self._pull_back, (now, latest))
 
+    async def bring_forward(self, account: str, *, now: int) -> int:
+        """Make due now what an account has put off, its intervals from the beginning; gives how many.
+
+        For an account whose server or login is another now. What is in doubt stays where it is.
+        """
+        return await self._writer.run(self._bring_forward, (account, now))
+
     async def last_attempts(self, delivery_ids: Sequence[str]) -> dict[str, LastAttempt]:
         """Give the last attempt of each delivery."""
         return await self._read(waiting.last_attempts, delivery_ids)
@@ -378,8 +386,8 @@ class Queue:
         return await self._read(pausing.lasting_pauses)
 
     async def pauses_between(self, account: str, start: int, end: int) -> list[tuple[int, int]]:
-        """Give the times between two moments in which an account was paused."""
-        return await self._read(pausing.pauses_between, account, start, end)
+        """Give the times between two moments in which an account was paused, for this node."""
+        return await self._read(pausing.pauses_between, account, self.node, start, end)
 
     async def pause(self, pause: Pause) -> None:
         """Pause an account, or write down the last probe of one that is paused; a person's pause stays as it is."""

@@ -146,7 +146,7 @@ def _plan(settlement: Settlement, row: _Delivery, *, holds: bool) -> _Settled:
         )
         doubt = ("possible_duplicate", "it was taken under a claim that had run out")
         settlement = replace(
-            settlement, outcomes=taken, split=None, notices=(), events=(doubt,) if taken else (), keep_body=True
+            settlement, outcomes=taken, splits=(), notices=(), events=(doubt,) if taken else (), keep_body=True
         )
     return _Settled(
         settlement=settlement,
@@ -187,12 +187,10 @@ def _write(tx: Transaction, settled: Sequence[_Settled], *, by: Claimant) -> Non
             for n, outcome in plan.settlement.outcomes
         ],
     )
-    splits = [
-        Placed(p.message_id, p.since, p.source, p.settlement.split) for p in settled if p.settlement.split is not None
-    ]
+    splits = [Placed(p.message_id, p.since, p.source, split) for p in settled for split in p.settlement.splits]
     if splits:
         insert_deliveries(tx, splits, by=by)
-        tx.change_each(_MOVE_RECIPIENT, [move for plan in settled for move in _moves(plan, plan.settlement.split)])
+        tx.change_each(_MOVE_RECIPIENT, [m for p in settled for split in p.settlement.splits for m in _moves(p, split)])
     tx.change_each(
         _SET_DELIVERY,
         [
@@ -215,9 +213,7 @@ def _write(tx: Transaction, settled: Sequence[_Settled], *, by: Claimant) -> Non
         tx.change(_DROP_CONTENT, done)
 
 
-def _moves(plan: _Settled, split: NewDelivery | None) -> list[tuple[str | int, ...]]:
-    if split is None:
-        return []
+def _moves(plan: _Settled, split: NewDelivery) -> list[tuple[str | int, ...]]:
     return [(split.id, plan.message_id, r.n, plan.settlement.delivery_id) for r in split.recipients]
 
 

@@ -35,6 +35,10 @@ _WARNED: Final = (
     "UPDATE delivery SET warned = true WHERE id {any} AND state = 'queued' AND NOT warned RETURNING message_id"
 )
 _PULL_BACK: Final = "UPDATE delivery SET due = ? WHERE state = 'queued' AND state <> 'done' AND due > ?"
+_BRING_FORWARD: Final = (
+    "UPDATE delivery SET due = ?, attempts = 0 WHERE state = 'queued' AND state <> 'done' AND account = ?"
+    " AND attempts > 0 AND uncertain = 0 AND due > ?"
+)
 _LAST_ATTEMPTS: Final = (
     "SELECT a.delivery_id, a.at, a.code, a.enhanced, a.reply FROM attempt a WHERE a.delivery_id {any}"
     " AND a.n = (SELECT max(b.n) FROM attempt b WHERE b.delivery_id = a.delivery_id)"
@@ -110,6 +114,14 @@ def give_up(tx: Transaction, mails: Sequence[Sequence[Settlement]], *, by: Claim
 def pull_back(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
     """Make (now, latest) due now what is due after a moment that no schedule reaches; gives how many."""
     return [tx.change(_PULL_BACK, now, latest) for now, latest in orders]
+
+
+def bring_forward(tx: Transaction, orders: Sequence[tuple[str, int]]) -> list[int]:
+    """Make due what (account, now) has put off, since its server or login is another now; gives how many.
+
+    What may have been sent already stays where it is: it waits since it is in doubt, whatever the server.
+    """
+    return [tx.change(_BRING_FORWARD, now, account, now) for account, now in orders]
 
 
 def last_attempts(tx: Transaction, delivery_ids: Sequence[str]) -> dict[str, LastAttempt]:

@@ -108,20 +108,34 @@ async def test_an_answer_that_got_lost_is_named_and_the_second_doubt_held(tmp_pa
         with capture_logs() as lines:
             queue_id = (await office.hand_in(A)).text.split()[-1]
             await office.send()
-        (doubt,) = [line for line in lines if line["event"] == "possible_duplicate"]
-        assert doubt["queue_id"] == queue_id
-        (row,) = office.waiting("queued")
-        assert row.due > office.now + 2 * MINUTE  # late
+        assert {line["queue_id"] for line in lines if line["event"] == "possible_duplicate"} == {queue_id}
+        # The archive's copy goes by itself from now on, and takes its doubt with it.
+        assert all(row.due > office.now + 2 * MINUTE for row in office.waiting("queued"))  # late
         await office.pass_time(10 * MINUTE)
-        (row,) = office.waiting("held")
-        assert len(provider.mails) == 2
-        assert len(office.inbox()) == 1  # user and postmaster are the same person
+        assert {row.recipients[0].address for row in office.waiting("held")} == {A, ARCHIVE}
+        assert sorted(len(mail.recipients) for mail in provider.mails) == [1, 1, 2]
+        assert len(office.inbox()) == 2  # user and postmaster are the same person
         await office.pass_time(60 * MINUTE)
-        assert len(provider.mails) == 2
-        assert commands.release(office.engine, [queue_id], now=office.now).count == 1
+        assert len(provider.mails) == 3
+        assert commands.release(office.engine, [queue_id], now=office.now).count == 2
         provider.answers.clear()
         await office.send()
         assert office.outcomes(queue_id) == {A: "delivered", ARCHIVE: "delivered"}
+
+
+@pytest.mark.parametrize("answer", ["lost after taking", "421 4.3.2 closing"])
+async def test_a_server_that_breaks_off_because_of_the_archive_gets_the_mail_without_it(
+    tmp_path: Path, answer: str
+) -> None:
+    answers = {f"DOT {ARCHIVE}": answer}
+    async with Provider(answers) as provider, open_office(tmp_path, port=provider.port) as office:
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        await office.send()
+        for _ in range(3):
+            await office.pass_time(10 * MINUTE)
+        assert office.outcomes(queue_id)[A] == "delivered"
+        assert [mail.recipients for mail in provider.mails].count([A]) == 1
+        assert {row.recipients[0].address for row in office.waiting("queued", "held")} == {ARCHIVE}
 
 
 async def test_hold_on_uncertain_holds_at_once(tmp_path: Path) -> None:

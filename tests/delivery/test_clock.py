@@ -4,6 +4,8 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
+from relay.storage.queue import Queue
+from tests.peers.machine import until
 from tests.peers.office import MINUTE, open_office
 from tests.peers.provider import Provider
 
@@ -64,3 +66,31 @@ async def test_time_servers_correct_a_little_and_nobody_notices(tmp_path: Path) 
             await office.set_clock(900)
             await office.set_clock(-900)
         assert lines == []
+
+
+async def test_a_machine_that_sleeps_while_the_provider_is_asked_bounces_nothing(tmp_path: Path) -> None:
+    async with (
+        Provider({"DATA": "silence"}) as provider,
+        open_office(tmp_path, port=provider.port, retry=RETRY) as office,
+    ):
+        await office.send()
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        await provider.wait_for("DATA")
+        office.now, office.skew = office.now + 4 * DAY, office.skew + 4 * DAY
+        with capture_logs() as lines:
+            provider._released.set()  # the connection is lost before anybody looks at the clock
+            await until(lambda: any(line["event"] == "delivery_deferred" for line in lines))
+        assert "clock_jumped" in [line["event"] for line in lines]
+        assert office.outcomes(queue_id)[A] == "pending"
+
+
+async def test_the_jump_of_one_node_is_no_pause_for_the_others(tmp_path: Path) -> None:
+    async with Provider() as provider, open_office(tmp_path, port=provider.port, retry=RETRY) as office:
+        office.queue.node = "first"
+        await office.send()
+        before = office.now
+        await office.set_clock(DAY)
+        ((since, end),) = await office.queue.pauses_between("sales", before, office.now)
+        assert end - since > DAY - MINUTE
+        other = Queue(office.engine, office.queue._writer, node="other")
+        assert await other.pauses_between("sales", before, office.now) == []

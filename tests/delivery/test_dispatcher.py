@@ -1,14 +1,17 @@
 """Which delivery goes when: hours, retries, lanes, commands, a crash, an account that is gone."""
 
 import asyncio
+import contextlib
 import itertools
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from structlog.testing import capture_logs
 
 from relay.storage import admin, commands
-from tests.peers.office import MINUTE, START, open_office
+from tests.peers.office import MINUTE, START, Office, open_office
 from tests.peers.provider import Provider
+from tests.peers.relay_process import make_account
 
 A = "a@example.net"
 DAY_OFFICE = {"active": ["Mon-Fri 07:00-19:00"], "timezone": "Europe/Berlin"}
@@ -126,3 +129,111 @@ async def test_run_looks_again_when_it_is_told_to(tmp_path: Path) -> None:
         await office.delivery.drain(5)
         await running
         assert len(provider.mails) == 1
+
+
+@contextlib.asynccontextmanager
+async def _paced(folder: Path) -> AsyncGenerator[tuple[Provider, Office]]:
+    """Open an office that may send two mails a minute; the first left that minute ago, but for 0.7 seconds."""
+    async with Provider() as provider:
+        smtp = {"host": "127.0.0.1", "port": provider.port, "security": "none", "messages_per_minute": 2}
+        async with open_office(folder, account={"archive": False, "smtp": smtp}) as office:
+            await office.hand_in(A)
+            await office.send()
+            office.now += MINUTE - 700
+            running = asyncio.create_task(office.delivery.run())
+            await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                yield provider, office
+            await office.delivery.drain(5)
+            await running
+
+
+async def test_a_mail_that_comes_while_the_minute_is_full_goes_when_the_pace_allows(tmp_path: Path) -> None:
+    async with _paced(tmp_path) as (provider, office):
+        await office.hand_in(A)
+        await provider.wait_for("DATA", 2)
+        await office.hand_in(A)
+        await provider.wait_for("DATA", 3)
+
+
+async def test_a_worker_that_the_pace_stops_goes_on_when_the_pace_allows(tmp_path: Path) -> None:
+    async with _paced(tmp_path) as (provider, office):
+        admin.pause_account(office.engine, "sales", now=office.now)
+        office.delivery.look()
+        while "sales" not in office.delivery._pauses:  # noqa: ASYNC110 - no event says so
+            await asyncio.sleep(0)
+        await office.hand_in(A)
+        await office.hand_in(A)
+        admin.resume_account(office.engine, "sales", now=office.now)
+        office.delivery.look()
+        await provider.wait_for("DATA", 3)
+
+
+async def test_the_size_that_another_host_named_refuses_nothing(tmp_path: Path) -> None:
+    ehlo = {"EHLO": "SIZE 100"}
+    async with Provider(ehlo) as provider, open_office(tmp_path, port=provider.port) as office:
+        await office.hand_in(A, header="From: sales@example.com\n", body=[b"x\r\n"])
+        await office.send()
+        large = [b"x" * 200 + b"\r\n"]
+        assert (await office.hand_in(A, body=large)).code == 552
+        async with Provider() as other:
+            office.configure(port=other.port)
+            office.delivery.settings_changed()
+            assert (await office.hand_in(A, body=large)).code == 250
+            await office.send()
+            assert len(other.mails) == 1
+
+
+async def test_a_corrected_host_takes_effect_at_once_for_what_waits(tmp_path: Path) -> None:
+    retry = {"intervals": ["1 h"]}
+    async with Provider() as provider, open_office(tmp_path, retry=retry) as office:
+        await office.hand_in(A)
+        await office.send()
+        assert len(office.waiting("queued")) == 1
+        office.configure(port=provider.port, retry=retry)
+        office.delivery.settings_changed()
+        await office.send()
+        assert len(provider.mails) == 1
+
+
+async def test_an_attempt_that_the_correction_of_its_host_overtakes_does_not_wait_for_long(tmp_path: Path) -> None:
+    retry = {"intervals": ["1 h"]}
+    async with (
+        Provider({"EHLO reply": "silence"}) as wrong,
+        Provider() as right,
+        open_office(tmp_path, port=wrong.port, retry=retry) as office,
+    ):
+        await office.hand_in(A)
+        await wrong.wait_for("EHLO")
+        office.configure(port=right.port, retry=retry)
+        office.delivery.settings_changed()
+        running = asyncio.create_task(office.delivery.run())
+        await asyncio.sleep(0)
+        wrong._released.set()  # it closes
+        await right.wait_for("DATA")
+        await office.delivery.drain(5)
+        await running
+
+
+async def test_a_command_on_one_mail_hurries_its_own_lane_and_no_provider_that_asked_for_less(tmp_path: Path) -> None:
+    async with Provider({"MAIL": ["421 4.7.0 too many mails, slow down", "250 ok"]}) as slow:
+        accounts = [
+            make_account("sales", slow.port, archive=False),
+            make_account("dead", 9, archive=False, address="dead@example.com"),
+            make_account("down", 9, archive=False, address="down@example.com"),
+        ]
+        async with open_office(tmp_path, accounts=accounts) as office:
+            await office.hand_in(A)
+            await office.hand_in(A, sender="dead@example.com")
+            await office.hand_in(A, sender="down@example.com")
+            await office.send()
+            mails = {row.account: row.message_id for row in office.waiting("queued")}
+            commands.retry(office.engine, [*mails.values()], now=office.now)
+            office.delivery.hurry(["sales", "dead"])
+            await office.send()
+            assert slow.mails == []
+            attempts = {row.account: row.attempts for row in office.waiting("queued")}
+            assert (attempts["dead"], attempts["down"]) == (2, 1)
+            office.delivery.hurry()
+            await office.send()
+            assert len(slow.mails) == 1

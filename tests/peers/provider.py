@@ -108,10 +108,10 @@ class Provider:
             self.commands.append(command)
             self._heard.notify_all()
 
-    async def wait_for(self, verb: str) -> None:
-        """Wait until a command with this verb has come."""
+    async def wait_for(self, verb: str, count: int = 1) -> None:
+        """Wait until a command with this verb has come, or so many."""
         async with asyncio.timeout(10), self._heard:
-            await self._heard.wait_for(lambda: any(c.startswith(verb) for c in self.commands))
+            await self._heard.wait_for(lambda: sum(c.startswith(verb) for c in self.commands) >= count)
 
     async def silence(self) -> None:
         """Wait until the test is over."""

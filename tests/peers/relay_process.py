@@ -25,7 +25,7 @@ def write_config(
     users: Sequence[Table] = (ANNA,),
     archive: Sequence[str] | Table = ("central@example.com",),
     listener: Table | None = None,
-    **sections: Table,
+    **sections: Table | Sequence[Table],
 ) -> Path:
     """Write a relay.toml whose storage is its own folder, with one listener on a port that the system chooses.
 

@@ -55,7 +55,9 @@ async def test_a_split_takes_recipients_along_and_a_notice_is_written_with_it(
     await queue.accept(mail)
     split = NewDelivery(id=new_id("d"), account="sales", recipients=(Recipient(n=1, address="n1@x.example"),), due=NOW)
     notice = new_mail(account=INBOX_LANE, notice=True)
-    await queue.settle(settled(mail.deliveries[0].id, {0: TAKEN}, DeliveryState.DONE, split=split, notices=(notice,)))
+    await queue.settle(
+        settled(mail.deliveries[0].id, {0: TAKEN}, DeliveryState.DONE, splits=(split,), notices=(notice,))
+    )
     deliveries = admin.show_message(engine, mail.message.id).deliveries
     assert {d.id: [r.n for r in d.recipients] for d in deliveries} == {mail.deliveries[0].id: [0], split.id: [1]}
     assert count("content") == 2  # the other delivery still needs it, and so does the notice
@@ -107,7 +109,7 @@ async def test_a_claim_that_is_not_held_any_more_settles_nothing(queue: Queue, e
     assert await queue.unclaim(late)
     (running,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
     bounced = settled(
-        late, {0: NEVER, 1: LATER}, DeliveryState.QUEUED, due=1, uncertain=1, notices=(notice,), split=split
+        late, {0: NEVER, 1: LATER}, DeliveryState.QUEUED, due=1, uncertain=1, notices=(notice,), splits=(split,)
     )
     assert not await queue.settle(bounced)
     assert not await queue.unclaim(late)
