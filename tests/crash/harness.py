@@ -58,12 +58,14 @@ def crash(
 ) -> Report:
     """Kill the service so many times under load, hurt it, let it come to rest, and compare both sides."""
     chance, report = random.Random(seed), Report()
-    with provider() as taker:
+    with provider() as taker, contextlib.ExitStack() as stack:
         configure = partial(_configure, folder, nodes, taker.port, database)
         services = [RelayProcess(config) for config in configure()]
         for service in services:
             service.start()
+            stack.callback(service.end)
         clients = Clients(services)
+        stack.callback(clients.end)
         for n in range(kills):
             service = services[n % nodes]
             # Two thirds of them at named points, each in its turn.

@@ -139,6 +139,11 @@ class RelayProcess:
         self._running.wait()
         self._process = None
 
+    def end(self) -> None:
+        """Kill it where it still runs."""
+        if self._process is not None:
+            self.kill()
+
     def wait_for_death(self, seconds: float) -> bool:
         """Wait until it has ended by itself; tells whether it did."""
         try:
