@@ -11,7 +11,7 @@ from relay.model.account import Account, Device, Directory, Security, SmtpServer
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.route import Identity, Refusal, RoutePlan, Rule
-from relay.routing import check_loop, plan_route
+from relay.routing import check_loop, plan_move, plan_route
 from relay.rules.address import LONGEST_FIELD, parse_addr_spec, parse_mailboxes
 from relay.rules.headers import apply_edits, find_values, split_fields
 
@@ -395,6 +395,42 @@ def test_reply_to_is_never_added_to_a_resent_mail() -> None:
 def test_a_signature_over_what_is_rewritten_in_a_resent_block_goes() -> None:
     header = "DKIM-Signature: h=from:resent-from\nDKIM-Signature: h=from\nResent-From: x@y.example\nFrom: x@y.example\n"
     assert find_values(sent(header, login="anna")[1], "DKIM-Signature") == [b"h=from"]
+
+
+# Moved by an administrator
+
+
+def moved(header: str, account: Account, user: str | None) -> Refusal | bytes:
+    block = header.replace("\n", "\r\n").encode()
+    edits = plan_move(directory=OFFICE, account=account, user=user, header=block)
+    return edits if isinstance(edits, Refusal) else apply_edits(block, edits)
+
+
+def test_a_mail_is_moved_to_another_account_as_by_rule_3() -> None:
+    header = "From: anna@example.com\nSender: anna@example.com\n"
+    assert moved(header, BERTS, None) == b"From: bert@example.com\r\nReply-To: anna@example.com\r\n"
+    assert moved("From: Bert@example.com\nSender: x@y.example\n", BERTS, None) == (
+        b"From: Bert@example.com\r\nSender: x@y.example\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "account", "user", "reason"),
+    [
+        ("From: x@y.example\n", OLD, "anna", "excluded"),
+        ("From: x@y.example\n", BOSS, "carl", "restricted"),
+        ("From: x@y.example\n", BOSS, None, "restricted"),
+        ("From: x@y.example\n", BOSS, "bert", None),
+        ("From: boss@example.com\n", BERTS, "carl", None),
+        ("From: bert@example.com\nSender: boss@example.com\n", BERTS, "carl", "restricted"),
+        ("From: bert@example.com, old@example.com\n", BERTS, "carl", "excluded"),
+    ],
+)
+def test_a_move_shows_nothing_that_its_user_may_not_show(
+    header: str, account: Account, user: str | None, reason: str | None
+) -> None:
+    after = moved(header, account, user)
+    assert (after.reason if isinstance(after, Refusal) else None) == reason
 
 
 # The envelope, signatures, loops
