@@ -5,6 +5,7 @@ raises StorageError where the database does not do its part; nothing has changed
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,6 +25,7 @@ from relay.storage.claiming import Claim, Held
 from relay.storage.claims import Claims
 from relay.storage.counting import Count, Part
 from relay.storage.engine import transaction
+from relay.storage.pausing import Probe
 from relay.storage.sql import Transaction
 from relay.storage.telling import OtherWay, OwedAlert, Told
 from relay.storage.waiting import DelayTold, LastAttempt
@@ -75,6 +77,8 @@ class Queue:
         self._give_up = Operation(15, partial(waiting.give_up, by=by))
         self._pull_back = Operation(16, waiting.pull_back)
         self._bring_forward = Operation(24, waiting.bring_forward)
+        self._begin_probe = Operation(25, pausing.begin_probe)
+        self._fingerprint_key = Operation(26, pausing.fingerprint_key)
         self._count = Operation(17, counting.take)
         self._uncount = Operation(18, counting.give_back)
         self._take = Operation(19, partial(claiming.take, by=by))
@@ -389,9 +393,20 @@ class Queue:
         """Give the times between two moments in which an account was paused, for this node."""
         return await self._read(pausing.pauses_between, account, self.node, start, end)
 
-    async def pause(self, pause: Pause) -> None:
-        """Pause an account, or write down the last probe of one that is paused; a person's pause stays as it is."""
-        await self._writer.run(self._pause, pause)
+    async def pause(self, pause: Pause) -> Pause:
+        """Pause an account; gives the pause as it stands then: one that lasts goes on, with the new reason.
+
+        A person's pause stays as it is.
+        """
+        return await self._writer.run(self._pause, pause)
+
+    async def begin_probe(self, probe: Probe) -> bool:
+        """Note that a probe of a paused account begins; false where another node has begun it, or the pause ended."""
+        return await self._writer.run(self._begin_probe, probe)
+
+    async def fingerprint_key(self) -> bytes:
+        """Give the key of the fingerprints in this database, the same for every node and after every restart."""
+        return await self._writer.run(self._fingerprint_key, os.urandom(32))
 
     async def resume(self, account: str, now: int) -> bool:
         """End a pause of the service's own; false where there is none."""
