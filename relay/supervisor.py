@@ -28,7 +28,7 @@ from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.pop_poller import PopPoller
 from relay.settings import ConfigurationError, Settings, load_settings
-from relay.storage.engine import open_engine
+from relay.storage.engine import PATIENCE, open_engine
 from relay.storage.lock import StorageLock
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
@@ -62,9 +62,10 @@ class Service:
         async with self._changing, contextlib.AsyncExitStack() as undo:
             self._lock.acquire()
             undo.callback(self._lock.release)
-            self._engine = open_engine(self.settings.database, prepared_statements=self.settings.prepared_statements)
+            await asyncio.to_thread(self._prepare_database)
+            prepared = self.settings.prepared_statements
+            self._engine = open_engine(self.settings.database, prepared_statements=prepared, patience=PATIENCE)
             undo.callback(self._engine.dispose)
-            await asyncio.to_thread(prepare_database, self._engine)
             self._writer = Writer(self._engine)
             self.queue = Queue(self._engine, self._writer, node=self._lock.identity, lease=self.settings.lease)
             undo.push_async_callback(self.queue.close)
@@ -82,6 +83,14 @@ class Service:
             if listen:
                 await self._listen()
             self._undo = undo.pop_all()
+
+    def _prepare_database(self) -> None:
+        """Make or upgrade the database, however long that takes."""
+        engine = open_engine(self.settings.database, prepared_statements=self.settings.prepared_statements)
+        try:
+            prepare_database(engine)
+        finally:
+            engine.dispose()
 
     def handle_signals(self) -> None:
         """Obey signals from now on; what comes while the service starts is done once it has started."""

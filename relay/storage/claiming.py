@@ -79,6 +79,7 @@ _UNCLAIM: Final = (
     " WHERE id = ? AND token = ? AND state = 'active'"
 )
 _MARK: Final = "UPDATE delivery SET marked = true WHERE id = ? AND token = ? AND state = 'active'"
+_IS_HELD: Final = "SELECT 1 FROM delivery WHERE id = ? AND token = ? AND state = 'active'"
 _HOLD: Final = "UPDATE delivery SET state = 'held' WHERE id {any}"
 _RECOVER: Final = (
     "UPDATE delivery SET state = ?, due = ?, uncertain = ?, marked = false, token = '', node = '', lease_until = NULL"
@@ -302,6 +303,11 @@ def renew_leases(tx: Transaction, running: Sequence[Mapping[str, str]], *, by: C
         return [set(claims) for claims in running]
     until = tx.lease_until(by.lease)
     return [{row[0] for row in tx.rows(_RENEW, until, list(one), list(one.values()))} for one in running]
+
+
+def is_held(tx: Transaction, delivery_id: str, token: str) -> bool:
+    """Tell whether a claim still holds."""
+    return bool(tx.rows(_IS_HELD, delivery_id, token))
 
 
 def next_due(tx: Transaction) -> dict[str, int]:
