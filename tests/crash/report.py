@@ -22,7 +22,7 @@ class Report:
     faults: collections.Counter[str] = field(default_factory=collections.Counter)
     """Those that ended no process."""
     rests: dict[str, float] = field(default_factory=dict)
-    """After which fault, without a restart, it took so many seconds until nothing stood still any more."""
+    """Behind which fault, without a restart, nothing went on for so many seconds at most, until all was done."""
     accepted: int = 0
     delivered: int = 0
     bounced: int = 0
@@ -75,7 +75,7 @@ class Report:
         """Say it in a few lines."""
         places = "\n".join(f"  {count:4} {place}" for place, count in sorted(self.kills.items()))
         faults = "".join(
-            f"  {count:4} times {name}; {self.rests.get(name, 0):.1f} s later nothing stood still\n"
+            f"  {count:4} times {name}; nothing stood still for more than {self.rests.get(name, 0):.1f} s\n"
             for name, count in sorted(self.faults.items())
         )
         return (
