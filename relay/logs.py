@@ -47,6 +47,7 @@ EVENTS: Final[dict[str, str]] = {
     "message_bounced": "queue_id, delivery_id, account, recipients, code, reply",
     "delivery_held": "queue_id, delivery_id, account, reason",
     "possible_duplicate": "queue_id, delivery_id, account, reason, next_attempt",
+    "node_name_taken": "node",
     "claim_lost": "queue_id, delivery_id, account, reason",
     "archive_split": "queue_id, delivery_id, account, reply",
     "archive_failed": "queue_id, delivery_id, account, recipients, code, reply",

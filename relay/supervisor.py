@@ -28,8 +28,8 @@ from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.pop_poller import PopPoller
 from relay.settings import ConfigurationError, Settings, load_settings
-from relay.storage.engine import open_engine
-from relay.storage.lock import StorageLock
+from relay.storage.engine import PATIENCE, open_engine
+from relay.storage.lock import StorageLock, name_node
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
@@ -62,14 +62,17 @@ class Service:
         async with self._changing, contextlib.AsyncExitStack() as undo:
             self._lock.acquire()
             undo.callback(self._lock.release)
-            self._engine = open_engine(self.settings.database, prepared_statements=self.settings.prepared_statements)
+            await asyncio.to_thread(_prepare_database, self.settings)
+            self._engine = open_engine(
+                self.settings.database, prepared_statements=self.settings.prepared_statements, patience=PATIENCE
+            )
             undo.callback(self._engine.dispose)
-            await asyncio.to_thread(prepare_database, self._engine)
             self._writer = Writer(self._engine)
-            self.queue = Queue(self._engine, self._writer, node=self._lock.identity, lease=self.settings.lease)
+            node = name_node(self.settings.folder, self._lock.identity)
+            self.queue = Queue(self._engine, self._writer, node=node, lease=self.settings.lease)
             undo.push_async_callback(self.queue.close)
             self.delivery = Delivery(settings=self._current, queue=self.queue)
-            self.mailboxes = Mailboxes(self._engine, self._writer, node=self._lock.identity, lease=self.settings.lease)
+            self.mailboxes = Mailboxes(self._engine, self._writer, node=node, lease=self.settings.lease)
             self.poller = PopPoller(
                 settings=self._current,
                 collector=Collector(settings=self._current, mailboxes=self.mailboxes),
@@ -282,3 +285,12 @@ class Service:
         await self._writer.dead.wait()
         self._failed = True
         self.end("the queue's writer has died")
+
+
+def _prepare_database(settings: Settings) -> None:
+    """Make or upgrade the database, on a connection that waits as long as that takes."""
+    engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
+    try:
+        prepare_database(engine)
+    finally:
+        engine.dispose()

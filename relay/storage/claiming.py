@@ -79,6 +79,12 @@ _UNCLAIM: Final = (
     " WHERE id = ? AND token = ? AND state = 'active'"
 )
 _MARK: Final = "UPDATE delivery SET marked = true WHERE id = ? AND token = ? AND state = 'active'"
+_NODE: Final = "node/"
+_NOTE_START: Final = (
+    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+_LATEST_START: Final = "SELECT value FROM meta WHERE key = ?"
+_IS_HELD: Final = "SELECT 1 FROM delivery WHERE id = ? AND token = ? AND state = 'active'"
 _HOLD: Final = "UPDATE delivery SET state = 'held' WHERE id {any}"
 _RECOVER: Final = (
     "UPDATE delivery SET state = ?, due = ?, uncertain = ?, marked = false, token = '', node = '', lease_until = NULL"
@@ -218,6 +224,11 @@ def mark_uncertain(tx: Transaction, claims: Sequence[tuple[str, str]]) -> list[b
     return [tx.change(_MARK, delivery_id, token) > 0 for delivery_id, token in claims]
 
 
+def is_held(tx: Transaction, delivery_id: str, token: str) -> bool:
+    """Tell whether a claim still holds."""
+    return bool(tx.rows(_IS_HELD, delivery_id, token))
+
+
 def hold_accounts(tx: Transaction, orders: Sequence[tuple[Sequence[str], int, int]]) -> list[list[Held]]:
     """Hold what is queued for (accounts, moment, at most so many); the postmaster is owed an alert about each."""
     held = []
@@ -233,12 +244,21 @@ def hold_accounts(tx: Transaction, orders: Sequence[tuple[Sequence[str], int, in
     return held
 
 
-def recover(tx: Transaction, moments: Sequence[int], *, by: Claimant) -> list[list[ClaimedDelivery]]:
-    """Take up what the last process left, given the present moment; sweep chunks that belong to no message.
+def recover(tx: Transaction, starts: Sequence[tuple[int, str]], *, by: Claimant) -> list[list[ClaimedDelivery]]:
+    """Take up what the last process left, given (the present moment, the name of this start).
 
-    Of what is held then, people are owed an alert.
+    Chunks that belong to no message are swept. Of what is held then, people are owed an alert.
     """
-    return [_recover_one(tx, now, by.node) for now in moments]
+    if tx.is_shared:
+        for _, start in starts:
+            tx.change(_NOTE_START, _NODE + by.node, start)
+    return [_recover_one(tx, now, by.node) for now, _ in starts]
+
+
+def latest_start(tx: Transaction, node: str) -> str | None:
+    """Give the name of the latest start of a node; None where none is known."""
+    rows = tx.rows(_LATEST_START, _NODE + node)
+    return rows[0][0] if rows else None
 
 
 def take_up(tx: Transaction, moments: Sequence[int], *, by: Claimant, claims: Claims) -> list[list[ClaimedDelivery]]:
@@ -250,8 +270,9 @@ def take_up(tx: Transaction, moments: Sequence[int], *, by: Claimant, claims: Cl
 
 
 def _take_up_one(tx: Transaction, now: int, node: str, claims: Claims) -> list[ClaimedDelivery]:
-    own = [row[0] for row in tx.rows(_SELECT_OWN, node) if not claims.runs(row[0], row[1])]
-    rows = tx.rows(_SELECT_ORPHANS, own) if own else []
+    own = {row[0]: row[1] for row in tx.rows(_SELECT_OWN, node) if not claims.runs(row[0], row[1])}
+    # Until it is locked, another node may have taken it up and claimed it.
+    rows = [row for row in tx.rows(_SELECT_ORPHANS, list(own)) if own[row[0]] == row[-1]] if own else []
     doubtful = {row[0] for row in rows if claims.take_doubt(row[0]) or row[6]}
     for row in rows:
         if row[0] not in doubtful:
@@ -301,7 +322,7 @@ def renew_leases(tx: Transaction, running: Sequence[Mapping[str, str]], *, by: C
     if not tx.is_shared:
         return [set(claims) for claims in running]
     until = tx.lease_until(by.lease)
-    return [{row[0] for row in tx.rows(_RENEW, until, list(one), list(one.values()))} for one in running]
+    return [{row[0] for row in tx.change_rows(_RENEW, until, list(one), list(one.values()))} for one in running]
 
 
 def next_due(tx: Transaction) -> dict[str, int]:

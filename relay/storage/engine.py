@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import quote, unquote
 
 from relay.model.errors import StorageError
-from relay.storage.faults import is_of_database, storage_error
+from relay.storage.faults import is_connection_lost, is_of_database, storage_error
 from relay.storage.sql import Transaction
 
 if TYPE_CHECKING:  # SQLAlchemy takes 0.2 s to import, which a command that only looks at a SQLite file can do without
@@ -25,12 +25,8 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
 )
-_HANG_MILLISECONDS: Final = 15_000
-"""How long what was sent to PostgreSQL may stay without an answer of its network."""
-_STATEMENT_MILLISECONDS: Final = 60_000
-"""How long one statement may take."""
-_IDLE_MILLISECONDS: Final = 10_000
-"""How long a transaction may wait for its next statement."""
+PATIENCE: Final = 20.0
+"""Seconds that the service waits for PostgreSQL's answer; commands and upgrades wait as long as it takes."""
 _SQLITE_FILE: Final = re.compile(r"sqlite:///([^?]+)")
 
 
@@ -68,10 +64,11 @@ def open_database(url: str, *, prepared_statements: bool = True) -> Database:
     return SqliteFile(Path(unquote(found[1]))) if found else open_engine(url, prepared_statements=prepared_statements)
 
 
-def open_engine(url: str, *, prepared_statements: bool = True) -> "Engine":
+def open_engine(url: str, *, prepared_statements: bool = True, patience: float | None = None) -> "Engine":
     """Open the database of a SQLAlchemy URL; nothing is written into it yet. A new SQLite file is its owner's alone.
 
-    Without `prepared_statements` PostgreSQL may stand behind a PgBouncer that pools transactions.
+    Without `prepared_statements` PostgreSQL may stand behind a PgBouncer that pools transactions. `patience` is the
+    seconds that its answer to a statement may take; None: as long as it takes.
 
     Raises StorageError where the URL names no database file of SQLite and no PostgreSQL.
     """
@@ -86,37 +83,17 @@ def open_engine(url: str, *, prepared_statements: bool = True) -> "Engine":
     if backend == "sqlite":
         return _open_sqlite(parsed)
     if backend == "postgresql":
-        return create_engine(
+        from relay.storage.postgresql import connect_arguments, make_patient  # noqa: PLC0415
+
+        engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             hide_parameters=True,
             pool_pre_ping=True,
-            connect_args=_postgresql_arguments(prepared_statements=prepared_statements),
+            connect_args=connect_arguments(parsed, patience=patience, prepared=prepared_statements),
         )
+        make_patient(engine, patience)
+        return engine
     raise StorageError(f"the database must be SQLite or PostgreSQL, not {backend}")
-
-
-def _postgresql_arguments(*, prepared_statements: bool) -> dict[str, Any]:
-    """Give what psycopg is told: a server or a network that hangs is given up, and holds no client for minutes."""
-    arguments: dict[str, Any] = {
-        "connect_timeout": _BUSY_SECONDS,
-        "application_name": "relay",
-        "keepalives_idle": _BUSY_SECONDS,
-        "keepalives_interval": 3,
-        "keepalives_count": 3,
-        "tcp_user_timeout": _HANG_MILLISECONDS,
-    }
-    if prepared_statements:
-        # A node that stands still in the middle of a transaction must not keep its locks: others want its mail.
-        limits = {
-            "statement_timeout": _STATEMENT_MILLISECONDS,
-            "idle_in_transaction_session_timeout": _IDLE_MILLISECONDS,
-        }
-        arguments["options"] = " ".join(f"-c {name}={value}" for name, value in limits.items())
-    else:
-        # A pool of transactions hands each to another server connection, which knows none of our statements; and it
-        # takes no options.
-        arguments["prepare_threshold"] = None
-    return arguments
 
 
 def _open_sqlite(url: "URL") -> "Engine":
@@ -200,14 +177,25 @@ def transaction_on(connection: "Connection") -> Transaction:
 
 @contextlib.contextmanager
 def transaction(database: Database, *, write: bool) -> Iterator[Transaction]:
-    """Run one short transaction; it is committed at the end. Raises StorageError for whatever the database refuses."""
+    """Run one short transaction; it is committed at the end. Raises StorageError for whatever the database refuses.
+
+    One that only reads sees one moment's state in all its queries, on PostgreSQL as on SQLite.
+    """
     try:
         if isinstance(database, SqliteFile):
             with database.transaction(write=write) as tx:
                 yield tx
         else:
-            with database.connect().execution_options(relay_write=write) as connection, connection.begin():
-                yield transaction_on(connection)
+            options: dict[str, Any] = {"relay_write": write}
+            if not write and database.dialect.name == "postgresql":
+                options["isolation_level"] = "REPEATABLE READ"
+            with database.connect().execution_options(**options) as connection, connection.begin():
+                try:
+                    yield transaction_on(connection)
+                except Exception as error:
+                    if is_connection_lost(error):
+                        connection.invalidate()  # nothing can be rolled back on it, nor used again
+                    raise
     except Exception as error:
         if is_of_database(error):
             raise storage_error(error) from None

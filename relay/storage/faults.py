@@ -4,6 +4,7 @@ Errors are told apart by their names (PEP 249), whether SQLAlchemy has wrapped t
 """
 
 import sqlite3
+from typing import Final
 
 from relay.model.errors import StorageError, StorageFullError
 
@@ -11,8 +12,10 @@ _FAULTS_OF_THE_WRITE = {"IntegrityError", "DataError", "ProgrammingError", "Inte
 """Errors (PEP 249) that speak of one write, not of the database."""
 _DISK_FULL = "53100"
 """SQLSTATE of a full disk."""
-_CONFLICTS = ("40001", "40P01")
-"""SQLSTATE of a serialization failure and a deadlock: the same again may well succeed."""
+_CONFLICTS = ("40001", "40P01", "23505")
+"""SQLSTATE of a serialization failure, a deadlock, and a row that another has just made: the same again may succeed."""
+_LOST: Final = ("08", "57P")
+"""How the SQLSTATE begins where the connection is lost."""
 
 
 def storage_error(error: BaseException) -> StorageError:
@@ -38,6 +41,14 @@ def is_fault_of_database(error: BaseException) -> bool:
 def is_conflict(error: BaseException) -> bool:
     """Tell whether two transactions got in each other's way, and the same again may well succeed."""
     return getattr(_original(error), "sqlstate", None) in _CONFLICTS
+
+
+def is_connection_lost(error: BaseException) -> bool:
+    """Tell whether a connection to a server turned out to be dead: another one may well work."""
+    if not is_fault_of_database(error) or isinstance(_original(error), sqlite3.Error):
+        return False
+    state = getattr(_original(error), "sqlstate", None)
+    return state is None or state.startswith(_LOST)
 
 
 def _original(error: BaseException) -> BaseException:
