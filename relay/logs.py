@@ -73,7 +73,10 @@ EVENTS: Final[dict[str, str]] = {
     "queue_recovered": "deliveries, held",
     # a mail is collected
     "mail_received": "account, users, uidl, size",
-    "poll_finished": "account, fetched, failed, deleted, seconds",
+    "poll_finished": "account, fetched, failed, left, deleted, seconds",
+    "poll_elsewhere": "account, reason",
+    "mailbox_too_full": "account, messages, passed_over",
+    "mail_left": "account, uidl, size, reason",
     "poll_failed": "account, error, next_poll_in",
     "mail_not_given": "account, uidl, reply",
     "mail_quarantined": "account, user, uidl, reason",

@@ -62,10 +62,9 @@ class Service:
         async with self._changing, contextlib.AsyncExitStack() as undo:
             self._lock.acquire()
             undo.callback(self._lock.release)
-            await asyncio.to_thread(_prepare_database, self.settings)
-            self._engine = open_engine(
-                self.settings.database, prepared_statements=self.settings.prepared_statements, patience=PATIENCE
-            )
+            await asyncio.to_thread(self._prepare_database)
+            prepared = self.settings.prepared_statements
+            self._engine = open_engine(self.settings.database, prepared_statements=prepared, patience=PATIENCE)
             undo.callback(self._engine.dispose)
             self._writer = Writer(self._engine)
             node = name_node(self.settings.folder, self._lock.identity)
@@ -85,6 +84,14 @@ class Service:
             if listen:
                 await self._listen()
             self._undo = undo.pop_all()
+
+    def _prepare_database(self) -> None:
+        """Make or upgrade the database, however long that takes."""
+        engine = open_engine(self.settings.database, prepared_statements=self.settings.prepared_statements)
+        try:
+            prepare_database(engine)
+        finally:
+            engine.dispose()
 
     def handle_signals(self) -> None:
         """Obey signals from now on; what comes while the service starts is done once it has started."""
@@ -285,12 +292,3 @@ class Service:
         await self._writer.dead.wait()
         self._failed = True
         self.end("the queue's writer has died")
-
-
-def _prepare_database(settings: Settings) -> None:
-    """Make or upgrade the database, on a connection that waits as long as that takes."""
-    engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
-    try:
-        prepare_database(engine)
-    finally:
-        engine.dispose()

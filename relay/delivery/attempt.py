@@ -161,12 +161,14 @@ class Attempter:
     async def _pause(self, account: Account, reply: Reply) -> bool:
         """Pause an account; false where the database does not take it. What is told later is owed from now on."""
         assert account.smtp is not None
-        settings = await self._exchanger.fingerprint(account.smtp)
         try:
+            settings = await self._exchanger.fingerprint(account.smtp)
             new = await self._pauses.login_refused(account.name, reply, settings)
         except RelayError as error:
             log.error("activity_failed", activity=f"pause {account.name}", error=str(error))
             return False
+        finally:
+            self._exchanger.paused(account)
         if new:
             with forgive("alert"):
                 await self._notifier.tell_owed()

@@ -72,7 +72,7 @@ class Delivery:
         self._notifier = Notifier(
             settings=settings, queue=queue, pauses=self._pauses, works=self._works, wake=self.wake_lanes, now=now
         )
-        self._exchanger = Exchanger(settings=settings, queue=queue, timeouts=timeouts)
+        self._exchanger = Exchanger(settings=settings, queue=queue, timeouts=timeouts, pauses=self._pauses)
         self._clock = ClockWatch(settings=settings, queue=queue, now=now, monotonic=monotonic)
         self._attempter = Attempter(
             settings=settings,

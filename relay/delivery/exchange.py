@@ -1,17 +1,15 @@
 """What an attempt says to the provider: one transaction, and at once a second where the archive is in the way."""
 
-import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import structlog
 
+from relay.delivery.connecting import Connections
 from relay.delivery.lanes import Lane
-from relay.delivery.pauses import fingerprint
+from relay.delivery.pauses import PauseBook
 from relay.model.account import Account, OnUncertain, SmtpServer
 from relay.model.envelope import Wish
-from relay.model.errors import RelayError
 from relay.model.mail import ClaimedDelivery, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
@@ -19,10 +17,8 @@ from relay.rules.headers import is_signed
 from relay.rules.replies import asks_to_slow_down
 from relay.rules.settlement import Answers, Judgement, judge
 from relay.settings import Settings
-from relay.settings.secrets import read_secret
 from relay.storage.queue import Queue
-from relay.upstream.pool import Pool
-from relay.upstream.smarthost import ConnectError, Connection
+from relay.upstream.smarthost import ConnectError
 from relay.upstream.transaction import UNFIT, OutgoingMail, Stage, Timeouts, Transaction
 
 log = structlog.get_logger()
@@ -84,13 +80,11 @@ class Exchange:
 class Exchanger:
     """Keeps the connections of every account and runs transactions over them."""
 
-    def __init__(self, *, settings: Callable[[], Settings], queue: Queue, timeouts: Timeouts) -> None:
-        self._settings = settings
-        self._timeouts = timeouts
+    def __init__(
+        self, *, settings: Callable[[], Settings], queue: Queue, timeouts: Timeouts, pauses: PauseBook | None = None
+    ) -> None:
         self._queue = queue
-        self._pools: dict[str, Pool] = {}
-        # Of this service's life only: so a restart probes every paused account.
-        self._key = os.urandom(32)
+        self._connections = Connections(settings=settings, queue=queue, timeouts=timeouts, pauses=pauses)
 
     async def exchange(
         self, lane: Lane, account: Account, delivery: ClaimedDelivery, body: Body, progress: Progress
@@ -117,44 +111,23 @@ class Exchanger:
     async def log_in(self, lane: Lane, account: Account, server: SmtpServer) -> Reply | None:
         """Connect and log in, nothing more. None: it works; else the reply that says why not."""
         try:
-            connection, _ = await self._connect(lane, account, server)
+            connection, _ = await self._connections.acquire(lane, account, server, probing=True)
         except ConnectError as error:
             return error.reply
-        self._pool(account).release(connection)
+        self._connections.release(account, connection)
         return None
 
+    def paused(self, account: Account) -> None:
+        """Note that the account of a refused login is paused, or could not be."""
+        self._connections.paused(account)
+
     async def fingerprint(self, server: SmtpServer) -> str:
-        """Hash what a login depends on, the password included; empty where the password can't be read."""
-        try:
-            return fingerprint(self._key, server, await self._password(server))
-        except RelayError:
-            return ""
+        """Hash what a login depends on; empty where the password can't be read. Raises StorageError."""
+        return await self._connections.fingerprint(server)
 
     async def close(self) -> None:
         """Close every connection."""
-        pools, self._pools = list(self._pools.values()), {}
-        await asyncio.gather(*(pool.close() for pool in pools))
-
-    def _pool(self, account: Account) -> Pool:
-        return self._pools.setdefault(account.name, Pool(timeouts=self._timeouts))
-
-    async def _password(self, server: SmtpServer) -> str | None:
-        if server.username is None:
-            return None
-        if server.password.file is None and server.password.command is None:
-            return read_secret(server.password)
-        return await asyncio.to_thread(read_secret, server.password)
-
-    async def _connect(self, lane: Lane, account: Account, server: SmtpServer) -> tuple[Connection, bool]:
-        """Give a connection that is logged in, and whether it was kept from before. Raises ConnectError."""
-        try:
-            password = await self._password(server)
-        except RelayError as error:
-            raise ConnectError(Stage.AUTH, Reply(code=0, enhanced="4.7.0", text=str(error))) from error
-        connection, kept = await self._pool(account).acquire(server, password, hostname=self._settings().hostname)
-        lane.recovered()
-        lane.learn_size(server, connection.features.size)
-        return connection, kept
+        await self._connections.close()
 
     async def _transact(
         self,
@@ -169,7 +142,7 @@ class Exchanger:
         assert account.smtp is not None
         while True:
             try:
-                connection, kept = await self._connect(lane, account, account.smtp)
+                connection, kept = await self._connections.acquire(lane, account, account.smtp)
             except ConnectError as error:
                 deferred = Outcome(verdict=Verdict.DEFERRED, reply=error.reply)
                 if error.login_refused:
@@ -189,7 +162,7 @@ class Exchanger:
             try:
                 transaction = await connection.send(self._outgoing(account, delivery, recipients, body, progress))
             finally:
-                self._pool(account).release(connection)
+                self._connections.release(account, connection)
             if not (kept and _is_stale(transaction)):
                 break
         if delivery.message.eightbit and not connection.features.eightbitmime and transaction.final is not None:

@@ -81,14 +81,15 @@ class Prober:
             if pause is None or account.smtp is None:
                 return
             settings = await self._exchanger.fingerprint(account.smtp)
-            if settings == pause.fingerprint and not self._is_due(pause):
+            others = settings and settings not in pause.fingerprint.split()
+            if not (others or self._is_due(pause)) or not await self._pauses.begin_probe(pause, settings):
                 return
             reply = await self._exchanger.log_in(self._lane(account.name), account, account.smtp)
             if reply is None:
                 await self._pauses.resume(account.name, "the login works again")
                 self._resumed()
             else:
-                await self._pauses.login_refused(account.name, reply, settings)
+                await self._pauses.probe_failed(account.name, reply, settings)
         except RelayError as error:
             log.error("activity_failed", activity=f"probe {account.name}", error=str(error))
 

@@ -219,6 +219,6 @@ class Pause:
     probes: int = 0
     next_probe: int | None = None
     fingerprint: str = ""
-    """A hash of the settings that were refused: other settings end the pause at once."""
+    """Hashes of the settings that were refused, separated by blanks: others are probed at once."""
     refusal: Reply | None = None
     """What the postmaster is to be told of, where the pause is new; it is not kept with the pause."""

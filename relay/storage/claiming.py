@@ -224,11 +224,6 @@ def mark_uncertain(tx: Transaction, claims: Sequence[tuple[str, str]]) -> list[b
     return [tx.change(_MARK, delivery_id, token) > 0 for delivery_id, token in claims]
 
 
-def is_held(tx: Transaction, delivery_id: str, token: str) -> bool:
-    """Tell whether a claim still holds."""
-    return bool(tx.rows(_IS_HELD, delivery_id, token))
-
-
 def hold_accounts(tx: Transaction, orders: Sequence[tuple[Sequence[str], int, int]]) -> list[list[Held]]:
     """Hold what is queued for (accounts, moment, at most so many); the postmaster is owed an alert about each."""
     held = []
@@ -323,6 +318,11 @@ def renew_leases(tx: Transaction, running: Sequence[Mapping[str, str]], *, by: C
         return [set(claims) for claims in running]
     until = tx.lease_until(by.lease)
     return [{row[0] for row in tx.change_rows(_RENEW, until, list(one), list(one.values()))} for one in running]
+
+
+def is_held(tx: Transaction, delivery_id: str, token: str) -> bool:
+    """Tell whether a claim still holds."""
+    return bool(tx.rows(_IS_HELD, delivery_id, token))
 
 
 def next_due(tx: Transaction) -> dict[str, int]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # SQLAlchemy takes 0.2 s to import, which a command that only
 
 _BUSY_SECONDS = 10
 """How long a write waits while another process writes."""
+PATIENCE: Final = 20.0
+"""Seconds within which PostgreSQL must answer the service; commands and upgrades wait as long as it takes."""
 _PRAGMAS = (
     "PRAGMA auto_vacuum = INCREMENTAL",  # before WAL and the first table, else it has no effect
     "PRAGMA journal_mode = WAL",
@@ -25,8 +27,6 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
 )
-PATIENCE: Final = 20.0
-"""Seconds that the service waits for PostgreSQL's answer; commands and upgrades wait as long as it takes."""
 _SQLITE_FILE: Final = re.compile(r"sqlite:///([^?]+)")
 
 
@@ -67,8 +67,8 @@ def open_database(url: str, *, prepared_statements: bool = True) -> Database:
 def open_engine(url: str, *, prepared_statements: bool = True, patience: float | None = None) -> "Engine":
     """Open the database of a SQLAlchemy URL; nothing is written into it yet. A new SQLite file is its owner's alone.
 
-    Without `prepared_statements` PostgreSQL may stand behind a PgBouncer that pools transactions. `patience` is the
-    seconds that its answer to a statement may take; None: as long as it takes.
+    Without `prepared_statements` PostgreSQL may stand behind a PgBouncer that pools transactions; `patience` is the
+    seconds within which it must answer a statement (None: as long as it takes).
 
     Raises StorageError where the URL names no database file of SQLite and no PostgreSQL.
     """
@@ -83,7 +83,7 @@ def open_engine(url: str, *, prepared_statements: bool = True, patience: float |
     if backend == "sqlite":
         return _open_sqlite(parsed)
     if backend == "postgresql":
-        from relay.storage.postgresql import connect_arguments, make_patient  # noqa: PLC0415
+        from relay.storage.postgresql import connect_arguments, make_patient  # noqa: PLC0415 - psycopg, where it is needed
 
         engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),

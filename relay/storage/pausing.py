@@ -1,6 +1,7 @@
 """Pauses of accounts. An account has one lasting pause at most; a person's pause ends only by a person."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from relay.model.mail import EVERY_ACCOUNT, Pause
@@ -9,6 +10,8 @@ from relay.storage.rows import clean, read_pause
 from relay.storage.sql import Transaction
 from relay.storage.telling import OwedAlert, owe
 
+MOST_FINGERPRINTS: Final = 8
+"""Settings that are remembered as refused: nodes whose configurations differ try their own once, and not in turns."""
 _COLUMNS = "account, since, until, reason, by_person, probes, next_probe, fingerprint"
 _LASTING: Final = f"SELECT {_COLUMNS} FROM pause WHERE until IS NULL ORDER BY account"  # noqa: S608 - constants
 _LASTING_OF: Final = f"SELECT {_COLUMNS} FROM pause WHERE until IS NULL AND account = ?"  # noqa: S608 - constants
@@ -22,6 +25,12 @@ _BETWEEN: Final = (
     "SELECT since, until FROM pause WHERE account IN (?, ?, ?) AND since < ? AND (until IS NULL OR until > ?)"
     " ORDER BY since"
 )
+_BEGIN_PROBE: Final = (
+    "UPDATE pause SET probes = probes + 1, next_probe = ?, fingerprint = ?"
+    " WHERE account = ? AND until IS NULL AND NOT by_person AND since = ? AND probes = ? AND fingerprint = ?"
+)
+_KEY: Final = "SELECT value FROM meta WHERE key = 'fingerprint_key'"
+_MAKE_KEY: Final = "INSERT INTO meta (key, value) VALUES ('fingerprint_key', ?) ON CONFLICT (key) DO NOTHING"
 _END: Final = "UPDATE pause SET until = ? WHERE account = ? AND until IS NULL"
 _END_OWN: Final = _END + " AND NOT by_person"
 
@@ -39,26 +48,71 @@ def pauses_between(tx: Transaction, account: str, node: str, start: int, end: in
     ]
 
 
-def pause(tx: Transaction, pauses: Sequence[Pause]) -> list[None]:
-    """Write pauses. One that lasts already keeps its beginning, and a person's is not changed by a probe.
+def pause(tx: Transaction, pauses: Sequence[Pause]) -> list[Pause]:
+    """Write pauses; gives each as it stands now.
 
-    With one that is new, the postmaster is owed the alert of its refusal.
+    One that lasts already keeps its beginning and its probes (`begin_probe` sees to them); a person's is not changed by
+    the service. With one that is new, the postmaster is owed the alert of its refusal.
     """
-    for wish in pauses:
-        lasting = [read_pause(row) for row in tx.rows(_LASTING_OF, wish.account)]
-        since = wish.since
-        if lasting and wish.until is None:
-            if lasting[0].by_person and not wish.by_person:
-                continue
-            since = lasting[0].since
-        elif wish.refusal is not None:
-            owe(tx, [OwedAlert(kind=Alert.ACCOUNT_PAUSED, account=wish.account, reply=wish.refusal)])
+    return [_pause(tx, wish) for wish in pauses]
+
+
+def _pause(tx: Transaction, wish: Pause) -> Pause:
+    lasting = [read_pause(row) for row in tx.rows(_LASTING_OF, wish.account)]
+    if lasting and wish.until is None:
+        old = lasting[0]
+        if wish.by_person:
+            wish = replace(wish, since=old.since)
+        elif old.by_person:
+            return old
+        else:
+            # Who takes it for new may only have heard of it: what the first refusal, or the last probe, said stays.
+            reason = wish.reason if wish.refusal is None else old.reason
+            wish = replace(old, reason=reason, fingerprint=remember(old.fingerprint, wish.fingerprint))
+    elif wish.refusal is not None:
+        owe(tx, [OwedAlert(kind=Alert.ACCOUNT_PAUSED, account=wish.account, reply=wish.refusal)])
+    tx.change(
+        _INSERT,
+        *(clean(wish.account), wish.since, wish.until, clean(wish.reason), wish.by_person),
+        *(wish.probes, wish.next_probe, wish.fingerprint),
+    )
+    return wish
+
+
+def remember(known: str, fingerprint: str) -> str:
+    """Add a fingerprint to those of settings that were refused; the oldest go."""
+    return " ".join([*(one for one in known.split() if one != fingerprint), fingerprint][-MOST_FINGERPRINTS:]).strip()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probe:
+    """That a node is about to probe a paused account."""
+
+    pause: Pause
+    """As it was when the probe was decided on."""
+    next_probe: int
+    """When the next one is due, should this one come to nothing."""
+    fingerprint: str
+    """Of the settings that are tried; empty where the password can't be read."""
+
+
+def begin_probe(tx: Transaction, probes: Sequence[Probe]) -> list[bool]:
+    """Note that probes begin; tells for each whether no other node has begun it, and nobody has ended the pause."""
+    return [
         tx.change(
-            _INSERT,
-            *(clean(wish.account), since, wish.until, clean(wish.reason), wish.by_person),
-            *(wish.probes, wish.next_probe, wish.fingerprint),
+            _BEGIN_PROBE,
+            *(probe.next_probe, remember(probe.pause.fingerprint, probe.fingerprint)),
+            *(probe.pause.account, probe.pause.since, probe.pause.probes, probe.pause.fingerprint),
         )
-    return [None] * len(pauses)
+        > 0
+        for probe in probes
+    ]
+
+
+def fingerprint_key(tx: Transaction, candidates: Sequence[bytes]) -> list[bytes]:
+    """Give the key of this database's fingerprints; the first candidate becomes it where there is none yet."""
+    tx.change(_MAKE_KEY, candidates[0].hex())
+    return [bytes.fromhex(tx.rows(_KEY)[0][0])] * len(candidates)
 
 
 def resume(tx: Transaction, ends: Sequence[tuple[str, int]]) -> list[bool]:

@@ -25,6 +25,7 @@ from relay.storage.claiming import Claim, Held
 from relay.storage.claims import Claims
 from relay.storage.counting import Count, Part
 from relay.storage.engine import transaction
+from relay.storage.pausing import Probe
 from relay.storage.sql import Transaction
 from relay.storage.telling import OtherWay, OwedAlert, Told
 from relay.storage.waiting import DelayTold, LastAttempt
@@ -78,6 +79,8 @@ class Queue:
         self._give_up = Operation(15, partial(waiting.give_up, by=by))
         self._pull_back = Operation(16, waiting.pull_back)
         self._bring_forward = Operation(24, waiting.bring_forward)
+        self._begin_probe = Operation(25, pausing.begin_probe)
+        self._fingerprint_key = Operation(26, pausing.fingerprint_key)
         self._count = Operation(17, counting.take)
         self._uncount = Operation(18, counting.give_back)
         self._take = Operation(19, partial(claiming.take, by=by))
@@ -219,17 +222,15 @@ class Queue:
     async def confirm(self, delivery: ClaimedDelivery) -> None:
         """Make sure, before the final dot, that the claim holds for some seconds more. Raises ClaimLostError.
 
-        Costs nothing on SQLite, where nobody else claims. Elsewhere the database is asked: its clock may have been set.
+        Costs nothing on SQLite, where nobody else claims. On a shared database it is asked whether the claim is still
+        there, and this machine's own clock how long it will be, sleep included.
         """
         if not self.is_shared:
             return
-        good = self._claims.is_good(delivery.id, delivery.token)
-        if good is None:
+        if self._claims.is_good(delivery.id, delivery.token) is None:
             await self.renew_leases({delivery.id: delivery.token})
-        elif good and not await self._read(claiming.is_held, delivery.id, delivery.token):
-            self._claims.drop(delivery.id)
-        good = self._claims.is_good(delivery.id, delivery.token)
-        if not good:
+        held = await self._read(claiming.is_held, delivery.id, delivery.token)
+        if not held or not self._claims.is_good(delivery.id, delivery.token):
             raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
 
     def chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
@@ -400,9 +401,20 @@ class Queue:
         """Give the times between two moments in which an account was paused, for this node."""
         return await self._read(pausing.pauses_between, account, self.node, start, end)
 
-    async def pause(self, pause: Pause) -> None:
-        """Pause an account, or write down the last probe of one that is paused; a person's pause stays as it is."""
-        await self._writer.run(self._pause, pause)
+    async def pause(self, pause: Pause) -> Pause:
+        """Pause an account; gives the pause as it stands then: one that lasts goes on, with the new reason.
+
+        A person's pause stays as it is.
+        """
+        return await self._writer.run(self._pause, pause)
+
+    async def begin_probe(self, probe: Probe) -> bool:
+        """Note that a probe of a paused account begins; false where another node has begun it, or the pause ended."""
+        return await self._writer.run(self._begin_probe, probe)
+
+    async def fingerprint_key(self) -> bytes:
+        """Give the key of the fingerprints in this database, the same for every node and after every restart."""
+        return await self._writer.run(self._fingerprint_key, os.urandom(32))
 
     async def resume(self, account: str, now: int) -> bool:
         """End a pause of the service's own; false where there is none."""

@@ -24,17 +24,28 @@ class Pool:
 
     async def acquire(self, server: SmtpServer, password: str | None, *, hostname: str) -> tuple[Connection, bool]:
         """Give a connection, and whether it was kept from before. Raises ConnectError."""
+        kept = self.take(server, password)
+        if kept is not None:
+            return kept, True
+        return await self.open(server, password, hostname=hostname), False
+
+    def take(self, server: SmtpServer, password: str | None) -> Connection | None:
+        """Give a connection that was kept from before; None where there is none of these settings."""
         key = self._key_of(server, password)
         while self._idle:
             kept, connection, timer = self._idle.pop()
             timer.cancel()
             if kept == key and connection.usable:
                 self._keys[id(connection)] = key
-                return connection, True
+                return connection
             self._end(connection)
+        return None
+
+    async def open(self, server: SmtpServer, password: str | None, *, hostname: str) -> Connection:
+        """Open a new connection. Raises ConnectError."""
         connection = await connect(server, hostname=hostname, password=password, timeouts=self._timeouts)
-        self._keys[id(connection)] = key
-        return connection, False
+        self._keys[id(connection)] = self._key_of(server, password)
+        return connection
 
     def release(self, connection: Connection) -> None:
         """Take a connection back; one that is of no use any more is closed."""

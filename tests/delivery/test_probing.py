@@ -4,6 +4,9 @@ import asyncio
 import math
 from pathlib import Path
 
+import pytest
+
+from relay.delivery import Delivery
 from relay.storage import admin
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
@@ -32,7 +35,7 @@ async def test_other_settings_are_probed_at_once(tmp_path: Path) -> None:
         assert office.outcomes(queue_id)[A] == "delivered"
 
 
-async def test_a_pause_outlives_a_restart_which_probes_it(tmp_path: Path) -> None:
+async def test_a_restart_probes_a_paused_account_only_where_its_settings_were_changed(tmp_path: Path) -> None:
     async with (
         Provider({"AUTH": ["535 5.7.8 bad password"]}) as provider,
         open_office(tmp_path, port=provider.port, account=LOGIN, retry={"intervals": ["1 h"]}) as office,
@@ -43,8 +46,60 @@ async def test_a_pause_outlives_a_restart_which_probes_it(tmp_path: Path) -> Non
         assert [pause.account for pause in admin.list_pauses(office.engine)] == ["sales"]
         before = provider.connections
         await office.send()
-        assert provider.connections == before + 1
-        assert len(provider.mails) == 0
+        assert provider.connections == before
+        provider.answers.clear()
+        office.configure(
+            port=provider.port, account={"smtp": {**LOGIN["smtp"], "password": "right"}}, retry={"intervals": ["1 h"]}
+        )
+        await office.restart()
+        await office.send()
+        assert len(provider.mails) == 1
+
+
+async def test_a_password_of_a_command_is_tried_by_the_intervals_whatever_it_is(tmp_path: Path) -> None:
+    """It may be a token, which is another one each time."""
+    (tmp_path / "count").write_text("")
+    command = ["sh", "-c", f"echo x >> {tmp_path}/count; wc -l < {tmp_path}/count"]
+    account = {"smtp": {"username": "sales@example.com", "password_command": command}}
+    async with (
+        Provider({"AUTH": "535 5.7.8 bad password"}) as provider,
+        open_office(tmp_path, port=provider.port, account=account, retry={"intervals": ["1 h"]}) as office,
+    ):
+        await office.hand_in(A)
+        for _ in range(5):
+            await office.pass_time(MINUTE)
+        assert provider.connections == 1
+        await office.pass_time(70 * MINUTE)
+        assert provider.connections == 2
+
+
+@pytest.mark.parametrize("differ", [False, True])
+async def test_a_wrong_password_costs_one_login_over_all_nodes_then_those_of_the_intervals(
+    tmp_path: Path, *, differ: bool
+) -> None:
+    """Where the nodes' configurations differ, each tries its own once."""
+    async with (
+        Provider({"AUTH": "535 5.7.8 bad password"}) as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN, retry={"intervals": ["1 h"]}) as office,
+    ):
+        settings = office.settings
+        if differ:
+            account = {"smtp": {**LOGIN["smtp"], "password": "wrong too"}}
+            office.configure(port=provider.port, account=account, retry={"intervals": ["1 h"]})
+        other = Delivery(
+            settings=lambda: settings,
+            queue=office.queue,
+            now=lambda: office.now,
+            monotonic=lambda: office.now / 1000,
+            jitter=lambda: 0.5,
+        )
+        await office.hand_in(A)
+        await office.hand_in(A)
+        for _ in range(20):
+            await office.pass_time(MINUTE)
+            await other.run_until_idle()
+        assert provider.connections == 1 + differ
+        await other.drain(1)
 
 
 async def test_a_paused_account_is_probed_after_a_jump_backwards(tmp_path: Path) -> None:

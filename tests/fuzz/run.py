@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.fuzz.targets import TARGETS, Target
 
-_AT_A_TIME = 200
+_AT_A_TIME = 20
 """Inputs between two looks at the clock."""
 
 

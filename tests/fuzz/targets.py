@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import re
 import socket
 import tempfile
@@ -19,14 +20,14 @@ from relay.bcc_archive import make_stripper
 from relay.model.account import Security, SmtpServer
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
-from relay.model.route import RoutePlan
-from relay.routing import plan_route
+from relay.model.policy import ArchivePolicy
+from relay.planning import MailPlan, plan_mail
 from relay.rules.address import parse_mailboxes
 from relay.rules.distribution import plan_distribution
 from relay.rules.folding import BodyFolder, fold_header
 from relay.rules.headers import apply_edits, is_signed, split_fields, subject_text
 from relay.rules.sections import Sections, split_message
-from relay.rules.trace import message_id_of, received_count
+from relay.rules.trace import message_id_of, received_count, stamp_header
 from relay.settings import ConfigurationError, load_settings
 from relay.settings.schema import TABLES
 from relay.upstream.pop3 import Pop3Error
@@ -86,9 +87,18 @@ def _header() -> Iterator[Callable[[Any], None]]:
         assert len(b"".join([*pieces, sections.close()])) <= len(block) + 2 + len(body)
         fields = split_fields(block)
         assert b"".join(one.raw for one in fields) == block
-        decision = plan_route(directory=directory, client=client, envelope=envelope, header=block)
-        if isinstance(decision, RoutePlan):
-            leaves = apply_edits(block, decision.edits)
+        decision = plan_mail(
+            directory=directory, archive=ArchivePolicy(), hostname="h", client=client, envelope=envelope, header=block
+        )
+        if isinstance(decision, MailPlan):
+            leaves = stamp_header(
+                apply_edits(block, decision.route.edits),
+                received=b"Received: by h\r\n",
+                hostname="h",
+                queue_id="q",
+                message_id_domain="example.com",
+                at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+            )
             keys = {one.key for one in split_fields(leaves)}
             assert not keys & {"bcc", "resent-bcc", "return-path"}
             folded = fold_header(leaves)
@@ -147,7 +157,7 @@ def _session() -> Iterator[Callable[[Any], None]]:
             data = b"".join(lines)
             with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as client:
                 answer = b""
-                with contextlib.suppress(ConnectionError):
+                with contextlib.suppress(ConnectionError, OSError):
                     for piece in cuts(data, places):
                         client.sendall(piece)
                     client.shutdown(socket.SHUT_WR)

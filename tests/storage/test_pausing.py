@@ -4,16 +4,18 @@ from sqlalchemy import Engine
 
 from relay.model.mail import Pause
 from relay.storage import admin
+from relay.storage.pausing import MOST_FINGERPRINTS, Probe
 from relay.storage.queue import Queue
 from tests.storage.conftest import NOW
 
 PAUSE = Pause(account="sales", since=NOW, until=None, reason="535", probes=0, next_probe=NOW + 60, fingerprint="f")
 
 
-async def test_a_pause_lasts_until_it_is_ended_and_a_probe_is_written_into_it(queue: Queue) -> None:
-    await queue.pause(PAUSE)
-    await queue.pause(replace(PAUSE, since=NOW + 9, probes=1, next_probe=NOW + 99))
-    assert await queue.pauses() == [replace(PAUSE, probes=1, next_probe=NOW + 99)]
+async def test_a_pause_lasts_until_it_is_ended_whoever_else_is_refused(queue: Queue) -> None:
+    assert await queue.pause(PAUSE) == PAUSE
+    again = replace(PAUSE, since=NOW + 9, reason="530", next_probe=NOW + 99, fingerprint="g")
+    assert await queue.pause(again) == replace(PAUSE, reason="530", fingerprint="f g")
+    assert await queue.pauses() == [replace(PAUSE, reason="530", fingerprint="f g")]
     assert await queue.resume("sales", NOW + 10)
     assert await queue.pauses() == []
     assert not await queue.resume("sales", NOW + 11)
@@ -45,3 +47,26 @@ async def test_a_person_takes_over_a_pause_of_the_service(queue: Queue, engine: 
     (pause,) = await queue.pauses()
     assert (pause.by_person, pause.since) == (True, NOW)
     assert [p.account for p in admin.list_pauses(engine)] == ["sales"]
+
+
+async def test_of_two_nodes_one_begins_a_probe(queue: Queue) -> None:
+    await queue.pause(PAUSE)
+    probe = Probe(pause=PAUSE, next_probe=NOW + 99, fingerprint="f")
+    assert [await queue.begin_probe(probe), await queue.begin_probe(probe)] == [True, False]
+    assert await queue.pauses() == [replace(PAUSE, probes=1, next_probe=NOW + 99)]
+    await queue.resume("sales", NOW + 10)
+    assert not await queue.begin_probe(replace(probe, pause=replace(PAUSE, probes=1)))
+
+
+async def test_only_so_many_refused_settings_are_remembered(queue: Queue) -> None:
+    await queue.pause(PAUSE)
+    for n in range(MOST_FINGERPRINTS):
+        await queue.pause(replace(PAUSE, fingerprint=str(n)))
+    (pause,) = await queue.pauses()
+    assert pause.fingerprint.split() == [str(n) for n in range(MOST_FINGERPRINTS)]
+
+
+async def test_the_key_of_fingerprints_is_made_once(queue: Queue) -> None:
+    key = await queue.fingerprint_key()
+    assert len(key) == 32
+    assert await queue.fingerprint_key() == key

@@ -1,0 +1,143 @@
+"""The connections of every account: kept ones first, and of new ones one at a time.
+
+While one connection of an account is being opened, the others wait for what comes of it. What makes it fail is true for
+all of them: so a wrong password costs one login, and not one for each connection.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from relay.delivery.lanes import Lane
+from relay.delivery.pauses import PauseBook, fingerprint
+from relay.model.account import Account, SmtpServer
+from relay.model.errors import RelayError
+from relay.model.mail import Pause
+from relay.model.reply import Reply
+from relay.settings import Settings
+from relay.settings.secrets import read_secret
+from relay.storage.queue import Queue
+from relay.upstream.pool import Pool
+from relay.upstream.smarthost import ConnectError, Connection
+from relay.upstream.transaction import Stage, Timeouts
+
+
+@dataclass(kw_only=True)
+class _Door:
+    """Where the connections of one account are opened."""
+
+    pool: Pool
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a connection is opened."""
+    failures: int = 0
+    """How many could not be opened."""
+    last: tuple[SmtpServer, str | None, ConnectError] | None = None
+    """The settings of the last one that could not be opened, the password, and why."""
+    refused: bool = False
+    """Whether that was a refused login, for which nobody has paused the account yet."""
+
+
+class Connections:
+    """Keeps, opens and closes connections. An account's password is read anew each time."""
+
+    def __init__(
+        self, *, settings: Callable[[], Settings], queue: Queue, timeouts: Timeouts, pauses: PauseBook | None = None
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._timeouts = timeouts
+        self._pauses = pauses
+        self._doors: dict[str, _Door] = {}
+        self._key: bytes | None = None
+
+    async def acquire(
+        self, lane: Lane, account: Account, server: SmtpServer, *, probing: bool = False
+    ) -> tuple[Connection, bool]:
+        """Give a connection that is logged in, and whether it was kept from before. Raises ConnectError.
+
+        A new one is opened to an account that is paused only for a probe; other nodes may have paused it a moment ago.
+        """
+        try:
+            password = await _password(server)
+        except RelayError as error:
+            raise ConnectError(Stage.AUTH, Reply(code=0, enhanced="4.7.0", text=str(error))) from error
+        door = self._door(account)
+        connection = door.pool.take(server, password)
+        kept = connection is not None
+        if connection is None:
+            connection = await self._open(door, account, server, password, probing=probing)
+        lane.recovered()
+        lane.learn_size(server, connection.features.size)
+        return connection, kept
+
+    async def _open(
+        self, door: _Door, account: Account, server: SmtpServer, password: str | None, *, probing: bool
+    ) -> Connection:
+        failures = door.failures
+        async with door.lock:
+            came_to_nothing = door.failures != failures or (door.refused and not probing)
+            if came_to_nothing and door.last is not None and door.last[:2] == (server, password):
+                raise ConnectError(door.last[2].stage, door.last[2].reply)
+            if not probing:
+                await self._ask_whether_paused(account)
+            try:
+                return await door.pool.open(server, password, hostname=self._settings().hostname)
+            except ConnectError as error:
+                door.failures += 1
+                door.last, door.refused = (server, password, error), error.login_refused
+                raise
+
+    async def _ask_whether_paused(self, account: Account) -> None:
+        """Raise ConnectError where the account was paused since the mail that wants a connection was claimed."""
+        pauses: Iterable[Pause] = self._pauses or ()
+        if self._queue.is_shared:
+            try:
+                pauses = await self._queue.pauses()
+            except RelayError as error:
+                raise ConnectError(Stage.AUTH, Reply(code=0, enhanced="4.3.0", text=str(error))) from error
+        for pause in pauses:
+            if pause.account == account.name:
+                text = f"the account is paused: {pause.reason}"
+                raise ConnectError(Stage.AUTH, Reply(code=535, enhanced="5.7.0", text=text))
+
+    def paused(self, account: Account) -> None:
+        """Note that the account of a refused login is paused, or could not be: from now on that decides."""
+        self._door(account).refused = False
+
+    def release(self, account: Account, connection: Connection) -> None:
+        """Take a connection back; one that is of no use any more is closed."""
+        self._door(account).pool.release(connection)
+
+    async def fingerprint(self, server: SmtpServer) -> str:
+        """Hash what a login depends on; empty where the password can't be read. Raises StorageError.
+
+        Of a password that a command gives, the command is hashed: its output may be a token, which is another one each
+        time, and no reason to try the login again.
+        """
+        if self._key is None:
+            self._key = await self._queue.fingerprint_key()
+        if server.username is None or server.password.command is not None:
+            return fingerprint(self._key, server, None)
+        try:
+            return fingerprint(self._key, server, await _password(server))
+        except RelayError:
+            return ""
+
+    async def close(self) -> None:
+        """Close every connection."""
+        doors, self._doors = list(self._doors.values()), {}
+        await asyncio.gather(*(door.pool.close() for door in doors))
+
+    def _door(self, account: Account) -> _Door:
+        door = self._doors.get(account.name)
+        if door is None:
+            door = self._doors[account.name] = _Door(pool=Pool(timeouts=self._timeouts))
+        return door
+
+
+async def _password(server: SmtpServer) -> str | None:
+    if server.username is None:
+        return None
+    if server.password.file is None and server.password.command is None:
+        return read_secret(server.password)
+    return await asyncio.to_thread(read_secret, server.password)
