@@ -13,9 +13,8 @@ from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
 from relay.model.route import Edit, Identity, Refusal, RoutePlan, Rule
-from relay.rules.address import LONGEST_FIELD
 from relay.rules.headers import MOST_FIELDS, Field, count_fields, split_fields
-from relay.rules.origin import Origin, find_large_field, find_origin
+from relay.rules.origin import MOST_OCTETS, Origin, find_large_field, find_origin
 from relay.rules.rewriting import rewrite_sender
 from relay.rules.trace import MAX_LOOPS, MAX_RECEIVED, loop_count, received_count
 
@@ -54,7 +53,9 @@ def plan_route(*, directory: Directory, client: Client, envelope: Envelope, head
     fields = split_fields(header)
     large = find_large_field(fields)
     if large is not None:
-        return _refuse_unread(f"The field {large} has more than {LONGEST_FIELD} octets", "large_field", "5.6.0")
+        return _refuse_unread(
+            f"The sender's fields, up to {large}, have more than {MOST_OCTETS} octets", "large_field", "5.6.0"
+        )
     origin = find_origin(fields)
     user, identity = identify(directory, client, origin.address)
     case = _Case(directory=directory, fields=fields, origin=origin, user=user, identity=identity, ip=client.ip)
@@ -222,8 +223,8 @@ def _check_visible(case: _Case, rule: Rule, chosen: Account) -> Refusal | None:
 
 
 def _visible(case: _Case, rule: Rule, chosen: Account) -> Iterable[Address]:
-    """Give the addresses that will stand in From and Sender; a rewrite leaves none but the account's."""
-    return case.origin.addresses if rule is Rule.FROM else (chosen.address,)
+    """Give the addresses that may be read in From and Sender; a rewrite leaves none but the account's."""
+    return (*case.origin.addresses, *case.origin.doubtful) if rule is Rule.FROM else (chosen.address,)
 
 
 def _may_use(case: _Case, account: Account) -> bool:

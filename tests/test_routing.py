@@ -12,8 +12,9 @@ from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.route import Identity, Refusal, RoutePlan, Rule
 from relay.routing import check_loop, plan_move, plan_route
-from relay.rules.address import LONGEST_FIELD, parse_addr_spec, parse_mailboxes
+from relay.rules.address import parse_addr_spec, parse_mailboxes
 from relay.rules.headers import apply_edits, find_values, split_fields
+from relay.rules.origin import MOST_OCTETS, find_origin
 
 
 def at(text: str) -> Address:
@@ -462,8 +463,8 @@ def test_a_field_that_is_too_long_to_be_read_decides_nothing(name: str) -> None:
 
 
 def test_a_field_that_may_decide_is_read_to_its_end() -> None:
-    value = "x@y.example, " * (LONGEST_FIELD // 13 - 3) + "boss@example.com"
-    assert LONGEST_FIELD - 60 < len(value) < LONGEST_FIELD
+    value = "x@y.example, " * (MOST_OCTETS // 13 - 6) + "boss@example.com"
+    assert MOST_OCTETS - 120 < len(value) < MOST_OCTETS
     assert refused(f"From: sales@example.com\nSender: {value}\n").account == "boss"
 
 
@@ -614,3 +615,25 @@ def test_a_header_of_thousands_of_fields_is_refused_before_it_is_looked_at() -> 
     assert check_loop(header[:-4], "relay.example") is None
     folded = b"A: b\r\n" + b" c\r\n\td\r\n" * 5_000
     assert check_loop(folded, "relay.example") is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sales@example.com, boss@example.com <>",
+        "<sales@example.com> <boss@example.com>",
+        "boss@example.com>, sales@example.com",
+        "sales@example.com, \\boss@example.com",
+        "boss@example.com: sales@example.com;",
+        "<@x,boss@example.com,@y:sales@example.com>",
+        "sales@example.com (x <boss@example.com>",
+    ],
+)
+def test_what_another_program_may_read_as_the_address_of_a_restricted_account_is_refused(value: str) -> None:
+    (*_, shown) = [find_origin(split_fields(f"From: {value}\r\n".encode()))]
+    assert "boss@example.com" in map(str, (*shown.addresses, *shown.doubtful))
+
+
+def test_what_is_well_formed_is_in_no_doubt() -> None:
+    for value in ('"boss@example.com" <sales@example.com>', "sales@example.com (boss@example.com)", "a@b.c, d@e.f"):
+        assert find_origin(split_fields(f"From: {value}\r\n".encode())).doubtful == ()

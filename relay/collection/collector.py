@@ -145,7 +145,7 @@ class Collector:
                 log.warning("mailbox_too_full", account=poll.account.name, messages=len(listing),
                             passed_over=session.passed_over)  # fmt: skip
             plan = await self._plan(poll, listing, has_ids=has_ids, whole=not session.passed_over)
-            await self._fetch(session, poll, self._choose(poll, plan.fetch), tell)
+            await self._fetch(session, poll, await self._choose(poll, plan.fetch), tell)
             go = [*plan.delete, *(poll.receiver.recorded if poll.pop3.leave_on_server is False else ())]
             await poll.lease.confirm()
             deleted = await session.delete(go)
@@ -166,13 +166,15 @@ class Collector:
         known = await self._mailboxes.find(account)
         if not has_ids and (pop3.leave_on_server is not False or pop3.first_poll is FirstPoll.NEW):
             raise Pop3Error(Pop3Stage.LIST, "the server has no unique ids (UIDL): mail can't be left on it")
-        named = name_twins(listing) if has_ids else ()
+        # A mailbox may list a great many: others go on while they are sorted.
+        named = await asyncio.to_thread(name_twins, listing) if has_ids else ()
         seen = await self._mailboxes.seen(account)
-        contact = recognise(known, seen, named, host=pop3.host, login=pop3.username)
+        contact = await asyncio.to_thread(recognise, known, seen, named, host=pop3.host, login=pop3.username)
         anew = contact is Contact.NEW
         plan = PollPlan(fetch=tuple(listing))
         if has_ids:
-            plan = plan_poll(
+            plan = await asyncio.to_thread(
+                plan_poll,
                 named,
                 {} if anew else seen,
                 leave=pop3.leave_on_server,
@@ -187,9 +189,9 @@ class Collector:
             )
         return plan
 
-    def _choose(self, poll: _Poll, wanted: Sequence[Listed]) -> list[Listed]:
+    async def _choose(self, poll: _Poll, wanted: Sequence[Listed]) -> list[Listed]:
         """Sort out what stays on the server for now, and say so the first time."""
-        fetch, left = poll.troubles.sort_out(wanted, limit=poll.pop3.max_message_size)
+        fetch, left = await asyncio.to_thread(poll.troubles.sort_out, wanted, limit=poll.pop3.max_message_size)
         fits = []
         for one in fetch:
             if self._room.has(one.size):

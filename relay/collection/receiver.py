@@ -7,6 +7,7 @@ a message turns out to have beyond the limit of size ends the session; nothing o
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -23,6 +24,9 @@ from relay.storage.mailboxes import Mailboxes
 from relay.upstream.pop3 import Pop3Error, Pop3Stage
 
 log = structlog.get_logger()
+
+_SHORT_HEADER = 8_192
+"""Octets that are read at once."""
 
 _HEADER_LIMIT: Final = 262_144
 _BATCH_OCTETS: Final = 1 << 20
@@ -87,12 +91,12 @@ class Receiver:
             self._require_room()
             if large is None:
                 await self.finish()
-                large = self._arrive(message, sections, pieces)
+                large = await self._arrive(message, sections, pieces)
                 await self._inboxes.begin(large)
             else:
                 await self._inboxes.add(pieces)
             pieces, octets = [], 0
-        arrived = self._arrive(message, sections, pieces) if large is None else large
+        arrived = await self._arrive(message, sections, pieces) if large is None else large
         arrived.key = message.key if digest is None else f"sha256-{digest.hexdigest()}"
         if large is not None:
             large.pieces = pieces
@@ -126,10 +130,13 @@ class Receiver:
             f" which is {self._limit}: from now on it is left on the server",
         )
 
-    def _arrive(self, message: Listed, sections: Sections, pieces: list[bytes]) -> Arrived:
+    async def _arrive(self, message: Listed, sections: Sections, pieces: list[bytes]) -> Arrived:
         if sections.header is None and not sections.too_large:
             sections.close()
-        plan = plan_distribution(directory=self._directory, account=self._account, header=sections.header or b"")
+        header = sections.header or b""
+        decide = partial(plan_distribution, directory=self._directory, account=self._account, header=header)
+        # Whoever writes a long header must not make others wait while it is read.
+        plan = decide() if len(header) <= _SHORT_HEADER else await asyncio.to_thread(decide)
         return Arrived(listed=message, shares=plan.shares, pieces=pieces)
 
     async def _write_batch(self) -> None:

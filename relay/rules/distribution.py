@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from relay.model.account import Account, Directory, User
 from relay.model.address import Address
-from relay.rules.address import parse_mailboxes
+from relay.rules.address import LONGEST_FIELD, parse_mailboxes
 from relay.rules.headers import Field, split_fields
 
 _RECIPIENTS = ("to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc")
@@ -75,7 +75,11 @@ def _recipient_values(fields: Sequence[Field]) -> list[bytes]:
 
 def _find(directory: Directory, values: Sequence[bytes]) -> tuple[Share, ...]:
     found: dict[str, Share] = {}
+    left = LONGEST_FIELD
     for value in values:
+        left -= len(value)
+        if left < 0:
+            break  # nobody writes to so many: who is not found by now is the owner's affair
         for mailbox in parse_mailboxes(value):
             user = None if mailbox.address is None else directory.user_of(mailbox.address)
             if user is not None and mailbox.address is not None:

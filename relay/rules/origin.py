@@ -4,14 +4,22 @@ In a mail that was resent these are Resent-From and Resent-Sender of the newest 
 of one name count together: two From fields are one list. An address without a domain does not count.
 """
 
-from collections.abc import Sequence
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from relay.model.address import Address
-from relay.rules.address import LONGEST_FIELD, Mailbox, parse_mailboxes
+from relay.rules.address import Mailbox, parse_addr_spec, parse_mailboxes
 from relay.rules.headers import Field
 
+MOST_OCTETS: Final = 8_192
+"""Of all fields together that say who a mail is from; no mail of good will has so many."""
+_APART: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|\((?:[^()\\]|\\.)*+\)', re.DOTALL)
+"""What stands beside addresses, where it is well-formed: a quoted string, a comment."""
+_LOOSE: Final = re.compile(r"[^\s<>()\[\],;:\\\"@]{1,64}@[\w.-]{1,255}")
+"""What some program may take for an address."""
 _DECIDING: Final = frozenset({"from", "sender", "reply-to", "resent-from", "resent-sender"})
 
 
@@ -32,6 +40,8 @@ class Origin:
     """The display name that the mail had."""
     addresses: tuple[Address, ...]
     """All addresses of these fields."""
+    doubtful: tuple[Address, ...] = ()
+    """Those that other programs may read in From and Sender, where these hold what we can't read."""
 
     @property
     def address(self) -> Address | None:
@@ -40,8 +50,13 @@ class Origin:
 
 
 def find_large_field(fields: Sequence[Field]) -> str | None:
-    """Give the name of an address field that decides, but is too long to be read: half a field must never decide."""
-    return next((one.name for one in fields if one.key in _DECIDING and len(one.raw) > LONGEST_FIELD), None)
+    """Give the name of the field with which those that decide are too long to be read: half of them must not decide."""
+    left = MOST_OCTETS
+    for one in fields:
+        left -= len(one.raw) if one.key in _DECIDING else 0
+        if left < 0:
+            return one.name
+    return None
 
 
 def find_origin(fields: Sequence[Field]) -> Origin:
@@ -65,6 +80,7 @@ def find_origin(fields: Sequence[Field]) -> Origin:
         mailbox=chosen,
         name=chosen.display_name if chosen is not None else next((m.display_name for m in froms), ""),
         addresses=tuple(mailbox.address for mailbox in (*usable, *named) if mailbox.address is not None),
+        doubtful=tuple(_find_loose([fields[n].value for n in (*from_positions, *sender_positions)])),
     )
 
 
@@ -82,3 +98,18 @@ def _positions(fields: Sequence[Field], inside: range, name: str) -> tuple[int, 
 
 def _read(fields: Sequence[Field], positions: Sequence[int]) -> list[Mailbox]:
     return [mailbox for n in positions for mailbox in parse_mailboxes(fields[n].value)]
+
+
+def _find_loose(values: Sequence[bytes]) -> Iterator[Address]:
+    """Find what other programs may read as addresses in fields of which we can't read all.
+
+    A field that is well-formed holds an `@` for each of its addresses, beside quoted strings and comments.
+    """
+    for value in values:
+        bare = _APART.sub(lambda found: b" " if found[0][-1:] in (b'"', b")") else found[0], value)
+        read = [one.address for one in parse_mailboxes(value) if one.address is not None]
+        if bare.count(b"@") == len(read) and not any("\\" in address.local for address in read):
+            continue
+        for found in _LOOSE.finditer(bare.decode("utf-8", "replace")):
+            with contextlib.suppress(ValueError):
+                yield parse_addr_spec(found[0])

@@ -94,6 +94,8 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
         yield Finding(place=place, reason=f"can't be read: {mode}")
     elif stat.S_ISDIR(mode):
         yield Finding(place=place, reason="is a folder")
+    elif not stat.S_ISREG(mode):
+        yield Finding(place=place, reason="is no plain file")
     elif not os.access(folder / name, os.R_OK):
         yield Finding(place=place, reason="can't be read: Permission denied")
     elif private and mode & stat.S_IROTH:

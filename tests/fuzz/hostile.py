@@ -45,12 +45,20 @@ _MARKUP: Final = [
 ]  # fmt: skip
 
 
+def times(one: bytes, count: int, limit: int) -> bytes:
+    """Repeat something, but not beyond so many octets."""
+    return one * min(count, limit // max(1, len(one)) + 1)
+
+
 def runs(limit: int) -> st.SearchStrategy[bytes]:
     """Give up to so many octets, most of which repeat."""
     pattern = st.one_of(st.sampled_from(_PATTERNS), st.binary(min_size=1, max_size=4))
-    run = st.builds(lambda one, count: one * count, pattern, st.sampled_from([1, 2, 3, 30, 1_000, 10_000, limit]))
-    alternating = st.builds(lambda one, two, count: (one + two) * count, pattern, pattern, st.integers(1, 10_000))
-    nested = st.builds(lambda one, two, count: one * count + two * count, pattern, pattern, st.integers(1, 10_000))
+    counts = st.sampled_from([1, 2, 3, 30, 1_000, 10_000, limit])
+    run = st.builds(lambda one, count: times(one, count, limit), pattern, counts)
+    alternating = st.builds(lambda one, two, count: times(one + two, count, limit), pattern, pattern, counts)
+    nested = st.builds(
+        lambda one, two, count: times(one, count, limit) + times(two, count, limit), pattern, pattern, counts
+    )
     joined = st.lists(st.one_of(run, alternating, nested), min_size=1, max_size=5).map(b"".join)
     return joined.map(lambda data: data[:limit])
 
@@ -67,7 +75,7 @@ def headers(limit: int) -> st.SearchStrategy[bytes]:
     name = st.one_of(st.sampled_from(_FIELDS), st.binary(max_size=3))
     colon = st.sampled_from([b": ", b":", b" : ", b"\t:", b"", b":\r\n "])
     field = st.builds(lambda one, by, value: one + by + value + b"\r\n", name, colon, values(limit))
-    many = st.builds(lambda one, count: one * count, field, st.sampled_from([1, 1, 1, 2, 100, 10_000]))
+    many = st.builds(lambda one, count: times(one, count, limit), field, st.sampled_from([1, 1, 1, 2, 100, 10_000]))
     first = st.sampled_from([b"", b"", b"From anna Mon\r\n", b"From : anna@example.com\r\n", b"\r\n", b" x\r\n"])
     block = st.builds(lambda begin, fields: begin + b"".join(fields), first, st.lists(many, max_size=6))
     return block.map(lambda data: data[:limit])
