@@ -64,6 +64,9 @@ class Housekeeper:
             seconds = self._queue.lease / 4000
             try:
                 await self._queue.renew_leases()
+                if not await self._queue.is_alone():
+                    # Tokens keep apart what each claims; but at its start each takes up what the other runs.
+                    log.error("node_name_taken", node=self._queue.node)
             except RelayError as error:
                 log.error("activity_failed", activity="claims", error=str(error))
                 seconds = min(seconds, _AGAIN)

@@ -29,7 +29,7 @@ from relay.model.errors import RelayError
 from relay.pop_poller import PopPoller
 from relay.settings import ConfigurationError, Settings, load_settings
 from relay.storage.engine import PATIENCE, open_engine
-from relay.storage.lock import StorageLock
+from relay.storage.lock import StorageLock, name_node
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
@@ -67,10 +67,11 @@ class Service:
             self._engine = open_engine(self.settings.database, prepared_statements=prepared, patience=PATIENCE)
             undo.callback(self._engine.dispose)
             self._writer = Writer(self._engine)
-            self.queue = Queue(self._engine, self._writer, node=self._lock.identity, lease=self.settings.lease)
+            node = name_node(self.settings.folder, self._lock.identity)
+            self.queue = Queue(self._engine, self._writer, node=node, lease=self.settings.lease)
             undo.push_async_callback(self.queue.close)
             self.delivery = Delivery(settings=self._current, queue=self.queue)
-            self.mailboxes = Mailboxes(self._engine, self._writer, node=self._lock.identity, lease=self.settings.lease)
+            self.mailboxes = Mailboxes(self._engine, self._writer, node=node, lease=self.settings.lease)
             self.poller = PopPoller(
                 settings=self._current,
                 collector=Collector(settings=self._current, mailboxes=self.mailboxes),

@@ -6,7 +6,6 @@ names it as possibly sent.
 """
 
 import asyncio
-import os
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -14,23 +13,22 @@ from enum import Enum, auto
 
 import structlog
 
+from relay.delivery import endings
 from relay.delivery.clock import ClockWatch
 from relay.delivery.exchange import Body, Exchange, Exchanger, Progress
 from relay.delivery.insist import forgive, insist
-from relay.delivery.journal import log_conclusion, log_notices
+from relay.delivery.journal import log_conclusion, log_lost, log_notices
 from relay.delivery.lanes import Lane
 from relay.delivery.notices import Notifier
 from relay.delivery.pauses import PauseBook
 from relay.delivery.quota import Quota
 from relay.model.account import Account
 from relay.model.errors import ClaimLostError, RelayError
-from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Settlement
+from relay.model.mail import ClaimedDelivery, DeliveryState, Settlement
 from relay.model.outcome import Verdict
 from relay.model.reply import Reply
-from relay.rules.conclusion import Conclusion, conclude
+from relay.rules.conclusion import conclude
 from relay.rules.retry import counted_time, has_expired, next_attempt
-from relay.rules.settlement import Answers, judge
 from relay.settings import Settings
 from relay.storage.queue import Queue
 
@@ -114,8 +112,7 @@ class Attempter:
             taken = await self._attempt(lane, account, grant.delivery, body, progress, meanwhile)
         except ClaimLostError as error:
             taken = 0
-            log.warning("claim_lost", queue_id=delivery.message.id, delivery_id=delivery.id, account=account.name,
-                        reason=str(error))  # fmt: skip
+            log_lost(delivery, str(error))
             self._queue.abandon(delivery, doubtful=False)
             await meanwhile(Result.DONE)
         except asyncio.CancelledError:
@@ -141,7 +138,7 @@ class Attempter:
             raise  # before the dot: somebody else has it, or takes it up
         except Exception as error:  # a fault of ours defers the mail, it never loses it
             log.exception("activity_failed", activity="attempt", queue_id=delivery.message.id, error=repr(error))
-            exchange = _failed(delivery, progress)
+            exchange = endings.failed_exchange(delivery, progress)
         if exchange.repeated:
             lane.begin(self._monotonic())  # that is a mail more, for the pace
         result = _result(lane, account, exchange)
@@ -188,6 +185,32 @@ class Attempter:
         paused: bool = False,
         meanwhile: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """Settle what an exchange came to, and say so."""
+        about = endings.About(
+            account=account, delivery=delivery, exchange=exchange, at=at, seconds=seconds, paused=paused
+        )
+        try:
+            ending = await self._draw_conclusion(about)
+        except Exception as error:  # what the provider took is not forgotten, nor sent again, for a fault of ours
+            log.exception("activity_failed", activity="conclusion", queue_id=delivery.message.id, error=repr(error))
+            if exchange.uncertain:
+                raise  # it stays active, and is taken up as possibly sent
+            ending = endings.plain_ending(about, now=self._now(), settings=self._settings())
+        settlement, conclusion = ending.settlement, ending.conclusion
+        if not await self._settle(settlement, meanwhile):
+            log_lost(delivery, "settled too late", outcomes=settlement.outcomes)
+            return
+        log_conclusion(delivery, conclusion, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
+        log_notices(settlement.notices)
+        self._notifier.wake({new.account for notice in settlement.notices for new in notice.deliveries})
+        if ending.is_over and delivery.message.notice and conclusion.state is DeliveryState.QUEUED:
+            with forgive("notice"):  # the next attempt comes to it again
+                await self._notifier.mover.rescue([delivery])
+        if conclusion.state is DeliveryState.QUEUED or settlement.splits:
+            self._notifier.wake({delivery.account})
+
+    async def _draw_conclusion(self, about: endings.About) -> endings.Ending:
+        account, delivery, exchange = about.account, about.delivery, about.exchange
         settings, now = self._settings(), self._now()
         counted = 0 if exchange.login_refused else await self._counted(delivery, now)
         is_over = has_expired(settings.retry, counted)
@@ -204,7 +227,7 @@ class Attempter:
             jitter=self._jitter(),
             doubtful=exchange.doubtful,
         )
-        if paused and conclusion.state is DeliveryState.QUEUED:
+        if about.paused and conclusion.state is DeliveryState.QUEUED:
             conclusion = replace(conclusion, due=now)  # it goes when the pause ends, which may be over by now
         reply = exchange.reply
         refusal = reply if exchange.judgement is not None and exchange.judgement.sender_refused else None
@@ -216,43 +239,14 @@ class Attempter:
             log.exception("activity_failed", activity="notice", queue_id=delivery.message.id, error=repr(error))
             due = next_attempt(policy=settings.retry, hours=settings.hours, attempts=delivery.attempts + 1, now=now,
                                jitter=self._jitter())  # fmt: skip
-            notices, conclusion = [], _wait_instead(conclusion, due)
-        splits = _splits(delivery, exchange, conclusion, now)
-        held = await self._settle(
-            Settlement(
-                delivery_id=delivery.id,
-                token=delivery.token,
-                key=make_id(at, os.urandom(10)),
-                at=at,
-                seconds=seconds,
-                reply=exchange.reply,
-                outcomes=conclusion.outcomes,
-                state=conclusion.state,
-                due=conclusion.due,
-                uncertain=conclusion.uncertain,
-                counts=not exchange.login_refused,
-                splits=splits,
-                notices=tuple(notices),
-                events=_events(exchange, conclusion),
-                keep_body=settings.limits.keep_delivered > 0,
-            ),
-            meanwhile,
+            notices, conclusion = [], endings.wait_instead(conclusion, due)
+        settlement = replace(
+            endings.settlement_of(about, conclusion, settings=settings),
+            splits=endings.splits_of(delivery, exchange, conclusion, now),
+            notices=tuple(notices),
+            events=endings.events_of(exchange, conclusion),
         )
-        if not held:
-            log.warning("claim_lost", queue_id=delivery.message.id, delivery_id=delivery.id, account=account.name,
-                        reason="settled too late")  # fmt: skip
-            if any(outcome.verdict is Verdict.DELIVERED for _, outcome in conclusion.outcomes):
-                log.warning("possible_duplicate", queue_id=delivery.message.id, delivery_id=delivery.id,
-                            account=account.name, reason="taken under a claim that had run out")  # fmt: skip
-            return
-        log_conclusion(delivery, conclusion, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
-        log_notices(notices)
-        self._notifier.wake({new.account for notice in notices for new in notice.deliveries})
-        if is_over and delivery.message.notice and conclusion.state is DeliveryState.QUEUED:
-            with forgive("notice"):  # the next attempt comes to it again
-                await self._notifier.mover.rescue([delivery])
-        if conclusion.state is DeliveryState.QUEUED or splits:
-            self._notifier.wake({delivery.account})
+        return endings.Ending(settlement=settlement, conclusion=conclusion, is_over=is_over)
 
     async def _counted(self, delivery: ClaimedDelivery, now: int) -> int:
         """Give the time that counts for giving up; 0 where it can't be read, since the attempt must be settled."""
@@ -309,65 +303,3 @@ def _result(lane: Lane, account: Account, exchange: Exchange) -> Result:
     if exchange.reply.is_positive:
         lane.took()
     return Result.DONE
-
-
-def _events(exchange: Exchange, conclusion: Conclusion) -> tuple[tuple[str, str], ...]:
-    """Name what `relay trace` shows beside the attempt itself."""
-    found = []
-    if exchange.uncertain:
-        found.append(("possible_duplicate", f"no answer to the final dot: {exchange.reply}"))
-    if conclusion.leaving:
-        found.append(("doubt_split", "those who surely have not got it go on by themselves"))
-    if exchange.leaving:
-        found.append(("archive_split", f"the blind copy goes by itself: {exchange.reply}"))
-    return tuple(found)
-
-
-def _wait_instead(conclusion: Conclusion, due: int) -> Conclusion:
-    """Keep what was delivered, and let those who failed wait: they fail again when the notice can be written."""
-    outcomes = tuple(
-        (n, replace(o, verdict=Verdict.DEFERRED) if o.verdict is Verdict.BOUNCED else o) for n, o in conclusion.outcomes
-    )
-    conclusion = replace(conclusion, outcomes=outcomes, failures=(), archive_failures=())
-    if conclusion.state is DeliveryState.DONE and any(o.verdict is Verdict.DEFERRED for _, o in outcomes):
-        return replace(conclusion, state=DeliveryState.QUEUED, due=due)
-    return conclusion
-
-
-def _splits(delivery: ClaimedDelivery, exchange: Exchange, conclusion: Conclusion, now: int) -> tuple[NewDelivery, ...]:
-    """Make deliveries of those who leave: who is deferred while others are in doubt, and the blind copy by itself.
-
-    A copy that may have arrived already takes its doubt with it.
-    """
-    doubt = exchange.uncertain and any(recipient.n in exchange.doubtful for recipient in exchange.leaving)
-    return tuple(
-        NewDelivery(
-            id=make_id(now, os.urandom(10)),
-            account=delivery.account,
-            recipients=leaving,
-            version=delivery.version,
-            due=due,
-            uncertain=uncertain,
-        )
-        for leaving, due, uncertain in (
-            (conclusion.leaving, conclusion.leaving_due, delivery.uncertain),
-            (exchange.leaving, conclusion.due if doubt else now, delivery.uncertain + doubt),
-        )
-        if leaving
-    )
-
-
-def _failed(delivery: ClaimedDelivery, progress: Progress) -> Exchange:
-    """Make of a fault of ours what a lost connection would be."""
-    taken = Reply(code=250) if progress.dot else None
-    answers = Answers(
-        mail=taken,
-        recipients=tuple(taken for _ in delivery.recipients),
-        data=None,
-        final=None,
-        lost=True,
-        uncertain=progress.dot,
-        error="a fault inside of the relay; its log says more",
-    )
-    judgement = judge(delivery.recipients, answers)
-    return Exchange(outcomes=judgement.outcomes, reply=judgement.reply, judgement=judgement)

@@ -206,8 +206,9 @@ class Delivery:
     async def run_until_idle(self) -> None:
         """Send what is due now, and return when nothing more can be sent (a command is the service for a moment)."""
         await self._look()
-        while tasks := self._running():
-            await asyncio.wait(tasks)
+        while (tasks := self._running()) or (self._queue.has_orphans and not self._stopping):
+            if tasks:
+                await asyncio.wait(tasks)
             await self._look()
 
     async def drain(self, seconds: float) -> None:

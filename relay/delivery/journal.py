@@ -39,6 +39,19 @@ def log_conclusion(
         log.error("delivery_held", **about, reason="it may have been sent already")
 
 
+def log_lost(delivery: ClaimedDelivery, reason: str, *, outcomes: Iterable[tuple[int, Outcome]] = ()) -> None:
+    """Say that another has a delivery whose attempt ended here; whom the provider took it for may get it twice."""
+    about = {"queue_id": delivery.message.id, "delivery_id": delivery.id, "account": delivery.account}
+    log.warning("claim_lost", **about, reason=reason)
+    addresses = {r.n: r.address for r in delivery.recipients}
+    delivered = [(addresses[n], outcome) for n, outcome in outcomes if outcome.verdict is Verdict.DELIVERED]
+    if delivered:
+        log.info("message_delivered", **about, recipients=[address for address, _ in delivered],
+                 reply=str(delivered[0][1].reply), seconds=None)  # fmt: skip
+        log.warning("possible_duplicate", **about, reason="taken under a claim that had run out",
+                    next_attempt=None)  # fmt: skip
+
+
 def log_notices(notices: Iterable[NewMessage]) -> None:
     """Write for whom notices were queued."""
     for notice in notices:

@@ -10,9 +10,11 @@ from relay.delivery.attempt import Attempter, Result
 from relay.delivery.exchange import Progress
 from relay.delivery.fresh import Body, Work
 from relay.delivery.inbox import InboxWriter
+from relay.delivery.insist import insist
 from relay.delivery.lanes import Lane
 from relay.model.errors import RelayError
-from relay.model.mail import INBOX_LANE, ClaimedDelivery
+from relay.model.mail import INBOX_LANE, ClaimedDelivery, DeliveryState, Settlement
+from relay.model.reply import Reply
 from relay.rules.hours import is_open, next_day
 from relay.settings import Settings
 from relay.storage.ahead import Ahead
@@ -207,7 +209,11 @@ class Worker:
                 self._rest(lane)
 
         try:
-            if lane.account == INBOX_LANE:
+            if not delivery.recipients:
+                # A settlement that came too late has said that they have it, and the one behind it kept it waiting.
+                await self._end(delivery)
+                await go_on(Result.DONE)
+            elif lane.account == INBOX_LANE:
                 await go_on(await self._inbox.attempt(delivery, body))
             else:
                 await self._attempter.attempt(lane, delivery, body, progress, meanwhile=go_on)
@@ -223,6 +229,23 @@ class Worker:
                 self._wake()
             raise
         return following
+
+    async def _end(self, delivery: ClaimedDelivery) -> None:
+        """End a delivery that has nobody left."""
+        settlement = Settlement(
+            delivery_id=delivery.id,
+            token=delivery.token,
+            key=delivery.token,
+            at=self._now(),
+            seconds=0.0,
+            reply=Reply(code=0, text="everybody has it already"),
+            outcomes=(),
+            state=DeliveryState.DONE,
+            uncertain=delivery.uncertain,
+            counts=False,
+            keep_body=self._settings().limits.keep_delivered > 0,
+        )
+        await insist("settle", lambda: self._queue.settle(settlement))
 
     async def _give_back(self, delivery: ClaimedDelivery) -> None:
         """Give back what was surely not sent; where the database fails, the next look takes it up."""

@@ -79,6 +79,11 @@ _UNCLAIM: Final = (
     " WHERE id = ? AND token = ? AND state = 'active'"
 )
 _MARK: Final = "UPDATE delivery SET marked = true WHERE id = ? AND token = ? AND state = 'active'"
+_NODE: Final = "node/"
+_NOTE_START: Final = (
+    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+_LATEST_START: Final = "SELECT value FROM meta WHERE key = ?"
 _IS_HELD: Final = "SELECT 1 FROM delivery WHERE id = ? AND token = ? AND state = 'active'"
 _HOLD: Final = "UPDATE delivery SET state = 'held' WHERE id {any}"
 _RECOVER: Final = (
@@ -234,12 +239,21 @@ def hold_accounts(tx: Transaction, orders: Sequence[tuple[Sequence[str], int, in
     return held
 
 
-def recover(tx: Transaction, moments: Sequence[int], *, by: Claimant) -> list[list[ClaimedDelivery]]:
-    """Take up what the last process left, given the present moment; sweep chunks that belong to no message.
+def recover(tx: Transaction, starts: Sequence[tuple[int, str]], *, by: Claimant) -> list[list[ClaimedDelivery]]:
+    """Take up what the last process left, given (the present moment, the name of this start).
 
-    Of what is held then, people are owed an alert.
+    Chunks that belong to no message are swept. Of what is held then, people are owed an alert.
     """
-    return [_recover_one(tx, now, by.node) for now in moments]
+    if tx.is_shared:
+        for _, start in starts:
+            tx.change(_NOTE_START, _NODE + by.node, start)
+    return [_recover_one(tx, now, by.node) for now, _ in starts]
+
+
+def latest_start(tx: Transaction, node: str) -> str | None:
+    """Give the name of the latest start of a node; None where none is known."""
+    rows = tx.rows(_LATEST_START, _NODE + node)
+    return rows[0][0] if rows else None
 
 
 def take_up(tx: Transaction, moments: Sequence[int], *, by: Claimant, claims: Claims) -> list[list[ClaimedDelivery]]:
@@ -251,8 +265,9 @@ def take_up(tx: Transaction, moments: Sequence[int], *, by: Claimant, claims: Cl
 
 
 def _take_up_one(tx: Transaction, now: int, node: str, claims: Claims) -> list[ClaimedDelivery]:
-    own = [row[0] for row in tx.rows(_SELECT_OWN, node) if not claims.runs(row[0], row[1])]
-    rows = tx.rows(_SELECT_ORPHANS, own) if own else []
+    own = {row[0]: row[1] for row in tx.rows(_SELECT_OWN, node) if not claims.runs(row[0], row[1])}
+    # Until it is locked, another node may have taken it up and claimed it.
+    rows = [row for row in tx.rows(_SELECT_ORPHANS, list(own)) if own[row[0]] == row[-1]] if own else []
     doubtful = {row[0] for row in rows if claims.take_doubt(row[0]) or row[6]}
     for row in rows:
         if row[0] not in doubtful:
@@ -302,7 +317,7 @@ def renew_leases(tx: Transaction, running: Sequence[Mapping[str, str]], *, by: C
     if not tx.is_shared:
         return [set(claims) for claims in running]
     until = tx.lease_until(by.lease)
-    return [{row[0] for row in tx.rows(_RENEW, until, list(one), list(one.values()))} for one in running]
+    return [{row[0] for row in tx.change_rows(_RENEW, until, list(one), list(one.values()))} for one in running]
 
 
 def is_held(tx: Transaction, delivery_id: str, token: str) -> bool:

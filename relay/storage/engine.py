@@ -177,13 +177,19 @@ def transaction_on(connection: "Connection") -> Transaction:
 
 @contextlib.contextmanager
 def transaction(database: Database, *, write: bool) -> Iterator[Transaction]:
-    """Run one short transaction; it is committed at the end. Raises StorageError for whatever the database refuses."""
+    """Run one short transaction; it is committed at the end. Raises StorageError for whatever the database refuses.
+
+    One that only reads sees one moment's state in all its queries, on PostgreSQL as on SQLite.
+    """
     try:
         if isinstance(database, SqliteFile):
             with database.transaction(write=write) as tx:
                 yield tx
         else:
-            with database.connect().execution_options(relay_write=write) as connection, connection.begin():
+            options: dict[str, Any] = {"relay_write": write}
+            if not write and database.dialect.name == "postgresql":
+                options["isolation_level"] = "REPEATABLE READ"
+            with database.connect().execution_options(**options) as connection, connection.begin():
                 try:
                     yield transaction_on(connection)
                 except Exception as error:

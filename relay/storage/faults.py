@@ -12,9 +12,8 @@ _FAULTS_OF_THE_WRITE = {"IntegrityError", "DataError", "ProgrammingError", "Inte
 """Errors (PEP 249) that speak of one write, not of the database."""
 _DISK_FULL = "53100"
 """SQLSTATE of a full disk."""
-_CONFLICTS = ("40001", "40P01")
-"""SQLSTATE of a serialization failure and a deadlock: the same again may well succeed."""
-
+_CONFLICTS = ("40001", "40P01", "23505")
+"""SQLSTATE of a serialization failure, a deadlock, and a row that another has just made: the same again may succeed."""
 _LOST: Final = ("08", "57P")
 """How the SQLSTATE begins where the connection is lost."""
 

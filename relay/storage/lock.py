@@ -149,3 +149,12 @@ class StorageLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def name_node(folder: Path, identity: str) -> str:
+    """Name the node that holds the lock of a storage folder, whose `identity` stands in the lock's file.
+
+    The name outlives the process, the machine's name and a container. A copy of the folder has the identity, but not
+    the file: so its node is another.
+    """
+    return f"{identity}-{(folder / FOLDER_LOCK).stat().st_ino}"

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _MARGIN: Final = 5.0
 """Seconds by which the server gives a statement up before we give the server up."""
+_GIVE_LOCKS_BACK: Final = "-c idle_in_transaction_session_timeout=10000"
+"""A node that stands still in the middle of a transaction must not keep its locks: others want its mail."""
 _PARAMETERS: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "application_name": "relay",
@@ -61,8 +63,9 @@ def connect_arguments(url: "URL", *, patience: float | None, prepared: bool) -> 
         chosen["prepare_threshold"] = None
     elif patience is not None:
         limit = round(1000 * (patience - _MARGIN if patience > 2 * _MARGIN else patience))
-        # A transaction whose client is gone gives its locks back.
-        chosen["options"] = f"-c statement_timeout={limit} -c idle_in_transaction_session_timeout={4 * limit}"
+        chosen["options"] = f"-c statement_timeout={limit} {_GIVE_LOCKS_BACK}"
+    else:
+        chosen["options"] = _GIVE_LOCKS_BACK
     return {name: value for name, value in chosen.items() if name not in url.query}
 
 

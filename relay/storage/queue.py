@@ -53,12 +53,14 @@ class Queue:
         self._engine = engine
         self._writer = writer
         self.node, self.lease = node, lease
+        self._start = ""
         by = Claimant(node, lease)
         self._claims = Claims(lease=lease / 1000)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="queue-read")
         # What adds comes before what takes away, so that a write and the one that undoes it may share a batch.
-        # Chunks count for nothing until their message is accepted: that commit syncs them as well.
-        self._write_chunks = Operation(0, accepting.write_chunks, synced=False)
+        # Chunks count for nothing until their message is accepted: that commit syncs them as well. But a server that
+        # crashes and comes back may have lost them, while we live on and accept the rest.
+        self._write_chunks = Operation(0, accepting.write_chunks, synced=self.is_shared)
         self._accept = Operation(1, partial(accepting.accept, by=by))
         self._settle = Operation(2, partial(settling.settle, by=by))
         self._mark = Operation(3, claiming.mark_uncertain)
@@ -95,7 +97,8 @@ class Queue:
 
     def write_chunk(self, message_id: str, version: int, seq: int, data: bytes) -> "asyncio.Future[None]":
         """Write a piece of a body ahead; nobody sees it until its message is accepted. The future is done with it."""
-        return self._writer.submit(self._write_chunks, Chunk(message_id, version, seq, data), octets=len(data))
+        chunk = Chunk(message_id, version, seq, data)
+        return asyncio.ensure_future(self._writer.run(self._write_chunks, chunk, octets=len(data), patience=PATIENCE))
 
     async def accept(self, new: NewMessage) -> None:
         """Accept a mail: when this returns, it will be delivered or its user told.
@@ -251,7 +254,12 @@ class Queue:
         into an inbox is queued and not returned, since writing it again adds nothing. On PostgreSQL this takes what
         this node had, and what others had whose leases are over.
         """
-        return await self._writer.run(self._recover, now)
+        self._start = os.urandom(8).hex()
+        return await self._writer.run(self._recover, (now, self._start))
+
+    async def is_alone(self) -> bool:
+        """Tell whether no other process was started in this node's name since, as with a copy of its machine."""
+        return not (self.is_shared and self._start) or await self._read(claiming.latest_start, self.node) == self._start
 
     @property
     def has_orphans(self) -> bool:

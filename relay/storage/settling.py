@@ -145,9 +145,7 @@ def _plan(settlement: Settlement, row: _Delivery, *, holds: bool) -> _Settled:
             and row.state != DeliveryState.ACTIVE
         )
         doubt = ("possible_duplicate", "it was taken under a claim that had run out")
-        settlement = replace(
-            settlement, outcomes=taken, splits=(), notices=(), events=(doubt,) if taken else (), keep_body=True
-        )
+        settlement = replace(settlement, outcomes=taken, splits=(), notices=(), events=(doubt,) if taken else ())
     return _Settled(
         settlement=settlement,
         message_id=row.message_id,

@@ -39,12 +39,14 @@ class Transaction:
     most of them.
     """
 
-    __slots__ = ("_connection", "_dialect", "_driver")
+    __slots__ = ("_connection", "_dialect", "_driver", "has_changed")
 
     def __init__(self, driver: Any, dialect: str, connection: "Connection | None" = None) -> None:  # noqa: ANN401 - the driver's connection
         self._driver = driver
         self._dialect = dialect
         self._connection = connection
+        self.has_changed = False
+        """Whether anything was written in it."""
 
     @property
     def is_shared(self) -> bool:
@@ -82,6 +84,12 @@ class Transaction:
     def change(self, sql: str, *parameters: Parameter) -> int:
         """Run one change; gives how many rows it touched."""
         return self._run("execute", sql, self._bound(parameters))
+
+    def change_rows(self, sql: str, *parameters: Parameter) -> Sequence[AnyRow]:
+        """Run one change that ends with RETURNING; gives what it returns."""
+        found = self.rows(sql, *parameters)
+        self.has_changed = self.has_changed or bool(found)
+        return found
 
     def change_each(self, sql: str, rows: Sequence[tuple[Parameter, ...]]) -> None:
         """Run one change for each of many tuples of parameters, which stand in for the group behind its VALUES.
@@ -127,6 +135,7 @@ class Transaction:
         with self._cursor() as cursor:
             getattr(cursor, method)(_native(sql, self._dialect), parameters)
             count: int = cursor.rowcount
+        self.has_changed = self.has_changed or count != 0
         return count
 
     def _cursor(self) -> contextlib.closing[Any]:

@@ -19,7 +19,8 @@ from relay.storage.sql import AnyRow, Transaction
 
 _PREFIX: Final = "alert/"
 _SELECT_OWED: Final = "SELECT key, value FROM meta WHERE key >= 'alert/' AND key < 'alert0' ORDER BY key"
-_SELECT_ONE: Final = "SELECT key, value FROM meta WHERE key = ?"
+_SELECT_ONE: Final = "SELECT d.key, d.value FROM meta d WHERE d.key = ? {lock}"
+_OWE_NOTHING: Final = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _OWE: Final = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 _PAID: Final = "DELETE FROM meta WHERE key = ? AND value = ?"
 _SELECT_DELIVERIES: Final = SELECT_CLAIMED + "WHERE d.id {any}"
@@ -27,7 +28,9 @@ _SELECT_NOTICES: Final = (
     SELECT_CLAIMED + "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.since <= ? AND m.notice"
     " ORDER BY d.id LIMIT ?"
 )
-_MOVE: Final = "UPDATE delivery SET account = ?, due = ?, attempts = 0 WHERE id = ? AND state = 'queued'"
+_MOVE: Final = (
+    "UPDATE delivery SET account = ?, due = ?, attempts = 0 WHERE id = ? AND state = 'queued' AND account = ?"
+)
 _READDRESS: Final = "UPDATE recipient SET address = ?, kind = ? WHERE message_id = ? AND delivery_id = ?"
 _REWRITE: Final = "UPDATE message SET size = size - length(header) + ?, header = ? WHERE id = ?"
 
@@ -79,8 +82,12 @@ class OtherWay:
 def owe(tx: Transaction, alerts: Sequence[OwedAlert]) -> None:
     """Note alerts; of mails that are held, those that are owed already count too."""
     for alert in alerts:
-        known = [_read(row).count for row in tx.rows(_SELECT_ONE, alert.key)]
-        whole = replace(alert, count=alert.count + sum(known)) if alert.kind is Alert.ACCOUNT_GONE else alert
+        whole = alert
+        if alert.kind is Alert.ACCOUNT_GONE:
+            # The row is there, and locked, before it is read: another node may count just now.
+            tx.change(_OWE_NOTHING, alert.key, replace(alert, count=0).value)
+            (known,) = tx.rows(_SELECT_ONE, alert.key)
+            whole = replace(alert, count=alert.count + _read(known).count)
         tx.change(_OWE, whole.key, whole.value)
 
 
@@ -105,11 +112,11 @@ def queued_notices(tx: Transaction, account: str, before: int, limit: int) -> li
 
 
 def move_notices(tx: Transaction, ways: Sequence[OtherWay]) -> list[bool]:
-    """Send queued notices another way, due now; tells for each whether it was still queued."""
+    """Send queued notices another way, due now; tells for each whether it was still queued where it was."""
     moved = []
     for way in ways:
         message = way.delivery.message
-        moved.append(tx.change(_MOVE, clean(way.account), way.at, way.delivery.id) > 0)
+        moved.append(tx.change(_MOVE, clean(way.account), way.at, way.delivery.id, way.delivery.account) > 0)
         if moved[-1]:
             tx.change(_READDRESS, clean(way.address), way.kind.value, message.id, way.delivery.id)
             tx.change(_REWRITE, len(way.header), way.header, message.id)

@@ -31,6 +31,11 @@ _SELECT_OVER: Final = (
     " ORDER BY d.message_id, d.id"
 )
 _STILL_QUEUED: Final = "SELECT d.id FROM delivery d WHERE d.id {any} AND d.state = 'queued' {lock}"
+_STILL_PENDING: Final = (
+    "SELECT r.delivery_id, r.n FROM delivery d"
+    " JOIN recipient r ON r.message_id = d.message_id AND r.delivery_id = d.id AND r.outcome = 'pending'"
+    " WHERE d.id {any}"
+)
 _WARNED: Final = (
     "UPDATE delivery SET warned = true WHERE id {any} AND state = 'queued' AND NOT warned RETURNING message_id"
 )
@@ -84,7 +89,8 @@ def tell_delay(tx: Transaction, told: Sequence[DelayTold], *, by: Claimant) -> l
 
     Several nodes look at the same mail, and one of them tells.
     """
-    fresh = {row[0] for row in tx.rows(_WARNED, [delivery_id for one in told for delivery_id in one.delivery_ids])}
+    ids = [delivery_id for one in told for delivery_id in one.delivery_ids]
+    fresh = {row[0] for row in tx.change_rows(_WARNED, ids)}
     granted = [one.message_id in fresh for one in told]
     notices = [one.notice for one, is_first in zip(told, granted, strict=True) if is_first and one.notice is not None]
     if notices:
@@ -103,10 +109,16 @@ def waiting_before(tx: Transaction, account: str, before: int, limit: int) -> li
 def give_up(tx: Transaction, mails: Sequence[Sequence[Settlement]], *, by: Claimant) -> list[bool]:
     """Settle what nobody attempts: all of a mail's deliveries together, or none where one of them has been claimed.
 
-    They go from queued to done, so that a crash leaves nothing that looks as if it had been sent.
+    Nor where somebody has got his outcome since: the notice would name him. They go from queued to done, so that a
+    crash leaves nothing that looks as if it had been sent.
     """
-    queued = {row[0] for row in tx.rows(_STILL_QUEUED, [one.delivery_id for mail in mails for one in mail])}
-    whole = [all(one.delivery_id in queued for one in mail) for mail in mails]
+    ids = [one.delivery_id for mail in mails for one in mail]
+    queued = {row[0] for row in tx.rows(_STILL_QUEUED, ids)}
+    pending = {(row[0], row[1]) for row in tx.rows(_STILL_PENDING, ids)}
+    whole = [
+        all(one.delivery_id in queued and all((one.delivery_id, n) in pending for n, _ in one.outcomes) for one in mail)
+        for mail in mails
+    ]
     settle(tx, [one for mail, is_whole in zip(mails, whole, strict=True) if is_whole for one in mail], by=by)
     return whole
 

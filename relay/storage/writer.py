@@ -26,7 +26,7 @@ from sqlalchemy import Engine
 from relay.model.errors import RelayError, StorageError
 from relay.model.ids import make_id
 from relay.storage.engine import WriteConnection
-from relay.storage.faults import is_conflict, is_fault_of_database, storage_error
+from relay.storage.faults import is_conflict, is_connection_lost, is_fault_of_database, storage_error
 from relay.storage.sql import Transaction
 
 log = structlog.get_logger()
@@ -44,7 +44,8 @@ _PAUSES: Final = (0.0, 0.05, 0.2, 0.5, 1.0)
 _DAY: Final = 86_400_000
 """Milliseconds."""
 _PREFIX: Final = "batch/"
-_NOTE: Final = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+_NOTE: Final = "UPDATE meta SET value = ? WHERE key = ?"
+_NOTE_FIRST: Final = "INSERT INTO meta (key, value) VALUES (?, ?)"
 # It waits, on a shared database, for the transaction in doubt: it holds that key until it has ended.
 _WAIT: Final = "INSERT INTO meta (key, value) VALUES (?, '') ON CONFLICT DO NOTHING"
 _NOTED: Final = "SELECT d.value FROM meta d WHERE d.key = ? {lock_meta}"
@@ -207,6 +208,7 @@ class Writer:
 
     def _commit(self, batch: list[_Write]) -> None:
         for n in range(1, _TRIES + 1):
+            is_old = self._connection is not None
             self._number += 1
             name = make_id(time.time_ns() // 1_000_000, self._number.to_bytes(10, "big"))
             try:
@@ -221,7 +223,8 @@ class Writer:
                     raise
             except Exception as error:
                 self._disconnect()
-                if n == _TRIES or not is_conflict(error):
+                # Of a server that was restarted meanwhile, the connection of before says nothing.
+                if n == _TRIES or not (is_conflict(error) or (is_old and is_connection_lost(error))):
                     raise
             else:
                 return
@@ -254,7 +257,9 @@ class Writer:
             results = operation.apply(tx, [write.argument for write in writes])
             for write, result in zip(writes, results, strict=True):
                 write.result = result
-        tx.change(_NOTE, self._key, name)
+        # What has changed nothing comes to the same when it runs again; and it needs no sync.
+        if tx.has_changed and not tx.change(_NOTE, name, self._key):
+            tx.change(_NOTE_FIRST, self._key, name)
         try:
             self._connection.commit()
         except Exception as error:

@@ -139,11 +139,12 @@ class IncomingMail:
                 if slot is not None:
                     slot.release()
             raise
+        # First of all somebody runs it; none of it goes out before this turn of the loop is over.
+        for delivery, slot in zip(plans, slots, strict=True):
+            self._hand_over(message, delivery, slot)
         log_accepted(message, plan=self._route, envelope=self.envelope, archive=self._archived)
         if self._has_stripped and self._stripper is not None:
             log_stripped(self.queue_id, len(self._stripper.removed))
-        for delivery, slot in zip(plans, slots, strict=True):
-            self._hand_over(message, delivery, slot)
         return Reply(code=250, enhanced="2.0.0", text=f"queued as {self.queue_id}")
 
     async def abort(self) -> None:

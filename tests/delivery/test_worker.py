@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from relay.model.mail import DeliveryState
 from relay.storage import commands
 from relay.storage.ahead import Ahead
 from tests.peers.machine import until
 from tests.peers.office import open_office
 from tests.peers.provider import Provider
+from tests.storage.conftest import LATER, TAKEN, settled
 
 A = "a@example.net"
 
@@ -80,3 +82,22 @@ async def test_a_worker_that_is_cancelled_gives_back_nothing_that_another_has(tm
         late.cancel()
         await asyncio.gather(late, return_exceptions=True)
         assert [row.state for row in office.waiting()] == ["queued"]
+
+
+async def test_a_mail_whose_recipients_all_have_it_already_ends_and_stops_nothing(tmp_path: Path) -> None:
+    """A 250 that came too late, while whoever had claimed the mail meanwhile could not send it."""
+    async with Provider() as provider, open_office(tmp_path, port=provider.port, account={"archive": False}) as office:
+        office.delivery._stopping = True  # nothing is sent yet
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        (late,) = await office.queue.claim("sales", now=office.now, limit=1, open_now=True)
+        office.queue.abandon(late, doubtful=True)
+        await office.queue.take_up(now=office.now)
+        (other,) = await office.queue.claim("sales", now=office.now, limit=1, open_now=True)
+        assert not await office.queue.settle(settled(late, {0: TAKEN}, DeliveryState.DONE))
+        assert await office.queue.settle(settled(other, {0: LATER}, DeliveryState.QUEUED, due=office.now))
+        office.delivery._stopping = False
+        await office.send()
+        assert office.outcomes(queue_id) == {A: "delivered"}
+        assert office.waiting() == []
+        assert provider.mails == []
+        assert not office.delivery._lane("sales").full_until

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from relay.model.errors import ClaimLostError, StorageError
 from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery, DeliveryState
@@ -360,3 +360,59 @@ async def test_a_lane_that_empties_between_two_looks_is_no_error(engine: Engine)
 
     with transaction(engine, write=False) as tx:
         assert claiming.next_due(Emptied(tx._driver, tx._dialect)) == {}
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+async def test_what_changes_hands_between_two_queries_of_a_look_is_left_alone(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look has read that nobody runs an own row; another node takes it up and claims it before it is locked."""
+    one, other = (Queue(engine, Writer(engine), node=name) for name in ("one", "other"))
+    await one.accept(new_mail())
+    (mine,) = await one.claim("sales", now=NOW, limit=1, open_now=True)
+    one.abandon(mine, doubtful=True)
+    real = Transaction.rows
+    claimed: list[bool] = []
+
+    def rows(self: Transaction, sql: str, *parameters: object) -> object:
+        found = real(self, sql, *parameters)  # type: ignore[arg-type]
+        if "d.token FROM delivery d WHERE d.state = 'active'" in sql and not claimed:
+            claimed.append(True)
+            with engine.begin() as connection:
+                connection.execute(text("UPDATE delivery SET node = 'other', token = 'theirs'"))
+        return found
+
+    monkeypatch.setattr(Transaction, "rows", rows)
+    assert await one.take_up(now=NOW) == []
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT state, token FROM delivery")).one() == ("active", "theirs")
+    for queue in (one, other):
+        await queue.close()
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+async def test_a_node_notices_that_another_was_started_in_its_name(engine: Engine) -> None:
+    one, copy = (Queue(engine, Writer(engine), node="one") for _ in range(2))
+    assert await one.is_alone()  # it has not begun
+    await one.recover(now=NOW)
+    assert await one.is_alone()
+    await copy.recover(now=NOW)
+    assert not await one.is_alone()
+    assert await copy.is_alone()
+    for queue in (one, copy):
+        await queue.close()
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+async def test_the_database_is_asked_before_the_dot_since_its_clock_may_have_been_set(engine: Engine) -> None:
+    one, other = (Queue(engine, Writer(engine), node=name) for name in ("one", "other"))
+    await one.accept(new_mail())
+    (mine,) = await one.claim("sales", now=NOW, limit=1, open_now=True)
+    await one.confirm(mine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE delivery SET lease_until = 0"))
+    await other.take_up(now=NOW)
+    with pytest.raises(ClaimLostError):
+        await one.confirm(mine)
+    for queue in (one, other):
+        await queue.close()

@@ -43,7 +43,8 @@ def test_a_full_disk_is_told_apart() -> None:
 def test_a_conflict_may_be_tried_again() -> None:
     assert is_conflict(psycopg.errors.SerializationFailure("again"))
     assert is_conflict(psycopg.errors.DeadlockDetected("again"))
-    assert not is_conflict(psycopg.errors.UniqueViolation("twice"))
+    assert is_conflict(psycopg.errors.UniqueViolation("another has just made it"))
+    assert not is_conflict(psycopg.errors.ForeignKeyViolation("missing"))
     assert not is_conflict(sqlite3.OperationalError("locked"))
 
 

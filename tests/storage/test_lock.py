@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.model.errors import StorageBusyError, StorageError
-from relay.storage.lock import StorageLock, database_file
+from relay.storage.lock import StorageLock, database_file, name_node
 
 
 @contextmanager
@@ -131,3 +131,11 @@ def test_a_lock_is_a_file_of_its_own_or_none(tmp_path: Path, kind: str) -> None:
         StorageLock(tmp_path, f"sqlite:///{tmp_path}/relay.db").acquire()
     assert other.read_text() == "as it was\n"
     assert not (tmp_path / "new").exists()
+
+
+def test_a_node_keeps_its_name_and_a_copy_of_its_folder_gets_another(tmp_path: Path) -> None:
+    for name in ("one", "copy"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "relay.lock").write_text("77\nabcd\n")
+    assert name_node(tmp_path / "one", "abcd") == name_node(tmp_path / "one", "abcd")
+    assert name_node(tmp_path / "one", "abcd") != name_node(tmp_path / "copy", "abcd")

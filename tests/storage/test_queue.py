@@ -1,7 +1,8 @@
 """The queue against a simple model of it, through crashes and commands, on both databases."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+import threading
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -24,11 +25,12 @@ from relay.model.errors import StorageError
 from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery, DeliveryState, NewDelivery, NewMessage
 from relay.model.outcome import Outcome, Verdict
 from relay.storage import admin, commands
-from relay.storage.engine import WriteConnection, open_engine
+from relay.storage.engine import WriteConnection, open_engine, transaction
 from relay.storage.queue import Queue
 from relay.storage.schema import metadata
+from relay.storage.sql import Transaction
 from relay.storage.upgrade import prepare_database
-from relay.storage.writer import Writer
+from relay.storage.writer import Operation, Writer
 from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, empty_postgresql, new_id, new_mail, settled
 
 T = TypeVar("T")
@@ -340,3 +342,33 @@ async def test_a_closed_queue_says_so(engine: Engine) -> None:
     await queue.close()
     with pytest.raises(Exception, match="closed"):
         await queue.next_due()
+
+
+async def test_a_read_sees_one_moment_in_all_its_queries(engine: Engine, queue: Queue) -> None:
+    with transaction(engine, write=False) as tx:
+        assert tx.rows("SELECT count(*) FROM message") == [(0,)]
+        await queue.accept(new_mail())
+        assert tx.rows("SELECT count(*) FROM message") == [(0,)]
+
+
+async def test_a_chunk_is_synced_where_the_server_may_lose_it_and_we_live_on(queue: Queue, engine: Engine) -> None:
+    assert queue._write_chunks.synced is (engine.dialect.name == "postgresql")
+
+
+async def test_a_client_does_not_wait_for_a_chunk_of_its_mail_either(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang(_tx: Transaction, arguments: Sequence[None]) -> list[None]:
+        begun.set()
+        assert go_on.wait(30)
+        return list(arguments)
+
+    waiting = queue._writer.submit(Operation(0, hang), None)
+    await asyncio.to_thread(begun.wait, 30)
+    monkeypatch.setattr("relay.storage.queue.PATIENCE", 0.05)
+    with pytest.raises(StorageError, match="does not answer"):
+        await asyncio.wait_for(queue.write_chunk(new_id("m"), 0, 0, b"x"), 5)
+    go_on.set()
+    await waiting

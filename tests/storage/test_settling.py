@@ -135,3 +135,14 @@ async def test_who_surely_has_the_mail_by_a_late_settlement_is_not_sent_it_again
     detail = admin.show_message(engine, mail.message.id)
     assert detail.deliveries[0].state == "done"
     assert [event.what for event in detail.events] == ["possible_duplicate"]
+
+
+async def test_a_late_settlement_that_ends_a_mail_drops_its_body_too(queue: Queue) -> None:
+    mail = new_mail(to=2)
+    await queue.accept(mail)
+    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    queue.abandon(late, doubtful=True)
+    await queue.take_up(now=NOW)
+    assert not await queue.settle(settled(late, {0: TAKEN, 1: TAKEN}, DeliveryState.DONE))
+    assert await queue.next_due() == {}
+    assert [chunk async for chunk in queue.chunks(mail.message.id, 0)] == []

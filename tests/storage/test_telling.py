@@ -67,3 +67,14 @@ async def test_a_notice_is_moved_while_it_waits(queue: Queue) -> None:
     assert (moved.header, moved.message.size) == (b"A: longer\r\n", notice.message.size + 5)
     assert [(r.address, r.kind) for r in moved.recipients] == [("anna", RecipientKind.INBOX)]
     assert not await queue.move_notice(way)  # it is being written
+
+
+async def test_a_notice_is_moved_once_though_two_want_to(queue: Queue) -> None:
+    await queue.accept(new_mail(notice=True))
+    (found,) = await queue.queued_notices("sales", NOW, 9)
+    ways = [
+        OtherWay(delivery=found, account=account, address="anna", kind=RecipientKind.INBOX, header=b"A: b\r\n", at=NOW)
+        for account in ("other", "")
+    ]
+    assert [await queue.move_notice(way) for way in ways] == [True, False]
+    assert await queue.next_due() == {"other": NOW}

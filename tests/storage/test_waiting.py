@@ -9,7 +9,7 @@ from relay.model.reply import Reply
 from relay.storage import admin
 from relay.storage.queue import Queue
 from relay.storage.waiting import DelayTold, LastAttempt
-from tests.storage.conftest import NEVER, NOW, new_id, new_mail, settled
+from tests.storage.conftest import NEVER, NOW, TAKEN, new_id, new_mail, settled
 
 LATER = Outcome(verdict=Verdict.DEFERRED, reply=Reply(code=451, enhanced="4.3.0", text="later"))
 
@@ -88,3 +88,12 @@ async def test_the_last_attempt_of_each_delivery(queue: Queue) -> None:
         await queue.settle(settled(one, {}, DeliveryState.QUEUED, due=NOW, reply=reply, at=NOW + n))
     last = LastAttempt(at=NOW + 1, reply=Reply(code=451, text="last"))
     assert await queue.last_attempts([one.id, "other"]) == {one.id: last}
+
+
+async def test_what_was_attempted_since_it_was_read_is_not_given_up(queue: Queue) -> None:
+    await queue.accept(new_mail(to=2))
+    (read,) = await queue.waiting_before("sales", NOW, 9)
+    (one,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.settle(settled(one, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED, due=NOW))
+    over = settled(read, {0: NEVER, 1: NEVER}, DeliveryState.DONE, attempted=False, counts=False)
+    assert not await queue.give_up([over])  # its notice would name somebody who has the mail

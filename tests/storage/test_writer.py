@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import pytest
 from sqlalchemy import Engine, text
@@ -237,3 +237,30 @@ async def test_a_writer_leaves_no_name_behind(engine: Engine) -> None:
     await writer.close()
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM meta WHERE key LIKE 'batch/%'")).scalar_one() == 0
+
+
+async def test_what_changes_nothing_writes_nothing(engine: Engine, count: Callable[[str], int]) -> None:
+    def look(tx: Transaction, numbers: Sequence[int]) -> list[int]:
+        tx.change("UPDATE t SET y = 1 WHERE x = 4711")
+        return [row[0] for _ in numbers for row in tx.rows("SELECT count(*) FROM t")]
+
+    writer = Writer(engine)
+    before = count("meta")
+    assert await writer.run(Operation(1, look), 1) == 0
+    assert count("meta") == before
+    await writer.run(INSERT, 1)
+    assert count("meta") == before + 1
+    await writer.close()
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+async def test_a_connection_that_died_while_nothing_was_written_is_replaced(engine: Engine) -> None:
+    writer = Writer(engine)
+    await writer.run(INSERT, 1)
+    with engine.connect() as connection:
+        connection.execute(text(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ))  # fmt: skip
+    assert await writer.run(INSERT, 2) == 20
+    await writer.close()

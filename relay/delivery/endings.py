@@ -1,0 +1,133 @@
+"""What an attempt comes to, as it is written: the settlement, and what was concluded. Nothing here writes or waits."""
+
+import os
+from dataclasses import dataclass, replace
+
+from relay.delivery.exchange import Exchange, Progress
+from relay.model.account import Account
+from relay.model.ids import make_id
+from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Settlement
+from relay.model.outcome import Outcome, Verdict
+from relay.model.reply import Reply
+from relay.rules.conclusion import Conclusion
+from relay.rules.settlement import Answers, judge
+from relay.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class About:
+    """What there is to conclude from."""
+
+    account: Account
+    delivery: ClaimedDelivery
+    exchange: Exchange
+    at: int
+    seconds: float
+    paused: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """What is written, and why."""
+
+    settlement: Settlement
+    conclusion: Conclusion
+    is_over: bool = False
+    """Whether the time to give up has come."""
+
+
+def plain_ending(about: About, *, now: int, settings: Settings) -> Ending:
+    """Keep whom the provider took the mail for, and let the others wait: no rule is asked."""
+    delivery, exchange = about.delivery, about.exchange
+    delivered = {n: one for n, one in exchange.outcomes.items() if one.verdict is Verdict.DELIVERED}
+    later = Outcome(verdict=Verdict.DEFERRED, reply=exchange.reply)
+    outcomes = tuple((r.n, delivered.get(r.n, later)) for r in delivery.recipients)
+    conclusion = Conclusion(
+        outcomes=outcomes,
+        state=DeliveryState.DONE if len(delivered) == len(outcomes) else DeliveryState.QUEUED,
+        due=now + settings.retry.intervals[-1],
+        uncertain=delivery.uncertain,
+    )
+    return Ending(settlement=settlement_of(about, conclusion, settings=settings), conclusion=conclusion)
+
+
+def settlement_of(about: About, conclusion: Conclusion, *, settings: Settings) -> Settlement:
+    """Give what an attempt writes, without what goes beside the delivery itself."""
+    return Settlement(
+        delivery_id=about.delivery.id,
+        token=about.delivery.token,
+        key=make_id(about.at, os.urandom(10)),
+        at=about.at,
+        seconds=about.seconds,
+        reply=about.exchange.reply,
+        outcomes=conclusion.outcomes,
+        state=conclusion.state,
+        due=conclusion.due,
+        uncertain=conclusion.uncertain,
+        counts=not about.exchange.login_refused,
+        keep_body=settings.limits.keep_delivered > 0,
+    )
+
+
+def events_of(exchange: Exchange, conclusion: Conclusion) -> tuple[tuple[str, str], ...]:
+    """Name what `relay trace` shows beside the attempt itself."""
+    found = []
+    if exchange.uncertain:
+        found.append(("possible_duplicate", f"no answer to the final dot: {exchange.reply}"))
+    if conclusion.leaving:
+        found.append(("doubt_split", "those who surely have not got it go on by themselves"))
+    if exchange.leaving:
+        found.append(("archive_split", f"the blind copy goes by itself: {exchange.reply}"))
+    return tuple(found)
+
+
+def wait_instead(conclusion: Conclusion, due: int) -> Conclusion:
+    """Keep what was delivered, and let those who failed wait: they fail again when the notice can be written."""
+    outcomes = tuple(
+        (n, replace(o, verdict=Verdict.DEFERRED) if o.verdict is Verdict.BOUNCED else o) for n, o in conclusion.outcomes
+    )
+    conclusion = replace(conclusion, outcomes=outcomes, failures=(), archive_failures=())
+    if conclusion.state is DeliveryState.DONE and any(o.verdict is Verdict.DEFERRED for _, o in outcomes):
+        return replace(conclusion, state=DeliveryState.QUEUED, due=due)
+    return conclusion
+
+
+def splits_of(
+    delivery: ClaimedDelivery, exchange: Exchange, conclusion: Conclusion, now: int
+) -> tuple[NewDelivery, ...]:
+    """Make deliveries of those who leave: who is deferred while others are in doubt, and the blind copy by itself.
+
+    A copy that may have arrived already takes its doubt with it.
+    """
+    doubt = exchange.uncertain and any(recipient.n in exchange.doubtful for recipient in exchange.leaving)
+    return tuple(
+        NewDelivery(
+            id=make_id(now, os.urandom(10)),
+            account=delivery.account,
+            recipients=leaving,
+            version=delivery.version,
+            due=due,
+            uncertain=uncertain,
+        )
+        for leaving, due, uncertain in (
+            (conclusion.leaving, conclusion.leaving_due, delivery.uncertain),
+            (exchange.leaving, conclusion.due if doubt else now, delivery.uncertain + doubt),
+        )
+        if leaving
+    )
+
+
+def failed_exchange(delivery: ClaimedDelivery, progress: Progress) -> Exchange:
+    """Make of a fault of ours what a lost connection would be."""
+    taken = Reply(code=250) if progress.dot else None
+    answers = Answers(
+        mail=taken,
+        recipients=tuple(taken for _ in delivery.recipients),
+        data=None,
+        final=None,
+        lost=True,
+        uncertain=progress.dot,
+        error="a fault inside of the relay; its log says more",
+    )
+    judgement = judge(delivery.recipients, answers)
+    return Exchange(outcomes=judgement.outcomes, reply=judgement.reply, judgement=judgement)
