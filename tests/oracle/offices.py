@@ -17,7 +17,7 @@ _USERS: list[dict[str, Any]] = [
     {
         "name": "bert",
         "address": "bert@example.com",
-        "aliases": ["weisz@xn--bro-hoa.example", "ju\u0308rgen@example.com"],
+        "aliases": ["weiss@xn--bro-hoa.example", "ju\u0308rgen@example.com"],
     },
     {"name": "carla", "address": "carla@elsewhere.example", "aliases": ["chef@example.com"]},
     {"name": "dora", "address": "dora@example.com", "aliases": ["jürgen@büro.example"]},
