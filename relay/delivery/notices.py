@@ -51,6 +51,8 @@ class Notifier:
         self.wake = wake
         self._now = now
         self._told: dict[tuple[str, ...], int] = {}
+        self._unsaid: dict[str, tuple[str, ...]] = {}
+        """By the id of a notice that is written and not queued yet: what it tells."""
 
     async def compose(
         self,
@@ -237,11 +239,9 @@ class Notifier:
         """Write an alert to the postmaster, or to another reader; what he was told a moment ago is not said again."""
         if message is not None and message.notice:
             return None
-        if once is not None:
-            if self._was_told(once):
-                return None
-            self._told[once] = self._now()
-        return self._writer.alert(
+        if once is not None and self._was_told(once):
+            return None
+        written = self._writer.alert(
             kind,
             reader or self._writer.postmaster,
             account=account,
@@ -250,6 +250,16 @@ class Notifier:
             reply=reply,
             count=count,
         )
+        if once is not None and written is not None:
+            self._unsaid[written.message.id] = once
+        return written
+
+    def said(self, notices: Iterable[NewMessage]) -> None:
+        """Note that notices are in the queue: what they tell is not said again for a while."""
+        for notice in notices:
+            once = self._unsaid.pop(notice.message.id, None)
+            if once is not None:
+                self._told[once] = self._now()
 
     def _was_told(self, once: tuple[str, ...]) -> bool:
         return self._now() - self._told.get(once, -ALERT_PAUSE) < ALERT_PAUSE
