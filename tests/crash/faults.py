@@ -25,6 +25,8 @@ from relay.storage.engine import WriteConnection
 EXCEPTION = "exception"
 COMMIT = "commit"
 NAMES = (EXCEPTION, COMMIT)
+OVER = ".over"
+"""The suffix of the file beside FILE that ends the faults before there were N."""
 
 _EVERY = 7
 """Every so many-th COMMIT loses its answer."""
@@ -40,7 +42,7 @@ def arm(fault: str, most: int, record: Path) -> None:
 
     def spend() -> bool:
         """Take one of the faults that are left."""
-        if next(left, None) is None:
+        if record.with_suffix(OVER).exists() or next(left, None) is None:
             return False
         with record.open("a", encoding="ascii") as file:
             file.write(f"{fault}\n")

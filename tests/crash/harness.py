@@ -39,7 +39,7 @@ LEASE = 20
 _LONGEST_LOOK = 60
 _MOST_FAULTS = 60
 """Of a kind."""
-_LOAD_UNDER_FAULTS = 60
+_LOAD_UNDER_FAULTS = 30
 """Seconds in which these faults must have happened."""
 _LONGEST_BACKLOG = 600
 """Seconds."""
@@ -185,6 +185,7 @@ def _hurt(
 
     with contextlib.suppress(TimeoutError):
         wait_until(lambda: happened() >= most, what="the faults", timeout=_LOAD_UNDER_FAULTS)
+    record.with_suffix(faults.OVER).touch()
     with clients.resting():
         report.rests[fault] = _rest(engine, longest=_LONGEST_LOOK)
     report.faults[fault] = happened()
