@@ -51,6 +51,11 @@ def is_connection_lost(error: BaseException) -> bool:
     return state is None or state.startswith(_LOST)
 
 
+def is_surely_undone(error: BaseException) -> bool:
+    """Tell of an error at COMMIT whether nothing was committed for certain: SQLite had no room, or not its turn."""
+    return getattr(_original(error), "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)
+
+
 def _original(error: BaseException) -> BaseException:
     """Give the driver's error where SQLAlchemy has wrapped it."""
     original = getattr(error, "orig", None)

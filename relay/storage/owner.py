@@ -145,8 +145,10 @@ def _check_belonging(path: Path, owner: Owner) -> None:
         raise StorageError(f"{path}: {error.strerror}") from None
     if found.st_uid != owner.uid and not stat.S_ISLNK(found.st_mode) and not os.access(path, os.R_OK | os.W_OK):
         whose = Owner(found.st_uid, found.st_gid)
+        # No path of what a link may lead to: the advice must not give away a file that lies elsewhere.
         raise StorageError(
-            f'{path} is of {whose}, its folder of {owner}, who can\'t use it: "chown {owner.uid} {path}"'
+            f"{path} is of {whose}, its folder of {owner}, who can't use it: remove it if it does not belong there,"
+            f" else give it to {owner}"
         )
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import Engine
 from relay.model.errors import RelayError, StorageError
 from relay.model.ids import make_id
 from relay.storage.engine import WriteConnection
-from relay.storage.faults import is_conflict, is_connection_lost, is_fault_of_database, storage_error
+from relay.storage.faults import is_conflict, is_connection_lost, is_fault_of_database, is_surely_undone, storage_error
 from relay.storage.sql import Transaction
 
 log = structlog.get_logger()
@@ -39,6 +39,8 @@ _TRIES = 3
 """Of a batch that met another node's, or whose COMMIT did not take effect."""
 FIND_OUT: Final = 20.0
 """Seconds within which a database must say whether a COMMIT took effect."""
+FIND_OUT_FROM_FILE: Final = 1.0
+"""The same of a file: a disk that does not take a COMMIT has no more to say later, and clients wait."""
 _PAUSES: Final = (0.0, 0.05, 0.2, 0.5, 1.0)
 """Seconds between the questions; the last one repeats."""
 _DAY: Final = 86_400_000
@@ -231,7 +233,8 @@ class Writer:
 
     def _find_out(self, name: str) -> bool | None:
         """Ask whether the batch of a name took effect; None where the database gives no answer in time."""
-        ends = time.monotonic() + FIND_OUT
+        is_file = self._engine.dialect.name == "sqlite"
+        ends = time.monotonic() + (FIND_OUT_FROM_FILE if is_file else FIND_OUT)
         for n in itertools.count():
             time.sleep(_PAUSES[min(n, len(_PAUSES) - 1)])
             try:
@@ -263,7 +266,7 @@ class Writer:
         try:
             self._connection.commit()
         except Exception as error:
-            if is_conflict(error):
+            if is_conflict(error) or is_surely_undone(error):
                 raise
             raise _CommitError(storage_error(error)) from None
 

@@ -207,6 +207,7 @@ async def test_where_the_database_never_answers_the_batch_fails(
 
     monkeypatch.setattr(WriteConnection, "rollback", silent)
     monkeypatch.setattr("relay.storage.writer.FIND_OUT", 0.0)
+    monkeypatch.setattr("relay.storage.writer.FIND_OUT_FROM_FILE", 0.0)
     with capture_logs() as lines, pytest.raises(StorageError, match="COMMIT failed"):
         await writer.run(INSERT, 2)
     assert [line["took_effect"] for line in lines if line["event"] == "commit_in_doubt"] == [None]
