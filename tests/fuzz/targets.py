@@ -155,7 +155,7 @@ def _session() -> Iterator[Callable[[Any], None]]:
         def check(given: tuple[list[bytes], list[float]]) -> None:
             lines, places = given
             data = b"".join(lines)
-            with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as client:
+            with socket.create_connection(("127.0.0.1", relay.port), timeout=50) as client:
                 answer = b""
                 with contextlib.suppress(ConnectionError, OSError):
                     for piece in cuts(data, places):
