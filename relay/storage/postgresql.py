@@ -14,6 +14,8 @@ _MARGIN: Final = 5.0
 """Seconds by which the server gives a statement up before we give the server up."""
 _GIVE_LOCKS_BACK: Final = "-c idle_in_transaction_session_timeout=10000"
 """A node that stands still in the middle of a transaction must not keep its locks: others want its mail."""
+_BOUNDS_TRANSACTIONS: Final = 170_000
+"""The version of PostgreSQL that knows transaction_timeout."""
 _PARAMETERS: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "application_name": "relay",
@@ -69,11 +71,23 @@ def connect_arguments(url: "URL", *, patience: float | None, prepared: bool) -> 
     return {name: value for name, value in chosen.items() if name not in url.query}
 
 
+def _bound_transactions(connection: PatientConnection) -> None:
+    """Let the server end a transaction whose client stands still among statements that were sent together.
+
+    Only PostgreSQL 17 and newer can; an older one waits until the client's connection is gone.
+    """
+    if connection.info.server_version >= _BOUNDS_TRANSACTIONS:
+        connection.execute("SET transaction_timeout = 10000")
+        connection.commit()
+
+
 def make_patient(engine: "Engine", patience: float | None) -> None:
     """Let the engine's connections be patient ones."""
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: object, _record: object, arguments: Any, parameters: Any) -> PatientConnection:  # noqa: ANN401 - SQLAlchemy's
         connection = PatientConnection.connect(*arguments, **parameters)
+        if patience is not None and connection.prepare_threshold is not None:
+            _bound_transactions(connection)
         connection.patience = patience
         return connection
