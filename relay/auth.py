@@ -11,6 +11,7 @@ from collections.abc import Callable
 import argon2
 
 from relay.model.account import Directory, User
+from relay.rules.address import parse_addr_spec
 
 _PARALLEL = 2
 """Checks at a time: each takes 19 MiB and a core."""
@@ -20,6 +21,14 @@ _MOST_REMEMBERED = 1000
 _LONGEST = 1024
 """Characters of a password; a longer one is wrong before it costs anything."""
 _hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+def _key_of(login: str) -> str | None:
+    """Give what an address that is used as a login is compared by; None for a login that is no address."""
+    try:
+        return parse_addr_spec(login).key
+    except ValueError:
+        return None
 
 
 def hash_password(password: str) -> str:
@@ -46,7 +55,7 @@ class PasswordChecker:
     def name_of(self, login: str) -> str:
         """Give the name that guesses at a login are counted by: the user's, else the login without regard to case."""
         user = self._find(login[:_LONGEST])
-        return login[:_LONGEST].casefold() if user is None else user.name
+        return login[:_LONGEST].lower() if user is None else user.name
 
     def remembered(self, login: str, password: str) -> str | None:
         """Give the user's name where this very password was right a short while ago."""
@@ -79,9 +88,9 @@ class PasswordChecker:
         user = directory.user(login)
         if user is not None:
             return user
-        wanted = login.casefold()
+        wanted, key = login.lower(), _key_of(login)
         return next(
-            (u for u in directory.users if u.name.casefold() == wanted or wanted in (a.key for a in u.addresses)), None
+            (u for u in directory.users if u.name.lower() == wanted or key in (a.key for a in u.addresses)), None
         )
 
     def _verify(self, known: str | None, password: str) -> bool:

@@ -116,3 +116,14 @@ async def test_what_was_right_is_known_without_a_check_and_nothing_else_is(check
     await checker.check("anna", "right")
     assert checker.remembered("ANNA", "right") == "anna"
     assert [checker.remembered(*one) for one in (("anna", "wrong"), ("bert", "right"), ("carl", "right"))] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("login", "name"),
+    [("weiß@bücher.example", "weiß"), ("WEISS@xn--bcher-kva.example", "weiss"), ("weiß@xn--bcher-kva.example", "weiß")],
+)
+async def test_a_login_that_is_an_address_is_compared_as_addresses_are(login: str, name: str) -> None:
+    users = [User(name=n, address=Address(local=p, domain="bücher.example"), password_hash=QUICK.hash("right"))
+             for n, p in (("weiss", "weiss"), ("weiß", "weiß"))]  # fmt: skip
+    checker = PasswordChecker(lambda: Directory(users=tuple(users)))
+    assert await checker.check(login, "right") == name

@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.escaping import escape_invisible
+from relay.escaping import escape_invisible, printable
 
 
 @given(st.text())
@@ -20,3 +20,7 @@ def test_what_can_be_seen_stays(text: str) -> None:
 def test_lines_stay_where_they_are_wanted() -> None:
     assert escape_invisible("a\nb\x1b", keep_lines=True) == "a\nb\\u001b"
     assert escape_invisible("a\nb") == "a\\u000ab"
+
+
+def test_what_is_beyond_four_digits_is_written_with_eight() -> None:
+    assert printable("a\U000e0041\u202e") == "a\\U000e0041\\u202e"

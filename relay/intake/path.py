@@ -82,8 +82,10 @@ def parse_reverse_path(path: str) -> Address | None:
     taken as `@localhost`: the envelope sender is replaced anyway. Raises BadCommandError."""  # noqa: D205, D209
     if not path:
         return None
+    if len(path) > _LONGEST_PATH:
+        raise BadCommandError(501, "5.1.7", "The sender's address is longer than any")
     try:
-        return parse_addr_spec(path if "@" in path else f"{path}@localhost")
+        return parse_addr_spec(path if "@" in _QUOTED.sub("", path) else f"{path}@localhost")
     except ValueError as error:
         raise BadCommandError(501, "5.1.7", f"The sender's address {error}") from None
 

@@ -15,7 +15,10 @@ _RATE = re.compile(
     r"|too many (?:messages|mails|emails|connections|requests)|too (?:fast|frequent)|slow down"
 )
 _RECEIVING = re.compile(r"is receiving|receiving rate|recipient's")
-_HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_HARMFUL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Line ends, other controls, and what turns or hides the text around it."""
 
 
 def read_reply(code: int, lines: Sequence[bytes]) -> Reply:

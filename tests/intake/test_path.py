@@ -49,6 +49,7 @@ def test_any_argument_is_parsed_or_refused(text: str) -> None:
 def test_bare_names() -> None:
     assert parse_reverse_path("") is None
     assert parse_reverse_path("root") == Address(local="root", domain="localhost")
+    assert parse_reverse_path('"a@b"') == Address(local="a@b", domain="localhost")
     assert parse_forward_path("POSTMASTER", ANNA) == ANNA
     for bare in ("anna", "postmaster"):
         with pytest.raises(BadCommandError) as error:

@@ -13,6 +13,7 @@ from relay.rules.replies import (
     is_login_refused,
     outcome_of,
     read_reply,
+    read_text,
     too_many_recipients,
 )
 
@@ -86,3 +87,11 @@ def test_a_refusal_of_our_own_has_no_code_and_bounces_all_the_same() -> None:
     assert outcome_of(Reply(code=0, enhanced="5.3.4")).verdict is Verdict.BOUNCED
     assert outcome_of(Reply(code=0, enhanced="4.4.2")).verdict is Verdict.DEFERRED
     assert outcome_of(Reply(code=451, enhanced="5.0.0")).verdict is Verdict.DEFERRED
+
+
+@pytest.mark.parametrize(
+    "hidden", ["\n", "\r", "\x9b", "\xad", "\u200b", "\u202e", "\u2028", "\u2066", "\ufeff", "\U000e0041"]
+)
+def test_a_line_of_a_server_stays_one_line_in_which_nothing_is_hidden(hidden: str) -> None:
+    said = f"no{hidden}250 ok"
+    assert read_reply(550, [said.encode()]).text == read_text(said.encode()) == "no?250 ok"
