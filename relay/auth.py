@@ -90,7 +90,7 @@ class PasswordChecker:
             return user
         wanted, key = login.lower(), _key_of(login)
         return next(
-            (u for u in directory.users if u.name.lower() == wanted or key in (a.key for a in u.addresses)), None
+            (u for u in directory.users if u.name.lower() == wanted or any(a.key == key for a in u.addresses)), None
         )
 
     def _verify(self, known: str | None, password: str) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from tests.siege.inputs import HEADER, MIB
 from tests.siege.siege import Siege, besiege
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(900)]
 
 STALL = 2.0
 """Seconds; on a machine that has nothing else to do it is less than 0.1."""
