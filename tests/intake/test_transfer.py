@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from relay.intake.transfer import parse_chunk
@@ -63,6 +63,7 @@ _mails = st.lists(_pieces, max_size=12).map(lambda parts: b"Subject: x\r\n" + b"
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(mail=_mails, sizes=st.lists(st.integers(0, 400_000), max_size=6), small=st.booleans(), empty_last=st.booleans())
+@example(mail=b"Subject: x\r\n.\r\nA: b\r\n\r\n", sizes=[], small=False, empty_last=False)
 async def test_a_mail_by_bdat_is_the_same_as_by_data(
     mail: bytes, sizes: list[int], small: bool, empty_last: bool
 ) -> None:
@@ -70,7 +71,7 @@ async def test_a_mail_by_bdat_is_the_same_as_by_data(
         client = await desk.greeted()
         await client.begin()
         await client.send(stuff(mail))
-        assert (await client.read()).startswith("250 2.0.0 queued")
+        by_data = await client.read()
         wire, chunks, rest = b"", 0, mail
         for size in sizes:
             size = size % 8 if small else size  # noqa: PLW2901 - cuts within a line end, too
@@ -82,9 +83,12 @@ async def test_a_mail_by_bdat_is_the_same_as_by_data(
             chunks, rest = chunks + 1, b""
         sending = asyncio.create_task(client.send(MAIL + wire + b"BDAT %d LAST\r\n" % len(rest) + rest + b"NOOP\r\n"))
         assert set(await replies(client, 2 + chunks)) <= {"250 2.1.0", "250 2.1.5", "250 2.0.0"}
-        assert await client.read() == "250 2.0.0 queued as q1"
+        assert await client.read() == by_data
         assert await client.read() == "250 2.0.0 OK"
         await sending
+        assert by_data[:3] in ("250", "554")  # 554: a line among the fields that is none
+        if by_data.startswith("554"):
+            return
         one, other = desk.recorder.mails
         assert (one.header, one.body) == (other.header, other.body)
 
