@@ -59,6 +59,7 @@ EVENTS: Final[dict[str, str]] = {
     "account_resumed": "account, reason",
     "account_unreachable": "account, code, reply",
     "provider_asks_for_less": "account, code, reply",
+    "account_narrowed": "account, connections, code, reply",
     "account_slowed": "account, seconds",
     "mail_parted": "queue_id, account, recipients, left",
     "account_full": "account, until",

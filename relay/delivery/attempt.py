@@ -42,6 +42,8 @@ class Result(Enum):
     """The server answered; the next delivery may go."""
     UNREACHABLE = auto()
     """No connection came about; the lane rests."""
+    NARROWED = auto()
+    """The provider refuses one more connection than those that are open; nothing was tried."""
     SLOWED = auto()
     """The provider asks the whole account to send less."""
     FULL = auto()
@@ -141,7 +143,13 @@ class Attempter:
             exchange = endings.failed_exchange(delivery, progress)
         if exchange.repeated:
             lane.begin(self._monotonic())  # that is a mail more, for the pace
-        result = _result(lane, account, exchange)
+        result = _result(lane, account, exchange, self._monotonic())
+        if result is Result.NARROWED and not exchange.repeated:
+            await self._give_back(delivery)
+            lane.backlog = True  # whoever has a connection may take it
+            lane.kick()
+            await meanwhile(result)
+            return 0
         paused = exchange.login_refused and await self._pause(account, exchange.reply)
         if exchange.login_refused and not paused:
             result = Result.UNREACHABLE  # so it rests
@@ -289,9 +297,14 @@ class Attempter:
             await self._notifier.hold_homeless([delivery.account])
 
 
-def _result(lane: Lane, account: Account, exchange: Exchange) -> Result:
+def _result(lane: Lane, account: Account, exchange: Exchange, now: float) -> Result:
     if exchange.login_refused:
         return Result.STOPPED
+    if exchange.allowed is not None:
+        lane.keep_to(exchange.allowed, now)
+        log.warning("account_narrowed", account=lane.account, connections=exchange.allowed, code=exchange.reply.code,
+                    reply=str(exchange.reply))  # fmt: skip
+        return Result.NARROWED
     if exchange.slow_down:
         log.warning("provider_asks_for_less", account=lane.account, code=exchange.reply.code,
                     reply=str(exchange.reply))  # fmt: skip

@@ -77,12 +77,14 @@ class Connections:
         async with door.lock:
             came_to_nothing = door.failures != failures or (door.refused and not probing)
             if came_to_nothing and door.last is not None and door.last[:2] == (server, password):
-                raise ConnectError(door.last[2].stage, door.last[2].reply)
+                last = door.last[2]
+                raise ConnectError(last.stage, last.reply, closed=last.closed, others=door.pool.open_connections)
             if not probing:
                 await self._ask_whether_paused(account)
             try:
                 return await door.pool.open(server, password, hostname=self._settings().hostname)
             except ConnectError as error:
+                error.others = door.pool.open_connections
                 door.failures += 1
                 door.last, door.refused = (server, password, error), error.login_refused
                 raise

@@ -277,11 +277,12 @@ class Delivery:
             self._taken_up = self._monotonic()
             if abandoned := await self._queue.take_up(now=now):
                 await self._notifier.tell_recovered(abandoned)
+                self._swept = -LONGEST_LOOK  # of what is held now people hear at once
         if self._monotonic() - self._swept >= LONGEST_LOOK:
-            self._swept = self._monotonic()
             await self._clock.pull_back()
             await self._notifier.tell_owed()
             await self._overdue.look(list(self._lanes.values()))
+            self._swept = self._monotonic()
 
     async def _renew(self, now: int) -> None:
         """Let what waits for an account whose server or login was corrected go at once."""

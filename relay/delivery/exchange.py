@@ -53,6 +53,8 @@ class Exchange:
     """The provider asks the whole account to send less."""
     confirms: bool = False
     """Whether the provider itself sends the confirmations that were asked for (DSN in its EHLO)."""
+    allowed: int | None = None
+    """How many connections the provider allows the account, where it refused one more; None: no such thing."""
     locked_out: bool = False
     """Whether no connection came about since the provider refuses the login."""
 
@@ -147,16 +149,18 @@ class Exchanger:
                 deferred = Outcome(verdict=Verdict.DEFERRED, reply=error.reply)
                 if error.login_refused:
                     lane.recovered()
-                elif lane.unreachable is None:
+                elif lane.unreachable is None and not error.one_too_many:
                     lane.unreachable = error.reply
                     log.error("account_unreachable", account=account.name, code=error.reply.code,
                               reply=str(error.reply))  # fmt: skip
-                slow_down = asks_to_slow_down(error.reply)
+                allowed = error.others if error.one_too_many else None
+                slow_down = allowed is None and asks_to_slow_down(error.reply)
                 return Exchange(
                     outcomes={r.n: deferred for r in recipients},
                     reply=error.reply,
-                    unreachable=not slow_down,
+                    unreachable=allowed is None and not slow_down,
                     slow_down=slow_down,
+                    allowed=allowed,
                     locked_out=error.login_refused,
                 )
             try:

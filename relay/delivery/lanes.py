@@ -82,10 +82,20 @@ class Lane:
     """How many workers are just claiming."""
 
     @property
+    def _most(self) -> int:
+        if self.slowness:
+            return 1
+        return self.width if self.allowed is None else min(self.width, self.allowed)
+
+    @property
     def is_free(self) -> bool:
         """Whether one more worker may start."""
-        most = self.width if self.allowed is None else min(self.width, self.allowed)
-        return self.busy + self.reserved < (1 if self.slowness else most)
+        return self.busy + self.reserved < self._most
+
+    @property
+    def is_overfull(self) -> bool:
+        """Whether more workers run than may by now, so that one of them is to end."""
+        return self.busy > self._most
 
     def adopt(self, server: SmtpServer) -> None:
         """Take up the account's settings as they are now; what was learnt of another server or login is forgotten."""
@@ -158,6 +168,8 @@ class Lane:
             await self.work(self, first)
         finally:
             self.busy -= 1  # in the turn of the loop in which it saw nothing more: no kick falls between
+        if self.again and self.is_free:
+            self.start(None)  # it ended for want of a place, and the others may have ended since
 
     def kick(self) -> None:
         """Say that there may be work: a worker starts, or a running one looks once more before it stops."""
@@ -179,6 +191,7 @@ class Lane:
     def rest(self, now: float) -> float:
         """Rest after trouble with the server; gives the seconds."""
         self.troubles += 1
+        self.allowed = None
         return self._rest(now, min(LONGEST_REST, FIRST_REST * 2.0 ** (self.troubles - 1)))
 
     def slow_down(self, now: float) -> float:

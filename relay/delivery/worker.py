@@ -65,7 +65,7 @@ class Worker:
         """Work off a lane until nothing of it is due."""
         work = first
         try:
-            while work or lane.again:
+            while work or (lane.again and not lane.is_overfull):
                 if work is None:
                     work = await self._next(lane)
                 else:

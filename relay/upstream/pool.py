@@ -47,6 +47,11 @@ class Pool:
         self._keys[id(connection)] = self._key_of(server, password)
         return connection
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections are in use or kept."""
+        return len(self._keys) + sum(connection.usable for _, connection, _ in self._idle)
+
     def release(self, connection: Connection) -> None:
         """Take a connection back; one that is of no use any more is closed."""
         key = self._keys.pop(id(connection), "")

@@ -24,15 +24,24 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 class ConnectError(RelayError):
     """No connection that could take mail came about."""
 
-    def __init__(self, stage: Stage, reply: Reply) -> None:
+    def __init__(self, stage: Stage, reply: Reply, *, closed: bool = False, others: int = 0) -> None:
         super().__init__(f"{stage}: {reply}")
         self.stage = stage
         self.reply = reply
+        self.closed = closed
+        """Whether the server closed or refused the connection without a word."""
+        self.others = others
+        """How many connections of the same account were open to the server at that time."""
 
     @property
     def login_refused(self) -> bool:
         """Whether the provider refuses the account's login: any 5xx at AUTH, or a reply that says so elsewhere."""
         return is_login_refused(self.reply) or (self.stage is Stage.AUTH and self.reply.is_permanent)
+
+    @property
+    def one_too_many(self) -> bool:
+        """Whether the server only refuses one connection more than those that it has taken from the account."""
+        return self.others > 0 and not self.login_refused and (self.closed or 400 <= self.reply.code < 500)
 
 
 class Connection:
@@ -77,7 +86,8 @@ async def connect(
         opening.close()
         if isinstance(error, ConnectError) or not isinstance(error, Exception):
             raise
-        raise ConnectError(opening.stage, opening.reply_of(error)) from None
+        closed = isinstance(_cause_of(error), (ConnectionError, aiosmtplib.SMTPServerDisconnected))
+        raise ConnectError(opening.stage, opening.reply_of(error), closed=closed) from None
 
 
 class _Opening:
@@ -134,8 +144,7 @@ class _Opening:
     def reply_of(self, error: Exception) -> Reply:
         """Say what went wrong: the server's reply, or our words; without the password that it may have repeated."""
         host = f"{self._server.host}:{self._server.port}"
-        if isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(error.__cause__, Exception):
-            error = error.__cause__  # what it adds is the host and the port, as it knows them
+        error = _cause_of(error)
         if isinstance(error, aiosmtplib.SMTPResponseException):
             said = [line.encode("utf-8", "surrogateescape") for line in error.message.strip().split("\n")]
             shown = self._veil.cover(said)
@@ -150,6 +159,12 @@ class _Opening:
 
     def _lack(self, enhanced: str, text: str) -> ConnectError:
         return ConnectError(self.stage, Reply(code=0, enhanced=enhanced, text=text))
+
+
+def _cause_of(error: Exception) -> Exception:
+    """Give what aiosmtplib wraps: what it adds is the host and the port, as it knows them."""
+    wraps = isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(error.__cause__, Exception)
+    return error.__cause__ if wraps else error  # type: ignore[return-value]
 
 
 def _features(client: aiosmtplib.SMTP) -> Features:

@@ -236,11 +236,17 @@ def _count_open(engine: Engine) -> int:
 def _see_who_was_told(engine: Engine, report: Report) -> None:
     """Look, before the postmaster releases anything, whether each mail that is held for a doubt has its notice."""
     _rest(engine, longest=_LONGEST_LOOK)
-    held = admin.list_deliveries(engine, admin.Selection(states=("held",)), limit=MOST)
-    # Of mail that is held since its account is gone, the postmaster is told by account.
-    doubted = {row.message_id for row in held if row.uncertain and not _is_homeless(engine, row.message_id)}
-    report.held = len(doubted)
-    report.silent = sorted(one for one in doubted if not admin.show_message(engine, one).notices)
+
+    def all_are_told() -> bool:
+        held = admin.list_deliveries(engine, admin.Selection(states=("held",)), limit=MOST)
+        # Of mail that is held since its account is gone, the postmaster is told by account.
+        doubted = {row.message_id for row in held if row.uncertain and not _is_homeless(engine, row.message_id)}
+        report.held = len(doubted)
+        report.silent = sorted(one for one in doubted if not admin.show_message(engine, one).notices)
+        return not report.silent
+
+    with contextlib.suppress(TimeoutError):  # the report says who was not told
+        wait_until(all_are_told, what="people are told", timeout=_LONGEST_LOOK)
 
 
 def _is_homeless(engine: Engine, message_id: str) -> bool:

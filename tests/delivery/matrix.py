@@ -162,6 +162,9 @@ is the same each time; with the blind copy the log and the postmaster hear of th
 - An account that can't be reached rests for 5 to 60 seconds before its next mail tries; one whose provider asks for
   less (421, or a 45x that names a rate) rests for 30 seconds to 15 minutes, and goes on with one connection until a
   mail is taken.
+- A provider that refuses one connection more than those which are open (a 4xx at the greeting, EHLO or login, or a
+  connection that it closes) has only named its limit: the account keeps to that many for a quarter of an hour, and the
+  mail goes over those that are open, at once, without an attempt being counted (`account_narrowed`).
 - A refused login (any 5xx at AUTH, 530 or 535 at any other step) bounces nothing: the account is paused, its mail
   waits, and the give-up clock stands still. One mechanism is tried, once.
 - **A doubt**: the connection was lost after the final dot may have left. Nobody can know whether the provider has

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from relay.delivery import attempt, endings, inbox
+from relay.storage import admin
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
 
@@ -75,6 +76,23 @@ async def test_a_fault_of_ours_leaves_nothing_behind_and_the_worker_goes_on(
         named = [line["queue_id"] for line in lines if line["event"] == "possible_duplicate"]
         assert named == ([ids[0]] if len(first) == 2 else [])
         assert len(first) == (2 if name in ("result", "settle") else 1)
+
+
+async def test_people_hear_at_once_of_what_is_held_since_nobody_knows_whether_it_was_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        Provider() as provider,
+        open_office(tmp_path, port=provider.port, account={"archive": False}) as office,
+    ):
+        await office.send()  # the look of this minute
+        for _ in range(2):  # the second doubt holds it
+            break_once(monkeypatch, attempt, "_result")
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        await office.send()
+        await office.pass_time(6_000)  # the lane has rested; the next look of a minute is far
+        assert [row.state for row in office.waiting()] == ["held"]
+        assert admin.show_message(office.engine, queue_id).notices
 
 
 async def test_whom_the_provider_refused_is_bounced_with_his_notice_once_the_fault_is_over(

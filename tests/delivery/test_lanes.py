@@ -17,7 +17,8 @@ class _Workers:
         self.started: list[Work | None] = []
         self.end = asyncio.Event()
 
-    async def work(self, _lane: Lane, first: Work | None) -> None:
+    async def work(self, lane: Lane, first: Work | None) -> None:
+        lane.again = False
         self.started.append(first)
         await self.end.wait()
 

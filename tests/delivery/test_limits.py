@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
+from relay.storage.schema import attempt
 from tests.peers.office import CLIENT, MINUTE, open_office
 from tests.peers.provider import Provider
 from tests.peers.relay_process import ANNA, make_account
@@ -169,3 +171,56 @@ async def test_a_silent_account_delays_no_other(tmp_path: Path) -> None:
             async with asyncio.timeout(2):
                 await quick.wait_for("DATA")
             assert len(office.waiting()) >= 5
+
+
+LIMIT = "421 4.7.0 too many connections from your address"
+
+
+@pytest.mark.parametrize(
+    ("step", "first", "then"),
+    [
+        ("CONNECT", "220 provider.example ESMTP", LIMIT),
+        ("CONNECT", "220 provider.example ESMTP", "! close"),
+        ("CONNECT", "220 provider.example ESMTP", "! reset"),
+        ("EHLO reply", "250 provider.example", LIMIT),
+        ("EHLO reply", "250 provider.example", "450 4.3.2 no more than one session"),
+    ],
+)
+@pytest.mark.parametrize("connections", [2, 5])
+async def test_a_connection_more_than_the_provider_allows_is_no_attempt_and_makes_no_mail_wait(
+    tmp_path: Path, step: str, first: str, then: str, connections: int
+) -> None:
+    async with Provider({step: [first, then]}) as provider:
+        account = limited(provider.port, connections=connections)
+        async with open_office(tmp_path, account=account) as office:
+            with capture_logs() as lines:
+                replies = await asyncio.gather(*(office.hand_in(f"{n}@example.net") for n in range(8)))
+                await office.send()  # no time passes
+            assert all(reply.is_positive for reply in replies)
+            assert office.waiting() == []
+            assert sorted(mail.recipients[0][0] for mail in provider.mails) == list("01234567")
+            events = [line["event"] for line in lines]
+            assert {line["connections"] for line in lines if line["event"] == "account_narrowed"} == {1}
+            assert not {"provider_asks_for_less", "account_unreachable", "delivery_deferred"} & {*events}
+            with office.engine.connect() as connection:
+                attempts = connection.execute(
+                    select(attempt.c.delivery_id, func.count()).group_by(attempt.c.delivery_id)
+                )
+                assert [count for _, count in attempts] == [1] * 8
+            assert provider.connections <= 1 + connections  # those who waited for the refused one do not ask again
+
+
+async def test_what_a_provider_refuses_while_none_is_open_is_a_failed_attempt(tmp_path: Path) -> None:
+    async with (
+        Provider({"CONNECT": [LIMIT, "220 provider.example ESMTP"]}) as provider,
+        open_office(tmp_path, account=limited(provider.port)) as office,
+    ):
+        with capture_logs() as lines:
+            await office.hand_in(A)
+            await office.send()
+        assert [line["event"] for line in lines if line["event"].startswith(("account", "provider"))][:1] == [
+            "account_unreachable"
+        ]
+        assert len(office.waiting()) == 1
+        await office.pass_time(HOUR)
+        assert office.waiting() == []
