@@ -98,6 +98,10 @@ class Attempter:
             return
         try:
             grant = await self._quota.reserve(lane, account, delivery)
+        except ClaimLostError as error:
+            self._lose(delivery, error)
+            await meanwhile(Result.DONE)
+            return
         except RelayError as error:
             log.error("activity_failed", activity="attempt", queue_id=delivery.message.id, error=str(error))
             await self._give_back(delivery)
@@ -114,8 +118,7 @@ class Attempter:
             taken = await self._attempt(lane, account, grant.delivery, body, progress, meanwhile)
         except ClaimLostError as error:
             taken = 0
-            log_lost(delivery, str(error))
-            self._queue.abandon(delivery, doubtful=False)
+            self._lose(delivery, error)
             await meanwhile(Result.DONE)
         except asyncio.CancelledError:
             taken = None if progress.dot else 0
@@ -285,6 +288,11 @@ class Attempter:
 
         await insist("settle", settle)
         return held
+
+    def _lose(self, delivery: ClaimedDelivery, error: ClaimLostError) -> None:
+        """Leave a delivery to whoever has it now; nothing of it was sent here."""
+        log_lost(delivery, str(error))
+        self._queue.abandon(delivery, doubtful=False)
 
     async def _give_back(self, delivery: ClaimedDelivery) -> None:
         """Give back what was surely not sent."""

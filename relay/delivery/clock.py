@@ -30,15 +30,18 @@ class ClockWatch:
         queue: Queue,
         now: Callable[[], int],
         monotonic: Callable[[], float],
+        went_back: Callable[[], None],
     ) -> None:
+        """`went_back` is called whenever the clock has jumped backwards, whoever noticed."""
         self._settings = settings
         self._queue = queue
         self._now = now
         self._monotonic = monotonic
+        self._went_back = went_back
         self._offset: int | None = None
 
-    async def look(self) -> int:
-        """Notice a jump since the last look, and make it harmless; gives its milliseconds, 0 where there was none.
+    async def look(self) -> None:
+        """Notice a jump since the last look, and make it harmless.
 
         Whoever counts the time that has passed looks first, for a machine may have slept a moment ago.
         """
@@ -47,9 +50,11 @@ class ClockWatch:
         jump = 0 if self._offset is None else offset - self._offset
         self._offset = offset
         if abs(jump) < SMALLEST_JUMP:
-            return 0
+            return
         log.warning("clock_jumped", seconds=round(jump / 1000))
-        if jump > 0:
+        if jump < 0:
+            self._went_back()
+        else:
             # The clocks of other nodes have not jumped: what they count goes on.
             account = f"{EVERY_ACCOUNT}{self._queue.node}"
             reason = "the clock jumped"
@@ -59,7 +64,6 @@ class ClockWatch:
                 self._offset = offset - jump  # the next look sees it again
                 raise
         await self.pull_back()
-        return jump
 
     async def pull_back(self) -> None:
         """Make due what is due later than any schedule reaches: a wrong clock, perhaps long ago, has put it there."""

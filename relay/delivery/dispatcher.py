@@ -73,7 +73,9 @@ class Delivery:
             settings=settings, queue=queue, pauses=self._pauses, works=self._works, wake=self.wake_lanes, now=now
         )
         self._exchanger = Exchanger(settings=settings, queue=queue, timeouts=timeouts, pauses=self._pauses)
-        self._clock = ClockWatch(settings=settings, queue=queue, now=now, monotonic=monotonic)
+        self._clock = ClockWatch(
+            settings=settings, queue=queue, now=now, monotonic=monotonic, went_back=self._forget_times
+        )
         self._attempter = Attempter(
             settings=settings,
             queue=queue,
@@ -181,7 +183,8 @@ class Delivery:
         """Take up what the last process left: what was being sent may have been sent."""
         recovered = await self._queue.recover(now=self._now())
         if recovered:
-            await self._notifier.tell_recovered(recovered)
+            held = self._notifier.tell_doubts(recovered, reason="the service ended while it was being sent")
+            log.warning("queue_recovered", deliveries=len(recovered), held=held)
         await self._pauses.reload()
         await take_up_pace(
             self._queue,
@@ -276,7 +279,7 @@ class Delivery:
         if self._queue.has_orphans or self._monotonic() - self._taken_up >= self._orphan_look:
             self._taken_up = self._monotonic()
             if abandoned := await self._queue.take_up(now=now):
-                await self._notifier.tell_recovered(abandoned)
+                self._notifier.tell_doubts(abandoned, reason="the attempt ended while it was being sent")
                 self._swept = -LONGEST_LOOK  # of what is held now people hear at once
         if self._monotonic() - self._swept >= LONGEST_LOOK:
             await self._clock.pull_back()
@@ -297,8 +300,7 @@ class Delivery:
 
     async def _look(self) -> float:
         """Start whatever is due; gives the seconds until the next look."""
-        if await self._clock.look() < 0:
-            self._forget_times()
+        await self._clock.look()
         now, settings = self._now(), self._settings()
         for account in await self._pauses.reload():
             log.info("account_resumed", account=account, reason="by command")

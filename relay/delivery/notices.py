@@ -13,7 +13,15 @@ from relay.delivery.notice_mail import NoticeWriter
 from relay.delivery.notice_moving import NoticeMover
 from relay.delivery.pauses import PauseBook
 from relay.model.account import Account, User
-from relay.model.mail import ClaimedDelivery, DeliveryState, Message, NewMessage, Recipient, RecipientKind
+from relay.model.mail import (
+    MOST_UNCERTAIN,
+    ClaimedDelivery,
+    DeliveryState,
+    Message,
+    NewMessage,
+    Recipient,
+    RecipientKind,
+)
 from relay.model.outcome import Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import Conclusion, Failure
@@ -155,22 +163,22 @@ class Notifier:
         address = "" if known is None else str(known.address)
         return [self._alert(alert.kind, account=alert.account, address=address, reply=alert.reply)]
 
-    async def tell_recovered(self, deliveries: Sequence[ClaimedDelivery]) -> None:
-        """Say which mails may have been sent when the last process died; of those that are held, people are told."""
-        held = [d for d in deliveries if d.uncertain > 1]
-        log.warning("queue_recovered", deliveries=len(deliveries), held=len(held))
+    def tell_doubts(self, deliveries: Sequence[ClaimedDelivery], *, reason: str) -> int:
+        """Log which mails may have been sent by an attempt that nobody ended; tells how many of them are held."""
+        held = [d for d in deliveries if d.uncertain >= MOST_UNCERTAIN]
         for delivery in deliveries:
             log.warning(
                 "possible_duplicate",
                 queue_id=delivery.message.id,
                 delivery_id=delivery.id,
                 account=delivery.account,
-                reason="the service ended while it was being sent",
+                reason=reason,
                 next_attempt=None if delivery in held else self._now(),
             )
         for delivery in held:
             log.error("delivery_held", queue_id=delivery.message.id, delivery_id=delivery.id, account=delivery.account,
                       reason="it may have been sent twice already")  # fmt: skip
+        return len(held)
 
     async def _failure(
         self, account: Account, delivery: ClaimedDelivery, failures: Sequence[Failure], tried: Mapping[int, int]

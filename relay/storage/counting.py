@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from relay.model.errors import ClaimLostError
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.storage.accepting import Claimant, Placed, insert_deliveries
 from relay.storage.settling import move_recipients
@@ -26,6 +27,7 @@ _SPLITS: Final = (
     "SELECT m.account, e.at FROM event e JOIN message m ON m.id = e.message_id"
     " WHERE e.message_id >= ? AND e.at > ? AND e.what = 'archive_split' AND m.account {any}"
 )
+_HOLDS: Final = "SELECT 1 FROM delivery d WHERE d.id = ? AND d.token = ? AND d.state = 'active' {lock}"
 _FORGET: Final = "DELETE FROM counter WHERE day < ?"
 
 
@@ -63,13 +65,16 @@ def take(tx: Transaction, counts: Sequence[Count]) -> list[bool]:
 def take_part(tx: Transaction, parts: Sequence[Part], *, by: Claimant) -> list[int]:
     """Count as many of a delivery's first recipients as the day has room for; tells for each how many.
 
-    Where there is room for some, the others leave it for a delivery of their own.
+    Where there is room for some, the others leave it for a delivery of their own. Raises ClaimLostError where a claim
+    does not hold any more: the delivery is another's, who sends it to all of them.
     """
     return [_take_part(tx, part, by) for part in parts]
 
 
 def _take_part(tx: Transaction, part: Part, by: Claimant) -> int:
     wish, delivery = part.count, part.delivery
+    if not tx.rows(_HOLDS, delivery.id, delivery.token):
+        raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
     tx.change(_BEGIN, wish.account, wish.day)
     counted: int = tx.rows(_COUNTED, wish.account, wish.day)[0][0]
     granted = max(0, min(wish.most - counted, wish.recipients))
@@ -91,15 +96,15 @@ def give_back(tx: Transaction, counts: Sequence[Count]) -> list[None]:
     return [None] * len(counts)
 
 
-def starts_since(tx: Transaction, accounts: Sequence[str], after: int, youngest: str) -> dict[str, list[int]]:
+def starts_since(tx: Transaction, accounts: Sequence[str], after: int, oldest: str) -> dict[str, list[int]]:
     """Give when transactions of accounts began since a moment, in order: attempts, and repetitions without the archive.
 
-    Only mails whose id is not below `youngest` are looked at, so that a long history costs nothing. What is being sent,
-    or was when the process died, has no attempt yet: it counts as begun at that moment.
+    Only mails whose id is not below `oldest` are looked at, so that a long history costs nothing. What is being sent,
+    or was when the process died, has no attempt yet: whoever asks counts it himself.
     """
     found: dict[str, list[int]] = {account: [] for account in accounts}
     for query in (_ATTEMPTS, _SPLITS):
-        for account, at in tx.rows(query, youngest, after, list(accounts)):
+        for account, at in tx.rows(query, oldest, after, list(accounts)):
             found[account].append(at)
     return {account: sorted(starts) for account, starts in found.items() if starts}
 

@@ -138,9 +138,11 @@ def _plan(settlement: Settlement, row: _Delivery, *, holds: bool) -> _Settled:
     changes = holds
     if not holds:
         taken = tuple(one for one in settlement.outcomes if one[1].verdict is Verdict.DELIVERED)
-        # If it waits, and nobody is left in it, it is done: else somebody would claim it and find nobody.
+        # If it waits, and nobody is left in it, it is done: else somebody would claim it and find nobody. Those in a
+        # split, which is not made, are left.
         changes = (
             settlement.state is DeliveryState.DONE
+            and not settlement.splits
             and len(taken) == len(settlement.outcomes) > 0
             and row.state != DeliveryState.ACTIVE
         )

@@ -119,8 +119,7 @@ class Writer:
             async with asyncio.timeout(patience):
                 return await write.future  # type: ignore[no-any-return]
         except TimeoutError:
-            begun = not write.turn or not write.turn.pop()
-            doubt = "; it may take it later" if begun else ""
+            doubt = "" if _may_begin(write) else "; it may take it later"
             raise StorageError(f"the database does not answer within {patience:g} s{doubt}") from None
 
     def submit(self, operation: Operation[A, R], argument: A, *, octets: int = 0) -> "asyncio.Future[R]":

@@ -94,3 +94,14 @@ async def test_the_jump_of_one_node_is_no_pause_for_the_others(tmp_path: Path) -
         assert end - since > DAY - MINUTE
         other = Queue(office.engine, office.queue._writer, node="other")
         assert await other.pauses_between("sales", before, office.now) == []
+
+
+async def test_a_jump_backwards_that_an_attempt_notices_ends_what_waited_for_the_wrong_clock(tmp_path: Path) -> None:
+    async with Provider() as provider, open_office(tmp_path, port=provider.port, retry=RETRY) as office:
+        await office.hand_in(A)
+        await office.send()
+        lane = office.delivery._lane("sales")
+        lane.full_until = office.now + 500 * DAY  # the day that the wrong clock told was full
+        office.now, office.skew = office.now - 400 * DAY, office.skew - 400 * DAY
+        await office.delivery._attempter._clock.look()
+        assert lane.full_until == 0

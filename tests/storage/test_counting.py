@@ -1,5 +1,7 @@
+import pytest
 from sqlalchemy import Engine
 
+from relay.model.errors import ClaimLostError
 from relay.model.mail import DeliveryState, NewDelivery
 from relay.storage import admin
 from relay.storage.counting import Count, Part
@@ -41,6 +43,20 @@ async def test_a_mail_is_parted_where_the_day_has_room_for_some(queue: Queue, en
     await queue.unclaim(delivery)
     (first,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
     assert [r.n for r in first.recipients] == [0, 1]
+
+
+async def test_a_mail_is_not_parted_by_who_has_lost_it(queue: Queue, engine: Engine) -> None:
+    await queue.accept(new_mail(to=5))
+    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.unclaim(late)
+    (holder,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    rest = NewDelivery(id=new_id("d"), account="sales", recipients=late.recipients, due=NOW + 9)
+    assert await queue.count_recipients(count(8))
+    with pytest.raises(ClaimLostError):
+        await queue.count_part(Part(count(5), late, rest))
+    assert admin.count_of_day(engine, "2026-05-28") == {"sales": 8}
+    assert await queue.settle(settled(holder, dict.fromkeys(range(5), TAKEN), DeliveryState.DONE))
+    assert await queue.next_due() == {}
 
 
 async def test_a_mail_is_not_parted_where_the_day_has_room(queue: Queue) -> None:

@@ -137,6 +137,18 @@ async def test_who_surely_has_the_mail_by_a_late_settlement_is_not_sent_it_again
     assert [event.what for event in detail.events] == ["possible_duplicate"]
 
 
+async def test_who_is_in_the_split_of_a_late_settlement_is_sent_it_yet(queue: Queue, count: Count) -> None:
+    mail = new_mail(to=2)
+    await queue.accept(mail)
+    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.unclaim(late)
+    split = NewDelivery(id=new_id("d"), account="sales", recipients=(Recipient(n=1, address="n1@x.example"),), due=NOW)
+    assert not await queue.settle(settled(late, {0: TAKEN}, DeliveryState.DONE, splits=(split,)))
+    (again,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    assert [recipient.n for recipient in again.recipients] == [1]
+    assert count("content") == 1
+
+
 async def test_a_late_settlement_that_ends_a_mail_drops_its_body_too(queue: Queue) -> None:
     mail = new_mail(to=2)
     await queue.accept(mail)
