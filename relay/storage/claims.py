@@ -36,7 +36,7 @@ class Claims:
         self._clock = clock
         self._held: dict[str, _Held] = {}
         self._pending: set[str] = set()
-        self._doubtful: set[str] = set()
+        self._doubts: set[tuple[str, str]] = set()
         self.orphans = False
         """Whether something may be `active` that nobody runs any more: then it is worth a look."""
 
@@ -65,8 +65,9 @@ class Claims:
 
     def abandon(self, delivery_id: str, *, doubtful: bool = False) -> None:
         """Note that nobody runs a delivery any more, whatever the database says; `doubtful`: its dot may be out."""
-        if self._held.pop(delivery_id, None) is not None and doubtful:
-            self._doubtful.add(delivery_id)
+        held = self._held.pop(delivery_id, None)
+        if held is not None and doubtful:
+            self._doubts.add((delivery_id, held.token))
         self.orphans = True
 
     def renewed(self, delivery_ids: Iterable[str], kept: set[str], until: float) -> None:
@@ -95,9 +96,15 @@ class Claims:
         held = self._held.get(delivery_id)
         return token in self._pending or (held is not None and held.token == token)
 
-    def take_doubt(self, delivery_id: str) -> bool:
-        """Tell, once, whether the dot of a delivery that was abandoned may have left."""
-        if delivery_id in self._doubtful:
-            self._doubtful.discard(delivery_id)
-            return True
-        return False
+    def is_doubtful(self, delivery_id: str, token: str) -> bool:
+        """Tell whether the dot of a claim that was abandoned may have left."""
+        return (delivery_id, token) in self._doubts
+
+    @property
+    def doubts(self) -> frozenset[tuple[str, str]]:
+        """The claims that were abandoned with a doubt, as (delivery id, token)."""
+        return frozenset(self._doubts)
+
+    def forget_doubts(self, doubts: frozenset[tuple[str, str]]) -> None:
+        """Note that these are in the database: not before, since what writes them may have to run again."""
+        self._doubts -= doubts

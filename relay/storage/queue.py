@@ -272,11 +272,14 @@ class Queue:
         What was surely not sent is queued as it was; the rest as `recover` does, and it is returned.
         """
         self._claims.orphans = False
+        doubts = self._claims.doubts
         try:
-            return await self._writer.run(self._take_up, now)
+            doubtful = await self._writer.run(self._take_up, now)
         except BaseException:
             self._claims.orphans = True
             raise
+        self._claims.forget_doubts(doubts)
+        return doubtful
 
     async def renew_leases(self, claims: Mapping[str, str] | None = None) -> None:
         """Prolong the claims that really run, or these (delivery id -> token); without effect on SQLite."""

@@ -43,14 +43,18 @@ def test_a_claim_that_is_just_being_made_is_run_by_somebody() -> None:
     assert not claims.runs("d", "other")
 
 
-def test_what_is_abandoned_behind_its_dot_is_doubtful_once() -> None:
+def test_what_is_abandoned_behind_its_dot_is_doubtful_until_that_is_written() -> None:
     claims = Claims(lease=60)
     assert not claims.orphans
     for delivery, doubtful in (("a", True), ("b", False)):
         claims.hold(delivery, "t", claims.begin())
         claims.abandon(delivery, doubtful=doubtful)
     assert claims.orphans
-    assert [claims.take_doubt(one) for one in ("a", "a", "b")] == [True, False, False]
+    assert claims.doubts == {("a", "t")}
+    asked = [("a", "t"), ("a", "another"), ("b", "t")]
+    assert [claims.is_doubtful(*one) for one in asked] == [True, False, False]
+    claims.forget_doubts(claims.doubts)
+    assert not claims.is_doubtful("a", "t")
 
 
 def test_what_was_settled_before_it_was_abandoned_is_in_no_doubt() -> None:
@@ -58,4 +62,4 @@ def test_what_was_settled_before_it_was_abandoned_is_in_no_doubt() -> None:
     claims.hold("d", "t", claims.begin())
     claims.drop("d")
     claims.abandon("d", doubtful=True)
-    assert not claims.take_doubt("d")
+    assert not claims.is_doubtful("d", "t")
