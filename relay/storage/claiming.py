@@ -268,7 +268,7 @@ def _take_up_one(tx: Transaction, now: int, node: str, claims: Claims) -> list[C
     own = {row[0]: row[1] for row in tx.rows(_SELECT_OWN, node) if not claims.runs(row[0], row[1])}
     # Until it is locked, another node may have taken it up and claimed it.
     rows = [row for row in tx.rows(_SELECT_ORPHANS, list(own)) if own[row[0]] == row[-1]] if own else []
-    doubtful = {row[0] for row in rows if claims.take_doubt(row[0]) or row[6]}
+    doubtful = {row[0] for row in rows if claims.is_doubtful(row[0], row[-1]) or row[6]}
     for row in rows:
         if row[0] not in doubtful:
             tx.change(_UNCLAIM, row[0], row[-1])

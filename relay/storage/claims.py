@@ -6,7 +6,7 @@ Guarantee: a claim is known here before it can stand in the database, and until 
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,7 +36,7 @@ class Claims:
         self._clock = clock
         self._held: dict[str, _Held] = {}
         self._pending: set[str] = set()
-        self._doubtful: set[str] = set()
+        self._doubts: set[tuple[str, str]] = set()
         self.orphans = False
         """Whether something may be `active` that nobody runs any more: then it is worth a look."""
 
@@ -59,20 +59,26 @@ class Claims:
         """Note that a claim came to nothing, or is not known to have come to something."""
         self._pending.discard(token)
 
-    def drop(self, delivery_id: str) -> None:
-        """Note that a claim has ended: what ended it is on the disk."""
-        self._held.pop(delivery_id, None)
+    def drop(self, delivery_id: str, token: str) -> bool:
+        """Note that a claim has ended: what ended it is on the disk. Tells whether it was known here.
 
-    def abandon(self, delivery_id: str, *, doubtful: bool = False) -> None:
-        """Note that nobody runs a delivery any more, whatever the database says; `doubtful`: its dot may be out."""
-        if self._held.pop(delivery_id, None) is not None and doubtful:
-            self._doubtful.add(delivery_id)
+        The same delivery may be claimed anew by now, under another token; that claim goes on.
+        """
+        if self._of(delivery_id, token) is None:
+            return False
+        del self._held[delivery_id]
+        return True
+
+    def abandon(self, delivery_id: str, token: str, *, doubtful: bool = False) -> None:
+        """Note that nobody runs a claim any more, whatever the database says; `doubtful`: its dot may be out."""
+        if self.drop(delivery_id, token) and doubtful:
+            self._doubts.add((delivery_id, token))
         self.orphans = True
 
-    def renewed(self, delivery_ids: Iterable[str], kept: set[str], until: float) -> None:
-        """Note which of some claims a renewal still found."""
-        for delivery_id in delivery_ids:
-            held = self._held.get(delivery_id)
+    def renewed(self, claims: Mapping[str, str], kept: set[str], until: float) -> None:
+        """Note which of some claims (delivery id -> token) a renewal still found."""
+        for delivery_id, token in claims.items():
+            held = self._of(delivery_id, token)
             if held is not None and delivery_id in kept:
                 held.until = until
             elif held is not None:
@@ -80,8 +86,8 @@ class Claims:
 
     def is_good(self, delivery_id: str, token: str) -> bool | None:
         """Tell whether a claim surely holds for `MARGIN` more; None where its lease is too old to tell."""
-        held = self._held.get(delivery_id)
-        if held is None or held.token != token or held.lost:
+        held = self._of(delivery_id, token)
+        if held is None or held.lost:
             return False
         return True if held.until - self._clock() > MARGIN else None
 
@@ -92,12 +98,21 @@ class Claims:
 
     def runs(self, delivery_id: str, token: str) -> bool:
         """Tell whether somebody runs this claim, or is just making it."""
-        held = self._held.get(delivery_id)
-        return token in self._pending or (held is not None and held.token == token)
+        return token in self._pending or self._of(delivery_id, token) is not None
 
-    def take_doubt(self, delivery_id: str) -> bool:
-        """Tell, once, whether the dot of a delivery that was abandoned may have left."""
-        if delivery_id in self._doubtful:
-            self._doubtful.discard(delivery_id)
-            return True
-        return False
+    def is_doubtful(self, delivery_id: str, token: str) -> bool:
+        """Tell whether the dot of a claim that was abandoned may have left."""
+        return (delivery_id, token) in self._doubts
+
+    @property
+    def doubts(self) -> frozenset[tuple[str, str]]:
+        """The claims that were abandoned with a doubt, as (delivery id, token)."""
+        return frozenset(self._doubts)
+
+    def forget_doubts(self, doubts: frozenset[tuple[str, str]]) -> None:
+        """Note that these are in the database: not before, since what writes them may have to run again."""
+        self._doubts -= doubts
+
+    def _of(self, delivery_id: str, token: str) -> _Held | None:
+        held = self._held.get(delivery_id)
+        return held if held is not None and held.token == token else None

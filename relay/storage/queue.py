@@ -1,7 +1,8 @@
 """The durable queue as the service sees it: writes go through the group commit, reads have connections of their own.
 
 Guarantee: a write that returns is on the disk. Nothing is removed before its successor is durable. Every method
-raises StorageError where the database does not do its part; nothing has changed then.
+raises StorageError where the database does not do its part; nothing has changed then, but where its answer to COMMIT or
+all patience was lost: then it is not known, and the words say so (`Writer`).
 """
 
 import asyncio
@@ -114,7 +115,7 @@ class Queue:
             await self._writer.run(self._accept, new, octets=octets, patience=PATIENCE)
         except BaseException:
             for one in active:
-                self._claims.abandon(one.id)
+                self._claims.abandon(one.id, one.token)
             raise
 
     async def discard(self, message_id: str) -> None:
@@ -164,12 +165,12 @@ class Queue:
     def begin_to_settle(self, settlement: Settlement) -> "asyncio.Future[bool]":
         """Settle; what is written in the same turn of the loop shares the commit, after which the future is done."""
         settled = self._writer.submit(self._settle, settlement)
-        settled.add_done_callback(partial(self._end_claim, settlement.delivery_id))
+        settled.add_done_callback(partial(self._end_claim, settlement))
         return settled
 
-    def _end_claim(self, delivery_id: str, settled: "asyncio.Future[bool]") -> None:
+    def _end_claim(self, settlement: Settlement, settled: "asyncio.Future[bool]") -> None:
         if not settled.cancelled() and settled.exception() is None:
-            self._claims.drop(delivery_id)
+            self._claims.drop(settlement.delivery_id, settlement.token)
 
     @property
     def is_shared(self) -> bool:
@@ -201,7 +202,7 @@ class Queue:
         Tells whether its claim still held.
         """
         held = await self._writer.run(self._unclaim, (delivery.id, delivery.token))
-        self._claims.drop(delivery.id)
+        self._claims.drop(delivery.id, delivery.token)
         return held
 
     def abandon(self, delivery: ClaimedDelivery, *, doubtful: bool) -> None:
@@ -209,7 +210,7 @@ class Queue:
 
         One that is settled meanwhile stays settled.
         """
-        self._claims.abandon(delivery.id, doubtful=doubtful)
+        self._claims.abandon(delivery.id, delivery.token, doubtful=doubtful)
 
     async def mark_uncertain(self, delivery: ClaimedDelivery) -> None:
         """Note, before the final dot, that a crash from now on means held (`on_uncertain = "hold"`).
@@ -272,11 +273,14 @@ class Queue:
         What was surely not sent is queued as it was; the rest as `recover` does, and it is returned.
         """
         self._claims.orphans = False
+        doubts = self._claims.doubts
         try:
-            return await self._writer.run(self._take_up, now)
+            doubtful = await self._writer.run(self._take_up, now)
         except BaseException:
             self._claims.orphans = True
             raise
+        self._claims.forget_doubts(doubts)
+        return doubtful
 
     async def renew_leases(self, claims: Mapping[str, str] | None = None) -> None:
         """Prolong the claims that really run, or these (delivery id -> token); without effect on SQLite."""

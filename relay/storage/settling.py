@@ -36,7 +36,7 @@ _SET_DELIVERY: Final = (
     " UPDATE delivery SET state = new.state, due = new.due, uncertain = new.uncertain, attempts = new.attempts,"
     " tried = new.tried, marked = false, token = '', node = '', lease_until = NULL FROM new WHERE delivery.id = new.id"
 )
-_COUNT_ATTEMPT: Final = "UPDATE delivery SET attempts = ?, tried = ? WHERE id = ?"
+_COUNT_TRY: Final = "UPDATE delivery SET tried = ? WHERE id = ?"
 _MOVE_RECIPIENT: Final = (
     "WITH new (delivery_id, message_id, n, old_id) AS (VALUES (CAST(? AS text), CAST(? AS text),"
     " CAST(? AS integer), CAST(? AS text)))"
@@ -106,7 +106,8 @@ def settle(tx: Transaction, settlements: Sequence[Settlement], *, by: Claimant) 
 
     A settlement that is written already, or whose mail is gone, changes nothing. Where the claim does not hold any
     more, the delivery is another's or waits: nothing of it is changed, but for this: who surely got the mail is not
-    asked to be sent it again.
+    asked to be sent it again. The attempt is noted, and `tried` counts it: it numbers what is noted, and nobody takes a
+    delivery as he knew it before. The intervals stay those of the attempts that had the claim.
     """
     found = map(_Delivery._make, tx.rows(_SELECT, [s.delivery_id for s in settlements]))
     deliveries = {row.id: row for row in found}
@@ -201,7 +202,7 @@ def _write(tx: Transaction, settled: Sequence[_Settled], *, by: Claimant) -> Non
     )
     for p in settled:
         if not p.changes:
-            tx.change(_COUNT_ATTEMPT, p.attempts, p.tried, p.settlement.delivery_id)
+            tx.change(_COUNT_TRY, p.tried, p.settlement.delivery_id)
     notices = [notice for plan in settled for notice in plan.settlement.notices]
     if notices:
         accept(tx, notices, by=by)

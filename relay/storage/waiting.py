@@ -36,9 +36,7 @@ _STILL_PENDING: Final = (
     " JOIN recipient r ON r.message_id = d.message_id AND r.delivery_id = d.id AND r.outcome = 'pending'"
     " WHERE d.id {any}"
 )
-_WARNED: Final = (
-    "UPDATE delivery SET warned = true WHERE id {any} AND state = 'queued' AND NOT warned RETURNING message_id"
-)
+_WARNED: Final = "UPDATE delivery SET warned = true WHERE id {any} AND state = 'queued' AND NOT warned"
 _PULL_BACK: Final = "UPDATE delivery SET due = ? WHERE state = 'queued' AND state <> 'done' AND due > ?"
 _BRING_FORWARD: Final = (
     "UPDATE delivery SET due = ?, attempts = 0 WHERE state = 'queued' AND state <> 'done' AND account = ?"
@@ -87,11 +85,9 @@ def delayed(tx: Transaction, account: str, after: int, before: int, limit: int) 
 def tell_delay(tx: Transaction, told: Sequence[DelayTold], *, by: Claimant) -> list[bool]:
     """Note that senders are told, with the notices that tell them; tells for each whether it was not told before.
 
-    Several nodes look at the same mail, and one of them tells.
+    Several look at the same mail, and one of them tells, also where they come in one batch.
     """
-    ids = [delivery_id for one in told for delivery_id in one.delivery_ids]
-    fresh = {row[0] for row in tx.change_rows(_WARNED, ids)}
-    granted = [one.message_id in fresh for one in told]
+    granted = [tx.change(_WARNED, list(one.delivery_ids)) > 0 for one in told]
     notices = [one.notice for one, is_first in zip(told, granted, strict=True) if is_first and one.notice is not None]
     if notices:
         accept(tx, notices, by=by)

@@ -416,3 +416,17 @@ async def test_the_database_is_asked_before_the_dot_since_its_clock_may_have_bee
         await one.confirm(mine)
     for queue in (one, other):
         await queue.close()
+
+
+async def test_what_this_node_claims_anew_is_not_taken_up_once_its_first_attempt_settles_late(
+    queue: Queue, engine: Engine
+) -> None:
+    await queue.accept(new_mail())
+    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    with engine.begin() as connection:  # another node took it up, and gave it back
+        connection.execute(text("UPDATE delivery SET state = 'queued', token = '', node = ''"))
+    (running,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    assert not await queue.settle(settled(late, {0: LATER}, DeliveryState.QUEUED, due=NOW))
+    queue.abandon(late, doubtful=False)
+    assert await queue.take_up(now=NOW) == []
+    assert await queue.settle(settled(running, {0: TAKEN}, DeliveryState.DONE))

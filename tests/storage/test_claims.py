@@ -17,9 +17,9 @@ def test_a_claim_is_good_until_shortly_before_its_lease_ends() -> None:
     assert claims.is_good("d", "t") is True
     clock.now += 60 - MARGIN
     assert claims.is_good("d", "t") is None  # the database must be asked
-    claims.renewed(["d"], {"d"}, claims.begin())
+    claims.renewed({"d": "t"}, {"d"}, claims.begin())
     assert claims.is_good("d", "t") is True
-    claims.renewed(["d"], set(), claims.begin())
+    claims.renewed({"d": "t"}, set(), claims.begin())
     assert claims.is_good("d", "t") is False
 
 
@@ -27,7 +27,7 @@ def test_the_claim_of_another_or_one_that_ended_is_not_good() -> None:
     claims = Claims(lease=60)
     claims.hold("d", "t", claims.begin())
     assert claims.is_good("d", "u") is False
-    claims.drop("d")
+    claims.drop("d", "t")
     assert claims.is_good("d", "t") is False
 
 
@@ -43,19 +43,35 @@ def test_a_claim_that_is_just_being_made_is_run_by_somebody() -> None:
     assert not claims.runs("d", "other")
 
 
-def test_what_is_abandoned_behind_its_dot_is_doubtful_once() -> None:
+def test_what_is_abandoned_behind_its_dot_is_doubtful_until_that_is_written() -> None:
     claims = Claims(lease=60)
     assert not claims.orphans
     for delivery, doubtful in (("a", True), ("b", False)):
         claims.hold(delivery, "t", claims.begin())
-        claims.abandon(delivery, doubtful=doubtful)
+        claims.abandon(delivery, "t", doubtful=doubtful)
     assert claims.orphans
-    assert [claims.take_doubt(one) for one in ("a", "a", "b")] == [True, False, False]
+    assert claims.doubts == {("a", "t")}
+    asked = [("a", "t"), ("a", "another"), ("b", "t")]
+    assert [claims.is_doubtful(*one) for one in asked] == [True, False, False]
+    claims.forget_doubts(claims.doubts)
+    assert not claims.is_doubtful("a", "t")
 
 
 def test_what_was_settled_before_it_was_abandoned_is_in_no_doubt() -> None:
     claims = Claims(lease=60)
     claims.hold("d", "t", claims.begin())
-    claims.drop("d")
-    claims.abandon("d", doubtful=True)
-    assert not claims.take_doubt("d")
+    claims.drop("d", "t")
+    claims.abandon("d", "t", doubtful=True)
+    assert not claims.is_doubtful("d", "t")
+
+
+def test_the_end_of_a_claim_is_not_that_of_the_one_after_it() -> None:
+    claims = Claims(lease=60)
+    claims.hold("d", "old", claims.begin())
+    claims.hold("d", "new", claims.begin())
+    claims.renewed({"d": "old"}, set(), claims.begin())
+    claims.drop("d", "old")
+    claims.abandon("d", "old", doubtful=True)
+    assert claims.runs("d", "new")
+    assert claims.is_good("d", "new")
+    assert claims.doubts == frozenset()

@@ -1,7 +1,8 @@
+import asyncio
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from relay.model.errors import ClaimLostError
 from relay.model.mail import INBOX_LANE, DeliveryState, NewDelivery, Recipient
@@ -135,6 +136,36 @@ async def test_who_surely_has_the_mail_by_a_late_settlement_is_not_sent_it_again
     detail = admin.show_message(engine, mail.message.id)
     assert detail.deliveries[0].state == "done"
     assert [event.what for event in detail.events] == ["possible_duplicate"]
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["one after the other", "in one batch"])
+async def test_a_late_settlement_is_noted_and_leaves_the_intervals_of_the_claim_that_holds_alone(
+    queue: Queue, engine: Engine, at_once: bool
+) -> None:
+    mail = new_mail()
+    await queue.accept(mail)
+    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.unclaim(late)
+    (running,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    ends = [settled(one, {0: LATER}, DeliveryState.QUEUED, due=NOW) for one in (late, running)]
+    calls = [queue.settle(one) for one in ends]
+    assert (await asyncio.gather(*calls) if at_once else [await call for call in calls]) == [False, True]
+    (again,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    assert (again.attempts, again.tried) == (1, 2)
+    with engine.connect() as connection:
+        noted = connection.execute(text("SELECT n, key FROM attempt ORDER BY n")).all()
+    assert [tuple(one) for one in noted] == [(1, ends[0].key), (2, ends[1].key)]
+
+
+async def test_what_waits_is_not_taken_as_it_was_known_before_a_late_settlement(queue: Queue) -> None:
+    mail = new_mail(to=2)
+    await queue.accept(mail)
+    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.unclaim(late)
+    assert not await queue.settle(settled(late, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED, due=NOW))
+    assert await queue.take(late) is None  # with a recipient who has the mail by now
+    (again,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    assert [r.n for r in again.recipients] == [1]
 
 
 async def test_who_is_in_the_split_of_a_late_settlement_is_sent_it_yet(queue: Queue, count: Count) -> None:

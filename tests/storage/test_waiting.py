@@ -1,6 +1,8 @@
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import Engine
 
 from relay.model.mail import DeliveryState
@@ -34,6 +36,26 @@ async def test_who_waits_is_told_once(queue: Queue, engine: Engine) -> None:
     assert await delayed(queue) == []  # a notice never waits for a warning
     assert [event.what for event in admin.show_message(engine, mail.message.id).events] == ["delay_told"]
     assert admin.show_message(engine, notice.message.id).notice
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["one after the other", "in one batch"])
+async def test_a_delay_that_two_want_to_tell_is_told_once(
+    queue: Queue, engine: Engine, count: Callable[[str], int], at_once: bool
+) -> None:
+    mail, notices = new_mail(), [new_mail(account="other", notice=True) for _ in range(2)]
+    await queue.accept(mail)
+    ids = tuple(one.id for one in mail.deliveries)
+    calls = [
+        queue.tell_delay(DelayTold(message_id=mail.message.id, delivery_ids=ids, at=NOW, notice=notice))
+        for notice in notices
+    ]
+    told = await asyncio.gather(*calls) if at_once else [await call for call in calls]
+    assert told == [True, False]
+    assert count("message") == 2
+    (notice,) = await queue.claim("other", now=NOW, limit=9, open_now=True)
+    assert notice.message.id == notices[0].message.id
+    events = admin.show_message(engine, mail.message.id).events
+    assert [(event.what, event.detail) for event in events] == [("delay_told", notices[0].message.id)]
 
 
 async def test_a_limit_parts_no_mail(queue: Queue) -> None:
