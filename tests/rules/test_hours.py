@@ -121,7 +121,7 @@ def test_a_text_that_is_longer_than_any_period_is_a_mistake_and_costs_nothing(bl
 
 
 def test_all_days_in_full_with_blanks_between_them_are_not_too_long() -> None:
-    days = " , ".join(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"])
+    days = "Monday , Tuesday , Wednesday , Thursday , Friday , Saturday , Sunday"
     assert parse_hours([f"  {days}  00:00  -  24:00  "], "UTC").always
 
 
