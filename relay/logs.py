@@ -80,6 +80,7 @@ EVENTS: Final[dict[str, str]] = {
     "mail_left": "account, uidl, size, reason",
     "poll_failed": "account, error, next_poll_in",
     "mail_not_given": "account, uidl, reply",
+    "poll_lines_omitted": "account, of, count",
     "mail_quarantined": "account, user, uidl, reason",
 }
 """Every event that the service logs, with its fields. `docs/logging.md` explains them; a test compares."""

@@ -10,7 +10,7 @@ import dataclasses
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from relay import __version__
 from relay.activity import keep_running
 from relay.auth import PasswordChecker
 from relay.collection import Collector, Tell
-from relay.control import ControlServer, Handler
+from relay.control import ControlServer, Handler, names_in
 from relay.delivery import Delivery
 from relay.housekeeping import Housekeeper
 from relay.listeners import Listeners
@@ -242,9 +242,9 @@ class Service:
         await self._listeners.open()
         handlers: dict[str, Handler] = {
             "look": lambda _: self._do(self.delivery.look),
-            "hurry": lambda request: self._do(partial(self.delivery.hurry, request.get("accounts"))),
+            "hurry": lambda request: self._do(partial(self.delivery.hurry, names_in(request, "accounts"))),
             "reload": lambda _: self._answer_reload(),
-            "poll": lambda request: self.poll(request.get("accounts")),
+            "poll": lambda request: self.poll(names_in(request, "accounts")),
             "status": lambda _: {"pid": os.getpid(), "version": __version__, "ports": self.ports},
         }
         self._control = ControlServer(self.settings.folder, handlers)
@@ -260,10 +260,10 @@ class Service:
         action()
         return {}
 
-    async def poll(self, names: object) -> AsyncIterator[dict[str, Any]]:
+    async def poll(self, names: Collection[str] | None) -> AsyncIterator[dict[str, Any]]:
         """Poll these mailboxes (None: all) now, and tell of the progress: first `fetched` and `total`, then results."""
         collected = [account for account in self.settings.directory.accounts if account.is_collected]
-        accounts = [a for a in collected if not isinstance(names, list) or a.name in names]
+        accounts = [account for account in collected if names is None or account.name in names]
         news: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
         def tell(account: str) -> Tell:

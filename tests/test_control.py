@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from relay.control import _MOST_REQUESTS, NAME, ControlError, ControlServer, ask, follow
+from relay.control import _MOST_REQUESTS, NAME, BadRequestError, ControlError, ControlServer, ask, follow, names_in
 from relay.model.errors import RelayError
 from tests.peers.machine import require_root
 
@@ -91,6 +91,16 @@ async def test_junk_gets_an_answer_or_none_and_does_no_harm(tmp_path: Path, line
     writer.close()
     assert await asyncio.to_thread(ask, tmp_path, "look") == {"ok": True}
     await server.close()
+
+
+def test_names_in_a_request_are_a_list_of_texts_or_none_at_all() -> None:
+    assert names_in({"do": "poll"}, "accounts") is None
+    assert names_in({"accounts": None}, "accounts") is None
+    assert names_in({"accounts": []}, "accounts") == frozenset()
+    assert names_in({"accounts": ["a", "a", "\ud800"]}, "accounts") == {"a", "\ud800"}
+    for value in (5, "sales", True, {"sales": 1}, [5], ["sales", None], [["sales"]], [{}], float("nan")):
+        with pytest.raises(BadRequestError, match="accounts must be a list of names"):
+            names_in({"accounts": value}, "accounts")
 
 
 async def test_a_handler_that_fails_is_no_service_that_is_missing(tmp_path: Path) -> None:

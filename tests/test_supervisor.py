@@ -14,7 +14,7 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
-from relay.control import ask
+from relay.control import ControlError, ask
 from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.settings import load_settings
@@ -103,6 +103,24 @@ async def test_a_port_that_is_taken_is_named_and_everything_is_released(tmp_path
         for _ in range(2):
             with pytest.raises(RelayError, match=f"port {provider.port}"):
                 await Service(settings).start()
+
+
+@pytest.mark.parametrize("accounts", [5, "sales", {"sales": 1}, [5], ["sales", ["sales"]], [{}], True])
+async def test_a_request_whose_accounts_are_no_names_is_refused_and_does_nothing(
+    tmp_path: Path, accounts: object
+) -> None:
+    service = Service(load_settings(write_config(tmp_path, accounts=[make_account("sales", 9)])))
+    await service.start()
+    await asyncio.to_thread(submit, service.ports[0])  # makes a lane
+    running = asyncio.create_task(service.run())
+    with capture_logs() as lines:
+        for do in ("hurry", "poll"):
+            with pytest.raises(ControlError, match="bad request: accounts must be a list of names"):
+                await asyncio.to_thread(ask, tmp_path, do, accounts=accounts)
+        assert await asyncio.to_thread(ask, tmp_path, "status")
+    assert "activity_failed" not in [line["event"] for line in lines]
+    service.end("the test is over")
+    assert await running
 
 
 async def test_a_reload_takes_the_new_configuration_and_keeps_the_old_one_with_a_mistake(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ a poll early leaves the rest on the server. A file's name is made of account, un
 which was written, but not yet recorded when the process died, is recognised and not written again; unless its user has
 moved it out of the inbox meanwhile: then it comes a second time.
 Time, size and number of what a server may send are bounded; what is beyond stays there, and holds up no other message.
+So are the lines that it can make a poll log.
 """
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -31,6 +33,8 @@ log = structlog.get_logger()
 
 LONGEST_POLL = 3600.0
 """Seconds after which a poll is cut off; in their second half no further message is asked for."""
+MOST_SAID = 20
+"""Lines of one kind that a poll logs about single messages; the number of the others is one more line."""
 
 Tell = Callable[[int, int], None]
 """Told how many messages have been fetched, of how many."""
@@ -64,6 +68,19 @@ class _Poll:
     """How many messages were given or refused."""
     failed: int = 0
     left: int = 0
+    said: Counter[str] = field(default_factory=Counter)
+    """How many lines of each kind there were to log about single messages."""
+
+    def may_say(self, event: str) -> bool:
+        """Count a line about a single message; tells whether it is to be logged: no server can fill the log."""
+        self.said[event] += 1
+        return self.said[event] <= MOST_SAID
+
+    def say_rest(self) -> None:
+        """Log how many lines there would have been beyond those that were logged."""
+        for event, count in self.said.items():
+            if count > MOST_SAID:
+                log.warning("poll_lines_omitted", account=self.account.name, of=event, count=count - MOST_SAID)
 
 
 class Collector:
@@ -126,6 +143,7 @@ class Collector:
                 lease.check()  # who has lost it has cut the connection
                 raise
             finally:
+                poll.say_rest()
                 await receiver.close()
         return PollResult(
             fetched=len(receiver.recorded),
@@ -199,7 +217,7 @@ class Collector:
             else:
                 left.append((one, "the disk has no room for it beside [limits] free_space"))
         for one, reason in left:
-            if poll.troubles.is_news(one):
+            if poll.troubles.is_news(one) and poll.may_say("mail_left"):
                 log.warning("mail_left", account=poll.account.name, uidl=one.key, size=one.size, reason=reason)
         poll.left = len(left)
         return fits
@@ -212,8 +230,9 @@ class Collector:
             async for retrieved in session.retrieve(wanted, go_on):
                 if retrieved.body is None:
                     poll.failed += 1
-                    log.warning("mail_not_given", account=poll.account.name, uidl=retrieved.message.key,
-                                reply=retrieved.text)  # fmt: skip
+                    if poll.may_say("mail_not_given"):
+                        log.warning("mail_not_given", account=poll.account.name, uidl=retrieved.message.key,
+                                    reply=retrieved.text)  # fmt: skip
                 else:
                     await poll.receiver.receive(retrieved.message, retrieved.body)
                 poll.come += 1

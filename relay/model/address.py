@@ -10,6 +10,8 @@ import idna
 _LONGEST_LOCAL = 256
 _LONGEST_DOMAIN = 1_000
 """Characters; no mailbox that can be sent to has more than 64 and 255 octets."""
+_LONGEST_CACHED = 64
+"""Characters of a domain whose A-labels are remembered. Longer ones are rare, and no field has many of them."""
 _DOT_ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+)*")
 
 
@@ -60,12 +62,20 @@ def ascii_domain(domain: str) -> str:
     if len(domain) > _LONGEST_DOMAIN:
         return domain
     lowered = unicodedata.normalize("NFC", domain).lower().rstrip(".")
-    if lowered.isascii():
+    if lowered.isascii() or len(lowered) > _LONGEST_DOMAIN:  # either may have made it longer
         return lowered
+    return _a_labels(lowered) if len(lowered) <= _LONGEST_CACHED else _encode(lowered)
+
+
+def _encode(lowered: str) -> str:
     try:
         return idna.encode(lowered, uts46=True).decode("ascii").lower()
     except idna.IDNAError:
         return lowered
+
+
+# A list of addresses is parsed, and then compared: without this, a long one of domains that are not ASCII takes long.
+_a_labels = functools.lru_cache(maxsize=8192)(_encode)
 
 
 @functools.lru_cache(maxsize=4096)

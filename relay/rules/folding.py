@@ -7,7 +7,6 @@ characters. Signed mail must not come here at all.
 """
 
 import re
-from bisect import bisect_left, bisect_right
 from typing import Final
 
 from relay.rules.address import LONGEST_FIELD
@@ -17,7 +16,12 @@ LONGEST_LINE: Final = 998
 """Octets without the CRLF."""
 
 _ADDRESS_FIELDS: Final = re.compile(r"(?:resent-)?(?:from|sender|reply-to|to|cc|bcc)")
-_ADDRESS_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|\\.|[(),<>]', re.DOTALL)
+_ADDRESS_TOKEN: Final = re.compile(
+    rb'(?:"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|\\.|\([^()"\\]*+\))++|(\(++)|(\)++)|([<>]++)', re.DOTALL
+)
+"""First what changes nothing for what stands behind it: quoted strings, quoted pairs, comments with none in them."""
+_OPENINGS, _CLOSINGS, _ANGLES = 1, 2, 3
+"""The groups of the others."""
 _SPACE: Final = re.compile(rb"(?<![ \t\\])[ \t]++")
 _MARKERS: Final = (b"multipart/signed", b"multipart/encrypted", b"pkcs7-", b"-----begin pgp signed message-----")
 _LONGEST_MARKER: Final = max(map(len, _MARKERS))
@@ -38,48 +42,42 @@ def _fold_field(field: Field) -> bytes:
     if not field.name or max(map(len, lines)) <= LONGEST_LINE:
         return field.raw
     is_list = len(field.raw) <= LONGEST_FIELD and _ADDRESS_FIELDS.fullmatch(field.key)
-    commas = _list_commas(field.raw) if is_list else []
+    commas = _show_list_commas(field.raw) if is_list else b""
     begin, parts = 0, []
     for line in lines:
-        first = bisect_left(commas, begin)
-        here = [comma - begin for comma in commas[first : bisect_left(commas, begin + len(line), first)]]
-        # Not behind the colon: that makes a line without a value, which programs stumble over.
-        start = len(line) - len(line[line.index(b":") + 1 :].lstrip(b" \t")) if not begin else 0
-        parts.append(_fold_line(line, start, here))
+        if len(line) > LONGEST_LINE:
+            # Not behind the colon: that makes a line without a value, which programs stumble over.
+            start = len(line) - len(line[line.index(b":") + 1 :].lstrip(b" \t")) if not begin else 0
+            parts.append(_fold_line(line, start, commas[begin : begin + len(line)]))
+        else:
+            parts.append(line)
         begin += len(line) + 2
     return b"\r\n".join(parts)
 
 
-def _fold_line(line: bytes, start: int, commas: list[int]) -> bytes:
-    """Fold one line at the last place that fits, else at the next one behind it."""
-    if not commas:
-        return _fold_at_blanks(line, start)
-    places, n = _places(line, start, commas), 0
-    parts, begin, blank = [], 0, b""
-    while len(blank) + len(line) - begin > LONGEST_LINE and n < len(places):
-        n = max(n + 1, bisect_right(places, begin + LONGEST_LINE - len(blank)))
-        parts.append(blank + line[begin : places[n - 1]])
-        begin = places[n - 1]
-        blank = b"" if line[begin] in b" \t" else b" "
-    parts.append(blank + line[begin:])
-    return b"\r\n".join(parts)
+def _fold_line(line: bytes, start: int, commas: bytes) -> bytes:
+    """Fold one line at the last place that fits, else at the next one behind it.
 
-
-def _fold_at_blanks(line: bytes, start: int) -> bytes:
-    """Fold a line that has no other places than its blanks; what it finds is as if it had looked for all of them."""
+    A place is the begin of a run of white space between two texts, or behind a comma of `commas`, which has the line's
+    length or none. They are looked for where one is needed: a hostile line has very many.
+    """
     first = len(line) - len(line[start:].lstrip(b" \t"))
     last = len(line.rstrip(b" \t"))
-    parts, begin = [], 0
-    while len(line) - begin > LONGEST_LINE:
-        at = _last_blank(line, max(begin, first) + 1, min(begin + LONGEST_LINE, last - 1))
-        if at < 0:
-            found = _SPACE.search(line, max(begin + LONGEST_LINE, first) + 1, last)
-            if found is None:
+    parts, begin, blank = [], 0, b""
+    while len(blank) + len(line) - begin > LONGEST_LINE:
+        high = begin + LONGEST_LINE - len(blank)
+        fits = max(0, min(high, last - 1))
+        at = max(_last_blank(line, max(begin, first) + 1, fits), commas.rfind(b",", begin, fits) + 1)
+        if at <= 0:
+            comma = commas.find(b",", high, max(0, last - 1))
+            space = _SPACE.search(line, max(high, first) + 1, last if comma < 0 else comma + 1)
+            if space is None and comma < 0:
                 break
-            at = found.start()
-        parts.append(line[begin:at])
+            at = comma + 1 if space is None else space.start()
+        parts.append(blank + line[begin:at])
         begin = at
-    parts.append(line[begin:])
+        blank = b"" if line[begin] in b" \t" else b" "
+    parts.append(blank + line[begin:])
     return b"\r\n".join(parts)
 
 
@@ -96,32 +94,31 @@ def _last_blank(line: bytes, low: int, high: int) -> int:
     return -1
 
 
-def _places(line: bytes, start: int, commas: list[int]) -> list[int]:
-    """Find where a line may be cut: before a run of white space between two texts, or behind a comma of a list."""
-    first = len(line) - len(line[start:].lstrip(b" \t"))
-    last = len(line.rstrip(b" \t"))
-    spaces = [match.start() for match in _SPACE.finditer(line, first + 1, last)]
-    if not commas:
-        return spaces
-    return sorted({*spaces, *(n + 1 for n in commas if n + 1 < last)})
+def _show_list_commas(raw: bytes) -> bytes:
+    """Give as many octets, of which those are commas that stand between addresses.
 
-
-def _list_commas(raw: bytes) -> list[int]:
-    """Find the commas between addresses: outside of quoted strings, comments and angle brackets."""
-    found, comments, angle = [], 0, False
+    That is outside of quoted strings, comments and angle brackets.
+    """
+    shown, hidden, comments, angle = bytearray(raw), -1, 0, False
     for match in _ADDRESS_TOKEN.finditer(raw):
-        token = match[0]
-        if token == b"(":
-            comments += 1
-        elif token == b")":
-            comments = max(0, comments - 1)
-        elif comments:
-            continue
-        elif token in (b"<", b">"):
-            angle = token == b"<"
-        elif token == b"," and not angle:
-            found.append(match.start())
-    return found
+        begin, end = match.span()
+        kind = match.lastindex
+        if kind == _OPENINGS:
+            comments += end - begin
+        elif kind == _CLOSINGS:
+            comments = max(0, comments - (end - begin))
+        elif kind == _ANGLES:
+            angle = angle if comments else raw[end - 1 : end] == b"<"
+        elif hidden < 0:
+            shown[begin:end] = b"." * (end - begin)
+        if comments or angle:
+            hidden = begin if hidden < 0 else hidden
+        elif hidden >= 0:
+            shown[hidden:end] = b"." * (end - hidden)
+            hidden = -1
+    if hidden >= 0:
+        shown[hidden:] = b"." * (len(raw) - hidden)
+    return bytes(shown)
 
 
 class BodyFolder:

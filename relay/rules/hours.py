@@ -20,6 +20,8 @@ _FIRST_MONDAY = 4 * _DAY
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY_NUMBER = {name: n for n, day in enumerate(_DAYS) for name in (day, day[:3])}
+_LONGEST_SPEC = 200
+"""Characters of a period; all seven days in full, with the times, have fewer. It bounds the search for blanks, too."""
 _TIMES = re.compile(r"([0-9]{1,2}):([0-9]{2})-([0-9]{1,2}):([0-9]{2})")
 
 
@@ -134,6 +136,11 @@ def _find_zone(name: str) -> ZoneInfo:
 
 
 def _parse_spec(spec: str) -> tuple[list[int], int, int]:
+    if len(spec) > _LONGEST_SPEC:
+        raise ValueError(
+            f"a period of {len(spec)} characters, beginning {spec[:40]!r}: can't have more than {_LONGEST_SPEC};"
+            " it must look like 'Mon-Fri 07:00-19:00'"
+        )
     days, _, times = re.sub(r"\s*([-,])\s*", r"\1", spec.strip()).rpartition(" ")
     match = _TIMES.fullmatch(times)
     if not days or match is None:

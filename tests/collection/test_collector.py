@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.collection import Collector, PollResult
+from relay.collection.collector import MOST_SAID
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD
 from relay.model.errors import StorageError, StorageFullError
@@ -245,6 +246,41 @@ async def test_one_message_that_is_not_given_stops_no_other(tmp_path: Path) -> N
             result = await post.poll()
         assert (result.fetched, result.failed, result.deleted) == (1, 1, 1)
         assert [line["uidl"] for line in lines if line["event"] == "mail_not_given"] == ["a"]
+
+
+def listing(count: int, size: int) -> str:
+    """Write the begin of a session that lists so many messages."""
+    listed = "".join(f"S: {n} {size}\n" for n in range(1, count + 1))
+    ids = "".join(f"S: {n} id-{n}\n" for n in range(1, count + 1))
+    return f"{IN}{listed}S: .\nC: UIDL\nS: +OK\n{ids}S: .\n"
+
+
+@pytest.mark.parametrize("count", [MOST_SAID, MOST_SAID + 1, 100])
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_a_server_that_gives_nothing_cant_fill_the_log(tmp_path: Path, count: int, *, breaks: bool) -> None:
+    refused = "".join(f"C: RETR {n}\nS: -ERR no\n" for n in range(1, count + 1))
+    end = f"C: RETR {count + 1}\n! close" if breaks else "C: QUIT\nS: +OK"
+    script = listing(count + breaks, 9) + refused + end
+    async with Dialogue(script) as server, open_post(tmp_path, server.port) as post:
+        with capture_logs() as lines, pytest.raises(Pop3Error) if breaks else nullcontext():
+            await post.poll()
+    named = [line["uidl"] for line in lines if line["event"] == "mail_not_given"]
+    assert named == [f"id-{n}" for n in range(1, MOST_SAID + 1)]
+    rest = [(line["of"], line["count"]) for line in lines if line["event"] == "poll_lines_omitted"]
+    assert rest == ([("mail_not_given", count - MOST_SAID)] if count > MOST_SAID else [])
+    assert all(line["account"] for line in lines)
+
+
+async def test_a_mailbox_full_of_what_is_too_large_cant_fill_the_log(tmp_path: Path) -> None:
+    async with (
+        Dialogue(listing(100, 999_999_999_999) + "C: QUIT\nS: +OK") as server,
+        open_post(tmp_path, server.port) as post,
+    ):
+        with capture_logs() as lines:
+            assert (await post.poll()).left == 100
+    events = [line["event"] for line in lines]
+    assert events == ["mail_left"] * MOST_SAID + ["poll_lines_omitted"]
+    assert lines[-1]["count"] == 100 - MOST_SAID
 
 
 async def test_a_session_that_breaks_keeps_what_was_whole_and_deletes_nothing(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -106,6 +107,22 @@ def test_a_mistake_is_named(spec: str, part: str) -> None:
     with pytest.raises(ValueError, match=part) as error:
         parse_hours(["Mon-Fri 07:00-19:00", spec], "UTC")
     assert str(error.value).startswith(repr(spec))
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\u3000"])
+def test_a_text_that_is_longer_than_any_period_is_a_mistake_and_costs_nothing(blank: str) -> None:
+    spec = f"Mon{blank * 50_000}x 07:00-19:00"
+    begun = time.process_time()
+    with pytest.raises(ValueError, match="can't have more than 200") as error:
+        parse_hours([spec], "UTC")
+    assert time.process_time() - begun < 0.5
+    assert "50016 characters" in str(error.value)
+    assert len(str(error.value)) < 400
+
+
+def test_all_days_in_full_with_blanks_between_them_are_not_too_long() -> None:
+    days = "Monday , Tuesday , Wednesday , Thursday , Friday , Saturday , Sunday"
+    assert parse_hours([f"  {days}  00:00  -  24:00  "], "UTC").always
 
 
 @pytest.mark.parametrize("zone", ["", "Europe/Berln", "Europe", "../etc/passwd", "\0", "Zürich", "x" * 300])
