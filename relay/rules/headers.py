@@ -18,6 +18,8 @@ _SIGNED = re.compile(
     re.IGNORECASE,
 )
 
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Bidirectional embeddings, overrides and isolates (Unicode Standard Annex 9)."""
 _SIGNS = (b"dkim-signature", b"multipart/signed", b"multipart/encrypted", b"pkcs7-", b"pgp-encrypted")
 """A header without any of these needs no closer look."""
 
@@ -116,7 +118,7 @@ def is_signed(block: bytes) -> bool:
 
 
 def subject_text(block: bytes, limit: int = 120) -> str:
-    """Give the subject for people: decoded, without control characters, shortened."""
+    """Give the subject for people: decoded, shortened, without control characters and what turns the text around it."""
     values = find_values(block, "subject")
     if not values:
         return ""
@@ -124,5 +126,5 @@ def subject_text(block: bytes, limit: int = 120) -> str:
         text = values[0].decode("utf-8")
     except UnicodeDecodeError:
         text = values[0].decode("latin-1")
-    text = decode_words(text[: limit * 20])
+    text = _TURNS.sub("", decode_words(text[: limit * 20]))
     return text if len(text) <= limit else text[: limit - 1] + "…"

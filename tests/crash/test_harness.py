@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
 
 
 def test_nothing_that_was_accepted_is_lost_and_every_possible_duplicate_is_named(tmp_path: Path) -> None:
-    report = crash(tmp_path, kills=(len(NAMES) * 3 + 1) // 2, seed=28)
+    report = crash(tmp_path, kills=(len(NAMES) * 3 + 1) // 2, seed=28, most_faults=8)
     assert report.accepted > 100
     assert report.bounced > 0
     assert report.deferred > 0
@@ -29,7 +29,7 @@ def test_nothing_that_was_accepted_is_lost_and_every_possible_duplicate_is_named
 
 
 def test_nothing_is_lost_by_two_nodes_on_postgresql_either(tmp_path: Path, postgresql: str) -> None:
-    report = crash(tmp_path, kills=7, seed=3, database=empty_postgresql(postgresql), nodes=2)
+    report = crash(tmp_path, kills=7, seed=3, database=empty_postgresql(postgresql), nodes=2, most_faults=8)
     assert report.accepted > 20
     assert report.lost == []
     assert report.copies_lost == []

@@ -88,4 +88,6 @@ class HostileMailbox(_Server):
 
     def _reply(self, connection: socket.socket, verb: str, lines: object) -> bool:  # noqa: ARG002 - SMTP's need
         usual = self._USUAL.get(verb, b"+OK\r\n")
-        return self._say(connection, verb, usual % self._number if b"%d" in usual else usual) or verb != "QUIT"
+        if self._say(connection, verb, usual % self._number if b"%d" in usual else usual):
+            return verb != "QUIT"
+        return self.answer.endswith(b"\r\n.\r\n")  # nobody waits for the end of what has none

@@ -7,7 +7,7 @@ import pytest
 from tests.siege.inputs import HEADER, MIB
 from tests.siege.siege import Siege, besiege
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
 
 STALL = 2.0
 """Seconds; on a machine that has nothing else to do it is less than 0.1."""
@@ -15,7 +15,7 @@ STALL = 2.0
 
 def test_no_input_makes_another_session_wait(tmp_path: Path) -> None:
     with Siege(tmp_path) as siege:
-        waits = [*besiege(siege, header=HEADER, body=8 * MIB, reply=2 * MIB, every=17)]
-    assert len(waits) > 150
+        waits = [*besiege(siege, header=HEADER, body=8 * MIB, reply=2 * MIB, every=31)]
+    assert len(waits) > 120
     stalls = [str(wait) for wait in waits if wait.longest > STALL]
     assert not stalls, "\n".join(stalls)
