@@ -212,7 +212,6 @@ class Attempter:
             log_lost(delivery, "settled too late", outcomes=settlement.outcomes)
             return
         log_conclusion(delivery, conclusion, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
-        self._notifier.said(settlement.notices)
         log_notices(settlement.notices)
         self._notifier.wake({new.account for notice in settlement.notices for new in notice.deliveries})
         if ending.is_over and delivery.message.notice and conclusion.state is DeliveryState.QUEUED:

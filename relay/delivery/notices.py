@@ -5,6 +5,7 @@ a mail with the null sender.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -34,9 +35,6 @@ from relay.storage.waiting import LastAttempt
 
 log = structlog.get_logger()
 
-ALERT_PAUSE = 3_600_000
-"""Milliseconds in which the postmaster is told the same thing once; the log has every case."""
-
 
 class Notifier:
     """Decides who is told, and queues what stands alone."""
@@ -58,9 +56,6 @@ class Notifier:
         self.mover = NoticeMover(settings=settings, queue=queue, writer=self._writer, wake=wake, now=now)
         self.wake = wake
         self._now = now
-        self._told: dict[tuple[str, ...], int] = {}
-        self._unsaid: dict[str, tuple[str, ...]] = {}
-        """By the id of a notice that is written and not queued yet: what it tells."""
 
     async def compose(
         self,
@@ -87,13 +82,13 @@ class Notifier:
         if not confirms:
             notices.append(await self._success(account, delivery, conclusion))
         notices += [
-            self._alert(
+            await self._alert(
                 Alert.ARCHIVE_FAILED,
                 message=message,
                 account=account.name,
                 address=failure.recipient.address,
                 reply=failure.reply,
-                once=("archive", failure.recipient.address),
+                once=f"archive/{failure.recipient.address}",
             )
             for failure in conclusion.archive_failures
         ]
@@ -101,17 +96,17 @@ class Notifier:
             log.error("sender_refused", queue_id=message.id, account=account.name, code=sender_refused.code,
                       reply=str(sender_refused))  # fmt: skip
             notices.append(
-                self._alert(
+                await self._alert(
                     Alert.SENDER_REFUSED,
                     message=message,
                     account=account.name,
                     address=str(account.address),
                     reply=sender_refused,
-                    once=("sender", account.name),
+                    once=f"sender/{account.name}",
                 )
             )
         if conclusion.state is DeliveryState.HELD:
-            notices += self._held(delivery, reply, archive_only=conclusion.only_the_archive_is_in_doubt)
+            notices += await self._held(delivery, reply, archive_only=conclusion.only_the_archive_is_in_doubt)
         return [notice for notice in notices if notice is not None]
 
     async def compose_delay(
@@ -141,27 +136,23 @@ class Notifier:
     async def tell_owed(self) -> None:
         """Queue the alerts that are owed; each goes out once, whatever happens between. Raises StorageError."""
         for alert, delivery in await self._queue.owed_alerts():
-            once = ("homeless", alert.account) if alert.kind is Alert.ACCOUNT_GONE else None
-            written = [notice for notice in self._owed(alert, delivery) if notice is not None]
+            written = [notice for notice in await self._owed(alert, delivery) if notice is not None]
             if await self._queue.tell_owed(Told(alert=alert, notices=tuple(written))):
-                if once is not None and written:
-                    self._told[once] = self._now()
                 log_notices(written)
                 self.wake({delivery.account for notice in written for delivery in notice.deliveries})
 
-    def _owed(self, alert: OwedAlert, delivery: ClaimedDelivery | None) -> list[NewMessage | None]:
+    async def _owed(self, alert: OwedAlert, delivery: ClaimedDelivery | None) -> list[NewMessage | None]:
         if alert.kind is Alert.UNCERTAIN_HELD:
             if delivery is None:
                 return []
             archive_only = all(r.kind is RecipientKind.ARCHIVE for r in delivery.recipients)
-            return self._held(delivery, Reply(code=0), archive_only=archive_only)
+            return await self._held(delivery, Reply(code=0), archive_only=archive_only)
         if alert.kind is Alert.ACCOUNT_GONE:
-            if self._was_told(("homeless", alert.account)):
-                return []
-            return [self._alert(Alert.ACCOUNT_GONE, account=alert.account, count=alert.count)]
+            once = f"homeless/{alert.account}"
+            return [await self._alert(Alert.ACCOUNT_GONE, account=alert.account, count=alert.count, once=once)]
         known = self._settings().directory.account(alert.account)
         address = "" if known is None else str(known.address)
-        return [self._alert(alert.kind, account=alert.account, address=address, reply=alert.reply)]
+        return [await self._alert(alert.kind, account=alert.account, address=address, reply=alert.reply)]
 
     def tell_doubts(self, deliveries: Sequence[ClaimedDelivery], *, reason: str) -> int:
         """Log which mails may have been sent by an attempt that nobody ended; tells how many of them are held."""
@@ -219,7 +210,7 @@ class Notifier:
             return False
         return True
 
-    def _held(self, delivery: ClaimedDelivery, reply: Reply, *, archive_only: bool) -> list[NewMessage | None]:
+    async def _held(self, delivery: ClaimedDelivery, reply: Reply, *, archive_only: bool) -> list[NewMessage | None]:
         """Tell the user and the postmaster of a mail that may have been sent, and waits for them.
 
         Of the blind copy alone only the postmaster is told: the user need not know that there is one.
@@ -228,11 +219,11 @@ class Notifier:
         users = () if archive_only else (self._writer.reader(message, account),)
         readers = {user.name: user for user in (*users, self._writer.postmaster)}
         return [
-            self._alert(Alert.UNCERTAIN_HELD, reader=user, message=message, account=delivery.account, reply=reply)
+            await self._alert(Alert.UNCERTAIN_HELD, reader=user, message=message, account=delivery.account, reply=reply)
             for user in readers.values()
         ]
 
-    def _alert(
+    async def _alert(
         self,
         kind: Alert,
         *,
@@ -242,12 +233,12 @@ class Notifier:
         address: str = "",
         reply: Reply | None = None,
         count: int = 1,
-        once: tuple[str, ...] | None = None,
+        once: str = "",
     ) -> NewMessage | None:
         """Write an alert to the postmaster, or to another reader; what he was told a moment ago is not said again."""
         if message is not None and message.notice:
             return None
-        if once is not None and self._was_told(once):
+        if once and await self._queue.was_said(once, now=self._now()):
             return None
         written = self._writer.alert(
             kind,
@@ -258,19 +249,7 @@ class Notifier:
             reply=reply,
             count=count,
         )
-        if once is not None and written is not None:
-            self._unsaid[written.message.id] = once
-        return written
-
-    def said(self, notices: Iterable[NewMessage]) -> None:
-        """Note that notices are in the queue: what they tell is not said again for a while."""
-        for notice in notices:
-            once = self._unsaid.pop(notice.message.id, None)
-            if once is not None:
-                self._told[once] = self._now()
-
-    def _was_told(self, once: tuple[str, ...]) -> bool:
-        return self._now() - self._told.get(once, -ALERT_PAUSE) < ALERT_PAUSE
+        return replace(written, once=once)
 
     def _waiting(self, recipient: Recipient, last: LastAttempt | None) -> FailedRecipient:
         if last is None:

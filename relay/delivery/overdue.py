@@ -164,7 +164,6 @@ class Overdue:
         settlements[0] = replace(settlements[0], notices=tuple(notices))
         if not await self._queue.give_up(settlements):
             return  # one of them is being sent just now: the next look comes
-        self._notifier.said(notices)
         for one, reply, conclusion in conclusions:
             log_conclusion(one, conclusion, reply, seconds=0.0, uncertain=False)
         log_notices(notices)

@@ -136,6 +136,9 @@ class NewMessage:
     deliveries: tuple[NewDelivery, ...]
     chunks: tuple[tuple[int, int, bytes], ...] = ()
     """(version, seq, data): the chunks that were not written ahead."""
+    once: str = ""
+    """What it tells, of what people are told once in a while; where they were told it a moment ago, nothing is written.
+    Empty: they are told in any case."""
     drop_version_1: bool = False
     """Whether chunks of version 1 that were written ahead turned out to be the same as version 0, and go away."""
 

@@ -22,10 +22,21 @@ _INSERT_RECIPIENT: Final = (
     " ON CONFLICT DO NOTHING"
 )
 _DROP_VERSION_1: Final = "DELETE FROM content WHERE message_id = ? AND version = 1"
+# Also where it was said in what is the future now: a clock was wrong.
+_SAY: Final = (
+    "INSERT INTO meta (key, value) VALUES (?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE meta.value < ? OR meta.value > excluded.value"
+)
+_SAID: Final = "SELECT 1 FROM meta WHERE key = ? AND value >= ? AND value <= ?"
+_FORGET_SAID: Final = "DELETE FROM meta WHERE key >= 'said/' AND key < 'said0' AND value < ?"
 _DISCARD: Final = (
     "DELETE FROM content WHERE message_id {any}"
     " AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = content.message_id)"
 )
+
+
+SAID_FOR: Final = 3_600_000
+"""Milliseconds in which people are told the same thing once (`NewMessage.once`); the log has every case."""
 
 
 class Claimant(NamedTuple):
@@ -65,7 +76,12 @@ def write_chunks(tx: Transaction, chunks: Sequence[Chunk]) -> list[None]:
 
 
 def accept(tx: Transaction, mails: Sequence[NewMessage], *, by: Claimant) -> list[None]:
-    """Write messages with their deliveries, recipients and last chunks. Those that are `active` belong to `by`."""
+    """Write messages with their deliveries, recipients and last chunks. Those that are `active` belong to `by`.
+
+    What is told once in a while, and was told a moment ago by whichever node, is left out.
+    """
+    count = len(mails)
+    mails = [mail for mail in mails if not mail.once or _is_news(tx, mail)]
     tx.change_each(INSERT_MESSAGE, [message_row(mail.message) for mail in mails])
     tx.change_each(_INSERT_CHUNK, [(mail.message.id, *chunk) for mail in mails for chunk in mail.chunks])
     tx.change_each(_DROP_VERSION_1, [(mail.message.id,) for mail in mails if mail.drop_version_1])
@@ -95,7 +111,26 @@ def accept(tx: Transaction, mails: Sequence[NewMessage], *, by: Claimant) -> lis
             for recipient in delivery.recipients
         ],
     )
-    return [None] * len(mails)
+    return [None] * count
+
+
+def _is_news(tx: Transaction, mail: NewMessage) -> bool:
+    at = mail.message.received_at
+    tx.change(_FORGET_SAID, _moment(at - SAID_FOR))
+    return tx.change(_SAY, _said(mail.once), _moment(at), _moment(at - SAID_FOR)) > 0
+
+
+def was_said(tx: Transaction, once: str, now: int) -> bool:
+    """Tell whether people were told something a moment ago."""
+    return bool(tx.rows(_SAID, _said(once), _moment(now - SAID_FOR), _moment(now)))
+
+
+def _said(once: str) -> str:
+    return "said/" + clean(once)
+
+
+def _moment(at: int) -> str:
+    return f"{max(at, 0):015d}"
 
 
 def insert_deliveries(tx: Transaction, placed: Sequence[Placed], *, by: Claimant) -> None:

@@ -358,6 +358,10 @@ class Queue:
 
     # What the relay has to say
 
+    async def was_said(self, once: str, *, now: int) -> bool:
+        """Tell whether people were told something a moment ago (`NewMessage.once`), by whichever node."""
+        return await self._read(accepting.was_said, once, now)
+
     async def owed_alerts(self) -> list[tuple[OwedAlert, ClaimedDelivery | None]]:
         """Give the alerts that nobody has got yet, each with its delivery where that is still there."""
         return await self._read(telling.owed_alerts)

@@ -1,8 +1,14 @@
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from relay.model.mail import NewDelivery, Recipient
+from sqlalchemy import Engine
+
+from relay.model.mail import INBOX_LANE, NewDelivery, NewMessage, Recipient
+from relay.storage import admin
+from relay.storage.accepting import SAID_FOR
 from relay.storage.queue import Queue
+from relay.storage.writer import Writer
 from tests.storage.conftest import NOW, new_id, new_mail
 
 Count = Callable[[str], int]
@@ -57,3 +63,25 @@ async def test_the_stripped_version_is_kept_apart_or_dropped(queue: Queue) -> No
     await queue.write_chunk(same.message.id, 1, 0, b"the same")
     await queue.accept(replace(same, drop_version_1=True))
     assert await whole(queue, same.message.id, 1) == b""
+
+
+async def test_what_is_told_once_in_a_while_is_told_by_one_of_two(queue: Queue, engine: Engine) -> None:
+    def notice(once: str, at: int = NOW) -> NewMessage:
+        mail = new_mail(account=INBOX_LANE, notice=True)
+        return replace(mail, message=replace(mail.message, received_at=at), once=once)
+
+    other = Queue(engine, Writer(engine))
+    both = (notice("sender/sales"), notice("sender/sales"))
+    await asyncio.gather(*(one.accept(mail) for one, mail in zip((queue, other), both, strict=True)))
+    await queue.accept(notice("sender/other"))
+    await queue.accept(notice("sender/sales", NOW + SAID_FOR))
+    found = admin.list_deliveries(engine, admin.Selection(states=("queued",)))
+    assert len(found) == 2
+    assert len({one.message_id for one in found} & {mail.message.id for mail in both}) == 1
+    assert await other.was_said("sender/sales", now=NOW + 1)
+    assert not await other.was_said("sender/sales", now=NOW + SAID_FOR + 1)
+    assert not await other.was_said("sender/sales", now=NOW - 1)  # by a clock that was wrong
+    await other.accept(notice("sender/sales", NOW + SAID_FOR + 1))
+    await other.accept(notice("sender/sales", NOW - 1))
+    assert len(admin.list_deliveries(engine, admin.Selection(states=("queued",)))) == 4
+    await other.close()
