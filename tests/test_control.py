@@ -98,8 +98,8 @@ def test_names_in_a_request_are_a_list_of_texts_or_none_at_all() -> None:
     assert names_in({"accounts": None}, "accounts") is None
     assert names_in({"accounts": []}, "accounts") == frozenset()
     assert names_in({"accounts": ["a", "a", "\ud800"]}, "accounts") == frozenset({"a", "\ud800"})
-    wrong: list[object] = [5, "sales", True, {"sales": 1}, [5], ["sales", None], [["sales"]], [{}], float("nan")]
-    for value in wrong:
+    values: list[object] = [5, "sales", True, {"sales": 1}, [5], ["sales", None], [["sales"]], [{}], float("nan")]
+    for value in values:
         with pytest.raises(BadRequestError, match="accounts must be a list of names"):
             names_in({"accounts": value}, "accounts")
 

@@ -1,5 +1,6 @@
 """From a mail that comes in to one that is kept: what is in the queue once the client has its 250, and what is not."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,6 +119,47 @@ async def test_the_archived_version_is_a_delivery_of_its_own_only_if_it_differs(
         assert b"scan.tif" in by_recipient[ARCHIVE]
         plain = admin.show_message(office.engine, queue_id_of(await office.hand_in(A)))
         assert len(plain.deliveries) == 1
+
+
+async def test_others_have_their_turns_while_a_chunk_is_stripped(tmp_path: Path) -> None:
+    """Of a chunk that is full of small parts, stripping took 0.2 s in one go."""
+    async with open_office(tmp_path) as office:
+        office.settings = replace(office.settings, archive=replace(office.settings.archive, strip_tiff=True))
+        envelope = Envelope(reverse_path=parse_addr_spec(A), recipients=(parse_addr_spec(A),))
+        incoming = office.submission.begin(envelope, CLIENT, show_client=False)
+        await incoming.header(TIFF_MAIL[0].replace("\n", "\r\n").encode())
+        turns, ended = 0, False
+
+        async def count() -> None:
+            nonlocal turns
+            while not ended:
+                turns += 1
+                await asyncio.sleep(0)
+
+        other = asyncio.create_task(count())
+        chunk = TIFF_MAIL[1].removesuffix(b"--b--\r\n") + (b"--b\r\nContent-Type: image/png\r\n\r\n" * 7_000)[:250_000]
+        await incoming.body(chunk)
+        assert turns >= len(chunk) // 32_768
+        ended = True
+        await other
+        await incoming.body(b"\r\n--b--\r\n")
+        await incoming.abort()
+
+
+@pytest.mark.parametrize("size", [1, 100, 32_768, 1 << 18])
+async def test_what_is_stripped_does_not_depend_on_the_chunks(tmp_path: Path, size: int) -> None:
+    header, body = TIFF_MAIL
+    tiff = body[body.index(b"--b\r\nContent-Type: image") : -len(b"--b--\r\n")]
+    whole = body.replace(b"--b--", b"--b\r\n\r\n" + b"x" * 40_000 + b"\r\n" + tiff * 300 + b"--b--")
+    async with Provider() as provider, open_office(tmp_path, port=provider.port) as office:
+        office.settings = replace(office.settings, archive=replace(office.settings.archive, strip_tiff=True))
+        if size < 1000:
+            whole = body
+        await office.hand_in(A, header=header, body=[whole[n : n + size] for n in range(0, len(whole), size)])
+        await office.send()
+        (copy,) = [mail.data for mail in provider.mails if ARCHIVE in mail.recipients]
+        assert b"image/tiff" not in copy
+        assert copy.count(b"Attachment removed: scan.tif") == whole.count(b"image/tiff")
 
 
 async def test_the_note_in_place_of_a_tiff_is_in_the_language_of_the_office(tmp_path: Path) -> None:
