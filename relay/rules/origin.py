@@ -16,8 +16,11 @@ from relay.rules.headers import Field
 
 MOST_OCTETS: Final = 8_192
 """Of all fields together that say who a mail is from; no mail of good will has so many."""
-_APART: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|\((?:[^()\\]|\\.)*+\)', re.DOTALL)
-"""What stands beside addresses, where it is well-formed: a quoted string, a comment."""
+_APART: Final = re.compile(rb'"(?:[^"\\]|\\.)*+("|\\?\Z)|\((?:[^()\\]|\\.)*+(\)|(?=\()|\\?\Z)', re.DOTALL)
+"""What stands beside addresses: a quoted string, a comment.
+
+It is found also where it has no end, else each place that could begin one would be tried up to the field's end.
+"""
 _LOOSE: Final = re.compile(r"[^\s<>()\[\],;:\\\"@]{1,64}@[\w.-]{1,255}")
 """What some program may take for an address."""
 _DECIDING: Final = frozenset({"from", "sender", "reply-to", "resent-from", "resent-sender"})
@@ -106,7 +109,7 @@ def _find_loose(values: Sequence[bytes]) -> Iterator[Address]:
     A field that is well-formed holds an `@` for each of its addresses, beside quoted strings and comments.
     """
     for value in values:
-        bare = _APART.sub(lambda found: b" " if found[0][-1:] in (b'"', b")") else found[0], value)
+        bare = _APART.sub(lambda found: b" " if found[1] == b'"' or found[2] == b")" else found[0], value)
         read = [one.address for one in parse_mailboxes(value) if one.address is not None]
         if bare.count(b"@") == len(read) and not any("\\" in address.local for address in read):
             continue

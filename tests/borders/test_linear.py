@@ -21,6 +21,7 @@ from relay.rules.dots import DotReader, normalise_lines
 from relay.rules.folding import BodyFolder, fold_header
 from relay.rules.headers import apply_edits, find_values, is_signed, split_fields, subject_text
 from relay.rules.hours import parse_hours
+from relay.rules.origin import find_origin
 from relay.rules.replies import read_reply
 from relay.rules.sections import Sections, split_message
 from relay.rules.trace import message_id_of, received_count
@@ -120,6 +121,7 @@ FUNCTIONS: dict[str, Take] = {
     "Sections, behind a line that is no field": lambda data: fed(
         Sections(header_limit=KIB), b"A: b\r\nstray\r\n" + data
     ),
+    "find_origin": lambda data: find_origin(split_fields(b"From: a@b.example c@d.example " + data + b"\r\n")),
     "plan_mail": plan,
     "plan_mail, From": field(b"From", plan),
     "plan_mail, Sender": lambda data: plan(b"From: a@b.example, c@d.example\r\nSender: " + data + b"\r\n"),
@@ -144,24 +146,40 @@ MORE = {
     "line feeds": b"\n",
     "dots behind line feeds": b"\n.",
     "carriage returns": b"\r",
+    "comments in quotes": b'"(',
+    "quotes in comments": b'("',
+    "quotes with a quoted quote": b'"\\" ',
+    "comments with a quoted end": b"(\\)",
+    "nested comments": b"((a)",
 }
+BEGUN: dict[str, tuple[bytes, bytes, bytes]] = {
+    "a comment of quoted parentheses": (b"(", b"\\(", b""),
+    "a comment of quoted parentheses before another one": (b"(", b"\\(", b"("),
+    "a comment of quoted parentheses before a backslash": (b"(", b"\\(", b"\\"),
+    "a quoted string of quoted quotes": (b'"', b'\\"', b""),
+    "a quoted string of quoted quotes before a backslash": (b'"', b'\\"', b"\\"),
+    "a comment of quotes": (b"(", b'\\"', b""),
+    "a comment in comments": (b"((", b"\\)", b"(")}  # fmt: skip
+"""What stands once before a run and behind it: it is begun, and never ends."""
 
 
-def build(pattern: bytes) -> Callable[[int], bytes]:
-    return lambda size: (pattern * (size // len(pattern) + 1))[:size]
+def build(begin: bytes, pattern: bytes, end: bytes) -> Callable[[int], bytes]:
+    return lambda size: begin + (pattern * (size // len(pattern) + 1))[: size - size % len(pattern)] + end
+
+
+BUILT = {**{run: build(b"", pattern, b"") for run, pattern in {**RUNS, **MORE}.items()},
+         **{run: build(*parts) for run, parts in BEGUN.items()}}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_steps_grow_with_the_input(name: str) -> None:
-    found = {run: said for run, pattern in {**RUNS, **MORE}.items()
-             if (said := grows_in_line(FUNCTIONS[name], build(pattern), KIB))}  # fmt: skip
+    found = {run: said for run, data in BUILT.items() if (said := grows_in_line(FUNCTIONS[name], data, KIB))}
     assert found == {}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_no_input_stalls(name: str) -> None:
-    found = {run: said for run, pattern in {**RUNS, **MORE}.items()
-             if (said := stalls(FUNCTIONS[name], build(pattern)(128 * KIB)))}  # fmt: skip
+    found = {run: said for run, data in BUILT.items() if (said := stalls(FUNCTIONS[name], data(128 * KIB)))}
     assert found == {}
 
 
