@@ -295,3 +295,41 @@ def test_a_folder_that_its_owner_cant_reach_is_named(office: Office) -> None:
     said = office.run("queue", "list")
     assert said.returncode == 1
     assert "a folder on the way to it is shut to him" in said.stderr
+
+
+@pytest.mark.peer
+def test_what_the_owner_cant_read_later_is_named_at_the_start(office: Office) -> None:
+    password = office.shut / "password"
+    password.write_text("p\n")
+    text = office.config.read_text().replace('password = "p"', f'password_file = "{password}"')
+    assert str(password) in text
+    office.config.write_text(text.replace('file = "relay.log"', f'file = "{office.shut / "relay.log"}"'))
+    office.config.chmod(0o600)
+    said = office.run("check")
+    assert said.returncode == 0, said.stderr
+    for path, words in (
+        (office.config, "can't read it: a reload will fail."),
+        (password, "can't read it: sales can't log in."),
+        (office.shut / "relay.log", "can't write it: nothing can be logged there."),
+    ):
+        (line,) = [line for line in said.stdout.splitlines() if f": {path}: uid {UID}" in line]
+        assert line.startswith("warning: relay.toml: ")
+        assert f"uid {UID}, whom the service becomes, {words} Let him" in line
+        assert f"chown {UID} {path}" in line
+    office.config.write_text(text.replace('\n[log]\nfile = "relay.log"\n', ""))
+    with RelayProcess(office.config) as relay:
+        warnings = [line["warning"] for line in relay.find("configuration_warning")]
+        assert any(f"{office.config}: uid {UID}, whom the service becomes, can't read it" in one for one in warnings)
+        assert any(f"{password}: uid {UID}, whom the service becomes, can't read it" in one for one in warnings)
+    password.unlink()  # else it would be something of root's that is new
+
+
+@pytest.mark.peer
+def test_there_is_no_warning_where_the_owner_can_read_all(office: Office) -> None:
+    office.config.chmod(0o644)
+    said = office.run("check")
+    assert said.returncode == 0
+    assert "whom the service becomes" not in said.stdout
+    os.chown(office.config, UID, UID)
+    office.config.chmod(0o600)
+    assert "whom the service becomes" not in office.run("check").stdout
