@@ -52,8 +52,11 @@ def enter(settings: "Settings", *, serves: bool = False, low_ports: bool = False
     owner = find_owner(settings.folder)
     if owner is None:
         return
-    from relay.storage.lock import files_of_service
+    from relay.storage.lock import database_name, files_of_service
+    from relay.storage.owner import require_within
 
+    if (database := database_name(settings.database)) is not None:
+        require_within(settings.folder, database, owner)
     belongings = [*files_of_service(settings.folder, settings.database), settings.inboxes]
     _import_early(serves=serves)
     become_owner(owner, settings.folder, belongings, low_ports=low_ports)

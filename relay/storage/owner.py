@@ -81,6 +81,23 @@ def find_owner(folder: Path) -> Owner | None:
     return None
 
 
+def require_within(folder: Path, file: Path, owner: Owner) -> None:
+    """Raise StorageError where a file's name lies in the folder, and links lead out of it.
+
+    Where they lead to is not said: the folder's owner has chosen that, and root reads it.
+    """
+    try:
+        name = file.absolute().relative_to(folder.absolute())
+    except ValueError:
+        return  # the configuration, which is root's, names another place
+    if Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder)):
+        return
+    raise StorageError(
+        f"{file}: {name.parts[0]} is a link of {owner} that leads out of the storage folder, where root does not follow"
+        " it: put the database itself there, or name the place where it lies in [storage] database"
+    )
+
+
 def become_owner(owner: Owner, folder: Path, belongings: Iterable[Path], *, low_ports: bool = False) -> None:
     """Give up root's rights for those of a folder's owner. `low_ports`: keep the one to open ports below 1024.
 

@@ -333,3 +333,27 @@ def test_there_is_no_warning_where_the_owner_can_read_all(office: Office) -> Non
     os.chown(office.config, UID, UID)
     office.config.chmod(0o600)
     assert "whom the service becomes" not in office.run("check").stdout
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("command", [("serve",), *WORKING], ids=" ".join)
+def test_a_database_that_is_a_link_out_of_the_folder_is_refused(office: Office, command: tuple[str, ...]) -> None:
+    elsewhere = office.folder / "elsewhere"
+    elsewhere.mkdir()
+    os.chown(elsewhere, UID, UID)
+    (office.storage / "relay.db").rename(elsewhere / "relay.db")
+    office.plant("relay.db", elsewhere / "relay.db")
+    said = office.run(*command, *ARGUMENTS[command](office))
+    assert said.returncode == 1
+    assert "relay.db is a link of" in said.stderr
+    assert "leads out of the storage folder" in said.stderr
+    assert str(elsewhere) not in said.stderr
+    office.check()
+
+
+@pytest.mark.peer
+def test_a_database_that_is_a_link_within_the_folder_is_used(office: Office) -> None:
+    (office.storage / "relay.db").rename(office.storage / "real.db")
+    office.plant("relay.db", office.storage / "real.db")
+    assert office.run("queue", "list").returncode == 0
+    office.check()
