@@ -145,11 +145,12 @@ def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
     """
     enter(settings, serves=serves)
     from relay.model.errors import StorageError
+    from relay.storage.backup import follow_links
     from relay.storage.engine import SqliteFile, open_database
     from relay.storage.version import NONE_YET, require_database
 
     database = open_database(settings.database, prepared_statements=settings.prepared_statements)
-    if isinstance(database, SqliteFile) and not database.path.exists():
+    if isinstance(database, SqliteFile) and not follow_links(database.path).exists():
         there = database.path.parent.is_dir()
         raise StorageError(f"{database.path}: {NONE_YET if there else 'No such file or directory'}")
     require_database(database)

@@ -245,6 +245,18 @@ def test_a_file_in_the_owners_hands_is_opened_with_his_rights(office: Office) ->
 
 
 @pytest.mark.peer
+@pytest.mark.parametrize("command", [("backup",), ("restore", "--yes")], ids=" ".join)
+def test_a_link_of_the_owners_to_what_is_shut_to_him_is_named(office: Office, command: tuple[str, ...]) -> None:
+    office.plant("copy.db", office.shut / "copy.db")
+    said = office.run(*command, str(office.storage / "copy.db"))
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == (
+        f"{office.storage / 'copy.db'}: can't be followed to a file (Permission denied): name the file itself\n"
+    )
+    office.check()
+
+
+@pytest.mark.peer
 def test_what_is_no_copy_is_not_shown_to_the_owner(office: Office) -> None:
     said = office.run("restore", "--yes", str(office.secret))
     assert (said.returncode, said.stderr) == (1, f"{office.secret}: no copy of a relay's database\n")
