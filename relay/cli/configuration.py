@@ -3,6 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -51,11 +52,58 @@ def enter(settings: "Settings", *, serves: bool = False, low_ports: bool = False
     owner = find_owner(settings.folder)
     if owner is None:
         return
-    from relay.storage.lock import files_of_service
+    from relay.storage.lock import database_name, files_of_service
+    from relay.storage.owner import require_within
 
+    if (database := database_name(settings.database)) is not None:
+        require_within(settings.folder, database, owner)
     belongings = [*files_of_service(settings.folder, settings.database), settings.inboxes]
     _import_early(serves=serves)
     become_owner(owner, settings.folder, belongings, low_ports=low_ports)
+
+
+def warn_of_owner(settings: "Settings") -> "Settings":
+    """Add a warning for each file that root can read, and the user whom the service becomes can't use.
+
+    The service reads these again while it runs, without root's rights. Raises StorageError as `find_owner` does.
+    """
+    import os
+    from dataclasses import replace
+
+    from relay.storage.owner import find_owner, find_shut
+
+    owner = find_owner(settings.folder)
+    if owner is None:
+        return settings
+    reasons = _reasons_to_read(settings)
+    log = settings.log.file
+    files = [(path, os.R_OK) for path in reasons] + ([] if log is None else [(log, os.W_OK)])
+    who = f"uid {owner.uid}" + ("" if str(owner).startswith("uid ") else f" ({owner})")
+    warnings = []
+    for path in find_shut(owner, files):
+        verb, reason = ("write", "nothing can be logged there") if path == log else ("read", reasons[path])
+        warnings.append(
+            f"{settings.path.name}: {path}: {who}, whom the service becomes, can't {verb} it: {reason}."
+            f" Let him {verb} it: chown {owner.uid} {path}, and chmod o+x for a folder on the way that is shut to him"
+        )
+    return replace(settings, warnings=(*settings.warnings, *warnings))
+
+
+def _reasons_to_read(settings: "Settings") -> dict[Path, str]:
+    """Give the files that a running service reads, each with what fails without it."""
+    reasons = {settings.path: "a reload will fail"}
+    for account in settings.directory.accounts:
+        for server in (account.smtp, account.pop3):
+            if server is None:
+                continue
+            for name in (server.password.file, server.ca_file):
+                if name is not None:
+                    reasons.setdefault(Path(name), f"{account.name} can't log in")
+    for listener in settings.listeners:
+        for path in (listener.certificate, listener.private_key):
+            if path is not None:
+                reasons.setdefault(path, f"port {listener.port} can't be opened")
+    return reasons
 
 
 def _import_early(*, serves: bool) -> None:
@@ -97,11 +145,12 @@ def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
     """
     enter(settings, serves=serves)
     from relay.model.errors import StorageError
+    from relay.storage.backup import follow_links
     from relay.storage.engine import SqliteFile, open_database
     from relay.storage.version import NONE_YET, require_database
 
     database = open_database(settings.database, prepared_statements=settings.prepared_statements)
-    if isinstance(database, SqliteFile) and not database.path.exists():
+    if isinstance(database, SqliteFile) and not follow_links(database.path).exists():
         there = database.path.parent.is_dir()
         raise StorageError(f"{database.path}: {NONE_YET if there else 'No such file or directory'}")
     require_database(database)

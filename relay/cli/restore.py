@@ -1,6 +1,7 @@
 """`relay restore`: a copy of the database taken back, with everything in it held."""
 
 import contextlib
+import os
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from relay.cli.output import confirm_many, say
 @click.command("restore")
 @config_option
 @click.option("--yes", is_flag=True, help="Do it without a question.")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @plain_faults
 def command(config: str | None, file: Path, *, yes: bool) -> None:
     """Put the copy FILE in the place of the database; the service must be stopped.
@@ -21,7 +22,7 @@ def command(config: str | None, file: Path, *, yes: bool) -> None:
     is kept beside it.
     """
     from relay import logs
-    from relay.storage.backup import restore_database
+    from relay.storage.backup import follow_links, restore_database
     from relay.storage.elsewhere import Copy, is_for_root
     from relay.storage.engine import open_engine
     from relay.storage.lock import StorageLock, database_file
@@ -29,6 +30,8 @@ def command(config: str | None, file: Path, *, yes: bool) -> None:
     from relay.storage.upgrade import prepare_database
     from relay.storage.version import VERSION
 
+    if not os.path.lexists(file):
+        raise click.BadParameter(f"File '{file}' does not exist.", param_hint="'FILE'")
     settings = load(config)
     target = database_file(settings.database)
     if target is None:
@@ -39,6 +42,8 @@ def command(config: str | None, file: Path, *, yes: bool) -> None:
             copy = Copy(file)
             stack.callback(copy.close)
         enter(settings, serves=True)
+        if copy is None and not follow_links(file).exists():
+            fail(f"{file}: is a link to what is not there: name the copy itself")
         logs.configure(form="console", level=settings.log.level, descriptor=logs.STDERR)
         stack.enter_context(StorageLock(settings.folder, settings.database))
         confirm_many(f"Replace {target} by {file}", yes=yes)

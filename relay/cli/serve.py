@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from relay.cli.configuration import FAILED, config_option, enter, load, plain_faults
+from relay.cli.configuration import FAILED, config_option, enter, load, plain_faults, warn_of_owner
 
 _FIRST_OPEN_PORT = 1024
 """Ports below it are root's."""
@@ -26,7 +26,7 @@ def command(config: str | None) -> None:
     """
     # Until somebody obeys it, SIGHUP would end the process: it waits, and what changes meanwhile is read then.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    settings = load(config, secrets=True)
+    settings = warn_of_owner(load(config, secrets=True))
     enter(settings, serves=True, low_ports=any(0 < listener.port < _FIRST_OPEN_PORT for listener in settings.listeners))
     from relay import logs
     from relay.supervisor import Service

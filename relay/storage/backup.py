@@ -48,9 +48,24 @@ def back_up(source: Path, target: Path) -> int:
 
     Raises StorageError where the copy can't be made, and where `target` is something else than an older copy.
     """
-    target = Path(os.path.realpath(target))
+    target = follow_links(target)
     check_replaceable(target, source)
     return copy_database(source, target)
+
+
+def follow_links(file: Path) -> Path:
+    """Give where a name leads, its links followed; that nothing is there is no mistake yet.
+
+    Raises StorageError where a link leads nowhere that can be reached: round in circles, behind a folder that is shut.
+    """
+    try:
+        if stat.S_ISLNK(file.lstat().st_mode):
+            file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise StorageError(f"{file}: can't be followed to a file ({error.strerror}): name the file itself") from None
+    return Path(os.path.realpath(file))
 
 
 def copy_database(source: Path, target: Path) -> int:
@@ -189,9 +204,12 @@ def check_replaceable(target: Path, source: Path) -> None:
     """Raise StorageError where a copy would destroy something else than an older copy. Nothing is made beside it."""
     if _is_same(target, source):
         raise StorageError(f"{target}: is the database itself")
-    if not target.exists():
+    try:
+        found = target.stat()
+    except FileNotFoundError:
         return
-    found = target.stat()
+    except OSError as error:
+        raise StorageError(f"{target}: {error.strerror}") from None
     if not stat.S_ISREG(found.st_mode):
         raise StorageError(f"{target}: is no plain file, and is not replaced")
     if found.st_size == 0:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from relay.model.errors import StorageError
-from relay.storage.backup import check_replaceable, copy_database
+from relay.storage.backup import check_replaceable, copy_database, follow_links
 from relay.storage.owner import Owner, strangers
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
@@ -48,7 +48,7 @@ class Target:
         Where this process is to become `owner`, another is left behind with root's rights: it gives the copy its name
         or removes it, and does nothing else.
         """
-        self._target = Path(os.path.realpath(file))
+        self._target = follow_links(file)
         self._partial = f".{self._target.name}.{os.getpid()}.partial"
         check_replaceable(self._target, source)
         try:
@@ -135,6 +135,7 @@ class Copy:
         self._name = file
         self._files: list[tuple[str, int]] = []
         try:
+            follow_links(file)
             for ending in _BESIDE:
                 self._open(file.with_name(file.name + ending), ending)
             magic = os.pread(self._files[0][1], len(_SQLITE), 0)

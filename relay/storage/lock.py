@@ -23,13 +23,19 @@ _DATABASE_LOCK: Final = "-lock"
 
 def database_file(database: URL | str) -> Path | None:
     """Give the file of a SQLite database, its links followed; None for any other database, and for no URL."""
+    name = database_name(database)
+    return None if name is None else Path(os.path.realpath(name))
+
+
+def database_name(database: URL | str) -> Path | None:
+    """Give the file of a SQLite database as it is named; None for any other database, and for no URL."""
     try:
         url = make_url(database)
     except ArgumentError:
         return None
     if url.get_backend_name() != "sqlite" or not url.database:
         return None
-    return Path(os.path.realpath(url.database))
+    return Path(url.database)
 
 
 class FileLock:

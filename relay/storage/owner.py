@@ -10,7 +10,7 @@ import os
 import pwd
 import stat
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -81,6 +81,23 @@ def find_owner(folder: Path) -> Owner | None:
     return None
 
 
+def require_within(folder: Path, file: Path, owner: Owner) -> None:
+    """Raise StorageError where a file's name lies in the folder, and links lead out of it.
+
+    Where they lead to is not said: the folder's owner has chosen that, and root reads it.
+    """
+    try:
+        name = file.absolute().relative_to(folder.absolute())
+    except ValueError:
+        return  # the configuration, which is root's, names another place
+    if Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder)):
+        return
+    raise StorageError(
+        f"{file}: {name.parts[0]} is a link of {owner} that leads out of the storage folder, where root does not follow"
+        " it: put the database itself there, or name the place where it lies in [storage] database"
+    )
+
+
 def become_owner(owner: Owner, folder: Path, belongings: Iterable[Path], *, low_ports: bool = False) -> None:
     """Give up root's rights for those of a folder's owner. `low_ports`: keep the one to open ports below 1024.
 
@@ -102,6 +119,34 @@ def become_owner(owner: Owner, folder: Path, belongings: Iterable[Path], *, low_
         )
     for path in belongings:
         _check_belonging(path, owner)
+
+
+def find_shut(owner: Owner, files: Sequence[tuple[Path, int]]) -> list[Path]:
+    """Tell which files a user can't use, each in the ways (os.R_OK, os.W_OK) that stand beside it.
+
+    A process that becomes him is asked, since only that knows of his groups and of the folders on the way. A file that
+    is not there is one that he can't read, and one that he can write where he could make it. Where the process can't
+    become him, nothing is shut: whoever tries it in earnest says so.
+    """
+    told, tell = os.pipe()
+    process = os.fork()
+    if process == 0:
+        try:
+            owner.take_over()
+            os.write(tell, bytes(int(_is_shut(path, ways)) for path, ways in files))
+        finally:
+            os._exit(0)
+    os.close(tell)
+    with os.fdopen(told, "rb") as stream:
+        answers = stream.read()
+    os.waitpid(process, 0)
+    return [path for (path, _), shut in zip(files, answers, strict=False) if shut]
+
+
+def _is_shut(path: Path, ways: int) -> bool:
+    if ways & os.W_OK and not os.path.lexists(path):
+        return not os.access(path.parent, os.W_OK | os.X_OK)
+    return not os.access(path, ways)
 
 
 def strangers(path: Path) -> Iterator[tuple[Path, int]]:

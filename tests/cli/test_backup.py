@@ -93,3 +93,46 @@ def test_a_database_that_another_folders_service_uses_is_not_replaced(
     assert said.status == 1
     assert "relay.db: another relay is using this database" in said.err
     assert queued
+
+
+@pytest.mark.parametrize("command", [("backup",), ("restore", "--yes"), ("restore",)], ids=" ".join)
+@pytest.mark.parametrize("target", ["link", "other", "x/copy.db", "nowhere/copy.db", "file/copy.db", "y" * 300])
+def test_a_link_that_leads_nowhere_is_named_and_stays(
+    run: Run, config: Path, queued: list[str], tmp_path: Path, command: tuple[str, ...], target: str
+) -> None:
+    folder = tmp_path / "links"
+    folder.mkdir()
+    (folder / "file").touch()
+    (folder / "x").symlink_to("x")
+    (folder / "other").symlink_to("link")
+    link = folder / "link"
+    link.symlink_to(target)
+    before = (config.parent / "relay.db").stat().st_ino
+    said = run(*command, str(link))
+    assert (said.status, said.out) == (1, "")
+    assert len(said.err.splitlines()) == 1
+    assert str(folder) in said.err
+    assert link.is_symlink()
+    assert (config.parent / "relay.db").stat().st_ino == before
+    assert sorted(path.name for path in folder.iterdir()) == ["file", "link", "other", "x"]
+    assert queued
+
+
+def test_a_link_to_a_copy_is_followed(run: Run, config: Path, queued: list[str], tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("copy.db")
+    assert run("backup", str(tmp_path / "link")).status == 0
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "copy.db").is_file()
+    assert run("restore", "--yes", str(tmp_path / "link")).status == 0
+    assert queued
+    assert config.exists()
+
+
+@pytest.mark.parametrize("command", [("backup", "copy.db"), ("queue", "list")], ids=" ".join)
+def test_a_database_that_is_a_link_in_circles_is_named(run: Run, config: Path, command: tuple[str, ...]) -> None:
+    database = config.parent / "relay.db"
+    database.unlink()
+    database.symlink_to("relay.db")
+    said = run(*command)
+    assert (said.status, said.out) == (1, "")
+    assert f"{database}: can't be followed to a file (Too many levels of symbolic links)" in said.err

@@ -245,6 +245,18 @@ def test_a_file_in_the_owners_hands_is_opened_with_his_rights(office: Office) ->
 
 
 @pytest.mark.peer
+@pytest.mark.parametrize("command", [("backup",), ("restore", "--yes")], ids=" ".join)
+def test_a_link_of_the_owners_to_what_is_shut_to_him_is_named(office: Office, command: tuple[str, ...]) -> None:
+    office.plant("copy.db", office.shut / "copy.db")
+    said = office.run(*command, str(office.storage / "copy.db"))
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == (
+        f"{office.storage / 'copy.db'}: can't be followed to a file (Permission denied): name the file itself\n"
+    )
+    office.check()
+
+
+@pytest.mark.peer
 def test_what_is_no_copy_is_not_shown_to_the_owner(office: Office) -> None:
     said = office.run("restore", "--yes", str(office.secret))
     assert (said.returncode, said.stderr) == (1, f"{office.secret}: no copy of a relay's database\n")
@@ -295,3 +307,65 @@ def test_a_folder_that_its_owner_cant_reach_is_named(office: Office) -> None:
     said = office.run("queue", "list")
     assert said.returncode == 1
     assert "a folder on the way to it is shut to him" in said.stderr
+
+
+@pytest.mark.peer
+def test_what_the_owner_cant_read_later_is_named_at_the_start(office: Office) -> None:
+    password = office.shut / "password"
+    password.write_text("p\n")
+    text = office.config.read_text().replace('password = "p"', f'password_file = "{password}"')
+    assert str(password) in text
+    office.config.write_text(text.replace('file = "relay.log"', f'file = "{office.shut / "relay.log"}"'))
+    office.config.chmod(0o600)
+    said = office.run("check")
+    assert said.returncode == 0, said.stderr
+    for path, words in (
+        (office.config, "can't read it: a reload will fail."),
+        (password, "can't read it: sales can't log in."),
+        (office.shut / "relay.log", "can't write it: nothing can be logged there."),
+    ):
+        (line,) = [line for line in said.stdout.splitlines() if f": {path}: uid {UID}" in line]
+        assert line.startswith("warning: relay.toml: ")
+        assert f"uid {UID}, whom the service becomes, {words} Let him" in line
+        assert f"chown {UID} {path}" in line
+    office.config.write_text(text.replace('\n[log]\nfile = "relay.log"\n', ""))
+    with RelayProcess(office.config) as relay:
+        warnings = [line["warning"] for line in relay.find("configuration_warning")]
+        assert any(f"{office.config}: uid {UID}, whom the service becomes, can't read it" in one for one in warnings)
+        assert any(f"{password}: uid {UID}, whom the service becomes, can't read it" in one for one in warnings)
+    password.unlink()  # else it would be something of root's that is new
+
+
+@pytest.mark.peer
+def test_there_is_no_warning_where_the_owner_can_read_all(office: Office) -> None:
+    office.config.chmod(0o644)
+    said = office.run("check")
+    assert said.returncode == 0
+    assert "whom the service becomes" not in said.stdout
+    os.chown(office.config, UID, UID)
+    office.config.chmod(0o600)
+    assert "whom the service becomes" not in office.run("check").stdout
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("command", [("serve",), *WORKING], ids=" ".join)
+def test_a_database_that_is_a_link_out_of_the_folder_is_refused(office: Office, command: tuple[str, ...]) -> None:
+    elsewhere = office.folder / "elsewhere"
+    elsewhere.mkdir()
+    os.chown(elsewhere, UID, UID)
+    (office.storage / "relay.db").rename(elsewhere / "relay.db")
+    office.plant("relay.db", elsewhere / "relay.db")
+    said = office.run(*command, *ARGUMENTS[command](office))
+    assert said.returncode == 1
+    assert "relay.db is a link of" in said.stderr
+    assert "leads out of the storage folder" in said.stderr
+    assert str(elsewhere) not in said.stderr
+    office.check()
+
+
+@pytest.mark.peer
+def test_a_database_that_is_a_link_within_the_folder_is_used(office: Office) -> None:
+    (office.storage / "relay.db").rename(office.storage / "real.db")
+    office.plant("relay.db", office.storage / "real.db")
+    assert office.run("queue", "list").returncode == 0
+    office.check()
