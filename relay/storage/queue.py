@@ -303,18 +303,18 @@ class Queue:
         """Hold at most so many that are queued for accounts that are gone or excluded, and give them."""
         return await self._writer.run(self._hold, (list(accounts), now, limit))
 
-    async def purge_history(self, before: int, limit: int, *, youngest: str = "") -> int:
+    async def purge_history(self, before: int, limit: int, *, first_kept: str = "") -> int:
         """Delete at most `limit` mails that were received before a moment and wait for nothing; gives how many.
 
-        Ids begin with the time, so that only what is old is looked at: `youngest` is the first id that stays.
+        Ids begin with the time, so that only what is old is looked at: `first_kept` is the first id that stays.
         """
-        first = youngest or make_id(before, bytes(10))
-        return await self._writer.run(self._purge, (first, before, limit))
+        first_kept = first_kept or make_id(before, bytes(10))
+        return await self._writer.run(self._purge, (first_kept, before, limit))
 
-    async def drop_spent(self, before: int, limit: int, *, youngest: str = "") -> int:
+    async def drop_spent(self, before: int, limit: int, *, first_kept: str = "") -> int:
         """Drop bodies of delivered mail whose last attempt was before a moment; gives how many."""
-        first = youngest or make_id(before, bytes(10))
-        return await self._writer.run(self._drop_spent, (first, before, limit))
+        first_kept = first_kept or make_id(before, bytes(10))
+        return await self._writer.run(self._drop_spent, (first_kept, before, limit))
 
     # What waits for long
 
