@@ -234,11 +234,8 @@ class Queue:
         if not held or not self._claims.is_good(delivery.id, delivery.token):
             raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
 
-    def chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
+    async def chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
         """Give a body, two chunks in memory at a time."""
-        return self._chunks(message_id, version)
-
-    async def _chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
         seq, page = 0, [b""] * _PAGE
         while len(page) == _PAGE:
             page = await self._read(_read_chunks, message_id, version, seq)
