@@ -427,9 +427,10 @@ class Queue:
                 return query(tx, *arguments)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+            reading = asyncio.get_running_loop().run_in_executor(self._readers, run)
         except RuntimeError:
             raise StorageError("the queue is closed") from None
+        return await reading
 
 
 def _read_chunks(tx: Transaction, message_id: str, version: int, seq: int) -> list[bytes]:

@@ -340,7 +340,16 @@ async def test_a_large_body_is_read_one_chunk_at_a_time(queue: Queue) -> None:
 async def test_a_closed_queue_says_so(engine: Engine) -> None:
     queue = Queue(engine, Writer(engine))
     await queue.close()
-    with pytest.raises(Exception, match="closed"):
+    with pytest.raises(StorageError, match="closed"):
+        await queue.next_due()
+
+
+async def test_a_fault_in_a_read_is_not_a_closed_queue(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_tx: Transaction) -> None:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    monkeypatch.setattr("relay.storage.claiming.next_due", fail)
+    with pytest.raises(RuntimeError, match="changed size"):
         await queue.next_due()
 
 
