@@ -46,7 +46,7 @@ _DELETE_RECIPIENTS: Final = (
     " WHERE message_id {any} AND outcome = 'pending'"
 )
 _DELETE_DELIVERIES: Final = (
-    "UPDATE delivery SET state = 'done', marked = false, node = '', lease_until = NULL"
+    "UPDATE delivery SET state = 'done', marked = false, token = '', node = '', lease_until = NULL"
     " WHERE message_id {any} AND state IN ('queued', 'held') RETURNING message_id"
 )
 _DELETE_CONTENT: Final = "DELETE FROM content WHERE message_id {any}"
