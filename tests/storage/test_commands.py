@@ -33,7 +33,7 @@ async def test_hold_release_retry_and_run(queue: Queue, engine: Engine) -> None:
     await queue.settle(settled(claimed, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99))
     assert commands.retry(engine, ids, now=NOW).count == 1
     assert await queue.next_due() == {"sales": AT_ONCE}
-    assert commands.run_queue(engine) == 1
+    assert commands.run_queue(engine, now=NOW) == 1
 
 
 async def test_what_can_not_be_changed_says_why(queue: Queue, engine: Engine) -> None:
@@ -116,6 +116,16 @@ async def test_only_what_was_changed_is_noted(queue: Queue, engine: Engine) -> N
     assert admin.show_message(engine, ids[1]).events == ()
 
 
+async def test_a_run_of_the_queue_is_noted_where_it_changes_something(queue: Queue, engine: Engine) -> None:
+    later, at_once = new_mail(due=NOW + 99), new_mail(due=AT_ONCE)
+    for mail in (later, at_once):
+        await queue.accept(mail)
+    assert [commands.run_queue(engine, now=NOW + n) for n in range(2)] == [2, 2]
+    events = admin.show_message(engine, later.message.id).events
+    assert [(one.at, one.what, one.detail) for one in events] == [(NOW, "retried", "by command, with the queue")]
+    assert admin.show_message(engine, at_once.message.id).events == ()
+
+
 async def test_mail_moves_with_its_sender_and_its_past_stays_true(queue: Queue, engine: Engine) -> None:
     waiting, held, bounce = new_mail(), new_mail(), new_mail(reverse_path="")
     active, inbox = new_mail(state=DeliveryState.ACTIVE), new_mail(account=INBOX_LANE)
@@ -175,7 +185,7 @@ async def test_many_are_changed_in_steps_and_the_service_writes_between_them(
     assert len(pauses) == 3
     assert min(pauses) >= 0.02
     assert commands.release(engine, ids, now=NOW).count == 10
-    assert commands.run_queue(engine) == 10
+    assert commands.run_queue(engine, now=NOW) == 10
     assert commands.move(engine, ids, "other", rewrite, reverse_path=TO, now=NOW).count == 10
     assert commands.delete(engine, ids, now=NOW).count == 10
     assert len(pauses) == 15
