@@ -175,7 +175,7 @@ def run_queue(engine: Database, *, now: int) -> int:
         with transaction(engine, write=True) as tx:
             # Only what changes is noted: a command that is given every minute would fill the history.
             later = sorted({row[0] for row in tx.rows(_SELECT_LATER, part, AT_ONCE)})
-            settling.write_events(tx, [(message_id, now, "retried", "by command, with the queue") for message_id in later])
+            settling.write_events(tx, [(one, now, "retried", "by command, with the queue") for one in later])
             count += tx.change(_RUN, AT_ONCE, part)
     return count
 
