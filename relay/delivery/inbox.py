@@ -8,13 +8,12 @@ from pathlib import Path
 import structlog
 
 from relay.delivery.attempt import Result
-from relay.delivery.exchange import Body
 from relay.delivery.insist import insist
 from relay.delivery.journal import log_conclusion
 from relay.model.account import OnUncertain
 from relay.model.errors import StorageError
 from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, DeliveryState, Recipient, Settlement
+from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Recipient, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import conclude

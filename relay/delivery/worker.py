@@ -8,12 +8,11 @@ import structlog
 
 from relay.delivery.attempt import Attempter, Result
 from relay.delivery.exchange import Progress
-from relay.delivery.fresh import Body, Work
 from relay.delivery.inbox import InboxWriter
 from relay.delivery.insist import insist
 from relay.delivery.lanes import Lane
 from relay.model.errors import RelayError
-from relay.model.mail import INBOX_LANE, ClaimedDelivery, DeliveryState, Settlement
+from relay.model.mail import INBOX_LANE, Body, ClaimedDelivery, DeliveryState, Settlement, Work
 from relay.model.reply import Reply
 from relay.rules.hours import is_open, next_day
 from relay.settings import Settings

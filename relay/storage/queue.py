@@ -18,10 +18,10 @@ from sqlalchemy import Engine
 
 from relay.model.errors import ClaimLostError, StorageError
 from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Pause, Settlement
+from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Pause, Settlement, Work
 from relay.storage import accepting, ahead, claiming, counting, pausing, settling, telling, waiting
 from relay.storage.accepting import Chunk, Claimant
-from relay.storage.ahead import Ahead, Found
+from relay.storage.ahead import Ahead
 from relay.storage.claiming import Claim, Held
 from relay.storage.claims import Claims
 from relay.storage.counting import Count, Part
@@ -177,7 +177,7 @@ class Queue:
         """Whether other nodes claim from this queue as well."""
         return self._engine.dialect.name == "postgresql"
 
-    async def read_ahead(self, wish: Ahead) -> list[Found]:
+    async def read_ahead(self, wish: Ahead) -> list[Work]:
         """Read what is due, for `take`: as little is changed by it as is promised."""
         return await self._read(ahead.read_ahead, wish)
 
