@@ -20,7 +20,6 @@ import structlog
 from relay.collection.lease import Lease
 from relay.collection.receiver import Receiver
 from relay.collection.troubles import Troubles
-from relay.intake.room import DiskRoom
 from relay.model.account import Account, FirstPoll, Pop3Server
 from relay.model.errors import RelayError, StorageFullError
 from relay.model.maildrop import Listed
@@ -28,6 +27,7 @@ from relay.rules.uidl import Contact, PollPlan, hosts_of, name_twins, plan_poll,
 from relay.settings import Settings
 from relay.settings.secrets import read_secret
 from relay.storage.mailboxes import MailboxElsewhereError, Mailboxes
+from relay.storage.room import DiskRoom
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
 
 log = structlog.get_logger()
