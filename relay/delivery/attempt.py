@@ -276,18 +276,16 @@ class Attempter:
 
         Tells whether the claim still held.
         """
-        held = False
 
-        async def settle() -> None:
-            nonlocal meanwhile, held
+        async def settle() -> bool:
+            nonlocal meanwhile
             settled = self._queue.begin_to_settle(settlement)
             if meanwhile is not None:
                 await meanwhile()
                 meanwhile = None
-            held = await settled
+            return await settled
 
-        await insist("settle", settle)
-        return held
+        return await insist("settle", settle)
 
     def _lose(self, delivery: ClaimedDelivery, error: ClaimLostError) -> None:
         """Leave a delivery to whoever has it now; nothing of it was sent here."""
