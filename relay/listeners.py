@@ -18,12 +18,13 @@ import structlog
 
 from relay.intake.budget import Shares
 from relay.intake.hooks import Authenticator, Submission
-from relay.intake.room import DiskRoom
+from relay.intake.room import SharedRoom
 from relay.intake.throttle import LoginThrottle
 from relay.model.errors import RelayError
 from relay.server import SmtpServer
 from relay.settings import Listener, ListenerTls, Settings
 from relay.storage.lock import database_file
+from relay.storage.room import DiskRoom
 
 log = structlog.get_logger()
 
@@ -65,7 +66,8 @@ class Listeners:
         self._logins = LoginThrottle(self.authenticator)
         database = database_file(self.settings().database)  # it never changes while the service runs
         folders = () if database is None else (database.parent,)
-        self._room = DiskRoom(lambda: (*folders, self.settings().inboxes), lambda: self.settings().limits.free_space)
+        disk = DiskRoom(lambda: (*folders, self.settings().inboxes), lambda: self.settings().limits.free_space)
+        self._room = SharedRoom(disk.has)
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:

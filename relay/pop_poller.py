@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from relay.collection import Collector, PollResult, Tell
+from relay.collection import Collector, PollResult, Tell, reason_of
 from relay.model.account import Account, Pop3Server, Secret
 from relay.model.errors import RelayError
 from relay.rules.hours import is_open, next_open
 from relay.settings import Settings
 from relay.settings.secrets import read_secret
-from relay.storage.mailboxes import MailboxElsewhereError, Mailboxes
+from relay.storage.mailboxes import MailboxElsewhereError
 
 log = structlog.get_logger()
 
@@ -64,14 +64,12 @@ class PopPoller:
         *,
         settings: Callable[[], Settings],
         collector: Collector,
-        mailboxes: Mailboxes,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
         self._collector = collector
-        self._mailboxes = mailboxes
         self._now = now
         self._monotonic = monotonic
         self._jitter = jitter
@@ -208,18 +206,24 @@ class PopPoller:
         interval = account.pop3.interval / 1000
         try:
             result = await self._collector.poll(account, tell)
-            await self._mailboxes.end(account.name, now=self._now())
         except MailboxElsewhereError as error:
             mailbox.due = self._monotonic() + interval * (0.9 + 0.2 * self._jitter())
             mailbox.failure = str(error)
             log.info("poll_elsewhere", account=account.name, reason=mailbox.failure)
             return None
-        except Exception as error:  # noqa: BLE001 - one mailbox must not stop the others
+        except Exception as error:  # one mailbox must not stop the others
             mailbox.password = await self._hash(account.pop3.password)
             mailbox.failures += 1
             backoff = max(interval, min(LONGEST_BACKOFF, interval * 2.0 ** min(mailbox.failures - 1, 20)))
             mailbox.due = self._monotonic() + (0.0 if mailbox.forgiven else backoff)
-            mailbox.failure = await self._note_failure(account, error, mailbox.due - self._monotonic())
+            mailbox.failure = reason_of(error)
+            log.error(
+                "poll_failed",
+                account=account.name,
+                error=mailbox.failure,
+                next_poll_in=round(mailbox.due - self._monotonic()),
+                exc_info=None if isinstance(error, RelayError) else error,
+            )
             return None
         finally:
             self._alarm.set()
@@ -236,15 +240,6 @@ class PopPoller:
             seconds=round(result.seconds, 3),
         )
         return result
-
-    async def _note_failure(self, account: Account, error: Exception, wait: float) -> str:
-        known = isinstance(error, RelayError)
-        text = str(error) if known else f"a fault inside of the relay: {type(error).__name__}"
-        log.error("poll_failed", account=account.name, error=text, next_poll_in=round(wait),
-                  exc_info=None if known else error)  # fmt: skip
-        with contextlib.suppress(RelayError):  # the database may be what failed
-            await self._mailboxes.end(account.name, now=self._now(), error=text)
-        return text
 
 
 def _is_elsewhere(secret: Secret) -> bool:

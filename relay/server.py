@@ -9,7 +9,7 @@ from relay.intake.budget import Shares
 from relay.intake.desk import Desk
 from relay.intake.gate import Gate
 from relay.intake.hooks import Authenticator, Submission
-from relay.intake.room import DiskRoom
+from relay.intake.room import SharedRoom
 from relay.intake.session import SmtpSession
 from relay.intake.throttle import LoginThrottle
 from relay.model.errors import RelayError
@@ -34,7 +34,7 @@ class SmtpServer:
         submission: Submission,
         authenticator: Authenticator,
         budget: Shares,
-        room: DiskRoom | None = None,
+        room: SharedRoom | None = None,
         logins: LoginThrottle | None = None,
         files: Shares | None = None,
     ) -> None:

@@ -75,7 +75,6 @@ class Service:
             self.poller = PopPoller(
                 settings=self._current,
                 collector=Collector(settings=self._current, mailboxes=self.mailboxes),
-                mailboxes=self.mailboxes,
             )
             self.housekeeper = Housekeeper(settings=self._current, queue=self.queue)
             self._log_warnings(self.settings)

@@ -36,7 +36,7 @@ class Office:
         self.configure(ports, **tables)
         collector = Collector(settings=lambda: self.settings, mailboxes=mailboxes)
         self.poller = PopPoller(
-            settings=lambda: self.settings, collector=collector, mailboxes=mailboxes,
+            settings=lambda: self.settings, collector=collector,
             now=lambda: START + int(self.seconds * 1000), monotonic=lambda: self.seconds, jitter=lambda: 0.5,
         )  # fmt: skip
 

@@ -150,7 +150,7 @@ def run(config: str | None) -> None:
     settings = load(config, secrets=True)
     engine = open_storage(settings, serves=True)
     held = _count(admin.count_open(engine), "held")
-    count = commands.run_queue(engine)
+    count = commands.run_queue(engine, now=time.time_ns() // 1_000_000)
     say(f"{count} to try")
     if count and wake_or_serve(settings):
         left = _count(admin.count_open(engine), "queued", "active", "held") - held

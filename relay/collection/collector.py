@@ -9,6 +9,7 @@ So are the lines that it can make a poll log.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,14 +20,14 @@ import structlog
 from relay.collection.lease import Lease
 from relay.collection.receiver import Receiver
 from relay.collection.troubles import Troubles
-from relay.intake.room import DiskRoom
 from relay.model.account import Account, FirstPoll, Pop3Server
-from relay.model.errors import StorageFullError
+from relay.model.errors import RelayError, StorageFullError
 from relay.model.maildrop import Listed
 from relay.rules.uidl import Contact, PollPlan, hosts_of, name_twins, plan_poll, recognise
 from relay.settings import Settings
 from relay.settings.secrets import read_secret
-from relay.storage.mailboxes import Mailboxes
+from relay.storage.mailboxes import MailboxElsewhereError, Mailboxes
+from relay.storage.room import DiskRoom
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
 
 log = structlog.get_logger()
@@ -106,45 +107,57 @@ class Collector:
         )
 
     async def poll(self, account: Account, tell: Tell) -> PollResult:
-        """Poll an account's mailbox.
+        """Poll an account's mailbox, and note how that ended.
 
         Raises Pop3Error, StorageError, MailboxElsewhereError, or RelayError where a password can't be read.
         """
+        async with Lease(self._mailboxes, account.name) as lease:
+            try:
+                result = await self._poll(account, lease, tell)
+            except MailboxElsewhereError:
+                raise
+            except Exception as error:
+                with contextlib.suppress(RelayError):  # the database may be what failed
+                    await self._mailboxes.end(account.name, lease.token, now=self._now(), error=reason_of(error))
+                raise
+            await self._mailboxes.end(account.name, lease.token, now=self._now())
+        return result
+
+    async def _poll(self, account: Account, lease: Lease, tell: Tell) -> PollResult:
         pop3, began = account.pop3, self._monotonic()
         assert pop3 is not None
         self._require_room()
         password = await asyncio.to_thread(read_secret, pop3.password)
         troubles = self._troubles.setdefault(account.name, Troubles())
-        async with Lease(self._mailboxes, account.name) as lease:
-            receiver = Receiver(
-                account=account,
-                settings=self._settings(),
-                mailboxes=self._mailboxes,
-                lease=lease,
-                troubles=troubles,
-                require_room=self._require_room,
-                now=self._now,
-            )
-            poll = _Poll(
-                account=account,
-                pop3=pop3,
-                lease=lease,
-                troubles=troubles,
-                receiver=receiver,
-                stop_asking=began + self._longest / 2,
-            )
-            try:
-                async with asyncio.timeout(self._longest):
-                    deleted = await self._run(poll, password, tell)
-            except TimeoutError:
-                text = f"the poll did not end within {self._longest:g} s"
-                raise Pop3Error(Pop3Stage.RETRIEVE, text) from None
-            except Pop3Error:
-                lease.check()  # who has lost it has cut the connection
-                raise
-            finally:
-                poll.say_rest()
-                await receiver.close()
+        receiver = Receiver(
+            account=account,
+            settings=self._settings(),
+            mailboxes=self._mailboxes,
+            lease=lease,
+            troubles=troubles,
+            require_room=self._require_room,
+            now=self._now,
+        )
+        poll = _Poll(
+            account=account,
+            pop3=pop3,
+            lease=lease,
+            troubles=troubles,
+            receiver=receiver,
+            stop_asking=began + self._longest / 2,
+        )
+        try:
+            async with asyncio.timeout(self._longest):
+                deleted = await self._run(poll, password, tell)
+        except TimeoutError:
+            text = f"the poll did not end within {self._longest:g} s"
+            raise Pop3Error(Pop3Stage.RETRIEVE, text) from None
+        except Pop3Error:
+            lease.check()  # who has lost it has cut the connection
+            raise
+        finally:
+            poll.say_rest()
+            await receiver.close()
         return PollResult(
             fetched=len(receiver.recorded),
             failed=poll.failed,
@@ -250,3 +263,8 @@ class Collector:
     def _require_room(self) -> None:
         if not self._room.has(0):
             raise StorageFullError("the disk has less room than [limits] free_space: mail stays on the server for now")
+
+
+def reason_of(error: Exception) -> str:
+    """Say in one line why a poll failed."""
+    return str(error) if isinstance(error, RelayError) else f"a fault inside of the relay: {type(error).__name__}"

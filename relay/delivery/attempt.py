@@ -15,7 +15,7 @@ import structlog
 
 from relay.delivery import endings
 from relay.delivery.clock import ClockWatch
-from relay.delivery.exchange import Body, Exchange, Exchanger, Progress
+from relay.delivery.exchange import Exchange, Exchanger, Progress
 from relay.delivery.insist import forgive, insist
 from relay.delivery.journal import log_conclusion, log_lost, log_notices
 from relay.delivery.lanes import Lane
@@ -24,7 +24,7 @@ from relay.delivery.pauses import PauseBook
 from relay.delivery.quota import Quota
 from relay.model.account import Account
 from relay.model.errors import ClaimLostError, RelayError
-from relay.model.mail import ClaimedDelivery, DeliveryState, Settlement
+from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Settlement
 from relay.model.outcome import Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import conclude
@@ -275,18 +275,16 @@ class Attempter:
 
         Tells whether the claim still held.
         """
-        held = False
 
-        async def settle() -> None:
-            nonlocal meanwhile, held
+        async def settle() -> bool:
+            nonlocal meanwhile
             settled = self._queue.begin_to_settle(settlement)
             if meanwhile is not None:
                 await meanwhile()
                 meanwhile = None
-            held = await settled
+            return await settled
 
-        await insist("settle", settle)
-        return held
+        return await insist("settle", settle)
 
     def _lose(self, delivery: ClaimedDelivery, error: ClaimLostError) -> None:
         """Leave a delivery to whoever has it now; nothing of it was sent here."""

@@ -16,7 +16,6 @@ import structlog
 from relay.delivery.attempt import Attempter
 from relay.delivery.clock import ClockWatch
 from relay.delivery.exchange import Exchanger
-from relay.delivery.fresh import Body
 from relay.delivery.inbox import InboxWriter
 from relay.delivery.lanes import Lane, LaneSlot
 from relay.delivery.notices import Notifier
@@ -27,7 +26,7 @@ from relay.delivery.probing import Prober
 from relay.delivery.worker import Worker
 from relay.model.account import Account
 from relay.model.errors import RelayError
-from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery
+from relay.model.mail import AT_ONCE, INBOX_LANE, Body, ClaimedDelivery
 from relay.rules.hours import is_open, next_open
 from relay.settings import Settings
 from relay.storage.queue import Queue

@@ -10,7 +10,7 @@ from relay.delivery.lanes import Lane
 from relay.delivery.pauses import PauseBook
 from relay.model.account import Account, OnUncertain, SmtpServer
 from relay.model.envelope import Wish
-from relay.model.mail import ClaimedDelivery, Recipient, RecipientKind
+from relay.model.mail import Body, ClaimedDelivery, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.headers import is_signed
@@ -22,9 +22,6 @@ from relay.upstream.smarthost import ConnectError
 from relay.upstream.transaction import UNFIT, OutgoingMail, Stage, Timeouts, Transaction
 
 log = structlog.get_logger()
-
-Body = tuple[bytes, ...] | None
-"""A body in chunks; None where the queue must be asked."""
 
 
 @dataclass(slots=True)

@@ -7,18 +7,13 @@ again is saved. What finds no room here, or is forgotten, is found by the next l
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from relay.model.mail import ClaimedDelivery
+from relay.model.mail import Body, ClaimedDelivery, Work
 from relay.storage.claiming import who_of
 
 MOST_MAILS = 2_000
 """Of one account."""
 MOST_OCTETS = 8 << 20
 """Of one account, headers and bodies together."""
-
-Body = tuple[bytes, ...] | None
-"""A body in chunks; None where the queue must be asked."""
-Work = tuple[ClaimedDelivery, Body]
-"""A delivery that is to be attempted, and its body where it is still in memory."""
 
 _Mails = OrderedDict[str, Work]
 """By delivery id, oldest first."""

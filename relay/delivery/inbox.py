@@ -8,13 +8,12 @@ from pathlib import Path
 import structlog
 
 from relay.delivery.attempt import Result
-from relay.delivery.exchange import Body
 from relay.delivery.insist import insist
-from relay.delivery.journal import log_conclusion
+from relay.delivery.journal import log_conclusion, log_lost
 from relay.model.account import OnUncertain
 from relay.model.errors import StorageError
 from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, DeliveryState, Recipient, Settlement
+from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Recipient, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import conclude
@@ -83,9 +82,11 @@ class InboxWriter:
             outcomes=conclusion.outcomes,
             state=conclusion.state,
             due=conclusion.due,
+            keep_body=settings.limits.keep_delivered > 0,
         )
-        await insist("settle", lambda: self._queue.settle(settlement))
-        if conclusion.state is not DeliveryState.DONE:
+        if not await insist("settle", lambda: self._queue.settle(settlement)):
+            log_lost(delivery, "settled too late")  # who writes it again writes the same file
+        elif conclusion.state is not DeliveryState.DONE:
             seconds = self._monotonic() - begun
             log_conclusion(delivery, conclusion, reply, seconds=seconds, uncertain=False)
         return Result.DONE

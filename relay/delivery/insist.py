@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
 from relay.model.errors import RelayError
 
 log = structlog.get_logger()
+
+R = TypeVar("R")
 
 PAUSES: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between the tries while the database refuses; the last one repeats."""
@@ -25,13 +27,12 @@ def forgive(activity: str) -> Iterator[None]:
         log.error("activity_failed", activity=activity, error=str(error))
 
 
-async def insist(activity: str, write: Callable[[], Awaitable[object]]) -> None:
-    """Write, again and again while the database refuses; `activity` names it in the log."""
+async def insist(activity: str, write: Callable[[], Awaitable[R]]) -> R:
+    """Write, again and again while the database refuses; gives what the write gave. `activity` names it in the log."""
     for n in itertools.count():
         try:
-            await write()
+            return await write()
         except RelayError as error:
             log.error("activity_failed", activity=activity, error=str(error))
             await asyncio.sleep(PAUSES[min(n, len(PAUSES) - 1)])
-        else:
-            return
+    raise AssertionError("it counts without end")

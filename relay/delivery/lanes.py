@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from relay.delivery.fresh import FreshMail, Work
+from relay.delivery.fresh import FreshMail
 from relay.model.account import SmtpServer
-from relay.model.mail import ClaimedDelivery
+from relay.model.mail import Body, ClaimedDelivery, Work
 from relay.model.reply import Reply
 from relay.storage.claiming import who_of
 
@@ -177,7 +177,7 @@ class Lane:
         if self.is_free:
             self.start(None)
 
-    def offer(self, delivery: ClaimedDelivery, body: tuple[bytes, ...] | None) -> None:
+    def offer(self, delivery: ClaimedDelivery, body: Body) -> None:
         """Take a mail that is queued and due."""
         if not self.fresh.add(delivery, body):
             self.backlog = True
@@ -241,7 +241,7 @@ class LaneSlot:
         self._monotonic = monotonic
         lane.reserved += 1
 
-    def start(self, delivery: ClaimedDelivery, body: tuple[bytes, ...] | None) -> None:
+    def start(self, delivery: ClaimedDelivery, body: Body) -> None:
         """Attempt a delivery at once."""
         self._lane.reserved -= 1
         self._lane.begin(self._monotonic())

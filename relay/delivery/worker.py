@@ -8,12 +8,12 @@ import structlog
 
 from relay.delivery.attempt import Attempter, Result
 from relay.delivery.exchange import Progress
-from relay.delivery.fresh import Body, Work
 from relay.delivery.inbox import InboxWriter
 from relay.delivery.insist import insist
+from relay.delivery.journal import log_lost
 from relay.delivery.lanes import Lane
 from relay.model.errors import RelayError
-from relay.model.mail import INBOX_LANE, ClaimedDelivery, DeliveryState, Settlement
+from relay.model.mail import INBOX_LANE, Body, ClaimedDelivery, DeliveryState, Settlement, Work
 from relay.model.reply import Reply
 from relay.rules.hours import is_open, next_day
 from relay.settings import Settings
@@ -245,7 +245,8 @@ class Worker:
             counts=False,
             keep_body=self._settings().limits.keep_delivered > 0,
         )
-        await insist("settle", lambda: self._queue.settle(settlement))
+        if not await insist("settle", lambda: self._queue.settle(settlement)):
+            log_lost(delivery, "settled too late")
 
     async def _give_back(self, delivery: ClaimedDelivery) -> None:
         """Give back what was surely not sent; where the database fails, the next look takes it up."""

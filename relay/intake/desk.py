@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from relay.intake.budget import Shares
 from relay.intake.gate import Gate
 from relay.intake.hooks import Authenticator, Submission
-from relay.intake.room import DiskRoom
+from relay.intake.room import SharedRoom
 from relay.intake.throttle import LoginThrottle
 from relay.settings import Limits, Listener
 
@@ -29,7 +29,7 @@ class Desk:
     budget: Shares
     gate: Gate
     logins: LoginThrottle
-    room: DiskRoom | None = None
+    room: SharedRoom | None = None
     """What the disk has room for; None: for everything."""
     tls_context: SSLContext | None = None
     tls_first: bool = False

@@ -1,46 +1,21 @@
-"""Whether the disk has room for one more mail. Some is always left: what was accepted must be settled, too.
+"""The clients' shares of the disk.
 
 What a client has written of mails that are not whole counts again for itself: it gets no more where it has more than
 it leaves to the others, so that mails which never end fill no disk.
 """
 
-import os
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 
 from relay.intake.budget import Ip
 
-_FRESH = 0.1
-"""Seconds for which a look at the disk counts."""
-_LEAST_FILES = 16
-"""Files that the disk must be able to hold besides: each notice and each collected mail is one, and so is a journal."""
 
+class SharedRoom:
+    """Room on the disk for what clients send. `has` tells whether there is room for a mail of so many octets."""
 
-class DiskRoom:
-    """Looks at the file systems of some folders, at most ten times a second."""
-
-    def __init__(
-        self,
-        folders: Callable[[], Iterable[Path]],
-        least: Callable[[], int],
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._folders = folders
-        self._least = least
-        self._monotonic = monotonic
-        self._looked = -_FRESH
-        self._free: int | None = None
+    def __init__(self, has: Callable[[int], bool]) -> None:
+        self.has = has
         self._unfinished: Counter[Ip] = Counter()
-
-    def has(self, octets: int) -> bool:
-        """Tell whether a mail of so many octets leaves the room that is to be left; true where nobody can tell."""
-        if self._monotonic() - self._looked >= _FRESH:
-            found = [free for free in map(_free, self._folders()) if free is not None]
-            self._looked, self._free = self._monotonic(), min(found, default=None)
-        return self._free is None or self._free - octets >= self._least()
 
     def take(self, ip: Ip, octets: int) -> bool:
         """Count octets of a mail that is not whole, which are about to be written; false, and not counted, if too many.
@@ -57,20 +32,3 @@ class DiskRoom:
         self._unfinished[ip] -= octets
         if self._unfinished[ip] <= 0:
             del self._unfinished[ip]
-
-
-def _free(folder: Path) -> int | None:
-    """Give the free octets of a folder's file system; none where it has no room for more files, None if unknown."""
-    try:
-        found = os.statvfs(_existing(folder))
-    except OSError:
-        return None  # whoever writes there says what is wrong
-    # Some file systems make files as they need them, and count none.
-    if found.f_files and found.f_favail < _LEAST_FILES:
-        return 0
-    return found.f_bavail * found.f_frsize
-
-
-def _existing(folder: Path) -> Path:
-    """Give the folder, or the nearest one above it that is there: it will be made in that one."""
-    return next((path for path in (folder, *folder.parents) if path.exists()), folder)

@@ -20,6 +20,9 @@ EVERY_ACCOUNT = "/"
 """The `account` of a pause of them all: no account's name has a slash. With a node's name behind it, of one node alone:
 a jump of its clock."""
 
+Body = tuple[bytes, ...] | None
+"""A body in chunks; None where the queue must be asked."""
+
 
 class DeliveryState(StrEnum):
     """Where a delivery stands."""
@@ -172,6 +175,10 @@ class ClaimedDelivery:
         if self.version and self.message.archive_header is not None:
             return self.message.archive_header
         return self.message.header
+
+
+Work = tuple[ClaimedDelivery, Body]
+"""A delivery that is to be attempted, and its body where it is in memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -75,17 +75,6 @@ def next_open(hours: OpeningHours, at: int) -> int:
     return next(_open_periods(hours, at))[0]
 
 
-def next_close(hours: OpeningHours, at: int) -> int | None:
-    """Give the first moment, not before `at`, at which the service is closed; None where it never closes."""
-    if hours.always:
-        return None
-    for start, stop in _open_periods(hours, at):
-        if start > at:
-            break
-        at = stop
-    return at
-
-
 def day_of(hours: OpeningHours, at: int) -> str:
     """Name the office's day of a moment, as `2026-05-28`."""
     return datetime.fromtimestamp(at / 1000, UTC).astimezone(hours.timezone).date().isoformat()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from relay.model.mail import ClaimedDelivery
+from relay.model.mail import Work
 from relay.storage.claiming import (
     SELECT_NEWEST,
     SELECT_OLDEST,
@@ -40,12 +40,11 @@ class Ahead:
     """For each user the source of his that was served last: those behind it come first."""
 
 
-Found = tuple[ClaimedDelivery, tuple[bytes, ...] | None]
-"""A delivery that is due, and its body where that is short."""
+def read_ahead(tx: Transaction, wish: Ahead) -> list[Work]:
+    """Read what is due, some of each user and source: those that wait longest, and the newest of each user.
 
-
-def read_ahead(tx: Transaction, wish: Ahead) -> list[Found]:
-    """Read what is due, some of each user and source: those that wait longest, and the newest of each user."""
+    Each with its body where that is short.
+    """
     users = _users(tx, wish)
     share = max(1, wish.limit // max(1, len(users)))
     rows: dict[str, AnyRow] = {}

@@ -30,6 +30,9 @@ _RELEASE: Final = (
 )
 _RETRY: Final = "UPDATE delivery SET due = ? WHERE message_id {any} AND state = 'queued' RETURNING message_id"
 _SELECT_QUEUED: Final = "SELECT id FROM delivery WHERE state = 'queued' AND state <> 'done'"
+_SELECT_LATER: Final = (
+    "SELECT d.message_id FROM delivery d WHERE d.id {any} AND d.state = 'queued' AND d.due <> ? {lock}"
+)
 _RUN: Final = "UPDATE delivery SET due = ? WHERE id {any} AND state = 'queued'"
 _SELECT_HEADERS: Final = 'SELECT id, "user", header, archive_header FROM message WHERE id {any} ORDER BY id'
 # The account that took the mail in stays: what happened is not to be written anew.
@@ -46,7 +49,7 @@ _DELETE_RECIPIENTS: Final = (
     " WHERE message_id {any} AND outcome = 'pending'"
 )
 _DELETE_DELIVERIES: Final = (
-    "UPDATE delivery SET state = 'done', marked = false, node = '', lease_until = NULL"
+    "UPDATE delivery SET state = 'done', marked = false, token = '', node = '', lease_until = NULL"
     " WHERE message_id {any} AND state IN ('queued', 'held') RETURNING message_id"
 )
 _DELETE_CONTENT: Final = "DELETE FROM content WHERE message_id {any}"
@@ -163,13 +166,16 @@ def retry(engine: Database, ids: Sequence[str], *, now: int) -> Done:
     return _in_steps(engine, ids, step)
 
 
-def run_queue(engine: Database) -> int:
-    """Make everything that is queued due at once; gives the number of deliveries."""
+def run_queue(engine: Database, *, now: int) -> int:
+    """Make everything that is queued due at once; gives the number of deliveries, those that were so already, too."""
     with transaction(engine, write=False) as tx:
         ids = [row[0] for row in tx.rows(_SELECT_QUEUED)]
     count = 0
     for part in _parts(ids):
         with transaction(engine, write=True) as tx:
+            # Only what changes is noted: a command that is given every minute would fill the history.
+            later = sorted({row[0] for row in tx.rows(_SELECT_LATER, part, AT_ONCE)})
+            settling.write_events(tx, [(one, now, "retried", "by command, with the queue") for one in later])
             count += tx.change(_RUN, AT_ONCE, part)
     return count
 

@@ -39,10 +39,7 @@ _INSERT_SEEN: Final = (
 _GONE: Final = "UPDATE seen SET gone_at = ? WHERE account = ? AND uidl = ?"
 _FORGET: Final = "DELETE FROM seen WHERE account = ? AND uidl = ?"
 _GOOD: Final = "UPDATE mailbox SET last_ok = ?, error = '' WHERE account = ?"
-_BAD: Final = (
-    "INSERT INTO mailbox (account, host, login, error) VALUES (?, '', '', ?)"
-    " ON CONFLICT (account) DO UPDATE SET error = excluded.error"
-)
+_BAD: Final = "UPDATE mailbox SET error = ? WHERE account = ?"
 
 
 class MailboxElsewhereError(RelayError):
@@ -94,6 +91,7 @@ class _Listing:
 @dataclass(frozen=True, slots=True)
 class _End:
     account: str
+    token: str
     now: int
     error: str
 
@@ -112,7 +110,7 @@ class Mailboxes:
         self._begin = Operation(32, self._apply_begin)
         self._fetched = Operation(33, self._apply_record)
         self._listing = Operation(34, self._apply_listing)
-        self._end = Operation(35, _end)
+        self._end = Operation(35, self._apply_end)
         self._release = Operation(36, _release, synced=False)
 
     async def acquire(self, account: str, token: str) -> Grant | None:
@@ -158,9 +156,12 @@ class Mailboxes:
         if gone or back or forget:
             _require(await self._writer.run(self._listing, _Listing(account, token, gone, back, forget, now)))
 
-    async def end(self, account: str, *, now: int, error: str = "") -> None:
-        """Note how a poll ended."""
-        await self._writer.run(self._end, _End(account, now, error))
+    async def end(self, account: str, token: str, *, now: int, error: str = "") -> None:
+        """Note how a poll ended; `error` is empty where it went well.
+
+        Raises MailboxElsewhereError where the token is not the mailbox's any more.
+        """
+        _require(await self._writer.run(self._end, _End(account, token, now, error)))
 
     # In the writer's thread
 
@@ -214,6 +215,18 @@ class Mailboxes:
             tx.change_each(_FORGET, [(one.account, clean(key)) for key in one.forget])
         return held
 
+    def _apply_end(self, tx: Transaction, ends: Sequence[_End]) -> list[bool]:
+        held = []
+        for one in ends:
+            held.append(self._holds(tx, one.account, one.token))
+            if not held[-1]:
+                continue
+            if one.error:
+                tx.change(_BAD, clean(one.error), one.account)
+            else:
+                tx.change(_GOOD, one.now, one.account)
+        return held
+
 
 def _require(held: bool) -> None:  # noqa: FBT001 - what a write gave
     if not held:
@@ -241,12 +254,3 @@ def _release(tx: Transaction, wishes: Sequence[_Wish]) -> list[None]:
     for wish in wishes:
         tx.change(_RELEASE, wish.account, wish.token)
     return [None] * len(wishes)
-
-
-def _end(tx: Transaction, ends: Sequence[_End]) -> list[None]:
-    for one in ends:
-        if one.error:
-            tx.change(_BAD, one.account, clean(one.error))
-        else:
-            tx.change(_GOOD, one.now, one.account)
-    return [None] * len(ends)

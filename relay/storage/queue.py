@@ -18,10 +18,10 @@ from sqlalchemy import Engine
 
 from relay.model.errors import ClaimLostError, StorageError
 from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Pause, Settlement
+from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Pause, Settlement, Work
 from relay.storage import accepting, ahead, claiming, counting, pausing, settling, telling, waiting
 from relay.storage.accepting import Chunk, Claimant
-from relay.storage.ahead import Ahead, Found
+from relay.storage.ahead import Ahead
 from relay.storage.claiming import Claim, Held
 from relay.storage.claims import Claims
 from relay.storage.counting import Count, Part
@@ -177,7 +177,7 @@ class Queue:
         """Whether other nodes claim from this queue as well."""
         return self._engine.dialect.name == "postgresql"
 
-    async def read_ahead(self, wish: Ahead) -> list[Found]:
+    async def read_ahead(self, wish: Ahead) -> list[Work]:
         """Read what is due, for `take`: as little is changed by it as is promised."""
         return await self._read(ahead.read_ahead, wish)
 
@@ -234,11 +234,8 @@ class Queue:
         if not held or not self._claims.is_good(delivery.id, delivery.token):
             raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
 
-    def chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
+    async def chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
         """Give a body, two chunks in memory at a time."""
-        return self._chunks(message_id, version)
-
-    async def _chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
         seq, page = 0, [b""] * _PAGE
         while len(page) == _PAGE:
             page = await self._read(_read_chunks, message_id, version, seq)
@@ -303,18 +300,18 @@ class Queue:
         """Hold at most so many that are queued for accounts that are gone or excluded, and give them."""
         return await self._writer.run(self._hold, (list(accounts), now, limit))
 
-    async def purge_history(self, before: int, limit: int, *, youngest: str = "") -> int:
+    async def purge_history(self, before: int, limit: int, *, first_kept: str = "") -> int:
         """Delete at most `limit` mails that were received before a moment and wait for nothing; gives how many.
 
-        Ids begin with the time, so that only what is old is looked at: `youngest` is the first id that stays.
+        Ids begin with the time, so that only what is old is looked at: `first_kept` is the first id that stays.
         """
-        first = youngest or make_id(before, bytes(10))
-        return await self._writer.run(self._purge, (first, before, limit))
+        first_kept = first_kept or make_id(before, bytes(10))
+        return await self._writer.run(self._purge, (first_kept, before, limit))
 
-    async def drop_spent(self, before: int, limit: int, *, youngest: str = "") -> int:
+    async def drop_spent(self, before: int, limit: int, *, first_kept: str = "") -> int:
         """Drop bodies of delivered mail whose last attempt was before a moment; gives how many."""
-        first = youngest or make_id(before, bytes(10))
-        return await self._writer.run(self._drop_spent, (first, before, limit))
+        first_kept = first_kept or make_id(before, bytes(10))
+        return await self._writer.run(self._drop_spent, (first_kept, before, limit))
 
     # What waits for long
 
@@ -434,9 +431,10 @@ class Queue:
                 return query(tx, *arguments)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+            reading = asyncio.get_running_loop().run_in_executor(self._readers, run)
         except RuntimeError:
             raise StorageError("the queue is closed") from None
+        return await reading
 
 
 def _read_chunks(tx: Transaction, message_id: str, version: int, seq: int) -> list[bytes]:

@@ -229,20 +229,20 @@ def write_events(tx: Transaction, events: Sequence[tuple[str, int, str, str]]) -
 
 
 def drop_spent(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> list[int]:
-    """Drop the bodies of (oldest id that may stay, before, limit): of mails whose last attempt was before a moment."""
+    """Drop the bodies of (first id that is kept, before, limit): of mails whose last attempt was before a moment."""
     counts = []
-    for youngest, before, limit in orders:
-        ids = [row[0] for row in tx.rows(_SELECT_SPENT, youngest, before, limit)]
+    for first_kept, before, limit in orders:
+        ids = [row[0] for row in tx.rows(_SELECT_SPENT, first_kept, before, limit)]
         tx.change(_DELETE_CONTENT, ids)
         counts.append(len(ids))
     return counts
 
 
 def purge_history(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> list[int]:
-    """Delete (oldest id that may stay, before, limit): mails of the past of which nothing waits; gives how many."""
+    """Delete (first id that is kept, before, limit): mails of the past of which nothing waits; gives how many."""
     counts = []
-    for youngest, before, limit in orders:
-        ids = [row[0] for row in tx.rows(_SELECT_HISTORY, youngest, before, before, limit)]
+    for first_kept, before, limit in orders:
+        ids = [row[0] for row in tx.rows(_SELECT_HISTORY, first_kept, before, before, limit)]
         delete_messages(tx, ids)
         counts.append(len(ids))
     tx.give_back_space(_PAGES_GIVEN_BACK)

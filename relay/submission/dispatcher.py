@@ -2,14 +2,14 @@
 
 from typing import Protocol
 
-from relay.model.mail import ClaimedDelivery
+from relay.model.mail import Body, ClaimedDelivery
 
 
 class Slot(Protocol):
     """A free connection of an account, reserved for one delivery."""
 
-    def start(self, delivery: ClaimedDelivery, body: tuple[bytes, ...] | None) -> None:
-        """Attempt a delivery that is `active` in the queue; `body` in chunks, None where the queue must be asked."""
+    def start(self, delivery: ClaimedDelivery, body: Body) -> None:
+        """Attempt a delivery that is `active` in the queue."""
 
     def release(self) -> None:
         """Give the slot back unused."""
@@ -21,8 +21,8 @@ class Dispatcher(Protocol):
     def reserve(self, account: str) -> Slot | None:
         """Reserve a connection if one is free now and the account may send now."""
 
-    def offer(self, delivery: ClaimedDelivery, body: tuple[bytes, ...] | None) -> None:
-        """Take a delivery that was just queued; `body` as for `Slot.start`."""
+    def offer(self, delivery: ClaimedDelivery, body: Body) -> None:
+        """Take a delivery that was just queued."""
 
     def max_size(self, account: str) -> int | None:
         """Tell the largest mail that the provider takes, in octets, where it is known."""

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from relay.cli import main
 from relay.model.envelope import Envelope
-from relay.model.mail import ClaimedDelivery
+from relay.model.mail import Body, ClaimedDelivery
 from relay.rules.address import parse_addr_spec
 from relay.settings import load_settings
 from relay.storage.engine import open_engine
@@ -82,7 +82,7 @@ class _Nobody:
     def reserve(self, _account: str) -> None:
         return None
 
-    def offer(self, _delivery: ClaimedDelivery, _body: tuple[bytes, ...] | None) -> None:
+    def offer(self, _delivery: ClaimedDelivery, _body: Body) -> None:
         pass
 
     def max_size(self, _account: str) -> int | None:

@@ -471,9 +471,7 @@ async def test_an_echoed_password_is_in_no_log_and_no_database(tmp_path: Path) -
     ]
     async with Dialogue(*steps) as server, open_post(tmp_path, server.port) as post:
         post.configure(password="secret-word")
-        poller = PopPoller(
-            settings=lambda: post.settings, collector=post.collector, mailboxes=post.collector._mailboxes
-        )
+        poller = PopPoller(settings=lambda: post.settings, collector=post.collector)
         with capture_logs() as lines:
             told = [await poller.poll_now(post.settings.directory.accounts, lambda _: lambda *_: None) for _ in steps]
     assert {"poll_failed", "mail_received", "mail_not_given"} == {line["event"] for line in lines}

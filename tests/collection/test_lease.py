@@ -13,6 +13,7 @@ from relay.collection.lease import Lease
 from relay.settings import load_settings
 from relay.storage.mailboxes import MailboxElsewhereError, Mailboxes
 from relay.storage.writer import Writer
+from relay.upstream.pop3 import Pop3Error
 from tests.peers.dialogue import Dialogue
 from tests.peers.relay_process import write_config
 
@@ -168,6 +169,42 @@ async def test_who_has_lost_the_mailbox_deletes_nothing(nodes: Nodes, tmp_path: 
         assert [line for line in server.heard if line.startswith(("DELE", "QUIT"))] == []
     assert await nodes.second.renew("sales", "stolen")
     assert ("a" in await nodes.second.seen("sales")) == (moment == "confirm")
+
+
+async def test_how_a_poll_ended_is_noted_before_the_mailbox_is_given_back(nodes: Nodes, tmp_path: Path) -> None:
+    noted, end = [], nodes.first.end
+
+    async def note(account: str, token: str, *, now: int, error: str = "") -> None:
+        noted.append((nodes.is_free(), error.partition(":")[0]))
+        await end(account, token, now=now, error=error)
+
+    nodes.first.end = note  # type: ignore[method-assign]
+    async with Dialogue("S: -ERR busy") as server:
+        with pytest.raises(Pop3Error):
+            await poll(collector_of(nodes.first, tmp_path, server.port))
+    async with Dialogue(IN + "C: LIST\nS: +OK\nS: .\nC: UIDL\nS: +OK\nS: .\nC: QUIT\nS: +OK") as server:
+        await poll(collector_of(nodes.first, tmp_path, server.port))
+    assert noted == [(False, "connect"), (False, "")]
+    assert nodes.is_free()
+
+
+@pytest.mark.usefixtures("shared")
+async def test_who_fails_after_another_took_the_mailbox_says_nothing_of_it(nodes: Nodes, tmp_path: Path) -> None:
+    async with Dialogue(IN + "C: LIST\nS: -ERR later") as server:
+        collector = collector_of(nodes.first, tmp_path, server.port)
+        end = nodes.first.end
+
+        async def lose(account: str, token: str, *, now: int, error: str = "") -> None:
+            await nodes.take_over()
+            await nodes.second.end(account, "stolen", now=1)
+            await end(account, token, now=now, error=error)
+
+        nodes.first.end = lose  # type: ignore[method-assign]
+        with pytest.raises(Pop3Error, match="later"):
+            await poll(collector)
+    found = await nodes.second.find("sales")
+    assert found is not None
+    assert (found.last_ok, found.error) == (1, "")
 
 
 @pytest.mark.usefixtures("shared")

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from relay.delivery.fresh import Work
 from relay.delivery.lanes import LONGEST_REST, NARROW_SECONDS, Lane, LaneSlot
 from relay.model.account import Secret, Security, SmtpServer
+from relay.model.mail import Work
 from relay.model.reply import Reply
 
 

@@ -15,7 +15,7 @@ import trustme
 
 from relay.auth import PasswordChecker
 from relay.intake.budget import Shares
-from relay.intake.room import DiskRoom
+from relay.intake.room import SharedRoom
 from relay.intake.throttle import LoginThrottle
 from relay.model.account import Directory, User
 from relay.model.address import Address
@@ -222,7 +222,7 @@ async def open_desk(
     limits: Mapping[str, Any] | None = None,
     tls: Tls | None = None,
     directory: Directory = DIRECTORY,
-    room: DiskRoom | None = None,
+    room: SharedRoom | None = None,
     files: Shares | None = None,
     **listener: Any,  # noqa: ANN401 - a value of the configuration
 ) -> AsyncGenerator[Desk]:

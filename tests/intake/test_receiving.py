@@ -1,16 +1,13 @@
 """DATA: limits, faults, clients that leave, and that nothing but CRLF.CRLF ends a mail."""
 
 import asyncio
-import os
 import socket
 import struct
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
 
-from relay.intake.room import DiskRoom
+from relay.intake.room import SharedRoom
 from relay.intake.session import SmtpSession
 from relay.intake.transaction import SLOWEST
 from relay.rules.sections import CHUNK
@@ -249,10 +246,8 @@ async def test_many_recipients_are_counted_too() -> None:
         assert desk.budget.taken == 0
 
 
-async def test_the_disk_is_asked_while_the_mail_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    free = SimpleNamespace(f_bavail=10 * CHUNK, f_frsize=1, f_files=0, f_favail=0)
-    monkeypatch.setattr(os, "statvfs", lambda _folder: free)
-    room = DiskRoom(lambda: [tmp_path], lambda: CHUNK)
+async def test_the_disk_is_asked_while_the_mail_comes() -> None:
+    room = SharedRoom(lambda octets: octets <= 9 * CHUNK)
     async with open_desk(room=room) as desk:
         client = await desk.greeted()
         await client.begin()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from relay.rules.hours import OpeningHours, is_open, next_close, next_open, open_after, open_time, parse_hours
+from relay.rules.hours import OpeningHours, is_open, next_open, open_after, open_time, parse_hours
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -152,22 +152,21 @@ def test_the_office_week() -> None:
     assert next_open(OFFICE, ms("2026-06-05T19:00")) == ms("2026-06-06T09:00")
     assert next_open(OFFICE, ms("2026-06-06T12:00")) == ms("2026-06-08T07:00")
     assert next_open(OFFICE, ms("2026-06-08T10:00")) == ms("2026-06-08T10:00")
-    assert next_close(OFFICE, ms("2026-06-08T10:00")) == ms("2026-06-08T19:00")
-    assert next_close(OFFICE, ms("2026-06-08T20:00")) == ms("2026-06-08T20:00")
     assert open_time(OFFICE, ms("2026-06-01T00:00"), ms("2026-06-08T00:00")) == 63 * HOUR
     assert open_time(OFFICE, ms("2026-06-08T00:00"), ms("2026-06-01T00:00")) == 0
 
 
-def test_a_night_over_the_end_of_the_week_closes_once() -> None:
+def test_a_night_over_the_end_of_the_week_is_one() -> None:
     night = parse_hours(["Sun 22:00-02:00"], "Europe/Berlin")
-    assert next_close(night, ms("2026-06-07T23:00")) == ms("2026-06-08T02:00")
+    assert open_time(night, ms("2026-06-07T23:00"), ms("2026-06-08T12:00")) == 3 * HOUR
+    assert is_open(night, ms("2026-06-08T01:59"))
+    assert not is_open(night, ms("2026-06-08T02:00"))
 
 
 def test_always_open_never_closes() -> None:
     now = ms("2026-06-05T03:00")
     assert is_open(ALWAYS, now)
     assert next_open(ALWAYS, now) == now
-    assert next_close(ALWAYS, now) is None
     assert open_time(ALWAYS, now, now + 400 * DAY) == 400 * DAY
     assert open_time(ALWAYS, now, now - 1) == 0
 
@@ -185,9 +184,10 @@ def test_the_repeated_hour_is_open_twice() -> None:
 def test_a_period_of_which_the_end_comes_twice_opens_twice() -> None:
     night = parse_hours(["Sun 01:00-02:30"], "Europe/Berlin")
     first, second = ms("2026-10-25T02:30"), ms("2026-10-25T02:30", fold=1)
-    assert next_close(night, ms("2026-10-25T01:00")) == first
+    assert not is_open(night, first)
     assert next_open(night, first) == first + 30 * MINUTE
-    assert next_close(night, first + 30 * MINUTE) == second
+    assert is_open(night, second - 1)
+    assert not is_open(night, second)
 
 
 def test_a_period_that_begins_in_the_gap_opens_at_the_change() -> None:
@@ -223,9 +223,8 @@ def test_every_minute_of_a_week_in_which_the_clock_changes(zone: str, sunday: st
     assert [is_open(hours, at) for at in minutes] == opened
     assert open_time(hours, start, start + 4 * DAY) == sum(opened) * MINUTE
     for at, state, following in zip(minutes, opened, opened[1:], strict=False):
-        if state != following:
-            change = at + MINUTE
-            assert (next_close if state else next_open)(hours, at) == change
+        if following and not state:
+            assert next_open(hours, at) == at + MINUTE
 
 
 periods = st.builds(
@@ -254,15 +253,11 @@ def test_open_time_is_the_sum_of_its_parts(hours: OpeningHours, times: tuple[int
 
 @settings(max_examples=100)
 @given(weeks, moments)
-def test_openings_and_closings(hours: OpeningHours, at: int) -> None:
+def test_the_next_opening(hours: OpeningHours, at: int) -> None:
     opening = next_open(hours, at)
     assert is_open(hours, opening)
     assert (opening == at) == is_open(hours, at)
     assert open_time(hours, at, opening) == 0
-    closing = next_close(hours, at)
-    if closing is not None:
-        assert not is_open(hours, closing)
-        assert open_time(hours, at, closing) == closing - at
 
 
 @settings(max_examples=60)

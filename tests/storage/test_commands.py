@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from relay.model.errors import StateConflictError
 from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
 from relay.storage import admin, commands
+from relay.storage.engine import transaction
 from relay.storage.queue import Queue
 from tests.storage.conftest import LATER, NOW, TAKEN, new_mail, settled
 
@@ -32,7 +33,7 @@ async def test_hold_release_retry_and_run(queue: Queue, engine: Engine) -> None:
     await queue.settle(settled(claimed, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99))
     assert commands.retry(engine, ids, now=NOW).count == 1
     assert await queue.next_due() == {"sales": AT_ONCE}
-    assert commands.run_queue(engine) == 1
+    assert commands.run_queue(engine, now=NOW) == 1
 
 
 async def test_what_can_not_be_changed_says_why(queue: Queue, engine: Engine) -> None:
@@ -78,6 +79,11 @@ async def test_what_is_deleted_leaves_its_history(queue: Queue, engine: Engine) 
     assert found == [("bounced", 0, "deleted by command")] * 2
     assert [(event.what, event.detail) for event in shown.events] == [("deleted", "by command; nobody is told")]
     assert await queue.next_due() == {}
+    with transaction(engine, write=True) as tx:
+        tx.change("UPDATE delivery SET state = 'queued', token = 'left over' WHERE id = ?", waiting.deliveries[0].id)
+    assert commands.delete(engine, ids[1:], now=NOW).count == 1
+    with transaction(engine, write=False) as tx:
+        assert tx.rows("SELECT state, token FROM delivery WHERE id = ?", waiting.deliveries[0].id) == [("done", "")]
     await queue.settle(settled(active.deliveries[0].id, {0: TAKEN}, DeliveryState.DONE))
     assert admin.show_message(engine, ids[0]).deliveries[0].recipients[0].outcome == "delivered"
 
@@ -108,6 +114,16 @@ async def test_only_what_was_changed_is_noted(queue: Queue, engine: Engine) -> N
     assert commands.release(engine, ids, now=NOW).count == 1
     assert [e.what for e in admin.show_message(engine, ids[0]).events] == ["held", "released"]
     assert admin.show_message(engine, ids[1]).events == ()
+
+
+async def test_a_run_of_the_queue_is_noted_where_it_changes_something(queue: Queue, engine: Engine) -> None:
+    later, at_once = new_mail(due=NOW + 99), new_mail(due=AT_ONCE)
+    for mail in (later, at_once):
+        await queue.accept(mail)
+    assert [commands.run_queue(engine, now=NOW + n) for n in range(2)] == [2, 2]
+    events = admin.show_message(engine, later.message.id).events
+    assert [(one.at, one.what, one.detail) for one in events] == [(NOW, "retried", "by command, with the queue")]
+    assert admin.show_message(engine, at_once.message.id).events == ()
 
 
 async def test_mail_moves_with_its_sender_and_its_past_stays_true(queue: Queue, engine: Engine) -> None:
@@ -169,7 +185,7 @@ async def test_many_are_changed_in_steps_and_the_service_writes_between_them(
     assert len(pauses) == 3
     assert min(pauses) >= 0.02
     assert commands.release(engine, ids, now=NOW).count == 10
-    assert commands.run_queue(engine) == 10
+    assert commands.run_queue(engine, now=NOW) == 10
     assert commands.move(engine, ids, "other", rewrite, reverse_path=TO, now=NOW).count == 10
     assert commands.delete(engine, ids, now=NOW).count == 10
     assert len(pauses) == 15

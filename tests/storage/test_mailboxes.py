@@ -40,19 +40,20 @@ async def test_a_mailbox_that_begins_anew_forgets_what_was_seen(engine: Engine, 
 
 async def test_listings_and_ends_are_noted(engine: Engine, writer: Writer) -> None:
     mailboxes = Mailboxes(engine, writer)
-    await mailboxes.end("sales", now=NOW, error="connect: refused\x00")
-    assert list_mailboxes(engine)["sales"].error == "connect: refused\ufffd"
     assert await mailboxes.acquire("sales", "t")
+    await mailboxes.end("sales", "t", now=NOW, error="connect: refused\x00")
+    assert list_mailboxes(engine)["sales"].error == "connect: refused\ufffd"
     await mailboxes.begin("sales", "t", HOST, "u", anew=True, skip=(), now=NOW)
     await mailboxes.record("sales", "t", ["a", "b", "c"], now=NOW)
     await mailboxes.note_listing("sales", "t", gone=["a", "b"], back=(), forget=(), now=NOW + 5)
     await mailboxes.note_listing("sales", "t", gone=(), back=["b"], forget=["a"], now=NOW + 6)
     assert await mailboxes.seen("sales") == {"b": Seen(first_seen=NOW), "c": Seen(first_seen=NOW)}
     await asyncio.gather(
-        mailboxes.end("sales", now=NOW + 7),
+        mailboxes.end("sales", "t", now=NOW + 7),
         mailboxes.note_listing("sales", "t", gone=(), back=(), forget=(), now=NOW),
     )
-    assert list_mailboxes(engine)["sales"].last_ok == NOW + 7
+    ended = list_mailboxes(engine)["sales"]
+    assert (ended.last_ok, ended.error) == (NOW + 7, "")
 
 
 async def test_one_node_has_a_mailbox_until_it_gives_it_back_or_its_lease_is_over(
@@ -110,9 +111,12 @@ async def test_a_node_that_has_lost_a_mailbox_changes_nothing(engine: Engine, wr
         a.begin("sales", "a1", ["x"], "y", anew=True, skip=["z"], now=NOW),
         a.record("sales", "a1", ["two"], now=NOW),
         a.note_listing("sales", "a1", gone=["one"], back=(), forget=["one"], now=NOW),
+        a.end("sales", "a1", now=NOW),
+        a.end("sales", "a1", now=NOW, error="too late"),
     ]
-    for error in await asyncio.gather(*late, b.record("sales", "b1", ["three"], now=NOW), return_exceptions=True):
-        assert error is None or isinstance(error, MailboxElsewhereError)
+    *lost, recorded = await asyncio.gather(*late, b.record("sales", "b1", ["three"], now=NOW), return_exceptions=True)
+    assert [type(error) for error in lost] == [MailboxElsewhereError] * 5
+    assert recorded is None
     await a.release("sales", "a1")
     assert await b.renew("sales", "b1")
     assert (await b.find("sales"), {**before[1], "three": Seen(first_seen=NOW)}) == (before[0], await b.seen("sales"))

@@ -240,7 +240,7 @@ class QueueMachine(RuleBasedStateMachine):
     def purge(self) -> None:
         open_ones = {delivery.message for delivery in self.model.values() if delivery.state != "done"}
         over = {delivery.message for delivery in self.model.values()} - open_ones
-        assert self._run(self._queue.purge_history(NOW + 1, 1000, youngest="~")) == len(over)
+        assert self._run(self._queue.purge_history(NOW + 1, 1000, first_kept="~")) == len(over)
         self.model = {i: delivery for i, delivery in self.model.items() if delivery.message not in over}
         self.outcomes = {key: outcome for key, outcome in self.outcomes.items() if key[0] not in over}
 
@@ -340,7 +340,16 @@ async def test_a_large_body_is_read_one_chunk_at_a_time(queue: Queue) -> None:
 async def test_a_closed_queue_says_so(engine: Engine) -> None:
     queue = Queue(engine, Writer(engine))
     await queue.close()
-    with pytest.raises(Exception, match="closed"):
+    with pytest.raises(StorageError, match="closed"):
+        await queue.next_due()
+
+
+async def test_a_fault_in_a_read_is_not_a_closed_queue(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_tx: Transaction) -> None:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    monkeypatch.setattr("relay.storage.claiming.next_due", fail)
+    with pytest.raises(RuntimeError, match="changed size"):
         await queue.next_due()
 
 
