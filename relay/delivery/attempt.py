@@ -212,7 +212,7 @@ class Attempter:
             log_lost(delivery, "settled too late", outcomes=settlement.outcomes)
             return
         log_conclusion(delivery, conclusion, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
-        self._notifier.said(settlement.notices)
+        self._notifier.said(ending.tells)
         log_notices(settlement.notices)
         self._notifier.wake({new.account for notice in settlement.notices for new in notice.deliveries})
         if ending.is_over and delivery.message.notice and conclusion.state is DeliveryState.QUEUED:
@@ -244,21 +244,21 @@ class Attempter:
         reply = exchange.reply
         refusal = reply if exchange.judgement is not None and exchange.judgement.sender_refused else None
         try:
-            notices = await self._notifier.compose(
+            notices, tells = await self._notifier.compose(
                 account, delivery, conclusion, reply, sender_refused=refusal, confirms=exchange.confirms
             )
         except Exception as error:  # a bounce that nobody is told of would be a mail lost in silence
             log.exception("activity_failed", activity="notice", queue_id=delivery.message.id, error=repr(error))
             due = next_attempt(policy=settings.retry, hours=settings.hours, attempts=delivery.attempts + 1, now=now,
                                jitter=self._jitter())  # fmt: skip
-            notices, conclusion = [], endings.wait_instead(conclusion, due)
+            notices, tells, conclusion = (), (), endings.wait_instead(conclusion, due)
         settlement = replace(
             endings.settlement_of(about, conclusion, settings=settings),
             splits=endings.splits_of(delivery, exchange, conclusion, now),
-            notices=tuple(notices),
+            notices=notices,
             events=endings.events_of(exchange, conclusion),
         )
-        return endings.Ending(settlement=settlement, conclusion=conclusion, is_over=is_over)
+        return endings.Ending(settlement=settlement, conclusion=conclusion, is_over=is_over, tells=tells)
 
     async def _counted(self, delivery: ClaimedDelivery, now: int) -> int:
         """Give the time that counts for giving up; 0 where it can't be read, since the attempt must be settled."""

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, replace
 
 from relay.delivery.exchange import Exchange, Progress
+from relay.delivery.notices import Once
 from relay.model.account import Account
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Settlement
@@ -34,6 +35,8 @@ class Ending:
     conclusion: Conclusion
     is_over: bool = False
     """Whether the time to give up has come."""
+    tells: tuple[Once, ...] = ()
+    """What the notices tell that is not to be said again for a while."""
 
 
 def plain_ending(about: About, *, now: int, settings: Settings) -> Ending:

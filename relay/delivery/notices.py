@@ -5,6 +5,7 @@ a mail with the null sender.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -37,6 +38,17 @@ log = structlog.get_logger()
 ALERT_PAUSE = 3_600_000
 """Milliseconds in which the postmaster is told the same thing once; the log has every case."""
 
+Once = tuple[str, ...]
+"""What the postmaster is told once in a while: its kind, and whom it is about."""
+
+
+class Composed(NamedTuple):
+    """Notices that are written and not queued yet."""
+
+    notices: tuple[NewMessage, ...]
+    tells: tuple[Once, ...]
+    """What they tell that is not to be said again for a while, once they are in the queue."""
+
 
 class Notifier:
     """Decides who is told, and queues what stands alone."""
@@ -58,9 +70,7 @@ class Notifier:
         self.mover = NoticeMover(settings=settings, queue=queue, writer=self._writer, wake=wake, now=now)
         self.wake = wake
         self._now = now
-        self._told: dict[tuple[str, ...], int] = {}
-        self._unsaid: dict[str, tuple[str, ...]] = {}
-        """By the id of a notice that is written and not queued yet: what it tells."""
+        self._told: dict[Once, int] = {}
 
     async def compose(
         self,
@@ -72,8 +82,8 @@ class Notifier:
         sender_refused: Reply | None = None,
         confirms: bool = True,
         tried: Mapping[int, int] | None = None,
-    ) -> list[NewMessage]:
-        """Write the notices that a conclusion asks for; the settlement makes them durable.
+    ) -> Composed:
+        """Write the notices that a conclusion asks for; the settlement makes them durable, and then they are `said`.
 
         `confirms`: the provider itself sends the confirmations that were asked for. `tried`: when each recipient was
         tried last, by his number; without it, just now.
@@ -86,33 +96,35 @@ class Notifier:
             notices.append(await self._failure(account, delivery, conclusion.failures, tried))
         if not confirms:
             notices.append(await self._success(account, delivery, conclusion))
-        notices += [
-            self._alert(
+        alerts = {
+            ("archive", failure.recipient.address): self._alert(
                 Alert.ARCHIVE_FAILED,
                 message=message,
                 account=account.name,
                 address=failure.recipient.address,
                 reply=failure.reply,
-                once=("archive", failure.recipient.address),
             )
             for failure in conclusion.archive_failures
-        ]
+            if not self._was_told(("archive", failure.recipient.address))
+        }
         if sender_refused is not None:
             log.error("sender_refused", queue_id=message.id, account=account.name, code=sender_refused.code,
                       reply=str(sender_refused))  # fmt: skip
-            notices.append(
-                self._alert(
+            if not self._was_told(("sender", account.name)):
+                alerts["sender", account.name] = self._alert(
                     Alert.SENDER_REFUSED,
                     message=message,
                     account=account.name,
                     address=str(account.address),
                     reply=sender_refused,
-                    once=("sender", account.name),
                 )
-            )
+        notices += alerts.values()
         if conclusion.state is DeliveryState.HELD:
             notices += self._held(delivery, reply, archive_only=conclusion.only_the_archive_is_in_doubt)
-        return [notice for notice in notices if notice is not None]
+        return Composed(
+            notices=tuple(notice for notice in notices if notice is not None),
+            tells=tuple(once for once, alert in alerts.items() if alert is not None),
+        )
 
     async def compose_delay(
         self, deliveries: Sequence[ClaimedDelivery], account: Account | None, retry_until: int
@@ -145,7 +157,7 @@ class Notifier:
             written = [notice for notice in self._owed(alert, delivery) if notice is not None]
             if await self._queue.tell_owed(Told(alert=alert, notices=tuple(written))):
                 if once is not None and written:
-                    self._told[once] = self._now()
+                    self.said([once])
                 log_notices(written)
                 self.wake({delivery.account for notice in written for delivery in notice.deliveries})
 
@@ -242,14 +254,11 @@ class Notifier:
         address: str = "",
         reply: Reply | None = None,
         count: int = 1,
-        once: tuple[str, ...] | None = None,
     ) -> NewMessage | None:
-        """Write an alert to the postmaster, or to another reader; what he was told a moment ago is not said again."""
+        """Write an alert to the postmaster, or to another reader; None of a notice."""
         if message is not None and message.notice:
             return None
-        if once is not None and self._was_told(once):
-            return None
-        written = self._writer.alert(
+        return self._writer.alert(
             kind,
             reader or self._writer.postmaster,
             account=account,
@@ -258,18 +267,12 @@ class Notifier:
             reply=reply,
             count=count,
         )
-        if once is not None and written is not None:
-            self._unsaid[written.message.id] = once
-        return written
 
-    def said(self, notices: Iterable[NewMessage]) -> None:
-        """Note that notices are in the queue: what they tell is not said again for a while."""
-        for notice in notices:
-            once = self._unsaid.pop(notice.message.id, None)
-            if once is not None:
-                self._told[once] = self._now()
+    def said(self, tells: Iterable[Once]) -> None:
+        """Note that what notices tell is in the queue: it is not said again for a while."""
+        self._told |= dict.fromkeys(tells, self._now())
 
-    def _was_told(self, once: tuple[str, ...]) -> bool:
+    def _was_told(self, once: Once) -> bool:
         return self._now() - self._told.get(once, -ALERT_PAUSE) < ALERT_PAUSE
 
     def _waiting(self, recipient: Recipient, last: LastAttempt | None) -> FailedRecipient:

@@ -137,7 +137,7 @@ class Overdue:
         ends = [(one, self._reply(lane, last.get(one.id))) for one in deliveries]
         conclusions = [(one, reply, self._conclude(account, one, reply)) for one, reply in ends]
         tried = {r.n: last[one.id].at for one in deliveries if one.id in last for r in one.recipients}
-        notices = await self._notifier.compose(
+        notices, tells = await self._notifier.compose(
             account,
             replace(deliveries[0], uncertain=max(one.uncertain for one in deliveries)),
             _together([conclusion for _, _, conclusion in conclusions]),
@@ -161,10 +161,10 @@ class Overdue:
             )
             for one, reply, conclusion in conclusions
         ]
-        settlements[0] = replace(settlements[0], notices=tuple(notices))
+        settlements[0] = replace(settlements[0], notices=notices)
         if not await self._queue.give_up(settlements):
             return  # one of them is being sent just now: the next look comes
-        self._notifier.said(notices)
+        self._notifier.said(tells)
         for one, reply, conclusion in conclusions:
             log_conclusion(one, conclusion, reply, seconds=0.0, uncertain=False)
         log_notices(notices)

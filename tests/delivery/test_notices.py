@@ -1,12 +1,13 @@
 """Who is told what, where, and what nobody is ever told."""
 
+import asyncio
 import email
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from relay.model.errors import StorageError
-from relay.model.mail import Pause
+from relay.model.mail import NewMessage, Pause, Settlement
 from relay.model.reply import Reply
 from relay.storage import admin
 from tests.peers.office import MINUTE, open_office
@@ -78,6 +79,28 @@ async def test_the_postmaster_is_told_the_same_thing_once_an_hour(tmp_path: Path
         await office.hand_in(A)
         await office.send()
         assert len(office.inbox()) == 2
+
+
+async def test_an_alert_that_was_written_and_not_queued_is_told_with_the_next_mail(tmp_path: Path) -> None:
+    answers = {"RCPT central@example.com": "550 5.1.1 no archive"}
+    async with Provider(answers) as provider, open_office(tmp_path, port=provider.port) as office:
+        settle = office.queue.begin_to_settle
+        composed: list[NewMessage] = []
+
+        def lose(settlement: Settlement) -> "asyncio.Future[bool]":
+            composed.extend(settlement.notices)
+            office.queue.begin_to_settle = settle  # type: ignore[method-assign]
+            lost = asyncio.get_running_loop().create_future()
+            lost.set_result(False)
+            return lost
+
+        office.queue.begin_to_settle = lose  # type: ignore[method-assign]
+        for _ in range(3):
+            await office.hand_in(A)
+            await office.send()
+        assert len(composed) == 1
+        (alert,) = office.inbox()
+        assert composed[0].message.header_message_id.encode() not in alert
 
 
 async def test_a_notice_by_mail_takes_a_working_account(tmp_path: Path) -> None:
