@@ -1,4 +1,4 @@
-"""The central blind copy: who gets it, and which version of the mail (mission: "The central blind copy").
+"""The central blind copy: who gets it, and which version of the mail.
 
 Guarantee: the copy is only ever a matter of the envelope. No header is touched for it, and no choice made here can
 keep a mail from its real recipients.

@@ -1,4 +1,4 @@
-"""The account rules of the mission, one by one, then against generated mail."""
+"""The account rules, one by one, then against generated mail."""
 
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
@@ -534,7 +534,7 @@ def _may_use(account: Account, user: User | None, *, proved: bool) -> bool:
 
 
 def _expect(mail: _Mail, login: str | None, ip: str) -> tuple[Rule | None, str | None]:
-    """Say again, as plainly as the mission does, which rule chooses which account; None is a refusal."""
+    """Say again, as plainly as it can be said, which rule chooses which account; None is a refusal."""
     address = mail.froms[0] if mail.froms else None
     if len(mail.froms) > 1 and mail.sender is not None:
         address = mail.sender

@@ -112,7 +112,7 @@ class User:
     password_hash: str | None = field(default=None, repr=False)
     admin: bool = False
     notify: Notify | None = None
-    """None: as the mission's default decides."""
+    """None: into his inbox if an account of his is collected, else by mail."""
     local: bool = False
 
     @property

@@ -8,7 +8,11 @@ from relay.model.reply import Reply
 
 
 class Rule(StrEnum):
-    """The account rule that chose, as the mission numbers them."""
+    """The account rule that chose, by its number in `relay explain`.
+
+    1a: From is an account's address. 2a: there is no From, and the profile address of whoever submits is one. 3: else
+    the first account that he owns.
+    """
 
     FROM = "1a"
     PROFILE = "2a"

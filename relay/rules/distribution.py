@@ -1,4 +1,4 @@
-"""Whose inbox a collected mail goes to (mission: "Incoming mail").
+"""Whose inbox a collected mail goes to.
 
 Default: the account's owner. With `distribute`, the users whose addresses stand in the envelope header that the
 configuration names, else in To, Cc, Bcc and their Resent forms; nobody matches: the owner.

@@ -1,4 +1,4 @@
-"""Notices: what the relay itself writes to people (RFC 3461 to 3464, 6522, 6533; the mission's rules on failures).
+"""Notices: what the relay itself writes to people (RFC 3461 to 3464, 6522, 6533).
 
 A failed mail is reported as `multipart/report`: plain words, the same for machines, and the mail itself, whose bytes
 stay as they are. An alert is a plain text. Nothing that a provider said or a mail contained can add a field or a part.

@@ -1,4 +1,4 @@
-"""What one SMTP transaction means for each recipient (the mission's rules on the blind copy and on failures).
+"""What one SMTP transaction means for each recipient, row by row in docs/delivery.md.
 
 No outcome of a real recipient is taken from an answer to DATA that the archive took part in, unless it was 2xx: such an
 attempt is repeated at once without the archive, whose copy becomes a delivery of its own. A server that closes the
