@@ -13,6 +13,8 @@ MOST_FIELDS: Final = 2_000
 """Fields of a header; a mail with more is none that a program of good will has written."""
 _SHORT: Final = 16_384
 """Octets of a header that is remembered."""
+_LONGEST_SUBJECT = 120
+"""Characters of a subject that people are shown."""
 _SIGNED = re.compile(
     rb"multipart/(?:signed|encrypted)|application/(?:x-)?pkcs7-(?:mime|signature)|application/pgp-encrypted",
     re.IGNORECASE,
@@ -115,7 +117,7 @@ def is_signed(block: bytes) -> bool:
     return False
 
 
-def subject_text(block: bytes, limit: int = 120) -> str:
+def subject_text(block: bytes) -> str:
     """Give the subject for people: decoded, without control characters, shortened."""
     values = find_values(block, "subject")
     if not values:
@@ -124,5 +126,5 @@ def subject_text(block: bytes, limit: int = 120) -> str:
         text = values[0].decode("utf-8")
     except UnicodeDecodeError:
         text = values[0].decode("latin-1")
-    text = decode_words(text[: limit * 20])
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    text = decode_words(text[: _LONGEST_SUBJECT * 20])
+    return text if len(text) <= _LONGEST_SUBJECT else text[: _LONGEST_SUBJECT - 1] + "…"

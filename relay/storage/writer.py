@@ -112,7 +112,7 @@ class Writer:
         After `patience` seconds it raises StorageError: a write that has not begun is withdrawn then, of another one it
         is not known whether it takes effect.
         """
-        write = self._submit(operation, argument, octets)
+        write = self._submit(operation, argument, octets=octets)
         if patience is None:
             return await write.future  # type: ignore[no-any-return]  # the operation's result
         try:
@@ -122,15 +122,15 @@ class Writer:
             doubt = "" if _may_begin(write) else "; it may take it later"
             raise StorageError(f"the database does not answer within {patience:g} s{doubt}") from None
 
-    def submit(self, operation: Operation[A, R], argument: A, *, octets: int = 0) -> "asyncio.Future[R]":
+    def submit(self, operation: Operation[A, R], argument: A) -> "asyncio.Future[R]":
         """Hand in one write; those of one turn of the loop share a commit. Who stops waiting does not cancel it.
 
         The future is done when the write is durable. It, or this call, raises StorageError where nothing was written
         (after a failed COMMIT: where it is not known), and whatever RelayError the operation raises.
         """
-        return self._submit(operation, argument, octets).future
+        return self._submit(operation, argument, octets=0).future
 
-    def _submit(self, operation: Operation[Any, Any], argument: object, octets: int) -> _Write:
+    def _submit(self, operation: Operation[Any, Any], argument: object, *, octets: int) -> _Write:
         if self._closed or self.dead.is_set():
             raise StorageError("the queue is closed")
         if self._loop is None:

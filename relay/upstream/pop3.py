@@ -52,19 +52,12 @@ class Pop3Stage(StrEnum):
 
 
 class Pop3Error(RelayError):
-    """A session that can't go on. `refused`: the server said -ERR, and the connection still is good."""
+    """A session that can't go on."""
 
-    def __init__(self, stage: Pop3Stage, text: str, *, refused: bool = False) -> None:
+    def __init__(self, stage: Pop3Stage, text: str) -> None:
         super().__init__(f"{stage}: {text}")
         self.stage = stage
         self.text = text
-        self.refused = refused
-
-    @property
-    def is_login_refused(self) -> bool:
-        """Whether login or password is wrong; `[IN-USE]` and `[SYS/TEMP]` (RFC 2449, 3206) are troubles that pass."""
-        passing = ("[IN-USE]", "[SYS/TEMP]", "[LOGIN-DELAY]")
-        return self.stage is Pop3Stage.LOGIN and self.refused and not self.text.upper().startswith(passing)
 
 
 class Retrieved(NamedTuple):
@@ -110,7 +103,7 @@ class Pop3Session:
         if not good:
             if command == "UIDL":
                 return None, 0
-            raise Pop3Error(Pop3Stage.LIST, text, refused=True)
+            raise Pop3Error(Pop3Stage.LIST, text)
         last: deque[tuple[int, bytes]] = deque(maxlen=MOST_MESSAGES)
         count = 0
         async for line in self._stream.read_lines(_MOST_LINES):
@@ -181,7 +174,7 @@ class Pop3Session:
                 self._stream.write(b"QUIT\r\n")
                 good, text = await self._stream.read_status()
             if not good:
-                raise Pop3Error(Pop3Stage.QUIT, text, refused=True)
+                raise Pop3Error(Pop3Stage.QUIT, text)
         finally:
             self.close()
 
@@ -236,7 +229,7 @@ async def _greet(stream: Pop3Stream) -> None:
     with _stage(Pop3Stage.CONNECT):
         good, text = await stream.read_status()
     if not good:
-        raise Pop3Error(Pop3Stage.CONNECT, text, refused=True)
+        raise Pop3Error(Pop3Stage.CONNECT, text)
 
 
 async def _capabilities(stream: Pop3Stream, stage: Pop3Stage) -> frozenset[str]:
@@ -263,7 +256,7 @@ async def _encrypt(
         stream.write(b"STLS\r\n")
         good, text = await stream.read_status()
         if not good:
-            raise Pop3Error(Pop3Stage.STARTTLS, text, refused=True)
+            raise Pop3Error(Pop3Stage.STARTTLS, text)
         try:
             await stream.start_tls(context, server.host)
         except (OSError, TimeoutError) as error:
@@ -290,4 +283,4 @@ async def _log_in(stream: Pop3Stream, server: Pop3Server, password: str, capabil
                 stream.write(f"PASS {password}\r\n".encode())
                 good, text = await stream.read_status()
     if not good:
-        raise Pop3Error(Pop3Stage.LOGIN, text or "the server refuses the login", refused=True)
+        raise Pop3Error(Pop3Stage.LOGIN, text or "the server refuses the login")

@@ -40,7 +40,6 @@ class Pop3Stream(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._lost: str | None = None
         self._paused = False
-        self.encrypted = False
 
     @classmethod
     async def open(
@@ -53,7 +52,6 @@ class Pop3Stream(asyncio.Protocol):
             _, stream = await loop.create_connection(
                 lambda: cls(seconds, veil), sock=connected, ssl=context, server_hostname=host if context else None
             )
-        stream.encrypted = context is not None
         return stream
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
@@ -68,7 +66,6 @@ class Pop3Stream(asyncio.Protocol):
             raise Pop3Lost("the connection was lost")
         self._transport = secured
         self._buffer.clear()
-        self.encrypted = True
 
     # What asyncio calls
 

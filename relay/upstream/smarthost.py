@@ -175,7 +175,6 @@ def _features(client: aiosmtplib.SMTP) -> Features:
         eightbitmime=client.supports_extension("8bitmime"),
         smtputf8=client.supports_extension("smtputf8"),
         dsn=client.supports_extension("dsn"),
-        chunking=client.supports_extension("chunking"),
     )
 
 

@@ -61,7 +61,6 @@ class Features:
     eightbitmime: bool = False
     smtputf8: bool = False
     dsn: bool = False
-    chunking: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
