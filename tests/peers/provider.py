@@ -237,9 +237,20 @@ class _Dialogue:
             raw = self._writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._writer.transport.abort()
-        elif what != "close":
+        elif what == "close":
+            await self._close()
+        else:
             raise ValueError(what)
         return False
+
+    async def _close(self) -> None:
+        """Close so that what was said arrives: with something unread, the system would reset the connection instead."""
+        if self._writer.can_write_eof():
+            self._writer.write_eof()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    while await self._reader.read(1 << 20):
+                        pass
 
 
 def _code(answer: str) -> str:

@@ -162,7 +162,7 @@ async def purge(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(mail)
     await queue.settle(settled(mail.deliveries[0], {0: TAKEN}, DeliveryState.DONE))
     yield None
-    yield await queue.purge_history(NOW + 1, 9, youngest="~")
+    yield await queue.purge_history(NOW + 1, 9, first_kept="~")
 
 
 @_case
@@ -171,7 +171,7 @@ async def drop_spent(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(mail)
     await queue.settle(settled(mail.deliveries[0], {0: TAKEN}, DeliveryState.DONE, keep_body=True))
     yield None
-    yield await queue.drop_spent(NOW + 1, 9, youngest="~")
+    yield await queue.drop_spent(NOW + 1, 9, first_kept="~")
 
 
 @_case
@@ -325,8 +325,9 @@ async def listing(_: Queue, mailboxes: Mailboxes) -> Case:
 
 @_case
 async def end(_: Queue, mailboxes: Mailboxes) -> Case:
+    await mailboxes.acquire("sales", "t")
     yield None
-    await mailboxes.end("sales", now=NOW, error="connect: refused")
+    await mailboxes.end("sales", "t", now=NOW, error="connect: refused")
     yield None
 
 
