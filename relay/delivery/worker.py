@@ -207,6 +207,9 @@ class Worker:
             except RelayError as error:
                 log.error("activity_failed", activity=f"lane {lane.account}", error=str(error))
                 self._rest(lane)
+            except Exception as error:  # a fault of ours: what is just being settled knows nothing of it
+                log.exception("activity_failed", activity=f"lane {lane.account}", error=repr(error))
+                self._rest(lane)
 
         try:
             if not delivery.recipients:

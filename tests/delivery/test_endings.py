@@ -10,6 +10,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from relay.delivery import attempt, endings, inbox
+from relay.model.errors import StorageError
 from relay.storage import admin
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
@@ -130,6 +131,35 @@ async def test_a_fault_where_the_dots_answer_got_lost_is_a_doubt_and_no_second_m
         assert [row.state for row in rows] in (["queued"], [])
         await office.pass_time(10 * MINUTE)
         assert office.waiting() == []
+
+
+async def test_a_fault_in_what_comes_next_leaves_what_is_being_settled_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        Provider() as provider,
+        open_office(tmp_path, port=provider.port, account={"archive": False}) as office,
+    ):
+        break_once(monkeypatch, office.delivery._worker, "_goes_on")
+        real, refused = office.queue.begin_to_settle, list[Any]()
+
+        def refuse_once(settlement: Any) -> Any:  # noqa: ANN401 - what the queue takes and gives
+            if refused:
+                return real(settlement)
+            refused.append(settlement)
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(StorageError("the disk is full"))
+            return future
+
+        office.queue.begin_to_settle = refuse_once  # type: ignore[method-assign]
+        monkeypatch.setattr("relay.delivery.insist.PAUSES", (0.0,))
+        with capture_logs() as lines:
+            queue_id = (await office.hand_in(A)).text.split()[-1]
+            await office.send()
+        assert refused
+        assert office.outcomes(queue_id) == {A: "delivered"}
+        assert len(provider.mails) == 1
+        assert {"message_delivered", "activity_failed"} <= {line["event"] for line in lines}
 
 
 async def test_a_notice_whose_writing_meets_a_fault_of_ours_is_written_once(
