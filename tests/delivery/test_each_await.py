@@ -98,7 +98,7 @@ def _break(office: Office, n: int, *, early: bool) -> list[_Faulty]:
 async def test_a_fault_at_any_await_loses_nothing_and_names_each_doubt(
     tmp_path: Path, answers: dict[str, Any], early: bool
 ) -> None:
-    smtp = {"host": "127.0.0.1", "security": "none", "recipients_per_day": 1000}
+    smtp = {"host": "127.0.0.1", "security": "none", "recipients_per_day": 1000, "connections": 1}
     seen = []
     for n in range(1, MOST_AWAITS):
         (tmp_path / str(n)).mkdir()
