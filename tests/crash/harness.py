@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import tempfile
 import threading
@@ -85,7 +86,7 @@ def crash(
         _release_until_empty(services[0])
         for service in services:
             service.stop()
-        report.compare(clients.accepted, taker, folder / "inboxes" / "anna" / "new", services)
+        report.compare(clients.accepted, taker, folder / "inboxes" / "anna" / "new", services, _doubted(services[0]))
     return report
 
 
@@ -249,6 +250,15 @@ def _see_who_was_told(engine: Engine, report: Report) -> None:
         wait_until(all_are_told, what="people are told", timeout=_LONGEST_LOOK)
 
 
+def _doubted(relay: RelayProcess) -> set[str]:
+    """Give the mails whose history, as `relay trace` shows it, says that they may have been sent twice."""
+    engine = open_engine(load_settings(relay.config).database)
+    with engine.connect() as connection:
+        found = connection.scalars(text("SELECT message_id FROM event WHERE what = 'possible_duplicate'")).all()
+    engine.dispose()
+    return set(found)
+
+
 def _is_homeless(engine: Engine, message_id: str) -> bool:
     return any("gone or excluded" in event.detail for event in admin.show_message(engine, message_id).events)
 
@@ -286,6 +296,9 @@ def main() -> None:
         report = crash(
             Path(folder), kills=chosen.kills, seed=chosen.seed, database=database, nodes=2 if chosen.postgresql else 1
         )
+        if report.is_bad:
+            kept = shutil.copytree(folder, tempfile.mkdtemp(prefix="crash-"), dirs_exist_ok=True)
+            print(f"{kept} has what they wrote; lost {report.lost}, unnamed {report.unnamed}, silent {report.silent}")
     print(report)
     if report.is_bad:
         raise SystemExit(1)

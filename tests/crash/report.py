@@ -2,7 +2,7 @@
 
 import collections
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +31,9 @@ class Report:
     twice: int = 0
     """Mails that arrived more than once."""
     unnamed: list[str] = field(default_factory=list)
-    """Those of them that no `possible_duplicate` names."""
+    """Those of them that no `possible_duplicate` names, neither in the log nor in their history."""
+    unlogged: int = 0
+    """Those that their history alone names."""
     deferred: int = 0
     """Attempts that were put off."""
     held: int = 0
@@ -39,9 +41,14 @@ class Report:
     """Mails that are held for a doubt, and nobody was told."""
 
     def compare(
-        self, accepted: Mapping[int, str], provider: Provider, inbox: Path, nodes: Sequence[RelayProcess]
+        self,
+        accepted: Mapping[int, str],
+        provider: Provider,
+        inbox: Path,
+        nodes: Sequence[RelayProcess],
+        doubted: Collection[str],
     ) -> None:
-        """Compare what was accepted with what arrived, and with what bounced."""
+        """Compare what was accepted with what arrived, and with what bounced; `doubted` are named by their history."""
         notices = [path.read_bytes() for path in inbox.iterdir()]
         failed = rb"Final-Recipient: rfc822; (\S+)\r?\nAction: failed"
         bounced = {found.decode() for notice in notices for found in re.findall(failed, notice)}
@@ -64,7 +71,8 @@ class Report:
         self.lost = [address_of(n) for n in accepted if address_of(n) not in delivered | bounced]
         self.copies_lost = [str(n) for n in accepted if str(n) not in archived]
         self.deferred = sum(len(node.find("delivery_deferred")) for node in nodes)
-        self.twice, self.unnamed = len(twice), sorted(twice - named)
+        self.twice, self.unnamed = len(twice), sorted((twice - named).difference(doubted))
+        self.unlogged = len(twice.intersection(doubted) - named)
 
     @property
     def is_bad(self) -> bool:
@@ -83,6 +91,7 @@ class Report:
             f"{sum(self.faults.values())} faults that ended no process:\n{faults}"
             f"{self.accepted} accepted = {self.delivered} delivered + {self.bounced} bounced; {len(self.lost)} lost,"
             f" {len(self.copies_lost)} archive copies lost;"
-            f" {self.twice} arrived twice, {len(self.unnamed)} of them not named as possible;"
+            f" {self.twice} arrived twice, {len(self.unnamed)} of them not named as possible,"
+            f" {self.unlogged} by their history alone, since a kill or a fault came before the log;"
             f" {self.deferred} attempts put off; {self.held} held for a doubt, {len(self.silent)} of them in silence"
         )
