@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from relay.model.errors import StorageError
 from relay.storage.backup import check_replaceable, copy_database, follow_links
-from relay.storage.owner import Owner, strangers
+from relay.storage.owner import Owner, links_of_strangers, strangers
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -29,14 +29,21 @@ def is_for_root(file: Path, owner: Owner | None) -> bool:
     """Tell whether root is to open a file that it was given by name, before it becomes `owner`.
 
     Where the owner could have put something else in its place, it is opened with his rights: else he would have root
-    read for him what he can't.
+    read for him what he can't. Raises StorageError where anybody else has put a link on the way, which could lead root
+    to any file.
     """
     if os.geteuid() != 0:
         return False
     try:
-        return owner is None or all(uid != owner.uid for _, uid in strangers(file))
+        if owner is not None and any(uid == owner.uid for _, uid in strangers(file)):
+            return False
+        for link, uid in links_of_strangers(file):
+            raise StorageError(
+                f"{file}: {link} is a link of {Owner(uid, uid)}, which root does not follow: name the place itself"
+            )
     except OSError as error:
         raise StorageError(f"{file}: {error.strerror}") from None
+    return True
 
 
 class Target:

@@ -62,8 +62,8 @@ class Owner:
 def find_owner(folder: Path) -> Owner | None:
     """Tell whom a process of root's is to become before it opens anything in a storage folder; None: it stays itself.
 
-    Raises StorageError where the folder is not there, and where it is root's but others could put one of theirs in its
-    place.
+    Raises StorageError where the folder is not there, and where it is root's but others could put something of theirs
+    in its place, or into it.
     """
     if os.geteuid() != 0:
         return None
@@ -75,6 +75,12 @@ def find_owner(folder: Path) -> Owner | None:
             raise StorageError(
                 f"{folder} is root's, but {part} on the way to it is not: {Owner(uid, uid)} could put another folder"
                 " there. Give all of the way to root, or the folder to the user who runs the service (chown)"
+            )
+        for part in _open_to_others(folder):
+            raise StorageError(
+                f"{folder} is root's, but others than root may write to {part}: they could have root write elsewhere by"
+                f" a link there. Shut it to them (chmod go-w {part}), or give the folder to the user who runs the"
+                " service (chown)"
             )
     except OSError as error:
         raise StorageError(f"{folder}: {error.strerror}") from None
@@ -152,9 +158,30 @@ def _is_shut(path: Path, ways: int) -> bool:
 def strangers(path: Path) -> Iterator[tuple[Path, int]]:
     """Give what another user than root owns on the way to a file or folder, links included, and whose it is.
 
-    He could put something else in the place of all that comes behind it. The way ends where nothing is there. Raises
-    OSError where it can't be followed.
+    He could put something else in the place of all that comes behind it. Raises OSError where the way can't be
+    followed.
     """
+    return ((entry, found.st_uid) for entry, found in _way(path) if found.st_uid != 0)
+
+
+def links_of_strangers(path: Path) -> Iterator[tuple[Path, int]]:
+    """Give the links on the way to a file that another user than root has made, and who; as `strangers`."""
+    return ((entry, found.st_uid) for entry, found in _way(path) if found.st_uid != 0 and stat.S_ISLNK(found.st_mode))
+
+
+def _open_to_others(folder: Path) -> Iterator[Path]:
+    """Give root's folders on the way to a folder of root's in which others could exchange something, or make it."""
+    target = Path(os.path.realpath(folder))
+    for entry, found in _way(folder):
+        others = found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and found.st_gid != 0)
+        # In a sticky folder they can make something, but exchange nothing of root's.
+        is_safe = found.st_mode & stat.S_ISVTX and Path(os.path.realpath(entry)) != target
+        if stat.S_ISDIR(found.st_mode) and others and not is_safe:
+            yield entry
+
+
+def _way(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Give all that stands on the way to a file or folder, links and what is behind them. It ends where nothing is."""
     parts = [*reversed(path.absolute().parts)]
     here, links = Path(parts.pop()), 0
     while parts:
@@ -166,8 +193,7 @@ def strangers(path: Path) -> Iterator[tuple[Path, int]]:
             found = entry.lstat()
         except FileNotFoundError:
             return
-        if found.st_uid != 0:
-            yield entry, found.st_uid
+        yield entry, found
         if not stat.S_ISLNK(found.st_mode):
             here = entry
             continue

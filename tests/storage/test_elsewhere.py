@@ -100,3 +100,19 @@ def test_root_opens_what_the_owner_could_not_have_exchanged(tmp_path: Path) -> N
     assert is_for_root(tmp_path / "copy.db", owner)
     os.chown(tmp_path / "copy.db", 54321, 54321, follow_symlinks=False)
     assert not is_for_root(tmp_path / "copy.db", owner)
+
+
+def test_root_follows_no_link_of_strangers_to_where_a_copy_goes(tmp_path: Path) -> None:
+    require_root("to give files away")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "copy.db").symlink_to(tmp_path / "secret")
+    (tmp_path / "mine").symlink_to(theirs / "new.db")
+    os.chown(theirs, 23456, 23456)
+    assert is_for_root(theirs / "copy.db", None)
+    os.chown(theirs / "copy.db", 23456, 23456, follow_symlinks=False)
+    for owner in (None, Owner(54321, 54321)):
+        with pytest.raises(StorageError, match="is a link of uid 23456, which root does not follow"):
+            is_for_root(theirs / "copy.db", owner)
+        assert is_for_root(tmp_path / "mine", owner)
+    assert not is_for_root(theirs / "copy.db", Owner(23456, 23456))

@@ -61,3 +61,31 @@ def test_an_owner_has_a_name_where_the_system_knows_one() -> None:
     someone = pwd.getpwall()[-1]
     assert str(Owner(someone.pw_uid, 0)) == pwd.getpwuid(someone.pw_uid).pw_name
     assert str(Owner(UID, 0)) == f"uid {UID}"
+
+
+@pytest.mark.parametrize(
+    ("mode", "gid", "refused"),
+    [(0o755, UID, False), (0o775, 0, False), (0o770, UID, True), (0o777, 0, True), (0o1777, 0, True)],
+)
+def test_a_folder_of_roots_that_others_write_to_is_nobodys(tmp_path: Path, mode: int, gid: int, refused: bool) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    os.chown(data, 0, gid)
+    data.chmod(mode)
+    if refused:
+        with pytest.raises(StorageError, match=rf"others than root may write to {data}: .*chmod go-w {data}"):
+            find_owner(data)
+    else:
+        assert find_owner(data) is None
+
+
+@pytest.mark.parametrize(("mode", "refused"), [(0o777, True), (0o1777, False)])
+def test_a_folder_of_roots_in_one_where_others_can_exchange_it(tmp_path: Path, mode: int, refused: bool) -> None:
+    data = tmp_path / "above" / "data"
+    data.mkdir(parents=True)
+    data.parent.chmod(mode)
+    if refused:
+        with pytest.raises(StorageError, match=f"may write to {data.parent}: "):
+            find_owner(data)
+    else:
+        assert find_owner(data) is None
