@@ -99,6 +99,12 @@ def test_an_account_that_only_receives_is_not_seen() -> None:
     refused("From: inbox@example.com\n", login="carl")
 
 
+def test_an_account_that_only_receives_keeps_its_address_from_nobody() -> None:
+    for account in (replace(BOSS, smtp=None), replace(OLD, smtp=None)):
+        office = Directory(users=(ANNA, BERT), accounts=(SALES, account))
+        assert sent(f"From: sales@example.com, {account.address}\n", office=office)[0].account == "sales"
+
+
 def test_an_international_domain_is_the_same_in_both_spellings() -> None:
     account = replace(SALES, address=at("info@bücher.example"))
     office = Directory(users=(ANNA,), accounts=(account,))
