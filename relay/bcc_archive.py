@@ -29,7 +29,7 @@ class ArchivePlan:
 def plan_archive(
     *, policy: ArchivePolicy, account: Account, reverse_path: Address | None, recipients: Sequence[Address]
 ) -> ArchivePlan:
-    """Plan the blind copy of a mail that leaves through `account`. Addresses are the same when their keys are."""
+    """Plan the blind copy of a mail that leaves through `account`."""
     if isinstance(account.archive, tuple):
         wanted, source = account.archive, f"account {account.name} names its own addresses"
     else:
@@ -40,21 +40,31 @@ def plan_archive(
         return ArchivePlan(steps=("No blind copy: no archive address is configured.",))
     if reverse_path is None:
         return ArchivePlan(steps=("No blind copy: the mail has the null sender.",))
-    present = {address.key for address in recipients}
-    chosen: dict[str, Address] = {}
+    present = set(map(_mailbox, recipients))
+    chosen: dict[tuple[str, bool], Address] = {}
     steps = []
     for address in wanted:
-        if address.key in chosen:
+        mailbox = _mailbox(address)
+        if mailbox in chosen:
             continue
-        if address.key in present:
+        if mailbox in present:
             steps.append(f"No blind copy to {address}: it is among the recipients anyway.")
             continue
-        chosen[address.key] = address
+        chosen[mailbox] = address
         steps.append(f"A blind copy goes to {address}: {source}.")
     strip = policy.strip_tiff and bool(chosen)
     if strip:
         steps.append("TIFF attachments are taken out of the blind copy, unless the mail is signed or encrypted.")
     return ArchivePlan(recipients=tuple(chosen.values()), strip=strip, steps=tuple(steps))
+
+
+def _mailbox(address: Address) -> tuple[str, bool]:
+    """Give what is equal only for addresses that a server delivers to one mailbox.
+
+    The key alone is not enough: in NFC the Kelvin sign is a K. A server gets the address as it was written, and one
+    that knows no SMTPUTF8 refuses it.
+    """
+    return address.key, address.local.isascii()
 
 
 def make_stripper(header: bytes, *, language: str = "en") -> TiffStripper | None:

@@ -88,6 +88,7 @@ EVENTS: Final[dict[str, str]] = {
 STDOUT: Final = 1
 STDERR: Final = 2
 _MAX_TEXT = 2000
+_PLAIN_WORD = re.compile(r"[!#-<>-~]+")
 _SECRET_KEY = re.compile(r"passw|secret|token|authori[sz]ation|credential", re.IGNORECASE)
 _FIRST_KEYS = ("timestamp", "level", "event", "queue_id")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
@@ -248,7 +249,7 @@ def _show(value: object) -> str:
     if isinstance(value, list):
         return ",".join(map(_show, value))
     text = str(value)
-    return text if text and " " not in text else json.dumps(text, ensure_ascii=False)
+    return text if _PLAIN_WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 class _LibraryHandler(logging.Handler):

@@ -4,7 +4,7 @@ Pure. The first match decides; an excluded account refuses the mail, it never se
 mail says of itself makes nobody the user of a restricted account, neither in the envelope nor in what people see.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
@@ -13,6 +13,7 @@ from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
 from relay.model.route import Edit, Identity, Refusal, RoutePlan, Rule
+from relay.rules.disguise import find_disguised
 from relay.rules.headers import MOST_FIELDS, Field, count_fields, split_fields
 from relay.rules.origin import MOST_OCTETS, Origin, find_large_field, find_origin
 from relay.rules.rewriting import rewrite_sender
@@ -208,10 +209,15 @@ def _check_account(case: _Case, rule: Rule, account: Account) -> Refusal | None:
 def _check_visible(case: _Case, rule: Rule, chosen: Account) -> Refusal | None:
     """Refuse where people would see the address of an account that is not for this user, whichever account sends."""
     for address in _visible(case, rule, chosen):
-        account = case.directory.sender(address)
-        if account is None or _may_use(case, account):
+        account = None if address is None else case.directory.sender(address)
+        if address is not None and (account is None or _may_use(case, account)):
             continue
-        text = f"{_shorten(address)} may not stand in {case.origin.prefix}From or {case.origin.prefix}Sender: "
+        fields = f"{case.origin.prefix}From or {case.origin.prefix}Sender"
+        if account is None:
+            text = f"An encoded word beside an @ in {fields} can't be read; encode names alone, and as UTF-8"
+            case.steps.append(f"Refused: {text}: it may hide the address of an account that {case.who} may not use.")
+            return _refuse(case, "restricted", text, rule=rule, account=chosen)
+        text = f"{_shorten(address)} may not stand in {fields}: "
         if account.excluded:
             text += f"the account {account.name} is excluded from the service"
         else:
@@ -222,9 +228,18 @@ def _check_visible(case: _Case, rule: Rule, chosen: Account) -> Refusal | None:
     return None
 
 
-def _visible(case: _Case, rule: Rule, chosen: Account) -> Iterable[Address]:
-    """Give the addresses that may be read in From and Sender; a rewrite leaves none but the account's."""
-    return (*case.origin.addresses, *case.origin.doubtful) if rule is Rule.FROM else (chosen.address,)
+def _visible(case: _Case, rule: Rule, chosen: Account) -> Iterator[Address | None]:
+    """Give the addresses that may be read in From and Sender; a rewrite leaves none but the account's.
+
+    Those that only other programs may read there are given where they are an account's that is not for this user, and
+    None for what may be any of these.
+    """
+    if rule is not Rule.FROM:
+        yield chosen.address
+        return
+    yield from case.origin.addresses
+    foreign = [account.address for account in case.directory.senders if not _may_use(case, account)]
+    yield from find_disguised(case.origin.values, foreign)
 
 
 def _may_use(case: _Case, account: Account) -> bool:

@@ -56,6 +56,17 @@ def test_no_blind_copy(policy: ArchivePolicy, chosen: Account, reverse_path: Add
     assert (plan.recipients, plan.strip, plan.steps) == ((), False, (why,))
 
 
+def test_a_recipient_that_only_looks_like_the_archive_takes_no_copy_away() -> None:
+    policy = ArchivePolicy(bcc=(address("backup@example.com"), address("jürgen@büro.example")))
+    for other, missing in (
+        ("bac\u212aup@example.com", 2),
+        ("BACKUP@EXAMPLE.com", 1),
+        ("Ju\u0308rgen@xn--bro-hoa.example", 1),
+    ):
+        plan = plan_archive(policy=policy, account=account(), reverse_path=SALES, recipients=[address(other)])
+        assert len(plan.recipients) == missing, other
+
+
 def test_an_account_names_other_addresses() -> None:
     plan = plan_archive(policy=POLICY, account=account(archive=(OTHER,)), reverse_path=SALES, recipients=[CUSTOMER])
     assert plan.recipients == (OTHER,)

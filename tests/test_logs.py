@@ -63,6 +63,15 @@ def test_the_console_form_shows_the_same_fields(capfd: pytest.CaptureFixture[str
     assert "\x1b[31m" not in out
 
 
+@pytest.mark.parametrize("value", ["a@b reason=ok", "a@b\u2003\u2003reason=ok", "reason=ok", 'say "a"', "ä", ""])
+def test_in_the_console_form_no_value_looks_like_another_field(capfd: pytest.CaptureFixture[str], value: str) -> None:
+    logs.configure(form="console")
+    structlog.get_logger().warning("message_rejected", reply=value, recipients=["a@b.example", value])
+    out = capfd.readouterr().out
+    quoted = json.dumps(value, ensure_ascii=False)
+    assert out.endswith(f" reply={quoted}  recipients=a@b.example,{quoted}\n")
+
+
 def test_a_level_below_is_not_written(lines: Path) -> None:
     logs.configure(file=lines, level="warning")
     structlog.get_logger().info("x")

@@ -1,5 +1,6 @@
 """Users, devices, provider accounts, and the directory that finds them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -198,6 +199,11 @@ class Directory:
     def account(self, name: str) -> Account | None:
         """Find an account by name, whether it sends or only receives."""
         return self._account_by_name.get(name)
+
+    @property
+    def senders(self) -> Iterable[Account]:
+        """Of the accounts that send the first with each address."""
+        return self._sender_by_key.values()
 
     def sender(self, address: Address) -> Account | None:
         """Find the first account that sends and has this address."""

@@ -287,15 +287,22 @@ def decode_words(text: str) -> str:
 
 
 def _decode_word(match: re.Match[str]) -> str:
-    charset, encoding, content = match[1], match[2].lower(), match[3]
+    word = decode_word(match[1], match[2], match[3])
+    return match[0] if word is None else word
+
+
+def decode_word(charset: str, encoding: str, content: str) -> str | None:
+    """Decode what stands in an encoded word (`b` or `q`); None where the charset is none of mail, or it is broken."""
+    if _CHARSET.fullmatch(charset) is None:
+        return None
     try:
-        if encoding == "b":
+        if encoding in "bB":
             raw = base64.b64decode(content + "=" * (-len(content) % 4))
         else:
             raw = binascii.a2b_qp(content.replace("_", "=20").encode("latin-1", "replace"))
-        return raw.decode(charset, "replace") if _CHARSET.fullmatch(charset) else match[0]
+        return raw.decode(charset, "replace")
     except (LookupError, ValueError):
-        return match[0]
+        return None
 
 
 def format_mailbox(display_name: str, address: Address) -> bytes:

@@ -4,25 +4,16 @@ In a mail that was resent these are Resent-From and Resent-Sender of the newest 
 of one name count together: two From fields are one list. An address without a domain does not count.
 """
 
-import contextlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from relay.model.address import Address
-from relay.rules.address import Mailbox, parse_addr_spec, parse_mailboxes
+from relay.rules.address import Mailbox, parse_mailboxes
 from relay.rules.headers import Field
 
 MOST_OCTETS: Final = 8_192
 """Of all fields together that say who a mail is from; no mail of good will has so many."""
-_APART: Final = re.compile(rb'"(?:[^"\\]|\\.)*+("|\\?\Z)|\((?:[^()\\]|\\.)*+(\)|(?=\()|\\?\Z)', re.DOTALL)
-"""What stands beside addresses: a quoted string, a comment.
-
-It is found also where it has no end, else each place that could begin one would be tried up to the field's end.
-"""
-_LOOSE: Final = re.compile(r"[^\s<>()\[\],;:\\\"@]{1,64}@[\w.-]{1,255}")
-"""What some program may take for an address."""
 _DECIDING: Final = frozenset({"from", "sender", "reply-to", "resent-from", "resent-sender"})
 
 
@@ -43,8 +34,8 @@ class Origin:
     """The display name that the mail had."""
     addresses: tuple[Address, ...]
     """All addresses of these fields."""
-    doubtful: tuple[Address, ...] = ()
-    """Those that other programs may read in From and Sender, where these hold what we can't read."""
+    values: tuple[bytes, ...] = ()
+    """What these fields hold, still folded: other programs may read other addresses there."""
 
     @property
     def address(self) -> Address | None:
@@ -83,7 +74,7 @@ def find_origin(fields: Sequence[Field]) -> Origin:
         mailbox=chosen,
         name=chosen.display_name if chosen is not None else next((m.display_name for m in froms), ""),
         addresses=tuple(mailbox.address for mailbox in (*usable, *named) if mailbox.address is not None),
-        doubtful=tuple(_find_loose([fields[n].value for n in (*from_positions, *sender_positions)])),
+        values=tuple(fields[n].raw.partition(b":")[2].rstrip() for n in (*from_positions, *sender_positions)),
     )
 
 
@@ -101,18 +92,3 @@ def _positions(fields: Sequence[Field], inside: range, name: str) -> tuple[int, 
 
 def _read(fields: Sequence[Field], positions: Sequence[int]) -> list[Mailbox]:
     return [mailbox for n in positions for mailbox in parse_mailboxes(fields[n].value)]
-
-
-def _find_loose(values: Sequence[bytes]) -> Iterator[Address]:
-    """Find what other programs may read as addresses in fields of which we can't read all.
-
-    A field that is well-formed holds an `@` for each of its addresses, beside quoted strings and comments.
-    """
-    for value in values:
-        bare = _APART.sub(lambda found: b" " if found[1] == b'"' or found[2] == b")" else found[0], value)
-        read = [one.address for one in parse_mailboxes(value) if one.address is not None]
-        if bare.count(b"@") == len(read) and not any("\\" in address.local for address in read):
-            continue
-        for found in _LOOSE.finditer(bare.decode("utf-8", "replace")):
-            with contextlib.suppress(ValueError):
-                yield parse_addr_spec(found[0])

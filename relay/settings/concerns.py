@@ -28,6 +28,9 @@ def find_concerns(settings: Settings) -> Iterator[Finding]:
         if account.restrict and account.smtp is not None and proved.isdisjoint((account.owner, *account.users)):
             reason = "nobody can send with this account: neither its owner nor its users have a password or a device"
             yield _warn(("account", n, "restrict"), reason)
+        if account.restrict and account.smtp is None:
+            reason = "has no effect without [account.smtp]: the rules do not see it, anybody may show its address"
+            yield _warn(("account", n, "restrict"), reason)
         if account.users and not account.restrict:
             yield _warn(("account", n, "users"), "has no effect without restrict = true")
         if account.smtp is not None:

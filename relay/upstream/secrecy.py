@@ -13,34 +13,44 @@ from typing import Final
 WITHHELD: Final = b"(withheld: the server repeats the account's password)"
 _DISTINCT: Final = 6
 """Octets from which a secret is no part of a word by chance; a shorter one counts only as a word of its own."""
-_ENHANCED: Final = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?=[ \t]|$)")
+_BLANKS: Final = bytes([*range(33), 127])
+"""White space and control characters."""
+_ENHANCED: Final = re.compile(rb"\A[245]\.\d{1,3}\.\d{1,3}(?=[ \t]|$)")
 
 
 class Veil:
     """Knows one account's password and the forms in which it may come back; letters count in either case."""
 
-    __slots__ = ("_anywhere", "_words")
+    __slots__ = ("_anywhere", "_tight", "_words")
 
     def __init__(self, username: str | None, password: str | None) -> None:
         forms = {form.lower() for form in _forms(username or "", password)} if password else set()
         self._anywhere = tuple(form for form in forms if len(form) >= _DISTINCT)
+        self._tight = tuple(form for form in map(_tighten, self._anywhere) if len(form) >= _DISTINCT)
         short = [re.escape(form) for form in forms if len(form) < _DISTINCT]
         self._words = re.compile(rb"(?<!\w)(?:%s)(?!\w)" % b"|".join(short)) if short else None
 
     def hides(self, said: bytes) -> bool:
-        """Tell whether the password is in what a server said."""
+        """Tell whether the password is in what a server said, also with blanks in it that it does not have."""
         lowered = said.lower()
         for form in self._anywhere:
             if form in lowered:
                 return True
-        return self._words is not None and self._words.search(lowered) is not None
+        return (self._words is not None and self._words.search(lowered) is not None) or self._is_parted((said,))
 
     def cover(self, lines: Sequence[bytes]) -> Sequence[bytes]:
-        """Give the texts of a reply's lines as they may be shown; an enhanced status code at the beginning stays."""
-        if not self.hides(lines[0] if len(lines) == 1 else b" ".join(lines)):
+        """Give the texts of a reply's lines as they may be shown; an enhanced status code at the beginning stays.
+
+        A password of six octets and more is found also where the lines' ends part it, or blanks that it does not have.
+        """
+        if not (self.hides(b" ".join(lines)) or self._is_parted(lines)):
             return lines
         enhanced = _ENHANCED.match(lines[0])
         return (WITHHELD if enhanced is None else enhanced[0] + b" " + WITHHELD,)
+
+    def _is_parted(self, lines: Sequence[bytes]) -> bool:
+        said = b"".join(_tighten(_ENHANCED.sub(b"", line.lstrip())) for line in lines).lower()
+        return any(form in said for form in self._tight)
 
     def cover_id(self, unique_id: bytes) -> bytes:
         """Give a message's unique id, which is data, without the password.
@@ -54,6 +64,10 @@ class Veil:
             return unique_id
         pattern = b"|".join(re.escape(form) for form in sorted(found, key=len, reverse=True))
         return re.sub(pattern, b"***", unique_id, flags=re.IGNORECASE)
+
+
+def _tighten(text: bytes) -> bytes:
+    return text.translate(None, _BLANKS)
 
 
 def _forms(username: str, password: str) -> set[bytes]:

@@ -17,6 +17,7 @@ from relay.model.route import RemoveFields
 from relay.planning import plan_mail
 from relay.rules.address import decode_words, parse_addr_spec, parse_mailboxes
 from relay.rules.content import read_content
+from relay.rules.disguise import find_disguised
 from relay.rules.dots import DotReader, normalise_lines
 from relay.rules.folding import BodyFolder, fold_header
 from relay.rules.headers import apply_edits, find_values, is_signed, split_fields, subject_text
@@ -89,6 +90,10 @@ def strip_header(data: bytes) -> object:
     return make_stripper(b"Content-Type: " + data + b"\r\n")
 
 
+def look_for_disguises(data: bytes) -> object:
+    return list(find_disguised([data], [Address(local="a", domain="b.example")]))
+
+
 FUNCTIONS: dict[str, Take] = {
     "parse_mailboxes": parse_mailboxes,
     "parse_mailboxes, name": lambda data: parse_mailboxes(data + b"<a@b.example>"),
@@ -122,6 +127,10 @@ FUNCTIONS: dict[str, Take] = {
         Sections(header_limit=KIB), b"A: b\r\nstray\r\n" + data
     ),
     "find_origin": lambda data: find_origin(split_fields(b"From: a@b.example c@d.example " + data + b"\r\n")),
+    "find_disguised": look_for_disguises,
+    "find_disguised, before an @": lambda data: look_for_disguises(data + b"@b.example"),
+    "find_disguised, behind an @": lambda data: look_for_disguises(b"a@" + data),
+    "find_disguised, both": lambda data: look_for_disguises(data[: len(data) // 2] + b"a@b" + data[len(data) // 2 :]),
     "plan_mail": plan,
     "plan_mail, From": field(b"From", plan),
     "plan_mail, Sender": lambda data: plan(b"From: a@b.example, c@d.example\r\nSender: " + data + b"\r\n"),
@@ -151,6 +160,16 @@ MORE = {
     "quotes with a quoted quote": b'"\\" ',
     "comments with a quoted end": b"(\\)",
     "nested comments": b"((a)",
+    "control characters": b"\x00",
+    "letters and control characters": b"a\x00",
+    "dots and control characters": b".\x00",
+    "apostrophes and control characters": b"'\x00",
+    "the local part and an @": b"a@",
+    "the local part, an @ and umlauts": "a@\u00e4\x00\u00e4\x00 ".encode(),
+    "addresses in question, in pieces": b"a@b\x00.\x00",
+    "encoded words before an @": b"=?utf-8?q?a?=@",
+    "encoded words that hold an @": b"=?utf-8?q?a=40b?=,",
+    "encoded words that hold a quote": b'=?a?q?"',
 }
 BEGUN: dict[str, tuple[bytes, bytes, bytes]] = {
     "a comment of quoted parentheses": (b"(", b"\\(", b""),

@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     r"(?P<blank>[ \t\r\n]+)"
     r'|(?P<quoted>"(?:[^"\\]|\\.)*")'
     r"|(?P<literal>\[(?:[^\[\]\\]|\\.)*\])"
-    r'|(?P<special>[<>\[\]:;@\\,."])'
+    r"|(?P<special>[<>\[\]:;@\\,.])"
     r'|(?P<atom>[^\x00-\x20()<>\[\]:;@\\,."\x7f]+)',
     re.DOTALL,
 )
@@ -33,7 +33,7 @@ class Token:
     """A piece of a field's value."""
 
     kind: str
-    """`atom`, `quoted`, `literal`, `special` or `comment`."""
+    """`atom`, `quoted`, `literal`, `special`, `comment`, or `bad` for what stands in no address."""
     text: str
     """What it says, without quotes and backslashes."""
 
@@ -63,7 +63,10 @@ def make_key(local: str, domain: str) -> str:
 def _domain_key(domain: str) -> str:
     if domain.isascii():
         return domain.lower()
-    return idna.encode(unicodedata.normalize("NFC", domain), uts46=True).decode("ascii").lower()
+    try:
+        return idna.encode(unicodedata.normalize("NFC", domain), uts46=True).decode("ascii").lower()
+    except idna.IDNAError:
+        return domain.lower()  # it is none
 
 
 @functools.cache
@@ -130,7 +133,10 @@ def _tokenise(value: str) -> Iterator[Token]:
             continue
         found = _TOKEN.match(value, position)
         if found is None:
-            position += 1
+            # A quoted string without end takes all the rest.
+            end = len(value) if value[position] == '"' else position + 1
+            yield Token("bad", value[position:end])
+            position = end
             continue
         position = found.end()
         kind = str(found.lastgroup)

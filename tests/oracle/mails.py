@@ -4,7 +4,7 @@ from random import Random
 
 from tests.oracle.offices import NOBODY, PLACES
 from tests.oracle.oracle import Question, Table
-from tests.oracle.spelling import ROUTE, write_field, write_list, write_mailbox, write_path
+from tests.oracle.spelling import ROUTE, disguise, write_field, write_list, write_mailbox, write_path
 
 _STRANGERS = (
     "kunde@kunde.example",
@@ -105,7 +105,13 @@ class _Author:
     def author(self, prefix: str = "") -> list[bytes]:
         """Write (Resent-)From, perhaps several, perhaps of no use, and perhaps (Resent-)Sender."""
         name, random = f"{prefix}From", self._random
-        kind = random.randrange(20)
+        # Two blocks may become one, where it would depend on the disguise who decides.
+        kind = random.randrange(20 if prefix else 24)
+        if kind in (20, 21):
+            return [self.field(name, f"{write_mailbox(random, self.address())}, {disguise(random, self.address())}")]
+        if kind in (22, 23):
+            fields = [self.field(name, write_mailbox(random, self.address()))]
+            return [*fields, self.field(f"{prefix}Sender", disguise(random, self.address()))]
         if kind < 11:
             fields = [self.field(name, write_mailbox(random, self.address()))]
         elif kind < 14:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.oracle.grammar import key_of, read_mailboxes
 from tests.oracle.parting import Field, part
+from tests.oracle.sight import shows
 from tests.oracle.writing import NOTHING, Header, Sender, expect_header
 
 Table = Mapping[str, Any]
@@ -76,7 +77,8 @@ def answer(office: Table, question: Question) -> Answer:
         rule, account = _choose(office, sender, user)
         # What is written may be refused, too: an earlier account may have the same address.
         leaving = sender.leaving if rule == "1a" else (key_of(account["address"]),)
-        _check_use([account, *(_account_of(office, key) for key in leaving)], user, identity)
+        seen = _seen(office, sender) if rule == "1a" else []
+        _check_use([account, *(_account_of(office, key) for key in leaving), *seen], user, identity)
     except _Refused as refusal:
         return replace(said, code=REFUSED, names=refusal.names)
     own = key_of(account["address"])
@@ -126,6 +128,7 @@ def find_sender(fields: Sequence[Field]) -> Sender:
     return Sender(
         key=deciding[0].key if deciding else None,
         leaving=tuple(mailbox.key for mailbox in authors + senders),
+        values=tuple(fields[n].value for n in at + sender_at),
         at=at,
         sender_at=sender_at,
         block=tuple(block),
@@ -167,6 +170,12 @@ def _senders(office: Table) -> Iterator[Table]:
 
 def _account_of(office: Table, key: str) -> Table | None:
     return next((account for account in _senders(office) if key_of(account["address"]) == key), None)
+
+
+def _seen(office: Table, sender: Sender) -> list[Table]:
+    """Give the accounts whose address somebody may see in the fields, by whatever spelling."""
+    first = {key_of(account["address"]): account for account in reversed([*_senders(office)])}
+    return [account for key, account in first.items() if any(shows(value, key) for value in sender.values)]
 
 
 def _choose(office: Table, sender: Sender, user: Table | None) -> tuple[str, Table]:

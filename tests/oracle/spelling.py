@@ -97,6 +97,40 @@ def write_mailbox(random: Random, address: str) -> str:
     return f"{random.choice(_NAMES)}{random.choice((' ', '', chr(13) + chr(10) + ' '))}<{spec}>"
 
 
+def disguise(random: Random, address: str) -> str:
+    """Write an address so that many programs still read it, and others something else or nothing."""
+    local, _, domain = unicodedata.normalize("NFC", respell(random, address)).rpartition("@")
+    split = random.randint(1, len(domain) - 1)
+    return random.choice(
+        (
+            f"=?utf-8?q?{_quoted_printable(local)}?=@{domain}",
+            f"=?utf-8?b?{base64.b64encode(local.encode()).decode()}?= @ {domain}",
+            f"{local}@=?utf-8?q?{_quoted_printable(domain)}?=",
+            f"\x00{local}@{domain}",
+            f"{local[:1]}\x00{local[1:]}@{domain}",
+            f"{local}\x7f@{domain}",
+            f"Anna <\x01{local}@{domain}>",
+            f"'{local}@{domain}'",
+            f"{{{local}@{domain}}}",
+            f"{local}\\@{domain}",
+            f"{local[:1]}\\{local[1:]}@{domain}",
+            f"{local}@{domain[:split]}\r\n {domain[split:]}",
+            f"{local}@@{domain}",
+            f"{local}@{domain.replace('.', '..')}",
+            f"\u00a0{local}@{domain}",
+            f"\u200b{local}@{domain}",
+            f"\ufeff<{local}@\u00a0{domain}>",
+            f'"x\\" <{local}@{domain}> \\"',
+            f"<> {local}@{domain}",
+            f"(Anna {local}@{domain}",
+        )
+    )
+
+
+def _quoted_printable(text: str) -> str:
+    return "".join(f"={octet:02X}" for octet in text.encode())
+
+
 def write_list(random: Random, addresses: list[str]) -> str:
     """Write a list of addresses, perhaps with groups and with members that are empty."""
     written = [write_mailbox(random, address) for address in addresses]

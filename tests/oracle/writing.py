@@ -19,6 +19,8 @@ class Sender:
     """The address that decides; None: there is none."""
     leaving: tuple[str, ...] = ()
     """All addresses with a domain in (Resent-)From and (Resent-)Sender."""
+    values: tuple[str, ...] = ()
+    """What these fields hold."""
     at: tuple[int, ...] = ()
     """Where (Resent-)From stands among the fields."""
     sender_at: tuple[int, ...] = ()

@@ -35,6 +35,23 @@ def test_a_password_with_a_blank_is_found_across_two_lines() -> None:
     assert Veil("u", "two words").cover([b"you said two", b"words"]) == (WITHHELD,)
 
 
+@pytest.mark.parametrize("form", [RAW, TOKEN, RAW.hex().encode(), base64.b64encode(RAW)])
+def test_a_password_is_found_where_lines_or_blanks_part_it(form: bytes) -> None:
+    veil = Veil("u", PASSWORD)
+    for at in range(1, len(form)):
+        one, other = form[:at], form[at:]
+        assert veil.cover([b"5.5.2 you said " + one, b"5.5.2 " + other, b"5.5.2 no"]) == (b"5.5.2 " + WITHHELD,)
+        assert veil.cover([one + b" ", b"\t5.5.2  " + other]) == (WITHHELD,)
+        assert veil.cover([b"no " + one + b" \x00" + other]) == (WITHHELD,)
+    assert veil.cover([b"no " + b" ".join(b"%c" % octet for octet in form)]) == (WITHHELD,)
+    assert veil.cover([b"5.5.2 you said", form[:6] + b"x", form[6:]]) == [b"5.5.2 you said", form[:6] + b"x", form[6:]]
+
+
+def test_a_password_of_blanks_and_little_else_hides_not_every_reply() -> None:
+    assert Veil("u", "a      b").cover([b"a bad login"]) == [b"a bad login"]
+    assert Veil("u", "a      b").cover([b"you said a      b"]) == (WITHHELD,)
+
+
 def test_a_short_password_counts_as_a_word_alone_and_then_nothing_around_it_tells_it() -> None:
     veil = Veil("u", "a")
     assert veil.cover([b"5.7.8 bad password, try again"]) == [b"5.7.8 bad password, try again"]
@@ -96,6 +113,18 @@ async def test_no_step_of_a_transaction_tells_it(step: int) -> None:
         result = await connection.send(_mail())
         await connection.close()
     _tells_nothing(repr(result) + str(connection._stream.lost))
+    assert "withheld" in repr(result)
+
+
+@pytest.mark.parametrize("said", ["550 you said secret -wörd", "550-secret\nS: 550 5.1.1 -wörd"])
+async def test_neither_a_blank_nor_a_line_end_lets_it_out_of_a_transaction(said: str) -> None:
+    script = f"{IN}C: MAIL .*\nC: RCPT .*\nC: DATA\nS: 250 ok\nS: {said}\nS: 554 none\n! silence"
+    async with Dialogue(script) as server:
+        settings = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
+        connection = await connect(settings, hostname="x", password=PASSWORD, timeouts=QUICK)
+        result = await connection.send(_mail())
+        await connection.close()
+    assert "wörd" not in repr(result)
     assert "withheld" in repr(result)
 
 
