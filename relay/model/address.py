@@ -33,11 +33,6 @@ class Address:
         return _key(self.local, self.domain)
 
     @property
-    def is_ascii(self) -> bool:
-        """Whether the address can be sent without SMTPUTF8 (RFC 6531)."""
-        return self.local.isascii() and self.domain.isascii()
-
-    @property
     def wire(self) -> str:
         """The addr-spec for an SMTP command: the domain as A-labels, so that only a local part can need SMTPUTF8."""
         return _wire(self.local, self.domain)
