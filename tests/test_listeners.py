@@ -75,7 +75,8 @@ async def serving(path: Path) -> AsyncGenerator[Service]:
 
 
 async def test_a_listener_that_can_not_open_leaves_everything_as_it_was(tmp_path: Path) -> None:
-    good, elsewhere = {"host": "127.0.0.1", "port": 0}, {"host": "192.0.2.1", "port": 2525}
+    port = free_port()
+    good, elsewhere = {"host": "127.0.0.1", "port": 0}, {"host": "192.0.2.1", "port": port}
     async with serving(configure(tmp_path, good)) as service:
         (old,) = service.ports
         reader, writer = await asyncio.open_connection("127.0.0.1", old)
@@ -83,7 +84,7 @@ async def test_a_listener_that_can_not_open_leaves_everything_as_it_was(tmp_path
         path = configure(tmp_path, {"host": "::1", "port": 0}, elsewhere, hostname="other.example")
         with capture_logs() as lines:
             (mistake,) = await service.reload()
-        assert mistake.startswith("relay.toml: listener[2]: can't listen on 192.0.2.1 port 2525: ")
+        assert mistake.startswith(f"relay.toml: listener[2]: can't listen on 192.0.2.1 port {port}: ")
         assert [line["event"] for line in lines] == ["configuration_refused"]
         assert service.ports == [old]
         assert service.settings.hostname == "relay.office.example"
@@ -93,8 +94,8 @@ async def test_a_listener_that_can_not_open_leaves_everything_as_it_was(tmp_path
         writer.close()
         path.write_text(path.read_text().replace("192.0.2.1", "127.0.0.1"))
         assert await service.reload() == []
-        assert service.ports[1] == 2525
-        assert "other.example" in await asyncio.to_thread(ehlo, 2525)
+        assert service.ports[1] == port
+        assert "other.example" in await asyncio.to_thread(ehlo, port)
 
 
 async def test_a_port_changes_hands(tmp_path: Path, certificate: Table) -> None:

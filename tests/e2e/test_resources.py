@@ -27,7 +27,9 @@ def disk(tmp_path: Path) -> Generator[Path]:
     """A small disk of its own."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m,nr_inodes=64", "relay-test", folder], check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m,nr_inodes=64,mode=0755", "relay-test", folder], check=False
+    )
     if done.returncode:
         lack("needs to be root, with the right to mount")
     yield folder

@@ -216,13 +216,12 @@ class _Server:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         # Where each side waits for the other, the server goes away: how long a client waits is no matter of its input.
-        with contextlib.suppress(ConnectionError, ValueError, TimeoutError):
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError, ValueError, TimeoutError):
             for n, answer in enumerate(self.answers):
                 if n and not await asyncio.wait_for(reader.readline(), _PATIENCE):
                     break
                 writer.write(answer)
                 await writer.drain()
-        writer.close()
 
 
 @contextmanager

@@ -75,6 +75,7 @@ class Provider:
     async def __aexit__(self, *_exception: object) -> None:
         self._server.close()
         self._released.set()
+        await asyncio.sleep(0)  # whom it has just accepted begins
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
