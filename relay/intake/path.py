@@ -11,9 +11,9 @@ from relay.model.address import Address
 from relay.model.reply import Reply
 from relay.rules.address import parse_addr_spec
 
-_PATH = re.compile(r'[ ]*+<((?:[^<>"\\]|"(?:[^"\\]|\\.)*+")*+)>')
-_BARE_PATH = re.compile(r'[ ]*+((?:[^\s<>"\\]|"(?:[^"\\]|\\.)*+")++)')
-_ROUTE = re.compile(r"@[^:,@\s]++(?:,@[^:,@\s]++)*+:")
+_PATH = re.compile(r'[ ]*+<((?>(?:[^<>"\\]|"(?>(?:[^"\\]|\\.)*)")*))>')
+_BARE_PATH = re.compile(r'[ ]*+((?>(?:[^\s<>"\\]|"(?>(?:[^"\\]|\\.)*)")+))')
+_ROUTE = re.compile(r"@[^:,@\s]++(?>(?:,@[^:,@\s]++)*):")
 """At the beginning of a path alone (RFC 5321 section 4.1.2, A-d-l)."""
 _LONGEST_PATH = 1_000
 """Characters; RFC 5321 section 4.5.3.1.3 has 256 octets, without parameters."""
@@ -22,7 +22,7 @@ _PLAIN = {key: re.compile(rf'{key}:<([^\s<>"\\,:]*)>(?: (.*))?', re.IGNORECASE |
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20=\x7f]+))?")
 
 
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_QUOTED = re.compile(r'"(?>(?:[^"\\]|\\.)*)"')
 
 
 class BadCommandError(Exception):

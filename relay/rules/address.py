@@ -27,12 +27,13 @@ _LATIN_1 = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
 """What Python makes of bytes that belong to no UTF-8, and what they are."""
 # What nearly every address looks like; whatever does not match takes the long way, with the same result.
 _PLAIN_ATOM = r"[!#-'*+\-/0-9=?A-Z^-~]"
+_ATOM_AND_DOT, _ATOM_DOT_AND_BLANK = rf"[.{_PLAIN_ATOM[1:]}", rf"[ .{_PLAIN_ATOM[1:]}"
 _PLAIN_DOMAIN = (
     r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 )
 _PLAIN_SPEC = re.compile(rf"({_PLAIN_ATOM}+(?:\.{_PLAIN_ATOM}+)*)@({_PLAIN_DOMAIN})")
 _PLAIN_MAILBOX = re.compile(
-    rf"""[ ]*+(?:(?:"([ !#-\[\]-~]*+)"|((?:{_PLAIN_ATOM}|[ .])*+))[ ]*+<((?:{_PLAIN_ATOM}|\.)++)@({_PLAIN_DOMAIN})>"""
+    rf"""[ ]*+(?:(?:"([ !#-\[\]-~]*+)"|({_ATOM_DOT_AND_BLANK}*+))[ ]*+<({_ATOM_AND_DOT}++)@({_PLAIN_DOMAIN})>"""
     rf"""|({_PLAIN_ATOM}++)@({_PLAIN_DOMAIN}))[ ]*+"""
 )
 _LONGEST_PLAIN = 1_000

@@ -30,13 +30,13 @@ SEALED_TYPES = frozenset(
 )
 """What is signed or encrypted, or is a signature over something else (RFC 1847, 3156, 8551)."""
 
-_FIELDS = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\r\n]*+\r\n(?:[ \t][^\r\n]*+\r\n)*+)*+")
+_FIELDS = re.compile(rb"(?>(?:[!-9;-~]++[ \t]*+:[^\r\n]*+\r\n(?>(?:[ \t][^\r\n]*+\r\n)*))*)")
 _CONTENT_FIELD = re.compile(
-    rb"^(content-(?:type|disposition|transfer-encoding))[ \t]*+:([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)\r\n",
+    rb"^(content-(?:type|disposition|transfer-encoding))[ \t]*+:([^\r\n]*+(?>(?:\r\n[ \t][^\r\n]*+)*))\r\n",
     re.IGNORECASE | re.MULTILINE,
 )
 _TOKEN = re.compile(r"[^\s;()\"]+")
-_PARAMETER = re.compile(r';\s*+([^\s=;"]++)\s*+=\s*+("[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|[^;]*+)', re.DOTALL)
+_PARAMETER = re.compile(r';\s*+([^\s=;"]++)\s*+=\s*+("[^"\\]*+(?>(?:\\.[^"\\]*+)*)(?:"|\Z)|[^;]*+)', re.DOTALL)
 _SECTION = re.compile(r"(filename|name|boundary)(?:\*(\d{1,3}))?(\*)?")
 _ENCODED_WORDS = re.compile(r"=\?([^?\s*]+)(?:\*[^?\s]*)?\?([BbQq])\?([^?\s]*)\?=(?:\s+(?==\?))?")
 _SEALED_NAME = re.compile(r"\.(?:p7[cmsz]|asc|sig|sign|pgp|gpg)\Z", re.IGNORECASE)

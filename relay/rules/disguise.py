@@ -42,7 +42,7 @@ _DOTS: Final = re.compile(r"\.{2,}")
 _WITHIN_QUOTES: Final = re.compile(r"[\s<>,;:]")
 _DECORATION: Final = "'`{}|*~^!?=/$%&#"
 """What may stand around an address and is no part of it, though an atom may hold it."""
-_DOMAIN: Final = re.compile(r"(?:[A-Za-z0-9_.\-\0]|[^\x00-\x7f])*+")
+_DOMAIN: Final = re.compile(r"[A-Za-z0-9_.\-\0\x80-\U0010ffff]*+")
 _AT_AND_DOTS: Final = {0xFF20: "@", 0xFE6B: "@", 0x3002: ".", 0xFF0E: ".", 0xFF61: ".", 0x2024: "."}
 _FILLERS: Final = frozenset({0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810),
                              *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)})  # fmt: skip

@@ -17,7 +17,7 @@ LONGEST_LINE: Final = 998
 
 _ADDRESS_FIELDS: Final = re.compile(r"(?:resent-)?(?:from|sender|reply-to|to|cc|bcc)")
 _ADDRESS_TOKEN: Final = re.compile(
-    rb'(?:"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|\\.|\([^()"\\]*+\))++|(\(++)|(\)++)|([<>]++)', re.DOTALL
+    rb'(?>(?:"(?>(?:[^"\\]++|\\.)*)(?:"|\\?\Z)|\\.|\([^()"\\]*+\))+)|(\(++)|(\)++)|([<>]++)', re.DOTALL
 )
 """First what changes nothing for what stands behind it: quoted strings, quoted pairs, comments with none in them."""
 _OPENINGS, _CLOSINGS, _ANGLES = 1, 2, 3

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from relay.model.route import Edit, RemoveFields, SetField
 from relay.rules.address import decode_words
 
-_FIELD = re.compile(rb"(?:([\x21-\x39\x3b-\x7e]++)[ \t]*+:)?[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
+_FIELD = re.compile(rb"(?:([\x21-\x39\x3b-\x7e]++)[ \t]*+:)?[^\n]*+(?>(?:\n[ \t][^\n]*+)*)\n?")
 MOST_FIELDS: Final = 2_000
 """Fields of a header; a mail with more is none that a program of good will has written."""
 _SHORT: Final = 16_384

@@ -15,7 +15,7 @@ CHUNK: Final = 262_144
 _MOST_PIECES: Final = 256
 _SEPARATOR: Final = re.compile(rb"From [ \t]*+[^:]")
 _NAME: Final = rb"[!-9;-~]++[ \t]*+:"
-_FIELDS: Final = re.compile(rb"(?:(?:" + _NAME + rb"|[ \t])[^\n]*+\n)*+")
+_FIELDS: Final = re.compile(rb"(?>(?:(?:" + _NAME + rb"|[ \t])[^\n]*+\n)*)")
 _FIELD_OR_END: Final = re.compile(rb"^(?:(" + _NAME + rb")|\r\n)", re.MULTILINE)
 _BEGINNING: Final = re.compile(rb"([!-9;-~]*+)([ \t]*+)")
 

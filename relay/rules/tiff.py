@@ -33,7 +33,7 @@ _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ARMOUR = re.compile(rb"\n-----BEGIN PGP (?:MESSAGE|SIGNED MESSAGE|SIGNATURE)-----")
 _LONGEST_ARMOUR = len(b"\n-----BEGIN PGP SIGNED MESSAGE-----")
 _REPLACED = re.compile(
-    rb"^content-(?:type|transfer-encoding|disposition|md5|length)[ \t]*+:[^\r\n]*+\r\n(?:[ \t][^\r\n]*+\r\n)*+",
+    rb"^content-(?:type|transfer-encoding|disposition|md5|length)[ \t]*+:[^\r\n]*+\r\n(?>(?:[ \t][^\r\n]*+\r\n)*)",
     re.IGNORECASE | re.MULTILINE,
 )
 _TEXTS = {
