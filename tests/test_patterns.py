@@ -14,7 +14,7 @@ import relay
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
-    import sre_parse  # type: ignore[import-not-found]  # the parser of `re`, under the name that 3.11 and 3.13 know
+    import sre_parse  # the parser of `re`, under the name that 3.11 and 3.13 know
 
 PLAIN = {"LITERAL", "NOT_LITERAL", "ANY", "IN"}
 
