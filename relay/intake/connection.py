@@ -21,7 +21,7 @@ from relay.model.reply import Reply
 log = structlog.get_logger()
 
 READ: Final = 262_144
-"""Octets that are held, at most, before the client is no longer read."""
+"""Octets that are held, or came in one turn of the loop, at most, before the client is no longer read."""
 LAST_WORDS = 5.0
 """Seconds that a client has to read the last reply."""
 _TURN: Final = 64
@@ -39,6 +39,8 @@ class ClientConnection(Lifetime):
     _eof = False
     _at_work = False
     _deferred = False
+    _read = 0
+    """Octets that came since others had their turn."""
     _writing_paused = False
     _reading_paused = False
     _waiter: asyncio.Future[None] | None = None
@@ -69,6 +71,9 @@ class ClientConnection(Lifetime):
         """Take bytes; those of a client that was turned away, or told good-bye, are nobody's."""
         if self._ended or not self._entered:
             return
+        self._read += len(data)
+        if self._read >= READ:
+            self._defer()  # the loop would read on from this client as long as there is something, and from nobody else
         if self.feed is not None and not self._buffer and not self._at_work and not self.must_wait:
             self.proceed(data)
         else:
@@ -139,6 +144,7 @@ class ClientConnection(Lifetime):
 
     def _take_turn(self) -> None:
         self._deferred = False
+        self._read = 0
         self.proceed()
 
     async def read_line(self) -> bytes:
@@ -163,7 +169,7 @@ class ClientConnection(Lifetime):
         """Read on, or no longer: memory must not grow with what a client sends ahead."""
         if self.transport is None or self.transport.is_closing():
             return
-        full = len(self._buffer) >= READ or (self.feed is not None and self.must_wait)
+        full = len(self._buffer) >= READ or (self.feed is not None and self.must_wait) or self._read >= READ
         if full == self._reading_paused or self._eof:
             return
         self._reading_paused = full
