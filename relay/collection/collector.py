@@ -72,6 +72,11 @@ class _Poll:
     said: Counter[str] = field(default_factory=Counter)
     """How many lines of each kind there were to log about single messages."""
 
+    def note_break(self, wanted: Sequence[Listed]) -> None:
+        """Note which of the messages that were asked for ended the poll."""
+        for one in wanted[self.come : self.come + 1]:
+            self.troubles.note_break(one)
+
     def may_say(self, event: str) -> bool:
         """Count a line about a single message; tells whether it is to be logged: no server can fill the log."""
         self.said[event] += 1
@@ -250,15 +255,24 @@ class Collector:
                     await poll.receiver.receive(retrieved.message, retrieved.body)
                 poll.come += 1
                 tell(poll.receiver.count, len(wanted))
-        except (Pop3Error, asyncio.CancelledError) as error:
-            for one in wanted[poll.come : poll.come + 1]:
-                poll.troubles.note_break(one)
+        except RelayError as error:
             if isinstance(error, Pop3Error):
-                await poll.receiver.finish()  # what came whole need not come again
+                await self._end_early(poll, wanted)
+            raise
+        except asyncio.CancelledError:
+            poll.note_break(wanted)
+            raise
+        except Exception:  # a fault of ours that this message brings about must not keep the others away for ever
+            await self._end_early(poll, wanted)
             raise
         await poll.receiver.finish()
         poll.left += len(wanted) - poll.come
         tell(poll.receiver.count, len(wanted))
+
+    async def _end_early(self, poll: _Poll, wanted: Sequence[Listed]) -> None:
+        """Note which message ended the poll, and write down what came whole before it: that need not come again."""
+        poll.note_break(wanted)
+        await poll.receiver.finish()
 
     def _require_room(self) -> None:
         if not self._room.has(0):

@@ -45,7 +45,7 @@ class Troubles:
                 left.append((one, f"it is larger than max_message_size, which is {limit} octets"))
             elif trouble is not None and trouble.rest:
                 trouble.rest -= 1
-                left.append((one, f"the connection broke {trouble.failures} times while it came"))
+                left.append((one, f"a poll ended {trouble.failures} times while it came"))
             else:
                 fetch.append(one)
         fetch.sort(key=self._failures)

@@ -17,6 +17,7 @@ from relay.delivery.attempt import Attempter
 from relay.delivery.clock import ClockWatch
 from relay.delivery.exchange import Exchanger
 from relay.delivery.inbox import InboxWriter
+from relay.delivery.insist import endure
 from relay.delivery.lanes import Lane, LaneSlot
 from relay.delivery.notices import Notifier
 from relay.delivery.overdue import Overdue
@@ -107,7 +108,7 @@ class Delivery:
             now=now,
             monotonic=monotonic,
         )
-        self._overdue = Overdue(settings=settings, queue=queue, notifier=self._notifier, now=now)
+        self._overdue = Overdue(settings=settings, queue=queue, notifier=self._notifier, clock=self._clock, now=now)
 
     # What submission sees
 
@@ -282,8 +283,10 @@ class Delivery:
                 self._swept = -LONGEST_LOOK  # of what is held now people hear at once
         if self._monotonic() - self._swept >= LONGEST_LOOK:
             await self._clock.pull_back()
-            await self._notifier.tell_owed()
-            await self._overdue.look(list(self._lanes.values()))
+            with endure("alerts"):
+                await self._notifier.tell_owed()
+            with endure("what waits for long"):
+                await self._overdue.look(list(self._lanes.values()))
             self._swept = self._monotonic()
 
     async def _renew(self, now: int) -> None:
@@ -308,7 +311,8 @@ class Delivery:
         due = await self._queue.next_due()
         homeless = [account for account in due if account != INBOX_LANE and self._sends(account) is None]
         if homeless:
-            await self._notifier.hold_homeless(homeless)
+            with endure("mail without an account"):
+                await self._notifier.hold_homeless(homeless)
         times = [] if self._stopping else self._prober.look(self._sends)
         opening = next_open(settings.hours, now)
         for account, at in due.items():

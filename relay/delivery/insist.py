@@ -27,6 +27,17 @@ def forgive(activity: str) -> Iterator[None]:
         log.error("activity_failed", activity=activity, error=str(error))
 
 
+@contextlib.contextmanager
+def endure(activity: str) -> Iterator[None]:
+    """Log a fault of ours that concerns one thing of many, which go on. What the database refuses is raised."""
+    try:
+        yield
+    except RelayError:
+        raise
+    except Exception as error:
+        log.exception("activity_failed", activity=activity, error=repr(error))
+
+
 async def insist(activity: str, write: Callable[[], Awaitable[R]]) -> R:
     """Write, again and again while the database refuses; gives what the write gave. `activity` names it in the log."""
     for n in itertools.count():

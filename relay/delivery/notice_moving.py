@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
+from relay.delivery.insist import endure
 from relay.delivery.notice_mail import NoticeWriter
 from relay.model.mail import INBOX_LANE, ClaimedDelivery, RecipientKind
 from relay.rules.notice import change_sender
@@ -56,7 +57,9 @@ class NoticeMover:
     async def _move(self, notices: Iterable[ClaimedDelivery], *, gone: bool = False, over: bool = False) -> int:
         moved = 0
         for notice in notices:
-            way = self._way(notice, gone=gone, over=over)
+            way = None
+            with endure(f"way of {notice.message.id}"):
+                way = self._way(notice, gone=gone, over=over)
             if way is None or not await self._queue.move_notice(way):
                 continue
             moved += 1
@@ -66,6 +69,8 @@ class NoticeMover:
         return moved
 
     def _way(self, notice: ClaimedDelivery, *, gone: bool, over: bool) -> OtherWay | None:
+        if not notice.recipients:
+            return None  # its reader has got it by a settlement that came too late: the next attempt ends it
         settings = self._settings()
         (recipient,) = notice.recipients
         users = settings.directory.users

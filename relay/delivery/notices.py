@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import structlog
 
+from relay.delivery.insist import endure
 from relay.delivery.journal import log_notices
 from relay.delivery.notice_mail import NoticeWriter
 from relay.delivery.notice_moving import NoticeMover
@@ -136,10 +137,11 @@ class Notifier:
     async def tell_owed(self) -> None:
         """Queue the alerts that are owed; each goes out once, whatever happens between. Raises StorageError."""
         for alert, delivery in await self._queue.owed_alerts():
-            written = [notice for notice in await self._owed(alert, delivery) if notice is not None]
-            if await self._queue.tell_owed(Told(alert=alert, notices=tuple(written))):
-                log_notices(written)
-                self.wake({delivery.account for notice in written for delivery in notice.deliveries})
+            with endure(f"alert {alert.kind}"):
+                written = [notice for notice in await self._owed(alert, delivery) if notice is not None]
+                if await self._queue.tell_owed(Told(alert=alert, notices=tuple(written))):
+                    log_notices(written)
+                    self.wake({delivery.account for notice in written for delivery in notice.deliveries})
 
     async def _owed(self, alert: OwedAlert, delivery: ClaimedDelivery | None) -> list[NewMessage | None]:
         if alert.kind is Alert.UNCERTAIN_HELD:

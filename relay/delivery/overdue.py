@@ -11,6 +11,8 @@ from dataclasses import replace
 
 import structlog
 
+from relay.delivery.clock import ClockWatch
+from relay.delivery.insist import endure
 from relay.delivery.journal import log_conclusion, log_notices
 from relay.delivery.lanes import Lane
 from relay.delivery.notices import Notifier
@@ -44,27 +46,33 @@ class Overdue:
         settings: Callable[[], Settings],
         queue: Queue,
         notifier: Notifier,
+        clock: ClockWatch,
         now: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._queue = queue
         self._notifier = notifier
+        self._clock = clock
         self._now = now
 
     async def look(self, lanes: Iterable[Lane]) -> None:
         """Tell whom waiting concerns, then give up what is over, and help notices on. Raises StorageError."""
         for account in await self._queue.queued_accounts():
             if account != INBOX_LANE:
-                await self._tell_delays(account)
+                with endure(f"delays of {account}"):
+                    await self._tell_delays(account)
         paused = {pause.account for pause in await self._queue.pauses()}
         for lane in lanes:
             if lane.account in paused:
                 lane.unreachable = None  # its server answers, if only to refuse the login
             elif lane.account != INBOX_LANE and (lane.unreachable is not None or lane.slowness):
-                await self._give_up(lane)
-                await self._notifier.mover.leave(lane.account)
+                with endure(f"end of {lane.account}"):
+                    await self._give_up(lane)
+                with endure(f"notices of {lane.account}"):
+                    await self._notifier.mover.leave(lane.account)
         for account in paused:
-            await self._notifier.mover.leave(account)
+            with endure(f"notices of {account}"):
+                await self._notifier.mover.leave(account)
 
     async def _since(self, account: str, span: int) -> int | None:
         """Give the latest moment since which so much counted time has passed for an account; None: for nothing of it.
@@ -74,6 +82,7 @@ class Overdue:
         now, oldest = self._now(), await self._queue.oldest_since(account)
         if oldest is None or now - oldest < span:
             return None
+        await self._clock.look()  # the machine may have slept since the last look
         pauses = await self._queue.pauses_between(account, oldest, now)
         return counted_since(hours=self._settings().hours, pauses=pauses, span=span, oldest=oldest, now=now)
 
@@ -87,11 +96,13 @@ class Overdue:
         over = await self._since(account, policy.give_up_after)
         after = _NEVER if over is None else over
         waiting = await self._queue.delayed(account, after=after, before=before, limit=_AT_ONCE)
-        for _, group in itertools.groupby(waiting, key=lambda delivery: delivery.message.id):
-            await self._tell_delay([*group])
+        for queue_id, group in itertools.groupby(waiting, key=lambda delivery: delivery.message.id):
+            with endure(f"delay of {queue_id}"):
+                await self._tell_delay([*group])
 
     async def _tell_delay(self, deliveries: list[ClaimedDelivery]) -> None:
         settings, now = self._settings(), self._now()
+        await self._clock.look()
         due = []
         for delivery in deliveries:
             pauses = await self._queue.pauses_between(delivery.account, delivery.since, now)
@@ -126,8 +137,9 @@ class Overdue:
         await self._notifier.mover.rescue(one for one in waiting if one.message.notice)
         mails = [delivery for delivery in waiting if not delivery.message.notice]
         last = await self._queue.last_attempts([delivery.id for delivery in mails])
-        for _, group in itertools.groupby(mails, key=lambda delivery: delivery.message.id):
-            await self._give_up_mail(lane, account, [*group], last)
+        for queue_id, group in itertools.groupby(mails, key=lambda delivery: delivery.message.id):
+            with endure(f"end of {queue_id}"):
+                await self._give_up_mail(lane, account, [*group], last)
 
     async def _give_up_mail(
         self, lane: Lane, account: Account, deliveries: list[ClaimedDelivery], last: dict[str, LastAttempt]

@@ -1,7 +1,7 @@
 """One poll of one mailbox: what stands in the inboxes, what is recorded, and what is left on the server."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +12,11 @@ from structlog.testing import capture_logs
 
 from relay.collection import Collector, PollResult
 from relay.collection.collector import MOST_SAID
+from relay.collection.receiver import Receiver
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD
 from relay.model.errors import StorageError, StorageFullError
+from relay.model.maildrop import Listed
 from relay.pop_poller import PopPoller
 from relay.settings import load_settings
 from relay.storage.engine import open_engine
@@ -484,3 +486,20 @@ async def test_an_echoed_password_is_in_no_log_and_no_database(tmp_path: Path) -
 
 def _database(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.glob("relay.db*"))
+
+
+async def test_a_message_at_which_we_fail_keeps_no_other_away(
+    mailbox: Mailbox, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox.mails = [mail(n) for n in range(3)]
+    real = Receiver.receive
+
+    async def fail(self: Receiver, message: Listed, body: AsyncIterator[bytes]) -> None:
+        if message.n == 2:
+            raise ZeroDivisionError("a fault of ours")
+        await real(self, message, body)
+
+    monkeypatch.setattr(Receiver, "receive", fail)
+    with pytest.raises(ZeroDivisionError):
+        await post.poll()
+    assert len(post.inbox()) == 1

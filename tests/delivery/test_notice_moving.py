@@ -4,6 +4,7 @@ import email
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from relay.storage import admin
@@ -106,3 +107,23 @@ async def test_without_any_account_left_notices_go_into_the_inbox(tmp_path: Path
 def _events(office: Office) -> list[admin.EventRow]:
     rows = office.waiting("done")
     return [event for row in rows for event in admin.show_message(office.engine, row.message_id).events]
+
+
+async def test_a_notice_that_its_reader_has_already_stops_nothing(tmp_path: Path) -> None:
+    accounts = [make_account("sales", 9, archive=False), make_account("spare", 9, archive=False)]
+    async with open_office(
+        tmp_path, accounts=accounts, users=BY_MAIL, retry={**RETRY, "give_up_after": "9 h"}
+    ) as office:
+        await office.hand_in(A)
+        await minutes(office, 8)
+        (notice,) = [row for row in office.waiting() if not row.sender]
+        admin.pause_account(office.engine, notice.account, now=office.now)
+        with office.engine.begin() as connection:  # as a settlement leaves it that came too late
+            late = "UPDATE recipient SET outcome = 'delivered' WHERE delivery_id = :id"
+            connection.execute(text(late), {"id": notice.id})
+        with capture_logs() as lines:
+            await minutes(office, 40)
+        assert "activity_failed" not in [line["event"] for line in lines]
+        admin.resume_account(office.engine, notice.account, now=office.now)
+        await minutes(office, 2)
+        assert notice.id not in [row.id for row in office.waiting()]

@@ -233,3 +233,49 @@ async def test_who_was_never_tried_has_no_last_attempt(tmp_path: Path) -> None:
         await hours(office, 5)
         parts = [part for notice in office.inbox() for part in email.message_from_bytes(notice).walk()]
         assert None in [part["Last-Attempt-Date"] for part in parts if part["Action"]]
+
+
+async def test_a_fault_of_ours_with_one_mail_keeps_no_other_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Provider() as provider:
+        accounts = [make_account("sales", 9, archive=False), make_account("other", provider.port, archive=False)]
+        async with open_office(tmp_path, accounts=accounts, retry=RETRY) as office:
+            await office.hand_in(A)
+            await hours(office, 3)
+            await office.hand_in(B)
+
+            async def fail(*_arguments: object) -> None:
+                raise ZeroDivisionError("a fault of ours")
+
+            monkeypatch.setattr(office.delivery._notifier, "compose_delay", fail)
+            monkeypatch.setattr(office.delivery._notifier.mover, "leave", fail)
+            with capture_logs() as lines:
+                await hours(office, 2)
+                await office.hand_in(A, sender="other@example.com")
+                await office.send()
+            assert any("ZeroDivisionError" in line.get("error", "") for line in lines)
+            assert len(provider.mails) == 1
+            assert len(office.waiting("queued")) == 2
+            monkeypatch.undo()
+            await hours(office, 1)
+            assert len(office.inbox()) == 1  # of the first; the second waits for one hour less
+            await hours(office, 1)
+            assert len(office.inbox()) == 2
+
+
+async def test_a_machine_that_sleeps_within_a_look_gives_nothing_up(tmp_path: Path) -> None:
+    async with open_office(tmp_path, account=account_at(9), retry=RETRY) as office:
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        await office.send()
+        real = office.queue.owed_alerts
+
+        async def sleep() -> object:
+            office.now, office.skew = office.now + 5 * 24 * HOUR, office.skew + 5 * 24 * HOUR
+            office.queue.owed_alerts = real  # type: ignore[method-assign]
+            return await real()
+
+        office.queue.owed_alerts = sleep  # type: ignore[method-assign,assignment]
+        await office.pass_time(2 * MINUTE)
+        assert office.outcomes(queue_id) == {A: "pending"}
+        assert office.inbox() == []

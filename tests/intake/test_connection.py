@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from relay.intake.connection import READ
 from relay.intake.lines import LineBuffer
 from relay.intake.session import SmtpSession
 from tests.intake.conftest import open_desk
@@ -78,3 +79,21 @@ async def test_many_small_chunks_in_one_packet_are_not_copied_over_and_over(monk
             assert (await client.read()).startswith("250")
         assert (await client.read()).startswith("250 2.0.0 queued")
         assert copied[0] < 2 * len(chunks)
+
+
+async def test_no_more_than_a_little_is_read_from_one_client_before_others_have_their_turn() -> None:
+    async with open_desk() as desk:
+        client = await desk.greeted()
+        await client.begin()
+        (session,) = desk.server._desk.sessions
+        assert isinstance(session, SmtpSession)
+        assert session.transport is not None
+        taken = 0
+        while session.transport.is_reading():  # as the loop does that finds more and more
+            session.data_received(b"y" * 70 + b"\r\n")
+            taken += 72
+            assert taken <= READ + 72
+        await asyncio.sleep(0)
+        assert session.transport.is_reading()
+        await client.send(".\r\n")
+        assert (await client.read()).startswith("250")
