@@ -658,6 +658,25 @@ def test_what_another_program_may_read_as_the_address_of_a_restricted_account_is
     assert (old.reason, old.account) == ("excluded", "old")
 
 
+@pytest.mark.parametrize("block", ["", "Resent-"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "<sales@example.com> <boss@example.com>",
+        "boss@example.com: sales@example.com;",
+        "boss@example.com <sales@example.com>",
+        "<@x,boss@example.com,@y:sales@example.com>",
+    ],
+)
+def test_after_a_rewrite_no_sender_stays_that_another_program_may_read_in_another_way(value: str, block: str) -> None:
+    decision, after = sent(f"{block}From: a.schmidt@example.com\n{block}Sender: {value}\n")
+    assert (decision.rule, decision.account) == (Rule.OWNER, "sales")
+    assert find_values(after, f"{block}Sender") == []
+    assert b"boss" not in after
+    _, after = sent(f"{block}From: scanner\n{block}Sender: {value}\n", login="bert")
+    assert b"boss" not in after
+
+
 def test_an_address_that_nobody_can_decode_is_refused_where_it_may_be_that_of_a_restricted_account() -> None:
     header = "From: sales@example.com\nSender: =?x-secret?q?boss?=@example.com\n"
     decision = refused(header)

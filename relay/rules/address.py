@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from relay.model.address import Address, ascii_domain
+from relay.rules.charsets import find_codec
 
 _ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\"]+")
 _DOT_ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+)*")
@@ -16,12 +17,6 @@ _LITERAL = re.compile(r"\[(IPv6:)?([0-9A-Fa-f:.]{2,45})\]", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ENCODED = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?\s]*)\?=")
 _BETWEEN = re.compile(r"(=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)[ \t\r\n]+(?==\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)")
-# Python's other codecs are no charsets of mail, and some (punycode, idna) take hours for a long word.
-_CHARSET = re.compile(
-    r"utf-?(?:8|16(?:be|le)?)|(?:us-)?ascii|latin-?1|(?:iso[-_]?8859|windows|cp|koi8|euc|iso-2022|mac)[-_]?\w{1,12}"
-    r"|gb\w{1,6}|big5(?:-?hkscs)?|shift[-_]jis|tis-620|hz-gb-2312",
-    re.IGNORECASE,
-)
 _ENCODED_OCTETS = 45
 _LATIN_1 = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
 """What Python makes of bytes that belong to no UTF-8, and what they are."""
@@ -294,15 +289,16 @@ def _decode_word(match: re.Match[str]) -> str:
 
 def decode_word(charset: str, encoding: str, content: str) -> str | None:
     """Decode what stands in an encoded word (`b` or `q`); None where the charset is none of mail, or it is broken."""
-    if _CHARSET.fullmatch(charset) is None:
+    codec = find_codec(charset)
+    if codec is None:
         return None
     try:
         if encoding in "bB":
             raw = base64.b64decode(content + "=" * (-len(content) % 4))
         else:
             raw = binascii.a2b_qp(content.replace("_", "=20").encode("latin-1", "replace"))
-        return raw.decode(charset, "replace")
-    except (LookupError, ValueError):
+        return raw.decode(codec, "replace")
+    except ValueError:
         return None
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
+from relay.rules.charsets import find_codec
+
 MOST_PARAMETERS = 100
 """Parameters of one field; with more the entity is excessive."""
 MOST_BOUNDARY = 256
@@ -41,12 +43,6 @@ _SECTION = re.compile(r"(filename|name|boundary)(?:\*(\d{1,3}))?(\*)?")
 _ENCODED_WORDS = re.compile(r"=\?([^?\s*]+)(?:\*[^?\s]*)?\?([BbQq])\?([^?\s]*)\?=(?:\s+(?==\?))?")
 _SEALED_NAME = re.compile(r"\.(?:p7[cmsz]|asc|sig|sign|pgp|gpg)\Z", re.IGNORECASE)
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
-# Codecs of Python beyond these are slow, warn, or are looked for on the disk by a name that a client chose.
-_CHARSETS = re.compile(
-    r"utf-?8|us-ascii|iso-8859-\d{1,2}|windows-\d{3,4}|koi8-[ru]|gb2312|gbk|gb18030|big5|euc-jp|euc-kr|shift_jis"
-    r"|iso-2022-jp",
-    re.IGNORECASE | re.ASCII,
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,8 +178,8 @@ def _decode_word(match: re.Match[str]) -> str:
 
 def _decode_text(raw: bytes, charset: str) -> str:
     try:
-        return raw.decode(charset if _CHARSETS.fullmatch(charset) else "utf-8")
-    except (LookupError, UnicodeDecodeError):
+        return raw.decode(find_codec(charset) or "utf-8")
+    except UnicodeDecodeError:
         return raw.decode("latin-1")
 
 

@@ -1,14 +1,24 @@
 """The sender of a mail rewritten to an account's, and what depends on it mended: Sender, Reply-To, DKIM signatures."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from relay.model.account import Account
 from relay.model.address import Address
 from relay.model.route import Edit, RemoveFields, SetField
-from relay.rules.address import format_mailbox, parse_mailboxes
+from relay.rules.address import decode_words, format_mailbox, parse_mailboxes
 from relay.rules.headers import Field
 from relay.rules.origin import Origin
+
+_SPEC: Final = r"[^\x00-\x20\x7f\"()<>\[\]:;@\\,]++@[^\x00-\x20\x7f\"()<>\[\]:;@\\,]++"
+_PLAIN_MAILBOX: Final = re.compile(
+    rf"""((?>(?:"[^"\\]*+"|[^\x00-\x08\x0a-\x1f\x7f"()<>\[\]:;@\\,])*))<{_SPEC}>|{_SPEC}"""
+)
+"""What all programs read as the same one mailbox: no comment, group or route, in the name no `@` but within quotes."""
+_QUOTED: Final = re.compile(r'"[^"\\]*+"')
+_ATS: Final = re.compile("[@\uff20\ufe6b]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,14 +35,14 @@ def rewrite_sender(
 ) -> Rewrite:
     """Write the account's address into From (in a resent mail into Resent-From of the newest block).
 
-    A Sender that is not the account's address goes. With `keep_reply_to` the old address becomes Reply-To where the
-    mail names none, and is not resent. `why` names the rule.
+    A Sender that is not the account's address, written plainly, goes: nobody looks for disguises in what stays. With
+    `keep_reply_to` the old address becomes Reply-To where the mail names none, and is not resent. `why` names the rule.
     """
     edits, steps = _from(origin, account, why)
     foreign = frozenset(n for n in origin.sender_positions if not _is_only(fields[n], account.address))
     if foreign:
         name = f"{origin.prefix}Sender"
-        edits.append(RemoveFields(name=name, positions=foreign, why="it is not the account's address"))
+        edits.append(RemoveFields(name=name, positions=foreign, why="it is not the account's plain address"))
     if keep_reply_to and not origin.prefix and origin.address is not None:
         added = _reply_to(fields, origin.name, origin.address)
         edits += added
@@ -59,7 +69,13 @@ def _from(origin: Origin, account: Account, why: str) -> tuple[list[Edit], list[
 
 
 def _is_only(one: Field, address: Address) -> bool:
-    """Tell whether a field holds this address and nothing else."""
+    """Tell whether a field holds this address and nothing else, in whatever way it is read."""
+    plain = _PLAIN_MAILBOX.fullmatch(one.value.decode("utf-8", "replace"))
+    name = "" if plain is None else plain[1] or ""
+    if plain is None or _ATS.search(decode_words(_QUOTED.sub(" ", name))):
+        return False
+    if "@" in name and "=?" in name:  # not all programs read a quote within an encoded word as one
+        return False
     found = parse_mailboxes(one.value)
     return len(found) == 1 and found[0].address is not None and found[0].address.key == address.key
 

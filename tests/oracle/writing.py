@@ -1,9 +1,10 @@
 """What the header of an accepted mail must look like, and in what another one differs from that."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.oracle.grammar import read_mailboxes
+from tests.oracle.grammar import decode, read_mailboxes
 from tests.oracle.parting import Field
 
 _REMOVED = {"bcc", "resent-bcc", "return-path"}
@@ -95,7 +96,15 @@ def _foreign_senders(fields: Sequence[Field], sender: Sender, own: str) -> tuple
     keys = {n: {mailbox.key for mailbox in read_mailboxes(fields[n].value)} for n in sender.sender_at}
     gone = {n for n, found in keys.items() if own not in found}
     mixed = {n for n, found in keys.items() if own in found and found != {own}}
-    return gone, (set(keys) - gone if gone or mixed else set())
+    unplain = {n for n in keys if not _is_plain(fields[n].value)}
+    return gone, (set(keys) if gone or mixed else unplain) - gone
+
+
+def _is_plain(value: str) -> bool:
+    """Tell whether there is but one way to read a mailbox: the rules leave open what becomes of any other Sender."""
+    outside = decode(re.sub(r'"[^"\\]*"', "", value.strip()))
+    signs = len(re.findall(r'[@(:;,"\\\x00-\x08\x7f]', outside))
+    return signs == 1 and re.search(r"[^\s<]@[^\s>]+>?$", outside) is not None
 
 
 def _is_broken_signature(field: Field) -> bool:

@@ -1,3 +1,5 @@
+import pytest
+
 from relay.model.account import Account
 from relay.model.address import Address
 from relay.rules.headers import apply_edits, split_fields
@@ -37,3 +39,52 @@ def test_nothing_is_added_to_the_answers_of_a_resent_mail() -> None:
     assert after == (
         b"Received: x\r\nResent-From: sales@example.com\r\nResent-To: a@b.example\r\nFrom: c@d.example\r\nReply-To:\r\n"
     )
+
+
+@pytest.mark.parametrize("prefix", [b"", b"Resent-"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "<sales@example.com> <boss@example.com>",
+        "boss@example.com: sales@example.com;",
+        "boss@example.com <sales@example.com>",
+        "boss\uff20example.com <sales@example.com>",
+        "<boss@example.com> sales@example.com",
+        "<@x,boss@example.com,@y:sales@example.com>",
+        "sales@example.com (<boss@example.com>)",
+        '"x\\" <boss@example.com> \\"" <sales@example.com>',
+        '"x <boss@example.com> <sales@example.com>',
+        "=?utf-8?q?boss=40example.com=2C?= <sales@example.com>",
+        "=?utf-8?q?boss?=@example.com <sales@example.com>",
+        "'boss@example.com' <sales@example.com>",
+        "=?utf-8?q?a\"b?= 'boss@example.com' =\" <sales@example.com>",
+        "boss@exam\r\n ple.com\r\n <sales@example.com>",
+        "sales@example.com <>",
+        "sales@example.com, boss",
+        "sales@\r\n example.com",
+        "sales@example.com\x00",
+        "\x00 <sales@example.com>",
+    ],
+)
+def test_a_sender_that_others_may_read_in_another_way_goes(value: str, prefix: bytes) -> None:
+    header = prefix + b"From: a@b.example\r\n" + prefix + b"Sender: " + value.encode() + b"\r\n"
+    assert rewritten(header, keep_reply_to=False)[0] == prefix + b"From: sales@example.com\r\n"
+
+
+@pytest.mark.parametrize("prefix", [b"", b"Resent-"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"sales@example.com",
+        b"<Sales@EXAMPLE.com>",
+        b"Sales Team <sales@example.com>",
+        b"Dr. O'Sales\r\n\t<sales@example.com>",
+        b'"Sales, boss@example.com" <sales@example.com>',
+        b"=?utf-8?q?Verk=C3=A4ufe?= <sales@example.com>",
+        "Verk\u00e4ufe <sales@example.com>".encode(),
+        b"Verk\xe4ufe <sales@example.com>",
+    ],
+)
+def test_a_plain_sender_of_the_account_stays(value: bytes, prefix: bytes) -> None:
+    header = prefix + b"From: a@b.example\r\n" + prefix + b"Sender: " + value + b"\r\n"
+    assert rewritten(header, keep_reply_to=False)[0] == header.replace(b"a@b.example", b"sales@example.com")

@@ -1,0 +1,59 @@
+"""A mail names its charsets, and no name that a stranger invents comes as far as Python."""
+
+import encodings
+
+import pytest
+
+from relay.rules.address import decode_words
+from relay.rules.charsets import _NAMES, find_codec
+from relay.rules.content import read_content
+from relay.rules.disguise import find_disguised
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec"),
+    [("UTF-8", "utf-8"), ("utf8", "utf-8"), ("US-ASCII", "ascii"), ("us", "ascii"), ("ANSI_X3.4-1968", "ascii"),
+     ("iso-8859-1", "iso8859-1"), ("ISO_8859-1", "iso8859-1"), ("iso8859-1", "iso8859-1"), ("latin1", "iso8859-1"),
+     ("l1", "iso8859-1"), ("csISOLatin1", "iso8859-1"), ("iso-8859-15", "iso8859-15"), ("latin-9", "iso8859-15"),
+     ("ISO-8859-8-I", "iso8859-8"), ("windows-1252", "cp1252"), ("CP1252", "cp1252"), ("windows-874", "cp874"),
+     ("koi8-r", "koi8-r"), ("KOI8-U", "koi8-u"), ("gb2312", "gb2312"), ("GBK", "gbk"), ("gb18030", "gb18030"),
+     ("Big5", "big5"), ("euc-jp", "euc-jp"), ("EUC-KR", "euc-kr"), ("ks_c_5601-1987", "euc-kr"),
+     ("Shift_JIS", "shift-jis"), ("x-sjis", "shift-jis"), ("Windows-31J", "cp932"), ("ISO-2022-JP", "iso2022-jp"),
+     ("macintosh", "mac-roman")],
+)  # fmt: skip
+def test_what_programs_write_is_known(charset: str, codec: str) -> None:
+    assert find_codec(charset) == codec
+
+
+@pytest.mark.parametrize("codec", _NAMES)
+def test_each_codec_is_there_and_decodes_any_octets(codec: str) -> None:
+    assert "a@b" in bytes([*b"a@b ", *range(0x80, 0x100)]).decode(codec, "replace")
+
+
+def test_no_name_stands_for_two_charsets() -> None:
+    names = [name for names in _NAMES.values() for name in names.split()]
+    assert len(names) == len(set(names))
+    assert {name: find_codec(name) for name in names} == {
+        name: codec for codec, names in _NAMES.items() for name in names.split()
+    }
+
+
+@pytest.mark.parametrize(
+    "charset", ["", "utf-7", "unicode-1-1-utf-7", "utf-16", "utf-16be", "utf-16le", "utf-32", "punycode", "idna",
+                "rot13", "cp037", "cp1", "utf-8 ", "../utf-8", "x" * 10_000]
+)  # fmt: skip
+def test_any_other_name_is_none(charset: str) -> None:
+    assert find_codec(charset) is None
+
+
+def test_names_that_a_stranger_invents_are_not_kept() -> None:
+    """Python keeps each name that it has looked for, and whether there was a codec, for as long as it runs."""
+    before = len(encodings._cache)
+    for n in range(200):
+        for charset in (f"cp9{n}x", f"iso-8859-9{n}", f"mac{n}x", f"euc_{n}", f"windows-9{n}x", f"gbx{n}", f"koi8-{n}"):
+            word = f"=?{charset}?q?a?="
+            assert decode_words(word) == word
+            list(find_disguised([f"{word}@b.example".encode()], []))
+            assert read_content(f"Content-Type: a/b; name*={charset}''x\r\n".encode()) is not None
+            assert read_content(f'Content-Type: a/b; name="{word}"\r\n'.encode()) is not None
+    assert len(encodings._cache) == before
