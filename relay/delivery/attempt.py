@@ -26,7 +26,6 @@ from relay.model.account import Account
 from relay.model.errors import ClaimLostError, RelayError
 from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Settlement
 from relay.model.outcome import Verdict
-from relay.model.reply import Reply
 from relay.rules.conclusion import conclude
 from relay.rules.retry import counted_time, has_expired, next_attempt
 from relay.settings import Settings
@@ -153,7 +152,8 @@ class Attempter:
             lane.kick()
             await meanwhile(result)
             return 0
-        paused = exchange.login_refused and await self._pause(account, exchange.reply)
+        again = exchange.refused_later and await self._is_refused_again(account)
+        paused = exchange.login_refused and await self._pause(account, exchange)
         if exchange.login_refused and not paused:
             result = Result.UNREACHABLE  # so it rests
         await self._conclude(
@@ -163,18 +163,24 @@ class Attempter:
             at=at,
             seconds=self._monotonic() - begun,
             paused=paused,
+            again=again,
             meanwhile=lambda: meanwhile(result),
         )
         if exchange.uncertain:
             return None
         return sum(outcome.verdict is Verdict.DELIVERED for outcome in exchange.outcomes.values())
 
-    async def _pause(self, account: Account, reply: Reply) -> bool:
+    async def _is_refused_again(self, account: Account) -> bool:
+        with forgive("attempt"):
+            return await self._pauses.probes_before(account.name) > 0
+        return False
+
+    async def _pause(self, account: Account, exchange: Exchange) -> bool:
         """Pause an account; false where the database does not take it. What is told later is owed from now on."""
         assert account.smtp is not None
         try:
             settings = await self._exchanger.fingerprint(account.smtp)
-            new = await self._pauses.login_refused(account.name, reply, settings)
+            new = await self._pauses.login_refused(account.name, exchange.reply, settings, later=exchange.refused_later)
         except RelayError as error:
             log.error("activity_failed", activity=f"pause {account.name}", error=str(error))
             return False
@@ -194,11 +200,12 @@ class Attempter:
         at: int,
         seconds: float,
         paused: bool = False,
+        again: bool = False,
         meanwhile: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Settle what an exchange came to, and say so."""
         about = endings.About(
-            account=account, delivery=delivery, exchange=exchange, at=at, seconds=seconds, paused=paused
+            account=account, delivery=delivery, exchange=exchange, at=at, seconds=seconds, paused=paused, again=again
         )
         try:
             ending = await self._draw_conclusion(about)
@@ -223,7 +230,7 @@ class Attempter:
     async def _draw_conclusion(self, about: endings.About) -> endings.Ending:
         account, delivery, exchange = about.account, about.delivery, about.exchange
         settings, now = self._settings(), self._now()
-        counted = 0 if exchange.login_refused else await self._counted(delivery, now)
+        counted = await self._counted(delivery, now) if about.counts else 0
         is_over = has_expired(settings.retry, counted)
         conclusion = conclude(
             delivery,
@@ -238,7 +245,12 @@ class Attempter:
             jitter=self._jitter(),
             doubtful=exchange.doubtful,
         )
-        if about.paused and conclusion.state is DeliveryState.QUEUED:
+        if about.again and conclusion.state is DeliveryState.QUEUED:
+            # Late, so that the others' mail goes between two pauses; what it waits there counts for giving up.
+            due = next_attempt(policy=settings.retry, hours=settings.hours, attempts=len(settings.retry.intervals),
+                               now=now, jitter=self._jitter())  # fmt: skip
+            conclusion = replace(conclusion, due=due)
+        elif about.paused and conclusion.state is DeliveryState.QUEUED:
             conclusion = replace(conclusion, due=now)  # it goes when the pause ends, which may be over by now
         reply = exchange.reply
         refusal = reply if exchange.judgement is not None and exchange.judgement.sender_refused else None

@@ -82,12 +82,15 @@ class Connections:
             if not probing:
                 await self._ask_whether_paused(account)
             try:
-                return await door.pool.open(server, password, hostname=self._settings().hostname)
+                connection = await door.pool.open(server, password, hostname=self._settings().hostname)
             except ConnectError as error:
                 error.others = door.pool.open_connections
                 door.failures += 1
-                door.last, door.refused = (server, password, error), error.login_refused
+                # What a probe is told changes a pause that lasts: no mail has to ask for one.
+                door.last, door.refused = (server, password, error), error.login_refused and not probing
                 raise
+            door.last, door.refused = None, False
+            return connection
 
     async def _ask_whether_paused(self, account: Account) -> None:
         """Raise ConnectError where the account was paused since the mail that wants a connection was claimed."""

@@ -24,6 +24,13 @@ class About:
     at: int
     seconds: float
     paused: bool
+    again: bool = False
+    """Whether the login was refused to the mail right after a probe had found that it works: this attempt counts."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is an attempt for the intervals."""
+        return self.again or not self.exchange.login_refused
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +71,7 @@ def settlement_of(about: About, conclusion: Conclusion, *, settings: Settings) -
         state=conclusion.state,
         due=conclusion.due,
         uncertain=conclusion.uncertain,
-        counts=not about.exchange.login_refused,
+        counts=about.counts,
         keep_body=settings.limits.keep_delivered > 0,
     )
 

@@ -57,8 +57,13 @@ class Exchange:
 
     @property
     def login_refused(self) -> bool:
-        """Whether the provider refuses the account's login: then the attempt counts for nothing."""
+        """Whether the provider refuses the account's login: then the attempt counts for nothing, but see `About`."""
         return self.locked_out if self.judgement is None else self.judgement.login_refused
+
+    @property
+    def refused_later(self) -> bool:
+        """Whether it does so to a mail, on a connection that came about: a probe only logs in, and can't see that."""
+        return self.judgement is not None and self.judgement.login_refused
 
     @property
     def uncertain(self) -> bool:
@@ -170,7 +175,7 @@ class Exchanger:
             log.info("body_sent_unannounced", queue_id=delivery.message.id, account=account.name)
         if transaction.folded:
             log.info("lines_folded", queue_id=delivery.message.id, account=account.name)
-        judgement = judge(recipients, _answers(transaction))
+        judgement = judge(recipients, _answers(transaction, logged_in=account.smtp.username is not None))
         return Exchange(
             outcomes=judgement.outcomes,
             reply=judgement.reply,
@@ -239,7 +244,7 @@ def _gone(exchange: Exchange, recipient: Recipient) -> bool:
     return outcome is not None and outcome.verdict is Verdict.BOUNCED
 
 
-def _answers(transaction: Transaction) -> Answers:
+def _answers(transaction: Transaction, *, logged_in: bool) -> Answers:
     return Answers(
         mail=transaction.mail,
         recipients=transaction.recipients,
@@ -248,4 +253,5 @@ def _answers(transaction: Transaction) -> Answers:
         lost=transaction.lost is not None,
         uncertain=transaction.lost is Stage.DOT,
         error=transaction.error,
+        logged_in=logged_in,
     )

@@ -30,6 +30,7 @@ from relay.rules.conclusion import Conclusion, Failure
 from relay.rules.dsn import wants_delay, wants_failure, wants_success
 from relay.rules.notice import Alert, FailedRecipient, FailureReason, Report
 from relay.settings import Settings
+from relay.storage.pausing import told_as
 from relay.storage.queue import Queue
 from relay.storage.telling import OwedAlert, Told
 from relay.storage.waiting import LastAttempt
@@ -53,6 +54,7 @@ class Notifier:
         """`works` tells whether an account's server takes mail, as far as is known."""
         self._settings = settings
         self._queue = queue
+        self._pauses = pauses
         self._writer = NoticeWriter(settings=settings, queue=queue, pauses=pauses, works=works, now=now)
         self.mover = NoticeMover(settings=settings, queue=queue, writer=self._writer, wake=wake, now=now)
         self.wake = wake
@@ -138,6 +140,8 @@ class Notifier:
         """Queue the alerts that are owed; each goes out once, whatever happens between. Raises StorageError."""
         for alert, delivery in await self._queue.owed_alerts():
             with endure(f"alert {alert.kind}"):
+                if await self._waits(alert):
+                    continue
                 written = [notice for notice in await self._owed(alert, delivery) if notice is not None]
                 if await self._queue.tell_owed(Told(alert=alert, notices=tuple(written))):
                     log_notices(written)
@@ -150,11 +154,21 @@ class Notifier:
             archive_only = all(r.kind is RecipientKind.ARCHIVE for r in delivery.recipients)
             return await self._held(delivery, Reply(code=0), archive_only=archive_only)
         if alert.kind is Alert.ACCOUNT_GONE:
-            once = f"homeless/{alert.account}"
-            return [await self._alert(Alert.ACCOUNT_GONE, account=alert.account, count=alert.count, once=once)]
+            told = f"homeless/{alert.account}"
+            return [await self._alert(Alert.ACCOUNT_GONE, account=alert.account, count=alert.count, once=told)]
         known = self._settings().directory.account(alert.account)
         address = "" if known is None else str(known.address)
-        return [await self._alert(alert.kind, account=alert.account, address=address, reply=alert.reply)]
+        return [
+            await self._alert(
+                alert.kind, account=alert.account, address=address, reply=alert.reply, once=told_as(alert.account)
+            )
+        ]
+
+    async def _waits(self, alert: OwedAlert) -> bool:
+        """Whether people were told of a pause a moment ago: of one that lasts by then they are told later."""
+        if alert.kind is not Alert.ACCOUNT_PAUSED or alert.account not in self._pauses:
+            return False
+        return await self._queue.was_said(told_as(alert.account), now=self._now())
 
     def tell_doubts(self, deliveries: Sequence[ClaimedDelivery], *, reason: str) -> int:
         """Log which mails may have been sent by an attempt that nobody ended; tells how many of them are held."""

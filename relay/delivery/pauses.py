@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import structlog
 
@@ -21,6 +22,9 @@ from relay.storage.pausing import Probe
 from relay.storage.queue import Queue
 
 log = structlog.get_logger()
+
+SOON = 600_000
+"""Milliseconds behind the end of a pause within which another goes on where that one was: the probe saw too little."""
 
 
 def fingerprint(key: bytes, server: SmtpServer, password: str | None) -> str:
@@ -73,16 +77,30 @@ class PauseBook:
         next_probe = self._next_probe(pause.probes + 1)
         return await self._queue.begin_probe(Probe(pause=pause, next_probe=next_probe, fingerprint=settings))
 
-    def _next_probe(self, probes: int) -> int:
+    def _next_probe(self, probes: int, *, late: bool = False) -> int:
         policy, hours = self._retry()
+        if late:
+            most = max(policy.intervals) // 2
+            policy = replace(policy, intervals=tuple(min(one, most) for one in policy.intervals))
         return next_attempt(policy=policy, hours=hours, attempts=probes + 1, now=self._now(), jitter=self._jitter())
 
-    async def login_refused(self, account: str, reply: Reply, settings: str) -> bool:
-        """Pause an account whose login was refused to a mail; true where the pause is new. Raises StorageError."""
+    async def probes_before(self, account: str) -> int:
+        """Tell how many probes a pause had seen that the last of them has ended a moment ago. Raises StorageError.
+
+        0: there was none. What a person has ended counts for nothing.
+        """
+        return await self._queue.probes_before(account, self._now() - SOON, self._now())
+
+    async def login_refused(self, account: str, reply: Reply, settings: str, *, later: bool) -> bool:
+        """Pause an account whose login was refused to a mail; true where the pause is new. Raises StorageError.
+
+        Soon after a probe the intervals go on. What was refused `later`, behind the login, waits for the longest
+        interval, and the account for half of it at most: so the others' mail goes between two pauses.
+        """
         async with self._lock:
             if account in self._pauses:
                 return False
-            return await self._pause(account, reply, settings)
+            return await self._pause(account, reply, settings, probes=await self.probes_before(account), later=later)
 
     async def probe_failed(self, account: str, reply: Reply, settings: str) -> None:
         """Note why an account stays paused. Raises StorageError."""
@@ -91,14 +109,15 @@ class PauseBook:
             if old is None or not old.by_person:
                 await self._pause(account, reply, settings)
 
-    async def _pause(self, account: str, reply: Reply, settings: str) -> bool:
+    async def _pause(self, account: str, reply: Reply, settings: str, *, probes: int = 0, later: bool = False) -> bool:
         now, old = self._now(), self._pauses.get(account)
         wish = Pause(
             account=account,
             since=now if old is None else old.since,
             until=None,
             reason=str(reply),
-            next_probe=self._next_probe(0),
+            probes=probes,
+            next_probe=self._next_probe(probes, late=later and probes > 0),
             fingerprint=settings,
             refusal=reply if old is None else None,
         )

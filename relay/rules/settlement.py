@@ -41,6 +41,8 @@ class Answers:
     """Whether it was lost after the final dot may have left: the provider may have the mail."""
     error: str = ""
     """How it was lost, in our words."""
+    logged_in: bool = False
+    """Whether the account has logged in on this connection: then 530 or 535 at RCPT is about that recipient."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,8 +111,7 @@ def _judge_data(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
     taken = [r for r, reply in pairs if reply is not None and reply.is_positive]
     outcomes, crowded = _judge_recipients(pairs, answers, some_taken=bool(taken))
     end = answers.final or _refused_data(answers.data) or _lost_reply(answers)
-    # The archive's address alone never stops an account.
-    shut_out = next((x for r, x in pairs if x and is_login_refused(x) and r.kind is not RecipientKind.ARCHIVE), None)
+    shut_out = None if answers.logged_in else _shut_out(pairs)
     if not taken and not answers.lost:
         last = next((x for _, x in reversed(pairs) if x is not None), end)
         return Judgement(outcomes=outcomes, reply=shut_out or last, login_refused=shut_out is not None)
@@ -142,6 +143,11 @@ def _judge_data(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
     return Judgement(
         outcomes=outcomes, reply=shut_out or end, archive_leaves=leaves, login_refused=shut_out is not None
     )
+
+
+def _shut_out(pairs: Sequence[tuple[Recipient, Reply | None]]) -> Reply | None:
+    """Give the answer at RCPT that asks for a login; the archive's address alone never stops an account."""
+    return next((x for r, x in pairs if x and is_login_refused(x) and r.kind is not RecipientKind.ARCHIVE), None)
 
 
 def _judge_recipients(

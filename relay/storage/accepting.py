@@ -28,6 +28,7 @@ _SAY: Final = (
     " ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE meta.value < ? OR meta.value > excluded.value"
 )
 _SAID: Final = "SELECT 1 FROM meta WHERE key = ? AND value >= ? AND value <= ?"
+_UNSAY: Final = "DELETE FROM meta WHERE key = ?"
 _FORGET_SAID: Final = "DELETE FROM meta WHERE key >= 'said/' AND key < 'said0' AND value < ?"
 _DISCARD: Final = (
     "DELETE FROM content WHERE message_id {any}"
@@ -123,6 +124,11 @@ def _is_news(tx: Transaction, mail: NewMessage) -> bool:
 def was_said(tx: Transaction, once: str, now: int) -> bool:
     """Tell whether people were told something a moment ago."""
     return bool(tx.rows(_SAID, _said(once), _moment(now - SAID_FOR), _moment(now)))
+
+
+def unsay(tx: Transaction, once: str) -> None:
+    """Forget that people were told something, so that they are told it again."""
+    tx.change(_UNSAY, _said(once))
 
 
 def _said(once: str) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.rules.notice_texts import Alert
+from relay.storage.accepting import unsay
 from relay.storage.rows import clean, read_pause
 from relay.storage.sql import Transaction
 from relay.storage.telling import OwedAlert, owe
@@ -33,6 +34,11 @@ _KEY: Final = "SELECT value FROM meta WHERE key = 'fingerprint_key'"
 _MAKE_KEY: Final = "INSERT INTO meta (key, value) VALUES ('fingerprint_key', ?) ON CONFLICT (key) DO NOTHING"
 _END: Final = "UPDATE pause SET until = ? WHERE account = ? AND until IS NULL"
 _END_OWN: Final = _END + " AND NOT by_person"
+_END_ANEW: Final = "UPDATE pause SET until = ?, probes = 0 WHERE account = ? AND until IS NULL"
+_PROBES_BEFORE: Final = (
+    "SELECT probes FROM pause WHERE account = ? AND until >= ? AND until <= ? AND NOT by_person"
+    " ORDER BY until DESC, since DESC LIMIT 1"
+)
 
 
 def lasting_pauses(tx: Transaction) -> list[Pause]:
@@ -46,6 +52,17 @@ def pauses_between(tx: Transaction, account: str, node: str, start: int, end: in
         (max(since, start), end if until is None else min(until, end))
         for since, until in tx.rows(_BETWEEN, account, EVERY_ACCOUNT, f"{EVERY_ACCOUNT}{node}", end, start)
     ]
+
+
+def probes_before(tx: Transaction, account: str, start: int, end: int) -> int:
+    """Tell how many probes the pause has seen that ended last, between two moments; 0 where a person has ended it."""
+    found = tx.rows(_PROBES_BEFORE, account, start, end)
+    return found[0][0] if found else 0
+
+
+def told_as(account: str) -> str:
+    """Name what people are told of the pauses of an account (`NewMessage.once`)."""
+    return f"paused/{account}"
 
 
 def pause(tx: Transaction, pauses: Sequence[Pause]) -> list[Pause]:
@@ -121,5 +138,9 @@ def resume(tx: Transaction, ends: Sequence[tuple[str, int]]) -> list[bool]:
 
 
 def resume_by_person(tx: Transaction, account: str, now: int) -> bool:
-    """End the pause of an account, whoever began it; tells whether there was one."""
-    return tx.change(_END, now, account) > 0
+    """End the pause of an account, whoever began it; tells whether there was one.
+
+    The next one begins anew: with the first interval, and people are told of it.
+    """
+    unsay(tx, told_as(account))
+    return tx.change(_END_ANEW, now, account) > 0

@@ -406,6 +406,10 @@ class Queue:
         """Give the times between two moments in which an account was paused, for this node."""
         return await self._read(pausing.pauses_between, account, self.node, start, end)
 
+    async def probes_before(self, account: str, start: int, end: int) -> int:
+        """Tell how many probes the pause had seen that a probe ended last, between two moments; 0: there is none."""
+        return await self._read(pausing.probes_before, account, start, end)
+
     async def pause(self, pause: Pause) -> Pause:
         """Pause an account; gives the pause as it stands then: one that lasts goes on, with the new reason.
 

@@ -55,6 +55,7 @@ _SOMEWHERE = {
     "answers 535": "535 5.7.8 wrong",
     "answers 534": "534 5.7.9 an application's password is needed",
     "answers 530": "530 5.7.0 log in",
+    "answers 530 behind a login": "530 5.7.0 not to him",
     "answers 454": "454 4.7.0 not now",
     "answers 450, greylisted": "450 4.2.0 greylisted",
     "answers 450, sending limit": "450 4.7.1 too many messages, sending rate limit exceeded",
@@ -97,7 +98,7 @@ def answers(step: str, fault: str, *, pipelined: bool) -> dict[str, str]:
         offer.remove(_LEFT_OUT[fault])
     if fault.startswith("takes less"):
         offer[0] = "SIZE 100"
-    if step == "AUTH":
+    if step == "AUTH" or fault.endswith("behind a login"):
         offer.append("AUTH LOGIN PLAIN" if "two logins" in fault else "AUTH PLAIN")
     if uses_tls(step, fault) and not is_implicit(fault) and fault != "offers no STARTTLS":
         offer.append("STARTTLS")

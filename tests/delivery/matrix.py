@@ -99,7 +99,7 @@ MATRIX: dict[str, dict[str, Outcome]] = {
     "MAIL": {**_AT_ONE_STEP, NEVER: BARRED, "answers 552, too large": BOUNCED, "answers 530": PAUSED},
     "RCPT": {
         **_AT_ONE_STEP, NEVER: BOUNCED, "answers 450, greylisted": LATER, "answers 450, sending limit": LESS,
-        "answers 552, mailbox full": BOUNCED, "answers 530": PAUSED,
+        "answers 552, mailbox full": BOUNCED, "answers 530": PAUSED, "answers 530 behind a login": LATER,
     },
     "DATA": {**_AT_ONE_STEP, NEVER: BOUNCED, "answers 250 in place of 354": LATER, "answers 530": PAUSED},
     "the mail": {
@@ -166,7 +166,10 @@ is the same each time; with the blind copy the log and the postmaster hear of th
   connection that it closes) has only named its limit: the account keeps to that many for a quarter of an hour, and the
   mail goes over those that are open, at once, without an attempt being counted (`account_narrowed`).
 - A refused login (any 5xx at AUTH, 530 or 535 at any other step) bounces nothing: the account is paused, its mail
-  waits, and the give-up clock stands still. One mechanism is tried, once.
+  waits, and the give-up clock stands still. One mechanism is tried, once.At RCPT behind a login that worked it
+  is about that recipient alone: he is deferred. Where the provider lets a probe log in and then refuses a mail again,
+  the pauses go on by the intervals, at most half of the longest; that mail waits for the longest, so that the others'
+  goes between two pauses, and what it waits there counts for giving up. A pause is told once an hour at most.
 - **A doubt**: the connection was lost after the final dot may have left. Nobody can know whether the provider has
   the mail: it is tried again late, with the same Message-ID, and named `possible_duplicate`; the second time it is
   held for a person. With `on_uncertain = "hold"` it is held the first time. Recipients who were refused for now at

@@ -179,7 +179,7 @@ def _account(folder: Path, authority: trustme.CA, step: str, fault: str, port: i
     if uses_tls(step, fault):
         authority.cert_pem.write_to_path(folder / "ca.pem")
         smtp |= {"security": "tls" if is_implicit(fault) else "starttls", "ca_file": "ca.pem"}
-    if step == "AUTH" or fault.startswith("offers no login"):
+    if step == "AUTH" or fault.startswith("offers no login") or fault.endswith("behind a login"):
         smtp |= {"username": "sales", "password": "secret"}
     return {"smtp": smtp}
 

@@ -46,6 +46,88 @@ async def test_530_at_mail_pauses_as_well(tmp_path: Path) -> None:
         assert len(office.waiting("queued")) == 1
 
 
+async def test_a_login_that_works_and_is_refused_at_mail_is_tried_by_the_intervals_and_told_now_and_then(
+    tmp_path: Path,
+) -> None:
+    """Each probe only logs in, and succeeds: the pauses get longer all the same."""
+    retry = {"intervals": ["1 min", "5 min", "15 min", "1 h"]}
+    async with (
+        Provider({"MAIL": "530 5.7.0 log in"}) as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN, retry=retry) as office,
+    ):
+        with capture_logs() as lines:
+            for _ in range(20):
+                await office.hand_in(A)
+            for _ in range(90):
+                await office.pass_time(2 * MINUTE)
+        events = [line["event"] for line in lines]
+        assert 5 <= events.count("account_paused") <= 12
+        assert events.count("account_paused") - events.count("account_resumed") in (0, 1)
+        assert 2 <= len(office.inbox()) <= 3
+        assert len(office.waiting("queued")) == 20
+
+
+@pytest.mark.parametrize("intervals", [["1 min", "5 min", "15 min", "1 h"], ["1 min", "10 min"], ["10 min"]])
+async def test_a_mail_that_alone_is_refused_is_given_up_and_the_others_go_on(
+    tmp_path: Path, intervals: list[str]
+) -> None:
+    retry = {"intervals": intervals, "give_up_after": "2 h", "warn_after": "1 h"}
+    account = {**LOGIN, "archive": False}
+    async with (
+        Provider({f"DOT {A}": "530 5.7.0 not this one"}) as provider,
+        open_office(tmp_path, port=provider.port, account=account, retry=retry) as office,
+    ):
+        refused = (await office.hand_in(A)).text.split()[-1]
+        waits: list[int] = []
+        handed_in = start = office.now
+        while office.outcomes(refused)[A] == "pending" and office.now < start + 8 * 60 * MINUTE:
+            if len(provider.mails) == len(waits):
+                handed_in = office.now
+                await office.hand_in("b@example.net")
+            await office.pass_time(2 * MINUTE)
+            if len(provider.mails) > len(waits):
+                waits.append((office.now - handed_in) // MINUTE)
+        assert office.outcomes(refused)[A] == "bounced"
+        assert office.now - start > 120 * MINUTE  # its clock stands still in each pause
+        assert max(waits) <= 12
+
+
+async def test_530_at_rcpt_behind_a_login_is_the_recipients_own_matter(tmp_path: Path) -> None:
+    retry = {"intervals": ["1 min", "1 h"], "give_up_after": "1 day"}
+    async with (
+        Provider({f"RCPT {A}": "530 5.7.1 not to him"}) as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN, retry=retry) as office,
+    ):
+        with capture_logs() as lines:
+            queue_id = (await office.hand_in(A, "b@example.net")).text.split()[-1]
+            for _ in range(26):
+                await office.pass_time(60 * MINUTE)
+        assert "account_paused" not in [line["event"] for line in lines]
+        assert office.outcomes(queue_id)[A] == "bounced"
+        assert office.outcomes(queue_id)["b@example.net"] == "delivered"
+        assert 20 <= sum(f"RCPT TO:<{A}>" in command for command in provider.commands) <= 30
+
+
+async def test_a_pause_that_follows_is_told_later_if_it_lasts_and_at_once_behind_a_person(tmp_path: Path) -> None:
+    retry = {"intervals": ["1 min", "3 h"]}
+    async with (
+        Provider({"AUTH": ["535 5.7.8 no", "235 2.7.0 yes", "535 5.7.8 no"]}) as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN, retry=retry) as office,
+    ):
+        await office.hand_in(A)
+        await office.pass_time(2 * MINUTE)  # a probe ends the pause; then every login is refused again
+        provider.answers["MAIL"] = "421 4.3.2 closing"
+        for minutes, told in ((2, 1), (30, 1), (40, 2)):
+            await office.hand_in(A)
+            await office.pass_time(minutes * MINUTE)
+            assert len(office.inbox()) == told
+        admin.resume_account(office.engine, "sales", now=office.now)
+        office.delivery.look()
+        await office.send()
+        assert [pause.account for pause in admin.list_pauses(office.engine)] == ["sales"]
+        assert len(office.inbox()) == 3
+
+
 async def test_the_give_up_clock_stands_still_and_a_probe_ends_the_pause(tmp_path: Path) -> None:
     retry = {"intervals": ["1 min", "30 min"], "give_up_after": "1 h", "warn_after": "1 h"}
     async with (

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from relay.delivery import Delivery
 from relay.storage import admin
@@ -113,6 +114,35 @@ async def test_a_paused_account_is_probed_after_a_jump_backwards(tmp_path: Path)
             await office.set_clock(-400 * DAY)
             await office.pass_time(MINUTE)
             assert office.outcomes(queue_id)[A] == "delivered"
+
+
+@pytest.mark.parametrize("by_person", [False, True])
+async def test_what_a_failed_probe_was_told_pauses_no_account_that_was_resumed(
+    tmp_path: Path, *, by_person: bool
+) -> None:
+    """The provider is asked again: nobody is paused by a refusal of before."""
+    account = {"smtp": {**LOGIN["smtp"], "connections": 4}}
+    async with (
+        Provider({"AUTH": ["535 5.7.8 no", "535 5.7.8 no", "235 2.7.0 welcome"]}) as provider,
+        open_office(tmp_path, port=provider.port, account=account, retry=RETRY) as office,
+    ):
+        for _ in range(8):
+            await office.hand_in(A)
+        await office.send()
+        await office.pass_time(2 * MINUTE)
+        assert [pause.account for pause in admin.list_pauses(office.engine)] == ["sales"]
+        assert provider.connections == 2  # the mail's and the probe's
+        with capture_logs() as lines:
+            if by_person:
+                admin.resume_account(office.engine, "sales", now=office.now)
+                office.delivery.look()
+                await office.send()
+            else:
+                await office.pass_time(10 * MINUTE)
+        events = [line["event"] for line in lines]
+        assert events.count("account_resumed") == 1
+        assert "account_paused" not in events
+        assert len(provider.mails) == 8
 
 
 async def test_a_probe_that_takes_long_is_not_joined_by_another(tmp_path: Path) -> None:

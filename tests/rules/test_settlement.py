@@ -133,6 +133,17 @@ def test_530_at_rcpt_pauses_but_not_for_the_archives_address() -> None:
     assert archive.outcomes[2].verdict is Verdict.DEFERRED
 
 
+def test_530_at_rcpt_behind_a_login_pauses_nothing() -> None:
+    said = answers(NO_LOGIN, OK, final=TAKEN)
+    partly = judge((A, B), replace(said, logged_in=True))
+    assert not partly.login_refused
+    assert [partly.outcomes[n].verdict for n in (0, 1)] == [Verdict.DEFERRED, Verdict.DELIVERED]
+    alone = judge((A,), replace(answers(NO_LOGIN, data=Reply(code=503)), logged_in=True))
+    assert (alone.login_refused, alone.reply, alone.outcomes[0].verdict) == (False, NO_LOGIN, Verdict.DEFERRED)
+    at_mail = replace(answers(None, mail=NO_LOGIN), logged_in=True)
+    assert judge((A,), at_mail).login_refused
+
+
 def test_only_those_who_were_taken_are_in_doubt() -> None:
     judgement = judge((A, B, ARCHIVE), answers(LATER, OK, OK, lost=True, uncertain=True))
     assert judgement.doubtful == {1, 2}

@@ -58,6 +58,19 @@ async def test_of_two_nodes_one_begins_a_probe(queue: Queue) -> None:
     assert not await queue.begin_probe(replace(probe, pause=replace(PAUSE, probes=1)))
 
 
+async def test_the_pause_before_is_known_where_a_probe_ended_it(queue: Queue, engine: Engine) -> None:
+    assert await queue.probes_before("sales", 0, NOW + 9) == 0
+    await queue.pause(replace(PAUSE, probes=3))
+    assert await queue.probes_before("sales", 0, NOW + 9) == 0
+    await queue.resume("sales", NOW + 9)
+    assert await queue.probes_before("sales", NOW, NOW + 9) == 3
+    assert await queue.probes_before("sales", NOW + 10, NOW + 99) == 0
+    assert await queue.probes_before("other", 0, NOW + 9) == 0
+    await queue.pause(replace(PAUSE, since=NOW + 10, probes=4))
+    assert admin.resume_account(engine, "sales", now=NOW + 11)
+    assert await queue.probes_before("sales", NOW, NOW + 11) == 0
+
+
 async def test_only_so_many_refused_settings_are_remembered(queue: Queue) -> None:
     await queue.pause(PAUSE)
     for n in range(MOST_FINGERPRINTS):
