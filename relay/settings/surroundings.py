@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from relay.settings.advice import shut_to_others
 from relay.settings.document import Table
 from relay.settings.mistakes import Finding, Place
 
@@ -99,7 +100,8 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
     elif not os.access(folder / name, os.R_OK):
         yield Finding(place=place, reason="can't be read: Permission denied")
     elif private and mode & stat.S_IROTH:
-        yield Finding(place=place, reason='everybody on this machine can read it: "chmod o= FILE"', warning=True)
+        reason = f"everybody on this machine can read it: {shut_to_others(folder / name, folder)}"
+        yield Finding(place=place, reason=reason, warning=True)
 
 
 def _check_environment(server: Table, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -119,7 +121,8 @@ def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
         return
     for server in servers:
         if server.text("password") not in (None, PLACEHOLDER):
-            reason = 'everybody on this machine can read this file: "chmod o= FILE", or use password_file'
+            advice = shut_to_others(file.absolute(), find_folder(root, file))
+            reason = f"everybody on this machine can read this file: {advice}, or use password_file"
             yield Finding(place=(*server.place, "password"), reason=reason, warning=True)
 
 

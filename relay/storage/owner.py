@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from relay.model.errors import StorageError
+from relay.settings.advice import group_of
 
 _MOST_LINKS: Final = 40
 """Symbolic links on one way, as Linux itself allows."""
@@ -45,9 +46,7 @@ class Owner:
 
     def take_over(self) -> None:
         """Make this process the user's, for good: all its ids and groups. Raises OSError."""
-        entry = self._entry
-        # Without an entry nothing gives the user root's group, though a folder may have it.
-        gid = (self.gid or self.uid) if entry is None else entry.pw_gid
+        entry, gid = self._entry, group_of(self.uid, self.gid)
         if entry is None:
             os.setgroups([gid])
         else:
