@@ -66,15 +66,22 @@ class Owner:
 def find_owner(folder: Path) -> Owner | None:
     """Tell whom a process of root's is to become before it opens anything in a storage folder; None: it stays itself.
 
-    Raises StorageError where the folder is not there, and where it is root's but others could put something of theirs
-    in its place, or into it.
+    Raises StorageError where the folder is not there, where others than root and its owner could put another folder in
+    its place (root would become whose that is), and where it is root's but others could put something into it.
     """
     if os.geteuid() != 0:
         return None
     try:
         found = folder.stat()
         if found.st_uid != 0:
-            return Owner(found.st_uid, found.st_gid)
+            owner = Owner(found.st_uid, found.st_gid)
+            for part, uid in strangers(folder):
+                if uid != owner.uid:
+                    raise StorageError(
+                        f"{folder} is of {owner}, but {part} on the way to it is of {Owner(uid, uid)}, who could put"
+                        f" another folder there, also somebody else's. Give {part} to root or to {owner} (chown -h)"
+                    )
+            return owner
         for part, uid in strangers(folder):
             raise StorageError(
                 f"{folder} is root's, but {part} on the way to it is not: {Owner(uid, uid)} could put another folder"
