@@ -242,7 +242,10 @@ class _ConsoleRenderer:
             name = f"\x1b[1m{name}\x1b[0m"
             level = f"\x1b[31m{level}\x1b[0m" if _LEVELS.get(level, 0) >= logging.WARNING else level
         line = f"{stamp} {level:<8}{name:<20} {fields}".rstrip()
-        return line if exception is None else f"{line}\n{exception}"
+        if exception is None:
+            return line
+        # A stranger's text may be in it, with line ends: no line of it looks like one of the log.
+        return "\n".join((line, *(f"    {part}" for part in str(exception).split("\n"))))
 
 
 def _show(value: object) -> str:

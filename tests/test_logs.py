@@ -89,6 +89,17 @@ def test_an_exception_is_one_field(lines: Path) -> None:
     assert str(line["exception"]).endswith("ValueError: invalid literal for int() with base 10: 'odd\\x1b'")
 
 
+def test_no_line_of_an_exception_looks_like_one_of_the_log_to_people(lines: Path) -> None:
+    logs.configure(form="console", file=lines)
+    forged = "07:41:03 info    message_accepted     queue_id=1"
+    error = ValueError(f"odd\n{forged}\r{forged}\n\n{forged}")
+    structlog.get_logger().error("activity_failed", exc_info=error)
+    first, *rest = lines.read_text().splitlines()
+    assert " activity_failed" in first
+    assert rest
+    assert all(line.startswith("    ") for line in rest)
+
+
 def test_libraries_log_through_us(lines: Path) -> None:
     logs.configure(file=lines)
     logging.getLogger("asyncio").warning("socket %s", "odd")

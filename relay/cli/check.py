@@ -1,8 +1,10 @@
 """`relay check`: the configuration, proven."""
 
+import sys
+
 import click
 
-from relay.cli.configuration import config_option, json_option, load, plain_faults, warn_of_owner
+from relay.cli.configuration import MISUSED, config_option, find_unusable, json_option, load, plain_faults
 from relay.cli.output import print_json, say
 
 
@@ -11,7 +13,10 @@ from relay.cli.output import print_json, say
 @json_option
 @plain_faults
 def command(config: str | None, *, as_json: bool) -> None:
-    """Read the configuration and name every mistake in it, one a line; nothing is started."""
+    """Read the configuration and name every mistake in it, one a line; nothing is started.
+
+    Root is told as well of each file that who owns the storage folder can't use: the service runs as that user.
+    """
     from dataclasses import replace
 
     from relay.model.errors import StorageError
@@ -19,9 +24,14 @@ def command(config: str | None, *, as_json: bool) -> None:
     settings = load(config, secrets=True)
     if settings.folder.is_dir():
         try:
-            settings = warn_of_owner(settings)
+            mistakes, warnings = find_unusable(settings)
         except StorageError as error:  # it says nothing against the configuration itself
-            settings = replace(settings, warnings=(*settings.warnings, str(error)))
+            mistakes, warnings = [], [str(error)]
+        for mistake in mistakes:
+            say(mistake, error=True)
+        if mistakes:
+            sys.exit(MISUSED)
+        settings = replace(settings, warnings=(*settings.warnings, *warnings))
     counts = {
         "accounts": len(settings.directory.accounts),
         "users": len(settings.directory.users),

@@ -1,6 +1,7 @@
 """`relay queue`: what waits, and what a postmaster does with it."""
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
@@ -19,9 +20,11 @@ from relay.cli.output import (
     show_time,
 )
 from relay.cli.queue_change import delete, hold, move, release, retry, wake_or_serve
+from relay.cli.trace import accounts_of_attempts
 from relay.settings import Settings
 
 if TYPE_CHECKING:
+    from relay.storage.admin import DeliveryRow, MessageDetail
     from relay.storage.engine import Database
 
 
@@ -132,12 +135,22 @@ def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 -
             say(
                 f"Delivery {delivery.id} by {delivery.account or 'the inbox'}: {delivery.state},"
                 f" {delivery.attempts} attempts"
+                + _by_others(detail, delivery)
                 + (f", next {show_time(delivery.due)}" if delivery.state == "queued" else "")
                 + (", may have been sent already" if delivery.uncertain else "")
             )
             for recipient in delivery.recipients:
                 kind = "" if recipient.kind == "to" else f" ({recipient.kind})"
                 say(f"  {clean(recipient.address)}{kind}: {show_outcome(recipient)}")
+
+
+def _by_others(mail: "MessageDetail", delivery: "DeliveryRow") -> str:
+    """Tell how many attempts other accounts have made, before the mail was moved."""
+    counts = Counter(one for one in accounts_of_attempts(mail, delivery) if one != delivery.account)
+    shown = [
+        f"{count} by {'another account' if name is None else name or 'the inbox'}" for name, count in counts.items()
+    ]
+    return f" ({', '.join(shown)}, before it was moved)" if shown else ""
 
 
 @command.command("run")

@@ -1,5 +1,6 @@
 """`relay trace`: the whole life of one mail."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +11,7 @@ from relay.cli.output import clean, print_facts, print_json, say, show_outcome, 
 from relay.model.mail import EVERY_ACCOUNT
 
 if TYPE_CHECKING:
-    from relay.storage.admin import DeliveryRow, MessageDetail, PauseRow
+    from relay.storage.admin import DeliveryRow, EventRow, MessageDetail, PauseRow
 
 
 @click.command("trace")
@@ -63,7 +64,7 @@ def _life(mail: "MessageDetail") -> list[tuple[int, str]]:
     if mail.about:
         accepted = f"written, about the mail {mail.about}"
     events = [(one.at, f"{_WHAT.get(one.what, one.what)}: {one.detail}") for one in mail.events]
-    events += [event for delivery in mail.deliveries for event in _attempts(delivery)]
+    events += [event for delivery in mail.deliveries for event in _attempts(mail, delivery)]
     events += [event for pause in mail.pauses for event in _standstill(pause, mail.received_at)]
     return [(mail.received_at, accepted), *sorted(events)]
 
@@ -91,16 +92,58 @@ def _standstill(pause: "PauseRow", received_at: int) -> list[tuple[int, str]]:
     return told if pause.until is None else [*told, (pause.until, f"{who} goes on")]
 
 
-def _attempts(delivery: "DeliveryRow") -> list[tuple[int, str]]:
-    way = delivery.account or "the inbox"
+def _attempts(mail: "MessageDetail", delivery: "DeliveryRow") -> list[tuple[int, str]]:
     return [
         (
             one.at,
-            f"attempt {one.n} by {way}, {one.seconds:.2f} s: "
+            f"attempt {one.n}{_by(account)}, {one.seconds:.2f} s: "
             + (" ".join(filter(None, (str(one.code or ""), one.enhanced, one.reply))) or "no reply"),
         )
-        for one in delivery.tries
+        for one, account in zip(delivery.tries, accounts_of_attempts(mail, delivery), strict=True)
     ]
+
+
+def _by(account: str | None) -> str:
+    return "" if account is None else f" by {account or 'the inbox'}"
+
+
+def accounts_of_attempts(mail: "MessageDetail", delivery: "DeliveryRow") -> list[str | None]:
+    """Give by which account each attempt of a delivery was made; None where nothing tells.
+
+    What is stored is the account of now: which one it was before tell the moves in the mail's history, and the account
+    that took the mail in.
+    """
+    moves = sorted(filter(None, map(_read_move, mail.events)), key=lambda move: move.at)
+    if not delivery.account and all(move.after for move in moves):  # what goes into an inbox is not moved
+        return [delivery.account for _ in delivery.tries]
+    return [_account_at(one.at, moves, mail.account, delivery.account) for one in delivery.tries]
+
+
+def _account_at(at: int, moves: "list[_Move]", first: str, last: str) -> str | None:
+    earlier = [move for move in moves if move.at <= at]
+    later = moves[len(earlier) :]
+    if not later:
+        return last
+    return later[0].before or (earlier[-1].after if earlier else first or None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Move:
+    """A mail's way from one account to another; the first may not be known, an empty second one is the inbox."""
+
+    at: int
+    before: str | None
+    after: str
+
+
+def _read_move(event: "EventRow") -> _Move | None:
+    if event.what == "moved":
+        _, found, after = event.detail.partition(" to the account ")
+        return _Move(at=event.at, before=None, after=after) if found else None
+    if event.what == "notice_moved":
+        before, _, way = event.detail.rpartition(" fails: ")
+        return _Move(at=event.at, before=before, after="" if way == "into the inbox" else way.removeprefix("through "))
+    return None
 
 
 def _where(delivery: "DeliveryRow") -> str:

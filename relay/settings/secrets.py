@@ -39,11 +39,24 @@ def read_secret(secret: Secret) -> str:
     raise RelayError(f"{source}: {password.reason}")
 
 
+def look_into(file: Path) -> str | None:
+    """Tell why a file holds no password that could be meant; None where it does, or where it can't be read at all."""
+    content = _read_file(str(file))
+    if isinstance(content, _Failure):
+        return None
+    password = _first_line(content)
+    if isinstance(password, _Failure):
+        return f"its first line {password.reason}: {password.advice}"
+    return None if password.strip() else "its first line is empty: the password must stand there"
+
+
 class _Failure:
     """Why there is no secret."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, advice: str = "") -> None:
         self.reason = reason
+        self.advice = advice
+        """What to do about a password file."""
 
 
 def _read_variable(name: str) -> bytes | _Failure:
@@ -104,7 +117,9 @@ def _first_line(content: bytes) -> str | _Failure:
     try:
         password = line.decode("utf-8")
     except UnicodeDecodeError:
-        return _Failure("is not UTF-8")
+        return _Failure("is not UTF-8", "save it as UTF-8")
     if not password:
-        return _Failure("is empty")
-    return password if "\0" not in password else _Failure("holds a NUL character")
+        return _Failure("is empty", "the password must stand there")
+    if "\0" in password:
+        return _Failure("holds a NUL character", "save it as plain text in UTF-8")
+    return password

@@ -6,8 +6,10 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from relay.settings.advice import shut_to_others
 from relay.settings.document import Table
 from relay.settings.mistakes import Finding, Place
+from relay.settings.secrets import look_into
 
 PLACEHOLDER = "change-me"
 """The password of the example: no secret yet."""
@@ -89,17 +91,25 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
     name, place = table.text(key), (*table.place, key)
     if not name:
         return
-    mode = _mode(folder / name)
+    file = folder / name
+    reason = _why_unusable(file) or (look_into(file) if key == "password_file" else None)
+    if reason is not None:
+        whole = "" if Path(name).is_absolute() else f" ({file})"
+        yield Finding(place=place, reason=f"{reason}{whole}")
+    elif private and isinstance(mode := _mode(file), int) and mode & stat.S_IROTH:
+        reason = f"everybody on this machine can read it: {shut_to_others(file, folder)}"
+        yield Finding(place=place, reason=reason, warning=True)
+
+
+def _why_unusable(file: Path) -> str | None:
+    mode = _mode(file)
     if not isinstance(mode, int):
-        yield Finding(place=place, reason=f"can't be read: {mode}")
-    elif stat.S_ISDIR(mode):
-        yield Finding(place=place, reason="is a folder")
-    elif not stat.S_ISREG(mode):
-        yield Finding(place=place, reason="is no plain file")
-    elif not os.access(folder / name, os.R_OK):
-        yield Finding(place=place, reason="can't be read: Permission denied")
-    elif private and mode & stat.S_IROTH:
-        yield Finding(place=place, reason='everybody on this machine can read it: "chmod o= FILE"', warning=True)
+        return f"can't be read: {mode}"
+    if stat.S_ISDIR(mode):
+        return "is a folder"
+    if not stat.S_ISREG(mode):
+        return "is no plain file"
+    return None if os.access(file, os.R_OK) else "can't be read: Permission denied"
 
 
 def _check_environment(server: Table, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -119,7 +129,8 @@ def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
         return
     for server in servers:
         if server.text("password") not in (None, PLACEHOLDER):
-            reason = 'everybody on this machine can read this file: "chmod o= FILE", or use password_file'
+            advice = shut_to_others(file.absolute(), find_folder(root, file))
+            reason = f"everybody on this machine can read this file: {advice}, or use password_file"
             yield Finding(place=(*server.place, "password"), reason=reason, warning=True)
 
 

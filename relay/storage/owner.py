@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from relay.model.errors import StorageError
+from relay.settings.advice import group_of
 
 _MOST_LINKS: Final = 40
 """Symbolic links on one way, as Linux itself allows."""
@@ -37,6 +38,11 @@ class Owner:
         return f"uid {self.uid}" if entry is None else entry.pw_name
 
     @property
+    def has_name(self) -> bool:
+        """Whether the system knows the user by a name."""
+        return self._entry is not None
+
+    @property
     def _entry(self) -> pwd.struct_passwd | None:
         try:
             return pwd.getpwuid(self.uid)
@@ -45,9 +51,7 @@ class Owner:
 
     def take_over(self) -> None:
         """Make this process the user's, for good: all its ids and groups. Raises OSError."""
-        entry = self._entry
-        # Without an entry nothing gives the user root's group, though a folder may have it.
-        gid = (self.gid or self.uid) if entry is None else entry.pw_gid
+        entry, gid = self._entry, group_of(self.uid, self.gid)
         if entry is None:
             os.setgroups([gid])
         else:
@@ -62,15 +66,22 @@ class Owner:
 def find_owner(folder: Path) -> Owner | None:
     """Tell whom a process of root's is to become before it opens anything in a storage folder; None: it stays itself.
 
-    Raises StorageError where the folder is not there, and where it is root's but others could put something of theirs
-    in its place, or into it.
+    Raises StorageError where the folder is not there, where others than root and its owner could put another folder in
+    its place (root would become whose that is), and where it is root's but others could put something into it.
     """
     if os.geteuid() != 0:
         return None
     try:
         found = folder.stat()
         if found.st_uid != 0:
-            return Owner(found.st_uid, found.st_gid)
+            owner = Owner(found.st_uid, found.st_gid)
+            for part, uid in strangers(folder):
+                if uid != owner.uid:
+                    raise StorageError(
+                        f"{folder} is of {owner}, but {part} on the way to it is of {Owner(uid, uid)}, who could put"
+                        f" another folder there, also somebody else's. Give {part} to root or to {owner} (chown -h)"
+                    )
+            return owner
         for part, uid in strangers(folder):
             raise StorageError(
                 f"{folder} is root's, but {part} on the way to it is not: {Owner(uid, uid)} could put another folder"
@@ -127,32 +138,42 @@ def become_owner(owner: Owner, folder: Path, belongings: Iterable[Path], *, low_
         _check_belonging(path, owner)
 
 
-def find_shut(owner: Owner, files: Sequence[tuple[Path, int]]) -> list[Path]:
+def find_shut(owner: Owner, files: Sequence[tuple[Path, int]]) -> dict[Path, Path]:
     """Tell which files a user can't use, each in the ways (os.R_OK, os.W_OK) that stand beside it.
 
-    A process that becomes him is asked, since only that knows of his groups and of the folders on the way. A file that
-    is not there is one that he can't read, and one that he can write where he could make it. Where the process can't
-    become him, nothing is shut: whoever tries it in earnest says so.
+    Gives for each what is shut to him: the file, or a folder on the way to it. A process that becomes him is asked,
+    since only that knows of his groups and of the folders on the way. A file that is not there is one that he can't
+    read, and one that he can write where he could make it. Where the process can't become him, nothing is shut: whoever
+    tries it in earnest says so.
     """
     told, tell = os.pipe()
     process = os.fork()
     if process == 0:
         try:
             owner.take_over()
-            os.write(tell, bytes(int(_is_shut(path, ways)) for path, ways in files))
+            with os.fdopen(tell, "wb") as stream:
+                # No path has a NUL; an empty answer is that of a file which is not shut.
+                stream.write(b"".join(os.fsencode(_what_is_shut(*file) or "") + b"\0" for file in files))
         finally:
             os._exit(0)
     os.close(tell)
     with os.fdopen(told, "rb") as stream:
-        answers = stream.read()
+        answers = stream.read().split(b"\0")
     os.waitpid(process, 0)
-    return [path for (path, _), shut in zip(files, answers, strict=False) if shut]
+    return {path: Path(os.fsdecode(shut)) for (path, _), shut in zip(files, answers, strict=False) if shut}
 
 
-def _is_shut(path: Path, ways: int) -> bool:
-    if ways & os.W_OK and not os.path.lexists(path):
-        return not os.access(path.parent, os.W_OK | os.X_OK)
-    return not os.access(path, ways)
+def _what_is_shut(path: Path, ways: int) -> Path | None:
+    new = bool(ways & os.W_OK) and not os.path.lexists(path)
+    if os.access(path.parent, os.W_OK | os.X_OK) if new else os.access(path, ways):
+        return None
+    try:
+        for entry, found in _way(path):
+            if stat.S_ISDIR(found.st_mode) and not os.access(entry, os.X_OK):
+                return entry
+    except OSError:
+        pass  # behind what is shut nothing can be followed
+    return path
 
 
 def strangers(path: Path) -> Iterator[tuple[Path, int]]:

@@ -21,10 +21,12 @@ _ENHANCED: Final = re.compile(rb"\A[245]\.\d{1,3}\.\d{1,3}(?=[ \t]|$)")
 class Veil:
     """Knows one account's password and the forms in which it may come back; letters count in either case."""
 
-    __slots__ = ("_anywhere", "_tight", "_words")
+    __slots__ = ("_anywhere", "_parts", "_tight", "_words")
 
     def __init__(self, username: str | None, password: str | None) -> None:
+        self._parts = {form.lower() for form in _parts_of_base64(password)} if password else set()
         forms = {form.lower() for form in _forms(username or "", password)} if password else set()
+        forms |= self._parts
         self._anywhere = tuple(form for form in forms if len(form) >= _DISTINCT)
         self._tight = tuple(form for form in map(_tighten, self._anywhere) if len(form) >= _DISTINCT)
         short = [re.escape(form) for form in forms if len(form) < _DISTINCT]
@@ -41,12 +43,22 @@ class Veil:
     def cover(self, lines: Sequence[bytes]) -> Sequence[bytes]:
         """Give the texts of a reply's lines as they may be shown; an enhanced status code at the beginning stays.
 
+        It goes, too, where it may be the password or a part of it, which the server repeats there.
+
         A password of six octets and more is found also where the lines' ends part it, or blanks that it does not have.
         """
         if not (self.hides(b" ".join(lines)) or self._is_parted(lines)):
             return lines
         enhanced = _ENHANCED.match(lines[0])
-        return (WITHHELD if enhanced is None else enhanced[0] + b" " + WITHHELD,)
+        if enhanced is None or self._touches(enhanced[0], [lines[0][enhanced.end() :], *lines[1:]]):
+            return (WITHHELD,)
+        return (enhanced[0] + b" " + WITHHELD,)
+
+    def _touches(self, code: bytes, rest: Sequence[bytes]) -> bool:
+        """Tell whether the password may be in an enhanced code, also as a part of either, or reach into it."""
+        if self.hides(code) or any(code in form for form in self._anywhere):
+            return True
+        return not (self.hides(b" ".join(rest)) or self._is_parted(rest))
 
     def _is_parted(self, lines: Sequence[bytes]) -> bool:
         said = b"".join(_tighten(_ENHANCED.sub(b"", line.lstrip())) for line in lines).lower()
@@ -63,6 +75,8 @@ class Veil:
         if not found:
             return unique_id
         pattern = b"|".join(re.escape(form) for form in sorted(found, key=len, reverse=True))
+        if not self._parts.isdisjoint(found):
+            pattern = b"(?:%s)[A-Za-z0-9+/=]*" % pattern  # what follows half of a token is its other half
         return re.sub(pattern, b"***", unique_id, flags=re.IGNORECASE)
 
 
@@ -71,19 +85,23 @@ def _tighten(text: bytes) -> bytes:
 
 
 def _forms(username: str, password: str) -> set[bytes]:
-    """Give the password as it is, in Latin-1, in hexadecimal, and within base64 at each of its three alignments."""
+    """Give the password as it is, in Latin-1, in hexadecimal, and in base64, also with the user's name."""
     raw = password.encode("utf-8", "surrogateescape")
     token = b"\0" + username.encode("utf-8", "surrogateescape") + b"\0" + raw
     forms = {raw, raw.hex().encode(), *(base64.b64encode(sent).rstrip(b"=") for sent in (token, raw))}
     if all(ord(char) < 256 for char in password):
         forms.add(password.encode("latin-1"))
-    if len(raw) >= _DISTINCT:
-        forms |= {_within_base64(raw, shift) for shift in range(3)}
     return forms
 
 
+def _parts_of_base64(password: str) -> set[bytes]:
+    """Give what is left of a password of six octets and more within base64, at each of its three alignments."""
+    raw = password.encode("utf-8", "surrogateescape")
+    return {_within_base64(raw, shift) for shift in range(3)} if len(raw) >= _DISTINCT else set()
+
+
 def _within_base64(raw: bytes, shift: int) -> bytes:
-    """Give the characters that the secret alone decides behind `shift` other octets; a server may cut off a quarter."""
+    """Give the characters that the secret alone decides behind `shift` other octets; a server may cut off half."""
     first, last = -(-8 * shift // 6), 8 * (shift + len(raw)) // 6
     decided = base64.b64encode(b"\0" * shift + raw)[first:last]
-    return decided[: max(_DISTINCT, len(decided) * 3 // 4)]
+    return decided[: max(_DISTINCT, len(decided) // 2)]

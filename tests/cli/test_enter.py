@@ -315,25 +315,83 @@ def test_what_the_owner_cant_read_later_is_named_at_the_start(office: Office) ->
     password.write_text("p\n")
     text = office.config.read_text().replace('password = "p"', f'password_file = "{password}"')
     assert str(password) in text
-    office.config.write_text(text.replace('file = "relay.log"', f'file = "{office.shut / "relay.log"}"'))
-    office.config.chmod(0o600)
-    said = office.run("check")
-    assert said.returncode == 0, said.stderr
-    for path, words in (
-        (office.config, "can't read it: a reload will fail."),
-        (password, "can't read it: sales can't log in."),
-        (office.shut / "relay.log", "can't write it: nothing can be logged there."),
-    ):
-        (line,) = [line for line in said.stdout.splitlines() if f": {path}: uid {UID}" in line]
-        assert line.startswith("warning: relay.toml: ")
-        assert f"uid {UID}, whom the service becomes, {words} Let him" in line
-        assert f"chown {UID} {path}" in line
     office.config.write_text(text.replace('\n[log]\nfile = "relay.log"\n', ""))
+    office.config.chmod(0o600)
     with RelayProcess(office.config) as relay:
         warnings = [line["warning"] for line in relay.find("configuration_warning")]
-        assert any(f"{office.config}: uid {UID}, whom the service becomes, can't read it" in one for one in warnings)
-        assert any(f"{password}: uid {UID}, whom the service becomes, can't read it" in one for one in warnings)
+    for path, words in ((office.config, "a reload will fail."), (password, "sales can't log in.")):
+        (line,) = [line for line in warnings if f": {path}: uid {UID}" in line]
+        assert f"uid {UID}, whom the service becomes, can't read it: {words} Let him read it: " in line
+        assert f"chgrp {UID} {path} && chmod 0640 {path}" in line
     password.unlink()  # else it would be something of root's that is new
+
+
+@pytest.mark.peer
+def test_what_keeps_the_owners_service_from_its_start_is_a_mistake(office: Office) -> None:
+    """It runs as the owner from its beginning (systemd, User=relay): what root can read is nothing to it."""
+    password, log = office.folder / "password", office.shut / "relay.log"
+    password.write_text("p\n")
+    password.chmod(0o600)
+    text = office.config.read_text().replace('password = "p"', f'password_file = "{password}"')
+    office.config.write_text(text.replace('file = "relay.log"', f'file = "{log}"'))
+    office.config.chmod(0o600)
+    for options in ((), ("--json",)):
+        said = office.run("check", *options)
+        assert (said.returncode, said.stdout) == (2, "")
+        lines = said.stderr.splitlines()
+        assert len(lines) == 3
+        for path in (office.config, password):
+            assert (
+                f"relay.toml: {path}: uid {UID}, who owns the storage folder and runs the service, can't read it: the"
+                f" service will not start. Let him read it: chgrp {UID} {path} && chmod 0640 {path}"
+            ) in lines
+        assert lines[2].startswith(f"relay.toml: {log}: uid {UID}, who owns")
+        assert f"can't write it: the service will not start. Let him write it: chmod o+x {office.shut}" in lines[2]
+        assert "the unit config/relay.service lets the service write in its storage folder only" in lines[2]
+    for path in (office.config, password):
+        os.chown(path, 0, UID)
+        path.chmod(0o640)
+    office.config.write_text(office.config.read_text().replace(str(log), "relay.log"))
+    said = office.run("check")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "storage folder" not in said.stdout
+
+
+@pytest.mark.peer
+def test_a_log_that_the_owner_cant_make_or_write_is_a_mistake_and_one_outside_a_warning(office: Office) -> None:
+    log = office.folder / "logs" / "relay.log"
+    log.parent.mkdir()
+    office.config.chmod(0o644)
+    office.config.write_text(office.config.read_text().replace('file = "relay.log"', f'file = "{log}"'))
+    said = office.run("check")
+    assert said.returncode == 2
+    assert f"Let him write it: install -o {UID} -m 0640 /dev/null {log}. Besides, the unit" in said.stderr
+    log.touch(0o640)
+    said = office.run("check")
+    assert said.returncode == 2
+    assert f"Let him write it: chown {UID} {log}. Besides, the unit" in said.stderr
+    os.chown(log, UID, UID)
+    said = office.run("check")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert f"warning: relay.toml: log.file: {log}: the unit config/relay.service lets the service write" in said.stdout
+    assert f"ReadWritePaths={log.parent}" in said.stdout
+
+
+@pytest.mark.peer
+def test_a_file_behind_a_folder_that_is_shut_to_the_owner_is_told_with_the_folder(office: Office) -> None:
+    """And a certificate, which is no secret, is opened to everybody."""
+    authority = office.shut / "ca.pem"
+    authority.touch(0o600)
+    office.config.write_text(
+        office.config.read_text().replace('password = "p"', f'password = "p"\nca_file = "{authority}"', 1)
+    )
+    said = office.run("check")
+    assert said.returncode == 2
+    assert f"{authority}: uid {UID}, who owns" in said.stderr
+    assert f"Let him read it: chmod o+x {office.shut} && chmod o+r {authority}\n" in said.stderr
+    authority.chmod(0o644)
+    assert f"Let him read it: chmod o+x {office.shut}\n" in office.run("check").stderr
+    authority.unlink()
 
 
 @pytest.mark.peer

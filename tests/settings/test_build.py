@@ -8,6 +8,7 @@ from tests.peers.relay_process import ANNA, to_toml
 def test_defaults_paths_and_ports(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
     (tmp_path / "p").touch(0o600)
+    (tmp_path / "p").write_text("secret\n")
     table = {
         "server": {"hostname": "h", "postmaster": "anna"},
         "storage": {"folder": "data"},

@@ -48,6 +48,25 @@ def test_whoever_could_exchange_what_lies_on_the_way_is_told(tmp_path: Path) -> 
             find_owner(way)
 
 
+@pytest.mark.parametrize(("uid", "refused"), [(0, False), (UID, False), (UID + 1, True)])
+@pytest.mark.parametrize("part", ["p", "p/data"])
+def test_root_becomes_nobody_whom_a_third_chose(tmp_path: Path, part: str, uid: int, refused: bool) -> None:
+    """A third user's link, or folder with a link in it, would say whose commands of root's are."""
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, UID, UID)
+    (tmp_path / "p").mkdir()
+    way = tmp_path / "p" / "data"
+    way.symlink_to(home)
+    os.chown(tmp_path / part, uid, uid, follow_symlinks=False)
+    if refused:
+        message = rf"{tmp_path / part} on the way to it is of uid {uid}, who could .* Give {tmp_path / part} to root or"
+        with pytest.raises(StorageError, match=message):
+            find_owner(way)
+    else:
+        assert find_owner(way) == Owner(UID, UID)
+
+
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")

@@ -19,6 +19,7 @@ TOKEN = base64.b64encode(b"\0u\0" + RAW)
 FORMS = [
     RAW, PASSWORD.encode("latin-1"), RAW.upper(), RAW.hex().encode(), RAW.hex().upper().encode(), TOKEN, TOKEN.lower(),
     base64.b64encode(RAW), base64.b64encode(b"user@example.com\0user@example.com\0" + RAW), TOKEN[:-3],
+    TOKEN[:-6], TOKEN[:-8], base64.b64encode(RAW)[:-8],
     b"<<" + RAW + b">>", b"x" + RAW + b"x",
 ]  # fmt: skip
 
@@ -61,10 +62,51 @@ def test_a_short_password_counts_as_a_word_alone_and_then_nothing_around_it_tell
         assert Veil("u", none).cover([b"no password"]) == [b"no password"]
 
 
+@pytest.mark.parametrize(
+    ("password", "said"),
+    [
+        ("5.123.456", b"5.123.456 bad password"),
+        ("5.123.456", b"5.123.456 you said 5.123.456"),
+        ("5.7.8", b"5.7.8 bad password"),
+        ("5.123.456 bad", b"5.123.456 bad password"),
+        ("456 bad", b"5.123.456 bad password"),
+        ("x5.7.8-secret", b"5.7.8 you said x5.7.8-secret"),
+    ],
+)
+def test_a_code_that_may_be_of_the_password_goes(password: str, said: bytes) -> None:
+    assert Veil("u", password).cover([said]) == (WITHHELD,)
+    assert Veil("u", password).cover([b"5.7.9 no"]) == [b"5.7.9 no"]
+
+
+ORDINARY = [
+    b"5.7.8 Error: authentication failed: UGFzc3dvcmQ6", b"5.7.8 Username and Password not accepted. For more, go to",
+    b"https://support.google.com/mail/?p=BadCredentials a640c23a62f3a-aa5ec66fa3dsm1234567890.12 - gsmtp",
+    b"5.7.57 Client not authenticated to send mail. [FR0P281CA0123.DEUP281.PROD.OUTLOOK.COM 2024-11-27T06:51:09.123Z]",
+    b"2.0.0 Ok: queued as 4XzB1n2Q9vz9sRr", b"Requested mail action okay, completed: id=1MPXd2-1tFkQh3dYK-00Sd5a",
+    b"4.7.0 Temporary server error. Please try again later. PRX4", b"5.1.1 <customer@example.net>: user unknown",
+    b"mail.provider.example ESMTP Postfix ready", b"SIZE 157286400 AUTH PLAIN LOGIN XOAUTH2 8BITMIME STARTTLS",
+    b"authentication credentials invalid", b"5.5.4 Base64 data expected: dXNlckBleGFtcGxlLmNvbQ==",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["123456", "secret", "qwertz", "geheim1", "passwort", "Sommer2026!", "Tr0ub4dor&3", "correct horse battery staple"],
+)
+def test_the_half_of_a_token_hides_no_ordinary_reply(password: str) -> None:
+    said = [line for line in ORDINARY if password.encode() not in line]
+    for username in ("u", "anna", "sales@example.com"):
+        veil = Veil(username, password)
+        assert [line for line in said if veil.hides(line)] == []
+
+
 def test_an_id_stays_an_id() -> None:
     veil = Veil("u", "secret-word")
     assert [veil.cover_id(one) for one in (b"1-secret-WORD", b"2-secret-word", b"3")] == [b"1-***", b"2-***", b"3"]
     assert Veil("u", "123").cover_id(b"123") == b"123"
+    for n in range(3):  # no half of a token is left where the other one is covered
+        covered = Veil("u", "secret-word").cover_id(base64.b64encode(b"x" * n + b"secret-word") + b".7")
+        assert covered in (b"***.7", b"e***.7", b"eH***.7", b"eHh***.7")
 
 
 def test_what_is_cut_off_later_is_covered_before() -> None:

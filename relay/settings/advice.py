@@ -1,0 +1,52 @@
+"""The commands that let a service's user read a file, and nobody else: what the lines about files advise."""
+
+import grp
+import os
+import pwd
+import shlex
+import stat
+from pathlib import Path
+
+
+def let_read(path: Path, uid: int, gid: int) -> str:
+    """Give the commands by which a user reads a file that stays its owner's: by the user's group.
+
+    `gid`: the group of a folder of his, which counts where he has no entry in passwd.
+    """
+    file = shlex.quote(str(path))
+    return f"chgrp {_name_group(group_of(uid, gid))} {file} && chmod 0640 {file}"
+
+
+def shut_to_others(path: Path, folder: Path) -> str:
+    """Give the commands by which others can't read a file any more, and the folder's owner still can."""
+    try:
+        file, owner = path.stat(), folder.stat()
+    except OSError:
+        return f"chmod o= {shlex.quote(str(path))}"
+    reads = owner.st_uid == 0 or (owner.st_uid == file.st_uid and file.st_mode & stat.S_IRUSR)
+    if reads or (file.st_mode & stat.S_IRGRP and file.st_gid in _groups(owner.st_uid, owner.st_gid)):
+        return f"chmod o= {shlex.quote(str(path))}"
+    return let_read(path, owner.st_uid, owner.st_gid)
+
+
+def group_of(uid: int, gid: int) -> int:
+    """Give a user's own group; where he has no entry in passwd that of his folder, but never root's."""
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return gid or uid
+
+
+def _groups(uid: int, gid: int) -> list[int]:
+    group = group_of(uid, gid)
+    try:
+        return os.getgrouplist(pwd.getpwuid(uid).pw_name, group)
+    except KeyError:
+        return [group]
+
+
+def _name_group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -1,0 +1,68 @@
+"""Files beside the configuration: what is wrong with them is told with their whole paths."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from relay.settings import ConfigurationError, load_settings
+from tests.peers.machine import require_root
+from tests.peers.relay_process import ANNA, make_account, write_config
+
+UID = 54321
+
+
+def configure(folder: Path, name: str) -> Path:
+    """Write a configuration whose one account has its password in a file."""
+    account = make_account("sales", 9, smtp={"username": "u", "password_file": name})
+    return write_config(folder, accounts=[account], users=[ANNA])
+
+
+def test_the_advice_against_other_eyes_leaves_the_service_its_own(tmp_path: Path) -> None:
+    require_root("to give a folder away")
+    secret = tmp_path / "secret"
+    secret.write_text("p\n")
+    secret.chmod(0o644)
+    (tmp_path / "data").mkdir()
+    os.chown(tmp_path / "data", UID, UID)
+    path = configure(tmp_path, str(secret))
+    path.write_text(path.read_text() + '\n[storage]\nfolder = "data"\n')
+    path.chmod(0o600)
+    (warning,) = load_settings(path).warnings
+    place = f"relay.toml: account[sales].smtp.password_file: {secret}"
+    assert warning == f"{place}: everybody on this machine can read it: chgrp {UID} {secret} && chmod 0640 {secret}"
+    path.write_text(path.read_text().replace(f'password_file = "{secret}"', 'password = "p"'))
+    path.chmod(0o644)
+    tmp_path.chmod(0o755)
+    (warning,) = load_settings(path).warnings
+    assert f"chgrp {UID} {path} && chmod 0640 {path}, or use password_file" in warning
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "its first line is empty: the password must stand there"),
+        (b"\nhunter2\n", "its first line is empty: the password must stand there"),
+        (b" \t\r\nhunter2\n", "its first line is empty: the password must stand there"),
+        ("hunter2ä\n".encode("latin-1"), "its first line is not UTF-8: save it as UTF-8"),
+        ("hunter2\n".encode("utf-16"), "its first line is not UTF-8: save it as UTF-8"),
+        (b"hunter2\0\n", "its first line holds a NUL character: save it as plain text in UTF-8"),
+    ],
+)
+def test_a_password_file_without_a_password_is_a_mistake(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = configure(tmp_path, "secret")
+    (tmp_path / "secret").write_bytes(content)
+    (tmp_path / "secret").chmod(0o600)
+    with pytest.raises(ConfigurationError) as error:
+        load_settings(path)
+    where = f"relay.toml: account[sales].smtp.password_file: secret: {reason} ({tmp_path}/secret)"
+    assert error.value.mistakes == (where,)
+    assert load_settings(path, secrets=False).warnings == ()
+
+
+def test_a_file_that_cant_be_read_is_named_with_its_whole_path(tmp_path: Path) -> None:
+    for name, shown in (("secrets/mail", f" ({tmp_path}/secrets/mail)"), (f"{tmp_path}/mail", "")):
+        with pytest.raises(ConfigurationError) as error:
+            load_settings(configure(tmp_path, name))
+        place = f"relay.toml: account[sales].smtp.password_file: {name}"
+        assert error.value.mistakes == (f"{place}: can't be read: No such file or directory{shown}",)
