@@ -214,7 +214,7 @@ def _check_visible(case: _Case, rule: Rule, chosen: Account) -> Refusal | None:
             continue
         fields = f"{case.origin.prefix}From or {case.origin.prefix}Sender"
         if account is None:
-            text = f"An encoded word beside an @ in {fields} can't be read; encode names alone, and as UTF-8"
+            text = f"An encoded word in {fields} that is no name can't be read; encode names alone, and as UTF-8"
             case.steps.append(f"Refused: {text}: it may hide the address of an account that {case.who} may not use.")
             return _refuse(case, "restricted", text, rule=rule, account=chosen)
         text = f"{_shorten(address)} may not stand in {fields}: "

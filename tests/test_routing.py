@@ -639,6 +639,12 @@ def test_a_header_of_thousands_of_fields_is_refused_before_it_is_looked_at() -> 
         "sales@example.com, boss@\u00a0example.com",
         "sales@example.com, boss@exam\r\n ple.com",
         'sales@example.com, "x\\" <boss@example.com> \\"',
+        '"boss@example.com", sales@example.com',
+        'sales@example.com, <"boss@example.com">',
+        "=?csISOLatin1?q?boss=40example.com?=, sales@example.com",
+        "=?utf-8?q?boss=40example.com?= x@, sales@example.com",
+        "sales@example.com, boss@exam ple.com",
+        "sales@example.com, 'boss@exa\uff4dple.com'",
     ],
 )
 def test_what_another_program_may_read_as_the_address_of_a_restricted_account_is_refused(value: str) -> None:
@@ -682,9 +688,10 @@ def test_an_address_that_nobody_can_decode_is_refused_where_it_may_be_that_of_a_
     decision = refused(header)
     assert (decision.reason, decision.reply.text) == (
         "restricted",
-        "An encoded word beside an @ in From or Sender can't be read; encode names alone, and as UTF-8",
+        "An encoded word in From or Sender that is no name can't be read; encode names alone, and as UTF-8",
     )
     assert sent(header, office=Directory(users=(ANNA,), accounts=(SALES,)))[0].account == "sales"
+    refused("From: =?utf-7?q?boss+AEA-example.com?=, sales@example.com\n")
     sent("From: =?x-secret?q?boss?= <sales@example.com>\n")
 
 

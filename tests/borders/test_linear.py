@@ -170,6 +170,13 @@ MORE = {
     "encoded words before an @": b"=?utf-8?q?a?=@",
     "encoded words that hold an @": b"=?utf-8?q?a=40b?=,",
     "encoded words that hold a quote": b'=?a?q?"',
+    "encoded words that hold an @, and blanks": b"=?utf-8?q?a=40b?= ",
+    "encoded words that nobody can read": b"=?x?q?a?= ",
+    "encoded words, each beside an address": b"=?utf-8?q?a=40b?= <c@d>,",
+    "quoted strings that hold an @": b'"a@b" ',
+    "quoted strings, each beside an address": '"a@b" <c@\u00e4.example>,'.encode(),
+    "routes": b'<@a,@b:"a@b"',
+    "routes without an end": b'"a@b"<@a,',
 }
 BEGUN: dict[str, tuple[bytes, bytes, bytes]] = {
     "a comment of quoted parentheses": (b"(", b"\\(", b""),
@@ -178,6 +185,10 @@ BEGUN: dict[str, tuple[bytes, bytes, bytes]] = {
     "a quoted string of quoted quotes": (b'"', b'\\"', b""),
     "a quoted string of quoted quotes before a backslash": (b'"', b'\\"', b"\\"),
     "a comment of quotes": (b"(", b'\\"', b""),
+    "a quoted string with an @, then letters": (b'"a@b"', b"a", b'"a@b"'),
+    "a name with an @, then blanks": (b'"a@b"', b" ", b"c@d"),
+    "letters before a name with an @": (b"", b"a", b',"a@b"'),
+    "a route after a name with an @": (b'"a@b"<', b"@a,", b""),
     "a comment in comments": (b"((", b"\\)", b"(")}  # fmt: skip
 """What stands once before a run and behind it: it is begun, and never ends."""
 

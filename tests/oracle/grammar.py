@@ -127,7 +127,7 @@ def _tokenise(value: str) -> Iterator[Token]:
     position = 0
     while position < len(value):
         if value[position] == "(":
-            end = _end_of_comment(value, position)
+            end = end_of_comment(value, position)
             yield Token("comment", re.sub(r"\\(.)", r"\1", value[position + 1 : end - 1]))
             position = end
             continue
@@ -147,7 +147,7 @@ def _tokenise(value: str) -> Iterator[Token]:
             yield Token(kind, found[0])
 
 
-def _end_of_comment(value: str, start: int) -> int:
+def end_of_comment(value: str, start: int) -> int:
     depth, position = 0, start
     while position < len(value):
         sign = value[position]

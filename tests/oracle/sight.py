@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from tests.oracle.grammar import decode
+from tests.oracle.grammar import decode, end_of_comment, read_mailboxes
 
 _UNSEEN = r"(?:\r\n[ \t]|[\x00-\x08\x0b-\x1f\x7f\\\u00a0\u00ad\u200b-\u200f\u2060\ufeff])*"
 _WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?\s]*\?=", re.IGNORECASE)
@@ -17,9 +17,34 @@ _BESIDE = re.compile(r'"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)', re.DOTALL)
 
 def shows(value: str, key: str) -> bool:
     """Tell whether somebody may see an address, given by its key, in a field's value."""
-    text = unicodedata.normalize("NFC", "".join(_plain_words(_BESIDE.sub(_keep, value)))).lower()
+    text = unicodedata.normalize("NFC", " , ".join(map(_read_member, _cut(value)))).lower()
     local, _, domain = key.rpartition("@")
     return any(re.search(_pattern(local, form), text) for form in {domain, _spelled(domain)})
+
+
+def _cut(value: str) -> Iterator[str]:
+    """Cut a list into its members; the name of a group is one, too."""
+    begin, position, angle = 0, 0, False
+    while position < len(value):
+        sign, step = value[position], 1
+        if sign == "(":
+            step = end_of_comment(value, position) - position
+        elif sign == '"' and (quoted := _BESIDE.match(value, position)) is not None:
+            step = len(quoted[0])
+        elif sign in "<>":
+            angle = sign == "<"
+        elif sign in ",;:" and not angle:
+            yield value[begin:position]
+            begin = position + 1
+        position += step
+    yield value[begin:]
+
+
+def _read_member(member: str) -> str:
+    """Leave the names out; in a member without an address there is none, only what may be read as one."""
+    if any(mailbox.domain for mailbox in read_mailboxes(member)):
+        return "".join(_plain_words(_BESIDE.sub(_keep, member)))
+    return decode(_BESIDE.sub(lambda beside: " " if beside[0][0] == "(" else beside[0][1:-1], member))
 
 
 def _keep(beside: re.Match[str]) -> str:
