@@ -60,9 +60,13 @@ class Overdue:
         for lane in lanes:
             if lane.account in paused:
                 lane.unreachable = None  # its server answers, if only to refuse the login
-            elif lane.account != INBOX_LANE and (lane.unreachable is not None or lane.slowness):
+            elif lane.account == INBOX_LANE:
+                continue
+            elif lane.unreachable is not None or lane.slowness:
                 await self._give_up(lane)
                 await self._notifier.mover.leave(lane.account)
+            elif lane.allowed is not None:
+                await self._give_up(lane)  # notices go over the connections that it has
         for account in paused:
             await self._notifier.mover.leave(account)
 
