@@ -66,7 +66,7 @@ class Connections:
         kept = connection is not None
         if connection is None:
             connection = await self._open(door, account, server, password, probing=probing)
-        lane.recovered()
+        lane.unreachable = None
         lane.learn_size(server, connection.features.size)
         return connection, kept
 

@@ -118,6 +118,7 @@ class Exchanger:
             connection, _ = await self._connections.acquire(lane, account, server, probing=True)
         except ConnectError as error:
             return error.reply
+        lane.recovered()
         self._connections.release(account, connection)
         return None
 
@@ -151,10 +152,8 @@ class Exchanger:
                 deferred = Outcome(verdict=Verdict.DEFERRED, reply=error.reply)
                 if error.login_refused:
                     lane.recovered()
-                elif lane.unreachable is None and not error.one_too_many:
-                    lane.unreachable = error.reply
-                    log.error("account_unreachable", account=account.name, code=error.reply.code,
-                              reply=str(error.reply))  # fmt: skip
+                elif not error.one_too_many:
+                    _note_unreachable(lane, error.reply, new=lane.unreachable is None)
                 allowed = error.others if error.one_too_many else None
                 slow_down = allowed is None and asks_to_slow_down(error.reply)
                 return Exchange(
@@ -175,11 +174,17 @@ class Exchanger:
             log.info("body_sent_unannounced", queue_id=delivery.message.id, account=account.name)
         if transaction.folded:
             log.info("lines_folded", queue_id=delivery.message.id, account=account.name)
+        lost = transaction.mail is None and transaction.lost is Stage.MAIL  # it takes logins, and answers nothing more
         judgement = judge(recipients, _answers(transaction, logged_in=account.smtp.username is not None))
+        if lost:
+            _note_unreachable(lane, judgement.reply, new=not lane.troubles)
+        else:
+            lane.recovered()
         return Exchange(
             outcomes=judgement.outcomes,
             reply=judgement.reply,
             judgement=judgement,
+            unreachable=lost,
             slow_down=judgement.slow_down,
             confirms=connection.features.dsn,
         )
@@ -223,6 +228,15 @@ class Exchanger:
             envelope_id=message.envelope_id if message.reverse_path else "",
             before_dot=before_dot,
         )
+
+
+def _note_unreachable(lane: Lane, reply: Reply, *, new: bool) -> None:
+    """Note why a lane rests; the log has the first time."""
+    if lane.unreachable is not None:
+        return
+    lane.unreachable = reply
+    if new:
+        log.error("account_unreachable", account=lane.account, code=reply.code, reply=str(reply))
 
 
 def _is_stale(transaction: Transaction) -> bool:

@@ -21,6 +21,8 @@ FIRST_SLOW_REST = 30.0
 LONGEST_SLOW_REST = 900.0
 NARROW_SECONDS = 900.0
 """Seconds for which a lane keeps to the connections that its provider allowed, before it tries one more."""
+MOST_TURNS = 1000
+"""Users of whom a lane remembers the source that was served last: who was not served for longest begins anew."""
 _MINUTE = 60.0
 
 
@@ -69,7 +71,7 @@ class Lane:
     served: str = ""
     """The source that was served last."""
     turns: dict[str, str] = field(default_factory=dict)
-    """For each user the source of his that was served last."""
+    """For each user the source of his that was served last; who was served last of all comes last."""
     max_size: int | None = None
     """The largest mail that this server takes, as its last EHLO said; None: not known."""
     allowed: int | None = None
@@ -145,7 +147,11 @@ class Lane:
     def serve(self, source: str) -> None:
         """Note whose turn it was."""
         self.served = source
-        self.turns[who_of(source)] = source
+        who = who_of(source)
+        self.turns.pop(who, None)
+        self.turns[who] = source
+        if len(self.turns) > MOST_TURNS:
+            del self.turns[next(iter(self.turns))]
 
     @contextlib.contextmanager
     def claiming(self) -> Iterator[None]:

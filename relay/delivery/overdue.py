@@ -65,11 +65,14 @@ class Overdue:
         for lane in lanes:
             if lane.account in paused:
                 lane.unreachable = None  # its server answers, if only to refuse the login
-            elif lane.account != INBOX_LANE and (lane.unreachable is not None or lane.slowness):
+            elif lane.account == INBOX_LANE:
+                continue
+            elif lane.unreachable is not None or lane.slowness or lane.allowed is not None:
                 with endure(f"end of {lane.account}"):
                     await self._give_up(lane)
-                with endure(f"notices of {lane.account}"):
-                    await self._notifier.mover.leave(lane.account)
+                if lane.allowed is None:  # else notices go over the connections that it has
+                    with endure(f"notices of {lane.account}"):
+                        await self._notifier.mover.leave(lane.account)
         for account in paused:
             with endure(f"notices of {account}"):
                 await self._notifier.mover.leave(account)

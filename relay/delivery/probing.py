@@ -1,6 +1,7 @@
 """Probes of paused accounts: a login, by the retry intervals, and at once when its settings are others."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -55,13 +56,15 @@ class Prober:
         self._checked.clear()
 
     def look(self, sends: Callable[[str], Account | None]) -> list[float]:
-        """Start the probes that may be due; gives the seconds until the next ones."""
+        """Start the probes that may be due; gives the seconds until the next look at them."""
         waits = []
         for pause in self._pauses:
             account = sends(pause.account)
-            if pause.by_person or account is None or pause.account in self._running:
+            if pause.by_person or account is None:
                 continue
-            if self._monotonic() - self._checked.get(pause.account, -LEAST_BETWEEN_PROBES) < LEAST_BETWEEN_PROBES:
+            left = LEAST_BETWEEN_PROBES - (self._monotonic() - self._checked.get(pause.account, -math.inf))
+            if left > 0 or pause.account in self._running:
+                waits.append(left if left > 0 else LEAST_BETWEEN_PROBES)
                 continue
             self._checked[pause.account] = self._monotonic()
             task = asyncio.create_task(self._probe(account), name=f"probe {pause.account}")

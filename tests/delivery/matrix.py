@@ -96,7 +96,10 @@ MATRIX: dict[str, dict[str, Outcome]] = {
         **_OPENING, NEVER: PAUSED, "answers 535": PAUSED, "answers 534": PAUSED, "answers 530": PAUSED,
         "offers two logins and refuses the first": PAUSED, "answers 454": AWAY,
     },
-    "MAIL": {**_AT_ONE_STEP, NEVER: BARRED, "answers 552, too large": BOUNCED, "answers 530": PAUSED},
+    "MAIL": {
+        **_AT_ONE_STEP, **dict.fromkeys((RESET, CLOSED, SILENT, ENDLESS, GARBAGE, FLOOD), AWAY), NEVER: BARRED,
+        "answers 552, too large": BOUNCED, "answers 530": PAUSED,
+    },
     "RCPT": {
         **_AT_ONE_STEP, NEVER: BOUNCED, "answers 450, greylisted": LATER, "answers 450, sending limit": LESS,
         "answers 552, mailbox full": BOUNCED, "answers 530": PAUSED, "answers 530 behind a login": LATER,
@@ -159,9 +162,9 @@ is the same each time; with the blind copy the log and the postmaster hear of th
 
 - **queued**: it is tried again, by `[retry] intervals` with jitter, until `give_up_after`; then its sender gets the
   notice of failure. After `warn_after` he is told once that it still waits.
-- An account that can't be reached rests for 5 to 60 seconds before its next mail tries; one whose provider asks for
-  less (421, or a 45x that names a rate) rests for 30 seconds to 15 minutes, and goes on with one connection until a
-  mail is taken.
+- An account that can't be reached, or whose server is lost at MAIL each time, rests for 5 to 60 seconds before its next
+  mail tries; one whose provider asks for less (421, or a 45x that names a rate) rests for 30 seconds to 15 minutes, and
+  goes on with one connection until a mail is taken.
 - A provider that refuses one connection more than those which are open (a 4xx at the greeting, EHLO or login, or a
   connection that it closes) has only named its limit: the account keeps to that many for a quarter of an hour, and the
   mail goes over those that are open, at once, without an attempt being counted (`account_narrowed`).

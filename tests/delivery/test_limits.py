@@ -157,6 +157,30 @@ async def test_a_greylisted_recipient_slows_nobody(tmp_path: Path) -> None:
         assert [mail.recipients for mail in provider.mails] == [[B]]
 
 
+@pytest.mark.parametrize("extensions", ["PIPELINING", "8BITMIME"])
+async def test_a_server_that_takes_logins_and_is_lost_at_each_mail_lets_the_account_rest(
+    tmp_path: Path, extensions: str
+) -> None:
+    account = {"smtp": {"connections": 4}}
+    async with (
+        Provider({"MAIL": "lost", "EHLO": extensions}) as provider,
+        open_office(tmp_path, port=provider.port, account=account) as office,
+    ):
+        with capture_logs() as lines:
+            for _ in range(60):
+                await office.hand_in(A)
+            await office.send()
+            assert provider.connections <= 4
+            for _ in range(60):
+                await office.pass_time(5_000)
+        assert provider.connections <= 60  # 5, 10, 20, 40 seconds, then a minute each
+        assert [line["event"] for line in lines].count("account_unreachable") <= 4
+        provider.answers.clear()
+        for _ in range(10):
+            await office.pass_time(MINUTE)
+        assert len(provider.mails) == 60
+
+
 async def test_a_silent_account_delays_no_other(tmp_path: Path) -> None:
     async with Provider({"DATA": "silence"}) as silent, Provider() as quick:
         accounts = [

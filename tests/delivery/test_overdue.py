@@ -1,6 +1,7 @@
 """Who is told that a mail still waits, and what is given up though it could not be tried."""
 
 import email
+import math
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -54,6 +55,19 @@ async def test_a_mail_that_could_never_be_tried_is_told_and_given_up_all_the_sam
         await hours(office, 3 * 24)
         assert {office.outcomes(queue_id)[A] for queue_id in ids} == {"bounced"}
         assert len(office.inbox()) == 60
+
+
+async def test_what_an_account_with_fewer_connections_never_comes_to_is_given_up(tmp_path: Path) -> None:
+    async with open_office(tmp_path, retry=RETRY, account={"archive": False}) as office:
+        lane = office.delivery._lane("sales")
+        lane.rest_until = math.inf  # others' mails take all the time
+        lane.keep_to(1, math.inf)
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        await hours(office, 3 * 24 - 1)
+        assert office.outcomes(queue_id)[A] == "pending"
+        await hours(office, 2)
+        assert office.outcomes(queue_id)[A] == "bounced"
+        assert b"takes less from this account" in office.inbox()[-1] + office.inbox()[0]
 
 
 async def test_a_paused_account_and_a_closed_office_do_not_count(tmp_path: Path) -> None:

@@ -103,6 +103,24 @@ async def test_a_wrong_password_costs_one_login_over_all_nodes_then_those_of_the
         await other.drain(1)
 
 
+async def test_a_probe_comes_when_it_is_due_whenever_the_queue_was_looked_at_before(tmp_path: Path) -> None:
+    async with (
+        Provider({"AUTH": "535 5.7.8 bad password"}) as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN, retry={"intervals": ["30 s"]}) as office,
+    ):
+        await office.hand_in(A)
+        await office.send()
+        (pause,) = admin.list_pauses(office.engine)
+        office.now += 5_000  # something makes the queue be looked at
+        while provider.connections == 1:
+            seconds = await office.delivery._look()
+            await asyncio.gather(*office.delivery._running())
+            if provider.connections == 1:
+                office.now += math.ceil(seconds * 1000)
+        assert pause.next_probe is not None
+        assert 0 <= office.now - pause.next_probe < 1_000
+
+
 async def test_a_paused_account_is_probed_after_a_jump_backwards(tmp_path: Path) -> None:
     answers = {"AUTH": ["535 5.7.8 no", "235 ok"]}
     account = {"smtp": {"host": "127.0.0.1", "port": 9, "security": "none", "username": "u", "password": "p"}}

@@ -38,8 +38,9 @@ async def test_fresh_mail_that_is_held_meanwhile_is_not_sent(tmp_path: Path) -> 
             held = replies[1].text.split()[-1]
             assert commands.hold(office.engine, [held], now=office.now).count == 1
             provider.answers.clear()
-            provider._released.set()  # the first one's connection is lost
+            provider._released.set()  # the first one's connection is lost: the account rests a moment
             await office.send()
+            await office.pass_time(6_000)
             assert len(provider.mails) == 2
             assert {row.message_id: row.state for row in office.waiting()} == {
                 held: "held",
