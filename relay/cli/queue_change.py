@@ -10,7 +10,7 @@ import click
 
 from relay.cli.choosing import Filter, Text, choose, filter_options, unknown
 from relay.cli.configuration import FAILED, config_option, fail, load, open_storage, plain_faults
-from relay.cli.output import clean, say
+from relay.cli.output import clean, say, show_time
 from relay.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from relay.storage.engine import Database
 
 _yes = click.option("--yes", is_flag=True, help="Do it without a question.")
+_MOST_TOLD = 10
+"""Mails of which each has a line."""
 _ids = click.argument("ids", nargs=-1, metavar="[ID]...", type=Text())
 
 
@@ -58,7 +60,9 @@ def hold(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool)
     settings = load(config)
     engine = open_storage(settings)
     found = choose(engine, settings.directory, ids, chosen, "Hold", yes=yes)
-    _end(good=_tell(commands.hold(engine, found, now=_now()), "held", named=bool(ids)))
+    done = commands.hold(engine, found, now=_now())
+    good = _tell(done, "held", named=bool(ids))
+    _end(good=(not _tell_active(engine, chosen, found) or bool(done.count)) and good)
 
 
 @click.command("release")
@@ -109,6 +113,7 @@ def move(config: str | None, *, ids: tuple[str, ...], chosen: Filter, account: s
     good = _tell(done, "moved", named=bool(ids))
     if done.count:
         _wake(settings, [account])
+        _tell_when(engine, [one for one in found if one not in done.skipped], account)
     _end(good=good)
 
 
@@ -132,7 +137,9 @@ def delete(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: boo
     found = choose(
         engine, settings.directory, ids, chosen, "Delete for good, for all who still wait for them,", yes=yes, ask=True
     )
-    _end(good=_tell(commands.delete(engine, found, now=_now()), "deleted", named=bool(ids)))
+    done = commands.delete(engine, found, now=_now())
+    good = _tell(done, "deleted", named=bool(ids))
+    _end(good=(not _tell_active(engine, chosen, found) or bool(done.count)) and good)
 
 
 def _rewriter(settings: Settings, name: str) -> tuple[str, Callable[[bytes, str | None], bytes]]:
@@ -169,6 +176,34 @@ def _tell(done: "Done", what: str, *, named: bool) -> bool:
     for why, count in Counter(done.skipped.values()).most_common():
         say(f"{count} skipped: {clean(why)}", error=True)
     return bool(done.count) or not done.skipped
+
+
+def _tell_when(engine: "Database", ids: list[str], account: str) -> None:
+    """Say when mails that were moved leave: each keeps the next attempt that it had."""
+    from relay.storage import admin
+
+    waiting = admin.next_attempts(engine, ids, account, now=_now())
+    for message_id, due in waiting[:_MOST_TOLD]:
+        say(f"{message_id} keeps its next attempt, {show_time(due)}: `relay queue retry {message_id}` sends it now")
+    if len(waiting) > _MOST_TOLD:
+        rest = len(waiting) - _MOST_TOLD
+        say(
+            f"{rest} more keep their next attempts: `relay queue retry ID` sends one now, `relay queue list` shows them"
+        )
+
+
+def _tell_active(engine: "Database", chosen: Filter, found: list[str]) -> bool:
+    """Say how many mails a filter would have chosen, too, were they not being delivered; tells whether any."""
+    from dataclasses import replace
+
+    from relay.storage import admin
+
+    if not chosen.given or chosen.states:
+        return False
+    active = set(admin.select_messages(engine, replace(chosen, states=("active",)).selection())) - {*found}
+    if active:
+        say(f"{len(active)} being delivered now, left alone: `relay queue list --state active` shows them", error=True)
+    return bool(active)
 
 
 def _deliver(settings: Settings, engine: "Database", ids: list[str]) -> bool:

@@ -46,6 +46,10 @@ _SELECT_PAUSES: Final = (
 _SELECT_ACCOUNTS: Final = (
     "SELECT DISTINCT d.account FROM delivery d WHERE d.message_id {any} AND d.state = 'queued' ORDER BY d.account"
 )
+_SELECT_NEXT: Final = (
+    "SELECT message_id, min(due) FROM delivery WHERE message_id {any} AND state = 'queued' AND account = ?"
+    " GROUP BY message_id ORDER BY message_id"
+)
 _SELECT_NOTICES: Final = "SELECT id FROM message WHERE about = ? AND about <> '' ORDER BY id"
 _BY_HEADER_ID: Final = "SELECT id FROM message WHERE header_message_id = ? ORDER BY id LIMIT ?"
 _BY_PREFIX: Final = "SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
@@ -181,7 +185,7 @@ def find_messages(engine: Database, text: str) -> list[str]:
             if len(found) > 1 and not is_id(prefix):
                 raise StateConflictError(f"{text!r} is the beginning of several queue ids: give more of it")
     if not found:
-        raise NotFoundError(f"there is no mail {text!r}")
+        raise NotFoundError(f"no mail in the queue has the id {text!r}; a refused one stands only in the log")
     return found
 
 
@@ -261,6 +265,12 @@ def count_waiting(engine: Database, ids: Sequence[str]) -> int:
     """Count those of these mails of which anything waits, held ones too."""
     with transaction(engine, write=False) as tx:
         return int(tx.rows(_COUNT_MAILS, list(ids))[0][0])
+
+
+def next_attempts(engine: Database, ids: Sequence[str], account: str, *, now: int) -> list[tuple[str, int]]:
+    """Give those of these mails that an account does not try before a later moment, with that moment."""
+    with transaction(engine, write=False) as tx:
+        return [(row[0], row[1]) for row in tx.rows(_SELECT_NEXT, list(ids), account) if row[1] > now]
 
 
 def accounts_of(engine: Database, ids: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import quote, unquote
 
 from relay.model.errors import StorageError
-from relay.storage.faults import is_connection_lost, is_of_database, storage_error
+from relay.storage.faults import is_connection_lost, is_of_database, storage_error, why_unwritable
 from relay.storage.sql import Transaction
 
 if TYPE_CHECKING:  # SQLAlchemy takes 0.2 s to import, which a command that only looks at a SQLite file can do without
@@ -38,7 +38,13 @@ class SqliteFile:
 
     @contextlib.contextmanager
     def transaction(self, *, write: bool) -> "Iterator[Transaction]":
-        """Run one transaction on a connection of its own. Raises what the driver raises."""
+        """Run one transaction on a connection of its own. Raises what the driver raises.
+
+        A file that can't be written is left alone, and raises StorageError: SQLite would give its mode to what it makes
+        beside it, and that would go on after the file's own is mended.
+        """
+        if (reason := why_unwritable(self.path)) is not None:
+            raise StorageError(reason)
         connection = sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=_BUSY_SECONDS)
         with contextlib.closing(connection):
             _prepare(connection)
@@ -105,7 +111,9 @@ def _open_sqlite(url: "URL") -> "Engine":
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise StorageError(f"{path}: {error.strerror}") from None
+        raise StorageError(why_unwritable(path) or f"{path}: {error.strerror}") from None
+    if (reason := why_unwritable(path)) is not None:  # asked first: SQLite may remove what shows it when it fails
+        raise StorageError(reason)
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"), hide_parameters=True, connect_args={"timeout": _BUSY_SECONDS}
     )
@@ -120,6 +128,14 @@ def _open_sqlite(url: "URL") -> "Engine":
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def file_of(database: Database) -> Path | None:
+    """Give the file of a SQLite database."""
+    if isinstance(database, SqliteFile):
+        return database.path
+    is_file = database.dialect.name == "sqlite" and database.url.database is not None
+    return Path(database.url.database or "") if is_file else None
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -198,5 +214,5 @@ def transaction(database: Database, *, write: bool) -> Iterator[Transaction]:
                     raise
     except Exception as error:
         if is_of_database(error):
-            raise storage_error(error) from None
+            raise storage_error(error, file_of(database)) from None
         raise

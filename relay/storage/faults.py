@@ -3,7 +3,11 @@
 Errors are told apart by their names (PEP 249), whether SQLAlchemy has wrapped them or not: neither need be imported.
 """
 
+import os
+import shlex
 import sqlite3
+import stat
+from pathlib import Path
 from typing import Final
 
 from relay.model.errors import StorageError, StorageFullError
@@ -14,21 +18,58 @@ _DISK_FULL = "53100"
 """SQLSTATE of a full disk."""
 _CONFLICTS = ("40001", "40P01", "23505")
 """SQLSTATE of a serialization failure, a deadlock, and a row that another has just made: the same again may succeed."""
+_SHUT: Final = (sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+"""Codes of SQLite's, in their lowest octet, where a file can't be written or opened."""
 _LOST: Final = ("08", "57P")
 """How the SQLSTATE begins where the connection is lost."""
 
 
-def storage_error(error: BaseException) -> StorageError:
-    """Make an error of ours of one of the driver's; no parameter, hence no text of a mail, is in it."""
+def storage_error(error: BaseException, file: Path | None = None) -> StorageError:
+    """Make an error of ours of one of the driver's; no parameter, hence no text of a mail, is in it.
+
+    `file`: the SQLite database; where it, or one that SQLite has beside it, can't be written, that is what is said.
+    """
     original = _original(error)
     if not is_of_database(error):
         return StorageError(f"database: {type(original).__name__}")
+    if file is not None and (getattr(original, "sqlite_errorcode", None) or 0) & 0xFF in _SHUT:
+        whole = Path(os.path.realpath(file))
+        if (reason := why_unwritable(whole) or _why_shut(whole.parent, os.W_OK | os.X_OK)) is not None:
+            return StorageError(reason)
     # PostgreSQL's DETAIL shows whole rows; its first line does not.
     primary = getattr(getattr(original, "diag", None), "message_primary", None)
     text = primary or next(iter(str(original).splitlines()), "")
     full = getattr(original, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     full = full or getattr(original, "sqlstate", None) == _DISK_FULL
     return (StorageFullError if full else StorageError)(f"database: {type(original).__name__}: {text}")
+
+
+def why_unwritable(file: Path) -> str | None:
+    """Tell which file of a SQLite database this process can't write, and what mends it; None where there is none."""
+    whole = Path(os.path.realpath(file))
+    beside = (whole, *(whole.with_name(whole.name + ending) for ending in ("-wal", "-shm", "-journal")))
+    return next(filter(None, (_why_shut(path, os.R_OK | os.W_OK) for path in beside)), None)
+
+
+def _why_shut(path: Path, ways: int) -> str | None:
+    try:
+        found, folder = path.stat(), path.parent.stat()
+    except OSError:
+        return None  # what is not there is made, or its folder says why not
+    if os.access(path, ways, effective_ids=True):
+        return None
+    name, mode = shlex.quote(str(path)), stat.S_IMODE(found.st_mode)
+    is_folder = stat.S_ISDIR(found.st_mode)
+    needed, owner = (0o700, found.st_uid) if is_folder else (0o600, folder.st_uid)
+    if owner != os.geteuid():
+        advice = f"ask as root, or as the owner of the folder, uid {owner}"
+    elif found.st_uid != owner:
+        advice = f"chown {owner} {name} && chmod {needed:04o} {name}"
+    elif mode & needed != needed:
+        advice = f"chmod {needed:04o} {name}"
+    else:
+        advice = f"look at its file system (findmnt -T {name}) and its attributes (lsattr -d {name})"
+    return f"{path}: can't be written: it is of uid {found.st_uid}, with mode {mode:04o}: {advice}"
 
 
 def is_fault_of_database(error: BaseException) -> bool:

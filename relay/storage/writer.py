@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 import structlog
@@ -25,7 +26,7 @@ from sqlalchemy import Engine
 
 from relay.model.errors import RelayError, StorageError
 from relay.model.ids import make_id
-from relay.storage.engine import WriteConnection
+from relay.storage.engine import WriteConnection, file_of
 from relay.storage.faults import is_conflict, is_connection_lost, is_fault_of_database, is_surely_undone, storage_error
 from relay.storage.sql import Transaction
 
@@ -200,7 +201,7 @@ class Writer:
             self._commit(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next batch may do better
             if len(batch) == 1 or isinstance(error, _CommitError) or is_fault_of_database(error):
-                failure = _failure(error)
+                failure = _failure(error, file_of(self._engine))
                 for write in batch:
                     write.error = failure
                 return
@@ -267,7 +268,7 @@ class Writer:
         except Exception as error:
             if is_conflict(error) or is_surely_undone(error):
                 raise
-            raise _CommitError(storage_error(error)) from None
+            raise _CommitError(storage_error(error, file_of(self._engine))) from None
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -317,11 +318,11 @@ def _may_begin(write: _Write) -> bool:
         return False
 
 
-def _failure(error: Exception) -> Exception:
+def _failure(error: Exception, file: Path | None) -> Exception:
     if isinstance(error, _CommitError):
         kind = type(error.args[0]) if isinstance(error.args[0], StorageError) else StorageError
         return kind(f"COMMIT failed: {error}")
-    return error if isinstance(error, RelayError) else storage_error(error)
+    return error if isinstance(error, RelayError) else storage_error(error, file)
 
 
 def _resolve(writes: list[_Write]) -> None:

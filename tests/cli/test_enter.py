@@ -294,6 +294,42 @@ def test_a_folder_that_others_could_exchange_is_refused(office: Office) -> None:
 
 
 @pytest.mark.peer
+@pytest.mark.parametrize("command", [("queue", "list"), ("queue", "run")], ids=" ".join)
+def test_a_database_that_cant_be_written_is_named_with_what_mends_it_and_leaves_nothing(
+    office: Office, command: tuple[str, ...]
+) -> None:
+    """SQLite made relay.db-shm with the mode of the database, and that outlived the database's."""
+    database = office.storage / "relay.db"
+    database.chmod(0o400)
+    said = office.run(*command)
+    assert said.returncode == 1
+    reason = f"can't be written: it is of uid {UID}, with mode 0400: chmod 0600"
+    assert said.stderr == f"{database}: {reason} {database}\n"
+    assert not (office.storage / "relay.db-shm").exists()
+    database.chmod(0o600)
+    assert office.run("queue", "list").returncode == 0
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("ending", ["-wal", "-shm"])
+def test_a_file_beside_the_database_that_cant_be_written_is_named(office: Office, ending: str) -> None:
+    """To the service as well, which is told by what it logs or says at its start."""
+    database, other = office.storage / "relay.db", office.storage / f"relay.db{ending}"
+    with sqlite3.connect(database) as connection:  # kept open, else SQLite removes what it does not need
+        connection.execute("UPDATE delivery SET warned = warned")
+        connection.commit()
+        office.give()
+        other.chmod(0o400)
+        for command in (("queue", "list"), ("serve",)):
+            said = office.run(*command)
+            assert said.returncode == 1
+            log = office.storage / "relay.log"
+            told = said.stderr + (log.read_text() if log.exists() else "")
+            assert f"{other}: can't be written: it is of uid {UID}, with mode 0400: chmod 0600 {other}" in told
+    connection.close()
+
+
+@pytest.mark.peer
 def test_what_root_left_in_the_folder_is_named(office: Office) -> None:
     os.chown(office.storage / "relay.db", 0, 0)
     said = office.run("queue", "list")

@@ -119,3 +119,46 @@ def test_an_excluded_account_takes_over_nothing(run: Run, queued: list[str]) -> 
     assert said.status == 1
     assert "excluded" in said.err
     assert {row["account"] for row in run("queue", "list", "--json").json} == {"sales"}
+
+
+def test_a_mail_that_is_moved_keeps_its_next_attempt_and_it_is_said(run: Run, config: Path, queued: list[str]) -> None:
+    accounts = [make_account("sales", 9), make_account("backup", 9, address="backup@example.com")]
+    write_config(config.parent, accounts=accounts, users=[ANNA])
+    database = sqlite3.connect(config.parent / "relay.db")
+    database.execute("UPDATE delivery SET due = 1990000000000 WHERE message_id = ?", [queued[0]])
+    database.commit()
+    database.close()
+    said = run("queue", "move", "--all", "--yes", "--account", "backup")
+    assert said.status == 0
+    moved, when = said.out.splitlines()
+    assert moved == "2 moved"
+    assert when.startswith(f"{queued[0]} keeps its next attempt, 2033-")
+    assert when.endswith(f": `relay queue retry {queued[0]}` sends it now")
+    run("queue", "hold", *queued)
+    assert run("queue", "move", *queued, "--account", "sales").out == "2 moved\n"
+
+
+def test_what_is_being_delivered_is_counted_where_a_filter_leaves_it_alone(
+    run: Run, config: Path, queued: list[str]
+) -> None:
+    database = sqlite3.connect(config.parent / "relay.db")
+    with database:
+        database.execute("UPDATE delivery SET state = 'active'")
+    left = "being delivered now, left alone: `relay queue list --state active` shows them\n"
+    for command, what in (("hold", "held"), ("delete", "deleted")):
+        said = run("queue", command, "--all", "--yes")
+        assert (said.status, said.out, said.err) == (1, f"0 {what}\n", f"2 {left}")
+        assert run("queue", command, "--account", "old", "--yes").err == ""
+        assert run("queue", command, "--state", "queued", "--yes").err == ""
+    with database:
+        database.execute("UPDATE delivery SET state = 'queued' WHERE message_id = ?", [queued[0]])
+    database.close()
+    said = run("queue", "delete", "--all", "--yes")
+    assert (said.status, said.out, said.err) == (0, "1 deleted\n", f"1 {left}")
+
+
+def test_an_id_of_no_mail_may_be_that_of_a_refused_one(run: Run) -> None:
+    for command in (("trace",), ("queue", "show"), ("queue", "hold")):
+        said = run(*command, "01abcdefghijk")
+        assert said.status == 1
+        assert said.err == ("no mail in the queue has the id '01abcdefghijk'; a refused one stands only in the log\n")

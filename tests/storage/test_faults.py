@@ -1,11 +1,14 @@
+import os
 import sqlite3
+from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from relay.model.errors import StorageFullError
-from relay.storage.faults import is_conflict, is_fault_of_database, is_of_database, storage_error
+from relay.storage.faults import is_conflict, is_fault_of_database, is_of_database, storage_error, why_unwritable
+from tests.peers.machine import require_root
 
 
 def _full() -> sqlite3.OperationalError:
@@ -52,3 +55,36 @@ def test_neither_statement_nor_parameters_are_said() -> None:
     text = str(storage_error(OperationalError("SELECT secret", {"a": "hunter2"}, sqlite3.OperationalError("locked"))))
     assert text == "database: OperationalError: locked"
     assert str(storage_error(ValueError("hunter2"))) == "database: ValueError"
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "uid", "advice"),
+    [
+        ("relay.db", 0o400, 0, "it is of uid 0, with mode 0400: chmod 0600 {}"),
+        ("relay.db-wal", 0o040, 0, "it is of uid 0, with mode 0040: chmod 0600 {}"),
+        ("relay.db-shm", 0o640, 7, "it is of uid 7, with mode 0640: chown 0 {0} && chmod 0600 {0}"),
+        ("relay.db-shm", 0o600, 0, "it is of uid 0, with mode 0600: look at its file system (findmnt -T {0})"),
+        ("", 0o500, 0, "it is of uid 0, with mode 0500: chmod 0700 {}"),
+        ("", 0o700, 7, "it is of uid 7, with mode 0700: ask as root, or as the owner of the folder, uid 7"),
+        ("relay.db", 0o400, 7, "it is of uid 7, with mode 0400: chown 0 {0} && chmod 0600 {0}"),
+    ],
+)
+def test_the_file_that_cant_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, mode: int, uid: int, advice: str
+) -> None:
+    require_root("to give files away")
+    data = tmp_path / "data"
+    data.mkdir()
+    file = data / name
+    for path in (data / "relay.db", file):
+        path.touch(0o600)
+    os.chown(file, uid, uid)
+    file.chmod(mode)
+    monkeypatch.setattr(os, "access", lambda path, _ways, **_options: Path(path) != file)  # root can write all
+    error = sqlite3.OperationalError("attempt to write a readonly database")
+    assert str(storage_error(error, data / "relay.db")).startswith("database: OperationalError")
+    error.sqlite_errorcode = sqlite3.SQLITE_READONLY_DBMOVED
+    said = str(storage_error(OperationalError("x", {}, error), data / "relay.db"))
+    assert said.startswith(f"{file}: can't be written: " + advice.format(file))
+    assert (why_unwritable(data / "relay.db") is None) is (name == "")
+    assert str(storage_error(error)) == "database: OperationalError: attempt to write a readonly database"
