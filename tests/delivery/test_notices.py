@@ -1,5 +1,6 @@
 """Who is told what, where, and what nobody is ever told."""
 
+import asyncio
 import email
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -124,6 +125,7 @@ async def test_the_alert_of_a_pause_survives_a_fault_of_the_database(tmp_path: P
         async with open_office(tmp_path, account=account) as office:
             office.queue.tell_owed = _FailingOnce(office.queue.tell_owed)  # type: ignore[method-assign, assignment]
             await office.hand_in(A)
+            await asyncio.gather(*office.delivery._running())  # the fault meets the attempt, not the first look
             for _ in range(3):
                 await office.pass_time(2 * MINUTE)
             (alert,) = office.inbox()
