@@ -96,6 +96,14 @@ async def test_a_node_is_named_by_what_only_its_folder_has(tmp_path: Path) -> No
     assert names[0].startswith((tmp_path / "relay.lock").read_text().splitlines()[1])
 
 
+async def test_the_lease_of_the_configuration_is_that_of_claims_and_mailboxes(tmp_path: Path) -> None:
+    settings = load_settings(write_config(tmp_path, accounts=[make_account("sales", 9)], storage={"lease": "20 s"}))
+    service = Service(settings)
+    await service.start()
+    assert (service.queue.lease, service.mailboxes.lease) == (20_000, 20_000)
+    await service.stop()
+
+
 async def test_a_port_that_is_taken_is_named_and_everything_is_released(tmp_path: Path) -> None:
     async with Provider() as provider:
         listener = {"port": provider.port}

@@ -1,9 +1,14 @@
 """The commands that change what waits."""
 
 import asyncio
+import math
 import sqlite3
 from pathlib import Path
 
+import pytest
+
+from relay.settings import load_settings
+from relay.supervisor import Service
 from tests.cli.conftest import Run, hand_in
 from tests.peers.relay_process import ANNA, make_account, write_config
 from tests.peers.sink import Sink
@@ -162,3 +167,28 @@ def test_an_id_of_no_mail_may_be_that_of_a_refused_one(run: Run) -> None:
         said = run(*command, "01abcdefghijk")
         assert said.status == 1
         assert said.err == ("no mail in the queue has the id '01abcdefghijk'; a refused one stands only in the log\n")
+
+
+@pytest.mark.parametrize(("command", "hurried"), [("retry", "sales"), ("release", "sales"), ("move", "backup")])
+def test_a_command_on_one_mail_hurries_its_account_alone(run: Run, config: Path, command: str, hurried: str) -> None:
+    accounts = [make_account("sales", 9), make_account("backup", 9, address="backup@example.com")]
+    write_config(config.parent, accounts=accounts, users=[ANNA])
+    (queue_id,) = asyncio.run(hand_in(config, ["one"]))
+    if command == "release":
+        run("queue", "hold", queue_id)
+    more = ["--account", "backup"] if command == "move" else []
+
+    async def beside() -> list[str]:
+        service = Service(load_settings(config))
+        await service.start()
+        try:
+            lanes = [service.delivery._lane(name) for name in ("sales", "backup")]
+            for lane in lanes:
+                lane.rest_until = math.inf
+            said = await asyncio.to_thread(run, "queue", command, queue_id, *more)
+            assert (said.status, said.err) == (0, "")
+            return [lane.account for lane in lanes if lane.rest_until == 0]
+        finally:
+            await service.stop()
+
+    assert asyncio.run(beside()) == [hurried]

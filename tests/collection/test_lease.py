@@ -151,24 +151,35 @@ async def test_two_nodes_never_hold_a_session_with_one_mailbox_at_a_time(nodes: 
 
 
 @pytest.mark.usefixtures("shared")
-@pytest.mark.parametrize("moment", ["record", "confirm"])
-async def test_who_has_lost_the_mailbox_deletes_nothing(nodes: Nodes, tmp_path: Path, moment: str) -> None:
-    async with Dialogue(ONE + "C: RETR 1\nS: +OK\nS: one\nS: .\n! silence") as server:
+@pytest.mark.parametrize(("moment", "said"), [("record", []), ("delete", []), ("quit", ["DELE 1"])])
+async def test_who_has_lost_the_mailbox_deletes_nothing(
+    nodes: Nodes, tmp_path: Path, moment: str, said: list[str]
+) -> None:
+    """What is marked with DELE stays unless QUIT follows. The server would take both."""
+    async with Dialogue(ONE + "C: RETR 1\nS: +OK\nS: one\nS: .\nC: DELE 1\nS: +OK\nC: QUIT\nS: +OK") as server:
         collector = collector_of(nodes.first, tmp_path, server.port)
-        record = nodes.first.record
+        record, renew = nodes.first.record, nodes.first.renew
 
         async def lose(account: str, token: str, keys: list[str], *, now: int) -> None:
             if moment == "record":
                 await nodes.take_over()
             await record(account, token, keys, now=now)
-            await nodes.take_over()
+            if moment == "delete":
+                await nodes.take_over()
+
+        async def lose_later(account: str, token: str) -> bool:
+            held = await renew(account, token)
+            if held and moment == "quit":
+                await nodes.take_over()
+            return held
 
         nodes.first.record = lose  # type: ignore[method-assign, assignment]
+        nodes.first.renew = lose_later  # type: ignore[method-assign]
         with pytest.raises(MailboxElsewhereError):
             await poll(collector)
-        assert [line for line in server.heard if line.startswith(("DELE", "QUIT"))] == []
+        assert server.heard[server.heard.index("RETR 1") + 1 :] == said
     assert await nodes.second.renew("sales", "stolen")
-    assert ("a" in await nodes.second.seen("sales")) == (moment == "confirm")
+    assert ("a" in await nodes.second.seen("sales")) == (moment != "record")
 
 
 async def test_how_a_poll_ended_is_noted_before_the_mailbox_is_given_back(nodes: Nodes, tmp_path: Path) -> None:

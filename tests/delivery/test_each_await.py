@@ -93,20 +93,14 @@ def _break(office: Office, n: int, *, early: bool) -> list[_Faulty]:
     return run
 
 
-@pytest.mark.parametrize("early", [False, True], ids=["when it is over", "as it begins"])
-@pytest.mark.parametrize("answers", PROVIDERS.values(), ids=PROVIDERS)
-async def test_a_fault_at_any_await_loses_nothing_and_names_each_doubt(
-    tmp_path: Path, answers: dict[str, Any], early: bool
-) -> None:
+async def _break_each(folder: Path, answers: dict[str, Any], *, early: bool, seen: list[str]) -> None:
+    """Hand two mails in for each await, let that one raise, and look what became of them; notes where that was."""
     smtp = {"host": "127.0.0.1", "security": "none", "recipients_per_day": 1000, "connections": 1}
-    seen = []
     for n in range(1, MOST_AWAITS):
-        (tmp_path / str(n)).mkdir()
+        (folder / str(n)).mkdir(parents=True)
         async with (
             Provider(answers) as provider,
-            open_office(
-                tmp_path / str(n), account={"archive": False, "smtp": {**smtp, "port": provider.port}}
-            ) as office,
+            open_office(folder / str(n), account={"archive": False, "smtp": {**smtp, "port": provider.port}}) as office,
         ):
             with capture_logs() as lines:
                 run = _break(office, n, early=early)
@@ -131,5 +125,18 @@ async def test_a_fault_at_any_await_loses_nothing_and_names_each_doubt(
             assert {of for (of, _), count in copies.items() if count > 1} <= doubts, where
         if not run[0].where:
             break
-    missed = {name for name in PASSED if not any(f"{name}:" in where for where in seen)}
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["when it is over", "as it begins"])
+@pytest.mark.parametrize("answers", PROVIDERS.values(), ids=PROVIDERS)
+async def test_a_fault_at_any_await_loses_nothing_and_names_each_doubt(
+    tmp_path: Path, answers: dict[str, Any], early: bool
+) -> None:
+    seen: list[str] = []
+    missed = PASSED
+    for round_ in range(5):
+        await _break_each(tmp_path / str(round_), answers, early=early, seen=seen)
+        missed = {name for name in PASSED if not any(f"{name}:" in where for where in seen)}
+        if not missed:
+            break  # how many awaits there are varies from run to run: one may be passed over
     assert not missed

@@ -177,6 +177,8 @@ async def test_a_probe_that_takes_long_is_not_joined_by_another(tmp_path: Path) 
             office.delivery.look()
             await provider.wait_for("AUTH", before + 1)
             await _look_once(office)
+            # One that waits behind it would connect nowhere yet, and count as a probe all the same.
+            assert [task.get_name() for task in asyncio.all_tasks()].count("probe sales") == 1
         assert provider.connections == before + 1
         await office.delivery.drain(0.01)
         await running

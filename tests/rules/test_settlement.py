@@ -171,6 +171,19 @@ def test_a_sending_limit_at_rcpt_slows_the_account_down_and_a_full_mailbox_does_
     assert not judge((A,), answers(full, data=Reply(code=503))).slow_down
 
 
+def test_what_is_said_to_the_blind_copy_alone_slows_nothing_but_at_mail() -> None:
+    closing = Reply(code=421, enhanced="4.7.0", text="slow down")
+    limit = Reply(code=450, enhanced="4.7.1", text="too many messages, sending rate limit exceeded")
+    for answered in (
+        answers(limit, data=Reply(code=503)),
+        answers(OK, data=closing),
+        answers(OK, final=closing),
+    ):
+        assert not judge((ARCHIVE,), answered).slow_down
+        assert judge((A,), answered).slow_down
+    assert judge((ARCHIVE,), answers(None, mail=closing)).slow_down
+
+
 @pytest.mark.parametrize("code", [530, 535])
 def test_a_login_refused_at_mail_defers_and_pauses(code: int) -> None:
     judgement = judge((A,), answers(None, mail=Reply(code=code)))
@@ -197,11 +210,13 @@ def test_nobody_is_forgotten_and_only_2xx_delivers(
     kinds: list[RecipientKind], data: st.DataObject, lost: bool, uncertain: bool
 ) -> None:
     recipients = [Recipient(n=n, address=f"{n}@x.example", kind=kind) for n, kind in enumerate(kinds)]
+    go_on = data.draw(replies)
     given_answers = Answers(
         mail=data.draw(replies),
         recipients=tuple(data.draw(replies) for _ in recipients),
-        data=data.draw(replies),
-        final=data.draw(replies) if not lost else None,
+        data=go_on,
+        # Without a 354 there is no dot, and nothing that answers it.
+        final=data.draw(replies) if go_on is not None and go_on.code == 354 and not lost else None,
         lost=lost,
         uncertain=lost and uncertain,
     )

@@ -430,3 +430,27 @@ async def test_what_this_node_claims_anew_is_not_taken_up_once_its_first_attempt
     queue.abandon(late, doubtful=False)
     assert await queue.take_up(now=NOW) == []
     assert await queue.settle(settled(running, {0: TAKEN}, DeliveryState.DONE))
+
+
+@pytest.mark.parametrize("known_before", [False, True])
+async def test_a_claim_that_failed_is_looked_after_at_once(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch, *, known_before: bool
+) -> None:
+    """It may stand in the database, where nobody runs it: the mail would wait for the look of every minute."""
+    await queue.accept(new_mail())
+    ((known_one, _),) = await queue.read_ahead(Ahead("sales", NOW, 9))
+    commit = WriteConnection.commit
+
+    def lost(connection: WriteConnection) -> None:
+        commit(connection)
+        raise sqlite3.OperationalError("the answer is lost")
+
+    monkeypatch.setattr(WriteConnection, "commit", lost)
+    monkeypatch.setattr(queue._writer, "_find_out", lambda _name: None)
+    with pytest.raises(StorageError):
+        await (queue.take(known_one) if known_before else queue.claim("sales", now=NOW, limit=1, open_now=True))
+    monkeypatch.setattr(WriteConnection, "commit", commit)
+    assert queue.has_orphans
+    assert await queue.take_up(now=NOW) == []
+    assert not queue.has_orphans
+    assert [one.id for one in await queue.claim("sales", now=NOW, limit=9, open_now=True)] == [known_one.id]

@@ -364,8 +364,9 @@ async def test_a_chunk_is_synced_where_the_server_may_lose_it_and_we_live_on(que
     assert queue._write_chunks.synced is (engine.dialect.name == "postgresql")
 
 
-async def test_a_client_does_not_wait_for_a_chunk_of_its_mail_either(
-    queue: Queue, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("what", ["chunk", "mail"])
+async def test_a_client_waits_for_its_mail_or_a_chunk_of_it_no_longer_than_the_patience(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
@@ -377,7 +378,11 @@ async def test_a_client_does_not_wait_for_a_chunk_of_its_mail_either(
     waiting = queue._writer.submit(Operation(0, hang), None)
     await asyncio.to_thread(begun.wait, 30)
     monkeypatch.setattr("relay.storage.queue.PATIENCE", 0.05)
-    with pytest.raises(StorageError, match="does not answer"):
-        await asyncio.wait_for(queue.write_chunk(new_id("m"), 0, 0, b"x"), 5)
-    go_on.set()
-    await waiting
+    handed_in = queue.accept(new_mail()) if what == "mail" else queue.write_chunk(new_id("m"), 0, 0, b"x")
+    try:
+        with pytest.raises(StorageError, match=r"does not answer within 0.05 s\Z"):
+            await asyncio.wait_for(handed_in, 5)
+    finally:
+        go_on.set()
+        await waiting
+    assert await queue.next_due() == {}  # it was withdrawn
