@@ -1,5 +1,6 @@
 """`relay explain`: the rules applied to a mail that is not sent."""
 
+import contextlib
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -8,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.configuration import config_option, json_option, load, plain_faults
+from relay.cli.configuration import config_option, enter, json_option, load, plain_faults
 from relay.cli.output import clean, print_facts, print_json
+from relay.model.errors import StorageError
 from relay.settings import Settings
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ def command(  # noqa: PLR0913 - each option is one
         to=to or (_ANYBODY,),
         null_sender=null_sender,
         smtputf8=smtputf8,
-        message=_message(from_, message),
+        message=_message(settings, from_, message),
     )
     explanation = explain(question, ask(settings, question))
     if as_json:
@@ -149,7 +151,7 @@ def _explain_incoming(settings: Settings, name: str, message: Path, *, as_json: 
     if account is None or account.pop3 is None:
         raise click.BadParameter(f"there is no account {name!r} with a mailbox", param_hint="--account")
     plan = plan_distribution(
-        directory=settings.directory, account=account, header=split_message(message.read_bytes())[0]
+        directory=settings.directory, account=account, header=split_message(_read(settings, message))[0]
     )
     users = [{"user": share.user, "address": str(share.address)} for share in plan.shares]
     if as_json:
@@ -164,12 +166,28 @@ def _explain_incoming(settings: Settings, name: str, message: Path, *, as_json: 
     _show_why(plan.steps)
 
 
-def _message(from_: str | None, message: Path | None) -> bytes:
+def _message(settings: Settings, from_: str | None, message: Path | None) -> bytes:
     if message is not None:
-        return message.read_bytes()
+        return _read(settings, message)
     if from_ is None:
         return b""
     return b"From: " + from_.encode("utf-8", "surrogateescape").replace(b"\r", b"").replace(b"\n", b"") + b"\r\n"
+
+
+def _read(settings: Settings, message: Path) -> bytes:
+    """Read a mail. What the storage folder's owner could have put there, root reads with his rights alone."""
+    from relay.storage.elsewhere import is_for_root
+    from relay.storage.owner import find_owner
+
+    owner = None
+    with contextlib.suppress(StorageError):  # no folder, or none that root would use: nothing of it is opened here
+        owner = find_owner(settings.folder)
+    if owner is not None and not is_for_root(message, owner):
+        enter(settings)
+    try:
+        return message.read_bytes()
+    except OSError as error:
+        raise click.BadParameter(f"{message}: {error.strerror}", param_hint="MESSAGE") from None
 
 
 def explain(question: "Question", answer: "Answer") -> Explanation:

@@ -463,3 +463,14 @@ def test_a_database_that_is_a_link_within_the_folder_is_used(office: Office) -> 
     office.plant("relay.db", office.storage / "real.db")
     assert office.run("queue", "list").returncode == 0
     office.check()
+
+
+def test_a_mail_that_is_a_link_of_the_owners_is_read_with_his_rights(office: Office) -> None:
+    mail = office.storage / "mail.eml"
+    office.plant(mail.name, office.secret)
+    for more in ((), ("--incoming", "--account", "sales")):
+        said = office.run("explain", str(mail), *more)
+        assert said.returncode == 2
+        assert "mail.eml: Permission denied" in said.stderr
+        assert SECRET.decode() not in said.stdout + said.stderr
+    office.check()
