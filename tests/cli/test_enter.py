@@ -52,9 +52,9 @@ class Office:
     def shut(self) -> Path:
         return self.folder / "shut"
 
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, source: Path = ROOT) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "relay", *arguments, "-c", str(self.config)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=50, input="")
+        return subprocess.run(command, cwd=source, capture_output=True, text=True, check=False, timeout=50, input="")
 
     def plant(self, name: str, target: Path) -> None:
         """Put a link into the storage folder, as who owns it would."""
@@ -474,3 +474,25 @@ def test_a_mail_that_is_a_link_of_the_owners_is_read_with_his_rights(office: Off
         assert "mail.eml: Permission denied" in said.stderr
         assert SECRET.decode() not in said.stdout + said.stderr
     office.check()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("queue", "list"), ("queue", "run"), ("queue", "hold", "--all", "--yes"), ("trace", "01abcdefghijk"),
+        ("queue", "move", "--all", "--yes", "--account", "sales"), ("account", "pause", "sales"), ("account", "test"),
+        ("account", "list"), ("backup", "{folder}/new.db"), ("poll",), ("explain", "{data}/mail.eml"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_the_owner_need_not_be_able_to_read_the_program(office: Office, command: tuple[str, ...]) -> None:
+    shutil.copytree(ROOT / "relay", office.folder / "source" / "relay")
+    (office.folder / "source").chmod(0o700)
+    (office.storage / "mail.eml").write_bytes(b"From: a@example.com\r\n\r\nhello\r\n")
+    office.run("queue", "run")
+    office.give()
+    said = office.run(
+        *(part.format(folder=office.folder, data=office.storage) for part in command), source=office.folder / "source"
+    )
+    assert "Traceback" not in said.stderr, said.stderr
+    assert said.returncode in (0, 1)
