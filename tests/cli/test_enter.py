@@ -480,7 +480,8 @@ def test_a_mail_that_is_a_link_of_the_owners_is_read_with_his_rights(office: Off
     "command",
     [
         ("queue", "list"), ("queue", "run"), ("queue", "hold", "--all", "--yes"), ("trace", "01abcdefghijk"),
-        ("queue", "move", "--all", "--yes", "--account", "sales"), ("account", "pause", "sales"), ("account", "test", "sales"),
+        ("queue", "move", "--all", "--yes", "--account", "sales"), ("account", "pause", "sales"),
+        ("account", "test", "sales"),
         ("account", "list"), ("backup", "{folder}/new.db"), ("poll",), ("explain", "{data}/mail.eml"),
     ],
     ids=" ".join,
