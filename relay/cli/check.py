@@ -4,8 +4,9 @@ import sys
 
 import click
 
-from relay.cli.configuration import MISUSED, config_option, find_unusable, json_option, load, plain_faults
+from relay.cli.configuration import MISUSED, config_option, json_option, load, plain_faults
 from relay.cli.output import print_json, say
+from relay.cli.unusable import find_unusable
 
 
 @click.command("check")

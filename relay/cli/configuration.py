@@ -3,8 +3,6 @@
 import functools
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -14,7 +12,6 @@ from relay.cli.output import say
 if TYPE_CHECKING:
     from relay.settings import Settings
     from relay.storage.engine import Database
-    from relay.storage.owner import Owner
 
 DONE, FAILED, MISUSED = 0, 1, 2
 
@@ -62,148 +59,6 @@ def enter(settings: "Settings", *, serves: bool = False, low_ports: bool = False
     belongings = [*files_of_service(settings.folder, settings.database), settings.inboxes]
     _import_early(serves=serves)
     become_owner(owner, settings.folder, belongings, low_ports=low_ports)
-
-
-def warn_of_owner(settings: "Settings") -> "Settings":
-    """Add a warning for each file that root can read, and the user whom the service becomes can't use.
-
-    The service reads these again while it runs, without root's rights. Raises StorageError as `find_owner` does.
-    """
-    from dataclasses import replace
-
-    from relay.storage.owner import find_owner
-
-    owner = find_owner(settings.folder)
-    if owner is None:
-        return settings
-    reasons = _reasons_to_read(settings)
-    warnings = [
-        f"{settings.path.name}: {shut.path}: {_name(owner)}, whom the service becomes, can't {shut.verb} it:"
-        f" {reasons.get(shut.path, 'nothing can be logged there')}. Let him {shut.verb} it: {shut.advice}"
-        for shut in _find_shut(settings, owner)
-    ]
-    return replace(settings, warnings=(*settings.warnings, *warnings))
-
-
-def find_unusable(settings: "Settings") -> "tuple[list[str], list[str]]":
-    """Give what keeps a service from its start that its own user starts, not root; and what may do so.
-
-    The unit config/relay.service runs as the user who owns the storage folder, and lets him write there only. Empty
-    where another user than root asks. Raises StorageError as `find_owner` does.
-    """
-    from relay.storage.owner import find_owner
-
-    owner = find_owner(settings.folder)
-    if owner is None:
-        return [], []
-    log = settings.log.file
-    outside = "" if log is None else _why_outside(settings.folder, log)
-    mistakes = []
-    for shut in _find_shut(settings, owner):
-        line = (
-            f"{settings.path.name}: {shut.path}: {_name(owner)}, who owns the storage folder and runs the service,"
-            f" can't {shut.verb} it: the service will not start. Let him {shut.verb} it: {shut.advice}"
-        )
-        if shut.path == log and outside:
-            line, outside = f"{line}. Besides, {outside}", ""
-        mistakes.append(line)
-    return mistakes, [f"{settings.path.name}: log.file: {log}: {outside}"] if outside else []
-
-
-def _why_outside(folder: Path, log: Path) -> str:
-    import os
-    import shlex
-
-    whole = Path(os.path.realpath(log))
-    if whole.is_relative_to(os.path.realpath(folder)) or whole.is_relative_to("/dev"):
-        return ""
-    return (
-        "the unit config/relay.service lets the service write in its storage folder only: where it runs the service,"
-        f' log there ([log] file = "{log.name}"), or add ReadWritePaths={shlex.quote(str(log.parent))} to its [Service]'
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Shut:
-    """A file that the owner of the storage folder can't use."""
-
-    path: Path
-    verb: str
-    advice: str
-
-
-def _find_shut(settings: "Settings", owner: "Owner") -> list[_Shut]:
-    import os
-
-    from relay.storage.owner import find_shut
-
-    log, public = settings.log.file, _public_files(settings)
-    files = [(path, os.R_OK) for path in _reasons_to_read(settings)] + ([] if log is None else [(log, os.W_OK)])
-    return [
-        _Shut(
-            path=path,
-            verb="write" if path == log else "read",
-            advice=_let_write(path, shut, owner)
-            if path == log
-            else _let_read(path, shut, owner, public=path in public),
-        )
-        for path, shut in find_shut(owner, files).items()
-    ]
-
-
-def _let_read(path: Path, shut: Path, owner: "Owner", *, public: bool) -> str:
-    """Give the commands, those for a file behind a folder that is shut to the owner, too.
-
-    A secret is never opened to others: the folder may be all that has kept them out.
-    """
-    import shlex
-    import stat
-
-    from relay.settings.advice import let_read
-
-    file = f"chmod o+r {shlex.quote(str(path))}" if public else let_read(path, owner.uid, owner.gid)
-    if shut == path:
-        return file
-    folder = f"chmod o+x {shlex.quote(str(shut))}"
-    return folder if public and path.stat().st_mode & stat.S_IROTH else f"{folder} && {file}"
-
-
-def _let_write(path: Path, shut: Path, owner: "Owner") -> str:
-    import os
-    import shlex
-
-    if shut != path:
-        return f"chmod o+x {shlex.quote(str(shut))}, then look again"
-    who, file = str(owner) if owner.has_name else owner.uid, shlex.quote(str(path))
-    return f"chown {who} {file}" if os.path.lexists(path) else f"install -o {who} -m 0640 /dev/null {file}"
-
-
-def _name(owner: "Owner") -> str:
-    return f"uid {owner.uid}" + (f" ({owner})" if owner.has_name else "")
-
-
-def _public_files(settings: "Settings") -> set[Path]:
-    """Give the files that hold no secret."""
-    servers = [server for account in settings.directory.accounts for server in (account.smtp, account.pop3)]
-    files = {Path(server.ca_file) for server in servers if server is not None and server.ca_file is not None}
-    return files | {listener.certificate for listener in settings.listeners if listener.certificate is not None}
-
-
-def _reasons_to_read(settings: "Settings") -> dict[Path, str]:
-    """Give the files that a running service reads, each with what fails without it."""
-    reasons = {settings.path: "a reload will fail"}
-    for account in settings.directory.accounts:
-        for server in (account.smtp, account.pop3):
-            if server is None:
-                continue
-            for name in (server.password.file, server.ca_file):
-                if name is not None:
-                    reasons.setdefault(Path(name), f"{account.name} can't log in")
-    for listener in settings.listeners:
-        for path in (listener.certificate, listener.private_key):
-            if path is not None:
-                reasons.setdefault(path, f"port {listener.port} can't be opened")
-    return reasons
 
 
 def _import_early(*, serves: bool) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from relay.cli.configuration import FAILED, config_option, enter, load, plain_faults, warn_of_owner
+from relay.cli.configuration import FAILED, config_option, enter, load, plain_faults
+from relay.cli.unusable import warn_of_owner
 
 _FIRST_OPEN_PORT = 1024
 """Ports below it are root's."""
