@@ -2,16 +2,17 @@
 
 import re
 
-_HARMFUL = re.compile(
+HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
+"""Line ends, other controls, what turns or hides the text around it, and lone surrogates: one character each."""
 
 
 def escape_invisible(text: str, *, keep_lines: bool = False) -> str:
     """Escape control, bidirectional and zero-width characters, and lone surrogates; `keep_lines` spares the LF."""
     if text.isascii() and text.isprintable():
         return text
-    return _HARMFUL.sub(lambda m: "\n" if keep_lines and m[0] == "\n" else _escape(ord(m[0])), text)
+    return HARMFUL.sub(lambda m: "\n" if keep_lines and m[0] == "\n" else _escape(ord(m[0])), text)
 
 
 def _escape(code: int) -> str:

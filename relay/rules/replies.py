@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from relay.escaping import HARMFUL
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 
@@ -15,10 +16,6 @@ _RATE = re.compile(
     r"|too many (?:messages|mails|emails|connections|requests)|too (?:fast|frequent)|slow down"
 )
 _RECEIVING = re.compile(r"is receiving|receiving rate|recipient's")
-_HARMFUL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
-)
-"""Line ends, other controls, and what turns or hides the text around it."""
 
 
 def read_reply(code: int, lines: Sequence[bytes]) -> Reply:
@@ -54,7 +51,7 @@ def _decode(line: bytes) -> str:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         text = line.decode("latin-1")
-    return _HARMFUL.sub("?", text).strip()
+    return HARMFUL.sub("?", text).strip()
 
 
 def is_refusal(reply: Reply) -> bool:

@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -286,12 +287,8 @@ async def test_what_nobody_runs_is_taken_up_as_it_was_or_doubted_where_its_dot_m
     assert await queue.take_up(now=NOW) == []
 
 
-async def test_a_claim_or_a_mail_whose_answer_never_came_is_taken_up(
-    queue: Queue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await queue.accept(new_mail())
-    await queue.accept(new_mail(source="other"))
-    ((known_one, _), *_) = await queue.read_ahead(Ahead("sales", NOW, 9))
+def _lose_answers(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Callable[[WriteConnection], None]:
+    """Let each COMMIT take effect, and nobody learn of it; gives what it was before."""
     commit = WriteConnection.commit
 
     def lost(connection: WriteConnection) -> None:
@@ -300,6 +297,16 @@ async def test_a_claim_or_a_mail_whose_answer_never_came_is_taken_up(
 
     monkeypatch.setattr(WriteConnection, "commit", lost)
     monkeypatch.setattr(queue._writer, "_find_out", lambda _name: None)
+    return commit
+
+
+async def test_a_claim_or_a_mail_whose_answer_never_came_is_taken_up(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await queue.accept(new_mail())
+    await queue.accept(new_mail(source="other"))
+    ((known_one, _), *_) = await queue.read_ahead(Ahead("sales", NOW, 9))
+    commit = _lose_answers(queue, monkeypatch)
     for fail in (queue.take(known_one), queue.claim("sales", now=NOW, limit=1, open_now=True),
                  queue.accept(new_mail(state=DeliveryState.ACTIVE))):  # fmt: skip
         with pytest.raises(StorageError):
@@ -439,14 +446,7 @@ async def test_a_claim_that_failed_is_looked_after_at_once(
     """It may stand in the database, where nobody runs it: the mail would wait for the look of every minute."""
     await queue.accept(new_mail())
     ((known_one, _),) = await queue.read_ahead(Ahead("sales", NOW, 9))
-    commit = WriteConnection.commit
-
-    def lost(connection: WriteConnection) -> None:
-        commit(connection)
-        raise sqlite3.OperationalError("the answer is lost")
-
-    monkeypatch.setattr(WriteConnection, "commit", lost)
-    monkeypatch.setattr(queue._writer, "_find_out", lambda _name: None)
+    commit = _lose_answers(queue, monkeypatch)
     with pytest.raises(StorageError):
         await (queue.take(known_one) if known_before else queue.claim("sales", now=NOW, limit=1, open_now=True))
     monkeypatch.setattr(WriteConnection, "commit", commit)
