@@ -104,7 +104,7 @@ def show_size(octets: int) -> str:
 
 def show_outcome(recipient: "RecipientRow") -> str:
     """Show what became of a recipient, and what was said about him."""
-    from relay.storage.commands import DELETED
+    from relay.rules.states import DELETED
 
     reply = " ".join(filter(None, (str(recipient.code or ""), recipient.enhanced, recipient.reply)))
     return DELETED if reply == DELETED else f"{recipient.outcome} {clean(reply)}".rstrip()

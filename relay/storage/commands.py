@@ -11,14 +11,13 @@ from typing import Final
 
 from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
+from relay.rules.states import DELETED
 from relay.storage import settling
 from relay.storage.engine import Database, transaction
 from relay.storage.sql import Transaction
 
 STEP: Final = 500
 """Mails of one transaction."""
-DELETED: Final = "deleted by command"
-"""The reply, without a code, of recipients whose mail was deleted: nobody bounced it, and nobody was told."""
 _SHORTEST_REST: Final = 0.02
 """Seconds between two steps, at least; else as long as the step took."""
 
