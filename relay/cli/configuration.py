@@ -86,6 +86,7 @@ _TO_LOOK = (
     "relay.storage.engine",
     "relay.storage.mailboxes",
     "relay.storage.version",
+    "rich.progress",
     "rich.table",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite.pysqlite",
@@ -96,7 +97,6 @@ _TO_SERVE = (
     "concurrent.futures.thread",
     "relay.supervisor",
     "relay.upstream.probe",
-    "rich.progress",
 )
 
 
