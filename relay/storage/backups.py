@@ -1,0 +1,98 @@
+"""What the database remembers of its backups: the last good one, the last failure, and what was begun.
+
+Guarantee: it outlives a restart, so that nobody need look into the folder of the backups to know how old the last is.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from relay.storage.engine import Database, transaction
+from relay.storage.sql import Transaction
+
+_DONE: Final = "backup/done"
+_FAILED: Final = "backup/failed"
+_BEGUN: Final = "backup/begun"
+_INSTALLATION: Final = "installation"
+_SELECT: Final = "SELECT key, value FROM meta WHERE key >= 'backup/' AND key < 'backup0'"
+_SELECT_ONE: Final = "SELECT value FROM meta WHERE key = ?"
+_KEEP: Final = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+_KEEP_FIRST: Final = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_FORGET: Final = "DELETE FROM meta WHERE key = ?"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackupState:
+    """How the backups stand. Times are milliseconds since 1970, UTC."""
+
+    at: int | None = None
+    """The moment whose state the last good backup holds; None: there was none yet."""
+    folder: Path | None = None
+    """The last good backup itself."""
+    error: str = ""
+    """Why the last try failed; empty where it did not."""
+    error_at: int | None = None
+    begun: int | None = None
+    """When the last try began, while no end of it is known: it runs, or its process died."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """A backup that is whole."""
+
+    at: int
+    folder: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """A backup that could not be made."""
+
+    at: int
+    error: str
+
+
+def last_backup(database: Database) -> BackupState:
+    """Tell how the backups stand. Raises StorageError."""
+    with transaction(database, write=False) as tx:
+        return read_state(tx)
+
+
+def read_state(tx: Transaction) -> BackupState:
+    """Tell how the backups stand."""
+    found = {key: json.loads(value) for key, value in tx.rows(_SELECT)}
+    at, folder = found.get(_DONE, (None, None))
+    error_at, error = found.get(_FAILED, (None, ""))
+    return BackupState(
+        at=at,
+        folder=None if folder is None else Path(folder),
+        error=error,
+        error_at=error_at,
+        begun=found.get(_BEGUN),
+    )
+
+
+def note_begun(tx: Transaction, at: int) -> str:
+    """Note that a backup begins; gives the name of this installation, which every backup of it has.
+
+    The name is made with the first backup, and lives in the database: a restored one goes on with it.
+    """
+    tx.change(_KEEP, _BEGUN, json.dumps(at))
+    tx.change(_KEEP_FIRST, _INSTALLATION, os.urandom(8).hex())
+    ((name,),) = tx.rows(_SELECT_ONE, _INSTALLATION)
+    return str(name)
+
+
+def note_done(tx: Transaction, done: Done) -> None:
+    """Note that a backup is whole; an earlier failure is over."""
+    tx.change(_KEEP, _DONE, json.dumps([done.at, os.fspath(done.folder)]))
+    tx.change(_FORGET, _FAILED)
+    tx.change(_FORGET, _BEGUN)
+
+
+def note_failed(tx: Transaction, failed: Failed) -> None:
+    """Note that a backup could not be made, and why."""
+    tx.change(_KEEP, _FAILED, json.dumps([failed.at, failed.error]))
+    tx.change(_FORGET, _BEGUN)
