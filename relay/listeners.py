@@ -122,6 +122,7 @@ class Listeners:
             listener=listener,
             limits=settings.limits,
             hostname=settings.hostname,
+            language=settings.language,
             submission=self.submission,
             authenticator=self.authenticator,
             budget=self._budget,
@@ -168,7 +169,7 @@ class Listeners:
             if server is not None:
                 old = server.listener
                 try:
-                    server.change(listener, new.limits, new.hostname)
+                    server.change(listener, new.limits, new.hostname, new.language)
                     change.changed.append((server, old))
                 except RelayError as error:
                     faults.append(_line(new.path, n, error))
@@ -182,7 +183,7 @@ class Listeners:
             await server.close()
         for server, listener in change.changed:
             with contextlib.suppress(RelayError):  # its new certificate goes on; the old one is no longer there
-                server.change(listener, old.limits, old.hostname)
+                server.change(listener, old.limits, old.hostname, old.language)
         for server in change.interrupted:
             self._leave(server, old.limits.drain_timeout / 1000)
             try:

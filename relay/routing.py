@@ -16,11 +16,10 @@ from relay.model.route import Edit, Identity, Refusal, RoutePlan, Rule
 from relay.rules.disguise import find_disguised
 from relay.rules.headers import MOST_FIELDS, Field, count_fields, split_fields
 from relay.rules.origin import MOST_OCTETS, Origin, find_large_field, find_origin
+from relay.rules.refusal_texts import Part, Refused, Words
+from relay.rules.refusals import refuse, say, show_address
 from relay.rules.rewriting import rewrite_sender
 from relay.rules.trace import MAX_LOOPS, MAX_RECEIVED, loop_count, received_count
-
-_SHOWN = 100
-"""Characters of an address that a reply shows: the advice behind it must have room."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -45,8 +44,8 @@ class _Case:
         return self.user.name if self.user is not None else "nobody"
 
     @property
-    def login_advice(self) -> str:
-        return f"log in, or let the administrator add a device for {self.ip}"
+    def login_advice(self) -> Words:
+        return say(Part.LOG_IN, ip=str(self.ip))
 
 
 def plan_route(*, directory: Directory, client: Client, envelope: Envelope, header: bytes) -> RoutePlan | Refusal:
@@ -54,9 +53,7 @@ def plan_route(*, directory: Directory, client: Client, envelope: Envelope, head
     fields = split_fields(header)
     large = find_large_field(fields)
     if large is not None:
-        return _refuse_unread(
-            f"The sender's fields, up to {large}, have more than {MOST_OCTETS} octets", "large_field", "5.6.0"
-        )
+        return _refuse_unread("large_field", refuse(Refused.LARGE_FIELD, name=large, most=str(MOST_OCTETS)))
     origin = find_origin(fields)
     user, identity = identify(directory, client, origin.address)
     case = _Case(directory=directory, fields=fields, origin=origin, user=user, identity=identity, ip=client.ip)
@@ -121,22 +118,23 @@ def check_loop(header: bytes, hostname: str) -> Refusal | None:
     """Refuse a mail that goes in circles (RFC 5321 section 6.3), or whose header has more fields than any real one."""
     count = count_fields(header)
     if count > MOST_FIELDS:
-        return _refuse_unread(f"The header has {count} fields; at most {MOST_FIELDS} are taken", "header", "5.6.0")
+        return _refuse_unread("header", refuse(Refused.MANY_FIELDS, count=str(count), most=str(MOST_FIELDS)))
     received, loops = received_count(header), loop_count(header, hostname)
     if received <= MAX_RECEIVED and loops <= MAX_LOOPS:
         return None
-    what = f"it has {received} Received fields" if received > MAX_RECEIVED else f"it was here {loops} times before"
-    return _refuse_unread(f"The mail goes in circles: {what}", "loop", "5.4.6")
+    if received > MAX_RECEIVED:
+        return _refuse_unread("loop", refuse(Refused.LOOP_RECEIVED, count=str(received)))
+    return _refuse_unread("loop", refuse(Refused.LOOP_HERE, count=str(loops)))
 
 
-def _refuse_unread(text: str, reason: str, enhanced: str) -> Refusal:
+def _refuse_unread(reason: str, reply: Reply) -> Refusal:
     """Refuse a mail whose header can't be read, or need not."""
     return Refusal(
         user=None,
         identity=Identity.NOBODY,
         reason=reason,
-        reply=Reply(code=554, enhanced=enhanced, text=text),
-        steps=(f"Refused: {text}.",),
+        reply=reply,
+        steps=(f"Refused: {reply.text}.",),
     )
 
 
@@ -183,26 +181,27 @@ def _choose(case: _Case) -> tuple[Rule, Account] | Refusal:
     if owned is not None:
         case.steps.append(f"Rule 3: {owned.name!r} is the first account that {case.who} owns.")
         return Rule.OWNER, owned
-    sender = f"{_shorten(address)} is no account's address" if address is not None else f"there is no {where} address"
+    sender = say(Part.NO_SENDER, where=where)
+    if address is not None:
+        sender = say(Part.UNKNOWN_SENDER, address=show_address(address))
     if case.user is None:
-        text = f"No account: {sender}, and nobody known submits: {case.login_advice}"
+        reply = refuse(Refused.NO_ACCOUNT_FOR_NOBODY, sender=sender, advice=case.login_advice)
     else:
-        text = f"No account: {sender}, and {case.who} owns none: "
-        text += f"write from an account's address, or let the administrator give {case.who} an account"
-    case.steps.append(f"Rule 4: refused. {text}.")
-    return _refuse(case, "no_account", text, rule=None, account=None)
+        reply = refuse(Refused.NO_ACCOUNT_FOR_USER, sender=sender, who=case.who)
+    case.steps.append(f"Rule 4: refused. {reply.text}.")
+    return _refuse(case, "no_account", reply, rule=None, account=None)
 
 
 def _check_account(case: _Case, rule: Rule, account: Account) -> Refusal | None:
     """Refuse where the chosen account is excluded, or restricted to others; the choice does not go on to another."""
     if account.excluded:
-        text = f"The account {account.name} is excluded from the service"
-        case.steps.append(f"Refused: {text}; the choice does not go on to another account.")
-        return _refuse(case, "excluded", text, rule=rule, account=account)
+        reply = refuse(Refused.EXCLUDED, account=account.name)
+        case.steps.append(f"Refused: {reply.text}; the choice does not go on to another account.")
+        return _refuse(case, "excluded", reply, rule=rule, account=account)
     if not _may_use(case, account):
-        text = _explain_restricted(case, account)
-        case.steps.append(f"Refused: {text}.")
-        return _refuse(case, "restricted", text, rule=rule, account=account)
+        reply = refuse(Refused.RESTRICTED, why=_explain_restricted(case, account))
+        case.steps.append(f"Refused: {reply.text}.")
+        return _refuse(case, "restricted", reply, rule=rule, account=account)
     return None
 
 
@@ -214,17 +213,16 @@ def _check_visible(case: _Case, rule: Rule, chosen: Account) -> Refusal | None:
             continue
         fields = f"{case.origin.prefix}From or {case.origin.prefix}Sender"
         if account is None:
-            text = f"An encoded word in {fields} that is no name can't be read; encode names alone, and as UTF-8"
-            case.steps.append(f"Refused: {text}: it may hide the address of an account that {case.who} may not use.")
-            return _refuse(case, "restricted", text, rule=rule, account=chosen)
-        text = f"{_shorten(address)} may not stand in {fields}: "
-        if account.excluded:
-            text += f"the account {account.name} is excluded from the service"
-        else:
-            text += _explain_restricted(case, account)
-        case.steps.append(f"Refused: {text}.")
-        reason = "excluded" if account.excluded else "restricted"
-        return _refuse(case, reason, text, rule=rule, account=account)
+            reply = refuse(Refused.UNREADABLE_WORD, fields=fields)
+            hidden = f"it may hide the address of an account that {case.who} may not use"
+            case.steps.append(f"Refused: {reply.text}: {hidden}.")
+            return _refuse(case, "restricted", reply, rule=rule, account=chosen)
+        reason, why = "excluded", say(Part.THE_EXCLUDED, account=account.name)
+        if not account.excluded:
+            reason, why = "restricted", _explain_restricted(case, account)
+        reply = refuse(Refused.NOT_VISIBLE, address=show_address(address), fields=fields, why=why)
+        case.steps.append(f"Refused: {reply.text}.")
+        return _refuse(case, reason, reply, rule=rule, account=account)
     return None
 
 
@@ -252,20 +250,13 @@ def _is_meant(user: User | None, account: Account) -> bool:
     return user is not None and user.name in (account.owner, *account.users)
 
 
-def _explain_restricted(case: _Case, account: Account) -> str:
+def _explain_restricted(case: _Case, account: Account) -> Words:
     """Say who may use a restricted account, and what to do."""
-    who = "an unknown client" if case.user is None else case.user.name
-    text = f"{who} may not use the account {account.name}"
+    who: str | Words = say(Part.STRANGER) if case.user is None else case.user.name
     if case.identity.is_proved:
-        return f"{text}: only its owner and its users may; let the administrator add {who} to its users"
-    if _is_meant(case.user, account):
-        return f"{text} without a login: {case.login_advice}"
-    return f"{text}: only its owner and its users may, by a login or a device: {case.login_advice}"
-
-
-def _shorten(address: Address | None) -> str:
-    text = str(address)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{text[-_SHOWN // 2 :]}"
+        return say(Part.ADD_TO_USERS, who=who, account=account.name)
+    part = Part.WITHOUT_LOGIN if _is_meant(case.user, account) else Part.WITHOUT_PROOF
+    return say(part, who=who, account=account.name, advice=case.login_advice)
 
 
 def _rewrite(case: _Case, rule: Rule, account: Account) -> tuple[Edit, ...]:
@@ -279,13 +270,12 @@ def _rewrite(case: _Case, rule: Rule, account: Account) -> tuple[Edit, ...]:
     return rewrite.edits
 
 
-def _refuse(case: _Case, reason: str, text: str, *, rule: Rule | None, account: Account | None) -> Refusal:
-    plain = "".join(char if char.isprintable() else "?" for char in text)[:400]
+def _refuse(case: _Case, reason: str, reply: Reply, *, rule: Rule | None, account: Account | None) -> Refusal:
     return Refusal(
         user=None if case.user is None else case.user.name,
         identity=case.identity,
         reason=reason,
-        reply=Reply(code=550, enhanced="5.7.1", text=plain),
+        reply=reply,
         account=None if account is None else account.name,
         rule=rule,
         sender_before=case.address,

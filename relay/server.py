@@ -31,6 +31,7 @@ class SmtpServer:
         listener: Listener,
         limits: Limits,
         hostname: str,
+        language: str = "en",
         submission: Submission,
         authenticator: Authenticator,
         budget: Shares,
@@ -43,6 +44,7 @@ class SmtpServer:
             listener=listener,
             limits=limits,
             hostname=hostname,
+            language=language,
             submission=submission,
             authenticator=authenticator,
             budget=budget,
@@ -71,14 +73,14 @@ class SmtpServer:
             bound.listen(_BACKLOG)
             self.port = bound.getsockname()[1]
 
-    def change(self, listener: Listener, limits: Limits, hostname: str) -> None:
+    def change(self, listener: Listener, limits: Limits, hostname: str, language: str = "en") -> None:
         """Take other settings for the same address, its certificate read anew; new sessions follow them.
 
         Raises RelayError, and changes nothing, where the certificate is of no use.
         """
         self._desk.tls_context = _load_certificate(listener)
         self._listener = self._desk.listener = listener
-        self._desk.limits, self._desk.hostname = limits, hostname
+        self._desk.limits, self._desk.hostname, self._desk.language = limits, hostname, language
         self._desk.gate.change(
             networks=listener.networks, most=limits.connections, most_per_client=limits.connections_per_client
         )

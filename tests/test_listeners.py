@@ -141,3 +141,11 @@ def speaks_tls(port: int) -> bool:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with smtplib.SMTP_SSL("127.0.0.1", port, timeout=10, context=context) as smtp:
         return smtp.noop()[0] == 250
+
+
+async def test_a_reload_changes_the_language_of_refusals(tmp_path: Path) -> None:
+    async with serving(write_config(tmp_path, accounts=[make_account("sales", 9)])) as service:
+        write_config(tmp_path, accounts=[make_account("sales", 9)], language="de")
+        assert await service.reload() == []
+        assert service._listeners is not None
+        assert [server._desk.language for server in service._listeners.servers] == ["de"]

@@ -4,7 +4,7 @@ Whatever can be decided without the network, the disk and the clock is asked of 
 the same order: may the client connect, must it log in, is each recipient one, is the mail one, then the account rules.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from relay.intake.commands import TOO_MANY_RECIPIENTS, offers_login, read_recipient, refuse_stranger
@@ -50,10 +50,16 @@ class Answer:
     """Those that are taken, each once."""
     refused: tuple[tuple[str, Reply], ...] = ()
     """The other recipients, as they were written, and why."""
+    language: str = "en"
+    """What the client would read it in, beside English."""
 
 
 def ask(settings: Settings, question: Question) -> Answer:
     """Answer a question as the service would."""
+    return replace(_answer(settings, question), language=settings.language)
+
+
+def _answer(settings: Settings, question: Question) -> Answer:
     refusal = _refuse_client(settings, question)
     if refusal is not None:
         return Answer(outcome=None, reply=refusal)
@@ -116,7 +122,7 @@ def _read_header(message: bytes, limits: Limits, *, most: int) -> bytes | Reply:
     """Give the header of a mail, or why it is no mail that could be taken."""
     lines = LineEnds()
     content = lines.feed(message) + lines.close()
-    judgement = judge_octets(len(content), most=most, too_long=lines.too_long)
+    judgement = judge_octets(len(content), most=most, too_long=lines.too_long, whole=True)
     if judgement is not None:
         return judgement.reply
     sections = Sections(header_limit=limits.header_size)

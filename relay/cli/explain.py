@@ -193,13 +193,16 @@ def _read(settings: Settings, message: Path) -> bytes:
 def explain(question: "Question", answer: "Answer") -> Explanation:
     """Put an answer into words."""
     from relay.planning import MailPlan
+    from relay.rules.refusals import speak
 
     base = Explanation(
         sent=answer.reply is None,
         user=question.login,
         recipients=[str(address) for address in answer.recipients],
-        refused_recipients=[{"recipient": path, "reply": str(reply)} for path, reply in answer.refused],
-        reply=None if answer.reply is None else str(answer.reply),
+        refused_recipients=[
+            {"recipient": path, "reply": str(speak(reply, answer.language))} for path, reply in answer.refused
+        ],
+        reply=None if answer.reply is None else str(speak(answer.reply, answer.language)),
         why=[f"The recipient {path} is refused: {reply}." for path, reply in answer.refused],
     )
     if answer.outcome is None:

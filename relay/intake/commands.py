@@ -8,12 +8,12 @@ from relay.intake.path import BadCommandError, parse_argument, parse_forward_pat
 from relay.model.address import Address
 from relay.model.envelope import Wish
 from relay.model.reply import Reply
+from relay.rules.refusal_texts import Refused
+from relay.rules.refusals import refuse
 from relay.settings import Listener
 
-TOO_MANY_RECIPIENTS: Final = Reply(
-    code=452, enhanced="4.5.3", text="Too many recipients: send the mail to the others again"
-)
-_INTERNATIONAL: Final = (553, "5.6.7", "An international address needs SMTPUTF8")
+TOO_MANY_RECIPIENTS: Final = refuse(Refused.TOO_MANY_RECIPIENTS)
+_INTERNATIONAL: Final = refuse(Refused.INTERNATIONAL)
 
 
 def offers_login(listener: Listener, ip: Ip, *, over_tls: bool, has_passwords: bool) -> bool:
@@ -25,7 +25,7 @@ def refuse_stranger(listener: Listener, login: str | None, *, may_log_in: bool) 
     """Refuse MAIL of somebody who has not logged in, where everybody must."""
     if not listener.require_auth or login is not None:
         return None
-    return Reply(code=530, enhanced="5.7.0", text="Log in first" if may_log_in else "TLS first")
+    return refuse(Refused.NO_LOGIN if may_log_in else Refused.NO_TLS)
 
 
 def read_sender(argument: str, *, esmtp: bool, may_log_in: bool) -> tuple[Address | None, MailParameters]:
@@ -34,7 +34,7 @@ def read_sender(argument: str, *, esmtp: bool, may_log_in: bool) -> tuple[Addres
     asked = read_mail_parameters(parsed, esmtp=esmtp, may_log_in=may_log_in)
     reverse_path = parse_reverse_path(parsed.path)
     if reverse_path is not None and not parsed.path.isascii() and not asked.smtputf8:
-        raise BadCommandError(*_INTERNATIONAL)
+        raise BadCommandError.by(_INTERNATIONAL)
     return reverse_path, asked
 
 
@@ -43,5 +43,5 @@ def read_recipient(argument: str, *, esmtp: bool, smtputf8: bool, postmaster: Ad
     parsed = parse_argument(argument, "TO")
     wish = read_rcpt_parameters(parsed, esmtp=esmtp)
     if not parsed.path.isascii() and not smtputf8:
-        raise BadCommandError(*_INTERNATIONAL)
+        raise BadCommandError.by(_INTERNATIONAL)
     return parse_forward_path(parsed.path, postmaster), wish

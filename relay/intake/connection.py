@@ -17,6 +17,8 @@ from relay.intake.feed import Feed, SessionEnd
 from relay.intake.lifetime import Lifetime
 from relay.intake.lines import LineBuffer, LineTooLongError
 from relay.model.reply import Reply
+from relay.rules.refusal_texts import Refused
+from relay.rules.refusals import refuse, speak, write_lines
 
 log = structlog.get_logger()
 
@@ -28,7 +30,7 @@ _TURN: Final = 64
 """Commands that are handled before others get their turn."""
 _PIECE: Final = 32
 """Commands that a piece of a mail is worth: it may be all line ends."""
-INTERNAL_FAULT: Final = Reply(code=451, enhanced="4.3.0", text="Something went wrong here, try again later")
+INTERNAL_FAULT: Final = refuse(Refused.INTERNAL_FAULT)
 
 
 class ClientConnection(Lifetime):
@@ -186,6 +188,12 @@ class ClientConnection(Lifetime):
         if not self._at_work:
             self._flush()
 
+    def send_reply(self, reply: Reply) -> None:
+        """Send a reply; a refusal in the office's language, each line with its codes."""
+        if reply.code >= 400:
+            reply = speak(reply, self.desk.language)
+        self.send(*write_lines(reply))
+
     def _flush(self) -> None:
         out, self._out = self._out, []
         if out and self.transport is not None and not self.transport.is_closing():
@@ -210,7 +218,7 @@ class ClientConnection(Lifetime):
         self._ended = True
         self.feed = None
         if reply is not None:
-            self._out.append(f"{reply}\r\n".encode("utf-8", "replace"))
+            self.send_reply(reply)
         self._flush()
         # A client that does not read must not keep the connection open.
         self._deadline.set(LAST_WORDS)

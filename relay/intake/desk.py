@@ -24,6 +24,8 @@ class Desk:
     listener: Listener
     limits: Limits
     hostname: str
+    language: str = "en"
+    """What refusals are written in, beside English."""
     submission: Submission
     authenticator: Authenticator
     budget: Shares

@@ -18,13 +18,15 @@ from relay.intake.connection import INTERNAL_FAULT, ClientConnection
 from relay.intake.feed import SessionEnd
 from relay.intake.path import BadCommandError
 from relay.model.reply import Reply
+from relay.rules.refusal_texts import Refused
+from relay.rules.refusals import refuse
 
 log = structlog.get_logger()
 
 _TEXT = re.compile(r"[^\x00-\x1f\x7f]*")
 # A web page can make a browser in the LAN send these: nothing that follows may be taken for SMTP.
 _BROWSER = re.compile(rb"(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT|DELETE|PATCH) |Host:|User-Agent:", re.IGNORECASE)
-_LEAVING: Final = Reply(code=421, enhanced="4.3.2", text="The service is shutting down")
+_LEAVING: Final = refuse(Refused.SHUTTING_DOWN)
 
 WITHOUT_MAIL = 1800.0
 """Seconds that a session lasts, whatever is said in it, unless a mail is taken."""
@@ -121,18 +123,13 @@ class Dialogue(ClientConnection):
 
     def reply(self, reply: Reply) -> None:
         """Send a reply, and count the errors. Raises SessionEnd where it is the last."""
-        if "\n" in reply.text:
-            lines = reply.text.split("\n")
-            last = len(lines) - 1
-            self.send(*(f"{reply.code}{'-' if n < last else ' '}{reply.enhanced} {one}" for n, one in enumerate(lines)))
-        else:
-            self.send(f"{reply.code} {reply.enhanced} {reply.text}")
+        self.send_reply(reply)
         if reply.code >= 400:
             if reply.code == 421:
                 raise SessionEnd
             self._errors += 1
             if self._errors >= self.desk.limits.errors_per_session:
-                raise SessionEnd(make_reply(421, "4.7.0", "Too many errors"))
+                raise SessionEnd(refuse(Refused.TOO_MANY_ERRORS))
         if self.desk.closing and not self.busy:
             raise SessionEnd(_LEAVING)
 

@@ -5,6 +5,8 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from relay.intake.budget import Ip, Shares
 from relay.model.reply import Reply
+from relay.rules.refusal_texts import Refused
+from relay.rules.refusals import refuse
 
 _NO_LIMIT = 1 << 32
 
@@ -21,7 +23,7 @@ def refuse_ip(ip: Ip, networks: Sequence[IPv4Network | IPv6Network]) -> Reply | 
     """Turn away a client whose address is in none of these networks."""
     if any(ip in network for network in networks):
         return None
-    return Reply(code=554, enhanced="5.7.1", text=f"{ip} may not connect")
+    return refuse(Refused.MAY_NOT_CONNECT, ip=str(ip))
 
 
 class Gate:
@@ -55,7 +57,7 @@ class Gate:
         if self._places.held(ip) < self._most_per_client and self._files.allows(ip) and self._places.take(ip):
             self._files.take(ip)
             return None
-        return Reply(code=421, enhanced="4.3.2", text="Too many connections, come again later")
+        return refuse(Refused.TOO_MANY_CONNECTIONS)
 
     def leave(self, ip: Ip) -> None:
         """Count a connection out that was let in."""

@@ -3,9 +3,13 @@
 from typing import Final, NamedTuple
 
 from relay.model.reply import Reply
+from relay.rules.refusal_texts import Refused
+from relay.rules.refusals import refuse, refuse_size
 from relay.rules.sections import Sections
 
-LONG_LINE: Final = Reply(code=554, enhanced="5.6.0", text="A line is too long")
+LONG_LINE: Final = refuse(Refused.LONG_LINE)
+
+TOO_LARGE: Final = "too_large"
 
 
 class Judgement(NamedTuple):
@@ -16,19 +20,17 @@ class Judgement(NamedTuple):
     reply: Reply
 
 
-def judge_octets(size: int, *, most: int, too_long: bool) -> Judgement | None:
-    """Refuse a mail of more than `most` octets, or with a line beyond all limits."""
+def judge_octets(size: int, *, most: int, too_long: bool, whole: bool = False) -> Judgement | None:
+    """Refuse a mail of more than `most` octets, or with a line beyond all limits; `whole`: no more of it will come."""
     if size > most:
-        return Judgement("too_large", Reply(code=552, enhanced="5.3.4", text=f"At most {most} octets are taken"))
+        return Judgement(TOO_LARGE, refuse_size(size if whole else None, most=most))
     return Judgement("long_line", LONG_LINE) if too_long else None
 
 
 def judge_header(sections: Sections, *, most: int) -> Judgement | None:
     """Refuse a header of more than `most` octets, or one of which nobody can tell where it ends."""
     if sections.too_large:
-        text = f"The header has more than {most} octets"
-        return Judgement("large_header", Reply(code=552, enhanced="5.3.4", text=text))
+        return Judgement("large_header", refuse(Refused.LARGE_HEADER, most=str(most)))
     if sections.stray_line is not None:
-        text = f"Line {sections.stray_line} is no header field (a name, a colon, a value), but fields follow it"
-        return Judgement("broken_header", Reply(code=554, enhanced="5.6.0", text=text))
+        return Judgement("broken_header", refuse(Refused.BROKEN_HEADER, line=str(sections.stray_line)))
     return None

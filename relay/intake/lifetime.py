@@ -19,6 +19,8 @@ from relay.intake.desk import Desk
 from relay.intake.feed import SessionEnd
 from relay.intake.gate import client_ip
 from relay.model.reply import Reply
+from relay.rules.refusal_texts import Refused
+from relay.rules.refusals import refuse, speak, write_lines
 
 log = structlog.get_logger()
 
@@ -114,7 +116,7 @@ class Lifetime(SMTP):
     def _turn_away(self, transport: Any, reply: Reply) -> None:  # noqa: ANN401 - see above
         log.warning("session_refused", client=str(self.ip), reason=reply.text, code=reply.code)
         if not self.desk.tls_first:  # in the clear it would be junk to a client that waits for TLS
-            transport.write(f"{reply}\r\n".encode())
+            transport.write("".join([f"{line}\r\n" for line in write_lines(speak(reply, self.desk.language))]).encode())
         transport.close()
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -162,7 +164,7 @@ class Lifetime(SMTP):
             self.abort()
         else:
             self.gone("it was too slow")
-            self.say_last(Reply(code=421, enhanced="4.4.2", text="This takes too long"))
+            self.say_last(refuse(Refused.TOO_SLOW))
 
     # TLS
 

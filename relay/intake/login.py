@@ -11,15 +11,17 @@ from relay.intake.path import BadCommandError
 from relay.intake.throttle import TooManyLoginsError
 from relay.model.errors import RelayError
 from relay.model.reply import Reply
+from relay.rules.refusal_texts import Refused
+from relay.rules.refusals import refuse
 
 if TYPE_CHECKING:
     from relay.intake.session import SmtpSession
 
 log = structlog.get_logger()
 
-_WRONG = Reply(code=535, enhanced="5.7.8", text="Login or password is wrong")
-_LATER = Reply(code=454, enhanced="4.7.0", text="The login can't be checked now, try again later")
-_TOO_MANY = Reply(code=454, enhanced="4.7.0", text="Too many failed logins, try again later")
+_WRONG = refuse(Refused.WRONG_LOGIN)
+_LATER = refuse(Refused.LOGIN_LATER)
+_TOO_MANY = refuse(Refused.TOO_MANY_LOGINS)
 _SHOWN = 100
 """Characters of a login that the log shows."""
 _GOOD = Reply(code=235, enhanced="2.7.0", text="Welcome")
@@ -63,7 +65,7 @@ class Login:
         session.failed_logins += 1
         log.warning("auth_failed", **about, reason="wrong login or password")
         if session.failed_logins >= session.desk.limits.auth_failures:
-            return Reply(code=421, enhanced="4.7.0", text="Too many failed logins"), None
+            return refuse(Refused.GIVEN_UP), None
         return _WRONG, None
 
     async def _ask(self, prompt: str) -> bytes:

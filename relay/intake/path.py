@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from relay.model.address import Address
 from relay.model.reply import Reply
 from relay.rules.address import parse_addr_spec
+from relay.rules.refusal_texts import Part, Refused
+from relay.rules.refusals import refuse, refuse_address
 
 _PATH = re.compile(r'[ ]*+<((?>(?:[^<>"\\]|"(?>(?:[^"\\]|\\.)*)")*))>')
 _BARE_PATH = re.compile(r'[ ]*+((?>(?:[^\s<>"\\]|"(?>(?:[^"\\]|\\.)*)")+))')
@@ -32,6 +34,13 @@ class BadCommandError(Exception):
         super().__init__(text)
         self.reply = Reply(code=code, enhanced=enhanced, text=text)
 
+    @classmethod
+    def by(cls, reply: Reply) -> "BadCommandError":
+        """Refuse by a reply that is there already."""
+        error = cls(reply.code, reply.enhanced, reply.text)
+        error.reply = reply
+        return error
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PathArgument:
@@ -53,10 +62,10 @@ def parse_argument(argument: str, keyword: str) -> PathArgument:
         raise BadCommandError(501, "5.5.4", f"Syntax: {'MAIL' if keyword == 'FROM' else 'RCPT'} {keyword}:<address>")
     rest = argument[found.end() :]
     if _length(rest) > _LONGEST_PATH:
-        raise BadCommandError(501, _status(keyword), "The address is longer than any")
+        raise BadCommandError.by(refuse_address(_whose(keyword), "is longer than any"))
     path = _PATH.match(rest) or _BARE_PATH.match(rest)
     if path is None or rest[path.end() :][:1] not in ("", " "):
-        raise BadCommandError(501, _status(keyword), "The address is not of the form <name@domain>")
+        raise BadCommandError.by(refuse_address(_whose(keyword), "is not of the form name@domain"))
     bare = path[1].strip(" ")
     route = _ROUTE.match(bare)
     return PathArgument(path=bare[route.end() if route else 0 :].strip(" "), parameters=_parameters(rest[path.end() :]))
@@ -83,26 +92,26 @@ def parse_reverse_path(path: str) -> Address | None:
     if not path:
         return None
     if len(path) > _LONGEST_PATH:
-        raise BadCommandError(501, "5.1.7", "The sender's address is longer than any")
+        raise BadCommandError.by(refuse_address(Part.SENDER, "is longer than any"))
     try:
         return parse_addr_spec(path if "@" in _QUOTED.sub("", path) else f"{path}@localhost")
     except ValueError as error:
-        raise BadCommandError(501, "5.1.7", f"The sender's address {error}") from None
+        raise BadCommandError.by(refuse_address(Part.SENDER, str(error))) from None
 
 
 def parse_forward_path(path: str, postmaster: Address | None) -> Address:
     """Give the address of RCPT; a bare `<postmaster>` is the one given. Raises BadCommandError."""
     if len(path) > _LONGEST_PATH:
-        raise BadCommandError(501, "5.1.3", "The recipient's address is longer than any")
+        raise BadCommandError.by(refuse_address(Part.RECIPIENT, "is longer than any"))
     if path.lower() == "postmaster" and postmaster is not None:
         return postmaster
     if path and "@" not in _QUOTED.sub("", path):
-        raise BadCommandError(550, "5.1.3", "The recipient's address has no domain")
+        raise BadCommandError.by(refuse(Refused.NO_DOMAIN))
     try:
         return parse_addr_spec(path)
     except ValueError as error:
-        raise BadCommandError(501, "5.1.3", f"The recipient's address {error}") from None
+        raise BadCommandError.by(refuse_address(Part.RECIPIENT, str(error))) from None
 
 
-def _status(keyword: str) -> str:
-    return "5.1.7" if keyword == "FROM" else "5.1.3"
+def _whose(keyword: str) -> Part:
+    return Part.SENDER if keyword == "FROM" else Part.RECIPIENT

@@ -16,16 +16,18 @@ import structlog
 from relay.intake.budget import Holding, Ip
 from relay.intake.desk import Desk
 from relay.intake.hooks import Incoming
-from relay.intake.judging import judge_header, judge_octets
+from relay.intake.judging import TOO_LARGE, judge_header, judge_octets
 from relay.model.errors import StorageFullError
 from relay.model.reply import Reply
+from relay.rules.refusal_texts import Refused
+from relay.rules.refusals import refuse, refuse_size
 from relay.rules.sections import CHUNK, Sections
 
 log = structlog.get_logger()
 
-INTERNAL_FAULT: Final = Reply(code=451, enhanced="4.3.0", text="The mail could not be kept, try again later")
-NO_DISK: Final = Reply(code=452, enhanced="4.3.1", text="There is no room for the mail now, try again later")
-NO_ROOM: Final = Reply(code=452, enhanced="4.3.1", text="Too much at a time, try again later")
+INTERNAL_FAULT: Final = refuse(Refused.NOT_KEPT)
+NO_DISK: Final = refuse(Refused.NO_DISK)
+NO_ROOM: Final = refuse(Refused.NO_ROOM)
 FIRST: Final = 1024
 """Octets that a mail is counted with before any of it has come."""
 _WAITING: Final = 2
@@ -81,6 +83,7 @@ class Receiver:
         """Whether all bytes are there."""
         self.refusal: Reply | None = None
         """Why the mail will not be taken."""
+        self._is_too_large = False
 
     @property
     def full(self) -> bool:
@@ -150,6 +153,8 @@ class Receiver:
         """Make the mail durable: all bytes are there. The owner gets the reply."""
         self.ended = True
         if self.refusal is not None:
+            if self._is_too_large:  # only now is it known how large it is
+                self.refusal = refuse_size(self._size, most=self._desk.listener.max_message_size)
             self.forget()
             self._owner.mail_done(self.refusal)
             return
@@ -252,4 +257,5 @@ class Receiver:
         log.warning("message_rejected", queue_id=self._incoming.queue_id, **self._about,
                     reason=reason, code=reply.code, reply=str(reply))  # fmt: skip
         self.refusal = reply
+        self._is_too_large = reason == TOO_LARGE
         self.forget()

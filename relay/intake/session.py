@@ -8,6 +8,8 @@ from relay.intake.feed import SessionEnd
 from relay.intake.login import Login
 from relay.intake.transaction import OK, TransactionDialogue
 from relay.model.reply import Reply
+from relay.rules.refusal_texts import Refused
+from relay.rules.refusals import refuse
 
 
 class SmtpSession(TransactionDialogue):
@@ -83,7 +85,7 @@ class SmtpSession(TransactionDialogue):
         if self.user is not None or self.transaction is not None:
             return make_reply(503, "5.5.1", "Not now")
         if not self.may_log_in:
-            return make_reply(538, "5.7.11", "A login needs TLS here")
+            return refuse(Refused.NO_TLS_FOR_LOGIN)
         self.start(self._log_in(argument))
         return None
 

@@ -16,6 +16,8 @@ from relay.model.address import Address
 from relay.model.envelope import Client, Envelope, Wish
 from relay.model.reply import Reply
 from relay.rules.dots import LineEnds
+from relay.rules.refusal_texts import Refused
+from relay.rules.refusals import refuse, refuse_size
 from relay.rules.sections import CHUNK
 
 log = structlog.get_logger()
@@ -30,7 +32,7 @@ _RECIPIENT: Final = 512
 _FREE: Final = 4096
 """Octets of an envelope that are not counted."""
 _NO_MAIL: Final = make_reply(503, "5.5.1", "MAIL first")
-_NO_RECIPIENTS: Final = make_reply(554, "5.5.1", "No valid recipients")
+_NO_RECIPIENTS: Final = refuse(Refused.NO_RECIPIENTS)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -163,8 +165,7 @@ class TransactionDialogue(Dialogue):
 
     def _check_room(self, size: int) -> Reply | None:
         if size > self.desk.listener.max_message_size:
-            text = f"At most {self.desk.listener.max_message_size} octets are taken"
-            return self._reject("too_large", make_reply(552, "5.3.4", text))
+            return self._reject("too_large", refuse_size(size, most=self.desk.listener.max_message_size))
         room = self.desk.room
         return None if room is None or room.has(size) else self._reject("no_disk", NO_DISK)
 

@@ -13,6 +13,8 @@ class Reply:
     """The enhanced status code, `5.7.1`; empty where the peer gave none."""
     text: str = ""
     """The rest, lines joined by a newline, control characters and undecodable bytes already made harmless."""
+    german: str = ""
+    """The same text in German where it is a refusal of ours; `rules.refusals` chooses what a client is told."""
 
     @property
     def is_positive(self) -> bool:

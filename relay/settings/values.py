@@ -36,7 +36,7 @@ class Listener:
     """0: one that the system chooses."""
     networks: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
     """Who may connect."""
-    max_message_size: int = 50 * _MIB
+    max_message_size: int = 75 * _MIB
     tls: ListenerTls = ListenerTls.NONE
     certificate: Path | None = None
     """PEM, with the chain. Set where `tls` is not none, as is `private_key`."""

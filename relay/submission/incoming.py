@@ -29,6 +29,7 @@ from relay.model.reply import Reply
 from relay.model.route import Refusal, RoutePlan
 from relay.planning import MailPlan, plan_mail
 from relay.rules.headers import apply_edits, subject_text
+from relay.rules.refusals import refuse_size
 from relay.rules.tiff import TiffStripper
 from relay.rules.trace import message_id_of, received_field, stamp_header
 from relay.settings import Settings
@@ -120,7 +121,7 @@ class IncomingMail:
         size = len(self._header) + 2 + self._body.size
         limit = self.dispatcher.max_size(self._route.account)
         if limit and size > limit:
-            reply = Reply(code=552, enhanced="5.3.4", text=f"The provider takes at most {limit} octets, this is {size}")
+            reply = refuse_size(size, most=limit, by_provider=True)
             await self.abort()
             return self._refuse(self._refusal_of(reply, "too_large"))
         if self._stripper is not None:

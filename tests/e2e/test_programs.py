@@ -176,3 +176,33 @@ def tls_office(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Rela
         )
         with RelayProcess(config) as relay:
             yield relay, sink, folder / "ca.pem"
+
+
+_GERMAN_PROGRAMS = {name: PROGRAMS[name] for name in ("swaks", "msmtp", "smtplib")}
+
+
+@pytest.fixture(scope="module")
+def german_office(tmp_path_factory: pytest.TempPathFactory) -> Generator[RelayProcess]:
+    accounts = [make_account("Büro", 1, address="sales@example.com", excluded=True)]
+    config = write_config(tmp_path_factory.mktemp("buero"), accounts=accounts, language="de",
+                          listener={"max_message_size": "1 MiB"})  # fmt: skip
+    with RelayProcess(config) as relay:
+        yield relay
+
+
+@pytest.mark.parametrize("name", _GERMAN_PROGRAMS)
+def test_a_german_office_reads_why_in_german(name: str, german_office: RelayProcess) -> None:
+    submission = _GERMAN_PROGRAMS[name](Server(port=german_office.port), _mail())
+    assert submission.status != 0
+    assert "Das Konto Buero ist vom Maildienst ausgenommen" in submission.transcript
+    assert "The account Buero is excluded from the service" in submission.transcript
+    assert "queued as" not in submission.transcript
+
+
+@pytest.mark.parametrize("name", _GERMAN_PROGRAMS)
+def test_a_german_office_reads_how_large_a_mail_may_be(name: str, german_office: RelayProcess) -> None:
+    mail = _mail()
+    large = Mail(sender=mail.sender, recipients=mail.recipients, data=mail.data + (b"x" * 70 + b"\r\n") * 30_000)
+    submission = _GERMAN_PROGRAMS[name](Server(port=german_office.port), large)
+    assert submission.status != 0
+    assert "Angenommen werden hoechstens 1 MiB, diese hat 3" in submission.transcript

@@ -1,6 +1,7 @@
 """Random mails, what the oracle says of them, what the service did, and in what the two differ."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,8 @@ def _facts(expected: Answer, got: Outcome) -> Iterator[tuple[str, object, object
 
 
 def _says_address(reply: str, key: str) -> bool:
-    return any("@" in word and key_of(word.strip("<>,.;:")) == key for word in reply.split())
+    spelled = re.sub(r"\\x\{([0-9A-F]+)\}", lambda found: chr(int(found[1], 16)), reply)
+    return any("@" in word and key_of(word.strip("<>,.;:")) == key for word in spelled.split())
 
 
 def _decision(expected: Answer) -> str:

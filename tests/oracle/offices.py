@@ -46,7 +46,7 @@ def make_office(random: Random) -> dict[str, Any]:
     addresses = random.sample(_ADDRESSES, random.randint(6, len(_ADDRESSES)))
     addresses += random.choices(addresses, k=random.randint(0, 2))  # the first account of an address is the one
     return {
-        "language": "en",
+        "language": ("en", "de")[len(addresses) % 2],
         "server": {"hostname": "relay.office.example", "postmaster": random.choice(names)},
         "listener": [
             {"host": "127.0.0.1", "port": 0},

@@ -27,6 +27,7 @@ from tests.peers.relay_process import to_toml
 
 _SESSIONS = 16
 """Clients at a time, so that several mails share one commit."""
+_ENHANCED = re.compile(r"^\d\.\d+\.\d+ ")
 _QUEUED = re.compile(r"250 2\.0\.0 queued as (\S+)")
 _NOW = 1_780_000_000_000
 """Thursday, 28 May 2026, 22:26 in Berlin: the office is closed, so that nothing is sent."""
@@ -64,10 +65,12 @@ class _Session:
         await self.writer.drain()
 
     async def read(self) -> str:
-        """Read a reply; its last line counts."""
+        """Read a reply as one line: the codes of the first, the texts of all."""
+        texts = []
         while (line := await self.reader.readline())[3:4] == b"-":
-            pass
-        return line.decode().rstrip()
+            texts.append(line)
+        code, *rest = [part.decode().rstrip() for part in (*texts, line)]
+        return " ".join([f"{code[:3]} {code[4:]}", *(_ENHANCED.sub("", one[4:]) for one in rest)]).rstrip()
 
 
 @dataclass

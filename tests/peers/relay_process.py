@@ -25,6 +25,7 @@ def write_config(
     users: Sequence[Table] = (ANNA,),
     archive: Sequence[str] | Table = ("central@example.com",),
     listener: Table | None = None,
+    language: str = "en",
     **sections: Table | Sequence[Table],
 ) -> Path:
     """Write a relay.toml whose storage is its own folder, with one listener on a port that the system chooses.
@@ -34,7 +35,7 @@ def write_config(
     """
     given = {"host": "127.0.0.1", "port": 0, "default_user": users[0]["name"], **(listener or {})}
     tables: dict[str, Any] = {
-        "language": "en",
+        "language": language,
         "server": {"hostname": "relay.office.example", "postmaster": users[0]["name"]},
         "listener": [{key: value for key, value in given.items() if value is not None}],
         "user": list(users),
