@@ -5,9 +5,10 @@ What validates (pydantic) is imported by `load_settings` when it runs, so that i
 
 from relay.settings.load import find_configuration, load_settings
 from relay.settings.mistakes import ConfigurationError
-from relay.settings.values import Limits, Listener, ListenerTls, LogSettings, Settings
+from relay.settings.values import BackupSettings, Limits, Listener, ListenerTls, LogSettings, Settings
 
 __all__ = [
+    "BackupSettings",
     "ConfigurationError",
     "Limits",
     "Listener",

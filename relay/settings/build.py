@@ -7,8 +7,8 @@ from relay.model.account import Account, Device, Directory, Pop3Server, Secret, 
 from relay.model.policy import ArchivePolicy, RetryPolicy
 from relay.rules.hours import parse_hours
 from relay.settings.database import resolve_database
-from relay.settings.schema import AccountTable, Document, ListenerTable, LogTable, Pop3Table, SmtpTable
-from relay.settings.values import Limits, Listener, LogSettings, Settings
+from relay.settings.schema import AccountTable, BackupTable, Document, ListenerTable, LogTable, Pop3Table, SmtpTable
+from relay.settings.values import BackupSettings, Limits, Listener, LogSettings, Settings
 
 _SMTP_PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
 _POP3_PORTS = {Security.TLS: 995, Security.STARTTLS: 110, Security.NONE: 110}
@@ -40,6 +40,7 @@ def build_settings(document: Document, *, path: Path, folder: Path) -> Settings:
         retry=RetryPolicy(**document.get("retry", {})),
         limits=Limits(**document.get("limits", {})),
         log=_log(document.get("log", {}), folder),
+        backup=_backup(document["backup"], folder) if "backup" in document else None,
     )
 
 
@@ -85,6 +86,11 @@ def _login(table: SmtpTable | Pop3Table, folder: Path) -> dict[str, Any]:
         command=table.get("password_command"),
     )
     return rest
+
+
+def _backup(table: BackupTable, folder: Path) -> BackupSettings:
+    given: dict[str, Any] = {**table, "folder": folder / table["folder"]}
+    return BackupSettings(**given)
 
 
 def _log(table: LogTable, folder: Path) -> LogSettings:

@@ -17,7 +17,7 @@ from relay.rules.address import parse_addr_spec
 from relay.rules.hours import parse_hours
 from relay.settings.database import check_database
 from relay.settings.hosts import parse_host, parse_hostname, parse_listener_host, parse_network
-from relay.settings.quantities import parse_duration, parse_size
+from relay.settings.quantities import parse_clock, parse_duration, parse_size
 
 _LONGEST_TEXT = 1_000
 _LONGEST_SHOWN = 80
@@ -222,6 +222,7 @@ Host: TypeAlias = Annotated[str, PlainValidator(parse_host)]
 ListenerHost: TypeAlias = Annotated[str, PlainValidator(parse_listener_host)]
 Network: TypeAlias = Annotated[IPv4Network | IPv6Network, PlainValidator(parse_network)]
 Duration: TypeAlias = Annotated[int, PlainValidator(parse_duration)]
+Clock: TypeAlias = Annotated[int, PlainValidator(parse_clock)]
 Lease: TypeAlias = Annotated[int, PlainValidator(read_lease)]
 Size: TypeAlias = Annotated[int, PlainValidator(parse_size)]
 Archive: TypeAlias = Annotated[bool | tuple[Address, ...], PlainValidator(read_archive)]

@@ -1,8 +1,10 @@
-"""Durations and sizes as people write them: `5 min`, `3 days`, `50 MiB`. A bare number is never one."""
+"""Durations, sizes and times of the day as people write them: `5 min`, `50 MiB`, `02:00`. A bare number is none."""
 
 import re
 
 _WRITTEN = re.compile(r"([0-9]{1,12})\s*([A-Za-z]+)")
+
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 
 _SECOND = 1_000
 _MINUTE = 60 * _SECOND
@@ -39,6 +41,17 @@ def parse_size(value: object) -> int:
     return _parse(
         value, _SIZES, least=1024, most=_LARGEST, limits="1 KiB to 1024 GiB", like='"256 KiB", "50 MiB", "10 MB"'
     )
+
+
+def parse_clock(value: object) -> int:
+    """Give a time of the day (`02:00`) in milliseconds since midnight. Raises ValueError with a reason."""
+    match = _CLOCK.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('must be a time of the day in quotes, such as "02:00"')
+    hour, minute = int(match[1]), int(match[2])
+    if hour > 23 or minute > 59:
+        raise ValueError('must be "00:00" to "23:59"')
+    return hour * _HOUR + minute * _MINUTE
 
 
 def _parse(value: object, units: dict[str, int], *, least: int, most: int, limits: str, like: str) -> int:

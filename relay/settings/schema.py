@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from relay.model.account import FirstPoll, Notify, OnUncertain, Security
 from relay.settings.fields import (
     Archive,
+    Clock,
     Command,
     Count,
     DatabaseUrl,
@@ -202,6 +203,17 @@ class LimitsTable(TypedDict, total=False):
 
 
 @_only_these_keys
+class BackupTable(TypedDict, total=False):
+    """`[backup]`."""
+
+    folder: Required[Text]
+    at: Clock
+    keep: Annotated[int, whole(1, 1_000)]
+    inboxes: Flag
+    secrets: Flag
+
+
+@_only_these_keys
 class LogTable(TypedDict, total=False):
     """`[log]`."""
 
@@ -226,6 +238,7 @@ class Document(TypedDict, total=False):
     retry: RetryTable
     limits: LimitsTable
     log: LogTable
+    backup: BackupTable
 
 
 DOCUMENT: TypeAdapter[Document] = TypeAdapter(Document)
@@ -247,6 +260,7 @@ TABLES: Mapping[tuple[str, ...], frozenset[str]] = {
         ("retry",): RetryTable,
         ("limits",): LimitsTable,
         ("log",): LogTable,
+        ("backup",): BackupTable,
     }.items()
 }
 """The known keys of each table, by its place without positions."""

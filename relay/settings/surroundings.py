@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from relay.settings.advice import shut_to_others
+from relay.settings.backup_folder import check_backup
 from relay.settings.document import Table
 from relay.settings.mistakes import Finding, Place
 from relay.settings.secrets import look_into
@@ -32,6 +33,7 @@ def check_surroundings(root: Table, file: Path, environment: Mapping[str, str], 
             if secrets:
                 yield from _check_file(server, "password_file", folder, private=True)
                 yield from _check_environment(server, environment)
+    yield from check_backup(root, folder)
     yield from _check_eyes(root, file)
 
 

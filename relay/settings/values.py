@@ -85,6 +85,22 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BackupSettings:
+    """`[backup]`: what the service copies each night by itself."""
+
+    folder: Path
+    """Where the backups are, each a folder named by its time; absolute."""
+    at: int = 2 * 60 * _MINUTE
+    """Of the day, by the clock on the office's wall (`[schedule] timezone`)."""
+    keep: int = 7
+    """How many stay; the oldest go first, each after a newer one is whole."""
+    inboxes: bool = False
+    """Whether the inboxes are copied, too."""
+    secrets: bool = False
+    """Whether passwords are: those in the configuration, which else are blanked, and the files that hold some."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LogSettings:
     """`[log]`."""
 
@@ -121,5 +137,7 @@ class Settings:
     retry: RetryPolicy
     limits: Limits
     log: LogSettings
+    backup: BackupSettings | None = None
+    """None: nothing is copied by itself."""
     warnings: tuple[str, ...] = ()
     """What works, but is probably not what was meant; in the form of mistakes."""

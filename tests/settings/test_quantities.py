@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.settings.quantities import parse_duration, parse_size
+from relay.settings.quantities import parse_clock, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,14 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             assert parse(text) > 0
         except ValueError as error:
             assert "must be" in str(error)  # noqa: PT017 - either is right
+
+
+@pytest.mark.parametrize(("written", "minutes"), [("00:00", 0), ("2:30", 150), ("23:59", 1439)])
+def test_a_time_of_the_day(written: str, minutes: int) -> None:
+    assert parse_clock(written) == minutes * 60_000
+
+
+@pytest.mark.parametrize("written", ["24:00", "12:60", "12", "12:5", "", "noon", 2, None, True, "0x2:00"])
+def test_what_is_no_time_of_the_day(written: object) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        parse_clock(written)

@@ -1,0 +1,71 @@
+"""When the nightly backup is due: a pure function of what the database remembers of the last ones."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+_MINUTE: Final = 60_000
+_HOUR: Final = 60 * _MINUTE
+DAY: Final = 24 * _HOUR
+SOON: Final = 5 * _MINUTE
+"""How long after its start a service makes the backup that it has missed: one that dies again and again makes none."""
+AGAIN: Final = _HOUR
+"""How long after a failure it is tried again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Past:
+    """What is known of the last backups. Moments in milliseconds since 1970, UTC."""
+
+    done: int | None = None
+    """The moment of the last good one."""
+    failed: int | None = None
+    """When the last try failed, where none was good since."""
+    begun: int | None = None
+    """When the last try began, where its end is not known: the process died."""
+
+
+def next_backup(*, now: int, started: int, past: Past, at: int, zone: ZoneInfo) -> int:
+    """Give the moment at which the next backup is due: `now` or earlier where it is due already.
+
+    `at` is the time of the day in milliseconds, by the wall clock of `zone`; `started` is when the service started. A
+    night that was missed is made up for soon after the start, once the last good backup is older than a day. After a
+    failure, and after a death in the middle of one, an hour passes. A moment that lies in the future (the clock was
+    wrong then) counts as unknown.
+    """
+    done, failed, begun = (_known(moment, now) for moment in (past.done, past.failed, past.begun))
+    night = _last_night(now, at, zone)
+    following = next_night(now, at, zone)
+    if done is not None and done >= night:
+        due = following
+    elif night >= started:
+        due = night
+    elif done is None:
+        due = started + SOON
+    else:
+        due = min(following, max(started + SOON, done + DAY))
+    return max(due, *(moment + AGAIN for moment in (failed, begun) if moment is not None), due)
+
+
+def next_night(now: int, at: int, zone: ZoneInfo) -> int:
+    """Give the first such time of a day after a moment."""
+    return next(moment for moment in _nights(now, at, zone) if moment > now)
+
+
+def _last_night(now: int, at: int, zone: ZoneInfo) -> int:
+    return max(moment for moment in _nights(now, at, zone) if moment <= now)
+
+
+def _nights(now: int, at: int, zone: ZoneInfo) -> list[int]:
+    """Give the moments of the days around one, in order: each day has exactly one.
+
+    A time that the clock skips is as much later as it skips; of one that comes twice the first counts.
+    """
+    today = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [today.replace(tzinfo=None, fold=0) + timedelta(days=n, milliseconds=at) for n in range(-2, 4)]
+    return [round(day.replace(tzinfo=zone).timestamp() * 1000) for day in days]
+
+
+def _known(moment: int | None, now: int) -> int | None:
+    return None if moment is None or moment > now else moment

@@ -1,0 +1,87 @@
+"""The folder of the backups: whether the service can write there, and what makes it so."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from relay.settings.document import Table
+from relay.settings.mistakes import Finding
+
+_PLACE: Final = ("backup", "folder")
+
+
+def check_backup(root: Table, folder: Path) -> Iterator[Finding]:
+    """Find what is wrong with `[backup]`. `folder` is what relative paths are relative to.
+
+    A folder that can't be used is no mistake: the mail goes on without it.
+    """
+    backup = root.table("backup")
+    name = backup.text("folder")
+    if not backup.content or not name:
+        return
+    if (root.table("storage").text("database") or "").lower().startswith("postgres"):
+        reason = (
+            "a PostgreSQL database is not copied by the relay: take [backup] out, and let pg_dump copy it each night"
+            " (docs/backup.md has the whole recipe)"
+        )
+        yield Finding(place=("backup",), reason=reason)
+        return
+    target = folder / name
+    if target.exists() and not target.is_dir():
+        yield Finding(place=_PLACE, reason="is no folder")
+        return
+    unusable = why_unusable(target, folder)
+    if unusable is not None:
+        yield Finding(place=_PLACE, reason=unusable, warning=True)
+    if is_within(target, folder):
+        reason = "is inside of the storage folder: who loses that disk loses the backups, too; name a place elsewhere"
+        yield Finding(place=_PLACE, reason=reason, warning=True)
+
+
+def why_unusable(target: Path, storage: Path) -> str | None:
+    """Tell why this process can't write a backup there, and the next thing to do; None where it can.
+
+    `storage`: the storage folder; who owns that runs the service.
+    """
+    try:
+        if not target.is_dir():
+            return f"there is no such folder: make it by {_make(target, storage)}, or mount the disk that belongs there"
+        if os.statvfs(target).f_flag & os.ST_RDONLY:
+            return f"can't be written by the service: {drop_in(target)}"
+        if os.access(target, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+            return None
+    except OSError as error:
+        return f"can't be used: {error.strerror}"
+    return f"can't be written by the user who runs this: {_give(target, storage)}"
+
+
+def drop_in(target: Path) -> str:
+    """Give what lets the systemd unit, which shuts the service into its storage folder, write in one more folder."""
+    path = shlex.quote(str(target).replace("%", "%%"))
+    return (
+        f'run "systemctl edit relay", add the two lines "[Service]" and "ReadWritePaths={path}", then run'
+        ' "systemctl restart relay" (without the unit: the disk is mounted read-only)'
+    )
+
+
+def is_within(target: Path, storage: Path) -> bool:
+    """Tell whether one folder is in another, links followed."""
+    return Path(os.path.realpath(target)).is_relative_to(os.path.realpath(storage))
+
+
+def _make(target: Path, storage: Path) -> str:
+    return f'"install -d -o {_owner(storage)} -m 0700 {shlex.quote(str(target))}"'
+
+
+def _give(target: Path, storage: Path) -> str:
+    path = shlex.quote(str(target))
+    return f'"chown {_owner(storage)} {path} && chmod 0700 {path}"'
+
+
+def _owner(storage: Path) -> str:
+    try:
+        return storage.owner()
+    except (KeyError, OSError):
+        return "relay"

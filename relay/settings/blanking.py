@@ -1,0 +1,174 @@
+"""A configuration without its secrets: every other byte stays where it is, comments and line ends included.
+
+Guarantee: what is given back says the same as the original, but for secrets, which are empty; where that can't be
+proved, nothing is given back.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import Any, Final
+
+from relay.settings.mistakes import Place, name_place
+
+SECRETS: Final = frozenset(
+    {"password", "password_hash", "password_command", "client_secret", "secret", "token", "webhook", "heartbeat_url"}
+)
+"""Keys whose texts are secrets; so are those that end with these words behind an underscore."""
+_ENDINGS: Final = ("_password", "_secret", "_token")
+_TOKEN: Final = re.compile(
+    r"""(?P<comment>\#[^\n]*)
+    |(?P<string>\"\"\"(?:[^"\\]|\\.|"(?!\"\"))*\"{3,5}|'''(?:[^']|'(?!''))*'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')
+    |(?P<mark>[=,.\[\]{}\n])
+    |(?P<bare>[^\s\#"'=,.\[\]{}]+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_NOTE: Final = re.compile(
+    r"""((?:[A-Za-z_]*_)?(?:password|password_hash|client_secret|secret|token|webhook|heartbeat_url)["']?\s*=\s*)"""
+    r"""("(?:[^"\\]|\\.)*"|'[^']*')"""
+)
+"""A secret that was commented out."""
+_URL: Final = re.compile(r"(\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#@:\s]*:)([^/?#\s]*)(?=@)")
+"""A password in a URL."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Blanked:
+    """A configuration without secrets."""
+
+    content: bytes
+    places: tuple[str, ...]
+    """Where they were, such as `account[sales].smtp.password`."""
+
+
+def blank_secrets(content: bytes) -> Blanked:
+    """Empty the secrets of a TOML document. Raises ValueError, which holds nothing of it, where that can't be done."""
+    try:
+        text = content.decode("utf-8")
+        document = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
+        blanked = _blank(text)
+        expected, places = _expect(document)
+        is_right = tomllib.loads(blanked.removeprefix("\ufeff").replace("\r\n", "\n")) == expected
+    except (ValueError, RecursionError):
+        is_right = False
+    if not is_right:
+        raise ValueError("is not TOML whose secrets can be told from the rest")
+    return Blanked(content=blanked.encode(), places=tuple(name_place(document, place) for place in places))
+
+
+def fill_blanks(document: dict[str, Any], password_hash: str, other: str) -> dict[str, Any]:
+    """Give a document with something in the place of each secret that is empty, so that all the rest can be read."""
+    return {key: _fill(key, value, password_hash, other) for key, value in document.items()}
+
+
+def is_secret(key: str) -> bool:
+    """Tell whether the texts of a key are secrets."""
+    return key in SECRETS or key.endswith(_ENDINGS)
+
+
+def _fill(key: str, value: Any, password_hash: str, other: str) -> Any:  # noqa: ANN401 - a TOML value
+    if isinstance(value, dict):
+        return {name: _fill(name, one, password_hash, other) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_fill(key, one, password_hash, other) for one in value]
+    if value == "" and is_secret(key):
+        return password_hash if key == "password_hash" else other
+    return value
+
+
+def _expect(document: dict[str, Any]) -> tuple[dict[str, Any], list[Place]]:
+    """Give the document without its secrets, and where they were."""
+    places: list[Place] = []
+
+    def walk(key: str, value: Any, place: Place) -> Any:  # noqa: ANN401 - a TOML value
+        if isinstance(value, dict):
+            return {name: walk(name, one, (*place, name)) for name, one in value.items()}
+        if isinstance(value, list):
+            if is_secret(key) and any(isinstance(one, str) and one for one in value):
+                places.append(place)
+                return ["" if isinstance(one, str) else one for one in value]
+            return [walk(key, one, (*place, n)) for n, one in enumerate(value)]
+        if not isinstance(value, str) or (blank := _without(key, value)) == value:
+            return value
+        places.append(place)
+        return blank
+
+    return walk("", document, ()), places
+
+
+def _without(key: str, value: str) -> str:
+    return "" if is_secret(key) else _URL.sub(r"\1", value)
+
+
+def _blank(text: str) -> str:
+    state, pieces, end = _State(), [], 0
+    for token in _TOKEN.finditer(text):
+        pieces += [text[end : token.start()], state.take(str(token.lastgroup), token[0])]
+        end = token.end()
+    return "".join([*pieces, text[end:]])
+
+
+class _State:
+    """Where in a document the next token stands: as far as keys and values must be told apart."""
+
+    def __init__(self) -> None:
+        self._nesting: list[tuple[str, str]] = []
+        """Each bracket that is open in a value, with the key that it belongs to."""
+        self._key = ""
+        """Of the value that comes, or is there."""
+        self._last = ""
+        """The last part of a key so far."""
+        self._in_value = False
+        self._in_header = False
+
+    def take(self, kind: str, word: str) -> str:
+        """Go on by one token; gives what stands there when secrets are empty."""
+        if kind == "comment":
+            return _NOTE.sub(r'\1""', word)
+        if kind == "string" and self._in_value:
+            return _empty(self._key, word)
+        if kind == "mark":
+            self._pass(word)
+        elif not self._in_value:
+            self._last = _read(word) if kind == "string" else word
+        return word
+
+    def _pass(self, mark: str) -> None:
+        if mark == "\n":
+            self._in_value = self._in_value and bool(self._nesting)
+            self._in_header = False
+        elif mark == "=":
+            if not self._in_value and not self._in_header:
+                self._key, self._in_value = self._last, True
+        elif mark in "[{":
+            self._open(mark)
+        elif mark in "]}" and self._nesting:
+            _, self._key = self._nesting.pop()
+            self._in_value = True
+        elif mark == "," and self._nesting:
+            bracket, self._key = self._nesting[-1]
+            self._in_value = bracket == "["
+
+    def _open(self, bracket: str) -> None:
+        if self._in_value:
+            self._nesting.append((bracket, self._key))
+            self._in_value = bracket == "["
+        else:
+            self._in_header = True
+
+
+def _empty(key: str, word: str) -> str:
+    value = _read(word)
+    without = _without(key, value)
+    if without == value:
+        return word
+    if not without:
+        return '""'
+    # A password in a URL: no other character of it needs to be written in another way.
+    return "'" + without + "'" if "'" not in without and without.isprintable() else '""'
+
+
+def _read(word: str) -> str:
+    value = tomllib.loads(f"v = {word}".replace("\r\n", "\n"))["v"]
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,102 @@
+"""A configuration without its secrets, which is otherwise the same byte for byte."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.settings.blanking import blank_secrets, fill_blanks
+from tests.peers.relay_process import to_toml
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "relay.example.toml"
+
+WRITTEN = '''\ufeff# password = "hunter2" was the old one\r
+[server]  # password_command = 'x'\r
+hostname = "a#b"\r
+[[account]]
+name = "sales \\"password = 'x'\\""
+smtp = { username = "u", password = "hunter2", "port" = 25 } # secret
+pop3.password = """
+hunter2 " # no comment "" """ # pop3
+pop3."password_file" = 'sales.password'
+[[account]]
+name = "two"
+smtp.password_command = [ "echo", # 'why'
+  "hunter2", ] 'ex'
+'''.replace("] 'ex'", "]")
+
+
+def test_every_secret_goes_and_every_other_byte_stays() -> None:
+    blanked = blank_secrets(WRITTEN.encode())
+    assert blanked.content.decode() == (
+        WRITTEN.replace('"hunter2" was', '"" was')
+        .replace('password = "hunter2"', 'password = ""')
+        .replace('"""\nhunter2 " # no comment "" """', '""')
+        .replace('"echo", # \'why\'\n  "hunter2", ]', '"", # \'why\'\n  "", ]')
+    )
+    assert b"hunter2" not in blanked.content
+    assert blanked.places == (
+        """account[sales "password = 'x'"].smtp.password""",
+        """account[sales "password = 'x'"].pop3.password""",
+        "account[two].smtp.password_command",
+    )
+
+
+def test_the_example_keeps_all_but_its_passwords() -> None:
+    content = EXAMPLE.read_bytes()
+    blanked = blank_secrets(content)
+    assert blanked.content == content.replace(b'"change-me"', b'""').replace(b'"$argon2id$..."', b'""').replace(
+        b'["pass", "show", "mail/sales"]', b'["pass", "show", "mail/sales"]'
+    )
+    assert len(blanked.places) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "blank"),
+    [
+        ('"postgresql://relay:hunter2@host/relay"', "'postgresql://relay:@host/relay'"),
+        ('"postgresql://relay@host/relay"', '"postgresql://relay@host/relay"'),
+        ("'https://h/x'", "'https://h/x'"),
+    ],
+)
+def test_the_password_in_a_url_goes(value: str, blank: str) -> None:
+    assert blank_secrets(f"url = {value} # x\n".encode()).content.decode() == f"url = {blank} # x\n"
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"password = hunter2", b"a = {", b"a = " + b"[" * 5000])
+def test_what_is_no_toml_is_not_given_back(content: bytes) -> None:
+    with pytest.raises(ValueError, match="is not TOML") as error:
+        blank_secrets(content)
+    assert "hunter2" not in str(error.value)
+
+
+def test_blanks_are_filled_so_that_the_rest_can_be_read() -> None:
+    document = {"user": [{"name": "", "password_hash": ""}], "account": [{"smtp": {"password": "", "x": 1}}]}
+    assert fill_blanks(document, "hash", "other") == {
+        "user": [{"name": "", "password_hash": "hash"}],
+        "account": [{"smtp": {"password": "other", "x": 1}}],
+    }
+
+
+values = st.one_of(st.text(max_size=12), st.integers(0, 9), st.booleans(), st.lists(st.text(max_size=6), max_size=3))
+tables = st.dictionaries(st.sampled_from(["name", "password", "client_secret", "url", "list"]), values, max_size=4)
+
+
+@given(content=st.dictionaries(st.sampled_from(["server", "web", "log"]), tables, max_size=3), note=st.text(max_size=9))
+def test_whatever_is_written_no_secret_stays(content: dict[str, dict[str, object]], note: str) -> None:
+    line = "".join(c for c in note if c.isprintable())
+    try:
+        written = f"# {line}\n{to_toml(content)}# {line}\n".encode()
+        tomllib.loads(written.decode())
+    except ValueError:
+        return
+    blanked = blank_secrets(written)
+    found = tomllib.loads(blanked.content.decode())
+    for name, table in content.items():
+        assert found[name].keys() == table.keys()
+        for key in ("password", "client_secret"):
+            left = found[name].get(key)
+            assert not isinstance(left, str) or left == ""
+            assert not isinstance(left, list) or not any(left)
