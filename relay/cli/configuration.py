@@ -1,6 +1,7 @@
 """What every command does with the configuration and with faults: one clear line, and the right exit status."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -46,7 +47,10 @@ def enter(settings: "Settings", *, serves: bool = False, low_ports: bool = False
     root alone can read (the configuration, a copy that is taken back) is opened before. `serves`: the command may
     become the service; `low_ports`: keep the right to open ports below 1024. Raises StorageError.
     """
+    from relay.storage.maildir import SHARING_UMASK
     from relay.storage.owner import become_owner, find_owner
+
+    os.umask(SHARING_UMASK)
 
     owner = find_owner(settings.folder)
     if owner is None:

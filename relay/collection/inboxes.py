@@ -141,7 +141,7 @@ class Inboxes:
     def _begin_file(self, user: str, key: str) -> tuple[Maildir, MailFile]:
         """Begin a mail for a user, in the quarantine where his inbox can't be used."""
         try:
-            maildir = self._maildir(self._settings.inboxes, user)
+            maildir = self._maildir(self._settings.inboxes, user, shared=self._settings.group is not None)
             return maildir, self._stack.enter_context(MailFile(maildir))
         except StorageError as error:
             cause = error.__cause__
@@ -151,11 +151,11 @@ class Inboxes:
             maildir = self._maildir(self._settings.folder, QUARANTINE)
             return maildir, self._stack.enter_context(MailFile(maildir))
 
-    def _maildir(self, folder: Path, user: str) -> Maildir:
+    def _maildir(self, folder: Path, user: str, *, shared: bool = False) -> Maildir:
         """Give a Maildir, open until the batch ends; its names are read once a poll."""
         key = f"{folder}/{user}"
         if key not in self._open:
-            maildir = self._stack.enter_context(Maildir(folder, user))
+            maildir = self._stack.enter_context(Maildir(folder, user, shared=shared))
             if maildir.path not in self._names:
                 maildir.clear_tmp()
                 self._names[maildir.path] = maildir.names()

@@ -99,4 +99,6 @@ class InboxWriter:
         else:
             chunks += body
         name = f"{delivery.id}.{recipient.n}"
-        return await asyncio.to_thread(deliver, self._settings().inboxes, recipient.address, name, chunks)
+        settings = self._settings()
+        shared = settings.group is not None
+        return await asyncio.to_thread(deliver, settings.inboxes, recipient.address, name, chunks, shared=shared)

@@ -24,7 +24,7 @@ def shut_to_others(path: Path, folder: Path) -> str:
     except OSError:
         return f"chmod o= {shlex.quote(str(path))}"
     reads = owner.st_uid == 0 or (owner.st_uid == file.st_uid and file.st_mode & stat.S_IRUSR)
-    if reads or (file.st_mode & stat.S_IRGRP and file.st_gid in _groups(owner.st_uid, owner.st_gid)):
+    if reads or (file.st_mode & stat.S_IRGRP and file.st_gid in find_groups(owner.st_uid, owner.st_gid)):
         return f"chmod o= {shlex.quote(str(path))}"
     return let_read(path, owner.st_uid, owner.st_gid)
 
@@ -37,7 +37,16 @@ def group_of(uid: int, gid: int) -> int:
         return gid or uid
 
 
-def _groups(uid: int, gid: int) -> list[int]:
+def name_user(uid: int) -> str:
+    """Give a user's name, or his number where he has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def find_groups(uid: int, gid: int) -> list[int]:
+    """Give the groups of a user; as `group_of`."""
     group = group_of(uid, gid)
     try:
         return os.getgrouplist(pwd.getpwuid(uid).pw_name, group)

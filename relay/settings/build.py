@@ -31,6 +31,7 @@ def build_settings(document: Document, *, path: Path, folder: Path) -> Settings:
         folder=folder,
         database=resolve_database(storage.get("database", "sqlite:///relay.db"), folder),
         inboxes=folder / storage.get("inboxes", "inboxes"),
+        group=storage.get("group"),
         lease=storage.get("lease", 60_000),
         prepared_statements=storage.get("prepared_statements", True),
         listeners=tuple(_listener(listener, folder) for listener in document.get("listener", ())) or (Listener(),),

@@ -18,6 +18,7 @@ from relay.rules.hours import parse_hours
 from relay.settings.database import check_database
 from relay.settings.hosts import parse_host, parse_hostname, parse_listener_host, parse_network
 from relay.settings.quantities import parse_clock, parse_duration, parse_size
+from relay.settings.sharing import GROUP_NAME
 
 _LONGEST_TEXT = 1_000
 _LONGEST_SHOWN = 80
@@ -62,6 +63,13 @@ def read_user_name(value: object) -> str:
         )
     if name.casefold() in _RESERVED:
         raise ValueError("is a folder that a Maildir has itself, and an inbox is named after its user")
+    return name
+
+
+def read_group_name(value: object) -> str:
+    """Read the name of a group of the system's."""
+    if GROUP_NAME.fullmatch(name := read_text(value)) is None:
+        raise ValueError('must be the name of a group of this system, such as "mail"')
     return name
 
 
@@ -212,6 +220,7 @@ Flag: TypeAlias = Annotated[bool, PlainValidator(read_flag)]
 Text: TypeAlias = Annotated[str, PlainValidator(read_text)]
 Name: TypeAlias = Annotated[str, PlainValidator(read_name)]
 UserName: TypeAlias = Annotated[str, PlainValidator(read_user_name)]
+GroupName: TypeAlias = Annotated[str, PlainValidator(read_group_name)]
 MailAddress: TypeAlias = Annotated[Address, PlainValidator(read_address)]
 PasswordHash: TypeAlias = Annotated[str, PlainValidator(read_password_hash)]
 Command: TypeAlias = Annotated[tuple[str, ...], PlainValidator(read_command)]

@@ -19,6 +19,7 @@ from relay.settings.fields import (
     Duration,
     EnvironmentName,
     Flag,
+    GroupName,
     HeaderName,
     Host,
     Hostname,
@@ -58,6 +59,7 @@ class StorageTable(TypedDict, total=False):
     folder: Text
     database: DatabaseUrl
     inboxes: Text
+    group: GroupName
     lease: Lease
     prepared_statements: Flag
 

@@ -11,6 +11,7 @@ from relay.settings.backup_folder import check_backup
 from relay.settings.document import Table
 from relay.settings.mistakes import Finding, Place
 from relay.settings.secrets import look_into
+from relay.settings.sharing import check_sharing
 
 PLACEHOLDER = "change-me"
 """The password of the example: no secret yet."""
@@ -25,6 +26,7 @@ def check_surroundings(root: Table, file: Path, environment: Mapping[str, str], 
     """Find what is not there, or is there for too many eyes. `secrets`: also what passwords are read from."""
     folder = find_folder(root, file)
     yield from _check_folders(root, folder)
+    yield from check_sharing(root, folder)
     for listener in root.tables("listener"):
         yield from _check_certificate(listener, folder)
     for account in root.tables("account"):

@@ -126,6 +126,8 @@ class Settings:
     database: str = field(repr=False)
     """A SQLAlchemy URL; its password is the reason why it is in no repr."""
     inboxes: Path
+    group: str | None = None
+    """Who may read the inboxes beside the service itself."""
     lease: int = 60_000
     """Milliseconds for which a claim on PostgreSQL holds without being renewed."""
     prepared_statements: bool = True

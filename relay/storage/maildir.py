@@ -4,6 +4,8 @@ Guarantee: a mail that is in the inbox when `Maildir.sync` returned stays there 
 there. Names are made by the caller; the same name again adds nothing, whether the mail still is in `new/` or was read
 meanwhile and is in `cur/`. The folder of all inboxes may be a link of the administrator's; below it none is followed,
 since whoever may write into an inbox could lead the mail of its user, or the service's files, elsewhere.
+Everything is its owner's alone, unless the inboxes are `shared`: then a group may read and write all that is made below
+the folder of all inboxes, whose group and setgid bit the kernel passes on. We set neither: the unit forbids it.
 Everything here blocks, and raises StorageError where the disk does not do its part; nothing is visible then.
 """
 
@@ -25,12 +27,14 @@ ABANDONED: Final = 36 * 3600
 _SAFE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.@+-]{0,199}")
 _OURS: Final = re.compile(r"[0-9]{1,10}\.[0-9a-f]{16}")
 """The names that we give to files in `tmp/`."""
+SHARING_UMASK: Final = 0o007
+"""What the process must not be stricter than where inboxes are shared; whatever else it makes asks for its own mode."""
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
-def deliver(inboxes: Path, user: str, unique: str, chunks: Iterable[bytes]) -> Path:
+def deliver(inboxes: Path, user: str, unique: str, chunks: Iterable[bytes], *, shared: bool = False) -> Path:
     """Write one mail into a user's inbox, given its name and its bytes with CRLF; the file has LF, as Maildirs do."""
-    with Maildir(inboxes, user) as maildir:
+    with Maildir(inboxes, user, shared=shared) as maildir:
         path = maildir.find(unique)
         if path is None:
             with MailFile(maildir) as file:
@@ -43,14 +47,18 @@ def deliver(inboxes: Path, user: str, unique: str, chunks: Iterable[bytes]) -> P
 
 
 class Maildir:
-    """A user's inbox, made where it is missing; a context manager that holds its folder open."""
+    """A user's inbox, made where it is missing; a context manager that holds its folder open.
 
-    def __init__(self, inboxes: Path, user: str) -> None:
+    `shared`: a group may use what is made in it, as far as the process' umask lets it (`SHARING_UMASK`).
+    """
+
+    def __init__(self, inboxes: Path, user: str, *, shared: bool = False) -> None:
         self.path = inboxes / _check_name(user)
+        self.shared = shared
         with _storage_faults(self.path), contextlib.ExitStack() as opened:
             top = _open_top(inboxes)
             opened.callback(os.close, top)
-            self._root = _open_below(top, user, self.path)
+            self._root = _open_below(top, user, self.path, shared=shared)
             opened.callback(os.close, self._root)
             for name in FOLDERS:
                 self._check_writable(name)
@@ -70,7 +78,7 @@ class Maildir:
     def folder(self, name: str) -> Iterator[int]:
         """Open `tmp`, `new` or `cur`; gives its descriptor. What the system refuses meanwhile is a StorageError."""
         with _storage_faults(self.path):
-            descriptor = _open_below(self._root, name, self.path / name)
+            descriptor = _open_below(self._root, name, self.path / name, shared=self.shared)
             try:
                 yield descriptor
             finally:
@@ -131,6 +139,8 @@ class MailFile:
         with maildir.folder("tmp") as tmp:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._stream: IO[bytes] = os.fdopen(os.open(self._name, flags, 0o600, dir_fd=tmp), "wb")
+            if maildir.shared:
+                os.fchmod(self._stream.fileno(), 0o660)
 
     def __enter__(self) -> Self:
         return self
@@ -187,13 +197,14 @@ def _open_top(inboxes: Path) -> int:
     return os.open(inboxes, _FOLDER)
 
 
-def _open_below(parent: int, name: str, path: Path) -> int:
+def _open_below(parent: int, name: str, path: Path, *, shared: bool) -> int:
     """Open a folder below an open one, made where it is missing. Raises OSError, or StorageError where it is a link."""
     try:
         return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
     except FileNotFoundError:
         with contextlib.suppress(FileExistsError):
-            os.mkdir(name, 0o700, dir_fd=parent)
+            # Not changed afterwards: that would take away the setgid bit, which is not ours to give.
+            os.mkdir(name, 0o770 if shared else 0o700, dir_fd=parent)
         return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
     except NotADirectoryError:
         if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):

@@ -58,7 +58,6 @@ class Owner:
             os.initgroups(entry.pw_name, gid)
         os.setresgid(gid, gid, gid)
         os.setresuid(self.uid, self.uid, self.uid)
-        os.umask(0o077)
         if entry is not None:  # for programs that are to give passwords
             os.environ.update(HOME=entry.pw_dir, USER=entry.pw_name, LOGNAME=entry.pw_name)
 

@@ -274,7 +274,9 @@ def test_the_service_is_the_owner_in_all_its_ids_and_keeps_one_right(office: Off
             lines = Path(f"/proc/{relay.pid}/status").read_text().splitlines()
             status = dict(line.split(":", 1) for line in lines if ":" in line)
             assert {*status["Uid"].split(), *status["Gid"].split(), *status["Groups"].split()} == {str(UID)}
-            assert int(status["Umask"], 8) == 0o077
+            assert int(status["Umask"], 8) == 0o007  # what is made asks for its own mode
+            modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in office.storage.rglob("*") if path.is_file()}
+            assert {path: mode for path, mode in modes.items() if mode & 0o077} == {}
             for name in ("CapPrm", "CapEff"):
                 assert int(status[name], 16) == capabilities
             assert office.run("reload").returncode == 2  # root's configuration: the service can't read it any more

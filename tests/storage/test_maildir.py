@@ -1,4 +1,8 @@
 import os
+import stat
+import subprocess
+import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -6,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.model.errors import StorageError
-from relay.storage.maildir import ABANDONED, FOLDERS, Maildir, MailFile, deliver
+from relay.storage.maildir import ABANDONED, FOLDERS, SHARING_UMASK, Maildir, MailFile, deliver
+from tests.peers.machine import require_program, require_root
 
 
 def names(folder: Path) -> list[str]:
@@ -163,3 +168,102 @@ def test_the_cuts_make_no_difference(tmp_path: Path, chunks: list[bytes], n: int
     path = deliver(tmp_path, "anna", f"n{n}", chunks)
     assert path.read_bytes() == b"".join(chunks).replace(b"\r\n", b"\n")
     path.unlink()
+
+
+UID, READER, GID = 54321, 54322, 54320
+"""The service's user, a mail reader's and the group of both, none of which this machine knows."""
+
+
+@pytest.fixture
+def shared() -> Generator[Path]:
+    """The folder of all inboxes as root makes it for a group, on a way that everybody may go."""
+    require_root("to give a folder to a group")
+    before = os.umask(SHARING_UMASK)
+    with tempfile.TemporaryDirectory(prefix="shared-") as name:
+        os.chmod(name, 0o755)  # noqa: PTH101 - a text
+        inboxes = Path(name) / "inboxes"
+        inboxes.mkdir()
+        os.chown(inboxes, UID, GID)
+        inboxes.chmod(0o2770)
+        yield inboxes
+    os.umask(before)
+
+
+def run_as(uid: int, script: str, folder: Path) -> str:
+    """Run a program as another user whose only group is that of the inboxes."""
+    command = [require_program("setpriv", package="util-linux"), f"--reuid={uid}", f"--regid={GID}", "--clear-groups"]
+    command += ["sh", "-euc", f"umask 007; {script}"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def deliver_as_service(inboxes: Path, user: str, name: str) -> None:
+    """Deliver in a process that has become the service's user, who may not be able to read where our Python lies."""
+    process = os.fork()
+    if process == 0:
+        try:
+            os.setgroups([GID])
+            os.setresgid(UID, UID, UID)
+            os.setresuid(UID, UID, UID)
+            deliver(inboxes, user, name, [b"A: b"], shared=True)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(process, 0)[1] == 0
+
+
+def test_what_is_shared_is_open_to_the_group_and_to_nobody_else(shared: Path) -> None:
+    path = deliver(shared, "anna", "one", [b"A: b\n\nx"], shared=True)
+    assert (path.stat().st_gid, stat.S_IMODE(path.stat().st_mode)) == (GID, 0o660)
+    for folder in ("anna", "anna/tmp", "anna/new", "anna/cur"):
+        found = (shared / folder).stat()
+        assert (found.st_gid, stat.S_IMODE(found.st_mode)) == (GID, 0o2770), folder
+
+
+def test_a_member_reads_flags_moves_and_deletes(shared: Path) -> None:
+    for name in ("one", "two"):
+        deliver(shared, "anna", name, [b"A: b\n"], shared=True)
+    moves = "cat new/one; mv new/one cur/one:2,S; mv cur/one:2,S cur/one:2,FS; echo C: d >> cur/one:2,FS; rm new/two"
+    assert run_as(READER, moves, shared / "anna") == "A: b\n"
+    assert names(shared / "anna/cur") == ["one:2,FS"]
+    assert names(shared / "anna/new") == []
+    # Folders of his own, with hard links to what the service wrote, as IMAP's COPY makes them.
+    run_as(READER, "mkdir -p .Sent/cur; ln cur/one:2,FS .Sent/cur/one:2,S", shared / "anna")
+    assert deliver(shared, "anna", "one", [b"again"], shared=True) == shared / "anna/cur/one:2,FS"
+
+
+def test_the_service_delivers_into_what_a_member_made(shared: Path) -> None:
+    """A mail reader that is asked for an inbox before any mail has come makes it itself."""
+    run_as(READER, "mkdir -p anna/tmp anna/new anna/cur", shared)
+    deliver_as_service(shared, "anna", "one")
+    found = (shared / "anna/new/one").stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (UID, GID, 0o660)
+    assert run_as(READER, "cat anna/new/one; rm anna/new/one", shared) == "A: b"
+
+
+@pytest.mark.parametrize("link", ["anna", "anna/tmp", "anna/new", "anna/cur"])
+def test_a_members_link_is_not_followed(shared: Path, link: str) -> None:
+    elsewhere = shared.parent / "elsewhere"
+    for name in FOLDERS:
+        (elsewhere / name).mkdir(parents=True)
+    run_as(READER, f"mkdir -p $(dirname {link}); ln -s {elsewhere} {link}", shared)
+    with pytest.raises(StorageError, match="it is a link"):
+        deliver(shared, "anna", "one", [b"x"], shared=True)
+    assert [path for path in elsewhere.rglob("*") if path.is_file()] == []
+
+
+def test_a_member_in_whose_way_the_service_is_leads_it_nowhere(shared: Path) -> None:
+    """He exchanges the file in tmp/ for a link before it is published: only the link itself gets another name."""
+    secret = shared.parent / "secret"
+    secret.write_text("theirs")
+    secret.chmod(0o600)
+    with Maildir(shared, "anna", shared=True) as maildir:
+        with MailFile(maildir) as file:
+            file.write(b"x")
+            run_as(READER, f"for f in tmp/*; do rm $f; ln -s {secret} $f; done", shared / "anna")
+            file.publish("one")
+        assert (shared / "anna/new/one").is_symlink()
+        assert maildir.names() == {"one"}
+        assert maildir.clear_tmp() == 0
+    assert (secret.read_text(), stat.S_IMODE(secret.stat().st_mode)) == ("theirs", 0o600)

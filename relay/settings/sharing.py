@@ -1,0 +1,127 @@
+"""`[storage] group`: whether the folder of the inboxes is made so that the group can read them, and what makes it so.
+
+The service gives no folder to a group itself, since its unit lets it set no setgid bit: root does that once, for the
+folder of all inboxes; whatever is made below inherits group and bit.
+"""
+
+import grp
+import os
+import re
+import shlex
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from relay.settings.advice import find_groups, name_user
+from relay.settings.document import Table
+from relay.settings.mistakes import Finding
+
+PLACE: Final = ("storage", "group")
+GROUP_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+"""Names that need no quotes in a command."""
+_SHARED: Final = stat.S_ISGID | stat.S_IRWXU | stat.S_IRWXG
+_FOLDERS: Final = ("", "tmp", "new", "cur")
+"""What the service needs of an inbox: itself and these."""
+
+
+def make_shared(inboxes: Path, owner: str, group: str) -> str:
+    """Give the command by which root makes the folder of all inboxes, or opens it to the group."""
+    return f"install -d -o {owner} -g {group} -m 2770 {shlex.quote(str(inboxes))}"
+
+
+def share_existing(inboxes: Path, group: str) -> str:
+    """Give the command by which root opens the inboxes that are there already.
+
+    Folders first: what is made in them meanwhile inherits what it needs. Links are left alone.
+    """
+    find = f"find -H {shlex.quote(str(inboxes))} -type"
+    return (
+        f"{find} d -exec chgrp -h {group} {{}} + -exec chmod 2770 {{}} +"
+        f" && {find} f -exec chgrp -h {group} {{}} + -exec chmod 0660 {{}} +"
+    )
+
+
+def join_group(owner: str, group: str) -> str:
+    """Give the command by which the service's user becomes one of the group."""
+    return f"usermod --append --groups {group} {owner}"
+
+
+def check_sharing(root: Table, folder: Path) -> Iterator[Finding]:
+    """Find why the group could not read the inboxes, or the service not what a mail reader makes there.
+
+    `folder` is what relative paths are relative to; its owner runs the service. What can't be looked at is passed over.
+    """
+    group = root.table("storage").text("group")
+    if group is None or GROUP_NAME.fullmatch(group) is None:
+        return
+    try:
+        gid = grp.getgrnam(group).gr_gid
+    except KeyError:
+        reason = f"this system has no such group; `groupadd --system {group}` makes it"
+        yield Finding(place=PLACE, reason=reason)
+        return
+    storage = _look(folder)
+    if storage is None:
+        return
+    inboxes, owner = folder / (root.table("storage").text("inboxes") or "inboxes"), name_user(storage.st_uid)
+    fault = _why_not_shared(inboxes, storage.st_uid, gid)
+    if fault is not None:
+        commands = [make_shared(inboxes, owner, group)]
+        if _inboxes_in(inboxes):
+            commands.append(share_existing(inboxes, group))
+        yield _warn(f"{inboxes} {fault}: {' && '.join(commands)}")
+    elif (inbox := next((path for path in _inboxes_in(inboxes) if not _is_open(path, gid)), None)) is not None:
+        yield _warn(f"{inbox} is not open to it yet: {share_existing(inboxes, group)}")
+    for shut in _shut_on_the_way(inboxes, gid):
+        yield _warn(f"nobody of it gets through {shut}: chmod o+x {shlex.quote(str(shut))}")
+    if storage.st_uid != 0 and gid not in find_groups(storage.st_uid, storage.st_gid):
+        reason = f"{owner}, who runs the service, is not in it and can't deliver into a folder that a mail reader makes"
+        yield _warn(f"{reason}: {join_group(owner, group)}, then restart the service")
+
+
+def _why_not_shared(inboxes: Path, owner: int, gid: int) -> str | None:
+    found = _look(inboxes)
+    if found is None:
+        return "is not there, and the service would make it for itself alone"
+    is_shared = found.st_gid == gid and found.st_uid == owner and found.st_mode & _SHARED == _SHARED
+    return None if is_shared else "is not open to it yet"
+
+
+def _inboxes_in(inboxes: Path) -> list[Path]:
+    try:
+        with os.scandir(inboxes) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+    except (OSError, ValueError):
+        return []
+
+
+def _is_open(inbox: Path, gid: int) -> bool:
+    """Tell whether the group can use an inbox. Below the folder of all inboxes no link is followed."""
+    found = [_look(inbox / name, follow=False) for name in _FOLDERS]
+    needed = stat.S_ISGID | stat.S_IRWXG
+    return all(one is None or (one.st_gid == gid and one.st_mode & needed == needed) for one in found)
+
+
+def _shut_on_the_way(inboxes: Path, gid: int) -> Iterator[Path]:
+    try:
+        folders = Path(os.path.realpath(inboxes)).parents
+    except (OSError, ValueError):
+        return
+    for folder in reversed(folders):
+        found = _look(folder)
+        if found is not None:
+            needed = stat.S_IXGRP if found.st_gid == gid else stat.S_IXOTH
+            if not found.st_mode & needed:
+                yield folder
+
+
+def _look(path: Path, *, follow: bool = True) -> os.stat_result | None:
+    try:
+        return path.stat(follow_symlinks=follow)
+    except (OSError, ValueError):
+        return None
+
+
+def _warn(reason: str) -> Finding:
+    return Finding(place=PLACE, reason=reason, warning=True)

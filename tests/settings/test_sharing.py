@@ -1,0 +1,113 @@
+"""The folder of the inboxes, and what `check` says of it; the advised commands are run, and then it is content."""
+
+import grp
+import os
+import pwd
+import stat
+import subprocess
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from relay.settings import load_settings
+from tests.peers.machine import require_root
+from tests.peers.relay_process import make_account, write_config
+
+OWNER = pwd.getpwnam("nobody")
+"""A user that every machine has, who is in no group but his own."""
+GROUP = grp.getgrnam("mail")
+
+
+class Office:
+    """A folder with the configuration, and the storage folder of another user in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.storage, self.inboxes = folder / "data", folder / "data" / "inboxes"
+        self.storage.mkdir(mode=0o711)
+        folder.chmod(0o755)
+        os.chown(self.storage, OWNER.pw_uid, OWNER.pw_gid)
+        storage = {"folder": str(self.storage), "group": GROUP.gr_name}
+        self.config = write_config(folder, accounts=[make_account("sales", 9)], storage=storage)
+
+    def warnings(self) -> list[str]:
+        """Give what is said of the group, without what is always said of a user who is no member."""
+        place = f"relay.toml: storage.group: {GROUP.gr_name}: "
+        lines = [line.removeprefix(place) for line in load_settings(self.config).warnings if line.startswith(place)]
+        member = lines.pop()
+        name = OWNER.pw_name
+        assert member == (
+            f"{name}, who runs the service, is not in it and can't deliver into a folder that a mail reader makes: "
+            f"usermod --append --groups {GROUP.gr_name} {name}, then restart the service"
+        )
+        return lines
+
+    def obey(self) -> None:
+        """Run the command of the only warning."""
+        (line,) = self.warnings()
+        subprocess.run(["sh", "-euc", line.partition(": ")[2]], check=True, timeout=20)
+
+
+@pytest.fixture
+def office() -> Generator[Office]:
+    require_root("to give files away")
+    with tempfile.TemporaryDirectory(prefix="sharing-") as name:
+        yield Office(Path(name))
+
+
+def test_a_missing_folder_and_the_command_that_makes_it(office: Office) -> None:
+    (line,) = office.warnings()
+    command = f"install -d -o {OWNER.pw_name} -g mail -m 2770 {office.inboxes}"
+    assert line == f"{office.inboxes} is not there, and the service would make it for itself alone: {command}"
+    office.obey()
+    assert office.warnings() == []
+    found = office.inboxes.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (OWNER.pw_uid, GROUP.gr_gid, 0o2770)
+
+
+def test_inboxes_that_are_there_are_opened_and_no_link_is_followed(office: Office) -> None:
+    secret = office.storage / "secret"
+    secret.write_text("x")
+    secret.chmod(0o600)
+    for name in ("tmp", "new", "cur"):
+        (office.inboxes / "anna" / name).mkdir(parents=True, mode=0o700)
+    mail = office.inboxes / "anna/cur/one:2,S"
+    mail.write_text("x")
+    mail.chmod(0o600)
+    (office.inboxes / "anna/new/link").symlink_to(secret)
+    (office.inboxes / "bert").symlink_to(office.storage)
+    office.obey()
+    assert office.warnings() == []
+    assert (mail.stat().st_gid, stat.S_IMODE(mail.stat().st_mode)) == (GROUP.gr_gid, 0o660)
+    assert stat.S_IMODE((office.inboxes / "anna/cur").stat().st_mode) == 0o2770
+    assert (stat.S_IMODE(secret.stat().st_mode), secret.stat().st_gid) == (0o600, 0)
+    assert stat.S_IMODE(office.storage.stat().st_mode) == 0o711
+
+
+@pytest.mark.parametrize("mode", [0o0770, 0o2750, 0o2700])
+def test_an_inbox_that_is_shut_is_named(office: Office, mode: int) -> None:
+    office.obey()
+    (office.inboxes / "anna").mkdir()
+    (office.inboxes / "anna").chmod(0o2770)
+    assert office.warnings() == []
+    (office.inboxes / "anna/cur").mkdir()
+    (office.inboxes / "anna/cur").chmod(mode)
+    (line,) = office.warnings()
+    assert line.startswith(f"{office.inboxes}/anna is not open to it yet: find -H {office.inboxes} -type d ")
+    office.obey()
+    assert office.warnings() == []
+
+
+def test_a_folder_on_the_way_that_lets_nobody_through_is_named(office: Office) -> None:
+    office.obey()
+    office.storage.chmod(0o700)
+    assert office.warnings() == [f"nobody of it gets through {office.storage}: chmod o+x {office.storage}"]
+    office.obey()
+    assert office.warnings() == []
+
+
+def test_without_a_group_nothing_is_said(office: Office) -> None:
+    office.config.write_text(office.config.read_text().replace('group = "mail"', ""))
+    assert load_settings(office.config).warnings == ()
+    assert load_settings(office.config).group is None
