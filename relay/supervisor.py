@@ -35,7 +35,7 @@ from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from relay.submission import Submission
-from relay.systemd import notify
+from relay.systemd import feed_watchdog, notify
 
 log = structlog.get_logger()
 
@@ -106,6 +106,7 @@ class Service:
         self._watch("poller", self.poller.run)
         self._watch("claims", self.housekeeper.keep_claims)
         self._watch("housekeeping", self.housekeeper.run)
+        self._watch("watchdog", partial(feed_watchdog, self._writer.answer))
         self._tasks.append(asyncio.create_task(self._watch_writer()))
         log.info(
             "service_started",

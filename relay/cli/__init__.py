@@ -5,6 +5,8 @@ from typing import Final
 
 import click
 
+from relay import __version__
+
 COMMANDS: Final[dict[str, str]] = {
     "serve": "Run the service.",
     "reload": "Let the running service read its configuration anew.",
@@ -43,7 +45,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="lan-mail-relay", prog_name="relay")
+@click.version_option(__version__, prog_name="relay")
 def main() -> None:
     """Relay the mail of a small office through its provider accounts.
 

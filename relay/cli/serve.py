@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import resource
 import signal
 import sys
@@ -10,7 +11,8 @@ from typing import Any
 
 import click
 
-from relay.cli.configuration import FAILED, config_option, enter, load, plain_faults
+from relay.cli.configuration import DONE, FAILED, config_option, enter, load, plain_faults
+from relay.cli.output import say
 from relay.cli.unusable import warn_of_owner
 
 _FIRST_OPEN_PORT = 1024
@@ -19,12 +21,15 @@ _FIRST_OPEN_PORT = 1024
 
 @click.command("serve")
 @config_option
+@click.option("--condition", is_flag=True, hidden=True, help="Only say whether there is an account to serve.")
 @plain_faults
-def command(config: str | None) -> None:
+def command(config: str | None, *, condition: bool) -> None:
     """Run the service until SIGTERM or Ctrl-C; SIGHUP reads the configuration anew.
 
     Started by root, it becomes the user who owns the storage folder, and keeps the right to open ports below 1024.
     """
+    if condition:
+        sys.exit(_look_for_account(config))
     # Until somebody obeys it, SIGHUP would end the process: it waits, and what changes meanwhile is read then.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     settings = warn_of_owner(load(config, secrets=True))
@@ -41,6 +46,8 @@ def command(config: str | None) -> None:
         for_good=True,
     )
 
+    with contextlib.suppress(RuntimeError, ValueError, OSError):  # no standard error, or a closed one
+        faulthandler.enable()  # systemd ends a service that stands still by SIGABRT: the journal says where it stood
     _raise_file_limit()
 
     async def run() -> bool:
@@ -52,6 +59,23 @@ def command(config: str | None) -> None:
 
     if not run_loop(run()):
         sys.exit(FAILED)
+
+
+def _look_for_account(config: str | None) -> int:
+    """Give the status that the unit's ExecCondition= asks for: 1, with one sentence, where there is no account yet.
+
+    A configuration with mistakes is no such case: the service itself is to fail on it, and to name them.
+    """
+    from relay.settings import ConfigurationError, find_configuration, load_settings
+
+    try:
+        settings = load_settings(find_configuration(config), secrets=False)
+    except ConfigurationError:
+        return DONE
+    if settings.directory.accounts:
+        return DONE
+    say(f"The mail service waits for its first account: add it to {settings.path}, then: systemctl start relay")
+    return FAILED
 
 
 def _raise_file_limit() -> None:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from relay.storage.owner import Owner
 
 
+LOGS_OF_UNIT = "/var/log/relay"
+"""The unit's LogsDirectory=."""
+
+
 def warn_of_owner(settings: "Settings") -> "Settings":
     """Add a warning for each file that root can read, and the user whom the service becomes can't use.
 
@@ -34,8 +38,8 @@ def warn_of_owner(settings: "Settings") -> "Settings":
 def find_unusable(settings: "Settings") -> "tuple[list[str], list[str]]":
     """Give what keeps a service from its start that its own user starts, not root; and what may do so.
 
-    The unit config/relay.service runs as the user who owns the storage folder, and lets him write there only. Empty
-    where another user than root asks. Raises StorageError as `find_owner` does.
+    The unit config/relay.service runs as the user who owns the storage folder, and lets him write there and
+    in its folder for logs only. Empty where another user than root asks. Raises StorageError as `find_owner` does.
     """
     from relay.storage.owner import find_owner
 
@@ -59,11 +63,12 @@ def find_unusable(settings: "Settings") -> "tuple[list[str], list[str]]":
 def _why_outside(folder: Path, log: Path) -> str:
 
     whole = Path(os.path.realpath(log))
-    if whole.is_relative_to(os.path.realpath(folder)) or whole.is_relative_to("/dev"):
+    if any(whole.is_relative_to(there) for there in (os.path.realpath(folder), LOGS_OF_UNIT, "/dev")):
         return ""
     return (
-        "the unit config/relay.service lets the service write in its storage folder only: where it runs the service,"
-        f' log there ([log] file = "{log.name}"), or add ReadWritePaths={shlex.quote(str(log.parent))} to its [Service]'
+        f"the unit config/relay.service lets the service write in its storage folder and {LOGS_OF_UNIT} only: where it"
+        f' runs the service, log there ([log] file = "{LOGS_OF_UNIT}/{log.name}"), or add'
+        f" ReadWritePaths={shlex.quote(str(log.parent))} to its [Service]"
     )
 
 

@@ -83,6 +83,13 @@ class _Write:
     error: Exception | None = None
 
 
+def _nothing(_tx: Transaction, arguments: Sequence[None]) -> list[None]:
+    return [None] * len(arguments)
+
+
+_NOTHING: Final = Operation(99, _nothing, synced=False)
+
+
 class _CommitError(Exception):
     """COMMIT failed, or its answer was lost: whether it took effect must be found out."""
 
@@ -142,6 +149,10 @@ class Writer:
             # All writes that begin in this turn of the loop wake the thread once.
             self._loop.call_soon(self._hand_over)
         return write
+
+    async def answer(self) -> None:
+        """Wait until the thread has run a write that changes nothing; raises StorageError as every write does."""
+        await self.run(_NOTHING, None)
 
     async def close(self) -> None:
         """Run what waits, then end the thread."""

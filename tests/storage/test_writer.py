@@ -265,3 +265,25 @@ async def test_a_connection_that_died_while_nothing_was_written_is_replaced(engi
         ))  # fmt: skip
     assert await writer.run(INSERT, 2) == 20
     await writer.close()
+
+
+async def test_a_writer_that_stands_still_gives_no_answer_and_one_that_fails_does(engine: Engine) -> None:
+    writer = Writer(engine)
+    await writer.answer()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def stand_still(_tx: Transaction, arguments: Sequence[None]) -> list[None]:
+        begun.set()
+        go_on.wait()
+        return [None] * len(arguments)
+
+    blocked = writer.submit(Operation(1, stand_still), None)
+    await asyncio.to_thread(begun.wait)
+    answer = asyncio.create_task(writer.answer())
+    done, _ = await asyncio.wait([answer], timeout=0.05)
+    assert not done
+    go_on.set()
+    await asyncio.gather(blocked, answer)
+    await writer.close()
+    with pytest.raises(StorageError, match="closed"):
+        await writer.answer()
