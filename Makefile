@@ -26,9 +26,11 @@ DEMO ?= --once
 demo: $(RUNTIME) ## Run the main job once, against a stand-in provider on this machine
 	@$(VENV)/bin/relay demo $(DEMO)
 
+# Most tests wait for something: twice as many at a time as there are processors, the longest first.
 TESTS ?=
+WORKERS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 1))
 test: $(DEVELOPMENT) ## Run all tests
-	@$(VENV)/bin/python -m pytest $(TESTS)
+	@$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --maxschedchunk 2 $(TESTS)
 
 lint: $(DEVELOPMENT) ## Check style, format, types and layers
 	@$(VENV)/bin/ruff check --quiet
