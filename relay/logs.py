@@ -73,15 +73,15 @@ EVENTS: Final[dict[str, str]] = {
     "tiff_stripped": "queue_id, files",
     "queue_recovered": "deliveries, held",
     # a mail is collected
-    "mail_received": "account, users, uidl, size",
-    "poll_finished": "account, fetched, failed, left, deleted, seconds",
+    "mail_received": "queue_id, account, users, uidl, size",
+    "poll_finished": "account, fetched, quarantined, failed, left, deleted, seconds",
     "poll_elsewhere": "account, reason",
     "mailbox_too_full": "account, messages, passed_over",
     "mail_left": "account, uidl, size, reason",
     "poll_failed": "account, error, next_poll_in",
     "mail_not_given": "account, uidl, reply",
     "poll_lines_omitted": "account, of, count",
-    "mail_quarantined": "account, user, uidl, reason",
+    "mail_quarantined": "queue_id, account, user, uidl, file, reason",
 }
 """Every event that the service logs, with its fields. `docs/logging.md` explains them; a test compares."""
 

@@ -234,6 +234,7 @@ class PopPoller:
             "poll_finished",
             account=account.name,
             fetched=result.fetched,
+            quarantined=result.quarantined,
             failed=result.failed,
             left=result.left,
             deleted=result.deleted,

@@ -52,6 +52,12 @@ class PollResult:
     """Messages that stay on the server for now: too large, no room or time, or the connection breaks at them."""
     deleted: int
     seconds: float
+    quarantined: int = 0
+    """Of how many that were fetched a copy is in the quarantine."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why, by user."""
+    ids: tuple[str, ...] = ()
+    """Of the first that were fetched, for `relay trace`."""
 
 
 @dataclass(kw_only=True)
@@ -169,6 +175,9 @@ class Collector:
             left=poll.left,
             deleted=deleted,
             seconds=self._monotonic() - began,
+            quarantined=receiver.quarantined,
+            reasons=receiver.reasons,
+            ids=tuple(receiver.ids),
         )
 
     async def _run(self, poll: _Poll, password: str, tell: Tell) -> int:

@@ -14,17 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
-import structlog
-
+from relay.model.arrival import Place
 from relay.model.errors import StorageError
 from relay.model.maildrop import Listed
-from relay.rules.distribution import Share
+from relay.rules.distribution import Distribution, Share
+from relay.rules.summary import Summary
 from relay.settings import Settings
 from relay.storage.maildir import Maildir, MailFile
-
-log = structlog.get_logger()
 
 QUARANTINE: Final = "quarantine"
 """A Maildir in the storage folder, for mail whose user's inbox can't be used at all."""
@@ -34,15 +32,42 @@ _PASSING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.
 T = TypeVar("T")
 
 
+class Copy(NamedTuple):
+    """Where one user's copy of a message stands."""
+
+    share: Share
+    place: Place
+    file: str
+    reason: str
+    """Why it is in the quarantine; empty where it is not."""
+    repeated: bool
+    """Whether it stood there before."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Arrived:
     """A message on its way into the inboxes."""
 
     listed: Listed
-    shares: tuple[Share, ...]
+    plan: Distribution
+    """Who gets it."""
+    summary: Summary
     pieces: list[bytes]
     key: str = ""
     """Its unique id, or the hash of its bytes where it has none; known before it is published."""
+    copies: tuple[Copy, ...] = ()
+    """In the order of the shares, once it is published."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Opened:
+    """One user's copy of a message while it is written."""
+
+    share: Share
+    maildir: Maildir
+    file: MailFile
+    reason: str = ""
+    """Why it goes into the quarantine; empty where it does not."""
 
 
 class Inboxes:
@@ -56,7 +81,7 @@ class Inboxes:
         self._names: dict[Path, set[str]] = {}
         self._open: dict[str, Maildir] = {}
         self._stack = ExitStack()
-        self._large: list[tuple[Maildir, Share, MailFile]] = []
+        self._large: list[_Opened] = []
 
     async def write(self, batch: Sequence[Arrived]) -> None:
         """Write small messages; when this returns, they stand in their inboxes, durably."""
@@ -113,43 +138,50 @@ class Inboxes:
         finally:
             self._close_all()
 
-    def _publish(self, several: "Sequence[tuple[Arrived, list[tuple[Maildir, Share, MailFile]]]]") -> None:
+    def _publish(self, several: Sequence[tuple[Arrived, list[_Opened]]]) -> None:
         """Make messages visible where they do not stand already, and durable in any case."""
         for _, files in several:
-            for _, _, file in files:
-                file.sync()
+            for one in files:
+                one.file.sync()
         touched: set[Maildir] = set()
-        for arrived, files in several:
-            for maildir, share, file in files:
-                name, present = make_name(self._account, arrived.key, share.user), self._names[maildir.path]
-                if name not in present:
-                    file.publish(name)
-                    present.add(name)
-                touched.add(maildir)
+        copies = [tuple(self._publish_copy(arrived, one) for one in files) for arrived, files in several]
+        for _, files in several:
+            touched.update(one.maildir for one in files)
         for maildir in touched:
             maildir.sync()
+        for (arrived, _), those in zip(several, copies, strict=True):
+            arrived.copies = those
 
-    def _files_for(self, arrived: Arrived) -> list[tuple[Maildir, Share, MailFile]]:
+    def _publish_copy(self, arrived: Arrived, one: _Opened) -> Copy:
+        name, present = make_name(self._account, arrived.key, one.share.user), self._names[one.maildir.path]
+        repeated = name in present
+        if not repeated:
+            one.file.publish(name)
+            present.add(name)
+        place = Place.QUARANTINE if one.reason else Place.INBOX
+        return Copy(share=one.share, place=place, file=name, reason=one.reason, repeated=repeated)
+
+    def _files_for(self, arrived: Arrived) -> list[_Opened]:
         """Open a file for each user, with the address for which he gets the mail on top."""
         opened = []
-        for share in arrived.shares:
-            maildir, file = self._begin_file(share.user, arrived.listed.key)
-            file.write(f"Delivered-To: {share.address.wire}\r\n".encode())
-            opened.append((maildir, share, file))
+        for share in arrived.plan.shares:
+            one = self._begin_file(share)
+            one.file.write(f"Delivered-To: {share.address.wire}\r\n".encode())
+            opened.append(one)
         return opened
 
-    def _begin_file(self, user: str, key: str) -> tuple[Maildir, MailFile]:
+    def _begin_file(self, share: Share) -> _Opened:
         """Begin a mail for a user, in the quarantine where his inbox can't be used."""
         try:
-            maildir = self._maildir(self._settings.inboxes, user, shared=self._settings.group is not None)
-            return maildir, self._stack.enter_context(MailFile(maildir))
+            maildir = self._maildir(self._settings.inboxes, share.user, shared=self._settings.group is not None)
+            return _Opened(share=share, maildir=maildir, file=self._stack.enter_context(MailFile(maildir)))
         except StorageError as error:
             cause = error.__cause__
             if isinstance(cause, OSError) and cause.errno in _PASSING:
                 raise
-            log.error("mail_quarantined", account=self._account, user=user, uidl=key, reason=str(error))
             maildir = self._maildir(self._settings.folder, QUARANTINE)
-            return maildir, self._stack.enter_context(MailFile(maildir))
+            file = self._stack.enter_context(MailFile(maildir))
+            return _Opened(share=share, maildir=maildir, file=file, reason=str(error))
 
     def _maildir(self, folder: Path, user: str, *, shared: bool = False) -> Maildir:
         """Give a Maildir, open until the batch ends; its names are read once a poll."""
@@ -169,10 +201,10 @@ class Inboxes:
             self._stack.close()
 
 
-def _add(files: "Sequence[tuple[Maildir, Share, MailFile]]", pieces: Sequence[bytes]) -> None:
-    for _, _, file in files:
+def _add(files: Sequence[_Opened], pieces: Sequence[bytes]) -> None:
+    for one in files:
         for piece in pieces:
-            file.write(piece)
+            one.file.write(piece)
 
 
 def make_name(account: str, key: str, user: str) -> str:

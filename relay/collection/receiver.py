@@ -6,7 +6,9 @@ a message turns out to have beyond the limit of size ends the session; nothing o
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -16,9 +18,12 @@ from relay.collection.inboxes import Arrived, Inboxes
 from relay.collection.lease import Lease
 from relay.collection.troubles import Troubles
 from relay.model.account import Account
+from relay.model.arrival import Arrival, Place
+from relay.model.ids import make_copy_ids
 from relay.model.maildrop import Listed
-from relay.rules.distribution import plan_distribution
+from relay.rules.distribution import Distribution, plan_distribution
 from relay.rules.sections import Sections
+from relay.rules.summary import Summary, summarise
 from relay.settings import Settings
 from relay.storage.mailboxes import Mailboxes
 from relay.upstream.pop3 import Pop3Error, Pop3Stage
@@ -29,6 +34,8 @@ _SHORT_HEADER = 8_192
 """Octets that are read at once."""
 
 _HEADER_LIMIT: Final = 262_144
+MOST_TOLD: Final = 20
+"""Mails of a poll whose ids are told to whoever asked for it."""
 _BATCH_OCTETS: Final = 1 << 20
 """Octets of small messages that are written together, with one fsync of the folder; a larger one is streamed."""
 _BATCH_FILES: Final = 64
@@ -65,6 +72,12 @@ class Receiver:
         self.recorded: list[Listed] = []
         self.count = 0
         """How many messages have come whole, recorded or about to be."""
+        self.quarantined = 0
+        """Of how many a copy is in the quarantine."""
+        self.reasons: dict[str, str] = {}
+        """Why mail came into the quarantine, by user."""
+        self.ids: list[str] = []
+        """The ids of the first that were recorded."""
 
     async def receive(self, message: Listed, body: AsyncIterator[bytes]) -> None:
         """Read one message to its end.
@@ -108,7 +121,7 @@ class Receiver:
         self._batch.append(arrived)
         self._octets += total
         self.count += 1
-        if self._octets >= _BATCH_OCTETS or sum(len(one.shares) for one in self._batch) >= _BATCH_FILES:
+        if self._octets >= _BATCH_OCTETS or sum(len(one.plan.shares) for one in self._batch) >= _BATCH_FILES:
             await self._write_batch()
 
     async def finish(self) -> None:
@@ -134,10 +147,14 @@ class Receiver:
         if sections.header is None and not sections.too_large:
             sections.close()
         header = sections.header or b""
-        decide = partial(plan_distribution, directory=self._directory, account=self._account, header=header)
+        read = partial(self._read_header, header)
         # Whoever writes a long header must not make others wait while it is read.
-        plan = decide() if len(header) <= _SHORT_HEADER else await asyncio.to_thread(decide)
-        return Arrived(listed=message, shares=plan.shares, pieces=pieces)
+        plan, summary = read() if len(header) <= _SHORT_HEADER else await asyncio.to_thread(read)
+        return Arrived(listed=message, plan=plan, summary=summary, pieces=pieces)
+
+    def _read_header(self, header: bytes) -> tuple[Distribution, Summary]:
+        plan = plan_distribution(directory=self._directory, account=self._account, header=header)
+        return plan, summarise(header)
 
     async def _write_batch(self) -> None:
         """Write the batch while the next messages come in; at most one is on its way."""
@@ -159,15 +176,62 @@ class Receiver:
         await self._record(batch)
 
     async def _record(self, batch: Sequence[Arrived]) -> None:
-        account = self._account.name
-        await self._mailboxes.record(account, self._lease.token, [one.key for one in batch], now=self._now())
+        account, now = self._account.name, self._now()
+        arrivals = [describe_copies(account, one, now=now, random=os.urandom(10)) for one in batch]
+        known = await self._mailboxes.record(
+            account,
+            self._lease.token,
+            [one.key for one in batch],
+            now=now,
+            arrivals=[one for copies in arrivals for one in copies],
+            repeated=frozenset(
+                arrival.id
+                for one, copies in zip(batch, arrivals, strict=True)
+                for arrival, copy in zip(copies, one.copies, strict=True)
+                if copy.repeated
+            ),
+        )
         self._troubles.note_fetched(one.listed for one in batch)
-        for one in batch:
+        for one, copies in zip(batch, arrivals, strict=True):
             self.recorded.append(one.listed)
-            log.info(
-                "mail_received",
-                account=account,
-                users=[share.user for share in one.shares],
-                uidl=one.key,
-                size=one.listed.size,
-            )
+            self._tell([replace(copy, id=known.get(copy.id, copy.id)) for copy in copies])
+
+    def _tell(self, copies: Sequence[Arrival]) -> None:
+        """Log what became of a mail, now that it is durable."""
+        quarantined = [one for one in copies if one.place is Place.QUARANTINE]
+        users = [one.user for one in copies if one.place is Place.INBOX]
+        first = copies[0]
+        if users:
+            log.info("mail_received", queue_id=first.id, account=first.account, users=users, uidl=first.uidl,
+                     size=first.size)  # fmt: skip
+        for one in quarantined:
+            log.error("mail_quarantined", queue_id=one.id, account=one.account, user=one.user, uidl=one.uidl,
+                      file=one.file, reason=one.reason)  # fmt: skip
+        self.quarantined += bool(quarantined)
+        for one in quarantined:
+            self.reasons[one.user] = one.reason
+        if len(self.ids) < MOST_TOLD:
+            self.ids.append(first.id)
+
+
+def describe_copies(account: str, arrived: Arrived, *, now: int, random: bytes) -> list[Arrival]:
+    """Tell what is to be remembered of each user's copy of a message that stands where it is to stand."""
+    return [
+        Arrival(
+            id=id_,
+            at=now,
+            user=copy.share.user,
+            address=str(copy.share.address),
+            why="\n".join(arrived.plan.reasons(copy.share)),
+            account=account,
+            uidl=arrived.key,
+            header_message_id=arrived.summary.header_message_id,
+            sender=arrived.summary.sender,
+            subject=arrived.summary.subject,
+            size=arrived.listed.size,
+            place=copy.place,
+            file=copy.file,
+            reason=copy.reason,
+        )
+        for id_, copy in zip(make_copy_ids(now, random, len(arrived.copies)), arrived.copies, strict=True)
+    ]

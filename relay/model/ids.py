@@ -5,6 +5,8 @@ import re
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PATTERN = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
 _RANDOM_BYTES = 10
+COPY_DIGITS = 3
+"""Characters that tell the copies of one mail apart."""
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 _SHIFTS = tuple(range(120, -1, -10))
 
@@ -23,6 +25,15 @@ def make_id(milliseconds: int, random: bytes) -> str:
         | bits & (1 << 62) - 1
     )
     return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
+
+
+def make_copy_ids(milliseconds: int, random: bytes, count: int) -> list[str]:
+    """Make ids of the copies of one mail, at most 32,768: they are equal but for their last COPY_DIGITS characters."""
+    if count > len(_ALPHABET) ** COPY_DIGITS:
+        message = f"a mail has at most {len(_ALPHABET) ** COPY_DIGITS} copies, not {count}"
+        raise ValueError(message)
+    mail = make_id(milliseconds, random)[:-COPY_DIGITS]
+    return [f"{mail}{_ALPHABET[n >> 10]}{_PAIRS[n & 1023]}" for n in range(count)]
 
 
 def is_id(text: str) -> bool:

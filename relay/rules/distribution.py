@@ -22,6 +22,8 @@ class Share:
     user: str
     address: Address
     """The address for which he gets it."""
+    why: str
+    """The last of the reasons: what led to him."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +33,10 @@ class Distribution:
     shares: tuple[Share, ...]
     """Never empty; each user once."""
     steps: tuple[str, ...]
+
+    def reasons(self, share: Share) -> tuple[str, ...]:
+        """Give the steps that led to one of the users."""
+        return (*self.steps[:-1], share.why)
 
 
 def plan_distribution(*, directory: Directory, account: Account, header: bytes) -> Distribution:
@@ -48,11 +54,11 @@ def plan_distribution(*, directory: Directory, account: Account, header: bytes) 
         where = name if position is None else f"{name} number {position}"
         if position is not None:
             values = _at(values, position)
-        shares = _find(directory, values)
+        shares = _find(directory, values, where)
         if shares:
             return Distribution(shares=shares, steps=(_tell(shares, where),))
         steps.append(f"No user's address stands in {where}.")
-    shares = _find(directory, _recipient_values(fields))
+    shares = _find(directory, _recipient_values(fields), "To, Cc, Bcc or Resent-*")
     if shares:
         return Distribution(shares=shares, steps=(*steps, _tell(shares, "To, Cc, Bcc or Resent-*")))
     steps.append("No user's address stands in To, Cc, Bcc or Resent-*.")
@@ -66,14 +72,14 @@ def _at(values: Sequence[bytes], position: int) -> list[bytes]:
 
 
 def _to_owner(owner: User, why: str) -> Distribution:
-    return Distribution(shares=(Share(user=owner.name, address=owner.address),), steps=(why,))
+    return Distribution(shares=(Share(user=owner.name, address=owner.address, why=why),), steps=(why,))
 
 
 def _recipient_values(fields: Sequence[Field]) -> list[bytes]:
     return [one.value for one in fields if one.key in _RECIPIENTS]
 
 
-def _find(directory: Directory, values: Sequence[bytes]) -> tuple[Share, ...]:
+def _find(directory: Directory, values: Sequence[bytes], where: str) -> tuple[Share, ...]:
     found: dict[str, Share] = {}
     left = LONGEST_FIELD
     for value in values:
@@ -83,7 +89,8 @@ def _find(directory: Directory, values: Sequence[bytes]) -> tuple[Share, ...]:
         for mailbox in parse_mailboxes(value):
             user = None if mailbox.address is None else directory.user_of(mailbox.address)
             if user is not None and mailbox.address is not None:
-                found.setdefault(user.name, Share(user=user.name, address=mailbox.address))
+                why = f"{mailbox.address} stands in {where}."
+                found.setdefault(user.name, Share(user=user.name, address=mailbox.address, why=why))
     return tuple(found.values())
 
 

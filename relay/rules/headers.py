@@ -15,6 +15,8 @@ _SHORT: Final = 16_384
 """Octets of a header that is remembered."""
 _LONGEST_SUBJECT = 120
 """Characters of a subject that people are shown."""
+_LONGEST_SENDER = 200
+"""Characters of a From that people are shown."""
 _SIGNED = re.compile(
     rb"multipart/(?:signed|encrypted)|application/(?:x-)?pkcs7-(?:mime|signature)|application/pgp-encrypted",
     re.IGNORECASE,
@@ -121,12 +123,21 @@ def is_signed(block: bytes) -> bool:
 
 def subject_text(block: bytes) -> str:
     """Give the subject for people: decoded, shortened, without control characters and what turns the text around it."""
-    values = find_values(block, "subject")
+    return _text_of(block, "subject", _LONGEST_SUBJECT)
+
+
+def sender_text(block: bytes) -> str:
+    """Give the From field for people, as `subject_text` gives the subject."""
+    return _text_of(block, "from", _LONGEST_SENDER)
+
+
+def _text_of(block: bytes, name: str, longest: int) -> str:
+    values = find_values(block, name)
     if not values:
         return ""
     try:
         text = values[0].decode("utf-8")
     except UnicodeDecodeError:
         text = values[0].decode("latin-1")
-    text = _TURNS.sub("", decode_words(text[: _LONGEST_SUBJECT * 20]))
-    return text if len(text) <= _LONGEST_SUBJECT else text[: _LONGEST_SUBJECT - 1] + "…"
+    text = _TURNS.sub("", decode_words(text[: longest * 20]))
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -6,11 +6,13 @@ node that was taken for dead changes nothing any more.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from relay.model.arrival import Arrival
 from relay.model.errors import RelayError
 from relay.model.maildrop import Mailbox, Seen
+from relay.storage import arrivals
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
 from relay.storage.sql import Transaction
@@ -76,6 +78,8 @@ class _Fetched:
     token: str
     keys: Sequence[str]
     now: int
+    arrivals: Sequence[Arrival]
+    repeated: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +146,25 @@ class Mailboxes:
         """
         _require(await self._writer.run(self._begin, _Contact(account, token, hosts, login, anew, skip, now)))
 
-    async def record(self, account: str, token: str, keys: Sequence[str], *, now: int) -> None:
-        """Note that messages stand in the inboxes: they are never fetched again. Raises MailboxElsewhereError."""
-        _require(await self._writer.run(self._fetched, _Fetched(account, token, keys, now)))
+    async def record(
+        self,
+        account: str,
+        token: str,
+        keys: Sequence[str],
+        *,
+        now: int,
+        arrivals: Sequence[Arrival] = (),
+        repeated: frozenset[str] = frozenset(),
+    ) -> Mapping[str, str]:
+        """Note that messages stand in the inboxes: they are never fetched again. Raises MailboxElsewhereError.
+
+        `arrivals` are the users' copies of them; `repeated` are the ids of those whose file stood there before. Which
+        of these are known already is given, by their ids, each with the id that counts.
+        """
+        fetched = _Fetched(account, token, keys, now, arrivals, repeated)
+        known = await self._writer.run(self._fetched, fetched)
+        _require(known is not None)
+        return known or {}
 
     async def note_listing(
         self, account: str, token: str, *, gone: Sequence[str], back: Sequence[str], forget: Sequence[str], now: int
@@ -198,11 +218,18 @@ class Mailboxes:
                 )
         return held
 
-    def _apply_record(self, tx: Transaction, several: Sequence[_Fetched]) -> list[bool]:
+    def _apply_record(self, tx: Transaction, several: Sequence[_Fetched]) -> list[Mapping[str, str] | None]:
         held = [self._holds(tx, one.account, one.token) for one in several]
         good = [one for one, is_held in zip(several, held, strict=True) if is_held]
         tx.change_each(_INSERT_SEEN, [(one.account, clean(key), one.now, True) for one in good for key in one.keys])
-        return held
+        return [self._keep_arrivals(tx, one) if is_held else None for one, is_held in zip(several, held, strict=True)]
+
+    def _keep_arrivals(self, tx: Transaction, fetched: _Fetched) -> Mapping[str, str]:
+        """Write the copies that are new; gives the ids of the others, each with that under which it is known."""
+        found = {one.id: arrivals.find_known(tx, one) for one in fetched.arrivals if one.id in fetched.repeated}
+        known = {id_: before for id_, before in found.items() if before is not None}
+        arrivals.insert(tx, [replace(one, node=self._node) for one in fetched.arrivals if one.id not in known])
+        return known
 
     def _apply_listing(self, tx: Transaction, listings: Sequence[_Listing]) -> list[bool]:
         held = []

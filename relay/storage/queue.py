@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from relay.model.errors import ClaimLostError, StorageError
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Pause, Settlement, Work
-from relay.storage import accepting, ahead, claiming, counting, pausing, settling, telling, waiting
+from relay.storage import accepting, ahead, arrivals, claiming, counting, pausing, settling, telling, waiting
 from relay.storage.accepting import Chunk, Claimant
 from relay.storage.ahead import Ahead
 from relay.storage.claiming import Claim, Held
@@ -76,6 +76,7 @@ class Queue:
         self._discard = Operation(11, accepting.discard)
         self._purge = Operation(12, settling.purge_history)
         self._drop_spent = Operation(13, settling.drop_spent)
+        self._purge_arrivals = Operation(27, arrivals.purge)
         self._tell_delay = Operation(14, partial(waiting.tell_delay, by=by))
         self._give_up = Operation(15, partial(waiting.give_up, by=by))
         self._pull_back = Operation(16, waiting.pull_back)
@@ -307,6 +308,13 @@ class Queue:
         """
         first_kept = first_kept or make_id(before, bytes(10))
         return await self._writer.run(self._purge, (first_kept, before, limit))
+
+    async def purge_arrivals(self, before: int, limit: int) -> int:
+        """Forget at most `limit` copies of collected mail that came before a moment; gives how many.
+
+        What is in the quarantine stays known.
+        """
+        return await self._writer.run(self._purge_arrivals, (make_id(before, bytes(10)), before, limit))
 
     async def drop_spent(self, before: int, limit: int, *, first_kept: str = "") -> int:
         """Drop bodies of delivered mail whose last attempt was before a moment; gives how many."""

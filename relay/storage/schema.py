@@ -190,6 +190,43 @@ seen: Final = Table(
     sqlite_with_rowid=False,
 )
 
+arrival: Final = Table(
+    "arrival",
+    metadata,
+    # A user's copy of a collected mail. The copies of one mail have ids that differ in their last three characters.
+    Column("id", _Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("user", _Text, nullable=False),
+    # For which of his addresses he gets it, and why.
+    Column("address", _Text, nullable=False),
+    Column("why", _Text, nullable=False),
+    Column("account", _Text, nullable=False),
+    Column("uidl", _Text, nullable=False),
+    Column("header_message_id", _Text, nullable=False),
+    Column("sender", _Text, nullable=False),
+    Column("subject", _Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    # Where its file stands, as far as we know: readers move it. Of the quarantine: on which node, and why.
+    Column("place", _Text, nullable=False),
+    Column("file", _Text, nullable=False),
+    Column("node", _Text, nullable=False, server_default=""),
+    Column("reason", _Text, nullable=False, server_default=""),
+    # When it left the quarantine, for whose inbox (none: deleted), and who said so.
+    Column("left_at", BigInteger),
+    Column("given_to", _Text, nullable=False, server_default=""),
+    Column("left_by", _Text, nullable=False, server_default=""),
+    _one_of("place", "inbox", "quarantine", "deleted"),
+    # No index on at: the ids sort by it.
+    Index("arrival_by_header_id", "header_message_id"),
+    Index("arrival_by_uidl", "uidl"),
+    Index(
+        "arrival_quarantined",
+        "id",
+        sqlite_where=text("place = 'quarantine'"),
+        postgresql_where=text("place = 'quarantine'"),
+    ),
+)
+
 counter: Final = Table(
     "counter",
     metadata,

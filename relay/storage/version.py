@@ -6,7 +6,7 @@ from relay.model.errors import StorageError
 from relay.storage.engine import Database, transaction
 from relay.storage.sql import Transaction
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the schema: each change of the tables adds 1 and a module in `migrations`; a program refuses a newer one."""
 NONE_YET: Final = "there is no database yet: start the service first"
 

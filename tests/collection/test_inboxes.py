@@ -10,14 +10,23 @@ import pytest
 from relay.collection.inboxes import Arrived, Inboxes, make_name
 from relay.model.address import Address
 from relay.model.maildrop import Listed
-from relay.rules.distribution import Share
+from relay.rules.distribution import Distribution, Share
+from relay.rules.summary import Summary
 from relay.settings import load_settings
 from tests.peers.relay_process import write_config
 
 
 def arrived(n: int, *users: str, body: bytes = b"x\r\n") -> Arrived:
-    shares = tuple(Share(user=user, address=Address(local=user, domain="example.com")) for user in users or ("anna",))
-    return Arrived(listed=Listed(n=n, key=f"k{n}", size=len(body)), shares=shares, pieces=[body], key=f"k{n}")
+    shares = tuple(
+        Share(user=user, address=Address(local=user, domain="example.com"), why="") for user in users or ("anna",)
+    )
+    return Arrived(
+        listed=Listed(n=n, key=f"k{n}", size=len(body)),
+        plan=Distribution(shares=shares, steps=()),
+        summary=Summary("", "", ""),
+        pieces=[body],
+        key=f"k{n}",
+    )
 
 
 def inboxes_in(folder: Path) -> Inboxes:

@@ -1,9 +1,10 @@
 """One node polls a mailbox: the right to do so is taken, kept, lost and given back."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -160,12 +161,13 @@ async def test_who_has_lost_the_mailbox_deletes_nothing(
         collector = collector_of(nodes.first, tmp_path, server.port)
         record, renew = nodes.first.record, nodes.first.renew
 
-        async def lose(account: str, token: str, keys: list[str], *, now: int) -> None:
+        async def lose(account: str, token: str, keys: list[str], **more: Any) -> Mapping[str, str]:  # noqa: ANN401
             if moment == "record":
                 await nodes.take_over()
-            await record(account, token, keys, now=now)
+            known = await record(account, token, keys, **more)
             if moment == "delete":
                 await nodes.take_over()
+            return known
 
         async def lose_later(account: str, token: str) -> bool:
             held = await renew(account, token)

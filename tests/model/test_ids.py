@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model.ids import is_id, make_id
+from relay.model.ids import COPY_DIGITS, is_id, make_copy_ids, make_id
 
 times = st.integers(0, (1 << 48) - 1)
 randoms = st.binary(min_size=10, max_size=10)
@@ -32,3 +32,17 @@ def test_what_is_no_id(text: str) -> None:
 def test_random_bytes_of_another_length_are_a_mistake() -> None:
     with pytest.raises(ValueError, match="10 random bytes"):
         make_id(0, b"")
+
+
+@given(time=times, one=randoms, count=st.integers(1, 40))
+def test_the_copies_of_a_mail_differ_in_the_end_of_their_ids(time: int, one: bytes, count: int) -> None:
+    ids = make_copy_ids(time, one, count)
+    assert ids == sorted(set(ids))
+    assert all(map(is_id, ids))
+    assert {id_[:-COPY_DIGITS] for id_ in ids} == {make_id(time, one)[:-COPY_DIGITS]}
+
+
+def test_a_mail_has_a_bounded_number_of_copies() -> None:
+    assert len(set(make_copy_ids(0, bytes(10), 1 << 15))) == 1 << 15
+    with pytest.raises(ValueError, match="at most 32768 copies"):
+        make_copy_ids(0, bytes(10), (1 << 15) + 1)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
+from relay.model.arrival import Arrival, Place
+from relay.model.ids import make_copy_ids
 from relay.model.mail import (
     ClaimedDelivery,
     DeliveryState,
@@ -65,6 +67,20 @@ def new_mail(
         deliveries=(delivery,),
         chunks=tuple((0, n, data) for n, data in enumerate(chunks)),
     )
+
+
+def new_copies(uidl: str, *users: str, at: int = NOW, **more: Any) -> list[Arrival]:  # noqa: ANN401 - fields of an arrival
+    """Make a collected mail: a copy for each user."""
+    fields: dict[str, Any] = {
+        "at": at, "address": "anna@example.com", "why": "because", "account": "sales", "uidl": uidl,
+        "header_message_id": f"<{uidl}@x.example>", "sender": "Xaver <x@x.example>", "subject": "s", "size": 9,
+        "place": Place.INBOX,
+    }  # fmt: skip
+    ids = make_copy_ids(at, (next(_numbers) << 15).to_bytes(10, "big"), len(users) or 1)
+    return [
+        Arrival(**{**fields, "id": id_, "user": user, "file": f"P{uidl}{user}", **more})
+        for id_, user in zip(ids, users or ("anna",), strict=True)
+    ]
 
 
 def settled(

@@ -26,7 +26,7 @@ from relay.storage.telling import OtherWay, Told
 from relay.storage.waiting import DelayTold
 from relay.storage.writer import Operation, Writer
 from tests.storage import conftest
-from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, new_mail, settled
+from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, new_copies, new_mail, settled
 
 Case = AsyncGenerator[Any]
 """What comes before, then (after the first value) one write; the second value is what it gave."""
@@ -163,6 +163,14 @@ async def purge(queue: Queue, _: Mailboxes) -> Case:
     await queue.settle(settled(mail.deliveries[0], {0: TAKEN}, DeliveryState.DONE))
     yield None
     yield await queue.purge_history(NOW + 1, 9, first_kept="~")
+
+
+@_case
+async def purge_arrivals(queue: Queue, mailboxes: Mailboxes) -> Case:
+    await mailboxes.acquire("sales", "t")
+    await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=new_copies("a"))
+    yield None
+    yield await queue.purge_arrivals(NOW + 1, 9)
 
 
 @_case
@@ -309,9 +317,14 @@ async def begin(_: Queue, mailboxes: Mailboxes) -> Case:
 @_case
 async def fetched(_: Queue, mailboxes: Mailboxes) -> Case:
     await mailboxes.acquire("sales", "t")
+    (before,) = new_copies("b")
+    await mailboxes.record("sales", "t", ["b"], now=NOW, arrivals=[before])
+    (again,), copies = new_copies("b"), new_copies("a", "anna", "bert")
     yield None
-    await mailboxes.record("sales", "t", ["a", "b"], now=NOW)
-    yield None
+    known = await mailboxes.record(
+        "sales", "t", ["a", "b"], now=NOW, arrivals=[*copies, again], repeated=frozenset({again.id})
+    )
+    yield known == {again.id: before.id}
 
 
 @_case

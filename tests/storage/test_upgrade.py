@@ -8,11 +8,13 @@ from structlog.testing import capture_logs
 from relay.model.errors import StorageError
 from relay.storage import admin
 from relay.storage.engine import open_engine, transaction
+from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
 from relay.storage.schema import metadata
 from relay.storage.upgrade import prepare_database
 from relay.storage.version import VERSION, require_database, schema_of
 from relay.storage.writer import Writer
+from tests.storage.conftest import NOW, new_copies
 
 RELEASED = Path(__file__).parent / "released"
 
@@ -85,7 +87,9 @@ async def test_a_released_database_is_upgraded_and_goes_on(url: str, tmp_path: P
     with transaction(engine, write=False) as tx:
         assert schema_of(tx) == VERSION
     assert _shape(engine) == _shape_of_new(url, engine, tmp_path)
-    queue = Queue(engine, Writer(engine))
+    writer = Writer(engine)
+    await _collect(engine, writer)
+    queue = Queue(engine, writer)
     (recovered,) = await queue.recover(now=1)
     assert recovered.message.subject == "mail 3"
     claimed = [await queue.claim("sales", now=1_790_000_000_000, limit=1, open_now=True) for _ in range(3)]
@@ -94,6 +98,19 @@ async def test_a_released_database_is_upgraded_and_goes_on(url: str, tmp_path: P
     assert {row.state for row in admin.list_deliveries(engine, admin.Selection(states=("held",)))} == {"held"}
     await queue.close()
     engine.dispose()
+
+
+async def _collect(engine: Engine, writer: Writer) -> None:
+    """What was fetched before stays known, and what comes is kept."""
+    mailboxes = Mailboxes(engine, writer)
+    seen = await mailboxes.seen("sales")
+    assert seen["uid-1"].fetched
+    assert await mailboxes.acquire("sales", "t")
+    (copy,) = new_copies("uid-2")
+    await mailboxes.record("sales", "t", ["uid-2"], now=NOW, arrivals=[copy])
+    with transaction(engine, write=False) as tx:
+        assert [row[0] for row in tx.rows("SELECT uidl FROM arrival")] == ["uid-2"]
+    await mailboxes.release("sales", "t")
 
 
 def test_a_sqlite_file_is_copied_before_it_is_changed(tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+from collections.abc import AsyncGenerator, Callable, Generator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from relay.model.arrival import Arrival, Place
+from relay.storage import arrivals
+from relay.storage.engine import open_engine, transaction
+from relay.storage.mailboxes import Mailboxes
+from relay.storage.queue import Queue
+from relay.storage.upgrade import prepare_database
+from relay.storage.writer import Writer
+from tests.storage.conftest import NOW, new_copies
+
+
+@pytest.fixture
+async def mailboxes(engine: Engine) -> AsyncGenerator[Mailboxes]:
+    writer = Writer(engine)
+    mailboxes = Mailboxes(engine, writer, node="n")
+    assert await mailboxes.acquire("sales", "t")
+    yield mailboxes
+    await writer.close()
+
+
+def rows(engine: Engine) -> list[Arrival]:
+    with transaction(engine, write=False) as tx:
+        return [arrivals.read_arrival(row) for row in tx.records("SELECT * FROM arrival ORDER BY id")]
+
+
+async def test_each_copy_has_a_row_beside_the_unique_id(engine: Engine, mailboxes: Mailboxes) -> None:
+    copies = new_copies("a", "anna", "bert")
+    assert await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=copies) == {}
+    assert rows(engine) == [replace(one, node="n") for one in copies]
+    assert len({one.mail for one in copies}) == 1
+    # A write that is run again changes nothing.
+    assert await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=copies) == {}
+    assert len(rows(engine)) == 2
+
+
+async def test_what_stood_there_and_is_known_is_not_written_twice(engine: Engine, mailboxes: Mailboxes) -> None:
+    first, again, unknown = new_copies("a"), new_copies("a"), new_copies("b")
+    await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=first)
+    repeated = frozenset(one.id for one in (*again, *unknown))
+    known = await mailboxes.record("sales", "t", ["a", "b"], now=NOW, arrivals=[*again, *unknown], repeated=repeated)
+    assert known == {again[0].id: first[0].id}
+    assert [one.id for one in rows(engine)] == sorted([first[0].id, unknown[0].id])
+    # A copy that was written anew counts, though the one of before is known: its reader had moved it away.
+    await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=again)
+    assert len(rows(engine)) == 3
+
+
+async def test_who_has_lost_the_mailbox_leaves_no_row(
+    engine: Engine, mailboxes: Mailboxes, count: Callable[[str], int]
+) -> None:
+    await mailboxes.release("sales", "t")
+    assert await mailboxes.acquire("sales", "other")
+    with pytest.raises(Exception, match="another node"):
+        await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=new_copies("a"))
+    assert (count("arrival"), count("seen")) == (0, 0)
+    assert rows(engine) == []
+
+
+async def test_history_goes_in_steps_and_the_quarantine_stays(engine: Engine, mailboxes: Mailboxes) -> None:
+    old = [new_copies(f"k{n}", at=NOW - 9)[0] for n in range(3)]
+    kept = [*new_copies("q", at=NOW - 9, place=Place.QUARANTINE, reason="why"), *new_copies("new", at=NOW)]
+    await mailboxes.record("sales", "t", ["x"], now=NOW, arrivals=[*old, *kept])
+    writer = Writer(engine)
+    queue = Queue(engine, writer)
+    assert [await queue.purge_arrivals(NOW, 2) for _ in range(3)] == [2, 1, 0]
+    assert {one.uidl for one in rows(engine)} == {"q", "new"}
+    await queue.close()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Generator[Engine]:
+    engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('arrivals')}/relay.db")
+    prepare_database(engine)
+    yield engine
+    engine.dispose()
+
+
+@given(text=st.text(st.characters(min_codepoint=0, max_codepoint=0xFFFF, exclude_categories=()), max_size=40))
+def test_any_text_of_a_stranger_can_be_kept(file: Engine, text: str) -> None:
+    (one,) = new_copies("a")
+    with transaction(file, write=True) as tx:
+        tx.change("DELETE FROM arrival")
+        arrivals.insert(tx, [replace(one, subject=text, sender=text, header_message_id=text, uidl=text, why=text)])
+    (kept,) = rows(file)
+    assert "\x00" not in kept.subject
+    assert kept.subject.encode().decode() == kept.sender
+    assert len(kept.subject) == len(text)
