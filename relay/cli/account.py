@@ -1,5 +1,6 @@
 """`relay account`: the provider accounts, what waits for each, and which are paused."""
 
+import textwrap
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,15 @@ import click
 from relay.cli.choosing import Text, unknown
 from relay.cli.configuration import config_option, enter, fail, json_option, load, open_storage, plain_faults
 from relay.cli.output import clean, print_json, print_table, say, show_time
-from relay.model.account import Account
+from relay.model.account import Account, Pop3Server, SmtpServer
 from relay.settings import Settings
 
 if TYPE_CHECKING:
     from relay.upstream.probe import Step
+
+
+_WIDE = 71
+"""Characters of a line of advice: with its indentation 80."""
 
 
 @click.group("account")
@@ -93,7 +98,10 @@ def _why(row: dict[str, Any]) -> str:
 @click.argument("account", type=Text())
 @plain_faults
 def test(config: str | None, account: str) -> None:
-    """Log in to the account's servers and say step by step what works; nothing is sent, fetched or deleted."""
+    """Log in to the account's servers and say step by step what works; nothing is sent, fetched or deleted.
+
+    The provider is also asked whether it lets the account's address send, and what is in the mailbox.
+    """
     import asyncio
 
     from relay.upstream.probe import probe_pop3, probe_smtp
@@ -104,18 +112,27 @@ def test(config: str | None, account: str) -> None:
         enter(settings, serves=True)  # what the service can't read, this command is not to log in with
     good = True
     if chosen.smtp is not None:
-        say(f"SMTP {chosen.smtp.host}:{chosen.smtp.port} ({chosen.smtp.security})")
-        good = _tell(asyncio.run(probe_smtp(chosen.smtp, hostname=settings.hostname))) and good
+        say(f"Sending: {_name_server(chosen.smtp)}, account[{chosen.name}].smtp")
+        good = _tell(asyncio.run(probe_smtp(chosen, chosen.smtp, hostname=settings.hostname))) and good
     if chosen.pop3 is not None:
-        say(f"POP3 {chosen.pop3.host}:{chosen.pop3.port} ({chosen.pop3.security})")
-        good = _tell(asyncio.run(probe_pop3(chosen.pop3))) and good
+        say(f"Collecting: {_name_server(chosen.pop3)}, account[{chosen.name}].pop3")
+        good = _tell(asyncio.run(probe_pop3(chosen, chosen.pop3))) and good
+    if chosen.smtp is None and chosen.pop3 is None:
+        fail(f"account[{chosen.name}] has neither [account.smtp] nor [account.pop3]: there is nothing to test")
     if not good:
-        fail(f"{account} does not work yet")
+        fail(f"{account} does not work yet: mend what FAILED, in {settings.path}, and test it again")
+    say(f"{account} works")
+
+
+def _name_server(server: SmtpServer | Pop3Server) -> str:
+    return f'{server.host} port {server.port}, security = "{server.security}"'
 
 
 def _tell(steps: "Sequence[Step]") -> bool:
     for step in steps:
         say(f"  {'ok    ' if step.good else 'FAILED'} {step.name}" + (f": {clean(step.text)}" if step.text else ""))
+        for line in textwrap.wrap(clean(step.advice), _WIDE, break_long_words=False, break_on_hyphens=False):
+            say(f"{'':9}{line}")
     return all(step.good for step in steps)
 
 

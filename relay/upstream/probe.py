@@ -1,14 +1,21 @@
 """Trying an account's servers step by step, as `relay account test` tells it; nothing is sent, fetched or deleted."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from relay.model.account import Pop3Server, Security, SmtpServer
+from relay.model.account import Account, FirstPoll, Pop3Server, Secret, Security, SmtpServer
 from relay.model.errors import RelayError
+from relay.model.reply import Reply
+from relay.rules.causes import Cause, explain_cause, read_cause
+from relay.rules.notice_advice import Advice, FailureReason, choose_advice
 from relay.settings.secrets import read_secret
+from relay.upstream.diagnosis import BeginsWithTlsError, Diagnosis, advise_login, diagnose, name_secret, open_watched
 from relay.upstream.dialing import resolve
-from relay.upstream.pop3 import Pop3Error, open_pop3
-from relay.upstream.smarthost import ConnectError, connect
+from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
+from relay.upstream.rehearsal import Rehearsal
+from relay.upstream.smarthost import ConnectError, Connection, connect
+from relay.upstream.stream import StreamLost
 from relay.upstream.transaction import Timeouts
 
 _PATIENCE = 20.0
@@ -17,6 +24,10 @@ _LONGEST_LISTING = 120.0
 
 _SMTP_STEPS = {"connect": "connect", "ehlo": "greeting", "starttls": "STARTTLS", "auth": "log in"}
 _POP3_STEPS = {"connect": "connect", "starttls": "STLS", "login": "log in", "list": "list the messages"}
+_TLS_AT_ONCE = "it begins with TLS"
+_DAY = 24 * 60 * 60 * 1000
+_KNOWN_ELSEWHERE = (Advice.UNKNOWN_ADDRESS, Advice.MAILBOX_FULL, Advice.MAILBOX_CLOSED)
+"""Of the account's own address as a recipient: they say nothing against it as a sender."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,81 +37,202 @@ class Step:
     name: str
     good: bool
     text: str = ""
+    advice: str = ""
+    """What it means and what to do, in whole sentences."""
 
 
-async def probe_smtp(server: SmtpServer, *, hostname: str) -> list[Step]:
-    """Connect, encrypt and log in."""
+async def probe_smtp(account: Account, server: SmtpServer, *, hostname: str) -> list[Step]:
+    """Connect, encrypt, log in, and ask whether the account's address may send."""
     steps = [await _resolve(server.host)]
     if not steps[0].good:
         return steps
-    password = None
-    if server.username is not None:
-        try:
-            password = await asyncio.to_thread(read_secret, server.password)
-        except RelayError as error:
-            return [*steps, Step(name="read the password", good=False, text=str(error))]
+    place = f"account[{account.name}].smtp"
+    password = None if server.username is None else await _read(server.password, place)
+    if isinstance(password, Step):
+        return [*steps, password]
     names = [name for stage, name in _SMTP_STEPS.items() if stage != "starttls" or server.security is Security.STARTTLS]
     if server.username is None:
         names.remove("log in")
+    patience = Timeouts(connect=_PATIENCE, opening=3 * _PATIENCE, command=_PATIENCE)
+    opening = connect(server, hostname=hostname, password=password, timeouts=patience)
     try:
-        connection = await connect(
-            server,
-            hostname=hostname,
-            password=password,
-            timeouts=Timeouts(connect=_PATIENCE, opening=3 * _PATIENCE, command=_PATIENCE),
-        )
+        connection = await open_watched(opening, server)
+    except BeginsWithTlsError:
+        return [*steps, await _fail("connect", diagnose(_TLS_AT_ONCE, server))]
     except ConnectError as error:
-        return [*steps, *_until(names, _SMTP_STEPS[error.stage], str(error.reply))]
+        return [*steps, *_until(names, await _fail_smtp(error, server, place))]
+    good = [Step(name=name, good=True) for name in names]
+    return [*steps, *good, await _rehearse(connection, account, server), await _take_leave(connection)]
+
+
+async def _take_leave(connection: Connection) -> Step:
     features = connection.features
     await connection.close()
-    size = f"takes up to {features.size} octets" if features.size else "names no limit of size"
+    size = f"takes mails of up to {show_octets(features.size)}" if features.size else "names no limit of size"
     offers = [name for name in ("pipelining", "eightbitmime", "smtputf8") if getattr(features, name)]
-    return [
-        *steps,
-        *(Step(name=name, good=True) for name in names),
-        Step(name="the server", good=True, text=f"{size}, offers {', '.join(offers) or 'no extensions that we use'}"),
-    ]
+    text = f"{size}, offers {', '.join(offers) or 'no extensions that we use'}"
+    return Step(name="the server", good=True, text=text)
 
 
-async def probe_pop3(server: Pop3Server) -> list[Step]:
-    """Connect, encrypt, log in and count the messages."""
+async def _fail_smtp(error: ConnectError, server: SmtpServer, place: str) -> Step:
+    name, reply = _SMTP_STEPS[error.stage], error.reply
+    if not reply.code:
+        return await _fail(name, diagnose(str(reply.text), server))
+    if error.login_refused and server.username is not None:
+        advice = advise_login(server.username, server.password, place)
+    elif error.login_refused:
+        advice = f"The server wants a login: set username and a password in {place}."
+    elif reply.is_permanent:
+        advice = "The server refuses this machine. Ask the provider why, with this answer."
+    else:
+        advice = "That is for now: try again in some minutes."
+    return Step(name=name, good=False, text=str(reply), advice=advice)
+
+
+async def _rehearse(connection: Connection, account: Account, server: SmtpServer) -> Step:
+    name = f"send as {account.address}"
+    try:
+        return _judge(name, await connection.rehearse(account.address), account, server)
+    except StreamLost as lost:
+        return Step(name=name, good=False, text=str(lost), advice="Try again in some minutes.")
+
+
+def _judge(name: str, said: Rehearsal, account: Account, server: SmtpServer) -> Step:
+    """Judge what was said to MAIL and RCPT; what is only for now, or only about the recipient, is no fault."""
+    refused = said.mail if not said.mail.is_positive else said.recipient
+    if refused is None or refused.is_positive:
+        return Step(name=name, good=True)
+    if refused.code and not refused.is_permanent:
+        return Step(name=name, good=True, text=f"not known yet, the server says: {refused}")
+    meaning = choose_advice(refused, FailureReason.REFUSED)
+    if refused is said.recipient and meaning in _KNOWN_ELSEWHERE:
+        text = f"yes; but mail to it is refused, so replies would be lost: {refused}"
+        return Step(name=name, good=True, text=text)
+    return Step(name=name, good=False, text=str(refused), advice=_advise_sender(meaning, refused, account, server))
+
+
+def _advise_sender(meaning: Advice, refused: Reply, account: Account, server: SmtpServer) -> str:
+    place = f"account[{account.name}]"
+    if meaning is Advice.NO_UTF8 or not refused.code:
+        return f"Only an address of plain letters can be used at this provider: see {place}.address."
+    if meaning in (Advice.AUTHENTICATION, Advice.RELAY_DENIED) and server.username is None:
+        return f"The provider sends only for who logs in: set username and a password in {place}.smtp."
+    login = "this machine" if server.username is None else f"the login {server.username}"
+    return (
+        f"The provider does not let {login} send as {account.address}: every mail would come back. Compare"
+        f" {place}.address and {place}.smtp.username; both must belong together, or the provider must allow it."
+    )
+
+
+async def probe_pop3(account: Account, server: Pop3Server) -> list[Step]:
+    """Connect, encrypt, log in, count the messages, and tell what becomes of them."""
     steps = [await _resolve(server.host)]
     if not steps[0].good:
         return steps
+    place = f"account[{account.name}].pop3"
     names = [name for stage, name in _POP3_STEPS.items() if stage != "starttls" or server.security is Security.STARTTLS]
+    password = await _read(server.password, place)
+    if isinstance(password, Step):
+        return [*steps, password]
     try:
-        password = await asyncio.to_thread(read_secret, server.password)
-    except RelayError as error:
-        return [*steps, Step(name="read the password", good=False, text=str(error))]
-    try:
-        session = await open_pop3(server, password, patience=_PATIENCE)
-        try:
-            async with asyncio.timeout(_LONGEST_LISTING):
-                listing, has_ids = await session.list_messages()
-            await session.quit()
-        finally:
-            session.close()
+        session = await open_watched(open_pop3(server, password, patience=_PATIENCE), server)
+        mailbox = await _count(session, account, server)
+    except BeginsWithTlsError:
+        return [*steps, await _fail("connect", diagnose(_TLS_AT_ONCE, server))]
     except TimeoutError:
-        return [*steps, *_until(names, "list the messages", f"the list did not end within {_LONGEST_LISTING:g} s")]
+        text = f"the list did not end within {_LONGEST_LISTING:g} s"
+        return [*steps, *_until(names, Step(name="list the messages", good=False, text=text))]
     except Pop3Error as error:
-        return [*steps, *_until(names, _POP3_STEPS.get(error.stage, error.stage), error.text)]
-    size = sum(one.size for one in listing)
-    what = f"{len(listing)} messages of {size} octets" + ("" if has_ids else ", and the server has no unique ids")
-    return [*steps, *(Step(name=name, good=True) for name in names), Step(name="the mailbox", good=True, text=what)]
+        return [*steps, *_until(names, await _fail_pop3(error, server, place))]
+    return [*steps, *(Step(name=name, good=True) for name in names), mailbox]
+
+
+async def _count(session: Pop3Session, account: Account, server: Pop3Server) -> Step:
+    try:
+        async with asyncio.timeout(_LONGEST_LISTING):
+            listing, has_ids = await session.list_messages()
+        await session.quit()
+    finally:
+        session.close()
+    count = f"{len(listing)} message{'' if len(listing) == 1 else 's'}"
+    size = f", {show_octets(sum(one.size for one in listing))}" if listing else ""
+    ids = "" if has_ids else "; the server has no unique ids"
+    return Step(name="the mailbox", good=True, text=f"{count}{size}{ids}", advice=_tell_fate(account, server))
+
+
+def _tell_fate(account: Account, server: Pop3Server) -> str:
+    """Tell what becomes of the mail at the provider: it may be all that there is of it."""
+    if not account.is_collected:
+        why = "excluded = true" if account.excluded else "receive = false"
+        return f"Nothing is collected, and all stays at the provider ({why})."
+    first = ""
+    if server.first_poll is FirstPoll.NEW:
+        first = ' What is there at the first poll is left alone (first_poll = "new").'
+    leave = server.leave_on_server
+    if leave is True:
+        return f"All of it stays at the provider after it was collected (leave_on_server = true).{first}"
+    if leave is False:
+        return (
+            "Each message is DELETED at the provider once it is collected into the inbox (leave_on_server = false)."
+            f' To keep it there as well: leave_on_server = true, or for a time: "14 days".{first}'
+        )
+    time = f"{leave // _DAY} days" if leave % _DAY == 0 and leave > _DAY else f"{leave / 3_600_000:g} h"
+    return f"Each message is deleted at the provider {time} after it was collected (leave_on_server).{first}"
+
+
+async def _fail_pop3(error: Pop3Error, server: Pop3Server, place: str) -> Step:
+    name = _POP3_STEPS.get(error.stage, error.stage)
+    if error.stage is Pop3Stage.LOGIN:
+        return Step(
+            name=name, good=False, text=error.text, advice=advise_login(server.username, server.password, place)
+        )
+    if error.stage in (Pop3Stage.CONNECT, Pop3Stage.STARTTLS):
+        return await _fail(name, diagnose(error.text, server))
+    return Step(name=name, good=False, text=error.text)
+
+
+async def _fail(name: str, diagnosis: Awaitable[Diagnosis]) -> Step:
+    found = await diagnosis
+    return Step(name=name, good=False, text=found.what, advice=found.advice)
+
+
+async def _read(secret: Secret, place: str) -> str | Step:
+    try:
+        return await asyncio.to_thread(read_secret, secret)
+    except RelayError as error:
+        advice = f"Mend {name_secret(secret)} of {place}."
+        return Step(name="read the password", good=False, text=str(error), advice=advice)
 
 
 async def _resolve(host: str) -> Step:
+    name = "find the host"
     try:
         async with asyncio.timeout(_PATIENCE):
             found = await resolve(host, 0)
     except TimeoutError:
-        return Step(name="find the host", good=False, text=f"{host}: its name was not resolved in time")
+        text, cause = f"{host}: its name was not resolved in time", Cause.NAME_SERVER
     except OSError as error:
-        return Step(name="find the host", good=False, text=f"{host}: {error.strerror}")
-    return Step(name="find the host", good=True, text=", ".join(dict.fromkeys(str(entry[4][0]) for entry in found)))
+        text = f"{host}: {error.strerror}"
+        cause = read_cause(text) or Cause.NO_SUCH_HOST
+    else:
+        return Step(name=name, good=True, text=", ".join(dict.fromkeys(str(entry[4][0]) for entry in found)))
+    words = explain_cause(cause, "en")
+    return Step(name=name, good=False, text=text, advice=f"{words.what} {words.advice}")
 
 
-def _until(names: list[str], failed: str, why: str) -> list[Step]:
+def _until(names: list[str], failed: Step) -> list[Step]:
     """Give the steps that went well before the one that failed, and that one."""
-    before = names[: names.index(failed)] if failed in names else names
-    return [*(Step(name=name, good=True) for name in before), Step(name=failed, good=False, text=why)]
+    before = names[: names.index(failed.name)] if failed.name in names else names
+    return [*(Step(name=name, good=True) for name in before), failed]
+
+
+def show_octets(octets: int) -> str:
+    """Show a size as people read it."""
+    if octets < 1024:
+        return f"{octets} octets"
+    size = octets / 1024
+    for unit in ("KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"

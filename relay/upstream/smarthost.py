@@ -8,11 +8,13 @@ import re
 import aiosmtplib
 
 from relay.model.account import Security, SmtpServer
+from relay.model.address import Address
 from relay.model.errors import RelayError
 from relay.model.reply import Reply
 from relay.rules.replies import is_login_refused, read_reply, read_text
 from relay.upstream.dialing import dial
 from relay.upstream.login import choose_mechanisms, log_in
+from relay.upstream.rehearsal import Rehearsal, rehearse
 from relay.upstream.secrecy import Veil
 from relay.upstream.stream import SmtpStream, StreamLost, take_over
 from relay.upstream.tls import describe_fault, tls_context
@@ -62,6 +64,10 @@ class Connection:
         """Run one transaction."""
         self.sent += 1
         return await transact(self._stream, self.features, self._timeouts, mail)
+
+    async def rehearse(self, address: Address) -> Rehearsal:
+        """Ask whether the server lets an address send; nothing is sent. Raises StreamLost."""
+        return await rehearse(self._stream, address, smtputf8=self.features.smtputf8, seconds=self._timeouts.command)
 
     async def close(self) -> None:
         """Say QUIT and close; never raises, never waits long."""

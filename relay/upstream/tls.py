@@ -6,10 +6,23 @@ import ssl
 from pathlib import Path
 
 
+class AuthoritiesError(OSError):
+    """The file of those who are trusted can't be used."""
+
+
 def tls_context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:
-    """Give the context of an account. Reading the authorities takes so long that it belongs into a thread."""
-    changed = Path(ca_file).stat().st_mtime_ns if ca_file is not None else 0
-    return _make_context(ca_file, verify, changed)
+    """Give the context of an account. Reading the authorities takes so long that it belongs into a thread.
+
+    Raises AuthoritiesError.
+    """
+    if ca_file is None:
+        return _make_context(None, verify, 0)
+    try:
+        return _make_context(ca_file, verify, Path(ca_file).stat().st_mtime_ns)
+    except ssl.SSLError:
+        raise AuthoritiesError(f"ca_file {ca_file} holds no certificate") from None
+    except OSError as error:
+        raise AuthoritiesError(f"ca_file {ca_file} can't be read: {error.strerror or error}") from None
 
 
 @functools.lru_cache(maxsize=64)
@@ -26,6 +39,8 @@ def describe_fault(error: BaseException | None, host: str) -> tuple[str, str]:
     """Say what a connection's error is: (enhanced status code of RFC 3463, text in our words)."""
     cause = error
     while cause is not None:
+        if isinstance(cause, AuthoritiesError):
+            return "4.7.5", str(cause)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return "4.7.5", f"the certificate of {host}: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError):

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from tests.cli.conftest import Run
 
 
@@ -23,3 +25,19 @@ def test_an_account_that_is_not_there_is_named(run: Run) -> None:
     said = run("account", "pause", "salse")
     assert said.status == 1
     assert "there are: sales, old, inbox" in said.err
+
+
+def test_a_test_says_place_cause_and_what_to_do_within_80_columns(run: Run, config: Path) -> None:
+    said = run("account", "test", "sales")
+    assert said.status == 1
+    first, *lines = said.out.splitlines()
+    assert first == 'Sending: 127.0.0.1 port 9, security = "none", account[sales].smtp'
+    assert lines[1:3] == [
+        "  FAILED connect: 127.0.0.1:9: Connection refused",
+        "         The server is there, but takes no connection on this port. Compare host",
+    ]
+    assert all(len(line) <= 80 for line in lines)
+    assert said.err == f"sales does not work yet: mend what FAILED, in {config}, and test it again\n"
+    said = run("account", "test", "inbox")
+    assert said.status == 1
+    assert "neither [account.smtp] nor [account.pop3]" in said.err

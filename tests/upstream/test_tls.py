@@ -1,8 +1,9 @@
 import ssl
+from pathlib import Path
 
 import pytest
 
-from relay.upstream.tls import describe_fault, tls_context
+from relay.upstream.tls import AuthoritiesError, describe_fault, tls_context
 from tests.upstream.conftest import Authority
 
 
@@ -16,8 +17,17 @@ def test_the_authorities_are_read_once_and_again_when_they_change(authority: Aut
     assert first.check_hostname
     assert first.minimum_version is ssl.TLSVersion.TLSv1_2
     assert tls_context(None, verify=False).verify_mode is ssl.CERT_NONE
-    with pytest.raises(OSError, match="No such file"):
+
+
+def test_a_file_of_authorities_that_can_not_be_used_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AuthoritiesError, match=r"ca_file /nowhere.pem can't be read: No such file") as nowhere:
         tls_context("/nowhere.pem", verify=True)
+    path = tmp_path / "ca.pem"
+    path.write_text("-----BEGIN RUBBISH-----\n")
+    with pytest.raises(AuthoritiesError) as rubbish:
+        tls_context(str(path), verify=True)
+    assert describe_fault(rubbish.value, "h") == ("4.7.5", f"ca_file {path} holds no certificate")
+    assert describe_fault(nowhere.value, "h")[1].startswith("ca_file /nowhere.pem")
 
 
 def test_faults_are_told_in_words() -> None:

@@ -1,0 +1,171 @@
+"""Why a server could not be used, in words that lead to the line of the configuration that mends it."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from relay.model.account import Pop3Server, Secret, Security, SmtpServer
+from relay.rules.causes import Cause, explain_cause, read_cause
+from relay.rules.certificates import Certificate
+from relay.upstream.peeking import (
+    POP3,
+    SMTP,
+    Speech,
+    begins_with_tls,
+    fetch_certificate,
+    hear_greeting,
+    offers_encryption,
+)
+
+T = TypeVar("T")
+
+SILENCE = 3.0
+"""Seconds after which a server that does not greet is asked, on a second connection, whether it waits for TLS."""
+_MOST_NAMES = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diagnosis:
+    """What is the matter, and what helps."""
+
+    what: str
+    advice: str = ""
+
+
+class BeginsWithTlsError(Exception):
+    """The server waits for TLS, while we wait for its greeting."""
+
+
+async def open_watched(opening: Coroutine[Any, Any, T], server: SmtpServer | Pop3Server) -> T:
+    """Await an opening; raises BeginsWithTlsError as soon as it is clear that both sides wait for each other."""
+    task = asyncio.ensure_future(opening)
+    try:
+        if server.security is not Security.TLS:
+            done, _ = await asyncio.wait({task}, timeout=SILENCE)
+            if not done and await begins_with_tls(server.host, server.port):
+                raise BeginsWithTlsError
+        return await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def diagnose(fault: str, server: SmtpServer | Pop3Server) -> Diagnosis:
+    """Tell a fault on the way to the login, as it is stored, in words; looks at the server where that says more."""
+    speech = SMTP if isinstance(server, SmtpServer) else POP3
+    cause = read_cause(fault)
+    if cause is Cause.NO_TLS or (cause is None and server.security is not Security.TLS):
+        found = await _look_without_tls(server, speech)
+    elif cause is Cause.TLS_AT_ONCE or cause is None:
+        found = await _look_with_tls(server, speech)
+    elif cause.is_certificate:
+        certificate = await fetch_certificate(server.host, server.port, speech, at_once=server.security is Security.TLS)
+        found = None if certificate is None else _tell_certificate(cause, certificate, server)
+    else:
+        found = None
+    if found is not None:
+        return found
+    if cause is None:
+        return Diagnosis(what=fault)
+    words = explain_cause(cause, "en")
+    return Diagnosis(what=fault, advice=f"{words.what} {words.advice}")
+
+
+async def _look_without_tls(server: SmtpServer | Pop3Server, speech: Speech) -> Diagnosis | None:
+    greeting = await hear_greeting(server.host, server.port)
+    if greeting is None:
+        return None
+    if not greeting.encode().startswith(speech.greeting):
+        return _another_service(greeting, server, speech)
+    if server.security is not Security.TLS:
+        return None
+    if await offers_encryption(server.host, server.port, speech):
+        advice = 'Set security = "starttls".'
+    else:
+        advice = f'The server offers no encryption there. Take port {speech.tls_port} with security = "tls".'
+    return Diagnosis(what=f"port {server.port} does not begin with TLS", advice=advice)
+
+
+async def _look_with_tls(server: SmtpServer | Pop3Server, speech: Speech) -> Diagnosis | None:
+    greeting = await hear_greeting(server.host, server.port, tls=True)
+    if greeting is None:
+        return None
+    if not greeting.encode().startswith(speech.greeting):
+        return _another_service(greeting, server, speech)
+    if server.security is Security.TLS:
+        return None
+    return Diagnosis(what=f"port {server.port} begins with TLS", advice='Set security = "tls".')
+
+
+def _another_service(greeting: str, server: SmtpServer | Pop3Server, speech: Speech) -> Diagnosis:
+    if greeting.startswith(("4", "5")) and speech is SMTP:
+        return Diagnosis(what=f"the server takes no connection: {greeting}", advice="Try again later.")
+    kinds = {"220": "an SMTP server", "+OK": "a POP3 server", "* O": "an IMAP server", "HTT": "a web server"}
+    kind = kinds.get(greeting[:3], "something else")
+    return Diagnosis(
+        what=f"on port {server.port} answers {kind}, and no {speech.name} server: {greeting[:80]}",
+        advice=f'Usual for {speech.name} are port {speech.tls_port} with security = "tls", and port'
+        f' {speech.plain_port} with security = "starttls".',
+    )
+
+
+def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer | Pop3Server) -> Diagnosis | None:
+    host, issuer = server.host, certificate.issuer
+    if cause is Cause.CERTIFICATE_NAME:
+        names = ", ".join(certificate.names[:_MOST_NAMES]) or "no name at all"
+        more = f" and {len(certificate.names) - _MOST_NAMES} more" if len(certificate.names) > _MOST_NAMES else ""
+        return Diagnosis(
+            what=f"the certificate is for {names}{more}, and not for {host}",
+            advice="Write into host a name that is in the certificate, if the provider names it as well.",
+        )
+    if cause in (Cause.CERTIFICATE_EXPIRED, Cause.CERTIFICATE_FUTURE):
+        expired = cause is Cause.CERTIFICATE_EXPIRED
+        moment = certificate.until if expired else certificate.since
+        kind = "has expired on" if expired else "is valid only from"
+        today = dt.datetime.now(dt.UTC)
+        return Diagnosis(
+            what=f"the certificate of {host} {kind} {moment:%Y-%m-%d}; this machine says that it is {today:%Y-%m-%d}",
+            advice="If this machine's date is right, only the provider can mend this: tell them."
+            if expired
+            else "Set this machine's date.",
+        )
+    if cause is Cause.CERTIFICATE_SELF_SIGNED:
+        return Diagnosis(
+            what=f"{host} has signed its certificate itself ({issuer})",
+            advice=f"{_trust('its certificate', server)}",
+        )
+    if cause is Cause.CERTIFICATE_ISSUER:
+        known = "this machine does not know" if server.ca_file is None else f"is not in ca_file ({server.ca_file})"
+        return Diagnosis(
+            what=f'the certificate of {host} is made by "{issuer}", which {known}',
+            advice=_trust("the certificate of that authority", server),
+        )
+    return None
+
+
+def _trust(what: str, server: SmtpServer | Pop3Server) -> str:
+    return (
+        f"If you trust it, save {what} as a PEM file and name "
+        f"{'it' if server.ca_file is None else 'that one'} in ca_file."
+        " verify = false would let anybody on the way read the password."
+    )
+
+
+def advise_login(username: str, secret: Secret, place: str) -> str:
+    """Tell what to do where a login is refused. `place`: of the server's table, such as `account[sales].smtp`."""
+    return (
+        f"The provider refuses this password for the user name {username}. Compare username and {name_secret(secret)}"
+        f" of {place} with what the provider names. Many want a password made for programs, or that access by"
+        " programs (SMTP, POP3) is allowed on their web page first."
+    )
+
+
+def name_secret(secret: Secret) -> str:
+    """Name the key that a password comes from, and its file or variable; never the password."""
+    if secret.file is not None:
+        return f"password_file ({secret.file})"
+    if secret.env is not None:
+        return f"password_env ({secret.env})"
+    return "password_command" if secret.command is not None else "password"

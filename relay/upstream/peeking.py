@@ -1,0 +1,131 @@
+"""A look at a server from outside, to tell why it could not be used: does it begin with TLS, what certificate has it.
+
+Nothing is logged in, and nothing secret is said: no certificate is verified here.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Final
+
+from relay.rules.certificates import Certificate, read_certificate
+from relay.rules.replies import read_text
+from relay.upstream.dialing import dial
+
+PATIENCE: Final = 5.0
+"""Seconds for each look."""
+_LONGEST_LINE = 4096
+_MOST_LINES = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speech:
+    """How one of the two protocols begins."""
+
+    name: str
+    greeting: bytes
+    """What the server's first line begins with."""
+    ask: bytes
+    """The command that lists what the server offers."""
+    encrypt: bytes
+    """What it offers, and the command, to begin TLS."""
+    tls_port: int
+    plain_port: int
+    """Where TLS is begun by a command."""
+
+    def is_last(self, line: bytes) -> bool:
+        """Tell whether a line ends the list of what the server offers."""
+        return line[3:4] != b"-" if self is SMTP else line.startswith((b"-ERR", b"."))
+
+
+SMTP: Final = Speech(
+    name="SMTP", greeting=b"220", ask=b"EHLO [127.0.0.1]", encrypt=b"STARTTLS", tls_port=465, plain_port=587
+)
+POP3: Final = Speech(name="POP3", greeting=b"+OK", ask=b"CAPA", encrypt=b"STLS", tls_port=995, plain_port=110)
+
+
+async def begins_with_tls(host: str, port: int) -> bool:
+    """Tell whether a port takes TLS from the first octet on, whatever its certificate."""
+    try:
+        async with _connected(host, port, tls=True):
+            return True
+    except OSError:
+        return False
+
+
+async def hear_greeting(host: str, port: int, *, tls: bool = False) -> str | None:
+    """Give the line with which a server greets; None where it says nothing, or can't be reached so."""
+    try:
+        async with _connected(host, port, tls=tls) as (reader, _):
+            return read_text((await _line(reader)).rstrip())
+    except (OSError, EOFError):
+        return None
+
+
+async def offers_encryption(host: str, port: int, speech: Speech) -> bool:
+    """Tell whether a server that greets without TLS offers to begin it."""
+    try:
+        async with _connected(host, port, tls=False) as (reader, writer):
+            return await _ask(reader, writer, speech)
+    except (OSError, EOFError):
+        return False
+
+
+async def fetch_certificate(host: str, port: int, speech: Speech, *, at_once: bool) -> Certificate | None:
+    """Fetch a server's certificate, over TLS from the first octet, or begun by a command; None where it has none."""
+    try:
+        async with _connected(host, port, tls=at_once) as (reader, writer):
+            if not at_once:
+                await _ask(reader, writer, speech)
+                writer.write(speech.encrypt + b"\r\n")
+                await _line(reader)
+                await writer.start_tls(_context(), server_hostname=host)
+            der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    except (OSError, EOFError):
+        return None
+    return None if der is None else read_certificate(der)
+
+
+@contextlib.asynccontextmanager
+async def _connected(
+    host: str, port: int, *, tls: bool
+) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Connect for a look. Raises OSError, also where it takes too long (TimeoutError is one)."""
+    async with asyncio.timeout(PATIENCE):
+        connected = await dial(host, port, seconds=PATIENCE)
+        reader, writer = await asyncio.open_connection(
+            sock=connected, limit=_LONGEST_LINE, ssl=_context() if tls else None, server_hostname=host if tls else None
+        )
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, speech: Speech) -> bool:
+    """Read the greeting and what the server offers; tells whether encryption is among it."""
+    await _line(reader)
+    writer.write(speech.ask + b"\r\n")
+    found = False
+    for _ in range(_MOST_LINES):
+        line = await _line(reader)
+        found = found or speech.encrypt in line.upper()
+        if speech.is_last(line):
+            break
+    return found
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readuntil(b"\n")
+    except asyncio.LimitOverrunError:
+        raise OSError("a line without an end") from None

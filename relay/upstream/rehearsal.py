@@ -1,0 +1,37 @@
+"""The beginning of a transaction that is never finished, to see whether the provider lets an address send."""
+
+from dataclasses import dataclass
+
+from relay.model.address import Address
+from relay.model.reply import Reply
+from relay.upstream.stream import SmtpStream
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rehearsal:
+    """What the server said."""
+
+    mail: Reply
+    """To MAIL FROM the address."""
+    recipient: Reply | None
+    """To RCPT TO the same address; None where it did not come so far."""
+
+
+async def rehearse(stream: SmtpStream, address: Address, *, smtputf8: bool, seconds: float) -> Rehearsal:
+    """Say MAIL and RCPT with one address, then RSET: nothing is sent. Raises StreamLost.
+
+    Some servers refuse a sender only at RCPT, as Postfix does (`smtpd_delay_reject`): so both are said.
+    """
+    if not address.wire.isascii() and not smtputf8:
+        text = "The provider does not take international addresses (SMTPUTF8)"
+        return Rehearsal(mail=Reply(code=0, enhanced="5.6.7", text=text), recipient=None)
+    option = "" if address.wire.isascii() else " SMTPUTF8"
+    mail = await _say(stream, f"MAIL FROM:<{address.wire}>{option}", seconds)
+    recipient = await _say(stream, f"RCPT TO:<{address.wire}>", seconds) if mail.is_positive else None
+    await _say(stream, "RSET", seconds)
+    return Rehearsal(mail=mail, recipient=recipient)
+
+
+async def _say(stream: SmtpStream, command: str, seconds: float) -> Reply:
+    stream.write(f"{command}\r\n".encode(), replies=1)
+    return await stream.reply(seconds)

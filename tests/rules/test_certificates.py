@@ -1,0 +1,56 @@
+"""A certificate is read as OpenSSL reads it; what is none is none."""
+
+import datetime as dt
+import ssl
+
+import pytest
+import trustme
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.rules.certificates import read_certificate
+
+AUTHORITY = trustme.CA(organization_name="Example Authority")
+DAY = dt.datetime(2026, 3, 1, 12, 30, tzinfo=dt.UTC)
+
+
+def der_of(leaf: trustme.LeafCert) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode())
+
+
+def test_names_issuer_and_times_are_read() -> None:
+    leaf = AUTHORITY.issue_cert("mail.example", "*.example.org", "192.0.2.7", "::1", not_before=DAY, not_after=DAY)
+    found = read_certificate(der_of(leaf))
+    assert found is not None
+    assert found.names == ("mail.example", "*.example.org", "192.0.2.7", "::1")
+    assert found.issuer.startswith("Example Authority")
+    assert (found.since, found.until) == (DAY, DAY)
+
+
+def test_a_certificate_of_an_old_kind_has_its_common_name() -> None:
+    found = read_certificate(der_of(AUTHORITY.issue_cert(common_name="old.example")))
+    assert found is not None
+    assert found.names == ("old.example",)
+
+
+def test_years_are_of_two_centuries() -> None:
+    for year in (1960, 2049, 2060):
+        day = dt.datetime(year, 1, 2, tzinfo=dt.UTC)
+        found = read_certificate(der_of(AUTHORITY.issue_cert("x", not_before=day, not_after=day)))
+        assert found is not None
+        assert found.until == day
+
+
+@pytest.mark.parametrize("content", [b"", b"0", b"\x30\x00", b"\x30\x80", b"\x02\x01\x00", b"\x30\x84\xff\xff\xff\xff"])
+def test_what_is_none_is_none(content: bytes) -> None:
+    assert read_certificate(content) is None
+
+
+GOOD = der_of(AUTHORITY.issue_cert("mail.example", "192.0.2.7"))
+
+
+@given(st.integers(0, len(GOOD) - 1), st.binary(max_size=8))
+def test_a_certificate_with_other_octets_is_read_or_none(position: int, other: bytes) -> None:
+    found = read_certificate(GOOD[:position] + other + GOOD[position + len(other) :])
+    assert found is None or all(name.isprintable() for name in (*found.names, found.issuer))
+    assert read_certificate(GOOD[:position]) is None
