@@ -220,11 +220,12 @@ class Attempter:
             return
         log_conclusion(delivery, conclusion, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
         log_notices(settlement.notices)
+        waits = conclusion.state is DeliveryState.QUEUED
         self._notifier.wake({new.account for notice in settlement.notices for new in notice.deliveries})
-        if ending.is_over and delivery.message.notice and conclusion.state is DeliveryState.QUEUED:
+        if (ending.is_over or ending.bounced_notice) and delivery.message.notice and waits:
             with forgive("notice"):  # the next attempt comes to it again
-                await self._notifier.mover.rescue([delivery])
-        if conclusion.state is DeliveryState.QUEUED or settlement.splits:
+                await self._notifier.mover.rescue([delivery], bounced=ending.bounced_notice)
+        if waits or settlement.splits:
             self._notifier.wake({delivery.account})
 
     async def _draw_conclusion(self, about: endings.About) -> endings.Ending:
@@ -252,6 +253,9 @@ class Attempter:
             conclusion = replace(conclusion, due=due)
         elif about.paused and conclusion.state is DeliveryState.QUEUED:
             conclusion = replace(conclusion, due=now)  # it goes when the pause ends, which may be over by now
+        bounced_notice = delivery.message.notice and bool(conclusion.failures)
+        if bounced_notice:
+            conclusion = endings.wait_instead(conclusion, self._next(delivery, now))
         reply = exchange.reply
         refusal = reply if exchange.judgement is not None and exchange.judgement.sender_refused else None
         try:
@@ -260,16 +264,21 @@ class Attempter:
             )
         except Exception as error:  # a bounce that nobody is told of would be a mail lost in silence
             log.exception("activity_failed", activity="notice", queue_id=delivery.message.id, error=repr(error))
-            due = next_attempt(policy=settings.retry, hours=settings.hours, attempts=delivery.attempts + 1, now=now,
-                               jitter=self._jitter())  # fmt: skip
-            notices, conclusion = [], endings.wait_instead(conclusion, due)
+            notices, conclusion = [], endings.wait_instead(conclusion, self._next(delivery, now))
         settlement = replace(
             endings.settlement_of(about, conclusion, settings=settings),
             splits=endings.splits_of(delivery, exchange, conclusion, now),
             notices=tuple(notices),
             events=endings.events_of(exchange, conclusion),
         )
-        return endings.Ending(settlement=settlement, conclusion=conclusion, is_over=is_over)
+        return endings.Ending(
+            settlement=settlement, conclusion=conclusion, is_over=is_over, bounced_notice=bounced_notice
+        )
+
+    def _next(self, delivery: ClaimedDelivery, now: int) -> int:
+        settings = self._settings()
+        return next_attempt(policy=settings.retry, hours=settings.hours, attempts=delivery.attempts + 1, now=now,
+                            jitter=self._jitter())  # fmt: skip
 
     async def _counted(self, delivery: ClaimedDelivery, now: int) -> int:
         """Give the time that counts for giving up; 0 where it can't be read, since the attempt must be settled."""

@@ -41,6 +41,8 @@ class Ending:
     conclusion: Conclusion
     is_over: bool = False
     """Whether the time to give up has come."""
+    bounced_notice: bool = False
+    """Whether it is a notice that was refused: it goes into an inbox, since of notices there are no notices."""
 
 
 def plain_ending(about: About, *, now: int, settings: Settings) -> Ending:

@@ -107,6 +107,7 @@ class NoticeWriter:
         address: str = "",
         reply: Reply | None = None,
         count: int = 1,
+        comfort: bool = False,
     ) -> NewMessage:
         """Write an alert."""
         settings = self._settings()
@@ -129,6 +130,7 @@ class NoticeWriter:
                 queue_id="" if message is None else message.id,
                 subject="" if message is None else message.subject,
                 count=count,
+                comfort=comfort,
             ),
         )
 

@@ -1,6 +1,7 @@
 """Notices whose way does not lead through: they leave through another account, at last into the reader's inbox.
 
-A notice tells of what went wrong, so it must not wait behind the very fault that it tells of, nor end in silence.
+A notice tells of what went wrong, so it must not wait behind the very fault that it tells of, nor end in silence. One
+that bounces goes into an inbox at once: of a notice no notice is written.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,8 +10,9 @@ import structlog
 
 from relay.delivery.insist import endure
 from relay.delivery.notice_mail import NoticeWriter
+from relay.model.account import User
 from relay.model.mail import INBOX_LANE, ClaimedDelivery, RecipientKind
-from relay.rules.notice import change_sender
+from relay.rules.notice import change_sender, has_inbox, redirect
 from relay.settings import Settings
 from relay.storage.queue import Queue
 from relay.storage.telling import OtherWay
@@ -50,16 +52,21 @@ class NoticeMover:
             if await self._move(notices, gone=gone) < len(notices):
                 return
 
-    async def rescue(self, notices: Iterable[ClaimedDelivery]) -> None:
-        """Move queued notices whose time is over, those that were moved before into the inbox. Raises StorageError."""
-        await self._move(notices, over=True)
+    async def rescue(self, notices: Iterable[ClaimedDelivery], *, bounced: bool = False) -> None:
+        """Move queued notices whose time is over, those that were moved before, or bounced, into an inbox.
 
-    async def _move(self, notices: Iterable[ClaimedDelivery], *, gone: bool = False, over: bool = False) -> int:
+        Raises StorageError.
+        """
+        await self._move(notices, over=True, bounced=bounced)
+
+    async def _move(
+        self, notices: Iterable[ClaimedDelivery], *, gone: bool = False, over: bool = False, bounced: bool = False
+    ) -> int:
         moved = 0
         for notice in notices:
             way = None
             with endure(f"way of {notice.message.id}"):
-                way = self._way(notice, gone=gone, over=over)
+                way = self._way(notice, gone=gone, over=over, bounced=bounced)
             if way is None or not await self._queue.move_notice(way):
                 continue
             moved += 1
@@ -68,7 +75,7 @@ class NoticeMover:
             self._wake({way.account})
         return moved
 
-    def _way(self, notice: ClaimedDelivery, *, gone: bool, over: bool) -> OtherWay | None:
+    def _way(self, notice: ClaimedDelivery, *, gone: bool, over: bool, bounced: bool) -> OtherWay | None:
         if not notice.recipients:
             return None  # its reader has got it by a settlement that came too late: the next attempt ends it
         settings = self._settings()
@@ -77,15 +84,8 @@ class NoticeMover:
         reader = next((user for user in users if user.address.wire == recipient.address), self._writer.postmaster)
         account = self._writer.working_account(reader, besides=notice.account)
         was_moved = notice.account != notice.message.account
-        if (gone and account is None) or (over and (account is None or was_moved)):
-            return OtherWay(
-                delivery=notice,
-                account=INBOX_LANE,
-                address=reader.name,
-                kind=RecipientKind.INBOX,
-                header=notice.header,
-                at=self._now(),
-            )
+        if bounced or (gone and account is None) or (over and (account is None or was_moved)):
+            return self._into_inbox(notice, reader)
         if account is None:
             return None
         return OtherWay(
@@ -94,5 +94,22 @@ class NoticeMover:
             address=recipient.address,
             kind=recipient.kind,
             header=change_sender(notice.header, language=settings.language, sender=account.address),
+            at=self._now(),
+        )
+
+    def _into_inbox(self, notice: ClaimedDelivery, reader: User) -> OtherWay:
+        """Give the way into its reader's inbox, or into the postmaster's where nobody would look into that."""
+        settings = self._settings()
+        header, name = notice.header, reader.name
+        if not has_inbox(directory=settings.directory, user=reader):
+            name = self._writer.postmaster.name
+        if name != reader.name:
+            header = redirect(header, language=settings.language, subject=notice.message.subject, reader=reader.name)
+        return OtherWay(
+            delivery=notice,
+            account=INBOX_LANE,
+            address=name,
+            kind=RecipientKind.INBOX,
+            header=header,
             at=self._now(),
         )

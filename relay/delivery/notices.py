@@ -92,8 +92,10 @@ class Notifier:
                 address=failure.recipient.address,
                 reply=failure.reply,
                 once=f"archive/{failure.recipient.address}",
+                comfort=not conclusion.failures,
             )
-            for failure in conclusion.archive_failures
+            # Where the account may not send at all, that is told, and it is no fault of the archive's.
+            for failure in (() if sender_refused is not None else conclusion.archive_failures)
         ]
         if sender_refused is not None:
             log.error("sender_refused", queue_id=message.id, account=account.name, code=sender_refused.code,
@@ -250,6 +252,7 @@ class Notifier:
         reply: Reply | None = None,
         count: int = 1,
         once: str = "",
+        comfort: bool = False,
     ) -> NewMessage | None:
         """Write an alert to the postmaster, or to another reader; what he was told a moment ago is not said again."""
         if message is not None and message.notice:
@@ -264,6 +267,7 @@ class Notifier:
             address=address,
             reply=reply,
             count=count,
+            comfort=comfort,
         )
         return replace(written, once=once)
 

@@ -25,6 +25,7 @@ from relay.rules.notice_mime import (
     make_subject,
     plain,
     replace_sender,
+    replace_subject,
     safe_domain,
 )
 from relay.rules.notice_status import FailedRecipient, is_international, write_status
@@ -38,8 +39,10 @@ __all__ = [
     "Report",
     "alert_notice",
     "change_sender",
+    "has_inbox",
     "notice_reader",
     "notice_way",
+    "redirect",
     "report_notice",
 ]
 
@@ -153,11 +156,13 @@ def alert_notice(  # noqa: PLR0913 - each is one of the facts that some alert te
     queue_id: str = "",
     subject: str = "",
     count: int = 1,
+    comfort: bool = False,
 ) -> Notice:
     """Write an alert, or another notice that is no DSN, as plain text.
 
     `account`, `address` (whose, depends on the kind), `reply`, `queue_id`, `subject` (of the mail concerned) and
-    `count` (of mails) are what the kind has to tell; details that are empty are left out.
+    `count` (of mails) are what the kind has to tell; details that are empty are left out. `comfort`: that nothing worse
+    happened is true, and may be said.
     """
     texts = TEXTS[language]
     words = texts.alerts[kind]
@@ -178,7 +183,7 @@ def alert_notice(  # noqa: PLR0913 - each is one of the facts that some alert te
         *([] if reply is None else [_said(texts, reply)]),
     ]
     paragraphs = [
-        words.what.format_map(facts),
+        " ".join(filter(None, (words.what, words.comfort if comfort else ""))).format_map(facts),
         _lines(details),
         f"{texts.action_label}: {words.action.format_map(facts)}",
         texts.closing.format(hostname=safe_domain(ascii_domain(hostname))),
@@ -218,8 +223,20 @@ def notice_way(*, directory: Directory, user: User) -> Notify:
     """Choose how a user is told: as he wants, else into his inbox if an account of his is collected, else by mail."""
     if user.notify is not None:
         return user.notify
-    collected = any(account.is_collected and account.owner == user.name for account in directory.accounts)
-    return Notify.INBOX if collected else Notify.MAIL
+    return Notify.INBOX if has_inbox(directory=directory, user=user) else Notify.MAIL
+
+
+def has_inbox(*, directory: Directory, user: User) -> bool:
+    """Tell whether a user reads his inbox, as far as is known: he wants notices there, or it gets collected mail."""
+    return user.notify is Notify.INBOX or any(
+        account.is_collected and account.owner == user.name for account in directory.accounts
+    )
+
+
+def redirect(header: bytes, *, language: str, subject: str, reader: str) -> bytes:
+    """Say in the Subject for whom a notice was written that somebody else gets, since its reader can't be reached."""
+    texts = TEXTS[language]
+    return replace_subject(header, texts.for_another.format(reader=plain(reader, _SUBJECT_OCTETS), subject=subject))
 
 
 def _common_fields(

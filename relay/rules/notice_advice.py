@@ -89,7 +89,8 @@ _VAGUE_STATUS = {
 
 _PHRASES = {
     Advice.SENDER_REFUSED: re.compile(
-        r"not owned by (?:user|auth)|sendasdenied|permissions? to send as|sender (?:address )?(?:is )?not allowed"
+        r"sender address rejected|not owned by (?:user|auth)|sendasdenied|permissions? to send as"
+        r"|sender (?:address )?(?:is )?not allowed"
         r"|not (?:allowed|authorized|permitted) to (?:send|use) (?:as|from|on behalf|this sender)"
         r"|must (?:equal|be (?:the )?same as) auth"
     ),

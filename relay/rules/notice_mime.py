@@ -87,6 +87,11 @@ def replace_sender(header: bytes, display: str, address: Address) -> bytes:
     return b"".join(fields)
 
 
+def replace_subject(header: bytes, text: str) -> bytes:
+    """Write another Subject into the header of a notice of ours; the rest keeps its bytes."""
+    return b"".join([make_subject(text) if field.key == "subject" else field.raw for field in split_fields(header)])
+
+
 def encode_text(text: str) -> bytes:
     """Encode lines of text as quoted-printable UTF-8, with CRLF and at most 76 characters a line."""
     return binascii.b2a_qp(text.encode(), istext=True).replace(b"\n", b"\r\n")

@@ -51,6 +51,8 @@ class AlertText:
     subject: str
     what: str
     action: str
+    comfort: str = ""
+    """What is added to `what` where it is true."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +91,8 @@ class Texts:
     queue_id_label: str
     closing: str
     """With {hostname}."""
+    for_another: str
+    """The Subject of a notice that somebody else gets, with {reader} and {subject}."""
     advice: Mapping[Advice, Hint]
     alerts: Mapping[Alert, AlertText]
     reports: Mapping[Report, ReportText]
@@ -112,6 +116,7 @@ _GERMAN = Texts(
     account_label="Konto",
     queue_id_label="Kennung für Rückfragen",
     closing="Diese Nachricht wurde automatisch vom Maildienst auf {hostname} erstellt.",
+    for_another="Für {reader}: {subject}",
     advice={
         Advice.UNKNOWN_ADDRESS: Hint(
             cause="Diese Adresse ist beim Empfänger nicht bekannt.",
@@ -247,8 +252,8 @@ _GERMAN = Texts(
         ),
         Alert.ARCHIVE_FAILED: AlertText(
             subject="Archivkopie nicht zugestellt: {address}",
-            what="Die zentrale Kopie einer E-Mail konnte nicht an {address} zugestellt werden. Die Empfänger der E-Mail"
-            " selbst sind davon nicht betroffen.",
+            what="Die zentrale Kopie einer E-Mail konnte nicht an {address} zugestellt werden.",
+            comfort="Die Empfänger der E-Mail selbst sind davon nicht betroffen.",
             action="Prüfen Sie, ob es das Archivpostfach noch gibt und ob es voll ist. Weitere Fälle stehen im"
             " Protokoll unter „archive_failed“.",
         ),
@@ -303,6 +308,7 @@ _ENGLISH = Texts(
     account_label="Account",
     queue_id_label="Reference",
     closing="This notice was written automatically by the mail service on {hostname}.",
+    for_another="For {reader}: {subject}",
     advice={
         Advice.UNKNOWN_ADDRESS: Hint(
             cause="The recipient's mail system does not know this address.",
@@ -435,8 +441,8 @@ _ENGLISH = Texts(
         ),
         Alert.ARCHIVE_FAILED: AlertText(
             subject="Archive copy not delivered: {address}",
-            what="The central copy of an e-mail could not be delivered to {address}. The recipients of the e-mail"
-            " itself are not affected.",
+            what="The central copy of an e-mail could not be delivered to {address}.",
+            comfort="The recipients of the e-mail itself are not affected.",
             action="Check whether the archive's mailbox still exists and whether it is full. Further cases are in the"
             ' log under "archive_failed".',
         ),

@@ -15,6 +15,16 @@ _RATE = re.compile(
     r"rate.{0,10}limit|limit .{0,20}(?:exceeded|reached)|(?:sending|daily|hourly) .{0,20}(?:limit|quota)|throttl"
     r"|too many (?:messages|mails|emails|connections|requests)|too (?:fast|frequent)|slow down"
 )
+_SENDER_STATUS = frozenset({"", "1.7", "1.8", "7.0", "7.1", "7.27", "7.60", "2.252"})
+"""Subject and detail of refusals that may speak of the sender (RFC 3463, 7372); `7.1` says no more than no."""
+_SENDER = re.compile(
+    r"sender (?:address )?(?:rejected|refused|denied|verif|not|is not|does)|not owned by|sendasdenied"
+    r"|(?:allowed|authori[sz]ed|permitted|permissions?|right) to send|send (?:mail )?(?:as|from) (?:this|that|the)"
+    r"|\b(?:reject|refus|denied|invalid|unauthori[sz]ed|forbidden)\w* (?:by |as |the |from )*sender"
+    r"|(?:envelope|mail|return)[- ]?(?:from|path) .{0,40}(?:reject|refus|not |denied)"
+)
+_RECIPIENT = re.compile(r"recipient|\brcpt\b|mailbox|\bgroup\b|\blist\b")
+_ADDRESSES = re.compile(r"<[^<>]*+>|[^\s@]*+@\S*+")
 _RECEIVING = re.compile(r"is receiving|receiving rate|recipient's")
 
 
@@ -67,6 +77,24 @@ def outcome_of(reply: Reply) -> Outcome:
     if reply.is_positive:
         return Outcome(verdict=Verdict.DELIVERED, reply=reply)
     return Outcome(verdict=Verdict.BOUNCED if is_refusal(reply) else Verdict.DEFERRED, reply=reply)
+
+
+def refuses_the_sender(replies: Sequence[Reply]) -> bool:
+    """Whether answers to all RCPTs of a mail refuse its sender, not its recipients.
+
+    Postfix keeps what it has against the sender until then (smtpd_delay_reject), and says to each recipient the same.
+    """
+    kinds = {
+        (one.code, one.enhanced, " ".join(_ADDRESSES.sub(" ", one.text[:LONGEST_TEXT]).lower().split()))
+        for one in replies
+    }
+    if len(kinds) != 1:
+        return False
+    ((code, enhanced, text),) = kinds
+    subject = enhanced.partition(".")[2]
+    if not 500 <= code < 600 or subject not in _SENDER_STATUS:
+        return False
+    return _SENDER.search(text) is not None and _RECIPIENT.search(text) is None
 
 
 def is_login_refused(reply: Reply) -> bool:

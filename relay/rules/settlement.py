@@ -17,6 +17,7 @@ from relay.rules.replies import (
     asks_to_slow_down,
     is_login_refused,
     outcome_of,
+    refuses_the_sender,
     too_many_recipients,
 )
 
@@ -114,7 +115,14 @@ def _judge_data(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
     shut_out = None if answers.logged_in else _shut_out(pairs)
     if not taken and not answers.lost:
         last = next((x for _, x in reversed(pairs) if x is not None), end)
-        return Judgement(outcomes=outcomes, reply=shut_out or last, login_refused=shut_out is not None)
+        said = [x for _, x in pairs if x is not None]
+        return Judgement(
+            outcomes=outcomes,
+            reply=shut_out or last,
+            login_refused=shut_out is not None,
+            # The archive alone is no witness: what is said to its address may be about that.
+            sender_refused=any(r.kind is not RecipientKind.ARCHIVE for r, _ in pairs) and refuses_the_sender(said),
+        )
     if end.is_positive:
         outcomes |= {r.n: Outcome(verdict=Verdict.DELIVERED, reply=end) for r in taken}
         return Judgement(

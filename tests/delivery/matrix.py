@@ -180,6 +180,10 @@ is the same each time; with the blind copy the log and the postmaster hear of th
 - Of several recipients each has an outcome of his own: only the deferred ones are tried again, and one notice tells
   of all that failed at once. 452 (or a 552 without a reason) after some recipients were taken: the others go in another
   transaction at once.
+- A refusal of the sender may come at RCPT only (Postfix waits with it until there): where all recipients get the same
+  5xx, and it speaks of the sender, it is as at MAIL. The blind copy's failure is then no alert of its own.
+- A notice that leaves by mail and bounces goes into its reader's inbox, and where he has none into the postmaster's
+  (`notice_moved`); there is no notice about a notice.
 - What the provider says is cut and made harmless before it comes into a notice, the log or `relay trace`.
 - The blind copy never decides: where its address took part in a DATA that was not answered 2xx, the mail is
   repeated at once without it; after a 421 not at once, but by the intervals.

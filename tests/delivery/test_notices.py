@@ -3,14 +3,18 @@
 import asyncio
 import email
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
 
 from relay.model.errors import StorageError
 from relay.model.mail import Pause
 from relay.model.reply import Reply
 from relay.storage import admin
-from tests.peers.office import MINUTE, open_office
+from tests.peers.office import CLIENT, MINUTE, open_office
 from tests.peers.provider import Provider
 from tests.peers.relay_process import ANNA, make_account
 
@@ -44,18 +48,74 @@ async def test_without_an_inbox_the_notice_goes_by_mail_with_a_null_sender(tmp_p
         assert office.inbox() == []
 
 
-async def test_there_is_no_notice_about_a_notice(tmp_path: Path) -> None:
-    answers = {**REFUSED, "RCPT anna@example.com": "550 5.1.1 no such user either"}
+_COLLECTED = {"host": "127.0.0.1", "port": 9, "security": "none", "username": "bert", "password": "x"}
+
+
+@pytest.mark.parametrize("reads_it", [True, False])
+async def test_a_notice_that_bounces_goes_into_an_inbox_and_there_is_no_notice_about_it(
+    tmp_path: Path, reads_it: bool
+) -> None:
+    answers = {**REFUSED, "RCPT bert@example.com": "550 5.1.1 no such user either"}
+    async with Provider(answers) as provider:
+        account = make_account("sales", provider.port, owner="bert", **({"pop3": _COLLECTED} if reads_it else {}))
+        users = [ANNA, {**BERT, "notify": "mail"}]
+        async with open_office(tmp_path, accounts=[account], users=users) as office:
+            client = replace(CLIENT, default_user="bert")
+            with capture_logs() as lines:
+                await office.hand_in(A, client=client)
+                await office.send()
+                await office.pass_time(MINUTE)
+            assert provider.commands.count("RCPT TO:<bert@example.com>") == 1
+            assert office.waiting() == []
+            reader, other = ("bert", "anna") if reads_it else ("anna", "bert")
+            (notice,) = office.inbox(reader)
+            assert office.inbox(other) == []
+            parsed = email.message_from_bytes(notice)
+            assert parsed["Subject"] == ("Not delivered: a mail" if reads_it else "For bert: Not delivered: a mail")
+            assert parsed["To"] == "bert <bert@example.com>"
+            (moved,) = [line for line in lines if line["event"] == "notice_moved"]
+            assert (moved["to"], moved["way"]) == (reader, "inbox")
+            assert [line for line in lines if line["event"] == "notice_queued"][1:] == []
+            detail = admin.show_message(office.engine, moved["queue_id"])
+            assert [(event.what, event.detail) for event in detail.events] == [
+                ("notice_moved", "sales fails: into the inbox")
+            ]
+
+
+async def test_an_alert_that_bounces_stays_the_postmasters(tmp_path: Path) -> None:
     async with (
-        Provider(answers) as provider,
+        Provider({"RCPT": "550 5.1.1 no"}) as provider,
         open_office(tmp_path, port=provider.port, users=[{**ANNA, "notify": "mail"}]) as office,
     ):
         await office.hand_in(A)
         await office.send()
         await office.pass_time(MINUTE)
-        assert provider.commands.count("RCPT TO:<anna@example.com>") == 1
         assert office.waiting() == []
-        assert office.inbox() == []
+        told = {email.message_from_bytes(mail)["Subject"] for mail in office.inbox()}
+        assert told == {"Not delivered: a mail", "Archive copy not delivered: central@example.com"}
+
+
+_OWNED = "553 5.7.1 <sales@example.com>: Sender address rejected: not owned by user bob@example.com"
+
+
+async def test_a_sender_refused_at_rcpt_is_told_as_one_at_mail(tmp_path: Path) -> None:
+    async with Provider({"RCPT": _OWNED}) as provider, open_office(tmp_path, port=provider.port) as office:
+        with capture_logs() as lines:
+            await office.hand_in(A)
+            await office.send()
+        assert "sender_refused" in [line["event"] for line in lines]
+        subjects = {email.message_from_bytes(mail)["Subject"] for mail in office.inbox()}
+        assert subjects == {"Not delivered: a mail", "Sender refused: account sales"}
+
+
+@pytest.mark.parametrize("all_fail", [True, False])
+async def test_that_recipients_are_not_affected_is_said_where_it_is_true(tmp_path: Path, all_fail: bool) -> None:
+    answers = {"RCPT" if all_fail else "RCPT central@example.com": "550 5.7.1 Relay access denied"}
+    async with Provider(answers) as provider, open_office(tmp_path, port=provider.port) as office:
+        await office.hand_in(A)
+        await office.send()
+        (alert,) = [mail for mail in office.inbox() if b"Subject: Archive" in mail]
+        assert (b"not affected" in alert) is not all_fail
 
 
 async def test_a_large_mail_is_not_attached_whole(tmp_path: Path) -> None:

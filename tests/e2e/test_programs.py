@@ -92,6 +92,10 @@ def test_commands_tell_of_a_mail_beside_the_running_service(office: Office) -> N
     assert queue_id not in relay.run("queue", "list")
 
 
+_UNCOLLECTED = {"host": "127.0.0.1", "port": 9, "security": "none", "username": "x", "password": "x",
+                "interval": "24 h"}  # fmt: skip
+
+
 def _provider_account(provider: Postfix, *, password: str = _PASSWORD) -> dict[str, object]:
     smtp = {"security": "starttls", "ca_file": str(provider.ca_file), "username": _SALES, "password": password}
     return dict(make_account("sales", provider.port, smtp=smtp))
@@ -129,6 +133,29 @@ def test_a_refused_login_pauses_the_account_until_the_password_is_mended(tmp_pat
             log = relay.config.with_name("serve.log").read_text()
             assert "mistyped" not in log
             assert _PASSWORD not in log
+
+
+def test_a_sender_that_postfix_refuses_at_rcpt_is_told_to_the_postmaster(tmp_path: Path) -> None:
+    """Postfix keeps reject_sender_login_mismatch until RCPT (smtpd_delay_reject), and says it to each recipient."""
+    with Postfix(logins={_SALES: _PASSWORD}, senders={"other@example.com": _SALES}) as provider:
+        accounts = [{**_provider_account(provider), "pop3": {**_UNCOLLECTED}}]
+        with RelayProcess(write_config(tmp_path, accounts=accounts)) as relay:
+            mail = _mail()
+            submission = submit_by_swaks(
+                Server(port=relay.port),
+                Mail(sender=mail.sender, recipients=(_CUSTOMER, "b@example.org"), data=mail.data),
+            )
+            assert submission.status == 0, submission.transcript
+            (refused,) = relay.wait_for("sender_refused")
+            assert (refused["account"], refused["code"]) == ("sales", 553)
+            assert "Sender address rejected" in refused["reply"]
+            relay.wait_for("inbox_delivered", count=2)
+            told = [path.read_text(errors="replace") for path in (tmp_path / "inboxes" / "anna" / "new").iterdir()]
+            assert sum("Subject: Sender refused: account sales" in text for text in told) == 1
+            (notice,) = [text for text in told if "Subject: Not delivered" in text]
+            assert "does not allow this sender address" in notice.replace("=\n", "")
+            assert not any("not affected" in text for text in told)
+            assert not relay.find("delivery_deferred")
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -14,6 +14,7 @@ from relay.rules.replies import (
     outcome_of,
     read_reply,
     read_text,
+    refuses_the_sender,
     too_many_recipients,
 )
 
@@ -95,3 +96,34 @@ def test_a_refusal_of_our_own_has_no_code_and_bounces_all_the_same() -> None:
 def test_a_line_of_a_server_stays_one_line_in_which_nothing_is_hidden(hidden: str) -> None:
     said = f"no{hidden}250 ok"
     assert read_reply(550, [said.encode()]).text == read_text(said.encode()) == "no?250 ok"
+
+
+_POSTFIX = "<sales@example.com>: Sender address rejected: not owned by user bob@example.com"
+
+
+@pytest.mark.parametrize(
+    ("replies", "is_so"),
+    [
+        ([Reply(code=553, enhanced="5.7.1", text=_POSTFIX)] * 3, True),
+        ([Reply(code=553, enhanced="5.7.1", text=_POSTFIX)], True),
+        ([Reply(code=550, enhanced="5.7.1", text="You are not authorized to send as this address")] * 2, True),
+        (
+            [Reply(code=550, enhanced="5.1.8", text="<s@x.example>: Sender address rejected: Domain not found")] * 2,
+            True,
+        ),
+        ([Reply(code=554, enhanced="", text="Sender address is not allowed.")], True),
+        (
+            [Reply(code=550, enhanced="5.7.60", text="SMTP; Client does not have permissions to send as this sender")],
+            True,
+        ),
+        ([Reply(code=450, enhanced="4.7.1", text=_POSTFIX)] * 2, False),
+        ([Reply(code=554, enhanced="5.7.1", text="<a@x.example>: Relay access denied")] * 2, False),
+        ([Reply(code=554, enhanced="5.7.1", text="<sender@rejected.example>: Access denied")] * 2, False),
+        ([Reply(code=550, enhanced="5.7.1", text="Recipient address rejected: sender not allowed")] * 2, False),
+        ([Reply(code=550, enhanced="5.1.1", text="Sender address rejected")] * 2, False),
+        ([Reply(code=553, enhanced="5.7.1", text=_POSTFIX), Reply(code=550, enhanced="5.1.1", text="no")], False),
+        ([], False),
+    ],
+)
+def test_a_sender_refused_at_rcpt_is_seen(replies: list[Reply], is_so: bool) -> None:
+    assert refuses_the_sender(replies) is is_so

@@ -199,6 +199,18 @@ def test_a_sender_refused_for_good_is_the_accounts_fault_as_well() -> None:
         assert not judge((A,), answers(None, mail=content)).sender_refused
 
 
+_SENDER = Reply(code=553, enhanced="5.7.1", text="<s@x.example>: Sender address rejected: not owned by user s")
+
+
+def test_a_sender_refused_at_rcpt_is_as_at_mail() -> None:
+    judgement = judge((A, B, ARCHIVE), answers(_SENDER, _SENDER, _SENDER, data=Reply(code=503)))
+    assert judgement.sender_refused
+    assert {o.verdict for o in judgement.outcomes.values()} == {Verdict.BOUNCED}
+    assert not judge((A, B), answers(_SENDER, NEVER)).sender_refused
+    assert not judge((A, B), answers(_SENDER, OK, final=TAKEN)).sender_refused
+    assert not judge((ARCHIVE,), answers(_SENDER)).sender_refused
+
+
 replies = st.sampled_from(
     [None, OK, LATER, NEVER, CROWDED, Reply(code=421), Reply(code=0), Reply(code=354), NO_LOGIN, Reply(code=552)]
 )
