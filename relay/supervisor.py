@@ -36,6 +36,8 @@ from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from relay.submission import Submission
 from relay.systemd import feed_watchdog, notify
+from relay.systemd import notify
+from relay.watching.taking import digest_of
 
 log = structlog.get_logger()
 
@@ -45,6 +47,8 @@ class Service:
 
     def __init__(self, settings: Settings, *, sink: LogSink | None = None) -> None:
         self.settings = settings
+        self._digest = digest_of(settings.path)
+        """Of the configuration that is in force."""
         self._sink = sink
         self._lock = StorageLock(settings.folder, settings.database)
         self._listeners: Listeners | None = None
@@ -164,6 +168,8 @@ class Service:
         async with self._changing:
             if self._stopping:
                 raise RelayError("the service is stopping")
+            # Hashed first: a change after that is seen as one that is not in force, rather than not at all.
+            digest = await asyncio.to_thread(digest_of, self.settings.path)
             try:
                 settings = await asyncio.to_thread(load_settings, self.settings.path)
             except ConfigurationError as error:
@@ -174,6 +180,7 @@ class Service:
             if mistakes:
                 return self._refuse(mistakes)
             self._put_into_force(settings)
+            self._digest = digest
             return []
 
     def _refuse(self, mistakes: Sequence[str]) -> list[str]:
@@ -245,7 +252,12 @@ class Service:
             "hurry": lambda request: self._do(partial(self.delivery.hurry, names_in(request, "accounts"))),
             "reload": lambda _: self._answer_reload(),
             "poll": lambda request: self.poll(names_in(request, "accounts")),
-            "status": lambda _: {"pid": os.getpid(), "version": __version__, "ports": self.ports},
+            "status": lambda _: {
+                "pid": os.getpid(),
+                "version": __version__,
+                "ports": self.ports,
+                "configuration": self._digest,
+            },
         }
         self._control = ControlServer(self.settings.folder, handlers)
         try:

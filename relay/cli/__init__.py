@@ -9,6 +9,7 @@ from relay import __version__
 
 COMMANDS: Final[dict[str, str]] = {
     "serve": "Run the service.",
+    "status": "Say whether all is well, and what needs you; for people and for monitoring.",
     "reload": "Let the running service read its configuration anew.",
     "check": "Read the configuration and name every mistake.",
     "demo": "Show the whole thing at work, with a stand-in provider.",

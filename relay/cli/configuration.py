@@ -91,6 +91,8 @@ _TO_LOOK = (
     "relay.storage.mailboxes",
     "relay.storage.version",
     "rich.progress",
+    "relay.watching.taking",
+    "relay.watching.texts",
     "rich.table",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite.pysqlite",

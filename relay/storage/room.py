@@ -30,15 +30,15 @@ class DiskRoom:
     def has(self, octets: int) -> bool:
         """Tell whether a mail of so many octets leaves the room that is to be left; true where nobody can tell."""
         if self._monotonic() - self._looked >= _FRESH:
-            found = [free for free in map(_free, self._folders()) if free is not None]
+            found = [free for free in map(free_octets, self._folders()) if free is not None]
             self._looked, self._free = self._monotonic(), min(found, default=None)
         return self._free is None or self._free - octets >= self._least()
 
 
-def _free(folder: Path) -> int | None:
+def free_octets(folder: Path, *, statvfs: Callable[[Path], os.statvfs_result] | None = None) -> int | None:
     """Give the free octets of a folder's file system; none where it has no room for more files, None if unknown."""
     try:
-        found = os.statvfs(_existing(folder))
+        found = (statvfs or os.statvfs)(_existing(folder))
     except OSError:
         return None  # whoever writes there says what is wrong
     # Some file systems make files as they need them, and count none.

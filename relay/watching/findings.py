@@ -1,0 +1,277 @@
+"""What of a snapshot needs a person, or is to be watched: one pure function, which status, alerts and page share.
+
+More trouble never gives a better grade: no finding hides another one. What heals by itself and needs nobody is none.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from relay.rules.states import Grade
+from relay.watching.snapshot import AccountState, Running, Snapshot
+
+DAY: Final = 86_400_000
+ENOUGH_DISK: Final = 1 << 30
+"""Octets; with less than this, or than twice `[limits] free_space`, a disk is to be watched."""
+BACKUP_AGE: Final = 36 * 3_600_000
+"""Milliseconds: a nightly backup that is older has been left out once."""
+CERTIFICATE_DAYS: Final = 14
+FAILING_INTERVALS: Final = 6
+"""Of its intervals, and at least half an hour, a mailbox may fail before a person is asked: servers have bad nights."""
+SHORTEST_FAILING: Final = 1_800_000
+REFUSED_INTERVALS: Final = 2
+"""As above, where the login is refused: that heals seldom by itself, but a mailbox in use says so as well."""
+LOGIN_REFUSED: Final = "login:"
+"""How the error of a poll begins whose login was refused."""
+
+
+GRADES: Final = (Grade.FINE, Grade.WATCH, Grade.NEEDS_YOU)
+"""From the best to the worst; the place of each is the exit status of `relay status`."""
+
+
+class Kind(StrEnum):
+    """What may be found; in the order of their weight where they have one grade."""
+
+    SERVICE_DOWN = "service_down"
+    SERVICE_SILENT = "service_silent"
+    DISK_LOW = "disk_low"
+    LOGIN_REFUSED = "login_refused"
+    PROVIDER_SILENT = "provider_silent"
+    MAILBOX_REFUSED = "mailbox_refused"
+    MAILBOX_FAILING = "mailbox_failing"
+    QUARANTINE = "quarantine"
+    ACCOUNT_GONE = "account_gone"
+    HELD_DOUBTFUL = "held_doubtful"
+    HELD = "held"
+    MAIL_OVERDUE = "mail_overdue"
+    ARCHIVE_FAILING = "archive_failing"
+    BACKUP_FAILED = "backup_failed"
+    BACKUP_OLD = "backup_old"
+    BACKUP_NONE = "backup_none"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_EXPIRES = "certificate_expires"
+    CONFIGURATION_CHANGED = "configuration_changed"
+    PAUSED = "paused"
+    DAY_FULL = "day_full"
+    BOUNCED = "bounced"
+
+
+_WEIGHT: Final = {kind: place for place, kind in enumerate(Kind)}
+_TOPIC: Final = {
+    Kind.MAILBOX_REFUSED: "mailbox",
+    Kind.MAILBOX_FAILING: "mailbox",
+    Kind.BACKUP_FAILED: "backup",
+    Kind.BACKUP_OLD: "backup",
+    Kind.BACKUP_NONE: "backup",
+}
+"""What people take for one thing, though its cause may change while it lasts."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that is not as it should be."""
+
+    kind: Kind
+    grade: Grade
+    subject: str = ""
+    """The account, user, address, file or folder."""
+    since: int | None = None
+    """None: it is not known."""
+    mails: int = 0
+    """How many it holds up."""
+    number: int = 0
+    """What else the texts count: octets, days, recipients."""
+    detail: str = ""
+    """What a provider, or the system, said."""
+
+    @property
+    def key(self) -> str:
+        """The name of what it is about, the same as long as it lasts."""
+        # Of several folders on one disk now this one, now that one has the least room by a few octets.
+        subject = "" if self.kind is Kind.DISK_LOW else self.subject
+        return f"{_TOPIC.get(self.kind, self.kind)}/{subject}"
+
+
+def find(snapshot: Snapshot, now: int) -> tuple[Finding, ...]:
+    """Give the findings of a snapshot, the most important first. `now` in milliseconds since 1970."""
+    found = [
+        *_service(snapshot),
+        *(finding for account in snapshot.accounts for finding in _account(account)),
+        *_strangers(snapshot),
+        *_storage(snapshot),
+        *_backup(snapshot, now),
+        *_certificates(snapshot, now),
+        *_past(snapshot),
+    ]
+    return tuple(sorted(found, key=_order))
+
+
+def disk_limits(snapshot: Snapshot) -> tuple[int, int]:
+    """Give the free octets below which a disk is to be watched, and below which it needs a person."""
+    return max(2 * snapshot.free_space, ENOUGH_DISK), snapshot.free_space
+
+
+def worst(findings: Sequence[Finding]) -> Grade:
+    """Give the grade of the whole."""
+    return max((finding.grade for finding in findings), key=GRADES.index, default=Grade.FINE)
+
+
+def _order(finding: Finding) -> tuple[int, int, int, str]:
+    since = finding.since if finding.since is not None else 1 << 62
+    return -GRADES.index(finding.grade), _WEIGHT[finding.kind], since, finding.subject
+
+
+def _service(snapshot: Snapshot) -> Iterator[Finding]:
+    if snapshot.running is Running.NO:
+        yield Finding(kind=Kind.SERVICE_DOWN, grade=Grade.NEEDS_YOU, mails=snapshot.waiting)
+    elif snapshot.running is Running.SILENT:
+        yield Finding(kind=Kind.SERVICE_SILENT, grade=Grade.NEEDS_YOU, mails=snapshot.waiting, detail=snapshot.silence)
+    if snapshot.configuration_changed:
+        yield Finding(kind=Kind.CONFIGURATION_CHANGED, grade=Grade.WATCH)
+
+
+def _account(account: AccountState) -> Iterator[Finding]:
+    name, queue, pause = account.name, account.queue, account.pause
+    if (account.excluded or not account.sends) and queue.waiting + queue.held:
+        yield _gone(name, queue.waiting + queue.held, queue.held_since)
+    elif queue.held:
+        yield from _held(account)
+    if pause is not None:
+        yield Finding(
+            kind=Kind.PAUSED if pause.by_person else Kind.LOGIN_REFUSED,
+            grade=Grade.WATCH if pause.by_person else Grade.NEEDS_YOU,
+            subject=name,
+            since=pause.since,
+            mails=queue.waiting,
+            detail="" if pause.by_person else pause.reason,
+        )
+    if queue.silent_since is not None:
+        yield Finding(
+            kind=Kind.PROVIDER_SILENT,
+            grade=Grade.NEEDS_YOU,
+            subject=name,
+            since=queue.silent_since,
+            mails=queue.waiting,
+            detail=queue.silence,
+        )
+    if queue.overdue:
+        yield Finding(
+            kind=Kind.MAIL_OVERDUE,
+            grade=Grade.NEEDS_YOU,
+            subject=name,
+            since=queue.overdue_since,
+            mails=queue.overdue,
+        )
+    most = account.recipients_per_day
+    if most is not None and account.recipients_today >= most:
+        yield Finding(kind=Kind.DAY_FULL, grade=Grade.WATCH, subject=name, mails=queue.waiting, number=most)
+    yield from _mailbox(account)
+
+
+def _held(account: AccountState) -> Iterator[Finding]:
+    queue = account.queue
+    sure = queue.held - queue.doubtful
+    for kind, mails in ((Kind.HELD_DOUBTFUL, queue.doubtful), (Kind.HELD, sure)):
+        if mails > 0:
+            yield Finding(kind=kind, grade=Grade.NEEDS_YOU, subject=account.name, since=queue.held_since, mails=mails)
+
+
+def _mailbox(account: AccountState) -> Iterator[Finding]:
+    mailbox = account.mailbox
+    if mailbox is None or not mailbox.error:
+        return
+    refused = mailbox.error.startswith(LOGIN_REFUSED)
+    patience = (
+        REFUSED_INTERVALS * mailbox.interval if refused else max(SHORTEST_FAILING, FAILING_INTERVALS * mailbox.interval)
+    )
+    # One that has never been collected was set up a moment ago: somebody is just waiting for it.
+    lasts = mailbox.last_ok is None or mailbox.failing_for >= patience
+    yield Finding(
+        kind=Kind.MAILBOX_REFUSED if refused else Kind.MAILBOX_FAILING,
+        grade=Grade.NEEDS_YOU if lasts else Grade.WATCH,
+        subject=account.name,
+        since=mailbox.last_ok,
+        detail=mailbox.error,
+    )
+
+
+def _strangers(snapshot: Snapshot) -> Iterator[Finding]:
+    for name, queue in snapshot.strangers.items():
+        if queue.waiting + queue.held:
+            yield _gone(name, queue.waiting + queue.held, queue.held_since)
+
+
+def _gone(name: str, mails: int, since: int | None) -> Finding:
+    return Finding(kind=Kind.ACCOUNT_GONE, grade=Grade.NEEDS_YOU, subject=name, since=since, mails=mails)
+
+
+def _storage(snapshot: Snapshot) -> Iterator[Finding]:
+    if snapshot.disks:
+        disk = min(snapshot.disks, key=lambda one: (one.free, one.folder))
+        watch, needs = disk_limits(snapshot)
+        low = disk.free < needs
+        if low or disk.free < watch:
+            finding = Finding(
+                kind=Kind.DISK_LOW, grade=Grade.NEEDS_YOU if low else Grade.WATCH, subject=disk.folder, number=disk.free
+            )
+            yield _with_since(snapshot, finding)
+    if snapshot.quarantined:
+        yield Finding(
+            kind=Kind.QUARANTINE,
+            grade=Grade.NEEDS_YOU,
+            since=snapshot.quarantined_since,
+            mails=snapshot.quarantined,
+        )
+
+
+def _backup(snapshot: Snapshot, now: int) -> Iterator[Finding]:
+    backup = snapshot.backup
+    if backup is None:
+        return
+    if backup.error:
+        yield Finding(
+            kind=Kind.BACKUP_FAILED,
+            grade=Grade.NEEDS_YOU,
+            subject=backup.folder,
+            since=backup.error_at,
+            detail=backup.error,
+        )
+    elif backup.at is None:
+        yield Finding(kind=Kind.BACKUP_NONE, grade=Grade.WATCH, subject=backup.folder)
+    elif now - backup.at > BACKUP_AGE:
+        yield Finding(kind=Kind.BACKUP_OLD, grade=Grade.NEEDS_YOU, subject=backup.folder, since=backup.at)
+
+
+def _certificates(snapshot: Snapshot, now: int) -> Iterator[Finding]:
+    for certificate in snapshot.certificates:
+        left = certificate.expires - now
+        if left >= CERTIFICATE_DAYS * DAY:
+            continue
+        expired = left <= 0
+        yield Finding(
+            kind=Kind.CERTIFICATE_EXPIRED if expired else Kind.CERTIFICATE_EXPIRES,
+            grade=Grade.NEEDS_YOU if expired else Grade.WATCH,
+            subject=certificate.path,
+            since=certificate.expires if expired else None,
+            number=max(0, left // DAY),
+        )
+
+
+def _past(snapshot: Snapshot) -> Iterator[Finding]:
+    for trouble in snapshot.archive:
+        yield Finding(
+            kind=Kind.ARCHIVE_FAILING,
+            grade=Grade.NEEDS_YOU,
+            subject=trouble.address,
+            since=trouble.since,
+            number=trouble.failed,
+        )
+    if snapshot.bounced:
+        yield Finding(kind=Kind.BOUNCED, grade=Grade.WATCH, since=snapshot.bounced_last, number=snapshot.bounced)
+
+
+def _with_since(snapshot: Snapshot, finding: Finding) -> Finding:
+    """Give a finding that has no time of its own the one when it was seen first."""
+    since = snapshot.first_seen.get(finding.key)
+    return Finding(kind=finding.kind, grade=finding.grade, subject=finding.subject, since=since, number=finding.number)

@@ -1,0 +1,134 @@
+"""How things stand at one moment, as a value: made by `taking`, judged by `findings`. Times are milliseconds, UTC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from relay.storage.standing import ArchiveTrouble, PauseState, QueueState
+
+
+class Running(StrEnum):
+    """What the control socket says of the service."""
+
+    YES = "yes"
+    NO = "no"
+    SILENT = "silent"
+    """Something holds the socket, and gives no answer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailboxState:
+    """How an account's mailbox is collected."""
+
+    last_ok: int | None
+    """When a poll last came to its end; None: none has."""
+    error: str
+    """Why the last one did not; empty where it did."""
+    failing_for: int
+    """Open milliseconds since `last_ok`; 0 without it."""
+    interval: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountState:
+    """One account of the configuration."""
+
+    name: str
+    excluded: bool = False
+    sends: bool = True
+    queue: QueueState = field(default_factory=QueueState)
+    pause: PauseState | None = None
+    mailbox: MailboxState | None = None
+    """None where it is not collected."""
+    recipients_today: int = 0
+    recipients_per_day: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiskState:
+    """The file system of one of our folders."""
+
+    folder: str
+    free: int
+    """Octets that we may use; 0 where it has no room for more files."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CertificateState:
+    """What a listener shows to its clients, as it stands on the disk."""
+
+    path: str
+    expires: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackupState:
+    """The backup that the configuration asks for."""
+
+    folder: str
+    at: int | None
+    """When the last good one was made; None: none has been."""
+    error: str = ""
+    """Why the last one failed; empty where it did not."""
+    error_at: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """How things stand."""
+
+    running: Running = Running.YES
+    silence: str = ""
+    """Of a service that gives no answer: why."""
+    accounts: tuple[AccountState, ...] = ()
+    strangers: Mapping[str, QueueState] = field(default_factory=dict)
+    """What waits for accounts that the configuration does not have, by their names."""
+    notices: int = 0
+    """Notices that wait for an inbox."""
+    quarantined: int = 0
+    quarantined_since: int | None = None
+    disks: tuple[DiskState, ...] = ()
+    free_space: int = 0
+    """`[limits] free_space`."""
+    backup: BackupState | None = None
+    archive: tuple[ArchiveTrouble, ...] = ()
+    bounced: int = 0
+    """Mails of the last seven days that did not reach everybody."""
+    bounced_last: int | None = None
+    certificates: tuple[CertificateState, ...] = ()
+    configuration_changed: bool = False
+    """Whether the file is another than the service has read."""
+    first_seen: Mapping[str, int] = field(default_factory=dict)
+    """Since when a finding is known that has no time of its own, by its key."""
+
+    @property
+    def waiting(self) -> int:
+        """Mails that wait."""
+        return self._sum("waiting") + self.notices
+
+    @property
+    def active(self) -> int:
+        """Mails that are being sent."""
+        return self._sum("active")
+
+    @property
+    def held(self) -> int:
+        """Mails that are held."""
+        return self._sum("held")
+
+    @property
+    def oldest(self) -> int | None:
+        """Since when the oldest of what waits does so."""
+        return min((queue.oldest for queue in self._queues if queue.oldest is not None), default=None)
+
+    @property
+    def disk_free(self) -> int | None:
+        """The free octets of the fullest file system."""
+        return min((disk.free for disk in self.disks), default=None)
+
+    @property
+    def _queues(self) -> tuple[QueueState, ...]:
+        return (*(account.queue for account in self.accounts), *self.strangers.values())
+
+    def _sum(self, what: str) -> int:
+        return sum(getattr(queue, what) for queue in self._queues)

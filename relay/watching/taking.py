@@ -1,0 +1,186 @@
+"""Takes a snapshot: from the database, the disk, the control socket and the configuration, with or without a service.
+
+It reads only, needs no secrets and no lock, and waits for nobody for longer than a few seconds.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from relay.control import ControlError, ask
+from relay.model.account import Account
+from relay.model.mail import INBOX_LANE
+from relay.rules.certificate import expiry_of
+from relay.rules.hours import open_time
+from relay.settings import Settings
+from relay.storage.engine import Database, transaction
+from relay.storage.lock import database_file
+from relay.storage.room import free_octets
+from relay.storage.standing import QueueState, Standing, read_standing
+from relay.storage.watches import Watch, read_watches
+from relay.watching.snapshot import (
+    AccountState,
+    BackupState,
+    CertificateState,
+    DiskState,
+    MailboxState,
+    Running,
+    Snapshot,
+)
+
+PATIENCE: Final = 2.0
+"""Seconds within which a service tells how it does: it is asked for nothing that takes time."""
+LARGEST_CERTIFICATE: Final = 1 << 20
+QUARANTINE: Final = "quarantine"
+"""As in `relay.collection.inboxes`: the Maildirs of mail whose inbox can't be used."""
+Statvfs = Callable[[Path], os.statvfs_result]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """What the service says of itself."""
+
+    running: Running
+    silence: str = ""
+    digest: str = ""
+    """Of the configuration that is in force; empty where it is not known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Files:
+    """What the configuration's own files say: they may be root's alone."""
+
+    digest: str = ""
+    """Of the configuration as it stands on the disk; empty where it can't be read."""
+    certificates: tuple[CertificateState, ...] = ()
+
+
+def ask_service(folder: Path) -> Service:
+    """Ask the service of a storage folder how it does."""
+    try:
+        answer = ask(folder, "status", patience=PATIENCE)
+    except ControlError as error:
+        return Service(running=Running.SILENT, silence=str(error))
+    if answer is None:
+        return Service(running=Running.NO)
+    return Service(running=Running.YES, digest=str(answer.get("configuration", "")))
+
+
+def look_at_files(settings: Settings) -> Files:
+    """Read the configuration's file, and the certificates that it names."""
+    paths = {listener.certificate for listener in settings.listeners if listener.certificate is not None}
+    found = [(str(path), _expiry(path)) for path in sorted(paths)]
+    certificates = [CertificateState(path=path, expires=expires) for path, expires in found if expires is not None]
+    return Files(digest=digest_of(settings.path), certificates=tuple(certificates))
+
+
+def digest_of(path: Path) -> str:
+    """Give a hash of a configuration as it stands on the disk; empty where it can't be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def take_snapshot(
+    settings: Settings,
+    database: "Database | None",
+    *,
+    now: int,
+    service: Service,
+    files: Files,
+    statvfs: Statvfs | None = None,
+) -> Snapshot:
+    """Take a snapshot. `database` is None where no service has made one yet. Raises StorageError.
+
+    `now` in milliseconds since 1970.
+    """
+    standing, watches = Standing(), dict[str, Watch]()
+    if database is not None:
+        with transaction(database, write=False) as tx:
+            standing = read_standing(tx, hours=settings.hours, retry=settings.retry, now=now)
+            watches = read_watches(tx)
+    quarantined = _quarantined(settings.folder)
+    configured = {account.name for account in settings.directory.accounts}
+    return Snapshot(
+        running=service.running,
+        silence=service.silence,
+        accounts=tuple(_account(settings, account, standing, now) for account in settings.directory.accounts),
+        strangers={
+            name: queue
+            for name, queue in sorted(standing.queues.items())
+            if name not in configured and name != INBOX_LANE
+        },
+        notices=standing.queues.get(INBOX_LANE, QueueState()).waiting,
+        quarantined=len(quarantined),
+        quarantined_since=min(quarantined, default=None),
+        disks=tuple(_disks(settings, statvfs)),
+        free_space=settings.limits.free_space,
+        backup=_backup(settings, database),
+        archive=standing.archive,
+        bounced=standing.bounced,
+        bounced_last=standing.bounced_last,
+        certificates=files.certificates,
+        configuration_changed=bool(service.digest and files.digest) and service.digest != files.digest,
+        first_seen=_first_seen(watches),
+    )
+
+
+def _account(settings: Settings, account: Account, standing: Standing, now: int) -> AccountState:
+    mailbox = None
+    if account.is_collected and account.pop3 is not None and account.name in standing.mailboxes:
+        polled = standing.mailboxes[account.name]
+        mailbox = MailboxState(
+            last_ok=polled.last_ok,
+            error=polled.error,
+            failing_for=0 if polled.last_ok is None else open_time(settings.hours, polled.last_ok, now),
+            interval=account.pop3.interval,
+        )
+    return AccountState(
+        name=account.name,
+        excluded=account.excluded,
+        sends=account.smtp is not None,
+        queue=standing.queues.get(account.name, QueueState()),
+        pause=standing.pauses.get(account.name),
+        mailbox=mailbox,
+        recipients_today=standing.recipients_today.get(account.name, 0),
+        recipients_per_day=None if account.smtp is None else account.smtp.recipients_per_day,
+    )
+
+
+def _disks(settings: Settings, statvfs: Statvfs | None) -> list[DiskState]:
+    database = database_file(settings.database)
+    folders = [settings.folder, settings.inboxes, *([] if database is None else [database.parent])]
+    found = [(folder, free_octets(folder, statvfs=statvfs)) for folder in dict.fromkeys(folders)]
+    return [DiskState(folder=str(folder), free=free) for folder, free in found if free is not None]
+
+
+def _quarantined(folder: Path) -> Sequence[int]:
+    """Give when each file of the quarantine came there, in milliseconds since 1970."""
+    times = []
+    for path in folder.glob(f"{QUARANTINE}/*/[nc][eu][wr]/*"):
+        try:
+            times.append(round(path.stat().st_mtime * 1000))
+        except OSError:
+            continue  # somebody takes it away just now
+    return times
+
+
+def _backup(settings: Settings, database: "Database | None") -> BackupState | None:
+    del settings, database
+    return None
+
+
+def _first_seen(watches: Mapping[str, Watch]) -> dict[str, int]:
+    return {key: watch.since for key, watch in watches.items() if watch.well is None}
+
+
+def _expiry(path: Path) -> int | None:
+    try:
+        with path.open("rb") as stream:
+            return expiry_of(stream.read(LARGEST_CERTIFICATE))
+    except OSError:
+        return None

@@ -1,0 +1,47 @@
+"""What people were told of a finding is kept with the notice that tells it."""
+
+from dataclasses import replace
+
+from sqlalchemy import Engine
+
+from relay.storage.engine import transaction
+from relay.storage.queue import Queue
+from relay.storage.watches import Watch, Watches, WatchStep, read_watches
+from tests.storage.conftest import NOW, new_mail
+
+KNOWN = Watch(key="disk_low/", since=NOW, told=NOW, is_open=True)
+
+
+def known(engine: Engine) -> dict[str, Watch]:
+    with transaction(engine, write=False) as tx:
+        return read_watches(tx)
+
+
+async def test_a_watch_is_kept_changed_and_forgotten(queue: Queue, engine: Engine) -> None:
+    watches = Watches(queue._writer)
+    assert await watches.take(WatchStep(before=None, after=KNOWN))
+    assert known(engine) == {"disk_low/": KNOWN}
+    healed = replace(KNOWN, well=NOW + 5)
+    assert await watches.take(WatchStep(before=KNOWN, after=healed))
+    assert known(engine) == {"disk_low/": healed}
+    assert await watches.take(WatchStep(before=healed, after=None))
+    assert known(engine) == {}
+    assert not await watches.take(WatchStep(before=None, after=None))
+
+
+async def test_a_notice_is_queued_once_though_two_nodes_want_to(queue: Queue, engine: Engine) -> None:
+    nodes = [Watches(queue._writer, node=node) for node in "ab"]
+    steps = [WatchStep(before=None, after=KNOWN, notice=new_mail(account=account)) for account in "ab"]
+    assert [await node.take(step) for node, step in zip(nodes, steps, strict=True)] == [True, False]
+    assert await queue.next_due() == {"a": NOW}
+    over = replace(KNOWN, is_open=False)
+    steps = [WatchStep(before=KNOWN, after=over, notice=new_mail(account=account)) for account in "cd"]
+    assert [await node.take(step) for node, step in zip(nodes, steps, strict=True)] == [True, False]
+    assert await queue.next_due() == {"a": NOW, "c": NOW}
+    assert known(engine) == {"disk_low/": over}
+
+
+async def test_any_name_can_be_kept(queue: Queue, engine: Engine) -> None:
+    odd = replace(KNOWN, key="mailbox/ü/\N{SNOWMAN} '\" %")
+    assert await Watches(queue._writer).take(WatchStep(before=None, after=odd))
+    assert [*known(engine)] == [odd.key]

@@ -1,0 +1,122 @@
+"""When people are told: at the edge, when it is over, and not of what comes and goes. The clock is a number."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.rules.states import Grade
+from relay.storage.watches import Watch
+from relay.watching.alerting import HEALED, QUIET, News, decide
+from relay.watching.findings import Finding, Kind
+
+MINUTE = 60_000
+START = 1_780_000_000_000
+FULL = Finding(kind=Kind.DISK_LOW, grade=Grade.NEEDS_YOU, subject="/var", number=5)
+
+
+class Days:
+    """A postmaster who gets what is decided, minute by minute."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.watches: dict[str, Watch] = {}
+        self.told: list[tuple[int, News]] = []
+        """In minutes since the start."""
+
+    def minute(self, *findings: Finding) -> None:
+        for change in decide(self.watches, findings, self.now):
+            assert self.watches.get(change.key) == change.before
+            if change.after is None:
+                del self.watches[change.key]
+            else:
+                self.watches[change.key] = change.after
+            if change.news is not None:
+                self.told.append(((self.now - START) // MINUTE, change.news))
+        self.now += MINUTE
+
+    def minutes(self, count: int, *findings: Finding) -> None:
+        for _ in range(count):
+            self.minute(*findings)
+
+
+def test_people_are_told_once_at_the_edge_and_once_when_it_is_over() -> None:
+    days = Days()
+    days.minutes(300, FULL)
+    days.minutes(100)
+    assert days.told == [(0, News.RAISED), (315, News.CLEARED)]
+    assert days.watches == {}
+
+
+def test_what_comes_and_goes_is_told_as_one() -> None:
+    days = Days()
+    for _ in range(30):
+        days.minutes(3, FULL)
+        days.minutes(14)
+    days.minutes(2)
+    assert days.told == [(0, News.RAISED), (511, News.CLEARED)]
+
+
+def test_what_comes_back_within_the_hour_is_told_when_that_is_over() -> None:
+    days = Days()
+    days.minutes(1, FULL)
+    days.minutes(19)
+    days.minutes(100, FULL)
+    assert days.told == [(0, News.RAISED), (16, News.CLEARED), (60, News.RAISED)]
+
+
+def test_what_healed_within_the_hour_again_is_not_told_again() -> None:
+    days = Days()
+    days.minutes(1, FULL)
+    days.minutes(19)
+    days.minutes(10, FULL)
+    days.minutes(100)
+    assert days.told == [(0, News.RAISED), (16, News.CLEARED)]
+    assert days.watches == {}
+
+
+def test_what_is_only_to_be_watched_or_has_its_own_notice_is_not_told() -> None:
+    days = Days()
+    others = [kind for kind in Kind if kind in {Kind.LOGIN_REFUSED, Kind.HELD, Kind.ACCOUNT_GONE, Kind.SERVICE_DOWN}]
+    days.minute(*(Finding(kind=kind, grade=Grade.NEEDS_YOU) for kind in others))
+    days.minute(Finding(kind=Kind.DISK_LOW, grade=Grade.WATCH), Finding(kind=Kind.MAILBOX_FAILING, grade=Grade.WATCH))
+    assert (days.told, days.watches) == ([], {})
+
+
+def test_another_cause_of_the_same_trouble_is_not_told_again() -> None:
+    days = Days()
+    days.minute(Finding(kind=Kind.MAILBOX_REFUSED, grade=Grade.NEEDS_YOU, subject="sales"))
+    days.minute(Finding(kind=Kind.MAILBOX_FAILING, grade=Grade.NEEDS_YOU, subject="sales"))
+    days.minute(Finding(kind=Kind.MAILBOX_FAILING, grade=Grade.NEEDS_YOU, subject="other"))
+    assert [minute for minute, _ in days.told] == [0, 2]
+
+
+def test_a_clock_that_was_set_back_neither_silences_nor_storms() -> None:
+    days = Days()
+    days.minutes(1, FULL)
+    days.minutes(5)
+    days.now -= 24 * 60 * MINUTE
+    days.minutes(20)
+    days.minutes(30, FULL)
+    assert [news for _, news in days.told] == [News.RAISED, News.CLEARED, News.RAISED]
+
+
+def test_it_is_named_by_when_it_began() -> None:
+    (change,) = decide({}, [FULL], START)
+    assert change.after is not None
+    assert change.after.since == START
+    (change,) = decide({}, [Finding(kind=Kind.PROVIDER_SILENT, grade=Grade.NEEDS_YOU, since=5)], START)
+    assert change.after is not None
+    assert change.after.since == 5
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=30))
+def test_news_take_turns_and_no_alert_comes_twice_an_hour(spans: list[tuple[bool, int]]) -> None:
+    days = Days()
+    for ill, minutes in spans:
+        days.minutes(minutes, *([FULL] if ill else []))
+    days.minutes(1 + (HEALED + QUIET) // MINUTE)
+    assert [news for _, news in days.told] == [News.RAISED, News.CLEARED] * (len(days.told) // 2)
+    raised = [minute for minute, news in days.told if news is News.RAISED]
+    assert all(later - earlier >= 60 for earlier, later in itertools.pairwise(raised))
+    assert days.watches == {}

@@ -1,0 +1,252 @@
+"""What needs a person: each kind by a table, and that more trouble never gives a better grade."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.rules.states import Grade
+from relay.storage.standing import ArchiveTrouble, PauseState, QueueState
+from relay.watching.findings import DAY, GRADES, Finding, Kind, disk_limits, find, worst
+from relay.watching.snapshot import (
+    AccountState,
+    BackupState,
+    CertificateState,
+    DiskState,
+    MailboxState,
+    Running,
+    Snapshot,
+)
+
+NOW = 1_780_000_000_000
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+MIB = 1 << 20
+FINE, WATCH, NEEDS = Grade.FINE, Grade.WATCH, Grade.NEEDS_YOU
+
+
+def sales(**more: Any) -> Snapshot:  # noqa: ANN401 - fields of an account's state
+    return Snapshot(accounts=(AccountState(name="sales", **more),))
+
+
+def queue(**more: Any) -> Snapshot:  # noqa: ANN401 - fields of a queue's state
+    return sales(queue=QueueState(**more))
+
+
+def mailbox(error: str, *, failing: int, last_ok: int | None = NOW - DAY, interval: int = 5 * MINUTE) -> Snapshot:
+    return sales(mailbox=MailboxState(last_ok=last_ok, error=error, failing_for=failing, interval=interval))
+
+
+def disk(free: int, least: int = 50 * MIB) -> Snapshot:
+    return Snapshot(disks=(DiskState(folder="/a", free=1 << 40), DiskState(folder="/b", free=free)), free_space=least)
+
+
+def backup(at: int | None, error: str = "") -> Snapshot:
+    return Snapshot(backup=BackupState(folder="/b", at=at, error=error, error_at=NOW - HOUR if error else None))
+
+
+def certificate(left: int) -> Snapshot:
+    return Snapshot(certificates=(CertificateState(path="/c.pem", expires=NOW + left),))
+
+
+LOGIN = "login: no such user"
+LOST = "connect: mail.example: Connection refused"
+TABLE = [
+    (Snapshot(), None, FINE),
+    (queue(waiting=9, active=2, oldest=NOW - HOUR), None, FINE),
+    (Snapshot(running=Running.NO), Kind.SERVICE_DOWN, NEEDS),
+    (Snapshot(running=Running.SILENT, silence="no answer"), Kind.SERVICE_SILENT, NEEDS),
+    (Snapshot(configuration_changed=True), Kind.CONFIGURATION_CHANGED, WATCH),
+    (sales(pause=PauseState(since=NOW, reason="535 no")), Kind.LOGIN_REFUSED, NEEDS),
+    (sales(pause=PauseState(since=NOW, reason="by command", by_person=True)), Kind.PAUSED, WATCH),
+    (mailbox(LOGIN, failing=9 * MINUTE), Kind.MAILBOX_REFUSED, WATCH),
+    (mailbox(LOGIN, failing=10 * MINUTE), Kind.MAILBOX_REFUSED, NEEDS),
+    (mailbox(LOGIN, failing=0, last_ok=None), Kind.MAILBOX_REFUSED, NEEDS),
+    (mailbox(LOST, failing=29 * MINUTE), Kind.MAILBOX_FAILING, WATCH),
+    (mailbox(LOST, failing=30 * MINUTE), Kind.MAILBOX_FAILING, NEEDS),
+    (mailbox(LOST, failing=5 * HOUR, interval=HOUR), Kind.MAILBOX_FAILING, WATCH),
+    (mailbox(LOST, failing=6 * HOUR, interval=HOUR), Kind.MAILBOX_FAILING, NEEDS),
+    (mailbox(LOST, failing=5 * MINUTE, interval=MINUTE), Kind.MAILBOX_FAILING, WATCH),
+    (mailbox("", failing=DAY), None, FINE),
+    (queue(silent_since=NOW - HOUR, silence="refused", waiting=1), Kind.PROVIDER_SILENT, NEEDS),
+    (queue(overdue=3, waiting=4, overdue_since=NOW - DAY), Kind.MAIL_OVERDUE, NEEDS),
+    (queue(held=2, doubtful=2), Kind.HELD_DOUBTFUL, NEEDS),
+    (queue(held=2), Kind.HELD, NEEDS),
+    (sales(excluded=True, queue=QueueState(waiting=1)), Kind.ACCOUNT_GONE, NEEDS),
+    (sales(sends=False, queue=QueueState(held=1)), Kind.ACCOUNT_GONE, NEEDS),
+    (sales(excluded=True), None, FINE),
+    (Snapshot(strangers={"old": QueueState(held=2)}), Kind.ACCOUNT_GONE, NEEDS),
+    (Snapshot(strangers={"old": QueueState(active=1)}), None, FINE),
+    (sales(recipients_today=99, recipients_per_day=100), None, FINE),
+    (sales(recipients_today=100, recipients_per_day=100), Kind.DAY_FULL, WATCH),
+    (Snapshot(quarantined=1, quarantined_since=NOW), Kind.QUARANTINE, NEEDS),
+    (disk(50 * MIB - 1), Kind.DISK_LOW, NEEDS),
+    (disk(50 * MIB), Kind.DISK_LOW, WATCH),
+    (disk((1 << 30) - 1), Kind.DISK_LOW, WATCH),
+    (disk(1 << 30), None, FINE),
+    (disk(3 << 30, least=2 << 30), Kind.DISK_LOW, WATCH),
+    (backup(NOW - 36 * HOUR), None, FINE),
+    (backup(NOW - 36 * HOUR - 1), Kind.BACKUP_OLD, NEEDS),
+    (backup(NOW - HOUR, "no room"), Kind.BACKUP_FAILED, NEEDS),
+    (backup(None), Kind.BACKUP_NONE, WATCH),
+    (certificate(14 * DAY), None, FINE),
+    (certificate(14 * DAY - 1), Kind.CERTIFICATE_EXPIRES, WATCH),
+    (certificate(1), Kind.CERTIFICATE_EXPIRES, WATCH),
+    (certificate(0), Kind.CERTIFICATE_EXPIRED, NEEDS),
+    (Snapshot(archive=(ArchiveTrouble(address="c@x.example", since=NOW, failed=3),)), Kind.ARCHIVE_FAILING, NEEDS),
+    (Snapshot(bounced=2, bounced_last=NOW), Kind.BOUNCED, WATCH),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("snapshot", "kind", "grade"), TABLE)
+def test_each_kind_has_its_grade(snapshot: Snapshot, kind: Kind | None, grade: Grade) -> None:
+    found = find(snapshot, NOW)
+    assert [one.kind for one in found] == ([] if kind is None else [kind])
+    assert worst(found) is grade
+
+
+def test_every_kind_stands_in_the_table() -> None:
+    assert {kind for _, kind, _ in TABLE} - {None} == set(Kind)
+
+
+def test_a_finding_says_what_it_holds_up_and_since_when() -> None:
+    snapshot = queue(held=5, doubtful=2, held_since=NOW - HOUR, waiting=7)
+    assert find(snapshot, NOW) == (
+        Finding(kind=Kind.HELD_DOUBTFUL, grade=NEEDS, subject="sales", since=NOW - HOUR, mails=2),
+        Finding(kind=Kind.HELD, grade=NEEDS, subject="sales", since=NOW - HOUR, mails=3),
+    )
+
+
+def test_the_most_important_comes_first() -> None:
+    several = Snapshot(
+        running=Running.NO,
+        accounts=(
+            AccountState(name="b", pause=PauseState(since=NOW - 1, reason="535")),
+            AccountState(name="a", pause=PauseState(since=NOW, reason="535")),
+            AccountState(name="c", pause=PauseState(since=NOW, reason="", by_person=True)),
+        ),
+        bounced=1,
+        quarantined=1,
+    )
+    assert [(one.kind, one.subject) for one in find(several, NOW)] == [
+        (Kind.SERVICE_DOWN, ""),
+        (Kind.LOGIN_REFUSED, "b"),
+        (Kind.LOGIN_REFUSED, "a"),
+        (Kind.QUARANTINE, ""),
+        (Kind.PAUSED, "c"),
+        (Kind.BOUNCED, ""),
+    ]
+
+
+def test_what_has_no_time_of_its_own_has_that_of_the_first_look() -> None:
+    full = replace(disk(1), first_seen={"disk_low/": NOW - HOUR})
+    assert [one.since for one in find(full, NOW)] == [NOW - HOUR]
+    assert [one.since for one in find(disk(1), NOW)] == [None]
+
+
+def test_a_cause_that_changes_is_the_same_trouble() -> None:
+    keys = {find(mailbox(error, failing=DAY), NOW)[0].key for error in (LOGIN, LOST)}
+    assert keys == {"mailbox/sales"}
+    assert {find(one, NOW)[0].key for one in (backup(1), backup(1, "no"))} == {"backup//b"}
+
+
+@pytest.mark.parametrize("free", [0, 50 * MIB, 1 << 30])
+def test_the_disks_limits_are_those_that_are_shown(free: int) -> None:
+    watch, needs = disk_limits(disk(free))
+    assert worst(find(disk(free), NOW)) is (NEEDS if free < needs else WATCH if free < watch else FINE)
+
+
+COUNTS = st.integers(0, 3)
+TIMES = st.one_of(st.none(), st.integers(NOW - 3 * DAY, NOW))
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    held = draw(COUNTS)
+    account = AccountState(
+        name="sales",
+        excluded=draw(st.booleans()),
+        queue=QueueState(
+            waiting=draw(COUNTS), held=held, doubtful=draw(st.integers(0, held)), overdue=draw(COUNTS),
+            silent_since=draw(TIMES),
+        ),
+        pause=draw(st.one_of(st.none(), st.builds(
+            PauseState, since=st.just(NOW), reason=st.just("x"), by_person=st.booleans()))),
+        mailbox=draw(st.one_of(st.none(), st.builds(
+            MailboxState, last_ok=TIMES, error=st.sampled_from(["", LOGIN, LOST]), failing_for=st.integers(0, DAY),
+            interval=st.just(5 * MINUTE)))),
+        recipients_today=draw(COUNTS),
+        recipients_per_day=draw(st.one_of(st.none(), COUNTS)),
+    )  # fmt: skip
+    return Snapshot(
+        running=draw(st.sampled_from(Running)),
+        accounts=(account,),
+        strangers=draw(st.sampled_from([{}, {"old": QueueState(held=1)}])),
+        quarantined=draw(COUNTS),
+        disks=(DiskState(folder="/a", free=draw(st.integers(0, 4 << 30))),),
+        free_space=draw(st.integers(0, 2 << 30)),
+        backup=draw(st.one_of(st.none(), st.builds(
+            BackupState, folder=st.just("/b"), at=TIMES, error=st.sampled_from(["", "no room"])))),
+        bounced=draw(COUNTS),
+        certificates=(CertificateState(path="/c", expires=draw(st.integers(NOW - DAY, NOW + 20 * DAY))),),
+        configuration_changed=draw(st.booleans()),
+    )  # fmt: skip
+
+
+def _account(snapshot: Snapshot, **more: Any) -> Snapshot:  # noqa: ANN401 - fields of an account's state
+    return replace(snapshot, accounts=(replace(snapshot.accounts[0], **more),))
+
+
+def _queue(snapshot: Snapshot, **more: Any) -> Snapshot:  # noqa: ANN401 - fields of a queue's state
+    return _account(snapshot, queue=replace(snapshot.accounts[0].queue, **more))
+
+
+WORSE = [
+    lambda s: replace(s, running=Running.NO),
+    lambda s: replace(s, running=Running.SILENT),
+    lambda s: replace(s, quarantined=s.quarantined + 1),
+    lambda s: replace(s, bounced=s.bounced + 1),
+    lambda s: replace(s, disks=(*s.disks, DiskState(folder="/b", free=0))),
+    lambda s: replace(s, disks=(DiskState(folder="/a", free=s.disks[0].free // 2),)),
+    lambda s: replace(s, certificates=(CertificateState(path="/c", expires=s.certificates[0].expires - 15 * DAY),)),
+    lambda s: replace(s, configuration_changed=True),
+    lambda s: replace(s, strangers={"old": QueueState(waiting=1), **s.strangers}),
+    lambda s: replace(s, archive=(ArchiveTrouble(address="c@x.example", since=NOW, failed=1),)),
+    lambda s: s if s.backup is None else replace(s, backup=replace(s.backup, error="broken")),
+    lambda s: s if s.backup is None or s.backup.at is None else replace(
+        s, backup=replace(s.backup, at=s.backup.at - DAY)),
+    lambda s: _queue(s, waiting=s.accounts[0].queue.waiting + 1),
+    lambda s: _queue(s, held=s.accounts[0].queue.held + 1),
+    lambda s: _queue(s, held=s.accounts[0].queue.held + 1, doubtful=s.accounts[0].queue.doubtful + 1),
+    lambda s: _queue(s, overdue=s.accounts[0].queue.overdue + 1),
+    lambda s: _queue(s, silent_since=NOW - HOUR),
+    lambda s: _account(s, excluded=True),
+    lambda s: _account(s, pause=PauseState(since=NOW, reason="535")),
+    lambda s: _account(s, recipients_today=s.accounts[0].recipients_today + 1),
+    lambda s: s if s.accounts[0].mailbox is None else _account(
+        s, mailbox=replace(s.accounts[0].mailbox, error=LOGIN, failing_for=s.accounts[0].mailbox.failing_for + DAY)),
+]  # fmt: skip
+
+
+@given(snapshots(), st.lists(st.sampled_from(WORSE), max_size=5))
+def test_more_trouble_never_gives_a_better_grade(snapshot: Snapshot, changes: list[Any]) -> None:
+    before = worst(find(snapshot, NOW))
+    for change in changes:
+        snapshot = change(snapshot)
+        after = worst(find(snapshot, NOW))
+        assert GRADES.index(after) >= GRADES.index(before)
+        before = after
+
+
+@given(snapshots())
+def test_time_alone_never_makes_it_better(snapshot: Snapshot) -> None:
+    later, now = worst(find(snapshot, NOW + DAY)), worst(find(snapshot, NOW))
+    assert GRADES.index(later) >= GRADES.index(now)
+
+
+@given(snapshots())
+def test_each_trouble_is_named_once(snapshot: Snapshot) -> None:
+    keys = [one.key for one in find(snapshot, NOW)]
+    assert len(keys) == len(set(keys))

@@ -1,0 +1,68 @@
+"""The words of findings: complete in both languages, and fit for those who run no servers."""
+
+import re
+import string
+
+import pytest
+
+from relay.rules.states import Grade
+from relay.watching.alerting import TOLD
+from relay.watching.findings import Finding, Kind
+from relay.watching.texts import LANGUAGES, count_mails, describe
+
+NAMES = {"subject", "command", "mails", "number", "size"}
+ENGLISH_IN_GERMAN = re.compile(
+    r"\b(?:server|login|account|mailbox|queue|timeout|status|error|disk|backup|provider|inbox|retry)\b", re.IGNORECASE
+)
+
+
+def words_of(text: str) -> str:
+    """Give a German text without the commands and file names that it quotes."""
+    return re.sub(r"„[^“]*“|\[[^]]*]|recipients_per_day|\{[a-z]+}", "", text)
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_every_kind_has_its_words(language: str) -> None:
+    texts = LANGUAGES[language].texts
+    assert set(texts) == set(Kind)
+    for kind, text in texts.items():
+        assert text.title, text.action
+        assert bool(text.over) == (kind in TOLD)
+        for part in (text.title, text.what, text.action, text.over):
+            assert {name for _, name, _, _ in string.Formatter().parse(part) if name is not None} <= NAMES
+
+
+def test_german_holds_no_word_of_english() -> None:
+    for text in LANGUAGES["de"].texts.values():
+        for part in (text.title, text.what, text.action, text.over):
+            assert ENGLISH_IN_GERMAN.findall(words_of(part)) == []
+
+
+def test_a_finding_is_described_with_its_facts() -> None:
+    finding = Finding(
+        kind=Kind.LOGIN_REFUSED, grade=Grade.NEEDS_YOU, subject="big sales", since=5, mails=1, detail="535 no\x1b"
+    )
+    words = describe(finding, "de", lambda at: f"({at})")
+    assert words.title == "Konto „big sales“ darf nicht senden: Der Anbieter lehnt die Anmeldung ab"
+    assert words.facts == (("Seit", "(5)"), ("Betroffen", "1 E-Mail"), ("Gemeldet wurde", "535 no"))
+    assert "relay account resume 'big sales'" in words.action
+
+
+@pytest.mark.parametrize(
+    ("language", "octets", "shown"),
+    [("en", 52_428_800, "50.0 MB"), ("de", 1_610_612_736, "1,5 GB"), ("de", 0, "0,0 MB")],
+)
+def test_the_room_on_a_disk_is_shown_as_people_read_it(language: str, octets: int, shown: str) -> None:
+    finding = Finding(kind=Kind.DISK_LOW, grade=Grade.WATCH, subject="/var", number=octets)
+    assert shown in describe(finding, language, str).title
+
+
+def test_mails_are_counted_with_their_noun() -> None:
+    assert [count_mails(n, "en") for n in (0, 1, 2)] == ["0 e-mails", "1 e-mail", "2 e-mails"]
+    assert [count_mails(n, "de") for n in (1, 2)] == ["1 E-Mail", "2 E-Mails"]
+
+
+def test_what_was_counted_in_the_past_is_not_what_is_held_up() -> None:
+    words = describe(Finding(kind=Kind.BOUNCED, grade=Grade.WATCH, number=2), "en", str)
+    assert words.title == "2 e-mails of the last 7 days not delivered"
+    assert words.facts == ()
