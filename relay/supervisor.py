@@ -36,7 +36,6 @@ from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from relay.submission import Submission
 from relay.systemd import feed_watchdog, notify
-from relay.systemd import notify
 from relay.watching.taking import digest_of
 
 log = structlog.get_logger()

@@ -16,6 +16,7 @@ from relay.model.mail import INBOX_LANE
 from relay.rules.certificate import expiry_of
 from relay.rules.hours import open_time
 from relay.settings import Settings
+from relay.storage import backups
 from relay.storage.engine import Database, transaction
 from relay.storage.lock import database_file
 from relay.storage.room import free_octets
@@ -98,11 +99,12 @@ def take_snapshot(
 
     `now` in milliseconds since 1970.
     """
-    standing, watches = Standing(), dict[str, Watch]()
+    standing, watches, backup = Standing(), dict[str, Watch](), backups.BackupState()
     if database is not None:
         with transaction(database, write=False) as tx:
             standing = read_standing(tx, hours=settings.hours, retry=settings.retry, now=now)
             watches = read_watches(tx)
+            backup = backups.read_state(tx)
     quarantined = _quarantined(settings.folder)
     configured = {account.name for account in settings.directory.accounts}
     return Snapshot(
@@ -119,7 +121,7 @@ def take_snapshot(
         quarantined_since=min(quarantined, default=None),
         disks=tuple(_disks(settings, statvfs)),
         free_space=settings.limits.free_space,
-        backup=_backup(settings, database),
+        backup=_backup(settings, backup),
         archive=standing.archive,
         bounced=standing.bounced,
         bounced_last=standing.bounced_last,
@@ -169,9 +171,10 @@ def _quarantined(folder: Path) -> Sequence[int]:
     return times
 
 
-def _backup(settings: Settings, database: "Database | None") -> BackupState | None:
-    del settings, database
-    return None
+def _backup(settings: Settings, known: backups.BackupState) -> BackupState | None:
+    if settings.backup is None:
+        return None
+    return BackupState(folder=str(settings.backup.folder), at=known.at, error=known.error, error_at=known.error_at)
 
 
 def _first_seen(watches: Mapping[str, Watch]) -> dict[str, int]:

@@ -123,6 +123,7 @@ def leaves(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 ARGUMENTS: dict[tuple[str, ...], Callable[[Office], list[str]]] = {
     ("serve",): lambda _: [],
+    ("status",): lambda _: ["-v"],
     ("reload",): lambda _: [],
     ("queue", "list"): lambda _: [],
     ("queue", "show"): lambda _: ["abcdef"],
@@ -142,8 +143,8 @@ ARGUMENTS: dict[tuple[str, ...], Callable[[Office], list[str]]] = {
     ("restore",): lambda office: ["--yes", str(office.shut / "copy.db")],
 }
 WORKING = [
-    ("reload",), ("queue", "list"), ("queue", "run"), ("queue", "retry"), ("queue", "hold"), ("poll",), ("trace",),
-    ("account", "list"), ("account", "test"), ("account", "pause"), ("backup",), ("restore",),
+    ("status",), ("reload",), ("queue", "list"), ("queue", "run"), ("queue", "retry"), ("queue", "hold"), ("poll",),
+    ("trace",), ("account", "list"), ("account", "test"), ("account", "pause"), ("backup",), ("restore",),
 ]  # fmt: skip
 """Those that differ in what they need."""
 APART = {("check",), ("demo",), ("explain",), ("user", "password")}
@@ -197,6 +198,7 @@ def test_what_a_command_makes_is_the_owners_and_the_command_does_its_work(
     assert "Permission denied" not in said.stdout + said.stderr
     assert "Traceback" not in said.stderr
     outcome = {
+        ("status",): (2, "The mail service is not running"),
         ("queue", "list"): (0, "sales"),
         ("queue", "run"): (1, "1 to try"),
         ("poll",): (1, "sales: failed"),

@@ -9,7 +9,8 @@ import pytest
 import trustme
 
 from relay.settings import Settings
-from relay.storage import admin
+from relay.storage import admin, backups
+from relay.storage.engine import transaction
 from relay.watching.findings import Kind, find
 from relay.watching.snapshot import Running, Snapshot
 from relay.watching.taking import Files, Service, ask_service, digest_of, look_at_files, take_snapshot
@@ -161,3 +162,15 @@ async def test_a_configuration_that_is_not_in_force_is_seen(office: Office) -> N
 
 def test_where_no_service_runs_nothing_answers(tmp_path: Path) -> None:
     assert ask_service(tmp_path) == Service(running=Running.NO)
+
+
+async def test_the_backup_is_known_only_where_one_is_wanted(office: Office) -> None:
+    with transaction(office.engine, write=True) as tx:
+        backups.note_done(tx, backups.Done(at=START - 40 * HOUR, folder=Path("/backup/1")))
+    assert kinds(office) == []
+    office.configure(backup={"folder": "backup"})
+    (finding,) = find(look(office), office.now)
+    assert (finding.kind, finding.since) == (Kind.BACKUP_OLD, START - 40 * HOUR)
+    with transaction(office.engine, write=True) as tx:
+        backups.note_failed(tx, backups.Failed(at=START, error="no room"))
+    assert kinds(office) == [Kind.BACKUP_FAILED]
