@@ -31,6 +31,7 @@ from relay.settings import ConfigurationError, Settings, load_settings
 from relay.storage.engine import PATIENCE, open_engine
 from relay.storage.lock import StorageLock, name_node
 from relay.storage.mailboxes import Mailboxes
+from relay.storage.maildir import make_inboxes
 from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
@@ -81,11 +82,19 @@ class Service:
             )
             self.housekeeper = Housekeeper(settings=self._current, queue=self.queue)
             self._log_warnings(self.settings)
+            await self._make_inboxes()
             await self.delivery.recover()
             undo.push_async_callback(self._close_servers)
             if listen:
                 await self._listen()
             self._undo = undo.pop_all()
+
+    async def _make_inboxes(self) -> None:
+        """Be the first to make the inboxes that a mail reader is to show; who can't be given one is warned of."""
+        if self.settings.group is not None:
+            users = [user.name for user in self.settings.directory.users]
+            for fault in await asyncio.to_thread(make_inboxes, self.settings.inboxes, users):
+                log.warning("configuration_warning", warning=fault)
 
     def _prepare_database(self) -> None:
         """Make or upgrade the database, however long that takes."""
@@ -180,6 +189,7 @@ class Service:
                 return self._refuse(mistakes)
             self._put_into_force(settings)
             self._digest = digest
+            await self._make_inboxes()
             return []
 
     def _refuse(self, mistakes: Sequence[str]) -> list[str]:

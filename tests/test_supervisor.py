@@ -1,6 +1,7 @@
 """The wired service in this process: what start, reload and stop promise."""
 
 import asyncio
+import grp
 import os
 import signal
 import smtplib
@@ -22,7 +23,7 @@ from relay.storage.admin import Selection, list_deliveries
 from relay.supervisor import Service
 from tests.peers.machine import until
 from tests.peers.provider import Provider
-from tests.peers.relay_process import make_account, write_config
+from tests.peers.relay_process import ANNA, make_account, write_config
 
 
 def ehlo(port: int) -> str:
@@ -221,6 +222,20 @@ async def test_a_log_that_can_not_be_opened_refuses_the_whole_configuration(tmp_
         assert (tmp_path / "one.log").read_text() == "a line\n"  # it was rotated, whatever the configuration says
     finally:
         await service.stop()
+
+
+async def test_shared_inboxes_are_there_before_a_mail_reader_can_make_them(tmp_path: Path) -> None:
+    bert = {"name": "bert", "address": "bert@example.com"}
+    accounts, group = [make_account("sales", 9)], grp.getgrgid(os.getgid()).gr_name
+    path = write_config(tmp_path, accounts=accounts, storage={"group": group})
+    service = Service(load_settings(path))
+    await service.start()
+    assert (tmp_path / "inboxes/anna/cur").is_dir()
+    assert not (tmp_path / "inboxes/bert").exists()
+    write_config(tmp_path, accounts=accounts, users=[ANNA, bert], storage={"group": group})
+    assert await service.reload() == []
+    assert (tmp_path / "inboxes/bert/new").is_dir()
+    await service.stop()
 
 
 async def test_reloads_come_one_after_the_other(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, str]] = {
     "backup": "Copy the database, while the service runs.",
     "restore": "Take a copy of the database back.",
     "user": "Make a password hash for a user.",
+    "dovecot-config": "Print what lets Dovecot show the inboxes over IMAP.",
 }
 
 
@@ -35,7 +36,7 @@ class LazyGroup(click.Group):
         """Import one command."""
         if name not in COMMANDS:
             return None
-        command = importlib.import_module(f"relay.cli.{name}").command
+        command = importlib.import_module(f"relay.cli.{name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -46,6 +46,21 @@ def deliver(inboxes: Path, user: str, unique: str, chunks: Iterable[bytes], *, s
     return path
 
 
+def make_inboxes(inboxes: Path, users: Iterable[str]) -> list[str]:
+    """Make the shared inboxes of users, where they are missing; gives what keeps us from it, a line for each.
+
+    A mail reader that is first to look for an inbox makes it, and may shut it to all but itself (Dovecot does).
+    """
+    faults = []
+    for user in users:
+        try:
+            with Maildir(inboxes, user, shared=True):
+                pass
+        except StorageError as error:
+            faults.append(str(error))
+    return faults
+
+
 class Maildir:
     """A user's inbox, made where it is missing; a context manager that holds its folder open.
 
