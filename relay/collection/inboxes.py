@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from relay.model.arrival import Place
 from relay.model.errors import StorageError
@@ -23,9 +23,8 @@ from relay.rules.distribution import Distribution, Share
 from relay.rules.summary import Summary
 from relay.settings import Settings
 from relay.storage.maildir import Maildir, MailFile
+from relay.storage.quarantine import QUARANTINE
 
-QUARANTINE: Final = "quarantine"
-"""A Maildir in the storage folder, for mail whose user's inbox can't be used at all."""
 _PASSING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 """Troubles of the whole disk or process: the poll ends, and the mail waits on the server."""
 

@@ -173,6 +173,11 @@ class MailFile:
         with _storage_faults(self._maildir.path):
             self._stream.write(window[: len(window) - len(self._held)].replace(b"\r\n", b"\n"))
 
+    def write_as_is(self, data: bytes) -> None:
+        """Write a piece of a mail that has the line ends of a Maildir."""
+        with _storage_faults(self._maildir.path):
+            self._stream.write(data)
+
     def sync(self) -> None:
         """End the mail, and make its bytes durable; without effect where that is done."""
         if self._synced:
@@ -195,6 +200,23 @@ class MailFile:
         ):
             os.link(self._name, unique, src_dir_fd=tmp, dst_dir_fd=new, follow_symlinks=False)
         return self._maildir.path / "new" / unique
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a text can be the name of a user's folder or of a mail's file."""
+    return _SAFE.fullmatch(name) is not None
+
+
+def open_regular(path: Path) -> int:
+    """Open a plain file for reading; gives its descriptor. Raises StorageError, also where it is a link or a pipe."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}") from error
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise StorageError(f"{path}: is no plain file")
 
 
 def _open_top(inboxes: Path) -> int:
@@ -236,6 +258,6 @@ def _storage_faults(path: Path) -> Iterator[None]:
 
 
 def _check_name(name: str) -> str:
-    if _SAFE.fullmatch(name) is None:
+    if not is_name(name):
         raise StorageError(f"{name!r} is no name for a file")
     return name
