@@ -30,6 +30,10 @@ EVENTS: Final[dict[str, str]] = {
     "configuration_refused": "mistake",
     "database_upgraded": "schema_before, schema_after",
     "database_copied": "file, schema",
+    "backup_finished": "folder, seconds, size, removed",
+    "backup_failed": "folder, reason",
+    "backup_incomplete": "folder, missing",
+    "backup_not_removed": "folder, reason",
     "activity_failed": "activity, error, exception, restart_in",
     "library_message": "logger, message",
     # a client hands in a mail

@@ -19,6 +19,7 @@ import structlog
 from relay import __version__
 from relay.activity import keep_running
 from relay.auth import PasswordChecker
+from relay.backing_up import BackupKeeper
 from relay.collection import Collector, Tell
 from relay.control import ControlServer, Handler, names_in
 from relay.delivery import Delivery
@@ -81,6 +82,7 @@ class Service:
                 collector=Collector(settings=self._current, mailboxes=self.mailboxes),
             )
             self.housekeeper = Housekeeper(settings=self._current, queue=self.queue)
+            self.backups = BackupKeeper(settings=self._current, engine=self._engine, writer=self._writer)
             self._log_warnings(self.settings)
             await self._make_inboxes()
             await self.delivery.recover()
@@ -119,6 +121,7 @@ class Service:
         self._watch("claims", self.housekeeper.keep_claims)
         self._watch("housekeeping", self.housekeeper.run)
         self._watch("watchdog", partial(feed_watchdog, self._writer.answer))
+        self._watch("backup", self.backups.run)
         self._tasks.append(asyncio.create_task(self._watch_writer()))
         log.info(
             "service_started",

@@ -10,12 +10,15 @@ import os
 import sqlite3
 import stat
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from relay.model.errors import StorageError
 
+Step: TypeAlias = Callable[[int], None]
+"""Is told of the octets that are done."""
 _HOLD: Final = (
     "UPDATE delivery SET state = 'held', uncertain = uncertain + 1, marked = 0, node = '', lease_until = NULL"
     " WHERE state IN ('queued', 'active') RETURNING message_id"
@@ -27,7 +30,23 @@ _RESTS: Final = ("-wal", "-shm")
 """What SQLite keeps beside a file that is open, or was when its process died."""
 _WRITE_AHEAD: Final = b"\x02\x02"
 """What the header of a SQLite file says at 18, as long as it has a write-ahead log."""
+_PIECE: Final = 1 << 20
+"""Octets that are copied at a time, where others are to be heard in between."""
 _IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+_PLAIN: Final = {
+    sqlite3.SQLITE_FULL: "No space left on device: make room there, or name another place",
+    sqlite3.SQLITE_CANTOPEN: "can't be opened: look whether the file and its folder are there and may be used",
+    sqlite3.SQLITE_READONLY: "can't be written: look at its mode and its owner, and at the disk",
+    sqlite3.SQLITE_PERM: "can't be written: look at its mode and its owner",
+    sqlite3.SQLITE_BUSY: "is in use by another program: try again in a moment",
+    sqlite3.SQLITE_LOCKED: "is in use by another program: try again in a moment",
+    sqlite3.SQLITE_IOERR: "the disk gives an error: look at the system's log (journalctl -k), and at the disk",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged",
+    sqlite3.SQLITE_NOTADB: "is no SQLite database",
+}
+"""What SQLite's codes mean, in their lowest octet."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,13 +87,14 @@ def follow_links(file: Path) -> Path:
     return Path(os.path.realpath(file))
 
 
-def copy_database(source: Path, target: Path) -> int:
+def copy_database(source: Path, target: Path, step: Step | None = None) -> int:
     """Copy a database that may be in use; gives the octets. Whatever has the name is replaced.
 
+    With `step` it goes in pieces, and `step` is told of the octets of each: it may rest, or raise to end it.
     Raises StorageError, and leaves nothing behind, where the copy can't be made.
     """
     try:
-        return _copy(source, target)
+        return _copy(source, target, step)
     except (OSError, sqlite3.Error) as error:
         raise StorageError(f"{target}: {_reason(error)}") from None
 
@@ -107,11 +127,11 @@ def restore_database(copy: Path, target: Path, *, newest: int, name: Path | None
     return Restored(schema=schema, held=held, kept=kept, damaged=damaged)
 
 
-def _copy(source: Path, target: Path) -> int:
+def _copy(source: Path, target: Path, step: Step | None = None) -> int:
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        _copy_pages(source, partial)
+        _copy_pages(source, partial, step)
         _sync(partial)
         partial.replace(target)
         _sync(target.parent)
@@ -121,16 +141,35 @@ def _copy(source: Path, target: Path) -> int:
     return target.stat().st_size
 
 
-def _copy_pages(source: Path, target: Path) -> None:
+def _copy_pages(source: Path, target: Path, step: Step | None) -> None:
     # Read-only, and no new file where the name is wrong; the database's own journal is read with it.
     with (
         contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True, timeout=30)) as old,
         contextlib.closing(sqlite3.connect(target)) as new,
     ):
-        # All in one step: it reads one moment's state, and in WAL mode nobody who writes waits for it. In several
-        # steps, each write in between would make it begin anew.
-        old.backup(new)
+        (mode,), (size,) = old.execute("PRAGMA journal_mode").fetchone(), old.execute("PRAGMA page_size").fetchone()
+        if step is None or mode != "wal":
+            # All in one step: it reads one moment's state. In several, each write in between makes it begin anew.
+            old.backup(new)
+        else:
+            _copy_in_steps(old, new, size, step)
         new.execute("PRAGMA journal_mode = DELETE")  # one file is the whole copy
+
+
+def _copy_in_steps(old: sqlite3.Connection, new: sqlite3.Connection, page: int, step: Step) -> None:
+    """Copy in pieces, all of one moment: the transaction keeps its view, and with a WAL nobody who writes waits."""
+    old.isolation_level = None
+    old.execute("BEGIN")
+    old.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    done = 0
+
+    def note(_status: int, remaining: int, total: int) -> None:
+        nonlocal done
+        step((total - remaining - done) * page)
+        done = total - remaining
+
+    old.backup(new, pages=max(1, _PIECE // page), progress=note)
+    old.execute("COMMIT")
 
 
 def _hold_all(file: Path) -> int:
@@ -249,4 +288,7 @@ def _sync(path: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None) or 0
+        return _PLAIN.get(code & 0xFF) or str(error) or type(error).__name__
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

@@ -75,11 +75,16 @@ def read_state(tx: Transaction) -> BackupState:
 
 
 def note_begun(tx: Transaction, at: int) -> str:
-    """Note that a backup begins; gives the name of this installation, which every backup of it has.
-
-    The name is made with the first backup, and lives in the database: a restored one goes on with it.
-    """
+    """Note that a backup begins; gives the name of this installation."""
     tx.change(_KEEP, _BEGUN, json.dumps(at))
+    return name_installation(tx)
+
+
+def name_installation(tx: Transaction) -> str:
+    """Give the name of this installation, which every backup of it has.
+
+    It is made with the first backup, and lives in the database: a restored one goes on with it.
+    """
     tx.change(_KEEP_FIRST, _INSTALLATION, os.urandom(8).hex())
     ((name,),) = tx.rows(_SELECT_ONE, _INSTALLATION)
     return str(name)

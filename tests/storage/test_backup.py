@@ -95,15 +95,15 @@ def test_a_database_that_somebody_holds_is_not_replaced(base: Engine, tmp_path: 
     error = sqlite3.OperationalError("database is locked")
     error.sqlite_errorcode = sqlite3.SQLITE_BUSY
 
-    def refuse(source: Path, target: Path) -> None:
+    def refuse(source: Path, target: Path, step: backup.Step | None) -> None:
         if source == tmp_path / "relay.db":
             raise error
-        copy_pages(source, target)
+        copy_pages(source, target, step)
 
     copy_pages = backup._copy_pages
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backup, "_copy_pages", refuse)
-        with pytest.raises(StorageError, match="locked"):
+        with pytest.raises(StorageError, match=r"in use by another program: try again"):
             restore_database(tmp_path / "copy.db", tmp_path / "relay.db", newest=VERSION)
     assert {path.name for path in tmp_path.iterdir()} == {"relay.db", "copy.db"}
 

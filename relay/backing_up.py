@@ -1,0 +1,182 @@
+"""The nightly backup, while the service runs: made by itself, tried again after a failure, its end remembered.
+
+It goes in a thread of its own, in small pieces with rests as long, so that mail goes first. A failure is logged,
+remembered in the database, and disturbs nothing else.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+from sqlalchemy import Engine
+
+from relay.model.errors import RelayError, StorageError
+from relay.rules.nightly import Past, next_backup
+from relay.settings import BackupSettings, Settings
+from relay.storage.backups import Done, Failed, last_backup, note_begun, note_done, note_failed
+from relay.storage.lock import database_file
+from relay.storage.named_files import gather
+from relay.storage.saving import Job, Made, Pace, make_backup, remove_old
+from relay.storage.sql import Transaction
+from relay.storage.writer import Operation, Writer
+
+log = structlog.get_logger()
+
+_LOOK: Final = 60.0
+"""Seconds after which the clock is looked at again: it may jump, and a person may have made a backup meanwhile."""
+
+
+def _note_begun(tx: Transaction, several: Sequence[int]) -> list[str]:
+    return [note_begun(tx, at) for at in several]
+
+
+def _note_done(tx: Transaction, several: Sequence[Done]) -> list[None]:
+    for done in several:
+        note_done(tx, done)
+    return [None] * len(several)
+
+
+def _note_failed(tx: Transaction, several: Sequence[Failed]) -> list[None]:
+    for failed in several:
+        note_failed(tx, failed)
+    return [None] * len(several)
+
+
+_BEGUN: Final = Operation(90, _note_begun)
+_DONE: Final = Operation(91, _note_done)
+_FAILED: Final = Operation(92, _note_failed)
+
+
+class _StoppedError(RelayError):
+    """The service stops in the middle of a backup."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Saved:
+    """What a thread made."""
+
+    made: Made
+    removed: list[Path]
+    trouble: str
+    """Why old backups could not be removed."""
+
+
+def plan_backup(settings: Settings, backup: BackupSettings, folder: Path | None = None) -> Job:
+    """Give what a backup copies; `folder`: where to, in place of the configured one.
+
+    Raises StorageError where the database is not SQLite.
+    """
+    database = database_file(settings.database)
+    if database is None:
+        raise StorageError("the database is PostgreSQL: copy it with pg_dump (docs/backup.md has the whole recipe)")
+    return Job(
+        folder=folder or backup.folder,
+        storage=settings.folder,
+        database=database,
+        configuration=settings.path,
+        inboxes=settings.inboxes if backup.inboxes else None,
+        secrets=backup.secrets,
+        room=settings.limits.free_space,
+    )
+
+
+class BackupKeeper:
+    """Makes the backups of one service."""
+
+    def __init__(
+        self,
+        *,
+        settings: Callable[[], Settings],
+        engine: Engine,
+        writer: Writer,
+        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rest: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._writer = writer
+        self._now = now
+        self._sleep = sleep
+        self._rest = rest
+        self._started = now()
+        self._stopping = threading.Event()
+
+    async def run(self) -> None:
+        """Make each backup when it is due, for ever. Raises StorageError where the database gives no answer."""
+        while True:
+            await self._sleep(min(_LOOK, await self.look()))
+
+    async def look(self) -> float:
+        """Make a backup if one is due; gives the seconds until the next one is. Raises StorageError."""
+        settings = self._settings()
+        if settings.backup is None:
+            return _LOOK
+        state = await asyncio.to_thread(last_backup, self._engine)
+        past = Past(done=state.at, failed=state.error_at, begun=state.begun)
+        now, zone = self._now(), settings.hours.timezone
+        due = next_backup(now=now, started=self._started, past=past, at=settings.backup.at, zone=zone)
+        if due > now:
+            return (due - now) / 1000
+        await self._make(settings, settings.backup)
+        return 0.0
+
+    async def _make(self, settings: Settings, backup: BackupSettings) -> None:
+        at, begun = self._now(), time.monotonic()
+        installation = await self._writer.run(_BEGUN, at)
+        try:
+            saved = await self._in_thread(lambda: self._save(settings, backup, at, installation))
+        except RelayError as error:
+            log.error("backup_failed", folder=str(backup.folder), reason=str(error))
+            await self._writer.run(_FAILED, Failed(at=self._now(), error=str(error)))
+            return
+        made = saved.made
+        await self._writer.run(_DONE, Done(at=at, folder=made.path))
+        for line in made.missing:
+            log.warning("backup_incomplete", folder=str(made.path), missing=line)
+        if saved.trouble:
+            log.error("backup_not_removed", folder=str(backup.folder), reason=saved.trouble)
+        log.info(
+            "backup_finished",
+            folder=str(made.path),
+            seconds=round(time.monotonic() - begun, 1),
+            size=made.size,
+            removed=len(saved.removed),
+        )
+
+    def _save(self, settings: Settings, backup: BackupSettings, at: int, installation: str) -> _Saved:
+        job = plan_backup(settings, backup)
+        gathered = gather(job.configuration, secrets=backup.secrets)
+        pace = Pace(self._go_on, sleep=self._rest)
+        made = make_backup(job, gathered, at=at, installation=installation, step=pace)
+        removed, trouble = [], ""
+        try:
+            removed = remove_old(job.folder, installation, backup.keep, made.path)
+        except StorageError as error:
+            trouble = str(error)
+        return _Saved(made=made, removed=removed, trouble=trouble)
+
+    def _go_on(self, _octets: int) -> None:
+        if self._stopping.is_set():
+            raise _StoppedError("the service stops")
+
+    async def _in_thread(self, work: Callable[[], _Saved]) -> _Saved:
+        """Run in a thread of its own; where this is cancelled, wait until it has cleaned up, which is a moment."""
+        thread = ThreadPoolExecutor(1, thread_name_prefix="backup")
+        future = asyncio.get_running_loop().run_in_executor(thread, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            self._stopping.set()
+            with contextlib.suppress(Exception):
+                await asyncio.shield(future)
+            raise
+        finally:
+            thread.shutdown(wait=future.done())

@@ -1,0 +1,96 @@
+"""The configuration and the files that it names, read as they go into a backup."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from relay.settings.blanking import blank_secrets
+from relay.settings.document import Table, read_document
+from relay.settings.mistakes import ConfigurationError
+from relay.settings.surroundings import find_folder
+from relay.storage.manifest import CONFIGURATION
+
+_LARGEST: Final = 16 << 20
+"""Octets; what is larger is no password and no certificate."""
+_FILE: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_PUBLIC: Final = ("certificate", "ca_file")
+_PRIVATE: Final = ("private_key",)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Named:
+    """A file as it goes into a backup."""
+
+    path: str
+    """There."""
+    content: bytes
+    origin: str = ""
+    """As the configuration names it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gathered:
+    """The configuration and what it names."""
+
+    files: tuple[Named, ...]
+    blanked: tuple[str, ...]
+    """The places where the configuration had secrets."""
+    missing: tuple[str, ...]
+    """A line for each that should be there."""
+
+
+def gather(file: Path, content: bytes | None = None, *, secrets: bool) -> Gathered:
+    """Read the configuration (or take its `content`) and what it names. Never raises: what can't be read is missing.
+
+    Without `secrets` those within it are blanked, and of the files only those come that hold none.
+    """
+    files: list[Named] = []
+    missing: list[str] = []
+    blanked: tuple[str, ...] = ()
+    try:
+        content = file.read_bytes() if content is None else content
+        if not secrets:
+            without = blank_secrets(content)
+            content, blanked = without.content, without.places
+        files.append(Named(path=CONFIGURATION, content=content))
+    except (OSError, ValueError) as error:
+        reason = f"can't be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+        missing.append(f"{file}: {reason}")
+    try:
+        root = Table(content=read_document(file))
+    except ConfigurationError:
+        root = Table()
+    folder = find_folder(root, file)
+    for number, (name, is_secret) in enumerate(sorted(set(_names(root, secrets=secrets))), 1):
+        found = _read(folder / name)
+        if isinstance(found, bytes):
+            place = "secrets" if is_secret else "files"
+            files.append(Named(path=f"{place}/{number:04d}-{Path(name).name}", content=found, origin=name))
+        else:
+            missing.append(f"{folder / name}: {found}")
+    return Gathered(files=tuple(files), blanked=blanked, missing=tuple(missing))
+
+
+def _names(root: Table, *, secrets: bool) -> Iterator[tuple[str, bool]]:
+    """Give the files that a configuration names, and whether each is a secret."""
+    tables = [*root.tables("listener"), *(root.table(name) for name in ("web", "metrics", "alerts"))]
+    for account in root.tables("account"):
+        tables += [account.table(kind) for kind in ("smtp", "pop3", "imap", "oauth")]
+    for table in tables:
+        for key in table.content:
+            is_secret = key in _PRIVATE or (key.endswith("_file") and key not in _PUBLIC)
+            if (name := table.text(key)) and (key in _PUBLIC or (is_secret and secrets)) and "\0" not in name:
+                yield name, is_secret
+
+
+def _read(file: Path) -> bytes | str:
+    """Give a file's content, or why there is none."""
+    try:
+        descriptor = os.open(file, _FILE)
+        with os.fdopen(descriptor, "rb") as stream:
+            content = stream.read(_LARGEST + 1)
+    except OSError as error:
+        return f"can't be read: {error.strerror}"
+    return content if len(content) <= _LARGEST else "is too large for what it should be"
