@@ -1,38 +1,114 @@
-"""`relay backup`: a copy of the database, while the service runs."""
+"""`relay backup`: a copy of the database, or a whole backup, while the service runs."""
 
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.configuration import config_option, fail, load, open_storage, plain_faults
+from relay.cli.configuration import config_option, enter, fail, load, open_storage, plain_faults
 from relay.cli.output import say, show_size
+from relay.cli.progress import progress
+
+if TYPE_CHECKING:
+    from relay.settings import BackupSettings, Settings
 
 
 @click.command("backup")
 @config_option
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("target", metavar="[FILE|FOLDER]", required=False, type=click.Path(path_type=Path))
 @plain_faults
-def command(config: str | None, file: Path) -> None:
-    """Copy the database into FILE, whole and as of one moment; the service goes on meanwhile.
+def command(config: str | None, target: Path | None) -> None:
+    """Make a backup now; the service goes on meanwhile.
 
-    An older copy of that name is replaced, any other file is not. The inboxes are plain files beside it: copy them
-    with what you copy files with. Root's copy needs as much room for a moment beside the database.
+    Without an argument it goes where the nightly ones are ([backup] folder), and into a FOLDER it goes as well: the
+    database, the configuration and what [backup] says, as a folder named by its time. Its passwords are blanked unless
+    [backup] has secrets = true.
+
+    Into a FILE goes the database alone, whole and as of one moment. An older copy of that name is replaced, any other
+    file is not. Root's copy needs as much room for a moment beside the database.
     """
+    settings = load(config)
+    if target is None and settings.backup is None:
+        raise click.UsageError(
+            f"name a file or a folder, or say where the backups are in {settings.path}:"
+            ' [backup] and below it folder = "/backup"'
+        )
+    if target is None or target.is_dir():
+        _make_whole(settings, target)
+    else:
+        _copy_database(settings, target)
+
+
+def _copy_database(settings: "Settings", file: Path) -> None:
     from relay.storage.backup import back_up
     from relay.storage.elsewhere import Target, is_for_root
     from relay.storage.lock import database_file
     from relay.storage.owner import find_owner
+    from relay.storage.saving import Pace
 
-    settings = load(config)
     source = database_file(settings.database)
     if source is None:
-        fail("the database is PostgreSQL: copy it with pg_dump")
+        fail("the database is PostgreSQL: copy it with pg_dump (docs/backup.md has the whole recipe)")
     owner = find_owner(settings.folder)
     if is_for_root(file, owner):
         with Target(file, source, owner) as target:
             open_storage(settings).dispose()
-            size = target.fill(source)
+            with progress("Copying the database", source.stat().st_size) as step:
+                size = target.fill(source, Pace(step))
     else:
         open_storage(settings).dispose()
-        size = back_up(source, file)
+        with progress("Copying the database", source.stat().st_size) as step:
+            size = back_up(source, file, Pace(step))
     say(f"{file}: {show_size(size)}")
+
+
+def _make_whole(settings: "Settings", folder: Path | None) -> None:
+    """Make a backup as the nightly ones are; one in their folder counts as one of them."""
+    from relay.backing_up import plan_backup
+    from relay.model.errors import RelayError, StorageBusyError
+    from relay.settings.values import BackupSettings
+    from relay.storage.backups import Done, Failed, name_installation, note_begun, note_done, note_failed
+    from relay.storage.engine import transaction
+    from relay.storage.named_files import gather
+    from relay.storage.saving import Pace, estimate, make_backup, remove_old
+
+    backup = settings.backup or BackupSettings(folder=folder or Path())
+    counts = settings.backup is not None and (folder is None or _is_same(folder, backup))
+    content = settings.path.read_bytes()  # with root's rights, as it was loaded; all else with the owner's
+    enter(settings)
+    job = plan_backup(settings, backup, None if folder is None else folder.absolute())
+    database = open_storage(settings)
+    gathered = gather(job.configuration, content, secrets=backup.secrets)
+    at = time.time_ns() // 1_000_000
+    with transaction(database, write=True) as tx:
+        installation = note_begun(tx, at) if counts else name_installation(tx)
+    try:
+        # The database is copied, and then read twice to make sure of the copy.
+        with progress("Making the backup", estimate(job) + 2 * job.database.stat().st_size) as step:
+            made = make_backup(job, gathered, at=at, installation=installation, step=Pace(step))
+    except StorageBusyError:
+        raise
+    except RelayError as error:
+        if counts:
+            with transaction(database, write=True) as tx:
+                note_failed(tx, Failed(at=time.time_ns() // 1_000_000, error=str(error)))
+        raise
+    if counts:
+        with transaction(database, write=True) as tx:
+            note_done(tx, Done(at=at, folder=made.path))
+    say(f"{made.path}: {show_size(made.size)}")
+    for line in made.missing:
+        say(f"it lacks {line}", error=True)
+    if gathered.blanked:
+        say(f"{len(gathered.blanked)} secrets of the configuration are not in it ([backup] secrets = true keeps them)")
+    if counts:
+        for old in remove_old(job.folder, installation, backup.keep, made.path):
+            say(f"removed {old}: [backup] keep = {backup.keep}")
+
+
+def _is_same(folder: Path, backup: "BackupSettings") -> bool:
+    try:
+        return folder.samefile(backup.folder)
+    except OSError:
+        return False

@@ -62,14 +62,14 @@ class Restored:
     """Whether the one that was there is kept as it was found, since it can't be read."""
 
 
-def back_up(source: Path, target: Path) -> int:
-    """Copy a database that may be in use into a file for people; gives the octets.
+def back_up(source: Path, target: Path, step: Step | None = None) -> int:
+    """Copy a database that may be in use into a file for people; gives the octets. `step`: as for `copy_database`.
 
     Raises StorageError where the copy can't be made, and where `target` is something else than an older copy.
     """
     target = follow_links(target)
     check_replaceable(target, source)
-    return copy_database(source, target)
+    return copy_database(source, target, step)
 
 
 def follow_links(file: Path) -> Path:
@@ -246,6 +246,10 @@ def check_replaceable(target: Path, source: Path) -> None:
     try:
         found = target.stat()
     except FileNotFoundError:
+        if not target.parent.is_dir():
+            raise StorageError(
+                f"{target.parent}: there is no such folder: make it (mkdir -p), or name another place"
+            ) from None
         return
     except OSError as error:
         raise StorageError(f"{target}: {error.strerror}") from None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from relay.model.errors import StorageError
-from relay.storage.backup import check_replaceable, copy_database, follow_links
+from relay.storage.backup import Step, check_replaceable, copy_database, follow_links
 from relay.storage.owner import Owner, links_of_strangers, strangers
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
@@ -79,11 +79,14 @@ class Target:
         os.close(self._file)
         os.close(self._folder)
 
-    def fill(self, source: Path) -> int:
-        """Copy a database that may be in use; gives the octets. Raises StorageError: then there is no new copy."""
+    def fill(self, source: Path, step: Step | None = None) -> int:
+        """Copy a database that may be in use; gives the octets. `step`: as for `copy_database`.
+
+        Raises StorageError: then there is no new copy.
+        """
         work = source.with_name(f".{source.name}.{os.getpid()}.copy")
         try:
-            size = copy_database(source, work)
+            size = copy_database(source, work, step)
             with work.open("rb") as stream, os.fdopen(os.dup(self._file), "wb") as copy:
                 shutil.copyfileobj(stream, copy, 1 << 20)
                 copy.flush()

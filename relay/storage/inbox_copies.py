@@ -15,8 +15,8 @@ from typing import Final, Self
 
 from relay.storage.backup import Step
 from relay.storage.manifest import CHUNK, Entry
+from relay.storage.quarantine import QUARANTINE
 
-QUARANTINE: Final = "quarantine"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

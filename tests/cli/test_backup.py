@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from relay.settings import load_settings
+from relay.storage.backups import last_backup
+from relay.storage.engine import open_database
 from relay.storage.lock import StorageLock
+from relay.storage.manifest import find_backups
 from relay.supervisor import Service
 from tests.cli.conftest import Run, hand_in
 
@@ -136,3 +139,58 @@ def test_a_database_that_is_a_link_in_circles_is_named(run: Run, config: Path, c
     said = run(*command)
     assert (said.status, said.out) == (1, "")
     assert f"{database}: can't be followed to a file (Too many levels of symbolic links)" in said.err
+
+
+def with_backup(config: Path, folder: Path, **more: object) -> None:
+    lines = "".join(f"{key} = {str(value).lower()}\n" for key, value in more.items())
+    config.write_text(f'{config.read_text()}\n[backup]\nfolder = "{folder}"\n{lines}')
+
+
+def test_without_an_argument_it_goes_where_the_nightly_ones_are_and_counts_as_one(
+    run: Run, config: Path, queued: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "nightly"
+    with_backup(config, folder, keep=2)
+    said = run("backup")
+    assert said.status == 1
+    assert f"{folder}: there is no such folder: make it by" in said.err
+    engine = open_database(load_settings(config).database)
+    assert "there is no such folder" in last_backup(engine).error
+    folder.mkdir()
+    made = []
+    for _ in range(3):
+        said = run("backup")
+        assert (said.status, said.err) == (0, "")
+        made.append(Path(said.out.partition(": ")[0]))
+    assert find_backups(folder) == made[1:]
+    assert f"removed {made[0]}: [backup] keep = 2" in said.out
+    state = last_backup(engine)
+    assert (state.folder, state.error, state.begun) == (made[2], "", None)
+    assert queued
+
+
+def test_into_a_folder_goes_a_whole_backup_which_does_not_count(
+    run: Run, config: Path, queued: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    said = run("backup", str(folder))
+    (backup,) = find_backups(folder)
+    assert said.out.startswith(f"{backup}: ")
+    assert {path.name for path in backup.iterdir()} == {"relay.db", "relay.toml", "manifest.json"}
+    assert last_backup(open_database(load_settings(config).database)).at is None
+    assert queued
+
+
+def test_without_a_place_it_asks_for_one(run: Run, config: Path) -> None:
+    said = run("backup")
+    assert said.status == 2
+    assert '[backup] and below it folder = "/backup"' in said.err
+    assert config.exists()
+
+
+def test_a_missing_folder_is_named_with_what_to_do(run: Run, config: Path, tmp_path: Path) -> None:
+    said = run("backup", str(tmp_path / "no" / "copy.db"))
+    assert said.status == 1
+    assert said.err == f"{tmp_path}/no: there is no such folder: make it (mkdir -p), or name another place\n"
+    assert config.exists()
