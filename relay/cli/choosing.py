@@ -1,5 +1,6 @@
 """How commands choose mails: by their ids, or many by what they have in common, with a look at them before."""
 
+import datetime as dt
 import difflib
 import functools
 import time
@@ -10,40 +11,57 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from relay.cli.configuration import fail
-from relay.cli.output import confirm_many, print_table, say, show_span
+from relay.cli.output import confirm_many, count, say, show_time
 from relay.escaping import printable
+from relay.rules.states import State
 
 if TYPE_CHECKING:
     from relay.model.account import Directory
+    from relay.settings import Settings
     from relay.storage.admin import Selection
     from relay.storage.engine import Database
+    from relay.storage.listing import MailFilter
 
-_STATES = ("queued", "active", "held", "done")
+_OLD_STATES = {"queued": ("waiting",), "done": ("delivered", "failed", "partly")}
+"""What earlier releases called them."""
 _LONGEST = 1000
 """Characters of an argument."""
 _SHOWN = 10
 """Mails of a preview."""
-_PEOPLE = 3
+_PEOPLE = 5
 """Recipients of each of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Filter:
-    """What the options of a command say."""
+    """What the options of a command say; times in milliseconds."""
 
-    states: tuple[str, ...]
+    states: tuple[State, ...]
     account: str | None = None
     user: str | None = None
     older: int | None = None
-    """Milliseconds."""
+    since: str | None = None
+    until: str | None = None
     to: str | None = None
     everything: bool = False
-    default: tuple[str, ...] = ()
+    default: tuple[State, ...] = ()
+    lists: bool = False
+    """Whether it is for a list, whose `everything` is also what is done."""
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether mails are wanted of which nothing waits any more."""
+        return (self.lists and self.everything) or any(not state.is_open for state in self.states)
 
     @property
     def given(self) -> bool:
         """Whether any option chooses mails."""
-        return self.everything or bool(self.states or self.account or self.user or self.older or self.to)
+        return self.everything or self.is_narrow
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether any option leaves mails out."""
+        return bool(self.states or self.account or self.user or self.older or self.since or self.until or self.to)
 
     def check(self, engine: "Database", directory: "Directory") -> None:
         """End with status 1 where an account or a user is named that neither the configuration nor a mail knows."""
@@ -56,17 +74,51 @@ class Filter:
             if name is not None and name not in known and not is_known(engine, what, name):
                 fail(unknown(what, name, known))
 
-    def selection(self) -> "Selection":
-        """Give what the storage understands."""
+    def selection(self, now: int, zone: dt.tzinfo) -> "Selection":
+        """Give what the storage understands of what is to be changed: deliveries that are open."""
         from relay.storage.admin import Selection
+        from relay.storage.listing import DELIVERY_STATES
 
+        since, until = self._times(now, zone)
         return Selection(
-            states=self.states or self.default,
+            states=[DELIVERY_STATES[state] for state in self.states or self.default],
             account=self.account,
             user=self.user,
-            before=None if self.older is None else time.time_ns() // 1_000_000 - self.older,
+            since=since,
+            before=until,
             recipient=self.to,
         )
+
+    def mails(self, now: int, zone: dt.tzinfo) -> "MailFilter":
+        """Give what the storage understands of what is to be listed."""
+        from relay.storage.listing import MailFilter
+
+        since, until = self._times(now, zone)
+        states = tuple(State) if self.lists and self.everything else self.states or self.default
+        return MailFilter(
+            states=states, account=self.account, user=self.user, since=since, until=until, recipient=self.to
+        )
+
+    def _times(self, now: int, zone: dt.tzinfo) -> tuple[int | None, int | None]:
+        since = _moment("--since", self.since, now, zone, end=False)
+        until = _moment("--until", self.until, now, zone, end=True)
+        if since is not None and until is not None and since >= until:
+            raise click.UsageError(
+                f"--since {self.since!r} ({show_time(since)}) is not before --until {self.until!r} ({show_time(until)})"
+            )
+        older = None if self.older is None else now - self.older
+        return since, min([one for one in (until, older) if one is not None], default=None)
+
+
+def _moment(option: str, text: str | None, now: int, zone: dt.tzinfo, *, end: bool) -> int | None:
+    from relay.rules.moments import parse_moment
+
+    if text is None:
+        return None
+    try:
+        return parse_moment(text, now=now, zone=zone, end=end)
+    except ValueError as error:
+        raise click.UsageError(f"Invalid value for '{option}': {text!r}: {error}") from None
 
 
 class Text(click.ParamType[str]):
@@ -104,36 +156,69 @@ class _Span(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
+class _State(click.ParamType[State]):
+    """One of some states; an unknown one is refused with the nearest that is known."""
+
+    name = "STATE"
+
+    def __init__(self, choices: tuple[State, ...]) -> None:
+        self._choices = choices
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's
+        return f"[{'|'.join(self._choices)}]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> State:
+        text = str(value).lower()
+        if text in self._choices:
+            return State(text)
+        names = [str(one) for one in self._choices]
+        near = [one for one in _OLD_STATES.get(text, ()) if one in names]
+        near = near or difflib.get_close_matches(text, names, n=1, cutoff=0.4)
+        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        what = "is no state that can be chosen here" if text in list(State) else "is no state"
+        message = f"{printable(str(value)[:100])!r} {what}; {hint}there are: {', '.join(names)}"
+        raise click.BadParameter(message, ctx, param)
+
+
 def filter_options(
-    *default: str, every: bool = False, account: str = "--account"
+    *default: State, every: bool = False, account: str = "--account"
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add the options of a filter to a command, which gets them as `chosen`; `default` are the states that it sees."""
     options = [
-        click.option("--state", "states", type=click.Choice(_STATES if not every else default), multiple=True,
-                     help=f"Only these; default: {', '.join(default)}."),
+        click.option("--state", "states", type=_State(default if every else tuple(State)), multiple=True,
+                     help=f"Only these, may be given several times; default: {', '.join(default)}."),
         click.option(account, "of_account", type=Text(), metavar="NAME", help="Only mail of this account."),
         click.option("--user", type=Text(), metavar="NAME", help="Only mail that this user submitted."),
         click.option("--older", type=_Span(), help='Only mail that came so long ago: "2 h", "3 days".'),
+        click.option("--since", type=Text(), metavar="TIME",
+                     help='Only mail that came since then: "2 h", "14:30", "yesterday", "2026-11-27 14:30".'),
+        click.option("--until", type=Text(), metavar="TIME",
+                     help="Only mail that came until then; a day counts whole. Times are the office's."),
         click.option("--to", type=Text(), metavar="PATTERN", help='Only mail to such addresses: "*@example.net".'),
+        click.option("--all", "everything", is_flag=True,
+                     help="All of them." if every else "Whatever its state, also what is done."),
     ]  # fmt: skip
-    if every:
-        options.append(click.option("--all", "everything", is_flag=True, help="All of them."))
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def run(
             *,
-            states: tuple[str, ...],
+            states: tuple[State, ...],
             of_account: str | None,
             user: str | None,
             older: int | None,
+            since: str | None,
+            until: str | None,
             to: str | None,
-            everything: bool = False,
+            everything: bool,
             **rest: Any,  # noqa: ANN401 - whatever else the command takes
         ) -> Any:  # noqa: ANN401
+            if everything and states and not every:
+                raise click.UsageError("--all and --state: one of the two")
             chosen = Filter(
-                states=states, account=of_account, user=user, older=older, to=to, everything=everything, default=default
-            )
+                states=states, account=of_account, user=user, older=older, since=since, until=until, to=to,
+                everything=everything, default=default, lists=not every,
+            )  # fmt: skip
             return function(chosen=chosen, **rest)
 
         for option in reversed(options):
@@ -145,7 +230,7 @@ def filter_options(
 
 def choose(
     engine: "Database",
-    directory: "Directory",
+    settings: "Settings",
     ids: tuple[str, ...],
     chosen: Filter,
     what: str,
@@ -158,44 +243,61 @@ def choose(
 
     if bool(ids) == chosen.given:
         raise click.UsageError("name the mails by their ids, or choose them by options: one of the two")
-    chosen.check(engine, directory)
+    chosen.check(engine, settings.directory)
+    now = time.time_ns() // 1_000_000
     if ids:
         found = list(dict.fromkeys(one for text in ids for one in admin.find_messages(engine, text)))
-        if ask:
-            confirm_many(f"{what} {len(found)} mails", yes=yes)
-        return found
-    found = admin.select_messages(engine, chosen.selection())
-    if found and not yes:
-        _preview(engine, found)
-        confirm_many(f"{what} these {len(found)} mails", yes=yes)
+    else:
+        found = admin.select_messages(engine, chosen.selection(now, settings.hours.timezone))
+        if not found and chosen.is_narrow:
+            say(nothing_matches(engine, chosen), error=True)
+    if found and not yes and (ask or not ids):
+        _preview(engine, settings, found, now)
+        these = "this mail" if len(found) == 1 else f"these {count(len(found), 'mail')}"
+        confirm_many(f"{what} {these}", yes=yes)
     return found
 
 
-def _preview(engine: "Database", ids: list[str]) -> None:
+def nothing_matches(engine: "Database", chosen: Filter) -> str:
+    """Say that a filter matches no mail, and how many there are without it."""
+    from relay.storage.listing import count_mails
+
+    finished = any(not state.is_open for state in chosen.states) or (
+        chosen.everything and State.DELIVERED not in chosen.default
+    )
+    counts = count_mails(engine, finished=finished)
+    total = counts.pop("all", None)
+    told = [
+        f"{number:,} {text if number == 1 else texts}"
+        for state, (text, texts) in _COUNTED.items()
+        if (number := counts.get(state, 0))
+    ]
+    if total is not None:
+        told.append(f"{count(total, 'mail')} {'is' if total == 1 else 'are'} known in all")
+    if not chosen.is_narrow:
+        return "No mail is known yet." if chosen.looks_back else "The queue is empty: nothing waits."
+    return f"No mail matches; {', '.join(told) or 'nothing waits'}."
+
+
+_COUNTED = {
+    State.WAITING: ("waits", "wait"),
+    State.ACTIVE: ("is being sent", "are being sent"),
+    State.HELD: ("is stopped", "are stopped"),
+}
+
+
+def _preview(engine: "Database", settings: "Settings", ids: list[str], now: int) -> None:
     """Show the first of them, whole: a change is one of the mail, for all of its recipients who still wait."""
-    from relay.storage import admin
+    from relay.cli.mail_table import print_mails
+    from relay.cli.standing import find_standstill
+    from relay.storage.listing import read_mails
 
-    now = time.time_ns() // 1_000_000
-    rows = []
-    for message_id in ids[:_SHOWN]:
-        mail = admin.show_message(engine, message_id)
-        waiting = [delivery for delivery in mail.deliveries if delivery.state != "done"]
-        people = [r.address for delivery in waiting for r in delivery.recipients if r.outcome == "pending"]
-        rows.append(
-            (
-                mail.id,
-                ", ".join(sorted({delivery.state for delivery in waiting})),
-                show_span(now - mail.received_at),
-                ", ".join(sorted({delivery.account or "inbox" for delivery in waiting})),
-                _shorten(people),
-                mail.subject[:40],
-            )
-        )
-    print_table(("Queue id", "State", "Age", "Account", "To all of", "Subject"), rows, empty="")
+    mails = read_mails(engine, ids[:_SHOWN])
+    print_mails(mails, find_standstill(engine, settings, now), now)
+    for mail in mails:
+        people = [one.address for way in mail.deliveries for one in way.recipients if one.outcome == "pending"]
+        if len(people) > 1:
+            rest = f" and {len(people) - _PEOPLE} more" if len(people) > _PEOPLE else ""
+            say(f"{mail.id} waits for {', '.join(people[:_PEOPLE])}{rest}")
     if len(ids) > _SHOWN:
-        say(f"... {len(ids)} mails in all")
-
-
-def _shorten(people: list[str]) -> str:
-    shown = ", ".join(people[:_PEOPLE])
-    return shown if len(people) <= _PEOPLE else f"{shown} and {len(people) - _PEOPLE} more"
+        say(f"... {count(len(ids), 'mail')} in all")

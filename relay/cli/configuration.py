@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from relay.cli.output import say
+from relay.cli.output import say, use_zone
 
 if TYPE_CHECKING:
     from relay.settings import Settings
@@ -33,11 +33,13 @@ def load(config: str | None, *, secrets: bool = False) -> "Settings":
     from relay.settings import ConfigurationError, find_configuration, load_settings
 
     try:
-        return load_settings(find_configuration(config), secrets=secrets)
+        settings = load_settings(find_configuration(config), secrets=secrets)
     except ConfigurationError as error:
         for mistake in error.mistakes:
             say(mistake, error=True)
         sys.exit(MISUSED)
+    use_zone(settings.hours.timezone)
+    return settings
 
 
 def enter(settings: "Settings", *, serves: bool = False, low_ports: bool = False) -> None:
@@ -81,15 +83,20 @@ def _import_early(*, serves: bool) -> None:
 
 _TO_LOOK = (
     "encodings.idna",
+    "relay.cli.mail_show",
+    "relay.cli.mail_table",
     "relay.control",
     "relay.routing",
     "relay.rules.hours",
+    "relay.rules.moments",
     "relay.storage.admin",
     "relay.storage.backup",
     "relay.storage.commands",
     "relay.storage.engine",
+    "relay.storage.listing",
     "relay.storage.mailboxes",
     "relay.storage.version",
+    "rich.cells",
     "rich.progress",
     "relay.watching.taking",
     "relay.watching.texts",

@@ -5,16 +5,14 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
 from relay.escaping import printable
 
-if TYPE_CHECKING:
-    from relay.storage.admin import RecipientRow
-
 _WIDE = 240
+_ZONE = "relay.zone"
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 
 
@@ -46,8 +44,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, emp
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for n, column in enumerate(columns):
+        # What a row begins with is its name or id, which is to be copied.
+        table.add_column(column, overflow="fold", no_wrap=n == 0)
     for row in rows:
         table.add_row(*(Text(clean(cell)) for cell in row))
     Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, soft_wrap=False).print(table)
@@ -74,12 +73,46 @@ def _joined(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
 
 
+def use_zone(zone: dt.tzinfo) -> None:
+    """Let this command show times in the office's zone, whatever that of the machine or the terminal is."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta[_ZONE] = zone
+
+
+def _local(milliseconds: int) -> dt.datetime:
+    context = click.get_current_context(silent=True)
+    zone = None if context is None else context.meta.get(_ZONE)
+    return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).astimezone(zone)
+
+
 def show_time(milliseconds: int | None) -> str:
-    """Show a time of the queue as local time."""
+    """Show a time of the queue as the office's time."""
     if not milliseconds:
         return "at once" if milliseconds == 0 else ""
-    moment = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).astimezone()
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    return _local(milliseconds).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def show_soon(milliseconds: int, now: int) -> str:
+    """Show a time as shortly as it is clear: `14:05` of today, `Sat 07:00` within six days, else with its date."""
+    moment = _local(milliseconds)
+    days = (moment.date() - _local(now).date()).days
+    if days == 0:
+        return moment.strftime("%H:%M")
+    return f"{_DAYS[moment.weekday()]} {moment:%H:%M}" if 0 < days < 7 else moment.strftime("%Y-%m-%d %H:%M")
+
+
+def utc_text(milliseconds: int | None) -> str | None:
+    """Give a time for programs: ISO 8601 in UTC, as in the log; None where there is none."""
+    if milliseconds is None:
+        return None
+    moment = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def count(number: int, one: str, several: str = "") -> str:
+    """Count things: `1 mail`, `2 mails`; `several` where that has no s."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def show_span(milliseconds: int) -> str:
@@ -92,6 +125,11 @@ def show_span(milliseconds: int) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def show_age(milliseconds: int) -> str:
+    """Show a duration in its largest unit: `3 h`."""
+    return " ".join(show_span(milliseconds).split()[:2])
+
+
 def show_size(octets: int) -> str:
     """Show a size as people read it."""
     size: float = octets
@@ -100,14 +138,6 @@ def show_size(octets: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} GiB"
-
-
-def show_outcome(recipient: "RecipientRow") -> str:
-    """Show what became of a recipient, and what was said about him."""
-    from relay.rules.states import DELETED
-
-    reply = " ".join(filter(None, (str(recipient.code or ""), recipient.enhanced, recipient.reply)))
-    return DELETED if reply == DELETED else f"{recipient.outcome} {clean(reply)}".rstrip()
 
 
 def confirm_many(what: str, *, yes: bool) -> None:

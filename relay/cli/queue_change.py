@@ -10,7 +10,9 @@ import click
 
 from relay.cli.choosing import Filter, Text, choose, filter_options, unknown
 from relay.cli.configuration import FAILED, config_option, fail, load, open_storage, plain_faults
-from relay.cli.output import clean, say, show_time
+from relay.cli.output import clean, count, say, show_time
+from relay.cli.progress import progress
+from relay.rules.states import State
 from relay.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def _now() -> int:
 @click.command("retry")
 @config_option
 @_yes
-@filter_options("queued", every=True)
+@filter_options(State.WAITING, every=True)
 @_ids
 @plain_faults
 def retry(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool) -> None:
@@ -39,8 +41,9 @@ def retry(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool
 
     settings = load(config, secrets=True)
     engine = open_storage(settings, serves=True)
-    found = choose(engine, settings.directory, ids, chosen, "Try", yes=yes)
-    done = commands.retry(engine, found, now=_now())
+    found = choose(engine, settings, ids, chosen, "Try", yes=yes)
+    with progress("Making due", len(found)) as step:
+        done = commands.retry(engine, found, now=_now(), progress=step)
     good = _tell(done, "to try", named=bool(ids))
     if done.count:
         good = _deliver(settings, engine, found) and good
@@ -50,7 +53,7 @@ def retry(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool
 @click.command("hold")
 @config_option
 @_yes
-@filter_options("queued", every=True)
+@filter_options(State.WAITING, every=True)
 @_ids
 @plain_faults
 def hold(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool) -> None:
@@ -59,16 +62,17 @@ def hold(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool)
 
     settings = load(config)
     engine = open_storage(settings)
-    found = choose(engine, settings.directory, ids, chosen, "Hold", yes=yes)
-    done = commands.hold(engine, found, now=_now())
+    found = choose(engine, settings, ids, chosen, "Hold", yes=yes)
+    with progress("Holding", len(found)) as step:
+        done = commands.hold(engine, found, now=_now(), progress=step)
     good = _tell(done, "held", named=bool(ids))
-    _end(good=(not _tell_active(engine, chosen, found) or bool(done.count)) and good)
+    _end(good=(not _tell_active(engine, settings, chosen, found) or bool(done.count)) and good)
 
 
 @click.command("release")
 @config_option
 @_yes
-@filter_options("held", every=True)
+@filter_options(State.HELD, every=True)
 @_ids
 @plain_faults
 def release(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool) -> None:
@@ -81,9 +85,10 @@ def release(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bo
 
     settings = load(config, secrets=True)
     engine = open_storage(settings, serves=True)
-    found = choose(engine, settings.directory, ids, chosen, "Release", yes=yes)
+    found = choose(engine, settings, ids, chosen, "Release", yes=yes)
     sends = {a.name for a in settings.directory.accounts if a.smtp is not None and not a.excluded}
-    done = commands.release(engine, found, now=_now(), sends=sends)
+    with progress("Releasing", len(found)) as step:
+        done = commands.release(engine, found, now=_now(), sends=sends, progress=step)
     good = _tell(done, "released", named=bool(ids))
     if done.count:
         good = _deliver(settings, engine, found) and good
@@ -94,7 +99,7 @@ def release(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bo
 @config_option
 @_yes
 @click.option("--account", required=True, type=Text(), metavar="NAME", help="Through which account they are to leave.")
-@filter_options("queued", "held", every=True, account="--from-account")
+@filter_options(State.WAITING, State.HELD, every=True, account="--from-account")
 @_ids
 @plain_faults
 def move(config: str | None, *, ids: tuple[str, ...], chosen: Filter, account: str, yes: bool) -> None:
@@ -108,8 +113,9 @@ def move(config: str | None, *, ids: tuple[str, ...], chosen: Filter, account: s
     settings = load(config)
     engine = open_storage(settings)
     address, rewrite = _rewriter(settings, account)
-    found = choose(engine, settings.directory, ids, chosen, f"Move to the account {account}", yes=yes)
-    done = commands.move(engine, found, account, rewrite, reverse_path=address, now=_now())
+    found = choose(engine, settings, ids, chosen, f"Move to the account {account}", yes=yes)
+    with progress("Moving", len(found)) as step:
+        done = commands.move(engine, found, account, rewrite, reverse_path=address, now=_now(), progress=step)
     good = _tell(done, "moved", named=bool(ids))
     if done.count:
         _wake(settings, [account])
@@ -120,7 +126,7 @@ def move(config: str | None, *, ids: tuple[str, ...], chosen: Filter, account: s
 @click.command("delete")
 @config_option
 @_yes
-@filter_options("queued", "held", every=True)
+@filter_options(State.WAITING, State.HELD, every=True)
 @_ids
 @plain_faults
 def delete(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool) -> None:
@@ -135,11 +141,12 @@ def delete(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: boo
     settings = load(config)
     engine = open_storage(settings)
     found = choose(
-        engine, settings.directory, ids, chosen, "Delete for good, for all who still wait for them,", yes=yes, ask=True
+        engine, settings, ids, chosen, "Delete for good, for all who still wait for them,", yes=yes, ask=True
     )
-    done = commands.delete(engine, found, now=_now())
+    with progress("Deleting", len(found)) as step:
+        done = commands.delete(engine, found, now=_now(), progress=step)
     good = _tell(done, "deleted", named=bool(ids))
-    _end(good=(not _tell_active(engine, chosen, found) or bool(done.count)) and good)
+    _end(good=(not _tell_active(engine, settings, chosen, found) or bool(done.count)) and good)
 
 
 def _rewriter(settings: Settings, name: str) -> tuple[str, Callable[[bytes, str | None], bytes]]:
@@ -168,13 +175,13 @@ def _tell(done: "Done", what: str, *, named: bool) -> bool:
 
     Of mails that were `named`, each counts. A filter says what it passed over, and fails only if that was everything.
     """
-    say(f"{done.count} {what}")
+    say(f"{count(done.count, 'mail')} {what}")
     if named:
         for message_id, why in done.skipped.items():
             say(f"{message_id}: {clean(why)}", error=True)
         return not done.skipped
-    for why, count in Counter(done.skipped.values()).most_common():
-        say(f"{count} skipped: {clean(why)}", error=True)
+    for why, number in Counter(done.skipped.values()).most_common():
+        say(f"{count(number, 'mail')} skipped: {clean(why)}", error=True)
     return bool(done.count) or not done.skipped
 
 
@@ -187,12 +194,11 @@ def _tell_when(engine: "Database", ids: list[str], account: str) -> None:
         say(f"{message_id} keeps its next attempt, {show_time(due)}: `relay queue retry {message_id}` sends it now")
     if len(waiting) > _MOST_TOLD:
         rest = len(waiting) - _MOST_TOLD
-        say(
-            f"{rest} more keep their next attempts: `relay queue retry ID` sends one now, `relay queue list` shows them"
-        )
+        more = count(rest, "more mail keeps its", "more mails keep their")
+        say(f"{more} next attempt: `relay queue retry ID` sends one now, `relay queue list` shows them")
 
 
-def _tell_active(engine: "Database", chosen: Filter, found: list[str]) -> bool:
+def _tell_active(engine: "Database", settings: Settings, chosen: Filter, found: list[str]) -> bool:
     """Say how many mails a filter would have chosen, too, were they not being delivered; tells whether any."""
     from dataclasses import replace
 
@@ -200,9 +206,11 @@ def _tell_active(engine: "Database", chosen: Filter, found: list[str]) -> bool:
 
     if not chosen.given or chosen.states:
         return False
-    active = set(admin.select_messages(engine, replace(chosen, states=("active",)).selection())) - {*found}
+    selection = replace(chosen, states=(State.ACTIVE,)).selection(_now(), settings.hours.timezone)
+    active = set(admin.select_messages(engine, selection)) - {*found}
     if active:
-        say(f"{len(active)} being delivered now, left alone: `relay queue list --state active` shows them", error=True)
+        told = count(len(active), "mail is", "mails are")
+        say(f"{told} being sent now, left alone: `relay queue list --state active` shows them", error=True)
     return bool(active)
 
 
@@ -214,7 +222,7 @@ def _deliver(settings: Settings, engine: "Database", ids: list[str]) -> bool:
         return True
     left = admin.count_waiting(engine, ids)
     if left:
-        say(f"{left} still wait: `relay queue list` says why", error=True)
+        say(f"{count(left, 'mail still waits', 'mails still wait')}: `relay queue list` says why", error=True)
     return not left
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from relay.model.reply import Reply
+from relay.rules.causes import explain_cause, read_cause
 from relay.rules.notice_advice import Advice, FailureReason, choose_advice
 from relay.rules.notice_texts import TEXTS
 from relay.rules.states import Grade, Situation, Standing
@@ -78,5 +79,8 @@ def say_grade(grade: Grade, language: str) -> str:
 
 def say_cause(reply: Reply, language: str) -> str:
     """Say in a layman's words what a reply means, without a full stop; else give the provider's own words, raw."""
+    cause = read_cause(reply.text) if reply.code == 0 else None
+    if cause is not None:
+        return explain_cause(cause, language).what.removesuffix(".")
     advice = choose_advice(reply, FailureReason.REFUSED)
     return str(reply) if advice is Advice.OTHER else TEXTS[language].advice[advice].cause.removesuffix(".")

@@ -199,6 +199,11 @@ def find_standing(legs: Sequence[Leg], *, now: int, standstill: Standstill | Non
     )
 
 
+def state_of_recipient(leg: Leg, recipient: Receiver) -> State:
+    """Give the state of one recipient."""
+    return _state([(leg, recipient)])
+
+
 _Pairs = Sequence[tuple[Leg, Receiver]]
 
 

@@ -53,6 +53,7 @@ _SELECT_NEXT: Final = (
 _SELECT_NOTICES: Final = "SELECT id FROM message WHERE about = ? AND about <> '' ORDER BY id"
 _BY_HEADER_ID: Final = "SELECT id FROM message WHERE header_message_id = ? ORDER BY id LIMIT ?"
 _BY_PREFIX: Final = "SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+_BY_DELIVERY: Final = "SELECT DISTINCT message_id FROM delivery WHERE id >= ? AND id < ? ORDER BY message_id LIMIT ?"
 _SELECT_IDS: Final = "SELECT DISTINCT d.message_id FROM delivery d JOIN message m ON m.id = d.message_id "
 _IS_KNOWN: Final = {
     "account": "SELECT 1 FROM delivery WHERE account = ? LIMIT 1",
@@ -170,20 +171,26 @@ def select_messages(engine: Database, selection: Selection) -> list[str]:
 
 
 def find_messages(engine: Database, text: str) -> list[str]:
-    """Find mails by queue id, the beginning of one, or Message-ID. Raises NotFoundError, StateConflictError if a
-    beginning fits several."""  # noqa: D205, D209
+    """Find mails by queue id or delivery id, the beginning of one, or Message-ID, with or without its brackets.
+
+    Raises NotFoundError, and StateConflictError if a beginning fits several.
+    """
     wanted = text.strip()
+    if not wanted:
+        raise NotFoundError("an empty text is no id")
+    bare = wanted.removeprefix("<").removesuffix(">")
     with transaction(engine, write=False) as tx:
-        if "@" in wanted or wanted.startswith("<"):
-            bare = wanted.removeprefix("<").removesuffix(">")
-            found = [row[0] for row in tx.rows(_BY_HEADER_ID, f"<{bare}>", _MOST_MATCHES)]
-        else:
-            prefix = wanted.lower()
-            if len(prefix) < SHORTEST_PREFIX or not prefix.isascii() or not prefix.isalnum():
-                raise NotFoundError(f"{text!r} is no queue id, no beginning of one, and no Message-ID")
-            found = [row[0] for row in tx.rows(_BY_PREFIX, prefix, f"{prefix}~", 2)]
+        found = [row[0] for row in tx.rows(_BY_HEADER_ID, f"<{bare}>", _MOST_MATCHES)] if bare.isprintable() else []
+        prefix = wanted.lower()
+        if not found and prefix.isascii() and prefix.isalnum():
+            if len(prefix) < SHORTEST_PREFIX:
+                raise NotFoundError(
+                    f"{text!r} is too short: give at least {SHORTEST_PREFIX} characters of the id, or all of it"
+                )
+            for query in (_BY_PREFIX, _BY_DELIVERY):
+                found = found or [row[0] for row in tx.rows(query, prefix, f"{prefix}~", 2)]
             if len(found) > 1 and not is_id(prefix):
-                raise StateConflictError(f"{text!r} is the beginning of several queue ids: give more of it")
+                raise StateConflictError(f"{text!r} is the beginning of several ids: give more of it")
     if not found:
         raise NotFoundError(f"no mail in the queue has the id {text!r}; a refused one stands only in the log")
     return found

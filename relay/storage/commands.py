@@ -28,7 +28,9 @@ _RELEASE: Final = (
     " WHERE message_id {any} AND state = 'held' AND account {any} RETURNING message_id"
 )
 _RETRY: Final = "UPDATE delivery SET due = ? WHERE message_id {any} AND state = 'queued' RETURNING message_id"
-_SELECT_QUEUED: Final = "SELECT id FROM delivery WHERE state = 'queued' AND state <> 'done'"
+_SELECT_QUEUED: Final = (
+    "SELECT id, message_id, account FROM delivery WHERE state = 'queued' AND state <> 'done' ORDER BY account, id"
+)
 _SELECT_LATER: Final = (
     "SELECT d.message_id FROM delivery d WHERE d.id {any} AND d.state = 'queued' AND d.due <> ? {lock}"
 )
@@ -53,10 +55,18 @@ _DELETE_DELIVERIES: Final = (
 )
 _DELETE_CONTENT: Final = "DELETE FROM content WHERE message_id {any}"
 
-_IS_ACTIVE: Final = "is being delivered now"
+_IS_ACTIVE: Final = "is being sent now"
 _IS_DONE: Final = "is done: nothing of it waits"
 _IS_HELD: Final = "is held: `relay queue release` lets it go"
 _TO_INBOX: Final = "goes into an inbox: no account sends it"
+
+Progress = Callable[[int], None]
+"""Is told of so many more mails that are done."""
+
+
+def _no_progress(_n: int) -> None:
+    """Tell nobody."""
+
 
 Rewrite = Callable[[bytes, str | None], bytes]
 """Gives the header with which a mail of a user leaves through another account; raises RelayError where it may not."""
@@ -67,7 +77,7 @@ class Done:
     """What a command did."""
 
     count: int
-    """Deliveries that were changed; of a deletion, mails."""
+    """Mails that were changed."""
     skipped: Mapping[str, str]
     """Queue id -> why nothing of that mail was changed."""
 
@@ -120,7 +130,7 @@ class _Step:
         settling.write_events(self.tx, [(message_id, now, what, detail) for message_id in sorted({*self.changed})])
 
 
-def hold(engine: Database, ids: Sequence[str], *, now: int) -> Done:
+def hold(engine: Database, ids: Sequence[str], *, now: int, progress: Progress = _no_progress) -> Done:
     """Hold what is queued of these mails."""
 
     def step(one: _Step) -> None:
@@ -128,10 +138,17 @@ def hold(engine: Database, ids: Sequence[str], *, now: int) -> Done:
         one.skip_unchanged(lambda _mail: "is held already")
         one.note(now, "held", "by command")
 
-    return _in_steps(engine, ids, step)
+    return _in_steps(engine, ids, step, progress)
 
 
-def release(engine: Database, ids: Sequence[str], *, now: int, sends: Collection[str] | None = None) -> Done:
+def release(
+    engine: Database,
+    ids: Sequence[str],
+    *,
+    now: int,
+    sends: Collection[str] | None = None,
+    progress: Progress = _no_progress,
+) -> Done:
     """Release what is held of these mails: tried at once, its doubts forgotten, its time to give up begins anew.
 
     What is held for an account that is not among `sends` (None: all are) stays: it would only be held again.
@@ -144,7 +161,7 @@ def release(engine: Database, ids: Sequence[str], *, now: int, sends: Collection
         one.skip_unchanged(lambda mail: _why_not_released(mail, good))
         one.note(now, "released", "by command")
 
-    return _in_steps(engine, ids, step)
+    return _in_steps(engine, ids, step, progress)
 
 
 def _why_not_released(mail: _Mail, good: Collection[str]) -> str:
@@ -154,7 +171,7 @@ def _why_not_released(mail: _Mail, good: Collection[str]) -> str:
     return f"would be held again: its account {homeless} is excluded or gone; `relay queue move` gives it another"
 
 
-def retry(engine: Database, ids: Sequence[str], *, now: int) -> Done:
+def retry(engine: Database, ids: Sequence[str], *, now: int, progress: Progress = _no_progress) -> Done:
     """Make what is queued of these mails due at once."""
 
     def step(one: _Step) -> None:
@@ -162,24 +179,36 @@ def retry(engine: Database, ids: Sequence[str], *, now: int) -> Done:
         one.skip_unchanged(lambda _mail: _IS_HELD)
         one.note(now, "retried", "by command")
 
-    return _in_steps(engine, ids, step)
+    return _in_steps(engine, ids, step, progress)
 
 
-def run_queue(engine: Database, *, now: int) -> int:
-    """Make everything that is queued due at once; gives the number of deliveries, those that were so already, too."""
+def run_queue(engine: Database, *, now: int, progress: Progress = _no_progress) -> dict[str, list[str]]:
+    """Make everything that is queued due at once; gives all of these mails by their accounts."""
     with transaction(engine, write=False) as tx:
-        ids = [row[0] for row in tx.rows(_SELECT_QUEUED)]
-    count = 0
-    for part in _parts(ids):
+        rows = tx.rows(_SELECT_QUEUED)
+    mails: dict[str, dict[str, None]] = {}
+    for _, message_id, account in rows:
+        mails.setdefault(account, {})[message_id] = None
+    for part in _parts([row[0] for row in rows]):
         with transaction(engine, write=True) as tx:
             # Only what changes is noted: a command that is given every minute would fill the history.
             later = sorted({row[0] for row in tx.rows(_SELECT_LATER, part, AT_ONCE)})
             settling.write_events(tx, [(one, now, "retried", "by command, with the queue") for one in later])
-            count += tx.change(_RUN, AT_ONCE, part)
-    return count
+            tx.change(_RUN, AT_ONCE, part)
+        progress(len(part))
+    return {account: list(ids) for account, ids in mails.items()}
 
 
-def move(engine: Database, ids: Sequence[str], account: str, rewrite: Rewrite, *, reverse_path: str, now: int) -> Done:
+def move(
+    engine: Database,
+    ids: Sequence[str],
+    account: str,
+    rewrite: Rewrite,
+    *,
+    reverse_path: str,
+    now: int,
+    progress: Progress = _no_progress,
+) -> Done:
     """Let what waits of these mails leave through another account, whose sender `rewrite` writes.
 
     `reverse_path` is that account's address. A mail of which something is being delivered is skipped whole, and so is
@@ -206,10 +235,10 @@ def move(engine: Database, ids: Sequence[str], account: str, rewrite: Rewrite, *
         one.change(_MOVE_DELIVERIES, account, moved)
         one.note(now, "moved", f"by command, to the account {account}")
 
-    return _in_steps(engine, ids, step)
+    return _in_steps(engine, ids, step, progress)
 
 
-def delete(engine: Database, ids: Sequence[str], *, now: int) -> Done:
+def delete(engine: Database, ids: Sequence[str], *, now: int, progress: Progress = _no_progress) -> Done:
     """Delete what waits of these mails, with their bodies; header and history stay until their time is over.
 
     A mail of which something is being delivered is skipped whole.
@@ -221,19 +250,19 @@ def delete(engine: Database, ids: Sequence[str], *, now: int) -> Done:
         one.change(_DELETE_DELIVERIES, ids)
         one.tx.change(_DELETE_CONTENT, ids)
         one.note(now, "deleted", "by command; nobody is told")
-        one.changed = sorted({*one.changed})
 
-    return _in_steps(engine, ids, step)
+    return _in_steps(engine, ids, step, progress)
 
 
-def _in_steps(engine: Database, ids: Sequence[str], step: Callable[[_Step], None]) -> Done:
+def _in_steps(engine: Database, ids: Sequence[str], step: Callable[[_Step], None], progress: Progress) -> Done:
     count = 0
     skipped: dict[str, str] = {}
     for part in _parts(list(dict.fromkeys(ids))):
         with transaction(engine, write=True) as tx:
             one = _Step(tx, _look(tx, part))
             step(one)
-        count += len(one.changed)
+        count += len({*one.changed})
+        progress(len(part))
         skipped |= {message_id: one.skipped[message_id] for message_id in part if message_id in one.skipped}
     return Done(count=count, skipped=skipped)
 

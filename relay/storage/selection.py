@@ -21,6 +21,8 @@ class Selection:
     states: Sequence[str] = (DeliveryState.QUEUED, DeliveryState.ACTIVE, DeliveryState.HELD)
     account: str | None = None
     user: str | None = None
+    since: int | None = None
+    """Received at this moment or later."""
     before: int | None = None
     """Received before this moment."""
     recipient: str | None = None
@@ -35,8 +37,9 @@ class Selection:
         for condition, value in (
             ("d.account = ?", self.account),
             ('m."user" = ?', self.user),
+            ("m.received_at >= ?", self.since),
             ("m.received_at < ?", self.before),
-            (_HAS_RECIPIENT, None if self.recipient is None else _like(self.recipient)),
+            (_HAS_RECIPIENT, None if self.recipient is None else like(self.recipient)),
         ):
             if value is not None:
                 conditions.append(condition)
@@ -44,6 +47,7 @@ class Selection:
         return " AND ".join(conditions), wanted
 
 
-def _like(pattern: str) -> str:
+def like(pattern: str) -> str:
+    """Make a pattern with `*` and `?` one of SQL, in lower case, with a backslash as its escape."""
     escaped = re.sub(r"([\\\\%_])", r"\\\1", pattern.lower())
     return escaped.replace("*", "%").replace("?", "_")

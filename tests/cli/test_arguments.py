@@ -50,4 +50,4 @@ def test_the_nearest_name_is_told(run: Run, queued: list[str], command: tuple[st
 
 def test_mail_of_an_account_that_is_gone_is_still_found(run: Run, queued: list[str]) -> None:
     rows = run("queue", "list", "--account", "sales", "--user", "anna", "--json").json
-    assert [row["message_id"] for row in rows] == queued
+    assert [row["queue_id"] for row in rows] == queued[::-1]

@@ -41,14 +41,14 @@ def test_a_copy_is_made_while_the_service_runs(run: Run, config: Path, queued: l
 def test_what_is_taken_back_is_held_and_what_was_there_is_kept(run: Run, config: Path, queued: list[str]) -> None:
     copy = config.parent / "copy.db"
     run("backup", str(copy))
-    assert run("queue", "delete", "--yes", *queued).out == "1 deleted\n"
+    assert run("queue", "delete", "--yes", *queued).out == "1 mail deleted\n"
     assert run("restore", str(copy)).status == 2  # asks first
     said = run("restore", "--yes", str(copy))
     assert said.status == 0
     assert "relay.db.before-restore-1" in said.out
     assert "1 deliveries were waiting and are held" in said.out
     (row,) = run("queue", "list", "--json").json
-    assert (row["message_id"], row["state"], row["uncertain"]) == (queued[0], "held", 1)
+    assert (row["queue_id"], row["state"], row["deliveries"][0]["uncertain"]) == (queued[0], "held", 1)
     assert (config.parent / "relay.db.before-restore-1").exists()
     StorageLock(config.parent, load_settings(config).database).acquire()
 
@@ -61,7 +61,7 @@ def test_what_is_no_copy_is_refused_and_nothing_changes(run: Run, config: Path, 
         assert said.status == 1
         assert len(said.err.splitlines()) == 1
     assert run("restore", "--yes", "nowhere.db").status == 2
-    assert [row["message_id"] for row in run("queue", "list", "--json").json] == queued
+    assert [row["queue_id"] for row in run("queue", "list", "--json").json] == queued[::-1]
     assert run("backup", str(config.parent / "relay.db")).status == 1
     assert run("backup", str(config.parent / "no" / "folder.db")).status == 1
 
@@ -81,7 +81,7 @@ def test_a_damaged_database_is_replaced(run: Run, config: Path, queued: list[str
     said = run("restore", "--yes", str(copy))
     assert said.status == 0
     assert "can't be read" in said.out
-    assert [row["message_id"] for row in run("queue", "list", "--json").json] == queued
+    assert [row["queue_id"] for row in run("queue", "list", "--json").json] == queued[::-1]
     assert run("restore", "--yes", str(config.parent / "relay.db")).status == 1
 
 

@@ -11,11 +11,11 @@ def test_many_are_chosen_by_what_they_have_in_common_and_shown_before(run: Run, 
     assert all(queue_id in said.out for queue_id in queued)
     assert "Hold these 2 mails" in said.err
     assert run("queue", "list", "--state", "held", "--json").json == []
-    assert run("queue", "hold", "--older", "1 h", "--yes").out == "0 held\n"
-    assert run("queue", "hold", "--to", "*@example.com", "--yes").out == "0 held\n"
-    assert run("queue", "hold", "--to", "CUSTOMER@*", "--account", "sales", "--yes").out == "2 held\n"
-    assert run("queue", "delete", "--all", "--yes", "--state", "queued").out == "0 deleted\n"
-    assert run("queue", "delete", "--all", "--yes").out == "2 deleted\n"
+    assert run("queue", "hold", "--older", "1 h", "--yes").out == "0 mails held\n"
+    assert run("queue", "hold", "--to", "*@example.com", "--yes").out == "0 mails held\n"
+    assert run("queue", "hold", "--to", "CUSTOMER@*", "--account", "sales", "--yes").out == "2 mails held\n"
+    assert run("queue", "delete", "--all", "--yes", "--state", "waiting").out == "0 mails deleted\n"
+    assert run("queue", "delete", "--all", "--yes").out == "2 mails deleted\n"
 
 
 @pytest.mark.parametrize("command", ["retry", "hold", "release", "delete"])

@@ -200,7 +200,7 @@ def test_what_a_command_makes_is_the_owners_and_the_command_does_its_work(
     outcome = {
         ("status",): (2, "The mail service is not running"),
         ("queue", "list"): (0, "sales"),
-        ("queue", "run"): (1, "1 to try"),
+        ("queue", "run"): (1, "1 mail to try"),
         ("poll",): (1, "sales: failed"),
         ("account", "pause"): (0, "sales is paused"),
         ("backup",): (0, "copy.db: "),

@@ -12,7 +12,7 @@ from tests.peers.sink import Sink
 
 
 def test_an_empty_queue_says_so(run: Run) -> None:
-    assert run("queue", "list").out == "The queue is empty.\n"
+    assert run("queue", "list").out == "The queue is empty: nothing waits.\n"
     assert run("queue", "list", "--json").json == []
 
 
@@ -21,20 +21,20 @@ def test_what_waits_is_listed(run: Run, queued: list[str]) -> None:
     assert all(queue_id in out for queue_id in queued)
     assert "\x1b" not in out
     rows = run("queue", "list", "--json").json
-    assert [row["message_id"] for row in rows] == queued
+    assert [row["queue_id"] for row in rows] == queued[::-1]
     assert run("queue", "list", "--account", "old", "--json").json == []
     assert len(run("queue", "list", "--user", "anna", "--limit", "1", "--json").json) == 1
 
 
 def test_one_mail_is_shown_by_the_beginning_of_its_id_or_its_message_id(run: Run, queued: list[str]) -> None:
-    shown = run("queue", "show", queued[0], "--json").json
+    shown = run("queue", "show", queued[0], "--json").json[0]
     assert shown["rule"] == "1a"
-    out = run("queue", "show", shown["header_message_id"]).out
-    assert "Rule 1a" in out
-    assert "customer@example.net: pending" in out
+    out = run("queue", "show", shown["message_id"]).out
+    assert "1a" in out
+    assert "customer@example.net: waits for its turn" in out
     assert run("trace", queued[0]).status == 0
     assert "accepted: rule 1a" in run("trace", queued[0]).out
-    assert run("trace", queued[0], "--json").json[0]["id"] == queued[0]
+    assert run("trace", queued[0], "--json").json[0]["queue_id"] == queued[0]
 
 
 @pytest.mark.parametrize("name", ["nothing", "x", "<no@id>", "01", "%" * 10])
@@ -48,7 +48,7 @@ def test_what_is_not_there_is_one_line_and_1(run: Run, name: str) -> None:
 def test_queue_run_is_the_service_for_that_moment(run: Run, config: Path, queued: list[str]) -> None:
     said = run("queue", "run")  # the provider is not there
     assert said.status == 1
-    assert said.out.splitlines()[0] == "2 to try"
+    assert said.out.splitlines()[0] == "2 mails to try"
     assert "still wait" in said.err
     with Sink() as sink:
         write_config(config.parent, accounts=[make_account("sales", sink.port)], users=[ANNA])
@@ -56,7 +56,7 @@ def test_queue_run_is_the_service_for_that_moment(run: Run, config: Path, queued
         assert run("queue", "run").status == 0
         assert len(sink.wait_for(2)) == 2
     assert run("queue", "list", "--json").json == []
-    assert len(run("queue", "list", "--state", "done", "--json").json) == 2
+    assert len(run("queue", "list", "--state", "delivered", "--json").json) == 2
     assert "message_delivered" not in run("queue", "list").out
 
 

@@ -15,13 +15,13 @@ from tests.peers.sink import Sink
 
 
 def test_held_mail_waits_until_it_is_released_or_deleted(run: Run, queued: list[str]) -> None:
-    assert run("queue", "hold", *queued).out == "2 held\n"
+    assert run("queue", "hold", *queued).out == "2 mails held\n"
     assert {row["state"] for row in run("queue", "list", "--json").json} == {"held"}
     said = run("queue", "delete", queued[0])
     assert said.status == 2
     assert "--yes" in said.err
-    assert run("queue", "delete", "--yes", queued[0]).out == "1 deleted\n"
-    assert [row["message_id"] for row in run("queue", "list", "--json").json] == queued[1:]
+    assert run("queue", "delete", "--yes", queued[0]).out == "1 mail deleted\n"
+    assert [row["queue_id"] for row in run("queue", "list", "--json").json] == queued[1:]
 
 
 def test_mail_moves_to_another_account_with_its_sender(run: Run, config: Path) -> None:
@@ -31,7 +31,7 @@ def test_mail_moves_to_another_account_with_its_sender(run: Run, config: Path) -
         accounts = [make_account("sales", 9), make_account("backup", sink.port, address="backup@example.com")]
         write_config(config.parent, accounts=accounts, users=[ANNA])
         assert run("queue", "move", queued[0], "--account", "nobody").status == 1
-        assert run("queue", "move", "--from-account", "sales", "--account", "backup", "--yes").out == "3 moved\n"
+        assert run("queue", "move", "--from-account", "sales", "--account", "backup", "--yes").out == "3 mails moved\n"
         assert {row["account"] for row in run("queue", "list", "--json").json} == {"backup"}
         assert {row["sender"] for row in run("queue", "list", "--json").json} == {"backup@example.com", ""}
         assert run("queue", "run").status == 0
@@ -47,7 +47,7 @@ def test_mail_moves_to_another_account_with_its_sender(run: Run, config: Path) -
     assert "moved: by command, to the account backup" in life
     assert "envelope sender <backup@example.com>" in life
     assert life.index("moved:") < life.index("attempt 1 by backup")
-    assert "by backup: done" in run("queue", "show", bounce).out
+    assert "by the account backup: 1 attempt" in run("queue", "show", bounce).out
 
 
 def test_what_is_deleted_is_deleted_whole_and_remembered(run: Run, config: Path) -> None:
@@ -56,14 +56,14 @@ def test_what_is_deleted_is_deleted_whole_and_remembered(run: Run, config: Path)
     assert said.status == 2
     assert "customer@example.net, other1@example.net, other2@example.net" in said.out
     assert "for all who still wait" in said.err
-    assert run("queue", "delete", "--to", "customer@*", "--yes").out == "1 deleted\n"
+    assert run("queue", "delete", "--to", "customer@*", "--yes").out == "1 mail deleted\n"
     assert run("queue", "list", "--json").json == []
     life = run("trace", queue_id)
     assert life.status == 0
     assert "deleted: by command" in life.out
-    assert life.out.count(".net: deleted by command\n") == 3
+    assert life.out.count(".net: deleted, not sent\n") == 3
     again = run("queue", "delete", "--yes", queue_id)
-    assert (again.status, again.out) == (1, "0 deleted\n")
+    assert (again.status, again.out) == (1, "0 mails deleted\n")
     assert again.err == f"{queue_id}: is done: nothing of it waits\n"
 
 
@@ -77,9 +77,9 @@ def test_what_can_not_be_changed_is_a_failure_that_says_why(run: Run, queued: li
         assert (said.status, said.err) == (1, f"{queued[0]}: {why}\n")
         assert said.out.startswith("0 ")
     said = run("queue", "release", queued[1])
-    assert (said.status, said.out, said.err) == (1, "0 released\n", f"{queued[1]}: is not held\n")
+    assert (said.status, said.out, said.err) == (1, "0 mails released\n", f"{queued[1]}: is not held\n")
     both = run("queue", "hold", *queued)
-    assert (both.status, both.out) == (1, "1 held\n")
+    assert (both.status, both.out) == (1, "1 mail held\n")
     assert run("queue", "hold", "--all", "--yes").status == 0  # there is nothing, and nothing is wrong
 
 
@@ -94,7 +94,7 @@ def test_a_filter_says_what_it_passed_over(run: Run, config: Path, queued: list[
     database.commit()
     database.close()
     said = run("queue", "delete", "--all", "--yes")
-    assert (said.status, said.out, said.err) == (0, "1 deleted\n", "1 skipped: is being delivered now\n")
+    assert (said.status, said.out, said.err) == (0, "1 mail deleted\n", "1 mail skipped: is being sent now\n")
     assert run("queue", "delete", "--yes", queued[0]).status == 1
 
 
@@ -102,7 +102,7 @@ def test_what_would_be_held_again_is_not_released(run: Run, config: Path, queued
     run("queue", "hold", *queued)
     write_config(config.parent, accounts=[make_account("sales", 9, excluded=True)], users=[ANNA])
     said = run("queue", "release", queued[0])
-    assert (said.status, said.out) == (1, "0 released\n")
+    assert (said.status, said.out) == (1, "0 mails released\n")
     assert "its account sales is excluded or gone" in said.err
     assert run("queue", "release", "--all", "--yes").status == 1
 
@@ -136,11 +136,11 @@ def test_a_mail_that_is_moved_keeps_its_next_attempt_and_it_is_said(run: Run, co
     said = run("queue", "move", "--all", "--yes", "--account", "backup")
     assert said.status == 0
     moved, when = said.out.splitlines()
-    assert moved == "2 moved"
+    assert moved == "2 mails moved"
     assert when.startswith(f"{queued[0]} keeps its next attempt, 2033-")
     assert when.endswith(f": `relay queue retry {queued[0]}` sends it now")
     run("queue", "hold", *queued)
-    assert run("queue", "move", *queued, "--account", "sales").out == "2 moved\n"
+    assert run("queue", "move", *queued, "--account", "sales").out == "2 mails moved\n"
 
 
 def test_what_is_being_delivered_is_counted_where_a_filter_leaves_it_alone(
@@ -149,17 +149,17 @@ def test_what_is_being_delivered_is_counted_where_a_filter_leaves_it_alone(
     database = sqlite3.connect(config.parent / "relay.db")
     with database:
         database.execute("UPDATE delivery SET state = 'active'")
-    left = "being delivered now, left alone: `relay queue list --state active` shows them\n"
+    left = "being sent now, left alone: `relay queue list --state active` shows them\n"
     for command, what in (("hold", "held"), ("delete", "deleted")):
         said = run("queue", command, "--all", "--yes")
-        assert (said.status, said.out, said.err) == (1, f"0 {what}\n", f"2 {left}")
-        assert run("queue", command, "--account", "old", "--yes").err == ""
-        assert run("queue", command, "--state", "queued", "--yes").err == ""
+        assert (said.status, said.out, said.err) == (1, f"0 mails {what}\n", f"2 mails are {left}")
+        for narrow in (("--account", "old"), ("--state", "waiting")):
+            assert run("queue", command, *narrow, "--yes").err == "No mail matches; 2 are being sent.\n"
     with database:
         database.execute("UPDATE delivery SET state = 'queued' WHERE message_id = ?", [queued[0]])
     database.close()
     said = run("queue", "delete", "--all", "--yes")
-    assert (said.status, said.out, said.err) == (0, "1 deleted\n", f"1 {left}")
+    assert (said.status, said.out, said.err) == (0, "1 mail deleted\n", f"1 mail is {left}")
 
 
 def test_an_id_of_no_mail_may_be_that_of_a_refused_one(run: Run) -> None:

@@ -22,7 +22,7 @@ def test_a_reply_of_many_lines_forges_none(run: Run, config: Path, queued: list[
         connection.execute(
             "INSERT INTO attempt (key, delivery_id, n, at, seconds, code, enhanced, reply)"
             " VALUES ('k', ?, 1, 1780000000000, 0.1, 550, '5.7.1', ?)",
-            (delivery["id"], REPLY),
+            (delivery["delivery_id"], REPLY),
         )
         connection.execute(
             "INSERT INTO event (message_id, at, what, detail) VALUES (?, 1780000000000, 'held', ?)", (queued[0], REPLY)

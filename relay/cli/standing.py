@@ -1,0 +1,48 @@
+"""What commands that list and tell need to know beside the mails: what keeps accounts from sending, and whether a
+service runs at all."""  # noqa: D205, D209
+
+from typing import TYPE_CHECKING
+
+from relay.cli.output import say
+from relay.rules.states import Standstill
+
+if TYPE_CHECKING:
+    from relay.settings import Settings
+    from relay.storage.engine import Database
+
+
+def find_standstill(engine: "Database", settings: "Settings", now: int) -> Standstill:
+    """Find what keeps accounts from sending; `now` in milliseconds."""
+    from relay.rules.hours import day_of, is_open, next_day, next_open
+    from relay.storage import admin
+
+    pauses = admin.list_pauses(engine)
+    counts = admin.count_of_day(engine, day_of(settings.hours, now))
+    most = {account.name: account.smtp.recipients_per_day for account in settings.directory.accounts if account.smtp}
+    return Standstill(
+        refused=[pause.account for pause in pauses if not pause.by_person],
+        paused=[pause.account for pause in pauses if pause.by_person],
+        full={
+            name: next_day(settings.hours, now)
+            for name, limit in most.items()
+            if limit is not None and counts.get(name, 0) >= limit
+        },
+        closed_until=None if is_open(settings.hours, now) else next_open(settings.hours, now),
+        sends=[a.name for a in settings.directory.accounts if a.smtp is not None and not a.excluded],
+    )
+
+
+def tell_if_stopped(settings: "Settings") -> None:
+    """Say on standard error that no service runs here, where none does: what is listed then waits for one."""
+    from relay.control import ControlError, ask
+
+    try:
+        if ask(settings.folder, "status") is not None:
+            return
+    except ControlError:
+        return  # one runs, or this user may not ask
+    say(
+        f"The service is not running ({settings.folder}): nothing is sent or collected until it is started, with"
+        " `systemctl start relay` or `relay serve`.",
+        error=True,
+    )
