@@ -19,32 +19,20 @@ from tests.peers.machine import end_group, free_port, require_program, require_r
 PASSWORD = "correct-horse"
 
 _CONFIG = """
+{dialect}
 base_dir = {folder}/run
 state_dir = {folder}/run
 log_path = {folder}/dovecot.log
-protocols = pop3 imap
 listen = 127.0.0.1
 first_valid_uid = 0
 mail_uid = {uid}
 mail_gid = {gid}
 mail_privileged_group =
 mail_fsync = never
-disable_plaintext_auth = no
 auth_mechanisms = plain login
 auth_failure_delay = 0
 ssl = yes
-ssl_cert = <{folder}/server.pem
-ssl_key = <{folder}/server.pem
-mail_location = {location}
 pop3_no_flag_updates = yes
-passdb {{
-  driver = static
-  args = password={password}
-}}
-userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home={folder}/home/%u
-}}
 service pop3-login {{
   inet_listener pop3 {{
     port = {pop3}
@@ -70,6 +58,49 @@ service stats {{
 {more}
 """
 
+_DIALECT_2_3 = """
+protocols = pop3 imap
+disable_plaintext_auth = no
+ssl_cert = <{folder}/server.pem
+ssl_key = <{folder}/server.pem
+mail_location = maildir:{root}/%u:INDEX={folder}/index/%u:CONTROL={folder}/control/%u
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={folder}/home/%u
+}}
+"""
+
+# It names its version first.
+_DIALECT_2_4 = """
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+protocols {{
+  pop3 = yes
+  imap = yes
+}}
+auth_allow_cleartext = yes
+ssl_server_cert_file = {folder}/server.pem
+ssl_server_key_file = {folder}/server.pem
+mail_driver = maildir
+mail_path = {root}/%{{user}}
+mail_index_path = {folder}/index/%{{user}}
+mail_control_path = {folder}/control/%{{user}}
+passdb static {{
+  password = {password}
+}}
+userdb static {{
+  fields {{
+    uid = {uid}
+    gid = {gid}
+    home = {folder}/home/%{{user}}
+  }}
+}}
+"""
+
 
 @dataclasses.dataclass(kw_only=True)
 class Dovecot:
@@ -87,7 +118,7 @@ class Dovecot:
         self.root = self.folder / "mail"
         self.pop3_port, self.pop3s_port, self.imap_port = free_port(), free_port(), free_port()
         try:
-            self._set_up()
+            self._set_up(_version_of(program))
             self._start(program)
         except BaseException:
             self._folder.cleanup()
@@ -152,7 +183,7 @@ class Dovecot:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
 
-    def _set_up(self) -> None:
+    def _set_up(self, version: tuple[int, ...]) -> None:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.ca_file)
         server = authority.issue_cert("127.0.0.1", "localhost")
@@ -166,14 +197,15 @@ class Dovecot:
             "folder": self.folder,
             "uid": self._owner.pw_uid,
             "gid": self._owner.pw_gid,
-            "location": f"maildir:{self.root}/%u:INDEX={self.folder}/index/%u:CONTROL={self.folder}/control/%u",
+            "root": self.root,
             "password": PASSWORD,
             "pop3": self.pop3_port,
             "pop3s": self.pop3s_port,
             "imap": self.imap_port,
             "more": self.more,
         }
-        (self.folder / "dovecot.conf").write_text(_CONFIG.format_map(values))
+        dialect = (_DIALECT_2_4 if version >= (2, 4) else _DIALECT_2_3).format_map(values).strip()
+        (self.folder / "dovecot.conf").write_text(_CONFIG.format(dialect=dialect, **values).lstrip())
 
     def _start(self, program: str) -> None:
         errors = self.folder / "errors"
@@ -190,3 +222,9 @@ class Dovecot:
         except BaseException:
             end_group(self._process, at_once=True)
             raise
+
+
+def _version_of(program: str) -> tuple[int, ...]:
+    """Give the version of an installed Dovecot: its configuration changed with 2.4."""
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(part) for part in told.split()[0].split(".")[:2])
