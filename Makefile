@@ -10,7 +10,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check lint crash siege fuzz bench requirements clean
+.PHONY: help install demo test check lint crash siege fuzz bench requirements wheel deb release clean
 
 help: ## Show this help
 	@echo "make demo is the quickest look at the relay. Every target sets up what it needs, in $(VENV)."
@@ -54,6 +54,19 @@ fuzz: $(DEVELOPMENT) ## Give hostile inputs to each border for ten minutes (FUZZ
 
 bench: $(DEVELOPMENT) ## Measure the relay beside Postfix (BENCH=--quick tries it, BENCH=--write keeps the figures)
 	@$(VENV)/bin/python -m bench.run $(BENCH)
+
+wheel: $(RUNTIME)
+	@rm -f dist/*.whl
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+SUITES ?= bookworm trixie
+deb: wheel ## Build the packages for Debian 12 and 13 into dist/, as root (MIRROR=http://... for another mirror of Debian)
+	@MIRROR="$(MIRROR)" DEB_VERSION="$(DEB_VERSION)" PYTHON="$(VENV)/bin/python" debian/build $(SUITES)
+
+release: ## Build all that is given away: wheel, both packages, checksums
+	@rm -rf dist
+	@$(MAKE) --no-print-directory deb
+	@cd dist && sha256sum -- *.whl *.deb > SHA256SUMS && ls
 
 requirements: $(VENV)/bin/pip ## Choose the newest versions and write requirements/*.txt
 	@$(PIP) install uv
