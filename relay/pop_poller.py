@@ -64,12 +64,15 @@ class PopPoller:
         *,
         settings: Callable[[], Settings],
         collector: Collector,
+        polled: Callable[[], None] = lambda: None,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        """Build it; `polled` is called whenever a poll has ended, well or not."""
         self._settings = settings
         self._collector = collector
+        self._polled = polled
         self._now = now
         self._monotonic = monotonic
         self._jitter = jitter
@@ -227,6 +230,7 @@ class PopPoller:
             return None
         finally:
             self._alarm.set()
+            self._polled()
         mailbox.failures = 0
         # Mailboxes of one interval must not knock at one provider at the same second for ever.
         mailbox.due = self._monotonic() + interval * (0.9 + 0.2 * self._jitter())

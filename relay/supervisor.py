@@ -35,10 +35,12 @@ from relay.storage.mailboxes import Mailboxes
 from relay.storage.maildir import make_inboxes
 from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
+from relay.storage.watches import Watches
 from relay.storage.writer import Writer
 from relay.submission import Submission
 from relay.systemd import feed_watchdog, notify
 from relay.watching.taking import digest_of
+from relay.watching.watcher import Watcher
 
 log = structlog.get_logger()
 
@@ -77,9 +79,17 @@ class Service:
             undo.push_async_callback(self.queue.close)
             self.delivery = Delivery(settings=self._current, queue=self.queue)
             self.mailboxes = Mailboxes(self._engine, self._writer, node=node, lease=self.settings.lease)
+            self.watcher = Watcher(
+                settings=self._current,
+                database=self._engine,
+                watches=Watches(self._writer, node=node),
+                postmaster=self.delivery.notifier,
+                node=node if self.queue.is_shared else "",
+            )
             self.poller = PopPoller(
                 settings=self._current,
                 collector=Collector(settings=self._current, mailboxes=self.mailboxes),
+                polled=self.watcher.hurry,
             )
             self.housekeeper = Housekeeper(settings=self._current, queue=self.queue)
             self.backups = BackupKeeper(settings=self._current, engine=self._engine, writer=self._writer)
@@ -120,6 +130,7 @@ class Service:
         self._watch("poller", self.poller.run)
         self._watch("claims", self.housekeeper.keep_claims)
         self._watch("housekeeping", self.housekeeper.run)
+        self._watch("watching", self.watcher.run)
         self._watch("watchdog", partial(feed_watchdog, self._writer.answer))
         self._watch("backup", self.backups.run)
         self._tasks.append(asyncio.create_task(self._watch_writer()))

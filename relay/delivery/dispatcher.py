@@ -69,7 +69,7 @@ class Delivery:
         self._pauses = PauseBook(
             queue=queue, retry=lambda: (settings().retry, settings().hours), now=now, jitter=jitter
         )
-        self._notifier = Notifier(
+        self.notifier = Notifier(
             settings=settings, queue=queue, pauses=self._pauses, works=self._works, wake=self.wake_lanes, now=now
         )
         self._exchanger = Exchanger(settings=settings, queue=queue, timeouts=timeouts, pauses=self._pauses)
@@ -81,7 +81,7 @@ class Delivery:
             queue=queue,
             exchanger=self._exchanger,
             pauses=self._pauses,
-            notifier=self._notifier,
+            notifier=self.notifier,
             clock=self._clock,
             now=now,
             monotonic=monotonic,
@@ -108,7 +108,7 @@ class Delivery:
             now=now,
             monotonic=monotonic,
         )
-        self._overdue = Overdue(settings=settings, queue=queue, notifier=self._notifier, clock=self._clock, now=now)
+        self._overdue = Overdue(settings=settings, queue=queue, notifier=self.notifier, clock=self._clock, now=now)
 
     # What submission sees
 
@@ -183,7 +183,7 @@ class Delivery:
         """Take up what the last process left: what was being sent may have been sent."""
         recovered = await self._queue.recover(now=self._now())
         if recovered:
-            held = self._notifier.tell_doubts(recovered, reason="the service ended while it was being sent")
+            held = self.notifier.tell_doubts(recovered, reason="the service ended while it was being sent")
             log.warning("queue_recovered", deliveries=len(recovered), held=held)
         await self._pauses.reload()
         await take_up_pace(
@@ -279,12 +279,12 @@ class Delivery:
         if self._queue.has_orphans or self._monotonic() - self._taken_up >= self._orphan_look:
             self._taken_up = self._monotonic()
             if abandoned := await self._queue.take_up(now=now):
-                self._notifier.tell_doubts(abandoned, reason="the attempt ended while it was being sent")
+                self.notifier.tell_doubts(abandoned, reason="the attempt ended while it was being sent")
                 self._swept = -LONGEST_LOOK  # of what is held now people hear at once
         if self._monotonic() - self._swept >= LONGEST_LOOK:
             await self._clock.pull_back()
             with endure("alerts"):
-                await self._notifier.tell_owed()
+                await self.notifier.tell_owed()
             with endure("what waits for long"):
                 await self._overdue.look(list(self._lanes.values()))
             self._swept = self._monotonic()
@@ -312,7 +312,7 @@ class Delivery:
         homeless = [account for account in due if account != INBOX_LANE and self._sends(account) is None]
         if homeless:
             with endure("mail without an account"):
-                await self._notifier.hold_homeless(homeless)
+                await self.notifier.hold_homeless(homeless)
         times = [] if self._stopping else self._prober.look(self._sends)
         opening = next_open(settings.hours, now)
         for account, at in due.items():

@@ -21,6 +21,7 @@ from relay.rules.notice import (
     notice_way,
     report_notice,
 )
+from relay.rules.plain_notice import plain_notice
 from relay.settings import Settings
 from relay.storage.queue import Queue
 
@@ -131,6 +132,26 @@ class NoticeWriter:
                 subject="" if message is None else message.subject,
                 count=count,
                 comfort=comfort,
+            ),
+        )
+
+    def plain(self, reader: User, title: str, paragraphs: Sequence[str], *, account: str = "") -> NewMessage:
+        """Write a notice of plain paragraphs; `account`: the one that it concerns."""
+        settings = self._settings()
+        return self._wrap(
+            reader,
+            settings.directory.account(account),
+            "",
+            lambda notice_id, sender: plain_notice(
+                language=settings.language,
+                hostname=settings.hostname,
+                notice_id=notice_id,
+                at=self.at(),
+                sender=sender,
+                to=reader.address,
+                to_name=reader.name,
+                title=title,
+                paragraphs=paragraphs,
             ),
         )
 

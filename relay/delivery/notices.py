@@ -172,6 +172,15 @@ class Notifier:
             return False
         return await self._queue.was_said(told_as(alert.account), now=self._now())
 
+    def tell_postmaster(self, title: str, paragraphs: Sequence[str], *, account: str = "") -> NewMessage:
+        """Write a notice of plain paragraphs to the postmaster; whoever asks makes it durable, then says `told`."""
+        return self._writer.plain(self._writer.postmaster, title, paragraphs, account=account)
+
+    def told(self, notices: Sequence[NewMessage]) -> None:
+        """Say that notices are queued: they may leave."""
+        log_notices(notices)
+        self.wake({delivery.account for notice in notices for delivery in notice.deliveries})
+
     def tell_doubts(self, deliveries: Sequence[ClaimedDelivery], *, reason: str) -> int:
         """Log which mails may have been sent by an attempt that nobody ended; tells how many of them are held."""
         held = [d for d in deliveries if d.uncertain >= MOST_UNCERTAIN]

@@ -16,6 +16,7 @@ from relay.model.address import Address, ascii_domain
 from relay.model.reply import Reply
 from relay.rules.notice_advice import FailureReason, choose_advice
 from relay.rules.notice_mime import (
+    TEXT_FIELDS,
     encode_text,
     find_message_id,
     join_parts,
@@ -47,7 +48,6 @@ __all__ = [
 ]
 
 _SUBJECT_OCTETS = 200
-_TEXT_FIELDS = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n"
 _EIGHT_BIT = b"Content-Transfer-Encoding: 8bit\r\n"
 
 
@@ -114,13 +114,13 @@ def report_notice(  # noqa: PLR0913 - each is one of the facts that the notice t
         retry_until=retry_until,
     )
     parts = (
-        _TEXT_FIELDS + b"\r\n" + encode_text(text),
+        TEXT_FIELDS + b"\r\n" + encode_text(text),
         _part("message/global-delivery-status" if international else "message/delivery-status", status),
         _original_part(original_header, original_body, international=international),
     )
     boundary = make_boundary(notice_id, parts)
     body = join_parts(boundary, parts)
-    message_id, fields = _common_fields(
+    message_id, fields = common_fields(
         hostname=hostname,
         notice_id=notice_id,
         at=at,
@@ -188,7 +188,7 @@ def alert_notice(  # noqa: PLR0913 - each is one of the facts that some alert te
         f"{texts.action_label}: {words.action.format_map(facts)}",
         texts.closing.format(hostname=safe_domain(ascii_domain(hostname))),
     ]
-    message_id, fields = _common_fields(
+    message_id, fields = common_fields(
         hostname=hostname,
         notice_id=notice_id,
         at=at,
@@ -197,7 +197,7 @@ def alert_notice(  # noqa: PLR0913 - each is one of the facts that some alert te
         to=to,
         to_name=to_name,
     )
-    header = make_subject(title) + fields + b"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n" + _TEXT_FIELDS
+    header = make_subject(title) + fields + b"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n" + TEXT_FIELDS
     return Notice(header=header, body=encode_text(_join(paragraphs)), message_id=message_id, subject=title)
 
 
@@ -239,9 +239,10 @@ def redirect(header: bytes, *, language: str, subject: str, reader: str) -> byte
     return replace_subject(header, texts.for_another.format(reader=plain(reader, _SUBJECT_OCTETS), subject=subject))
 
 
-def _common_fields(
+def common_fields(
     *, hostname: str, notice_id: str, at: datetime, sender_name: str, sender: Address, to: Address, to_name: str
 ) -> tuple[str, bytes]:
+    """Give the Message-ID and the fields that every notice has."""
     token = re.sub(r"[^A-Za-z0-9]", "", notice_id)[:64] or "notice"
     message_id = f"<{token}@{safe_domain(ascii_domain(sender.domain)).strip('[]')}>"
     fields = (

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from relay.model.address import Address
 from relay.rules.headers import split_fields
 
+TEXT_FIELDS = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+"""Of a text as `encode_text` writes it."""
 _LINE_WIDTH = 76
 _WORD_OCTETS = 39
 """Octets in one encoded word: with `Subject: ` before it the line stays within 76 characters (RFC 2047 section 2)."""

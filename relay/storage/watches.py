@@ -37,11 +37,13 @@ class Watch:
     """Since when it is not found any more; None: it lasts."""
     title: str = ""
     """What it was called when people were told."""
+    over: str = ""
+    """What they are to be told when it is over."""
 
     @property
     def value(self) -> str:
         """What is kept."""
-        return json.dumps([self.since, self.told, self.is_open, self.well, self.title])
+        return json.dumps([self.since, self.told, self.is_open, self.well, self.title, self.over])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +101,7 @@ def _name(key: str) -> str:
 
 
 def _read(row: AnyRow) -> Watch:
-    since, told, is_open, well, title = json.loads(row[1])
+    since, told, is_open, well, title, over = json.loads(row[1])
     return Watch(
         key=row[0].removeprefix(_PREFIX),
         since=since,
@@ -107,4 +109,5 @@ def _read(row: AnyRow) -> Watch:
         is_open=is_open,
         well=well,
         title=title,
+        over=over,
     )

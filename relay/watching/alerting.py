@@ -11,6 +11,7 @@ from typing import Final
 from relay.rules.states import Grade
 from relay.storage.watches import Watch
 from relay.watching.findings import Finding, Kind
+from relay.watching.snapshot import Snapshot
 
 TOLD: Final = frozenset(
     {
@@ -31,6 +32,10 @@ are written together with their cause (`relay.delivery.notices`).
 """
 HEALED: Final = 900_000
 """Milliseconds without a finding after which it is over: what comes back before that has never gone."""
+_TOPICS: Final = frozenset({"mailbox", "backup", *(str(kind) for kind in TOLD)})
+_LOCAL: Final = frozenset({Kind.DISK_LOW, Kind.QUARANTINE})
+"""What each node has for itself."""
+_NODE: Final = "#"
 QUIET: Final = 3_600_000
 """Milliseconds after people were told in which they are not told of the same thing again."""
 
@@ -46,7 +51,6 @@ class News(StrEnum):
 class Change:
     """A change of what is known."""
 
-    key: str
     before: Watch | None
     after: Watch | None
     news: News | None = None
@@ -54,39 +58,81 @@ class Change:
     """What is found; None where nothing is."""
 
 
-def decide(watches: Mapping[str, Watch], findings: Sequence[Finding], now: int) -> tuple[Change, ...]:
-    """Give what changes, in the order of the findings, then what is over."""
-    found = {one.key: one for one in findings if one.kind in TOLD and one.grade is Grade.NEEDS_YOU}
-    changes = [_found(watches.get(key), finding, now) for key, finding in found.items()]
-    changes += [_missing(watch, now) for key, watch in watches.items() if key not in found]
+def decide(
+    watches: Mapping[str, Watch], findings: Sequence[Finding], now: int, *, node: str = ""
+) -> tuple[Change, ...]:
+    """Give what changes, in the order of the findings, then what is over.
+
+    What needs a person is raised; it lasts until nothing of it is found, be it only to be watched: so a disk at its
+    limit is told once. `node` names the one that looks, where several share a database: of what each has for itself,
+    as its disk, it sees its own alone.
+    """
+    found = {name_watch(finding, node): finding for finding in findings if topic_of(finding.key) in _TOPICS}
+    changes = [_found(key, watches.get(key), finding, findings, now) for key, finding in found.items()]
+    changes += [_missing(watch, now) for key, watch in watches.items() if key not in found and _is_seen(key, node)]
     return tuple(change for change in changes if change is not None)
 
 
-def _found(watch: Watch | None, finding: Finding, now: int) -> Change | None:
-    since = now if finding.since is None else finding.since
-    if watch is None:
-        after = Watch(key=finding.key, since=since, told=now, is_open=True)
-        return Change(key=finding.key, before=None, after=after, news=News.RAISED, finding=finding)
-    if watch.is_open:
+def name_watch(finding: Finding, node: str) -> str:
+    """Name what people are told of: with the node, where the others have one of their own."""
+    return f"{finding.key}{_NODE}{node}" if node and topic_of(finding.key) in _LOCAL else finding.key
+
+
+def topic_of(key: str) -> str:
+    """Give what a watch is about."""
+    return key.partition("/")[0]
+
+
+def subject_of(key: str) -> str:
+    """Give the account, folder or other thing that a watch is about."""
+    subject = key.partition("/")[2]
+    return subject.rpartition(_NODE)[0] if topic_of(key) in _LOCAL and _NODE in subject else subject
+
+
+def is_moot(key: str, snapshot: Snapshot) -> bool:
+    """Tell whether something is over since the configuration does not have it any more."""
+    if topic_of(key) == "mailbox":
+        return not any(one.name == subject_of(key) and one.mailbox is not None for one in snapshot.accounts)
+    return topic_of(key) == "backup" and snapshot.backup is None
+
+
+def _is_seen(key: str, node: str) -> bool:
+    return topic_of(key) not in _LOCAL or key.rpartition(_NODE)[2] == node or (not node and _NODE not in key)
+
+
+def _found(key: str, watch: Watch | None, finding: Finding, findings: Sequence[Finding], now: int) -> Change | None:
+    if watch is not None and watch.is_open:
         if watch.well is None:
             return None
-        return Change(key=watch.key, before=watch, after=replace(watch, well=None), finding=finding)
-    if _is_quiet(watch, now):
+        return Change(before=watch, after=replace(watch, well=None), finding=finding)
+    if finding.kind not in TOLD or finding.grade is not Grade.NEEDS_YOU or _has_cause(finding, findings):
+        return None if watch is None else _missing(watch, now)
+    if watch is not None and _is_quiet(watch, now):
         return None  # if it still lasts when the hour is over, it is told then
-    after = Watch(key=watch.key, since=since, told=now, is_open=True)
-    return Change(key=watch.key, before=watch, after=after, news=News.RAISED, finding=finding)
+    since = now if finding.since is None else finding.since
+    after = Watch(key=key, since=since, told=now, is_open=True)
+    return Change(before=watch, after=after, news=News.RAISED, finding=finding)
+
+
+def _has_cause(finding: Finding, findings: Sequence[Finding]) -> bool:
+    """Tell whether people are told of what causes this: one trouble is one alert."""
+    if finding.kind is Kind.MAIL_OVERDUE:
+        causes = {(Kind.PROVIDER_SILENT, finding.subject), (Kind.LOGIN_REFUSED, finding.subject)}
+        return any((one.kind, one.subject) in causes for one in findings)
+    if finding.kind is Kind.MAILBOX_FAILING:
+        return any(one.kind is Kind.DISK_LOW and one.grade is Grade.NEEDS_YOU for one in findings)
+    return False
 
 
 def _missing(watch: Watch, now: int) -> Change | None:
     if not watch.is_open:
-        return None if _is_quiet(watch, now) else Change(key=watch.key, before=watch, after=None)
+        return None if _is_quiet(watch, now) else Change(before=watch, after=None)
     # Also where a clock was wrong: what is well since the future is well since now.
     if watch.well is None or watch.well > now:
-        return Change(key=watch.key, before=watch, after=replace(watch, well=now))
+        return Change(before=watch, after=replace(watch, well=now))
     if now - watch.well < HEALED:
         return None
-    after = replace(watch, is_open=False)
-    return Change(key=watch.key, before=watch, after=after, news=News.CLEARED)
+    return Change(before=watch, after=replace(watch, is_open=False), news=News.CLEARED)
 
 
 def _is_quiet(watch: Watch, now: int) -> bool:

@@ -20,8 +20,8 @@ CERTIFICATE_DAYS: Final = 14
 FAILING_INTERVALS: Final = 6
 """Of its intervals, and at least half an hour, a mailbox may fail before a person is asked: servers have bad nights."""
 SHORTEST_FAILING: Final = 1_800_000
-REFUSED_INTERVALS: Final = 2
-"""As above, where the login is refused: that heals seldom by itself, but a mailbox in use says so as well."""
+REFUSED_INTERVALS: Final = 3
+"""As above, where the login is refused: that seldom heals by itself, but a mailbox that is in use says so as well."""
 LOGIN_REFUSED: Final = "login:"
 """How the error of a poll begins whose login was refused."""
 

@@ -52,6 +52,10 @@ class Language:
     """The subject of an all-clear, with {title}."""
     lasted: str
     """With {start} and {end}."""
+    moot: str
+    """What is said where something is over since the configuration was changed."""
+    action: str
+    """The label of what to do."""
     texts: Mapping[Kind, _Text]
 
 
@@ -63,6 +67,8 @@ _ENGLISH = Language(
     mails="{count} e-mails",
     solved="Solved: {title}",
     lasted="It lasted from {start} to {end}.",
+    moot="This does not concern the mail service any more, since the configuration was changed.",
+    action="What to do",
     texts={
         Kind.SERVICE_DOWN: _Text(
             title="The mail service is not running",
@@ -92,7 +98,7 @@ _ENGLISH = Language(
             what="For more than an hour no attempt to send through this account has had an answer from the provider.",
             action="Check whether the internet connection works, and whether the provider reports a disturbance."
             ' "relay account test {command}" shows where it fails. When it works again, it goes on by itself.',
-            over='The provider of account "{subject}" answers again.',
+            over='The provider of account "{subject}" answers again, or nothing waits for it any more.',
         ),
         Kind.MAILBOX_REFUSED: _Text(
             title='Mailbox of account "{subject}" can not be collected: the provider refuses the login',
@@ -205,6 +211,8 @@ _GERMAN = Language(
     mails="{count} E-Mails",
     solved="Erledigt: {title}",
     lasted="Es dauerte von {start} bis {end}.",
+    moot="Das betrifft den Maildienst nicht mehr, denn die Konfiguration wurde geändert.",
+    action="Was zu tun ist",
     texts={
         Kind.SERVICE_DOWN: _Text(
             title="Der Maildienst läuft nicht",
@@ -239,7 +247,7 @@ _GERMAN = Language(
             action="Prüfen Sie, ob die Internetverbindung besteht und ob der Anbieter eine Störung meldet."
             " „relay account test {command}“ zeigt, woran es scheitert. Sobald es wieder geht, sendet der Maildienst"
             " von selbst weiter.",
-            over="Der Anbieter des Kontos „{subject}“ antwortet wieder.",
+            over="Der Anbieter des Kontos „{subject}“ antwortet wieder, oder es wartet nichts mehr auf ihn.",
         ),
         Kind.MAILBOX_REFUSED: _Text(
             title="Postfach des Kontos „{subject}“ nicht abgeholt: Der Anbieter lehnt die Anmeldung ab",

@@ -262,8 +262,8 @@ async def test_a_fault_of_ours_with_one_mail_keeps_no_other_back(
             async def fail(*_arguments: object) -> None:
                 raise ZeroDivisionError("a fault of ours")
 
-            monkeypatch.setattr(office.delivery._notifier, "compose_delay", fail)
-            monkeypatch.setattr(office.delivery._notifier.mover, "leave", fail)
+            monkeypatch.setattr(office.delivery.notifier, "compose_delay", fail)
+            monkeypatch.setattr(office.delivery.notifier.mover, "leave", fail)
             with capture_logs() as lines:
                 await hours(office, 2)
                 await office.hand_in(A, sender="other@example.com")

@@ -1,14 +1,17 @@
 """When people are told: at the edge, when it is over, and not of what comes and goes. The clock is a number."""
 
 import itertools
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.rules.states import Grade
 from relay.storage.watches import Watch
-from relay.watching.alerting import HEALED, QUIET, News, decide
+from relay.watching.alerting import HEALED, QUIET, News, decide, is_moot, subject_of
 from relay.watching.findings import Finding, Kind
+from relay.watching.snapshot import AccountState, MailboxState, Snapshot
 
 MINUTE = 60_000
 START = 1_780_000_000_000
@@ -26,11 +29,13 @@ class Days:
 
     def minute(self, *findings: Finding) -> None:
         for change in decide(self.watches, findings, self.now):
-            assert self.watches.get(change.key) == change.before
+            known = change.before or change.after
+            assert known is not None
+            assert self.watches.get(known.key) == change.before
             if change.after is None:
-                del self.watches[change.key]
+                del self.watches[known.key]
             else:
-                self.watches[change.key] = change.after
+                self.watches[known.key] = change.after
             if change.news is not None:
                 self.told.append(((self.now - START) // MINUTE, change.news))
         self.now += MINUTE
@@ -108,6 +113,57 @@ def test_it_is_named_by_when_it_began() -> None:
     (change,) = decide({}, [Finding(kind=Kind.PROVIDER_SILENT, grade=Grade.NEEDS_YOU, since=5)], START)
     assert change.after is not None
     assert change.after.since == 5
+
+
+def test_it_lasts_while_it_is_still_to_be_watched() -> None:
+    days = Days()
+    days.minutes(1, FULL)
+    days.minutes(100, replace(FULL, grade=Grade.WATCH))
+    days.minutes(1, FULL)
+    days.minutes(16)
+    assert days.told == [(0, News.RAISED), (117, News.CLEARED)]
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind"),
+    [
+        (Finding(kind=Kind.PROVIDER_SILENT, grade=Grade.NEEDS_YOU, subject="sales"), Kind.MAIL_OVERDUE),
+        (Finding(kind=Kind.LOGIN_REFUSED, grade=Grade.NEEDS_YOU, subject="sales"), Kind.MAIL_OVERDUE),
+        (FULL, Kind.MAILBOX_FAILING),
+    ],
+)
+def test_what_has_a_cause_that_is_told_is_not_told_itself(cause: Finding, kind: Kind) -> None:
+    effect = Finding(kind=kind, grade=Grade.NEEDS_YOU, subject="sales")
+    days = Days()
+    days.minutes(5, cause, effect)
+    known = [*days.watches]
+    assert all(not key.startswith(effect.key) for key in known)
+    days.minutes(5, effect)  # the cause is gone, and this is not
+    assert effect.key in days.watches
+
+
+def test_each_node_sees_its_own_disk_and_all_see_the_same_mailbox() -> None:
+    refused = Finding(kind=Kind.MAILBOX_REFUSED, grade=Grade.NEEDS_YOU, subject="sales")
+    watches: dict[str, Watch] = {}
+    for node in "ab":
+        for change in decide(watches, (FULL, refused), START, node=node):
+            assert change.after is not None
+            watches[change.after.key] = change.after
+    assert [*watches] == ["disk_low/#a", "mailbox/sales", "disk_low/#b"]
+    (change,) = decide(watches, (refused,), START + MINUTE, node="b")
+    assert change.after is not None
+    assert (change.after.key, change.after.well) == ("disk_low/#b", START + MINUTE)
+    assert [subject_of(key) for key in watches] == ["", "sales", ""]
+
+
+def test_what_the_configuration_has_no_more_is_moot() -> None:
+    collected = MailboxState(last_ok=None, error="", failing_for=0, interval=1)
+    snapshot = Snapshot(accounts=(AccountState(name="sales", mailbox=collected), AccountState(name="old")))
+    assert not is_moot("mailbox/sales", snapshot)
+    assert is_moot("mailbox/old", snapshot)
+    assert is_moot("mailbox/gone", snapshot)
+    assert is_moot("backup//b", snapshot)
+    assert not is_moot("disk_low/", snapshot)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=30))

@@ -18,22 +18,9 @@ from tests.peers.machine import free_port
 from tests.peers.office import MINUTE, START, Office, open_office
 from tests.peers.provider import Provider
 from tests.peers.relay_process import make_account
+from tests.watching.disk import statvfs_of
 
 HOUR = 60 * MINUTE
-
-
-def statvfs_of(free: int) -> Any:  # noqa: ANN401 - what stands in for os.statvfs
-    """Give a disk with so many free octets."""
-
-    def statvfs(folder: Path) -> os.statvfs_result:
-        found = os.statvfs(folder)
-        names = [name for name in dir(found) if name.startswith("f_")]
-        values = {name: getattr(found, name) for name in names} | {"f_frsize": 1, "f_bavail": free, "f_files": 0}
-        order = ("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_favail", "f_flag",
-                 "f_namemax")  # fmt: skip
-        return os.statvfs_result([values[name] for name in order])
-
-    return statvfs
 
 
 def look(office: Office, *, free: int = 1 << 40, settings: Settings | None = None) -> Snapshot:

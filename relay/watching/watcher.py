@@ -1,0 +1,170 @@
+"""Looks how things stand, each minute, and tells the postmaster what needs him: once, and once more when it is over.
+
+Guarantee: what he was told is noted in the transaction that queues the notice. Where that can't be written, the log
+says so, and the next look tries again. A fault here disturbs nothing else.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import structlog
+
+from relay.model.errors import RelayError
+from relay.model.mail import NewMessage
+from relay.rules.notice_texts import TEXTS
+from relay.settings import Settings
+from relay.storage.engine import Database, transaction
+from relay.storage.watches import Watch, Watches, WatchStep, read_watches
+from relay.watching.alerting import Change, News, decide, is_moot, subject_of, topic_of
+from relay.watching.findings import Finding, find
+from relay.watching.snapshot import Running, Snapshot
+from relay.watching.taking import Service, Statvfs, look_at_files, take_snapshot
+from relay.watching.texts import LANGUAGES, Words, describe
+
+ROUND: Final = 60.0
+"""Seconds between two looks; also until the first one: what stood still while no service ran is soon on its way."""
+SHORTEST: Final = 10.0
+"""Seconds between two looks at least, however often it is hurried."""
+
+log = structlog.get_logger()
+
+
+class Postmaster(Protocol):
+    """The way to the postmaster, as `relay.delivery` has it."""
+
+    def tell_postmaster(self, title: str, paragraphs: Sequence[str], *, account: str = "") -> NewMessage:
+        """Write a notice to him."""
+
+    def told(self, notices: Sequence[NewMessage]) -> None:
+        """Say that notices are queued."""
+
+
+class Watcher:
+    """Watches one service. `node` names it where others share its database."""
+
+    def __init__(
+        self,
+        *,
+        settings: Callable[[], Settings],
+        database: Database,
+        watches: Watches,
+        postmaster: Postmaster,
+        node: str = "",
+        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        statvfs: Statvfs | None = None,
+        every: float = ROUND,
+        least: float = SHORTEST,
+    ) -> None:
+        """`every`: the seconds from one look to the next; `least`: those that are between two in any case."""
+        self._settings = settings
+        self._database = database
+        self._watches = watches
+        self._postmaster = postmaster
+        self._node = node
+        self._now = now
+        self._statvfs = statvfs
+        self._every = every
+        self._least = least
+        self._alarm = asyncio.Event()
+        self._failed: set[str] = set()
+        """What could not be told, of which the log has spoken."""
+
+    def hurry(self) -> None:
+        """Say that something may have changed."""
+        self._alarm.set()
+
+    async def run(self) -> None:
+        """Look for ever."""
+        await asyncio.sleep(self._every)
+        while True:
+            self._alarm.clear()
+            try:
+                await self.look()
+            except RelayError as error:
+                log.error("activity_failed", activity="watching", error=str(error))
+            await asyncio.sleep(self._least)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._every - self._least):
+                    await self._alarm.wait()
+
+    async def look(self) -> tuple[Finding, ...]:
+        """Look once, and tell what is news; gives what was found. Raises StorageError where nothing can be read."""
+        now = self._now()
+        snapshot, watches = await asyncio.to_thread(self._read, now)
+        findings = find(snapshot, now)
+        for change in decide(watches, findings, now, node=self._node):
+            await self._tell(change, snapshot)
+        return findings
+
+    def _read(self, now: int) -> tuple[Snapshot, dict[str, Watch]]:
+        settings = self._settings()
+        snapshot = take_snapshot(
+            settings,
+            self._database,
+            now=now,
+            service=Service(running=Running.YES),
+            files=look_at_files(settings),
+            statvfs=self._statvfs,
+        )
+        with transaction(self._database, write=False) as tx:
+            return snapshot, read_watches(tx)
+
+    async def _tell(self, change: Change, snapshot: Snapshot) -> None:
+        watch = change.after or change.before
+        assert watch is not None
+        notice, after = None, change.after
+        if change.news is News.RAISED and change.finding is not None and after is not None:
+            words = describe(change.finding, self._settings().language, self._show)
+            after = replace(after, title=words.title, over=words.over)
+            notice = self._raise(change.finding, words)
+        elif change.news is News.CLEARED:
+            notice = self._clear(watch, moot=is_moot(watch.key, snapshot))
+        try:
+            if not await self._watches.take(WatchStep(before=change.before, after=after, notice=notice)):
+                return  # another node has told it
+        except RelayError as error:
+            if watch.key not in self._failed:
+                self._failed.add(watch.key)
+                log.error("alert_failed", kind=topic_of(watch.key), subject=subject_of(watch.key), error=str(error))
+            return
+        self._failed.discard(watch.key)
+        if notice is None:
+            return
+        facts = {"kind": topic_of(watch.key), "subject": subject_of(watch.key), "since": watch.since}
+        if change.news is News.RAISED:
+            log.warning("alert_raised", queue_id=notice.message.id, **facts)
+        else:
+            log.info("alert_cleared", queue_id=notice.message.id, **facts)
+        self._postmaster.told([notice])
+
+    def _raise(self, finding: Finding, words: Words) -> NewMessage:
+        language = LANGUAGES[self._settings().language]
+        paragraphs = (
+            words.what,
+            "\n".join(f"{label}: {value}" for label, value in words.facts),
+            f"{language.action}: {words.action}",
+        )
+        return self._postmaster.tell_postmaster(words.title, paragraphs, account=finding.subject)
+
+    def _clear(self, watch: Watch, *, moot: bool) -> NewMessage:
+        language = LANGUAGES[self._settings().language]
+        end = self._now() if watch.well is None else watch.well
+        return self._postmaster.tell_postmaster(
+            language.solved.format(title=watch.title),
+            (
+                language.moot if moot else watch.over,
+                language.lasted.format(start=self._show(watch.since), end=self._show(end)),
+            ),
+            account=subject_of(watch.key),
+        )
+
+    def _show(self, milliseconds: int) -> str:
+        """Write a moment as the clock on the office's wall shows it."""
+        settings = self._settings()
+        moment = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(settings.hours.timezone)
+        return moment.strftime(TEXTS[settings.language].date)

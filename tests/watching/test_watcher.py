@@ -1,0 +1,277 @@
+"""The postmaster is told in his Maildir, by a real queue and a real delivery; the clock is the test's."""
+
+import asyncio
+import email
+import email.policy
+import json
+import os
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from relay.cli import main
+from relay.collection import Collector
+from relay.pop_poller import PopPoller
+from relay.storage import admin
+from relay.storage.engine import SqliteFile
+from relay.storage.mailboxes import Mailboxes
+from relay.storage.watches import Watches
+from relay.watching.findings import Kind
+from relay.watching.taking import Statvfs
+from relay.watching.watcher import Watcher
+from tests.peers.dovecot import PASSWORD, Dovecot
+from tests.peers.machine import free_port, until
+from tests.peers.office import MINUTE, Office, open_office
+from tests.peers.provider import Provider
+from tests.watching.disk import statvfs_of
+
+HOUR = 60 * MINUTE
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncGenerator[Office]:
+    """An office whose provider does not listen, with a postmaster who reads German."""
+    smtp = {"host": "127.0.0.1", "port": free_port(), "security": "none"}
+    async with open_office(tmp_path, account={"archive": False, "smtp": smtp}, language="de") as one:
+        yield one
+
+
+def watch(office: Office, *, statvfs: Statvfs | None = None) -> Watcher:
+    return Watcher(
+        settings=lambda: office.settings,
+        database=office.engine,
+        watches=Watches(office.queue._writer),
+        postmaster=office.delivery.notifier,
+        now=lambda: office.now,
+        statvfs=statvfs or statvfs_of(1 << 40),
+    )
+
+
+async def inbox(office: Office) -> list[EmailMessage]:
+    """Deliver what goes into inboxes, and give what stands in the postmaster's, the oldest first."""
+    await office.send()
+    paths = sorted((office.settings.inboxes / "anna" / "new").glob("*"), key=lambda path: path.name)
+    mails = [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in paths]
+    return [mail for mail in mails if mail["Auto-Submitted"] == "auto-generated"]
+
+
+async def pass_time(office: Office, watcher: Watcher, minutes: int, step: int = 5) -> None:
+    """Let time pass, and look at every fifth minute."""
+    for _ in range(minutes // step):
+        await office.pass_time(step * MINUTE)
+        await watcher.look()
+
+
+def body_of(mail: EmailMessage) -> str:
+    content = mail.get_content()
+    assert isinstance(content, str)
+    return content
+
+
+async def test_a_provider_out_of_reach_for_an_hour_is_told_once_and_so_is_its_return(office: Office) -> None:
+    watcher = watch(office)
+    await office.hand_in()
+    with capture_logs() as lines:
+        await office.send()
+        await pass_time(office, watcher, 55)
+        assert await inbox(office) == []
+        await pass_time(office, watcher, 100)
+        (alert,) = await inbox(office)
+        async with Provider() as provider:
+            office.configure(port=provider.port, account={"archive": False}, language="de")
+            office.delivery.settings_changed()
+            await pass_time(office, watcher, 40)
+            assert len(provider.mails) == 1
+        _, clear = await inbox(office)
+    assert alert["Subject"] == "Konto „sales“ kann nicht senden: Der Anbieter ist nicht erreichbar"
+    assert alert["To"].addresses[0].addr_spec == "anna@example.com"
+    assert alert["Relay-Loop"]
+    said = body_of(alert)
+    assert "Seit: 28.05.2026, 22:26 Uhr" in said
+    assert "Betroffen: 1 E-Mail" in said
+    assert "Connection refused" in said
+    assert "Was zu tun ist: Prüfen Sie, ob die Internetverbindung besteht" in said
+    assert "relay account test sales" in said
+    assert clear["Subject"] == f"Erledigt: {alert['Subject']}"
+    assert "Es dauerte von 28.05.2026, 22:26 Uhr bis 29.05.2026, 01:" in body_of(clear)
+    raised, cleared = [line for line in lines if line["event"] in {"alert_raised", "alert_cleared"}]
+    assert (raised["kind"], raised["subject"], cleared["kind"]) == ("provider_silent", "sales", "provider_silent")
+    for line in (raised, cleared):  # what `relay trace` asks
+        detail = admin.show_message(office.engine, line["queue_id"])
+        assert detail.notice
+        assert detail.deliveries[0].state == "done"
+
+
+async def test_a_disk_at_its_limit_is_told_and_so_is_its_room(office: Office) -> None:
+    least = office.settings.limits.free_space
+    full, empty = watch(office, statvfs=statvfs_of(least - 1)), watch(office, statvfs=statvfs_of(1 << 40))
+    await watch(office, statvfs=statvfs_of(least)).look()
+    assert await inbox(office) == []
+    for _ in range(3):
+        await full.look()
+    (alert,) = await inbox(office)
+    assert alert["Subject"].startswith("Die Festplatte ist fast voll: 50,0 MB sind frei in ")
+    assert [finding.since for finding in await full.look()] == [office.now]
+    await pass_time(office, empty, 30)
+    _, clear = await inbox(office)
+    assert "Die Festplatte hat wieder Platz." in body_of(clear)
+
+
+async def test_what_lies_in_quarantine_is_told_until_it_is_empty(office: Office) -> None:
+    watcher = watch(office)
+    mail = office.settings.folder / "quarantine" / "carl" / "new" / "P1"
+    mail.parent.mkdir(parents=True)
+    mail.write_bytes(b"x")
+    os.utime(mail, (office.now / 1000, office.now / 1000))
+    await pass_time(office, watcher, 30)
+    (alert,) = await inbox(office)
+    assert alert["Subject"] == "1 E-Mail in Quarantäne"
+    assert "relay quarantine list" in body_of(alert)
+    mail.unlink()
+    await pass_time(office, watcher, 30)
+    assert (await inbox(office))[1]["Subject"] == "Erledigt: 1 E-Mail in Quarantäne"
+
+
+async def test_a_crash_neither_repeats_nor_forgets_an_alert(office: Office) -> None:
+    full = statvfs_of(1)
+    await watch(office, statvfs=full).look()
+    await office.restart()
+    await watch(office, statvfs=full).look()
+    assert len(await inbox(office)) == 1
+    await office.restart()
+    await pass_time(office, watch(office), 30)
+    assert len(await inbox(office)) == 2
+
+
+@contextmanager
+def _unwritable(office: Office) -> Generator[None]:
+    """Let the database refuse what is noted of alerts, as a disk without any room does."""
+    with office.engine.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER full_disk BEFORE INSERT ON meta WHEN NEW.key LIKE 'watch/%'"
+                " BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            )
+        )
+    yield
+    with office.engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER full_disk"))
+
+
+async def test_what_can_not_be_told_is_logged_once_and_tried_again(office: Office) -> None:
+    watcher = watch(office, statvfs=statvfs_of(1))
+    with capture_logs() as lines:
+        with _unwritable(office):
+            for _ in range(3):
+                assert [finding.kind for finding in await watcher.look()] == [Kind.DISK_LOW]
+        assert await inbox(office) == []
+        await watcher.look()
+        assert len(await inbox(office)) == 1
+    failed = [line for line in lines if line["event"] == "alert_failed"]
+    assert [(line["kind"], line["subject"]) for line in failed] == [("disk_low", "")]
+
+
+async def test_status_finds_what_is_alerted(office: Office) -> None:
+    (office.settings.folder / "quarantine" / "carl" / "new").mkdir(parents=True)
+    (office.settings.folder / "quarantine" / "carl" / "new" / "P1").write_bytes(b"x")
+    await office.hand_in()
+    await office.send()
+    admin.pause_account(office.engine, "sales", now=office.now)
+    found = await Watcher(
+        settings=lambda: office.settings,
+        database=office.engine,
+        watches=Watches(office.queue._writer),
+        postmaster=office.delivery.notifier,
+    ).look()
+    said = CliRunner().invoke(main, ["status", "--json", "-c", str(office.settings.path)])
+    kinds = {one["kind"] for one in json.loads(said.stdout)["findings"]}
+    assert kinds == {str(finding.kind) for finding in found} | {"service_down"}
+    assert {"quarantine", "paused"} <= kinds
+
+
+@pytest.mark.peer
+@pytest.mark.timeout(120)
+async def test_a_changed_password_of_a_real_mailbox_is_told_and_so_is_the_right_one(tmp_path: Path) -> None:
+    with Dovecot() as dovecot:
+        pop3 = {"host": "127.0.0.1", "port": dovecot.pop3_port, "security": "none", "username": "sales"}
+        async with open_office(tmp_path, account={"pop3": {**pop3, "password": PASSWORD}}) as office:
+            watcher = watch(office)
+            mailboxes = Mailboxes(office.engine, office.queue._writer)
+            collector = Collector(settings=lambda: office.settings, mailboxes=mailboxes, now=lambda: office.now)
+            poller = PopPoller(settings=lambda: office.settings, collector=collector, now=lambda: office.now)
+
+            async def poll() -> None:
+                await poller.poll_now(office.settings.directory.accounts, lambda _: lambda _fetched, _total: None)
+                await pass_time(office, watcher, 5)
+
+            await poll()
+            office.configure(account={"pop3": {**pop3, "password": "of yesterday"}})
+            await poll()
+            assert await inbox(office) == []  # a mailbox may be in use for a moment
+            for _ in range(3):
+                await poll()
+            (alert,) = await inbox(office)
+            assert alert["Subject"] == (
+                'Mailbox of account "sales" can not be collected: the provider refuses the login'
+            )
+            said = body_of(alert)
+            assert "What was said: login: " in said
+            assert "of yesterday" not in said
+            assert "relay account test sales" in said
+            office.configure(account={"pop3": {**pop3, "password": PASSWORD}})
+            for _ in range(5):
+                await poll()
+            _, clear = await inbox(office)
+            assert 'The mailbox of account "sales" is collected again.' in body_of(clear)
+            await poller.drain(1)
+
+
+async def test_the_loop_goes_on_after_a_fault_of_the_database(office: Office, tmp_path: Path) -> None:
+    watcher = Watcher(
+        settings=lambda: office.settings,
+        database=SqliteFile(tmp_path / "none.db"),
+        watches=Watches(office.queue._writer),
+        postmaster=office.delivery.notifier,
+        every=0.001,
+        least=0.0,
+    )
+    with capture_logs() as lines:
+        task = asyncio.create_task(watcher.run())
+        await until(lambda: len([line for line in lines if line["event"] == "activity_failed"]) >= 3)
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert {line["activity"] for line in lines} == {"watching"}
+
+
+async def test_a_poll_that_ended_hurries_the_next_look(office: Office) -> None:
+    looks: list[Path] = []
+
+    def statvfs(folder: Path) -> os.statvfs_result:
+        looks.append(folder)
+        return statvfs_of(1 << 40)(folder)
+
+    watcher = Watcher(
+        settings=lambda: office.settings,
+        database=office.engine,
+        watches=Watches(office.queue._writer),
+        postmaster=office.delivery.notifier,
+        statvfs=statvfs,
+        every=0.0,
+        least=0.0,
+    )
+    task = asyncio.create_task(watcher.run())
+    await until(lambda: bool(looks))
+    watcher._every = 1000.0  # from now on nothing but a hurry makes it look
+    await asyncio.sleep(0)
+    seen = len(looks)
+    watcher.hurry()
+    await until(lambda: len(looks) > seen)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
