@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.settings.mistakes import ConfigurationError, Place, write_line
+from relay.settings.syntax import explain_fault
 
 _LARGEST = 4 * 1024 * 1024
 """Octets; a configuration beyond it is another file."""
@@ -53,7 +54,7 @@ def _parse(text: str) -> dict[str, Any] | str:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        return f"this is not TOML: {error}"
+        return explain_fault(text, str(error))
     except (ValueError, RecursionError):
         return "this is not TOML: a number or a nesting beyond all measure"
 
