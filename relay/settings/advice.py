@@ -7,6 +7,9 @@ import shlex
 import stat
 from pathlib import Path
 
+SERVICE_USER = "relay"
+"""Whom the package makes for the service."""
+
 
 def let_read(path: Path, uid: int, gid: int) -> str:
     """Give the commands by which a user reads a file that stays its owner's: by the user's group.
@@ -19,14 +22,27 @@ def let_read(path: Path, uid: int, gid: int) -> str:
 
 def shut_to_others(path: Path, folder: Path) -> str:
     """Give the commands by which others can't read a file any more, and the folder's owner still can."""
+    shut = f"chmod o= {shlex.quote(str(path))}"
     try:
-        file, owner = path.stat(), folder.stat()
+        file = path.stat()
     except OSError:
-        return f"chmod o= {shlex.quote(str(path))}"
+        return shut
+    try:
+        owner = folder.stat()
+    except OSError:  # the package's user will own it
+        service = _find_service()
+        return shut if service is None or file.st_uid else let_read(path, service.pw_uid, service.pw_gid)
     reads = owner.st_uid == 0 or (owner.st_uid == file.st_uid and file.st_mode & stat.S_IRUSR)
     if reads or (file.st_mode & stat.S_IRGRP and file.st_gid in find_groups(owner.st_uid, owner.st_gid)):
-        return f"chmod o= {shlex.quote(str(path))}"
+        return shut
     return let_read(path, owner.st_uid, owner.st_gid)
+
+
+def _find_service() -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(SERVICE_USER)
+    except KeyError:
+        return None
 
 
 def group_of(uid: int, gid: int) -> int:

@@ -1,14 +1,21 @@
 """What parts of the configuration must be to each other: names that are unique, references that lead somewhere."""
 
-from collections.abc import Callable, Iterable, Iterator
+import difflib
+from collections.abc import Callable, Collection, Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from relay.model.address import Address
 from relay.rules.address import parse_addr_spec
 from relay.settings.document import Table
+from relay.settings.fields import USER_NAME
 from relay.settings.hosts import parse_ip, parse_network
 from relay.settings.mistakes import Finding, Place
+from relay.settings.needed import describe_missing
 
+_MOST_HELPED = 20
+"""Unknown names for which the nearest known one is looked for."""
+_MOST_NAMES = 10
+_LONGEST_COMPARED = 80
 PASSWORD_SOURCES = ("password", "password_file", "password_env", "password_command")
 
 
@@ -27,7 +34,7 @@ def check_document(root: Table) -> Iterator[Finding]:
 
 def _check_presence(root: Table) -> Iterator[Finding]:
     if root.content.get("user") == []:
-        yield Finding(place=("user",), reason="missing: at least one [[user]] is needed")
+        yield Finding(place=("user",), reason=describe_missing(("user",)))
 
 
 def _check_names(root: Table) -> Iterator[Finding]:
@@ -35,7 +42,7 @@ def _check_names(root: Table) -> Iterator[Finding]:
         return name
 
     for kind, key in (("user", str.casefold), ("device", same), ("account", same)):
-        why = ", and the folder of a user's inbox is named so, in whatever case" if kind == "user" else ""
+        why = "; the folder of a user's inbox is named so, in whatever case" if kind == "user" else ""
         yield from _check_unique(root.tables(kind), kind, key, why)
 
 
@@ -44,7 +51,10 @@ def _check_unique(tables: list[Table], kind: str, key: Callable[[str], str], why
     for table in tables:
         name, position = table.text("name"), _position(table.place)
         if name and (earlier := first.setdefault(key(name), position)) != position:
-            yield Finding(place=(*table.place, "name"), reason=f"{kind}[{earlier}] has this name already{why}")
+            yield Finding(
+                place=(*table.place, "name"),
+                reason=f"{kind}[{earlier}] has this name already: each needs one of its own{why}",
+            )
 
 
 def _check_references(root: Table) -> Iterator[Finding]:
@@ -54,9 +64,25 @@ def _check_references(root: Table) -> Iterator[Finding]:
     references += [_reference(device, "user") for device in root.tables("device")]
     for account in root.tables("account"):
         references += [_reference(account, "owner"), account.texts("users")]
+    if not known:
+        return  # which is a mistake of its own, and the cause of all these
+    helped = 0
     for place, name in (reference for several in references for reference in several):
         if name.strip() and name not in known:
-            yield Finding(place=place, reason="there is no such user")
+            yield Finding(place=place, reason=_unknown_user(name, known if helped < _MOST_HELPED else ()))
+            helped += 1
+
+
+def _unknown_user(name: str, known: Collection[str]) -> str:
+    """Say that there is no such user, with the nearest name and those that there are. To compare takes time."""
+    usable = sorted(other for other in known if USER_NAME.fullmatch(other))
+    by_key = {other.casefold(): other for other in usable}
+    near = difflib.get_close_matches(name[:_LONGEST_COMPARED].casefold(), by_key, n=1)
+    hint = f'; did you mean "{by_key[near[0]]}"? There are' if near else "; there are"
+    more = ", ..." if len(usable) > _MOST_NAMES else ""
+    return (
+        f"there is no such user{hint}: {', '.join(usable[:_MOST_NAMES])}{more}" if usable else "there is no such user"
+    )
 
 
 def _reference(table: Table, key: str) -> list[tuple[Place, str]]:
@@ -70,7 +96,10 @@ def _check_addresses(root: Table) -> Iterator[Finding]:
         for place, text in [*_reference(user, "address"), *user.texts("aliases")]:
             address = read_address(text)
             if address is not None and (earlier := owner.setdefault(address.key, user)) is not user:
-                yield Finding(place=place, reason=f"user[{_label(earlier)}] has this address already")
+                yield Finding(
+                    place=place,
+                    reason=f"user[{_label(earlier)}] has this address already: it can belong to one of them only",
+                )
 
 
 def _check_listeners(root: Table) -> Iterator[Finding]:
@@ -79,12 +108,18 @@ def _check_listeners(root: Table) -> Iterator[Finding]:
     for listener in root.tables("listener"):
         host, port, position = listener.text("host"), listener.number("port"), _position(listener.place)
         key = (_canonical(host or "127.0.0.1"), 2525 if port is None else port)
-        if port != 0 and (earlier := first.setdefault(key, position)) != position:
-            yield Finding(place=listener.place, reason=f"the same host and port as listener[{earlier}]")
+        # A port in quotes is a mistake of its own: to take the default in its place would make a second one.
+        known = (host is not None or not listener.has("host")) and (port is not None or not listener.has("port"))
+        if known and port != 0 and (earlier := first.setdefault(key, position)) != position:
+            yield Finding(
+                place=listener.place, reason=f"the same host and port as listener[{earlier}]: only one can have them"
+            )
         if listener.text("tls") in ("starttls", "implicit"):
             for name in ("certificate", "private_key"):
                 if not listener.has(name):
-                    yield Finding(place=(*listener.place, name), reason="missing: TLS needs it")
+                    yield Finding(
+                        place=(*listener.place, name), reason=f'missing: TLS needs it: {name} = "relay.pem", a PEM file'
+                    )
         if listener.flag("require_auth") and not anybody_has_password:
             reason = 'no user has a password_hash, so nobody could send; "relay user password" makes one'
             yield Finding(place=(*listener.place, "require_auth"), reason=reason)
@@ -114,12 +149,16 @@ def _check_logins(account: Table) -> Iterator[Finding]:
             continue
         sources = [key for key in PASSWORD_SOURCES if server.has(key)]
         if len(sources) > 1:
-            yield Finding(place=server.place, reason=f"{' and '.join(sources)}: only one of them can hold")
+            yield Finding(
+                place=server.place, reason=f"{' and '.join(sources)}: only one of them can hold: delete the others"
+            )
         if server.has("username") and not sources:
             reason = "a login without a password: add password_file, password_env, password_command or password"
             yield Finding(place=(*server.place, "username"), reason=reason)
         if sources and not server.has("username") and server.place[-1] == "smtp":
-            yield Finding(place=(*server.place, "username"), reason=f"missing: {sources[0]} is for nobody")
+            yield Finding(
+                place=(*server.place, "username"), reason=f'missing: {sources[0]} is for nobody; add username = "..."'
+            )
 
 
 def _check_loops(root: Table) -> Iterator[Finding]:
@@ -142,7 +181,7 @@ def _check_loops(root: Table) -> Iterator[Finding]:
             yield Finding(
                 place=place,
                 reason=f"a loop: account[{_label(collected)}] collects this mailbox and distributes it, "
-                "so that each archived mail would come back to its users as new mail",
+                "so that each archived mail would come back to its users as new mail; archive into another mailbox",
             )
 
 
@@ -150,7 +189,7 @@ def _check_lists(root: Table) -> Iterator[Finding]:
     networks = [(table, "networks") for kind in ("listener", "device") for table in root.tables(kind)]
     for table, key in [*networks, (root.table("retry"), "intervals"), (root.table("schedule"), "active")]:
         if table.content.get(key) == []:
-            yield Finding(place=(*table.place, key), reason="must not be empty")
+            yield Finding(place=(*table.place, key), reason="must not be empty: fill the list, or delete the line")
 
 
 def read_address(text: str) -> Address | None:

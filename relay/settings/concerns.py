@@ -1,16 +1,33 @@
 """What works, but is probably not what was meant. Looks at settings without mistakes."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network, IPv6Network
+from typing import TypeAlias
 
-from relay.model.account import Account, Notify, Pop3Server, Security, SmtpServer, User
+from relay.model.account import Account, Device, Notify, Pop3Server, Security, SmtpServer, User
 from relay.model.address import Address, ascii_domain
 from relay.settings.hosts import is_loopback
-from relay.settings.mistakes import Finding, Place
+from relay.settings.mistakes import PLACEHOLDER, Finding, Place
 from relay.settings.values import Listener, ListenerTls, Settings
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 _INTERNAL = (".local", ".lan", ".internal")
 
-_USUAL_SECURITY = {465: Security.TLS, 587: Security.STARTTLS, 995: Security.TLS}
+_USUAL_SECURITY = {
+    465: Security.TLS,
+    587: Security.STARTTLS,
+    25: Security.STARTTLS,
+    995: Security.TLS,
+    110: Security.STARTTLS,
+}
+_SMTP_PORTS = {Security.TLS: 465, Security.STARTTLS: 587}
+_POP3_PORTS = {Security.TLS: 995, Security.STARTTLS: 110}
+_OTHERS = {
+    SmtpServer: {110: "POP3", 995: "POP3", 143: "IMAP", 993: "IMAP"},
+    Pop3Server: {25: "SMTP", 465: "SMTP", 587: "SMTP", 143: "IMAP", 993: "IMAP"},
+}
+"""Ports on which nobody expects the one, but the other."""
 
 
 def find_concerns(settings: Settings) -> Iterator[Finding]:
@@ -21,6 +38,7 @@ def find_concerns(settings: Settings) -> Iterator[Finding]:
     for n, user in enumerate(settings.directory.users):
         reads_inbox = user.notify is Notify.INBOX if user.notify is not None else user.name in collected
         yield from _look_at_user(("user", n), user, settings.directory.accounts, reads_inbox=reads_inbox)
+    yield from _look_at_devices(settings.directory.devices, settings.listeners)
     yield from _look_at_senders(settings.directory.accounts)
     proved = {user.name for user in settings.directory.users if user.password_hash is not None}
     proved |= {device.user for device in settings.directory.devices}
@@ -43,6 +61,12 @@ def find_concerns(settings: Settings) -> Iterator[Finding]:
 
 def _look_at_listener(place: Place, listener: Listener, accounts: tuple[Account, ...]) -> Iterator[Finding]:
     lan = any(not network.is_loopback for network in listener.networks)
+    if not lan and not is_loopback(listener.host):
+        reason = (
+            "other machines reach it, and all are turned away: networks, which says who may connect, is this machine"
+            ' alone. For an office: networks = ["192.168.1.0/24"]'
+        )
+        yield _warn((*place, "host"), reason)
     plain = listener.tls is ListenerTls.NONE and not listener.plaintext_auth
     if listener.require_auth and plain and lan:
         reason = "AUTH is offered only under TLS and on loopback: from elsewhere nobody can log in, thus send"
@@ -56,6 +80,8 @@ def _look_at_listener(place: Place, listener: Listener, accounts: tuple[Account,
 
 def _look_at_user(place: Place, user: User, accounts: tuple[Account, ...], *, reads_inbox: bool) -> Iterator[Finding]:
     """`reads_inbox`: whether the user's notices go to his inbox, by his own word or because it gets mail anyway."""
+    if user.admin:
+        yield _warn((*place, "admin"), "has no effect yet: there is no page to sign in to; postmaster gets the alerts")
     if user.local:
         yield _warn((*place, "local"), "has no effect yet: mail to this user goes out through the provider")
     for n, address in enumerate(user.addresses):
@@ -71,6 +97,32 @@ def _look_at_user(place: Place, user: User, accounts: tuple[Account, ...], *, re
     else:
         return
     yield _warn(place, f'no notice of failed mail can reach this user: {reason}; notify = "inbox" if he reads that')
+
+
+def _look_at_devices(devices: tuple[Device, ...], listeners: tuple[Listener, ...]) -> Iterator[Finding]:
+    """Find addresses that are an earlier device's, and devices that no listener lets in."""
+    first: dict[Network, str] = {}
+    heard = list(dict.fromkeys(network for listener in listeners for network in listener.networks))
+    for n, device in enumerate(devices):
+        for m, network in enumerate(device.networks):
+            earlier = next((first[wider] for wider in _wider(network) if wider in first), device.name)
+            if earlier != device.name:
+                reason = f"device[{earlier}] comes first with this address: its user is taken; name each address once"
+                yield _warn(("device", n, "networks", m), reason)
+        for network in device.networks:
+            first.setdefault(network, device.name)
+        if not any(_overlap(network, other) for network in device.networks for other in heard):
+            reason = "no listener lets it in: add its address to the networks of a [[listener]]"
+            yield _warn(("device", n, "networks"), reason)
+
+
+def _wider(network: Network) -> Iterator[Network]:
+    """Give a network, and each that holds it."""
+    return (network.supernet(new_prefix=length) for length in range(network.prefixlen, -1, -1))
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.overlaps(other)
 
 
 def _look_at_senders(accounts: tuple[Account, ...]) -> Iterator[Finding]:
@@ -89,9 +141,20 @@ def _look_at_senders(accounts: tuple[Account, ...]) -> Iterator[Finding]:
 def _look_at_server(place: Place, server: SmtpServer | Pop3Server) -> Iterator[Finding]:
     if server.security is Security.NONE and server.username is not None and not is_loopback(server.host):
         yield _warn((*place, "security"), "the password crosses the network unprotected")
+    if server.password.value == PLACEHOLDER:
+        yield _warn((*place, "password"), "is still the one of the example: put the account's own there")
+    ports = _SMTP_PORTS if isinstance(server, SmtpServer) else _POP3_PORTS
+    advice = " and ".join(f'{port} with security = "{security}"' for security, port in ports.items())
+    other = _OTHERS[type(server)].get(server.port)
+    if other is not None:
+        kind = "SMTP" if isinstance(server, SmtpServer) else "POP3"
+        yield _warn((*place, "port"), f"is a port of {other}; usual for {kind} are {advice}")
+        return
     usual = _USUAL_SECURITY.get(server.port, server.security)
-    if server.security is not Security.NONE and server.security is not usual:
-        yield _warn((*place, "security"), f'port {server.port} usually means security = "{usual}"')
+    if server.security is usual or (server.security is Security.NONE and usual is not Security.TLS):
+        return
+    instead = f'; "{server.security}" is usual on port {ports[server.security]}' if server.security in ports else ""
+    yield _warn((*place, "security"), f'port {server.port} usually means security = "{usual}"{instead}')
 
 
 def is_internal(address: Address) -> bool:

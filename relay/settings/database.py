@@ -40,6 +40,14 @@ def resolve_database(url: str, folder: Path) -> str:
     return f"postgresql+psycopg://{postgresql[1]}"
 
 
+def sqlite_path(url: str, folder: Path) -> Path | None:
+    """Give the file of an SQLite database; None for any other URL, checked or not."""
+    sqlite = _SQLITE.fullmatch(url)
+    if sqlite is None or "\0" in (name := unquote(sqlite[1])):
+        return None
+    return folder / name
+
+
 def _check_sqlite(url: str) -> None:
     match = _SQLITE.fullmatch(url)
     if match is None or match[1] in (":memory:", "/") or match[1].startswith("file:"):

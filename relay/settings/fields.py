@@ -23,7 +23,7 @@ from relay.settings.sharing import GROUP_NAME
 _LONGEST_TEXT = 1_000
 _LONGEST_SHOWN = 80
 _LONGEST_NAME = 255
-_USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _RESERVED = frozenset({"cur", "new", "tmp", "quarantine"})
 """What a Maildir has in it or beside it."""
 _ARGON2ID = re.compile(r"\$argon2id\$v=[0-9]+\$m=[0-9]{1,8},t=[0-9]{1,4},p=[0-9]{1,3}(?:\$[A-Za-z0-9+/]+){2}")
@@ -57,7 +57,7 @@ def read_flag(value: object) -> bool:
 
 def read_user_name(value: object) -> str:
     """Read a user's name, which is also the name of the folder that is his inbox."""
-    if _USER_NAME.fullmatch(name := read_text(value)) is None:
+    if USER_NAME.fullmatch(name := read_text(value)) is None:
         raise ValueError(
             'must be letters a to z, digits and "._-" (at most 64), and not begin with "." or "-": it names a folder'
         )

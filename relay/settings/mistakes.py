@@ -16,6 +16,9 @@ Place: TypeAlias = tuple[str | int, ...]
 SECRET_KEYS = frozenset({"password", "password_hash", "password_command", "database"})
 """Their values, and what is within them, are never shown; a database's URL may hold a password."""
 
+PLACEHOLDER = "change-me"
+"""The password of the example: no secret yet."""
+
 MOST = 1000
 """Lines that are written of one configuration; who has more begins with these."""
 _MOST_SHOWN = 80

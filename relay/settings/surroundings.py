@@ -9,12 +9,13 @@ from pathlib import Path
 from relay.settings.advice import shut_to_others
 from relay.settings.backup_folder import check_backup
 from relay.settings.document import Table
-from relay.settings.mistakes import Finding, Place
+from relay.settings.folders import check_folders, find_mode
+from relay.settings.mistakes import PLACEHOLDER, Finding, Place
 from relay.settings.secrets import look_into
 from relay.settings.sharing import check_sharing
 
-PLACEHOLDER = "change-me"
-"""The password of the example: no secret yet."""
+_CREDENTIALS = Path("/run/credentials")
+"""Where systemd puts credentials, for the unit alone."""
 
 
 def find_folder(root: Table, file: Path) -> Path:
@@ -25,42 +26,18 @@ def find_folder(root: Table, file: Path) -> Path:
 def check_surroundings(root: Table, file: Path, environment: Mapping[str, str], *, secrets: bool) -> Iterator[Finding]:
     """Find what is not there, or is there for too many eyes. `secrets`: also what passwords are read from."""
     folder = find_folder(root, file)
-    yield from _check_folders(root, folder)
+    yield from check_folders(root, folder)
     yield from check_sharing(root, folder)
     for listener in root.tables("listener"):
         yield from _check_certificate(listener, folder)
     for account in root.tables("account"):
         for server in (account.table("smtp"), account.table("pop3")):
-            yield from _check_file(server, "ca_file", folder)
+            yield from _check_authorities(server, folder)
             if secrets:
                 yield from _check_file(server, "password_file", folder, private=True)
                 yield from _check_environment(server, environment)
     yield from check_backup(root, folder)
     yield from _check_eyes(root, file)
-
-
-def _check_folders(root: Table, folder: Path) -> Iterator[Finding]:
-    place = ("storage", "folder")
-    mode = _mode(folder)
-    if isinstance(mode, int) and not stat.S_ISDIR(mode):
-        yield Finding(place=place, reason="is no folder")
-    elif not isinstance(mode, int):
-        yield Finding(place=place, reason=f"{mode}: the service can't start without it", warning=True)
-    else:
-        inboxes = _mode(folder / (root.table("storage").text("inboxes") or "inboxes"))
-        if isinstance(inboxes, int) and not stat.S_ISDIR(inboxes):
-            yield Finding(place=("storage", "inboxes"), reason="is no folder")
-        log = root.table("log").text("file")
-        if log:
-            yield from _check_log(folder / log)
-
-
-def _check_log(file: Path) -> Iterator[Finding]:
-    mode, parent = _mode(file), _mode(file.parent)
-    if isinstance(mode, int) and stat.S_ISDIR(mode):
-        yield Finding(place=("log", "file"), reason="is a folder")
-    elif not isinstance(parent, int):
-        yield Finding(place=("log", "file"), reason=f"its folder can't be used: {parent}")
 
 
 def _check_certificate(listener: Table, folder: Path) -> Iterator[Finding]:
@@ -87,7 +64,10 @@ def _check_pair(place: Place, certificate: Path, key: Path) -> Iterator[Finding]
         # The password keeps OpenSSL from asking for one on the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
     except (OSError, ValueError):
-        reason = "certificate and private_key must be PEM files that belong together, the key without a password"
+        reason = (
+            "certificate and private_key must be PEM files that belong together, the key without a password:"
+            f" {certificate}, {key}"
+        )
         yield Finding(place=place, reason=reason)
 
 
@@ -99,14 +79,46 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
     reason = _why_unusable(file) or (look_into(file) if key == "password_file" else None)
     if reason is not None:
         whole = "" if Path(name).is_absolute() else f" ({file})"
-        yield Finding(place=place, reason=f"{reason}{whole}")
-    elif private and isinstance(mode := _mode(file), int) and mode & stat.S_IROTH:
+        yield Finding(place=place, reason=f"{reason}{whole}{_advise(file, key)}")
+    elif private and isinstance(mode := find_mode(file), int) and mode & stat.S_IROTH:
         reason = f"everybody on this machine can read it: {shut_to_others(file, folder)}"
         yield Finding(place=place, reason=reason, warning=True)
 
 
+def _advise(file: Path, key: str) -> str:
+    """Tell what to do about a file that can't be read; nothing where its content is at fault."""
+    mode = find_mode(file)
+    if file.is_relative_to(_CREDENTIALS) and not isinstance(mode, int):
+        return (
+            f": {_CREDENTIALS} is there only while the unit runs, so commands can't read it: put the password into a"
+            " file such as /etc/relay/secrets/NAME (root:relay, 0640), and name that"
+        )
+    if isinstance(mode, int):
+        return "" if os.access(file, os.R_OK) else ": ask as root (sudo), or as the user who runs the service"
+    if key == "password_file":
+        return ": make it, with the password in its first line, or mend the name"
+    return ": mend the name, or put the file there"
+
+
+def _check_authorities(server: Table, folder: Path) -> Iterator[Finding]:
+    findings = [*_check_file(server, "ca_file", folder)]
+    yield from findings
+    name = server.text("ca_file")
+    if not name or findings:
+        return
+    import ssl  # noqa: PLC0415 - costs 15 ms, and few configurations need it
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(folder / name)
+    except (OSError, ValueError):
+        reason = (
+            f"holds no certificate ({folder / name}): it must be a PEM file, which begins -----BEGIN CERTIFICATE-----"
+        )
+        yield Finding(place=(*server.place, "ca_file"), reason=reason)
+
+
 def _why_unusable(file: Path) -> str | None:
-    mode = _mode(file)
+    mode = find_mode(file)
     if not isinstance(mode, int):
         return f"can't be read: {mode}"
     if stat.S_ISDIR(mode):
@@ -118,17 +130,20 @@ def _why_unusable(file: Path) -> str | None:
 
 def _check_environment(server: Table, environment: Mapping[str, str]) -> Iterator[Finding]:
     name = server.text("password_env")
-    if name and not environment.get(name):
+    if name and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not environment.get(name):
         # What does not look like a variable's usual name may be the password itself, in the wrong place.
         usual = re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) is not None
-        reason = "this environment variable is not set"
+        reason = (
+            "this environment variable is not set: the unit reads it from /etc/relay/environment, a command from where"
+            " it is run; password_file works for both"
+        )
         yield Finding(place=(*server.place, "password_env"), reason=reason, discreet=not usual)
 
 
 def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
     """Warn of passwords in a configuration that others can read, unless its folder is shut to them."""
     servers = [account.table(kind) for account in root.tables("account") for kind in ("smtp", "pop3")]
-    mode, parent = _mode(file), _mode(file.absolute().parent)
+    mode, parent = find_mode(file), find_mode(file.absolute().parent)
     if not (isinstance(mode, int) and isinstance(parent, int) and mode & stat.S_IROTH and parent & stat.S_IXOTH):
         return
     for server in servers:
@@ -136,13 +151,3 @@ def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
             advice = shut_to_others(file.absolute(), find_folder(root, file))
             reason = f"everybody on this machine can read this file: {advice}, or use password_file"
             yield Finding(place=(*server.place, "password"), reason=reason, warning=True)
-
-
-def _mode(path: Path) -> int | str:
-    """Give a file's mode, or why there is none."""
-    try:
-        return path.stat().st_mode
-    except OSError as error:
-        return error.strerror or "unknown"
-    except ValueError:
-        return "this is no file name"

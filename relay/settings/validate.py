@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from relay.settings.mistakes import MOST, Finding, Place
+from relay.settings.needed import describe_missing
 from relay.settings.schema import DOCUMENT, LISTS, TABLES, Document
 
 _LONGEST_COMPARED = 80
@@ -29,7 +30,7 @@ def _read_detail(detail: ErrorDetails, *, helpful: bool) -> Finding:
         case "value_error":
             reason = str(detail["ctx"]["error"])
         case "missing":
-            reason = "missing"
+            reason = describe_missing(place)
         case "extra_forbidden":
             reason = _unknown_key(place) if helpful else "unknown key"
         case "tuple_type":

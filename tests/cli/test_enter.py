@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 import pytest
+import trustme
 
 from relay.cli import main
 from relay.settings import load_settings
@@ -422,7 +423,8 @@ def test_a_log_that_the_owner_cant_make_or_write_is_a_mistake_and_one_outside_a_
 def test_a_file_behind_a_folder_that_is_shut_to_the_owner_is_told_with_the_folder(office: Office) -> None:
     """And a certificate, which is no secret, is opened to everybody."""
     authority = office.shut / "ca.pem"
-    authority.touch(0o600)
+    trustme.CA().cert_pem.write_to_path(authority)
+    authority.chmod(0o600)
     office.config.write_text(
         office.config.read_text().replace('password = "p"', f'password = "p"\nca_file = "{authority}"', 1)
     )

@@ -64,7 +64,8 @@ def test_account_test_tells_step_by_step(run: Run, mailbox: Mailbox, config: Pat
     said = run("account", "test", "sales")
     assert said.status == 0
     assert "ok     log in" in said.out
-    assert "1 messages" in said.out
+    assert "the mailbox: 1 message, " in said.out
+    assert "DELETED at the provider" in said.out
     config.write_text(config.read_text().replace(f'"{PASSWORD}"', '"of-yesterday"'))
     said = run("account", "test", "sales")
     assert said.status == 1

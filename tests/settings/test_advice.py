@@ -47,6 +47,19 @@ def test_without_a_folder_there_is_no_user_to_think_of(tmp_path: Path) -> None:
     assert shut_to_others(tmp_path, tmp_path / "nowhere") == f"chmod o= {tmp_path}"
 
 
+def test_before_the_first_start_the_service_is_the_packages_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    someone = pwd.getpwall()[-1]
+    monkeypatch.setattr("relay.settings.advice.SERVICE_USER", someone.pw_name)
+    group = grp.getgrgid(someone.pw_gid).gr_name
+    path = tmp_path / "secret"
+    path.touch()
+    assert shut_to_others(path, tmp_path / "nowhere") == f"chgrp {group} {path} && chmod 0640 {path}"
+    os.chown(path, UID, UID)
+    assert shut_to_others(path, tmp_path / "nowhere") == f"chmod o= {path}"
+
+
 def test_a_group_is_named_where_it_has_a_name() -> None:
     someone = pwd.getpwall()[-1]
     name = grp.getgrgid(someone.pw_gid).gr_name

@@ -1,12 +1,14 @@
 from pathlib import Path
 
+import trustme
+
 from relay.model.account import FirstPoll, OnUncertain, Security
 from relay.settings import Limits, Listener, load_settings
 from tests.peers.relay_process import ANNA, to_toml
 
 
 def test_defaults_paths_and_ports(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").touch()
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
     (tmp_path / "p").touch(0o600)
     (tmp_path / "p").write_text("secret\n")
     table = {

@@ -36,8 +36,11 @@ def test_each_good_one_is_accepted_with_its_warnings(path: Path, tmp_path: Path)
     assert list(load_settings(copy).warnings) == path.with_suffix(".expected").read_text().splitlines()
 
 
-def test_the_example_is_accepted_without_a_word() -> None:
-    assert load_settings(EXAMPLE).warnings == ()
+def test_the_example_is_accepted_and_asks_for_what_it_can_not_know() -> None:
+    device, *passwords = load_settings(EXAMPLE).warnings
+    assert device.endswith("no listener lets it in: add its address to the networks of a [[listener]]")
+    assert len(passwords) == 3
+    assert all("smtp.password: is still" in line or "pop3.password: is still" in line for line in passwords)
 
 
 def test_the_example_shows_every_key() -> None:

@@ -10,6 +10,7 @@ from tests.peers.machine import require_root
 from tests.peers.relay_process import ANNA, make_account, write_config
 
 UID = 54321
+MAKE_IT = "make it, with the password in its first line, or mend the name"
 
 
 def configure(folder: Path, name: str) -> Path:
@@ -65,4 +66,27 @@ def test_a_file_that_cant_be_read_is_named_with_its_whole_path(tmp_path: Path) -
         with pytest.raises(ConfigurationError) as error:
             load_settings(configure(tmp_path, name))
         place = f"relay.toml: account[sales].smtp.password_file: {name}"
-        assert error.value.mistakes == (f"{place}: can't be read: No such file or directory{shown}",)
+        assert error.value.mistakes == (f"{place}: can't be read: No such file or directory{shown}: {MAKE_IT}",)
+
+
+def test_the_folder_of_credentials_is_there_only_while_the_unit_runs(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        load_settings(configure(tmp_path, "/run/credentials/relay.service/sales"))
+    assert "is there only while the unit runs" in error.value.mistakes[0]
+    assert "/etc/relay/secrets/NAME (root:relay, 0640)" in error.value.mistakes[0]
+    assert load_settings(configure(tmp_path, "/run/credentials/relay.service/sales"), secrets=False).warnings == ()
+
+
+def test_the_rights_that_a_package_gives_are_right(tmp_path: Path) -> None:
+    """Configuration and secrets are root's and the service's group reads them (0640): nothing is advised."""
+    require_root("to give files away")
+    (tmp_path / "data").mkdir(0o711)
+    os.chown(tmp_path / "data", UID, UID)
+    secret = tmp_path / "sales.password"
+    secret.write_text("p\n")
+    path = configure(tmp_path, str(secret))
+    path.write_text(path.read_text() + '\n[storage]\nfolder = "data"\n')
+    for file in (secret, path):
+        os.chown(file, 0, UID)
+        file.chmod(0o640)
+    assert load_settings(path).warnings == ()
