@@ -67,7 +67,7 @@ def _mailbox(address: Address) -> tuple[str, bool]:
     return address.key, address.local.isascii()
 
 
-def make_stripper(header: bytes, *, language: str = "en") -> TiffStripper | None:
+def make_stripper(header: bytes, *, language: str) -> TiffStripper | None:
     """Make what takes the TIFF attachments out of a mail with this header (CRLF line ends, no blank line).
 
     None where the mail is to be archived as it is: it is signed or encrypted as a whole (S/MIME, PGP/MIME), it is a

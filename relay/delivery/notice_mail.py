@@ -13,8 +13,10 @@ from relay.model.reply import Reply
 from relay.rules.dsn import decode_xtext
 from relay.rules.notice import (
     Alert,
+    Facts,
     FailedRecipient,
     Notice,
+    Others,
     Report,
     alert_notice,
     notice_reader,
@@ -66,6 +68,7 @@ class NoticeWriter:
         *,
         retry_until: int | None = None,
         doubtful: bool = False,
+        others: Others = Others.NONE,
     ) -> NewMessage:
         """Write a DSN about some recipients of a mail. `retry_until` in milliseconds since 1970."""
         settings, reader = self._settings(), self.reader(message, account)
@@ -95,6 +98,7 @@ class NoticeWriter:
                 envelope_id=decode_xtext(message.envelope_id),
                 retry_until=None if retry_until is None else self.at(retry_until),
                 doubtful=doubtful,
+                others=others,
             ),
         )
 
@@ -112,6 +116,16 @@ class NoticeWriter:
     ) -> NewMessage:
         """Write an alert."""
         settings = self._settings()
+        facts = Facts(
+            hostname=settings.hostname,
+            account=account,
+            address=address,
+            reply=reply,
+            queue_id="" if message is None else message.id,
+            subject="" if message is None else message.subject,
+            count=count,
+            comfort=comfort,
+        )
         return self._wrap(
             reader,
             settings.directory.account(account),
@@ -119,19 +133,12 @@ class NoticeWriter:
             lambda notice_id, sender: alert_notice(
                 kind=kind,
                 language=settings.language,
-                hostname=settings.hostname,
                 notice_id=notice_id,
                 at=self.at(),
                 sender=sender,
                 to=reader.address,
                 to_name=reader.name,
-                account=account,
-                address=address,
-                reply=reply,
-                queue_id="" if message is None else message.id,
-                subject="" if message is None else message.subject,
-                count=count,
-                comfort=comfort,
+                facts=facts,
             ),
         )
 

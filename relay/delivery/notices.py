@@ -23,12 +23,13 @@ from relay.model.mail import (
     NewMessage,
     Recipient,
     RecipientKind,
+    RecipientState,
 )
 from relay.model.outcome import Verdict
 from relay.model.reply import Reply
-from relay.rules.conclusion import Conclusion, Failure
+from relay.rules.conclusion import Conclusion
 from relay.rules.dsn import wants_delay, wants_failure, wants_success
-from relay.rules.notice import Alert, FailedRecipient, FailureReason, Report
+from relay.rules.notice import Alert, FailedRecipient, FailureReason, Report, others_of
 from relay.settings import Settings
 from relay.storage.pausing import told_as
 from relay.storage.queue import Queue
@@ -81,7 +82,7 @@ class Notifier:
         if conclusion.failures:
             if tried is None:
                 tried = {failure.recipient.n: self._now() for failure in conclusion.failures}
-            notices.append(await self._failure(account, delivery, conclusion.failures, tried))
+            notices.append(await self._failure(account, delivery, conclusion, tried))
         if not confirms:
             notices.append(await self._success(account, delivery, conclusion))
         notices += [
@@ -125,7 +126,10 @@ class Notifier:
         attempts = await self._queue.last_attempts([d.id for d in deliveries])
         last = {r.n: attempts.get(d.id) for d in deliveries for r in d.recipients}
         recipients = [self._waiting(r, last[r.n]) for r in waiting]
-        return await self._writer.report(Report.DELAYED, message, account, recipients, retry_until=retry_until)
+        others = others_of(await self._queue.outcomes(message.id), {r.n for r in waiting})
+        return await self._writer.report(
+            Report.DELAYED, message, account, recipients, retry_until=retry_until, others=others
+        )
 
     async def hold_homeless(self, accounts: Collection[str]) -> None:
         """Hold the mail of accounts that are gone or excluded; notices take another way. Raises StorageError."""
@@ -199,11 +203,11 @@ class Notifier:
         return len(held)
 
     async def _failure(
-        self, account: Account, delivery: ClaimedDelivery, failures: Sequence[Failure], tried: Mapping[int, int]
+        self, account: Account, delivery: ClaimedDelivery, conclusion: Conclusion, tried: Mapping[int, int]
     ) -> NewMessage | None:
         if not self._may_tell(delivery.message):
             return None
-        wanted = [failure for failure in failures if wants_failure(failure.recipient.notify)]
+        wanted = [failure for failure in conclusion.failures if wants_failure(failure.recipient.notify)]
         if not wanted:
             log.warning("notice_dropped", queue_id=delivery.message.id, reason="the client asked for none (NOTIFY)")
             return None
@@ -216,8 +220,13 @@ class Notifier:
             )
             for f in wanted
         ]
-        doubtful = delivery.uncertain > 0
-        return await self._writer.report(Report.FAILED, delivery.message, account, recipients, doubtful=doubtful)
+        outcomes = await self._queue.outcomes(delivery.message.id) | {
+            n: RecipientState.DELIVERED for n, one in conclusion.outcomes if one.verdict is Verdict.DELIVERED
+        }
+        others = others_of(outcomes, {failure.recipient.n for failure in conclusion.failures})
+        return await self._writer.report(
+            Report.FAILED, delivery.message, account, recipients, doubtful=delivery.uncertain > 0, others=others
+        )
 
     async def _success(self, account: Account, delivery: ClaimedDelivery, conclusion: Conclusion) -> NewMessage | None:
         delivered = {n: outcome.reply for n, outcome in conclusion.outcomes if outcome.verdict is Verdict.DELIVERED}

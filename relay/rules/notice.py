@@ -5,7 +5,6 @@ stay as they are. An alert is a plain text. Nothing that a provider said or a ma
 """
 
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +12,7 @@ from email.utils import format_datetime
 
 from relay.model.account import Account, Directory, Notify, User
 from relay.model.address import Address, ascii_domain
-from relay.model.reply import Reply
-from relay.rules.notice_advice import FailureReason, choose_advice
+from relay.rules.notice_advice import FailureReason
 from relay.rules.notice_mime import (
     TEXT_FIELDS,
     encode_text,
@@ -30,19 +28,23 @@ from relay.rules.notice_mime import (
     safe_domain,
 )
 from relay.rules.notice_status import FailedRecipient, is_international, write_status
-from relay.rules.notice_texts import TEXTS, Alert, Report, Texts
+from relay.rules.notice_texts import TEXTS, Alert, Others, Report
+from relay.rules.notice_wording import Facts, Story, others_of, word_alert, word_report
 
 __all__ = [
     "Alert",
+    "Facts",
     "FailedRecipient",
     "FailureReason",
     "Notice",
+    "Others",
     "Report",
     "alert_notice",
     "change_sender",
     "has_inbox",
     "notice_reader",
     "notice_way",
+    "others_of",
     "redirect",
     "report_notice",
 ]
@@ -83,27 +85,29 @@ def report_notice(  # noqa: PLR0913 - each is one of the facts that the notice t
     report: Report = Report.FAILED,
     retry_until: datetime | None = None,
     doubtful: bool = False,
+    others: Others = Others.NONE,
 ) -> Notice:
     """Write a DSN: that a mail failed for some recipients, still waits, or was handed over (RFC 3464).
 
     `language` is a key of `TEXTS`; `notice_id` must be new and hard to guess, since the boundary comes from it; `at` is
     the time of the notice; times are aware, and shown to people in their own zone. Without `original_body` only
     the header is attached. Where an address needs it, the parts have the types of RFC 6533. `envelope_id` is the
-    client's ENVID, decoded; `retry_until` goes with `DELAYED`; `doubtful`: a failed mail may have arrived.
+    client's ENVID, decoded; `retry_until` goes with `DELAYED`; `doubtful`: a failed mail may have arrived; `others`:
+    what became of the recipients who are not named.
     """
     texts = TEXTS[language]
     international = is_international(failed)
-    text = _report_text(
-        texts,
-        failed,
-        original_subject,
-        original_sent,
-        queue_id,
-        hostname,
-        report=report,
+    story = Story(
+        subject=original_subject,
+        sent=original_sent,
+        queue_id=queue_id,
+        hostname=hostname,
         whole=original_body is not None,
+        others=others,
+        retry_until=retry_until,
         doubtful=doubtful,
     )
+    text = word_report(language, report, failed, story)
     status = write_status(
         report,
         failed,
@@ -140,65 +144,30 @@ def report_notice(  # noqa: PLR0913 - each is one of the facts that the notice t
     return Notice(header=make_subject(subject) + fields, body=body, message_id=message_id, subject=subject)
 
 
-def alert_notice(  # noqa: PLR0913 - each is one of the facts that some alert tells
+def alert_notice(
     *,
     kind: Alert,
     language: str,
-    hostname: str,
     notice_id: str,
     at: datetime,
     sender: Address,
     to: Address,
     to_name: str,
-    account: str = "",
-    address: str = "",
-    reply: Reply | None = None,
-    queue_id: str = "",
-    subject: str = "",
-    count: int = 1,
-    comfort: bool = False,
+    facts: Facts,
 ) -> Notice:
-    """Write an alert, or another notice that is no DSN, as plain text.
-
-    `account`, `address` (whose, depends on the kind), `reply`, `queue_id`, `subject` (of the mail concerned) and
-    `count` (of mails) are what the kind has to tell; details that are empty are left out. `comfort`: that nothing worse
-    happened is true, and may be said.
-    """
-    texts = TEXTS[language]
-    words = texts.alerts[kind]
-    about = plain(subject, _SUBJECT_OCTETS)
-    facts = {
-        "account": plain(account, _SUBJECT_OCTETS),
-        "address": plain(address),
-        "command": shlex.quote(plain(account, _SUBJECT_OCTETS)),
-        "count": str(count),
-        "queue_id": plain(queue_id),
-        "subject": about or texts.no_subject,
-    }
-    title = words.subject.format_map(facts)
-    details = [
-        (texts.account_label, facts["account"]),
-        (texts.subject_label, facts["subject"] if queue_id else ""),
-        (texts.queue_id_label, facts["queue_id"]),
-        *([] if reply is None else [_said(texts, reply)]),
-    ]
-    paragraphs = [
-        " ".join(filter(None, (words.what, words.comfort if comfort else ""))).format_map(facts),
-        _lines(details),
-        f"{texts.action_label}: {words.action.format_map(facts)}",
-        texts.closing.format(hostname=safe_domain(ascii_domain(hostname))),
-    ]
+    """Write an alert, or another notice that is no DSN, as plain text."""
+    title, text = word_alert(language, kind, facts)
     message_id, fields = common_fields(
-        hostname=hostname,
+        hostname=facts.hostname,
         notice_id=notice_id,
         at=at,
-        sender_name=texts.sender_name,
+        sender_name=TEXTS[language].sender_name,
         sender=sender,
         to=to,
         to_name=to_name,
     )
     header = make_subject(title) + fields + b"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n" + TEXT_FIELDS
-    return Notice(header=header, body=encode_text(_join(paragraphs)), message_id=message_id, subject=title)
+    return Notice(header=header, body=encode_text(text), message_id=message_id, subject=title)
 
 
 def change_sender(header: bytes, *, language: str, sender: Address) -> bytes:
@@ -253,61 +222,6 @@ def common_fields(
         make_field("Relay-Loop", safe_domain(ascii_domain(hostname))),
     )
     return message_id, b"".join(fields)
-
-
-def _report_text(
-    texts: Texts,
-    failed: Sequence[FailedRecipient],
-    subject: str,
-    sent: datetime,
-    queue_id: str,
-    hostname: str,
-    *,
-    report: Report,
-    whole: bool,
-    doubtful: bool,
-) -> str:
-    words = texts.reports[report]
-    about = [
-        (texts.subject_label, plain(subject, _SUBJECT_OCTETS) or texts.no_subject),
-        (texts.sent_label, sent.strftime(texts.date)),
-        (texts.queue_id_label, plain(queue_id)),
-    ]
-    paragraphs = [words.opening, _lines(about)]
-    together: dict[tuple[FailureReason, Reply], list[str]] = {}
-    for recipient in failed:
-        together.setdefault((recipient.reason, recipient.reply), []).append(plain(recipient.address))
-    for (reason, reply), addresses in together.items():
-        hint = texts.advice[choose_advice(reply, reason)]
-        gave_up = f"{texts.gave_up} " if reason is FailureReason.EXPIRED else ""
-        cause = "" if report is Report.RELAYED else gave_up + hint.cause
-        paragraphs += [
-            "\n".join([f"{words.recipients_label}:", *(f"    {address}" for address in addresses)]),
-            _lines(
-                [
-                    (texts.cause_label, cause),
-                    _said(texts, reply),
-                    (texts.action_label, words.action or hint.action),
-                ]
-            ),
-        ]
-    if doubtful:
-        paragraphs.append(texts.doubt)
-    paragraphs.append(texts.whole_attached if whole else texts.header_attached)
-    paragraphs.append(texts.closing.format(hostname=safe_domain(ascii_domain(hostname))))
-    return _join(paragraphs)
-
-
-def _said(texts: Texts, reply: Reply) -> tuple[str, str]:
-    return texts.reply_label if reply.code else texts.problem_label, plain(str(reply))
-
-
-def _lines(facts: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(f"{label}: {value}" for label, value in facts if value)
-
-
-def _join(paragraphs: Sequence[str]) -> str:
-    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
 
 
 def _original_part(header: bytes, body: bytes | None, *, international: bool) -> bytes:

@@ -38,11 +38,11 @@ _REPLACED = re.compile(
 )
 _TEXTS = {
     "en": "Attachment removed: {name}\r\nSize: {size} bytes{encoded}\r\nSHA-256: {sha256}\r\n",
-    "de": "Anhang entfernt: {name}\r\nGröße: {size} Bytes{encoded}\r\nSHA-256: {sha256}\r\n",
+    "de": "Anhang entfernt: {name}\r\nGröße: {size} Byte{encoded}\r\nPrüfsumme (SHA-256): {sha256}\r\n",
 }
 _ENCODED = {
     "en": ", encoded ({encoding}: it can't be decoded)",
-    "de": ", kodiert ({encoding}: nicht zu dekodieren)",
+    "de": ", in einer Form, die sich nicht lesen ließ ({encoding})",
 }
 _NAMELESS = {"en": "(no file name)", "de": "(ohne Dateinamen)"}
 
@@ -141,12 +141,12 @@ class _ArmourSearch:
 class TiffStripper:
     """Sans-IO: the mail's body in, the archived version's body out, then `changed`, `header` and `removed`."""
 
-    def __init__(self, header: bytes, *, language: str = "en") -> None:
+    def __init__(self, header: bytes, *, language: str) -> None:
         """Begin with the mail's header block: CRLF line ends, no blank line. `language` is `en` or `de`."""
         self._reader = MimeReader(header)
         self._header = header
         self._new_header = header
-        self._language = language if language in _TEXTS else "en"
+        self._language = language
         self._part: _Undecided | _Removal | _ArmourSearch | None = None
         self._removed: list[RemovedTiff] = []
         self._is_whole = False

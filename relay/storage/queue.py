@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from relay.model.errors import ClaimLostError, StorageError
 from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Pause, Settlement, Work
+from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Pause, RecipientState, Settlement, Work
 from relay.storage import accepting, ahead, arrivals, claiming, counting, pausing, settling, telling, waiting
 from relay.storage.accepting import Chunk, Claimant
 from relay.storage.ahead import Ahead
@@ -360,6 +360,10 @@ class Queue:
     async def last_attempts(self, delivery_ids: Sequence[str]) -> dict[str, LastAttempt]:
         """Give the last attempt of each delivery."""
         return await self._read(waiting.last_attempts, delivery_ids)
+
+    async def outcomes(self, message_id: str) -> dict[int, RecipientState]:
+        """Give what became so far of each real recipient of a mail, by his number."""
+        return await self._read(waiting.outcomes, message_id)
 
     # What the relay has to say
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from relay.model.mail import ClaimedDelivery, NewMessage, Settlement
+from relay.model.mail import ClaimedDelivery, NewMessage, RecipientState, Settlement
 from relay.model.reply import Reply
 from relay.storage.accepting import Claimant, accept
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
@@ -42,6 +42,7 @@ _BRING_FORWARD: Final = (
     "UPDATE delivery SET due = ?, attempts = 0 WHERE state = 'queued' AND state <> 'done' AND account = ?"
     " AND attempts > 0 AND uncertain = 0 AND due > ?"
 )
+_OUTCOMES: Final = "SELECT r.n, r.outcome FROM recipient r WHERE r.message_id = ? AND r.kind = 'to'"
 _LAST_ATTEMPTS: Final = (
     "SELECT a.delivery_id, a.at, a.code, a.enhanced, a.reply FROM attempt a WHERE a.delivery_id {any}"
     " AND a.n = (SELECT max(b.n) FROM attempt b WHERE b.delivery_id = a.delivery_id)"
@@ -130,6 +131,11 @@ def bring_forward(tx: Transaction, orders: Sequence[tuple[str, int]]) -> list[in
     What may have been sent already stays where it is: it waits since it is in doubt, whatever the server.
     """
     return [tx.change(_BRING_FORWARD, now, account, now) for account, now in orders]
+
+
+def outcomes(tx: Transaction, message_id: str) -> dict[int, RecipientState]:
+    """Give what became so far of each real recipient of a mail, by his number."""
+    return {n: RecipientState(outcome) for n, outcome in tx.rows(_OUTCOMES, message_id)}
 
 
 def last_attempts(tx: Transaction, delivery_ids: Sequence[str]) -> dict[str, LastAttempt]:

@@ -81,13 +81,13 @@ def plan(header: bytes) -> object:
 
 
 def strip_body(data: bytes) -> object:
-    stripper = make_stripper(b"Content-Type: multipart/mixed; boundary=b\r\n")
+    stripper = make_stripper(b"Content-Type: multipart/mixed; boundary=b\r\n", language="en")
     assert stripper is not None
     return fed(stripper, b"--b\r\n" + data)
 
 
 def strip_header(data: bytes) -> object:
-    return make_stripper(b"Content-Type: " + data + b"\r\n")
+    return make_stripper(b"Content-Type: " + data + b"\r\n", language="en")
 
 
 def look_for_disguises(data: bytes) -> object:

@@ -122,7 +122,7 @@ def _header() -> Iterator[Callable[[Any], None]]:
 @contextmanager
 def _mime() -> Iterator[Callable[[Any], None]]:
     def strip(header: bytes, pieces: list[bytes]) -> tuple[bool, bytes]:
-        stripper = make_stripper(header)
+        stripper = make_stripper(header, language="en")
         if stripper is None:
             return False, b""
         out = b"".join([*map(stripper.feed, pieces), stripper.close()])

@@ -40,7 +40,7 @@ class Counted(bytearray):
 
 def count_steps(body: bytes, size: int) -> int:
     """Count calls, and octets that are touched outside of them, while a mail is fed in pieces of a size."""
-    stripper = TiffStripper(MIXED)
+    stripper = TiffStripper(MIXED, language="en")
     stripper._reader._data = counted = Counted(stripper._reader._data)
     calls = 0
 

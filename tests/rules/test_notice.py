@@ -14,6 +14,7 @@ from relay.model.address import Address
 from relay.model.reply import Reply
 from relay.rules.notice import (
     Alert,
+    Facts,
     FailedRecipient,
     FailureReason,
     Notice,
@@ -57,10 +58,10 @@ def failure(*recipients: FailedRecipient, **facts: Any) -> Notice:  # noqa: ANN4
 
 def alert(kind: Alert, **facts: Any) -> Notice:  # noqa: ANN401 - any of the arguments
     defaults: dict[str, Any] = {
-        "language": "en", "hostname": "relay.office.example", "notice_id": "01jy7", "at": AT, "sender": SALES,
-        "to": ANNA, "to_name": "anna",
+        "language": "en", "notice_id": "01jy7", "at": AT, "sender": SALES, "to": ANNA, "to_name": "anna",
     }  # fmt: skip
-    return alert_notice(kind=kind, **{**defaults, **facts})
+    who = {name: facts.pop(name) for name in [*facts] if name in defaults}
+    return alert_notice(kind=kind, facts=Facts(hostname="relay.office.example", **facts), **{**defaults, **who})
 
 
 def wire(notice: Notice) -> bytes:
@@ -130,7 +131,9 @@ def test_german_words() -> None:
     text = text_of(failure(failed(reason=FailureReason.EXPIRED, reply=Reply(code=0, text="timed out")), language="de"))
     assert "Gesendet: 01.06.2026, 10:15 Uhr" in text
     assert "Der Maildienst hat es mehrmals versucht und jetzt aufgegeben." in text
-    assert "Technische Ursache: timed out" in text
+    assert "Technische Ursache: Der Server des Anbieters antwortet nicht." in text
+    text = text_of(failure(failed(reply=Reply(code=0, text="what nobody has translated")), language="de"))
+    assert "Technische Ursache" not in text
 
 
 def test_the_status_for_machines() -> None:
@@ -226,7 +229,7 @@ def test_of_a_large_mail_only_the_header_is_attached() -> None:
     attached = parts(notice)[2]
     assert attached.get_content_type() == "text/rfc822-headers"
     assert attached.get_payload() == HEADER.decode()
-    assert "only its header is attached" in text_of(notice)
+    assert "The header of the e-mail is attached." in text_of(notice)
 
 
 def test_an_international_domain_becomes_ascii() -> None:

@@ -1,0 +1,152 @@
+"""The text of a notice for people: which sentences, in which order, of which facts; the words are in the tables."""
+
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from relay.model.address import ascii_domain
+from relay.model.mail import RecipientState
+from relay.model.reply import Reply
+from relay.rules.causes import explain_cause, read_cause
+from relay.rules.domains import readable_address
+from relay.rules.notice_advice import FailureReason, choose_advice
+from relay.rules.notice_mime import plain, safe_domain
+from relay.rules.notice_status import FailedRecipient
+from relay.rules.notice_texts import OWN_CAUSES, TEXTS, Alert, Others, Report, Texts
+
+_SUBJECT_OCTETS = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """What a DSN tells, beside its recipients."""
+
+    subject: str
+    """Of the mail."""
+    sent: datetime
+    queue_id: str
+    hostname: str
+    whole: bool
+    """Whether the mail is attached, not only its header."""
+    others: Others = Others.NONE
+    retry_until: datetime | None = None
+    doubtful: bool = False
+    """Whether a failed mail may have arrived."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What an alert tells; what is empty is left out."""
+
+    hostname: str
+    account: str = ""
+    address: str = ""
+    """Whose, depends on the kind."""
+    reply: Reply | None = None
+    queue_id: str = ""
+    subject: str = ""
+    """Of the mail concerned."""
+    count: int = 1
+    """Of mails."""
+    comfort: bool = False
+    """Whether the comforting sentence of the kind is true."""
+
+
+def others_of(outcomes: Mapping[int, RecipientState], named: Collection[int]) -> Others:
+    """Tell what became of the recipients who are not named; each is given by his number."""
+    rest = {outcome for n, outcome in outcomes.items() if n not in named}
+    if RecipientState.DELIVERED not in rest:
+        return Others.OPEN if RecipientState.PENDING in rest else Others.NONE
+    return Others.MIXED if RecipientState.PENDING in rest else Others.HANDED_OVER
+
+
+def word_report(language: str, report: Report, recipients: Sequence[FailedRecipient], story: Story) -> str:
+    """Write the text of a DSN."""
+    texts = TEXTS[language]
+    words = texts.reports[report]
+    opening = [words.openings[story.others]]
+    if words.goes_on:
+        until = "" if story.retry_until is None else story.retry_until.strftime(texts.date)
+        opening.append(words.goes_on_until.format(until=until) if until else words.goes_on)
+    about = [
+        (texts.subject_label, plain(story.subject, _SUBJECT_OCTETS) or texts.no_subject),
+        (texts.sent_label, story.sent.strftime(texts.date)),
+        (texts.queue_id_label, plain(story.queue_id)),
+    ]
+    paragraphs = [" ".join(opening), _lines(about)]
+    together: dict[tuple[FailureReason, Reply], list[str]] = {}
+    for recipient in recipients:
+        shown = readable_address(plain(recipient.address))
+        together.setdefault((recipient.reason, recipient.reply), []).append(shown)
+    for (reason, reply), addresses in together.items():
+        hint = texts.advice[choose_advice(reply, reason)]
+        gave_up = f"{texts.gave_up} " if reason is FailureReason.EXPIRED else ""
+        cause = "" if report is Report.RELAYED else gave_up + hint.cause
+        paragraphs += [
+            "\n".join([f"{words.recipients_label}:", *(f"    {address}" for address in addresses)]),
+            _lines(
+                [
+                    (texts.cause_label, cause),
+                    _said(language, texts, reply),
+                    (texts.action_label, words.action or hint.action),
+                ]
+            ),
+        ]
+    if story.doubtful:
+        paragraphs.append(texts.doubt)
+    paragraphs.append(texts.whole_attached if story.whole else texts.header_attached)
+    paragraphs.append(_closing(texts, story.hostname))
+    return _join(paragraphs)
+
+
+def word_alert(language: str, kind: Alert, facts: Facts) -> tuple[str, str]:
+    """Write the subject and the text of an alert."""
+    texts = TEXTS[language]
+    words = texts.alerts[kind]
+    named = {
+        "account": plain(facts.account, _SUBJECT_OCTETS),
+        "address": readable_address(plain(facts.address)),
+        "command": shlex.quote(plain(facts.account, _SUBJECT_OCTETS)),
+        "count": str(facts.count),
+        "queue_id": plain(facts.queue_id),
+        "subject": plain(facts.subject, _SUBJECT_OCTETS) or texts.no_subject,
+    }
+    details = [
+        (texts.account_label, named["account"]),
+        (texts.subject_label, named["subject"] if facts.queue_id else ""),
+        (texts.queue_id_label, named["queue_id"]),
+        *([] if facts.reply is None else [_said(language, texts, facts.reply)]),
+    ]
+    paragraphs = [
+        " ".join(filter(None, (words.what, words.comfort if facts.comfort else ""))).format_map(named),
+        _lines(details),
+        f"{texts.action_label}: {words.action.format_map(named)}",
+        _closing(texts, facts.hostname),
+    ]
+    return words.subject.format_map(named), _join(paragraphs)
+
+
+def _said(language: str, texts: Texts, reply: Reply) -> tuple[str, str]:
+    """Quote the provider; what we say ourselves is told in the language, or left out where there are no words."""
+    if reply.code:
+        return texts.reply_label, plain(str(reply))
+    cause = read_cause(reply.text)
+    if cause is not None:
+        return texts.problem_label, explain_cause(cause, language).what
+    own = next((words for begin, words in OWN_CAUSES.items() if reply.text.lower().startswith(begin)), None)
+    if own is not None:
+        return texts.problem_label, own[language]
+    return texts.problem_label, plain(str(reply)) if language == "en" else ""
+
+
+def _closing(texts: Texts, hostname: str) -> str:
+    return texts.closing.format(hostname=safe_domain(ascii_domain(hostname)))
+
+
+def _lines(facts: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(f"{label}: {value}" for label, value in facts if value)
+
+
+def _join(paragraphs: Sequence[str]) -> str:
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"

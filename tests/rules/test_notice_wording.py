@@ -1,0 +1,117 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from relay.model.mail import RecipientState
+from relay.model.reply import Reply
+from relay.rules.notice_advice import FailureReason
+from relay.rules.notice_status import FailedRecipient
+from relay.rules.notice_texts import OWN_CAUSES, Alert, Others, Report
+from relay.rules.notice_wording import Facts, Story, others_of, word_alert, word_report
+
+AT = datetime(2026, 6, 1, 8, 15, tzinfo=UTC)
+PENDING, DELIVERED, BOUNCED = RecipientState.PENDING, RecipientState.DELIVERED, RecipientState.BOUNCED
+
+
+def tell(
+    report: Report = Report.FAILED,
+    *,
+    language: str = "de",
+    address: str = "kunde@example.net",
+    reply: Reply | None = None,
+    others: Others = Others.NONE,
+    until: datetime | None = None,
+) -> str:
+    reply = reply or Reply(code=550, enhanced="5.1.1", text="no such user")
+    recipient = FailedRecipient(address=address, reply=reply, reason=FailureReason.REFUSED)
+    story = Story(
+        subject="Angebot", sent=AT, queue_id="01jx", hostname="relay.office.example", whole=False, others=others,
+        retry_until=until,
+    )  # fmt: skip
+    return word_report(language, report, [recipient], story)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "named", "others"),
+    [
+        ([BOUNCED], {0}, Others.NONE),
+        ([BOUNCED, BOUNCED], {0}, Others.NONE),
+        ([BOUNCED, DELIVERED], {0}, Others.HANDED_OVER),
+        ([BOUNCED, PENDING], {0}, Others.OPEN),
+        ([PENDING, DELIVERED, PENDING], {0}, Others.MIXED),
+        ([BOUNCED, DELIVERED, BOUNCED], {0}, Others.HANDED_OVER),
+        ([], set(), Others.NONE),
+    ],
+)
+def test_what_became_of_the_others(outcomes: list[RecipientState], named: set[int], others: Others) -> None:
+    assert others_of(dict(enumerate(outcomes)), named) is others
+
+
+_NOT_ALL = "Ihre E-Mail konnte nicht an alle Empfänger zugestellt werden"
+
+
+@pytest.mark.parametrize(
+    ("others", "begins"),
+    [
+        (Others.NONE, "Ihre E-Mail konnte nicht zugestellt werden.\n"),
+        (Others.HANDED_OVER, f"{_NOT_ALL}; für die übrigen hat der Anbieter sie angenommen.\n"),
+        (Others.OPEN, f"{_NOT_ALL}; bei den übrigen steht es noch nicht fest.\n"),
+    ],
+)
+def test_one_of_several_recipients_failed(others: Others, begins: str) -> None:
+    assert tell(others=others).startswith(begins)
+
+
+def test_a_delay_says_until_when_it_is_tried() -> None:
+    assert "Der Maildienst versucht es weiter, längstens bis 01.06.2026, 08:15 Uhr." in tell(Report.DELAYED, until=AT)
+    assert "until 2026-06-01, 08:15 at the latest." in tell(Report.DELAYED, until=AT, language="en")
+    assert "Der Maildienst versucht es weiter.\n" in tell(Report.DELAYED)
+    assert "Beigefügt sind die Kopfzeilen der E-Mail." in tell(Report.DELAYED)
+
+
+def test_domains_are_shown_as_people_write_them() -> None:
+    assert "    kunde@müller.example\n" in tell(address="kunde@xn--mller-kva.example")
+    spoof = "kunde@xn--pypal-4ve.example"  # a Cyrillic a among Latin letters
+    assert f"    {spoof}\n" in tell(address=spoof)
+    subject, text = word_alert("de", Alert.ARCHIVE_FAILED, Facts(hostname="h.example", address="a@xn--bro-hoa.example"))
+    assert subject == "Archivkopie nicht zugestellt: a@büro.example"
+    assert "a@büro.example" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "smtp.example:587: Connection refused",
+            "Der Server des Anbieters ist da, nimmt dort aber keine Verbindung an.",
+        ),
+        ("smtp.example:587 did not answer in time", "Der Server des Anbieters antwortet nicht."),
+        ("smtp.example:587: Name or service not known", "Einen Server dieses Namens gibt es nicht."),
+        (
+            "the certificate of smtp.example:587: certificate has expired",
+            "Das Zertifikat, mit dem sich der Server ausweist, ist abgelaufen.",
+        ),
+        ("the connection was lost", "Der Server des Anbieters hat die Verbindung ohne Begründung beendet."),
+    ],
+)
+def test_technical_causes_are_told_in_german(said: str, told: str) -> None:
+    assert f"Technische Ursache: {told}\n" in tell(reply=Reply(code=0, enhanced="4.4.1", text=said))
+
+
+@pytest.mark.parametrize("begin", OWN_CAUSES)
+def test_what_we_say_ourselves_is_told_in_both_languages(begin: str) -> None:
+    for language, label in (("de", "Technische Ursache"), ("en", "Technical cause")):
+        text = tell(reply=Reply(code=0, text=begin.capitalize() + " x"), language=language)
+        assert f"{label}: {OWN_CAUSES[begin][language]}" in text
+
+
+def test_what_nobody_has_translated_is_left_out_of_german_and_the_providers_words_stay() -> None:
+    assert "Technische Ursache" not in tell(reply=Reply(code=0, text="an odd thing"))
+    assert "Technical cause: an odd thing" in tell(reply=Reply(code=0, text="an odd thing"), language="en")
+    assert "Antwort des Anbieters: 550 5.1.1 no such user" in tell()
+
+
+def test_comfort_is_said_only_where_it_is_true() -> None:
+    for comfort in (True, False):
+        facts = Facts(hostname="h.example", address="a@x.example", comfort=comfort)
+        assert ("nicht betroffen" in word_alert("de", Alert.ARCHIVE_FAILED, facts)[1]) is comfort
