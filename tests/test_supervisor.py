@@ -324,3 +324,23 @@ async def test_the_end_of_the_writer_ends_the_service_as_a_failure(tmp_path: Pat
     await asyncio.sleep(0)
     service._writer.dead.set()
     assert await running is False
+
+
+async def test_the_postmaster_is_told_of_what_needs_him(tmp_path: Path) -> None:
+    accounts = [make_account("sales", free_port())]
+    users = [{"name": "anna", "address": "anna@example.com", "notify": "inbox"}]
+    service = Service(load_settings(write_config(tmp_path, accounts=accounts, users=users)))
+    with capture_logs() as lines:
+        await service.start()
+        running = asyncio.create_task(service.run())
+        quarantine = tmp_path / "quarantine" / "new"
+        quarantine.mkdir(parents=True)
+        (quarantine / "P1").write_bytes(b"Subject: lost\n\nhello\n")
+        await service.watcher.look()
+        await until(lambda: [line for line in lines if line["event"] == "inbox_delivered"])
+        service.end("the test is over")
+        assert await running
+    (raised,) = [line for line in lines if line["event"] == "alert_raised"]
+    (file,) = (tmp_path / "inboxes" / "anna" / "new").iterdir()
+    assert raised["kind"] == "quarantine"
+    assert b"Subject: 1 e-mail in quarantine" in file.read_bytes()

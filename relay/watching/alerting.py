@@ -33,7 +33,7 @@ are written together with their cause (`relay.delivery.notices`).
 HEALED: Final = 900_000
 """Milliseconds without a finding after which it is over: what comes back before that has never gone."""
 _TOPICS: Final = frozenset({"mailbox", "backup", *(str(kind) for kind in TOLD)})
-_LOCAL: Final = frozenset({Kind.DISK_LOW, Kind.QUARANTINE})
+_LOCAL: Final = frozenset({Kind.DISK_LOW})
 """What each node has for itself."""
 _NODE: Final = "#"
 QUIET: Final = 3_600_000

@@ -5,7 +5,7 @@ It reads only, needs no secrets and no lock, and waits for nobody for longer tha
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from relay.settings import Settings
 from relay.storage import backups
 from relay.storage.engine import Database, transaction
 from relay.storage.lock import database_file
+from relay.storage.quarantine import list_held
 from relay.storage.room import free_octets
 from relay.storage.standing import QueueState, Standing, read_standing
 from relay.storage.watches import Watch, read_watches
@@ -35,8 +36,6 @@ from relay.watching.snapshot import (
 PATIENCE: Final = 2.0
 """Seconds within which a service tells how it does: it is asked for nothing that takes time."""
 LARGEST_CERTIFICATE: Final = 1 << 20
-QUARANTINE: Final = "quarantine"
-"""As in `relay.collection.inboxes`: the Maildirs of mail whose inbox can't be used."""
 Statvfs = Callable[[Path], os.statvfs_result]
 
 
@@ -100,12 +99,13 @@ def take_snapshot(
     `now` in milliseconds since 1970.
     """
     standing, watches, backup = Standing(), dict[str, Watch](), backups.BackupState()
+    quarantined: list[int] = []
     if database is not None:
         with transaction(database, write=False) as tx:
             standing = read_standing(tx, hours=settings.hours, retry=settings.retry, now=now)
             watches = read_watches(tx)
             backup = backups.read_state(tx)
-    quarantined = _quarantined(settings.folder)
+        quarantined = [held.arrival.at for held in list_held(database, settings.folder)]
     configured = {account.name for account in settings.directory.accounts}
     return Snapshot(
         running=service.running,
@@ -158,17 +158,6 @@ def _disks(settings: Settings, statvfs: Statvfs | None) -> list[DiskState]:
     folders = [settings.folder, settings.inboxes, *([] if database is None else [database.parent])]
     found = [(folder, free_octets(folder, statvfs=statvfs)) for folder in dict.fromkeys(folders)]
     return [DiskState(folder=str(folder), free=free) for folder, free in found if free is not None]
-
-
-def _quarantined(folder: Path) -> Sequence[int]:
-    """Give when each file of the quarantine came there, in milliseconds since 1970."""
-    times = []
-    for path in folder.glob(f"{QUARANTINE}/*/[nc][eu][wr]/*"):
-        try:
-            times.append(round(path.stat().st_mtime * 1000))
-        except OSError:
-            continue  # somebody takes it away just now
-    return times
 
 
 def _backup(settings: Settings, known: backups.BackupState) -> BackupState | None:

@@ -101,7 +101,7 @@ async def test_a_full_disk_is_seen_at_its_limit(office: Office) -> None:
 
 
 async def test_what_lies_in_quarantine_is_counted_read_or_not(office: Office) -> None:
-    for name in ("anna/new/P1", "anna/cur/P2:2,S", "bert/new/P3", "bert/tmp/1.x"):
+    for name in ("new/P1", "cur/P2:2,S", "new/P3", "tmp/1.x"):
         path = office.settings.folder / "quarantine" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")

@@ -21,6 +21,7 @@ from relay.pop_poller import PopPoller
 from relay.storage import admin
 from relay.storage.engine import SqliteFile
 from relay.storage.mailboxes import Mailboxes
+from relay.storage.quarantine import give, list_held
 from relay.storage.watches import Watches
 from relay.watching.findings import Kind
 from relay.watching.taking import Statvfs
@@ -29,6 +30,7 @@ from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import free_port, until
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
+from tests.peers.relay_process import ANNA
 from tests.watching.disk import statvfs_of
 
 HOUR = 60 * MINUTE
@@ -125,7 +127,7 @@ async def test_a_disk_at_its_limit_is_told_and_so_is_its_room(office: Office) ->
 
 async def test_what_lies_in_quarantine_is_told_until_it_is_empty(office: Office) -> None:
     watcher = watch(office)
-    mail = office.settings.folder / "quarantine" / "carl" / "new" / "P1"
+    mail = office.settings.folder / "quarantine" / "new" / "P1"
     mail.parent.mkdir(parents=True)
     mail.write_bytes(b"x")
     os.utime(mail, (office.now / 1000, office.now / 1000))
@@ -178,8 +180,8 @@ async def test_what_can_not_be_told_is_logged_once_and_tried_again(office: Offic
 
 
 async def test_status_finds_what_is_alerted(office: Office) -> None:
-    (office.settings.folder / "quarantine" / "carl" / "new").mkdir(parents=True)
-    (office.settings.folder / "quarantine" / "carl" / "new" / "P1").write_bytes(b"x")
+    (office.settings.folder / "quarantine" / "new").mkdir(parents=True)
+    (office.settings.folder / "quarantine" / "new" / "P1").write_bytes(b"x")
     await office.hand_in()
     await office.send()
     admin.pause_account(office.engine, "sales", now=office.now)
@@ -230,6 +232,38 @@ async def test_a_changed_password_of_a_real_mailbox_is_told_and_so_is_the_right_
             _, clear = await inbox(office)
             assert 'The mailbox of account "sales" is collected again.' in body_of(clear)
             await poller.drain(1)
+
+
+@pytest.mark.peer
+@pytest.mark.timeout(120)
+async def test_mail_that_was_really_put_into_quarantine_is_told(tmp_path: Path) -> None:
+    bert = {"name": "bert", "address": "bert@example.com"}
+    with Dovecot() as dovecot:
+        dovecot.fill("sales", [b"From: x@y.example\nSubject: lost\n\nhello\n"])
+        pop3 = {"host": "127.0.0.1", "port": dovecot.pop3_port, "security": "none", "username": "sales",
+                "password": PASSWORD}  # fmt: skip
+        async with open_office(
+            tmp_path, account={"owner": "bert", "pop3": pop3}, users=[{**ANNA, "notify": "inbox"}, bert]
+        ) as office:
+            office.settings.inboxes.mkdir()
+            (office.settings.inboxes / "bert").write_text("no folder")
+            mailboxes = Mailboxes(office.engine, office.queue._writer)
+            collector = Collector(settings=lambda: office.settings, mailboxes=mailboxes, now=lambda: office.now)
+            await collector.poll(office.settings.directory.accounts[0], lambda _fetched, _total: None)
+            watcher = watch(office)
+            await watcher.look()
+            (alert,) = await inbox(office)
+            assert alert["Subject"] == "1 e-mail in quarantine"
+            (held,) = list_held(office.engine, office.settings.folder)
+            (office.settings.inboxes / "bert").unlink()
+            bert_now = office.settings.directory.users[1]
+            give(
+                office.engine, held, inboxes=office.settings.inboxes, user="bert", address=bert_now.address,
+                shared=False, now=office.now, by="root",
+            )  # fmt: skip
+            await pass_time(office, watcher, 20)
+            _, clear = await inbox(office)
+            assert clear["Subject"] == "Solved: 1 e-mail in quarantine"
 
 
 async def test_the_loop_goes_on_after_a_fault_of_the_database(office: Office, tmp_path: Path) -> None:
