@@ -81,6 +81,8 @@ EVENTS: Final[dict[str, str]] = {
     "queue_recovered": "deliveries, held",
     # a mail is collected
     "mail_received": "queue_id, account, users, uidl, size",
+    "quarantine_delivered": "queue_id, account, user, file, by",
+    "quarantine_deleted": "queue_id, account, user, file, by",
     "poll_finished": "account, fetched, quarantined, failed, left, deleted, seconds",
     "poll_elsewhere": "account, reason",
     "mailbox_too_full": "account, messages, passed_over",

@@ -21,6 +21,7 @@ from relay.activity import keep_running
 from relay.auth import PasswordChecker
 from relay.backing_up import BackupKeeper
 from relay.collection import Collector, Tell
+from relay.collection.journal import log_decision
 from relay.control import ControlServer, Handler, names_in
 from relay.delivery import Delivery
 from relay.housekeeping import Housekeeper
@@ -274,6 +275,7 @@ class Service:
             "look": lambda _: self._do(self.delivery.look),
             "hurry": lambda request: self._do(partial(self.delivery.hurry, names_in(request, "accounts"))),
             "reload": lambda _: self._answer_reload(),
+            "log_decision": lambda request: self._do(partial(log_decision, request)),
             "poll": lambda request: self.poll(names_in(request, "accounts")),
             "status": lambda _: {
                 "pid": os.getpid(),

@@ -17,6 +17,7 @@ COMMANDS: Final[dict[str, str]] = {
     "queue": "List, show, run, retry, hold, release, move or delete queued mail.",
     "poll": "Collect mail from the mailboxes now.",
     "trace": "Tell the whole life of one mail.",
+    "quarantine": "List, show, deliver or delete mail whose user's inbox could not be used.",
     "account": "List, test, pause or resume provider accounts.",
     "backup": "Copy the database, while the service runs.",
     "restore": "Take a copy of the database back.",

@@ -14,6 +14,8 @@ from relay.cli.output import clean, print_json, say
 from relay.settings import Settings
 
 Answer = dict[str, Any]
+_MOST_IDS = 3
+"""Mails of each mailbox whose ids are shown."""
 
 
 @click.command("poll")
@@ -34,7 +36,8 @@ def command(config: str | None, *, as_json: bool, account: str | None) -> None:
         print_json(results)
     else:
         for name in names:
-            say(f"{name}: {_tell(results.get(name, {'error': 'the service gave no answer'}))}")
+            for line in _tell(name, results.get(name, {"error": "the service gave no answer"})):
+                say(line)
     if any("error" in results.get(name, {"error": ""}) for name in names):
         sys.exit(1)
 
@@ -112,14 +115,28 @@ def _show_progress(news: Iterator[Answer], *, quiet: bool) -> dict[str, Answer]:
     return results
 
 
-def _tell(result: Answer) -> str:
+def _tell(name: str, result: Answer) -> list[str]:
+    """Say what came of a poll, and what became of the mail."""
     if "error" in result:
-        return f"failed: {clean(result['error'])}"
+        return [f"{name}: failed: {clean(result['error'])}"]
     try:
+        quarantined = result.get("quarantined", 0)
         parts = [f"{result['fetched']:d} fetched"]
+        parts += [f"{quarantined:d} of them put into the quarantine"] if quarantined else []
         parts += [f"{result['failed']:d} not given by the server"] if result["failed"] else []
         parts += [f"{result['left']:d} left on the server"] if result["left"] else []
         parts += [f"{result['deleted']:d} deleted on the server"] if result["deleted"] else []
-        return ", ".join(parts) + f", in {result['seconds']:.1f} s"
+        lines = [f"{name}: {', '.join(parts)}, in {result['seconds']:.1f} s"]
+        lines += [
+            f"  The inbox of {user} can't be used: {str(reason).removeprefix('inbox ')}"
+            for user, reason in dict(result.get("reasons", {})).items()
+        ]
+        lines += ["  `relay quarantine list` shows what is there, and what mends it"] if quarantined else []
+        if ids := [str(one) for one in result.get("ids", ())]:
+            more = result["fetched"] - len(ids[:_MOST_IDS])
+            lines.append(
+                f"  `relay trace ID` tells more: {', '.join(ids[:_MOST_IDS])}{f' and {more} more' * (more > 0)}"
+            )
     except (KeyError, ValueError, TypeError):  # a service of another release
-        return "the service gave an answer that can't be read"
+        return [f"{name}: the service gave an answer that can't be read"]
+    return lines

@@ -36,7 +36,8 @@ _SEEN: Final = "SELECT gone_at FROM seen WHERE account = ? AND uidl = ?"
 _COUNT: Final = "SELECT account, count(*) FROM arrival WHERE id >= ? GROUP BY account"
 _COUNT_QUARANTINED: Final = "SELECT count(*), min(at) FROM arrival WHERE place = 'quarantine'"
 _LEAVE: Final = (
-    "UPDATE arrival SET place = ?, left_at = ?, given_to = ?, left_by = ? WHERE id = ? AND place = 'quarantine'"
+    "UPDATE arrival SET place = ?, left_at = ?, given_to = ?, left_by = ?, file = ? WHERE id = ?"
+    " AND place = 'quarantine'"
 )
 MOST_FOUND: Final = 200
 """Copies that a search gives at most."""
@@ -111,11 +112,9 @@ def find_arrivals(engine: Database, text: str, *, shortest: int = 6) -> list[Arr
     """
     wanted = clean(text.strip())
     with transaction(engine, write=False) as tx:
-        found = []
-        if "@" in wanted or wanted.startswith("<"):
-            bare = wanted.removeprefix("<").removesuffix(">")
-            found = tx.records(_BY_HEADER_ID, f"<{bare}>"[:LONGEST_ID], MOST_FOUND)
-        elif len(wanted) >= shortest and wanted.isascii() and wanted.isalnum():
+        bare = wanted.removeprefix("<").removesuffix(">")
+        found = tx.records(_BY_HEADER_ID, f"<{bare}>"[:LONGEST_ID], MOST_FOUND) if bare else []
+        if not found and len(wanted) >= shortest and wanted.isascii() and wanted.isalnum():
             # Whoever names one copy wants to know of its mail.
             prefix = wanted.lower()[:-COPY_DIGITS] if is_id(wanted.lower()) else wanted.lower()
             found = tx.records(_BY_PREFIX, prefix, f"{prefix}~", MOST_FOUND)
@@ -139,12 +138,18 @@ def find_at_provider(engine: Database, arrival: Arrival) -> AtProvider:
     return AtProvider(known=bool(found), gone_at=found[0][0] if found else None)
 
 
-def note_left(engine: Database, arrival: Arrival, *, given_to: str = "", at: int, by: str) -> None:
-    """Note that a copy has left the quarantine, for an inbox or for good; also one that has no row yet."""
+def note_left(
+    engine: Database, arrival: Arrival, *, given_to: str = "", file: str | None = None, at: int, by: str
+) -> None:
+    """Note that a copy has left the quarantine, for an inbox or for good; also one that has no row yet.
+
+    `file`: its name in the inbox, where that is another.
+    """
     place = Place.INBOX if given_to else Place.DELETED
     with transaction(engine, write=True) as tx:
         insert(tx, [arrival])
-        tx.change(_LEAVE, place.value, at, clean(given_to), clean(by), arrival.id)
+        name = clean(file or arrival.file)
+        tx.change(_LEAVE, place.value, at, clean(given_to), clean(by), name, arrival.id)
 
 
 def read_arrival(record: dict[str, Any]) -> Arrival:

@@ -202,6 +202,23 @@ class MailFile:
         return self._maildir.path / "new" / unique
 
 
+def locate(inbox: Path, file: str) -> Path | None:
+    """Look for a mail's file in an inbox, read or not, by the name that it was written with. Nothing is made.
+
+    Raises StorageError where the inbox can't be looked at.
+    """
+    for name in ("new", "cur"):
+        try:
+            found = next((path for path in (inbox / name).iterdir() if path.name.partition(":")[0] == file), None)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise StorageError(f"{inbox / name}: {error.strerror}") from error
+        if found is not None:
+            return found
+    return None
+
+
 def is_name(name: str) -> bool:
     """Tell whether a text can be the name of a user's folder or of a mail's file."""
     return _SAFE.fullmatch(name) is not None

@@ -103,7 +103,7 @@ def give(
                     file.write_as_is(piece)
                 path = file.publish(name)
         inbox.sync()
-    arrivals.note_left(engine, held.arrival, given_to=user, at=now, by=by)
+    arrivals.note_left(engine, held.arrival, given_to=user, file=name, at=now, by=by)
     _remove(held.path)
     return path
 

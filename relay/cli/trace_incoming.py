@@ -1,0 +1,171 @@
+"""The incoming part of `relay trace`: from whom a mail came, for whom, why, and where its copies stand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relay.cli.output import print_facts, say, show_size, show_time, utc_text
+from relay.model.arrival import Arrival, Place
+from relay.model.errors import StateConflictError, StorageError
+from relay.model.ids import is_id
+from relay.settings import Settings
+
+if TYPE_CHECKING:
+    from relay.storage.arrivals import AtProvider
+    from relay.storage.engine import Database
+    from relay.storage.quarantine import Held
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IncomingMail:
+    """A mail that came in, with a copy for each of its users."""
+
+    copies: tuple[Arrival, ...]
+    places: tuple[str, ...]
+    """Where the file of each copy is, in words."""
+    files: tuple[Path | None, ...]
+    """The file of each copy, if it is where it was put."""
+    provider: str
+    """Whether it is still at the provider, in words; empty where it came from none that is known."""
+    mailbox: str
+
+
+def find_incoming(engine: "Database", settings: Settings, text: str) -> list[IncomingMail]:
+    """Find mails that came in by an id, its beginning, a Message-ID, a provider's unique id, or a file's name.
+
+    Raises StateConflictError where the beginning of an id fits several.
+    """
+    from relay.storage.arrivals import find_arrivals
+    from relay.storage.quarantine import find_held, list_held
+
+    found = find_arrivals(engine, text)
+    held = (
+        list_held(engine, settings.folder) if any(one.place is Place.QUARANTINE for one in found) or not found else []
+    )
+    if not found and text.strip():
+        found = [one.arrival for one in find_held(held, text)]
+    mails = [tuple(copies) for _, copies in groupby(found, key=lambda one: one.mail)]
+    wanted = text.strip().lower()
+    if len(mails) > 1 and not is_id(wanted) and all(one.id.startswith(wanted) for one in found):
+        raise StateConflictError(f"{text!r} is the beginning of several ids of mail that came in: give more of it")
+    return [_look_at(engine, settings, copies, held) for copies in mails]
+
+
+def _look_at(
+    engine: "Database", settings: Settings, copies: tuple[Arrival, ...], held: "Sequence[Held]"
+) -> IncomingMail:
+    from relay.storage.arrivals import find_at_provider
+
+    first, quarantined = copies[0], {one.arrival.id: one.path for one in held}
+    looks = [_find_file(settings, one, quarantined.get(one.id)) for one in copies]
+    account = settings.directory.account(first.account)
+    pop3 = None if account is None else account.pop3
+    return IncomingMail(
+        copies=copies,
+        places=tuple(words for _, words in looks),
+        files=tuple(path for path, _ in looks),
+        provider=_at_provider(first, find_at_provider(engine, first)) if first.account else "",
+        mailbox="" if pop3 is None else f"{pop3.username} at {pop3.host}",
+    )
+
+
+def _find_file(settings: Settings, one: Arrival, quarantined: Path | None) -> tuple[Path | None, str]:
+    from relay.storage.maildir import locate
+    from relay.storage.quarantine import QUARANTINE
+
+    if one.place is Place.DELETED:
+        return None, "deleted from the quarantine"
+    if one.place is Place.QUARANTINE:
+        if quarantined is not None:
+            return quarantined, f"in the quarantine: {quarantined}"
+        node = f" (the node {one.node} wrote it)" if one.node else ""
+        return None, f"was in the quarantine, but is not in {settings.folder / QUARANTINE} any more{node}"
+    inbox = settings.inboxes / one.holder
+    try:
+        path = locate(inbox, one.file)
+    except StorageError as error:
+        return None, f"in the inbox of {one.holder}, which can't be looked at: {error}"
+    if path is None:
+        return None, f"was put into the inbox of {one.holder}, who has moved or deleted it: {inbox / 'new' / one.file}"
+    return path, f"in the inbox of {one.holder}: {path}"
+
+
+def _at_provider(one: Arrival, seen: "AtProvider") -> str:
+    if seen.gone_at is not None:
+        return f"not there any more since {show_time(seen.gone_at)}"
+    if one.uidl.startswith("sha256-"):
+        return "deleted there once the poll had ended well: the server has no unique ids"
+    return "still there at the last poll" if seen.known else "not known any more"
+
+
+def incoming_json(mail: IncomingMail) -> dict[str, Any]:
+    """Give a mail that came in as JSON."""
+    first = mail.copies[0]
+    return {
+        "direction": "incoming",
+        "queue_id": first.id,
+        "message_id": first.header_message_id or None,
+        "received": utc_text(first.at),
+        "sender": first.sender,
+        "subject": first.subject,
+        "size": first.size,
+        "account": first.account or None,
+        "uidl": first.uidl or None,
+        "at_provider": mail.provider or None,
+        "copies": [
+            {
+                "queue_id": one.id,
+                "user": one.user or None,
+                "address": one.address or None,
+                "why": one.why.splitlines(),
+                "place": one.place.value,
+                "holder": one.holder or None,
+                "file": None if file is None else str(file),
+                "reason": one.reason or None,
+                "left_at": utc_text(one.left_at),
+                "left_by": one.left_by or None,
+            }
+            for one, file in zip(mail.copies, mail.files, strict=True)
+        ],
+    }
+
+
+def trace_incoming(mail: IncomingMail) -> None:
+    """Tell the whole life of a mail that came in."""
+    first = mail.copies[0]
+    print_facts(
+        [
+            ("Mail", f"{first.id} {first.header_message_id}".rstrip()),
+            ("From", first.sender),
+            ("Subject", first.subject),
+            ("Size", show_size(first.size)),
+            ("Came by", f"{first.account} ({mail.mailbox})" if mail.mailbox else first.account),
+            ("Unique id", first.uidl),
+            ("At provider", mail.provider),
+        ]
+    )
+    say()
+    for at, text in sorted(_life(mail)):
+        say(f"{show_time(at)}  {text}")
+    for one, place in zip(mail.copies, mail.places, strict=True):
+        say()
+        say(f"For {one.user or 'nobody known'}" + (f" <{one.address}>" if one.address else "") + f", {place}")
+        for step in one.why.splitlines():
+            say(f"  - {step}")
+        if one.place is Place.QUARANTINE:
+            say(f"  What to do: `relay quarantine show {one.id}`")
+
+
+def _life(mail: IncomingMail) -> list[tuple[int, str]]:
+    first = mail.copies[0]
+    events = [(first.at, f"collected from the mailbox of {first.account}")] if first.account else []
+    for one in mail.copies:
+        if one.reason or one.place is Place.QUARANTINE:
+            events.append((one.at, f"{one.id}: put into the quarantine: {one.reason or 'nobody knows why'}"))
+        if one.left_at is not None:
+            deed = f"delivered into the inbox of {one.given_to}" if one.given_to else "deleted"
+            by = f" by {one.left_by}" if one.left_by else ""
+            events.append((one.left_at, f"{one.id}: {deed} from the quarantine{by}"))
+    return events
