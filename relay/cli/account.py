@@ -3,13 +3,14 @@
 import textwrap
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from relay.cli.choosing import Text, unknown
 from relay.cli.configuration import config_option, enter, fail, json_option, load, open_storage, plain_faults
-from relay.cli.output import clean, print_json, print_table, say, show_time
+from relay.cli.output import clean, print_json, say
+from relay.cli.standing import tell_if_stopped
 from relay.model.account import Account, Pop3Server, SmtpServer
 from relay.settings import Settings
 
@@ -31,66 +32,22 @@ def command() -> None:
 @json_option
 @plain_faults
 def list_(config: str | None, *, as_json: bool) -> None:
-    """List the accounts in the order of the rules: state, owner, server, and what waits."""
-    from relay.storage import admin
-    from relay.storage.mailboxes import list_mailboxes
+    """List the accounts in the order of the rules: whether each sends and is collected, and what waits for it."""
+    from relay.cli.account_list import gather, show, to_json
 
     settings = load(config)
-    engine = open_storage(settings)
-    pauses = {pause.account: pause for pause in admin.list_pauses(engine)}
-    counts = admin.count_open(engine)
-    mailboxes = list_mailboxes(engine)
-    rows: list[dict[str, Any]] = []
-    for account in settings.directory.accounts:
-        pause, waiting = pauses.get(account.name), counts.get(account.name, {})
-        mailbox = mailboxes.get(account.name) if account.pop3 else None
-        state = "excluded" if account.excluded else "paused" if pause else "sends" if account.smtp else "only receives"
-        rows.append(
-            {
-                "name": account.name,
-                "address": str(account.address),
-                "owner": account.owner,
-                "server": f"{account.smtp.host}:{account.smtp.port}" if account.smtp else "",
-                "state": state,
-                "queued": waiting.get("queued", 0),
-                "active": waiting.get("active", 0),
-                "held": waiting.get("held", 0),
-                "paused_since": None if pause is None else pause.since,
-                "paused_by": None if pause is None else "command" if pause.by_person else "login refused",
-                "reason": "" if pause is None else pause.reason,
-                "next_probe": None if pause is None else pause.next_probe,
-                "collected": account.is_collected,
-                "last_poll": None if mailbox is None else mailbox.last_ok,
-                "poll_error": "" if mailbox is None else mailbox.error,
-            }
-        )
-    if as_json:
-        print_json(rows)
+    if not settings.directory.accounts:
+        if as_json:
+            print_json([])
+        say(f"There is no account yet: add an [[account]] to {settings.path}, then: relay check", error=as_json)
         return
-    print_table(
-        ("Account", "Address", "Owner", "Server", "State", "Queued", "Held", "Last poll", "Why"),
-        [
-            (
-                row["name"],
-                row["address"],
-                row["owner"],
-                row["server"],
-                row["state"],
-                row["queued"],
-                row["held"],
-                show_time(row["last_poll"]) if row["last_poll"] else ("never" if row["collected"] else ""),
-                _why(row),
-            )
-            for row in rows
-        ],
-        empty="There are no accounts.",
-    )
-
-
-def _why(row: dict[str, Any]) -> str:
-    reasons = [f"paused since {show_time(row['paused_since'])}: {row['reason']}"] if row["paused_since"] else []
-    reasons += [f"the last poll failed: {row['poll_error']}"] if row["poll_error"] else []
-    return "; ".join(reasons)
+    now = time.time_ns() // 1_000_000
+    lines = gather(settings, open_storage(settings), now=now)
+    if as_json:
+        print_json([to_json(line) for line in lines])
+    else:
+        show(lines, now=now)
+    tell_if_stopped(settings)
 
 
 @command.command("test")

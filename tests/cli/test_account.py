@@ -6,16 +6,25 @@ from tests.cli.conftest import Run
 def test_the_accounts_are_listed_in_the_order_of_the_rules(run: Run) -> None:
     rows = run("account", "list", "--json").json
     assert [(row["name"], row["state"]) for row in rows] == [
-        ("sales", "sends"), ("old", "excluded"), ("inbox", "only receives"),
+        ("sales", "not tried yet"), ("old", "excluded"), ("inbox", "only receives"),
     ]  # fmt: skip
-    assert "127.0.0.1:9" in run("account", "list").out
+    said = run("account", "list")
+    assert "127.0.0.1:9" in said.out
+    assert said.err.startswith("The service is not running")
+
+
+def test_without_an_account_it_says_what_to_do(run: Run, config: Path) -> None:
+    config.write_text(config.read_text().partition("[[account]]")[0])
+    said = run("account", "list")
+    assert said.out == f"There is no account yet: add an [[account]] to {config}, then: relay check\n"
+    assert run("account", "list", "--json").json == []
 
 
 def test_a_pause_is_shown_until_it_is_ended(run: Run) -> None:
     assert run("account", "pause", "sales").out == "sales is paused\n"
     row = run("account", "list", "--json").json[0]
     assert (row["state"], row["paused_by"]) == ("paused", "command")
-    assert "since" in run("account", "list").out
+    assert "sales: paused by a command since" in run("account", "list").out
     assert run("account", "resume", "sales").status == 0
     said = run("account", "resume", "sales")
     assert (said.status, said.err) == (1, "sales is not paused\n")
