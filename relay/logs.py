@@ -236,13 +236,13 @@ def render_json(_logger: object, _method: str, event: Event) -> str:
 
 
 class _ConsoleRenderer:
-    """`07:41:03 info    message_accepted  0192… account=sales rule=1a`: for people at a terminal."""
+    """`2026-05-28 07:41:03Z info    message_accepted  account=sales rule=1a`: for people at a terminal, in UTC."""
 
     def __init__(self, *, colors: bool) -> None:
         self._colors = colors
 
     def __call__(self, _logger: object, _method: str, event: Event) -> str:
-        stamp = str(event.pop("timestamp", ""))[11:19]
+        stamp = str(event.pop("timestamp", ""))[:19].replace("T", " ") + "Z"
         level = str(event.pop("level", ""))
         name = str(event.pop("event", ""))
         exception = event.pop("exception", None)

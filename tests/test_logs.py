@@ -58,6 +58,7 @@ def test_the_console_form_shows_the_same_fields(capfd: pytest.CaptureFixture[str
     logs.configure(form="console")
     structlog.get_logger().warning("message_rejected", reason="excluded", reply="550 no\x1b[31m")
     out = capfd.readouterr().out
+    assert re.match(r"20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}Z warning ", out)  # the date, too
     assert "message_rejected" in out
     assert "reason=excluded" in out
     assert "\x1b[31m" not in out

@@ -10,8 +10,9 @@ from relay.cli.configuration import FAILED, plain_faults
 
 @click.command("demo")
 @click.option("--once", is_flag=True, help="End after the show, with status 0 if all went as it must, else 1.")
+@click.option("--keep", is_flag=True, help="Leave its folder, with configuration, database, log and inboxes.")
 @plain_faults
-def command(*, once: bool) -> None:
+def command(*, once: bool, keep: bool) -> None:
     """Show the rules, the rewritten sender, the blind copy and a refusal on real mails over real SMTP.
 
     The service runs in a temporary folder, with a stand-in for the provider on loopback; nothing leaves the machine.
@@ -22,5 +23,5 @@ def command(*, once: bool) -> None:
         click.echo(text)
         sys.stdout.flush()
 
-    if not asyncio.run(play(once=once, say=say)):
+    if not asyncio.run(play(once=once, say=say, keep=keep)):
         sys.exit(FAILED)

@@ -6,7 +6,7 @@ import email
 import email.policy
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aiosmtplib
@@ -27,10 +27,12 @@ _PATIENCE = 10.0
 Say = Callable[[str], None]
 
 
-async def play(*, once: bool, say: Say) -> bool:
-    """Run the demonstration; true if everything went as it must. Without `once` it goes on until Ctrl-C."""
-    with tempfile.TemporaryDirectory(prefix="relay-demo-") as name:
-        folder = Path(name)
+async def play(*, once: bool, say: Say, keep: bool = False) -> bool:
+    """Run the demonstration; true if everything went as it must. Without `once` it goes on until Ctrl-C.
+
+    `keep`: its folder stays; else it goes at the end, and is named only to who can still look into it.
+    """
+    with _folder(keep=keep) as folder:
         provider, mailbox = Provider(), Mailbox()
         await provider.start()
         await mailbox.start()
@@ -44,7 +46,11 @@ async def play(*, once: bool, say: Say) -> bool:
         port = service.ports[0]
         say(f"The relay listens on 127.0.0.1:{port}; a stand-in provider on 127.0.0.1:{provider.port},")
         say(f"its mailbox on port {mailbox.port}.")
-        say(f"Everything is in {folder}: relay.toml, relay.db, relay.log.\n")
+        if keep:
+            say(f"Everything is in {folder}, and stays there: relay.toml, relay.db, relay.log, inboxes.")
+        elif not once:
+            say(f"Until Ctrl-C everything is in {folder}: relay.toml, relay.db, relay.log, inboxes (--keep leaves it).")
+        say("")
         try:
             good = True
             for number, scene in enumerate(SCENES, 1):
@@ -63,6 +69,15 @@ async def play(*, once: bool, say: Say) -> bool:
         return good
 
 
+@contextlib.contextmanager
+def _folder(*, keep: bool) -> Iterator[Path]:
+    if keep:
+        yield Path(tempfile.mkdtemp(prefix="relay-demo-"))
+        return
+    with tempfile.TemporaryDirectory(prefix="relay-demo-") as name:
+        yield Path(name)
+
+
 def _configuration(folder: Path, smtp_port: int, pop3_port: int) -> str:
     server = 'host = "127.0.0.1"\nport = {}\nsecurity = "none"\npassword = "' + PASSWORD + '"'
     return CONFIGURATION.format(
@@ -79,14 +94,17 @@ async def _show_mailbox(number: int, service: Service, mailbox: Mailbox, inboxes
     """Let an answer arrive at the provider, poll it, and look into the user's inbox."""
     say(f"{number}. The other way: an answer waits in the provider's mailbox of sales@example.com")
     mailbox.mails.append(ANSWER)
-    results = [news async for news in service.poll(["sales"])]
-    fetched = results[-1].get("result", {}).get("fetched", 0)
+    for _ in range(2):  # the first may be the one that was under way before the answer came
+        results = [news async for news in service.poll(["sales"])]
+        fetched = results[-1].get("result", {}).get("fetched", 0)
+        if fetched:
+            break
     say(f"   polled      {fetched} fetched, {len(mailbox.mails)} left at the provider")
     inbox = inboxes / "anna" / "new"
     files = await asyncio.to_thread(lambda: [(path, path.read_bytes()) for path in inbox.glob("*")])
     for path, content in files:
         parsed = email.message_from_bytes(content, policy=email.policy.default)
-        say(f"   inbox       of anna, who owns the account: {path}")
+        say(f"   inbox       of anna, who owns the account: {path.relative_to(inboxes.parent)}")
         say(f"               From: {_clean(parsed['From'])}   Subject: {_clean(parsed['Subject'])}")
     say("")
     expected = b"Delivered-To: anna@example.com\n" + ANSWER.replace(b"\r\n", b"\n")

@@ -21,12 +21,12 @@ _BUSY_SECONDS = 10
 PATIENCE: Final = 20.0
 """Seconds within which PostgreSQL must answer the service; commands and upgrades wait as long as it takes."""
 _PRAGMAS = (
-    "PRAGMA auto_vacuum = INCREMENTAL",  # before WAL and the first table, else it has no effect
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
 )
+_PRAGMA_OF_A_NEW_FILE: Final = "PRAGMA auto_vacuum = INCREMENTAL"
 _SQLITE_FILE: Final = re.compile(r"sqlite:///([^?]+)")
 
 
@@ -140,6 +140,10 @@ def file_of(database: Database) -> Path | None:
 
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself
+    # Before WAL and the first table, else it has no effect; and only then, for it waits for whoever writes: a command
+    # that only reads would fail beside a long write.
+    if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+        connection.execute(_PRAGMA_OF_A_NEW_FILE)
     for pragma in _PRAGMAS:
         connection.execute(pragma)
 

@@ -39,9 +39,23 @@ def storage_error(error: BaseException, file: Path | None = None) -> StorageErro
     # PostgreSQL's DETAIL shows whole rows; its first line does not.
     primary = getattr(getattr(original, "diag", None), "message_primary", None)
     text = primary or next(iter(str(original).splitlines()), "")
-    full = getattr(original, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    full = full or getattr(original, "sqlstate", None) == _DISK_FULL
-    return (StorageFullError if full else StorageError)(f"database: {type(original).__name__}: {text}")
+    code = (getattr(original, "sqlite_errorcode", None) or 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        where = "the disk of the database" if file is None else f"{_folder(file)}: the disk"
+        return StorageFullError(
+            f"{where} is full, and nothing more was changed: make room there (df -h), then try again"
+        )
+    if getattr(original, "sqlstate", None) == _DISK_FULL:
+        return StorageFullError(f"the disk of the PostgreSQL server is full, and nothing more was changed: {text}")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        who = "the database" if file is None else str(file)
+        look = "" if file is None else f"; `fuser -v {shlex.quote(str(file))}` shows who has it open"
+        return StorageError(f"{who}: another program is writing into it, and nothing more was changed: try again{look}")
+    return StorageError(f"database: {type(original).__name__}: {text}")
+
+
+def _folder(file: Path) -> Path:
+    return Path(os.path.realpath(file)).parent
 
 
 def why_unwritable(file: Path) -> str | None:

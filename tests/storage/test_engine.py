@@ -1,3 +1,6 @@
+import contextlib
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,28 @@ def test_a_file_is_read_and_written_without_an_engine(tmp_path: Path) -> None:
         assert tx.records("SELECT a FROM t WHERE CAST(a AS text) {any}", ["3"]) == [{"a": 3}]
     with pytest.raises(StorageError, match="no such table"), transaction(file, write=False) as tx:
         tx.rows("SELECT * FROM u")
+
+
+def test_a_reader_need_not_wait_for_who_writes(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'relay.db'}"
+    engine = open_engine(url)
+    with transaction(engine, write=True) as tx:
+        tx.change("CREATE TABLE t (a INTEGER)")
+    assert auto_vacuum(tmp_path / "relay.db") == 2
+    with transaction(engine, write=True) as writer:
+        writer.change("INSERT INTO t VALUES (1)")
+        begun = time.monotonic()
+        for database in (open_database(url), open_engine(url)):
+            with transaction(database, write=False) as tx:
+                assert tx.rows("SELECT count(*) FROM t") == [(0,)]
+            database.dispose()
+        assert time.monotonic() - begun < 5  # a write has 10 seconds
+    engine.dispose()
+
+
+def auto_vacuum(path: Path) -> int:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA auto_vacuum").fetchone()[0])
 
 
 def test_a_file_that_is_missing_is_not_made(tmp_path: Path) -> None:

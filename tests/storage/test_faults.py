@@ -43,6 +43,20 @@ def test_a_full_disk_is_told_apart() -> None:
     assert not isinstance(storage_error(sqlite3.OperationalError("locked")), StorageFullError)
 
 
+def test_what_a_person_can_mend_is_said_without_the_drivers_words(tmp_path: Path) -> None:
+    file = tmp_path / "relay.db"
+    busy = sqlite3.OperationalError("database is locked")
+    busy.sqlite_errorcode = sqlite3.SQLITE_BUSY_SNAPSHOT
+    said = {str(storage_error(error, place)) for error in (_full(), busy) for place in (file, None)}
+    said |= {str(storage_error(psycopg.errors.DiskFull("could not extend file")))}
+    assert not any("OperationalError" in text or "DiskFull" in text for text in said)
+    assert all("nothing more was changed" in text for text in said)
+    assert (
+        f"{tmp_path}: the disk is full, and nothing more was changed: make room there (df -h), then try again" in said
+    )
+    assert any(text.startswith(f"{file}: another program is writing into it") for text in said)
+
+
 def test_a_conflict_may_be_tried_again() -> None:
     assert is_conflict(psycopg.errors.SerializationFailure("again"))
     assert is_conflict(psycopg.errors.DeadlockDetected("again"))
