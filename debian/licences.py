@@ -175,9 +175,13 @@ def _paragraph(files: str, holders: Iterable[str], licence: str, comment: str, t
 
 
 def _shorten(text: str) -> str:
-    """Refer to Debian's copy of a long text."""
-    head = text.lstrip().partition("\n")[0].strip()
-    return _pointer(_ON_DEBIAN[head]) if head in _ON_DEBIAN else text
+    """Refer to Debian's copy of a long text, from where that begins."""
+    before: list[str] = []
+    for line in text.splitlines()[:10]:
+        if line.strip() in _ON_DEBIAN:
+            return "\n".join((*before, _pointer(_ON_DEBIAN[line.strip()])))
+        before.append(line)
+    return text
 
 
 def _pointer(name: str) -> str:
