@@ -1,4 +1,4 @@
-"""`relay restore`: a copy of the database taken back, with everything in it held."""
+"""`relay restore`: a backup or a copy of the database taken back, with everything in it held."""
 
 import contextlib
 import os
@@ -7,21 +7,53 @@ from pathlib import Path
 import click
 
 from relay.cli.configuration import config_option, enter, fail, load, plain_faults
-from relay.cli.output import confirm_many, say
+from relay.cli.output import confirm_many
 
 
 @click.command("restore")
 @config_option
 @click.option("--yes", is_flag=True, help="Do it without a question.")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--configuration", is_flag=True, help="Put the backup's configuration in the place of the one there is.")
+@click.option("--other-installation", is_flag=True, help="Let a backup of another relay take the place of newer mail.")
+@click.argument("source", metavar="[FILE|FOLDER]", required=False, type=click.Path(path_type=Path))
 @plain_faults
-def command(config: str | None, file: Path, *, yes: bool) -> None:
-    """Put the copy FILE in the place of the database; the service must be stopped.
+def command(
+    config: str | None, source: Path | None, *, yes: bool, configuration: bool, other_installation: bool
+) -> None:
+    """Put a backup back; the service must be stopped.
+
+    FOLDER is a backup, or a folder with backups, of which the newest is taken; without an argument it is [backup]
+    folder. Back come the database, the mails of the inboxes that are not there any more, and where they are missing the
+    configuration and the files that it names. A FILE is a copy of the database alone.
 
     What was waiting when the copy was made is held, since it may have been sent afterwards. The database that was there
-    is kept beside it.
+    is kept beside it, and so is a configuration that is replaced.
     """
+    if source is None:
+        backup = load(config).backup
+        if backup is None:
+            raise click.UsageError("name the backup: there is no [backup] folder to look for it in")
+        source = backup.folder
+    if not os.path.lexists(source):
+        raise click.BadParameter(f"'{source}' does not exist.", param_hint="'FILE|FOLDER'")
+    if source.is_dir():
+        from relay.cli.restoring import find_whole, restore_whole
+
+        restore_whole(
+            config,
+            find_whole(source),
+            yes=yes,
+            configuration=configuration,
+            other_installation=other_installation,
+        )
+    else:
+        _restore_database(config, source, yes=yes)
+
+
+def _restore_database(config: str | None, file: Path, *, yes: bool) -> None:
+    """Put a copy of the database alone in its place."""
     from relay import logs
+    from relay.cli.restoring import tell_restored
     from relay.storage.backup import follow_links, restore_database
     from relay.storage.elsewhere import Copy, is_for_root
     from relay.storage.engine import open_engine
@@ -30,8 +62,6 @@ def command(config: str | None, file: Path, *, yes: bool) -> None:
     from relay.storage.upgrade import prepare_database
     from relay.storage.version import VERSION
 
-    if not os.path.lexists(file):
-        raise click.BadParameter(f"File '{file}' does not exist.", param_hint="'FILE'")
     settings = load(config)
     target = database_file(settings.database)
     if target is None:
@@ -52,11 +82,4 @@ def command(config: str | None, file: Path, *, yes: bool) -> None:
         engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
         prepare_database(engine)
         engine.dispose()
-    say(f"{target} is the copy now")
-    if restored.damaged:
-        say(f"what was there before can't be read, and is {restored.kept}, as it was found")
-    elif restored.kept is not None:
-        say(f"what was there before is {restored.kept}")
-    if restored.held:
-        say(f"{restored.held} deliveries were waiting and are held: they may have been sent since.")
-        say("`relay queue list` shows them; `relay queue release` or `delete` decides.")
+    tell_restored(target, restored)

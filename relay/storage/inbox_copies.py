@@ -52,6 +52,11 @@ class NewFile:
         """Give what the manifest says of it."""
         return Entry(path=path, size=self._size, sha256=self._digest.hexdigest(), origin=origin)
 
+    def date_as(self, source: int) -> None:
+        """Give it the time of another file: mail programs show it as the time of arrival."""
+        found = os.fstat(source)
+        os.utime(self._file, ns=(found.st_atime_ns, found.st_mtime_ns))
+
     def sync(self) -> None:
         """Make it durable."""
         os.fsync(self._file)
@@ -116,6 +121,7 @@ class Inbox:
                     while chunk := stream.read(CHUNK):
                         writer.write(chunk)
                         step(len(chunk))
+                    writer.date_as(source)
                 known.add(unique)
                 entries.append(writer.enter(f"{self.path}/{name}/{mail}"))
                 writers.append(writer)

@@ -139,6 +139,19 @@ def verify(backup: Path, manifest: Manifest, step: Callable[[int], None], *, who
                 )
 
 
+def read_entry(backup: Path, entry: Entry) -> bytes:
+    """Read one of its small files. Raises StorageError where it is not as it was written."""
+    with opened(backup) as open_file:
+        try:
+            with os.fdopen(open_file(entry.path), "rb") as stream:
+                content = stream.read(entry.size + 1)
+        except OSError as error:
+            raise StorageError(f"{backup / entry.path}: {error.strerror}: take another backup") from None
+    if hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise StorageError(f"{backup / entry.path}: is damaged: it is not what was written: take another backup")
+    return content
+
+
 @contextlib.contextmanager
 def opened(backup: Path) -> Iterator[Callable[[str], int]]:
     """Hold a backup open; gives what opens a file of it. Raises StorageError."""

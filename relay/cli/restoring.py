@@ -1,0 +1,283 @@
+"""`relay restore` of a whole backup: database, inboxes, and where asked or missing the configuration and its files."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relay.cli.configuration import FAILED, MISUSED, enter, fail
+from relay.cli.output import confirm_many, say, show_time
+from relay.cli.progress import progress
+
+if TYPE_CHECKING:
+    from relay.settings import Settings
+    from relay.storage.backup import Restored
+    from relay.storage.manifest import Entry, Manifest
+    from relay.storage.owner import Owner
+
+
+def find_whole(folder: Path) -> Path:
+    """Give the backup that a folder is, or the newest one in it; ends the command where there is none."""
+    from relay.storage.manifest import find_backups, is_backup
+
+    if is_backup(folder):
+        return folder
+    found = find_backups(folder)
+    return found[-1] if found else fail(f"{folder}: neither a backup nor a folder with backups (relay-...Z) in it")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Plan:
+    """What is put back where."""
+
+    backup: Path
+    manifest: "Manifest"
+    path: Path
+    """Of the configuration."""
+    content: bytes | None
+    """The configuration to be written; None: the one that is there stays."""
+    replaces: bool
+    """Whether one is there that is to be replaced."""
+    settings: "Settings"
+    database: Path
+    owner: "Owner | None"
+    other_installation: bool
+
+
+def restore_whole(
+    config: str | None, backup: Path, *, yes: bool, configuration: bool, other_installation: bool
+) -> None:
+    """Put a backup back. Raises RelayError; nothing has changed where the backup itself is no good."""
+    from relay.storage.manifest import read_manifest, verify
+    from relay.storage.version import VERSION
+
+    manifest = read_manifest(backup)
+    if manifest.schema > VERSION:
+        fail(
+            f"{backup}: its database has schema {manifest.schema}, this program knows {VERSION}: install the relay that"
+            f" made it ({manifest.program}), or a newer one"
+        )
+    with progress("Looking through the backup", sum(entry.size for entry in manifest.files)) as step:
+        verify(backup, manifest, step)
+    plan = _plan(config, backup, manifest, configuration=configuration, other_installation=other_installation)
+    confirm_many(_question(plan), yes=yes)
+    if plan.owner is None:
+        _put_back_data(plan)
+    else:
+        _as_another(lambda: _put_back_data(plan))
+    _put_back_configuration(plan)
+
+
+def _plan(
+    config: str | None, backup: Path, manifest: "Manifest", *, configuration: bool, other_installation: bool
+) -> _Plan:
+    from relay.settings import ConfigurationError
+    from relay.settings.tolerant import read_places
+    from relay.storage.lock import database_file
+    from relay.storage.manifest import CONFIGURATION, read_entry
+    from relay.storage.owner import find_owner
+
+    path = _find_configuration(config, manifest)
+    present = path.read_bytes() if path.exists() else None
+    entry = manifest.find(CONFIGURATION)
+    saved = None if entry is None else read_entry(backup, entry)
+    wanted = saved if saved is not None and saved != present and (present is None or configuration) else None
+    content = present if wanted is None else wanted
+    if content is None:
+        fail(f"{backup}: has no configuration, and {path} is not there: write that first, then restore again")
+    try:
+        settings = read_places(content, path.absolute())
+    except ConfigurationError as error:
+        for mistake in error.mistakes:
+            say(mistake, error=True)
+        sys.exit(MISUSED)
+    database = database_file(settings.database)
+    if database is None:
+        fail(f"{path}: the database is PostgreSQL: take its copy back with pg_restore (docs/backup.md)")
+    _check_folder(settings.folder)
+    return _Plan(
+        backup=backup,
+        manifest=manifest,
+        path=path,
+        content=wanted,
+        replaces=wanted is not None and present is not None,
+        settings=settings,
+        database=database,
+        owner=find_owner(settings.folder),
+        other_installation=other_installation,
+    )
+
+
+def _find_configuration(config: str | None, manifest: "Manifest") -> Path:
+    """Give where the configuration is, or belongs: where a command looks for it, else where it was."""
+    from relay.settings import ConfigurationError, find_configuration
+
+    try:
+        return find_configuration(config)
+    except ConfigurationError:
+        path = Path(manifest.configuration)
+    if not path.parent.is_dir():
+        fail(f"{path.parent}: there is no such folder; the configuration was there: make it, or name a place (-c FILE)")
+    return path
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    if os.geteuid() == 0:
+        fail(
+            f"{folder}: there is no such storage folder: install the package, or make it for the user who runs the"
+            f' service: "install -d -o relay -g relay -m 0711 {folder}"'
+        )
+    folder.mkdir(mode=0o700, parents=True)
+
+
+def _question(plan: _Plan) -> str:
+    text = f"Put the state of {show_time(plan.manifest.at)} back into {plan.database}"
+    if plan.replaces:
+        newer = plan.path.stat().st_mtime * 1000 > plan.manifest.at
+        text += f", and replace {plan.path}" + (", which is newer than the backup" if newer else "")
+    return text
+
+
+def _as_another(work: Callable[[], None]) -> None:
+    """Run in a process of its own, which becomes another user for good; ends the command where that fails."""
+    from relay.model.errors import RelayError
+
+    sys.stdout.flush()
+    process = os.fork()
+    if process == 0:
+        status = FAILED
+        try:
+            work()
+            status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else FAILED
+        except (RelayError, OSError) as error:
+            say(str(error), error=True)
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    if status != 0:
+        sys.exit(status if status > 0 else FAILED)
+
+
+def _put_back_data(plan: _Plan) -> None:
+    """Put back what is the service's own, with the rights of who owns the storage folder."""
+    from relay import logs
+    from relay.model.errors import StorageError
+    from relay.storage.backup import restore_database
+    from relay.storage.engine import open_engine
+    from relay.storage.lock import StorageLock
+    from relay.storage.manifest import DATABASE
+    from relay.storage.putting_back import look_at_present, put_back_files, put_back_mails
+    from relay.storage.upgrade import prepare_database
+    from relay.storage.version import VERSION
+
+    settings, manifest = plan.settings, plan.manifest
+    enter(settings, serves=True)
+    copy = plan.backup / DATABASE
+    if not os.access(copy, os.R_OK):
+        who = "" if plan.owner is None else plan.owner if plan.owner.has_name else plan.owner.uid
+        raise StorageError(
+            f"{plan.backup}: can't be read by {plan.owner}, who runs the service: give it to him"
+            f' ("chown -R {who} {plan.backup}"), or put it where he can read it'
+        )
+    logs.configure(form="console", level=settings.log.level, descriptor=logs.STDERR)
+    with StorageLock(settings.folder, settings.database):
+        present = look_at_present(plan.database, manifest)
+        if present.is_other and present.newer and not plan.other_installation:
+            raise StorageError(
+                f"{plan.backup}: is of another installation, and in {plan.database} {present.newer} deliveries wait"
+                " that came in after it was made: add --other-installation if it is to take their place all the same"
+            )
+        restored = restore_database(copy, plan.database, newest=VERSION)
+        engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
+        prepare_database(engine)
+        engine.dispose()
+        tell_restored(plan.database, restored)
+        if present.newer:
+            say(f"{present.newer} deliveries that waited there came in after the backup; they are in {restored.kept}")
+        size = sum(entry.size for entry in manifest.files if entry.path.startswith(("inboxes/", "quarantine/")))
+        with progress("Putting the inboxes back", size) as step:
+            mails = put_back_mails(
+                plan.backup,
+                manifest,
+                inboxes=settings.inboxes,
+                storage=settings.folder,
+                shared=settings.group is not None,
+                step=step,
+            )
+        if manifest.inboxes:
+            say(f"inboxes: {mails.added} mails put back, {mails.there} were there already")
+        for line in put_back_files(
+            plan.backup, _files_within(plan), storage=settings.folder, allowed=settings.folder, group=None
+        ):
+            say(line)
+
+
+def _put_back_configuration(plan: _Plan) -> None:
+    """Put back the configuration and what it names beside it, with the rights of who gave the command."""
+    from relay.model.errors import StorageError
+    from relay.settings.advice import group_of
+    from relay.storage.putting_back import keep_old, put_back_files, write_file
+
+    group = None if plan.owner is None else group_of(plan.owner.uid, plan.owner.gid)
+    if plan.content is not None:
+        try:
+            if plan.replaces:
+                say(f"the configuration that was there before is {keep_old(plan.path)}")
+            write_file(plan.path, plan.content, group=group)
+        except OSError as error:
+            raise StorageError(f"{plan.path}: {error.strerror}") from None
+        say(f"{plan.path} is the backup's now")
+    elif (saved := plan.manifest.find("relay.toml")) is not None and not _is_same(plan.path, saved):
+        say(f"{plan.path} stays as it is; the backup's is {plan.backup / 'relay.toml'} (--configuration puts it back)")
+    within = {entry.path for entry in _files_within(plan)}
+    beside = [entry for entry in plan.manifest.files if entry.origin and entry.path not in within]
+    for line in put_back_files(
+        plan.backup, beside, storage=plan.settings.folder, allowed=plan.path.absolute().parent, group=group
+    ):
+        say(line)
+    _tell_what_is_left(plan)
+
+
+def _tell_what_is_left(plan: _Plan) -> None:
+    if plan.content is not None and plan.manifest.blanked:
+        say(f"put these in again, in {plan.path}: they are not in the backup:")
+        for place in plan.manifest.blanked:
+            say(f"  {place}")
+    for line in plan.manifest.missing:
+        say(f"not in the backup: {line}")
+    say('prove it with "relay check", then start the service ("systemctl start relay")')
+
+
+def _files_within(plan: _Plan) -> "Sequence[Entry]":
+    """Give the files that belong into the storage folder."""
+    folder = plan.settings.folder
+    return [
+        entry
+        for entry in plan.manifest.files
+        if entry.origin and Path(os.path.normpath(folder / entry.origin)).is_relative_to(os.path.normpath(folder))
+    ]
+
+
+def _is_same(path: Path, saved: "Entry") -> bool:
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest() == saved.sha256
+
+
+def tell_restored(database: Path, restored: "Restored") -> None:
+    """Say what became of the databases, and of the mail in the one that was taken back."""
+    say(f"{database} is the copy now")
+    if restored.damaged:
+        say(f"what was there before can't be read, and is {restored.kept}, as it was found")
+    elif restored.kept is not None:
+        say(f"what was there before is {restored.kept}")
+    if restored.held:
+        say(f"{restored.held} deliveries were waiting and are held: they may have been sent since.")
+        say("`relay queue list` shows them; `relay queue release` or `delete` decides.")
