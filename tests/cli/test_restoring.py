@@ -135,7 +135,7 @@ def test_from_a_backup_alone_an_empty_machine_goes_on(tmp_path: Path) -> None:
             assert path.stat().st_mode & 0o777 == 0o600, path
         assert new.run("check").status == 0
         with RelayProcess(new.config) as relay:
-            assert [(row["message_id"], row["state"]) for row in new.rows()] == [(queued, "held")]
+            assert [(row["queue_id"], row["state"]) for row in new.rows()] == [(queued, "held")]
             relay.run("queue", "release", "--yes", queued)
             relay.wait_for("message_delivered", queue_id=queued)
             with smtplib.SMTP("127.0.0.1", relay.port, timeout=20) as client:
@@ -183,7 +183,7 @@ def test_what_is_there_stays_and_what_is_missing_comes_back(old: Machine) -> Non
         "anna/cur/2.b.relay:2,S": "changed\n",
         "anna/.Customers/cur/3.c.relay:2,": "filed\n",
     }
-    assert sorted((row["message_id"], row["state"]) for row in old.rows()) == [(kept, "held"), (gone, "held")]
+    assert sorted((row["queue_id"], row["state"]) for row in old.rows()) == [(kept, "held"), (gone, "held")]
     assert (
         f"1 deliveries that waited there came in after the backup; they are in {old.folder}/relay.db.before" in said.out
     )
@@ -264,7 +264,7 @@ def test_a_backup_of_another_installation_takes_no_newer_mails_place_unasked(old
     assert said.status == 1
     assert "is of another installation" in said.err
     assert "add --other-installation" in said.err
-    assert [row["message_id"] for row in other.rows()] == [mine]
+    assert [row["queue_id"] for row in other.rows()] == [mine]
     assert other.run("restore", "--yes", "--other-installation", str(backup)).status == 0
     assert other.rows() == []
 
@@ -310,7 +310,8 @@ def open_folder() -> Generator[Path]:
 def test_roots_restore_gives_each_file_to_whom_it_belongs(open_folder: Path) -> None:
     etc, storage, backups = open_folder / "etc", open_folder / "var", open_folder / "backup"
     for folder in (etc, storage, backups):
-        folder.mkdir(mode=0o755)
+        folder.mkdir()
+        folder.chmod(0o755)
     for folder in (storage, backups):
         os.chown(folder, UID, UID)
     account = make_account("sales", 9, smtp={"username": "u", "password_file": str(etc / "secrets" / "sales")})
@@ -323,7 +324,8 @@ def test_roots_restore_gives_each_file_to_whom_it_belongs(open_folder: Path) -> 
     )
     os.chown(config, 0, UID)
     config.chmod(0o640)
-    (etc / "secrets").mkdir(mode=0o750)
+    (etc / "secrets").mkdir()
+    (etc / "secrets").chmod(0o750)
     os.chown(etc / "secrets", 0, UID)
     (etc / "secrets/sales").write_text("hunter3\n")
     os.chown(etc / "secrets/sales", 0, UID)
@@ -342,6 +344,7 @@ def test_roots_restore_gives_each_file_to_whom_it_belongs(open_folder: Path) -> 
         os.chown(path, UID, UID)
     said = relay("backup")
     assert said.returncode == 0, said
+    assert said.stderr == ""
     (backup,) = find_backups(backups)
     assert {path.stat().st_uid for path in backup.rglob("*")} == {UID}
     shutil.rmtree(etc / "secrets")
