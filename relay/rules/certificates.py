@@ -3,7 +3,9 @@
 Only for words to people: nothing is verified here, and whatever can't be read is as if it were not there.
 """
 
+import binascii
 import datetime as dt
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -15,6 +17,7 @@ _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
 _COMMON_NAME, _ORGANIZATION, _ALTERNATIVE_NAMES = b"\x55\x04\x03", b"\x55\x04\x0a", b"\x55\x1d\x11"
 _DNS_NAME, _IP_ADDRESS = 0x82, 0x87
 _UTF16_STRING = 0x1E
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]{1,100000}?)-----END CERTIFICATE-----")
 _MOST = 1000
 """Parts of one value that are looked at."""
 
@@ -41,6 +44,18 @@ def read_certificate(der: bytes) -> Certificate | None:
         return _read(der)
     except (ValueError, IndexError, OverflowError):
         return None
+
+
+def read_pem(content: bytes) -> Certificate | None:
+    """Read the first certificate of a PEM file, which is the one that a server shows as its own; None without one."""
+    found = _PEM.search(content)
+    if found is None:
+        return None
+    try:
+        der = binascii.a2b_base64(found[1])
+    except ValueError:
+        return None
+    return read_certificate(der)
 
 
 def _read(der: bytes) -> Certificate:

@@ -43,10 +43,12 @@ _ANSWERED: Final = (
     "SELECT max(a.at) FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
     " WHERE a.delivery_id >= ? AND a.at >= ? AND a.code <> 0 AND d.account = ?"
 )
-_UNANSWERED: Final = (
-    "SELECT a.at, a.code, a.enhanced, a.reply FROM delivery d JOIN attempt a ON a.delivery_id = d.id"
-    " WHERE d.state = 'queued' AND d.state <> 'done' AND a.code = 0 AND d.account = ? AND a.at > ? ORDER BY a.at"
+_FROM_UNANSWERED: Final = (
+    " FROM delivery d JOIN attempt a ON a.delivery_id = d.id"
+    " WHERE d.state = 'queued' AND d.state <> 'done' AND a.code = 0 AND d.account = ? AND a.at > ?"
 )
+_FIRST_UNANSWERED: Final = f"SELECT min(a.at) {_FROM_UNANSWERED}"
+_LAST_UNANSWERED: Final = f"SELECT a.code, a.enhanced, a.reply {_FROM_UNANSWERED} ORDER BY a.at DESC LIMIT 1"
 _ARCHIVE: Final = (
     "SELECT address, max(CASE WHEN outcome = 'bounced' THEN message_id END),"
     " max(CASE WHEN outcome = 'delivered' THEN message_id END),"
@@ -189,13 +191,14 @@ def _silent(tx: Transaction, account: str, queue: QueueState, *, hours: OpeningH
     """
     first = make_id(max(0, now - _LONGEST_WAIT), bytes(10))
     answered = tx.rows(_ANSWERED, first, now - _LONGEST_WAIT, account)[0][0]
-    unanswered = tx.rows(_UNANSWERED, account, -1 if answered is None else answered)
-    if not unanswered:
+    behind = -1 if answered is None else answered
+    since = tx.rows(_FIRST_UNANSWERED, account, behind)[0][0]
+    if (
+        since is None
+        or counted_time(hours=hours, pauses=_pauses(tx, account, since, now), since=since, now=now) < SILENT_AFTER
+    ):
         return queue
-    since = unanswered[0][0]
-    if counted_time(hours=hours, pauses=_pauses(tx, account, since, now), since=since, now=now) < SILENT_AFTER:
-        return queue
-    _, code, enhanced, text = unanswered[-1]
+    code, enhanced, text = tx.rows(_LAST_UNANSWERED, account, behind)[0]
     return replace(queue, silent_since=since, silence=str(Reply(code=code, enhanced=enhanced, text=text)))
 
 

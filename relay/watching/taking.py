@@ -13,7 +13,7 @@ from typing import Final
 from relay.control import ControlError, ask
 from relay.model.account import Account
 from relay.model.mail import INBOX_LANE
-from relay.rules.certificate import expiry_of
+from relay.rules.certificates import read_pem
 from relay.rules.hours import open_time
 from relay.settings import Settings
 from relay.storage import backups
@@ -173,6 +173,7 @@ def _first_seen(watches: Mapping[str, Watch]) -> dict[str, int]:
 def _expiry(path: Path) -> int | None:
     try:
         with path.open("rb") as stream:
-            return expiry_of(stream.read(LARGEST_CERTIFICATE))
+            certificate = read_pem(stream.read(LARGEST_CERTIFICATE))
     except OSError:
         return None
+    return None if certificate is None else round(certificate.until.timestamp() * 1000)

@@ -4,14 +4,18 @@ The tables are complete in both languages; a test proves it. Names in braces are
 {command} (the subject as a shell wants it), {mails} (with its noun), {number}, {size}.
 """
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from relay.rules.causes import explain_cause, read_cause
 from relay.rules.notice_mime import plain
-from relay.watching.findings import Finding, Kind
+from relay.watching.findings import LOGIN_REFUSED, Finding, Kind
 
 _LONGEST = 200
+_OF_SERVERS = frozenset({Kind.PROVIDER_SILENT, Kind.MAILBOX_REFUSED, Kind.MAILBOX_FAILING})
+_REPLY = re.compile(r"[2-5][0-9]{2}[ -]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +48,10 @@ class Language:
 
     since: str
     holds_up: str
-    said: str
+    reply: str
+    """The label of what a provider said."""
+    cause: str
+    """The label of what was seen in place of that."""
     one_mail: str
     mails: str
     """With {count}."""
@@ -62,7 +69,8 @@ class Language:
 _ENGLISH = Language(
     since="Since",
     holds_up="Held up",
-    said="What was said",
+    reply="The provider's reply",
+    cause="Technical cause",
     one_mail="1 e-mail",
     mails="{count} e-mails",
     solved="Solved: {title}",
@@ -206,7 +214,8 @@ _ENGLISH = Language(
 _GERMAN = Language(
     since="Seit",
     holds_up="Betroffen",
-    said="Gemeldet wurde",
+    reply="Antwort des Anbieters",
+    cause="Technische Ursache",
     one_mail="1 E-Mail",
     mails="{count} E-Mails",
     solved="Erledigt: {title}",
@@ -371,7 +380,7 @@ def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -
     facts = (
         (words.since, "" if finding.since is None else show_time(finding.since)),
         (words.holds_up, count_mails(finding.mails, language) if finding.mails else ""),
-        (words.said, plain(finding.detail)),
+        _said(words, finding, language),
     )
     return Words(
         title=text.title.format_map(names),
@@ -380,6 +389,17 @@ def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -
         over=text.over.format_map(names),
         facts=tuple(fact for fact in facts if fact[1]),
     )
+
+
+def _said(words: Language, finding: Finding, language: str) -> tuple[str, str]:
+    """Quote the provider; what we saw of his server is told in the language, where there are words for it."""
+    detail = finding.detail
+    if detail.startswith(LOGIN_REFUSED):
+        return words.reply, plain(detail.removeprefix(LOGIN_REFUSED))
+    if _REPLY.match(detail):
+        return words.reply, plain(detail)
+    cause = read_cause(detail) if finding.kind in _OF_SERVERS else None
+    return words.cause, plain(detail) if cause is None else explain_cause(cause, language).what
 
 
 def count_mails(count: int, language: str) -> str:

@@ -108,9 +108,9 @@ def test_a_service_that_gives_no_answer_is_not_waited_for(run: Run, config: Path
     with listening:
         begun = time.monotonic()
         said = run("status")
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 8  # it asks for 2 s, on a machine that may be busy
     assert said.status == 2
-    assert said.out.startswith("needs you: The mail service gives no answer (what was said: the service has given no")
+    assert said.out.startswith("needs you: The mail service gives no answer (technical cause: the service has given")
 
 
 def test_it_leaves_nothing_behind(run: Run, config: Path) -> None:

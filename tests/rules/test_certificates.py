@@ -1,5 +1,6 @@
 """A certificate is read as OpenSSL reads it; what is none is none."""
 
+import base64
 import datetime as dt
 import ssl
 
@@ -8,7 +9,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rules.certificates import read_certificate
+from relay.rules.certificates import read_certificate, read_pem
 
 AUTHORITY = trustme.CA(organization_name="Example Authority")
 DAY = dt.datetime(2026, 3, 1, 12, 30, tzinfo=dt.UTC)
@@ -54,3 +55,22 @@ def test_a_certificate_with_other_octets_is_read_or_none(position: int, other: b
     found = read_certificate(GOOD[:position] + other + GOOD[position + len(other) :])
     assert found is None or all(name.isprintable() for name in (*found.names, found.issuer))
     assert read_certificate(GOOD[:position]) is None
+
+
+def test_the_first_certificate_of_a_file_counts() -> None:
+    authority = trustme.CA()
+    leaf = authority.issue_cert("relay.office.example")
+    chain = b"\n".join([b"a comment", *(one.bytes() for one in leaf.cert_chain_pems), authority.cert_pem.bytes()])
+    for content in (chain, leaf.private_key_and_cert_chain_pem.bytes()):
+        found = read_pem(content)
+        assert found is not None
+        assert found.names == ("relay.office.example",)
+    for content in (b"", authority.private_key_pem.bytes(), chain.replace(b"M", b"=", 1)[:400]):
+        assert read_pem(content) is None
+
+
+@given(st.binary(max_size=200))
+def test_any_file_is_read_without_a_fault(content: bytes) -> None:
+    pem = b"-----BEGIN CERTIFICATE-----\n" + base64.b64encode(content) + b"\n-----END CERTIFICATE-----\n"
+    assert read_pem(pem) is None
+    assert read_pem(content) is None

@@ -5,6 +5,7 @@ import string
 
 import pytest
 
+from relay.rules.causes import Cause, explain_cause
 from relay.rules.states import Grade
 from relay.watching.alerting import TOLD
 from relay.watching.findings import Finding, Kind
@@ -44,7 +45,7 @@ def test_a_finding_is_described_with_its_facts() -> None:
     )
     words = describe(finding, "de", lambda at: f"({at})")
     assert words.title == "Konto „big sales“ darf nicht senden: Der Anbieter lehnt die Anmeldung ab"
-    assert words.facts == (("Seit", "(5)"), ("Betroffen", "1 E-Mail"), ("Gemeldet wurde", "535 no"))
+    assert words.facts == (("Seit", "(5)"), ("Betroffen", "1 E-Mail"), ("Antwort des Anbieters", "535 no"))
     assert "relay account resume 'big sales'" in words.action
 
 
@@ -66,3 +67,18 @@ def test_what_was_counted_in_the_past_is_not_what_is_held_up() -> None:
     words = describe(Finding(kind=Kind.BOUNCED, grade=Grade.WATCH, number=2), "en", str)
     assert words.title == "2 e-mails of the last 7 days not delivered"
     assert words.facts == ()
+
+
+@pytest.mark.parametrize(
+    ("detail", "label", "said"),
+    [
+        ("535 5.7.8 no", "Antwort des Anbieters", "535 5.7.8 no"),
+        ("login: Bad login", "Antwort des Anbieters", "Bad login"),
+        ("4.4.1 smtp.example: Connection refused", "Technische Ursache", explain_cause(Cause.REFUSED, "de").what),
+        ("connect: pop.example: Connection refused", "Technische Ursache", explain_cause(Cause.REFUSED, "de").what),
+        ("something else", "Technische Ursache", "something else"),
+    ],
+)
+def test_what_was_seen_is_told_in_the_language_and_a_provider_is_quoted(detail: str, label: str, said: str) -> None:
+    finding = Finding(kind=Kind.MAILBOX_FAILING, grade=Grade.WATCH, subject="sales", detail=detail)
+    assert describe(finding, "de", str).facts == ((label, said),)

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from relay.cli import main
 from relay.collection import Collector
 from relay.pop_poller import PopPoller
+from relay.rules.causes import Cause, explain_cause
 from relay.storage import admin
 from relay.storage.engine import SqliteFile
 from relay.storage.mailboxes import Mailboxes
@@ -97,7 +98,7 @@ async def test_a_provider_out_of_reach_for_an_hour_is_told_once_and_so_is_its_re
     said = body_of(alert)
     assert "Seit: 28.05.2026, 22:26 Uhr" in said
     assert "Betroffen: 1 E-Mail" in said
-    assert "Connection refused" in said
+    assert f"Technische Ursache: {explain_cause(Cause.REFUSED, 'de').what}" in said
     assert "Was zu tun ist: Prüfen Sie, ob die Internetverbindung besteht" in said
     assert "relay account test sales" in said
     assert clear["Subject"] == f"Erledigt: {alert['Subject']}"
@@ -223,7 +224,7 @@ async def test_a_changed_password_of_a_real_mailbox_is_told_and_so_is_the_right_
                 'Mailbox of account "sales" can not be collected: the provider refuses the login'
             )
             said = body_of(alert)
-            assert "What was said: login: " in said
+            assert "The provider's reply: " in said
             assert "of yesterday" not in said
             assert "relay account test sales" in said
             office.configure(account={"pop3": {**pop3, "password": PASSWORD}})
