@@ -235,7 +235,7 @@ class Service:
             if self._sink is not None:
                 self._sink.reopen(settings.log.file)
         except OSError as error:
-            return [f"{settings.path.name}: log.file: {error.strerror}"]
+            return [f"{settings.path.name}: log.file: {settings.log.file}: {error.strerror}"]
         return []
 
     def _reload_soon(self) -> None:

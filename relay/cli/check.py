@@ -1,12 +1,18 @@
-"""`relay check`: the configuration, proven."""
+"""`relay check`: the configuration, proven, and what a service makes of it."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.configuration import MISUSED, config_option, json_option, load, plain_faults
-from relay.cli.output import print_json, say
+from relay.cli.configuration import MISUSED, config_option, enter, json_option, load, plain_faults
+from relay.cli.output import count, print_json, say
+from relay.cli.summary import describe_service, describe_work
 from relay.cli.unusable import find_unusable
+
+if TYPE_CHECKING:
+    from relay.settings import Settings
+    from relay.watching.taking import Service
 
 
 @click.command("check")
@@ -16,7 +22,8 @@ from relay.cli.unusable import find_unusable
 def command(config: str | None, *, as_json: bool) -> None:
     """Read the configuration and name every mistake in it, one a line; nothing is started.
 
-    Root is told as well of each file that who owns the storage folder can't use: the service runs as that user.
+    If it is good, say what the service does with it, and whether one is running. Root is told as well of each file
+    that who owns the storage folder can't use: the service runs as that user.
     """
     from dataclasses import replace
 
@@ -39,9 +46,30 @@ def command(config: str | None, *, as_json: bool) -> None:
         "devices": len(settings.directory.devices),
         "listeners": len(settings.listeners),
     }
+    digest, service = _ask(settings)
     if as_json:
-        print_json({"file": str(settings.path), **counts, "warnings": list(settings.warnings)})
+        warnings = list(settings.warnings)
+        print_json({"file": str(settings.path), **counts, "running": str(service.running), "warnings": warnings})
         return
     for warning in settings.warnings:
         say(f"warning: {warning}")
-    say(f"{settings.path}: good: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+    say(f"{settings.path}: good: " + ", ".join(count(n, name.removesuffix("s")) for name, n in counts.items()))
+    for line in describe_work(settings):
+        say(f"  {line}")
+    say(describe_service(settings, service, digest))
+
+
+def _ask(settings: "Settings") -> "tuple[str, Service]":
+    """Give a hash of the configuration's file, which may be root's alone, and what a service says of itself."""
+    from relay.model.errors import StorageError
+    from relay.watching.snapshot import Running
+    from relay.watching.taking import Service, ask_service, digest_of
+
+    digest = digest_of(settings.path)
+    if not settings.folder.is_dir():
+        return digest, Service(running=Running.NO)
+    try:
+        enter(settings)
+    except StorageError as error:
+        return digest, Service(running=Running.SILENT, silence=str(error))
+    return digest, ask_service(settings.folder)

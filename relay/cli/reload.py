@@ -22,9 +22,10 @@ def command(config: str | None) -> None:
     enter(settings)
     answer = ask(settings.folder, "reload", patience=_PATIENCE)
     if answer is None:
-        fail("no service runs here")
+        fail(f"The service is not running ({settings.folder}): start it with `systemctl start relay` or `relay serve`")
     for mistake in answer.get("mistakes", ()):
         say(mistake, error=True)
     if answer.get("mistakes"):
+        say("Nothing was changed: the service goes on with what it had.", error=True)
         sys.exit(MISUSED)
     say("The service has read the configuration anew.")

@@ -1,7 +1,9 @@
 import asyncio
 import json
 import signal
+import threading
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import structlog
 from click.testing import CliRunner
 
 from relay.cli import main
+from relay.demo.mailbox import Mailbox
 from relay.model.envelope import Envelope
 from relay.model.mail import Body, ClaimedDelivery
 from relay.rules.address import parse_addr_spec
@@ -116,3 +119,26 @@ async def hand_in(config: Path, subjects: list[str], *, sender: str | None = Non
     await queue.close()
     engine.dispose()
     return ids
+
+
+@contextmanager
+def serve_mailbox() -> Generator[Mailbox]:
+    """Serve a mailbox over POP3, in a thread of its own."""
+    mailbox, loop, ready = Mailbox(), asyncio.new_event_loop(), threading.Event()
+
+    def serve() -> None:
+        loop.run_until_complete(mailbox.start())
+        ready.set()
+        loop.run_forever()
+        loop.run_until_complete(mailbox.close())
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    ready.wait()
+    try:
+        yield mailbox
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()

@@ -18,11 +18,12 @@ import pytest
 import trustme
 
 from relay.cli import main
+from relay.demo.provider import PASSWORD
 from relay.settings import load_settings
 from relay.storage.backup import copy_database
 from relay.storage.engine import open_engine
 from relay.storage.upgrade import prepare_database
-from tests.cli.conftest import hand_in
+from tests.cli.conftest import hand_in, serve_mailbox
 from tests.peers.machine import require_root
 from tests.peers.relay_process import ANNA, ROOT, RelayProcess, make_account, write_config
 
@@ -126,6 +127,7 @@ ARGUMENTS: dict[tuple[str, ...], Callable[[Office], list[str]]] = {
     ("serve",): lambda _: [],
     ("status",): lambda _: ["-v"],
     ("reload",): lambda _: [],
+    ("check",): lambda _: [],
     ("queue", "list"): lambda _: [],
     ("queue", "show"): lambda _: ["abcdef"],
     ("queue", "run"): lambda _: [],
@@ -148,7 +150,7 @@ WORKING = [
     ("trace",), ("account", "list"), ("account", "test"), ("account", "pause"), ("backup",), ("restore",),
 ]  # fmt: skip
 """Those that differ in what they need."""
-APART = {("check",), ("demo",), ("explain",), ("user", "password")}
+APART = {("demo",), ("explain",), ("user", "password")}
 """They open nothing in the storage folder."""
 
 
@@ -212,6 +214,20 @@ def test_what_a_command_makes_is_the_owners_and_the_command_does_its_work(
         assert outcome[1] in said.stdout
     if command in {("queue", "run"), ("poll",), ("restore",)}:
         assert (office.storage / "relay.lock").stat().st_uid == UID
+
+
+@pytest.mark.peer
+def test_an_inbox_that_roots_poll_makes_is_the_owners(office: Office) -> None:
+    """Else the service could not use it, and would put what comes next into the quarantine."""
+    with serve_mailbox() as mailbox:
+        mailbox.mails = [b"Subject: one\r\n\r\nhello\r\n"]
+        login = {"host": "127.0.0.1", "port": mailbox.port, "security": "none", "username": "u", "password": PASSWORD}
+        account = {"name": "sales", "address": "sales@example.com", "owner": "anna", "pop3": login}
+        write_config(office.folder, accounts=[account], users=[ANNA], storage={"folder": str(office.storage)})
+        assert office.run("poll").stdout.startswith("sales: 1 fetched")
+    (mail,) = (office.storage / "inboxes" / "anna" / "new").iterdir()
+    assert {path.stat().st_uid for path in (mail, *mail.parents[:3])} == {UID}
+    office.check()
 
 
 @pytest.mark.peer

@@ -1,7 +1,5 @@
 """`relay poll` without a running service: it is the service for that moment. With one, see the end to end tests."""
 
-import asyncio
-import threading
 from collections.abc import Generator
 from pathlib import Path
 
@@ -9,33 +7,19 @@ import pytest
 
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, serve_mailbox
 from tests.peers.relay_process import ANNA, Table, write_config
 
 
 @pytest.fixture
 def mailbox(config: Path) -> Generator[Mailbox]:
     """A mailbox in a thread of its own, and a configuration whose account `sales` collects it."""
-    mailbox, loop, ready = Mailbox(), asyncio.new_event_loop(), threading.Event()
-
-    def serve() -> None:
-        loop.run_until_complete(mailbox.start())
-        ready.set()
-        loop.run_forever()
-        loop.run_until_complete(mailbox.close())
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    ready.wait()
-    pop3 = {"host": "127.0.0.1", "port": mailbox.port, "security": "none", "username": "u", "password": PASSWORD}
-    account: Table = {"name": "sales", "address": "sales@example.com", "owner": "anna"}
-    accounts = [{**account, "pop3": pop3}, {**account, "name": "off", "pop3": pop3, "receive": False}]
-    write_config(config.parent, accounts=accounts, users=[ANNA])
-    yield mailbox
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
+    with serve_mailbox() as mailbox:
+        pop3 = {"host": "127.0.0.1", "port": mailbox.port, "security": "none", "username": "u", "password": PASSWORD}
+        account: Table = {"name": "sales", "address": "sales@example.com", "owner": "anna"}
+        accounts = [{**account, "pop3": pop3}, {**account, "name": "off", "pop3": pop3, "receive": False}]
+        write_config(config.parent, accounts=accounts, users=[ANNA])
+        yield mailbox
 
 
 def test_mail_is_collected_and_the_state_is_listed(run: Run, mailbox: Mailbox, tmp_path: Path) -> None:
