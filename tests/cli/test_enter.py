@@ -138,6 +138,10 @@ ARGUMENTS: dict[tuple[str, ...], Callable[[Office], list[str]]] = {
     ("queue", "delete"): lambda _: ["--all", "--yes"],
     ("poll",): lambda _: [],
     ("trace",): lambda _: ["abcdef"],
+    ("quarantine", "list"): lambda _: [],
+    ("quarantine", "show"): lambda _: ["abcdef"],
+    ("quarantine", "deliver"): lambda _: ["abcdef", "--to", "anna"],
+    ("quarantine", "delete"): lambda _: ["abcdef", "--yes"],
     ("account", "list"): lambda _: [],
     ("account", "test"): lambda _: ["sales"],
     ("account", "pause"): lambda _: ["sales"],
@@ -150,7 +154,7 @@ WORKING = [
     ("trace",), ("account", "list"), ("account", "test"), ("account", "pause"), ("backup",), ("restore",),
 ]  # fmt: skip
 """Those that differ in what they need."""
-APART = {("demo",), ("explain",), ("user", "password")}
+APART = {("demo",), ("dovecot-config",), ("explain",), ("user", "password")}
 """They open nothing in the storage folder."""
 
 
