@@ -15,7 +15,7 @@ _TOLERANCE: Final = 0.001
 class Deadline:
     """Calls back when nobody has moved it in time. Belongs to one event loop."""
 
-    __slots__ = ("_armed", "_at", "_callback", "_handle", "_loop")
+    __slots__ = ("_armed", "_at", "_callback", "_handle", "_later", "_loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
         self._loop = loop
@@ -24,10 +24,13 @@ class Deadline:
         self._armed = 0.0
         """When the timer fires; means nothing where there is none."""
         self._at: float | None = None
+        self._later: float | None = None
+        """Where it was before it was shortened."""
 
     def set(self, seconds: float) -> None:
         """Put the deadline so many seconds from now."""
         at = self._at = self._loop.time() + seconds
+        self._later = None
         if self._handle is not None:
             if self._armed <= at:
                 return
@@ -39,9 +42,21 @@ class Deadline:
         left = 0.0 if self._at is None else self._at - self._loop.time()
         self.set(min(most, max(0.0, left) + seconds))
 
+    def shorten(self, seconds: float) -> None:
+        """Put it no further than so many seconds from now, until `restore`."""
+        if self._at is not None and self._at - self._loop.time() > seconds:
+            later = self._at
+            self.set(seconds)
+            self._later = later
+
+    def restore(self) -> None:
+        """Put it back where it was before it was shortened."""
+        if self._later is not None:
+            self._at, self._later = self._later, None  # the timer that is armed looks, and arms itself anew
+
     def clear(self) -> None:
         """Have no deadline until the next `set`."""
-        self._at = None
+        self._at = self._later = None
 
     def close(self) -> None:
         """Have no deadline, and no timer either."""

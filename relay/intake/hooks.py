@@ -1,5 +1,6 @@
 """What the session asks of the rooms above it: who may log in, and what becomes of a mail."""
 
+from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
 from relay.model.address import Address
@@ -30,6 +31,9 @@ class Submission(Protocol):
 
     def begin(self, envelope: Envelope, client: Client, *, show_client: bool) -> Incoming:
         """Begin to take one mail."""
+
+    def takes_bare_line_feeds(self, ip: IPv4Address | IPv6Address) -> bool:
+        """Tell whether a dot between bare line feeds ends a mail of this client, too."""
 
     def resolve_postmaster(self) -> Address | None:
         """Give the address that a bare `<postmaster>` stands for (RFC 5321 section 4.5.1)."""

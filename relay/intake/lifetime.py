@@ -66,6 +66,11 @@ class Lifetime(SMTP):
         """Note that the client breaks off, before anything is let go."""
         raise NotImplementedError
 
+    @property
+    def last_words(self) -> Reply:
+        """What a client is told whose time is up."""
+        return refuse(Refused.TOO_SLOW)
+
     def leave(self) -> None:
         """Let go of what is under way: the client is gone."""
         raise NotImplementedError
@@ -154,6 +159,16 @@ class Lifetime(SMTP):
         if not self._ended:
             self._deadline.prolong(seconds, milliseconds / 1000)
 
+    def hurry(self, seconds: float) -> None:
+        """Give the client so many seconds at most, until `calm`."""
+        if not self._ended:
+            self._deadline.shorten(seconds)
+
+    def calm(self) -> None:
+        """Give it back the time that it had."""
+        if not self._ended:
+            self._deadline.restore()
+
     def stop_clock(self) -> None:
         """Give the client all the time: it is our turn."""
         if not self._ended:
@@ -164,7 +179,7 @@ class Lifetime(SMTP):
             self.abort()
         else:
             self.gone("it was too slow")
-            self.say_last(refuse(Refused.TOO_SLOW))
+            self.say_last(self.last_words)
 
     # TLS
 

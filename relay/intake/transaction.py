@@ -125,9 +125,21 @@ class TransactionDialogue(Dialogue):
         mail = self._mail
         if mail is None or mail.ended:
             return
-        if isinstance(self.feed, DataFeed) and self.feed.hangs:
-            why += "; it ended the mail by a dot between bare line feeds, where SMTP wants CR LF"
+        if self._hangs:
+            why += (
+                "; it ended the mail by a dot between bare line feeds, where SMTP wants CR LF:"
+                " bare_line_feeds = true for its [[device]] takes such mail"
+            )
         log.warning("message_broken_off", **self.about, octets=mail.size, reason=why)
+
+    @property
+    def _hangs(self) -> bool:
+        return isinstance(self.feed, DataFeed) and self.feed.hangs
+
+    @property
+    def last_words(self) -> Reply:
+        """What a client is told whose time is up."""
+        return refuse(Refused.BARE_LINE_FEEDS, ip=str(self.ip)) if self._hangs else super().last_words
 
     @property
     def about(self) -> dict[str, object]:
@@ -217,7 +229,7 @@ class TransactionDialogue(Dialogue):
             self.reset()
             return mail.refusal
         self.send("354 Go on, end with a dot on a line of its own")
-        self.feed = DataFeed(self, mail)
+        self.feed = DataFeed(self, mail, bare_line_feeds=self.desk.submission.takes_bare_line_feeds(self.ip))
         return None
 
     def bdat(self, argument: str) -> Reply | None:

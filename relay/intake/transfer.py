@@ -9,11 +9,13 @@ from typing import Final, Protocol
 from relay.intake.feed import SessionEnd
 from relay.intake.receiving import Receiver
 from relay.model.reply import Reply
-from relay.rules.dots import DotReader, LineEnds
+from relay.rules.dots import BareDotReader, DotReader, LineEnds
 
 _PIECE: Final = 65_536
 _END: Final = 5
 _HANGING: Final = re.compile(rb"[\r\n]\.(?:\n|\r\n?)$")
+HANGING: Final = 15.0
+"""Seconds that a client gets which seems to have ended its mail by bare line feeds, and waits for an answer."""
 _CHUNK: Final = re.compile(r"([0-9]{1,18})(?: +(.*))?")
 
 
@@ -22,6 +24,12 @@ class Taker(Protocol):
 
     def progress(self, octets: int) -> None:
         """Note that the client has sent so much."""
+
+    def hurry(self, seconds: float) -> None:
+        """Give the client so many seconds at most, until `calm`."""
+
+    def calm(self) -> None:
+        """Give it back the time that it had."""
 
     def stop_clock(self) -> None:
         """Give the client all the time: the mail is whole, it is our turn."""
@@ -45,12 +53,13 @@ def parse_chunk(argument: str) -> tuple[int, bool | None] | None:
 class DataFeed:
     """One DATA."""
 
-    def __init__(self, session: Taker, mail: Receiver) -> None:
+    def __init__(self, session: Taker, mail: Receiver, *, bare_line_feeds: bool) -> None:
         self._session = session
         self._mail = mail
-        self._dots = DotReader()
+        self._dots = BareDotReader() if bare_line_feeds else DotReader()
         self._tail = b""
         """The last octets as they came."""
+        self._hurried = False
 
     @property
     def wants(self) -> int:
@@ -65,6 +74,9 @@ class DataFeed:
     def take(self, data: bytes) -> bytes | None:
         """Take the next bytes; gives what stands behind the final dot, None before it. Raises SessionEnd."""
         dots, mail = self._dots, self._mail
+        if self._hurried:
+            self._session.calm()
+            self._hurried = False
         self._tail = data[-_END:] if len(data) >= _END else (self._tail + data)[-_END:]
         content = dots.feed(data)
         mail.take(content, too_long=dots.too_long)
@@ -75,6 +87,9 @@ class DataFeed:
         if mail.spent:
             raise SessionEnd(mail.refusal)  # it was told the limit, and goes on and on
         self._session.progress(len(data))
+        if self.hangs:  # it may be a piece that was cut there; who waits for an answer sends nothing more
+            self._session.hurry(HANGING)
+            self._hurried = True
         return None
 
 

@@ -129,6 +129,8 @@ class Device:
     name: str
     networks: tuple[IPv4Network | IPv6Network, ...]
     user: str
+    bare_line_feeds: bool = False
+    """Whether a dot between bare line feeds ends its mail, too: some scanners know no CRLF."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,11 +4,14 @@ Only CRLF.CRLF ends the data. A bare CR or LF becomes CRLF and never ends it, so
 behind another (RFC 5321 section 4.1.1.4).
 """
 
+import re
 from typing import Final
 
 LONGEST_LINE: Final = 1_048_576
 _CRLF: Final = b"\r\n"
 _END: Final = b"\r\n.\r\n"
+_BARE_END: Final = re.compile(rb"\n\.\r?\n")
+_BARE_BEGINNING: Final = re.compile(rb"(?:\r?\n(?:\.\r?)?|\r)\Z")
 _BEGINNINGS: Final = tuple(_END[:n] for n in (1, 2, 3, 4))
 
 
@@ -61,6 +64,46 @@ class DotReader:
         content = normalise_lines(content.replace(b"\r\n.", _CRLF) if dot >= 0 else content)
         if self._virtual:
             content, self._virtual = content[2:], 0
+        self._ruler.measure(content)
+        return content
+
+    @property
+    def too_long(self) -> bool:
+        """Whether a line was longer than LONGEST_LINE."""
+        return self._ruler.too_long
+
+
+class BareDotReader:
+    """The same for a device that writes bare line feeds: a dot between any two of LF and CRLF ends the data.
+
+    Only for one that passes on no mail of others: such mail could hide a second one behind a dot of its own.
+    """
+
+    def __init__(self) -> None:
+        self._kept = b"\n"
+        """A line end before the data, which never came, or what may be the beginning of the end."""
+        self._virtual = True
+        self._ruler = _Ruler()
+        self.ended = False
+        self.rest = b""
+        """What came behind the end."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes of the connection, give what they add to the mail."""
+        window = self._kept + data
+        found = _BARE_END.search(window)
+        if found is not None:
+            self.ended, self._kept = True, b""
+            content, self.rest = window[: found.start() + 1], window[found.end() :]
+        else:
+            tail = _BARE_BEGINNING.search(window, max(0, len(window) - 4))
+            cut = len(window) if tail is None else tail.start()
+            content, self._kept = window[:cut], window[cut:]
+        if not content:
+            return b""
+        content = normalise_lines(content.replace(b"\n.", b"\n"))
+        if self._virtual:
+            content, self._virtual = content[2:], False
         self._ruler.measure(content)
         return content
 

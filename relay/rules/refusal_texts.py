@@ -14,6 +14,7 @@ class Refused(StrEnum):
     """Why something is refused."""
 
     ADDRESS_FAULT = "address_fault"
+    BARE_LINE_FEEDS = "bare_line_feeds"
     BROKEN_HEADER = "broken_header"
     EXCLUDED = "excluded"
     GIVEN_UP = "given_up"
@@ -133,6 +134,14 @@ OTHER_FAULT: Final = "ist ungültig"
 
 REFUSALS: Final[Mapping[Refused, Refusing]] = {
     Refused.ADDRESS_FAULT: _make(501, "5.1.3", "{whose} {fault}", "{whose} {fault}"),
+    Refused.BARE_LINE_FEEDS: _make(
+        554,
+        "5.6.0",
+        "The mail ends with bare line feeds, where SMTP wants CR LF: let the administrator set bare_line_feeds for the"
+        " device {ip}",
+        "Das Gerät beendet seine E-Mails falsch. Wer den Maildienst betreut, kann das für {ip} erlauben"
+        " (bare_line_feeds)",
+    ),
     Refused.BROKEN_HEADER: _make(
         554,
         "5.6.0",

@@ -111,6 +111,9 @@ def _look_at_devices(devices: tuple[Device, ...], listeners: tuple[Listener, ...
                 yield _warn(("device", n, "networks", m), reason)
         for network in device.networks:
             first.setdefault(network, device.name)
+        if device.bare_line_feeds and any(network.num_addresses > 1 for network in device.networks):
+            reason = "it is meant for single scanners: a mail that a server passes on could hide another one in it"
+            yield _warn(("device", n, "bare_line_feeds"), f"{reason}; name single addresses (/32, /128)")
         if not any(_overlap(network, other) for network in device.networks for other in heard):
             reason = "no listener lets it in: add its address to the networks of a [[listener]]"
             yield _warn(("device", n, "networks"), reason)

@@ -101,6 +101,7 @@ class DeviceTable(TypedDict, total=False):
     name: Required[Name]
     networks: Required[tuple[Network, ...]]
     user: Required[Text]
+    bare_line_feeds: Flag
 
 
 class _Login(TypedDict, total=False):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
 
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
@@ -40,6 +41,11 @@ class Submission:
             dispatcher=self._dispatcher,
             now=self._now(),
         )
+
+    def takes_bare_line_feeds(self, ip: IPv4Address | IPv6Address) -> bool:
+        """Tell whether a dot between bare line feeds ends a mail of this client, too: its device says so."""
+        device = self._settings().directory.device_at(ip)
+        return device is not None and device.bare_line_feeds
 
     def resolve_postmaster(self) -> Address | None:
         """Give the address that a bare `<postmaster>` stands for."""

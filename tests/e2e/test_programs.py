@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from collections.abc import Generator
 from pathlib import Path
 
@@ -233,3 +234,24 @@ def test_a_german_office_reads_how_large_a_mail_may_be(name: str, german_office:
     submission = _GERMAN_PROGRAMS[name](Server(port=german_office.port), large)
     assert submission.status != 0
     assert "Angenommen werden hoechstens 1 MiB, diese hat 3" in submission.transcript
+
+
+def test_a_scanner_with_bare_line_feeds_is_understood(tmp_path: Path) -> None:
+    scanner = {"name": "Scanner", "networks": ["127.0.0.1/32"], "user": "anna", "bare_line_feeds": True}
+    with Sink() as sink:
+        config = write_config(tmp_path, accounts=[make_account("sales", sink.port)], device=[scanner])
+        with (
+            RelayProcess(config) as relay,
+            socket.create_connection(("127.0.0.1", relay.port), timeout=20) as scan,
+        ):
+            lines = scan.makefile("rb")
+            lines.readline()
+            for command, code in (("HELO scan", 250), (f"MAIL FROM:<{_SALES}>", 250), (f"RCPT TO:<{_CUSTOMER}>", 250)):
+                scan.sendall(command.encode() + b"\n")
+                assert lines.readline().startswith(str(code).encode())
+            scan.sendall(b"DATA\n")
+            assert lines.readline().startswith(b"354")
+            scan.sendall(f"From: {_SALES}\nSubject: scan\n\nhello\n.\n".encode())
+            assert lines.readline().startswith(b"250 2.0.0 queued as")
+            relay.wait_for("message_delivered")
+        assert [mail.body for mail in sink.mails] == [b"hello\n"]

@@ -5,7 +5,7 @@ import dataclasses
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from ipaddress import ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,6 +50,8 @@ class Recorder:
         self.mails: list[Mail] = []
         self.fail_at = ""
         self.reply = Reply(code=250, enhanced="2.0.0", text="queued as q1")
+        self.bare_at = ""
+        """The address of a device with bare_line_feeds."""
         self.gate = asyncio.Event()
         self.gate.set()
         self.finishing = asyncio.Event()
@@ -60,6 +62,9 @@ class Recorder:
         mail = Mail(envelope=envelope, client=client)
         self.mails.append(mail)
         return _Incoming(self, mail)
+
+    def takes_bare_line_feeds(self, ip: IPv4Address | IPv6Address) -> bool:
+        return str(ip) == self.bare_at
 
     def resolve_postmaster(self) -> Address | None:
         return ANNA

@@ -112,3 +112,19 @@ def test_to_prolong_adds_to_what_is_left_up_to_a_bound() -> None:
     assert called == []
     timers.go_to(30)
     assert called == [pytest.approx(22)]
+
+
+async def test_a_deadline_that_was_shortened_can_be_put_back() -> None:
+    loop, passed = asyncio.get_running_loop(), asyncio.Event()
+    deadline = Deadline(loop, passed.set)
+    deadline.restore()  # nothing was shortened
+    deadline.set(60)
+    before = deadline._at
+    deadline.shorten(0.01)
+    deadline.restore()
+    assert deadline._at == before
+    deadline.shorten(100)  # it is nearer already
+    assert deadline._at == before
+    deadline.shorten(0.001)
+    await asyncio.wait_for(passed.wait(), 5)
+    deadline.close()

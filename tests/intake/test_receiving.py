@@ -7,6 +7,7 @@ import struct
 import pytest
 from structlog.testing import capture_logs
 
+from relay.intake import transfer
 from relay.intake.room import SharedRoom
 from relay.intake.session import SmtpSession
 from relay.intake.transaction import SLOWEST
@@ -295,12 +296,63 @@ async def test_who_hangs_at_a_dot_between_bare_line_feeds_is_logged(end: bytes, 
             if leaves:
                 client.close()
             else:
-                assert (await client.read()).startswith("421 4.4.2")
+                assert (await client.read()).startswith("554 5.6.0" if hangs else "421 4.4.2")
             await desk.recorder.wait_for(lambda: desk.mail.aborted)
     (line,) = [line for line in lines if line["event"] == "message_broken_off"]
     assert line["reverse_path"] == "s@x.example"
     assert line["reason"].startswith("it left" if leaves else "it was too slow")
     assert ("bare line feeds" in line["reason"]) == hangs
+
+
+async def test_who_seems_to_have_ended_its_mail_is_answered_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "HANGING", 0.02)
+    async with open_desk(limits={"data_idle": 60_000}) as desk:
+        client = await desk.greeted()
+        await client.begin()
+        await client.send(b"Subject: x\n\nhello\n.\n")
+        reply = await client.read()
+        assert reply.startswith("554 5.6.0")
+        assert "set bare_line_feeds for the device 127.0.0.1" in reply
+
+
+async def test_who_goes_on_behind_such_a_dot_has_all_his_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "HANGING", 5.0)
+    async with open_desk(limits={"data_idle": 60_000}) as desk:
+        client = await desk.greeted()
+        await client.begin()
+        (session,) = desk.server._desk.sessions
+        await client.send(b"Subject: x\n\nhello\n.\n")
+        async with asyncio.timeout(10):
+            while (session._deadline._at or 60) > session.loop.time() + 6:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0)
+            await client.send(b"and more\r\n")
+            while (session._deadline._at or 0) < session.loop.time() + 50:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0)
+        await client.send(b".\r\n")
+        assert (await client.read()).startswith("250")
+
+
+@pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r\n.\r\n"])
+async def test_a_device_may_end_its_mail_by_bare_line_feeds(end: bytes) -> None:
+    async with open_desk() as desk:
+        desk.recorder.bare_at = "127.0.0.1"
+        client = await desk.greeted()
+        for n in range(2):
+            await client.begin()
+            await client.send(b"Subject: x\n\n..hello\n.dot" + end)
+            assert (await client.read()).startswith("250"), n
+        assert desk.mail.header == b"Subject: x\r\n"
+        assert desk.mail.body == b".hello\r\ndot\r\n"
+
+
+async def test_nobody_else_may() -> None:
+    async with open_desk() as desk:
+        desk.recorder.bare_at = "127.0.0.9"
+        client = await desk.greeted()
+        await client.begin()
+        await client.send(b"Subject: x\n\nhello\n.\nMAIL FROM:<evil@x.example>\r\n.\r\n")
+        assert (await client.read()).startswith("250")
+        assert desk.mail.body == b"hello\r\n.\r\nMAIL FROM:<evil@x.example>\r\n"
 
 
 async def test_the_slowest_that_is_waited_for_has_a_rate() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rules.dots import LONGEST_LINE, DotReader, LineEnds, normalise_lines
+from relay.rules.dots import LONGEST_LINE, BareDotReader, DotReader, LineEnds, normalise_lines
 
 pieces = st.sampled_from([b"\r\n", b"\n", b"\r", b".", b"..", b"a", b"A: b\r\n", b"\x00\xff", b"\r\n.\r\n"])
 wires = st.lists(pieces, max_size=25).map(lambda parts: b"".join(parts) + b"\r\n.\r\nNEXT")
@@ -81,3 +81,36 @@ def test_a_line_beyond_the_limit_is_noticed_without_dots_too(length: int, too_lo
     for n in range(0, len(data), 1 << 18):
         ends.feed(data[n : n + (1 << 18)])
     assert ends.too_long == too_long
+
+
+def read_bare(wire: bytes) -> tuple[bytes, bytes] | None:
+    """Read what comes from a device with bare line feeds as a whole: the mail, and what stands behind it."""
+    found = re.search(rb"(?:(?<=\n)|\A)\.\r?\n", wire)
+    if found is None:
+        return None
+    return normalise_lines(re.sub(rb"(?:(?<=\n)|\A)\.", b"", wire[: found.start()])), wire[found.end() :]
+
+
+@given(
+    st.lists(st.sampled_from([b"\r", b"\n", b".", b"a", b"\r\n", b"\n.\n"])).map(b"".join), st.lists(st.integers(0, 30))
+)
+def test_bare_line_feeds_end_a_device_s_mail_however_it_is_cut(wire: bytes, at: list[int]) -> None:
+    cuts = sorted({0, *(n for n in at if n < len(wire)), len(wire)})
+    reader, content, rest = BareDotReader(), b"", b""
+    for begin, end in itertools.pairwise(cuts):
+        if reader.ended:
+            rest += wire[begin:end]
+        else:
+            content += reader.feed(wire[begin:end])
+            rest = reader.rest
+    expected = read_bare(wire)
+    assert reader.ended == (expected is not None)
+    if expected is not None:
+        assert (content, rest) == expected
+
+
+def test_a_long_line_is_noticed_between_bare_line_feeds_too() -> None:
+    reader = BareDotReader()
+    reader.feed(b"x" * (LONGEST_LINE + 1) + b"\n.\n")
+    assert reader.ended
+    assert reader.too_long
