@@ -119,9 +119,10 @@ class Watcher:
         assert watch is not None
         notice, after = None, change.after
         if change.news is News.RAISED and change.finding is not None and after is not None:
-            words = describe(change.finding, self._settings().language, self._show)
+            finding = replace(change.finding, since=after.since)
+            words = describe(finding, self._settings().language, self._show)
             after = replace(after, title=words.title, over=words.over)
-            notice = self._raise(change.finding, words)
+            notice = self._raise(finding, words)
         elif change.news is News.CLEARED:
             notice = self._clear(watch, moot=is_moot(watch.key, snapshot))
         try:
@@ -145,7 +146,7 @@ class Watcher:
     def _raise(self, finding: Finding, words: Words) -> NewMessage:
         language = LANGUAGES[self._settings().language]
         paragraphs = (
-            words.what,
+            f"{words.title}. {words.what}",
             "\n".join(f"{label}: {value}" for label, value in words.facts),
             f"{language.action}: {words.action}",
         )

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from relay.settings import load_settings
+from relay.storage.engine import open_engine
+from relay.storage.upgrade import prepare_database
 from relay.watching.taking import digest_of
 from tests.cli.conftest import Run
 from tests.peers.relay_process import RelayProcess, make_account, write_config
+from tests.storage.conftest import postgresql_server
 
 FIGURES = re.compile(
     r" \| waiting=\d+;;;0 oldest=\d+s;;;0 held=\d+;;0;0 quarantined=\d+;;0;0 disk_free=\d+B;\d+:;\d+:;0$"
@@ -147,3 +150,24 @@ def test_a_running_service_is_fine_and_a_change_is_to_be_watched(tmp_path: Path)
         told = json.loads(relay.run("status", "--json", check=False))
         assert {one["kind"] for one in told["findings"]} == kinds
     assert digest_of(config) != digest_of(tmp_path / "none")
+
+
+@pytest.mark.peer
+def test_a_database_of_postgresql_is_read_and_one_that_hangs_is_not_waited_for(tmp_path: Path, run: Run) -> None:
+    with postgresql_server(tmp_path) as url:
+        config = write_config(tmp_path, accounts=[make_account("sales", 9)], storage={"database": url})
+        assert run("status", "--json", config_file=config).json["running"] == "no"  # it has no tables yet
+        engine = open_engine(url)
+        prepare_database(engine)
+        engine.dispose()
+        told = run("status", "--json", config_file=config).json
+        assert [one["kind"] for one in told["findings"] if one["kind"] != "disk_low"] == ["service_down"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hanging = f"postgresql+psycopg://u:secret@127.0.0.1:{silent.getsockname()[1]}/relay"
+        config = write_config(tmp_path, accounts=[make_account("sales", 9)], storage={"database": hanging})
+        begun = time.monotonic()
+        said = run("status", config_file=config)
+        assert time.monotonic() - begun < 15
+    assert said.status == 3
+    assert said.out.startswith("can't be told: ")
+    assert "secret" not in said.out + said.err
