@@ -177,7 +177,9 @@ class Receiver:
 
     async def _record(self, batch: Sequence[Arrived]) -> None:
         account, now = self._account.name, self._now()
-        arrivals = [describe_copies(account, one, now=now, random=os.urandom(10)) for one in batch]
+        arrivals = [
+            describe_copies(account, one, now=now, random=os.urandom(10), node=self._mailboxes.node) for one in batch
+        ]
         known = await self._mailboxes.record(
             account,
             self._lease.token,
@@ -194,7 +196,7 @@ class Receiver:
         self._troubles.note_fetched(one.listed for one in batch)
         for one, copies in zip(batch, arrivals, strict=True):
             self.recorded.append(one.listed)
-            self._tell([replace(copy, id=known.get(copy.id, copy.id)) for copy in copies])
+            self._tell([replace(copy, id=known[copy.id]) if copy.id in known else copy for copy in copies])
 
     def _tell(self, copies: Sequence[Arrival]) -> None:
         """Log what became of a mail, now that it is durable."""
@@ -214,7 +216,7 @@ class Receiver:
             self.ids.append(first.id)
 
 
-def describe_copies(account: str, arrived: Arrived, *, now: int, random: bytes) -> list[Arrival]:
+def describe_copies(account: str, arrived: Arrived, *, now: int, random: bytes, node: str) -> list[Arrival]:
     """Tell what is to be remembered of each user's copy of a message that stands where it is to stand."""
     return [
         Arrival(
@@ -232,6 +234,7 @@ def describe_copies(account: str, arrived: Arrived, *, now: int, random: bytes) 
             place=copy.place,
             file=copy.file,
             reason=copy.reason,
+            node=node,
         )
         for id_, copy in zip(make_copy_ids(now, random, len(arrived.copies)), arrived.copies, strict=True)
     ]

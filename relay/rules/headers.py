@@ -123,21 +123,24 @@ def is_signed(block: bytes) -> bool:
 
 def subject_text(block: bytes) -> str:
     """Give the subject for people: decoded, shortened, without control characters and what turns the text around it."""
-    return _text_of(block, "subject", _LONGEST_SUBJECT)
+    values = find_values(block, "subject")
+    return "" if not values else show_subject(values[0])
 
 
-def sender_text(block: bytes) -> str:
-    """Give the From field for people, as `subject_text` gives the subject."""
-    return _text_of(block, "from", _LONGEST_SENDER)
+def show_subject(value: bytes) -> str:
+    """Give the body of a Subject field for people, as `subject_text`."""
+    return _shorten(value, _LONGEST_SUBJECT)
 
 
-def _text_of(block: bytes, name: str, longest: int) -> str:
-    values = find_values(block, name)
-    if not values:
-        return ""
+def show_sender(value: bytes) -> str:
+    """Give the body of a From field for people, as `subject_text`."""
+    return _shorten(value, _LONGEST_SENDER)
+
+
+def _shorten(value: bytes, longest: int) -> str:
     try:
-        text = values[0].decode("utf-8")
+        text = value.decode("utf-8")
     except UnicodeDecodeError:
-        text = values[0].decode("latin-1")
+        text = value.decode("latin-1")
     text = _TURNS.sub("", decode_words(text[: longest * 20]))
     return text if len(text) <= longest else text[: longest - 1] + "…"

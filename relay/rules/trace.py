@@ -58,11 +58,13 @@ def stamp_header(
 
 def message_id_of(block: bytes) -> str:
     """Give the Message-ID with its brackets; empty where there is none that could be one."""
-    for value in find_values(block, "message-id"):
-        found = _ID.search(value)
-        if found:
-            return found[0].decode("utf-8", "replace")
-    return ""
+    return next(filter(None, map(read_message_id, find_values(block, "message-id"))), "")
+
+
+def read_message_id(value: bytes) -> str:
+    """Give the id in the body of a Message-ID field; empty where there is none that could be one."""
+    found = _ID.search(value)
+    return found[0].decode("utf-8", "replace") if found else ""
 
 
 def received_count(block: bytes) -> int:

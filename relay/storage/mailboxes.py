@@ -6,7 +6,7 @@ node that was taken for dead changes nothing any more.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from relay.model.arrival import Arrival
@@ -106,7 +106,7 @@ class Mailboxes:
     def __init__(self, engine: Database, writer: Writer, *, node: str = "", lease: int = LEASE) -> None:
         self._engine = engine
         self._writer = writer
-        self._node = node
+        self.node = node
         self.lease = lease
         # Leases need not outlive a loss of power: with it all polls end.
         self._acquire = Operation(30, self._apply_acquire, synced=False)
@@ -196,7 +196,7 @@ class Mailboxes:
         granted = []
         for wish in wishes:
             now = tx.time() if tx.is_shared else 0
-            taken = tx.change(_ACQUIRE, wish.account, self._node, wish.token, self._lease_until(tx), now)
+            taken = tx.change(_ACQUIRE, wish.account, self.node, wish.token, self._lease_until(tx), now)
             granted.append(Grant(shared=tx.is_shared) if taken else None)
         return granted
 
@@ -228,7 +228,7 @@ class Mailboxes:
         """Write the copies that are new; gives the ids of the others, each with that under which it is known."""
         found = {one.id: arrivals.find_known(tx, one) for one in fetched.arrivals if one.id in fetched.repeated}
         known = {id_: before for id_, before in found.items() if before is not None}
-        arrivals.insert(tx, [replace(one, node=self._node) for one in fetched.arrivals if one.id not in known])
+        arrivals.insert(tx, [one for one in fetched.arrivals if one.id not in known])
         return known
 
     def _apply_listing(self, tx: Transaction, listings: Sequence[_Listing]) -> list[bool]:

@@ -1,7 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.rules.headers import find_values, show_sender, subject_text
 from relay.rules.summary import LONGEST_ID, summarise
+from relay.rules.trace import message_id_of
 
 
 def test_what_people_look_for_is_decoded() -> None:
@@ -20,3 +22,27 @@ def test_whatever_a_stranger_writes_is_bounded_and_one_line(name: bytes, value: 
         assert len(found) <= LONGEST_ID
         assert "\n" not in found
         assert "\x00" not in found
+
+
+lines = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [b"From", b"fROM ", b"Subject\t", b"SUBJECT", b"Message-ID", b"X-From", b" From", b"From\x00", b""]
+        ),
+        st.sampled_from([b":", b" :", b"", b"\r:"]),
+        st.sampled_from(
+            [b"", b" <a@b>", b" =?utf-8?q?=C3=BC?=", b" <a@b> <c@d>", b" x\r\n\ty", b" x\r\n z\r\n From: q", b"\xff"]
+        ),
+        st.sampled_from([b"\r\n", b"\r\n", b"\n"]),
+    ),
+    max_size=6,
+)
+
+
+@given(lines)
+def test_a_field_is_what_it_is_to_the_rules(several: list[tuple[bytes, ...]]) -> None:
+    block = b"".join(map(b"".join, several))
+    sender = find_values(block, "from")
+    assert summarise(block) == (
+        message_id_of(block), show_sender(sender[0]) if sender else "", subject_text(block),
+    )  # fmt: skip
