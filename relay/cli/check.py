@@ -8,6 +8,7 @@ import click
 from relay.cli.configuration import MISUSED, config_option, enter, json_option, load, plain_faults
 from relay.cli.output import count, print_json, say
 from relay.cli.summary import describe_service, describe_work
+from relay.cli.unit import find_backup_trouble
 from relay.cli.unusable import find_unusable
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def command(config: str | None, *, as_json: bool) -> None:
     if settings.folder.is_dir():
         try:
             mistakes, warnings = find_unusable(settings)
+            warnings += find_backup_trouble(settings)
         except StorageError as error:  # it says nothing against the configuration itself
             mistakes, warnings = [], [str(error)]
         for mistake in mistakes:

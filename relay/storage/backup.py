@@ -32,6 +32,8 @@ _WRITE_AHEAD: Final = b"\x02\x02"
 """What the header of a SQLite file says at 18, as long as it has a write-ahead log."""
 _PIECE: Final = 1 << 20
 """Octets that are copied at a time, where others are to be heard in between."""
+_OF_THE_SOURCE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
+"""What is wrong with what is copied: the copy itself is opened before."""
 _IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -96,7 +98,8 @@ def copy_database(source: Path, target: Path, step: Step | None = None) -> int:
     try:
         return _copy(source, target, step)
     except (OSError, sqlite3.Error) as error:
-        raise StorageError(f"{target}: {_reason(error)}") from None
+        is_source = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _OF_THE_SOURCE
+        raise StorageError(f"{source if is_source else target}: {_reason(error)}") from None
 
 
 def restore_database(copy: Path, target: Path, *, newest: int, name: Path | None = None) -> Restored:

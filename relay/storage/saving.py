@@ -6,6 +6,7 @@ moment: what was there all the time is in the copy, whatever its flags. No link 
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from relay import __version__
-from relay.model.errors import RelayError, StorageError
+from relay.model.errors import RelayError, StorageBusyError, StorageError
 from relay.settings.backup_folder import why_unusable
 from relay.storage.backup import Step, copy_database
 from relay.storage.inbox_copies import NewFile, find_maildirs
@@ -41,6 +42,7 @@ LOCK: Final = "backup.lock"
 _PARTIAL: Final = re.compile(r"\.relay-[0-9A-Za-z:-]+\.([0-9a-f]+)\.partial")
 _LONGEST_REST: Final = 0.5
 _SPARE: Final = 1 << 20
+_MAKE_ROOM: Final = "make room there, lower [backup] keep, or name another disk"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,8 +87,7 @@ def make_backup(job: Job, gathered: Gathered, *, at: int, installation: str, ste
     lock.acquire()
     partial: Path | None = None
     try:
-        if (reason := why_unusable(job.folder, job.storage)) is not None:
-            raise StorageError(f"{job.folder}: {reason}")
+        _check_folder(job)
         _remove_partials(job.folder, installation)
         _check_room(job)
         while (final := job.folder / name_backup(at)).exists():
@@ -97,9 +98,10 @@ def make_backup(job: Job, gathered: Gathered, *, at: int, installation: str, ste
         verify(partial, manifest, step, whole=False)
         partial.rename(final)
         _sync_folder(job.folder)
-    except OSError as error:
-        name = error.filename if isinstance(error.filename, str) else job.folder
-        raise StorageError(f"{name}: {why_unusable(job.folder, job.storage) or error.strerror}") from None
+    except StorageBusyError:
+        raise
+    except (OSError, StorageError) as error:
+        raise StorageError(_reason(error, job, partial)) from None
     finally:
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)
@@ -223,15 +225,29 @@ def _remove_partials(folder: Path, installation: str) -> None:
             shutil.rmtree(path)
 
 
+def _check_folder(job: Job) -> None:
+    if (reason := why_unusable(job.folder, job.storage)) is not None:
+        raise StorageError(f"{job.folder}: {reason}")
+
+
 def _check_room(job: Job) -> None:
     found = os.statvfs(job.folder)
     free, needed = found.f_bavail * found.f_frsize, estimate(job) + _SPARE
     if free - needed < job.room:
         raise StorageError(
             f"{job.folder}: No space left on device: about {needed >> 20} MiB are needed, {free >> 20} MiB are free, of"
-            f" which {job.room >> 20} MiB must stay so ([limits] free_space): make room, lower [backup] keep, or name"
-            " another disk"
+            f" which {job.room >> 20} MiB must stay so ([limits] free_space): {_MAKE_ROOM}"
         )
+
+
+def _reason(error: OSError | StorageError, job: Job, partial: Path | None) -> str:
+    """Give a reason for people, who know nothing of the name that a backup has while it is made."""
+    if isinstance(error, OSError):
+        if (reason := why_unusable(job.folder, job.storage)) is not None:
+            return f"{job.folder}: {reason}"
+        advice = f": {_MAKE_ROOM}" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        return f"{error.filename or job.folder}: {error.strerror}{advice}".replace(str(partial), str(job.folder))
+    return str(error).replace(str(partial), str(job.folder))
 
 
 def _is_of(backup: Path, installation: str) -> bool:

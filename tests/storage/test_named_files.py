@@ -1,0 +1,74 @@
+"""The configuration and what it names, as they go into a backup."""
+
+from pathlib import Path
+
+import pytest
+
+from relay.storage.named_files import gather
+from tests.peers.relay_process import make_account, write_config
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    for name in ("relay.crt", "relay.key", "sales.password", "ca.pem"):
+        (tmp_path / name).write_text(name)
+    accounts = [
+        make_account("sales", 9, smtp={"username": "u", "password_file": "sales.password", "ca_file": "ca.pem"}),
+        make_account("other", 9, smtp={"username": "u", "password": "hunter2", "password_command": "x"}),
+    ]
+    listener = {"tls": "starttls", "certificate": "relay.crt", "private_key": str(tmp_path / "relay.key")}
+    return write_config(tmp_path, accounts=accounts, listener=listener)
+
+
+def test_without_secrets_only_what_holds_none(config: Path) -> None:
+    gathered = gather(config, secrets=False)
+    assert [(named.path, named.origin) for named in gathered.files] == [
+        ("relay.toml", ""),
+        ("files/0001-ca.pem", "ca.pem"),
+        ("files/0002-relay.crt", "relay.crt"),
+    ]
+    assert b"hunter2" not in gathered.files[0].content
+    assert gathered.blanked == ("account[other].smtp.password", "account[other].smtp.password_command")
+    assert gathered.missing == ()
+
+
+def test_with_secrets_all_that_is_named(config: Path) -> None:
+    gathered = gather(config, secrets=True)
+    assert gathered.files[0].content == config.read_bytes()
+    assert {named.path.rpartition("-")[2]: named.path.partition("/")[0] for named in gathered.files[1:]} == {
+        "relay.key": "secrets",
+        "ca.pem": "files",
+        "relay.crt": "files",
+        "sales.password": "secrets",
+    }
+    assert {named.content.decode() for named in gathered.files[1:]} == {
+        "relay.key",
+        "ca.pem",
+        "relay.crt",
+        "sales.password",
+    }
+    assert gathered.blanked == ()
+
+
+def test_what_can_not_be_read_is_missing_and_no_more(config: Path) -> None:
+    (config.parent / "sales.password").unlink()
+    (config.parent / "ca.pem").write_bytes(b"x" * (17 << 20))
+    gathered = gather(config, secrets=True)
+    assert gathered.missing == (
+        f"{config.parent}/ca.pem: is too large for what it should be",
+        f"{config.parent}/sales.password: can't be read: No such file or directory",
+    )
+    assert len(gathered.files) == 3
+
+
+def test_a_configuration_whose_secrets_can_not_be_told_apart_is_left_out(config: Path) -> None:
+    config.write_text('password = "hunter2\n')
+    gathered = gather(config, secrets=False)
+    assert gathered.files == ()
+    assert gathered.missing == (f"{config}: is not TOML whose secrets can be told from the rest",)
+    config.unlink()
+    assert gather(config, secrets=True).missing == (f"{config}: can't be read: No such file or directory",)
+
+
+def test_a_content_that_was_read_before_counts(config: Path) -> None:
+    assert gather(config, b"a = 1\n", secrets=False).files[0].content == b"a = 1\n"
