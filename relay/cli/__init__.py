@@ -6,6 +6,7 @@ from typing import Final
 import click
 
 from relay import __version__
+from relay.cli.groups import Group
 
 COMMANDS: Final[dict[str, str]] = {
     "serve": "Run the service.",
@@ -26,7 +27,7 @@ COMMANDS: Final[dict[str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported when they are used."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:

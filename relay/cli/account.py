@@ -9,6 +9,7 @@ import click
 
 from relay.cli.choosing import Text, unknown
 from relay.cli.configuration import config_option, enter, fail, json_option, load, open_storage, plain_faults
+from relay.cli.groups import Group
 from relay.cli.output import clean, print_json, say
 from relay.cli.standing import tell_if_stopped
 from relay.model.account import Account, Pop3Server, SmtpServer
@@ -22,7 +23,7 @@ _WIDE = 71
 """Characters of a line of advice: with its indentation 80."""
 
 
-@click.group("account")
+@click.group("account", cls=Group)
 def command() -> None:
     """List, test, pause or resume provider accounts."""
 

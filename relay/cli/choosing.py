@@ -135,6 +135,16 @@ class Text(click.ParamType[str]):
             self.fail(f"holds what can't be shown: {printable(text)}", param, ctx)
         return text
 
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str | None:
+        """Tell where the missing word can be found."""
+        shown = (param.human_readable_name or "").upper()
+        if "ID" in shown.split("...")[0]:
+            quarantine = ctx is not None and ctx.parent is not None and ctx.parent.info_name == "quarantine"
+            return f"`relay {'quarantine' if quarantine else 'queue'} list` shows the ids"
+        if "ACCOUNT" in shown:
+            return "`relay account list` shows the names"
+        return None
+
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """Say that there is no such account or user, with the nearest name that there is, and all of them."""

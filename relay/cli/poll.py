@@ -45,13 +45,15 @@ def command(config: str | None, *, as_json: bool, account: str | None) -> None:
 def _choose(settings: Settings, account: str | None) -> list[str]:
     collected = [one.name for one in settings.directory.accounts if one.is_collected]
     if account is None:
-        return collected or fail("no account has a mailbox that is collected")
+        return collected or fail(
+            f"no account has a mailbox that is collected: add [account.pop3] below an [[account]] of {settings.path}"
+        )
     found = settings.directory.account(account)
     if found is None:
         fail(unknown("account that is collected and called", account, collected))
     if not found.is_collected:
         why = "is excluded" if found.excluded else "has receive = false" if found.pop3 else "has no [account.pop3]"
-        fail(f"{account} {why}: it is not polled")
+        fail(f"{account} {why} in {settings.path}: it is not polled")
     return [account]
 
 

@@ -10,6 +10,7 @@ import click
 
 from relay.cli.choosing import Text, unknown
 from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
+from relay.cli.groups import Group
 from relay.cli.output import confirm_many, count, print_facts, print_json, say, show_size, show_time, utc_text
 from relay.cli.progress import progress
 from relay.cli.table import Column, print_list
@@ -33,7 +34,7 @@ _COLUMNS = (
 )
 
 
-@click.group("quarantine")
+@click.group("quarantine", cls=Group)
 def command() -> None:
     """List, show, deliver or delete mail whose user's inbox could not be used."""
 

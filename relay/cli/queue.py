@@ -8,6 +8,7 @@ import click
 
 from relay.cli.choosing import Filter, Text, filter_options, nothing_matches
 from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
+from relay.cli.groups import Group
 from relay.cli.output import clean, count, print_json, say, show_time
 from relay.cli.progress import progress
 from relay.cli.queue_change import delete, hold, move, release, retry, wake_or_serve
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from relay.storage.engine import Database
 
 
-@click.group("queue")
+@click.group("queue", cls=Group)
 def command() -> None:
     """List, show, run, retry, hold, release, move or delete queued mail."""
 

@@ -5,9 +5,10 @@ import sys
 import click
 
 from relay.cli.configuration import plain_faults
+from relay.cli.groups import Group
 
 
-@click.group("user")
+@click.group("user", cls=Group)
 def command() -> None:
     """Things for users."""
 

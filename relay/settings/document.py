@@ -36,7 +36,7 @@ def _read(path: Path) -> dict[str, Any] | str:
             content = stream.read(_LARGEST + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "this is no file name"
-        return f"can't be read: {reason} ({path})"
+        return f"can't be read: {reason} ({_absolute(path)}){_advise(error)}"
     if len(content) > _LARGEST:
         return f"can't be read: larger than {_LARGEST} octets ({path})"
     try:
@@ -45,6 +45,23 @@ def _read(path: Path) -> dict[str, Any] | str:
         line = 1 + content.count(b"\n", 0, error.start)
         return f"line {line}: this is not UTF-8"
     return _parse(text)
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except OSError:  # the folder that we are in is gone
+        return path
+
+
+def _advise(error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return ": ask as root (sudo), or as the user who runs the service"
+    if isinstance(error, FileNotFoundError):
+        return ": mend the name behind -c, or leave -c away where the file is ./relay.toml or /etc/relay/relay.toml"
+    if isinstance(error, IsADirectoryError):
+        return ": name the file in it"
+    return ""
 
 
 def _parse(text: str) -> dict[str, Any] | str:

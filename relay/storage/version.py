@@ -8,7 +8,9 @@ from relay.storage.sql import Transaction
 
 VERSION: Final = 4
 """Of the schema: each change of the tables adds 1 and a module in `migrations`; a program refuses a newer one."""
-NONE_YET: Final = "there is no database yet: start the service first"
+NONE_YET: Final = (
+    "there is no database yet: start the service first (systemctl start relay, or relay serve), which makes it"
+)
 
 
 def require_database(database: Database) -> None:

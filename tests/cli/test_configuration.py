@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.storage.version import NONE_YET
 from tests.cli.conftest import Run
 
 
@@ -65,10 +66,10 @@ def test_no_command_makes_a_database(run: Run, config: Path, command: tuple[str,
     before = {path.name for path in config.parent.iterdir()}
     said = run(*command)
     assert (said.status, said.out) == (1, "")
-    assert said.err == f"{config.parent}/relay.db: there is no database yet: start the service first\n"
+    assert said.err == f"{config.parent}/relay.db: {NONE_YET}\n"
     assert {path.name for path in config.parent.iterdir()} == before
     (config.parent / "relay.db").touch()  # a service that has just begun
-    assert run(*command).err == "there is no database yet: start the service first\n"
+    assert run(*command).err == f"{NONE_YET}\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
