@@ -1,6 +1,8 @@
 import asyncio
+import contextlib
 import json
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -142,3 +144,30 @@ def serve_mailbox() -> Generator[Mailbox]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+
+
+def change(config: Path, sql: str, *values: object) -> None:
+    """Change the database behind the service's back."""
+    with contextlib.closing(sqlite3.connect(config.parent / "relay.db")) as database, database:
+        assert database.execute(sql, values).rowcount > 0
+
+
+def answer(config: Path, queue_id: str, outcomes: list[tuple[str, str]], *, state: str = "done", due: int = 0) -> None:
+    """Let a mail with one delivery end so for its recipients: (outcome, what the provider said)."""
+    for n, (outcome, said) in enumerate(outcomes):
+        code, enhanced, text = (*said.split(" ", 2), "", "")[:3] if said[:1].isdigit() else ("0", "", said)
+        change(
+            config, "UPDATE recipient SET outcome = ?, code = ?, enhanced = ?, reply = ?"
+            " WHERE message_id = ? AND n = ?", outcome, int(code), enhanced, text, queue_id, n,
+        )  # fmt: skip
+    ended = "UPDATE delivery SET state = ?, due = ?, attempts = 1, tried = 1 WHERE message_id = ?"
+    change(config, ended, state, due, queue_id)
+
+
+def copy_to_archive(config: Path, queue_id: str, outcome: str, said: str) -> None:
+    """Give a mail a blind copy that ended so."""
+    change(
+        config, "INSERT INTO recipient (message_id, n, delivery_id, address, kind, outcome, code, enhanced, reply)"
+        " SELECT message_id, 9, id, 'central@example.com', 'archive', ?, ?, '', ? FROM delivery WHERE message_id = ?",
+        outcome, int(said[:3]), said[4:], queue_id,
+    )  # fmt: skip

@@ -1,11 +1,16 @@
 """The queue's commands without a running service: they are the service for that moment."""
 
+import asyncio
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from relay.settings import load_settings
 from relay.storage.lock import StorageLock
+from relay.supervisor import Service
 from tests.cli.conftest import Run
 from tests.peers.relay_process import ANNA, make_account, write_config
 from tests.peers.sink import Sink
@@ -72,3 +77,74 @@ def test_two_services_of_one_folder_are_refused(run: Run, config: Path, queued: 
         assert said.status == 1
         assert "another" in said.err.lower()
     assert len(queued) == 2
+
+
+def test_a_run_does_not_promise_what_a_paused_account_keeps(run: Run, queued: list[str]) -> None:
+    run("account", "pause", "sales")
+    said = run("queue", "run")
+    assert said.status == 0
+    first, second = said.out.splitlines()
+    assert first == "0 mails to try"
+    assert second.startswith("2 mails wait for the account sales, which is paused since 20")
+    assert second.endswith("(by command): `relay account resume sales`")
+    assert queued
+
+
+def test_one_is_not_called_by_the_plural(run: Run, queued: list[str]) -> None:
+    assert run("queue", "hold", queued[0]).out == "1 mail held\n"
+    assert run("queue", "hold", queued[1]).out == "1 mail held\n"
+    assert "Delete for good, for all who still wait for them, this mail:" in run("queue", "delete", queued[0]).err
+    assert "these 2 mails:" in run("queue", "delete", *queued).err
+    run("queue", "release", queued[0])
+    assert run("queue", "run").err.endswith("1 mail still waits: `relay queue list` says why\n")
+
+
+def test_a_mail_is_shown_before_it_is_deleted(run: Run, queued: list[str]) -> None:
+    said = run("queue", "delete", queued[0])
+    assert said.status == 2
+    assert queued[0] in said.out
+    assert "customer@example.net" in said.out
+    assert "one" in said.out
+
+
+def test_an_id_that_is_too_short_is_told_so(run: Run, queued: list[str]) -> None:
+    for command in (("queue", "hold"), ("queue", "show"), ("trace",)):
+        said = run(*command, queued[0][:4])
+        assert said.status == 1
+        assert said.err == f"{queued[0][:4]!r} is too short: give at least 6 characters of the id, or all of it\n"
+
+
+@pytest.mark.parametrize(
+    "command", [("queue", "list"), ("queue", "show"), ("trace",), ("account", "list")], ids=" ".join
+)
+def test_who_only_reads_is_told_that_no_service_runs(
+    run: Run, config: Path, queued: list[str], command: tuple[str, ...]
+) -> None:
+    arguments = [*command, *(queued[:1] if command in {("queue", "show"), ("trace",)} else [])]
+    for more in ([], ["--json"]):
+        said = run(*arguments, *more)
+        assert said.status == 0
+        assert said.err.startswith(f"The service is not running ({config.parent}): nothing is sent or collected until")
+
+    async def beside() -> str:
+        service = Service(load_settings(config))
+        await service.start()
+        try:
+            return (await asyncio.to_thread(run, *arguments)).err
+        finally:
+            await service.stop()
+
+    assert asyncio.run(beside()) == ""
+
+
+def test_whoever_reads_no_further_gets_no_message(config: Path, queued: list[str]) -> None:
+    assert queued
+    relay = [sys.executable, "-m", "relay", "queue", "list", "-c", str(config)]
+    for more in ([], ["--json"]):
+        read, write = os.pipe()
+        os.close(read)
+        ended = subprocess.run([*relay, *more], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+        os.close(write)
+        assert ended.returncode == 1
+        assert "pipe" not in ended.stderr.lower()
+        assert "Traceback" not in ended.stderr

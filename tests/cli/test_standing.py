@@ -1,0 +1,37 @@
+"""What keeps accounts from sending, as the lists tell it."""
+
+import time
+from pathlib import Path
+
+from relay.cli.standing import find_standstill
+from relay.rules.hours import day_of
+from relay.settings import load_settings
+from relay.storage.engine import open_database
+from tests.cli.conftest import Run, change
+from tests.peers.relay_process import ANNA, make_account, write_config
+
+
+def test_what_keeps_accounts_from_sending_is_found(run: Run, config: Path, queued: list[str]) -> None:
+    accounts = [
+        make_account("sales", 9, smtp={"recipients_per_day": 2}),
+        make_account("shut", 9, address="shut@example.com"),
+        make_account("old", 9, address="old@example.com", excluded=True),
+    ]
+    write_config(config.parent, accounts=accounts, users=[ANNA])
+    settings = load_settings(config)
+    engine, now = open_database(settings.database), time.time_ns() // 1_000_000
+    found = find_standstill(engine, settings, now)
+    assert (found.refused, found.paused, found.full, found.closed_until) == ([], [], {}, None)
+    assert found.sends == ["sales", "shut"]
+    change(config, "INSERT INTO counter VALUES ('sales', ?, 2)", day_of(settings.hours, now))
+    change(
+        config,
+        "INSERT INTO pause (account, since, reason, by_person, probes, fingerprint) VALUES ('shut', 1, 'x', 0, 0, '')",
+    )
+    found = find_standstill(engine, settings, now)
+    assert found.refused == ["shut"]
+    assert found.full["sales"] > now
+    listed = run("queue", "list").out
+    assert "waits for tomorrow" in listed
+    assert "Account sales has had its recipients of the day: it goes on at " in listed
+    assert queued

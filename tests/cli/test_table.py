@@ -1,0 +1,59 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from relay.cli.table import Column, lay_out, print_list
+from relay.escaping import HARMFUL
+
+ID = "01kb2x3y4z5a6b7c8d9e0f1g2h"
+COLUMNS = (
+    Column(title="Queue id"),
+    Column(title="To", least=14),
+    Column(title="How it stands", least=28, most=70),
+    Column(title="Account", least=8, optional=1),
+    Column(title="Subject", least=12, optional=2),
+)
+LONG = "somebody.with.a.long.name@customer.example"
+ROW = (ID, (LONG, " +3"), "waits, next try 14:05: " + "why " * 20, "sales", "x" * 80)
+
+
+@pytest.mark.parametrize("width", [80, 100, 132, 200])
+def test_an_id_is_whole_and_a_row_is_one_line(width: int) -> None:
+    lines = lay_out(COLUMNS, [ROW, ROW], width)
+    assert len(lines) == 3
+    assert all(len(line) <= width for line in lines)
+    assert all(line.startswith(f"{ID}  ") for line in lines[1:])
+    assert all(" +3  waits, next try 14:05" in line for line in lines[1:])
+
+
+def test_what_has_no_room_is_left_out_the_least_important_first() -> None:
+    assert "Account" not in lay_out(COLUMNS, [ROW], 80)[0]
+    at_100 = lay_out(COLUMNS, [ROW], 92)[0]
+    assert "Account" in at_100
+    assert "Subject" not in at_100
+    assert "Subject" in lay_out(COLUMNS, [ROW], 120)[0]
+
+
+def test_where_no_terminal_is_nothing_is_cut() -> None:
+    (_, line) = lay_out(COLUMNS, [ROW], None)
+    assert all(str(part) in line for part in (ID, f"{LONG} +3", "x" * 80))
+    assert "…" not in line
+
+
+def test_a_table_is_as_wide_as_the_terminal_says(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    print_list(COLUMNS, [ROW])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+    monkeypatch.delenv("COLUMNS")
+    print_list(COLUMNS, [ROW])
+    assert "x" * 80 in capsys.readouterr().out
+
+
+@given(st.lists(st.tuples(st.text(), st.tuples(st.text(), st.just(" +1")), st.text(), st.text(), st.text())))
+def test_any_text_stays_in_its_line_and_its_place(rows: list[tuple[object, ...]]) -> None:
+    lines = lay_out(COLUMNS, [(ID, *row[1:]) for row in rows], 80)
+    assert len(lines) == len(rows) + 1
+    assert all(line.startswith(ID) and not HARMFUL.search(line) and cell_len(line) <= 80 for line in lines[1:])

@@ -1,0 +1,102 @@
+from collections.abc import Sequence
+
+from sqlalchemy import Engine
+
+from relay.model.ids import make_id
+from relay.model.mail import DeliveryState
+from relay.rules.states import State, state_of
+from relay.storage import admin
+from relay.storage.engine import transaction
+from relay.storage.listing import DELIVERY_STATES, MailFilter, count_mails, list_mails, read_mails
+from relay.storage.queue import Queue
+from tests.storage.conftest import NOW, new_mail
+
+OUTCOMES = ("pending", "delivered", "bounced")
+
+
+def end(engine: Engine, queue_id: str, outcomes: Sequence[tuple[str, str]], state: str) -> None:
+    """Let a mail's recipients be of these kinds, with these outcomes."""
+    with transaction(engine, write=True) as tx:
+        tx.change("UPDATE delivery SET state = ? WHERE message_id = ?", state, queue_id)
+        for n, (kind, outcome) in enumerate(outcomes):
+            tx.change(
+                "UPDATE recipient SET kind = ?, outcome = ? WHERE message_id = ? AND n = ?", kind, outcome, queue_id, n
+            )
+
+
+async def test_a_list_finds_each_mail_by_the_state_that_the_rules_give_it(queue: Queue, engine: Engine) -> None:
+    ends = [
+        ([("to", one), ("to", other), ("archive", copy)], state)
+        for one in OUTCOMES
+        for other in OUTCOMES
+        for copy in OUTCOMES
+        for state in (("queued", "active", "held") if "pending" in (one, other, copy) else ("done",))
+    ]
+    mails = [new_mail(to=3, state=DeliveryState.QUEUED) for _ in ends]
+    for mail, (outcomes, state) in zip(mails, ends, strict=True):
+        await queue.accept(mail)
+        end(engine, mail.message.id, outcomes, state)
+    everything = list_mails(engine, MailFilter(states=tuple(State)))
+    assert [row.id for row in everything] == sorted((mail.message.id for mail in mails), reverse=True)
+    for state in State:
+        found = {row.id for row in list_mails(engine, MailFilter(states=[state]))}
+        if state.is_open:  # whatever of a mail is so, its blind copy, too
+            wanted = {row.id for row in everything if DELIVERY_STATES[state] in {way.state for way in row.deliveries}}
+        else:
+            wanted = {row.id for row in everything if state_of(row.deliveries) is state}
+        assert found == wanted
+        assert found
+
+
+async def test_lists_are_narrowed_by_what_people_know(queue: Queue, engine: Engine) -> None:
+    mails = [
+        new_mail(
+            id=make_id(NOW + n, bytes(10)), received_at=NOW + n, user=("anna", "bert")[n % 2], account="abc"[n % 3]
+        )
+        for n in range(6)
+    ]
+    for mail in mails:
+        await queue.accept(mail)
+    ids = [mail.message.id for mail in mails]
+
+    def found(**wanted: object) -> list[int]:
+        return [ids.index(row.id) for row in list_mails(engine, MailFilter(**wanted))]  # type: ignore[arg-type]
+
+    assert found() == [5, 4, 3, 2, 1, 0]
+    assert found(user="bert") == [5, 3, 1]
+    assert found(account="c") == [5, 2]
+    assert found(since=NOW + 4) == [5, 4]
+    assert found(until=NOW + 1) == [0]
+    assert found(since=NOW + 1, until=NOW + 3, user="anna") == [2]
+    assert found(recipient="N0@*") == [5, 4, 3, 2, 1, 0]
+    assert found(recipient="n1@*") == []
+    assert [row.id for row in list_mails(engine, MailFilter(), limit=2)] == [ids[5], ids[4]]
+    assert [row.id for row in read_mails(engine, [ids[0], ids[3]])] == [ids[3], ids[0]]
+    assert count_mails(engine, finished=False) == {"waiting": 6}
+    assert count_mails(engine, finished=True) == {"waiting": 6, "all": 6}
+
+
+async def test_a_mail_of_several_deliveries_is_one_row(queue: Queue, engine: Engine) -> None:
+    mail = new_mail(to=2)
+    await queue.accept(mail)
+    with transaction(engine, write=True) as tx:
+        tx.change(
+            "INSERT INTO delivery (id, message_id, account, version, state, due, since, uncertain, node)"
+            " SELECT 'more', message_id, 'other', 1, 'held', 0, 0, 0, '' FROM delivery"
+        )
+        tx.change("UPDATE recipient SET delivery_id = 'more' WHERE n = 1")
+    (row,) = list_mails(engine, MailFilter())
+    assert [(way.account, way.state, len(way.recipients)) for way in row.deliveries] == [
+        ("sales", "queued", 1), ("other", "held", 1),
+    ]  # fmt: skip
+    assert state_of(row.deliveries) is State.HELD
+    assert list_mails(engine, MailFilter(states=[State.WAITING])) == [row]
+    assert count_mails(engine, finished=False) == {"waiting": 1, "held": 1}
+
+
+async def test_a_mail_is_found_by_the_id_of_its_delivery(queue: Queue, engine: Engine) -> None:
+    mail = new_mail(header_message_id="<odd>")
+    await queue.accept(mail)
+    delivery_id, queue_id = mail.deliveries[0].id, mail.message.id
+    for text in (delivery_id, delivery_id.upper(), "<odd>", "odd", queue_id):
+        assert admin.find_messages(engine, text) == [queue_id]
