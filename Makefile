@@ -10,12 +10,12 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check lint crash siege fuzz bench requirements wheel deb release clean
+.PHONY: help install demo test test-install check lint crash siege fuzz bench requirements wheel deb release clean
 
 help: ## Show this help
 	@echo "make demo is the quickest look at the relay. Every target sets up what it needs, in $(VENV)."
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## /  \1:/p' $(MAKEFILE_LIST) | while IFS=: read -r name text; do \
+	@sed -n 's/^\([a-z-]*\):.*## /  \1:/p' $(MAKEFILE_LIST) | while IFS=: read -r name text; do \
 		printf '  make %-14s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo "  PYTHON=python3.12 chooses another Python; DEMO= keeps the demo running; TESTS=tests/rules runs a part."
@@ -43,6 +43,10 @@ check: lint test ## Do all that CI does: lint, types, layers, tests
 CRASH ?= --kills 200
 crash: $(DEVELOPMENT) ## Kill the service 200 times under load and prove that nothing is lost (CRASH="--kills 50 --seed 1")
 	@$(VENV)/bin/python -m tests.crash.harness $(CRASH)
+
+INSTALL ?=
+test-install: deb $(DEVELOPMENT) ## Install both packages, each on a booted Debian of its own, by the README alone (root; INSTALL="--debian 13")
+	@$(VENV)/bin/python -m tests.install.run $(INSTALL)
 
 SIEGE ?=
 siege: $(DEVELOPMENT) ## Send hostile input and measure how long another session waits beside it (SIEGE="--every 10 --body 8")

@@ -23,8 +23,8 @@ _DAEMONS = ("/usr/lib/postfix/sbin", "/usr/libexec/postfix", "/usr/lib/postfix")
 _QUEUES = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace")
 _REALM = "provider.example"
 
-# service, type, wake-up, process limit, command (none of them in a chroot)
-_SERVICES = """\
+# service, type, flags, wake-up, process limit, command (none of them in a chroot); without smtpd
+SERVICES = """\
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
@@ -142,7 +142,7 @@ class Postfix:
         main = self.folder / "config" / "main.cf"
         main.write_text("".join(lines))
         os.utime(main, (0, 0))  # Postfix waits for two seconds before it trusts a file that is new
-        (self.folder / "config" / "master.cf").write_text(f"127.0.0.1:{self.port} inet n - n - - smtpd\n{_SERVICES}")
+        (self.folder / "config" / "master.cf").write_text(f"127.0.0.1:{self.port} inet n - n - - smtpd\n{SERVICES}")
 
     def _base(self, owner: pwd.struct_passwd) -> dict[str, str]:
         return {

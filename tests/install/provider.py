@@ -1,0 +1,167 @@
+"""The provider, beside the office in one container: a Postfix for submission, a Dovecot for POP3, each on its address.
+
+Both ask for TLS with certificates of an authority that the machine trusts, and for a login. What the office sends to
+its own address comes into the mailbox that it collects; what it sends to a customer stays there for the test to see.
+"""
+
+import email
+import email.policy
+from email.message import EmailMessage
+from typing import Final
+
+import trustme
+
+from tests.install.container import Container
+from tests.peers.postfix import SERVICES
+
+PASSWORD: Final = "correct-horse battery"
+LOGINS: Final = ("anna@example.com", "sales@example.com")
+SMTP: Final = "127.0.0.10"
+POP3: Final = "127.0.0.11"
+HOSTS: Final = f"127.0.0.1 localhost\n{SMTP} smtp.provider.example\n{POP3} pop.provider.example\n"
+
+_MAIN: Final = f"""\
+compatibility_level = 3.6
+maillog_file = /var/log/provider-smtp.log
+myhostname = smtp.provider.example
+mydestination =
+inet_interfaces = loopback-only
+inet_protocols = ipv4
+alias_maps =
+local_transport = error:no local mail
+smtp_dns_support_level = disabled
+smtpd_peername_lookup = no
+smtpd_error_sleep_time = 0
+smtpd_tls_security_level = encrypt
+smtpd_tls_chain_files = /etc/provider/smtp.pem
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = private/auth
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
+smtpd_recipient_restrictions = permit_sasl_authenticated, reject
+smtpd_sender_login_maps = texthash:/etc/provider/senders
+smtpd_sender_restrictions = reject_sender_login_mismatch
+virtual_mailbox_domains = example.com, example.net
+virtual_mailbox_base = /srv/provider
+virtual_mailbox_maps = texthash:/etc/provider/boxes
+virtual_uid_maps = static:65534
+virtual_gid_maps = static:65534
+"""
+
+_DOVECOT: Final = {
+    "12": """\
+protocols = pop3
+ssl = required
+ssl_cert = </etc/provider/pop.pem
+ssl_key = </etc/provider/pop.pem
+mail_location = maildir:/srv/provider/%n
+passdb {
+  driver = passwd-file
+  args = /etc/provider/users
+}
+userdb {
+  driver = static
+  args = uid=65534 gid=65534 home=/srv/provider
+}
+""",
+    "13": """\
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+protocols = pop3
+ssl = required
+ssl_server_cert_file = /etc/provider/pop.pem
+ssl_server_key_file = /etc/provider/pop.pem
+mail_driver = maildir
+mail_path = /srv/provider/%{user | username}
+passdb passwd-file {
+  passwd_file_path = /etc/provider/users
+}
+userdb static {
+  fields {
+    uid = 65534
+    gid = 65534
+    home = /srv/provider
+  }
+}
+""",
+}
+_DOVECOT_COMMON: Final = f"""\
+base_dir = /run/provider
+state_dir = /var/lib/provider
+log_path = /var/log/provider-pop3.log
+listen = {POP3}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = 0
+  }}
+  inet_listener pop3s {{
+    port = 995
+    ssl = yes
+  }}
+}}
+service auth {{
+  unix_listener /var/spool/postfix/private/auth {{
+    mode = 0660
+    user = postfix
+  }}
+}}
+"""
+
+_UNIT: Final = """\
+[Unit]
+Description=The provider: {name}
+[Service]
+ExecStart={command}
+KillMode=mixed
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def install_provider(container: Container, version: str) -> None:
+    """Write all that the provider needs into a container that is not booted yet; it starts with the machine."""
+    authority = trustme.CA()
+    container.write("usr/local/share/ca-certificates/provider.crt", authority.cert_pem.bytes())
+    for name in ("smtp", "pop"):
+        issued = authority.issue_cert(f"{name}.provider.example").private_key_and_cert_chain_pem
+        container.write(f"etc/provider/{name}.pem", issued.bytes(), mode=0o600)
+    container.write("etc/hosts", HOSTS)
+    container.write("etc/resolv.conf", "nameserver 127.0.0.1\n")
+    container.write("etc/provider/users", "".join(f"{login}:{{PLAIN}}{PASSWORD}\n" for login in LOGINS))
+    container.write("etc/provider/senders", "".join(f"{login} {login}\n" for login in LOGINS))
+    container.write("etc/provider/boxes", "anna@example.com anna/\nsales@example.com sales/\n@example.net customer/\n")
+    container.write("etc/postfix/main.cf", _MAIN)
+    container.write("etc/postfix/master.cf", f"{SMTP}:587 inet n - n - - smtpd\n{SERVICES}")
+    container.write("etc/provider/dovecot.conf", _DOVECOT[version] + _DOVECOT_COMMON)
+    for name, command in (
+        ("provider-smtp", "/usr/sbin/postfix start-fg"),
+        ("provider-pop3", "/usr/sbin/dovecot -F -c /etc/provider/dovecot.conf"),
+    ):
+        container.write(f"etc/systemd/system/{name}.service", _UNIT.format(name=name, command=command))
+
+
+def start_provider(container: Container) -> None:
+    """Begin the provider's work, now and at each boot."""
+    container.run(
+        "update-ca-certificates\n"
+        "systemctl mask --now postfix.service 'postfix@-.service' || true\n"
+        "install -d -o nobody -g nogroup /srv/provider\n"
+        "mkdir -p /var/lib/provider\n"
+        "systemctl daemon-reload\n"
+        "systemctl enable --now provider-smtp provider-pop3"
+    )
+    wait_for_provider(container)
+
+
+def wait_for_provider(container: Container) -> None:
+    """Wait until both servers answer."""
+    for host, port in (("smtp.provider.example", 587), ("pop.provider.example", 995)):
+        container.wait(f"exec 3<>/dev/tcp/{host}/{port}", what=f"the provider answers on port {port}")
+
+
+def mailbox(container: Container, name: str) -> list[EmailMessage]:
+    """Give the mails that stand in a mailbox of the provider's, oldest first."""
+    folder = container.path(f"srv/provider/{name}")
+    paths = [path for sub in ("new", "cur") for path in (folder / sub).glob("*")]
+    paths.sort(key=lambda path: path.stat().st_mtime_ns)
+    return [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in paths]
