@@ -45,7 +45,7 @@ crash: $(DEVELOPMENT) ## Kill the service 200 times under load and prove that no
 	@$(VENV)/bin/python -m tests.crash.harness $(CRASH)
 
 INSTALL ?=
-test-install: deb $(DEVELOPMENT) ## Install both packages, each on a booted Debian of its own, by the README alone (root; INSTALL="--debian 13")
+test-install: deb $(DEVELOPMENT) ## Install both packages on booted Debians, by the README alone, as root (INSTALL="--debian 13")
 	@$(VENV)/bin/python -m tests.install.run $(INSTALL)
 
 SIEGE ?=

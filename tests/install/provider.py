@@ -20,7 +20,7 @@ SMTP: Final = "127.0.0.10"
 POP3: Final = "127.0.0.11"
 HOSTS: Final = f"127.0.0.1 localhost\n{SMTP} smtp.provider.example\n{POP3} pop.provider.example\n"
 
-_MAIN: Final = f"""\
+_MAIN: Final = """\
 compatibility_level = 3.6
 maillog_file = /var/log/provider-smtp.log
 myhostname = smtp.provider.example
