@@ -131,11 +131,11 @@ def _in_time() -> Generator[None]:
         raise TimeoutError(f"no answer within {LONGEST} s: the disk or the database hangs")
 
     before = signal.signal(signal.SIGALRM, end)
-    signal.alarm(LONGEST)
+    timer = signal.setitimer(signal.ITIMER_REAL, LONGEST)
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
         signal.signal(signal.SIGALRM, before)
 
 

@@ -23,6 +23,7 @@ TOLD: Final = frozenset(
         Kind.DISK_LOW,
         Kind.BACKUP_FAILED,
         Kind.BACKUP_OLD,
+        Kind.BACKUP_NONE,
     }
 )
 """What the postmaster is told of here, where it needs him.
@@ -105,6 +106,10 @@ def _found(key: str, watch: Watch | None, finding: Finding, findings: Sequence[F
         if watch.well is None:
             return None
         return Change(before=watch, after=replace(watch, well=None), finding=finding)
+    if finding.kind is Kind.BACKUP_NONE and finding.grade is Grade.WATCH:
+        # Nothing else tells for how long there should have been one.
+        noted = Change(before=None, after=Watch(key=key, since=now), finding=finding)
+        return noted if watch is None else None
     if finding.kind not in TOLD or finding.grade is not Grade.NEEDS_YOU or _has_cause(finding, findings):
         return None if watch is None else _missing(watch, now)
     if watch is not None and _is_quiet(watch, now):

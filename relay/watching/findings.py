@@ -4,7 +4,7 @@ More trouble never gives a better grade: no finding hides another one. What heal
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -133,9 +133,12 @@ def _service(snapshot: Snapshot) -> Iterator[Finding]:
 
 def _account(account: AccountState) -> Iterator[Finding]:
     name, queue, pause = account.name, account.queue, account.pause
-    if (account.excluded or not account.sends) and queue.waiting + queue.held:
-        yield _gone(name, queue.waiting + queue.held, queue.held_since)
-    elif queue.held:
+    yield from _mailbox(account)
+    if account.excluded or not account.sends:
+        if queue.waiting + queue.held:
+            yield _gone(name, queue.waiting + queue.held, queue.held_since)
+        return  # whatever kept it from sending was ended by that
+    if queue.held:
         yield from _held(account)
     if pause is not None:
         yield Finding(
@@ -166,7 +169,6 @@ def _account(account: AccountState) -> Iterator[Finding]:
     most = account.recipients_per_day
     if most is not None and account.recipients_today >= most:
         yield Finding(kind=Kind.DAY_FULL, grade=Grade.WATCH, subject=name, mails=queue.waiting, number=most)
-    yield from _mailbox(account)
 
 
 def _held(account: AccountState) -> Iterator[Finding]:
@@ -238,7 +240,9 @@ def _backup(snapshot: Snapshot, now: int) -> Iterator[Finding]:
             detail=backup.error,
         )
     elif backup.at is None:
-        yield Finding(kind=Kind.BACKUP_NONE, grade=Grade.WATCH, subject=backup.folder)
+        finding = _with_since(snapshot, Finding(kind=Kind.BACKUP_NONE, grade=Grade.WATCH, subject=backup.folder))
+        late = finding.since is not None and now - finding.since > BACKUP_AGE
+        yield replace(finding, grade=Grade.NEEDS_YOU if late else Grade.WATCH)
     elif now - backup.at > BACKUP_AGE:
         yield Finding(kind=Kind.BACKUP_OLD, grade=Grade.NEEDS_YOU, subject=backup.folder, since=backup.at)
 
@@ -273,5 +277,4 @@ def _past(snapshot: Snapshot) -> Iterator[Finding]:
 
 def _with_since(snapshot: Snapshot, finding: Finding) -> Finding:
     """Give a finding that has no time of its own the one when it was seen first."""
-    since = snapshot.first_seen.get(finding.key)
-    return Finding(kind=finding.kind, grade=finding.grade, subject=finding.subject, since=since, number=finding.number)
+    return replace(finding, since=snapshot.first_seen.get(finding.key))

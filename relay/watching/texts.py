@@ -175,8 +175,9 @@ _ENGLISH = Language(
         ),
         Kind.BACKUP_NONE: _Text(
             title="There is no backup yet",
-            what="The first one is made in the coming night.",
-            action='You need not do anything; "relay backup" makes one at once.',
+            what="The first one is made at the hour that the configuration names under [backup], if the service runs.",
+            action='Check whether the service runs at that hour; "relay backup" makes one at once.',
+            over="There is a backup now.",
         ),
         Kind.CERTIFICATE_EXPIRED: _Text(
             title="The certificate {subject} has run out",
@@ -325,8 +326,10 @@ _GERMAN = Language(
         ),
         Kind.BACKUP_NONE: _Text(
             title="Es gibt noch keine Sicherung",
-            what="Die erste wird in der kommenden Nacht gemacht.",
-            action="Sie brauchen nichts zu tun; „relay backup“ macht sofort eine.",
+            what="Die erste wird zu der Uhrzeit gemacht, die in der Konfiguration unter [backup] steht, wenn der"
+            " Maildienst dann läuft.",
+            action="Prüfen Sie, ob der Maildienst um diese Zeit läuft; „relay backup“ macht sofort eine.",
+            over="Es gibt jetzt eine Sicherung.",
         ),
         Kind.CERTIFICATE_EXPIRED: _Text(
             title="Das Zertifikat {subject} ist abgelaufen",

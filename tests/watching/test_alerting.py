@@ -115,6 +115,17 @@ def test_it_is_named_by_when_it_began() -> None:
     assert change.after.since == 5
 
 
+def test_a_backup_that_never_was_is_counted_from_the_first_look() -> None:
+    days = Days()
+    none = Finding(kind=Kind.BACKUP_NONE, grade=Grade.WATCH, subject="/b")
+    days.minutes(100, none)
+    assert [watch.since for watch in days.watches.values()] == [START]
+    days.minutes(50, replace(none, grade=Grade.NEEDS_YOU, since=START))
+    days.minutes(120)
+    assert days.told == [(100, News.RAISED), (165, News.CLEARED)]
+    assert days.watches == {}
+
+
 def test_it_lasts_while_it_is_still_to_be_watched() -> None:
     days = Days()
     days.minutes(1, FULL)

@@ -91,6 +91,9 @@ TABLE = [
     (backup(NOW - 36 * HOUR - 1), Kind.BACKUP_OLD, NEEDS),
     (backup(NOW - HOUR, "no room"), Kind.BACKUP_FAILED, NEEDS),
     (backup(None), Kind.BACKUP_NONE, WATCH),
+    (replace(backup(None), first_seen={"backup//b": NOW - 36 * HOUR}), Kind.BACKUP_NONE, WATCH),
+    (replace(backup(None), first_seen={"backup//b": NOW - 36 * HOUR - 1}), Kind.BACKUP_NONE, NEEDS),
+    (sales(excluded=True, pause=PauseState(since=NOW, reason="535 no")), None, FINE),
     (certificate(14 * DAY), None, FINE),
     (certificate(14 * DAY - 1), Kind.CERTIFICATE_EXPIRES, WATCH),
     (certificate(1), Kind.CERTIFICATE_EXPIRES, WATCH),
@@ -222,7 +225,6 @@ WORSE = [
     lambda s: _queue(s, held=s.accounts[0].queue.held + 1, doubtful=s.accounts[0].queue.doubtful + 1),
     lambda s: _queue(s, overdue=s.accounts[0].queue.overdue + 1),
     lambda s: _queue(s, silent_since=NOW - HOUR),
-    lambda s: _account(s, excluded=True),
     lambda s: _account(s, pause=PauseState(since=NOW, reason="535")),
     lambda s: _account(s, recipients_today=s.accounts[0].recipients_today + 1),
     lambda s: s if s.accounts[0].mailbox is None else _account(

@@ -149,6 +149,8 @@ async def test_a_configuration_that_is_not_in_force_is_seen(office: Office) -> N
 
 def test_where_no_service_runs_nothing_answers(tmp_path: Path) -> None:
     assert ask_service(tmp_path) == Service(running=Running.NO)
+    assert ask_service(tmp_path / "none") == Service(running=Running.NO)
+    assert ask_service(tmp_path / ("none" * 40)) == Service(running=Running.NO)
 
 
 async def test_the_backup_is_known_only_where_one_is_wanted(office: Office) -> None:
