@@ -220,9 +220,9 @@ class Notifier:
             )
             for f in wanted
         ]
-        outcomes = await self._queue.outcomes(delivery.message.id) | {
-            n: RecipientState.DELIVERED for n, one in conclusion.outcomes if one.verdict is Verdict.DELIVERED
-        }
+        known = await self._queue.outcomes(delivery.message.id)  # the blind copy's is not among them
+        taken = {n for n, one in conclusion.outcomes if one.verdict is Verdict.DELIVERED}
+        outcomes = known | {n: RecipientState.DELIVERED for n in taken if n in known}
         others = others_of(outcomes, {failure.recipient.n for failure in conclusion.failures})
         return await self._writer.report(
             Report.FAILED, delivery.message, account, recipients, doubtful=delivery.uncertain > 0, others=others

@@ -107,7 +107,7 @@ def report_notice(  # noqa: PLR0913 - each is one of the facts that the notice t
         retry_until=retry_until,
         doubtful=doubtful,
     )
-    text = word_report(language, report, failed, story)
+    subject, text = word_report(language, report, failed, story)
     status = write_status(
         report,
         failed,
@@ -133,7 +133,6 @@ def report_notice(  # noqa: PLR0913 - each is one of the facts that the notice t
         to=to,
         to_name=to_name,
     )
-    subject = texts.reports[report].subject.format(subject=plain(original_subject, _SUBJECT_OCTETS) or texts.no_subject)
     original_id = find_message_id(original_header)
     if original_id is not None:
         fields += make_field("In-Reply-To", original_id) + make_field("References", original_id)

@@ -145,9 +145,9 @@ ENGLISH = Texts(
             " in the configuration whether the account's address and login belong together.",
         ),
         Alert.ACCOUNT_GONE: AlertText(
-            subject="E-mails held: account {account}",
+            subject="E-mails stopped: account {account}",
             what='The account "{account}" is no longer in the configuration, or is excluded. E-mails that were to be'
-            " sent through it are held (number: {count}).",
+            " sent through it are stopped (number: {count}).",
             action='"relay queue list" shows the e-mails. Bring the account back and release them with'
             ' "relay queue release ID", or discard them with "relay queue delete ID".',
         ),
@@ -159,9 +159,9 @@ ENGLISH = Texts(
             ' log under "archive_failed".',
         ),
         Alert.UNCERTAIN_HELD: AlertText(
-            subject="Perhaps delivered already: {subject}",
+            subject="Perhaps sent already: {subject}",
             what="While this e-mail was being sent, the connection broke off before the provider confirmed it. Perhaps"
-            " it arrived, perhaps not. It is held, so that nobody gets it more than once.",
+            " it arrived, perhaps not. It is stopped, so that nobody gets it more than once.",
             action='Ask one of the recipients. If it did not arrive, "relay queue release {queue_id}" sends it; if it'
             ' did arrive, "relay queue delete {queue_id}" discards it. Both can be done by the person who looks after'
             " the mail service.",
@@ -170,6 +170,7 @@ ENGLISH = Texts(
     reports={
         Report.FAILED: ReportText(
             subject="Not delivered: {subject}",
+            subject_some="Not delivered to all: {subject}",
             openings={
                 Others.NONE: "Your e-mail could not be delivered.",
                 Others.HANDED_OVER: "Your e-mail could not be delivered to all recipients; for the others the provider"
@@ -182,6 +183,7 @@ ENGLISH = Texts(
         ),
         Report.DELAYED: ReportText(
             subject="Not delivered yet: {subject}",
+            subject_some="Not delivered to all yet: {subject}",
             openings={
                 Others.NONE: "Your e-mail could not be delivered yet.",
                 Others.HANDED_OVER: "Your e-mail could not be delivered to all recipients yet; for the others the"

@@ -148,9 +148,9 @@ GERMAN = Texts(
             " in den Einstellungen, ob Adresse und Anmeldung des Kontos zusammenpassen.",
         ),
         Alert.ACCOUNT_GONE: AlertText(
-            subject="E-Mails zurückgehalten: Konto {account}",
+            subject="E-Mails angehalten: Konto {account}",
             what="Das Konto „{account}“ steht nicht mehr in den Einstellungen oder ist vom Maildienst ausgenommen."
-            " E-Mails, die darüber gesendet werden sollten, werden zurückgehalten (Anzahl: {count}).",
+            " E-Mails, die darüber gesendet werden sollten, sind angehalten (Anzahl: {count}).",
             action="„relay queue list“ zeigt die E-Mails. Nehmen Sie das Konto wieder in Betrieb und geben Sie sie mit"
             " „relay queue release KENNUNG“ frei, oder verwerfen Sie sie mit „relay queue delete KENNUNG“.",
         ),
@@ -162,10 +162,10 @@ GERMAN = Texts(
             " Protokoll unter „archive_failed“.",
         ),
         Alert.UNCERTAIN_HELD: AlertText(
-            subject="Vielleicht schon zugestellt: {subject}",
+            subject="Vielleicht schon gesendet: {subject}",
             what="Beim Senden dieser E-Mail brach die Verbindung ab, bevor der Anbieter den Empfang bestätigt hat."
-            " Vielleicht ist sie angekommen, vielleicht nicht. Damit sie niemand mehrfach erhält, wird sie"
-            " zurückgehalten.",
+            " Vielleicht ist sie angekommen, vielleicht nicht. Damit sie niemand mehrfach erhält, ist sie"
+            " angehalten.",
             action="Fragen Sie einen der Empfänger. Ist sie nicht angekommen, wird sie mit"
             " „relay queue release {queue_id}“ gesendet; ist sie angekommen, mit „relay queue delete {queue_id}“"
             " verworfen. Beides kann die Person tun, die den Maildienst betreut.",
@@ -174,6 +174,7 @@ GERMAN = Texts(
     reports={
         Report.FAILED: ReportText(
             subject="Nicht zugestellt: {subject}",
+            subject_some="Nicht an alle zugestellt: {subject}",
             openings={
                 Others.NONE: "Ihre E-Mail konnte nicht zugestellt werden.",
                 Others.HANDED_OVER: "Ihre E-Mail konnte nicht an alle Empfänger zugestellt werden; für die übrigen hat"
@@ -187,6 +188,7 @@ GERMAN = Texts(
         ),
         Report.DELAYED: ReportText(
             subject="Noch nicht zugestellt: {subject}",
+            subject_some="Noch nicht an alle zugestellt: {subject}",
             openings={
                 Others.NONE: "Ihre E-Mail konnte noch nicht zugestellt werden.",
                 Others.HANDED_OVER: "Ihre E-Mail konnte noch nicht an alle Empfänger zugestellt werden; für die übrigen"

@@ -61,16 +61,18 @@ def others_of(outcomes: Mapping[int, RecipientState], named: Collection[int]) ->
     return Others.MIXED if RecipientState.PENDING in rest else Others.HANDED_OVER
 
 
-def word_report(language: str, report: Report, recipients: Sequence[FailedRecipient], story: Story) -> str:
-    """Write the text of a DSN."""
+def word_report(language: str, report: Report, recipients: Sequence[FailedRecipient], story: Story) -> tuple[str, str]:
+    """Write the subject and the text of a DSN."""
     texts = TEXTS[language]
     words = texts.reports[report]
+    title = words.subject_some if story.others in (Others.HANDED_OVER, Others.MIXED) else ""
+    named = plain(story.subject, _SUBJECT_OCTETS) or texts.no_subject
     opening = [words.openings[story.others]]
     if words.goes_on:
         until = "" if story.retry_until is None else story.retry_until.strftime(texts.date)
         opening.append(words.goes_on_until.format(until=until) if until else words.goes_on)
     about = [
-        (texts.subject_label, plain(story.subject, _SUBJECT_OCTETS) or texts.no_subject),
+        (texts.subject_label, named),
         (texts.sent_label, story.sent.strftime(texts.date)),
         (texts.queue_id_label, plain(story.queue_id)),
     ]
@@ -97,7 +99,7 @@ def word_report(language: str, report: Report, recipients: Sequence[FailedRecipi
         paragraphs.append(texts.doubt)
     paragraphs.append(texts.whole_attached if story.whole else texts.header_attached)
     paragraphs.append(_closing(texts, story.hostname))
-    return _join(paragraphs)
+    return (title or words.subject).format(subject=named), _join(paragraphs)
 
 
 def word_alert(language: str, kind: Alert, facts: Facts) -> tuple[str, str]:

@@ -75,6 +75,8 @@ class ReportText:
     recipients_label: str
     action: str = ""
     """What to do, where the reply does not decide that."""
+    subject_some: str = ""
+    """The Subject where the provider has taken it for others."""
     goes_on: str = ""
     """That it is tried again, where it is."""
     goes_on_until: str = ""

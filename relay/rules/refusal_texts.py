@@ -146,7 +146,7 @@ REFUSALS: Final[Mapping[Refused, Refusing]] = {
         554,
         "5.6.0",
         "Line {line} is no header field (a name, a colon, a value), but fields follow it",
-        "Zeile {line} der Kopfzeilen ist keine (Name, Doppelpunkt, Inhalt), obwohl weitere folgen",
+        "In den Kopfzeilen ist Zeile {line} nicht lesbar (Name, Doppelpunkt, Inhalt), obwohl weitere folgen",
     ),
     Refused.EXCLUDED: _make(
         550,
@@ -216,15 +216,15 @@ REFUSALS: Final[Mapping[Refused, Refusing]] = {
         550,
         "5.7.1",
         "No account: {sender}, and nobody known submits: {advice}",
-        "Kein Konto: {sender}, und wer sendet, ist unbekannt. {advice}",
+        "Kein Konto zum Senden: {sender}, und es ist nicht bekannt, wer sendet. {advice}",
     ),
     Refused.NO_ACCOUNT_FOR_USER: _make(
         550,
         "5.7.1",
         "No account: {sender}, and {who} owns none: write from an account's address, or let the administrator give"
         " {who} an account",
-        "Kein Konto: {sender}, und {who} hat kein eigenes. Senden Sie mit der Adresse eines Kontos, oder lassen Sie für"
-        " {who} ein Konto einrichten",
+        "Kein Konto zum Senden: {sender}, und {who} hat kein eigenes. Senden Sie mit der Adresse eines Kontos, oder"
+        " lassen Sie für {who} ein Konto einrichten",
     ),
     Refused.NO_DISK: _make(
         452,

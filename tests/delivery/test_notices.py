@@ -95,6 +95,26 @@ async def test_an_alert_that_bounces_stays_the_postmasters(tmp_path: Path) -> No
         assert told == {"Not delivered: a mail", "Archive copy not delivered: central@example.com"}
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_notice_says_what_became_of_the_others(tmp_path: Path, together: bool) -> None:
+    answers = {f"RCPT {A}": "550 5.1.1 no", "RCPT late@example.net": "450 4.2.0 later"}
+    account = {"smtp": {"recipients_per_message": 50 if together else 1, "connections": 1}, "archive": False}
+    async with (
+        Provider(answers) as provider,
+        open_office(tmp_path, port=provider.port, account=account, language="de") as office,
+    ):
+        await office.hand_in("good@example.net", A)
+        await office.send()
+        await office.hand_in("late@example.net", A)
+        await office.send()
+        parsed = [email.message_from_bytes(mail) for mail in office.inbox()]
+        assert {mail["Subject"] for mail in parsed} == {"Nicht an alle zugestellt: a mail", "Nicht zugestellt: a mail"}
+        texts = [next(part for part in mail.walk() if part.get_content_type() == "text/plain") for mail in parsed]
+        told = "".join(str(text.get_payload(decode=True), "utf-8") for text in texts)  # type: ignore[arg-type]
+        assert told.count("für die übrigen hat der Anbieter sie angenommen") == 1
+        assert told.count("bei den übrigen steht es noch nicht fest") == 1
+
+
 _OWNED = "553 5.7.1 <sales@example.com>: Sender address rejected: not owned by user bob@example.com"
 
 

@@ -365,7 +365,7 @@ def test_held_mails_are_counted() -> None:
 
 
 def test_a_mail_without_subject_is_named_all_the_same() -> None:
-    assert alert(Alert.UNCERTAIN_HELD, queue_id="01jx").subject == "Perhaps delivered already: (no subject)"
+    assert alert(Alert.UNCERTAIN_HELD, queue_id="01jx").subject == "Perhaps sent already: (no subject)"
     assert failure(original_subject=" ", language="de").subject == "Nicht zugestellt: (ohne Betreff)"
 
 

@@ -28,7 +28,7 @@ def tell(
         subject="Angebot", sent=AT, queue_id="01jx", hostname="relay.office.example", whole=False, others=others,
         retry_until=until,
     )  # fmt: skip
-    return word_report(language, report, [recipient], story)
+    return word_report(language, report, [recipient], story)[1]
 
 
 @pytest.mark.parametrize(

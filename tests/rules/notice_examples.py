@@ -1,0 +1,136 @@
+"""Writes docs/notices.md: what people read, in both languages, as the service itself writes it.
+
+python -m tests.rules.notice_examples
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from relay.model.reply import Reply
+from relay.rules.notice_advice import Advice, FailureReason
+from relay.rules.notice_status import FailedRecipient
+from relay.rules.notice_texts import TEXTS, Alert, Others, Report
+from relay.rules.notice_wording import Facts, Story, word_alert, word_report
+from relay.rules.refusal_texts import PARTS, REFUSALS, Part, Refused, Words
+from relay.rules.refusals import refuse, refuse_address, refuse_size, say, speak, write_lines
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "notices.md"
+LANGUAGES = {"de": "German", "en": "English"}
+_SENT = datetime(2026, 6, 1, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
+_UNTIL = datetime(2026, 6, 4, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
+_HOST, _ID = "relay.office.example", "01jx3v8q4c9k2m7p5r0t6w1y3z"
+_UNKNOWN = Reply(code=550, enhanced="5.1.1", text="<kunde@xn--mller-kva.example>: Recipient address rejected: unknown")
+_CLOSED = Reply(code=0, enhanced="4.4.1", text="smtp.provider.example:587: Connection refused")
+_SENDER = Reply(code=553, enhanced="5.7.1", text="<sales@example.com>: Sender address rejected: not owned by user bert")
+_LOGIN = Reply(code=535, enhanced="5.7.8", text="Error: authentication failed")
+_LOST = Reply(code=0, enhanced="4.4.2", text="smtp.provider.example:587: the connection was lost")
+
+_INTRODUCTION = """\
+# What people read
+
+Written by `python -m tests.rules.notice_examples` out of the service's own tables; a test proves that it is up to date.
+Names, addresses and times are examples. The words are in `relay/rules/notice_german.py`, `notice_english.py` and
+`refusal_texts.py`; what the words of technical causes are is in `causes.py`.
+
+"""
+
+
+def write_document() -> str:
+    """Write the whole page."""
+    return _INTRODUCTION + "\n".join([*_reports(), *_alerts(), *_hints(), *_refusals()]).rstrip() + "\n"
+
+
+def _reports() -> Iterator[str]:
+    yield "## About a mail, to whoever wrote it (or who owns the account, or the postmaster)\n"
+    refused, expired = FailureReason.REFUSED, FailureReason.EXPIRED
+    for title, report, reason, reply, others in (
+        ("A mail was refused", Report.FAILED, refused, _UNKNOWN, Others.NONE),
+        ("One of several recipients was refused", Report.FAILED, refused, _UNKNOWN, Others.HANDED_OVER),
+        ("A mail was given up", Report.FAILED, expired, _CLOSED, Others.NONE),
+        ("A mail still waits", Report.DELAYED, refused, _CLOSED, Others.NONE),
+        ("A mail was handed over, where the client asked to be told", Report.RELAYED, refused,
+         Reply(code=250, enhanced="2.0.0", text="Ok: queued"), Others.NONE),
+    ):  # fmt: skip
+        yield f"### {title}\n"
+        for language, name in LANGUAGES.items():
+            recipient = FailedRecipient(address="kunde@xn--mller-kva.example", reply=reply, reason=reason)
+            story = Story(
+                subject="Angebot 4711", sent=_SENT, queue_id=_ID, hostname=_HOST, whole=report is Report.FAILED,
+                others=others, retry_until=_UNTIL if report is Report.DELAYED else None,
+            )  # fmt: skip
+            yield from _letter(name, *word_report(language, report, [recipient], story))
+
+
+def _alerts() -> Iterator[str]:
+    yield "## Alerts, to the postmaster\n"
+    for kind, reply in {
+        Alert.ACCOUNT_PAUSED: _LOGIN,
+        Alert.SENDER_REFUSED: _SENDER,
+        Alert.ACCOUNT_GONE: None,
+        Alert.ARCHIVE_FAILED: _UNKNOWN,
+        Alert.UNCERTAIN_HELD: _LOST,
+    }.items():
+        yield f"### `{kind}`\n"
+        of_a_mail = kind in (Alert.ARCHIVE_FAILED, Alert.UNCERTAIN_HELD, Alert.SENDER_REFUSED)
+        facts = Facts(
+            hostname=_HOST, account="sales", reply=reply, count=3, comfort=True,
+            address="central@example.com" if kind is Alert.ARCHIVE_FAILED else "sales@example.com",
+            queue_id=_ID if of_a_mail else "", subject="Angebot 4711" if of_a_mail else "",
+        )  # fmt: skip
+        for language, name in LANGUAGES.items():
+            yield from _letter(name, *word_alert(language, kind, facts))
+
+
+def _letter(language: str, subject: str, text: str) -> Iterator[str]:
+    yield f"{language}:\n\n```text\n{subject}\n\n{text}```\n"
+
+
+def _hints() -> Iterator[str]:
+    yield "## Reasons, and what to do\n"
+    yield "| reason | German | English |\n| --- | --- | --- |"
+    for advice in Advice:
+        german, english = TEXTS["de"].advice[advice], TEXTS["en"].advice[advice]
+        yield f"| `{advice}` | {german.cause} *{german.action}* | {english.cause} *{english.action}* |"
+    yield ""
+
+
+def _refusals() -> Iterator[str]:
+    yield "## Refusals that a mail program shows\n"
+    yield 'As they are sent where `language = "de"`; where it is `en`, the last line of each alone.\n'
+    yield "```text"
+    for reply in _all_refusals():
+        yield from write_lines(speak(reply, "de"))
+    yield "```"
+
+
+def _all_refusals() -> Iterator[Reply]:
+    advice = say(Part.LOG_IN, ip="192.0.2.7")
+    sender = say(Part.UNKNOWN_SENDER, address="info@example.net")
+    why: dict[str, str | Words] = {"who": "bert", "account": "chef"}
+    facts: dict[str, str | Words] = {
+        "account": "chef", "address": "chef@example.com", "advice": advice, "count": "60", "fields": "From or Sender",
+        "ip": "192.0.2.7", "line": "4", "most": "1048576", "name": "From", "sender": sender, "who": "bert",
+    }  # fmt: skip
+    for kind in Refused:
+        match kind:
+            case Refused.TOO_LARGE:
+                yield refuse_size(None, most=50 << 20)
+            case Refused.TOO_LARGE_KNOWN | Refused.PROVIDER_TOO_LARGE:
+                yield refuse_size(58 << 20, most=50 << 20, by_provider=kind is Refused.PROVIDER_TOO_LARGE)
+            case Refused.ADDRESS_FAULT:
+                yield refuse_address(Part.RECIPIENT, "has a bad domain")
+            case Refused.RESTRICTED:
+                for part in (Part.ADD_TO_USERS, Part.WITHOUT_LOGIN, Part.WITHOUT_PROOF):
+                    given = why if "{advice}" not in PARTS[part].english else {**why, "advice": advice}
+                    yield refuse(kind, why=say(part, **given))
+            case Refused.NOT_VISIBLE:
+                yield refuse(kind, **facts, why=say(Part.THE_EXCLUDED, account="chef"))
+            case _:
+                assert kind in REFUSALS
+                yield refuse(kind, **facts)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(write_document(), encoding="utf-8")
