@@ -1,6 +1,7 @@
 """Commands that root runs in a storage folder of somebody else's: as real processes, since there is no way back."""
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -231,6 +232,31 @@ def test_an_inbox_that_roots_poll_makes_is_the_owners(office: Office) -> None:
         assert office.run("poll").stdout.startswith("sales: 1 fetched")
     (mail,) = (office.storage / "inboxes" / "anna" / "new").iterdir()
     assert {path.stat().st_uid for path in (mail, *mail.parents[:3])} == {UID}
+    office.check()
+
+
+@pytest.mark.peer
+def test_what_root_takes_out_of_the_quarantine_is_the_owners(office: Office) -> None:
+    inbox = office.storage / "inboxes" / "anna"
+    inbox.mkdir(parents=True)
+    office.give()
+    os.chown(inbox, 0, 0)
+    inbox.chmod(0o700)
+    with serve_mailbox() as mailbox:
+        mailbox.mails = [b"Subject: one\r\n\r\nhello\r\n"]
+        login = {"host": "127.0.0.1", "port": mailbox.port, "security": "none", "username": "u", "password": PASSWORD}
+        account = {"name": "sales", "address": "sales@example.com", "owner": "anna", "pop3": login}
+        write_config(office.folder, accounts=[account], users=[ANNA], storage={"folder": str(office.storage)})
+        assert f"The inbox of anna can't be used: {inbox}: Permission denied" in office.run("poll").stdout
+    (held,) = json.loads(office.run("quarantine", "list", "--json").stdout)
+    cure = f"Give it to the user who runs the service: chown -R {UID} {inbox}"
+    assert held["inbox_trouble"] == f"{inbox}: it is of root, and can't be written into. {cure}"
+    said = office.run("quarantine", "deliver", held["queue_id"], "--to", "anna")
+    assert (said.returncode, said.stdout) == (1, "")
+    assert cure in said.stderr
+    os.chown(inbox, UID, UID)
+    assert office.run("quarantine", "deliver", held["queue_id"], "--to", "anna").returncode == 0
+    assert len(list((inbox / "new").iterdir())) == 1
     office.check()
 
 
