@@ -16,7 +16,7 @@ from relay.rules.state_words import say_standing
 from relay.rules.states import DELETED, Situation, Standing, Standstill, find_standing
 
 if TYPE_CHECKING:
-    from relay.storage.admin import DeliveryRow, MessageDetail, PauseRow, RecipientRow
+    from relay.storage.admin import AttemptRow, DeliveryRow, MessageDetail, PauseRow, RecipientRow
 
 
 def details_json(mails: "Sequence[MessageDetail]", now: int, standstill: Standstill) -> list[dict[str, Any]]:
@@ -169,10 +169,21 @@ def _attempts(mail: "MessageDetail", delivery: "DeliveryRow") -> list[tuple[int,
         (
             one.at,
             f"attempt {one.n}{_by(account)}, {one.seconds:.2f} s: "
-            + (" ".join(filter(None, (str(one.code or ""), one.enhanced, one.reply))) or "no reply"),
+            + (" ".join(filter(None, (str(one.code or ""), one.enhanced, one.reply))) or "no reply")
+            + _taken_for(one, delivery),
         )
         for one, account in zip(delivery.tries, accounts_of_attempts(mail, delivery), strict=True)
     ]
+
+
+def _taken_for(attempt: "AttemptRow", way: "DeliveryRow") -> str:
+    """Say for whom the provider took the mail, where that was not for all: its answer to the rest is below."""
+    real = [one for one in way.recipients if one.kind != "archive"]
+    taken = [one for one in real if one.outcome == "delivered"]
+    is_only = sum(200 <= one.code < 300 for one in way.tries) == 1
+    if not 200 <= attempt.code < 300 or not real or (taken and not is_only) or len(taken) == len(real):
+        return ""
+    return f" (taken for {len(taken)} of {count(len(real), 'recipient')})" if taken else " (for the blind copy alone)"
 
 
 def _by(account: str | None) -> str:

@@ -18,6 +18,8 @@ _DISK_FULL = "53100"
 """SQLSTATE of a full disk."""
 _CONFLICTS = ("40001", "40P01", "23505")
 """SQLSTATE of a serialization failure, a deadlock, and a row that another has just made: the same again may succeed."""
+_LEAST_ROOM: Final = 1 << 17
+"""Octets that SQLite needs beside a database to open it."""
 _SHUT: Final = (sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 """Codes of SQLite's, in their lowest octet, where a file can't be written or opened."""
 _LOST: Final = ("08", "57P")
@@ -45,6 +47,9 @@ def storage_error(error: BaseException, file: Path | None = None) -> StorageErro
         return StorageFullError(
             f"{where} is full, and nothing more was changed: make room there (df -h), then try again"
         )
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and file is not None and _is_full(_folder(file)):
+        # Even who only reads needs a little room beside the database.
+        return StorageFullError(f"{_folder(file)}: the disk is full: make room there (df -h), then try again")
     if getattr(original, "sqlstate", None) == _DISK_FULL:
         return StorageFullError(f"the disk of the PostgreSQL server is full, and nothing more was changed: {text}")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -56,6 +61,14 @@ def storage_error(error: BaseException, file: Path | None = None) -> StorageErro
 
 def _folder(file: Path) -> Path:
     return Path(os.path.realpath(file)).parent
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < _LEAST_ROOM or (found.f_files > 0 and found.f_favail == 0)
 
 
 def why_unwritable(file: Path) -> str | None:

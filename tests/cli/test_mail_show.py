@@ -28,6 +28,31 @@ def test_all_recipients_are_told_and_the_blind_copy_apart(run: Run, config: Path
     assert "archive" not in people
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        (["bounced", "bounced"], "250 2.0.0 Ok (for the blind copy alone)\n"),
+        (["delivered", "bounced"], "250 2.0.0 Ok (taken for 1 of 2 recipients)\n"),
+        (["delivered", "delivered"], "250 2.0.0 Ok\n"),
+    ],
+)
+def test_an_answer_to_the_blind_copy_is_not_told_as_one_to_the_mail(
+    run: Run, config: Path, outcomes: list[str], said: str
+) -> None:
+    (queue_id,) = asyncio.run(hand_in(config, ["one"], to=2))
+    answers = {"delivered": "250 2.0.0 Ok", "bounced": "550 5.1.1 unknown"}
+    answer(config, queue_id, [(outcome, answers[outcome]) for outcome in outcomes])
+    copy_to_archive(config, queue_id, "delivered", "250 Ok")
+    change(
+        config,
+        "INSERT INTO attempt (delivery_id, n, key, at, seconds, code, enhanced, reply)"
+        " SELECT id, 1, 'k', 1990000000000, 0.1, 250, '2.0.0', 'Ok' FROM delivery WHERE message_id = ?",
+        queue_id,
+    )
+    out = run("trace", queue_id).out
+    assert f"attempt 1 by sales, 0.10 s: {said}" in out
+
+
 def test_what_an_account_that_is_gone_holds_is_moved(run: Run, config: Path, queued: list[str]) -> None:
     run("queue", "hold", *queued)
     assert f"`relay queue release {queued[0]}` sends it" in run("trace", queued[0]).out

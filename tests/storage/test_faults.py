@@ -57,6 +57,20 @@ def test_what_a_person_can_mend_is_said_without_the_drivers_words(tmp_path: Path
     assert any(text.startswith(f"{file}: another program is writing into it") for text in said)
 
 
+def test_a_disk_without_room_for_what_sqlite_needs_beside_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR | 19 << 8  # SQLITE_IOERR_SHMSIZE
+    assert str(storage_error(error, tmp_path / "relay.db")) == "database: OperationalError: disk I/O error"
+    found = os.statvfs(tmp_path)
+    full = os.statvfs_result((*found[:3], 0, 0, *found[5:]))
+    monkeypatch.setattr(os, "statvfs", lambda _folder: full)
+    said = storage_error(error, tmp_path / "relay.db")
+    assert isinstance(said, StorageFullError)
+    assert str(said) == f"{tmp_path}: the disk is full: make room there (df -h), then try again"
+
+
 def test_a_conflict_may_be_tried_again() -> None:
     assert is_conflict(psycopg.errors.SerializationFailure("again"))
     assert is_conflict(psycopg.errors.DeadlockDetected("again"))
