@@ -41,7 +41,14 @@ def storage_error(error: BaseException, file: Path | None = None) -> StorageErro
     # PostgreSQL's DETAIL shows whole rows; its first line does not.
     primary = getattr(getattr(original, "diag", None), "message_primary", None)
     text = primary or next(iter(str(original).splitlines()), "")
+    if getattr(original, "sqlstate", None) == _DISK_FULL:
+        return StorageFullError(f"the disk of the PostgreSQL server is full, and nothing more was changed: {text}")
     code = (getattr(original, "sqlite_errorcode", None) or 0) & 0xFF
+    return _what_helps(code, file) or StorageError(f"database: {type(original).__name__}: {text}")
+
+
+def _what_helps(code: int, file: Path | None) -> StorageError | None:
+    """Say of SQLite's errors that a person can mend what is the matter and what helps."""
     if code == sqlite3.SQLITE_FULL:
         where = "the disk of the database" if file is None else f"{_folder(file)}: the disk"
         return StorageFullError(
@@ -50,13 +57,11 @@ def storage_error(error: BaseException, file: Path | None = None) -> StorageErro
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and file is not None and _is_full(_folder(file)):
         # Even who only reads needs a little room beside the database.
         return StorageFullError(f"{_folder(file)}: the disk is full: make room there (df -h), then try again")
-    if getattr(original, "sqlstate", None) == _DISK_FULL:
-        return StorageFullError(f"the disk of the PostgreSQL server is full, and nothing more was changed: {text}")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         who = "the database" if file is None else str(file)
         look = "" if file is None else f"; `fuser -v {shlex.quote(str(file))}` shows who has it open"
         return StorageError(f"{who}: another program is writing into it, and nothing more was changed: try again{look}")
-    return StorageError(f"database: {type(original).__name__}: {text}")
+    return None
 
 
 def _folder(file: Path) -> Path:
