@@ -21,7 +21,7 @@ PLACEHOLDER = "change-me"
 
 MOST = 1000
 """Lines that are written of one configuration; who has more begins with these."""
-_MOST_SHOWN = 80
+_MOST_SHOWN = 200
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _MISLEADING = re.compile(r"|\s.*|.*\s|[-+]?[0-9][0-9._]*|true|false", re.DOTALL)
 """Texts that without quotes would look like nothing, or like another type."""
