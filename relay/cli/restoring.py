@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relay.cli.configuration import FAILED, MISUSED, enter, fail
-from relay.cli.output import confirm_many, say, show_time
+from relay.cli.output import confirm_many, count, say, show_time
 from relay.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def _put_back_data(plan: _Plan) -> None:
                 step=step,
             )
         if manifest.inboxes:
-            say(f"inboxes: {mails.added} mails put back, {mails.there} were there already")
+            say(f"inboxes: {count(mails.added, 'mail')} put back; there already: {mails.there}")
         for line in put_back_files(
             plan.backup, _files_within(plan), storage=settings.folder, allowed=settings.folder, group=None
         ):

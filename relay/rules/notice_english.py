@@ -148,12 +148,13 @@ ENGLISH = Texts(
             subject="E-mails stopped: account {account}",
             what='The account "{account}" is no longer in the configuration, or is excluded. E-mails that were to be'
             " sent through it are stopped (number: {count}).",
-            action='"relay queue list" shows the e-mails. Bring the account back and release them with'
-            ' "relay queue release ID", or discard them with "relay queue delete ID".',
+            action='"relay queue list" shows the e-mails. Give them another account with'
+            ' "relay queue move ID --account NAME", or bring this one back; "relay queue release ID" then sends them.'
+            ' "relay queue delete ID" discards them.',
         ),
         Alert.ARCHIVE_FAILED: AlertText(
-            subject="Archive copy not delivered: {address}",
-            what="The central copy of an e-mail could not be delivered to {address}.",
+            subject="Blind copy not delivered: {address}",
+            what="The central blind copy of an e-mail could not be delivered to {address}.",
             comfort="The recipients of the e-mail itself are not affected.",
             action="Check whether the archive's mailbox still exists and whether it is full. Further cases are in the"
             ' log under "archive_failed".',

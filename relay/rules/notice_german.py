@@ -151,12 +151,13 @@ GERMAN = Texts(
             subject="E-Mails angehalten: Konto {account}",
             what="Das Konto „{account}“ steht nicht mehr in den Einstellungen oder ist vom Maildienst ausgenommen."
             " E-Mails, die darüber gesendet werden sollten, sind angehalten (Anzahl: {count}).",
-            action="„relay queue list“ zeigt die E-Mails. Nehmen Sie das Konto wieder in Betrieb und geben Sie sie mit"
-            " „relay queue release KENNUNG“ frei, oder verwerfen Sie sie mit „relay queue delete KENNUNG“.",
+            action="„relay queue list“ zeigt die E-Mails. Geben Sie ihnen mit „relay queue move KENNUNG --account NAME“"
+            " ein anderes Konto, oder nehmen Sie dieses wieder in Betrieb; danach sendet sie"
+            " „relay queue release KENNUNG“. „relay queue delete KENNUNG“ verwirft sie.",
         ),
         Alert.ARCHIVE_FAILED: AlertText(
-            subject="Archivkopie nicht zugestellt: {address}",
-            what="Die zentrale Kopie einer E-Mail konnte nicht an {address} zugestellt werden.",
+            subject="Blindkopie nicht zugestellt: {address}",
+            what="Die zentrale Blindkopie einer E-Mail konnte nicht an {address} zugestellt werden.",
             comfort="Die Empfänger der E-Mail selbst sind davon nicht betroffen.",
             action="Prüfen Sie, ob es das Archivpostfach noch gibt und ob es voll ist. Weitere Fälle stehen im"
             " Protokoll unter „archive_failed“.",

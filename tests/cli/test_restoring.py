@@ -125,7 +125,7 @@ def test_from_a_backup_alone_an_empty_machine_goes_on(tmp_path: Path) -> None:
         new = Machine(tmp_path / "new")
         said = new.run("restore", "--yes", str(backup))
         assert (said.status, said.err) == (0, "")
-        assert "inboxes: 2 mails put back, 0 were there already" in said.out
+        assert "inboxes: 2 mails put back; there already: 0" in said.out
         assert "1 deliveries were waiting and are held" in said.out
         assert "put these in again" not in said.out
         assert new.inboxes() == {"anna/new/1.a.relay": "new\n", "anna/cur/2.b.relay:2,S": "read\n"}
@@ -161,7 +161,7 @@ def test_without_secrets_it_says_which_must_be_put_in_again(old: Machine, tmp_pa
     # It can be put back again all the same: what is there stays.
     again = new.run("restore", "--yes", str(backup))
     assert again.status == 0
-    assert "inboxes: 0 mails put back, 4 were there already" in again.out
+    assert "inboxes: 0 mails put back; there already: 4" in again.out
 
 
 def test_what_is_there_stays_and_what_is_missing_comes_back(old: Machine) -> None:

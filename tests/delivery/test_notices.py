@@ -92,7 +92,7 @@ async def test_an_alert_that_bounces_stays_the_postmasters(tmp_path: Path) -> No
         await office.pass_time(MINUTE)
         assert office.waiting() == []
         told = {email.message_from_bytes(mail)["Subject"] for mail in office.inbox()}
-        assert told == {"Not delivered: a mail", "Archive copy not delivered: central@example.com"}
+        assert told == {"Not delivered: a mail", "Blind copy not delivered: central@example.com"}
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -134,7 +134,7 @@ async def test_that_recipients_are_not_affected_is_said_where_it_is_true(tmp_pat
     async with Provider(answers) as provider, open_office(tmp_path, port=provider.port) as office:
         await office.hand_in(A)
         await office.send()
-        (alert,) = [mail for mail in office.inbox() if b"Subject: Archive" in mail]
+        (alert,) = [mail for mail in office.inbox() if b"Subject: Blind copy" in mail]
         assert (b"not affected" in alert) is not all_fail
 
 

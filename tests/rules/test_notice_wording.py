@@ -74,7 +74,7 @@ def test_domains_are_shown_as_people_write_them() -> None:
     spoof = "kunde@xn--pypal-4ve.example"  # a Cyrillic a among Latin letters
     assert f"    {spoof}\n" in tell(address=spoof)
     subject, text = word_alert("de", Alert.ARCHIVE_FAILED, Facts(hostname="h.example", address="a@xn--bro-hoa.example"))
-    assert subject == "Archivkopie nicht zugestellt: a@büro.example"
+    assert subject == "Blindkopie nicht zugestellt: a@büro.example"
     assert "a@büro.example" in text
 
 
