@@ -46,8 +46,9 @@ _COMMENT: Final = """\
 #     relay dovecot-config{option} --users | install -m 0640 -g dovecot /dev/stdin /etc/dovecot/relay.users
 #     systemctl restart dovecot
 #
-# Who has a password_hash in {name} logs in with it, by his name or one of his addresses. The `--users` line is needed
-# again whenever a user or a password changes. Dovecot's own certificate stands in /etc/dovecot/conf.d/10-ssl.conf.
+# Who has a password_hash in {name} (`relay user password` makes it) logs in with that password, by his name or one of
+# his addresses. The `--users` line is needed again whenever a user or a password changes. Dovecot's certificate stands
+# in /etc/dovecot/conf.d/10-ssl.conf.
 
 """  # noqa: E501 - commands that are copied stand on one line
 

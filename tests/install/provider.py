@@ -112,7 +112,6 @@ _UNIT: Final = """\
 Description=The provider: {name}
 [Service]
 ExecStart={command}
-KillMode=mixed
 [Install]
 WantedBy=multi-user.target
 """

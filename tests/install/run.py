@@ -102,7 +102,7 @@ def _lower(package: Path, folder: Path) -> None:
         "".join(f"Version: {lower}\n" if line.startswith("Version: ") else f"{line}\n" for line in lines)
     )
     target = folder / package.name.replace(version, lower)
-    subprocess.run(["dpkg-deb", "--build", "-Zgzip", "-z1", str(content), str(target)], check=True, capture_output=True)
+    subprocess.run(["dpkg-deb", "--build", "-Znone", str(content), str(target)], check=True, capture_output=True)
     shutil.rmtree(content)
 
 
