@@ -37,7 +37,7 @@ async def test_the_sender_is_told_once_that_his_mail_still_waits(tmp_path: Path)
             await hours(office, 20)
         (notice,) = office.inbox()
         parsed = email.message_from_bytes(notice)
-        assert parsed["Subject"].startswith("Not delivered yet: ")
+        assert parsed["Subject"].startswith("Not delivered to all yet: ")
         status = list(parsed.walk())[4]
         assert (status["Final-Recipient"], status["Action"]) == (f"rfc822; {A}", "delayed")
         assert "greylisted" in status["Diagnostic-Code"]
