@@ -13,6 +13,7 @@ from relay.cli.configuration import config_option, fail, json_option, load, open
 from relay.cli.groups import Group
 from relay.cli.output import confirm_many, count, print_facts, print_json, say, show_size, show_time, utc_text
 from relay.cli.progress import progress
+from relay.cli.standing import tell_if_stopped
 from relay.cli.table import Column, print_list
 from relay.cli.who import who_asks
 from relay.model.arrival import Place
@@ -105,6 +106,7 @@ def _name_user(settings: Settings, held: "Held") -> "Held":
 def list_(config: str | None, *, as_json: bool) -> None:
     """List what is in the quarantine, the oldest first, and what keeps it there."""
     house = _open(config)
+    tell_if_stopped(house.settings)
     if as_json:
         print_json([_json(house, one) for one in house.held])
         return
@@ -181,6 +183,7 @@ def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 -
     """Show one mail of the quarantine: from whom, for whom, why it is there, and what leads it out."""
     house = _open(config)
     one = house.choose(id)
+    tell_if_stopped(house.settings)
     if as_json:
         print_json(_json(house, one))
         return

@@ -13,10 +13,9 @@ from relay.cli.output import clean, count, print_json, say, show_time
 from relay.cli.progress import progress
 from relay.cli.queue_change import delete, hold, move, release, retry, wake_or_serve
 from relay.cli.standing import find_standstill, tell_if_stopped
-from relay.rules.states import State, find_standing
+from relay.rules.states import Standstill, State, find_standing
 
 if TYPE_CHECKING:
-    from relay.settings import Settings
     from relay.storage.engine import Database
 
 
@@ -62,18 +61,17 @@ def list_(
     if not as_json:
         if len(mails) == limit:
             say(f"(the newest {limit:,}; --limit shows more)")
-        for line in _standstills(engine, settings, now):
+        for line in _standstills(engine, standstill):
             say(line)
     elif not mails and chosen.is_narrow:
         say(nothing_matches(engine, chosen), error=True)
     tell_if_stopped(settings)
 
 
-def _standstills(engine: "Database", settings: "Settings", now: int) -> list[str]:
+def _standstills(engine: "Database", found: Standstill) -> list[str]:
     """Say which accounts' mail waits for more than its time."""
     from relay.storage import admin
 
-    found = find_standstill(engine, settings, now)
     lines = [f"Account {pause.account} is paused since {show_time(pause.since)}: {clean(pause.reason)}"
              for pause in admin.list_pauses(engine)]  # fmt: skip
     lines += [

@@ -41,8 +41,9 @@ def tell_if_stopped(settings: "Settings") -> None:
             return
     except ControlError:
         return  # one runs, or this user may not ask
-    say(
-        f"The service is not running ({settings.folder}): nothing is sent or collected until it is started, with"
-        " `systemctl start relay` or `relay serve`.",
-        error=True,
-    )
+    start = "`systemctl start relay` or `relay serve`"
+    if settings.database.startswith("sqlite"):
+        text = f"The service is not running ({settings.folder}): nothing is sent or collected until {start} starts it."
+    else:
+        text = f"No service runs here ({settings.folder}): only other nodes send and collect, until {start} starts it."
+    say(text, error=True)

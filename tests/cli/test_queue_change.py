@@ -2,7 +2,11 @@
 
 import asyncio
 import math
+import os
+import pty
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -192,3 +196,16 @@ def test_a_command_on_one_mail_hurries_its_account_alone(run: Run, config: Path,
             await service.stop()
 
     assert asyncio.run(beside()) == [hurried]
+
+
+@pytest.mark.parametrize("command", ["hold", "retry", "delete"])
+def test_many_show_on_a_terminal_how_far_it_is(config: Path, command: str) -> None:
+    asyncio.run(hand_in(config, ["one", "two"]))
+    relay = [sys.executable, "-m", "relay", "queue", command, "--all", "--yes", "-c", str(config)]
+    ours, theirs = pty.openpty()
+    ended = subprocess.run(relay, stdout=subprocess.PIPE, stderr=theirs, check=False, text=True)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert ended.stdout.startswith("2 mails ")
+    assert {"hold": "Holding", "retry": "Making due", "delete": "Deleting"}[command] in shown

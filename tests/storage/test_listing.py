@@ -7,7 +7,7 @@ from relay.model.mail import DeliveryState
 from relay.rules.states import State, state_of
 from relay.storage import admin
 from relay.storage.engine import transaction
-from relay.storage.listing import DELIVERY_STATES, MailFilter, count_mails, list_mails, read_mails
+from relay.storage.listing import DELIVERY_STATES, MailFilter, _where, count_mails, list_mails, read_mails
 from relay.storage.queue import Queue
 from tests.storage.conftest import NOW, new_mail
 
@@ -100,3 +100,28 @@ async def test_a_mail_is_found_by_the_id_of_its_delivery(queue: Queue, engine: E
     delivery_id, queue_id = mail.deliveries[0].id, mail.message.id
     for text in (delivery_id, delivery_id.upper(), "<odd>", "odd", queue_id):
         assert admin.find_messages(engine, text) == [queue_id]
+
+
+async def test_a_list_costs_what_it_shows_and_not_the_history(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        return
+    statements = {
+        "open": MailFilter(),
+        "newest": MailFilter(states=tuple(State)),
+        "delivered": MailFilter(states=[State.DELIVERED]),
+        "since": MailFilter(states=tuple(State), since=NOW, user="anna"),
+    }
+    for name, wanted in statements.items():
+        condition, values = _where(wanted)
+        with transaction(engine, write=False) as tx:
+            plan = [
+                row[3]
+                for row in tx.rows(
+                    f"EXPLAIN QUERY PLAN SELECT m.id FROM message m WHERE {condition} ORDER BY m.id DESC LIMIT 9",
+                    *values,
+                )
+            ]
+        assert not any("TEMP B-TREE" in step for step in plan), name  # the newest come first by themselves
+        assert not any(step.startswith("SCAN d") and "delivery_open" not in step for step in plan), name
+        assert name != "open" or not any(step.startswith("SCAN m") for step in plan)
+        assert name != "since" or any("id>?" in step for step in plan)
