@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl
 
@@ -147,6 +148,12 @@ def _bind(listener: Listener) -> list[socket.socket]:
     except OSError as error:
         for one in bound:
             one.close()
-        reason = error.strerror or str(error)
+        reason = (error.strerror or str(error)).partition(" (while attempting to bind")[0]
+        if error.errno == errno.EADDRINUSE:
+            reason += ": another program has this port (`ss -ltnp` names it); stop it, or choose another port"
+        elif error.errno == errno.EADDRNOTAVAIL:
+            reason += ": this machine has no such address (`ip address` shows those that it has)"
+        elif error.errno == errno.EACCES:
+            reason += ": ports below 1024 are for root and for the unit; choose another port, or start it by systemctl"
         raise RelayError(f"can't listen on {listener.host} port {listener.port}: {reason}") from None
     return bound

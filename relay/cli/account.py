@@ -120,7 +120,7 @@ def resume(config: str | None, account: str) -> None:
     settings = load(config)
     _require(settings, account)
     if not admin.resume_account(open_storage(settings), account, now=time.time_ns() // 1_000_000):
-        fail(f"{account} is not paused")
+        fail(f"{account} is not paused; `relay account list` says how it stands")
     _tell_service(settings)
     say(f"{account} sends again")
 

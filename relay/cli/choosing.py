@@ -252,7 +252,10 @@ def choose(
     from relay.storage import admin
 
     if bool(ids) == chosen.given:
-        raise click.UsageError("name the mails by their ids, or choose them by options: one of the two")
+        raise click.UsageError(
+            "name the mails by their ids, which `relay queue list` shows, or choose them by options such as --account,"
+            " --to or --all: one of the two"
+        )
     chosen.check(engine, settings.directory)
     now = time.time_ns() // 1_000_000
     if ids:

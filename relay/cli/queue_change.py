@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _yes = click.option("--yes", is_flag=True, help="Do it without a question.")
 _MOST_TOLD = 10
 """Mails of which each has a line."""
+_HELP = {
+    "is being sent now": ": try again when the attempt is over; `relay queue show` tells how it ended",
+    "is not held": ": there is nothing to release",
+}
 _ids = click.argument("ids", nargs=-1, metavar="[ID]...", type=Text())
 
 
@@ -178,7 +182,7 @@ def _tell(done: "Done", what: str, *, named: bool) -> bool:
     say(f"{count(done.count, 'mail')} {what}")
     if named:
         for message_id, why in done.skipped.items():
-            say(f"{message_id}: {clean(why)}", error=True)
+            say(f"{message_id}: {clean(why)}{_HELP.get(why, '')}", error=True)
         return not done.skipped
     for why, number in Counter(done.skipped.values()).most_common():
         say(f"{count(number, 'mail')} skipped: {clean(why)}", error=True)

@@ -25,7 +25,7 @@ def check_database(value: object) -> str:
     elif scheme.startswith("postgres"):
         _check_postgresql(value)
     else:
-        raise ValueError('must begin with "sqlite:///" or "postgresql://"')
+        raise ValueError('must begin with "sqlite:///" (a file: "sqlite:///relay.db") or "postgresql://"')
     return value
 
 

@@ -26,7 +26,7 @@ def read_document(path: Path) -> dict[str, Any]:
     if isinstance(content, dict):
         return content
     # Raised here, not where it was caught: no exception that holds the file's content hangs on to it.
-    raise ConfigurationError([write_line(path.name, content)])
+    raise ConfigurationError([write_line(path.name or str(path), content)])
 
 
 def _read(path: Path) -> dict[str, Any] | str:

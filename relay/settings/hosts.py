@@ -27,6 +27,9 @@ def parse_host(value: object) -> str:
     if parse_ip(value) is not None:
         return value
     name = ascii_domain(value)
+    with_port = re.fullmatch(r"([A-Za-z0-9._-]+):([0-9]{1,5})", value)
+    if with_port is not None:
+        raise ValueError(f'the port is a key of its own: host = "{with_port[1]}" and port = {with_port[2]}')
     if not is_host_name(name):
         raise ValueError('must be a host name or an IP address, without a port or "smtp://"')
     return name

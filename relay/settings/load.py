@@ -24,7 +24,10 @@ def find_configuration(option: str | None) -> Path:
         if os.path.lexists(path):
             return path
     here, system = PLACES
-    looked = f"no configuration: neither -c FILE nor ${VARIABLE} names one, and there is no ./{here} and no {system}"
+    looked = (
+        f"there is no configuration: no ./{here}, no {system}, and neither -c nor ${VARIABLE} names another."
+        " Go to the folder that has it, or name it: -c FILE"
+    )
     raise ConfigurationError([write_line(here.name, looked)])
 
 

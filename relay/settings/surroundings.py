@@ -79,13 +79,13 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
     reason = _why_unusable(file) or (look_into(file) if key == "password_file" else None)
     if reason is not None:
         whole = "" if Path(name).is_absolute() else f" ({file})"
-        yield Finding(place=place, reason=f"{reason}{whole}{_advise(file, key)}")
+        yield Finding(place=place, reason=f"{reason}{whole}{_advise(file, key, folder)}")
     elif private and isinstance(mode := find_mode(file), int) and mode & stat.S_IROTH:
         reason = f"everybody on this machine can read it: {shut_to_others(file, folder)}"
         yield Finding(place=place, reason=reason, warning=True)
 
 
-def _advise(file: Path, key: str) -> str:
+def _advise(file: Path, key: str, folder: Path) -> str:
     """Tell what to do about a file that can't be read; nothing where its content is at fault."""
     mode = find_mode(file)
     if file.is_relative_to(_CREDENTIALS) and not isinstance(mode, int):
@@ -95,6 +95,8 @@ def _advise(file: Path, key: str) -> str:
         )
     if isinstance(mode, int):
         return "" if os.access(file, os.R_OK) else ": ask as root (sudo), or as the user who runs the service"
+    if not folder.exists():
+        return f": it is looked for in storage.folder, {folder}, which is not there: make that folder, or mend its name"
     if key == "password_file":
         return ": make it, with the password in its first line, or mend the name"
     return ": mend the name, or put the file there"

@@ -20,7 +20,23 @@ def validate_document(document: Mapping[str, Any]) -> Document | list[Finding]:
         return DOCUMENT.validate_python(document)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-    return [_read_detail(detail, helpful=n < MOST) for n, detail in enumerate(details)]
+    findings = [_read_detail(detail, helpful=n < MOST) for n, detail in enumerate(details)]
+    # A key that is misspelt is not missing as well.
+    meant = {_meant(detail) for detail in details[:MOST] if detail["type"] == "extra_forbidden"}
+    pairs = zip(details, findings, strict=True)
+    return [finding for detail, finding in pairs if detail["type"] != "missing" or finding.place not in meant]
+
+
+def _meant(detail: ErrorDetails) -> Place:
+    """Give the place of the key that was probably meant."""
+    place: Place = detail["loc"]
+    near = _near(_names(place))
+    return (*place[:-1], near[0]) if near else place
+
+
+def _near(names: tuple[str, ...], cutoff: float = 0.6) -> list[str]:
+    known = sorted(TABLES.get(names[:-1], ()))
+    return difflib.get_close_matches(names[-1][:_LONGEST_COMPARED], known, n=1, cutoff=cutoff)
 
 
 def _read_detail(detail: ErrorDetails, *, helpful: bool) -> Finding:
@@ -46,15 +62,13 @@ def _read_detail(detail: ErrorDetails, *, helpful: bool) -> Finding:
 def _unknown_key(place: Place) -> str:
     """Name the nearest known key: here, or the same one in another table, which a forgotten header explains."""
     *_, key = names = _names(place)
-    table = tuple(names[:-1])
-    known = sorted(TABLES.get(table, ()))
-    near = difflib.get_close_matches(key[:_LONGEST_COMPARED], known, n=1)
+    near = _near(names)
     if near:
         return f'unknown key; did you mean "{near[0]}"?'
     elsewhere = [_header(other) for other, keys in TABLES.items() if key in keys]
     if elsewhere:
         return f"unknown key here; it belongs to {' or '.join(elsewhere)}"
-    nearest = difflib.get_close_matches(key[:_LONGEST_COMPARED], known, n=1, cutoff=0.0)
+    nearest = _near(names, cutoff=0.0)
     return f'unknown key; the nearest known one is "{"".join(nearest)}"'
 
 

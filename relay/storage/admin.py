@@ -192,7 +192,10 @@ def find_messages(engine: Database, text: str) -> list[str]:
             if len(found) > 1 and not is_id(prefix):
                 raise StateConflictError(f"{text!r} is the beginning of several ids: give more of it")
     if not found:
-        raise NotFoundError(f"no mail in the queue has the id {text!r}; a refused one stands only in the log")
+        raise NotFoundError(
+            f"no mail in the queue has the id {text!r}: `relay queue list --all` shows those that there are;"
+            " one that was refused stands only in the log"
+        )
     return found
 
 

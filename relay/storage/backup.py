@@ -234,9 +234,11 @@ def _check(copy: Path, newest: int, name: Path) -> int:
             found = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
             connection.execute("SELECT count(*) FROM delivery WHERE state = 'queued'").fetchone()
     except (OSError, sqlite3.Error) as error:
-        raise StorageError(f"{name}: no copy of a relay's database ({_reason(error)})") from None
+        raise StorageError(
+            f"{name}: no copy of a relay's database ({_reason(error)}): name what `relay backup` has made"
+        ) from None
     if found is None or not str(found[0]).isdecimal():
-        raise StorageError(f"{name}: no copy of a relay's database")
+        raise StorageError(f"{name}: no copy of a relay's database: name what `relay backup` has made")
     if int(found[0]) > newest:
         raise StorageError(f"{name}: has schema {found[0]}, this program knows {newest}: a newer relay has made it")
     return int(found[0])

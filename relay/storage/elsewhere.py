@@ -155,7 +155,7 @@ class Copy:
         # What is no copy is not given to the folder's owner, not even for a moment.
         if magic != _SQLITE:
             self.close()
-            raise StorageError(f"{file}: no copy of a relay's database")
+            raise StorageError(f"{file}: no copy of a relay's database: name what `relay backup` has made")
 
     def _open(self, path: Path, ending: str) -> None:
         try:

@@ -43,6 +43,9 @@ def storage_error(error: BaseException, file: Path | None = None) -> StorageErro
     text = primary or next(iter(str(original).splitlines()), "")
     if getattr(original, "sqlstate", None) == _DISK_FULL:
         return StorageFullError(f"the disk of the PostgreSQL server is full, and nothing more was changed: {text}")
+    if type(original).__module__.startswith("psycopg") and getattr(original, "sqlstate", "") is None:
+        advice = "look whether it runs, and at [storage] database"
+        return StorageError(f"the PostgreSQL server can't be reached, or was lost: {text}: {advice}")
     code = (getattr(original, "sqlite_errorcode", None) or 0) & 0xFF
     return _what_helps(code, file) or StorageError(f"database: {type(original).__name__}: {text}")
 

@@ -62,7 +62,7 @@ class FileLock:
             if not isinstance(error, BlockingIOError):
                 raise StorageError(f"{self._path}: {error.strerror}") from None
             who = f" (process {holder})" if holder.isdecimal() else ""
-            raise StorageBusyError(f"{self._what}{who}") from None
+            raise StorageBusyError(f"{self._what}{who}: stop it first, with `systemctl stop relay`") from None
         self.identity = _lines(file)[1] or os.urandom(8).hex()
         content = f"{os.getpid()}\n{self.identity}\n".encode()
         os.ftruncate(file, os.pwrite(file, content, 0))

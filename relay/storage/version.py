@@ -35,6 +35,7 @@ def schema_of(tx: Transaction) -> int | None:
         return None
     if int(found[0][0]) > VERSION:
         raise StorageError(
-            f"the database has schema {found[0][0]}, this program knows {VERSION}: a newer relay has used it"
+            f"the database has schema {found[0][0]}, this program knows {VERSION}: a newer relay has used it."
+            " Install that release again, or take a copy from before back with `relay restore`"
         )
     return int(found[0][0])

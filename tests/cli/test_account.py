@@ -27,7 +27,7 @@ def test_a_pause_is_shown_until_it_is_ended(run: Run) -> None:
     assert "sales: paused by a command since" in run("account", "list").out
     assert run("account", "resume", "sales").status == 0
     said = run("account", "resume", "sales")
-    assert (said.status, said.err) == (1, "sales is not paused\n")
+    assert (said.status, said.err) == (1, "sales is not paused; `relay account list` says how it stands\n")
 
 
 def test_an_account_that_is_not_there_is_named(run: Run) -> None:

@@ -308,7 +308,10 @@ def test_a_link_of_the_owners_to_what_is_shut_to_him_is_named(office: Office, co
 @pytest.mark.peer
 def test_what_is_no_copy_is_not_shown_to_the_owner(office: Office) -> None:
     said = office.run("restore", "--yes", str(office.secret))
-    assert (said.returncode, said.stderr) == (1, f"{office.secret}: no copy of a relay's database\n")
+    assert (said.returncode, said.stderr) == (
+        1,
+        f"{office.secret}: no copy of a relay's database: name what `relay backup` has made\n",
+    )
     office.check()
 
 

@@ -81,7 +81,11 @@ def test_what_can_not_be_changed_is_a_failure_that_says_why(run: Run, queued: li
         assert (said.status, said.err) == (1, f"{queued[0]}: {why}\n")
         assert said.out.startswith("0 ")
     said = run("queue", "release", queued[1])
-    assert (said.status, said.out, said.err) == (1, "0 mails released\n", f"{queued[1]}: is not held\n")
+    assert (said.status, said.out, said.err) == (
+        1,
+        "0 mails released\n",
+        f"{queued[1]}: is not held: there is nothing to release\n",
+    )
     both = run("queue", "hold", *queued)
     assert (both.status, both.out) == (1, "1 mail held\n")
     assert run("queue", "hold", "--all", "--yes").status == 0  # there is nothing, and nothing is wrong
@@ -170,7 +174,10 @@ def test_an_id_of_no_mail_may_be_that_of_a_refused_one(run: Run) -> None:
     for command in (("trace",), ("queue", "show"), ("queue", "hold")):
         said = run(*command, "01abcdefghijk")
         assert said.status == 1
-        assert said.err == ("no mail in the queue has the id '01abcdefghijk'; a refused one stands only in the log\n")
+        assert said.err == (
+            "no mail in the queue has the id '01abcdefghijk': `relay queue list --all` shows those that there are;"
+            " one that was refused stands only in the log\n"
+        )
 
 
 @pytest.mark.parametrize(("command", "hurried"), [("retry", "sales"), ("release", "sales"), ("move", "backup")])

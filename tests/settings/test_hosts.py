@@ -29,9 +29,11 @@ def test_hosts_are_names_or_addresses() -> None:
     assert parse_host("smtp.provider.example") == "smtp.provider.example"
     assert parse_host("büro.example") == "xn--bro-hoa.example"
     assert parse_host("::1") == "::1"
-    for value in ("smtp://x", "x:25", "", None, "256.1.1.1"):
+    for value in ("smtp://x", "x:y:25", "", None, "256.1.1.1"):
         with pytest.raises(ValueError, match="must be"):
             parse_host(value)
+    with pytest.raises(ValueError, match='the port is a key of its own: host = "x" and port = 25'):
+        parse_host("x:25")
     for value in ("", "*"):
         with pytest.raises(ValueError, match=r"0\.0\.0\.0"):
             parse_listener_host(value)

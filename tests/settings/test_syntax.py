@@ -41,7 +41,7 @@ def explain(text: str) -> str:
             'host = "x" port = 1\n',
             "line 1: something stands behind the value: each key begins a line of its own, and a comment begins with #",
         ),
-        ("host: 1\n", 'line 1: between a key and its value stands = (name = "anna")'),
+        ("host: 1\n", "line 1: between a key and its value must stand = (host = ...)"),
         ("x = 1\ny = 1\nx = 2\n", "line 3: x is there a second time in the same table: keep one of the two"),
         ("[server]\n[server]\n", "line 2: [server] is there a second time: put its lines below the first one"),
         ("[user]\n[[user]]\n", "line 2: user is written once [user] and once [[user]]: each of them must be [[user]]"),

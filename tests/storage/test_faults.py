@@ -71,6 +71,14 @@ def test_a_disk_without_room_for_what_sqlite_needs_beside_is_full(
     assert str(said) == f"{tmp_path}: the disk is full: make room there (df -h), then try again"
 
 
+def test_a_server_that_is_not_there_is_told_with_what_to_look_at() -> None:
+    said = str(storage_error(psycopg.OperationalError("connection failed: Connection refused")))
+    assert said == (
+        "the PostgreSQL server can't be reached, or was lost: connection failed: Connection refused:"
+        " look whether it runs, and at [storage] database"
+    )
+
+
 def test_a_conflict_may_be_tried_again() -> None:
     assert is_conflict(psycopg.errors.SerializationFailure("again"))
     assert is_conflict(psycopg.errors.DeadlockDetected("again"))
