@@ -9,8 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from relay.housekeeping import ROUND, STEP, Housekeeper
+from relay.model.arrival import Place
+from relay.storage import arrivals
+from relay.storage.engine import transaction
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
+from tests.storage.conftest import new_copies
 
 
 @asynccontextmanager
@@ -54,6 +58,17 @@ async def test_history_goes_after_its_time(tmp_path: Path) -> None:
         office.now += 25 * 60 * MINUTE
         await keeper.clear_away()
         assert office.waiting("done") == []
+
+
+async def test_what_came_in_goes_after_its_time_but_for_the_quarantine(tmp_path: Path) -> None:
+    async with Provider() as provider, keeping(tmp_path, provider, keep_history="1 day") as (office, keeper):
+        old = [*new_copies("a", at=office.now), *new_copies("b", at=office.now, place=Place.QUARANTINE)]
+        with transaction(office.engine, write=True) as tx:
+            arrivals.insert(tx, [*old, *new_copies("c", at=office.now + 2 * 60 * MINUTE)])
+        office.now += 25 * 60 * MINUTE
+        assert not await keeper.clear_away()
+        with office.engine.connect() as connection:
+            assert set(connection.execute(text("SELECT uidl FROM arrival")).scalars()) == {"b", "c"}
 
 
 @pytest.mark.parametrize(("took", "least"), [(0.01, 0.05), (2.0, 8.0)])

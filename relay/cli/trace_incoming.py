@@ -38,28 +38,30 @@ def find_incoming(engine: "Database", settings: Settings, text: str) -> list[Inc
     Raises StateConflictError where the beginning of an id fits several.
     """
     from relay.storage.arrivals import find_arrivals
-    from relay.storage.quarantine import find_held, list_held
+    from relay.storage.quarantine import Held, find_held, list_held
 
-    found = find_arrivals(engine, text)
-    held = (
-        list_held(engine, settings.folder) if any(one.place is Place.QUARANTINE for one in found) or not found else []
-    )
+    found, held, shut = find_arrivals(engine, text), list[Held](), ""
+    if not found or any(one.place is Place.QUARANTINE for one in found):
+        try:
+            held = list_held(engine, settings.folder)
+        except StorageError as error:  # of a mail that went out it says nothing
+            shut = str(error)
     if not found and text.strip():
         found = [one.arrival for one in find_held(held, text)]
     mails = [tuple(copies) for _, copies in groupby(found, key=lambda one: one.mail)]
     wanted = text.strip().lower()
     if len(mails) > 1 and not is_id(wanted) and all(one.id.startswith(wanted) for one in found):
         raise StateConflictError(f"{text!r} is the beginning of several ids of mail that came in: give more of it")
-    return [_look_at(engine, settings, copies, held) for copies in mails]
+    return [_look_at(engine, settings, copies, held, shut) for copies in mails]
 
 
 def _look_at(
-    engine: "Database", settings: Settings, copies: tuple[Arrival, ...], held: "Sequence[Held]"
+    engine: "Database", settings: Settings, copies: tuple[Arrival, ...], held: "Sequence[Held]", shut: str
 ) -> IncomingMail:
     from relay.storage.arrivals import find_at_provider
 
     first, quarantined = copies[0], {one.arrival.id: one.path for one in held}
-    looks = [_find_file(settings, one, quarantined.get(one.id)) for one in copies]
+    looks = [_find_file(settings, one, quarantined.get(one.id), shut) for one in copies]
     account = settings.directory.account(first.account)
     pop3 = None if account is None else account.pop3
     return IncomingMail(
@@ -71,18 +73,25 @@ def _look_at(
     )
 
 
-def _find_file(settings: Settings, one: Arrival, quarantined: Path | None) -> tuple[Path | None, str]:
-    from relay.storage.maildir import locate
+def _find_file(settings: Settings, one: Arrival, quarantined: Path | None, shut: str) -> tuple[Path | None, str]:
+    """Give the file of a copy, and where it is in words; `shut`: why the quarantine can't be looked at."""
     from relay.storage.quarantine import QUARANTINE
 
+    if one.place is Place.INBOX:
+        return _find_in_inbox(settings.inboxes / one.holder, one)
     if one.place is Place.DELETED:
         return None, "deleted from the quarantine"
-    if one.place is Place.QUARANTINE:
-        if quarantined is not None:
-            return quarantined, f"in the quarantine: {quarantined}"
-        node = f" (the node {one.node} wrote it)" if one.node else ""
-        return None, f"was in the quarantine, but is not in {settings.folder / QUARANTINE} any more{node}"
-    inbox = settings.inboxes / one.holder
+    if quarantined is not None:
+        return quarantined, f"in the quarantine: {quarantined}"
+    if shut:
+        return None, f"in the quarantine, which can't be looked at: {shut}"
+    node = f" (the node {one.node} wrote it)" if one.node else ""
+    return None, f"was in the quarantine, but is not in {settings.folder / QUARANTINE} any more{node}"
+
+
+def _find_in_inbox(inbox: Path, one: Arrival) -> tuple[Path | None, str]:
+    from relay.storage.maildir import locate
+
     try:
         path = locate(inbox, one.file)
     except StorageError as error:

@@ -1,6 +1,7 @@
 """`relay trace` of what came in: by each id that anything prints, with its whole way to the file."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,20 @@ def test_several_copies_are_one_mail(run: Run, config: Path, mailbox: Mailbox) -
     said = run("trace", bert["queue_id"]).out
     assert f"{bert['queue_id']}: delivered into the inbox of anna from the quarantine by " in said
     assert "For bert <bert@example.com>, in the inbox of anna: " in said
+
+
+def test_a_quarantine_that_can_not_be_looked_at_hides_no_mail_that_went_out(
+    run: Run, config: Path, queued: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (config.parent / "quarantine/new").mkdir(parents=True)
+    iterdir = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path.parent.name == "quarantine":
+            raise PermissionError(13, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert run("trace", queued[0]).status == 0
+    said = run("quarantine", "list")
+    assert (said.status, said.err) == (1, f"{config.parent}/quarantine/new: Permission denied\n")

@@ -92,7 +92,7 @@ def test_poll_and_account_test_work_without_a_service(tmp_path: Path) -> None:
         config = write_config(tmp_path, accounts=[mailbox(provider, "starttls")])
         relay = RelayProcess(config)
         told = relay.run("account", "test", "sales")
-        assert "1 messages" in told
+        assert "1 message" in told
         assert "STLS" in told
         assert json.loads(relay.run("poll", "--json"))["sales"]["fetched"] == 1
         row = json.loads(relay.run("account", "list", "--json"))[0]
