@@ -117,6 +117,7 @@ class Watcher:
     async def _tell(self, change: Change, snapshot: Snapshot) -> None:
         watch = change.after or change.before
         assert watch is not None
+        subject = subject_of(watch.key) if change.finding is None else change.finding.subject
         notice, after = None, change.after
         if change.news is News.RAISED and change.finding is not None and after is not None:
             finding = replace(change.finding, since=after.since)
@@ -131,12 +132,12 @@ class Watcher:
         except RelayError as error:
             if watch.key not in self._failed:
                 self._failed.add(watch.key)
-                log.error("alert_failed", kind=topic_of(watch.key), subject=subject_of(watch.key), error=str(error))
+                log.error("alert_failed", kind=topic_of(watch.key), subject=subject, error=str(error))
             return
         self._failed.discard(watch.key)
         if notice is None:
             return
-        facts = {"kind": topic_of(watch.key), "subject": subject_of(watch.key), "since": watch.since}
+        facts = {"kind": topic_of(watch.key), "subject": subject, "since": watch.since}
         if change.news is News.RAISED:
             log.warning("alert_raised", queue_id=notice.message.id, **facts)
         else:

@@ -178,7 +178,7 @@ async def test_what_can_not_be_told_is_logged_once_and_tried_again(office: Offic
         await watcher.look()
         assert len(await inbox(office)) == 1
     failed = [line for line in lines if line["event"] == "alert_failed"]
-    assert [(line["kind"], line["subject"]) for line in failed] == [("disk_low", "")]
+    assert [(line["kind"], line["subject"]) for line in failed] == [("disk_low", str(office.settings.folder))]
 
 
 async def test_status_finds_what_is_alerted(office: Office) -> None:
