@@ -41,11 +41,9 @@ def next_backup(*, now: int, started: int, past: Past, at: int, zone: ZoneInfo) 
         due = following
     elif night >= started:
         due = night
-    elif done is None:
-        due = started + SOON
     else:
-        due = min(following, max(started + SOON, done + DAY))
-    return max(due, *(moment + AGAIN for moment in (failed, begun) if moment is not None), due)
+        due = min(following, started + SOON if done is None else max(started + SOON, done + DAY))
+    return max([due, *(moment + AGAIN for moment in (failed, begun) if moment is not None)])
 
 
 def next_night(now: int, at: int, zone: ZoneInfo) -> int:

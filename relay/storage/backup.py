@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from relay.model.errors import StorageError
+from relay.storage.copy_faults import is_of_source, plain_reason
 
 Step: TypeAlias = Callable[[int], None]
 """Is told of the octets that are done."""
@@ -32,23 +33,7 @@ _WRITE_AHEAD: Final = b"\x02\x02"
 """What the header of a SQLite file says at 18, as long as it has a write-ahead log."""
 _PIECE: Final = 1 << 20
 """Octets that are copied at a time, where others are to be heard in between."""
-_OF_THE_SOURCE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
-"""What is wrong with what is copied: the copy itself is opened before."""
 _IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-_PLAIN: Final = {
-    sqlite3.SQLITE_FULL: "No space left on device: make room there, or name another place",
-    sqlite3.SQLITE_CANTOPEN: "can't be opened: look whether the file and its folder are there and may be used",
-    sqlite3.SQLITE_READONLY: "can't be written: look at its mode and its owner, and at the disk",
-    sqlite3.SQLITE_PERM: "can't be written: look at its mode and its owner",
-    sqlite3.SQLITE_BUSY: "is in use by another program: try again in a moment",
-    sqlite3.SQLITE_LOCKED: "is in use by another program: try again in a moment",
-    sqlite3.SQLITE_IOERR: "the disk gives an error: look at the system's log (journalctl -k), and at the disk",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged",
-    sqlite3.SQLITE_NOTADB: "is no SQLite database",
-}
-"""What SQLite's codes mean, in their lowest octet."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,8 +83,7 @@ def copy_database(source: Path, target: Path, step: Step | None = None) -> int:
     try:
         return _copy(source, target, step)
     except (OSError, sqlite3.Error) as error:
-        is_source = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _OF_THE_SOURCE
-        raise StorageError(f"{source if is_source else target}: {_reason(error)}") from None
+        raise StorageError(f"{source if is_of_source(error) else target}: {plain_reason(error)}") from None
 
 
 def restore_database(copy: Path, target: Path, *, newest: int, name: Path | None = None) -> Restored:
@@ -123,7 +107,7 @@ def restore_database(copy: Path, target: Path, *, newest: int, name: Path | None
         fresh.replace(target)
         _sync(target.parent)
     except (OSError, sqlite3.Error) as error:
-        raise StorageError(f"{target}: {_reason(error)}") from None
+        raise StorageError(f"{target}: {plain_reason(error)}") from None
     finally:
         with contextlib.suppress(OSError):
             _unlink(fresh, "", "-journal")
@@ -235,7 +219,7 @@ def _check(copy: Path, newest: int, name: Path) -> int:
             connection.execute("SELECT count(*) FROM delivery WHERE state = 'queued'").fetchone()
     except (OSError, sqlite3.Error) as error:
         raise StorageError(
-            f"{name}: no copy of a relay's database ({_reason(error)}): name what `relay backup` has made"
+            f"{name}: no copy of a relay's database ({plain_reason(error)}): name what `relay backup` has made"
         ) from None
     if found is None or not str(found[0]).isdecimal():
         raise StorageError(f"{name}: no copy of a relay's database: name what `relay backup` has made")
@@ -294,10 +278,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, sqlite3.Error):
-        code = getattr(error, "sqlite_errorcode", None) or 0
-        return _PLAIN.get(code & 0xFF) or str(error) or type(error).__name__
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

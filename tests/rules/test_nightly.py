@@ -40,6 +40,8 @@ def test_a_missed_night_is_made_up_for_soon_after_the_start_once_the_last_is_old
     assert due(at_five, started=at_five, done=moment("2026-11-27 20:00")) == moment("2026-11-28 20:00")
     assert due(at_five, started=at_five, done=moment("2026-11-28 00:00")) == moment("2026-11-28 00:00") + DAY
     assert due(at_five, started=at_five) == moment(at_five) + SOON
+    at_two = "2026-11-28 01:59"
+    assert due(at_two, started=at_two) == moment("2026-11-28 02:00")
 
 
 def test_a_service_that_dies_in_the_middle_again_and_again_makes_one_an_hour_at_most() -> None:
