@@ -20,6 +20,7 @@ from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.settings import load_settings
 from relay.storage.admin import Selection, list_deliveries
+from relay.storage.manifest import find_backups
 from relay.supervisor import Service
 from tests.peers.machine import until
 from tests.peers.provider import Provider
@@ -344,3 +345,16 @@ async def test_the_postmaster_is_told_of_what_needs_him(tmp_path: Path) -> None:
     (file,) = (tmp_path / "inboxes" / "anna" / "new").iterdir()
     assert raised["kind"] == "quarantine"
     assert b"Subject: 1 e-mail in quarantine" in file.read_bytes()
+
+
+async def test_a_night_that_is_due_is_backed_up_while_it_serves(tmp_path: Path) -> None:
+    (tmp_path / "backup").mkdir()
+    config = write_config(tmp_path, accounts=[make_account("sales", 9)], backup={"folder": str(tmp_path / "backup")})
+    service = Service(load_settings(config))
+    await service.start()
+    service.backups._started -= 3_600_000  # as if it had run for an hour
+    running = asyncio.create_task(service.run())
+    await until(lambda: find_backups(tmp_path / "backup"))
+    await asyncio.to_thread(submit, service.ports[0])
+    service.end("the test is over")
+    assert await running

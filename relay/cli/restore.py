@@ -3,11 +3,15 @@
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from relay.cli.configuration import config_option, enter, fail, load, plain_faults
-from relay.cli.output import confirm_many
+from relay.cli.output import confirm_many, say
+
+if TYPE_CHECKING:
+    from relay.storage.backup import Restored
 
 
 @click.command("restore")
@@ -30,10 +34,9 @@ def command(
     is kept beside it, and so is a configuration that is replaced.
     """
     if source is None:
-        backup = load(config).backup
-        if backup is None:
-            raise click.UsageError("name the backup: there is no [backup] folder to look for it in")
-        source = backup.folder
+        from relay.cli.restoring import configured_folder
+
+        source = configured_folder(config)
     if not os.path.lexists(source):
         raise click.BadParameter(f"'{source}' does not exist.", param_hint="'FILE|FOLDER'")
     if source.is_dir():
@@ -53,7 +56,6 @@ def command(
 def _restore_database(config: str | None, file: Path, *, yes: bool) -> None:
     """Put a copy of the database alone in its place."""
     from relay import logs
-    from relay.cli.restoring import tell_restored
     from relay.storage.backup import follow_links, restore_database
     from relay.storage.elsewhere import Copy, is_for_root
     from relay.storage.engine import open_engine
@@ -83,3 +85,15 @@ def _restore_database(config: str | None, file: Path, *, yes: bool) -> None:
         prepare_database(engine)
         engine.dispose()
     tell_restored(target, restored)
+
+
+def tell_restored(database: Path, restored: "Restored") -> None:
+    """Say what became of the databases, and of the mail in the one that was taken back."""
+    say(f"{database} is the copy now")
+    if restored.damaged:
+        say(f"what was there before can't be read, and is {restored.kept}, as it was found")
+    elif restored.kept is not None:
+        say(f"what was there before is {restored.kept}")
+    if restored.held:
+        say(f"{restored.held} deliveries were waiting and are held: they may have been sent since.")
+        say("`relay queue list` shows them; `relay queue release` or `delete` decides.")

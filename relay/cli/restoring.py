@@ -7,15 +7,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from relay.cli.configuration import FAILED, MISUSED, enter, fail
 from relay.cli.output import confirm_many, count, say, show_time
 from relay.cli.progress import progress
 
 if TYPE_CHECKING:
     from relay.settings import Settings
-    from relay.storage.backup import Restored
     from relay.storage.manifest import Entry, Manifest
     from relay.storage.owner import Owner
+
+
+def configured_folder(config: str | None) -> Path:
+    """Give `[backup] folder`, also where secrets must still be put in again; ends the command where there is none."""
+    from relay.settings import ConfigurationError, find_configuration
+    from relay.settings.tolerant import read_places
+
+    try:
+        path = find_configuration(config)
+        backup = read_places(path.read_bytes(), path.absolute()).backup
+    except ConfigurationError as error:
+        for mistake in error.mistakes:
+            say(mistake, error=True)
+        sys.exit(MISUSED)
+    if backup is None:
+        raise click.UsageError("name the backup: there is no [backup] folder to look for it in")
+    return backup.folder
 
 
 def find_whole(folder: Path) -> Path:
@@ -168,6 +186,7 @@ def _as_another(work: Callable[[], None]) -> None:
 def _put_back_data(plan: _Plan) -> None:
     """Put back what is the service's own, with the rights of who owns the storage folder."""
     from relay import logs
+    from relay.cli.restore import tell_restored
     from relay.model.errors import StorageError
     from relay.storage.backup import restore_database
     from relay.storage.engine import open_engine
@@ -269,15 +288,3 @@ def _is_same(path: Path, saved: "Entry") -> bool:
     import hashlib
 
     return hashlib.sha256(path.read_bytes()).hexdigest() == saved.sha256
-
-
-def tell_restored(database: Path, restored: "Restored") -> None:
-    """Say what became of the databases, and of the mail in the one that was taken back."""
-    say(f"{database} is the copy now")
-    if restored.damaged:
-        say(f"what was there before can't be read, and is {restored.kept}, as it was found")
-    elif restored.kept is not None:
-        say(f"what was there before is {restored.kept}")
-    if restored.held:
-        say(f"{restored.held} deliveries were waiting and are held: they may have been sent since.")
-        say("`relay queue list` shows them; `relay queue release` or `delete` decides.")

@@ -162,6 +162,7 @@ def test_without_secrets_it_says_which_must_be_put_in_again(old: Machine, tmp_pa
     again = new.run("restore", "--yes", str(backup))
     assert again.status == 0
     assert "inboxes: 0 mails put back; there already: 4" in again.out
+    assert new.run("restore", "--yes").status == 0  # and without an argument, from [backup] folder
 
 
 def test_what_is_there_stays_and_what_is_missing_comes_back(old: Machine) -> None:
