@@ -104,7 +104,10 @@ def _name_user(settings: Settings, held: "Held") -> "Held":
 @json_option
 @plain_faults
 def list_(config: str | None, *, as_json: bool) -> None:
-    """List what is in the quarantine, the oldest first, and what keeps it there."""
+    """List what is there, and what mends it.
+
+    The oldest comes first.
+    """
     house = _open(config)
     tell_if_stopped(house.settings)
     if as_json:
@@ -131,7 +134,7 @@ def _notes(house: _Quarantine) -> list[str]:
         if house.settings.directory.user(user) is None:
             lines.append(f"{mails} for {user}, who is no user any more: `relay quarantine deliver ID --to USER`.")
         elif trouble := house.trouble(user):
-            lines.append(f"{mails} for {user}, whose inbox still can't be used: {trouble}.")
+            lines.append(f"{mails} for {user}, whose inbox still can't be used: {trouble}")
         else:
             lines.append(
                 f"{mails} for {user}, whose inbox can be used by now: `relay quarantine deliver --all --to {user}`."
@@ -180,7 +183,7 @@ def _json(house: _Quarantine, one: "Held") -> dict[str, Any]:
 @click.argument("id", type=Text())
 @plain_faults
 def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 - click's argument
-    """Show one mail of the quarantine: from whom, for whom, why it is there, and what leads it out."""
+    """Show one mail, why it is there, and its way out."""
     house = _open(config)
     one = house.choose(id)
     tell_if_stopped(house.settings)
@@ -222,9 +225,10 @@ def _show(house: _Quarantine, one: "Held") -> None:
 @click.argument("ids", nargs=-1, metavar="[ID]...", type=Text())
 @plain_faults
 def deliver(config: str | None, *, to: str, everything: bool, ids: tuple[str, ...]) -> None:
-    """Put mail from the quarantine into a user's inbox, whoever it was for; the service may run meanwhile.
+    """Put mail into a user's inbox.
 
-    What is interrupted is ended by the same command, and nothing comes twice.
+    It need not have been meant for this user. The service may run meanwhile. What is interrupted is ended by the same
+    command, and nothing comes twice.
     """
     from relay.storage.quarantine import give
 
@@ -271,7 +275,10 @@ def deliver(config: str | None, *, to: str, everything: bool, ids: tuple[str, ..
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", type=Text())
 @plain_faults
 def delete(config: str | None, *, yes: bool, ids: tuple[str, ...]) -> None:
-    """Delete mail from the quarantine for good. Each is shown before; its text is not kept anywhere."""
+    """Delete mail for good.
+
+    Each is shown before; its text is not kept anywhere.
+    """
     from relay.storage import quarantine
 
     by, house = who_asks(), _open(config)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +157,7 @@ def trace_incoming(mail: IncomingMail) -> None:
         ]
     )
     say()
-    for at, text in sorted(_life(mail)):
+    for at, text in sorted(_life(mail), key=itemgetter(0)):
         say(f"{show_time(at)}  {text}")
     for one, place in zip(mail.copies, mail.places, strict=True):
         say()
@@ -172,9 +173,13 @@ def _life(mail: IncomingMail) -> list[tuple[int, str]]:
     events = [(first.at, f"collected from the mailbox of {first.account}")] if first.account else []
     for one in mail.copies:
         if one.reason or one.place is Place.QUARANTINE:
-            events.append((one.at, f"{one.id}: put into the quarantine: {one.reason or 'nobody knows why'}"))
+            events.append((one.at, f"{_whose(one)} is put into the quarantine: {one.reason or 'nobody knows why'}"))
         if one.left_at is not None:
             deed = f"delivered into the inbox of {one.given_to}" if one.given_to else "deleted"
             by = f" by {one.left_by}" if one.left_by else ""
-            events.append((one.left_at, f"{one.id}: {deed} from the quarantine{by}"))
+            events.append((one.left_at, f"{_whose(one)} is {deed} from the quarantine{by}"))
     return events
+
+
+def _whose(one: Arrival) -> str:
+    return f"the copy of {one.user}" if one.user else "the mail"

@@ -124,12 +124,12 @@ def test_several_copies_are_one_mail(run: Run, config: Path, mailbox: Mailbox) -
     assert (anna["place"], bert["place"], bert["user"]) == ("inbox", "quarantine", "bert")
     assert run("trace", bert["queue_id"], "--json").json == [mail]
     said = run("trace", anna["queue_id"]).out
-    assert f"{bert['queue_id']}: put into the quarantine: inbox {config.parent}/inboxes/bert: Not a directory" in said
+    assert f"the copy of bert is put into the quarantine: inbox {config.parent}/inboxes/bert: Not a directory" in said
     assert f"For bert <bert@example.com>, in the quarantine: {bert['file']}" in said
     assert f"`relay quarantine show {bert['queue_id']}`" in said
     run("quarantine", "deliver", bert["queue_id"], "--to", "anna")
     said = run("trace", bert["queue_id"]).out
-    assert f"{bert['queue_id']}: delivered into the inbox of anna from the quarantine by " in said
+    assert "the copy of bert is delivered into the inbox of anna from the quarantine by " in said
     assert "For bert <bert@example.com>, in the inbox of anna: " in said
 
 
