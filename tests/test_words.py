@@ -29,7 +29,7 @@ SCIENCE = frozenset(
     kodiert anlage aufgeben zwischenspeicher warteschlange mta mx dsn relayen relais envelope-from retry
     """.split()  # noqa: SIM905 - see above
 )
-_QUOTED = re.compile(r'"[^"]*"|„[^“]*“|\{[a-z_]+\}|-----BEGIN CERTIFICATE-----|\([a-z]+_[a-z_]+\)')
+_QUOTED = re.compile(r'"[^"]*"|„[^“]*“|\{[a-z_]+\}|-----BEGIN CERTIFICATE-----|\[[a-z0-9.]+\]|\([a-z]+_[a-z_]+\)')
 """Commands, keys and names, which are quoted or in braces, are no words of a language."""
 _WORD = re.compile(r"[A-Za-zÄÖÜäöüß][A-Za-zÄÖÜäöüß_]*")
 

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from relay.intake.commands import TOO_MANY_RECIPIENTS, offers_login, read_recipient, refuse_stranger
 from relay.intake.gate import refuse_ip
-from relay.intake.judging import judge_header, judge_octets
+from relay.intake.judging import judge_header, judge_octets, most_refused
 from relay.intake.path import BadCommandError
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
@@ -122,7 +122,8 @@ def _read_header(message: bytes, limits: Limits, *, most: int) -> bytes | Reply:
     """Give the header of a mail, or why it is no mail that could be taken."""
     lines = LineEnds()
     content = lines.feed(message) + lines.close()
-    judgement = judge_octets(len(content), most=most, too_long=lines.too_long, whole=True)
+    cut_off = most_refused(most)  # whoever sends more is told before its end, when nobody knows the size
+    judgement = judge_octets(len(content), most=most, too_long=lines.too_long, whole=len(content) <= cut_off)
     if judgement is not None:
         return judgement.reply
     sections = Sections(header_limit=limits.header_size)

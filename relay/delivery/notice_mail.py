@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from relay.delivery.pauses import PauseBook
@@ -19,8 +20,10 @@ from relay.rules.notice import (
     Others,
     Report,
     alert_notice,
+    has_inbox,
     notice_reader,
     notice_way,
+    redirect,
     report_notice,
 )
 from relay.rules.plain_notice import plain_notice
@@ -175,11 +178,11 @@ class NoticeWriter:
         sender = account.address if account is not None else reader.address
         notice_id = make_id(now, os.urandom(10))
         notice = write(notice_id, sender)
-        recipient = (
-            Recipient(n=0, address=reader.name, kind=RecipientKind.INBOX)
-            if account is None
-            else Recipient(n=0, address=reader.address.wire)
-        )
+        recipient = Recipient(n=0, address=reader.address.wire)
+        if account is None:
+            name, header = self.into_inbox(reader, notice.header, subject=notice.subject)
+            notice = replace(notice, header=header)
+            recipient = Recipient(n=0, address=name, kind=RecipientKind.INBOX)
         lane = INBOX_LANE if account is None else account.name
         return NewMessage(
             message=Message(
@@ -203,6 +206,16 @@ class NoticeWriter:
             deliveries=(NewDelivery(id=make_id(now, os.urandom(10)), account=lane, recipients=(recipient,), due=now),),
             chunks=((0, 0, notice.body),),
         )
+
+    def into_inbox(self, reader: User, header: bytes, *, subject: str) -> tuple[str, bytes]:
+        """Tell in whose inbox a notice goes, and with which header: the reader's, if he has one, else the postmaster's.
+
+        `subject` is that of the header; the postmaster's copy says in it for whom it is.
+        """
+        settings = self._settings()
+        if reader.name == self.postmaster.name or has_inbox(directory=settings.directory, user=reader):
+            return reader.name, header
+        return self.postmaster.name, redirect(header, language=settings.language, subject=subject, reader=reader.name)
 
     def working_account(self, reader: User, *, concerned: str = "", besides: str = "") -> Account | None:
         """Choose an account that sends and works: the reader's own, else the one concerned, else the first."""

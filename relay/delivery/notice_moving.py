@@ -12,7 +12,7 @@ from relay.delivery.insist import endure
 from relay.delivery.notice_mail import NoticeWriter
 from relay.model.account import User
 from relay.model.mail import INBOX_LANE, ClaimedDelivery, RecipientKind
-from relay.rules.notice import change_sender, has_inbox, redirect
+from relay.rules.notice import change_sender
 from relay.settings import Settings
 from relay.storage.queue import Queue
 from relay.storage.telling import OtherWay
@@ -99,12 +99,7 @@ class NoticeMover:
 
     def _into_inbox(self, notice: ClaimedDelivery, reader: User) -> OtherWay:
         """Give the way into its reader's inbox, or into the postmaster's where nobody would look into that."""
-        settings = self._settings()
-        header, name = notice.header, reader.name
-        if not has_inbox(directory=settings.directory, user=reader):
-            name = self._writer.postmaster.name
-        if name != reader.name:
-            header = redirect(header, language=settings.language, subject=notice.message.subject, reader=reader.name)
+        name, header = self._writer.into_inbox(reader, notice.header, subject=notice.message.subject)
         return OtherWay(
             delivery=notice,
             account=INBOX_LANE,

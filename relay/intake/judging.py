@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from relay.model.reply import Reply
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse, refuse_size
-from relay.rules.sections import Sections
+from relay.rules.sections import CHUNK, Sections
 
 LONG_LINE: Final = refuse(Refused.LONG_LINE)
 
@@ -18,6 +18,11 @@ class Judgement(NamedTuple):
     reason: str
     """A short word for the log."""
     reply: Reply
+
+
+def most_refused(most: int) -> int:
+    """Give the octets that are read of a mail beyond `most`, before its client is cut off."""
+    return 2 * most + CHUNK
 
 
 def judge_octets(size: int, *, most: int, too_long: bool, whole: bool = False) -> Judgement | None:

@@ -16,7 +16,7 @@ import structlog
 from relay.intake.budget import Holding, Ip
 from relay.intake.desk import Desk
 from relay.intake.hooks import Incoming
-from relay.intake.judging import TOO_LARGE, judge_header, judge_octets
+from relay.intake.judging import TOO_LARGE, judge_header, judge_octets, most_refused
 from relay.model.errors import StorageFullError
 from relay.model.reply import Reply
 from relay.rules.refusal_texts import Refused
@@ -93,7 +93,7 @@ class Receiver:
     @property
     def spent(self) -> bool:
         """Whether so much was sent behind the limit that the client must be cut off."""
-        return self.refusal is not None and self._size > 2 * self._desk.listener.max_message_size + CHUNK
+        return self.refusal is not None and self._size > most_refused(self._desk.listener.max_message_size)
 
     @property
     def size(self) -> int:

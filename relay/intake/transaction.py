@@ -8,6 +8,7 @@ import structlog
 from relay.intake.budget import Holding
 from relay.intake.commands import TOO_MANY_RECIPIENTS, offers_login, read_recipient, read_sender, refuse_stranger
 from relay.intake.dialogue import BAD_CHUNK, Dialogue, make_reply
+from relay.intake.judging import most_refused
 from relay.intake.parameters import NO_WISH, MailParameters
 from relay.intake.path import BadCommandError
 from relay.intake.receiving import NO_DISK, NO_ROOM, Receiver
@@ -18,7 +19,6 @@ from relay.model.reply import Reply
 from relay.rules.dots import LineEnds
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse, refuse_size
-from relay.rules.sections import CHUNK
 
 log = structlog.get_logger()
 
@@ -246,7 +246,7 @@ class TransactionDialogue(Dialogue):
             feed = ChunkFeed(self, mail, transaction.lines, octets, last=last)
         else:
             refusal = BAD_CHUNK if last is None else _NO_MAIL if transaction is None else _NO_RECIPIENTS
-            feed = RefusedChunk(self, refusal, octets, most=2 * self.desk.listener.max_message_size + CHUNK)
+            feed = RefusedChunk(self, refusal, octets, most=most_refused(self.desk.listener.max_message_size))
         if octets:
             self.feed = feed
         else:

@@ -25,6 +25,10 @@ OWN_CAUSES: Mapping[str, Mapping[str, str]] = {
         "de": "Der Anbieter nimmt von diesem Konto weniger E-Mails an, als zu senden sind.",
         "en": "The provider takes fewer e-mails from this account than there are to send.",
     },
+    "the account is paused": {
+        "de": "Das Konto ist angehalten.",
+        "en": "The account is paused.",
+    },
     "the provider's server has not been reached": {
         "de": "Der Server des Anbieters wurde noch nicht erreicht.",
         "en": "The provider's server has not been reached yet.",

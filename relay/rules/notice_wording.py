@@ -131,14 +131,14 @@ def word_alert(language: str, kind: Alert, facts: Facts) -> tuple[str, str]:
 
 def _said(language: str, texts: Texts, reply: Reply) -> tuple[str, str]:
     """Quote the provider; what we say ourselves is told in the language, or left out where there are no words."""
+    own = next((words for begin, words in OWN_CAUSES.items() if reply.text.lower().startswith(begin)), None)
+    if own is not None:
+        return texts.problem_label, own[language]
     if reply.code:
         return texts.reply_label, plain(str(reply))
     cause = read_cause(reply.text)
     if cause is not None:
         return texts.problem_label, explain_cause(cause, language).what
-    own = next((words for begin, words in OWN_CAUSES.items() if reply.text.lower().startswith(begin)), None)
-    if own is not None:
-        return texts.problem_label, own[language]
     return texts.problem_label, plain(str(reply)) if language == "en" else ""
 
 

@@ -11,8 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.model.errors import StorageError
-from relay.model.mail import Pause
+from relay.model.mail import Pause, RecipientKind
 from relay.model.reply import Reply
+from relay.rules.notice import Alert
 from relay.storage import admin
 from tests.peers.office import CLIENT, MINUTE, open_office
 from tests.peers.provider import Provider
@@ -80,6 +81,18 @@ async def test_a_notice_that_bounces_goes_into_an_inbox_and_there_is_no_notice_a
             assert [(event.what, event.detail) for event in detail.events] == [
                 ("notice_moved", "sales fails: into the inbox")
             ]
+
+
+async def test_where_no_account_can_send_the_postmaster_gets_what_its_reader_would_not_find(tmp_path: Path) -> None:
+    account = make_account("sales", 9, owner="bert", excluded=True)
+    async with open_office(tmp_path, accounts=[account], users=[ANNA, {**BERT, "notify": "mail"}]) as office:
+        writer = office.delivery.notifier._writer
+        readers = {user.name: user for user in office.settings.directory.users}
+        for name, subject in (("anna", b"Subject: E-mails"), ("bert", b"Subject: For bert: E-mails")):
+            notice = writer.alert(Alert.ACCOUNT_GONE, readers[name], account="sales")
+            ((recipient,),) = [delivery.recipients for delivery in notice.deliveries]
+            assert (recipient.kind, recipient.address) == (RecipientKind.INBOX, "anna")
+            assert notice.message.header.startswith(subject)
 
 
 async def test_an_alert_that_bounces_stays_the_postmasters(tmp_path: Path) -> None:

@@ -309,3 +309,39 @@ async def test_the_password_is_in_no_reply() -> None:
     async with open_desk() as desk:
         client = await desk.greeted()
         assert PASSWORD not in await client.say(f"AUTH PLAIN {PASSWORD}")
+
+
+@pytest.mark.parametrize(
+    ("said", "german", "english"),
+    [
+        ("RCPT TO:<nobody>", "550-5.1.3 In der Adresse des Empfaengers fehlt", "550 5.1.3 The recipient's address has"),
+        ("RCPT TO:<a@b@c>", "501-5.1.3 Die Adresse des Empfaengers enthaelt", "501 5.1.3 The recipient's address has"),
+        ("DATA", "554-5.5.1 Die E-Mail hat keinen gueltigen", "554 5.5.1 No valid recipients"),
+        ("RSET\r\nAUTH PLAIN AGFubmEAd3Jvbmc=", "535-5.7.8 Benutzername oder Passwort ist", "535 5.7.8 Login or"),
+        (
+            "RSET\r\nMAIL FROM:<s@x.example> SIZE=99999999999",
+            "552-5.3.4 Die E-Mail ist zu gross: Angenommen werden hoechstens 75 MiB, diese hat 95368",
+            "552 5.3.4 The mail is too large: at most 75 MiB are taken, this mail has 95368",
+        ),
+    ],
+)
+async def test_a_german_office_is_told_in_both_languages(said: str, german: str, english: str) -> None:
+    async with open_desk() as desk:
+        desk.server._desk.language = "de"
+        reader, writer = await asyncio.open_connection("127.0.0.1", desk.server.port)
+        writer.write(f"EHLO x\r\nMAIL FROM:<s@x.example>\r\n{said}\r\nQUIT\r\n".encode())
+        heard = (await reader.read()).decode("ascii").split("\r\n")
+        writer.close()
+        (first,) = [n for n, line in enumerate(heard) if line.startswith(german)]
+        assert heard[first + 1].startswith(english)
+
+
+async def test_who_is_turned_away_is_told_in_both_languages() -> None:
+    async with open_desk(networks=()) as desk:
+        desk.server._desk.language = "de"
+        reader, writer = await asyncio.open_connection("127.0.0.1", desk.server.port)
+        assert await reader.read() == (
+            b"554-5.7.1 Von 127.0.0.1 aus darf dieser Maildienst nicht benutzt werden\r\n"
+            b"554 5.7.1 127.0.0.1 may not connect\r\n"
+        )
+        writer.close()
