@@ -13,6 +13,7 @@ from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
 from relay.rules.hours import OpeningHours, day_of
 from relay.rules.retry import counted_since, counted_time
+from relay.rules.states import DELETED
 from relay.storage import counting, pausing
 from relay.storage.sql import Transaction
 
@@ -53,11 +54,13 @@ _ARCHIVE: Final = (
     "SELECT address, max(CASE WHEN outcome = 'bounced' THEN message_id END),"
     " max(CASE WHEN outcome = 'delivered' THEN message_id END),"
     " count(DISTINCT CASE WHEN outcome = 'bounced' THEN message_id END)"
-    " FROM recipient WHERE message_id >= ? AND kind = 'archive' AND outcome <> 'pending' GROUP BY address"
+    " FROM recipient WHERE message_id >= ? AND kind = 'archive' AND outcome <> 'pending'"
+    " AND NOT (code = 0 AND reply = ?) GROUP BY address"
 )
 _BOUNCED: Final = (
     "SELECT count(DISTINCT message_id), max(message_id) FROM recipient"
-    " WHERE message_id >= ? AND kind = 'to' AND outcome = 'bounced'"
+    # What was deleted by a person has not bounced, though it never arrives.
+    " WHERE message_id >= ? AND kind = 'to' AND outcome = 'bounced' AND NOT (code = 0 AND reply = ?)"
 )
 _RECEIVED: Final = "SELECT received_at FROM message WHERE id = ?"
 _MAILBOXES: Final = "SELECT account, last_ok, error FROM mailbox"
@@ -137,7 +140,7 @@ def read_standing(tx: Transaction, *, hours: OpeningHours, retry: RetryPolicy, n
         if account in queues and account != INBOX_LANE and now - first >= SILENT_AFTER:
             queues[account] = _silent(tx, account, queues[account], hours=hours, now=now)
     week = make_id(max(0, now - WEEK), bytes(10))
-    bounced, last = tx.rows(_BOUNCED, week)[0]
+    bounced, last = tx.rows(_BOUNCED, week, DELETED)[0]
     return Standing(
         queues=queues,
         pauses={
@@ -148,7 +151,7 @@ def read_standing(tx: Transaction, *, hours: OpeningHours, retry: RetryPolicy, n
         recipients_today=counting.count_of_day(tx, day_of(hours, now)),
         archive=tuple(
             ArchiveTrouble(address=address, since=_received(tx, failed), failed=count)
-            for address, failed, good, count in tx.rows(_ARCHIVE, week)
+            for address, failed, good, count in tx.rows(_ARCHIVE, week, DELETED)
             if failed is not None and (good is None or good < failed)
         ),
         bounced=bounced,

@@ -1,7 +1,7 @@
 """What a finding is called, and what to do about it, in German and in English, for readers who run no servers.
 
 The tables are complete in both languages; a test proves it. Names in braces are filled in by `describe`: {subject},
-{command} (the subject as a shell wants it), {mails} (with its noun), {number}, {size}.
+{command} (the subject as a shell wants it), {mails} (with its noun), {number}, {days}, {size}.
 """
 
 import re
@@ -55,6 +55,8 @@ class Language:
     one_mail: str
     mails: str
     """With {count}."""
+    days: tuple[str, str, str]
+    """None, one, and several with {count}; in German as they stand behind "in"."""
     solved: str
     """The subject of an all-clear, with {title}."""
     lasted: str
@@ -73,6 +75,7 @@ _ENGLISH = Language(
     cause="Technical cause",
     one_mail="1 e-mail",
     mails="{count} e-mails",
+    days=("less than a day", "1 day", "{count} days"),
     solved="Solved: {title}",
     lasted="It lasted from {start} to {end}.",
     moot="This does not concern the mail service any more, since the configuration was changed.",
@@ -102,21 +105,21 @@ _ENGLISH = Language(
             ' If you changed something at the provider, "relay account resume {command}" tries it at once.',
         ),
         Kind.PROVIDER_SILENT: _Text(
-            title='Account "{subject}" can not send: its provider is out of reach',
+            title='Account "{subject}" cannot send: its provider is out of reach',
             what="For more than an hour no attempt to send through this account has had an answer from the provider.",
             action="Check whether the internet connection works, and whether the provider reports a disturbance."
             ' "relay account test {command}" shows where it fails. When it works again, it goes on by itself.',
             over='The provider of account "{subject}" answers again, or nothing waits for it any more.',
         ),
         Kind.MAILBOX_REFUSED: _Text(
-            title='Mailbox of account "{subject}" can not be collected: the provider refuses the login',
+            title='Mailbox of account "{subject}" cannot be collected: the provider refuses the login',
             what="New e-mails stay in the mailbox at the provider; none is lost.",
             action="Correct the user name or the password under [account.pop3] of this account in the configuration;"
             ' nothing more is needed. "relay account test {command}" shows whether it works.',
             over='The mailbox of account "{subject}" is collected again.',
         ),
         Kind.MAILBOX_FAILING: _Text(
-            title='Mailbox of account "{subject}" can not be collected',
+            title='Mailbox of account "{subject}" cannot be collected',
             what="New e-mails stay in the mailbox at the provider; none is lost.",
             action='"relay account test {command}" shows where it fails. When it works again, it goes on by itself;'
             ' "relay poll {command}" collects at once.',
@@ -124,47 +127,48 @@ _ENGLISH = Language(
         ),
         Kind.QUARANTINE: _Text(
             title="{mails} in quarantine",
-            what="They were collected, but could not be put into the inbox of their user.",
+            what="What lies there was collected, but could not be put into the inbox of its user.",
             action='"relay quarantine list" shows them and the reason; "relay quarantine deliver ID --to USER" puts one'
             " of them into an inbox.",
             over="The quarantine is empty again.",
         ),
         Kind.ACCOUNT_GONE: _Text(
             title='Account "{subject}" is gone or excluded, and its e-mails are stopped',
-            what="They can not leave through this account any more.",
+            what="They cannot leave through this account any more.",
             action='"relay queue list --account {command}" shows them. "relay queue move" sends them through another'
             ' account, "relay queue delete" discards them.',
         ),
         Kind.HELD_DOUBTFUL: _Text(
             title='Account "{subject}": {mails} stopped, perhaps sent already',
-            what="The connection broke off before the provider confirmed them. They are held so that nobody gets them"
-            " twice.",
+            what="Whether the provider has them already is not certain: the last attempt broke off. What is held is not"
+            " sent twice by itself.",
             action='"relay queue list --state held" shows them. Ask a recipient: "relay queue release ID" sends it'
             ' again, "relay queue delete ID" discards it.',
         ),
         Kind.HELD: _Text(
             title='Account "{subject}": {mails} stopped',
-            what="They were held, and wait for a decision.",
+            what="Somebody has to decide what becomes of what was held.",
             action='"relay queue list --state held" shows them; "relay queue release ID" lets one go,'
             ' "relay queue delete ID" discards it.',
         ),
         Kind.MAIL_OVERDUE: _Text(
             title='Account "{subject}": {mails} waiting for longer than usual',
-            what="They were tried several times, and could not be handed over yet. Their senders have been told.",
+            what="The provider has not taken them yet. A notice of the delay goes to the senders, unless they asked for"
+            " none.",
             action='"relay queue list --account {command}" shows them with the reason. You need not do anything if the'
             " other side will answer again by itself.",
             over='Account "{subject}": no e-mail waits for longer than usual any more.',
         ),
         Kind.ARCHIVE_FAILING: _Text(
             title="The archive {subject} does not get its copies",
-            what="The last copy for the archive could not be delivered. The recipients have their e-mails all the"
-            " same.",
+            what="The last copy for the archive could not be delivered. Whether the recipients have their e-mails is"
+            " another matter.",
             action="Check whether the archive's mailbox still exists, and whether it is full.",
         ),
         Kind.BACKUP_FAILED: _Text(
             title="The backup has failed",
             what="The last good backup stays as it is; from day to day it is worth less.",
-            action='Remove the cause that stands below, and then try it with "relay backup".',
+            action='Remove the cause that is named here, and then try it with "relay backup".',
             over="The backup works again.",
         ),
         Kind.BACKUP_OLD: _Text(
@@ -185,7 +189,7 @@ _ENGLISH = Language(
             action='Put a new certificate in its place, and then run "relay reload".',
         ),
         Kind.CERTIFICATE_EXPIRES: _Text(
-            title="The certificate {subject} runs out in {number} days",
+            title="The certificate {subject} runs out in {days}",
             what="From then on mail programs refuse to send, or warn their users.",
             action='Put a new certificate in its place, and then run "relay reload".',
         ),
@@ -205,8 +209,8 @@ _ENGLISH = Language(
             action="You need not do anything. If the provider allows more, raise recipients_per_day.",
         ),
         Kind.BOUNCED: _Text(
-            title="{mails} of the last 7 days not delivered",
-            what="They did not reach all their recipients. Their senders have been told.",
+            title="{mails} of the last 7 days not delivered to everybody",
+            what="A notice about each went to its sender, unless that was not wanted.",
             action='"relay queue list --state failed" and "relay queue list --state partly" show them.',
         ),
     },
@@ -219,6 +223,7 @@ _GERMAN = Language(
     cause="Technische Ursache",
     one_mail="1 E-Mail",
     mails="{count} E-Mails",
+    days=("weniger als einem Tag", "1 Tag", "{count} Tagen"),
     solved="Erledigt: {title}",
     lasted="Es dauerte von {start} bis {end}.",
     moot="Das betrifft den Maildienst nicht mehr, denn die Konfiguration wurde geändert.",
@@ -275,7 +280,8 @@ _GERMAN = Language(
         ),
         Kind.QUARANTINE: _Text(
             title="{mails} in Quarantäne",
-            what="Sie wurden abgeholt, konnten aber nicht in den Posteingang gelegt werden, in den sie gehören.",
+            what="Was dort liegt, wurde abgeholt, konnte aber nicht in den Posteingang gelegt werden, in den es"
+            " gehört.",
             action="„relay quarantine list“ zeigt sie und den Grund; „relay quarantine deliver KENNUNG --to BENUTZER“"
             " legt eine davon in einen Posteingang.",
             over="Die Quarantäne ist wieder leer.",
@@ -288,34 +294,35 @@ _GERMAN = Language(
         ),
         Kind.HELD_DOUBTFUL: _Text(
             title="Konto „{subject}“: {mails} angehalten, vielleicht schon gesendet",
-            what="Die Verbindung brach ab, bevor der Anbieter den Empfang bestätigt hat. Damit niemand sie doppelt"
-            " erhält, sind sie angehalten.",
+            what="Ob der Anbieter sie schon hat, ist nicht sicher: Der letzte Versuch brach ab. Angehaltenes wird nicht"
+            " von selbst noch einmal gesendet.",
             action="„relay queue list --state held“ zeigt sie. Fragen Sie einen Empfänger: „relay queue release"
             " KENNUNG“ sendet noch einmal, „relay queue delete KENNUNG“ verwirft.",
         ),
         Kind.HELD: _Text(
             title="Konto „{subject}“: {mails} angehalten",
-            what="Jemand muss entscheiden, was mit ihnen geschieht.",
+            what="Jemand muss entscheiden, was damit geschieht.",
             action="„relay queue list --state held“ zeigt sie; „relay queue release KENNUNG“ gibt eine frei,"
             " „relay queue delete KENNUNG“ verwirft sie.",
         ),
         Kind.MAIL_OVERDUE: _Text(
             title="Konto „{subject}“: {mails} länger als üblich nicht übergeben",
-            what="Der Maildienst hat es mehrmals versucht, bisher ohne Erfolg. Die Absender sind informiert.",
+            what="Der Anbieter hat sie noch nicht angenommen. Die Absender erhalten eine Nachricht darüber, außer sie"
+            " haben das abbestellt.",
             action="„relay queue list --account {command}“ nennt die Gründe. Wenn die Gegenseite von selbst wieder"
             " antworten wird, brauchen Sie nichts zu tun.",
             over="Konto „{subject}“: Keine E-Mail wartet mehr länger als üblich.",
         ),
         Kind.ARCHIVE_FAILING: _Text(
             title="Das Archiv {subject} erhält seine Kopien nicht",
-            what="Die letzte Kopie für das Archiv konnte nicht zugestellt werden. Die Empfänger haben ihre E-Mails"
-            " trotzdem erhalten.",
+            what="Die letzte Kopie für das Archiv konnte nicht zugestellt werden. Mit der Zustellung an die Empfänger"
+            " selbst hat das nichts zu tun.",
             action="Prüfen Sie, ob es das Archivpostfach noch gibt und ob es voll ist.",
         ),
         Kind.BACKUP_FAILED: _Text(
             title="Die Sicherung ist fehlgeschlagen",
             what="Die letzte gute Sicherung bleibt erhalten, ist aber von Tag zu Tag weniger wert.",
-            action="Beseitigen Sie die Ursache, die unten steht, und versuchen Sie es dann mit „relay backup“.",
+            action="Beseitigen Sie die genannte Ursache, und versuchen Sie es dann mit „relay backup“.",
             over="Die Sicherung gelingt wieder.",
         ),
         Kind.BACKUP_OLD: _Text(
@@ -337,7 +344,7 @@ _GERMAN = Language(
             action="Legen Sie ein neues an seine Stelle, und rufen Sie dann „relay reload“ auf.",
         ),
         Kind.CERTIFICATE_EXPIRES: _Text(
-            title="Das Zertifikat {subject} läuft in {number} Tagen ab",
+            title="Das Zertifikat {subject} läuft in {days} ab",
             what="Danach weigern sich Mailprogramme zu senden oder warnen davor.",
             action="Legen Sie ein neues an seine Stelle, und rufen Sie dann „relay reload“ auf.",
         ),
@@ -357,8 +364,8 @@ _GERMAN = Language(
             action="Sie brauchen nichts zu tun. Erlaubt der Anbieter mehr, erhöhen Sie recipients_per_day.",
         ),
         Kind.BOUNCED: _Text(
-            title="{mails} der letzten 7 Tage nicht zugestellt",
-            what="Sie haben nicht alle Empfänger erreicht. Die Absender sind informiert.",
+            title="{mails} der letzten 7 Tage nicht an alle zugestellt",
+            what="Zu jeder ging eine Nachricht an den Absender, außer wo das nicht gewünscht war.",
             action="„relay queue list --state failed“ und „relay queue list --state partly“ zeigen sie.",
         ),
     },
@@ -378,6 +385,7 @@ def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -
         "command": shlex.quote(plain(finding.subject, _LONGEST)),
         "mails": count_mails(counted, language),
         "number": str(finding.number),
+        "days": words.days[min(finding.number, 2)].format(count=finding.number),
         "size": _size(finding.number, language),
     }
     facts = (

@@ -6,6 +6,7 @@ from relay.model.mail import DeliveryState, Pause, Recipient, RecipientKind
 from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
 from relay.rules.hours import parse_hours
+from relay.storage.commands import delete
 from relay.storage.counting import Count
 from relay.storage.engine import transaction
 from relay.storage.queue import Queue
@@ -99,3 +100,10 @@ async def test_mails_that_did_not_arrive_and_copies_that_are_missing(engine: Eng
 async def test_the_day_is_counted(engine: Engine, queue: Queue) -> None:
     assert await queue.count_recipients(Count("sales", "2026-05-28", 3, 9))
     assert standing(engine).recipients_today == {"sales": 3}
+
+
+async def test_what_a_person_has_deleted_did_not_bounce(engine: Engine, queue: Queue) -> None:
+    mail = new_mail()
+    await queue.accept(mail)
+    assert delete(engine, [mail.message.id], now=NOW).count == 1
+    assert standing(engine) == Standing()

@@ -11,7 +11,7 @@ from relay.watching.alerting import TOLD
 from relay.watching.findings import Finding, Kind
 from relay.watching.texts import LANGUAGES, count_mails, describe
 
-NAMES = {"subject", "command", "mails", "number", "size"}
+NAMES = {"subject", "command", "mails", "number", "days", "size"}
 ENGLISH_IN_GERMAN = re.compile(
     r"\b(?:server|login|account|mailbox|queue|timeout|status|error|disk|backup|provider|inbox|retry)\b", re.IGNORECASE
 )
@@ -65,7 +65,7 @@ def test_mails_are_counted_with_their_noun() -> None:
 
 def test_what_was_counted_in_the_past_is_not_what_is_held_up() -> None:
     words = describe(Finding(kind=Kind.BOUNCED, grade=Grade.WATCH, number=2), "en", str)
-    assert words.title == "2 e-mails of the last 7 days not delivered"
+    assert words.title == "2 e-mails of the last 7 days not delivered to everybody"
     assert words.facts == ()
 
 
@@ -82,3 +82,14 @@ def test_what_was_counted_in_the_past_is_not_what_is_held_up() -> None:
 def test_what_was_seen_is_told_in_the_language_and_a_provider_is_quoted(detail: str, label: str, said: str) -> None:
     finding = Finding(kind=Kind.MAILBOX_FAILING, grade=Grade.WATCH, subject="sales", detail=detail)
     assert describe(finding, "de", str).facts == ((label, said),)
+
+
+@pytest.mark.parametrize(
+    ("language", "days", "said"),
+    [("en", 0, "in less than a day"), ("en", 1, "in 1 day"), ("en", 13, "in 13 days"),
+     ("de", 0, "in weniger als einem Tag ab"),
+     ("de", 1, "in 1 Tag ab"), ("de", 2, "in 2 Tagen ab")],
+)  # fmt: skip
+def test_days_are_counted_with_their_noun(language: str, days: int, said: str) -> None:
+    finding = Finding(kind=Kind.CERTIFICATE_EXPIRES, grade=Grade.WATCH, subject="/c.pem", number=days)
+    assert describe(finding, language, str).title.endswith(said)

@@ -220,7 +220,7 @@ async def test_a_changed_password_of_a_real_mailbox_is_told_and_so_is_the_right_
             assert await inbox(office) == []  # a mailbox may be in use for a moment
             await poll(5)
             (alert,) = await inbox(office)
-            title = 'Mailbox of account "sales" can not be collected: the provider refuses the login'
+            title = 'Mailbox of account "sales" cannot be collected: the provider refuses the login'
             assert alert["Subject"] == title
             said = body_of(alert)
             assert "The provider's reply: " in said
