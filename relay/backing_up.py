@@ -9,7 +9,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,6 +30,8 @@ log = structlog.get_logger()
 
 _LOOK: Final = 60.0
 """Seconds after which the clock is looked at again: it may jump, and a person may have made a backup meanwhile."""
+_PATIENCE: Final = 5.0
+"""Seconds that the end of the service waits for a backup to clean up; what is left then the next one removes."""
 
 
 def _note_begun(tx: Transaction, several: Sequence[int]) -> list[str]:
@@ -168,15 +169,39 @@ class BackupKeeper:
             raise _StoppedError("the service stops")
 
     async def _in_thread(self, work: Callable[[], _Saved]) -> _Saved:
-        """Run in a thread of its own; where this is cancelled, wait until it has cleaned up, which is a moment."""
-        thread = ThreadPoolExecutor(1, thread_name_prefix="backup")
-        future = asyncio.get_running_loop().run_in_executor(thread, work)
+        """Run in a thread of its own; where this is cancelled, wait a moment until it has cleaned up.
+
+        A share that gives no answer holds the thread for ever, but neither the service nor its end.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_Saved] = loop.create_future()
+
+        def tell(saved: _Saved | None, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if saved is None:
+                future.set_exception(error or RelayError("nothing was made"))
+            else:
+                future.set_result(saved)
+
+        def run() -> None:
+            saved, fault = None, None
+            try:
+                saved = work()
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+                fault = error
+            with contextlib.suppress(RuntimeError):  # nobody waits any more
+                loop.call_soon_threadsafe(tell, saved, fault)
+
+        thread = threading.Thread(target=run, name="backup", daemon=True)
+        thread.start()
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             self._stopping.set()
             with contextlib.suppress(Exception):
-                await asyncio.shield(future)
+                await asyncio.wait_for(asyncio.shield(future), _PATIENCE)
             raise
         finally:
-            thread.shutdown(wait=future.done())
+            if future.done():
+                thread.join(_PATIENCE)

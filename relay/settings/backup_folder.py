@@ -2,7 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +11,15 @@ from relay.settings.document import Table
 from relay.settings.mistakes import Finding
 
 _PLACE: Final = ("backup", "folder")
+_PATIENCE: Final = 3.0
+"""Seconds."""
 
 
-def check_backup(root: Table, folder: Path) -> Iterator[Finding]:
+def check_backup(root: Table, folder: Path, *, look: bool) -> Iterator[Finding]:
     """Find what is wrong with `[backup]`. `folder` is what relative paths are relative to.
 
-    A folder that can't be used is no mistake: the mail goes on without it.
+    A folder that can't be used is no mistake: the mail goes on without it. Only to `look` touches it: it may be a share
+    that gives no answer, which concerns no command that reads the queue.
     """
     backup = root.table("backup")
     name = backup.text("folder")
@@ -28,7 +32,15 @@ def check_backup(root: Table, folder: Path) -> Iterator[Finding]:
         )
         yield Finding(place=("backup",), reason=reason)
         return
-    target = folder / name
+    if look:
+        findings = _within_patience(lambda: list(_look(folder / name, folder)))
+        if findings is None:
+            reason = "gives no answer: look at the disk or the share; without it there are no backups"
+            findings = [Finding(place=_PLACE, reason=reason, warning=True)]
+        yield from findings
+
+
+def _look(target: Path, folder: Path) -> Iterator[Finding]:
     if target.exists() and not target.is_dir():
         yield Finding(place=_PLACE, reason="is no folder")
         return
@@ -38,6 +50,15 @@ def check_backup(root: Table, folder: Path) -> Iterator[Finding]:
     if is_within(target, folder):
         reason = "is inside of the storage folder: who loses that disk loses the backups, too; name a place elsewhere"
         yield Finding(place=_PLACE, reason=reason, warning=True)
+
+
+def _within_patience(look: Callable[[], list[Finding]]) -> list[Finding] | None:
+    """Give what a look finds; None where it does not come back: a dead share holds whoever asks it, for ever."""
+    found: list[list[Finding]] = []
+    thread = threading.Thread(target=lambda: found.append(look()), name="look at the backups", daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    return found[0] if found else None
 
 
 def why_unusable(target: Path, storage: Path) -> str | None:

@@ -36,7 +36,7 @@ def check_surroundings(root: Table, file: Path, environment: Mapping[str, str], 
             if secrets:
                 yield from _check_file(server, "password_file", folder, private=True)
                 yield from _check_environment(server, environment)
-    yield from check_backup(root, folder)
+    yield from check_backup(root, folder, look=secrets)
     yield from _check_eyes(root, file)
 
 

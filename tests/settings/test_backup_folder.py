@@ -1,13 +1,17 @@
 """The folder of the backups: what keeps the service from it, and the next thing to do."""
 
+import subprocess
+import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from relay.settings import load_settings
+from relay.settings import backup_folder, load_settings
 from relay.settings.backup_folder import drop_in, is_within, why_unusable
-from tests.peers.relay_process import make_account, write_config
+from tests.peers.machine import lack, require_program, require_root
+from tests.peers.relay_process import ROOT, make_account, write_config
 
 
 def configure(storage: Path, **backup: object) -> Path:
@@ -43,13 +47,25 @@ def test_a_missing_folder_is_named_with_what_makes_it_and_keeps_nothing_from_its
     assert f"\"install -d -o {tmp_path.owner()} -m 0700 '/nowhere/ba ckup'\"" in warning
 
 
+READ_ONLY = """
+mount -t tmpfs -o ro tmpfs "$1" || exit 9
+exec "$2" -c 'import sys
+from pathlib import Path
+from relay.settings.backup_folder import why_unusable
+print(why_unusable(Path(sys.argv[1]), Path("/")))' "$1"
+"""
+
+
+@pytest.mark.peer
 def test_a_disk_that_is_read_only_names_the_drop_in_of_the_unit(tmp_path: Path) -> None:
-    reason = why_unusable(Path("/sys"), tmp_path)
-    if reason is None:
-        pytest.skip("/sys can be written here")
-    assert reason.startswith("can't be written by the service: ")
-    assert '"systemctl edit relay"' in reason
-    assert "ReadWritePaths=/sys" in reason
+    require_root("to mount something")
+    unshare = require_program("unshare", package="util-linux")
+    command = [unshare, "--mount", "sh", "-c", READ_ONLY, "sh", str(tmp_path), sys.executable]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if said.returncode in (1, 9):
+        lack(f"needs the right to mount: {said.stderr}")
+    assert said.stdout.startswith('can\'t be written by the service: run "systemctl edit relay", add the two lines')
+    assert f"ReadWritePaths={tmp_path}" in said.stdout
     assert why_unusable(tmp_path, tmp_path) is None
 
 
@@ -62,3 +78,22 @@ def test_a_link_into_the_storage_folder_is_within(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("storage/backup")
     assert is_within(tmp_path / "link", tmp_path / "storage")
     assert not is_within(tmp_path, tmp_path / "storage")
+
+
+def test_a_share_that_gives_no_answer_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, end = threading.Event(), threading.Event()
+
+    def hang(_target: Path, _storage: Path) -> None:
+        asked.set()
+        end.wait(20)
+
+    monkeypatch.setattr(backup_folder, "why_unusable", hang)
+    monkeypatch.setattr(backup_folder, "_PATIENCE", 0.05)
+    config = configure(tmp_path, folder="/")
+    try:
+        assert load_settings(config, secrets=False).warnings == ()
+        assert not asked.is_set()
+        (warning,) = load_settings(config).warnings
+        assert warning.startswith("relay.toml: backup.folder: /: gives no answer: look at the disk or the share")
+    finally:
+        end.set()
