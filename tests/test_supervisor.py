@@ -216,7 +216,7 @@ async def test_a_log_that_can_not_be_opened_refuses_the_whole_configuration(tmp_
         text = path.read_text().replace("one.log", "two.log").replace("relay.office.example", "other.example")
         path.write_text(text)
         with capture_logs() as lines:
-            assert await service.reload() == ["relay.toml: log.file: No such file or directory"]
+            assert await service.reload() == [f"relay.toml: log.file: {tmp_path}/two.log: No such file or directory"]
         assert [line["event"] for line in lines] == ["configuration_refused"]
         assert service.settings.hostname == "relay.office.example"
         sink.write("a line")
