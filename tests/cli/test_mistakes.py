@@ -26,7 +26,11 @@ STRANGER = 54321
 
 def run(*arguments: str) -> tuple[int, str]:
     """Run a command in this process; gives its status and all that it says."""
-    result = CliRunner().invoke(main, list(arguments), input="", prog_name="relay")
+    mask = os.umask(0o022)
+    try:
+        result = CliRunner().invoke(main, list(arguments), input="", prog_name="relay")
+    finally:
+        os.umask(mask)  # which a service, and who is one for a moment, sets for good
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.exit_code, result.output
