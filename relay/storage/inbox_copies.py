@@ -115,11 +115,14 @@ class Inbox:
                 except OSError:
                     continue  # a link, or nothing that is a mail
                 with os.fdopen(source, "rb", buffering=0) as stream:
-                    if not stat.S_ISREG(os.fstat(source).st_mode):
+                    found = os.fstat(source)
+                    if not stat.S_ISREG(found.st_mode):
                         continue
+                    left = found.st_size  # no more: whoever may write there could have it grow for ever
                     writer = batch.enter_context(NewFile(target / mail))
-                    while chunk := stream.read(CHUNK):
+                    while chunk := stream.read(min(CHUNK, left)):
                         writer.write(chunk)
+                        left -= len(chunk)
                         step(len(chunk))
                     writer.date_as(source)
                 known.add(unique)

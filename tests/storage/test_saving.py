@@ -140,6 +140,17 @@ def test_a_mail_that_is_read_or_deleted_meanwhile_is_no_mistake(job: Job) -> Non
     assert "9" in names
 
 
+def test_a_file_that_grows_while_it_is_copied_comes_to_an_end(job: Job) -> None:
+    path = mail(job, "anna/new/1", b"x" * (1 << 20))
+
+    def grow(_octets: int) -> None:
+        with path.open("ab") as stream:
+            stream.write(b"y" * (1 << 20))
+
+    made = make(job, step=grow)
+    assert (made / "inboxes/anna/new/1").read_bytes().startswith(b"x" * (1 << 20))
+
+
 async def test_a_copy_in_steps_is_of_one_moment_and_nobody_waits_for_it(job: Job) -> None:
     engine = open_engine(f"sqlite:///{job.database}")
     queue = Queue(engine, Writer(engine))
