@@ -63,6 +63,7 @@ def _head(
         "queue_id": mail.id,
         "state": standing.state,
         "situation": standing.situation,
+        "blind_copy": standing.copy_state,
         "next_attempt": utc_text(standing.when),
         "cause": None if standing.cause is None else say_cause(standing.cause, "en"),
         "received": utc_text(mail.received_at),

@@ -114,9 +114,10 @@ def test_an_id_that_is_too_short_is_told_so(run: Run, queued: list[str]) -> None
         assert said.err == f"{queued[0][:4]!r} is too short: give at least 6 characters of the id, or all of it\n"
 
 
-@pytest.mark.parametrize(
-    "command", [("queue", "list"), ("queue", "show"), ("trace",), ("account", "list")], ids=" ".join
-)
+READING = [("queue", "list"), ("queue", "show"), ("trace",), ("account", "list"), ("quarantine", "list")]
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
 def test_who_only_reads_is_told_that_no_service_runs(
     run: Run, config: Path, queued: list[str], command: tuple[str, ...]
 ) -> None:

@@ -268,7 +268,7 @@ def _release_until_empty(relay: RelayProcess) -> None:
 
     def is_empty() -> bool:
         rows = json.loads(relay.run("queue", "list", "--json"))
-        if any(row["state"] == "held" for row in rows):
+        if any("held" in (row["state"], row["blind_copy"]) for row in rows):
             relay.run("queue", "release", "--all", "--yes")
         return not rows
 
