@@ -60,7 +60,7 @@ bench: $(DEVELOPMENT) ## Measure the relay beside Postfix (BENCH=--quick tries i
 	@$(VENV)/bin/python -m bench.run $(BENCH)
 
 wheel: $(RUNTIME)
-	@rm -f dist/*.whl
+	@rm -f dist/*.whl dist/SHA256SUMS
 	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 SUITES ?= bookworm trixie
