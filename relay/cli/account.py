@@ -53,9 +53,10 @@ def list_(config: str | None, *, as_json: bool) -> None:
 
 @command.command("test")
 @config_option
+@json_option
 @click.argument("account", type=Text())
 @plain_faults
-def test(config: str | None, account: str) -> None:
+def test(config: str | None, *, as_json: bool, account: str) -> None:
     """Log in to the account's servers and say step by step what works; nothing is sent, fetched or deleted.
 
     The provider is also asked whether it lets the account's address send, and what is in the mailbox.
@@ -68,30 +69,42 @@ def test(config: str | None, account: str) -> None:
     chosen = _require(settings, account)
     if settings.folder.exists():  # it may be tried before there is a service
         enter(settings, serves=True)  # what the service can't read, this command is not to log in with
-    good = True
-    if chosen.smtp is not None:
-        say(f"Sending: {_name_server(chosen.smtp)}, account[{chosen.name}].smtp")
-        good = _tell(asyncio.run(probe_smtp(chosen, chosen.smtp, hostname=settings.hostname))) and good
-    if chosen.pop3 is not None:
-        say(f"Collecting: {_name_server(chosen.pop3)}, account[{chosen.name}].pop3")
-        good = _tell(asyncio.run(probe_pop3(chosen, chosen.pop3))) and good
     if chosen.smtp is None and chosen.pop3 is None:
         fail(f"account[{chosen.name}] has neither [account.smtp] nor [account.pop3]: there is nothing to test")
-    if not good:
+    steps: list[tuple[str, Step]] = []
+    if chosen.smtp is not None:
+        if not as_json:
+            say(f"Sending: {_name_server(chosen.smtp)}, account[{chosen.name}].smtp")
+        found = asyncio.run(probe_smtp(chosen, chosen.smtp, hostname=settings.hostname))
+        steps += _tell("smtp", found, quiet=as_json)
+    if chosen.pop3 is not None:
+        if not as_json:
+            say(f"Collecting: {_name_server(chosen.pop3)}, account[{chosen.name}].pop3")
+        steps += _tell("pop3", asyncio.run(probe_pop3(chosen, chosen.pop3)), quiet=as_json)
+    if as_json:
+        print_json(
+            [
+                {"server": which, "step": one.name, "good": one.good, "text": one.text, "advice": one.advice}
+                for which, one in steps
+            ]
+        )
+    if not all(step.good for _, step in steps):
         fail(f"{account} does not work yet: mend what FAILED, in {settings.path}, and test it again")
-    say(f"{account} works")
+    if not as_json:
+        say(f"{account} works" + (", but is excluded: nothing is sent or collected" if chosen.excluded else ""))
 
 
 def _name_server(server: SmtpServer | Pop3Server) -> str:
     return f'{server.host} port {server.port}, security = "{server.security}"'
 
 
-def _tell(steps: "Sequence[Step]") -> bool:
-    for step in steps:
+def _tell(which: str, steps: "Sequence[Step]", *, quiet: bool) -> "list[tuple[str, Step]]":
+    """Tell the steps to people, unless `quiet`, and give them with the server's kind."""
+    for step in () if quiet else steps:
         say(f"  {'ok    ' if step.good else 'FAILED'} {step.name}" + (f": {clean(step.text)}" if step.text else ""))
         for line in textwrap.wrap(clean(step.advice), _WIDE, break_long_words=False, break_on_hyphens=False):
             say(f"{'':9}{line}")
-    return all(step.good for step in steps)
+    return [(which, step) for step in steps]
 
 
 @command.command("pause")

@@ -47,6 +47,11 @@ def test_a_test_says_place_cause_and_what_to_do_within_80_columns(run: Run, conf
     ]
     assert all(len(line) <= 80 for line in lines)
     assert said.err == f"sales does not work yet: mend what FAILED, in {config}, and test it again\n"
+    said = run("account", "test", "sales", "--json")
+    assert said.status == 1
+    host, connect = said.json
+    assert (host["server"], host["step"], host["good"]) == ("smtp", "find the host", True)
+    assert (connect["good"], connect["text"]) == (False, "127.0.0.1:9: Connection refused")
     said = run("account", "test", "inbox")
     assert said.status == 1
     assert "neither [account.smtp] nor [account.pop3]" in said.err

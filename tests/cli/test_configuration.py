@@ -83,3 +83,25 @@ def test_no_command_upgrades_a_database(run: Run, config: Path, command: tuple[s
     assert (said.status, said.out) == (1, "")
     assert said.err == "the database is of an older release: start the service once, it upgrades it\n"
     assert not list(config.parent.glob("*.schema-*"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "queue list", "queue show {id}", "queue hold {id}", "queue delete --yes {id}", "trace {id}", "account list",
+        "account pause sales", "quarantine list", "backup copy.db", "restore --yes {folder}/copy.db",
+        "explain --from x@y.example", "dovecot-config",
+    ],
+)  # fmt: skip
+def test_commands_that_log_in_nowhere_need_no_secrets(
+    run: Run, config: Path, queued: list[str], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files of passwords may be root's, or there only while the unit runs: a restore needs it stopped."""
+    monkeypatch.chdir(config.parent)
+    assert run("backup", "copy.db").status == 0
+    login = 'security = "none"\nusername = "u"\npassword_file = "/run/credentials/relay.service/sales"'
+    config.write_text(config.read_text().replace('security = "none"', login, 1))
+    assert run("check").status == 2
+    said = run(*command.format(id=queued[0], folder=config.parent).split())
+    assert said.status == 0, said.err
+    assert "credentials" not in said.err
