@@ -43,7 +43,7 @@ def main() -> None:
     begun = time.monotonic()
     for version, package in packages.items():
         _try(version, package, keep=asked.keep)
-    _say(f"\nboth ways on Debian {' and '.join(versions)}: good, in {time.monotonic() - begun:.0f} s")
+    _say(f"\nmake test-install: good on Debian {' and '.join(versions)}, in {time.monotonic() - begun:.0f} s")
 
 
 def _require() -> None:
