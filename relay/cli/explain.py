@@ -102,7 +102,7 @@ def command(  # noqa: PLR0913 - each option is one
     if user is not None and settings.directory.user(user) is None:
         raise click.BadParameter(f"there is no user {user!r} in {settings.path}", param_hint="--user")
     if not 1 <= listener <= len(settings.listeners):
-        raise click.BadParameter(f"there are {len(settings.listeners)} listeners", param_hint="--listener")
+        raise click.BadParameter(f"there is no such one; there are: {len(settings.listeners)}", param_hint="--listener")
     question = Question(
         ip=_address_of(settings, device) if device is not None else _read_ip(ip or "127.0.0.1"),
         connects=ip is not None or device is not None,

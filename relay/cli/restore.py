@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relay.cli.configuration import config_option, enter, fail, load, plain_faults
-from relay.cli.output import confirm_many, say
+from relay.cli.output import confirm_many, count, say
 
 if TYPE_CHECKING:
     from relay.storage.backup import Restored
@@ -95,5 +95,6 @@ def tell_restored(database: Path, restored: "Restored") -> None:
     elif restored.kept is not None:
         say(f"what was there before is {restored.kept}")
     if restored.held:
-        say(f"{restored.held} deliveries were waiting and are held: they may have been sent since.")
+        told = count(restored.held, "delivery was", "deliveries were")
+        say(f"{told} waiting, and held now: what waited then may have been sent since.")
         say("`relay queue list` shows them; `relay queue release` or `delete` decides.")

@@ -209,9 +209,10 @@ def _put_back_data(plan: _Plan) -> None:
     with StorageLock(settings.folder, settings.database):
         present = look_at_present(plan.database, manifest)
         if present.is_other and present.newer and not plan.other_installation:
+            waiting = count(present.newer, "delivery waits", "deliveries wait")
             raise StorageError(
-                f"{plan.backup}: is of another installation, and in {plan.database} {present.newer} deliveries wait"
-                " that came in after it was made: add --other-installation if it is to take their place all the same"
+                f"{plan.backup}: is of another installation, and in {plan.database} {waiting}"
+                " since it was made: add --other-installation if it is to take their place all the same"
             )
         restored = restore_database(copy, plan.database, newest=VERSION)
         engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
@@ -219,7 +220,8 @@ def _put_back_data(plan: _Plan) -> None:
         engine.dispose()
         tell_restored(plan.database, restored)
         if present.newer:
-            say(f"{present.newer} deliveries that waited there came in after the backup; they are in {restored.kept}")
+            newer = count(present.newer, "delivery", "deliveries")
+            say(f"{newer} that waited there came in after the backup: {restored.kept} has what is not in it")
         size = sum(entry.size for entry in manifest.files if entry.path.startswith(("inboxes/", "quarantine/")))
         with progress("Putting the inboxes back", size) as step:
             mails = put_back_mails(

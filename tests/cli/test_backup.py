@@ -46,7 +46,7 @@ def test_what_is_taken_back_is_held_and_what_was_there_is_kept(run: Run, config:
     said = run("restore", "--yes", str(copy))
     assert said.status == 0
     assert "relay.db.before-restore-1" in said.out
-    assert "1 deliveries were waiting and are held" in said.out
+    assert "1 delivery was waiting, and held now" in said.out
     (row,) = run("queue", "list", "--json").json
     assert (row["queue_id"], row["state"], row["deliveries"][0]["uncertain"]) == (queued[0], "held", 1)
     assert (config.parent / "relay.db.before-restore-1").exists()

@@ -126,7 +126,7 @@ def test_from_a_backup_alone_an_empty_machine_goes_on(tmp_path: Path) -> None:
         said = new.run("restore", "--yes", str(backup))
         assert (said.status, said.err) == (0, "")
         assert "inboxes: 2 mails put back; there already: 0" in said.out
-        assert "1 deliveries were waiting and are held" in said.out
+        assert "1 delivery was waiting, and held now" in said.out
         assert "put these in again" not in said.out
         assert new.inboxes() == {"anna/new/1.a.relay": "new\n", "anna/cur/2.b.relay:2,S": "read\n"}
         assert (new.folder / "inboxes/anna/new/1.a.relay").stat().st_mtime == 1_700_000_000
@@ -185,9 +185,7 @@ def test_what_is_there_stays_and_what_is_missing_comes_back(old: Machine) -> Non
         "anna/.Customers/cur/3.c.relay:2,": "filed\n",
     }
     assert sorted((row["queue_id"], row["state"]) for row in old.rows()) == [(kept, "held"), (gone, "held")]
-    assert (
-        f"1 deliveries that waited there came in after the backup; they are in {old.folder}/relay.db.before" in said.out
-    )
+    assert f"1 delivery that waited there came in after the backup: {old.folder}/relay.db.before" in said.out
     assert (
         f"{old.config} stays as it is; the backup's is {backup}/relay.toml (--configuration puts it back)" in said.out
     )
