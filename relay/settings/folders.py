@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from relay.settings.advice import name_user
+from relay.settings.advice import SERVICE_USER, name_user
 from relay.settings.database import sqlite_path
 from relay.settings.document import Table
 from relay.settings.mistakes import Finding, Place
@@ -56,7 +56,8 @@ def _with(folder: Path, root: Table, reason: str) -> str:
 
 
 def _make(folder: Path) -> str:
-    return f"mkdir -p {shlex.quote(str(folder))}, and give it to the user who runs the service (chown)"
+    path = shlex.quote(str(folder))
+    return f"install -d -o {SERVICE_USER} -g {SERVICE_USER} -m 0711 {path} ({SERVICE_USER}: who runs the service)"
 
 
 def _check_mode(place: Place, folder: Path, mode: int) -> Iterator[Finding]:

@@ -30,6 +30,14 @@ _KNOWN_ELSEWHERE = (Advice.UNKNOWN_ADDRESS, Advice.MAILBOX_FULL, Advice.MAILBOX_
 """Of the account's own address as a recipient: they say nothing against it as a sender."""
 
 
+_FOR_NOW = {
+    "[IN-USE]": "Another program reads this mailbox at the moment: end it there, or try again in some minutes.",
+    "[LOGIN-DELAY]": "The provider allows a login only from time to time: try again in some minutes.",
+    "[SYS/TEMP]": "The provider has a trouble of its own: try again in some minutes.",
+}
+"""By the response codes of RFC 2449 section 8 and RFC 3206: they say nothing against the password."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
     """One step, and how it went."""
@@ -182,12 +190,12 @@ def _tell_fate(account: Account, server: Pop3Server) -> str:
 
 async def _fail_pop3(error: Pop3Error, server: Pop3Server, place: str) -> Step:
     name = _POP3_STEPS.get(error.stage, error.stage)
-    if error.stage is Pop3Stage.LOGIN:
-        return Step(
-            name=name, good=False, text=error.text, advice=advise_login(server.username, server.password, place)
-        )
-    if error.stage in (Pop3Stage.CONNECT, Pop3Stage.STARTTLS):
+    if error.stage in (Pop3Stage.CONNECT, Pop3Stage.STARTTLS) or read_cause(error.text) is not None:
         return await _fail(name, diagnose(error.text, server))
+    if error.stage is Pop3Stage.LOGIN:
+        for_now = next((advice for code, advice in _FOR_NOW.items() if code in error.text.upper()), None)
+        advice = for_now or advise_login(server.username, server.password, place)
+        return Step(name=name, good=False, text=error.text, advice=advice)
     return Step(name=name, good=False, text=error.text)
 
 

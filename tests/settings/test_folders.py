@@ -30,7 +30,7 @@ def mistake(folder: Path, **sections: object) -> str:
 
 def test_a_folder_that_is_not_there_is_made_by_a_command(tmp_path: Path) -> None:
     path = tmp_path / "data"
-    how = f"mkdir -p {path}, and give it to the user who runs the service (chown)"
+    how = f"install -d -o relay -g relay -m 0711 {path} (relay: who runs the service)"
     reason = "No such file or directory: the service can't start without it. Make it: "
     assert warnings(tmp_path, storage={"folder": str(path)}) == [f"folder: {path}: {reason}{how}"]
     assert warnings(tmp_path, storage={"folder": "data"}) == [f"folder: data: {reason}{how} ({path})"]
@@ -72,7 +72,7 @@ def test_a_database_without_a_folder_is_named_and_nothing_of_a_url_is_shown(tmp_
     (line,) = warnings(tmp_path, storage={"database": "sqlite:///data/relay.db"})
     assert line == (
         f"database: the database can't be made: {tmp_path}/data: No such file or directory."
-        f" Make it: mkdir -p {tmp_path}/data, and give it to the user who runs the service (chown)"
+        f" Make it: install -d -o relay -g relay -m 0711 {tmp_path}/data (relay: who runs the service)"
     )
     (tmp_path / "file").touch()
     (line,) = warnings(tmp_path, storage={"database": "sqlite:///file/relay.db"})
@@ -89,7 +89,7 @@ def test_a_log_that_can_not_be_is_named_with_its_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert mistake(tmp_path, log={"file": "logs/relay.log"}) == (
         f"log.file: logs/relay.log: nothing can be logged there: {tmp_path}/logs: No such file or directory."
-        f" Make it: mkdir -p {tmp_path}/logs, and give it to the user who runs the service (chown)"
+        f" Make it: install -d -o relay -g relay -m 0711 {tmp_path}/logs (relay: who runs the service)"
     )
     assert mistake(tmp_path, log={"file": "folder"}) == (
         f"log.file: folder: is a folder, and must name a file in it ({tmp_path}/folder)"

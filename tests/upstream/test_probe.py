@@ -93,6 +93,17 @@ async def test_the_step_that_fails_is_the_last_one_and_says_why_and_what_to_do()
         steps = await try_pop3(pop3(server.port))
         assert told(steps) == [("find the host", True), ("connect", True), ("log in", False)]
         assert "password of account[sales].pop3" in steps[-1].advice
+    for said, advice in (
+        ("S: -ERR [IN-USE] locked\n! silence", "Another program reads this mailbox"),
+        ("S: -ERR [LOGIN-DELAY] wait\n! silence", "from time to time"),
+        ("S: -ERR [SYS/TEMP] no\n! silence", "of its own"),
+        ("! close", "ended the connection without saying why"),
+    ):
+        async with Dialogue(f"{POP3}{said}") as server:
+            steps = await try_pop3(pop3(server.port))
+        assert steps[-1].name == "log in"
+        assert advice in steps[-1].advice
+        assert "password" not in steps[-1].advice
     steps = await try_smtp(smtp(free_port()))
     assert told(steps)[-1] == ("connect", False)
     assert "Compare host and port" in steps[-1].advice
