@@ -64,6 +64,8 @@ def _all() -> Pairs:
         yield f"own cause {begin}", own["de"], own["en"]
     yield from _both("cause", causes._GERMAN, causes._ENGLISH)
     yield from _both("state", state_words._WORDS["de"], state_words._WORDS["en"])
+    for sentence in (state_words._CHECKED, state_words._COME_AGAIN, state_words._GIVEN_UP):
+        yield "why it waits", sentence["de"], sentence["en"]
     yield from _both("grade", state_words._GRADES["de"], state_words._GRADES["en"])
     for kind, refusing in refusal_texts.REFUSALS.items():
         yield f"refusal {kind}", refusing.words.german, refusing.words.english

@@ -65,7 +65,7 @@ def _head(
         "situation": standing.situation,
         "blind_copy": standing.copy_state,
         "next_attempt": utc_text(standing.when),
-        "cause": None if standing.cause is None else say_cause(standing.cause, "en"),
+        "cause": None if (said := standing.cause) is None else say_cause(said, "en", is_over=bool(standing.lost)),
         "received": utc_text(mail.received_at),
         "user": mail.user,
         "account": account_of(mail.account, deliveries),

@@ -59,7 +59,7 @@ def say_in_short(standing: Standing, now: int) -> str:
     if standing.reached and standing.state is not State.DELIVERED:
         told += f" ({standing.reached} of {standing.reached + standing.lost + standing.left} have it)"
     if standing.cause is not None and standing.situation not in (Situation.DELIVERED, Situation.ACTIVE):
-        told += f": {say_cause(standing.cause, 'en')}"
+        told += f": {say_cause(standing.cause, 'en', is_over=bool(standing.lost))}"
     if standing.copy is not None and not _goes_without_saying(standing):
         told += f"; blind copy {say_situation(standing.copy, 'en', 'later')}"
     return told

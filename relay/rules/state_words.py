@@ -3,6 +3,7 @@
 Both tables are complete; a test proves it. A cause is told in the words of the notices, so that all say the same.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -61,6 +62,30 @@ _GRADES: Final[Mapping[str, Mapping[Grade, str]]] = {
 }
 
 
+_GREYLISTING: Final = re.compile("gr[ea]y.?list", re.IGNORECASE)
+_TEMPORARY: Final = (
+    Advice.MAILBOX_FULL,
+    Advice.MAILBOX_CLOSED,
+    Advice.RATE,
+    Advice.UNREACHABLE,
+    Advice.AUTHENTICATION,
+    Advice.UNKNOWN_DOMAIN,
+)
+"""What may pass, in words that are true as long as it lasts."""
+_CHECKED: Final = {
+    "en": "The other side checks unknown senders first; this passes by itself",
+    "de": "Die Gegenseite prüft unbekannte Absender zuerst; das geht von selbst vorbei",
+}
+_COME_AGAIN: Final = {
+    "en": "The provider asks to try again later: {reply}",
+    "de": "Der Anbieter bittet, es später noch einmal zu versuchen: {reply}",
+}
+_GIVEN_UP: Final = {
+    "en": "Given up after several tries; the last one: {cause}",
+    "de": "Nach mehreren Versuchen aufgegeben; beim letzten: {cause}",
+}
+
+
 def say_situation(situation: Situation, language: str, when: str = "") -> str:
     """Give the words for a situation in a language of the configuration; `when` is a time as people write it."""
     return _WORDS[language][situation].format(when=when)
@@ -77,10 +102,23 @@ def say_grade(grade: Grade, language: str) -> str:
     return _GRADES[language][grade]
 
 
-def say_cause(reply: Reply, language: str) -> str:
-    """Say in a layman's words what a reply means, without a full stop; else give the provider's own words, raw."""
+def say_cause(reply: Reply, language: str, *, is_over: bool = False) -> str:
+    """Say in a layman's words what a reply means, without a full stop; where they lack, the provider's own, raw.
+
+    `is_over`: nobody tries again; a reply that only asked to come later (4xx, or none) was then the last of several.
+    """
+    told = _cause(reply, language)
+    return told if reply.is_permanent or not is_over else _GIVEN_UP[language].format(cause=told)
+
+
+def _cause(reply: Reply, language: str) -> str:
     cause = read_cause(reply.text) if reply.code == 0 else None
     if cause is not None:
         return explain_cause(cause, language).what.removesuffix(".")
     advice = choose_advice(reply, FailureReason.REFUSED)
+    if not reply.is_permanent:
+        if _GREYLISTING.search(reply.text):
+            return _CHECKED[language]
+        if advice not in _TEMPORARY:  # the words for these speak of a refusal
+            return _COME_AGAIN[language].format(reply=reply) if reply.code else str(reply)
     return str(reply) if advice is Advice.OTHER else TEXTS[language].advice[advice].cause.removesuffix(".")

@@ -34,4 +34,23 @@ def test_a_cause_is_told_in_a_laymans_words_or_the_providers() -> None:
     full = Reply(code=552, enhanced="5.2.2", text="over quota")
     assert say_cause(full, "en") == "The recipient's mailbox is full"
     assert say_cause(full, "de") == "Das Postfach des Empfängers ist voll"
-    assert say_cause(Reply(code=451, text="odd"), "en") == "451 odd"
+    assert say_cause(Reply(code=554, text="odd"), "en") == "554 odd"
+
+
+def test_what_may_pass_is_not_told_as_a_refusal() -> None:
+    greylisted = Reply(code=451, enhanced="4.7.1", text="Greylisting in action")
+    assert say_cause(greylisted, "en") == "The other side checks unknown senders first; this passes by itself"
+    assert say_cause(greylisted, "de").startswith("Die Gegenseite prüft unbekannte Absender zuerst")
+    policy = Reply(code=451, enhanced="4.7.1", text="odd")
+    assert say_cause(policy, "en") == "The provider asks to try again later: 451 4.7.1 odd"
+    assert say_cause(Reply(code=452, enhanced="4.2.2", text="over quota"), "en") == "The recipient's mailbox is full"
+    assert "refused" in say_cause(Reply(code=550, enhanced="5.7.1", text="odd"), "en")
+
+
+def test_what_was_given_up_is_told_as_that() -> None:
+    full = Reply(code=452, enhanced="4.2.2", text="over quota")
+    told = say_cause(full, "en", is_over=True)
+    assert told == "Given up after several tries; the last one: The recipient's mailbox is full"
+    assert say_cause(Reply(code=552, enhanced="5.2.2", text="full"), "en", is_over=True) == (
+        "The recipient's mailbox is full"
+    )
