@@ -72,6 +72,7 @@ def _import_early(*, serves: bool) -> None:
     from importlib import import_module
     from pkgutil import iter_modules
 
+    from relay.rules.charsets import load_codecs
     from relay.storage import migrations
 
     names = list(_TO_LOOK)
@@ -79,6 +80,7 @@ def _import_early(*, serves: bool) -> None:
         names += [*_TO_SERVE, *(f"{migrations.__name__}.{found.name}" for found in iter_modules(migrations.__path__))]
     for name in names:
         import_module(name)
+    load_codecs()
 
 
 _TO_LOOK = (
@@ -88,6 +90,7 @@ _TO_LOOK = (
     "relay.cli.trace_incoming",
     "relay.collection.journal",
     "relay.control",
+    "relay.logs",
     "relay.routing",
     "relay.rules.hours",
     "relay.rules.moments",

@@ -7,7 +7,14 @@ UTF-7 and UTF-16 are left out on purpose, so that what says it is in one of them
 either in a header; readers agree neither on whether UTF-7 counts, nor on the order of octets in UTF-16 without a mark.
 """
 
+import codecs
 from typing import Final
+
+
+def load_codecs() -> None:
+    """Load all codecs from the disk: a process that gives up its rights may not be able to do that any more."""
+    for codec in _NAMES:
+        codecs.lookup(codec)
 
 
 def find_codec(charset: str) -> str | None:

@@ -541,6 +541,8 @@ def test_a_mail_that_is_a_link_of_the_owners_is_read_with_his_rights(office: Off
         ("queue", "move", "--all", "--yes", "--account", "sales"), ("account", "pause", "sales"),
         ("account", "test", "sales"),
         ("account", "list"), ("backup", "{folder}/new.db"), ("poll",), ("explain", "{data}/mail.eml"),
+        ("trace", "Pold"), ("quarantine", "list"), ("quarantine", "show", "Pold"),
+        ("quarantine", "deliver", "Pold", "--to", "anna"), ("quarantine", "delete", "Pold", "--yes"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -548,6 +550,8 @@ def test_the_owner_need_not_be_able_to_read_the_program(office: Office, command:
     shutil.copytree(ROOT / "relay", office.folder / "source" / "relay")
     (office.folder / "source").chmod(0o700)
     (office.storage / "mail.eml").write_bytes(b"From: a@example.com\r\n\r\nhello\r\n")
+    (office.storage / "quarantine/new").mkdir(parents=True)
+    (office.storage / "quarantine/new/Pold").write_bytes(b"Subject: =?iso-8859-2?q?old?=\n\nhello\n")
     office.run("queue", "run")
     office.give()
     said = office.run(

@@ -1,11 +1,12 @@
 """A mail names its charsets, and no name that a stranger invents comes as far as Python."""
 
+import codecs
 import encodings
 
 import pytest
 
 from relay.rules.address import decode_words
-from relay.rules.charsets import _NAMES, find_codec
+from relay.rules.charsets import _CODECS, _NAMES, find_codec, load_codecs
 from relay.rules.content import read_content
 from relay.rules.disguise import find_disguised
 
@@ -57,3 +58,8 @@ def test_names_that_a_stranger_invents_are_not_kept() -> None:
             assert read_content(f"Content-Type: a/b; name*={charset}''x\r\n".encode()) is not None
             assert read_content(f'Content-Type: a/b; name="{word}"\r\n'.encode()) is not None
     assert len(encodings._cache) == before
+
+
+def test_all_codecs_can_be_loaded_before_they_are_needed() -> None:
+    load_codecs()
+    assert all("decode" in dir(codecs.lookup(codec)) for codec in set(_CODECS.values()))
