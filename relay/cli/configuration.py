@@ -94,6 +94,7 @@ _TO_LOOK = (
     "relay.routing",
     "relay.rules.hours",
     "relay.rules.moments",
+    "relay.storage.account_news",
     "relay.storage.admin",
     "relay.storage.arrivals",
     "relay.storage.backup",
