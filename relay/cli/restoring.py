@@ -189,7 +189,8 @@ def _put_back_data(plan: _Plan) -> None:
     from relay.cli.restore import tell_restored
     from relay.model.errors import StorageError
     from relay.storage.backup import restore_database
-    from relay.storage.engine import open_engine
+    from relay.storage.backups import Done, note_done
+    from relay.storage.engine import open_engine, transaction
     from relay.storage.lock import StorageLock
     from relay.storage.manifest import DATABASE
     from relay.storage.putting_back import look_at_present, put_back_files, put_back_mails
@@ -217,6 +218,10 @@ def _put_back_data(plan: _Plan) -> None:
         restored = restore_database(copy, plan.database, newest=VERSION)
         engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
         prepare_database(engine)
+        if settings.backup is not None and plan.backup.absolute().parent == settings.backup.folder.absolute():
+            # The copy was made before that was noted in it.
+            with transaction(engine, write=True) as tx:
+                note_done(tx, Done(at=manifest.at, folder=plan.backup.absolute()))
         engine.dispose()
         tell_restored(plan.database, restored)
         if present.newer:
