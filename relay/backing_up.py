@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Engine
 
-from relay.model.errors import RelayError, StorageError
+from relay.model.errors import RelayError, StorageBusyError, StorageError
 from relay.rules.nightly import Past, next_backup
 from relay.settings import BackupSettings, Settings
 from relay.storage.backups import Done, Failed, last_backup, note_begun, note_done, note_failed
@@ -134,6 +134,9 @@ class BackupKeeper:
         installation = await self._writer.run(_BEGUN, at)
         try:
             saved = await self._in_thread(lambda: self._save(settings, backup, at, installation))
+        except StorageBusyError as error:  # a person makes one just now: no alert for that, the next try is in an hour
+            log.warning("backup_failed", folder=str(backup.folder), reason=str(error))
+            return
         except RelayError as error:
             log.error("backup_failed", folder=str(backup.folder), reason=str(error))
             await self._writer.run(_FAILED, Failed(at=self._now(), error=str(error)))

@@ -15,7 +15,9 @@ from relay.model.errors import StorageError
 from relay.settings import load_settings
 from relay.storage.backups import last_backup
 from relay.storage.engine import open_engine
+from relay.storage.lock import FileLock
 from relay.storage.manifest import find_backups, read_manifest
+from relay.storage.saving import LOCK
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from tests.peers.relay_process import make_account, write_config
@@ -135,6 +137,18 @@ async def test_a_failure_is_said_remembered_and_mended_an_hour_later(night: Nigh
     night.folder.with_name("away").rename(night.folder)
     assert len(await night.until("2026-11-28 03:01")) == 2
     assert last_backup(night.engine).error == ""
+
+
+async def test_beside_one_that_a_person_makes_it_waits_and_alerts_nobody(night: Night) -> None:
+    night.now += 6 * MINUTE
+    lock = FileLock(night.storage / LOCK, "")
+    lock.acquire()
+    with capture_logs() as logs:
+        await night.look()
+    lock.release()
+    assert [(line["event"], line["log_level"]) for line in logs] == [("backup_failed", "warning")]
+    assert last_backup(night.engine).error == ""
+    assert await night.look() == 3600
 
 
 async def test_a_service_that_stops_in_the_middle_leaves_nothing_half(night: Night) -> None:
