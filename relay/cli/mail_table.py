@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 _COLUMNS: Final = (
     Column(title="Queue id"),
     Column(title="Age"),
-    Column(title="To", least=14),
-    Column(title="How it stands", least=28, most=70),
+    Column(title="To", least=14, wish=24),
+    Column(title="How it stands", least=28, wish=56, most=80),
     Column(title="Account", least=8, most=20, optional=1),
     Column(title="User", least=6, most=16, optional=3),
     Column(title="Subject", least=12, optional=2),
     Column(title="Size", optional=4),
 )
+
+
+_WITHOUT_CAUSE: Final = (Situation.DELIVERED, Situation.ACTIVE, Situation.HELD, Situation.NO_ACCOUNT)
+"""Of these the last reply is not the cause."""
 
 
 def print_mails(mails: "Sequence[MailRow]", standstill: Standstill, now: int) -> None:
@@ -54,12 +58,12 @@ def _people(mail: "MailRow") -> tuple[str, str]:
 
 
 def say_in_short(standing: Standing, now: int) -> str:
-    """Say in one line how a mail stands, why, and how its blind copy stands where that needs somebody."""
+    """Say in one line how a mail stands, why, who has it, and how its blind copy stands where that needs somebody."""
     told = say_standing(standing, "en", lambda at: show_soon(at, now))
-    if standing.reached and standing.state is not State.DELIVERED:
-        told += f" ({standing.reached} of {standing.reached + standing.lost + standing.left} have it)"
-    if standing.cause is not None and standing.situation not in (Situation.DELIVERED, Situation.ACTIVE):
+    if standing.cause is not None and standing.situation not in _WITHOUT_CAUSE:
         told += f": {say_cause(standing.cause, 'en', is_over=bool(standing.lost))}"
+    if standing.reached and standing.state is not State.DELIVERED:
+        told += f"; {standing.reached} of {standing.reached + standing.lost + standing.left} have it"
     if standing.copy is not None and not _goes_without_saying(standing):
         told += f"; blind copy {say_situation(standing.copy, 'en', 'later')}"
     return told

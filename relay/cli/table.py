@@ -31,6 +31,8 @@ class Column:
     title: str
     least: int = 0
     """Characters to which it may be cut; 0: it is never cut."""
+    wish: int = 0
+    """Characters that it takes, if it needs them, before there is room for an optional column."""
     most: int = 40
     """Characters that it takes at most while others are cut or left out."""
     optional: int = 0
@@ -79,9 +81,12 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: in
 def _fit(columns: Sequence[Column], natural: Sequence[int], width: int) -> dict[int, int]:
     """Give the width of each column that stays."""
     least = {n: min(natural[n], column.least) if column.least else natural[n] for n, column in enumerate(columns)}
+    wanted = {n: max(size, min(natural[n], columns[n].wish)) for n, size in least.items()}
     for n in sorted(least, key=lambda n: columns[n].optional, reverse=True):
-        if columns[n].optional and sum(least.values()) + _GAP * (len(least) - 1) > width:
-            del least[n]
+        if columns[n].optional and sum(wanted.values()) + _GAP * (len(wanted) - 1) > width:
+            del least[n], wanted[n]
+    if sum(wanted.values()) + _GAP * (len(wanted) - 1) <= width:
+        least = wanted
     rest = width - sum(least.values()) - _GAP * (len(least) - 1)
     for stage in ([min(natural[n], columns[n].most) for n in range(len(columns))], natural):
         # The same for all that still want some, until nothing is left or nobody wants more.

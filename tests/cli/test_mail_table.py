@@ -48,9 +48,9 @@ def test_a_bounced_mail_never_looks_delivered(run: Run, mails: dict[str, str]) -
     for name, words in (
         ("failed", f"not delivered: {CAUSE}"),
         ("delivered", "handed over to the provider; blind copy not delivered"),
-        ("partly", f"not delivered to all (1 of 2 have it): {CAUSE}"),
+        ("partly", f"not delivered to all: {CAUSE}; 1 of 2 have it"),
         ("tried", "waits, next try "),
-        ("tried", f"(1 of 2 have it): {FULL}"),
+        ("tried", f": {FULL}; 1 of 2 have it"),
         ("held", "stopped: may have been sent already"),
         ("fresh", "waits for its turn"),
         ("gone", "deleted, not sent"),

@@ -35,6 +35,13 @@ def test_what_has_no_room_is_left_out_the_least_important_first() -> None:
     assert "Subject" in lay_out(COLUMNS, [ROW], 120)[0]
 
 
+def test_what_is_most_wanted_comes_before_what_is_optional() -> None:
+    columns = (Column(title="Id"), Column(title="Why", least=5, wish=30), Column(title="Size", optional=1))
+    row = (ID, "because " * 10, "9 KiB")
+    assert lay_out(columns, [row], 60)[0].split() == ["Id", "Why"]
+    assert lay_out(columns, [row], 70)[0].split() == ["Id", "Why", "Size"]
+
+
 def test_where_no_terminal_is_nothing_is_cut() -> None:
     (_, line) = lay_out(COLUMNS, [ROW], None)
     assert all(str(part) in line for part in (ID, f"{LONG} +3", "x" * 80))
