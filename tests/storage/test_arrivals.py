@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from relay.model.arrival import Arrival, Place
+from relay.rules.summary import summarise
 from relay.storage import arrivals
 from relay.storage.engine import open_engine, transaction
 from relay.storage.mailboxes import Mailboxes
@@ -72,6 +73,54 @@ async def test_history_goes_in_steps_and_the_quarantine_stays(engine: Engine, ma
     assert [await queue.purge_arrivals(NOW, 2) for _ in range(3)] == [2, 1, 0]
     assert {one.uidl for one in rows(engine)} == {"q", "new"}
     await queue.close()
+
+
+async def test_mails_are_found_with_all_their_copies(engine: Engine, mailboxes: Mailboxes) -> None:
+    copies, other = new_copies("one uid", "anna", "bert"), new_copies("2", at=NOW + 86_400_000)
+    (twin,) = new_copies("3", at=NOW + 1, header_message_id=copies[0].header_message_id, account="bert")
+    await mailboxes.record("sales", "t", ["x"], now=NOW, arrivals=[*copies, *other, twin])
+
+    def find(text: str) -> list[Arrival]:
+        return arrivals.find_arrivals(engine, text)
+
+    for copy in copies:
+        assert find(copy.id) == find(f" {copy.id.upper()} ") == find(copy.mail) == copies
+    assert find("<one uid@x.example>") == find("one uid@x.example") == [*copies, twin]
+    assert (find("one uid"), find("2"), find("3")) == (copies, other, [twin])
+    assert find(other[0].id[:10]) == other
+    for nothing in ("", " ", "<>", "nothing", "01abcd", "0", "\x00", "\ud800", "<one uid@x.exampl>", "x" * 900):
+        assert find(nothing) == []
+
+
+async def test_a_long_message_id_is_found_as_it_came(engine: Engine, mailboxes: Mailboxes) -> None:
+    long = f"<{'x' * 900}@x.example>"
+    kept = summarise(f"Message-ID: {long}\r\n".encode()).header_message_id
+    (copy,) = new_copies("a", header_message_id=kept)
+    await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=[copy])
+    assert arrivals.find_arrivals(engine, long) == [copy]
+
+
+async def test_what_came_and_what_waits_is_counted(engine: Engine, mailboxes: Mailboxes) -> None:
+    assert arrivals.count_quarantined(engine) == arrivals.Backlog(count=0, oldest=None)
+    held = new_copies("q", "anna", "bert", at=NOW + 5, place=Place.QUARANTINE, reason="why")
+    await mailboxes.record(
+        "sales", "t", ["x"], now=NOW, arrivals=[*new_copies("a"), *new_copies("b", at=NOW + 9), *held]
+    )
+    assert arrivals.count_arrivals(engine, NOW) == {"sales": 4}
+    assert arrivals.count_arrivals(engine, NOW + 9) == {"sales": 1}
+    assert arrivals.count_quarantined(engine) == arrivals.Backlog(count=2, oldest=NOW + 5)
+    assert arrivals.list_quarantined(engine) == held
+    assert [one.id for one in arrivals.find_by_file(engine, [held[1].file, "none"])] == [held[1].id]
+    assert arrivals.find_by_file(engine, []) == []
+
+
+async def test_what_the_provider_still_has_is_known_from_the_polls(engine: Engine, mailboxes: Mailboxes) -> None:
+    (copy,) = new_copies("a")
+    assert arrivals.find_at_provider(engine, copy) == arrivals.AtProvider(known=False)
+    await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=[copy])
+    assert arrivals.find_at_provider(engine, copy) == arrivals.AtProvider(known=True)
+    await mailboxes.note_listing("sales", "t", gone=["a"], back=(), forget=(), now=NOW + 7)
+    assert arrivals.find_at_provider(engine, copy) == arrivals.AtProvider(known=True, gone_at=NOW + 7)
 
 
 @pytest.fixture(scope="module")
