@@ -1,5 +1,6 @@
 """What the service's user can't use of the files that root names in the configuration, and what mends it."""
 
+import contextlib
 import os
 import shlex
 import stat
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from relay.storage.owner import Owner
 
 
+UNITS = (Path("/etc/systemd/system/relay.service"), Path("/usr/lib/systemd/system/relay.service"))
+DROP_INS = Path("/etc/systemd/system/relay.service.d")
+FOLDER_OF_UNIT = "/var/lib/relay"
+"""The unit's StateDirectory=."""
 LOGS_OF_UNIT = "/var/log/relay"
 """The unit's LogsDirectory=."""
 
@@ -57,7 +62,43 @@ def find_unusable(settings: "Settings") -> "tuple[list[str], list[str]]":
         if shut.path == log and outside:
             line, outside = f"{line}. Besides, {outside}", ""
         mistakes.append(line)
-    return mistakes, [f"{settings.path.name}: log.file: {log}: {outside}"] if outside else []
+    warnings = [f"{settings.path.name}: log.file: {log}: {outside}"] if outside else []
+    return mistakes, [*warnings, *_find_far_folders(settings)]
+
+
+def _find_far_folders(settings: "Settings") -> list[str]:
+    """Give what an installed unit does not let the service write in, of the folders that it must."""
+    from relay.settings.backup_folder import drop_in
+    from relay.storage.lock import database_file
+
+    if not any(unit.exists() for unit in UNITS):
+        return []
+    allowed = [FOLDER_OF_UNIT, *_opened()]
+    database = database_file(settings.database)
+    folders = {"storage.folder": settings.folder, "storage.inboxes": settings.inboxes}
+    folders |= {} if database is None else {"storage.database": database.parent}
+    lines, told = [], set[Path]()
+    for key, folder in folders.items():
+        whole = Path(os.path.realpath(folder))
+        if not any(whole.is_relative_to(other) for other in [*map(Path, allowed), *told]):
+            told.add(whole)
+            lines.append(
+                f"{settings.path.name}: {key}: {folder}: the unit relay.service lets the service write in"
+                f" {FOLDER_OF_UNIT} only: {drop_in(whole)}"
+            )
+    return lines
+
+
+def _opened() -> list[str]:
+    """Give the folders that drop-ins of the unit open."""
+    found: list[str] = []
+    for path in DROP_INS.glob("*.conf"):
+        for line in path.read_text(errors="replace").splitlines():
+            key, _, value = line.partition("=")
+            if key.strip() in ("ReadWritePaths", "StateDirectory"):
+                with contextlib.suppress(ValueError):
+                    found += [word.lstrip("-+").replace("%%", "%") for word in shlex.split(value)]
+    return [word for word in found if word.startswith("/")]
 
 
 def _why_outside(folder: Path, log: Path) -> str:

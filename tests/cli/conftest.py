@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sqlite3
 import threading
@@ -47,7 +48,9 @@ Run = Callable[..., Said]
 
 @pytest.fixture(autouse=True)
 def _process_as_before() -> Generator[None]:
+    mask = os.umask(0o022)
     yield
+    os.umask(mask)  # which a service, and who is one for a moment, sets for good
     structlog.reset_defaults()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # `serve` leaves it so where it can't begin
 

@@ -26,11 +26,7 @@ STRANGER = 54321
 
 def run(*arguments: str) -> tuple[int, str]:
     """Run a command in this process; gives its status and all that it says."""
-    mask = os.umask(0o022)
-    try:
-        result = CliRunner().invoke(main, list(arguments), input="", prog_name="relay")
-    finally:
-        os.umask(mask)  # which a service, and who is one for a moment, sets for good
+    result = CliRunner().invoke(main, list(arguments), input="", prog_name="relay")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.exit_code, result.output

@@ -1,0 +1,59 @@
+"""What the unit does not let the service write in; who can't read what is in test_enter."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from relay.cli import unusable
+from relay.cli.unusable import find_unusable
+from relay.settings import load_settings
+from tests.peers.machine import require_root
+from tests.peers.relay_process import make_account, write_config
+
+UID = 54321
+
+
+@pytest.fixture(autouse=True)
+def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installed unit, whose own folder is elsewhere; gives the folder of its drop-ins."""
+    require_root("to give a folder away")
+    made = tmp_path / "relay.service"
+    made.touch()
+    drop_ins = tmp_path / "relay.service.d"
+    drop_ins.mkdir()
+    monkeypatch.setattr(unusable, "UNITS", (made,))
+    monkeypatch.setattr(unusable, "DROP_INS", drop_ins)
+    monkeypatch.setattr(unusable, "FOLDER_OF_UNIT", str(tmp_path / "lib"))
+    return drop_ins
+
+
+def warnings(there: Path, **storage: str) -> list[str]:
+    data = there / storage.setdefault("folder", "data")
+    data.mkdir(parents=True, exist_ok=True)
+    os.chown(data, UID, UID)
+    path = write_config(there, accounts=[make_account("sales", 9)], storage=storage)
+    return [line for line in find_unusable(load_settings(path))[1] if "the unit relay.service" in line]
+
+
+def test_a_storage_folder_that_the_unit_shuts_is_named_once_with_the_drop_in(tmp_path: Path, unit: Path) -> None:
+    (line,) = warnings(tmp_path)
+    data = tmp_path / "data"
+    assert line.startswith(f"relay.toml: storage.folder: {data}: the unit relay.service lets the service write in")
+    assert f'"ReadWritePaths={data}"' in line
+    (unit / "override.conf").write_text(f"[Service]\nReadWritePaths=/nowhere '{data}'\nReadWritePaths='x\n")
+    assert warnings(tmp_path) == []
+
+
+def test_the_folder_of_the_unit_needs_none_but_inboxes_elsewhere_do(tmp_path: Path) -> None:
+    assert warnings(tmp_path, folder="lib") == []
+    (line,) = warnings(tmp_path, folder="lib", inboxes=str(tmp_path / "mail"))
+    assert line.startswith(f"relay.toml: storage.inboxes: {tmp_path}/mail: ")
+    (line,) = warnings(tmp_path, folder="lib", database=f"sqlite:///{tmp_path}/db/relay.db")
+    assert line.startswith(f"relay.toml: storage.database: {tmp_path}/db: ")
+    assert warnings(tmp_path, folder="lib", database="postgresql://relay@db/relay") == []
+
+
+def test_without_a_unit_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unusable, "UNITS", ())
+    assert warnings(tmp_path) == []
