@@ -75,7 +75,7 @@ def _all() -> Pairs:
         yield f"refusal {english}", german, english
     for table in (tiff._TEXTS, tiff._ENCODED, tiff._NAMELESS):
         yield "the archive's note", table["de"], table["en"]
-    yield from _both("finding", findings._GERMAN, findings._ENGLISH)
+    yield from _both("finding", findings.LANGUAGES["de"], findings.LANGUAGES["en"])
 
 
 ALL = [(place, german, english) for place, german, english in _all() if not place.endswith(".date")]

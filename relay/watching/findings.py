@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from relay.rules.causes import read_cause
 from relay.rules.states import Grade
 from relay.watching.snapshot import AccountState, Running, Snapshot
 
@@ -23,7 +24,9 @@ SHORTEST_FAILING: Final = 1_800_000
 REFUSED_INTERVALS: Final = 3
 """As above, where the login is refused: that seldom heals by itself, but a mailbox that is in use says so as well."""
 LOGIN_REFUSED: Final = "login:"
-"""How the error of a poll begins whose login was refused."""
+"""How the error of a poll begins that ended at the login."""
+_FOR_NOW: Final = ("[IN-USE]", "[LOGIN-DELAY]", "[SYS/TEMP]")
+"""What says nothing against a password: response codes of RFC 2449 section 8 and RFC 3206."""
 
 
 GRADES: Final = (Grade.FINE, Grade.WATCH, Grade.NEEDS_YOU)
@@ -183,7 +186,7 @@ def _mailbox(account: AccountState) -> Iterator[Finding]:
     mailbox = account.mailbox
     if mailbox is None or not mailbox.error:
         return
-    refused = mailbox.error.startswith(LOGIN_REFUSED)
+    refused = _is_refused(mailbox.error)
     patience = (
         REFUSED_INTERVALS * mailbox.interval if refused else max(SHORTEST_FAILING, FAILING_INTERVALS * mailbox.interval)
     )
@@ -196,6 +199,12 @@ def _mailbox(account: AccountState) -> Iterator[Finding]:
         since=mailbox.last_ok,
         detail=mailbox.error,
     )
+
+
+def _is_refused(error: str) -> bool:
+    """Tell whether a login was refused for good: not for now, nor lost with its connection."""
+    passes = any(code in error.upper() for code in _FOR_NOW) or read_cause(error) is not None
+    return error.startswith(LOGIN_REFUSED) and not passes
 
 
 def _strangers(snapshot: Snapshot) -> Iterator[Finding]:

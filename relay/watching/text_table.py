@@ -1,0 +1,46 @@
+"""The shape of the words of findings: a table for each language.
+
+Names in braces are filled in by `relay.watching.texts`: {subject}, {command} (the subject as a shell wants it), {mails}
+(with its noun), {number}, {days}, {size}.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from relay.watching.findings import Kind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """The words of one kind; `over` is empty where nobody is told."""
+
+    title: str
+    what: str
+    action: str
+    over: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Language:
+    """The words of one language that belong to no kind."""
+
+    since: str
+    holds_up: str
+    reply: str
+    """The label of what a provider said."""
+    cause: str
+    """The label of what was seen in place of that."""
+    one_mail: str
+    mails: str
+    """With {count}."""
+    days: tuple[str, str, str]
+    """None, one, and several with {count}; in German as they stand behind "in"."""
+    solved: str
+    """The subject of an all-clear, with {title}."""
+    lasted: str
+    """With {start} and {end}."""
+    moot: str
+    """What is said where something is over since the configuration was changed."""
+    action: str
+    """The label of what to do."""
+    texts: Mapping[Kind, Text]
