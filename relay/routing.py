@@ -148,7 +148,7 @@ def _tell_identity(case: _Case, client: Client) -> str:
             f"{user} submits: the client's address {client.ip} belongs to the device {device.name if device else ''!r}."
         )
     if case.identity is Identity.FROM:
-        return f"{user} submits: the From address {case.address} is one of his addresses."
+        return f"{user} submits: the From address {case.address} is that user's."
     if case.identity is Identity.LISTENER:
         return f"{user} submits: the default user of the listener."
     return "Nobody known submits: no login, no device, no user's From address, no default user."

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from relay.escaping import printable
+from relay.rules.moments import utc_time
 
 _WIDE = 240
 _ZONE = "relay.zone"
@@ -104,10 +105,7 @@ def show_soon(milliseconds: int, now: int) -> str:
 
 def utc_text(milliseconds: int | None) -> str | None:
     """Give a time for programs: ISO 8601 in UTC, as in the log; None where there is none."""
-    if milliseconds is None:
-        return None
-    moment = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_time(milliseconds)
 
 
 def count(number: int, one: str, several: str = "") -> str:

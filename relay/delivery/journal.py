@@ -8,6 +8,7 @@ from relay.model.mail import INBOX_LANE, ClaimedDelivery, DeliveryState, NewMess
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import Conclusion
+from relay.rules.moments import utc_time
 
 log = structlog.get_logger()
 
@@ -27,14 +28,14 @@ def log_conclusion(
             log.info("message_delivered", **about, recipients=addresses, reply=str(answer), seconds=round(seconds, 3))
         elif verdict is Verdict.DEFERRED:
             due = conclusion.leaving_due if leaving.issuperset(addresses) else next_attempt
-            log.warning("delivery_deferred", **facts, next_attempt=due)
+            log.warning("delivery_deferred", **facts, next_attempt=utc_time(due))
         elif archive:
             log.error("archive_failed", **facts)
         else:
             log.error("message_bounced", **facts)
     if uncertain:
         log.warning("possible_duplicate", **about, reason=f"no answer to the final dot: {reply}",
-                    next_attempt=next_attempt)  # fmt: skip
+                    next_attempt=utc_time(next_attempt))  # fmt: skip
     if conclusion.state is DeliveryState.HELD:
         log.error("delivery_held", **about, reason="it may have been sent already")
 

@@ -17,6 +17,7 @@ from relay.model.mail import Pause
 from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
 from relay.rules.hours import OpeningHours
+from relay.rules.moments import utc_time
 from relay.rules.retry import next_attempt
 from relay.storage.pausing import Probe
 from relay.storage.queue import Queue
@@ -125,7 +126,9 @@ class PauseBook:
         self._pauses[account] = pause = await self._queue.pause(wish)
         if old is not None or pause.since != now:
             return False
-        log.error("account_paused", account=account, code=reply.code, reply=str(reply), next_probe=pause.next_probe)
+        log.error(
+            "account_paused", account=account, code=reply.code, reply=str(reply), next_probe=utc_time(pause.next_probe)
+        )
         return True
 
     async def resume(self, account: str, reason: str) -> None:

@@ -16,6 +16,7 @@ from relay.model.errors import RelayError
 from relay.model.mail import INBOX_LANE, Body, ClaimedDelivery, DeliveryState, Settlement, Work
 from relay.model.reply import Reply
 from relay.rules.hours import is_open, next_day
+from relay.rules.moments import utc_time
 from relay.settings import Settings
 from relay.storage.ahead import Ahead
 from relay.storage.queue import Queue
@@ -86,7 +87,7 @@ class Worker:
             self._wake()
         elif result is Result.FULL:
             lane.full_until = next_day(self._settings().hours, self._now())
-            log.warning("account_full", account=lane.account, until=lane.full_until)
+            log.warning("account_full", account=lane.account, until=utc_time(lane.full_until))
             self._wake()
         return result is Result.DONE
 

@@ -1,5 +1,6 @@
 """Moments as people write them to a command: `2 h`, `14:30`, `yesterday`, `2026-11-27`, `27.11. 8:15`, or a log's own.
 
+And as programs read them.
 Pure: the clock and the office's time zone are arguments. Times are milliseconds since 1970, UTC.
 """
 
@@ -23,6 +24,14 @@ _UNITS: Final = {
 }
 _WORDS: Final = {"today": 0, "yesterday": 1}
 LIKE: Final = '"2 h", "14:30", "yesterday", "2026-11-27", "2026-11-27 14:30"'
+
+
+def utc_time(milliseconds: int | None) -> str | None:
+    """Write a moment for programs, as the log's timestamp: `2026-11-27T13:01:10.250Z`; None for none, and for 0."""
+    if not milliseconds:
+        return None
+    moment = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_moment(text: str, *, now: int, zone: dt.tzinfo, end: bool = False) -> int:

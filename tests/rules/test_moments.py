@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rules.moments import parse_moment
+from relay.rules.moments import parse_moment, utc_time
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = int(dt.datetime(2026, 11, 27, 14, 0, tzinfo=BERLIN).timestamp() * 1000)
@@ -49,6 +49,12 @@ def test_until_a_day_includes_it() -> None:
     assert parse_moment("20.11.", now=NOW, zone=BERLIN, end=True) == local(2026, 11, 21)
     assert parse_moment("yesterday", now=NOW, zone=BERLIN, end=True) == local(2026, 11, 27)
     assert parse_moment("20.11. 8:00", now=NOW, zone=BERLIN, end=True) == local(2026, 11, 20, 8)
+
+
+def test_programs_read_a_moment_as_the_log_writes_it() -> None:
+    assert utc_time(NOW + 7) == "2026-11-27T13:00:00.007Z"
+    assert utc_time(None) is utc_time(0) is None
+    assert parse_moment(utc_time(NOW + 7) or "", now=NOW, zone=BERLIN) == NOW + 7
 
 
 @pytest.mark.parametrize(
