@@ -11,7 +11,7 @@ from enum import Enum
 
 import pytest
 
-from relay.rules import causes, notice_texts, refusal_texts, state_words, tiff
+from relay.rules import causes, notice_texts, refusal_parts, refusal_texts, state_words, tiff
 from relay.watching import texts as findings
 
 BOTH = frozenset(
@@ -69,9 +69,9 @@ def _all() -> Pairs:
     yield from _both("grade", state_words._GRADES["de"], state_words._GRADES["en"])
     for kind, refusing in refusal_texts.REFUSALS.items():
         yield f"refusal {kind}", refusing.words.german, refusing.words.english
-    for part, words in refusal_texts.PARTS.items():
+    for part, words in refusal_parts.PARTS.items():
         yield f"refusal {part}", words.german, words.english
-    for english, german in refusal_texts.ADDRESS_FAULTS.items():
+    for english, german in refusal_parts.ADDRESS_FAULTS.items():
         yield f"refusal {english}", german, english
     for table in (tiff._TEXTS, tiff._ENCODED, tiff._NAMELESS):
         yield "the archive's note", table["de"], table["en"]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from relay.model.address import Address
 from relay.model.reply import Reply
 from relay.rules.address import parse_addr_spec
-from relay.rules.refusal_texts import Part, Refused
+from relay.rules.refusal_parts import Part
+from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse, refuse_address
 
 _PATH = re.compile(r'[ ]*+<((?>(?:[^<>"\\]|"(?>(?:[^"\\]|\\.)*)")*))>')

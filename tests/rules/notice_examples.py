@@ -13,7 +13,8 @@ from relay.rules.notice_advice import Advice, FailureReason
 from relay.rules.notice_status import FailedRecipient
 from relay.rules.notice_texts import TEXTS, Alert, Others, Report
 from relay.rules.notice_wording import Facts, Story, word_alert, word_report
-from relay.rules.refusal_texts import PARTS, REFUSALS, Part, Refused, Words
+from relay.rules.refusal_parts import PARTS, Part, Words
+from relay.rules.refusal_texts import REFUSALS, Refused
 from relay.rules.refusals import refuse, refuse_address, refuse_size, say, speak, write_lines
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "notices.md"

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from relay.model.address import Address
 from relay.model.reply import Reply
-from relay.rules.refusal_texts import PARTS, REFUSALS, Part, Refused
+from relay.rules.refusal_parts import PARTS, Part
+from relay.rules.refusal_texts import REFUSALS, Refused
 from relay.rules.refusals import (
     LONGEST_LINE,
     MOST_LINES,
