@@ -18,6 +18,7 @@ from relay.delivery.clock import ClockWatch
 from relay.delivery.exchange import Exchanger
 from relay.delivery.inbox import InboxWriter
 from relay.delivery.insist import endure
+from relay.delivery.journal import log_doubts
 from relay.delivery.lanes import Lane, LaneSlot
 from relay.delivery.notices import Notifier
 from relay.delivery.overdue import Overdue
@@ -183,7 +184,7 @@ class Delivery:
         """Take up what the last process left: what was being sent may have been sent."""
         recovered = await self._queue.recover(now=self._now())
         if recovered:
-            held = self.notifier.tell_doubts(recovered, reason="the service ended while it was being sent")
+            held = log_doubts(recovered, reason="the service ended while it was being sent", now=self._now())
             log.warning("queue_recovered", deliveries=len(recovered), held=held)
         await self._pauses.reload()
         await take_up_pace(
@@ -279,7 +280,7 @@ class Delivery:
         if self._queue.has_orphans or self._monotonic() - self._taken_up >= self._orphan_look:
             self._taken_up = self._monotonic()
             if abandoned := await self._queue.take_up(now=now):
-                self.notifier.tell_doubts(abandoned, reason="the attempt ended while it was being sent")
+                log_doubts(abandoned, reason="the attempt ended while it was being sent", now=self._now())
                 self._swept = -LONGEST_LOOK  # of what is held now people hear at once
         if self._monotonic() - self._swept >= LONGEST_LOOK:
             await self._clock.pull_back()

@@ -4,7 +4,15 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from relay.model.mail import INBOX_LANE, ClaimedDelivery, DeliveryState, NewMessage, Recipient, RecipientKind
+from relay.model.mail import (
+    INBOX_LANE,
+    MOST_UNCERTAIN,
+    ClaimedDelivery,
+    DeliveryState,
+    NewMessage,
+    Recipient,
+    RecipientKind,
+)
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import Conclusion
@@ -51,6 +59,24 @@ def log_lost(delivery: ClaimedDelivery, reason: str, *, outcomes: Iterable[tuple
                  reply=str(delivered[0][1].reply), seconds=None)  # fmt: skip
         log.warning("possible_duplicate", **about, reason="taken under a claim that had run out",
                     next_attempt=None)  # fmt: skip
+
+
+def log_doubts(deliveries: Sequence[ClaimedDelivery], *, reason: str, now: int) -> int:
+    """Say which mails may have been sent by an attempt that nobody ended; tells how many of them are held."""
+    held = [d for d in deliveries if d.uncertain >= MOST_UNCERTAIN]
+    for delivery in deliveries:
+        log.warning(
+            "possible_duplicate",
+            queue_id=delivery.message.id,
+            delivery_id=delivery.id,
+            account=delivery.account,
+            reason=reason,
+            next_attempt=None if delivery in held else now,
+        )
+    for delivery in held:
+        log.error("delivery_held", queue_id=delivery.message.id, delivery_id=delivery.id, account=delivery.account,
+                  reason="it may have been sent twice already")  # fmt: skip
+    return len(held)
 
 
 def log_notices(notices: Iterable[NewMessage]) -> None:

@@ -16,7 +16,6 @@ from relay.delivery.notice_moving import NoticeMover
 from relay.delivery.pauses import PauseBook
 from relay.model.account import Account, User
 from relay.model.mail import (
-    MOST_UNCERTAIN,
     ClaimedDelivery,
     DeliveryState,
     Message,
@@ -184,23 +183,6 @@ class Notifier:
         """Say that notices are queued: they may leave."""
         log_notices(notices)
         self.wake({delivery.account for notice in notices for delivery in notice.deliveries})
-
-    def tell_doubts(self, deliveries: Sequence[ClaimedDelivery], *, reason: str) -> int:
-        """Log which mails may have been sent by an attempt that nobody ended; tells how many of them are held."""
-        held = [d for d in deliveries if d.uncertain >= MOST_UNCERTAIN]
-        for delivery in deliveries:
-            log.warning(
-                "possible_duplicate",
-                queue_id=delivery.message.id,
-                delivery_id=delivery.id,
-                account=delivery.account,
-                reason=reason,
-                next_attempt=None if delivery in held else self._now(),
-            )
-        for delivery in held:
-            log.error("delivery_held", queue_id=delivery.message.id, delivery_id=delivery.id, account=delivery.account,
-                      reason="it may have been sent twice already")  # fmt: skip
-        return len(held)
 
     async def _failure(
         self, account: Account, delivery: ClaimedDelivery, conclusion: Conclusion, tried: Mapping[int, int]
