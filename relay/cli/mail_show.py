@@ -63,7 +63,7 @@ def trace_mail(mail: "MessageDetail", now: int, standstill: Standstill) -> None:
         [
             ("Mail", f"{mail.id} {mail.header_message_id}"),
             ("Subject", mail.subject),
-            ("From", f"{mail.user or 'nobody known'} at {mail.client}, envelope sender <{mail.reverse_path}>"),
+            ("From", f"{_who(mail)}, envelope sender <{mail.reverse_path}>"),
             ("Size", show_size(mail.size)),
             ("State", f"{standing.state}: {say_in_short(standing, now)}"),
             ("What to do", advise(mail, standing)),
@@ -101,6 +101,10 @@ _ADVICE = {
     Situation.NO_ACCOUNT: f"`relay queue move {{id}} --account NAME` gives it an account that sends, and `relay queue"
     f" release {{id}}` then sends it; {_DELETE}",
 }
+
+
+def _who(mail: "MessageDetail") -> str:
+    return "the service itself" if mail.notice else f"{mail.user or 'nobody known'} at {mail.client}"
 
 
 def _show_recipients(mail: "MessageDetail", now: int, standstill: Standstill) -> None:

@@ -182,6 +182,8 @@ def find_messages(engine: Database, text: str) -> list[str]:
     with transaction(engine, write=False) as tx:
         found = [row[0] for row in tx.rows(_BY_HEADER_ID, f"<{bare}>", _MOST_MATCHES)] if bare.isprintable() else []
         prefix = wanted.lower()
+        if is_id(prefix.partition(".")[0]):  # the file of a notice in an inbox is named by its delivery
+            prefix = prefix.partition(".")[0]
         if not found and prefix.isascii() and prefix.isalnum():
             if len(prefix) < SHORTEST_PREFIX:
                 raise NotFoundError(

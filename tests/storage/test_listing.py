@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Engine
 
@@ -95,10 +96,11 @@ async def test_a_mail_of_several_deliveries_is_one_row(queue: Queue, engine: Eng
 
 
 async def test_a_mail_is_found_by_the_id_of_its_delivery(queue: Queue, engine: Engine) -> None:
-    mail = new_mail(header_message_id="<odd>")
-    await queue.accept(mail)
-    delivery_id, queue_id = mail.deliveries[0].id, mail.message.id
-    for text in (delivery_id, delivery_id.upper(), "<odd>", "odd", queue_id):
+    mail = new_mail(header_message_id="<odd>", id=make_id(NOW, bytes(10)))
+    delivery_id, queue_id = make_id(NOW, b"\1" * 10), mail.message.id
+    await queue.accept(replace(mail, deliveries=(replace(mail.deliveries[0], id=delivery_id),)))
+    file = f"{delivery_id}.0:2,S"  # of a notice in an inbox
+    for text in (delivery_id, delivery_id.upper(), "<odd>", "odd", queue_id, file):
         assert admin.find_messages(engine, text) == [queue_id]
 
 
