@@ -1,6 +1,5 @@
 """`relay queue`: what waits, and what a postmaster does with it."""
 
-import shlex
 import time
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from relay.cli.groups import Group
 from relay.cli.output import clean, count, print_json, say, show_time
 from relay.cli.progress import progress
 from relay.cli.queue_change import delete, hold, move, release, retry, wake_or_serve
-from relay.cli.standing import find_standstill, tell_if_stopped
+from relay.cli.standing import find_blocked, find_standstill, tell_if_stopped
 from relay.rules.states import Standstill, State, find_standing
 
 if TYPE_CHECKING:
@@ -117,17 +116,15 @@ def run(config: str | None) -> None:
 
     settings = load(config, secrets=True)
     engine = open_storage(settings, serves=True)
+    now = time.time_ns() // 1_000_000
     with progress("Making due") as step:
-        waiting = commands.run_queue(engine, now=time.time_ns() // 1_000_000, progress=step)
-    pauses = {pause.account: pause for pause in admin.list_pauses(engine)}
-    tried = sorted({one for account, ids in waiting.items() if account not in pauses for one in ids})
+        waiting = commands.run_queue(engine, now=now, progress=step)
+    blocked = find_blocked(engine, settings, now)
+    tried = sorted({one for account, ids in waiting.items() if account not in blocked for one in ids})
     say(f"{count(len(tried), 'mail')} to try")
     for account, ids in waiting.items():
-        if (pause := pauses.get(account)) is not None:
-            say(
-                f"{count(len(ids), 'mail waits', 'mails wait')} for the account {account}, which is paused since"
-                f" {show_time(pause.since)} ({clean(pause.reason)}): `relay account resume {shlex.quote(account)}`"
-            )
+        if account in blocked:
+            say(f"{count(len(ids), 'mail waits', 'mails wait')} for the account {account}, which {blocked[account]}")
     if tried and wake_or_serve(settings) and (left := admin.count_waiting(engine, tried)):
         fail(f"{count(left, 'mail still waits', 'mails still wait')}: `relay queue list` says why")
 

@@ -12,6 +12,7 @@ from relay.cli.choosing import Filter, Text, choose, filter_options, unknown
 from relay.cli.configuration import FAILED, config_option, fail, load, open_storage, plain_faults
 from relay.cli.output import clean, count, say, show_time
 from relay.cli.progress import progress
+from relay.cli.standing import find_blocked
 from relay.rules.states import State
 from relay.settings import Settings
 
@@ -222,7 +223,12 @@ def _deliver(settings: Settings, engine: "Database", ids: list[str]) -> bool:
     """Have these mails delivered; tells whether none is left, where this command had to do it."""
     from relay.storage import admin
 
-    if not wake_or_serve(settings, admin.accounts_of(engine, ids)):
+    accounts = admin.accounts_of(engine, ids)
+    blocked = find_blocked(engine, settings, _now())
+    for account in accounts:
+        if account in blocked:
+            say(f"Not by the account {account}, which {blocked[account]}")
+    if not wake_or_serve(settings, accounts):
         return True
     left = admin.count_waiting(engine, ids)
     if left:

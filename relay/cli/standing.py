@@ -1,9 +1,10 @@
 """What commands that list and tell need to know beside the mails: what keeps accounts from sending, and whether a
 service runs at all."""  # noqa: D205, D209
 
+import shlex
 from typing import TYPE_CHECKING
 
-from relay.cli.output import say
+from relay.cli.output import clean, say, show_time
 from relay.rules.states import Standstill
 
 if TYPE_CHECKING:
@@ -30,6 +31,20 @@ def find_standstill(engine: "Database", settings: "Settings", now: int) -> Stand
         closed_until=None if is_open(settings.hours, now) else next_open(settings.hours, now),
         sends=[a.name for a in settings.directory.accounts if a.smtp is not None and not a.excluded],
     )
+
+
+def find_blocked(engine: "Database", settings: "Settings", now: int) -> dict[str, str]:
+    """Say of each account that sends nothing now, whatever is tried, why, and what lets it go on."""
+    from relay.storage import admin
+
+    full = find_standstill(engine, settings, now).full
+    told = {name: f"has had its recipients of the day: it goes on at {show_time(at)}" for name, at in full.items()}
+    for pause in admin.list_pauses(engine):
+        told[pause.account] = (
+            f"is paused since {show_time(pause.since)} ({clean(pause.reason)}):"
+            f" `relay account resume {shlex.quote(pause.account)}` lets it send"
+        )
+    return told
 
 
 def tell_if_stopped(settings: "Settings") -> None:

@@ -86,7 +86,10 @@ def test_a_run_does_not_promise_what_a_paused_account_keeps(run: Run, queued: li
     first, second = said.out.splitlines()
     assert first == "0 mails to try"
     assert second.startswith("2 mails wait for the account sales, which is paused since 20")
-    assert second.endswith("(by command): `relay account resume sales`")
+    assert second.endswith("(by command): `relay account resume sales` lets it send")
+    said = run("queue", "retry", queued[0])
+    assert "Not by the account sales, which is paused since 20" in said.out
+
     assert queued
 
 
