@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.model.errors import StorageError
-from relay.storage.maildir import ABANDONED, FOLDERS, SHARING_UMASK, Maildir, MailFile, deliver
+from relay.storage.maildir import ABANDONED, FOLDERS, SHARING_UMASK, Maildir, MailFile, deliver, make_inboxes
 from tests.peers.machine import require_program, require_root
 
 
@@ -267,3 +267,11 @@ def test_a_member_in_whose_way_the_service_is_leads_it_nowhere(shared: Path) -> 
         assert maildir.names() == {"one"}
         assert maildir.clear_tmp() == 0
     assert (secret.read_text(), stat.S_IMODE(secret.stat().st_mode)) == ("theirs", 0o600)
+
+
+def test_all_inboxes_are_made_but_those_that_can_not_be(tmp_path: Path) -> None:
+    (tmp_path / "anna").symlink_to(tmp_path)
+    assert make_inboxes(tmp_path, ["anna", "bert"]) == [
+        f"inbox {tmp_path / 'anna'}: it is a link, and mail is written through none"
+    ]
+    assert names(tmp_path / "bert") == ["cur", "new", "tmp"]
