@@ -5,6 +5,7 @@ import re
 import socket
 import sqlite3
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,20 @@ def test_verbose_names_each_finding_with_what_to_do(run: Run, queued: list[str])
     assert 'needs you: Account "sales": 1 e-mail stopped' in said.out
     assert 'watch: Account "sales" was paused by a person' in said.out
     assert said.out.count("  What to do: ") == 3
+
+
+def test_times_are_those_of_the_office_whatever_the_machines_clock_says(
+    run: Run, config: Path, queued: list[str]
+) -> None:
+    run("queue", "hold", queued[0])
+    run("account", "pause", "sales")
+    text = config.read_text()
+    shown = []
+    for zone in ("Asia/Tokyo", "UTC"):
+        config.write_text(f'{text}\n[schedule]\ntimezone = "{zone}"\n')
+        (since,) = set(re.findall(r"  Since: (.*):\d\d", run("status", "-v").out))
+        shown.append(datetime.fromisoformat(since))
+    assert shown[0] - shown[1] == timedelta(hours=9)
 
 
 def test_as_json_times_are_iso_and_states_have_the_names_of_the_contract(run: Run, queued: list[str]) -> None:
