@@ -19,12 +19,18 @@ _SENDER_STATUS = frozenset({"", "1.7", "1.8", "7.0", "7.1", "7.27", "7.60", "2.2
 """Subject and detail of refusals that may speak of the sender (RFC 3463, 7372); `7.1` says no more than no."""
 _SENDER = re.compile(
     r"sender (?:address )?(?:rejected|refused|denied|verif|not|is not|does)|not owned by|sendasdenied"
-    r"|(?:allowed|authori[sz]ed|permitted|permissions?|right) to send|send (?:mail )?(?:as|from) (?:this|that|the)"
+    r"|(?:allowed|authori[sz]ed|permitted|permissions?|right) to send\b(?! (?:\S+ )?to\b)"
+    r"|send (?:mail )?(?:as|from) (?:this|that|the)"
     r"|\b(?:reject|refus|denied|invalid|unauthori[sz]ed|forbidden)\w* (?:by |as |the |from )*sender"
-    r"|(?:envelope|mail|return)[- ]?(?:from|path) .{0,40}(?:reject|refus|not |denied)"
+    r"|(?:envelope|return)[- ]?(?:from|path) .{0,40}(?:reject|refus|not |denied)"
+    r"|\bmail from:? ?(?:address |domain )?(?:is |was )?(?:reject|refus|not |denied)"
 )
-_RECIPIENT = re.compile(r"recipient|\brcpt\b|mailbox|\bgroup\b|\blist\b")
-_ADDRESSES = re.compile(r"<[^<>]*+>|[^\s@]*+@\S*+")
+_RECIPIENT = re.compile(
+    r"recipient|\brcpt\b|mailbox|\bgroup\b|list(?:s|ed)?\b|addressee|\bmembers?\b|subscri"
+    r"|\bblocked\b|does not (?:accept|want)"
+)
+"""What the recipient, or a list of his, has against the mail: the account may send to others all the same."""
+_ADDRESSES = re.compile(r"<[^<>]*+>|[^\s@<]*+@\S*+")
 _RECEIVING = re.compile(r"is receiving|receiving rate|recipient's")
 
 
