@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.model.arrival import Arrival, Place
-from relay.model.ids import COPY_DIGITS, is_id, make_id
+from relay.model.ids import COPY_DIGITS, is_id
 from relay.rules.summary import LONGEST_ID
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
@@ -33,23 +33,12 @@ _BY_HEADER_ID: Final = f"{_SELECT}WHERE header_message_id = ? ORDER BY id LIMIT 
 _BY_UIDL: Final = f"{_SELECT}WHERE uidl = ? ORDER BY id LIMIT ?"
 _BY_PREFIX: Final = f"{_SELECT}WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
 _SEEN: Final = "SELECT gone_at FROM seen WHERE account = ? AND uidl = ?"
-_COUNT: Final = "SELECT account, count(*) FROM arrival WHERE id >= ? GROUP BY account"
-_COUNT_QUARANTINED: Final = "SELECT count(*), min(at) FROM arrival WHERE place = 'quarantine'"
 _LEAVE: Final = (
     "UPDATE arrival SET place = ?, left_at = ?, given_to = ?, left_by = ?, file = ? WHERE id = ?"
     " AND place = 'quarantine'"
 )
 MOST_FOUND: Final = 200
 """Copies that a search gives at most."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Backlog:
-    """What waits in the quarantine."""
-
-    count: int
-    oldest: int | None
-    """When the oldest came, in milliseconds; None where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,19 +78,6 @@ def list_quarantined(engine: Database) -> list[Arrival]:
     """
     with transaction(engine, write=False) as tx:
         return [read_arrival(row) for row in tx.records(_QUARANTINED)]
-
-
-def count_quarantined(engine: Database) -> Backlog:
-    """Tell how many copies are in the quarantine, as far as there are rows, and since when; it reads an index alone."""
-    with transaction(engine, write=False) as tx:
-        count, oldest = tx.rows(_COUNT_QUARANTINED)[0]
-    return Backlog(count=count, oldest=oldest)
-
-
-def count_arrivals(engine: Database, since: int) -> dict[str, int]:
-    """Count the copies that came since a moment (milliseconds), by account; those of the quarantine too."""
-    with transaction(engine, write=False) as tx:
-        return {row[0]: row[1] for row in tx.rows(_COUNT, make_id(since, bytes(10)))}
 
 
 def find_arrivals(engine: Database, text: str, *, shortest: int = 6) -> list[Arrival]:

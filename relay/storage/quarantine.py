@@ -49,6 +49,15 @@ class Held:
         return self.arrival.place is not Place.QUARANTINE
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backlog:
+    """How much is in the quarantine."""
+
+    count: int
+    oldest: int | None
+    """When the oldest came, in milliseconds; None where there is none."""
+
+
 def list_held(engine: Database, folder: Path) -> list[Held]:
     """Give all that is in the quarantine of a storage folder, the oldest first."""
     files = {_plain(path.name): path for path in _list_files(folder)}
@@ -65,6 +74,17 @@ def list_held(engine: Database, folder: Path) -> list[Held]:
     for name in missing - left.keys():
         held += [Held(arrival=one, path=files[name], has_row=False) for one in _read(files[name])]
     return sorted(held, key=lambda one: one.arrival.id)
+
+
+def count_held(engine: Database, folder: Path) -> Backlog:
+    """Count what `list_held` gives, without a look into the files or at the rows of what is not there."""
+    files = {_plain(path.name): path for path in _list_files(folder)}
+    rows = arrivals.list_quarantined(engine)
+    times = [one.at for one in rows]
+    for name in files.keys() - {one.file for one in rows}:
+        with contextlib.suppress(OSError):
+            times.append(files[name].lstat().st_mtime_ns // 1_000_000)
+    return Backlog(count=len(times), oldest=min(times, default=None))
 
 
 def find_held(held: Sequence[Held], text: str) -> list[Held]:

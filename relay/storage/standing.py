@@ -138,7 +138,7 @@ def read_standing(tx: Transaction, *, hours: OpeningHours, retry: RetryPolicy, n
             queues[account] = _overdue(tx, account, queue, hours=hours, retry=retry, now=now)
     for account, first in tx.rows(_SILENT):
         if account in queues and account != INBOX_LANE and now - first >= SILENT_AFTER:
-            queues[account] = _silent(tx, account, queues[account], hours=hours, now=now)
+            queues[account] = _silent(tx, account, queues[account], first, hours=hours, now=now)
     week = make_id(max(0, now - WEEK), bytes(10))
     bounced, last = tx.rows(_BOUNCED, week, DELETED)[0]
     return Standing(
@@ -187,13 +187,16 @@ def _overdue(
     return replace(queue, overdue=count, overdue_since=since)
 
 
-def _silent(tx: Transaction, account: str, queue: QueueState, *, hours: OpeningHours, now: int) -> QueueState:
+def _silent(
+    tx: Transaction, account: str, queue: QueueState, first: int, *, hours: OpeningHours, now: int
+) -> QueueState:
     """Find out since when no attempt of an account got an answer: no reply of any kind, whatever it said.
 
-    Only time in which there may be attempts counts: one that fails when the office closes says nothing of the night.
+    `first` is when what waits was tried in vain first; answers of before are not even looked up. Only time in which
+    there may be attempts counts: one that fails when the office closes says nothing of the night.
     """
-    first = make_id(max(0, now - _LONGEST_WAIT), bytes(10))
-    answered = tx.rows(_ANSWERED, first, now - _LONGEST_WAIT, account)[0][0]
+    oldest = make_id(max(0, now - _LONGEST_WAIT), bytes(10))
+    answered = tx.rows(_ANSWERED, oldest, first, account)[0][0]
     behind = -1 if answered is None else answered
     since = tx.rows(_FIRST_UNANSWERED, account, behind)[0][0]
     if (

@@ -19,7 +19,7 @@ from relay.settings import Settings
 from relay.storage import backups
 from relay.storage.engine import Database, transaction
 from relay.storage.lock import database_file
-from relay.storage.quarantine import list_held
+from relay.storage.quarantine import Backlog, count_held
 from relay.storage.room import free_octets
 from relay.storage.standing import QueueState, Standing, read_standing
 from relay.storage.watches import Watch, read_watches
@@ -101,13 +101,13 @@ def take_snapshot(
     `now` in milliseconds since 1970.
     """
     standing, watches, backup = Standing(), dict[str, Watch](), backups.BackupState()
-    quarantined: list[int] = []
+    quarantined = Backlog(count=0, oldest=None)
     if database is not None:
         with transaction(database, write=False) as tx:
             standing = read_standing(tx, hours=settings.hours, retry=settings.retry, now=now)
             watches = read_watches(tx)
             backup = backups.read_state(tx)
-        quarantined = [held.arrival.at for held in list_held(database, settings.folder)]
+        quarantined = count_held(database, settings.folder)
     configured = {account.name for account in settings.directory.accounts}
     return Snapshot(
         running=service.running,
@@ -119,8 +119,8 @@ def take_snapshot(
             if name not in configured and name != INBOX_LANE
         },
         notices=standing.queues.get(INBOX_LANE, QueueState()).waiting,
-        quarantined=len(quarantined),
-        quarantined_since=min(quarantined, default=None),
+        quarantined=quarantined.count,
+        quarantined_since=quarantined.oldest,
         disks=tuple(_disks(settings, statvfs)),
         free_space=settings.limits.free_space,
         backup=_backup(settings, backup),
