@@ -112,7 +112,7 @@ _UNIT: Final = """\
 Description=The provider: {name}
 [Service]
 ExecStart={command}
-[Install]
+{more}[Install]
 WantedBy=multi-user.target
 """
 
@@ -132,11 +132,11 @@ def install_provider(container: Container, version: str) -> None:
     container.write("etc/postfix/main.cf", _MAIN)
     container.write("etc/postfix/master.cf", f"{SMTP}:587 inet n - n - - smtpd\n{SERVICES}")
     container.write("etc/provider/dovecot.conf", _DOVECOT[version] + _DOVECOT_COMMON)
-    for name, command in (
-        ("provider-smtp", "/usr/sbin/postfix start-fg"),
-        ("provider-pop3", "/usr/sbin/dovecot -F -c /etc/provider/dovecot.conf"),
+    for name, command, more in (
+        ("provider-smtp", "/usr/sbin/postfix start-fg", "ExecStop=/usr/sbin/postfix stop\n"),
+        ("provider-pop3", "/usr/sbin/dovecot -F -c /etc/provider/dovecot.conf", ""),
     ):
-        container.write(f"etc/systemd/system/{name}.service", _UNIT.format(name=name, command=command))
+        container.write(f"etc/systemd/system/{name}.service", _UNIT.format(name=name, command=command, more=more))
 
 
 def start_provider(container: Container) -> None:
@@ -156,6 +156,23 @@ def wait_for_provider(container: Container) -> None:
     """Wait until both servers answer."""
     for host, port in (("smtp.provider.example", 587), ("pop.provider.example", 995)):
         container.wait(f"exec 3<>/dev/tcp/{host}/{port}", what=f"the provider answers on port {port}")
+
+
+def stop_submission(container: Container) -> None:
+    """Let nobody hand in mail any more, not even over a connection that is kept: not every host lets systemd end it."""
+    container.run(
+        "systemctl stop provider-smtp\n"
+        "for one in /proc/[0-9]*; do\n"
+        '  if [ "$(cat $one/comm 2>/dev/null || true)" = smtpd ]; then kill "${one#/proc/}" || true; fi\n'
+        "done"
+    )
+    container.wait("! (exec 3<>/dev/tcp/smtp.provider.example/587)", what="the provider is away")
+
+
+def start_submission(container: Container) -> None:
+    """Take mail again."""
+    container.run("systemctl start provider-smtp")
+    wait_for_provider(container)
 
 
 def mailbox(container: Container, name: str) -> list[EmailMessage]:

@@ -222,7 +222,7 @@ class Scenario:
             self._follow_readme(_LOWER)
             lower = self._run("relay --version").strip()
         with self._step("the provider is away: a mail waits"):
-            self._run("systemctl stop provider-smtp")
+            provider.stop_submission(self._container)
             self._send(arrives=False)
             waiting = f"mail {self._sent}"
             if waiting not in self._run("relay queue list --json"):
@@ -238,8 +238,7 @@ class Scenario:
             self._there(*_OURS)
         self._say(f"         {lower}, package {self._packaged(_LOWER)} -> {self._packaged(_HERE)}")
         with self._step("the provider is back: the mail that waited leaves"):
-            self._run("systemctl start provider-smtp")
-            provider.wait_for_provider(self._container)
+            provider.start_submission(self._container)
             self._run("relay queue run")
             self._await_customer(waiting)
 
