@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,9 +95,10 @@ def _plan(
     from relay.settings.tolerant import read_places
     from relay.storage.lock import database_file
     from relay.storage.manifest import CONFIGURATION, read_entry
-    from relay.storage.owner import find_owner
+    from relay.storage.named_files import find_names
+    from relay.storage.owner import find_owner, require_same_hand
 
-    path = _find_configuration(config, manifest)
+    path = _find_configuration(config, backup, manifest)
     present = path.read_bytes() if path.exists() else None
     entry = manifest.find(CONFIGURATION)
     saved = None if entry is None else read_entry(backup, entry)
@@ -115,27 +116,37 @@ def _plan(
     if database is None:
         fail(f"{path}: the database is PostgreSQL: take its copy back with pg_restore (docs/backup.md)")
     _check_folder(settings.folder)
+    owner, named = find_owner(settings.folder), find_names(content)
+    if wanted is not None:
+        require_same_hand(backup / CONFIGURATION, settings.folder, owner)
     return _Plan(
         backup=backup,
-        manifest=manifest,
+        # Nobody but the configuration says where a file belongs.
+        manifest=replace(manifest, files=tuple(one for one in manifest.files if not one.origin or one.origin in named)),
         path=path,
         content=wanted,
         replaces=wanted is not None and present is not None,
         settings=settings,
         database=database,
-        owner=find_owner(settings.folder),
+        owner=owner,
         other_installation=other_installation,
     )
 
 
-def _find_configuration(config: str | None, manifest: "Manifest") -> Path:
+def _find_configuration(config: str | None, backup: Path, manifest: "Manifest") -> Path:
     """Give where the configuration is, or belongs: where a command looks for it, else where it was."""
     from relay.settings import ConfigurationError, find_configuration
+    from relay.storage.manifest import MANIFEST
+    from relay.storage.owner import strangers
 
     try:
         return find_configuration(config)
     except ConfigurationError:
         path = Path(manifest.configuration)
+    if os.geteuid() == 0 and any(strangers(backup / MANIFEST)):
+        fail(
+            f"{backup}: somebody else than root could have written where the configuration was: name the place, -c FILE"
+        )
     if not path.parent.is_dir():
         fail(f"{path.parent}: there is no such folder; the configuration was there: make it, or name a place (-c FILE)")
     return path

@@ -26,6 +26,8 @@ CHUNK: Final = 1 << 20
 """Octets that are read at a time."""
 _NAME: Final = re.compile(r"relay-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{6}Z")
 _LARGEST: Final = 1 << 30
+_LAST: Final = 253_402_214_400_000
+"""Milliseconds since 1970: no calendar has later days."""
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PLACES: Final = re.compile(
@@ -110,11 +112,28 @@ def read_manifest(backup: Path) -> Manifest:
         raise StorageError(f"{backup}: can't be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise StorageError(f"{backup}: {MANIFEST} is damaged: take another backup") from None
+    if not _is_sound(manifest):
+        raise StorageError(f"{backup}: {MANIFEST} is damaged: take another backup")
     if any(_PLACES.fullmatch(entry.path) is None or "\0" in entry.path for entry in manifest.files):
         raise StorageError(f"{backup}: {MANIFEST} names files that no backup has: take another backup")
     if any(part in (".", "..") for entry in manifest.files for part in entry.path.split("/")):
         raise StorageError(f"{backup}: {MANIFEST} names files that no backup has: take another backup")
     return manifest
+
+
+def _is_sound(manifest: Manifest) -> bool:
+    """Tell whether what was read is of the types that were written: whoever had the backup may have changed it."""
+    texts: list[object] = [manifest.installation, manifest.program, manifest.configuration]
+    numbers: list[object] = [manifest.at, manifest.schema]
+    texts.extend((*manifest.blanked, *manifest.missing))
+    for entry in manifest.files:
+        texts.extend((entry.path, entry.sha256, entry.origin))
+        numbers.append(entry.size)
+    return (
+        all(isinstance(text, str) and "\0" not in text for text in texts)
+        and all(type(number) is int and number >= 0 for number in numbers)
+        and manifest.at <= _LAST
+    )
 
 
 def verify(backup: Path, manifest: Manifest, step: Callable[[int], None], *, whole: bool = True) -> None:

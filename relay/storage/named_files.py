@@ -1,6 +1,7 @@
 """The configuration and the files that it names, read as they go into a backup."""
 
 import os
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ _LARGEST: Final = 16 << 20
 _FILE: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _PUBLIC: Final = ("certificate", "ca_file")
 _PRIVATE: Final = ("private_key",)
+_KEY: Final = b"PRIVATE KEY-----"
+"""What a private key begins and ends with (RFC 7468), whichever kind it is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,12 +68,24 @@ def gather(file: Path, content: bytes | None = None, *, secrets: bool) -> Gather
     folder = find_folder(root, file)
     for number, (name, is_secret) in enumerate(sorted(set(_names(root, secrets=secrets))), 1):
         found = _read(folder / name)
+        if isinstance(found, bytes) and not secrets and _KEY in found:
+            # Nobody is kept from a file that holds both.
+            found = "holds a private key beside the certificate: it is a secret ([backup] secrets = true keeps it)"
         if isinstance(found, bytes):
             place = "secrets" if is_secret else "files"
             files.append(Named(path=f"{place}/{number:04d}-{Path(name).name}", content=found, origin=name))
         else:
             missing.append(f"{folder / name}: {found}")
     return Gathered(files=tuple(files), blanked=blanked, missing=tuple(missing))
+
+
+def find_names(content: bytes) -> frozenset[str]:
+    """Give the files that a configuration names, as it does; none where it can't be read."""
+    try:
+        document = tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
+    except (ValueError, RecursionError):
+        return frozenset()
+    return frozenset(name for name, _ in _names(Table(content=document), secrets=True))
 
 
 def _names(root: Table, *, secrets: bool) -> Iterator[tuple[str, bool]]:

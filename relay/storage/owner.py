@@ -189,6 +189,27 @@ def links_of_strangers(path: Path) -> Iterator[tuple[Path, int]]:
     return ((entry, found.st_uid) for entry, found in _way(path) if found.st_uid != 0 and stat.S_ISLNK(found.st_mode))
 
 
+def require_same_hand(source: Path, folder: Path, owner: Owner | None) -> None:
+    """Raise StorageError where root would take a configuration from somebody whose the storage folder in it is not.
+
+    `source` is the file that it is taken from, `folder` and `owner` are the storage folder that it names: whoever could
+    write it chose where root gives data back, and as whom. He may choose what is his own.
+    """
+    if os.geteuid() != 0:
+        return
+    whose = "root" if owner is None else str(owner)
+    try:
+        for part, uid in strangers(source):
+            if owner is None or uid != owner.uid:
+                raise StorageError(
+                    f"{source}: {part} is of {Owner(uid, uid)}, who could have written it, but the storage folder that"
+                    f" it names, {folder}, is of {whose}. Look through it, and put it in its place yourself, or give"
+                    f" the whole backup to {whose} (chown -R); then restore again"
+                )
+    except OSError as error:
+        raise StorageError(f"{source}: {error.strerror}") from None
+
+
 def _open_to_others(folder: Path) -> Iterator[Path]:
     """Give root's folders on the way to a folder of root's in which others could exchange something, or make it."""
     target = Path(os.path.realpath(folder))

@@ -1,6 +1,8 @@
 """Whole backups put back: onto an empty machine, beside what is there, and never where they do harm."""
 
 import asyncio
+import hashlib
+import json
 import os
 import shutil
 import smtplib
@@ -370,6 +372,46 @@ def test_roots_restore_gives_each_file_to_whom_it_belongs(open_folder: Path) -> 
     said = relay("restore", "--yes", str(backup))
     assert said.returncode == 1
     assert f'give it to him ("chown -R {UID} {backup}")' in said.stderr
+
+
+@pytest.mark.parametrize("way", ["configuration", "place"])
+def test_a_backup_of_another_hand_has_root_write_nowhere_else(open_folder: Path, way: str) -> None:
+    """Whoever may write backups must not become root by one."""
+    backups, system = open_folder / "backup", open_folder / "system"
+    system.mkdir()
+    old = Machine(open_folder / "old").furnish(backups, secrets=True)
+    backup = back_up(old)
+    config = (backup / "relay.toml").read_text()
+    assert "[storage]" not in config
+    evil = f'{config}\n[storage]\nfolder = "{system}"\n'
+    entries = json.loads((backup / MANIFEST).read_text())
+    entries["configuration"] = str(system / "anywhere" if way == "place" else old.config)
+    for entry in entries["files"]:
+        if entry["path"] == "relay.toml":
+            (backup / "relay.toml").write_text(evil)
+            entry |= {"size": len(evil), "sha256": hashlib.sha256(evil.encode()).hexdigest()}
+    (backup / MANIFEST).write_text(json.dumps(entries))
+    for path in (backups, backup, *backup.rglob("*")):
+        os.chown(path, UID, UID)
+    more = [] if way == "place" else ["--configuration", "-c", str(old.config)]
+    result = CliRunner().invoke(main, ["restore", "--yes", str(backup), *more])
+    assert result.exit_code == 1, result.output
+    assert "could have written" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert list(system.iterdir()) == []
+
+
+def test_only_the_configuration_says_where_a_file_belongs(old: Machine) -> None:
+    backup = back_up(old)
+    entries = json.loads((backup / MANIFEST).read_text())
+    (backup / "files").mkdir()
+    (backup / "files/0001-x").write_text("x")
+    digest = hashlib.sha256(b"x").hexdigest()
+    entries["files"] += [{"path": "files/0001-x", "size": 1, "sha256": digest, "origin": "sitecustomize.py"}]
+    (backup / MANIFEST).write_text(json.dumps(entries))
+    said = old.run("restore", "--yes", str(backup))
+    assert (said.status, said.err) == (0, "")
+    assert not (old.folder / "sitecustomize.py").exists()
 
 
 def test_postgresql_is_refused(old: Machine) -> None:

@@ -93,6 +93,29 @@ def test_a_manifest_that_names_other_places_is_refused(backup: Path, path: str) 
         read_manifest(backup)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"size": 5', '"size": "5"'),
+        ('"size": 5', '"size": -5'),
+        (f'"at": {PLAIN.at}', '"at": 1e9'),
+        (f'"at": {PLAIN.at}', '"at": 99999999999999999999'),
+        ('"schema": 4', '"schema": "4"'),
+        ('"path": "files/0001-a"', '"path": 5'),
+        ('"origin": "a.pem"', '"origin": ["a.pem"]'),
+        ('"origin": "a.pem"', '"origin": "a\\u0000b"'),
+        ('"configuration": "/etc/relay/relay.toml"', '"configuration": null'),
+        ('"a.b"', "7"),
+    ],
+)
+def test_a_manifest_whose_values_are_of_another_kind_is_damaged(backup: Path, before: str, after: str) -> None:
+    content = (backup / MANIFEST).read_text()
+    assert before in content
+    (backup / MANIFEST).write_text(content.replace(before, after, 1))
+    with pytest.raises(StorageError, match="is damaged: take another backup"):
+        read_manifest(backup)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 1}', "[" * 100_000, '{"format": "x"}'])
 def test_a_damaged_manifest_is_one_line(backup: Path, content: str) -> None:
     (backup / MANIFEST).write_text(content)

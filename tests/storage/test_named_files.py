@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.storage.named_files import gather
+from relay.storage.named_files import find_names, gather
 from tests.peers.relay_process import make_account, write_config
 
 
@@ -72,3 +72,20 @@ def test_a_configuration_whose_secrets_can_not_be_told_apart_is_left_out(config:
 
 def test_a_content_that_was_read_before_counts(config: Path) -> None:
     assert gather(config, b"a = 1\n", secrets=False).files[0].content == b"a = 1\n"
+
+
+@pytest.mark.parametrize("kind", ["PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"])
+def test_a_certificate_with_its_key_in_one_file_is_a_secret(config: Path, kind: str) -> None:
+    content = f"-----BEGIN {kind}-----\nsecret\n-----END {kind}-----\n-----BEGIN CERTIFICATE-----\n"
+    (config.parent / "relay.crt").write_text(content)
+    gathered = gather(config, secrets=False)
+    assert not any(b"secret\n" in named.content for named in gathered.files)
+    (line,) = gathered.missing
+    assert line.startswith(f"{config.parent}/relay.crt: holds a private key beside the certificate")
+    assert content.encode() in [named.content for named in gather(config, secrets=True).files]
+
+
+def test_the_names_in_a_configuration(config: Path) -> None:
+    key = str(config.parent / "relay.key")
+    assert find_names(config.read_bytes()) == {"relay.crt", key, "sales.password", "ca.pem"}
+    assert find_names(b"not TOML") == find_names(b"\xff") == frozenset()

@@ -1,5 +1,6 @@
 """Whose a folder is, without becoming that user: that is for the processes of tests/cli/test_enter.py."""
 
+import contextlib
 import os
 import pwd
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.model.errors import StorageError
-from relay.storage.owner import Owner, find_owner, strangers
+from relay.storage.owner import Owner, find_owner, require_same_hand, strangers
 from tests.peers.machine import require_root
 
 UID = 54321
@@ -108,3 +109,19 @@ def test_a_folder_of_roots_in_one_where_others_can_exchange_it(tmp_path: Path, m
             find_owner(data)
     else:
         assert find_owner(data) is None
+
+
+@pytest.mark.parametrize(
+    ("hand", "owner", "refused"),
+    [(0, None, False), (0, UID, False), (UID, UID, False), (UID, None, True), (UID, UID + 1, True)],
+)
+def test_whoever_writes_a_configuration_chooses_no_folder_of_others(
+    tmp_path: Path, hand: int, owner: int | None, refused: bool
+) -> None:
+    source = tmp_path / "backup" / "relay.toml"
+    source.parent.mkdir()
+    source.touch()
+    os.chown(source.parent, hand, hand)
+    expected = pytest.raises(StorageError, match="who could have written it") if refused else contextlib.nullcontext()
+    with expected:
+        require_same_hand(source, tmp_path, None if owner is None else Owner(owner, owner))

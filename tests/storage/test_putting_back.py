@@ -128,3 +128,15 @@ def test_a_database_that_is_not_there_or_no_database_holds_nothing(tmp_path: Pat
         base.execute("INSERT INTO delivery VALUES ('held', ?), ('done', ?), ('queued', 1)", (PLAIN.at + 1,) * 2)
     base.close()
     assert look_at_present(tmp_path / "base", PLAIN) == Present(is_other=True, newer=1)
+
+
+def test_what_a_backup_names_may_be_a_pipe_or_have_no_end(backup: Path, tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    os.mkfifo(storage / "pipe")
+    entries = [entry(backup, f"secrets/{n}", origin) for n, origin in enumerate(("pipe", "/dev/zero"))]
+    lines = put_back_files(backup, entries, storage=storage, allowed=storage, group=None)
+    assert lines == [
+        f"{storage}/pipe is there and stays; another one is {backup}/secrets/0",
+        f"/dev/zero is there and stays; another one is {backup}/secrets/1",
+    ]
