@@ -247,8 +247,12 @@ def choose(
     *,
     yes: bool,
     ask: bool = False,
+    unasked: str = "",
 ) -> list[str]:
-    """Give the mails that are meant. Many that a filter chose are shown first, and asked about; `ask`: ids as well."""
+    """Give the mails that are meant. Many that a filter chose are shown first, and asked about; `ask`: ids as well.
+
+    `unasked`: what is said, with {mails} and {them}, where nobody is there to answer.
+    """
     from relay.storage import admin
 
     if bool(ids) == chosen.given:
@@ -267,7 +271,8 @@ def choose(
     if found and not yes and (ask or not ids):
         _preview(engine, settings, found, now)
         these = "this mail" if len(found) == 1 else f"these {count(len(found), 'mail')}"
-        confirm_many(f"{what} {these}", yes=yes)
+        said = unasked.format(mails=count(len(found), "mail"), them="it" if len(found) == 1 else "them")
+        confirm_many(f"{what} {these}", yes=yes, unasked=said)
     return found
 
 

@@ -138,10 +138,13 @@ def show_size(octets: int) -> str:
     return f"{size:.1f} GiB"
 
 
-def confirm_many(what: str, *, yes: bool) -> None:
-    """Ask before something that can't be undone; `--yes` and a program's standard input say yes or end it."""
+def confirm_many(what: str, *, yes: bool, unasked: str = "") -> None:
+    """Ask before something that can't be undone; `--yes` and a program's standard input say yes or end it.
+
+    `unasked`: what is said in the latter case, in place of the usual.
+    """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{what}: add --yes to do it without a question")
+        raise click.UsageError(unasked or f"{what}: add --yes to do it without a question")
     click.confirm(f"{what}?", abort=True)

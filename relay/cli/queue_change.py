@@ -27,6 +27,10 @@ _HELP = {
     "is being sent now": ": try again when the attempt is over; `relay queue show` tells how it ended",
     "is not held": ": there is nothing to release",
 }
+_FOR_GOOD = (
+    "Nothing is deleted yet. This would delete {mails} for good, and those who have not got {them} yet never will: add"
+    " --yes if you want that"
+)
 _ids = click.argument("ids", nargs=-1, metavar="[ID]...", type=Text())
 
 
@@ -146,7 +150,14 @@ def delete(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: boo
     settings = load(config)
     engine = open_storage(settings)
     found = choose(
-        engine, settings, ids, chosen, "Delete for good, for all who still wait for them,", yes=yes, ask=True
+        engine,
+        settings,
+        ids,
+        chosen,
+        "Delete for good, also for those who have not got it yet,",
+        yes=yes,
+        ask=True,
+        unasked=_FOR_GOOD,
     )
     with progress("Deleting", len(found)) as step:
         done = commands.delete(engine, found, now=_now(), progress=step)

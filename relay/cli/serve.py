@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 
-from relay.cli.configuration import DONE, FAILED, config_option, enter, load, plain_faults
+from relay.cli.configuration import DONE, FAILED, config_option, enter, fail, load, plain_faults
 from relay.cli.output import say
 from relay.cli.unusable import warn_of_owner
+from relay.model.errors import StorageBusyError
+from relay.settings import Settings
 
 _FIRST_OPEN_PORT = 1024
 """Ports below it are root's."""
@@ -54,11 +56,31 @@ def command(config: str | None, *, condition: bool) -> None:
         service = Service(settings, sink=sink)
         service.handle_signals()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-        await service.start()
+        try:
+            await service.start()
+        except StorageBusyError as error:
+            fail(_tell_running(error, settings))
         return await service.run()
 
     if not run_loop(run()):
         sys.exit(FAILED)
+
+
+def _tell_running(error: StorageBusyError, settings: Settings) -> str:
+    """Say what to do where a service runs already: whoever starts a second one need not stop the first."""
+    from relay.control import ControlError, ask
+
+    try:
+        runs = ask(settings.folder, "status") is not None
+    except ControlError:
+        runs = False
+    if not runs:  # a command that is the service for a moment, or one with another folder and the same database
+        return str(error)
+    who = f" (process {error.holder})" if error.holder else ""
+    return (
+        f"{settings.folder}: the service is running here already{who}: nothing to start. After a change of"
+        f" {settings.path.name}: `relay reload`. To start it afresh: `systemctl restart relay`"
+    )
 
 
 def _look_for_account(config: str | None) -> int:

@@ -12,6 +12,9 @@ class StorageError(RelayError):
 class StorageBusyError(StorageError):
     """Another process is the service of this storage folder."""
 
+    holder: str = ""
+    """Its number, where it is known."""
+
 
 class StorageFullError(StorageError):
     """The disk has no room: a client is told so (452), and nothing else is wrong."""

@@ -16,6 +16,12 @@ _MOST_HELPED = 20
 """Unknown names for which the nearest known one is looked for."""
 _MOST_NAMES = 10
 _LONGEST_COMPARED = 80
+_MISSING_FOR_TLS = {
+    "certificate": "missing: TLS needs a certificate file, from your IT support or a certificate authority:"
+    ' certificate = "FILE". Have you none, take the line tls = "..." out: connections are then not encrypted',
+    "private_key": "missing: TLS needs the file of the certificate's key as well, which comes with it: private_key ="
+    ' "FILE" (the same one where both are in one file)',
+}
 PASSWORD_SOURCES = ("password", "password_file", "password_env", "password_command")
 
 
@@ -115,11 +121,9 @@ def _check_listeners(root: Table) -> Iterator[Finding]:
                 place=listener.place, reason=f"the same host and port as listener[{earlier}]: only one can have them"
             )
         if listener.text("tls") in ("starttls", "implicit"):
-            for name in ("certificate", "private_key"):
+            for name, reason in _MISSING_FOR_TLS.items():
                 if not listener.has(name):
-                    yield Finding(
-                        place=(*listener.place, name), reason=f'missing: TLS needs it: {name} = "relay.pem", a PEM file'
-                    )
+                    yield Finding(place=(*listener.place, name), reason=reason)
         if listener.flag("require_auth") and not anybody_has_password:
             reason = 'no user has a password_hash, so nobody could send; "relay user password" makes one'
             yield Finding(place=(*listener.place, "require_auth"), reason=reason)
@@ -130,7 +134,10 @@ def _check_openness(listener: Table) -> Iterator[Finding]:
     networks = [read_network(text) for _, text in listener.texts("networks")]
     everybody = any(network.prefixlen == 0 for network in _collapse(network for network in networks if network))
     if everybody and not listener.flag("require_auth"):
-        reason = "lets the whole internet send (an open relay): name the office's networks, or say require_auth = true"
+        reason = (
+            "anybody on the internet could send through you (an open relay): name your office's network instead, e.g."
+            ' ["192.168.1.0/24"], or let in only who logs in: require_auth = true'
+        )
         yield Finding(place=(*listener.place, "networks"), reason=reason)
 
 

@@ -12,6 +12,8 @@ from relay.settings.values import Listener, ListenerTls, Settings
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
+_MOST_SHOWN = 8
+"""Networks that one line names."""
 _INTERNAL = (".local", ".lan", ".internal")
 
 _USUAL_SECURITY = {
@@ -63,8 +65,8 @@ def _look_at_listener(place: Place, listener: Listener, accounts: tuple[Account,
     lan = any(not network.is_loopback for network in listener.networks)
     if not lan and not is_loopback(listener.host):
         reason = (
-            "other machines reach it, and all are turned away: networks, which says who may connect, is this machine"
-            ' alone. For an office: networks = ["192.168.1.0/24"]'
+            "other machines reach it, but only this machine may connect. To let the office in, add its network, e.g."
+            ' networks = ["192.168.1.0/24"] ("ip -4 addr" shows yours)'
         )
         yield _warn((*place, "host"), reason)
     plain = listener.tls is ListenerTls.NONE and not listener.plaintext_auth
@@ -115,8 +117,26 @@ def _look_at_devices(devices: tuple[Device, ...], listeners: tuple[Listener, ...
             reason = "it is meant for single scanners: a mail that a server passes on could hide another one in it"
             yield _warn(("device", n, "bare_line_feeds"), f"{reason}; name single addresses (/32, /128)")
         if not any(_overlap(network, other) for network in device.networks for other in heard):
-            reason = "no listener lets it in: add its address to the networks of a [[listener]]"
-            yield _warn(("device", n, "networks"), reason)
+            yield _warn(("device", n, "networks"), _let_in(device, listeners))
+
+
+def _let_in(device: Device, listeners: tuple[Listener, ...]) -> str:
+    """Say how a device that no listener lets in is let in, without turning away who may connect already."""
+    own = [_write(network) for network in device.networks]
+    what = "it" if len(own) == 1 else "them"
+    reason = f"no [[listener]] lets {' and '.join(own[:_MOST_SHOWN])} in: add {what} to the networks of"
+    (listener, *others) = listeners
+    there = [_write(network) for network in listener.networks]
+    if others or len(there) + len(own) > _MOST_SHOWN:
+        return f"{reason} the one that the device uses, beside those already there"
+    together = ", ".join(f'"{network}"' for network in (*there, *own))
+    host = ' and host = "0.0.0.0", so that it is reached at all' if is_loopback(listener.host) else ""
+    return f"{reason} the [[listener]], beside those already there: networks = [{together}]{host}"
+
+
+def _write(network: Network) -> str:
+    """Write a network as people do: one address without its length."""
+    return str(network.network_address if network.num_addresses == 1 else network)
 
 
 def _wider(network: Network) -> Iterator[Network]:

@@ -1,5 +1,7 @@
 """What the configuration names outside of itself: files, folders and environment variables. Nothing is run."""
 
+import difflib
+import json
 import os
 import re
 import stat
@@ -16,6 +18,8 @@ from relay.settings.sharing import check_sharing
 
 _CREDENTIALS = Path("/run/credentials")
 """Where systemd puts credentials, for the unit alone."""
+_MOST_NEIGHBOURS = 1000
+"""Names in a folder that are compared with one that is not there."""
 
 
 def find_folder(root: Table, file: Path) -> Path:
@@ -76,16 +80,25 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
     if not name:
         return
     file = folder / name
+    if not Path(name).is_absolute() and not isinstance(find_mode(folder), int):
+        # Each file in it says so in the same words: one line is left of them.
+        yield _no_folder(folder)
+        return
     reason = _why_unusable(file) or (look_into(file) if key == "password_file" else None)
     if reason is not None:
         whole = "" if Path(name).is_absolute() else f" ({file})"
-        yield Finding(place=place, reason=f"{reason}{whole}{_advise(file, key, folder)}")
+        yield Finding(place=place, reason=f"{reason}{whole}{_advise(file, key)}")
     elif private and isinstance(mode := find_mode(file), int) and mode & stat.S_IROTH:
         reason = f"everybody on this machine can read it: {shut_to_others(file, folder)}"
         yield Finding(place=place, reason=reason, warning=True)
 
 
-def _advise(file: Path, key: str, folder: Path) -> str:
+def _no_folder(folder: Path) -> Finding:
+    """Say that the storage folder is not there, rather than blame each file that is looked for in it."""
+    return Finding(place=("storage", "folder"), reason=f"there is no such folder: make it ({folder}), or mend its name")
+
+
+def _advise(file: Path, key: str) -> str:
     """Tell what to do about a file that can't be read; nothing where its content is at fault."""
     mode = find_mode(file)
     if file.is_relative_to(_CREDENTIALS) and not isinstance(mode, int):
@@ -95,11 +108,22 @@ def _advise(file: Path, key: str, folder: Path) -> str:
         )
     if isinstance(mode, int):
         return "" if os.access(file, os.R_OK) else ": ask as root (sudo), or as the user who runs the service"
-    if not folder.exists():
-        return f": it is looked for in storage.folder, {folder}, which is not there: make that folder, or mend its name"
+    near = _near(file)
     if key == "password_file":
-        return ": make it, with the password in its first line, or mend the name"
-    return ": mend the name, or put the file there"
+        return f": {near}make it, with the password in its first line, or mend the name"
+    if key == "ca_file":
+        return f": {near}mend the name, or put the file there; with a public provider leave ca_file away"
+    return f": {near}mend the name, or put the file there"
+
+
+def _near(file: Path) -> str:
+    """Ask whether a file beside it is meant, whose name is nearly the same."""
+    try:
+        names = [one.name for _, one in zip(range(_MOST_NEIGHBOURS), file.parent.iterdir(), strict=False)]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(file.name, names, n=1, cutoff=0.8)
+    return f"did you mean {json.dumps(near[0], ensure_ascii=False)}? Else " if near else ""
 
 
 def _check_authorities(server: Table, folder: Path) -> Iterator[Finding]:
@@ -114,7 +138,8 @@ def _check_authorities(server: Table, folder: Path) -> Iterator[Finding]:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(folder / name)
     except (OSError, ValueError):
         reason = (
-            f"holds no certificate ({folder / name}): it must be a PEM file, which begins -----BEGIN CERTIFICATE-----"
+            f"holds no certificate ({folder / name}): it must be a PEM file, which begins -----BEGIN CERTIFICATE-----;"
+            " with a public provider leave ca_file away"
         )
         yield Finding(place=(*server.place, "ca_file"), reason=reason)
 

@@ -53,18 +53,26 @@ def storage_error(error: BaseException, file: Path | None = None) -> StorageErro
 def _what_helps(code: int, file: Path | None) -> StorageError | None:
     """Say of SQLite's errors that a person can mend what is the matter and what helps."""
     if code == sqlite3.SQLITE_FULL:
-        where = "the disk of the database" if file is None else f"{_folder(file)}: the disk"
-        return StorageFullError(
-            f"{where} is full, and nothing more was changed: make room there (df -h), then try again"
-        )
+        return StorageFullError(_disk_full(file, ", and nothing more was changed"))
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and file is not None and _is_full(_folder(file)):
         # Even who only reads needs a little room beside the database.
-        return StorageFullError(f"{_folder(file)}: the disk is full: make room there (df -h), then try again")
+        return StorageFullError(_disk_full(file))
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         who = "the database" if file is None else str(file)
         look = "" if file is None else f"; `fuser -v {shlex.quote(str(file))}` shows who has it open"
         return StorageError(f"{who}: another program is writing into it, and nothing more was changed: try again{look}")
     return None
+
+
+def _disk_full(file: Path | None, besides: str = "") -> str:
+    """Say what to do, and what not: who deletes in the service's own folder deletes mail."""
+    if file is None:
+        return f"the disk of the database is full{besides}: free space on it, not among its own files, then try again"
+    folder = _folder(file)
+    return (
+        f"the disk that holds {folder} is full{besides} (`df -h {shlex.quote(str(folder))}` shows it): free space"
+        f" elsewhere on it; delete nothing in {folder} itself; then try again"
+    )
 
 
 def _folder(file: Path) -> Path:

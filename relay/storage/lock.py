@@ -62,7 +62,9 @@ class FileLock:
             if not isinstance(error, BlockingIOError):
                 raise StorageError(f"{self._path}: {error.strerror}") from None
             who = f" (process {holder})" if holder.isdecimal() else ""
-            raise StorageBusyError(f"{self._what}{who}: stop it first, with `systemctl stop relay`") from None
+            busy = StorageBusyError(f"{self._what}{who}: stop it first, with `systemctl stop relay`")
+            busy.holder = holder if holder.isdecimal() else ""
+            raise busy from None
         self.identity = _lines(file)[1] or os.urandom(8).hex()
         content = f"{os.getpid()}\n{self.identity}\n".encode()
         os.ftruncate(file, os.pwrite(file, content, 0))

@@ -52,7 +52,8 @@ def test_what_a_person_can_mend_is_said_without_the_drivers_words(tmp_path: Path
     assert not any("OperationalError" in text or "DiskFull" in text for text in said)
     assert all("nothing more was changed" in text for text in said)
     assert (
-        f"{tmp_path}: the disk is full, and nothing more was changed: make room there (df -h), then try again" in said
+        f"the disk that holds {tmp_path} is full, and nothing more was changed (`df -h {tmp_path}` shows it): free"
+        f" space elsewhere on it; delete nothing in {tmp_path} itself; then try again" in said
     )
     assert any(text.startswith(f"{file}: another program is writing into it") for text in said)
 
@@ -68,7 +69,7 @@ def test_a_disk_without_room_for_what_sqlite_needs_beside_is_full(
     monkeypatch.setattr(os, "statvfs", lambda _folder: full)
     said = storage_error(error, tmp_path / "relay.db")
     assert isinstance(said, StorageFullError)
-    assert str(said) == f"{tmp_path}: the disk is full: make room there (df -h), then try again"
+    assert str(said).startswith(f"the disk that holds {tmp_path} is full (`df -h {tmp_path}` shows it): free space")
 
 
 def test_a_server_that_is_not_there_is_told_with_what_to_look_at() -> None:
