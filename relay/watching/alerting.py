@@ -3,7 +3,7 @@
 Pure: what is known, what is found and the time come as arguments; what is to be done comes back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -69,8 +69,11 @@ def decide(
     as its disk, it sees its own alone.
     """
     found = {name_watch(finding, node): finding for finding in findings if topic_of(finding.key) in _TOPICS}
-    changes = [_found(key, watches.get(key), finding, findings, now) for key, finding in found.items()]
-    changes += [_missing(watch, now) for key, watch in watches.items() if key not in found and _is_seen(key, node)]
+    seen = {key: watch for key, watch in watches.items() if _is_seen(key, node)}
+    causes = {finding.key for finding in findings if finding.grade is Grade.NEEDS_YOU}
+    causes |= {f"{topic_of(key)}/{subject_of(key)}" for key, watch in seen.items() if watch.is_open}
+    changes = [_found(key, watches.get(key), finding, causes, now) for key, finding in found.items()]
+    changes += [_missing(watch, now) for key, watch in seen.items() if key not in found]
     return tuple(change for change in changes if change is not None)
 
 
@@ -101,7 +104,7 @@ def _is_seen(key: str, node: str) -> bool:
     return topic_of(key) not in _LOCAL or key.rpartition(_NODE)[2] == node or (not node and _NODE not in key)
 
 
-def _found(key: str, watch: Watch | None, finding: Finding, findings: Sequence[Finding], now: int) -> Change | None:
+def _found(key: str, watch: Watch | None, finding: Finding, causes: Collection[str], now: int) -> Change | None:
     if watch is not None and watch.is_open:
         if watch.well is None:
             return None
@@ -110,7 +113,7 @@ def _found(key: str, watch: Watch | None, finding: Finding, findings: Sequence[F
         # Nothing else tells for how long there should have been one.
         noted = Change(before=None, after=Watch(key=key, since=now), finding=finding)
         return noted if watch is None else None
-    if finding.kind not in TOLD or finding.grade is not Grade.NEEDS_YOU or _has_cause(finding, findings):
+    if finding.kind not in TOLD or finding.grade is not Grade.NEEDS_YOU or _has_cause(finding, causes):
         return None if watch is None else _missing(watch, now)
     if watch is not None and _is_quiet(watch, now):
         return None  # if it still lasts when the hour is over, it is told then
@@ -119,14 +122,11 @@ def _found(key: str, watch: Watch | None, finding: Finding, findings: Sequence[F
     return Change(before=watch, after=after, news=News.RAISED, finding=finding)
 
 
-def _has_cause(finding: Finding, findings: Sequence[Finding]) -> bool:
-    """Tell whether people are told of what causes this: one trouble is one alert."""
+def _has_cause(finding: Finding, causes: Collection[str]) -> bool:
+    """Tell whether people are told of what causes this, or not yet that it is over: one trouble is one alert."""
     if finding.kind is Kind.MAIL_OVERDUE:
-        causes = {(Kind.PROVIDER_SILENT, finding.subject), (Kind.LOGIN_REFUSED, finding.subject)}
-        return any((one.kind, one.subject) in causes for one in findings)
-    if finding.kind is Kind.MAILBOX_FAILING:
-        return any(one.kind is Kind.DISK_LOW and one.grade is Grade.NEEDS_YOU for one in findings)
-    return False
+        return any(f"{kind}/{finding.subject}" in causes for kind in (Kind.PROVIDER_SILENT, Kind.LOGIN_REFUSED))
+    return finding.kind is Kind.MAILBOX_FAILING and f"{Kind.DISK_LOW}/" in causes
 
 
 def _missing(watch: Watch, now: int) -> Change | None:

@@ -106,6 +106,24 @@ def test_a_clock_that_was_set_back_neither_silences_nor_storms() -> None:
     assert [news for _, news in days.told] == [News.RAISED, News.CLEARED, News.RAISED]
 
 
+def test_what_goes_with_the_end_of_its_cause_is_never_told() -> None:
+    silent = Finding(kind=Kind.PROVIDER_SILENT, grade=Grade.NEEDS_YOU, subject="sales", since=5)
+    overdue = Finding(kind=Kind.MAIL_OVERDUE, grade=Grade.NEEDS_YOU, subject="sales", since=5)
+    days = Days()
+    days.minutes(300, silent, overdue)
+    days.minutes(10, overdue)  # what has waited is on its way
+    days.minutes(100)
+    assert days.told == [(0, News.RAISED), (315, News.CLEARED)]
+
+
+def test_the_disk_of_another_node_silences_no_mailbox() -> None:
+    failing = Finding(kind=Kind.MAILBOX_FAILING, grade=Grade.NEEDS_YOU, subject="sales")
+    key = "disk_low/#b"
+    watches = {key: Watch(key=key, since=1, told=START, is_open=True)}
+    (change,) = decide(watches, (failing,), START, node="a")
+    assert change.news is News.RAISED
+
+
 def test_it_is_named_by_when_it_began() -> None:
     (change,) = decide({}, [FULL], START)
     assert change.after is not None
@@ -149,7 +167,10 @@ def test_what_has_a_cause_that_is_told_is_not_told_itself(cause: Finding, kind: 
     days.minutes(5, cause, effect)
     known = [*days.watches]
     assert all(not key.startswith(effect.key) for key in known)
-    days.minutes(5, effect)  # the cause is gone, and this is not
+    if cause.kind is not Kind.LOGIN_REFUSED:  # its end is told elsewhere
+        days.minutes(16, effect)  # the cause is gone, which is told first, and this is not
+        assert effect.key not in days.watches
+    days.minutes(2, effect)
     assert effect.key in days.watches
 
 
