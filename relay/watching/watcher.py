@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from relay.delivery.insist import endure
 from relay.model.errors import RelayError
 from relay.model.mail import NewMessage
 from relay.rules.notice_texts import TEXTS
@@ -98,7 +99,8 @@ class Watcher:
         snapshot, watches = await asyncio.to_thread(self._read, now)
         findings = find(snapshot, now)
         for change in decide(watches, findings, now, node=self._node):
-            await self._tell(change, snapshot)
+            with endure("alert"):
+                await self._tell(change, snapshot)
         return findings
 
     def _read(self, now: int) -> tuple[Snapshot, dict[str, Watch]]:

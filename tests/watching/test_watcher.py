@@ -5,7 +5,7 @@ import email
 import email.policy
 import json
 import os
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
@@ -24,8 +24,10 @@ from relay.storage.engine import SqliteFile
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.quarantine import give, list_held
 from relay.storage.watches import Watches
-from relay.watching.findings import Kind
+from relay.watching import watcher as watcher_module
+from relay.watching.findings import Finding, Kind
 from relay.watching.taking import Statvfs
+from relay.watching.texts import Words
 from relay.watching.watcher import Watcher
 from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import free_port, until
@@ -179,6 +181,24 @@ async def test_what_can_not_be_told_is_logged_once_and_tried_again(office: Offic
         assert len(await inbox(office)) == 1
     failed = [line for line in lines if line["event"] == "alert_failed"]
     assert [(line["kind"], line["subject"]) for line in failed] == [("disk_low", str(office.settings.folder))]
+
+
+async def test_a_fault_in_one_alert_keeps_no_other_one_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    (office.settings.folder / "quarantine" / "new").mkdir(parents=True)
+    (office.settings.folder / "quarantine" / "new" / "P1").write_bytes(b"x")
+    real = watcher_module.describe
+
+    def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -> Words:
+        if finding.kind is Kind.DISK_LOW:
+            raise ValueError
+        return real(finding, language, show_time)
+
+    monkeypatch.setattr(watcher_module, "describe", describe)
+    with capture_logs() as lines:
+        found = await watch(office, statvfs=statvfs_of(1)).look()
+    assert [finding.kind for finding in found] == [Kind.DISK_LOW, Kind.QUARANTINE]
+    assert [mail["Subject"] for mail in await inbox(office)] == ["1 E-Mail in Quarantäne"]
+    assert [line["activity"] for line in lines if line["event"] == "activity_failed"] == ["alert"]
 
 
 async def test_status_finds_what_is_alerted(office: Office) -> None:
