@@ -24,10 +24,9 @@ from relay.storage.engine import SqliteFile
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.quarantine import give, list_held
 from relay.storage.watches import Watches
-from relay.watching import watcher as watcher_module
 from relay.watching.findings import Finding, Kind
 from relay.watching.taking import Statvfs
-from relay.watching.texts import Words
+from relay.watching.texts import Words, describe
 from relay.watching.watcher import Watcher
 from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import free_port, until
@@ -186,14 +185,13 @@ async def test_what_can_not_be_told_is_logged_once_and_tried_again(office: Offic
 async def test_a_fault_in_one_alert_keeps_no_other_one_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     (office.settings.folder / "quarantine" / "new").mkdir(parents=True)
     (office.settings.folder / "quarantine" / "new" / "P1").write_bytes(b"x")
-    real = watcher_module.describe
 
-    def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -> Words:
+    def describe_all_but_one(finding: Finding, language: str, show_time: Callable[[int], str]) -> Words:
         if finding.kind is Kind.DISK_LOW:
             raise ValueError
-        return real(finding, language, show_time)
+        return describe(finding, language, show_time)
 
-    monkeypatch.setattr(watcher_module, "describe", describe)
+    monkeypatch.setattr("relay.watching.watcher.describe", describe_all_but_one)
     with capture_logs() as lines:
         found = await watch(office, statvfs=statvfs_of(1)).look()
     assert [finding.kind for finding in found] == [Kind.DISK_LOW, Kind.QUARANTINE]
