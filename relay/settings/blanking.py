@@ -25,10 +25,13 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _NOTE: Final = re.compile(
-    r"""((?:[A-Za-z_]*_)?(?:password|password_hash|client_secret|secret|token|webhook|heartbeat_url)["']?\s*=\s*)"""
-    r"""("(?:[^"\\]|\\.)*"|'[^']*')"""
+    r"""((?:password|password_hash|secret|token|webhook|heartbeat_url)["']?\s*=\s*)"""
+    r"""(?:\"{3}.*?(?:\"{3}|$)|'{3}.*?(?:'{3}|$)|"(?:[^"\\]|\\.)*"|'[^']*'|["'].*)""",
+    re.IGNORECASE,
 )
-"""A secret that was commented out."""
+"""A secret that was commented out, be it one of several lines."""
+_NOTED_URL: Final = re.compile(r"""(://[^/?#@:\s"']{0,200}:)[^@\s"']{1,200}(?=@)""")
+"""A password in a URL that was commented out."""
 _URL: Final = re.compile(r"(\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#@:\s]*:)([^/?#\s]*)(?=@)")
 """A password in a URL."""
 
@@ -125,7 +128,7 @@ class _State:
     def take(self, kind: str, word: str) -> str:
         """Go on by one token; gives what stands there when secrets are empty."""
         if kind == "comment":
-            return _NOTE.sub(r'\1""', word)
+            return _NOTED_URL.sub(r"\1", _NOTE.sub(r'\1""', word))
         if kind == "string" and self._in_value:
             return _empty(self._key, word)
         if kind == "mark":

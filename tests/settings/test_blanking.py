@@ -100,3 +100,27 @@ def test_whatever_is_written_no_secret_stays(content: dict[str, dict[str, object
             left = found[name].get(key)
             assert not isinstance(left, str) or left == ""
             assert not isinstance(left, list) or not any(left)
+
+
+@pytest.mark.parametrize(
+    ("note", "left"),
+    [
+        ("# password = '''hunter2'''", '# password = ""'),
+        ('# password = """hunter2', '# password = ""'),
+        ('# Password="hunter2', '# Password=""'),
+        (
+            '# database = "postgresql+psycopg://relay:hunter2@db/relay"',
+            '# database = "postgresql+psycopg://relay:@db/relay"',
+        ),
+        ("# see https://docs.example:80/a and mail@example.com", None),
+        ('# password_env = "NAME"', None),
+    ],
+)
+def test_what_was_commented_out_is_no_less_secret(note: str, left: str | None) -> None:
+    content = f"a = 1\n{note}\nb = 2\n"
+    assert blank_secrets(content.encode()).content.decode() == content.replace(note, left or note)
+
+
+def test_long_comments_take_no_time() -> None:
+    for piece in ("_", "password", 'password = "', "://a:"):
+        blank_secrets(b"# " + piece.encode() * 20_000 + b"\n")
