@@ -38,7 +38,7 @@ def find_incoming(engine: "Database", settings: Settings, text: str) -> list[Inc
 
     Raises StateConflictError where the beginning of an id fits several.
     """
-    from relay.storage.arrivals import find_arrivals
+    from relay.storage.arrivals import find_arrivals, find_by_file
     from relay.storage.quarantine import Held, find_held, list_held
 
     found, held, shut = find_arrivals(engine, text), list[Held](), ""
@@ -49,6 +49,8 @@ def find_incoming(engine: "Database", settings: Settings, text: str) -> list[Inc
             shut = str(error)
     if not found and text.strip():
         found = [one.arrival for one in find_held(held, text)]
+    if not found and (file := Path(text.strip()).name.partition(":")[0]):
+        found = find_by_file(engine, [file])
     mails = [tuple(copies) for _, copies in groupby(found, key=lambda one: one.mail)]
     wanted = text.strip().lower()
     if len(mails) > 1 and not is_id(wanted) and all(one.id.startswith(wanted) for one in found):

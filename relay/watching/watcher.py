@@ -17,6 +17,7 @@ import structlog
 from relay.delivery.insist import endure
 from relay.model.errors import RelayError
 from relay.model.mail import NewMessage
+from relay.rules.moments import utc_time
 from relay.rules.notice_texts import TEXTS
 from relay.settings import Settings
 from relay.storage.engine import Database, transaction
@@ -139,7 +140,7 @@ class Watcher:
         self._failed.discard(watch.key)
         if notice is None:
             return
-        facts = {"kind": topic_of(watch.key), "subject": subject, "since": watch.since}
+        facts = {"kind": topic_of(watch.key), "subject": subject, "since": utc_time(watch.since)}
         if change.news is News.RAISED:
             log.warning("alert_raised", queue_id=notice.message.id, **facts)
         else:

@@ -108,6 +108,7 @@ def test_delivered_once_the_inbox_is_mended_or_to_somebody_else(run: Run, inbox:
     said = run("quarantine", "deliver", one["queue_id"], "--to", "anna")
     assert said.status == 1
     assert f"{one['queue_id']} is not in the quarantine: it was put into the inbox of bert" in said.err
+    assert one["queue_id"] in run("trace", Path(one["file"]).name).out  # as the log named it when it came
     assert (
         "nothing in the quarantine is for bert (0 mails in all)"
         in run("quarantine", "deliver", "--all", "--to", "bert").err

@@ -56,6 +56,17 @@ def test_each_id_that_is_printed_leads_to_it(run: Run, collected: dict[str, Any]
     assert run("trace", collected[how], "--json").json == [collected]
 
 
+def test_the_name_of_its_file_does_wherever_it_stands(run: Run, collected: dict[str, Any], tmp_path: Path) -> None:
+    file = Path(collected["copies"][0]["file"])
+    for printed in (file.name, str(file), f"{file.name}:2,S"):
+        (found,) = run("trace", printed, "--json").json
+        assert found["queue_id"] == collected["queue_id"]
+    file.unlink()
+    assert run("trace", file.name).out.startswith("Mail ")
+    for wrong in (f"{file.name}0", f"{tmp_path}/", "/", ":2,S"):
+        assert run("trace", wrong).status == 1, wrong
+
+
 def test_the_beginning_of_an_id_and_a_bare_message_id_do(run: Run, collected: dict[str, Any]) -> None:
     assert run("trace", collected["queue_id"][:14], "--json").json == [collected]
     assert run("trace", "4711@kunde.example", "--json").json == [collected]

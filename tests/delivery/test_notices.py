@@ -83,6 +83,19 @@ async def test_a_notice_that_bounces_goes_into_an_inbox_and_there_is_no_notice_a
             ]
 
 
+async def test_a_notice_that_bounces_is_not_tried_by_another_account(tmp_path: Path) -> None:
+    answers = {**REFUSED, "RCPT bert@example.com": "550 5.1.1 no such user either"}
+    async with Provider(answers) as provider, Provider() as other:
+        accounts = [make_account("sales", provider.port, owner="bert"), make_account("spare", other.port)]
+        users = [ANNA, {**BERT, "notify": "mail"}]
+        async with open_office(tmp_path, accounts=accounts, users=users) as office:
+            await office.hand_in(A, client=replace(CLIENT, default_user="bert"))
+            await office.send()
+            await office.pass_time(MINUTE)
+            assert office.waiting() == []
+            assert (len(office.inbox("anna")), other.mails) == (1, [])
+
+
 async def test_where_no_account_can_send_the_postmaster_gets_what_its_reader_would_not_find(tmp_path: Path) -> None:
     account = make_account("sales", 9, owner="bert", excluded=True)
     async with open_office(tmp_path, accounts=[account], users=[ANNA, {**BERT, "notify": "mail"}]) as office:

@@ -107,6 +107,7 @@ async def test_a_provider_out_of_reach_for_an_hour_is_told_once_and_so_is_its_re
     assert "Es dauerte von 28.05.2026, 22:26 Uhr bis 29.05.2026, 01:" in body_of(clear)
     raised, cleared = [line for line in lines if line["event"] in {"alert_raised", "alert_cleared"}]
     assert (raised["kind"], raised["subject"], cleared["kind"]) == ("provider_silent", "sales", "provider_silent")
+    assert raised["since"] == cleared["since"] == "2026-05-28T20:26:40.000Z"
     for line in (raised, cleared):  # what `relay trace` asks
         detail = admin.show_message(office.engine, line["queue_id"])
         assert detail.notice
