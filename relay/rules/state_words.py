@@ -80,6 +80,10 @@ _COME_AGAIN: Final = {
     "en": "The provider asks to try again later: {reply}",
     "de": "Der Anbieter bittet, es später noch einmal zu versuchen: {reply}",
 }
+_INBOX_STATUS: Final = "4.2.0"
+"""Of an answer without a code: one of our own inboxes could not be written into (`relay/delivery/inbox.py`)."""
+_INBOX: Final = {"en": "The inbox can't be used: {reason}", "de": "Der Posteingang kann nicht benutzt werden"}
+"""The reason is the system's, which has no German."""
 _GIVEN_UP: Final = {
     "en": "Given up after several tries; the last one: {cause}",
     "de": "Nach mehreren Versuchen aufgegeben; beim letzten: {cause}",
@@ -115,6 +119,8 @@ def _cause(reply: Reply, language: str) -> str:
     cause = read_cause(reply.text) if reply.code == 0 else None
     if cause is not None:
         return explain_cause(cause, language).what.removesuffix(".")
+    if reply.code == 0 and reply.enhanced == _INBOX_STATUS:
+        return _INBOX[language].format(reason=reply.text.removeprefix("inbox "))
     advice = choose_advice(reply, FailureReason.REFUSED)
     if not reply.is_permanent:
         if _GREYLISTING.search(reply.text):

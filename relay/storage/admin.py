@@ -60,7 +60,9 @@ _IS_KNOWN: Final = {
     "user": 'SELECT 1 FROM message WHERE "user" = ? LIMIT 1',
 }
 _COUNT_MAILS: Final = "SELECT count(DISTINCT message_id) FROM delivery WHERE message_id {any} AND state <> 'done'"
-_COUNT: Final = "SELECT account, state, count(*) FROM delivery WHERE state <> 'done' GROUP BY account, state"
+_COUNT: Final = (
+    "SELECT account, state, count(DISTINCT message_id) FROM delivery WHERE state <> 'done' GROUP BY account, state"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -265,7 +267,7 @@ def _last_reply(tries: Sequence[AttemptRow]) -> str:
 
 
 def count_open(engine: Database) -> dict[str, dict[str, int]]:
-    """Count what waits, for each account and state."""
+    """Count the mails of which anything is open, for each account and state of a delivery."""
     counts: dict[str, dict[str, int]] = {}
     with transaction(engine, write=False) as tx:
         for account, state, count in tx.rows(_COUNT):

@@ -55,7 +55,12 @@ _ARCHIVE: Final = (
     " max(CASE WHEN outcome = 'delivered' THEN message_id END),"
     " count(DISTINCT CASE WHEN outcome = 'bounced' THEN message_id END)"
     " FROM recipient WHERE message_id >= ? AND kind = 'archive' AND outcome <> 'pending'"
-    " AND NOT (code = 0 AND reply = ?) GROUP BY address"
+    " AND NOT (code = 0 AND reply = ?)"
+    # What all recipients were refused alike is about the mail or its sender, and says nothing of the archive.
+    " AND (outcome = 'delivered' OR EXISTS (SELECT 1 FROM recipient o WHERE o.message_id = recipient.message_id"
+    " AND o.kind <> 'archive' AND NOT (o.outcome = 'bounced' AND o.code = recipient.code"
+    " AND o.enhanced = recipient.enhanced AND o.reply = recipient.reply)))"
+    " GROUP BY address"
 )
 _BOUNCED: Final = (
     "SELECT count(DISTINCT message_id), max(message_id) FROM recipient"

@@ -47,6 +47,14 @@ def test_what_may_pass_is_not_told_as_a_refusal() -> None:
     assert "refused" in say_cause(Reply(code=550, enhanced="5.7.1", text="odd"), "en")
 
 
+def test_an_inbox_of_ours_is_not_told_as_a_recipients_mailbox() -> None:
+    link = Reply(code=0, enhanced="4.2.0", text="inbox /i/anna: it is a link, and mail is written through none")
+    assert say_cause(link, "en") == "The inbox can't be used: /i/anna: it is a link, and mail is written through none"
+    assert say_cause(link, "de") == "Der Posteingang kann nicht benutzt werden"
+    theirs = Reply(code=450, enhanced="4.2.0", text="Mailbox locked")
+    assert say_cause(theirs, "en") == "The recipient's mailbox takes no e-mail at present"
+
+
 def test_what_was_given_up_is_told_as_that() -> None:
     full = Reply(code=452, enhanced="4.2.2", text="over quota")
     told = say_cause(full, "en", is_over=True)

@@ -97,6 +97,18 @@ async def test_mails_that_did_not_arrive_and_copies_that_are_missing(engine: Eng
     assert [(one.address, one.since, one.failed) for one in found.archive] == [("central@x.example", NOW, 1)]
 
 
+async def test_what_all_were_refused_alike_is_no_trouble_of_the_archive(engine: Engine, queue: Queue) -> None:
+    mail = new_mail(to=2)
+    archive = Recipient(n=2, address="central@x.example", kind=RecipientKind.ARCHIVE)
+    (delivery,) = mail.deliveries
+    legs = (type(delivery)(id=delivery.id, account="sales", recipients=(*delivery.recipients, archive)),)
+    await queue.accept(type(mail)(message=mail.message, deliveries=legs))
+    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.settle(settled(claimed, {0: NEVER, 1: NEVER, 2: NEVER}, DeliveryState.DONE))
+    found = standing(engine)
+    assert (found.bounced, found.archive) == (1, ())
+
+
 async def test_the_day_is_counted(engine: Engine, queue: Queue) -> None:
     assert await queue.count_recipients(Count("sales", "2026-05-28", 3, 9))
     assert standing(engine).recipients_today == {"sales": 3}
