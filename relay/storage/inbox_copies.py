@@ -114,10 +114,11 @@ class Inbox:
                     continue
                 except OSError:
                     continue  # a link, or nothing that is a mail
+                found = os.fstat(source)
+                if not stat.S_ISREG(found.st_mode):  # Python makes no file of a folder: that would end the backup
+                    os.close(source)
+                    continue
                 with os.fdopen(source, "rb", buffering=0) as stream:
-                    found = os.fstat(source)
-                    if not stat.S_ISREG(found.st_mode):
-                        continue
                     left = found.st_size  # no more: whoever may write there could have it grow for ever
                     writer = batch.enter_context(NewFile(target / mail))
                     while chunk := stream.read(min(CHUNK, left)):

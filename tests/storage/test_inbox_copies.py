@@ -42,3 +42,17 @@ def test_sizes_are_those_of_mails(tmp_path: Path) -> None:
     (folder / "3").mkdir()
     (inbox,) = [inbox for inbox in find_maildirs(tmp_path, tmp_path / "inboxes") if inbox.path != "quarantine"]
     assert list(inbox.sizes()) == [("1", 5)]
+
+
+def test_whatever_else_stands_among_the_mails_ends_no_backup(tmp_path: Path) -> None:
+    folder = tmp_path / "inboxes/anna/new"
+    folder.mkdir(parents=True)
+    (folder / "1").write_bytes(b"12345")
+    (folder / "2").symlink_to("1")
+    (folder / "3").mkdir()
+    os.mkfifo(folder / "4")
+    (inbox,) = [inbox for inbox in find_maildirs(tmp_path, tmp_path / "inboxes") if inbox.path != "quarantine"]
+    (tmp_path / "backup").mkdir()
+    opened = len(list(Path("/proc/self/fd").iterdir()))
+    assert [entry.path for entry in inbox.copy(tmp_path / "backup", lambda _: None)] == ["inboxes/anna/new/1"]
+    assert len(list(Path("/proc/self/fd").iterdir())) == opened
