@@ -238,7 +238,6 @@ def test_a_running_service_is_not_disturbed(old: Machine, lock: Callable[[Machin
         (lambda b: replace(b, "inboxes/anna/new/", "inboxes/anna/new/../../../"), "names files that no backup has"),
         (lambda b: replace(b, "inboxes/anna/new/", "/etc/"), "names files that no backup has"),
     ],
-    ids=str,
 )
 def test_a_backup_that_is_no_good_changes_nothing(
     old: Machine, tmp_path: Path, damage: Callable[[Path], object], reason: str
