@@ -109,7 +109,6 @@ _TO_LOOK = (
     "rich.progress",
     "relay.watching.taking",
     "relay.watching.texts",
-    "rich.table",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite.pysqlite",
 )

@@ -11,7 +11,6 @@ import click
 from relay.escaping import printable
 from relay.rules.moments import utc_time
 
-_WIDE = 240
 _ZONE = "relay.zone"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
@@ -33,24 +32,6 @@ def _plain(value: object) -> object:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return str(value)
-
-
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
-    """Print a table, or one line where there is nothing to show."""
-    if not rows:
-        click.echo(empty)
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for n, column in enumerate(columns):
-        # What a row begins with is its name or id, which is to be copied.
-        table.add_column(column, overflow="fold", no_wrap=n == 0)
-    for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, soft_wrap=False).print(table)
 
 
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from relay.cli.configuration import config_option, enter, json_option
-from relay.cli.output import print_json, say, show_span, show_time, use_zone
+from relay.cli.output import print_json, say, show_span, show_time, utc_text, use_zone
 
 if TYPE_CHECKING:
     from relay.rules.states import Grade
@@ -218,24 +218,24 @@ def _words(finding: "Finding") -> Any:  # noqa: ANN401 - its type is imported wh
 def _as_json(now: int, grade: "Grade", snapshot: "Snapshot", findings: "Sequence[Finding]") -> dict[str, Any]:
     return {
         "grade": grade.name.lower(),
-        "at": _iso(now),
+        "at": utc_text(now),
         "running": str(snapshot.running),
         "waiting": snapshot.waiting,
         "active": snapshot.active,
         "held": snapshot.held,
-        "oldest": _iso(snapshot.oldest),
+        "oldest": utc_text(snapshot.oldest),
         "quarantined": snapshot.quarantined,
         "disk_free": snapshot.disk_free,
-        "backup": None if snapshot.backup is None else _iso(snapshot.backup.at),
+        "backup": None if snapshot.backup is None else utc_text(snapshot.backup.at),
         "accounts": [
             {
                 "name": account.name,
                 "waiting": account.queue.waiting,
                 "active": account.queue.active,
                 "held": account.queue.held,
-                "oldest": _iso(account.queue.oldest),
-                "paused_since": None if account.pause is None else _iso(account.pause.since),
-                "last_poll": None if account.mailbox is None else _iso(account.mailbox.last_ok),
+                "oldest": utc_text(account.queue.oldest),
+                "paused_since": None if account.pause is None else utc_text(account.pause.since),
+                "last_poll": None if account.mailbox is None else utc_text(account.mailbox.last_ok),
             }
             for account in snapshot.accounts
         ],
@@ -244,7 +244,7 @@ def _as_json(now: int, grade: "Grade", snapshot: "Snapshot", findings: "Sequence
                 "kind": str(finding.kind),
                 "subject": finding.subject,
                 "grade": finding.grade.name.lower(),
-                "since": _iso(finding.since),
+                "since": utc_text(finding.since),
                 "mails": finding.mails,
                 "detail": finding.detail,
                 "title": _words(finding).title,
@@ -254,12 +254,3 @@ def _as_json(now: int, grade: "Grade", snapshot: "Snapshot", findings: "Sequence
             for finding in findings
         ],
     }
-
-
-def _iso(milliseconds: int | None) -> str | None:
-    import datetime as dt
-
-    if milliseconds is None:
-        return None
-    moment = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

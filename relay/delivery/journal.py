@@ -71,7 +71,7 @@ def log_doubts(deliveries: Sequence[ClaimedDelivery], *, reason: str, now: int) 
             delivery_id=delivery.id,
             account=delivery.account,
             reason=reason,
-            next_attempt=None if delivery in held else now,
+            next_attempt=None if delivery in held else utc_time(now),
         )
     for delivery in held:
         log.error("delivery_held", queue_id=delivery.message.id, delivery_id=delivery.id, account=delivery.account,

@@ -147,13 +147,15 @@ def count_mails(engine: Database, *, finished: bool) -> dict[str, int]:
 
 def _where(wanted: MailFilter) -> tuple[str, list[Parameter]]:
     """Give the condition on `message m`, with its parameters."""
+    conditions: list[str] = []
     values: list[Parameter] = []
-    states = [_FINISHED[state] for state in wanted.states if not state.is_open]
-    still_open: list[str] = [str(DELIVERY_STATES[state]) for state in wanted.states if state.is_open]
-    if still_open:
-        states.append(_IS_OPEN)
-        values.append(still_open)
-    conditions = [f"({' OR '.join(states)})"]
+    if len({*wanted.states}) < len(State):  # each mail is in one of them
+        states = [_FINISHED[state] for state in wanted.states if not state.is_open]
+        still_open: list[str] = [str(DELIVERY_STATES[state]) for state in wanted.states if state.is_open]
+        if still_open:
+            states.append(_IS_OPEN)
+            values.append(still_open)
+        conditions.append(f"({' OR '.join(states)})")
     facts: dict[str, Parameter] = {
         "user": wanted.user,
         "account": wanted.account,
@@ -167,7 +169,7 @@ def _where(wanted: MailFilter) -> tuple[str, list[Parameter]]:
         if value is not None:
             conditions.append(_CONDITIONS[name])
             values.append(value)
-    return " AND ".join(conditions), values
+    return " AND ".join(conditions) or "TRUE", values
 
 
 def _id_at(milliseconds: int) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.cli.output import clean, print_facts, print_json, print_table, say, show_size, show_span, show_time
+from relay.cli.output import clean, print_facts, print_json, say, show_size, show_span, show_time
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,7 @@ def test_nothing_reaches_a_terminal_raw(text: str) -> None:
     assert "\r" not in shown
 
 
-def test_tables_facts_and_json(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(("Name", "Note"), [("a", "[red]x\x1b[31m")], empty="none")
-    out = capsys.readouterr().out
-    assert "[red]x" in out
-    assert "\x1b" not in out
-    print_table(("Name",), [], empty="none")
-    assert capsys.readouterr().out == "none\n"
+def test_facts_and_json(capsys: pytest.CaptureFixture[str]) -> None:
     print_facts([("Name", "a\nb"), ("Nothing", None), ("Longer name", 1)])
     assert capsys.readouterr().out == "Name         a\n             b\nLonger name  1\n"
     print_json([_Row("ä", b"\xff")])
@@ -48,10 +42,9 @@ HOSTILE = "ok\r\n2026-01-01 00:00:00  held\x1b[2J\x9b31m\u202e\u2028\u200b\x7f[r
 
 def test_one_line_stays_one_whatever_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
     say(HOSTILE)
-    print_table(("Name",), [(HOSTILE,)], empty="")
     print_facts([("Name", HOSTILE.replace("\n", ""))])
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 2
     assert all(line.isprintable() for line in lines)
     assert all("[link=https://evil.example]" in line for line in lines if "held" in line)
 

@@ -1,8 +1,9 @@
+from dataclasses import replace
 from ipaddress import ip_address
 
 from structlog.testing import capture_logs
 
-from relay.delivery.journal import log_conclusion
+from relay.delivery.journal import log_conclusion, log_doubts
 from relay.model.mail import ClaimedDelivery, DeliveryState, Message, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
@@ -54,3 +55,12 @@ def test_doubt_and_hold_are_named() -> None:
     conclusion = Conclusion(outcomes=((0, LATER),), state=DeliveryState.HELD, uncertain=2)
     events = [event for event, _ in logged(conclusion, uncertain=True)]
     assert events == ["delivery_deferred", "possible_duplicate", "delivery_held"]
+
+
+def test_of_a_doubt_the_next_attempt_is_a_time_as_in_every_line() -> None:
+    with capture_logs() as lines:
+        assert log_doubts([DELIVERY, replace(DELIVERY, uncertain=2)], reason="it died", now=1_780_000_000_250) == 1
+    assert [line["next_attempt"] for line in lines if line["event"] == "possible_duplicate"] == [
+        "2026-05-28T20:26:40.250Z",
+        None,
+    ]

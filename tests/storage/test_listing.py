@@ -127,3 +127,4 @@ async def test_a_list_costs_what_it_shows_and_not_the_history(engine: Engine) ->
         assert not any(step.startswith("SCAN d") and "delivery_open" not in step for step in plan), name
         assert name != "open" or not any(step.startswith("SCAN m") for step in plan)
         assert name != "since" or any("id>?" in step for step in plan)
+        assert name not in ("newest", "since") or not any(step.startswith("SCAN r") for step in plan)
