@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from relay.model.errors import StorageError
+from relay.storage.engine import PATIENCE
+from relay.storage.writer import FIND_OUT
 from relay.systemd import feed_watchdog, notify, watchdog_limit
 
 
@@ -51,6 +53,14 @@ def test_the_limit_is_what_systemd_says_to_this_process(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert watchdog_limit() == limit
+
+
+def test_the_unit_waits_longer_than_a_database_may_leave_a_commit_in_doubt() -> None:
+    """An answer counts at the next sign only, and a third of the limit may pass until that."""
+    unit = (Path(__file__).parent.parent / "config" / "relay.service").read_text()
+    (limit,) = [int(line.partition("=")[2]) for line in unit.splitlines() if line.startswith("WatchdogSec=")]
+    # The statement that has no answer, the questions what became of it, the last of which may last, and a connection.
+    assert 2 * limit / 3 >= PATIENCE + FIND_OUT + PATIENCE + 10
 
 
 async def test_where_nobody_watches_no_question_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
