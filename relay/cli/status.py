@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from relay.cli.configuration import config_option, enter, json_option
-from relay.cli.output import print_json, say, show_span, show_time, utc_text, use_zone
+from relay.cli.output import print_json, say, show_span, show_time, use_zone, utc_text
 
 if TYPE_CHECKING:
     from relay.rules.states import Grade
