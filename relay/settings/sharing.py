@@ -33,12 +33,14 @@ def make_shared(inboxes: Path, owner: str, group: str) -> str:
 def share_existing(inboxes: Path, group: str) -> str:
     """Give the command by which root opens the inboxes that are there already.
 
-    Folders first: what is made in them meanwhile inherits what it needs. Links are left alone.
+    Folders first: what is made in them meanwhile inherits what it needs. Links are left alone, and each file is reached
+    from its own folder (-execdir): whoever may write there could put a link in a folder's place meanwhile, and have
+    root give away files that lie elsewhere.
     """
     find = f"find -H {shlex.quote(str(inboxes))} -type"
     return (
-        f"{find} d -exec chgrp -h {group} {{}} + -exec chmod 2770 {{}} +"
-        f" && {find} f -exec chgrp -h {group} {{}} + -exec chmod 0660 {{}} +"
+        f"{find} d -execdir chgrp -h {group} {{}} + -execdir chmod 2770 {{}} +"
+        f" && {find} f -execdir chgrp -h {group} {{}} + -execdir chmod 0660 {{}} +"
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from relay.settings import load_settings
+from relay.settings.sharing import share_existing
 from tests.peers.machine import require_root
 from tests.peers.relay_process import make_account, write_config
 
@@ -111,3 +112,23 @@ def test_without_a_group_nothing_is_said(office: Office) -> None:
     office.config.write_text(office.config.read_text().replace('group = "mail"', ""))
     assert load_settings(office.config).warnings == ()
     assert load_settings(office.config).group is None
+
+
+def test_a_link_that_takes_a_folders_place_has_root_open_nothing_elsewhere(tmp_path: Path) -> None:
+    require_root("to give files to a group")
+    inboxes, elsewhere, tools = tmp_path / "inboxes", tmp_path / "elsewhere", tmp_path / "tools"
+    for folder in (inboxes / "anna", elsewhere, tools):
+        folder.mkdir(parents=True)
+    for file in (inboxes / "anna" / "shadow", elsewhere / "shadow"):
+        file.touch(mode=0o600)
+    # Whoever may write into the inboxes is as fast as this one: he acts between find's look and what it runs.
+    swap = f"mv {inboxes}/anna {inboxes}/gone 2>/dev/null && ln -s {elsewhere} {inboxes}/anna"
+    for name in ("chgrp", "chmod"):
+        (tools / name).write_text(f'#!/bin/sh\ncase "$*" in *shadow*) {swap};; esac\nexec /usr/bin/{name} "$@"\n')
+        (tools / name).chmod(0o755)
+    command = share_existing(inboxes, GROUP.gr_name)
+    subprocess.run(command, shell=True, check=False, env={"PATH": f"{tools}:/usr/bin:/bin"}, timeout=60)
+    assert (inboxes / "anna").is_symlink()
+    found = (elsewhere / "shadow").stat()
+    assert (found.st_gid, found.st_mode & 0o777) == (os.getegid(), 0o600)
+    assert (inboxes / "gone" / "shadow").stat().st_gid == GROUP.gr_gid
