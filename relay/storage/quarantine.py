@@ -77,8 +77,13 @@ def list_held(engine: Database, folder: Path) -> list[Held]:
 
 
 def count_held(engine: Database, folder: Path) -> Backlog:
-    """Count what `list_held` gives, without a look into the files or at the rows of what is not there."""
-    files = {_plain(path.name): path for path in _list_files(folder)}
+    """Count what `list_held` gives, without a look into the files or at the rows of what is not there.
+
+    Of a folder that can't be read the rows are counted alone: who counts has other things to tell as well.
+    """
+    files: dict[str, Path] = {}
+    with contextlib.suppress(StorageError):
+        files = {_plain(path.name): path for path in _list_files(folder)}
     rows = arrivals.list_quarantined(engine)
     times = [one.at for one in rows]
     for name in files.keys() - {one.file for one in rows}:

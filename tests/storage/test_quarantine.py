@@ -96,6 +96,16 @@ async def test_what_is_there_is_counted_without_a_look_into_it(house: House) -> 
         assert count_held(house.engine, house.folder).count == 2
 
 
+async def test_a_quarantine_that_can_not_be_read_is_counted_by_its_rows(house: House) -> None:
+    copy = await house.put("a")
+    new = house.folder / "quarantine/new"
+    new.rename(house.folder / "aside")
+    new.symlink_to("new")
+    with pytest.raises(StorageError, match="Too many levels of symbolic links"):
+        list_held(house.engine, house.folder)
+    assert count_held(house.engine, house.folder) == Backlog(count=1, oldest=copy.at)
+
+
 async def test_a_mail_goes_to_whom_it_was_meant_for_as_it_is(house: House) -> None:
     copy = await house.put("a")
     (held,) = house.held
