@@ -36,7 +36,7 @@ def test_whatever_a_client_says_each_line_is_ascii_short_and_has_the_codes(
     code, enhanced = REFUSALS[kind].code, REFUSALS[kind].enhanced
     for n, line in enumerate(lines):
         assert _LINE.fullmatch(line)
-        assert len(line) + 2 <= LONGEST_LINE
+        assert len(line) + 2 <= LONGEST_LINE == 512  # RFC 5321 section 4.5.3.1.5, with CRLF
         assert line.startswith(f"{code}{' ' if n == len(lines) - 1 else '-'}{enhanced} ")
     assert len(lines) <= (2 if language == "de" else 1) * MOST_LINES
 

@@ -39,6 +39,7 @@ def test_defaults_paths_and_ports(tmp_path: Path) -> None:
     assert (one.smtp.port, one.smtp.security) == (465, Security.TLS)
     assert Path(one.smtp.password.file or "").resolve() == tmp_path / "p"
     assert (one.pop3.port, one.pop3.leave_on_server, one.pop3.first_poll) == (995, 14 * 86_400_000, FirstPoll.ALL)
+    assert settings.listeners[0].max_message_size == 75 << 20  # a file of 50 MB, once it is base64
     assert (two.smtp.port, two.on_uncertain) == (587, OnUncertain.HOLD)
     assert [str(address) for address in two.archive or ()] == ["x@y.example"]  # type: ignore[union-attr]
 
