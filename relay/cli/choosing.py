@@ -183,7 +183,8 @@ class _State(click.ParamType[State]):
             return State(text)
         names = [str(one) for one in self._choices]
         near = [one for one in _OLD_STATES.get(text, ()) if one in names]
-        near = near or difflib.get_close_matches(text, names, n=1, cutoff=0.4)
+        if not near and text not in list(State):  # what is a state was meant as that
+            near = difflib.get_close_matches(text, names, n=1, cutoff=0.4)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         what = "is no state that can be chosen here" if text in list(State) else "is no state"
         message = f"{printable(str(value)[:100])!r} {what}; {hint}there are: {', '.join(names)}"

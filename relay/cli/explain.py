@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from relay.cli.choosing import unknown
 from relay.cli.configuration import config_option, enter, json_option, load, plain_faults
 from relay.cli.output import clean, print_facts, print_json
 from relay.model.errors import StorageError
@@ -100,7 +101,8 @@ def command(  # noqa: PLR0913 - each option is one
 
     settings = load(config)
     if user is not None and settings.directory.user(user) is None:
-        raise click.BadParameter(f"there is no user {user!r} in {settings.path}", param_hint="--user")
+        known = [one.name for one in settings.directory.users]
+        raise click.BadParameter(unknown("user", user, known), param_hint="--user")
     if not 1 <= listener <= len(settings.listeners):
         raise click.BadParameter(f"there is no such one; there are: {len(settings.listeners)}", param_hint="--listener")
     question = Question(
@@ -134,8 +136,8 @@ def _address_of(settings: Settings, name: str) -> ipaddress.IPv4Address | ipaddr
     directory = settings.directory
     device = next((one for one in directory.devices if one.name == name), None)
     if device is None:
-        known = ", ".join(one.name for one in directory.devices) or "none"
-        raise click.BadParameter(f"there is no device {name!r}; there are: {known}", param_hint="--device")
+        known = [one.name for one in directory.devices]
+        raise click.BadParameter(unknown("device", name, known), param_hint="--device")
     for network in device.networks:
         for address in (network.network_address, network.broadcast_address):
             if directory.device_at(address) is device:
@@ -149,7 +151,8 @@ def _explain_incoming(settings: Settings, name: str, message: Path, *, as_json: 
 
     account = settings.directory.account(name)
     if account is None or account.pop3 is None:
-        raise click.BadParameter(f"there is no account {name!r} with a mailbox", param_hint="--account")
+        known = [one.name for one in settings.directory.accounts if one.pop3 is not None]
+        raise click.BadParameter(unknown("account with a mailbox", name, known), param_hint="--account")
     plan = plan_distribution(
         directory=settings.directory, account=account, header=split_message(_read(settings, message))[0]
     )

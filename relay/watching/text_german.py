@@ -74,7 +74,7 @@ GERMAN = Language(
             over="Die Quarantäne ist wieder leer.",
         ),
         Kind.ACCOUNT_GONE: Text(
-            title="Konto „{subject}“ gibt es nicht mehr oder ist ausgeschlossen; seine E-Mails sind angehalten",
+            title="Konto „{subject}“ fehlt oder ist ausgenommen; seine E-Mails sind angehalten",
             what="Über dieses Konto können sie nicht mehr gesendet werden.",
             action="„relay queue list --account {command}“ zeigt sie. „relay queue move“ sendet sie über ein anderes"
             " Konto, „relay queue delete“ verwirft sie.",

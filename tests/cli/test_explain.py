@@ -82,6 +82,17 @@ def test_a_device_is_asked_about_by_its_name(run: Run, tmp_path: Path) -> None:
     assert run("explain", "--json", config_file=config).json["sent"]
 
 
+def test_who_is_unknown_is_refused_with_the_nearest(run: Run, config: Path) -> None:
+    device = '\n[[device]]\nname = "Scanner"\nnetworks = ["192.0.2.7"]\nuser = "anna"\n'
+    config.write_text(config.read_text() + device)
+    said = run("explain", "--user", "ana")
+    assert (said.status, "there is no user 'ana'; did you mean 'anna'? there are: anna" in said.err) == (2, True)
+    said = run("explain", "--device", "scaner")
+    assert (said.status, "no device 'scaner'; did you mean 'Scanner'? there are: Scanner" in said.err) == (2, True)
+    said = run("explain", "--incoming", __file__, "--account", "sales")
+    assert (said.status, "there is no account with a mailbox 'sales'; there are: none" in said.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

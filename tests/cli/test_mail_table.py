@@ -118,6 +118,13 @@ def test_an_unknown_state_is_refused_with_the_nearest(run: Run, state: str, hint
     assert hint in " ".join(said.err.split())
 
 
+def test_a_state_that_can_not_be_chosen_leads_to_no_other_one(run: Run, mails: dict[str, str]) -> None:
+    said = run("queue", "delete", "--state", "delivered")
+    assert (said.status, len(mails) > 0) == (2, True)
+    told = " ".join(said.err.split())
+    assert "'delivered' is no state that can be chosen here; there are: waiting, held" in told
+
+
 def test_mails_are_found_by_when_they_came_in_the_offices_time(run: Run, config: Path, mails: dict[str, str]) -> None:
     office = ZoneInfo("Europe/Berlin")
     came = dt.datetime.now(office).replace(microsecond=0) - dt.timedelta(hours=5)

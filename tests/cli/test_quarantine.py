@@ -89,6 +89,13 @@ def test_one_is_shown_with_its_way_out(run: Run, inbox: Path) -> None:
     assert inbox.is_file()
 
 
+def test_accounts_are_listed_with_what_lies_there(run: Run, inbox: Path) -> None:
+    assert inbox.is_file()
+    assert [one["quarantined"] for one in run("account", "list", "--json").json if one["name"] == "sales"] == [2]
+    said = " ".join(run("account", "list").out.split())
+    assert "sales: 2 collected mails could not be put into an inbox, and lie in the quarantine. See: relay" in said
+
+
 def test_delivered_once_the_inbox_is_mended_or_to_somebody_else(run: Run, inbox: Path) -> None:
     one = angebot(run)
     said = run("quarantine", "deliver", one["queue_id"], "--to", "anna")
