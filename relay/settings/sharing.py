@@ -26,8 +26,15 @@ _FOLDERS: Final = ("", "tmp", "new", "cur")
 
 
 def make_shared(inboxes: Path, owner: str, group: str) -> str:
-    """Give the command by which root makes the folder of all inboxes, or opens it to the group."""
-    return f"install -d -o {owner} -g {group} -m 2770 {shlex.quote(str(inboxes))}"
+    """Give the command by which root makes the folder of all inboxes, or opens it to the group.
+
+    Where the owner could put a link in its place, root does it as the owner, in the group: the link then leads to
+    nothing that is not the owner's.
+    """
+    path, above = shlex.quote(str(inboxes)), _look(inboxes.parent)
+    if above is not None and name_user(above.st_uid) != owner:
+        return f"install -d -o {owner} -g {group} -m 2770 {path}"
+    return f"setpriv --reuid={owner} --regid={group} --clear-groups install -d -g {group} -m 2770 {path}"
 
 
 def share_existing(inboxes: Path, group: str) -> str:
@@ -70,6 +77,9 @@ def check_sharing(root: Table, folder: Path) -> Iterator[Finding]:
     fault = _why_not_shared(inboxes, storage.st_uid, gid)
     if fault is not None:
         commands = [make_shared(inboxes, owner, group)]
+        found = _look(inboxes)
+        if found is not None and found.st_uid != storage.st_uid:
+            commands.insert(0, f"chown -h {owner} {shlex.quote(str(inboxes))}")
         if _inboxes_in(inboxes):
             commands.append(share_existing(inboxes, group))
         yield _warn(f"{inboxes} {fault}: {' && '.join(commands)}")

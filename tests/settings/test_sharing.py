@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from relay.settings import load_settings
-from relay.settings.sharing import share_existing
+from relay.settings.sharing import make_shared, share_existing
 from tests.peers.machine import require_root
 from tests.peers.relay_process import make_account, write_config
 
@@ -59,12 +59,35 @@ def office() -> Generator[Office]:
 
 def test_a_missing_folder_and_the_command_that_makes_it(office: Office) -> None:
     (line,) = office.warnings()
-    command = f"install -d -o {OWNER.pw_name} -g mail -m 2770 {office.inboxes}"
+    become = f"setpriv --reuid={OWNER.pw_name} --regid=mail --clear-groups"
+    command = f"{become} install -d -g mail -m 2770 {office.inboxes}"
     assert line == f"{office.inboxes} is not there, and the service would make it for itself alone: {command}"
     office.obey()
     assert office.warnings() == []
     found = office.inboxes.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (OWNER.pw_uid, GROUP.gr_gid, 0o2770)
+
+
+def test_a_folder_of_anothers_is_given_to_the_service_and_a_link_leads_root_nowhere(office: Office) -> None:
+    office.inboxes.mkdir()
+    assert office.warnings()[0].startswith(f"{office.inboxes} is not open to it yet: chown -h {OWNER.pw_name} ")
+    office.obey()
+    assert office.warnings() == []
+    office.inboxes.rmdir()
+    elsewhere = office.storage.parent / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    office.inboxes.symlink_to(elsewhere)
+    command = make_shared(office.inboxes, OWNER.pw_name, GROUP.gr_name)
+    assert subprocess.run(command, shell=True, check=False, capture_output=True, timeout=60).returncode != 0
+    found = elsewhere.stat()
+    assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (os.geteuid(), 0o755)
+
+
+def test_in_a_folder_of_roots_root_makes_it(office: Office) -> None:
+    place = office.storage.parent / "srv"
+    place.mkdir(mode=0o755)
+    command = make_shared(place / "inboxes", OWNER.pw_name, GROUP.gr_name)
+    assert command == f"install -d -o {OWNER.pw_name} -g mail -m 2770 {place}/inboxes"
 
 
 def test_inboxes_that_are_there_are_opened_and_no_link_is_followed(office: Office) -> None:
