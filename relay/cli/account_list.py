@@ -183,15 +183,15 @@ def _troubles(line: Line) -> list[str]:
             found.append(f"{name}: paused by a command since {since}.{held_up} To go on: relay account resume {name}")
         else:
             found.append(
-                f"{name}: the provider refuses the login since {since}: {line.pause.reason}.{held_up} Nothing is lost,"
-                f" and nothing expires. Correct the password, then: {test}"
+                f"{name}: the provider refuses the login since {since}: {_sentence(line.pause.reason)}{held_up}"
+                f" Nothing is lost, and nothing expires. Correct the password, then: {test}"
             )
     elif line.news is not None and line.news.last_error is not None and line.state != "excluded":
         found.append(_failure(line, held_up, test))
     if line.mailbox is not None and line.mailbox.error:
         good = line.mailbox.last_ok
         since = f"since {show_time(good)}" if good else "so far"
-        found.append(f"{name}: nothing could be collected {since}: {line.mailbox.error}. See: {test}")
+        found.append(f"{name}: nothing could be collected {since}: {_sentence(line.mailbox.error)} See: {test}")
     if line.quarantined:
         found.append(
             f"{name}: {count(line.quarantined, 'collected mail')} could not be put into an inbox, and"
@@ -206,8 +206,13 @@ def _failure(line: Line, held_up: str, test: str) -> str:
     assert news.last_error is not None
     if line.fails:
         since = show_time(news.failing_since)
-        return f"{line.account.name}: can't send since {since}: {news.last_error}.{held_up} See: {test}"
+        return f"{line.account.name}: can't send since {since}: {_sentence(news.last_error)}{held_up} See: {test}"
     return (
-        f"{line.account.name}: the last try, {show_time(news.failed_at)}, was in vain: {news.last_error}.{held_up}"
-        " That may be about this mail alone: relay queue list"
+        f"{line.account.name}: the last try, {show_time(news.failed_at)}, was in vain: {_sentence(news.last_error)}"
+        f"{held_up} That may be about this mail alone: relay queue list"
     )
+
+
+def _sentence(said: object) -> str:
+    """End what a server said with one full stop, whether it had one or not."""
+    return f"{str(said).rstrip('. ')}."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relay.cli.configuration import config_option, enter, fail, load, open_storage, plain_faults
-from relay.cli.output import say, show_size
+from relay.cli.output import count, say, show_size
 from relay.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def _make_whole(settings: "Settings", folder: Path | None) -> None:
     for line in made.missing:
         say(f"it lacks {line}", error=True)
     if gathered.blanked:
-        say(f"{len(gathered.blanked)} secrets of the configuration are not in it ([backup] secrets = true keeps them)")
+        blanked = count(len(gathered.blanked), "secret")
+        say(f"Without {blanked} of the configuration ([backup] secrets = true keeps what is secret)")
     if counts:
         for old in remove_old(job.folder, installation, backup.keep, made.path):
             say(f"removed {old}: [backup] keep = {backup.keep}")

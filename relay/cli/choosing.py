@@ -295,7 +295,8 @@ def nothing_matches(engine: "Database", chosen: Filter) -> str:
         told.append(f"{count(total, 'mail')} {'is' if total == 1 else 'are'} known in all")
     if not chosen.is_narrow:
         return "No mail is known yet." if chosen.looks_back else "The queue is empty: nothing waits."
-    return f"No mail matches; {', '.join(told) or 'nothing waits'}."
+    more = " `--all` looks among what is done, too." if chosen.lists and not finished and not chosen.states else ""
+    return f"No mail matches; {', '.join(told) or 'nothing waits'}.{more}"
 
 
 _COUNTED = {

@@ -15,6 +15,13 @@ ENGLISH = Language(
     lasted="It lasted from {start} to {end}.",
     moot="This does not concern the mail service any more, since the configuration was changed.",
     action="What to do",
+    full=Text(
+        title="The disk is full: {size} are free in {subject}",
+        what="No new e-mail is taken or collected any more; what was taken is still sent. Programs that send try again,"
+        " and what is not collected stays at the provider.",
+        action='Make room on this disk; then it goes on by itself. "df -h {command}" shows how full it is.',
+        over="The disk has room again.",
+    ),
     texts={
         Kind.SERVICE_DOWN: Text(
             title="The mail service is not running",

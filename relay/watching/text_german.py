@@ -15,6 +15,14 @@ GERMAN = Language(
     lasted="Es dauerte von {start} bis {end}.",
     moot="Das betrifft den Maildienst nicht mehr, denn die Konfiguration wurde geändert.",
     action="Was zu tun ist",
+    full=Text(
+        title="Die Festplatte ist voll: {size} sind frei in {subject}",
+        what="Neue E-Mails werden nicht mehr angenommen und nicht mehr abgeholt; was angenommen ist, wird noch"
+        " gesendet. Programme, die senden, versuchen es wieder, und was nicht abgeholt wird, bleibt beim Anbieter.",
+        action="Schaffen Sie Platz auf dieser Festplatte; dann geht es von selbst weiter. „df -h {command}“ zeigt, wie"
+        " voll sie ist.",
+        over="Die Festplatte hat wieder Platz.",
+    ),
     texts={
         Kind.SERVICE_DOWN: Text(
             title="Der Maildienst läuft nicht",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from relay.rules.causes import explain_cause, read_cause
 from relay.rules.notice_mime import plain
+from relay.rules.states import Grade
 from relay.watching.findings import LOGIN_REFUSED, Finding, Kind
 from relay.watching.text_english import ENGLISH
 from relay.watching.text_german import GERMAN
@@ -43,7 +44,8 @@ LANGUAGES: Mapping[str, Language] = {"de": GERMAN, "en": ENGLISH}
 def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -> Words:
     """Give the words of a finding; `show_time` writes a moment (milliseconds since 1970) as the reader knows it."""
     words = LANGUAGES[language]
-    text = words.texts[finding.kind]
+    full = finding.kind is Kind.DISK_LOW and finding.grade is Grade.NEEDS_YOU
+    text = words.full if full else words.texts[finding.kind]
     counted = finding.number if finding.kind is Kind.BOUNCED else finding.mails
     names = {
         "subject": plain(finding.subject, _LONGEST),

@@ -82,7 +82,7 @@ def test_it_fits_into_80_columns_and_says_what_helps(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TZ", "UTC")
-    refused = Pause(account="sales", since=NOW, until=None, reason="535 5.7.8 authentication failed")
+    refused = Pause(account="sales", since=NOW, until=None, reason="535 5.7.8 authentication failed.")
     polled = Mailbox(account="sales", hosts=(), login="u", last_ok=NOW)
     out = shown(
         capsys,
@@ -110,6 +110,7 @@ def test_it_fits_into_80_columns_and_says_what_helps(
     ):
         assert words in " ".join(out.split()), words
     assert "\x1b" not in out
+    assert ".." not in out  # a server may end what it says with a full stop, or not
 
 
 def test_what_is_well_needs_no_words(capsys: pytest.CaptureFixture[str]) -> None:

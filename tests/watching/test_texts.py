@@ -26,7 +26,7 @@ def words_of(text: str) -> str:
 def test_every_kind_has_its_words(language: str) -> None:
     texts = LANGUAGES[language].texts
     assert set(texts) == set(Kind)
-    for kind, text in texts.items():
+    for kind, text in (*texts.items(), (Kind.DISK_LOW, LANGUAGES[language].full)):
         assert text.title, text.action
         assert bool(text.over) == (kind in TOLD)
         for part in (text.title, text.what, text.action, text.over):
@@ -34,7 +34,7 @@ def test_every_kind_has_its_words(language: str) -> None:
 
 
 def test_german_holds_no_word_of_english() -> None:
-    for text in LANGUAGES["de"].texts.values():
+    for text in (*LANGUAGES["de"].texts.values(), LANGUAGES["de"].full):
         for part in (text.title, text.what, text.action, text.over):
             assert ENGLISH_IN_GERMAN.findall(words_of(part)) == []
 
@@ -56,6 +56,14 @@ def test_a_finding_is_described_with_its_facts() -> None:
 def test_the_room_on_a_disk_is_shown_as_people_read_it(language: str, octets: int, shown: str) -> None:
     finding = Finding(kind=Kind.DISK_LOW, grade=Grade.WATCH, subject="/var", number=octets)
     assert shown in describe(finding, language, str).title
+
+
+def test_a_disk_at_its_limit_is_full_and_takes_no_mail_now() -> None:
+    low, full = (Finding(kind=Kind.DISK_LOW, grade=grade, number=1) for grade in (Grade.WATCH, Grade.NEEDS_YOU))
+    assert "fast voll" in describe(low, "de", str).title
+    assert "fast" not in describe(full, "de", str).title
+    assert "werden nicht mehr angenommen" in describe(full, "de", str).what
+    assert "is taken or collected any more" in describe(full, "en", str).what
 
 
 def test_mails_are_counted_with_their_noun() -> None:

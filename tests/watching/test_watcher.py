@@ -122,7 +122,7 @@ async def test_a_disk_at_its_limit_is_told_and_so_is_its_room(office: Office) ->
     for _ in range(3):
         await full.look()
     (alert,) = await inbox(office)
-    assert alert["Subject"].startswith("Die Festplatte ist fast voll: 50,0 MB sind frei in ")
+    assert alert["Subject"].startswith("Die Festplatte ist voll: 50,0 MB sind frei in ")
     assert [finding.since for finding in await full.look()] == [office.now]
     await pass_time(office, empty, 30)
     _, clear = await inbox(office)
