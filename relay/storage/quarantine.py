@@ -84,9 +84,9 @@ def count_held(engine: Database, folder: Path) -> Backlog:
     files: dict[str, Path] = {}
     with contextlib.suppress(StorageError):
         files = {_plain(path.name): path for path in _list_files(folder)}
-    rows = arrivals.list_quarantined(engine)
-    times = [one.at for one in rows]
-    for name in files.keys() - {one.file for one in rows}:
+    rows = arrivals.list_quarantined_files(engine)
+    times = [at for _, at in rows]
+    for name in files.keys() - {file for file, _ in rows}:
         with contextlib.suppress(OSError):
             times.append(files[name].lstat().st_mtime_ns // 1_000_000)
     return Backlog(count=len(times), oldest=min(times, default=None))

@@ -105,6 +105,7 @@ async def test_what_waits_is_found_by_its_place_and_file(engine: Engine, mailbox
     held = new_copies("q", "anna", "bert", at=NOW + 5, place=Place.QUARANTINE, reason="why")
     await mailboxes.record("sales", "t", ["x"], now=NOW, arrivals=[*new_copies("a"), *held])
     assert arrivals.list_quarantined(engine) == held
+    assert sorted(arrivals.list_quarantined_files(engine)) == sorted((one.file, one.at) for one in held)
     assert [one.id for one in arrivals.find_by_file(engine, [held[1].file, "none"])] == [held[1].id]
     assert arrivals.find_by_file(engine, []) == []
 
