@@ -10,7 +10,7 @@ from tests.crash.points import NAMES
 from tests.storage.conftest import empty_postgresql
 from tests.storage.conftest import postgresql as postgresql  # noqa: PLC0414 - a fixture
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(480)]
 
 
 def test_nothing_that_was_accepted_is_lost_and_every_possible_duplicate_is_named(tmp_path: Path) -> None:

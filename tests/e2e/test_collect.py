@@ -15,7 +15,7 @@ from tests.peers.postfix import Postfix
 from tests.peers.programs import Mail, Server, submit_by_swaks
 from tests.peers.relay_process import ANNA, ROOT, RelayProcess, Table, make_account, write_config
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
 
 
 def mailbox(dovecot: Dovecot, security: str = "none", **more: object) -> Table:
@@ -130,7 +130,7 @@ def test_the_full_circle(tmp_path: Path) -> None:
 
 def test_kill_at_random_moments_of_a_poll_leaves_every_message_exactly_once(tmp_path: Path) -> None:
     chance = random.Random(30)
-    count, kills = 1500, 30
+    count, kills = 1000, 20
     with Dovecot() as provider:
         provider.fill("sales", [mail(n, body=b"y" * 2000 + b"\n") for n in range(count)])
         config = write_config(tmp_path, accounts=[mailbox(provider)])

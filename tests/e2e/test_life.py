@@ -112,7 +112,7 @@ def test_a_port_changes_hands_while_the_service_runs(tmp_path: Path) -> None:
 def test_sigterm_takes_drain_timeout_once_however_much_hangs(tmp_path: Path) -> None:
     with Sink("-w", "30") as sink:  # never answers in time
         account = make_account("sales", sink.port, smtp={"connections": 1})
-        config = write_config(tmp_path, accounts=[account], limits={"drain_timeout": "3 s"})
+        config = write_config(tmp_path, accounts=[account], limits={"drain_timeout": "5 s"})
         relay = RelayProcess(config)
         with relay:
             for n in range(3):
@@ -124,7 +124,7 @@ def test_sigterm_takes_drain_timeout_once_however_much_hangs(tmp_path: Path) -> 
                     pass
                 begun = time.monotonic()
                 relay.stop()
-        assert 2.5 < time.monotonic() - begun < 5.5
+        assert 4.5 < time.monotonic() - begun < 9.5
         assert relay.find("service_stopped")
         assert [row["state"] for row in json.loads(relay.run("queue", "list", "--json"))] == ["waiting"] * 3
 
@@ -143,7 +143,7 @@ def test_a_single_mail_passes_a_mailing_of_the_same_program_and_user(tmp_path: P
             relay.wait_for("configuration_reloaded")
             single = submit(relay.port, "the single one")
             relay.run("account", "resume", "sales")
-            relay.wait_for("message_delivered", count=2000)
+            relay.wait_for("message_delivered", count=2000, timeout=110)
             order = [line["queue_id"] for line in relay.find("message_delivered")]
     assert order.index(single) < 100
 

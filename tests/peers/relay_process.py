@@ -189,7 +189,7 @@ class RelayProcess:
         return [line for line in self.events[since:] if all(line.get(key) == value for key, value in wanted.items())]
 
     def wait_for(
-        self, event: str, *, count: int = 1, since: int = 0, timeout: float = 30, **fields: object
+        self, event: str, *, count: int = 1, since: int = 0, timeout: float = 60, **fields: object
     ) -> list[dict[str, Any]]:
         """Wait until so many such events are logged, and give them. Raises RuntimeError if the relay ends first."""
 
