@@ -6,6 +6,7 @@ elsewhere than beside the configuration.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import sqlite3
@@ -24,6 +25,8 @@ from relay.storage.quarantine import QUARANTINE
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BATCH: Final = 64
+_SPOILT: Final = frozenset((errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM))
+"""What comes of an inbox that is a link, a file or shut."""
 _OPEN_MAIL: Final = "SELECT count(*) FROM delivery WHERE state IN ('queued', 'active', 'held') AND since > ?"
 _SELECT_NAME: Final = "SELECT value FROM meta WHERE key = 'installation'"
 
@@ -65,9 +68,11 @@ def put_back_mails(
 ) -> PutBack:
     """Add the mails of a backup to the inboxes, and to the quarantine; `step` is told of the octets.
 
-    Raises StorageError with the inbox that can't be written.
+    Raises StorageError with the inbox that can't be written; one that somebody has spoilt keeps no other from its
+    mails.
     """
     added = there = 0
+    spoilt: list[str] = []
     mails = [entry for entry in manifest.files if "/new/" in entry.path or "/cur/" in entry.path]
     mails.sort(key=_maildir_of)
     with opened(backup) as open_file:
@@ -83,7 +88,13 @@ def put_back_mails(
                         else:
                             there += 1
             except OSError as error:
-                raise StorageError(f"{top / below}: {error.strerror or error}") from None
+                line = f"{top / below}: {error.strerror or error}"
+                if error.errno not in _SPOILT:
+                    raise StorageError(line) from None
+                spoilt.append(line)
+    if spoilt:
+        lines = "; ".join(spoilt)
+        raise StorageError(f"{lines} (tmp, new and cur must be folders, and no links): mend that, and restore again")
     return PutBack(added=added, there=there)
 
 

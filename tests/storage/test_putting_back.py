@@ -70,8 +70,9 @@ def test_no_link_below_the_inboxes_is_followed(backup: Path, tmp_path: Path) -> 
     (tmp_path / "away").mkdir()
     (tmp_path / "storage/inboxes/anna").symlink_to(tmp_path / "away")
     with pytest.raises(StorageError, match="inboxes/anna: Not a directory"):
-        put(backup, entry(backup, "inboxes/anna/new/1"))
+        put(backup, entry(backup, "inboxes/anna/new/1"), entry(backup, "inboxes/bert/new/2"))
     assert list((tmp_path / "away").iterdir()) == []
+    assert (tmp_path / "storage/inboxes/bert/new/2").read_bytes() == b"hello"  # one spoils no other's
 
 
 def test_what_fails_leaves_nothing_in_tmp(backup: Path) -> None:
