@@ -17,7 +17,7 @@ from relay.watching import texts as findings
 BOTH = frozenset(
     """
     an ca_file dkim dmarc e form format host in internet link links mail mails name pdf pem person port
-    recipients_per_day rest security server sha so spam spf starttls text tls was
+    recipients_per_day relay rest security server sha so spam spf starttls text tls toml was
     """.split()  # noqa: SIM905 - a list of words reads best so
 )
 """Words that may stand in both: those that Germans say, too, names of keys, and words that only look alike (`was`)."""

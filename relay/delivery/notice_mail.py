@@ -116,6 +116,7 @@ class NoticeWriter:
         reply: Reply | None = None,
         count: int = 1,
         comfort: bool = False,
+        helped: bool = False,
     ) -> NewMessage:
         """Write an alert."""
         settings = self._settings()
@@ -128,6 +129,7 @@ class NoticeWriter:
             subject="" if message is None else message.subject,
             count=count,
             comfort=comfort,
+            helped=helped,
         )
         return self._wrap(
             reader,

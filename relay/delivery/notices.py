@@ -268,6 +268,7 @@ class Notifier:
             reply=reply,
             count=count,
             comfort=comfort,
+            helped=reader is not None and reader.name != self._writer.postmaster.name,
         )
         return replace(written, once=once)
 

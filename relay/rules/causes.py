@@ -100,7 +100,7 @@ _LONGEST = 1000
 
 _ENGLISH = {
     Cause.REFUSED: Words(
-        what="The server is there, but takes no connection on this port.",
+        what="The server answers, but refuses the connection.",
         advice="Compare host and port with what the provider names. A firewall may also refuse.",
     ),
     Cause.NO_ANSWER: Words(
@@ -173,7 +173,7 @@ _ENGLISH = {
 
 _GERMAN = {
     Cause.REFUSED: Words(
-        what="Der Server des Anbieters ist da, nimmt dort aber keine Verbindung an.",
+        what="Der Server des Anbieters antwortet, lehnt die Verbindung aber ab.",
         advice="Bitte vergleichen Sie Server und Port mit den Angaben des Anbieters."
         " Auch ein Schutz im Netz des Büros kann die Verbindung verhindern.",
     ),

@@ -10,9 +10,13 @@ ENGLISH = Texts(
     subject_label="Subject",
     sent_label="Sent",
     cause_label="Reason",
-    reply_label="The provider's reply",
+    reply_label="The e-mail provider's reply",
     problem_label="Technical cause",
     action_label="What to do",
+    again="again",
+    again_to_one="again only to this address",
+    again_to_several="again only to these addresses",
+    others_have_it="The other recipients do not need the e-mail again.",
     gave_up="The mail service tried several times and has now given up.",
     doubt="An earlier attempt broke off before the provider confirmed it: perhaps the e-mail arrived all the same. Ask"
     " before you send it again.",
@@ -25,20 +29,20 @@ ENGLISH = Texts(
     advice={
         Advice.UNKNOWN_ADDRESS: Hint(
             cause="The recipient's mail system does not know this address.",
-            action="Check the spelling of the address and send the e-mail again. If it is right, ask the recipient in"
+            action="Check the spelling of the address and send the e-mail {again}. If it is right, ask the recipient in"
             " another way for the new address.",
         ),
         Advice.UNKNOWN_DOMAIN: Hint(
             cause="The part of the address after the @ was not found, or takes no e-mail.",
-            action="Check the spelling of this part and send the e-mail again.",
+            action="Check the spelling of this part and send the e-mail {again}.",
         ),
         Advice.BAD_ADDRESS: Hint(
-            cause="The provider says that the address is not valid.",
-            action="Check the address for typing errors, spaces and accents, and send the e-mail again.",
+            cause="Your e-mail provider says that the address is not valid.",
+            action="Check the address for typing errors, spaces and accents, and send the e-mail {again}.",
         ),
         Advice.MAILBOX_FULL: Hint(
             cause="The recipient's mailbox is full.",
-            action="Tell the recipient in another way, and send the e-mail again when there is room.",
+            action="Tell the recipient in another way, and send the e-mail {again} when there is room.",
         ),
         Advice.MAILBOX_CLOSED: Hint(
             cause="The recipient's mailbox takes no e-mail at present.",
@@ -51,8 +55,8 @@ ENGLISH = Texts(
         ),
         Advice.SPAM: Hint(
             cause="The e-mail was taken for unwanted advertising (spam).",
-            action="Change the subject and the text, leave out links and pictures, and try again. If that does not"
-            " help, ask the recipient to allow your address.",
+            action="Change the subject and the text, leave out links and pictures, and send it {again}. If that does"
+            " not help, ask the recipient to allow your address.",
         ),
         Advice.ATTACHMENT: Hint(
             cause="An attachment or other content of the e-mail is regarded as dangerous, or is not allowed.",
@@ -60,69 +64,69 @@ ENGLISH = Texts(
             " checked for viruses, even if you think that the attachment is harmless.",
         ),
         Advice.BLOCKED: Hint(
-            cause="At present the recipient takes no e-mail from the provider that you send through, since it is on a"
-            " block list.",
-            action="Your e-mail is not the cause. Try again later, and pass this notice on to the person who looks"
-            " after the mail service.",
+            cause="At present the recipient takes no e-mail from the e-mail provider that you send through, since it"
+            " is on a block list.",
+            action="Your e-mail is not the cause. Send it {again} later, and pass this notice on to the person who"
+            " looks after the mail service.",
         ),
         Advice.UNPROVEN_SENDER: Hint(
             cause="The recipient could not verify that the e-mail really comes from the sender's address.",
-            action="Pass this notice on to the person who looks after the mail service: the records of the sender's"
-            " domain (SPF, DKIM, DMARC) must allow the provider that is used for sending.",
+            action="Pass this notice on to the person who looks after the mail service: for the part of the sender's"
+            " address after the @ it must be recorded that the provider may send in its name (SPF, DKIM, DMARC).",
         ),
         Advice.POLICY: Hint(
-            cause="The e-mail was refused because of a rule of the provider or the recipient.",
+            cause="The e-mail was refused because of a rule of your e-mail provider or the recipient.",
             action="The provider's reply usually names the reason. Ask the recipient in another way to allow your"
             " address.",
         ),
         Advice.AUTHENTICATION: Hint(
-            cause="The provider did not accept the login of the mail service.",
+            cause="Your e-mail provider did not accept the login of the mail service.",
             action="Your e-mail is not the cause. Pass this notice on to the person who looks after the mail service,"
-            " and send the e-mail again afterwards.",
+            " and send the e-mail {again} afterwards.",
         ),
         Advice.SENDER_REFUSED: Hint(
-            cause="The provider does not allow this sender address for the account that was used.",
+            cause="Your e-mail provider does not allow this sender address for the account that was used.",
             action="Pass this notice on to the person who looks after the mail service: the account's address and its"
-            " login must belong together. Send the e-mail again afterwards.",
+            " login must belong together. Send the e-mail {again} afterwards.",
         ),
         Advice.RELAY_DENIED: Hint(
-            cause="The provider does not pass e-mail on to this recipient.",
+            cause="Your e-mail provider does not pass e-mail on to this recipient.",
             action="Pass this notice on to the person who looks after the mail service: probably the account has no"
-            " login, or the server is the wrong one.",
+            " login, or the wrong server is set.",
         ),
         Advice.RATE: Hint(
-            cause="More e-mails were sent in a short time than the provider or the recipient allows.",
-            action="Wait until tomorrow, and send the e-mail again.",
+            cause="More e-mails were sent in a short time than your e-mail provider or the recipient allows.",
+            action="Wait until tomorrow, and send the e-mail {again}.",
         ),
         Advice.NO_UTF8: Hint(
-            cause="The address contains accents or other special characters that the provider cannot carry.",
+            cause="The address contains accents or other special characters that your e-mail provider cannot handle.",
             action="Ask the recipient for an address without special characters.",
         ),
         Advice.CONTENT: Hint(
             cause="The recipient cannot take the e-mail in this form.",
-            action="Send it as plain text, or with attachments in a common format, for example PDF.",
+            action="Send it {again}, as plain text, or with attachments in a common format, for example PDF.",
         ),
         Advice.LOOP: Hint(
             cause="The e-mail was forwarded in a circle.",
             action="Ask the recipient to check the forwarding of the mailbox.",
         ),
         Advice.UNREACHABLE: Hint(
-            cause="No connection to the provider's or the recipient's server was possible, or it broke off.",
-            action="Check whether other e-mails arrive, and send this one again later. If others do not arrive either,"
-            " pass this notice on to the person who looks after the mail service.",
+            cause="No connection to your e-mail provider's or the recipient's server was possible, or it broke off.",
+            action="Send an e-mail to somebody else, and ask whether it arrives. If it does, send this one {again}; if"
+            " not, pass this notice on to the person who looks after the mail service.",
         ),
         Advice.EXPIRED: Hint(
-            cause="The provider or the recipient put the e-mail off again and again.",
-            action="Send the e-mail again. If it is urgent, choose another way.",
+            cause="Your e-mail provider or the recipient put the e-mail off each time.",
+            action="Send the e-mail {again}. If it is urgent, choose another way.",
         ),
         Advice.ACCOUNT_GONE: Hint(
             cause="The account that the e-mail was to be sent through is no longer part of the mail service, or is"
             " excluded from it.",
-            action="Send the e-mail again with another sender address, or ask the person who looks after the mail"
+            action="Send the e-mail {again} with another sender address, or ask the person who looks after the mail"
             " service.",
         ),
         Advice.OTHER: Hint(
-            cause="The provider refused the e-mail.",
+            cause="Your e-mail provider refused the e-mail.",
             action="The provider's reply usually names the reason. If it does not help you, show this notice to the"
             " person who looks after the mail service.",
         ),
@@ -130,27 +134,29 @@ ENGLISH = Texts(
     alerts={
         Alert.ACCOUNT_PAUSED: AlertText(
             subject="Login refused: account {account}",
-            what='The provider refused the login of the account "{account}" ({address}). Nothing is sent through this'
-            " account for now. No e-mail is lost: all of them wait, and meanwhile no time limit runs out.",
-            action="Correct the user name or the password of the account in the configuration; nothing more is needed."
-            " If you changed something at the provider instead, it goes on by itself after some time, and at once with"
-            ' the command "relay account resume {command}".',
+            what='The e-mail provider refused the login of the account "{account}" ({address}). Nothing is sent'
+            " through this account for now. No e-mail is lost: all of them wait, and meanwhile no time limit runs out.",
+            action="Correct the user name or the password of the account in the file relay.toml; nothing more is"
+            " needed. If you changed something at the provider instead, it goes on by itself after some time, and at"
+            ' once with the command "relay account resume {command}".',
         ),
         Alert.SENDER_REFUSED: AlertText(
             subject="Sender refused: account {account}",
-            what='The provider does not allow the account "{account}" to send as {address}. The e-mail with which this'
-            " came up was not delivered; the person who wrote it has been told. Other e-mails through this account"
+            what='The e-mail provider does not allow the account "{account}" to send as {address}. The e-mail'
+            " concerned was not delivered; the person who wrote it has been told. Other e-mails through this account"
             " will fail in the same way.",
             action="Check with the provider whether {address} belongs to this account and may be used for sending, and"
-            " in the configuration whether the account's address and login belong together.",
+            " in the file relay.toml whether the account's address and login belong together.",
         ),
         Alert.ACCOUNT_GONE: AlertText(
             subject="E-mails stopped: account {account}",
-            what='The account "{account}" is no longer in the configuration, or is excluded. E-mails that were to be'
-            " sent through it are stopped (number: {count}).",
+            what='The account "{account}" is no longer in the file relay.toml, or is excluded. {count} e-mails that'
+            " were to be sent through it are stopped.",
+            what_one='The account "{account}" is no longer in the file relay.toml, or is excluded. An e-mail that was'
+            " to be sent through it is stopped.",
             action='"relay queue list" shows the e-mails. Give them another account with'
             ' "relay queue move ID --account NAME", or bring this one back; "relay queue release ID" then sends them.'
-            ' "relay queue delete ID" discards them.',
+            ' "relay queue delete ID" deletes them for good.',
         ),
         Alert.ARCHIVE_FAILED: AlertText(
             subject="Blind copy not delivered: {address}",
@@ -161,11 +167,11 @@ ENGLISH = Texts(
         ),
         Alert.UNCERTAIN_HELD: AlertText(
             subject="Perhaps sent already: {subject}",
-            what="While this e-mail was being sent, the connection broke off before the provider confirmed it. Perhaps"
-            " it arrived, perhaps not. It is stopped, so that nobody gets it more than once.",
-            action='Ask one of the recipients. If it did not arrive, "relay queue release {queue_id}" sends it; if it'
-            ' did arrive, "relay queue delete {queue_id}" discards it. Both can be done by the person who looks after'
-            " the mail service.",
+            what="While this e-mail was being sent, the connection broke off before the e-mail provider confirmed it."
+            " Perhaps it arrived, perhaps not. It is stopped, so that nobody gets it twice.",
+            action='Ask one of the recipients. If it did not arrive, send it with "relay queue release {queue_id}"; if'
+            ' it did, delete it with "relay queue delete {queue_id}".',
+            helper="The person who looks after the mail service does both.",
         ),
     },
     reports={
@@ -174,28 +180,28 @@ ENGLISH = Texts(
             subject_some="Not delivered to all: {subject}",
             openings={
                 Others.NONE: "Your e-mail could not be delivered.",
-                Others.HANDED_OVER: "Your e-mail could not be delivered to all recipients; for the others the provider"
-                " has taken it.",
+                Others.HANDED_OVER: "Your e-mail could not be delivered to all recipients; for the others your e-mail"
+                " provider has taken it.",
                 Others.OPEN: "Your e-mail could not be delivered to all recipients; of the others it is not known yet.",
-                Others.MIXED: "Your e-mail could not be delivered to all recipients; for some of the others the"
-                " provider has taken it, of the rest it is not known yet.",
+                Others.MIXED: "Your e-mail could not be delivered to all recipients; for some of the others your"
+                " e-mail provider has taken it, of the rest it is not known yet.",
             },
-            recipients_label="Not reached",
+            recipients_label="Not delivered to",
         ),
         Report.DELAYED: ReportText(
             subject="Not delivered yet: {subject}",
             subject_some="Not delivered to all yet: {subject}",
             openings={
                 Others.NONE: "Your e-mail could not be delivered yet.",
-                Others.HANDED_OVER: "Your e-mail could not be delivered to all recipients yet; for the others the"
-                " provider has taken it.",
+                Others.HANDED_OVER: "Your e-mail could not be delivered to all recipients yet; for the others your"
+                " e-mail provider has taken it.",
                 Others.OPEN: "Your e-mail could not be delivered yet.",
-                Others.MIXED: "Your e-mail could not be delivered to all recipients yet; for some of the others the"
-                " provider has taken it.",
+                Others.MIXED: "Your e-mail could not be delivered to all recipients yet; for some of the others your"
+                " e-mail provider has taken it.",
             },
             goes_on="The mail service keeps trying.",
             goes_on_until="The mail service keeps trying, until {until} at the latest.",
-            recipients_label="Not reached yet",
+            recipients_label="Not delivered yet to",
             action="You need not do anything. Do not send the e-mail again, or it may arrive twice. If it cannot be"
             " delivered, you will get another notice.",
         ),
@@ -203,8 +209,8 @@ ENGLISH = Texts(
             subject="Handed over: {subject}",
             openings=dict.fromkeys(
                 Others,
-                "Your e-mail was handed over to the provider, who does not confirm deliveries. If all goes well, this"
-                " is the last notice about it.",
+                "Your e-mail was handed over to the e-mail provider, who does not say whether it arrived. If it is"
+                " refused later, he usually sends a message of his own to the sender's address.",
             ),
             recipients_label="On the way to",
             action="You need not do anything.",

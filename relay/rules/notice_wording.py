@@ -51,6 +51,8 @@ class Facts:
     """Of mails."""
     comfort: bool = False
     """Whether the comforting sentence of the kind is true."""
+    helped: bool = False
+    """Whether somebody else than the reader looks after the mail service."""
 
 
 def others_of(outcomes: Mapping[int, RecipientState], named: Collection[int]) -> Others:
@@ -83,6 +85,9 @@ def word_report(language: str, report: Report, recipients: Sequence[FailedRecipi
         together.setdefault((recipient.reason, recipient.reply), []).append(shown)
     for (reason, reply), addresses in together.items():
         hint = texts.advice[choose_advice(reply, reason)]
+        again = texts.again
+        if story.others is not Others.NONE or len(together) > 1:  # who sends it to all again sends it twice to some
+            again = texts.again_to_one if len(addresses) == 1 else texts.again_to_several
         gave_up = f"{texts.gave_up} " if reason is FailureReason.EXPIRED else ""
         cause = "" if report is Report.RELAYED else gave_up + hint.cause
         paragraphs += [
@@ -91,10 +96,12 @@ def word_report(language: str, report: Report, recipients: Sequence[FailedRecipi
                 [
                     (texts.cause_label, cause),
                     _said(language, texts, reply),
-                    (texts.action_label, words.action or hint.action),
+                    (texts.action_label, words.action or hint.action.format(again=again)),
                 ]
             ),
         ]
+    if report is Report.FAILED and story.others is not Others.NONE:
+        paragraphs.append(texts.others_have_it)
     if story.doubtful:
         paragraphs.append(texts.doubt)
     paragraphs.append(texts.whole_attached if story.whole else texts.header_attached)
@@ -120,10 +127,12 @@ def word_alert(language: str, kind: Alert, facts: Facts) -> tuple[str, str]:
         (texts.queue_id_label, named["queue_id"]),
         *([] if facts.reply is None else [_said(language, texts, facts.reply)]),
     ]
+    what = words.what_one if words.what_one and facts.count == 1 else words.what
+    action = " ".join(filter(None, (words.action, words.helper if facts.helped else "")))
     paragraphs = [
-        " ".join(filter(None, (words.what, words.comfort if facts.comfort else ""))).format_map(named),
+        " ".join(filter(None, (what, words.comfort if facts.comfort else ""))).format_map(named),
         _lines(details),
-        f"{texts.action_label}: {words.action.format_map(named)}",
+        f"{texts.action_label}: {action.format_map(named)}",
         _closing(texts, facts.hostname),
     ]
     return words.subject.format_map(named), _join(paragraphs)

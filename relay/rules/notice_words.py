@@ -51,6 +51,7 @@ class Hint:
 
     cause: str
     action: str
+    """With {again}, where the mail is to be sent once more: to whom, depends on who has it already."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,8 +61,12 @@ class AlertText:
     subject: str
     what: str
     action: str
+    what_one: str = ""
+    """In place of `what` where {count} is 1."""
     comfort: str = ""
     """What is added to `what` where it is true."""
+    helper: str = ""
+    """What is added to `action` for who does not look after the mail service."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +103,13 @@ class Texts:
     problem_label: str
     """In place of `reply_label` where the provider gave no reply."""
     action_label: str
+    again: str
+    """The {again} of a piece of advice, where nobody has got the mail."""
+    again_to_one: str
+    """The same where others have it, or fail for another reason: only to the address above."""
+    again_to_several: str
+    others_have_it: str
+    """What is said at the end where others have it."""
     gave_up: str
     doubt: str
     """Where a failed mail may have arrived all the same."""

@@ -137,7 +137,7 @@ async def test_a_notice_says_what_became_of_the_others(tmp_path: Path, together:
         assert {mail["Subject"] for mail in parsed} == {"Nicht an alle zugestellt: a mail", "Nicht zugestellt: a mail"}
         texts = [next(part for part in mail.walk() if part.get_content_type() == "text/plain") for mail in parsed]
         told = "".join(str(text.get_payload(decode=True), "utf-8") for text in texts)  # type: ignore[arg-type]
-        assert told.count("für die übrigen hat der Anbieter sie angenommen") == 1
+        assert told.count("für die übrigen hat Ihr E-Mail-Anbieter sie angenommen") == 1
         assert told.count("bei den übrigen steht es noch nicht fest") == 1
 
 

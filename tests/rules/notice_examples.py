@@ -23,6 +23,7 @@ _SENT = datetime(2026, 6, 1, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
 _UNTIL = datetime(2026, 6, 4, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
 _HOST, _ID = "relay.office.example", "01jx3v8q4c9k2m7p5r0t6w1y3z"
 _UNKNOWN = Reply(code=550, enhanced="5.1.1", text="<kunde@xn--mller-kva.example>: Recipient address rejected: unknown")
+_ARCHIVE_FULL = Reply(code=552, enhanced="5.2.2", text="<central@example.com>: the mailbox is full")
 _CLOSED = Reply(code=0, enhanced="4.4.1", text="smtp.provider.example:587: Connection refused")
 _SENDER = Reply(code=553, enhanced="5.7.1", text="<sales@example.com>: Sender address rejected: not owned by user bert")
 _LOGIN = Reply(code=535, enhanced="5.7.8", text="Error: authentication failed")
@@ -70,7 +71,7 @@ def _alerts() -> Iterator[str]:
         Alert.ACCOUNT_PAUSED: _LOGIN,
         Alert.SENDER_REFUSED: _SENDER,
         Alert.ACCOUNT_GONE: None,
-        Alert.ARCHIVE_FAILED: _UNKNOWN,
+        Alert.ARCHIVE_FAILED: _ARCHIVE_FULL,
         Alert.UNCERTAIN_HELD: _LOST,
     }.items():
         yield f"### `{kind}`\n"
@@ -93,7 +94,8 @@ def _hints() -> Iterator[str]:
     yield "| reason | German | English |\n| --- | --- | --- |"
     for advice in Advice:
         german, english = TEXTS["de"].advice[advice], TEXTS["en"].advice[advice]
-        yield f"| `{advice}` | {german.cause} *{german.action}* | {english.cause} *{english.action}* |"
+        actions = [one.action.format(again=TEXTS[name].again) for name, one in (("de", german), ("en", english))]
+        yield f"| `{advice}` | {german.cause} *{actions[0]}* | {english.cause} *{actions[1]}* |"
     yield ""
 
 

@@ -119,10 +119,10 @@ def test_plain_words_say_what_failed_for_whom_and_what_to_do() -> None:
     text = text_of(notice)
     assert text.startswith("Your e-mail could not be delivered.")
     assert "Subject: Offer\r\nSent: 2026-06-01, 10:15\r\nReference: 01jx\r\n" in text
-    assert "Not reached:\r\n    a@example.net\r\n    b@example.net\r\n" in text
-    assert "The provider's reply: 550 5.1.1 <kunde@example.net>: User unknown see the manual\r\n" in text
+    assert "Not delivered to:\r\n    a@example.net\r\n    b@example.net\r\n" in text
+    assert "The e-mail provider's reply: 550 5.1.1 <kunde@example.net>: User unknown see the manual\r\n" in text
     assert "What to do: Check the spelling" in text
-    assert "Not reached:\r\n    c@example.net\r\n" in text
+    assert "Not delivered to:\r\n    c@example.net\r\n" in text
     assert "too large" in text
     assert "relay.office.example" in text
 
@@ -361,7 +361,10 @@ def test_a_paused_account_says_how_to_go_on() -> None:
 
 
 def test_held_mails_are_counted() -> None:
-    assert "(number: 3)" in parse(alert(Alert.ACCOUNT_GONE, account="sales", count=3)).get_content()
+    assert (
+        "3 e-mails that were to be sent through it are stopped."
+        in parse(alert(Alert.ACCOUNT_GONE, account="sales", count=3)).get_content()
+    )
 
 
 def test_a_mail_without_subject_is_named_all_the_same() -> None:

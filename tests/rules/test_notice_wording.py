@@ -54,12 +54,49 @@ _NOT_ALL = "Ihre E-Mail konnte nicht an alle Empfänger zugestellt werden"
     ("others", "begins"),
     [
         (Others.NONE, "Ihre E-Mail konnte nicht zugestellt werden.\n"),
-        (Others.HANDED_OVER, f"{_NOT_ALL}; für die übrigen hat der Anbieter sie angenommen.\n"),
+        (Others.HANDED_OVER, f"{_NOT_ALL}; für die übrigen hat Ihr E-Mail-Anbieter sie angenommen.\n"),
         (Others.OPEN, f"{_NOT_ALL}; bei den übrigen steht es noch nicht fest.\n"),
     ],
 )
 def test_one_of_several_recipients_failed(others: Others, begins: str) -> None:
     assert tell(others=others).startswith(begins)
+
+
+def test_a_mail_that_others_have_is_sent_again_only_to_those_who_have_it_not() -> None:
+    only, rest = "senden Sie die E-Mail dann nur an diese Adresse noch einmal", "Die übrigen Empfänger brauchen"
+    for others in Others:
+        some = others is not Others.NONE
+        text = tell(others=others)
+        assert (only in text, rest in text) == (some, some)
+        assert ("senden Sie die E-Mail dann noch einmal" in text) is not some
+        assert rest not in tell(Report.DELAYED, others=others)
+    assert "send the e-mail again only to this address." in tell(language="en", others=Others.OPEN)
+
+
+def test_who_fail_for_two_reasons_are_each_told_what_to_do() -> None:
+    replies = ((550, "5.1.1", "no", 2), (552, "5.2.2", "full", 1))
+    failed = [
+        FailedRecipient(address=f"{code}-{n}@example.net", reason=FailureReason.REFUSED,
+                        reply=Reply(code=code, enhanced=enhanced, text=text))
+        for code, enhanced, text, number in replies
+        for n in range(number)
+    ]  # fmt: skip
+    story = Story(subject="", sent=AT, queue_id="01jx", hostname="relay.office.example", whole=False)
+    text = word_report("de", Report.FAILED, failed, story)[1]
+    assert "dann nur an diese Adressen noch einmal" in text
+    assert "senden Sie die E-Mail nur an diese Adresse noch einmal, sobald" in text
+    assert "Die übrigen" not in text
+
+
+def test_who_looks_after_the_service_is_not_sent_to_himself() -> None:
+    for helped in (True, False):
+        text = word_alert("de", Alert.UNCERTAIN_HELD, Facts(hostname="h.example", helped=helped))[1]
+        assert ("Beides tut die Person, die den Maildienst betreut." in text) is helped
+
+
+def test_one_mail_is_not_called_several() -> None:
+    for number, told in ((1, " Eine E-Mail, die darüber"), (3, " 3 E-Mails, die darüber")):
+        assert told in word_alert("de", Alert.ACCOUNT_GONE, Facts(hostname="h.example", count=number))[1]
 
 
 def test_a_delay_says_until_when_it_is_tried() -> None:
@@ -83,7 +120,7 @@ def test_domains_are_shown_as_people_write_them() -> None:
     [
         (
             "smtp.example:587: Connection refused",
-            "Der Server des Anbieters ist da, nimmt dort aber keine Verbindung an.",
+            "Der Server des Anbieters antwortet, lehnt die Verbindung aber ab.",
         ),
         ("smtp.example:587 did not answer in time", "Der Server des Anbieters antwortet nicht."),
         ("smtp.example:587: Name or service not known", "Einen Server dieses Namens gibt es nicht."),
@@ -108,7 +145,7 @@ def test_what_we_say_ourselves_is_told_in_both_languages(begin: str) -> None:
 def test_what_nobody_has_translated_is_left_out_of_german_and_the_providers_words_stay() -> None:
     assert "Technische Ursache" not in tell(reply=Reply(code=0, text="an odd thing"))
     assert "Technical cause: an odd thing" in tell(reply=Reply(code=0, text="an odd thing"), language="en")
-    assert "Antwort des Anbieters: 550 5.1.1 no such user" in tell()
+    assert "Antwort des E-Mail-Anbieters: 550 5.1.1 no such user" in tell()
 
 
 def test_comfort_is_said_only_where_it_is_true() -> None:
