@@ -43,7 +43,7 @@ def test_a_test_says_place_cause_and_what_to_do_within_80_columns(run: Run, conf
     assert first == 'Sending: 127.0.0.1 port 9, security = "none", account[sales].smtp'
     assert lines[1:3] == [
         "  FAILED connect: 127.0.0.1:9: Connection refused",
-        "         The server is there, but takes no connection on this port. Compare host",
+        "         The server answers, but refuses the connection. Compare host and port",
     ]
     assert all(len(line) <= 80 for line in lines)
     assert said.err == f"sales does not work yet: mend what FAILED, in {config}, and test it again\n"
