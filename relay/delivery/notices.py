@@ -84,20 +84,9 @@ class Notifier:
             notices.append(await self._failure(account, delivery, conclusion, tried))
         if not confirms:
             notices.append(await self._success(account, delivery, conclusion))
-        notices += [
-            await self._alert(
-                Alert.ARCHIVE_FAILED,
-                message=message,
-                account=account.name,
-                address=failure.recipient.address,
-                reply=failure.reply,
-                once=f"archive/{failure.recipient.address}",
-                comfort=not conclusion.failures,
-            )
-            # Where the account may not send at all, that is told, and it is no fault of the archive's.
-            for failure in (() if sender_refused is not None else conclusion.archive_failures)
-        ]
-        if sender_refused is not None:
+        if sender_refused is None:  # else that is told, and it is no fault of the archive's
+            notices += await self._missing_copies(account, delivery, conclusion)
+        else:
             log.error("sender_refused", queue_id=message.id, account=account.name, code=sender_refused.code,
                       reply=str(sender_refused))  # fmt: skip
             notices.append(
@@ -209,6 +198,26 @@ class Notifier:
         return await self._writer.report(
             Report.FAILED, delivery.message, account, recipients, doubtful=delivery.uncertain > 0, others=others
         )
+
+    async def _missing_copies(
+        self, account: Account, delivery: ClaimedDelivery, conclusion: Conclusion
+    ) -> list[NewMessage | None]:
+        """Tell the postmaster of blind copies that failed; one that goes by itself may fail as its mail did before."""
+        if not conclusion.archive_failures:
+            return []
+        before = (await self._queue.outcomes(delivery.message.id)).values()
+        return [
+            await self._alert(
+                Alert.ARCHIVE_FAILED,
+                message=delivery.message,
+                account=account.name,
+                address=failure.recipient.address,
+                reply=failure.reply,
+                once=f"archive/{failure.recipient.address}",
+                comfort=not conclusion.failures and RecipientState.BOUNCED not in before,
+            )
+            for failure in conclusion.archive_failures
+        ]
 
     async def _success(self, account: Account, delivery: ClaimedDelivery, conclusion: Conclusion) -> NewMessage | None:
         delivered = {n: outcome.reply for n, outcome in conclusion.outcomes if outcome.verdict is Verdict.DELIVERED}

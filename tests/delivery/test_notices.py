@@ -164,6 +164,20 @@ async def test_that_recipients_are_not_affected_is_said_where_it_is_true(tmp_pat
         assert (b"not affected" in alert) is not all_fail
 
 
+async def test_that_they_are_not_affected_is_not_said_of_a_copy_that_fails_by_itself_as_they_did(
+    tmp_path: Path,
+) -> None:
+    async with (
+        Provider({"DOT": "554 5.7.1 spam"}) as provider,
+        open_office(tmp_path, port=provider.port) as office,
+    ):
+        await office.hand_in(A)
+        await office.send()
+        assert len(office.inbox()) == 2
+        (alert,) = [mail for mail in office.inbox() if b"Subject: Blind copy" in mail]
+        assert b"not affected" not in alert
+
+
 async def test_a_large_mail_is_not_attached_whole(tmp_path: Path) -> None:
     body = [b"y" * 70 + b"\r\n"] * 30_000
     async with Provider(REFUSED) as provider, open_office(tmp_path, port=provider.port) as office:
