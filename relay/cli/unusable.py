@@ -109,7 +109,7 @@ def _why_outside(folder: Path, log: Path) -> str:
     return (
         f"the unit config/relay.service lets the service write in its storage folder and {LOGS_OF_UNIT} only: where it"
         f' runs the service, log there ([log] file = "{LOGS_OF_UNIT}/{log.name}"), or add'
-        f" ReadWritePaths={shlex.quote(str(log.parent))} to its [Service]"
+        f" ReadWritePaths={shlex.quote(f'-{log.parent}')} to its [Service]"
     )
 
 

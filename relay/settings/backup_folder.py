@@ -79,8 +79,11 @@ def why_unusable(target: Path, storage: Path) -> str | None:
 
 
 def drop_in(target: Path) -> str:
-    """Give what lets the systemd unit, which shuts the service into its storage folder, write in one more folder."""
-    path = shlex.quote(str(target).replace("%", "%%"))
+    """Give what lets the systemd unit, which shuts the service into its storage folder, write in one more folder.
+
+    With the "-" the unit starts without the folder, too: else systemd would skip it while a disk is not mounted.
+    """
+    path = shlex.quote("-" + str(target).replace("%", "%%"))
     return (
         f'run "systemctl edit relay", add the two lines "[Service]" and "ReadWritePaths={path}", then run'
         ' "systemctl restart relay" (without the unit: the disk is mounted read-only)'

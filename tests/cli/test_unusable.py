@@ -40,7 +40,7 @@ def test_a_storage_folder_that_the_unit_shuts_is_named_once_with_the_drop_in(tmp
     (line,) = warnings(tmp_path)
     data = tmp_path / "data"
     assert line.startswith(f"relay.toml: storage.folder: {data}: the unit relay.service lets the service write in")
-    assert f'"ReadWritePaths={data}"' in line
+    assert f'"ReadWritePaths=-{data}"' in line
     (unit / "override.conf").write_text(f"[Service]\nReadWritePaths=/nowhere '{data}'\nReadWritePaths='x\n")
     assert warnings(tmp_path) == []
 

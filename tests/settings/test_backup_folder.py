@@ -65,12 +65,16 @@ def test_a_disk_that_is_read_only_names_the_drop_in_of_the_unit(tmp_path: Path) 
     if said.returncode in (1, 9):
         lack(f"needs the right to mount: {said.stderr}")
     assert said.stdout.startswith('can\'t be written by the service: run "systemctl edit relay", add the two lines')
-    assert f"ReadWritePaths={tmp_path}" in said.stdout
+    assert f"ReadWritePaths=-{tmp_path}" in said.stdout
     assert why_unusable(tmp_path, tmp_path) is None
 
 
 def test_the_drop_in_is_right_for_odd_names() -> None:
-    assert "\"ReadWritePaths='/ba ckup/100%%'\"" in drop_in(Path("/ba ckup/100%"))
+    assert "\"ReadWritePaths='-/ba ckup/100%%'\"" in drop_in(Path("/ba ckup/100%"))
+
+
+def test_the_drop_in_lets_the_unit_start_while_the_disk_is_not_mounted() -> None:
+    assert '"ReadWritePaths=-/mnt/nas/backup"' in drop_in(Path("/mnt/nas/backup"))
 
 
 def test_a_link_into_the_storage_folder_is_within(tmp_path: Path) -> None:
