@@ -111,6 +111,7 @@ def _open(settings: "Settings") -> "Database | None":
     if isinstance(database, SqliteFile):
         if not follow_links(database.path).exists():
             return None
+        database.patience = _DATABASE_PATIENCE  # no signal ends what SQLite waits for
     else:
         database.dispose()
         prepared = settings.prepared_statements

@@ -35,6 +35,8 @@ class SqliteFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.patience: float = _BUSY_SECONDS
+        """Seconds that a transaction waits for one that keeps it out."""
 
     @contextlib.contextmanager
     def transaction(self, *, write: bool) -> "Iterator[Transaction]":
@@ -45,7 +47,7 @@ class SqliteFile:
         """
         if (reason := why_unwritable(self.path)) is not None:
             raise StorageError(reason)
-        connection = sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=_BUSY_SECONDS)
+        connection = sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=self.patience)
         with contextlib.closing(connection):
             _prepare(connection)
             connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,5 +1,6 @@
 """`relay status`: one line, figures behind a bar, an exit status that monitoring understands."""
 
+import contextlib
 import json
 import re
 import socket
@@ -116,6 +117,18 @@ def test_an_older_database_is_3(run: Run, config: Path) -> None:
         database.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
     database.close()
     assert run("status").status == 3
+
+
+def test_a_database_that_another_keeps_for_itself_is_not_waited_for(run: Run, queued: list[str], config: Path) -> None:
+    assert queued
+    with contextlib.closing(sqlite3.connect(load_settings(config).folder / "relay.db", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("UPDATE meta SET value = value")
+        begun = time.monotonic()
+        said = run("status")
+        assert time.monotonic() - begun < 8
+    assert said.status == 3
+    assert "another program" in said.out
 
 
 def test_a_service_that_gives_no_answer_is_not_waited_for(run: Run, config: Path) -> None:
