@@ -164,7 +164,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _question(plan: _Plan) -> str:
-    text = f"Put the state of {show_time(plan.manifest.at)} back into {plan.database}"
+    text = f"Put the state of {show_time(plan.manifest.at)} ({plan.backup}) back into {plan.database}"
     if plan.replaces:
         newer = plan.path.stat().st_mtime * 1000 > plan.manifest.at
         text += f", and replace {plan.path}" + (", which is newer than the backup" if newer else "")

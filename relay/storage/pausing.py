@@ -32,6 +32,8 @@ _BEGIN_PROBE: Final = (
 )
 _KEY: Final = "SELECT value FROM meta WHERE key = 'fingerprint_key'"
 _MAKE_KEY: Final = "INSERT INTO meta (key, value) VALUES ('fingerprint_key', ?) ON CONFLICT (key) DO NOTHING"
+FORGET_KEY: Final = "DELETE FROM meta WHERE key = 'fingerprint_key'"
+"""Without it nobody can try passwords against the fingerprints; the next service makes a new one."""
 _END: Final = "UPDATE pause SET until = ? WHERE account = ? AND until IS NULL"
 _END_OWN: Final = _END + " AND NOT by_person"
 _END_ANEW: Final = "UPDATE pause SET until = ?, probes = 0 WHERE account = ? AND until IS NULL"

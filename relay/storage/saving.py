@@ -22,6 +22,7 @@ from relay import __version__
 from relay.model.errors import RelayError, StorageBusyError, StorageError
 from relay.settings.backup_folder import why_unusable
 from relay.storage.backup import Step, copy_database
+from relay.storage.copy_faults import plain_reason
 from relay.storage.inbox_copies import NewFile, find_maildirs
 from relay.storage.lock import FileLock
 from relay.storage.manifest import (
@@ -37,6 +38,7 @@ from relay.storage.manifest import (
     write_manifest,
 )
 from relay.storage.named_files import Gathered
+from relay.storage.pausing import FORGET_KEY
 
 LOCK: Final = "backup.lock"
 _PARTIAL: Final = re.compile(r"\.relay-[0-9A-Za-z:-]+\.([0-9a-f]+)\.partial")
@@ -152,6 +154,8 @@ class Pace:
 def _fill(partial: Path, job: Job, gathered: Gathered, *, at: int, installation: str, step: Step) -> Manifest:
     copy_database(job.database, partial / DATABASE, step)
     schema = _look_through(partial / DATABASE, step)
+    if not job.secrets:
+        _forget_key(partial / DATABASE)
     entries = [_enter_database(partial / DATABASE, step)]
     for named in gathered.files:
         path = partial / named.path
@@ -206,6 +210,18 @@ def _look_through(file: Path, step: Step) -> int:
             " your older backups"
         )
     return int(schema)
+
+
+def _forget_key(file: Path) -> None:
+    """Remove what makes hashes of passwords comparable; it stays neither in free pages nor in a journal."""
+    try:
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            with connection:
+                connection.execute(FORGET_KEY)
+    except sqlite3.Error as error:
+        raise StorageError(f"{file.name}: can't be freed of secrets: {plain_reason(error)}") from None
 
 
 def _enter_database(file: Path, step: Step) -> Entry:

@@ -96,6 +96,20 @@ def test_it_is_a_folder_named_by_its_time_with_all_that_was_asked_for(job: Job) 
     assert (made.path / "relay.db").read_bytes()[18:20] == b"\x01\x01"
 
 
+@pytest.mark.parametrize("secrets", [False, True])
+async def test_without_secrets_no_password_can_be_guessed_from_the_database(job: Job, secrets: bool) -> None:
+    """It keeps fingerprints of logins that were refused: passwords could be tried against them, with their key."""
+    engine = open_engine(f"sqlite:///{job.database}")
+    queue = Queue(engine, Writer(engine))
+    key = (await queue.fingerprint_key()).hex().encode()
+    await queue.close()
+    engine.dispose()
+    made = make(replace(job, secrets=secrets))
+    assert (key in (made / "relay.db").read_bytes()) == secrets
+    assert sorted(path.name for path in made.iterdir()) == [MANIFEST, "relay.db"]
+    verify(made, read_manifest(made), lambda _: None)
+
+
 def test_two_within_a_second_have_names_of_their_own(job: Job) -> None:
     assert make(job) != make(job)
     assert [path.name for path in find_backups(job.folder)] == ["relay-2026-11-27T100000Z", "relay-2026-11-27T100001Z"]
