@@ -14,6 +14,7 @@ from relay.rules.notice_advice import FailureReason, choose_advice
 from relay.rules.notice_mime import plain, safe_domain
 from relay.rules.notice_status import FailedRecipient
 from relay.rules.notice_texts import OWN_CAUSES, TEXTS, Alert, Others, Report, Texts
+from relay.rules.state_words import say_delay
 
 _SUBJECT_OCTETS = 200
 
@@ -89,7 +90,8 @@ def word_report(language: str, report: Report, recipients: Sequence[FailedRecipi
         if story.others is not Others.NONE or len(together) > 1:  # who sends it to all again sends it twice to some
             again = texts.again_to_one if len(addresses) == 1 else texts.again_to_several
         gave_up = f"{texts.gave_up} " if reason is FailureReason.EXPIRED else ""
-        cause = "" if report is Report.RELAYED else gave_up + hint.cause
+        delay = say_delay(reply, language) if report is Report.DELAYED else None
+        cause = "" if report is Report.RELAYED else gave_up + (hint.cause if delay is None else delay)
         paragraphs += [
             "\n".join([f"{words.recipients_label}:", *(f"    {address}" for address in addresses)]),
             _lines(

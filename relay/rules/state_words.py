@@ -77,8 +77,8 @@ _CHECKED: Final = {
     "de": "Die Gegenseite prüft unbekannte Absender zuerst; das geht von selbst vorbei",
 }
 _COME_AGAIN: Final = {
-    "en": "The provider asks to try again later: {reply}",
-    "de": "Der Anbieter bittet, es später noch einmal zu versuchen: {reply}",
+    "en": "The provider asks to try again later",
+    "de": "Der Anbieter bittet, es später noch einmal zu versuchen",
 }
 _INBOX_STATUS: Final = "4.2.0"
 """Of an answer without a code: one of our own inboxes could not be written into (`relay/delivery/inbox.py`)."""
@@ -115,6 +115,18 @@ def say_cause(reply: Reply, language: str, *, is_over: bool = False) -> str:
     return told if reply.is_permanent or not is_over else _GIVEN_UP[language].format(cause=told)
 
 
+def say_delay(reply: Reply, language: str) -> str | None:
+    """Say in a sentence what keeps a mail that is tried again; None where the words for a refusal are as true.
+
+    Empty where there is nothing to say but what is quoted.
+    """
+    if reply.is_permanent or choose_advice(reply, FailureReason.REFUSED) in _TEMPORARY:
+        return None
+    if reply.code == 0:
+        return ""
+    return f"{(_CHECKED if _GREYLISTING.search(reply.text) else _COME_AGAIN)[language]}."
+
+
 def _cause(reply: Reply, language: str) -> str:
     cause = read_cause(reply.text) if reply.code == 0 else None
     if cause is not None:
@@ -126,5 +138,5 @@ def _cause(reply: Reply, language: str) -> str:
         if _GREYLISTING.search(reply.text):
             return _CHECKED[language]
         if advice not in _TEMPORARY:  # the words for these speak of a refusal
-            return _COME_AGAIN[language].format(reply=reply) if reply.code else str(reply)
+            return f"{_COME_AGAIN[language]}: {reply}" if reply.code else str(reply)
     return str(reply) if advice is Advice.OTHER else TEXTS[language].advice[advice].cause.removesuffix(".")

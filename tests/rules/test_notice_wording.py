@@ -106,6 +106,25 @@ def test_a_delay_says_until_when_it_is_tried() -> None:
     assert "Beigefügt sind die Kopfzeilen der E-Mail." in tell(Report.DELAYED)
 
 
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Reply(code=451, enhanced="4.3.0", text="later"), "Der Anbieter bittet, es später noch einmal zu versuchen."),
+        (Reply(code=450, enhanced="4.7.1", text="policy"), "Der Anbieter bittet, es später noch einmal zu versuchen."),
+        (
+            Reply(code=451, enhanced="4.7.1", text="Greylisted"),
+            "Die Gegenseite prüft unbekannte Absender zuerst; das geht von selbst vorbei.",
+        ),
+        (Reply(code=452, enhanced="4.2.2", text="over quota"), "Das Postfach des Empfängers ist voll."),
+    ],
+)
+def test_what_only_delays_is_not_told_as_a_refusal(reply: Reply, told: str) -> None:
+    assert f"Grund: {told}\n" in tell(Report.DELAYED, reply=reply)
+    assert "abgelehnt" not in tell(Report.DELAYED, reply=reply)
+    for own in OWN_CAUSES:  # what we say ourselves
+        assert "abgelehnt" not in tell(Report.DELAYED, reply=Reply(code=0, enhanced="", text=own))
+
+
 def test_domains_are_shown_as_people_write_them() -> None:
     assert "    kunde@müller.example\n" in tell(address="kunde@xn--mller-kva.example")
     spoof = "kunde@xn--pypal-4ve.example"  # a Cyrillic a among Latin letters
