@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relay.cli.configuration import config_option, enter, fail, load, open_storage, plain_faults
-from relay.cli.output import count, say, show_size
+from relay.cli.output import say, show_size
 from relay.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _make_whole(settings: "Settings", folder: Path | None) -> None:
     from relay.settings.values import BackupSettings
     from relay.storage.backups import Done, Failed, name_installation, note_begun, note_done, note_failed
     from relay.storage.engine import transaction
-    from relay.storage.named_files import gather
+    from relay.storage.named_files import find_names, gather
     from relay.storage.saving import Pace, estimate, make_backup, remove_old
 
     backup = settings.backup or BackupSettings(folder=folder or Path())
@@ -100,9 +100,11 @@ def _make_whole(settings: "Settings", folder: Path | None) -> None:
     say(f"{made.path}: {show_size(made.size)}")
     for line in made.missing:
         say(f"it lacks {line}", error=True)
-    if gathered.blanked:
-        blanked = count(len(gathered.blanked), "secret")
-        say(f"Without {blanked} of the configuration ([backup] secrets = true keeps what is secret)")
+    if not backup.secrets and (gathered.blanked or find_names(content) - {one.origin for one in gathered.files}):
+        say(
+            "Passwords and private keys are not in it, nor the files that hold some ([backup] secrets = true keeps"
+            " them)"
+        )
     if counts:
         for old in remove_old(job.folder, installation, backup.keep, made.path):
             say(f"removed {old}: [backup] keep = {backup.keep}")

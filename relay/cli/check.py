@@ -1,7 +1,10 @@
 """`relay check`: the configuration, proven, and what a service makes of it."""
 
+import errno
+import ipaddress
+import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,6 +17,8 @@ from relay.cli.unusable import find_unusable
 if TYPE_CHECKING:
     from relay.settings import Settings
     from relay.watching.taking import Service
+
+_IPV4: Final = 4
 
 
 @click.command("check")
@@ -35,6 +40,7 @@ def command(config: str | None, *, as_json: bool) -> None:
         try:
             mistakes, warnings = find_unusable(settings)
             warnings += find_backup_trouble(settings)
+            warnings += _find_foreign(settings)
         except StorageError as error:  # it says nothing against the configuration itself
             mistakes, warnings = [], [str(error)]
         for mistake in mistakes:
@@ -59,6 +65,26 @@ def command(config: str | None, *, as_json: bool) -> None:
     for line in describe_work(settings):
         say(f"  {line}")
     say(describe_service(settings, service, digest))
+
+
+def _find_foreign(settings: "Settings") -> list[str]:
+    """Give a warning for each listener whose address is another machine's, or is not there yet."""
+    found = []
+    for n, listener in enumerate(settings.listeners, 1):
+        try:
+            version = ipaddress.ip_address(listener.host).version
+        except ValueError:  # a name
+            continue
+        try:
+            with socket.socket(socket.AF_INET if version == _IPV4 else socket.AF_INET6) as tried:
+                tried.bind((listener.host, 0))
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                found.append(
+                    f"{settings.path.name}: listener[{n}].host: {listener.host}: this machine has no such address,"
+                    ' so the service can\'t listen there (`ip address` shows those that it has; "0.0.0.0" is all)'
+                )
+    return found
 
 
 def _ask(settings: "Settings") -> "tuple[str, Service]":

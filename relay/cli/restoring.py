@@ -287,9 +287,29 @@ def _tell_what_is_left(plan: _Plan) -> None:
         say(f"put these in again, in {plan.path}: they are not in the backup:")
         for place in plan.manifest.blanked:
             say(f"  {place}")
+    if plan.content is not None and (gone := _find_gone(plan, plan.content)):
+        say(f"make these again, which {plan.path} names: they are not in the backup:")
+        for name in gone:
+            say(f"  {name}")
     for line in plan.manifest.missing:
         say(f"not in the backup: {line}")
     say('prove it with "relay check", then start the service ("systemctl start relay")')
+
+
+def _find_gone(plan: _Plan, content: bytes) -> list[str]:
+    """Give the files that a configuration names and that are not there."""
+    from relay.storage.named_files import find_names
+
+    def is_gone(name: str) -> bool:
+        try:
+            (plan.settings.folder / name).stat()
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError):  # nobody says that it is gone
+            return False
+        return False
+
+    return sorted(filter(is_gone, find_names(content)))
 
 
 def _files_within(plan: _Plan) -> "Sequence[Entry]":

@@ -38,6 +38,8 @@ def describe_service(settings: "Settings", service: "Service", digest: str) -> s
     """
     from relay.watching.snapshot import Running
 
+    if service.running is Running.NO and not settings.directory.accounts:
+        return f"The service is not running: it waits for its first [[account]] in {settings.path}"
     if service.running is Running.NO:
         command = f"relay serve -c {shlex.quote(str(settings.path))}"
         return f"The service is not running. Start it: systemctl start relay, or here: {command}"

@@ -177,6 +177,7 @@ def test_into_a_folder_goes_a_whole_backup_which_does_not_count(
     said = run("backup", str(folder))
     (backup,) = find_backups(folder)
     assert said.out.startswith(f"{backup}: ")
+    assert "Passwords" not in said.out  # there are none
     assert {path.name for path in backup.iterdir()} == {"relay.db", "relay.toml", "manifest.json"}
     assert last_backup(open_database(load_settings(config).database)).at is None
     assert queued

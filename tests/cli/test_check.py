@@ -43,6 +43,16 @@ def test_it_says_whether_a_running_service_has_this_configuration(run: Run, conf
     asyncio.run(beside())
 
 
+def test_an_address_of_another_machine_is_named(run: Run, config: Path) -> None:
+    assert "no such address" not in run("check").out
+    text = config.read_text()
+    assert 'host = "127.0.0.1"' in text
+    config.write_text(text.replace('host = "127.0.0.1"', 'host = "192.0.2.77"', 1))
+    said = run("check")
+    assert said.status == 0  # the network may not be up yet
+    assert "warning: relay.toml: listener[1].host: 192.0.2.77: this machine has no such address" in said.out
+
+
 def test_warnings_are_shown_and_end_with_0(run: Run, config: Path) -> None:
     config.write_text(config.read_text().replace("anna@example.com", "anna@office.local", 1))
     said = run("check")

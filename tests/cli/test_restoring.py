@@ -113,6 +113,9 @@ def lock() -> Generator[Callable[[Machine], None]]:
 def back_up(machine: Machine) -> Path:
     said = machine.run("backup")
     assert said.status == 0, said
+    whole = load_settings(machine.config).backup
+    assert whole is not None
+    assert ("Passwords and private keys are not in it" in said.out) is not whole.secrets
     return find_backups(machine.folder.parent / "backup")[-1]
 
 
@@ -131,6 +134,7 @@ def test_from_a_backup_alone_an_empty_machine_goes_on(tmp_path: Path) -> None:
         assert "inboxes: 2 mails put back; there already: 0" in said.out
         assert "1 delivery was waiting, and held now" in said.out
         assert "put these in again" not in said.out
+        assert "make these again" not in said.out
         assert new.inboxes() == {"anna/new/1.a.relay": "new\n", "anna/cur/2.b.relay:2,S": "read\n"}
         assert (new.folder / "inboxes/anna/new/1.a.relay").stat().st_mtime == 1_700_000_000
         assert (new.folder / "secrets/old").read_text() == "hunter3\n"
@@ -155,7 +159,7 @@ def test_without_secrets_it_says_which_must_be_put_in_again(old: Machine, tmp_pa
     assert said.status == 0
     assert (
         f"put these in again, in {new.config}: they are not in the backup:\n  account[other].smtp.password\n"
-        in said.out
+        f"make these again, which {new.config} names: they are not in the backup:\n  secrets/old\n" in said.out
     )
     checked = new.run("check")
     assert checked.status == 2

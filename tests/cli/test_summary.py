@@ -45,6 +45,10 @@ def test_whether_a_service_runs(tmp_path: Path) -> None:
     settings = load_settings(write_config(tmp_path, accounts=[]))
     said = describe_service(settings, Service(running=Running.SILENT, silence="no answer"), "x")
     assert said == "Whether the service runs can't be told: no answer"
-    assert "systemctl start relay" in describe_service(settings, Service(running=Running.NO), "x")
+    waits = describe_service(settings, Service(running=Running.NO), "x")
+    assert "waits for its first [[account]]" in waits
+    assert "start" not in waits.replace("starts", "")  # it would do nothing, and say nothing
+    some = load_settings(write_config(tmp_path, accounts=[make_account("sales", 9)]))
+    assert "systemctl start relay" in describe_service(some, Service(running=Running.NO), "x")
     assert "relay reload" in describe_service(settings, Service(running=Running.YES, digest="y"), "x")
     assert "relay reload" in describe_service(settings, Service(running=Running.YES), "")
