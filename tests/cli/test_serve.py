@@ -82,7 +82,7 @@ def test_the_files_of_the_system_agree_with_each_other() -> None:
     folders = [line.split() for line in (CONFIG / "relay.tmpfiles").read_text().splitlines() if line.startswith("d ")]
     assert user.split()[1] == "relay"
     assert {"User=relay", "Group=relay", "StateDirectory=relay", "StateDirectoryMode=0711", "UMask=0007"} <= {*unit}
-    assert {"Type=notify", "WatchdogSec=60", "RestartPreventExitStatus=2"} <= {*unit}
+    assert {"Type=notify", "WatchdogSec=120", "RestartPreventExitStatus=2"} <= {*unit}
     assert "ExecReload=/usr/bin/relay reload -c /etc/relay/relay.toml" in unit
     assert {"LogsDirectory=relay", "LogsDirectoryMode=0750"} <= {*unit}
     assert ["d", "/var/lib/relay", "0711", "relay", "relay"] in folders
