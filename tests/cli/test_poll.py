@@ -1,13 +1,18 @@
 """`relay poll` without a running service: it is the service for that moment. With one, see the end to end tests."""
 
+import os
+import pty
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
+from relay.cli.poll import _show_progress
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD
 from tests.cli.conftest import Run, serve_mailbox
+from tests.cli.test_progress import read_all
 from tests.peers.relay_process import ANNA, Table, write_config
 
 
@@ -31,6 +36,21 @@ def test_mail_is_collected_and_the_state_is_listed(run: Run, mailbox: Mailbox, t
     row = run("account", "list", "--json").json[0]
     assert row["last_poll"]
     assert row["collected"]
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_terminal_sees_how_far_a_mailbox_is(monkeypatch: pytest.MonkeyPatch, quiet: bool) -> None:
+    ours, terminal = pty.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    news = [{"account": "sales", "fetched": n, "total": 4} for n in range(5)]
+    with os.fdopen(terminal, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert _show_progress(iter([*news, {"account": "sales", "result": {"fetched": 4}}]), quiet=quiet) == {
+            "sales": {"fetched": 4}
+        }
+    shown = read_all(ours)
+    assert (b"sales" in shown, b"100%" in shown) == (not quiet, not quiet)
 
 
 def test_what_can_not_be_polled_says_why(run: Run, mailbox: Mailbox, config: Path) -> None:
