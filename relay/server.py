@@ -150,7 +150,11 @@ def _bind(listener: Listener) -> list[socket.socket]:
             one.close()
         reason = (error.strerror or str(error)).partition(" (while attempting to bind")[0]
         if error.errno == errno.EADDRINUSE:
-            reason += ": another program has this port (`ss -ltnp` names it); stop it, or choose another port"
+            reason += (
+                f": another program has this port: `ss -ltnp | grep :{listener.port}` (as root) names it. Do not stop a"
+                " program that you do not know: change port under [[listener]] instead, and in the mail programs and"
+                " devices, too"
+            )
         elif error.errno == errno.EADDRNOTAVAIL:
             reason += ": this machine has no such address (`ip address` shows those that it has)"
         elif error.errno == errno.EACCES:

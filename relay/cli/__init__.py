@@ -11,7 +11,7 @@ from relay.cli.groups import Group
 COMMANDS: Final[dict[str, str]] = {
     "serve": "Run the service.",
     "status": "Say whether all is well, and what needs you; for people and for monitoring.",
-    "reload": "Let the running service read its configuration anew.",
+    "reload": "Make the running service take over a changed relay.toml.",
     "check": "Read the configuration and name every mistake.",
     "demo": "Show the whole thing at work, with a stand-in provider.",
     "explain": "Say what would become of a mail, and why; nothing is sent.",
@@ -22,7 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "account": "List, test, pause or resume provider accounts.",
     "backup": "Copy the database, while the service runs.",
     "restore": "Take a copy of the database back.",
-    "user": "Make a password hash for a user.",
+    "user": "Turn a password into the line that relay.toml wants.",
     "dovecot-config": "Print what lets Dovecot show the inboxes over IMAP.",
 }
 
@@ -53,5 +53,5 @@ class LazyGroup(Group):
 def main() -> None:
     """Relay the mail of a small office through its provider accounts.
 
-    Begin with `relay demo`. Then write a relay.toml, prove it with `relay check`, and run `relay serve`.
+    Begin with `relay demo`. Then write a relay.toml, test it with `relay check`, and run `relay serve`.
     """

@@ -163,7 +163,7 @@ class _Span(click.ParamType[int]):
         try:
             return parse_duration(value)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(f'{error}, or "2 h"', param, ctx)
 
 
 class _State(click.ParamType[State]):

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,6 +45,18 @@ class Explanation:
     why: list[str]
 
 
+class _Mail(click.Path):
+    """A file with a mail; where there is none, what to do is said."""
+
+    def convert(
+        self, value: "str | os.PathLike[str]", param: click.Parameter | None, ctx: click.Context | None
+    ) -> "str | bytes | os.PathLike[str]":
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            raise click.BadParameter(f"{error.message} Mend the name, or go to its folder", ctx, param) from None
+
+
 @click.command("explain")
 @config_option
 @json_option
@@ -59,7 +72,7 @@ class Explanation:
 @click.option("--incoming", is_flag=True, help="A mail that comes in by --account's mailbox: who gets it?")
 @click.option("--account", help="The account whose mailbox it comes from, with --incoming.")
 @click.option("--listener", type=int, default=1, show_default=True, help="Which [[listener]] the client connects to.")
-@click.argument("message", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("message", required=False, type=_Mail(exists=True, dir_okay=False, path_type=Path))
 @plain_faults
 def command(  # noqa: PLR0913 - each option is one
     config: str | None,

@@ -52,8 +52,13 @@ def _choose(settings: Settings, account: str | None) -> list[str]:
     if found is None:
         fail(unknown("account that is collected and called", account, collected))
     if not found.is_collected:
-        why = "is excluded" if found.excluded else "has receive = false" if found.pop3 else "has no [account.pop3]"
-        fail(f"{account} {why} in {settings.path}: it is not polled")
+        if found.pop3 is None:
+            fail(
+                f"for {account} no mailbox is set up, so nothing is collected. If it should be, add [account.pop3]"
+                f" below that account in {settings.path}"
+            )
+        why = "is excluded" if found.excluded else "has receive = false"
+        fail(f"{account} {why} in {settings.path}, so nothing is collected")
     return [account]
 
 

@@ -23,7 +23,7 @@ def command() -> None:
     """List, show, run, retry, hold, release, move or delete queued mail."""
 
 
-@command.command("list")
+@command.command("list", short_help="List mails and how each stands.")
 @config_option
 @json_option
 @filter_options(State.WAITING, State.ACTIVE, State.HELD)
@@ -82,7 +82,7 @@ def _standstills(engine: "Database", found: Standstill) -> list[str]:
     return lines
 
 
-@command.command("show")
+@command.command("show", short_help="Show one mail with its recipients.")
 @config_option
 @json_option
 @click.argument("id", type=Text())
@@ -107,7 +107,7 @@ def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 -
     tell_if_stopped(settings)
 
 
-@command.command("run")
+@command.command("run", short_help="Try all waiting mails now, at any hour.")
 @config_option
 @plain_faults
 def run(config: str | None) -> None:

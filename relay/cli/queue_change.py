@@ -25,7 +25,7 @@ _MOST_TOLD = 10
 """Mails of which each has a line."""
 _HELP = {
     "is being sent now": ": try again when the attempt is over; `relay queue show` tells how it ended",
-    "is not held": ": there is nothing to release",
+    "is not held": ": there is nothing to release; to try it now: `relay queue retry {id}`",
 }
 _FOR_GOOD = (
     "Nothing is deleted yet. This would delete {mails} for good, and those who have not got {them} yet never will: add"
@@ -38,7 +38,7 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-@click.command("retry")
+@click.command("retry", short_help="Try these mails now, at any hour.")
 @config_option
 @_yes
 @filter_options(State.WAITING, every=True)
@@ -59,7 +59,7 @@ def retry(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool
     _end(good=good)
 
 
-@click.command("hold")
+@click.command("hold", short_help="Stop these mails until release or delete.")
 @config_option
 @_yes
 @filter_options(State.WAITING, every=True)
@@ -78,7 +78,7 @@ def hold(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool)
     _end(good=(not _tell_active(engine, settings, chosen, found) or bool(done.count)) and good)
 
 
-@click.command("release")
+@click.command("release", short_help="Let stopped mails go on: tried now.")
 @config_option
 @_yes
 @filter_options(State.HELD, every=True)
@@ -104,7 +104,7 @@ def release(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bo
     _end(good=good)
 
 
-@click.command("move")
+@click.command("move", short_help="Send these mails by another account.")
 @config_option
 @_yes
 @click.option("--account", required=True, type=Text(), metavar="NAME", help="Through which account they are to leave.")
@@ -132,7 +132,7 @@ def move(config: str | None, *, ids: tuple[str, ...], chosen: Filter, account: s
     _end(good=good)
 
 
-@click.command("delete")
+@click.command("delete", short_help="Delete these mails for good.")
 @config_option
 @_yes
 @filter_options(State.WAITING, State.HELD, every=True)
@@ -194,7 +194,7 @@ def _tell(done: "Done", what: str, *, named: bool) -> bool:
     say(f"{count(done.count, 'mail')} {what}")
     if named:
         for message_id, why in done.skipped.items():
-            say(f"{message_id}: {clean(why)}{_HELP.get(why, '')}", error=True)
+            say(f"{message_id}: {clean(why)}{_HELP.get(why, '').format(id=message_id)}", error=True)
         return not done.skipped
     for why, number in Counter(done.skipped.values()).most_common():
         say(f"{count(number, 'mail')} skipped: {clean(why)}", error=True)

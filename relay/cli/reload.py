@@ -15,7 +15,7 @@ _PATIENCE = 60.0
 @config_option
 @plain_faults
 def command(config: str | None) -> None:
-    """Let the running service read its configuration anew. With a mistake in it, the old one stays as a whole."""
+    """Make the running service take over a changed relay.toml. With a mistake in it, the old one stays as a whole."""
     from relay.control import ask
 
     settings = load(config)

@@ -293,7 +293,7 @@ def _tell_what_is_left(plan: _Plan) -> None:
             say(f"  {name}")
     for line in plan.manifest.missing:
         say(f"not in the backup: {line}")
-    say('prove it with "relay check", then start the service ("systemctl start relay")')
+    say('test it with "relay check", then start the service ("systemctl start relay")')
 
 
 def _find_gone(plan: _Plan, content: bytes) -> list[str]:

@@ -36,8 +36,8 @@ PARTS: Final[Mapping[Part, Words]] = {
     ),
     Part.LOG_IN: Words(
         "log in, or let the administrator add a device for {ip}",
-        "Melden Sie sich im Mailprogramm mit Name und Passwort an, oder lassen Sie ein Gerät mit der Adresse {ip}"
-        " eintragen",
+        "Melden Sie sich im Mailprogramm mit Name und Passwort an, oder bitten Sie die Person, die den"
+        " Maildienst betreut, das Gerät {ip} einzutragen",
     ),
     Part.NO_SENDER: Words("there is no {where} address", "eine Absenderadresse fehlt"),
     Part.RECIPIENT: Words("The recipient's address", "Die Adresse des Empfängers"),

@@ -81,7 +81,7 @@ REFUSALS: Final[Mapping[Refused, Refusing]] = {
         554,
         "5.6.0",
         "Line {line} is no header field (a name, a colon, a value), but fields follow it",
-        "In den Kopfzeilen ist Zeile {line} nicht lesbar (Name, Doppelpunkt, Inhalt), obwohl weitere folgen",
+        "Zeile {line} im Kopf der E-Mail ist fehlerhaft; der Fehler liegt am sendenden Programm",
     ),
     Refused.EXCLUDED: _make(
         550,
@@ -159,7 +159,7 @@ REFUSALS: Final[Mapping[Refused, Refusing]] = {
         "No account: {sender}, and {who} owns none: write from an account's address, or let the administrator give"
         " {who} an account",
         "Kein Konto zum Senden: {sender}, und {who} hat kein eigenes. Senden Sie mit der Adresse eines Kontos, oder"
-        " lassen Sie für {who} ein Konto einrichten",
+        " bitten Sie die Person, die den Maildienst betreut, um ein Konto für {who}",
     ),
     Refused.NO_DISK: _make(
         452,
@@ -209,13 +209,13 @@ REFUSALS: Final[Mapping[Refused, Refusing]] = {
         550,
         "5.7.1",
         "{address} may not stand in {fields}: {why}",
-        "{address} darf nicht als Absender dastehen. {why}",
+        "{address} darf nicht als Absender verwendet werden. {why}",
     ),
     Refused.PROVIDER_TOO_LARGE: _make(
         552,
         "5.3.4",
         "The provider takes at most {most}, this mail has {size}",
-        "Die E-Mail ist zu groß: Der Anbieter nimmt höchstens {most}, diese hat {size}",
+        "Die E-Mail ist zu groß: Der Anbieter nimmt höchstens {most}, diese hat {size}. Verkleinern Sie die Anhänge",
     ),
     Refused.RESTRICTED: _make(550, "5.7.1", "{why}", "{why}"),
     Refused.SHUTTING_DOWN: _make(
@@ -228,13 +228,13 @@ REFUSALS: Final[Mapping[Refused, Refusing]] = {
         552,
         "5.3.4",
         "The mail is too large: at most {most} are taken",
-        "Die E-Mail ist zu groß: Angenommen werden höchstens {most}",
+        "Die E-Mail ist zu groß: Angenommen werden höchstens {most}. Verkleinern Sie die Anhänge",
     ),
     Refused.TOO_LARGE_KNOWN: _make(
         552,
         "5.3.4",
         "The mail is too large: at most {most} are taken, this mail has {size}",
-        "Die E-Mail ist zu groß: Angenommen werden höchstens {most}, diese hat {size}",
+        "Die E-Mail ist zu groß: Angenommen werden höchstens {most}, diese hat {size}. Verkleinern Sie die Anhänge",
     ),
     Refused.TOO_MANY_CONNECTIONS: _make(
         421,
@@ -255,12 +255,14 @@ REFUSALS: Final[Mapping[Refused, Refusing]] = {
         "Too many recipients: send the mail to the others again",
         "Zu viele Empfänger: Senden Sie die E-Mail an die übrigen noch einmal",
     ),
-    Refused.TOO_SLOW: _make(421, "4.4.2", "This takes too long", "Das dauert zu lange"),
+    Refused.TOO_SLOW: _make(
+        421, "4.4.2", "This takes too long", "Die Übertragung dauerte zu lange; senden Sie die E-Mail noch einmal"
+    ),
     Refused.UNREADABLE_WORD: _make(
         550,
         "5.7.1",
         "An encoded word in {fields} that is no name can't be read; encode names alone, and as UTF-8",
-        "Der Absender ist nicht lesbar; Ihr Programm darf dort nur Namen umschreiben, keine Adressen",
+        "Die Absenderadresse ist fehlerhaft geschrieben; das liegt am sendenden Programm",
     ),
     Refused.WRONG_LOGIN: _make(535, "5.7.8", "Login or password is wrong", "Benutzername oder Passwort ist falsch"),
 }

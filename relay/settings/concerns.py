@@ -177,7 +177,10 @@ def _look_at_server(place: Place, server: SmtpServer | Pop3Server) -> Iterator[F
     if server.security is usual or (server.security is Security.NONE and usual is not Security.TLS):
         return
     instead = f'; "{server.security}" is usual on port {ports[server.security]}' if server.security in ports else ""
-    yield _warn((*place, "security"), f'port {server.port} usually means security = "{usual}"{instead}')
+    yield _warn(
+        (*place, "security"),
+        f'port {server.port} usually means security = "{usual}"{instead}: compare both with what the provider names',
+    )
 
 
 def is_internal(address: Address) -> bool:

@@ -56,7 +56,7 @@ def _absolute(path: Path) -> Path:
 
 def _advise(error: Exception) -> str:
     if isinstance(error, PermissionError):
-        return ": ask as root (sudo), or as the user who runs the service"
+        return ": run the command again with sudo before it, or as the user who runs the service"
     if isinstance(error, FileNotFoundError):
         return ": mend the name behind -c, or leave -c away where the file is ./relay.toml or /etc/relay/relay.toml"
     if isinstance(error, IsADirectoryError):

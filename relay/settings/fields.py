@@ -12,6 +12,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator, PlainValidator
 
+from relay.model.account import Security
 from relay.model.address import Address
 from relay.rules.address import parse_addr_spec
 from relay.rules.hours import parse_hours
@@ -203,6 +204,11 @@ def member_of(kind: type[StrEnum]) -> PlainValidator:
 def _reader_of(words: tuple[str, ...], make: Callable[[str], str]) -> Callable[[object], str]:
     *others, last = [f'"{word}"' for word in words]
     reason = f"must be {', '.join(others)} or {last}"
+    if make is Security:
+        reason += (
+            '; what providers call "SSL" or "SSL/TLS" is "tls" here (port 465 or 995), their "STARTTLS" is "starttls"'
+            " (587 or 110)"
+        )
 
     def read_word(value: object) -> str:
         if not isinstance(value, str) or value not in words:

@@ -55,7 +55,7 @@ def parse_network(value: object) -> IPv4Network | IPv6Network:
     address, slash, _ = value.partition("/")
     if slash and ip_address(address) != network.network_address:
         raise ValueError(
-            f'an address within a network: write "{network}" for all of it, "{address}" for the one client'
+            f'an address within a network: write "{network}" for all of it, "{address}" for this one device'
         )
     if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
         raise ValueError("IPv4 clients are matched by IPv4 networks: write it as one")

@@ -26,7 +26,7 @@ def find_configuration(option: str | None) -> Path:
     here, system = PLACES
     looked = (
         f"there is no configuration: no ./{here}, no {system}, and neither -c nor ${VARIABLE} names another."
-        " Go to the folder that has it, or name it: -c FILE"
+        " Go to the folder that has it, or name it: -c FILE. Is there none yet? The README begins with one"
     )
     raise ConfigurationError([write_line(here.name, looked)])
 

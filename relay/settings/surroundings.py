@@ -107,11 +107,8 @@ def _advise(file: Path, key: str) -> str:
             " file such as /etc/relay/secrets/NAME (root:relay, 0640), and name that"
         )
     if isinstance(mode, int):
-        return (
-            ""
-            if os.access(file, os.R_OK)
-            else ": ask as root (sudo); `relay check` tells root what lets the service read it"
-        )
+        advice = ": run the command again with sudo before it; `relay check` then tells what lets the service read it"
+        return "" if os.access(file, os.R_OK) else advice
     near = _near(file)
     if key == "password_file":
         return f": {near}make it, with the password in its first line, or mend the name"

@@ -39,6 +39,10 @@ def _near(names: tuple[str, ...], cutoff: float = 0.6) -> list[str]:
     return difflib.get_close_matches(names[-1][:_LONGEST_COMPARED], known, n=1, cutoff=cutoff)
 
 
+_KINDS = {"smtp": "sending", "pop3": "collecting"}
+"""Tables below an account, and what each is for."""
+
+
 def _read_detail(detail: ErrorDetails, *, helpful: bool) -> Finding:
     """Make a finding of an error. To look for the nearest known key takes time: only where it is `helpful`."""
     place: Place = detail["loc"]
@@ -65,6 +69,10 @@ def _unknown_key(place: Place) -> str:
     near = _near(names)
     if near:
         return f'unknown key; did you mean "{near[0]}"?'
+    below = [(*names[:-1], kind) for kind in _KINDS if key in TABLES.get((*names[:-1], kind), ())]
+    if below:
+        places = " or ".join(f"{_header(other)} ({_KINDS[str(other[-1])]})" for other in below)
+        return f"stands before the header that it belongs under: move it below {places}, or add that header above it"
     elsewhere = [_header(other) for other, keys in TABLES.items() if key in keys]
     if elsewhere:
         return f"unknown key here; it belongs to {' or '.join(elsewhere)}"

@@ -44,8 +44,11 @@ def storage_error(error: BaseException, file: Path | None = None) -> StorageErro
     if getattr(original, "sqlstate", None) == _DISK_FULL:
         return StorageFullError(f"the disk of the PostgreSQL server is full, and nothing more was changed: {text}")
     if type(original).__module__.startswith("psycopg") and getattr(original, "sqlstate", "") is None:
-        advice = "look whether it runs, and at [storage] database"
-        return StorageError(f"the PostgreSQL server can't be reached, or was lost: {text}: {advice}")
+        return StorageError(
+            "the database server (PostgreSQL) can't be reached, or was lost: see whether it runs, where it is"
+            " installed: `systemctl status postgresql`; if so, compare host, port, user and password with [storage]"
+            f" database. What was said: {text}"
+        )
     code = (getattr(original, "sqlite_errorcode", None) or 0) & 0xFF
     return _what_helps(code, file) or StorageError(f"database: {type(original).__name__}: {text}")
 

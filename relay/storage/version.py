@@ -35,7 +35,8 @@ def schema_of(tx: Transaction) -> int | None:
         return None
     if int(found[0][0]) > VERSION:
         raise StorageError(
-            f"the database has schema {found[0][0]}, this program knows {VERSION}: a newer relay has used it."
-            " Install that release again, or take a copy from before back with `relay restore`"
+            "a newer relay has used the database, and this one can't read it: install that release again, or take a"
+            " copy from before back with `relay restore`, which lacks the mails since then"
+            f" (schema {found[0][0]}, this program knows {VERSION})"
         )
     return int(found[0][0])

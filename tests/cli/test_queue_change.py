@@ -84,7 +84,7 @@ def test_what_can_not_be_changed_is_a_failure_that_says_why(run: Run, queued: li
     assert (said.status, said.out, said.err) == (
         1,
         "0 mails released\n",
-        f"{queued[1]}: is not held: there is nothing to release\n",
+        f"{queued[1]}: is not held: there is nothing to release; to try it now: `relay queue retry {queued[1]}`\n",
     )
     both = run("queue", "hold", *queued)
     assert (both.status, both.out) == (1, "1 mail held\n")

@@ -128,6 +128,8 @@ def _all_refusals() -> Iterator[Reply]:
                 for part in (Part.ADD_TO_USERS, Part.WITHOUT_LOGIN, Part.WITHOUT_PROOF):
                     given = why if "{advice}" not in PARTS[part].english else {**why, "advice": advice}
                     yield refuse(kind, why=say(part, **given))
+            case Refused.MANY_FIELDS:
+                yield refuse(kind, count="12000", most="10000")
             case Refused.NOT_VISIBLE:
                 yield refuse(kind, **facts, why=say(Part.THE_EXCLUDED, account="chef"))
             case _:

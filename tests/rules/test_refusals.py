@@ -93,7 +93,10 @@ def test_sizes_are_told_as_people_read_them(size: int | None, most: int, said: s
 def test_the_providers_limit_is_the_providers() -> None:
     reply = refuse_size(30 * _MIB, most=20 * _MIB, by_provider=True)
     assert reply.text == "The provider takes at most 20 MiB, this mail has 30"
-    assert reply.german == "Die E-Mail ist zu groß: Der Anbieter nimmt höchstens 20 MiB, diese hat 30"
+    assert (
+        reply.german
+        == "Die E-Mail ist zu groß: Der Anbieter nimmt höchstens 20 MiB, diese hat 30. Verkleinern Sie die Anhänge"
+    )
 
 
 def test_an_address_is_named_so_that_it_is_no_other_one() -> None:

@@ -75,8 +75,9 @@ def test_a_disk_without_room_for_what_sqlite_needs_beside_is_full(
 def test_a_server_that_is_not_there_is_told_with_what_to_look_at() -> None:
     said = str(storage_error(psycopg.OperationalError("connection failed: Connection refused")))
     assert said == (
-        "the PostgreSQL server can't be reached, or was lost: connection failed: Connection refused:"
-        " look whether it runs, and at [storage] database"
+        "the database server (PostgreSQL) can't be reached, or was lost: see whether it runs, where it is"
+        " installed: `systemctl status postgresql`; if so, compare host, port, user and password with [storage]"
+        " database. What was said: connection failed: Connection refused"
     )
 
 
