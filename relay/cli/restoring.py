@@ -99,6 +99,10 @@ def _plan(
     from relay.storage.owner import find_owner, require_same_hand
 
     path = _find_configuration(config, backup, manifest)
+    if path.absolute().parent.resolve() == backup.resolve():
+        fail(
+            f"{path}: is the backup's own configuration: name the one of the service (-c FILE), or go to another folder"
+        )
     present = path.read_bytes() if path.exists() else None
     entry = manifest.find(CONFIGURATION)
     saved = None if entry is None else read_entry(backup, entry)

@@ -404,6 +404,19 @@ def test_a_backup_of_another_hand_has_root_write_nowhere_else(open_folder: Path,
     assert list(system.iterdir()) == []
 
 
+def test_in_the_folder_of_a_backup_its_own_configuration_is_not_taken_for_the_services(
+    old: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = back_up(old)
+    monkeypatch.chdir(backup)
+    monkeypatch.delenv("RELAY_CONFIG", raising=False)
+    before = sorted(backup.rglob("*"))
+    result = CliRunner().invoke(main, ["restore", "--yes", "."])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("relay.toml: is the backup's own configuration: name the one of the service")
+    assert sorted(backup.rglob("*")) == before
+
+
 def test_only_the_configuration_says_where_a_file_belongs(old: Machine) -> None:
     backup = back_up(old)
     entries = json.loads((backup / MANIFEST).read_text())
