@@ -198,7 +198,7 @@ def find_messages(engine: Database, text: str) -> list[str]:
     if not found:
         raise NotFoundError(
             f"no mail in the queue has the id {text!r}: `relay queue list --all` shows those that there are;"
-            " one that was refused stands only in the log"
+            " one that was refused, or left at the provider, stands only in the log"
         )
     return found
 

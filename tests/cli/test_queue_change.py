@@ -176,7 +176,7 @@ def test_an_id_of_no_mail_may_be_that_of_a_refused_one(run: Run) -> None:
         assert said.status == 1
         assert said.err == (
             "no mail in the queue has the id '01abcdefghijk': `relay queue list --all` shows those that there are;"
-            " one that was refused stands only in the log\n"
+            " one that was refused, or left at the provider, stands only in the log\n"
         )
 
 
