@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -252,8 +253,17 @@ def _check_room(job: Job) -> None:
     if free - needed < job.room:
         raise StorageError(
             f"{job.folder}: No space left on device: about {needed >> 20} MiB are needed, {free >> 20} MiB are free, of"
-            f" which {job.room >> 20} MiB must stay so ([limits] free_space): {_MAKE_ROOM}"
+            f" which {job.room >> 20} MiB must stay so ([limits] free_space): {_MAKE_ROOM}{_name_giant(job, needed)}"
         )
+
+
+def _name_giant(job: Job, needed: int) -> str:
+    """Name a file that alone makes the most of it: whoever may write into an inbox can make one of any size."""
+    sizes = ((size, inbox, name) for inbox in find_maildirs(job.storage, job.inboxes) for name, size in inbox.sizes())
+    size, inbox, name = max(sizes, key=itemgetter(0), default=(0, None, ""))
+    if inbox is None or size <= needed // 2:
+        return ""
+    return f" ({size >> 20} MiB of it are one file of {inbox.source}, {name!r}: is that a mail?)"
 
 
 def _reason(error: OSError | StorageError, job: Job, partial: Path | None) -> str:

@@ -245,6 +245,15 @@ def test_a_full_disk_is_seen_before_it_is_full(job: Job) -> None:
     assert list(job.folder.iterdir()) == []
 
 
+def test_a_file_that_leaves_no_room_is_named(job: Job) -> None:
+    os.truncate(mail(job, "anna/new/giant"), 1 << 43)
+    with pytest.raises(
+        StorageError, match=r"8388608 MiB of it are one file of .*/inboxes/anna, 'giant': is that a mail"
+    ):
+        make(job)
+    assert list(job.folder.iterdir()) == []
+
+
 def test_a_missing_folder_is_named_with_what_makes_it(job: Job) -> None:
     job.folder.rmdir()
     with pytest.raises(StorageError, match=r"backup: there is no such folder: make it by .*install -d"):
