@@ -78,7 +78,7 @@ def hold(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool)
     _end(good=(not _tell_active(engine, settings, chosen, found) or bool(done.count)) and good)
 
 
-@click.command("release", short_help="Let stopped mails go on: tried now.")
+@click.command("release", short_help="Let stopped mails go on, at once.")
 @config_option
 @_yes
 @filter_options(State.HELD, every=True)

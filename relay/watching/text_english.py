@@ -13,7 +13,7 @@ ENGLISH = Language(
     days=("less than a day", "1 day", "{count} days"),
     solved="Solved: {title}",
     lasted="It lasted from {start} to {end}.",
-    moot="This does not concern the mail service any more, since the configuration was changed.",
+    moot="This does not concern the mail service any more, since the file relay.toml was changed.",
     action="What to do",
     full=Text(
         title="The disk is full: {size} are free in {subject}",
@@ -37,14 +37,16 @@ ENGLISH = Language(
             title="The disk is nearly full: {size} are free in {subject}",
             what="When the room that is kept back is reached, no new e-mail is taken or collected; what was taken is"
             " still sent. Programs that send try again, and what is not collected stays at the provider.",
-            action='Make room on this disk. "df -h {command}" shows how full it is.',
+            action='Make room on this disk, but delete nothing in the folder {subject} itself. "df -h {command}" shows'
+            " how full it is.",
             over="The disk has room again.",
         ),
         Kind.LOGIN_REFUSED: Text(
             title='Account "{subject}" may not send: the provider refuses the login',
             what="Nothing is sent through this account. All its e-mails wait, and none of them expires meanwhile.",
-            action="Correct the user name or the password of the account in the configuration; nothing more is needed."
-            ' If you changed something at the provider, "relay account resume {command}" tries it at once.',
+            action="Correct the user name or the password of the account in the file relay.toml, or in the password"
+            ' file that it names; nothing more is needed. If you changed something at the provider, "relay account'
+            ' resume {command}" tries it at once.',
         ),
         Kind.PROVIDER_SILENT: Text(
             title='Account "{subject}" cannot send: its provider is out of reach',
@@ -56,8 +58,9 @@ ENGLISH = Language(
         Kind.MAILBOX_REFUSED: Text(
             title='Mailbox of account "{subject}" cannot be collected: the provider refuses the login',
             what="New e-mails stay in the mailbox at the provider; none is lost.",
-            action="Correct the user name or the password under [account.pop3] of this account in the configuration;"
-            ' nothing more is needed. "relay account test {command}" shows whether it works.',
+            action="Correct the user name or the password under [account.pop3] of this account in the file relay.toml,"
+            ' or in the password file that it names; nothing more is needed. "relay account test {command}" shows'
+            " whether it works.",
             over='The mailbox of account "{subject}" is collected again.',
         ),
         Kind.MAILBOX_FAILING: Text(
@@ -121,7 +124,8 @@ ENGLISH = Language(
         ),
         Kind.BACKUP_NONE: Text(
             title="There is no backup yet",
-            what="The first one is made at the hour that the configuration names under [backup], if the service runs.",
+            what="The first one is made at the hour that the file relay.toml names under [backup], if the service"
+            " runs.",
             action='Check whether the service runs at that hour; "relay backup" makes one at once.',
             over="There is a backup now.",
         ),
@@ -136,7 +140,7 @@ ENGLISH = Language(
             action='Put a new certificate in its place, and then run "relay reload".',
         ),
         Kind.CONFIGURATION_CHANGED: Text(
-            title="The configuration was changed, and the service does not know of it yet",
+            title="The file relay.toml was changed, and the service does not know of it yet",
             what="The service goes on with what it has read before.",
             action='"relay check" shows whether it is right; "relay reload" puts it into force.',
         ),

@@ -13,7 +13,7 @@ GERMAN = Language(
     days=("weniger als einem Tag", "1 Tag", "{count} Tagen"),
     solved="Erledigt: {title}",
     lasted="Es dauerte von {start} bis {end}.",
-    moot="Das betrifft den Maildienst nicht mehr, denn die Konfiguration wurde geändert.",
+    moot="Das betrifft den Maildienst nicht mehr, denn die Datei relay.toml wurde geändert.",
     action="Was zu tun ist",
     full=Text(
         title="Die Festplatte ist voll: {size} sind frei in {subject}",
@@ -41,14 +41,16 @@ GERMAN = Language(
             what="Ist der zurückgehaltene Platz erreicht, werden keine neuen E-Mails angenommen oder abgeholt; was"
             " angenommen ist, wird noch gesendet. Programme, die senden, versuchen es wieder, und was nicht abgeholt"
             " wird, bleibt beim Anbieter.",
-            action="Schaffen Sie Platz auf dieser Festplatte. „df -h {command}“ zeigt, wie voll sie ist.",
+            action="Schaffen Sie Platz auf dieser Festplatte, aber löschen Sie nichts im Ordner {subject} selbst. „df"
+            " -h {command}“ zeigt, wie voll sie ist.",
             over="Die Festplatte hat wieder Platz.",
         ),
         Kind.LOGIN_REFUSED: Text(
             title="Konto „{subject}“ darf nicht senden: Der Anbieter lehnt die Anmeldung ab",
             what="Über dieses Konto wird nichts gesendet. Alle seine E-Mails warten; solange läuft keine Frist ab.",
-            action="Berichtigen Sie Benutzername oder Passwort des Kontos in der Konfiguration; mehr ist nicht nötig."
-            " Haben Sie beim Anbieter etwas geändert, wird es mit „relay account resume {command}“ sofort versucht.",
+            action="Berichtigen Sie Benutzername oder Passwort des Kontos in der Datei relay.toml oder in der"
+            " Passwortdatei, die sie nennt; mehr ist nicht nötig. Haben Sie beim Anbieter etwas geändert, wird es mit"
+            " „relay account resume {command}“ sofort versucht.",
         ),
         Kind.PROVIDER_SILENT: Text(
             title="Konto „{subject}“ kann nicht senden: Der Anbieter ist nicht erreichbar",
@@ -62,8 +64,9 @@ GERMAN = Language(
         Kind.MAILBOX_REFUSED: Text(
             title="Postfach des Kontos „{subject}“ nicht abgeholt: Der Anbieter lehnt die Anmeldung ab",
             what="Neue E-Mails bleiben im Postfach beim Anbieter; keine geht verloren.",
-            action="Berichtigen Sie Benutzername oder Passwort unter [account.pop3] dieses Kontos in der Konfiguration;"
-            " mehr ist nicht nötig. „relay account test {command}“ zeigt, ob es geht.",
+            action="Berichtigen Sie Benutzername oder Passwort unter [account.pop3] dieses Kontos in der Datei"
+            " relay.toml oder in der Passwortdatei, die sie nennt; mehr ist nicht nötig. „relay account test"
+            " {command}“ zeigt, ob es geht.",
             over="Das Postfach des Kontos „{subject}“ wird wieder abgeholt.",
         ),
         Kind.MAILBOX_FAILING: Text(
@@ -128,7 +131,7 @@ GERMAN = Language(
         ),
         Kind.BACKUP_NONE: Text(
             title="Es gibt noch keine Sicherung",
-            what="Die erste wird zu der Uhrzeit gemacht, die in der Konfiguration unter [backup] steht, wenn der"
+            what="Die erste wird zu der Uhrzeit gemacht, die in der Datei relay.toml unter [backup] steht, wenn der"
             " Maildienst dann läuft.",
             action="Prüfen Sie, ob der Maildienst um diese Zeit läuft; „relay backup“ macht sofort eine.",
             over="Es gibt jetzt eine Sicherung.",
@@ -144,7 +147,7 @@ GERMAN = Language(
             action="Legen Sie ein neues an seine Stelle, und rufen Sie dann „relay reload“ auf.",
         ),
         Kind.CONFIGURATION_CHANGED: Text(
-            title="Die Konfiguration wurde geändert, und der Maildienst kennt die Änderung noch nicht",
+            title="Die Datei relay.toml wurde geändert, und der Maildienst kennt die Änderung noch nicht",
             what="Der Maildienst arbeitet mit dem weiter, was er zuletzt gelesen hat.",
             action="„relay check“ zeigt, ob sie richtig ist; „relay reload“ setzt sie in Kraft.",
         ),
