@@ -4,6 +4,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -130,14 +131,25 @@ def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
     from relay.model.errors import StorageError
     from relay.storage.backup import follow_links
     from relay.storage.engine import SqliteFile, open_database
-    from relay.storage.version import NONE_YET, require_database
+    from relay.storage.version import GONE, NONE_YET, require_database
 
     database = open_database(settings.database, prepared_statements=settings.prepared_statements)
     if isinstance(database, SqliteFile) and not follow_links(database.path).exists():
         there = database.path.parent.is_dir()
+        if there and _service_runs(settings.folder):
+            raise StorageError(f"{database.path}: {GONE}")
         raise StorageError(f"{database.path}: {NONE_YET if there else 'No such file or directory'}")
     require_database(database)
     return database
+
+
+def _service_runs(folder: Path) -> bool:
+    from relay.control import ControlError, ask
+
+    try:
+        return ask(folder, "status", patience=2) is not None
+    except (ControlError, OSError):
+        return False
 
 
 def fail(text: str) -> NoReturn:

@@ -92,6 +92,8 @@ def _look(config: str | None) -> "tuple[int, Snapshot, Sequence[Finding]]":
     database = _open(settings)
     if database is None and service.running is Running.YES:
         database = _open(settings)  # it was just about to be made
+        if database is None:
+            _require_file(settings)
     now = time.time_ns() // 1_000_000
     try:
         snapshot = take_snapshot(settings, database, now=now, service=service, files=files)
@@ -99,6 +101,18 @@ def _look(config: str | None) -> "tuple[int, Snapshot, Sequence[Finding]]":
         if database is not None:
             database.dispose()
     return now, snapshot, find(snapshot, now)
+
+
+def _require_file(settings: "Settings") -> None:
+    """Raise StorageError where the service works in a file that somebody has deleted: all would seem to be well."""
+    from relay.model.errors import StorageError
+    from relay.storage.engine import SqliteFile, open_database
+    from relay.storage.version import GONE
+
+    database = open_database(settings.database)
+    if isinstance(database, SqliteFile):
+        raise StorageError(f"{database.path}: {GONE}")
+    database.dispose()
 
 
 def _open(settings: "Settings") -> "Database | None":

@@ -64,6 +64,12 @@ def _what_helps(code: int, file: Path | None) -> StorageError | None:
         who = "the database" if file is None else str(file)
         look = "" if file is None else f"; `fuser -v {shlex.quote(str(file))}` shows who has it open"
         return StorageError(f"{who}: another program is writing into it, and nothing more was changed: try again{look}")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        where = "" if file is None else f"{file}: "
+        return StorageError(
+            f"{where}the database is damaged: stop the service (systemctl stop relay) and put the last backup in its"
+            " place (relay restore); the damaged file is kept beside it"
+        )
     return None
 
 

@@ -12,6 +12,12 @@ NONE_YET: Final = (
     "there is no database yet: start the service first (systemctl start relay, or relay serve), which makes it"
 )
 
+GONE: Final = (
+    "the database is gone, while the service runs: it goes on in the deleted file, and all that is in there is lost"
+    " when it ends. Do not restart it before what waits has been sent (the log says message_delivered); then stop it"
+    " and put the last backup back (systemctl stop relay, relay restore)"
+)
+
 
 def require_database(database: Database) -> None:
     """Raise StorageError unless the database is there and of schema `VERSION`; nothing is made or changed.

@@ -207,7 +207,7 @@ def test_what_a_command_makes_is_the_owners_and_the_command_does_its_work(
     assert "Traceback" not in said.stderr
     outcome = {
         ("status",): (2, "The mail service is not running"),
-        ("queue", "list"): (0, "sales"),
+        ("queue", "list"): (0, "customer@example.net"),
         ("queue", "run"): (1, "1 mail to try"),
         ("poll",): (1, "sales: failed"),
         ("account", "pause"): (0, "sales is paused"),

@@ -161,6 +161,20 @@ def test_a_bar_in_a_name_does_not_reach_the_figures(tmp_path: Path, run: Run) ->
 
 
 @pytest.mark.peer
+def test_a_database_that_was_deleted_under_the_service_is_no_empty_queue(tmp_path: Path) -> None:
+    config = write_config(tmp_path, accounts=[make_account("sales", 9)])
+    with RelayProcess(config) as relay:
+        for path in tmp_path.glob("relay.db*"):
+            path.unlink()
+        told = json.loads(relay.run("status", "--json", check=False))
+        assert told["grade"] == "unknown"
+        assert "the database is gone, while the service runs" in told["reasons"][0]
+        assert "there is no database yet" not in relay.run("queue", "list", check=False)
+    told = json.loads(relay.run("status", "--json", check=False))
+    assert told["grade"] == "needs_you"
+
+
+@pytest.mark.peer
 def test_a_running_service_is_fine_and_a_change_is_to_be_watched(tmp_path: Path) -> None:
     config = write_config(tmp_path, accounts=[make_account("sales", 9)], limits={"free_space": "1 MiB"})
     with RelayProcess(config) as relay:

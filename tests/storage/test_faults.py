@@ -126,3 +126,14 @@ def test_the_file_that_cant_be_written_is_named(
     assert said.startswith(f"{file}: can't be written: " + advice.format(file))
     assert (why_unwritable(data / "relay.db") is None) is (name == "")
     assert str(storage_error(error)) == "database: OperationalError: attempt to write a readonly database"
+
+
+def test_a_damaged_database_is_named_with_the_way_back(tmp_path: Path) -> None:
+    file = tmp_path / "relay.db"
+    for code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        error = sqlite3.DatabaseError("odd")
+        error.sqlite_errorcode = code
+        said = str(storage_error(error, file))
+        assert said.startswith(f"{file}: the database is damaged: stop the service")
+        assert "relay restore" in said
+        assert str(storage_error(error)).startswith("the database is damaged: ")
