@@ -203,8 +203,8 @@ def require_same_hand(source: Path, folder: Path, owner: Owner | None) -> None:
             if owner is None or uid != owner.uid:
                 raise StorageError(
                     f"{source}: {part} is of {Owner(uid, uid)}, who could have written it, but the storage folder that"
-                    f" it names, {folder}, is of {whose}. Look through it, and put it in its place yourself; or move the"
-                    f" backup into a folder of root's, give it to {whose} (chown -R), and restore from there"
+                    f" it names, {folder}, is of {whose}. Look through it, and put it in its place yourself; or move"
+                    f" the backup into a folder of root's, give it to {whose} (chown -R), and restore from there"
                 )
     except OSError as error:
         raise StorageError(f"{source}: {error.strerror}") from None
