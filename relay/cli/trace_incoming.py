@@ -49,13 +49,19 @@ def find_incoming(engine: "Database", settings: Settings, text: str) -> list[Inc
             shut = str(error)
     if not found and text.strip():
         found = [one.arrival for one in find_held(held, text)]
-    if not found and (file := Path(text.strip()).name.partition(":")[0]):
+    if not found and (file := _file_name(text)):
         found = find_by_file(engine, [file])
     mails = [tuple(copies) for _, copies in groupby(found, key=lambda one: one.mail)]
     wanted = text.strip().lower()
     if len(mails) > 1 and not is_id(wanted) and all(one.id.startswith(wanted) for one in found):
         raise StateConflictError(f"{text!r} is the beginning of several ids of mail that came in: give more of it")
     return [_look_at(engine, settings, copies, held, shut) for copies in mails]
+
+
+def _file_name(text: str) -> str:
+    """Give the name of a Maildir's file without its flags; empty where it is another kind of id: all rows are read."""
+    name = Path(text.strip()).name.partition(":")[0]
+    return "" if "@" in name or is_id(name.lower()) else name
 
 
 def _look_at(
