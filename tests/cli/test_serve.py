@@ -7,6 +7,7 @@ import pytest
 
 from relay.cli.unusable import LOGS_OF_UNIT
 from relay.settings import load_settings
+from relay.storage.lock import StorageLock
 from tests.cli.conftest import Run
 from tests.peers.relay_process import ANNA, ROOT, make_account, write_config
 
@@ -27,6 +28,16 @@ def test_with_an_account_it_starts_though_its_password_is_not_there_yet(run: Run
     write_config(tmp_path, accounts=[make_account("sales", 9, smtp={"username": "x", "password_file": "/nowhere"})])
     said = run("serve", "--condition")
     assert (said.status, said.out, said.err) == (0, "", "")
+
+
+def test_beside_a_command_that_is_the_service_for_a_moment_it_says_so(run: Run, config: Path) -> None:
+    """Beside a service that answers it says that there is nothing to start: docs/mistakes.md, U25."""
+    settings = load_settings(config, secrets=False)
+    with StorageLock(settings.folder, settings.database):
+        said = run("serve")
+    assert said.status == 1
+    assert f"{settings.folder}: another relay is running here" in said.err
+    assert "nothing to start" not in said.err
 
 
 @pytest.mark.parametrize("text", ["[server\n", "[server]\nhostname = 1\n"])

@@ -69,6 +69,24 @@ def test_a_file_that_cant_be_read_is_named_with_its_whole_path(tmp_path: Path) -
         assert error.value.mistakes == (f"{place}: can't be read: No such file or directory{shown}: {MAKE_IT}",)
 
 
+def test_a_file_of_nearly_the_same_name_is_asked_about(tmp_path: Path) -> None:
+    (tmp_path / "sales.password").write_text("hunter2\n")
+    for name, asked in (("sale.password", 'did you mean "sales.password"? Else make it'), ("mail", ": make it")):
+        with pytest.raises(ConfigurationError) as error:
+            load_settings(configure(tmp_path, name))
+        assert asked in error.value.mistakes[0]
+        assert ("did you mean" in error.value.mistakes[0]) is ("?" in asked)
+
+
+def test_a_storage_folder_that_is_not_there_is_one_mistake_not_one_of_each_file(tmp_path: Path) -> None:
+    path = configure(tmp_path, "mail")
+    path.write_text('storage.folder = "gone"\n' + path.read_text())
+    with pytest.raises(ConfigurationError) as error:
+        load_settings(path)
+    where = f"relay.toml: storage.folder: gone: there is no such folder: make it ({tmp_path}/gone), or mend its name"
+    assert error.value.mistakes == (where,)
+
+
 def test_the_folder_of_credentials_is_there_only_while_the_unit_runs(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
         load_settings(configure(tmp_path, "/run/credentials/relay.service/sales"))
