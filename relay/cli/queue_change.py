@@ -202,9 +202,12 @@ def _tell(done: "Done", what: str, *, named: bool) -> bool:
 
 
 def _tell_when(engine: "Database", ids: list[str], account: str) -> None:
-    """Say when mails that were moved leave: each keeps the next attempt that it had."""
+    """Say when mails that were moved leave: each keeps the next attempt that it had, and what is held stays so."""
     from relay.storage import admin
 
+    if held := admin.count_held(engine, ids, account):
+        told = count(held, "of them is", "of them are")
+        say(f"{told} held still: `relay queue release --account {account}` lets go what that account holds")
     waiting = admin.next_attempts(engine, ids, account, now=_now())
     for message_id, due in waiting[:_MOST_TOLD]:
         say(f"{message_id} keeps its next attempt, {show_time(due)}: `relay queue retry {message_id}` sends it now")

@@ -50,6 +50,9 @@ _SELECT_NEXT: Final = (
     "SELECT message_id, min(due) FROM delivery WHERE message_id {any} AND state = 'queued' AND account = ?"
     " GROUP BY message_id ORDER BY message_id"
 )
+_COUNT_HELD: Final = (
+    "SELECT count(DISTINCT message_id) FROM delivery WHERE message_id {any} AND state = 'held' AND account = ?"
+)
 _SELECT_NOTICES: Final = "SELECT id FROM message WHERE about = ? AND about <> '' ORDER BY id"
 _BY_HEADER_ID: Final = "SELECT id FROM message WHERE header_message_id = ? ORDER BY id LIMIT ?"
 _BY_PREFIX: Final = "SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
@@ -285,6 +288,12 @@ def next_attempts(engine: Database, ids: Sequence[str], account: str, *, now: in
     """Give those of these mails that an account does not try before a later moment, with that moment."""
     with transaction(engine, write=False) as tx:
         return [(row[0], row[1]) for row in tx.rows(_SELECT_NEXT, list(ids), account) if row[1] > now]
+
+
+def count_held(engine: Database, ids: Sequence[str], account: str) -> int:
+    """Give how many of these mails an account holds until a person releases them."""
+    with transaction(engine, write=False) as tx:
+        return int(tx.rows(_COUNT_HELD, list(ids), account)[0][0])
 
 
 def accounts_of(engine: Database, ids: Sequence[str]) -> list[str]:

@@ -80,8 +80,8 @@ ENGLISH = Language(
         Kind.ACCOUNT_GONE: Text(
             title='Account "{subject}" is gone or excluded, and its e-mails are stopped',
             what="They cannot leave through this account any more.",
-            action='"relay queue list --account {command}" shows them. "relay queue move" sends them through another'
-            ' account, "relay queue delete" discards them.',
+            action='"relay queue list --account {command}" shows them. "relay queue move ID --account NAME" gives'
+            ' one another account, "relay queue release ID" then sends it; "relay queue delete ID" discards it.',
         ),
         Kind.HELD_DOUBTFUL: Text(
             title='Account "{subject}": {mails} stopped, perhaps sent already',

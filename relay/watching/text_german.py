@@ -87,8 +87,9 @@ GERMAN = Language(
         Kind.ACCOUNT_GONE: Text(
             title="Konto „{subject}“ fehlt oder ist ausgenommen; seine E-Mails sind angehalten",
             what="Über dieses Konto können sie nicht mehr gesendet werden.",
-            action="„relay queue list --account {command}“ zeigt sie. „relay queue move“ sendet sie über ein anderes"
-            " Konto, „relay queue delete“ verwirft sie.",
+            action="„relay queue list --account {command}“ zeigt sie. „relay queue move KENNUNG --account NAME“"
+            " gibt einer davon ein anderes Konto, „relay queue release KENNUNG“ sendet sie dann; „relay queue delete"
+            " KENNUNG“ verwirft sie.",
         ),
         Kind.HELD_DOUBTFUL: Text(
             title="Konto „{subject}“: {mails} angehalten, vielleicht schon gesendet",

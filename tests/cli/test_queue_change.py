@@ -148,7 +148,11 @@ def test_a_mail_that_is_moved_keeps_its_next_attempt_and_it_is_said(run: Run, co
     assert when.startswith(f"{queued[0]} keeps its next attempt, 2033-")
     assert when.endswith(f": `relay queue retry {queued[0]}` sends it now")
     run("queue", "hold", *queued)
-    assert run("queue", "move", *queued, "--account", "sales").out == "2 mails moved\n"
+    assert run("queue", "move", *queued, "--account", "sales").out == (
+        "2 mails moved\n"
+        "2 of them are held still: `relay queue release --account sales` lets go what that account holds\n"
+    )
+    assert run("queue", "release", "--account", "sales", "--yes").out == "2 mails released\n"
 
 
 def test_what_is_being_delivered_is_counted_where_a_filter_leaves_it_alone(
