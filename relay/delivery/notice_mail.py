@@ -148,9 +148,12 @@ class NoticeWriter:
         )
 
     def plain(self, reader: User, title: str, paragraphs: Sequence[str], *, account: str = "") -> NewMessage:
-        """Write a notice of plain paragraphs; `account`: the one that it concerns."""
+        """Write a notice of plain paragraphs; `account`: the one that it concerns.
+
+        Where it leaves by mail, a copy goes into the inbox at once: it may be about the very provider that it needs.
+        """
         settings = self._settings()
-        return self._wrap(
+        notice = self._wrap(
             reader,
             settings.directory.account(account),
             "",
@@ -166,6 +169,12 @@ class NoticeWriter:
                 paragraphs=paragraphs,
             ),
         )
+        if notice.message.account == INBOX_LANE:
+            return notice
+        inbox = Recipient(n=1, address=reader.name, kind=RecipientKind.INBOX)
+        now = self._now()
+        copy = NewDelivery(id=make_id(now, os.urandom(10)), account=INBOX_LANE, recipients=(inbox,), due=now)
+        return replace(notice, deliveries=(*notice.deliveries, copy))
 
     def _wrap(
         self, reader: User, concerned: Account | None, about: str, write: Callable[[str, Address], Notice]

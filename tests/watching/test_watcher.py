@@ -114,6 +114,24 @@ async def test_a_provider_out_of_reach_for_an_hour_is_told_once_and_so_is_its_re
         assert detail.deliveries[0].state == "done"
 
 
+async def test_an_alert_that_leaves_by_mail_stands_in_the_inbox_at_once(tmp_path: Path) -> None:
+    smtp = {"host": "127.0.0.1", "port": free_port(), "security": "none"}
+    users = [{**ANNA, "notify": "mail"}]
+    async with open_office(tmp_path, account={"archive": False, "smtp": smtp}, users=users) as office:
+        watcher = watch(office)
+        await office.hand_in()
+        await office.send()
+        await pass_time(office, watcher, 80)
+        (alert,) = await inbox(office)
+        assert alert["Subject"] == 'Account "sales" cannot send: its provider is out of reach'
+        async with Provider() as provider:
+            office.configure(port=provider.port, account={"archive": False}, users=users)
+            office.delivery.settings_changed()
+            await pass_time(office, watcher, 40)
+            assert [mail.recipients for mail in provider.mails].count(["anna@example.com"]) == 2  # and the all-clear
+        assert len(await inbox(office)) == 2
+
+
 async def test_a_disk_at_its_limit_is_told_and_so_is_its_room(office: Office) -> None:
     least = office.settings.limits.free_space
     full, empty = watch(office, statvfs=statvfs_of(least - 1)), watch(office, statvfs=statvfs_of(1 << 40))
