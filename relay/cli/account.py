@@ -28,7 +28,7 @@ def command() -> None:
     """List, test, pause or resume provider accounts."""
 
 
-@command.command("list")
+@command.command("list", short_help="List accounts: whether each sends and collects.")
 @config_option
 @json_option
 @plain_faults
@@ -51,7 +51,7 @@ def list_(config: str | None, *, as_json: bool) -> None:
     tell_if_stopped(settings)
 
 
-@command.command("test")
+@command.command("test", short_help="Log in to its servers, and say what works.")
 @config_option
 @json_option
 @click.argument("account", type=Text())
@@ -107,7 +107,7 @@ def _tell(which: str, steps: "Sequence[Step]", *, quiet: bool) -> "list[tuple[st
     return [(which, step) for step in steps]
 
 
-@command.command("pause")
+@command.command("pause", short_help="Send nothing through an account until resume.")
 @config_option
 @click.argument("account", type=Text())
 @plain_faults
@@ -122,7 +122,7 @@ def pause(config: str | None, account: str) -> None:
     say(f"{account} is paused")
 
 
-@command.command("resume")
+@command.command("resume", short_help="End a pause.")
 @config_option
 @click.argument("account", type=Text())
 @plain_faults

@@ -13,7 +13,7 @@ def command() -> None:
     """Things for users."""
 
 
-@command.command("password")
+@command.command("password", short_help="Make the password_hash of a user from his password.")
 @plain_faults
 def password() -> None:
     """Ask for a password and print the line `password_hash = ...` for the user's table in the configuration.

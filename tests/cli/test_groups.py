@@ -21,3 +21,13 @@ def test_the_nearest_command_is_named(run: Run, arguments: list[str], said: str)
 def test_help_and_options_are_as_before(run: Run) -> None:
     assert run("--help", config_file=None).status == 0
     assert "No such option" in run("--nonsense", config_file=None).err
+
+
+@pytest.mark.parametrize("group", [[], ["queue"], ["account"], ["quarantine"], ["user"]])
+def test_no_command_is_described_by_half_a_sentence(
+    run: Run, monkeypatch: pytest.MonkeyPatch, group: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    described = run(*group, "--help", config_file=None).out.partition("Commands:")[2]
+    assert described
+    assert "..." not in described
