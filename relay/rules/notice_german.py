@@ -143,10 +143,10 @@ GERMAN = Texts(
             what="Der E-Mail-Anbieter hat die Anmeldung des Kontos „{account}“ ({address}) abgelehnt. Deshalb wird"
             " über dieses Konto vorerst nichts gesendet. Keine E-Mail geht verloren: Alle warten, und solange läuft"
             " keine Frist ab.",
-            action="Berichtigen Sie Benutzername oder Passwort des Kontos in der Datei relay.toml oder in der"
-            " Passwortdatei, die sie nennt; mehr ist nicht nötig. Haben Sie stattdessen beim Anbieter etwas geändert,"
-            " geht es nach einiger Zeit von selbst weiter; sofort geht es mit dem Befehl „relay account resume"
-            " {command}“ weiter.",
+            action="Berichtigen Sie Benutzername oder Passwort des Kontos in der Passwortdatei, die relay.toml"
+            " nennt, mehr ist nicht nötig; oder in relay.toml selbst, und geben Sie dann „relay reload“ ein. Haben Sie"
+            " stattdessen beim Anbieter etwas geändert, geht es nach einiger Zeit von selbst weiter; sofort geht es mit"
+            " dem Befehl „relay account resume {command}“ weiter.",
         ),
         Alert.SENDER_REFUSED: AlertText(
             subject="Absender abgelehnt: Konto {account}",

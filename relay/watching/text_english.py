@@ -44,9 +44,9 @@ ENGLISH = Language(
         Kind.LOGIN_REFUSED: Text(
             title='Account "{subject}" may not send: the provider refuses the login',
             what="Nothing is sent through this account. All its e-mails wait, and none of them expires meanwhile.",
-            action="Correct the user name or the password of the account in the file relay.toml, or in the password"
-            ' file that it names; nothing more is needed. If you changed something at the provider, "relay account'
-            ' resume {command}" tries it at once.',
+            action="Correct the user name or the password of the account in the password file that relay.toml"
+            ' names, and nothing more is needed; or in relay.toml itself, and then run "relay reload". If you changed'
+            ' something at the provider, "relay account resume {command}" tries it at once.',
         ),
         Kind.PROVIDER_SILENT: Text(
             title='Account "{subject}" cannot send: its provider is out of reach',
@@ -58,9 +58,9 @@ ENGLISH = Language(
         Kind.MAILBOX_REFUSED: Text(
             title='Mailbox of account "{subject}" cannot be collected: the provider refuses the login',
             what="New e-mails stay in the mailbox at the provider; none is lost.",
-            action="Correct the user name or the password under [account.pop3] of this account in the file relay.toml,"
-            ' or in the password file that it names; nothing more is needed. "relay account test {command}" shows'
-            " whether it works.",
+            action="Correct the user name or the password of this account in the password file that relay.toml names,"
+            ' and nothing more is needed; or in relay.toml itself, under [account.pop3], and then run "relay reload".'
+            ' "relay account test {command}" shows whether it works.',
             over='The mailbox of account "{subject}" is collected again.',
         ),
         Kind.MAILBOX_FAILING: Text(

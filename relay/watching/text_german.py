@@ -48,9 +48,9 @@ GERMAN = Language(
         Kind.LOGIN_REFUSED: Text(
             title="Konto „{subject}“ darf nicht senden: Der Anbieter lehnt die Anmeldung ab",
             what="Über dieses Konto wird nichts gesendet. Alle seine E-Mails warten; solange läuft keine Frist ab.",
-            action="Berichtigen Sie Benutzername oder Passwort des Kontos in der Datei relay.toml oder in der"
-            " Passwortdatei, die sie nennt; mehr ist nicht nötig. Haben Sie beim Anbieter etwas geändert, wird es mit"
-            " „relay account resume {command}“ sofort versucht.",
+            action="Berichtigen Sie Benutzername oder Passwort des Kontos in der Passwortdatei, die relay.toml"
+            " nennt, mehr ist nicht nötig; oder in relay.toml selbst, und geben Sie dann „relay reload“ ein. Haben Sie"
+            " beim Anbieter etwas geändert, wird es mit „relay account resume {command}“ sofort versucht.",
         ),
         Kind.PROVIDER_SILENT: Text(
             title="Konto „{subject}“ kann nicht senden: Der Anbieter ist nicht erreichbar",
@@ -64,9 +64,9 @@ GERMAN = Language(
         Kind.MAILBOX_REFUSED: Text(
             title="Postfach des Kontos „{subject}“ nicht abgeholt: Der Anbieter lehnt die Anmeldung ab",
             what="Neue E-Mails bleiben im Postfach beim Anbieter; keine geht verloren.",
-            action="Berichtigen Sie Benutzername oder Passwort unter [account.pop3] dieses Kontos in der Datei"
-            " relay.toml oder in der Passwortdatei, die sie nennt; mehr ist nicht nötig. „relay account test"
-            " {command}“ zeigt, ob es geht.",
+            action="Berichtigen Sie Benutzername oder Passwort dieses Kontos in der Passwortdatei, die"
+            " relay.toml nennt, mehr ist nicht nötig; oder in relay.toml selbst unter [account.pop3], und geben Sie"
+            " dann „relay reload“ ein. „relay account test {command}“ zeigt, ob es geht.",
             over="Das Postfach des Kontos „{subject}“ wird wieder abgeholt.",
         ),
         Kind.MAILBOX_FAILING: Text(

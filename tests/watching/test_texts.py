@@ -101,3 +101,10 @@ def test_what_was_seen_is_told_in_the_language_and_a_provider_is_quoted(detail: 
 def test_days_are_counted_with_their_noun(language: str, days: int, said: str) -> None:
     finding = Finding(kind=Kind.CERTIFICATE_EXPIRES, grade=Grade.WATCH, subject="/c.pem", number=days)
     assert describe(finding, language, str).title.endswith(said)
+
+
+@pytest.mark.parametrize("kind", [Kind.LOGIN_REFUSED, Kind.MAILBOX_REFUSED])
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_a_change_of_the_configuration_is_also_to_be_taken_over(kind: Kind, language: str) -> None:
+    said = describe(Finding(kind=kind, grade=Grade.NEEDS_YOU, subject="sales"), language, str)
+    assert "relay reload" in said.action
