@@ -56,7 +56,8 @@ def _absolute(path: Path) -> Path:
 
 def _advise(error: Exception) -> str:
     if isinstance(error, PermissionError):
-        return ": run the command again with sudo before it, or as the user who runs the service"
+        # The service's own journal says this, too, where root has made the file anew.
+        return ": run the command again with sudo before it; `sudo relay check` tells what lets the service read it"
     if isinstance(error, FileNotFoundError):
         return ": mend the name behind -c, or leave -c away where the file is ./relay.toml or /etc/relay/relay.toml"
     if isinstance(error, IsADirectoryError):

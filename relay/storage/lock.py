@@ -15,6 +15,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from relay.model.errors import StorageBusyError, StorageError
+from relay.storage.faults import why_unwritable
 
 FOLDER_LOCK: Final = "relay.lock"
 _DATABASE_LOCK: Final = "-lock"
@@ -96,7 +97,7 @@ def _open(path: Path) -> int:
             raise StorageError(f"{path}: is a link, where only the lock's own file can be: remove it") from None
         if error.errno in (errno.ENXIO, errno.EISDIR):
             raise StorageError(f"{path}: is no plain file, and can't be the lock: remove it") from None
-        raise StorageError(f"{path}: {error.strerror}") from None
+        raise StorageError(why_unwritable(path) or f"{path}: {error.strerror}") from None
     finally:
         os.close(folder)
     found = os.fstat(file)

@@ -259,8 +259,8 @@ def _check_belonging(path: Path, owner: Owner) -> None:
         whose = Owner(found.st_uid, found.st_gid)
         # No path of what a link may lead to: the advice must not give away a file that lies elsewhere.
         raise StorageError(
-            f"{path} is of {whose}, its folder of {owner}, who can't use it: remove it if it does not belong there,"
-            f" else give it to {owner}"
+            f"{path} is of {whose}, its folder of {owner}, who can't use it: give it to {owner} if it is the"
+            " service's own, as after a copy that root has made; else move it away"
         )
 
 

@@ -559,3 +559,13 @@ def test_the_owner_need_not_be_able_to_read_the_program(office: Office, command:
     )
     assert "Traceback" not in said.stderr, said.stderr
     assert said.returncode in (0, 1)
+
+
+def test_a_database_that_root_has_copied_there_is_given_back_and_not_removed(office: Office) -> None:
+    database = office.storage / "relay.db"
+    os.chown(database, 0, 0)
+    database.chmod(0o600)
+    said = office.run("status").stdout
+    assert said.startswith(f"can't be told: {database} is of root, its folder of ")
+    assert f"give it to uid {UID} if it is the service's own" in said
+    assert "remove" not in said

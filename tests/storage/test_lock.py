@@ -9,6 +9,7 @@ import pytest
 
 from relay.model.errors import StorageBusyError, StorageError
 from relay.storage.lock import StorageLock, database_file, name_node
+from tests.peers.machine import require_root
 
 
 @contextmanager
@@ -139,3 +140,21 @@ def test_a_node_keeps_its_name_and_a_copy_of_its_folder_gets_another(tmp_path: P
         (tmp_path / name / "relay.lock").write_text("77\nabcd\n")
     assert name_node(tmp_path / "one", "abcd") == name_node(tmp_path / "one", "abcd")
     assert name_node(tmp_path / "one", "abcd") != name_node(tmp_path / "copy", "abcd")
+
+
+def test_a_lock_that_root_has_made_is_named_with_what_mends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_root("to give files away")
+    lock = tmp_path / "relay.lock"
+    lock.touch(0o600)
+    os.chown(lock, 54321, 54321)
+    really = os.open
+
+    def refuse(path: str, *arguments: int, **options: int) -> int:
+        if path == lock.name:
+            raise PermissionError(13, "Permission denied")
+        return really(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)  # root can open all
+    monkeypatch.setattr(os, "access", lambda path, _ways, **_options: Path(path) != lock)
+    with pytest.raises(StorageError, match=f"{lock}: can't be written: it is of uid 54321.* chown 0 {lock}"):
+        StorageLock(tmp_path, f"sqlite:///{tmp_path}/relay.db").acquire()
