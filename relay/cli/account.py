@@ -135,7 +135,7 @@ def resume(config: str | None, account: str) -> None:
     if not admin.resume_account(open_storage(settings), account, now=time.time_ns() // 1_000_000):
         fail(f"{account} is not paused; `relay account list` says how it stands")
     _tell_service(settings)
-    say(f"{account} sends again")
+    say(f"the pause of {account} is over; `relay account list` says whether it works")
 
 
 def _require(settings: Settings, account: str) -> Account:
