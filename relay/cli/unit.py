@@ -20,17 +20,17 @@ def find_backup_trouble(settings: "Settings") -> list[str]:
 
     Raises StorageError as `find_owner` does.
     """
-    from relay.settings.backup_folder import drop_in
+    from relay.settings.backup_folder import drop_in, give
     from relay.storage.owner import find_owner, find_shut
 
     backup, owner = settings.backup, find_owner(settings.folder)
     if backup is None or owner is None or not backup.folder.is_dir():
         return []
     place = f"{settings.path.name}: backup.folder: {backup.folder}"
-    who, name = (str(owner) if owner.has_name else str(owner.uid)), shlex.quote(str(backup.folder))
+    who = str(owner) if owner.has_name else str(owner.uid)
     lines = []
     for shut in find_shut(owner, [(backup.folder, os.R_OK | os.W_OK | os.X_OK)]).values():
-        advice = f"chown {who} {name} && chmod 0700 {name}" if shut == backup.folder else f"chmod o+x {shut}"
+        advice = give(backup.folder, who) if shut == backup.folder else f"chmod o+x {shut}"
         lines.append(f"{place}: {owner}, who runs the service, can't write it: {advice}")
     unit = _ask_systemd()
     if unit and not is_open_to(unit, backup.folder, settings.folder):

@@ -13,6 +13,13 @@ from relay.settings.mistakes import Finding
 _PLACE: Final = ("backup", "folder")
 _PATIENCE: Final = 3.0
 """Seconds."""
+_FOR_MORE: Final = ("/srv", "/mnt", "/media")
+_SYSTEM: Final = frozenset(("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "root", "run", "sbin", "sys", "usr"))
+"""These and all below them."""
+_FILLED: Final = frozenset(("media", "mnt", "opt", "srv", "tmp"))
+"""These alone."""
+_PARTED: Final = frozenset(("home", "var"))
+"""These and what is directly in them."""
 
 
 def check_backup(root: Table, folder: Path, *, look: bool) -> Iterator[Finding]:
@@ -75,7 +82,7 @@ def why_unusable(target: Path, storage: Path) -> str | None:
             return None
     except OSError as error:
         return f"can't be used: {error.strerror}"
-    return f"can't be written by the user who runs this: {_give(target, storage)}"
+    return f"can't be written by the user who runs this: {give(target, _owner(storage))}"
 
 
 def drop_in(target: Path) -> str:
@@ -99,9 +106,23 @@ def _make(target: Path, storage: Path) -> str:
     return f'"install -d -o {_owner(storage)} -m 0700 {shlex.quote(str(target))}"'
 
 
-def _give(target: Path, storage: Path) -> str:
+def give(target: Path, owner: str) -> str:
+    """Tell how a folder becomes one that this user may write: itself, or in place of the system's one of its own."""
     path = shlex.quote(str(target))
-    return f'"chown {_owner(storage)} {path} && chmod 0700 {path}"'
+    if not _is_the_systems(target):
+        return f'"chown {owner} {path} && chmod 0700 {path}"'
+    within = target if str(target) in _FOR_MORE else Path(_FOR_MORE[0])
+    own = shlex.quote(str(within / "relay-backup"))
+    return (
+        "other things need this folder as it is: make one for backups alone, and name that:"
+        f' "install -d -o {owner} -m 0700 {own}"'
+    )
+
+
+def _is_the_systems(target: Path) -> bool:
+    """Tell whether others than the relay live in a folder, who would be shut out of it."""
+    top, *below = Path(os.path.realpath(target)).parts[1:] or ("etc",)
+    return top in _SYSTEM or (top in _FILLED and not below) or (top in _PARTED and len(below) <= 1)
 
 
 def _owner(storage: Path) -> str:

@@ -115,7 +115,7 @@ def _read_output(process: "subprocess.Popen[bytes]", deadline: float) -> bytes:
 def _first_line(content: bytes) -> str | _Failure:
     line = content.splitlines()[0] if content else b""
     try:
-        password = line.decode("utf-8")
+        password = line.decode("utf-8-sig")  # some editors begin a file with a mark that nobody sees
     except UnicodeDecodeError:
         return _Failure("is not UTF-8", "save it as UTF-8")
     if not password:

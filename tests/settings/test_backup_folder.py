@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from relay.settings import backup_folder, load_settings
-from relay.settings.backup_folder import drop_in, is_within, why_unusable
+from relay.settings.backup_folder import drop_in, give, is_within, why_unusable
 from tests.peers.machine import lack, require_program, require_root
 from tests.peers.relay_process import ROOT, make_account, write_config
 
@@ -101,3 +101,20 @@ def test_a_share_that_gives_no_answer_holds_nobody_up(tmp_path: Path, monkeypatc
         assert warning.startswith("relay.toml: backup.folder: /: gives no answer: look at the disk or the share")
     finally:
         end.set()
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["/", "/etc", "/etc/relay", "/root", "/home", "/home/anna", "/srv", "/mnt/", "/var/lib", "/tmp", "/usr/local"],
+)
+def test_no_advice_takes_a_folder_of_the_systems_from_it(folder: str) -> None:
+    advice = give(Path(folder), "relay")
+    assert "chown" not in advice
+    assert advice.endswith('/relay-backup"')
+    assert "install -d -o relay -m 0700 /" in advice
+
+
+def test_a_folder_for_backups_alone_is_given_to_the_service() -> None:
+    for folder in ("/backup", "/srv/backup", "/mnt/nas/relay", "/var/backups/relay"):
+        assert give(Path(folder), "relay") == f'"chown relay {folder} && chmod 0700 {folder}"'
+    assert '/mnt/relay-backup"' in give(Path("/mnt"), "relay")

@@ -27,6 +27,12 @@ def test_each_source_gives_its_first_line(tmp_path: Path, monkeypatch: pytest.Mo
     assert found == [" as it is ", "pässword", "from the environment", "from a command"]
 
 
+def test_the_mark_that_some_editors_put_first_is_no_part_of_a_password(tmp_path: Path) -> None:
+    file = tmp_path / "p"
+    file.write_bytes(b"\xef\xbb\xbfsecret\r\n")
+    assert read_secret(Secret(file=str(file))) == "secret"
+
+
 @pytest.mark.parametrize(
     ("secret", "reason"),
     [
