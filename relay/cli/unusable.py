@@ -19,6 +19,8 @@ FOLDER_OF_UNIT = "/var/lib/relay"
 """The unit's StateDirectory=."""
 LOGS_OF_UNIT = "/var/log/relay"
 """The unit's LogsDirectory=."""
+HOMES = ("/home", "/root", "/run/user")
+"""What the unit's ProtectHome=yes shuts."""
 
 
 def warn_of_owner(settings: "Settings") -> "Settings":
@@ -53,8 +55,15 @@ def find_unusable(settings: "Settings") -> "tuple[list[str], list[str]]":
         return [], []
     log = settings.log.file
     outside = "" if log is None else _why_outside(settings.folder, log)
-    mistakes = []
+    at_home = _find_at_home(settings)
+    mistakes = [
+        f"{settings.path.name}: {path}: the unit relay.service shuts the homes of people to the service, which will not"
+        " start: put the file elsewhere, such as into /etc/relay/secrets, and name that"
+        for path in at_home
+    ]
     for shut in _find_shut(settings, owner):
+        if shut.path in at_home:  # to open a home would help nobody
+            continue
         line = (
             f"{settings.path.name}: {shut.path}: {_name(owner)}, who owns the storage folder and runs the service,"
             f" can't {shut.verb} it: the service will not start. Let him {shut.verb} it: {shut.advice}"
@@ -64,6 +73,18 @@ def find_unusable(settings: "Settings") -> "tuple[list[str], list[str]]":
         mistakes.append(line)
     warnings = [f"{settings.path.name}: log.file: {log}: {outside}"] if outside else []
     return mistakes, [*warnings, *_find_far_folders(settings)]
+
+
+def _find_at_home(settings: "Settings") -> list[Path]:
+    """Give the files that an installed unit can't reach, whatever their rights; a file at home is tried by hand."""
+    if not any(unit.exists() for unit in UNITS) or _is_at_home(settings.path):
+        return []
+    return [path for path in _reasons_to_read(settings) if _is_at_home(path)]
+
+
+def _is_at_home(path: Path) -> bool:
+    whole = Path(os.path.realpath(path))
+    return any(whole.is_relative_to(home) for home in HOMES)
 
 
 def _find_far_folders(settings: "Settings") -> list[str]:

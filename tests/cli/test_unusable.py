@@ -57,3 +57,24 @@ def test_the_folder_of_the_unit_needs_none_but_inboxes_elsewhere_do(tmp_path: Pa
 def test_without_a_unit_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unusable, "UNITS", ())
     assert warnings(tmp_path) == []
+
+
+def test_what_lies_in_a_home_is_to_be_put_elsewhere_and_the_home_stays_shut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, data = tmp_path / "root", tmp_path / "lib"
+    for folder in (home, data):
+        folder.mkdir()
+    os.chown(data, UID, UID)
+    home.chmod(0o700)
+    (home / "password").write_text("secret\n")
+    monkeypatch.setattr(unusable, "HOMES", (str(home),))
+    account = make_account("sales", 9, smtp={"username": "u", "password_file": str(home / "password")})
+    path = write_config(tmp_path, accounts=[account], storage={"folder": "lib"})
+    (line,) = (line for line in find_unusable(load_settings(path))[0] if "password" in line)
+    assert line.startswith(f"relay.toml: {home}/password: the unit relay.service shuts the homes of people")
+    assert "/etc/relay/secrets" in line
+    assert "chmod" not in line
+    monkeypatch.setattr(unusable, "UNITS", ())
+    (line,) = (line for line in find_unusable(load_settings(path))[0] if "password" in line)
+    assert "chmod" in line
