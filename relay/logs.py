@@ -89,6 +89,7 @@ EVENTS: Final[dict[str, str]] = {
     "mail_left": "account, uidl, size, reason",
     "poll_failed": "account, error, next_poll_in",
     "mail_not_given": "account, uidl, reply",
+    "mail_not_written": "account, uidl, reason",
     "poll_lines_omitted": "account, of, count",
     "mail_quarantined": "queue_id, account, user, uidl, file, reason",
 }

@@ -130,7 +130,7 @@ def _tell(name: str, result: Answer) -> list[str]:
         quarantined = result.get("quarantined", 0)
         parts = [f"{result['fetched']:d} fetched"]
         parts += [f"{quarantined:d} of them put into the quarantine"] if quarantined else []
-        parts += [f"{result['failed']:d} not given by the server"] if result["failed"] else []
+        parts += [f"{result['failed']:d} not received (the service's log says why)"] if result["failed"] else []
         parts += [f"{result['left']:d} left on the server"] if result["left"] else []
         parts += [f"{result['deleted']:d} deleted on the server"] if result["deleted"] else []
         lines = [f"{name}: {', '.join(parts)}, in {result['seconds']:.1f} s"]

@@ -47,7 +47,7 @@ class PollResult:
 
     fetched: int
     failed: int
-    """Messages that the server listed and did not give."""
+    """Messages that the server listed and did not give, or that an inbox did not take."""
     left: int = 0
     """Messages that stay on the server for now: too large, no room or time, or the connection breaks at them."""
     deleted: int
@@ -90,6 +90,7 @@ class _Poll:
 
     def say_rest(self) -> None:
         """Log how many lines there would have been beyond those that were logged."""
+        self.said["mail_not_written"] = self.receiver.unwritten
         for event, count in self.said.items():
             if count > MOST_SAID:
                 log.warning("poll_lines_omitted", account=self.account.name, of=event, count=count - MOST_SAID)
@@ -171,7 +172,7 @@ class Collector:
             await receiver.close()
         return PollResult(
             fetched=len(receiver.recorded),
-            failed=poll.failed,
+            failed=poll.failed + receiver.unwritten,
             left=poll.left,
             deleted=deleted,
             seconds=self._monotonic() - began,

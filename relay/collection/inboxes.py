@@ -56,6 +56,8 @@ class Arrived:
     """Its unique id, or the hash of its bytes where it has none; known before it is published."""
     copies: tuple[Copy, ...] = ()
     """In the order of the shares, once it is published."""
+    fault: str = ""
+    """Why it does not stand in all of its inboxes: it is to be fetched again."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -138,18 +140,28 @@ class Inboxes:
             self._close_all()
 
     def _publish(self, several: Sequence[tuple[Arrived, list[_Opened]]]) -> None:
-        """Make messages visible where they do not stand already, and durable in any case."""
+        """Make messages visible where they do not stand already, and durable in any case.
+
+        Others may write into an inbox: what they spoil there costs only the messages that go into it.
+        """
         for _, files in several:
             for one in files:
                 one.file.sync()
-        touched: set[Maildir] = set()
-        copies = [tuple(self._publish_copy(arrived, one) for one in files) for arrived, files in several]
-        for _, files in several:
-            touched.update(one.maildir for one in files)
-        for maildir in touched:
-            maildir.sync()
-        for (arrived, _), those in zip(several, copies, strict=True):
-            arrived.copies = those
+        for arrived, files in several:
+            try:
+                arrived.copies = tuple(self._publish_copy(arrived, one) for one in files)
+            except StorageError as error:
+                _raise_passing(error)
+                arrived.fault = str(error)
+        faults: dict[Maildir, str] = {}
+        for maildir in {one.maildir for _, files in several for one in files}:
+            try:
+                maildir.sync()
+            except StorageError as error:
+                _raise_passing(error)
+                faults[maildir] = str(error)
+        for arrived, files in several:
+            arrived.fault = arrived.fault or next((faults[one.maildir] for one in files if one.maildir in faults), "")
 
     def _publish_copy(self, arrived: Arrived, one: _Opened) -> Copy:
         name, present = make_name(self._account, arrived.key, one.share.user), self._names[one.maildir.path]
@@ -175,9 +187,7 @@ class Inboxes:
             maildir = self._maildir(self._settings.inboxes, share.user, shared=self._settings.group is not None)
             return _Opened(share=share, maildir=maildir, file=self._stack.enter_context(MailFile(maildir)))
         except StorageError as error:
-            cause = error.__cause__
-            if isinstance(cause, OSError) and cause.errno in _PASSING:
-                raise
+            _raise_passing(error)
             maildir = self._maildir(self._settings.folder, QUARANTINE)
             file = self._stack.enter_context(MailFile(maildir))
             return _Opened(share=share, maildir=maildir, file=file, reason=str(error))
@@ -198,6 +208,12 @@ class Inboxes:
         self._open.clear()
         with contextlib.suppress(StorageError):
             self._stack.close()
+
+
+def _raise_passing(error: StorageError) -> None:
+    """Raise an error again that is no fault of one inbox."""
+    if isinstance(error.__cause__, OSError) and error.__cause__.errno in _PASSING:
+        raise error
 
 
 def _add(files: Sequence[_Opened], pieces: Sequence[bytes]) -> None:

@@ -74,6 +74,8 @@ class Receiver:
         """How many messages have come whole, recorded or about to be."""
         self.quarantined = 0
         """Of how many a copy is in the quarantine."""
+        self.unwritten = 0
+        """How many an inbox did not take; the server keeps them, and the next poll tries them again."""
         self.reasons: dict[str, str] = {}
         """Why mail came into the quarantine, by user."""
         self.ids: list[str] = []
@@ -175,8 +177,16 @@ class Receiver:
         await self._inboxes.write(batch)
         await self._record(batch)
 
-    async def _record(self, batch: Sequence[Arrived]) -> None:
+    async def _record(self, arrived: Sequence[Arrived]) -> None:
         account, now = self._account.name, self._now()
+        for one in (one for one in arrived if one.fault):
+            self.unwritten += 1
+            self.count -= 1
+            if self.unwritten <= MOST_TOLD:
+                log.error("mail_not_written", account=account, uidl=one.key, reason=one.fault)
+        batch = [one for one in arrived if not one.fault]
+        if not batch:
+            return
         arrivals = [
             describe_copies(account, one, now=now, random=os.urandom(10), node=self._mailboxes.node) for one in batch
         ]

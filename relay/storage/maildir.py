@@ -193,12 +193,14 @@ class MailFile:
         """Make the mail visible, its bytes durable before; `Maildir.sync` makes that durable, too."""
         _check_name(unique)
         self.sync()
-        with (
-            self._maildir.folder("tmp") as tmp,
-            self._maildir.folder("new") as new,
-            contextlib.suppress(FileExistsError),
-        ):
-            os.link(self._name, unique, src_dir_fd=tmp, dst_dir_fd=new, follow_symlinks=False)
+        with self._maildir.folder("tmp") as tmp, self._maildir.folder("new") as new:
+            try:
+                os.link(self._name, unique, src_dir_fd=tmp, dst_dir_fd=new, follow_symlinks=False)
+            except FileExistsError:
+                pass
+            except FileNotFoundError:
+                text = f"inbox {self._maildir.path / 'tmp'}: the file of a mail was removed while it was written"
+                raise StorageError(text) from None
         return self._maildir.path / "new" / unique
 
 

@@ -96,6 +96,33 @@ async def test_what_was_not_finished_goes_and_nothing_stays_open(tmp_path: Path)
     assert _open_files() == before
 
 
+async def test_what_is_spoilt_in_one_inbox_costs_only_the_mails_that_go_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def spoil(source: str, name: str, *, src_dir_fd: int, dst_dir_fd: int, follow_symlinks: bool) -> None:
+        for path in (tmp_path / "inboxes/bert/tmp").iterdir():
+            path.unlink()
+        shut = tmp_path / "inboxes/cora/cur"
+        if shut.is_dir():
+            shut.rmdir()
+            shut.write_text("in the way")
+        link(source, name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(os, "link", spoil)
+    inboxes, batch = inboxes_in(tmp_path), [arrived(1, "anna", "bert"), arrived(2), arrived(3, "cora"), arrived(4)]
+    await inboxes.write(batch)
+    bert = f"inbox {tmp_path}/inboxes/bert/tmp: the file of a mail was removed while it was written"
+    assert [one.fault for one in batch] == [bert, "", f"inbox {tmp_path}/inboxes/cora: Not a directory", ""]
+    monkeypatch.undo()
+    again = arrived(1, "anna", "bert")
+    await inboxes.write([again])
+    await inboxes.close()
+    assert (again.fault, [copy.repeated for copy in again.copies]) == ("", [True, False])
+    assert (mails(tmp_path), mails(tmp_path, "bert")) == (3, 1)
+
+
 async def test_what_writers_left_for_longer_than_a_day_and_a_half_goes_with_the_next_poll(tmp_path: Path) -> None:
     first = inboxes_in(tmp_path)
     await first.write([arrived(1)])

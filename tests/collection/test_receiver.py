@@ -1,5 +1,6 @@
 """What is remembered of a mail that was collected: beside the unique id, once, and whatever the process dies of."""
 
+import os
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,30 @@ async def test_what_is_in_the_quarantine_is_said_and_remembered(mailbox: Mailbox
     assert told == {(one.id, "bert", one.file) for one in kept}
     # Nobody is said to have what he has not.
     assert [line["users"] for line in lines_of(lines, "mail_received")] == [["anna"], ["anna"]]
+
+
+async def test_a_mail_whose_file_another_removes_stays_on_the_server_and_the_others_come(
+    mailbox: Mailbox, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.configure(distribute=True)
+    mailbox.mails = [mail(1, "anna@example.com"), mail(2, "bert@example.com"), mail(3, "anna@example.com")]
+    link = os.link
+
+    def spoil(source: str, name: str, *, src_dir_fd: int, dst_dir_fd: int, follow_symlinks: bool) -> None:
+        for path in (post.folder / "inboxes/bert/tmp").iterdir():
+            path.unlink()
+        link(source, name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks)
+
+    with monkeypatch.context() as patch, capture_logs() as lines:
+        patch.setattr(os, "link", spoil)
+        result = await post.poll()
+    assert (result.fetched, result.failed, result.deleted) == (2, 1, 2)
+    (said,) = lines_of(lines, "mail_not_written")
+    assert said["reason"].endswith("inboxes/bert/tmp: the file of a mail was removed while it was written")
+    assert [one.user for one in rows(post.folder)] == ["anna", "anna"]
+    result = await post.poll()
+    assert (result.fetched, result.failed, result.deleted) == (1, 0, 1)
+    assert sorted(one.user for one in rows(post.folder)) == ["anna", "anna", "bert"]
 
 
 @pytest.mark.parametrize("read", [True, False])
