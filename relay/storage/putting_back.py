@@ -25,8 +25,8 @@ from relay.storage.quarantine import QUARANTINE
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BATCH: Final = 64
-_SPOILT: Final = frozenset((errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM))
-"""What comes of an inbox that is a link, a file or shut."""
+_SPOILT: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM))
+"""What comes of an inbox that is a link, a file or shut, or where another removes what is just put there."""
 _OPEN_MAIL: Final = "SELECT count(*) FROM delivery WHERE state IN ('queued', 'active', 'held') AND since > ?"
 _SELECT_NAME: Final = "SELECT value FROM meta WHERE key = 'installation'"
 
@@ -75,7 +75,14 @@ def put_back_mails(
     spoilt: list[str] = []
     mails = [entry for entry in manifest.files if "/new/" in entry.path or "/cur/" in entry.path]
     mails.sort(key=_maildir_of)
-    with opened(backup) as open_file:
+    with opened(backup) as open_below:
+
+        def open_file(path: str) -> int:
+            try:
+                return open_below(path)
+            except OSError as error:
+                raise StorageError(f"{backup / path}: {error.strerror or error}: take another backup") from None
+
         for path, entries in groupby(mails, _maildir_of):
             is_quarantine = path == QUARANTINE
             top = storage if is_quarantine else inboxes

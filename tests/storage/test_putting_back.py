@@ -78,9 +78,25 @@ def test_no_link_below_the_inboxes_is_followed(backup: Path, tmp_path: Path) -> 
 def test_what_fails_leaves_nothing_in_tmp(backup: Path) -> None:
     whole, gone = entry(backup, "inboxes/anna/new/1"), entry(backup, "inboxes/anna/new/2")
     (backup / gone.path).unlink()
-    with pytest.raises(StorageError, match="No such file"):
+    with pytest.raises(StorageError, match=f"{gone.path}: No such file or directory: take another backup"):
         put(backup, whole, gone)
     assert [path for path in (backup.parent / "storage/inboxes").rglob("*") if path.is_file()] == []
+
+
+def test_an_inbox_where_another_removes_what_is_put_there_keeps_no_other_from_its_mails(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def spoil(source: str, name: str, *, src_dir_fd: int, dst_dir_fd: int, follow_symlinks: bool) -> None:
+        for path in (tmp_path / "storage/inboxes/anna/tmp").iterdir():
+            path.unlink()
+        link(source, name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(os, "link", spoil)
+    with pytest.raises(StorageError, match=r"inboxes/anna: No such file or directory .*mend that, and restore again"):
+        put(backup, entry(backup, "inboxes/anna/new/1"), entry(backup, "inboxes/bert/new/2"))
+    assert (tmp_path / "storage/inboxes/bert/new/2").read_bytes() == b"hello"
 
 
 def test_files_are_put_where_they_may_be_and_else_named(backup: Path, tmp_path: Path) -> None:
