@@ -44,11 +44,22 @@ def share_existing(inboxes: Path, group: str) -> str:
     from its own folder (-execdir): whoever may write there could put a link in a folder's place meanwhile, and have
     root give away files that lie elsewhere.
     """
-    find = f"find -H {shlex.quote(str(inboxes))} -type"
+    find = f"find {shlex.quote(str(find_top(inboxes)))} -type"
     return (
         f"{find} d -execdir chgrp -h {group} {{}} + -execdir chmod 2770 {{}} +"
         f" && {find} f -execdir chgrp -h {group} {{}} + -execdir chmod 0660 {{}} +"
     )
+
+
+def find_top(inboxes: Path) -> Path:
+    """Give the folder of all inboxes as root's commands are to name it: a link of root's is followed, and no other.
+
+    The service's user may own the folder above: a link that he puts in its place leads root's commands nowhere.
+    """
+    try:
+        return Path(os.path.realpath(inboxes)) if inboxes.lstat().st_uid == 0 else inboxes
+    except (OSError, ValueError):
+        return inboxes
 
 
 def join_group(owner: str, group: str) -> str:

@@ -249,7 +249,8 @@ def test_what_root_takes_out_of_the_quarantine_is_the_owners(office: Office) -> 
         write_config(office.folder, accounts=[account], users=[ANNA], storage={"folder": str(office.storage)})
         assert f"The inbox of anna can't be used: {inbox}: Permission denied" in office.run("poll").stdout
     (held,) = json.loads(office.run("quarantine", "list", "--json").stdout)
-    cure = f"Give it to the user who runs the service: chown -R {UID} {inbox}"
+    find = f"find {inbox.parent} '(' -path {inbox} -o -path '{inbox}/*' ')'"
+    cure = f"Give it to the user who runs the service: {find} -execdir chown -h {UID} {{}} +"
     assert held["inbox_trouble"] == f"{inbox}: it is of root, and can't be written into. {cure}"
     said = office.run("quarantine", "deliver", held["queue_id"], "--to", "anna")
     assert (said.returncode, said.stdout) == (1, "")

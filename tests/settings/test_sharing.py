@@ -109,6 +109,17 @@ def test_inboxes_that_are_there_are_opened_and_no_link_is_followed(office: Offic
     assert stat.S_IMODE(office.storage.stat().st_mode) == 0o711
 
 
+def test_a_link_in_place_of_all_inboxes_leads_root_only_where_root_has_made_it(office: Office) -> None:
+    elsewhere = office.storage.parent / "elsewhere"
+    (elsewhere / "anna").mkdir(parents=True, mode=0o700)
+    office.inboxes.symlink_to(elsewhere)
+    assert f"find {elsewhere} -type d" in share_existing(office.inboxes, GROUP.gr_name)
+    os.chown(office.inboxes, OWNER.pw_uid, OWNER.pw_gid, follow_symlinks=False)
+    command = share_existing(office.inboxes, GROUP.gr_name)
+    assert subprocess.run(command, shell=True, check=False, timeout=60).returncode == 0
+    assert ((elsewhere / "anna").stat().st_gid, stat.S_IMODE((elsewhere / "anna").stat().st_mode)) == (0, 0o700)
+
+
 @pytest.mark.parametrize("mode", [0o0770, 0o2750, 0o2700])
 def test_an_inbox_that_is_shut_is_named(office: Office, mode: int) -> None:
     office.obey()
@@ -118,7 +129,7 @@ def test_an_inbox_that_is_shut_is_named(office: Office, mode: int) -> None:
     (office.inboxes / "anna/cur").mkdir()
     (office.inboxes / "anna/cur").chmod(mode)
     (line,) = office.warnings()
-    assert line.startswith(f"{office.inboxes}/anna is not open to it yet: find -H {office.inboxes} -type d ")
+    assert line.startswith(f"{office.inboxes}/anna is not open to it yet: find {office.inboxes} -type d ")
     office.obey()
     assert office.warnings() == []
 

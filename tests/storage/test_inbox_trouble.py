@@ -1,10 +1,12 @@
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from relay.storage.inbox_trouble import find_trouble
 from relay.storage.maildir import Maildir
+from tests.peers.machine import require_root
 
 
 def trouble(folder: Path) -> str:
@@ -42,4 +44,34 @@ def test_rights_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert f"chmod u+rwx {shut}" in trouble(tmp_path)
     if os.geteuid() == 0:
         os.chown(tmp_path, 54321, 54321)
-        assert f"chown -R 54321 {shut}" in trouble(tmp_path)
+        cure = f"find {tmp_path}/inboxes '(' -path {shut} -o -path '{shut}/*' ')' -execdir chown -h 54321 {{}} +"
+        assert cure in trouble(tmp_path)
+
+
+def test_the_command_gives_away_an_inbox_and_nothing_that_a_link_leads_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_root("to give files away")
+    elsewhere, inboxes = tmp_path / "elsewhere", tmp_path / "in[box]*es"
+    (elsewhere / "new").mkdir(parents=True)
+    (elsewhere / "new/secret").write_text("")
+    for user in ("anna", "anna2"):
+        with Maildir(inboxes, user) as inbox:
+            (inbox.path / "new/mail").write_text("")
+    os.chown(tmp_path, 54321, 54321)
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, *more, **how: path != inboxes / "anna/new" and access(path, *more, **how)
+    )
+    found = find_trouble(inboxes, "anna", tmp_path)
+    assert found is not None
+    command = found.cure.partition(": ")[2]
+    (inboxes / "anna").rename(tmp_path / "aside")
+    (inboxes / "anna").symlink_to(elsewhere)
+    subprocess.run(["sh", "-euc", command], check=True, timeout=20)
+    assert [path.stat().st_uid for path in (elsewhere, *elsewhere.rglob("*"))] == [0, 0, 0]
+    (inboxes / "anna").unlink()
+    (tmp_path / "aside").rename(inboxes / "anna")
+    subprocess.run(["sh", "-euc", command], check=True, timeout=20)
+    given = {path for path in inboxes.rglob("*") if path.stat().st_uid == 54321}
+    assert given == {inboxes / "anna/new", inboxes / "anna/new/mail"}
