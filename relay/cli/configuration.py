@@ -35,12 +35,41 @@ def load(config: str | None, *, secrets: bool = False) -> "Settings":
 
     try:
         settings = load_settings(find_configuration(config), secrets=secrets)
+        require_own_hand(config, settings)
     except ConfigurationError as error:
         for mistake in error.mistakes:
             say(mistake, error=True)
         sys.exit(MISUSED)
     use_zone(settings.hours.timezone)
     return settings
+
+
+def require_own_hand(config: str | None, settings: "Settings") -> None:
+    """Raise ConfigurationError where root names no configuration, and that of this folder is a stranger's.
+
+    Whoever could write it would have root run his commands and write where he likes, only because root stands in his
+    folder. He may choose what is his own: a storage folder of his, as whose owner root then goes on.
+    """
+    from relay.settings.load import PLACES, VARIABLE
+
+    is_named = config or os.environ.get(VARIABLE)
+    if os.geteuid() != 0 or is_named or settings.path.absolute() != PLACES[0].absolute():
+        return
+    from relay.model.errors import StorageError
+    from relay.settings import ConfigurationError
+    from relay.storage.owner import Owner, find_owner, strangers
+
+    for part, uid in strangers(settings.path):
+        try:
+            owner = find_owner(settings.folder)
+        except StorageError:
+            owner = None
+        if owner is None or owner.uid != uid:
+            text = (
+                f"{settings.path}: {part} is of {Owner(uid, uid)}, who could have written it for root to run: go to"
+                f" another folder; if it is meant, name it: -c {settings.path.name}"
+            )
+            raise ConfigurationError([text])
 
 
 def enter(settings: "Settings", *, serves: bool = False, low_ports: bool = False) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.configuration import FAILED, MISUSED, enter, fail
+from relay.cli.configuration import FAILED, MISUSED, enter, fail, require_own_hand
 from relay.cli.output import confirm_many, count, say, show_time
 from relay.cli.progress import progress
 
@@ -26,7 +26,9 @@ def configured_folder(config: str | None) -> Path:
 
     try:
         path = find_configuration(config)
-        backup = read_places(path.read_bytes(), path.absolute()).backup
+        settings = read_places(path.read_bytes(), path.absolute())
+        require_own_hand(config, settings)
+        backup = settings.backup
     except ConfigurationError as error:
         for mistake in error.mistakes:
             say(mistake, error=True)
@@ -112,6 +114,8 @@ def _plan(
         fail(f"{backup}: has no configuration, and {path} is not there: write that first, then restore again")
     try:
         settings = read_places(content, path.absolute())
+        if content is present:
+            require_own_hand(config, settings)
     except ConfigurationError as error:
         for mistake in error.mistakes:
             say(mistake, error=True)

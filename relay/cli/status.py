@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from relay.cli.configuration import config_option, enter, json_option
+from relay.cli.configuration import config_option, enter, json_option, require_own_hand
 from relay.cli.output import print_json, say, show_span, show_time, use_zone, utc_text
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def _look(config: str | None) -> "tuple[int, Snapshot, Sequence[Finding]]":
     from relay.watching.taking import ask_service, look_at_files, take_snapshot
 
     settings = load_settings(find_configuration(config), secrets=False)
+    require_own_hand(config, settings)
     use_zone(settings.hours.timezone)
     files = look_at_files(settings)  # what root alone may read
     if settings.folder.exists():

@@ -1,10 +1,14 @@
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from relay.cli.configuration import require_own_hand
+from relay.settings import load_settings
 from relay.storage.version import NONE_YET
 from tests.cli.conftest import Run
+from tests.peers.machine import require_root
 
 
 def test_mistakes_end_with_2_and_a_line_for_each(run: Run, config: Path) -> None:
@@ -33,6 +37,24 @@ def test_the_variable_and_the_folder_name_the_configuration(
     said = run("check", config_file=None)
     assert said.status == 2
     assert "RELAY_CONFIG" in said.err
+
+
+def test_root_takes_no_configuration_that_a_stranger_has_put_where_root_stands(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    require_root("to give files away")
+    monkeypatch.delenv("RELAY_CONFIG", raising=False)
+    monkeypatch.chdir(config.parent)
+    os.chown(config, 54321, 54321)
+    for command in (["check"], ["account", "test"], ["status"], ["restore"], ["restore", str(tmp_path)]):
+        said = run(*command, config_file=None)
+        assert said.status == (3 if command == ["status"] else 2)
+        assert "relay.toml is of uid 54321, who could have written it for root to run" in said.out + said.err
+    assert run("check").status == 0
+    settings = load_settings(config)
+    require_own_hand(str(config), settings)
+    os.chown(config.parent, 54321, 54321)  # who may choose what is his own
+    require_own_hand(None, settings)
 
 
 def test_a_command_that_logs_in_nowhere_needs_no_passwords(run: Run, config: Path) -> None:
