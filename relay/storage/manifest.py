@@ -26,6 +26,10 @@ CHUNK: Final = 1 << 20
 """Octets that are read at a time."""
 _NAME: Final = re.compile(r"relay-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{6}Z")
 _LARGEST: Final = 1 << 30
+_LARGEST_SMALL: Final = 64 << 20
+"""Octets of a configuration, or of a file that it names; these are far smaller."""
+_STREAMED: Final = re.compile(r"relay\.db\Z|inboxes/|quarantine/")
+"""What may be of any size, since it is read in pieces."""
 _LAST: Final = 253_402_214_400_000
 """Milliseconds since 1970: no calendar has later days."""
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -132,6 +136,8 @@ def _is_sound(manifest: Manifest) -> bool:
     return (
         all(isinstance(text, str) and "\0" not in text for text in texts)
         and all(type(number) is int and number >= 0 for number in numbers)
+        # These are read as a whole: a file may say to have more than there is memory, and take no room on the disk.
+        and all(entry.size <= _LARGEST_SMALL for entry in manifest.files if not _STREAMED.match(entry.path))
         and manifest.at <= _LAST
     )
 
