@@ -90,7 +90,7 @@ def check_sharing(root: Table, folder: Path) -> Iterator[Finding]:
         commands = [make_shared(inboxes, owner, group)]
         found = _look(inboxes)
         if found is not None and found.st_uid != storage.st_uid:
-            commands.insert(0, f"chown -h {owner} {shlex.quote(str(inboxes))}")
+            commands.insert(0, f"chown -h {owner} {shlex.quote(str(find_top(inboxes)))}")
         if _inboxes_in(inboxes):
             commands.append(share_existing(inboxes, group))
         yield _warn(f"{inboxes} {fault}: {' && '.join(commands)}")

@@ -114,6 +114,11 @@ def test_a_link_in_place_of_all_inboxes_leads_root_only_where_root_has_made_it(o
     (elsewhere / "anna").mkdir(parents=True, mode=0o700)
     office.inboxes.symlink_to(elsewhere)
     assert f"find {elsewhere} -type d" in share_existing(office.inboxes, GROUP.gr_name)
+    office.obey()
+    assert office.inboxes.lstat().st_uid == 0
+    assert (elsewhere.stat().st_uid, (elsewhere / "anna").stat().st_gid) == (OWNER.pw_uid, GROUP.gr_gid)
+    os.chown(elsewhere / "anna", 0, 0)
+    (elsewhere / "anna").chmod(0o700)
     os.chown(office.inboxes, OWNER.pw_uid, OWNER.pw_gid, follow_symlinks=False)
     command = share_existing(office.inboxes, GROUP.gr_name)
     assert subprocess.run(command, shell=True, check=False, timeout=60).returncode == 0
