@@ -24,7 +24,7 @@ from relay.model.errors import RelayError
 from relay.server import SmtpServer
 from relay.settings import Listener, ListenerTls, Settings
 from relay.storage.lock import database_file
-from relay.storage.room import DiskRoom
+from relay.storage.room import DiskRoom, KeptFile
 
 log = structlog.get_logger()
 
@@ -67,7 +67,8 @@ class Listeners:
         database = database_file(self.settings().database)  # it never changes while the service runs
         folders = () if database is None else (database.parent,)
         disk = DiskRoom(lambda: (*folders, self.settings().inboxes), lambda: self.settings().limits.free_space)
-        self._room = SharedRoom(disk.has)
+        kept = KeptFile(database) if database is not None and database.exists() else None
+        self._room = SharedRoom(lambda octets: (kept is None or kept.is_there()) and disk.has(octets))
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:

@@ -30,6 +30,7 @@ EVENTS: Final[dict[str, str]] = {
     "configuration_refused": "mistake",
     "database_upgraded": "schema_before, schema_after",
     "database_copied": "file, schema",
+    "database_gone": "file, reason",
     "backup_finished": "folder, seconds, size, removed",
     "backup_failed": "folder, reason",
     "backup_incomplete": "folder, missing",

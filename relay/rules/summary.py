@@ -33,5 +33,7 @@ def summarise(block: bytes) -> Summary:
         if name == b"message-id":
             header_message_id = header_message_id or read_message_id(value)
     return Summary(
-        header_message_id[:LONGEST_ID], show_sender(found.get(b"from", b"")), show_subject(found.get(b"subject", b""))
+        header_message_id[:LONGEST_ID].replace("\0", "\ufffd"),
+        show_sender(found.get(b"from", b"")),
+        show_subject(found.get(b"subject", b"")),
     )

@@ -1,14 +1,24 @@
-"""Whether the disk has room for one more mail. Some is always left: what was accepted must be settled, too."""
+"""Whether the disk can keep one more mail: it has room, some of which is always left, and the database is still there.
+
+What was accepted must be settled, too; and what goes into a file that somebody has deleted ends with the process.
+"""
 
 import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import structlog
+
+from relay.storage.version import GONE
+
 _FRESH = 0.1
 """Seconds for which a look at the disk counts."""
 _LEAST_FILES = 16
 """Files that the disk must be able to hold besides: each notice and each collected mail is one, and so is a journal."""
+
+
+log = structlog.get_logger()
 
 
 class DiskRoom:
@@ -33,6 +43,40 @@ class DiskRoom:
             found = [free for free in map(free_octets, self._folders()) if free is not None]
             self._looked, self._free = self._monotonic(), min(found, default=None)
         return self._free is None or self._free - octets >= self._least()
+
+
+class KeptFile:
+    """A file that the process has open: whether its name still leads to it. The look is taken anew ten times a second.
+
+    A name that leads nowhere, or to another file, is logged once until it leads there again.
+    """
+
+    def __init__(self, path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Take the file that has the name now. Raises OSError where there is none."""
+        self._path = path
+        self._monotonic = monotonic
+        self._opened = _identity(path)
+        self._looked = monotonic()
+        self._is_there = True
+
+    def is_there(self) -> bool:
+        """Tell whether what is written into the file will be found by the next process; true where nobody can tell."""
+        if self._monotonic() - self._looked >= _FRESH:
+            was_there, self._looked = self._is_there, self._monotonic()
+            try:
+                self._is_there = _identity(self._path) == self._opened
+            except FileNotFoundError:
+                self._is_there = False
+            except OSError:
+                pass  # a folder that can't be passed now says nothing of the file
+            if was_there and not self._is_there:
+                log.error("database_gone", file=str(self._path), reason=GONE)
+        return self._is_there
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def free_octets(folder: Path, *, statvfs: Callable[[Path], os.statvfs_result] | None = None) -> int | None:

@@ -50,6 +50,7 @@ Run = Callable[..., Said]
 @pytest.fixture(autouse=True)
 def _process_as_before() -> Generator[None]:
     mask = os.umask(0o022)
+    os.environ.pop("COLUMNS", None)  # a width of the tests' own terminal is none of the commands'
     yield
     os.umask(mask)  # which a service, and who is one for a moment, sets for good
     structlog.reset_defaults()

@@ -250,3 +250,25 @@ def test_many_large_mails_at_once_stay_within_the_budget(tmp_path: Path) -> None
         assert peak - before < 100 * MIB
         wait_until(lambda: submit(relay.port, "after") == 250, what="it takes mail again")
         sink.wait_for(codes.count(250) + 2)
+
+
+def test_a_database_that_is_deleted_while_it_runs_takes_no_more_mail_and_what_it_has_leaves(tmp_path: Path) -> None:
+    with Sink() as sink:
+        config = write_config(tmp_path, accounts=[make_account("sales", sink.port)])
+        with RelayProcess(config) as relay:
+            assert submit(relay.port, "before") == 250
+            relay.wait_for("message_delivered")
+            for file in tmp_path.glob("relay.db*"):
+                if not file.name.endswith("-lock"):
+                    file.unlink()
+            relay_says = wait_until(lambda: _refused(relay.port), what="it takes no more mail")
+            assert relay_says.startswith("452")
+            relay.wait_for("database_gone")
+
+
+def _refused(port: int) -> str:
+    """Give the reply to MAIL where it is no 250."""
+    with smtplib.SMTP("127.0.0.1", port) as client:
+        client.ehlo()
+        code, text = client.mail("sales@example.com")
+    return "" if code == 250 else f"{code} {text.decode()}"

@@ -3,8 +3,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
-from relay.storage.room import DiskRoom
+from relay.storage.room import DiskRoom, KeptFile
 
 MIB = 1 << 20
 
@@ -63,3 +64,24 @@ def test_a_look_at_the_disk_counts_for_a_moment(tmp_path: Path, monkeypatch: pyt
     assert not room.has(1 << 60)  # what it saw still counts
     now[0] += 1
     assert room.has(1 << 60)
+
+
+def test_a_file_that_was_deleted_or_exchanged_is_not_there_any_more(tmp_path: Path) -> None:
+    path, clock = tmp_path / "relay.db", [0.0]
+    path.write_text("a")
+    kept = KeptFile(path, monotonic=lambda: clock[0])
+    assert kept.is_there()
+    path.rename(tmp_path / "away")
+    assert kept.is_there()  # looked at a moment ago
+    with capture_logs() as lines:
+        for clock[0] in (1.0, 2.0):
+            assert not kept.is_there()
+        path.write_text("b")
+        clock[0] = 3.0
+        assert not kept.is_there()
+    assert [(line["event"], line["file"]) for line in lines] == [("database_gone", str(path))]
+    (tmp_path / "away").rename(path)
+    clock[0] = 4.0
+    assert kept.is_there()
+    with pytest.raises(FileNotFoundError):
+        KeptFile(tmp_path / "none")
