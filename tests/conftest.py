@@ -1,6 +1,9 @@
 """What holds for every test: the same examples in each CI run, and nothing left running afterwards."""
 
 import contextlib
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -8,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
+from structlog._config import BoundLoggerLazyProxy
 
 from tests.peers.machine import IN_CI
 
@@ -24,6 +29,21 @@ settings.load_profile("relay")
 
 _known: set[object] = set()
 _figures: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _process_as_before() -> Generator[None]:
+    """What a service or a command in this process sets for good ends with its test."""
+    mask = os.umask(0o022)
+    os.environ.pop("COLUMNS", None)  # a width of the tests' own terminal is none of the commands'
+    yield
+    os.umask(mask)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # `serve` leaves it so where it can't begin
+    kept = structlog.get_config()["cache_logger_on_first_use"]
+    structlog.reset_defaults()
+    for log in [getattr(module, "log", None) for module in list(sys.modules.values())] if kept else ():
+        if isinstance(log, BoundLoggerLazyProxy):
+            vars(log).pop("bind", None)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 import asyncio
 import contextlib
 import json
-import os
-import signal
 import sqlite3
 import threading
 import time
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from click.testing import CliRunner
 
 from relay.cli import main
@@ -45,16 +42,6 @@ class Said:
 
 
 Run = Callable[..., Said]
-
-
-@pytest.fixture(autouse=True)
-def _process_as_before() -> Generator[None]:
-    mask = os.umask(0o022)
-    os.environ.pop("COLUMNS", None)  # a width of the tests' own terminal is none of the commands'
-    yield
-    os.umask(mask)  # which a service, and who is one for a moment, sets for good
-    structlog.reset_defaults()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # `serve` leaves it so where it can't begin
 
 
 @pytest.fixture
