@@ -36,6 +36,7 @@ GRADES: Final = (Grade.FINE, Grade.WATCH, Grade.NEEDS_YOU)
 class Kind(StrEnum):
     """What may be found; in the order of their weight where they have one grade."""
 
+    NO_ACCOUNT = "no_account"
     SERVICE_DOWN = "service_down"
     SERVICE_SILENT = "service_silent"
     DISK_LOW = "disk_low"
@@ -127,7 +128,8 @@ def _order(finding: Finding) -> tuple[int, int, int, str]:
 
 def _service(snapshot: Snapshot) -> Iterator[Finding]:
     if snapshot.running is Running.NO:
-        yield Finding(kind=Kind.SERVICE_DOWN, grade=Grade.NEEDS_YOU, mails=snapshot.waiting)
+        kind = Kind.SERVICE_DOWN if snapshot.accounts else Kind.NO_ACCOUNT  # without one it does not start
+        yield Finding(kind=kind, grade=Grade.NEEDS_YOU, mails=snapshot.waiting)
     elif snapshot.running is Running.SILENT:
         yield Finding(kind=Kind.SERVICE_SILENT, grade=Grade.NEEDS_YOU, mails=snapshot.waiting, detail=snapshot.silence)
     if snapshot.configuration_changed:

@@ -23,6 +23,11 @@ ENGLISH = Language(
         over="The disk has room again.",
     ),
     texts={
+        Kind.NO_ACCOUNT: Text(
+            title="The mail service has no account yet",
+            what="It starts once relay.toml has one.",
+            action='Put an [[account]] into relay.toml, then "relay check" and "systemctl start relay".',
+        ),
         Kind.SERVICE_DOWN: Text(
             title="The mail service is not running",
             what="Nothing is taken, sent or collected.",

@@ -24,6 +24,11 @@ GERMAN = Language(
         over="Die Festplatte hat wieder Platz.",
     ),
     texts={
+        Kind.NO_ACCOUNT: Text(
+            title="Der Maildienst hat noch kein Konto",
+            what="Er beginnt, sobald in der Datei relay.toml eines steht.",
+            action="Tragen Sie in relay.toml ein [[account]] ein; danach „relay check“ und „systemctl start relay“.",
+        ),
         Kind.SERVICE_DOWN: Text(
             title="Der Maildienst läuft nicht",
             what="Nichts wird angenommen, gesendet oder abgeholt.",

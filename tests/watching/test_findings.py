@@ -56,7 +56,8 @@ LOST = "connect: mail.example: Connection refused"
 TABLE = [
     (Snapshot(), None, FINE),
     (queue(waiting=9, active=2, oldest=NOW - HOUR), None, FINE),
-    (Snapshot(running=Running.NO), Kind.SERVICE_DOWN, NEEDS),
+    (Snapshot(running=Running.NO), Kind.NO_ACCOUNT, NEEDS),
+    (Snapshot(running=Running.NO, accounts=(AccountState(name="a"),)), Kind.SERVICE_DOWN, NEEDS),
     (Snapshot(running=Running.SILENT, silence="no answer"), Kind.SERVICE_SILENT, NEEDS),
     (Snapshot(configuration_changed=True), Kind.CONFIGURATION_CHANGED, WATCH),
     (sales(pause=PauseState(since=NOW, reason="535 no")), Kind.LOGIN_REFUSED, NEEDS),
