@@ -79,3 +79,11 @@ def test_each_question_fits_the_tutorial(tmp_path: Path, monkeypatch: pytest.Mon
         else:
             assert said.exit_code == 0 or words == ["status"], (line, said.output)
         assert "Traceback" not in said.output
+
+
+def test_it_tells_how_to_upgrade_who_rotates_the_log_and_what_a_virtual_environment_needs() -> None:
+    living = section("## Live with it")
+    assert re.search(r"^    apt install \./lan-mail-relay_NEWER\S+\.deb\s+# an upgrade", living, re.MULTILINE)
+    assert "logrotate" in living
+    assert "`python3-venv`" in section("### A virtual environment by hand: another Linux with systemd")
+    assert "`python3-venv`" in section("### From the source, to try it")
