@@ -15,7 +15,7 @@ STALL = 2.0
 
 def test_no_input_makes_another_session_wait(tmp_path: Path) -> None:
     with Siege(tmp_path) as siege:
-        waits = [*besiege(siege, header=HEADER, body=8 * MIB, reply=2 * MIB, every=31)]
+        waits = [*besiege(siege, header=HEADER, body=4 * MIB, reply=2 * MIB, every=61)]
     assert len(waits) > 120
     stalls = [str(wait) for wait in waits if wait.longest > STALL]
     assert not stalls, "\n".join(stalls)
