@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.programs import submit_many
+from tests.peers.programs import submit_many, unnumbered
 from tests.peers.relay_process import RelayProcess, make_account, write_config
 from tests.peers.sink import Sink
 
@@ -31,7 +31,9 @@ def test_a_thousand_mails_are_delivered_and_none_is_deferred(tmp_path: Path) -> 
             assert not relay.find("possible_duplicate")
             relay.stop()
     assert len(mails) == 1000
-    assert {mail.recipients for mail in mails} == {("customer@example.net", "central@example.com")}
+    assert {tuple(map(unnumbered, mail.recipients)) for mail in mails} == {
+        ("customer@example.net", "central@example.com")
+    }
     assert len({mail.field("Message-ID")[0] for mail in mails}) == 1000
 
 

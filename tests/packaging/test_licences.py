@@ -27,8 +27,8 @@ class Made(Distribution):
     def read_text(self, filename: str) -> str | None:
         return self._texts.get(filename)
 
-    def locate_file(self, path: str | PathLike[str]) -> Path:
-        return Path(path)
+    def locate_file(self, path: str | PathLike[str]) -> Path:  # noqa: ARG002 - all of its files are there
+        return Path(__file__)
 
 
 def test_each_requirement_has_a_paragraph_with_licence_holder_and_text() -> None:
