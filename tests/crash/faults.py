@@ -77,8 +77,8 @@ def throw_at(
 ) -> Generator[Any, Any, tuple[Any, bool]]:
     """Run a coroutine, and throw a FaultError into it where it waits for the `at`-th time, if `spend` allows.
 
-    Gives what it gives, and whether it came so far. What it waited for goes on by itself, as it would if the line
-    behind the await had a fault.
+    Gives what it gives, and whether it came so far. What it waited for is over by then, as it is where the line behind
+    the await has a fault: to leave a wait in its middle is another thing, which cancelling does.
     """
     resume: Callable[[Any], Any] = coroutine.send
     argument: Any = None
@@ -87,15 +87,12 @@ def throw_at(
             awaited = resume(argument)
         except StopIteration as end:
             return end.value, n > at
-        if n == at and spend():
-            if getattr(awaited, "_asyncio_future_blocking", False):
-                awaited._asyncio_future_blocking = False  # the task does this when it takes a future to wait for
-            resume, argument = coroutine.throw, FaultError("no code of ours expects this")
-            continue
         try:
             argument, resume = (yield awaited), coroutine.send
         except BaseException as error:  # noqa: BLE001 - it is the coroutine's to handle
             resume, argument = coroutine.throw, error
+        if n == at and resume == coroutine.send and spend():
+            resume, argument = coroutine.throw, FaultError("no code of ours expects this")
     raise AssertionError
 
 
