@@ -6,6 +6,7 @@ import email.policy
 import importlib.util
 import re
 import smtplib
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def deliver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def test_python_ships_its_messages() -> None:
     if not _MESSAGES:
-        lack("needs CPython's own tests (test.test_email), from the package libpython3-testsuite")
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        lack(f"needs CPython's own tests (test.test_email), from the package libpython{version}-testsuite")
 
 
 @pytest.mark.parametrize("path", _MESSAGES, ids=lambda path: path.stem)
