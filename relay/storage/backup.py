@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 
 from relay.model.errors import StorageError
 from relay.storage.copy_faults import is_of_source, plain_reason
+from relay.storage.syncing import sync
 
 Step: TypeAlias = Callable[[int], None]
 """Is told of the octets that are done."""
@@ -101,11 +102,11 @@ def restore_database(copy: Path, target: Path, *, newest: int, name: Path | None
     try:
         _copy(copy, fresh)
         held = _hold_all(fresh)
-        _sync(fresh)
+        sync(fresh)
         kept, damaged = _keep(target)
         _unlink(target, *_RESTS)  # of the old file; they are in what was kept
         fresh.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
     except (OSError, sqlite3.Error) as error:
         raise StorageError(f"{target}: {plain_reason(error)}") from None
     finally:
@@ -119,9 +120,9 @@ def _copy(source: Path, target: Path, step: Step | None = None) -> int:
     try:
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         _copy_pages(source, partial, step)
-        _sync(partial)
+        sync(partial)
         partial.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
@@ -270,11 +271,3 @@ def _is_same(one: Path, other: Path) -> bool:
 
 def _beside(file: Path, ending: str) -> Path:
     return file.with_name(file.name + ending)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -21,6 +21,7 @@ from relay.model.errors import StorageError
 from relay.storage.backup import Step
 from relay.storage.manifest import CHUNK, Entry, Manifest, opened, read_entry
 from relay.storage.quarantine import QUARANTINE
+from relay.storage.syncing import sync
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -150,11 +151,7 @@ def write_file(target: Path, content: bytes, *, group: int | None) -> None:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(target.parent)
 
 
 def keep_old(file: Path) -> Path:

@@ -25,6 +25,7 @@ from relay.rules.summary import summarise
 from relay.storage import arrivals
 from relay.storage.engine import Database
 from relay.storage.maildir import Maildir, MailFile, is_name, open_regular
+from relay.storage.syncing import sync
 
 QUARANTINE: Final = "quarantine"
 _HEADER: Final = 65_536
@@ -230,10 +231,6 @@ def _remove(path: Path) -> None:
     try:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(path.parent)
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror}") from error

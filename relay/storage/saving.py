@@ -40,6 +40,7 @@ from relay.storage.manifest import (
 )
 from relay.storage.named_files import Gathered
 from relay.storage.pausing import FORGET_KEY
+from relay.storage.syncing import sync
 
 LOCK: Final = "backup.lock"
 _PARTIAL: Final = re.compile(r"\.relay-[0-9A-Za-z:-]+\.([0-9a-f]+)\.partial")
@@ -100,7 +101,7 @@ def make_backup(job: Job, gathered: Gathered, *, at: int, installation: str, ste
         manifest = _fill(partial, job, gathered, at=at, installation=installation, step=step)
         verify(partial, manifest, step, whole=False)
         partial.rename(final)
-        _sync_folder(job.folder)
+        sync(job.folder)
     except StorageBusyError:
         raise
     except (OSError, StorageError) as error:
@@ -183,7 +184,7 @@ def _fill(partial: Path, job: Job, gathered: Gathered, *, at: int, installation:
         writer.write(write_manifest(manifest))
         writer.sync()
     for folder, _, _ in os.walk(partial):
-        _sync_folder(Path(folder))
+        sync(Path(folder))
     return manifest
 
 
@@ -288,11 +289,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
