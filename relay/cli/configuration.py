@@ -12,7 +12,7 @@ import click
 from relay.cli.output import say, use_zone
 
 if TYPE_CHECKING:
-    from relay.settings import Settings
+    from relay.settings import ConfigurationError, Settings
     from relay.storage.engine import Database
 
 DONE, FAILED, MISUSED = 0, 1, 2
@@ -37,9 +37,7 @@ def load(config: str | None, *, secrets: bool = False) -> "Settings":
         settings = load_settings(find_configuration(config), secrets=secrets)
         require_own_hand(config, settings)
     except ConfigurationError as error:
-        for mistake in error.mistakes:
-            say(mistake, error=True)
-        sys.exit(MISUSED)
+        refuse(error)
     use_zone(settings.hours.timezone)
     return settings
 
@@ -179,6 +177,13 @@ def _service_runs(folder: Path) -> bool:
         return ask(folder, "status", patience=2) is not None
     except (ControlError, OSError):
         return False
+
+
+def refuse(error: "ConfigurationError") -> NoReturn:
+    """End with status 2 and a line for each mistake of a configuration."""
+    for mistake in error.mistakes:
+        say(mistake, error=True)
+    sys.exit(MISUSED)
 
 
 def fail(text: str) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.configuration import FAILED, MISUSED, enter, fail, require_own_hand
+from relay.cli.configuration import FAILED, enter, fail, refuse, require_own_hand
 from relay.cli.output import confirm_many, count, say, show_time
 from relay.cli.progress import progress
 
@@ -30,9 +30,7 @@ def configured_folder(config: str | None) -> Path:
         require_own_hand(config, settings)
         backup = settings.backup
     except ConfigurationError as error:
-        for mistake in error.mistakes:
-            say(mistake, error=True)
-        sys.exit(MISUSED)
+        refuse(error)
     if backup is None:
         raise click.UsageError("name the backup: there is no [backup] folder to look for it in")
     return backup.folder
@@ -117,9 +115,7 @@ def _plan(
         if content is present:
             require_own_hand(config, settings)
     except ConfigurationError as error:
-        for mistake in error.mistakes:
-            say(mistake, error=True)
-        sys.exit(MISUSED)
+        refuse(error)
     database = database_file(settings.database)
     if database is None:
         fail(f"{path}: the database is PostgreSQL: take its copy back with pg_restore (docs/backup.md)")
