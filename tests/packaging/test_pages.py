@@ -1,7 +1,6 @@
 """The manual pages: one for each command, saying what `--help` says, in a form that groff shows as it is."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from click.testing import CliRunner
 
 from debian.pages import escape, make_pages
 from relay.cli import main
+from tests.peers.machine import require_program
 
 
 def test_each_command_has_a_page_and_each_option_of_its_help_stands_there() -> None:
@@ -53,12 +53,11 @@ def test_nothing_in_a_text_is_a_command_of_groff() -> None:
 
 @pytest.mark.peer
 def test_groff_has_nothing_to_complain_of(tmp_path: Path) -> None:
-    if shutil.which("groff") is None:
-        pytest.skip("groff is missing; on Debian: apt install groff-base")
+    groff = require_program("groff", package="groff-base")
     for name, page in make_pages().items():
         (tmp_path / name).write_text(page, encoding="utf-8")
     files = sorted(map(str, tmp_path.iterdir()))
     said = subprocess.run(
-        ["groff", "-man", "-Tutf8", "-ww", "-z", "-Kutf8", *files], capture_output=True, text=True, check=False
+        [groff, "-man", "-Tutf8", "-ww", "-z", "-Kutf8", *files], capture_output=True, text=True, check=False
     )
     assert (said.returncode, said.stderr) == (0, "")
