@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from relay.cli.output import clean, count, say, show_soon, show_time, utc_text
+from relay.cli.output import clean, count, say, show_soon, show_time
 from relay.cli.table import Column, print_list
 from relay.model.account import Account
+from relay.rules.moments import utc_time
 
 if TYPE_CHECKING:
     from relay.model.mail import Pause
@@ -111,15 +112,15 @@ def to_json(line: Line) -> dict[str, Any]:
         "waiting": line.waiting,
         "active": line.active,
         "held": line.held,
-        "paused_since": None if pause is None else utc_text(pause.since),
+        "paused_since": None if pause is None else utc_time(pause.since),
         "paused_by": None if pause is None else "command" if pause.by_person else "login refused",
         "reason": "" if pause is None else pause.reason,
-        "next_probe": None if pause is None or pause.by_person else utc_text(pause.next_probe),
-        "last_sent": None if news is None else utc_text(news.last_sent),
+        "next_probe": None if pause is None or pause.by_person else utc_time(pause.next_probe),
+        "last_sent": None if news is None else utc_time(news.last_sent),
         "last_error": "" if news is None or news.last_error is None else str(news.last_error),
-        "failing_since": None if news is None else utc_text(news.failing_since),
+        "failing_since": None if news is None else utc_time(news.failing_since),
         "collected": account.is_collected,
-        "last_poll": None if mailbox is None else utc_text(mailbox.last_ok),
+        "last_poll": None if mailbox is None else utc_time(mailbox.last_ok),
         "poll_error": "" if mailbox is None else mailbox.error,
         "quarantined": line.quarantined,
     }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from relay.cli.output import utc_text
+from relay.rules.moments import utc_time
 from relay.rules.state_words import say_cause
 from relay.rules.states import Standing, Standstill, find_standing, state_of, state_of_recipient
 
@@ -39,7 +39,7 @@ def trace_json(
                 **_delivery(way),
                 "attempts": [
                     {
-                        "at": utc_text(one.at), "seconds": one.seconds, "account": account, "code": one.code,
+                        "at": utc_time(one.at), "seconds": one.seconds, "account": account, "code": one.code,
                         "enhanced": one.enhanced, "reply": one.reply,
                     }
                     for one, account in zip(way.tries, by, strict=True)
@@ -47,9 +47,9 @@ def trace_json(
             }
             for way, by in zip(mail.deliveries, accounts, strict=True)
         ],
-        "events": [{"at": utc_text(one.at), "what": one.what, "detail": one.detail} for one in mail.events],
+        "events": [{"at": utc_time(one.at), "what": one.what, "detail": one.detail} for one in mail.events],
         "pauses": [
-            {"account": one.account, "since": utc_text(one.since), "until": utc_text(one.until), "reason": one.reason}
+            {"account": one.account, "since": utc_time(one.since), "until": utc_time(one.until), "reason": one.reason}
             for one in mail.pauses
         ],
         "notices": list(mail.notices),
@@ -64,9 +64,9 @@ def _head(
         "state": standing.state,
         "situation": standing.situation,
         "blind_copy": standing.copy_state,
-        "next_attempt": utc_text(standing.when),
+        "next_attempt": utc_time(standing.when),
         "cause": None if (said := standing.cause) is None else say_cause(said, "en", is_over=bool(standing.lost)),
-        "received": utc_text(mail.received_at),
+        "received": utc_time(mail.received_at),
         "user": mail.user,
         "account": account_of(mail.account, deliveries),
         "message_id": mail.header_message_id,
@@ -87,7 +87,7 @@ def _recipient(way: "MailDelivery | DeliveryRow", one: "MailRecipient | Recipien
 def _delivery(way: "MailDelivery | DeliveryRow") -> Json:
     return {
         "delivery_id": way.id, "account": way.account, "state": state_of([way]),
-        "next_attempt": utc_text(way.due) if way.state == "queued" and way.due else None,
+        "next_attempt": utc_time(way.due) if way.state == "queued" and way.due else None,
         "uncertain": way.uncertain,
     }  # fmt: skip
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import click
 
 from relay.escaping import printable
-from relay.rules.moments import utc_time
 
 _ZONE = "relay.zone"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -82,11 +81,6 @@ def show_soon(milliseconds: int, now: int) -> str:
     if days == 0:
         return moment.strftime("%H:%M")
     return f"{_DAYS[moment.weekday()]} {moment:%H:%M}" if 0 < days < 7 else moment.strftime("%Y-%m-%d %H:%M")
-
-
-def utc_text(milliseconds: int | None) -> str | None:
-    """Give a time for programs: ISO 8601 in UTC, as in the log; None where there is none."""
-    return utc_time(milliseconds)
 
 
 def count(number: int, one: str, several: str = "") -> str:

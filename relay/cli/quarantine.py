@@ -11,13 +11,14 @@ import click
 from relay.cli.choosing import Text, unknown
 from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
 from relay.cli.groups import Group
-from relay.cli.output import confirm_many, count, print_facts, print_json, say, show_size, show_time, utc_text
+from relay.cli.output import confirm_many, count, print_facts, print_json, say, show_size, show_time
 from relay.cli.progress import progress
 from relay.cli.standing import tell_if_stopped
 from relay.cli.table import Column, print_list
 from relay.cli.who import who_asks
 from relay.model.arrival import Place
 from relay.model.errors import StorageError
+from relay.rules.moments import utc_time
 from relay.settings import Settings
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _json(house: _Quarantine, one: "Held") -> dict[str, Any]:
     arrival = one.arrival
     return {
         "queue_id": arrival.id,
-        "received": utc_text(arrival.at),
+        "received": utc_time(arrival.at),
         "user": arrival.user or None,
         "address": arrival.address or None,
         "account": arrival.account or None,

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from relay.cli.configuration import config_option, enter, json_option, require_own_hand
-from relay.cli.output import print_json, say, show_span, show_time, use_zone, utc_text
+from relay.cli.output import print_json, say, show_span, show_time, use_zone
+from relay.rules.moments import utc_time
 
 if TYPE_CHECKING:
     from relay.rules.states import Grade
@@ -234,24 +235,24 @@ def _words(finding: "Finding") -> Any:  # noqa: ANN401 - its type is imported wh
 def _as_json(now: int, grade: "Grade", snapshot: "Snapshot", findings: "Sequence[Finding]") -> dict[str, Any]:
     return {
         "grade": grade.name.lower(),
-        "at": utc_text(now),
+        "at": utc_time(now),
         "running": str(snapshot.running),
         "waiting": snapshot.waiting,
         "active": snapshot.active,
         "held": snapshot.held,
-        "oldest": utc_text(snapshot.oldest),
+        "oldest": utc_time(snapshot.oldest),
         "quarantined": snapshot.quarantined,
         "disk_free": snapshot.disk_free,
-        "backup": None if snapshot.backup is None else utc_text(snapshot.backup.at),
+        "backup": None if snapshot.backup is None else utc_time(snapshot.backup.at),
         "accounts": [
             {
                 "name": account.name,
                 "waiting": account.queue.waiting,
                 "active": account.queue.active,
                 "held": account.queue.held,
-                "oldest": utc_text(account.queue.oldest),
-                "paused_since": None if account.pause is None else utc_text(account.pause.since),
-                "last_poll": None if account.mailbox is None else utc_text(account.mailbox.last_ok),
+                "oldest": utc_time(account.queue.oldest),
+                "paused_since": None if account.pause is None else utc_time(account.pause.since),
+                "last_poll": None if account.mailbox is None else utc_time(account.mailbox.last_ok),
             }
             for account in snapshot.accounts
         ],
@@ -260,7 +261,7 @@ def _as_json(now: int, grade: "Grade", snapshot: "Snapshot", findings: "Sequence
                 "kind": str(finding.kind),
                 "subject": finding.subject,
                 "grade": finding.grade.name.lower(),
-                "since": utc_text(finding.since),
+                "since": utc_time(finding.since),
                 "mails": finding.mails,
                 "detail": finding.detail,
                 "title": _words(finding).title,

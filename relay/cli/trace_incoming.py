@@ -7,10 +7,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relay.cli.output import print_facts, say, show_size, show_time, utc_text
+from relay.cli.output import print_facts, say, show_size, show_time
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import StateConflictError, StorageError
 from relay.model.ids import is_id
+from relay.rules.moments import utc_time
 from relay.settings import Settings
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def incoming_json(mail: IncomingMail) -> dict[str, Any]:
         "direction": "incoming",
         "queue_id": first.id,
         "message_id": first.header_message_id or None,
-        "received": utc_text(first.at),
+        "received": utc_time(first.at),
         "sender": first.sender,
         "subject": first.subject,
         "size": first.size,
@@ -142,7 +143,7 @@ def incoming_json(mail: IncomingMail) -> dict[str, Any]:
                 "holder": one.holder or None,
                 "file": None if file is None else str(file),
                 "reason": one.reason or None,
-                "left_at": utc_text(one.left_at),
+                "left_at": utc_time(one.left_at),
                 "left_by": one.left_by or None,
             }
             for one, file in zip(mail.copies, mail.files, strict=True)
