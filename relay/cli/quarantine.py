@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,6 +48,8 @@ class _Quarantine:
     settings: Settings
     engine: "Database"
     held: "list[Held]"
+    troubles: dict[str, str] = field(default_factory=dict)
+    """What was found to keep mail out of inboxes, by user: many mails may be for one."""
 
     def choose(self, text: str) -> "Held":
         """Give the one mail that is meant, or end with status 1 and the nearest one."""
@@ -77,7 +79,9 @@ class _Quarantine:
         """Say what keeps mail out of a user's inbox, and what mends it; empty where nothing is found."""
         from relay.storage.inbox_trouble import find_trouble
 
-        return str(find_trouble(self.settings.inboxes, user, self.settings.folder) or "")
+        if user not in self.troubles:
+            self.troubles[user] = str(find_trouble(self.settings.inboxes, user, self.settings.folder) or "")
+        return self.troubles[user]
 
 
 def _open(config: str | None) -> _Quarantine:
