@@ -23,7 +23,7 @@ from relay.storage.backups import Done, Failed, last_backup, note_begun, note_do
 from relay.storage.lock import database_file
 from relay.storage.named_files import gather
 from relay.storage.saving import Job, Made, Pace, make_backup, remove_old
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 from relay.storage.writer import Operation, Writer
 
 log = structlog.get_logger()

@@ -7,7 +7,7 @@ from typing import Final
 from relay.model.ids import make_id
 from relay.model.reply import Reply
 from relay.storage.engine import Database, transaction
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 
 LOOKED_BACK: Final = 30 * 86_400_000
 """Milliseconds: attempts for older mails are not looked at."""

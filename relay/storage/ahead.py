@@ -15,7 +15,7 @@ from relay.storage.claiming import (
     who_of,
 )
 from relay.storage.rows import read_claimed
-from relay.storage.sql import AnyRow, Transaction
+from relay.storage.transaction import AnyRow, Transaction
 
 _SOURCES: Final = TURNS + " AND due <= ? LIMIT ?"
 _SHORT: Final = 65_536

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from relay.storage.engine import Database, transaction
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 
 _DONE: Final = "backup/done"
 _FAILED: Final = "backup/failed"

@@ -15,8 +15,8 @@ from relay.storage.accepting import Claimant
 from relay.storage.claims import Claims
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
 from relay.storage.settling import write_events
-from relay.storage.sql import AnyRow, Transaction
 from relay.storage.telling import OwedAlert, owe
+from relay.storage.transaction import AnyRow, Transaction
 
 _LONGEST_UPLOAD = 86_400_000
 """Milliseconds: on a shared database, younger chunks without a message may still be another node's upload."""

@@ -14,7 +14,7 @@ from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
 from relay.rules.states import DELETED
 from relay.storage import settling
 from relay.storage.engine import Database, transaction
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 
 STEP: Final = 500
 """Mails of one transaction."""

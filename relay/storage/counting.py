@@ -11,7 +11,7 @@ from relay.model.errors import ClaimLostError
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.storage.accepting import Claimant, Placed, insert_deliveries
 from relay.storage.settling import move_recipients
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 
 _BEGIN: Final = "INSERT INTO counter (account, day, recipients) VALUES (?, ?, 0) ON CONFLICT DO NOTHING"
 _ADD: Final = "UPDATE counter SET recipients = recipients + ? WHERE account = ? AND day = ? AND recipients + ? <= ?"

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from relay.model.errors import StorageError
 from relay.storage.faults import is_connection_lost, is_of_database, storage_error, why_unwritable
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 
 if TYPE_CHECKING:  # SQLAlchemy takes 0.2 s to import, which a command that only looks at a SQLite file can do without
     from sqlalchemy import URL, Connection, Engine

@@ -15,7 +15,7 @@ from relay.model.maildrop import Mailbox, Seen
 from relay.storage import arrivals
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 from relay.storage.writer import Operation, Writer
 
 LEASE: Final = 60_000

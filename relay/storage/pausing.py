@@ -8,8 +8,8 @@ from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.rules.notice_texts import Alert
 from relay.storage.accepting import unsay
 from relay.storage.rows import clean, read_pause
-from relay.storage.sql import Transaction
 from relay.storage.telling import OwedAlert, owe
+from relay.storage.transaction import Transaction
 
 MOST_FINGERPRINTS: Final = 8
 """Settings that are remembered as refused: nodes whose configurations differ try their own once, and not in turns."""

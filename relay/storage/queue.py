@@ -27,8 +27,8 @@ from relay.storage.claims import Claims
 from relay.storage.counting import Count, Part
 from relay.storage.engine import transaction
 from relay.storage.pausing import Probe
-from relay.storage.sql import Transaction
 from relay.storage.telling import OtherWay, OwedAlert, Told
+from relay.storage.transaction import Transaction
 from relay.storage.waiting import DelayTold, LastAttempt
 from relay.storage.writer import Operation, Writer
 

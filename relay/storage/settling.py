@@ -12,7 +12,7 @@ from relay.model.mail import DeliveryState, NewDelivery, RecipientState, Settlem
 from relay.model.outcome import Verdict
 from relay.storage.accepting import Claimant, Placed, accept, insert_deliveries
 from relay.storage.rows import clean
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 
 _SELECT: Final = (
     "SELECT d.id, d.message_id, d.state, d.attempts, d.tried, d.since, d.due, d.uncertain, d.source, d.token"

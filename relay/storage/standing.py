@@ -15,7 +15,7 @@ from relay.rules.hours import OpeningHours, day_of
 from relay.rules.retry import counted_since, counted_time
 from relay.rules.states import DELETED
 from relay.storage import counting, pausing
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 
 WEEK: Final = 7 * 86_400_000
 _LONGEST_WAIT: Final = 30 * 86_400_000

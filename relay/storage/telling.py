@@ -15,7 +15,7 @@ from relay.rules.notice_texts import Alert
 from relay.storage.accepting import Claimant, accept
 from relay.storage.rows import SELECT_CLAIMED, clean, read_claimed
 from relay.storage.settling import write_events
-from relay.storage.sql import AnyRow, Transaction
+from relay.storage.transaction import AnyRow, Transaction
 
 _PREFIX: Final = "alert/"
 _SELECT_OWED: Final = "SELECT key, value FROM meta WHERE key >= 'alert/' AND key < 'alert0' ORDER BY key"

@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 from relay.storage.backup import copy_database
 from relay.storage.engine import transaction
 from relay.storage.lock import database_file
-from relay.storage.schema import metadata
-from relay.storage.sql import Transaction
+from relay.storage.tables import metadata
+from relay.storage.transaction import Transaction
 from relay.storage.version import VERSION, schema_of
 
 log = structlog.get_logger()

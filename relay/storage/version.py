@@ -4,7 +4,7 @@ from typing import Final
 
 from relay.model.errors import StorageError
 from relay.storage.engine import Database, transaction
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 
 VERSION: Final = 4
 """Of the schema: each change of the tables adds 1 and a module in `migrations`; a program refuses a newer one."""

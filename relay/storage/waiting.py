@@ -9,7 +9,7 @@ from relay.model.reply import Reply
 from relay.storage.accepting import Claimant, accept
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
 from relay.storage.settling import settle, write_events
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 
 # `state <> 'done'` beside another state lets SQLite use the partial index.
 _QUEUED: Final = "d.state = 'queued' AND d.state <> 'done'"

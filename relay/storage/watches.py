@@ -12,7 +12,7 @@ from typing import Final
 from relay.model.mail import NewMessage
 from relay.storage.accepting import Claimant, accept
 from relay.storage.rows import clean
-from relay.storage.sql import AnyRow, Transaction
+from relay.storage.transaction import AnyRow, Transaction
 from relay.storage.writer import Operation, Writer
 
 _SELECT: Final = "SELECT key, value FROM meta WHERE key >= 'watch/' AND key < 'watch0' ORDER BY key"

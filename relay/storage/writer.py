@@ -28,7 +28,7 @@ from relay.model.errors import RelayError, StorageError
 from relay.model.ids import make_id
 from relay.storage.engine import WriteConnection, file_of
 from relay.storage.faults import is_conflict, is_connection_lost, is_fault_of_database, is_surely_undone, storage_error
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
-from relay.storage.schema import attempt
+from relay.storage.tables import attempt
 from tests.peers.office import CLIENT, MINUTE, open_office
 from tests.peers.provider import Provider
 from tests.peers.relay_process import ANNA, make_account

@@ -26,7 +26,7 @@ from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
-from relay.storage.schema import metadata
+from relay.storage.tables import metadata
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from tests.peers.machine import lack

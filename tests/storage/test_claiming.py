@@ -15,7 +15,7 @@ from relay.storage.ahead import Ahead
 from relay.storage.claiming import who_of
 from relay.storage.engine import WriteConnection, open_engine, transaction
 from relay.storage.queue import Queue
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 from relay.storage.writer import Writer
 from tests.storage.conftest import LATER, NOW, TAKEN, new_mail, settled
 

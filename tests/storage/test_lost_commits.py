@@ -21,7 +21,7 @@ from relay.storage.engine import WriteConnection
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.pausing import Probe
 from relay.storage.queue import Queue
-from relay.storage.schema import metadata
+from relay.storage.tables import metadata
 from relay.storage.telling import OtherWay, Told
 from relay.storage.waiting import DelayTold
 from relay.storage.writer import Operation, Writer

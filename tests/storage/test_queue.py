@@ -27,8 +27,8 @@ from relay.model.outcome import Outcome, Verdict
 from relay.storage import admin, commands
 from relay.storage.engine import WriteConnection, open_engine, transaction
 from relay.storage.queue import Queue
-from relay.storage.schema import metadata
-from relay.storage.sql import Transaction
+from relay.storage.tables import metadata
+from relay.storage.transaction import Transaction
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Operation, Writer
 from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, empty_postgresql, new_id, new_mail, settled

@@ -10,7 +10,7 @@ from relay.storage import admin
 from relay.storage.engine import open_engine, transaction
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
-from relay.storage.schema import metadata
+from relay.storage.tables import metadata
 from relay.storage.upgrade import prepare_database
 from relay.storage.version import VERSION, require_database, schema_of
 from relay.storage.writer import Writer

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from relay.model.errors import NotFoundError, StorageError
 from relay.storage.engine import WriteConnection
-from relay.storage.sql import Transaction
+from relay.storage.transaction import Transaction
 from relay.storage.writer import MOST_WRITES, Operation, Writer
 
 pytestmark = pytest.mark.usefixtures("table")
