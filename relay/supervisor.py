@@ -29,6 +29,7 @@ from relay.listeners import Listeners
 from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.pop_poller import PopPoller
+from relay.runtime import Runtime
 from relay.settings import ConfigurationError, Settings, load_settings
 from relay.storage.engine import PATIENCE, open_engine
 from relay.storage.lock import StorageLock, name_node
@@ -78,7 +79,7 @@ class Service:
             node = name_node(self.settings.folder, self._lock.identity)
             self.queue = Queue(self._engine, self._writer, node=node, lease=self.settings.lease)
             undo.push_async_callback(self.queue.close)
-            self.delivery = Delivery(settings=self._current, queue=self.queue)
+            self.delivery = Delivery(Runtime(settings=self._current, queue=self.queue))
             self.mailboxes = Mailboxes(self._engine, self._writer, node=node, lease=self.settings.lease)
             self.watcher = Watcher(
                 settings=self._current,

@@ -6,7 +6,6 @@ names it as possibly sent.
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from enum import Enum, auto
@@ -28,8 +27,7 @@ from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Settlement
 from relay.model.outcome import Verdict
 from relay.rules.conclusion import conclude
 from relay.rules.retry import counted_time, has_expired, next_attempt
-from relay.settings import Settings
-from relay.storage.queue import Queue
+from relay.runtime import Runtime
 
 log = structlog.get_logger()
 
@@ -60,27 +58,20 @@ class Attempter:
 
     def __init__(
         self,
+        runtime: Runtime,
         *,
-        settings: Callable[[], Settings],
-        queue: Queue,
         exchanger: Exchanger,
         pauses: PauseBook,
         notifier: Notifier,
         clock: ClockWatch,
-        now: Callable[[], int],
-        monotonic: Callable[[], float],
-        jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._settings = settings
-        self._queue = queue
+        self._settings, self._queue = runtime.settings, runtime.queue
+        self._now, self._monotonic, self._jitter = runtime.now, runtime.monotonic, runtime.random
         self._exchanger = exchanger
         self._pauses = pauses
         self._notifier = notifier
         self._clock = clock
-        self._quota = Quota(settings=settings, queue=queue, wake=notifier.wake, now=now)
-        self._now = now
-        self._monotonic = monotonic
-        self._jitter = jitter
+        self._quota = Quota(runtime, wake=notifier.wake)
 
     async def attempt(
         self, lane: Lane, delivery: ClaimedDelivery, body: Body, progress: Progress, *, meanwhile: Meanwhile

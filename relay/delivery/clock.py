@@ -11,8 +11,7 @@ import structlog
 
 from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.rules.retry import latest_due
-from relay.settings import Settings
-from relay.storage.queue import Queue
+from relay.runtime import Runtime
 
 log = structlog.get_logger()
 
@@ -23,20 +22,10 @@ SMALLEST_JUMP = 60_000
 class ClockWatch:
     """Compares the wall clock with the monotonic one."""
 
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        queue: Queue,
-        now: Callable[[], int],
-        monotonic: Callable[[], float],
-        went_back: Callable[[], None],
-    ) -> None:
+    def __init__(self, runtime: Runtime, *, went_back: Callable[[], None]) -> None:
         """`went_back` is called whenever the clock has jumped backwards, whoever noticed."""
-        self._settings = settings
-        self._queue = queue
-        self._now = now
-        self._monotonic = monotonic
+        self._settings, self._queue = runtime.settings, runtime.queue
+        self._now, self._monotonic = runtime.now, runtime.monotonic
         self._went_back = went_back
         self._offset: int | None = None
 

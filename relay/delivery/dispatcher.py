@@ -7,9 +7,7 @@ later, so that a jump of the clock neither starves nor storms.
 import asyncio
 import contextlib
 import math
-import random
-import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 import structlog
 
@@ -30,8 +28,7 @@ from relay.model.account import Account
 from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, INBOX_LANE, Body, ClaimedDelivery
 from relay.rules.hours import is_open, next_open
-from relay.settings import Settings
-from relay.storage.queue import Queue
+from relay.runtime import Runtime
 from relay.upstream.transaction import TIMEOUTS, Timeouts
 
 log = structlog.get_logger()
@@ -44,21 +41,9 @@ _INBOX_WIDTH = 2
 class Delivery:
     """The sending side of the service; also the `Dispatcher` of submission."""
 
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        queue: Queue,
-        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        monotonic: Callable[[], float] = time.monotonic,
-        jitter: Callable[[], float] = random.random,
-        timeouts: Timeouts = TIMEOUTS,
-    ) -> None:
-        self._settings = settings
-        self._queue = queue
-        self._now = now
-        self._monotonic = monotonic
-        self._jitter = jitter
+    def __init__(self, runtime: Runtime, *, timeouts: Timeouts = TIMEOUTS) -> None:
+        self._settings, self._queue = settings, queue = runtime.settings, runtime.queue
+        self._now, self._monotonic = now, monotonic = runtime.now, runtime.monotonic
         self._lanes: dict[str, Lane] = {}
         self._alarm = asyncio.Event()
         self._stopping = False
@@ -68,37 +53,21 @@ class Delivery:
         self._next_look = math.inf
         """Monotonic seconds when the queue is looked at next, whatever happens."""
         self._pauses = PauseBook(
-            queue=queue, retry=lambda: (settings().retry, settings().hours), now=now, jitter=jitter
+            queue=queue, retry=lambda: (settings().retry, settings().hours), now=now, jitter=runtime.random
         )
-        self.notifier = Notifier(
-            settings=settings, queue=queue, pauses=self._pauses, works=self._works, wake=self.wake_lanes, now=now
-        )
-        self._exchanger = Exchanger(settings=settings, queue=queue, timeouts=timeouts, pauses=self._pauses)
-        self._clock = ClockWatch(
-            settings=settings, queue=queue, now=now, monotonic=monotonic, went_back=self._forget_times
-        )
+        self.notifier = Notifier(runtime, pauses=self._pauses, works=self._works, wake=self.wake_lanes)
+        self._exchanger = Exchanger(runtime, timeouts=timeouts, pauses=self._pauses)
+        self._clock = ClockWatch(runtime, went_back=self._forget_times)
         self._attempter = Attempter(
-            settings=settings,
-            queue=queue,
-            exchanger=self._exchanger,
-            pauses=self._pauses,
-            notifier=self.notifier,
-            clock=self._clock,
-            now=now,
-            monotonic=monotonic,
-            jitter=jitter,
+            runtime, exchanger=self._exchanger, pauses=self._pauses, notifier=self.notifier, clock=self._clock
         )
         self._worker = Worker(
-            settings=settings,
-            queue=queue,
+            runtime,
             attempter=self._attempter,
-            inbox=InboxWriter(settings=settings, queue=queue, now=now, monotonic=monotonic, jitter=jitter),
+            inbox=InboxWriter(runtime),
             may_start=self._may_start,
             wake=self._alarm.set,
             stopped=self._remind,
-            now=now,
-            monotonic=monotonic,
-            jitter=jitter,
         )
         self._prober = Prober(
             settings=settings,
@@ -109,7 +78,7 @@ class Delivery:
             now=now,
             monotonic=monotonic,
         )
-        self._overdue = Overdue(settings=settings, queue=queue, notifier=self.notifier, clock=self._clock, now=now)
+        self._overdue = Overdue(runtime, notifier=self.notifier, clock=self._clock)
 
     # What submission sees
 

@@ -1,6 +1,6 @@
 """What an attempt says to the provider: one transaction, and at once a second where the archive is in the way."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import structlog
@@ -16,8 +16,7 @@ from relay.model.reply import Reply
 from relay.rules.headers import is_signed
 from relay.rules.replies import asks_to_slow_down
 from relay.rules.settlement import Answers, Judgement, judge
-from relay.settings import Settings
-from relay.storage.queue import Queue
+from relay.runtime import Runtime
 from relay.upstream.smarthost import ConnectError
 from relay.upstream.transaction import UNFIT, OutgoingMail, Stage, Timeouts, Transaction
 
@@ -84,11 +83,11 @@ class Exchange:
 class Exchanger:
     """Keeps the connections of every account and runs transactions over them."""
 
-    def __init__(
-        self, *, settings: Callable[[], Settings], queue: Queue, timeouts: Timeouts, pauses: PauseBook | None = None
-    ) -> None:
-        self._queue = queue
-        self._connections = Connections(settings=settings, queue=queue, timeouts=timeouts, pauses=pauses)
+    def __init__(self, runtime: Runtime, *, timeouts: Timeouts, pauses: PauseBook | None = None) -> None:
+        self._queue = runtime.queue
+        self._connections = Connections(
+            settings=runtime.settings, queue=runtime.queue, timeouts=timeouts, pauses=pauses
+        )
 
     async def exchange(
         self, lane: Lane, account: Account, delivery: ClaimedDelivery, body: Body, progress: Progress

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -17,9 +16,8 @@ from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Recipient, Se
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.conclusion import conclude
-from relay.settings import Settings
+from relay.runtime import Runtime
 from relay.storage.maildir import deliver
-from relay.storage.queue import Queue
 
 log = structlog.get_logger()
 
@@ -29,20 +27,9 @@ _WRITTEN = Outcome(verdict=Verdict.DELIVERED, reply=Reply(code=250, enhanced="2.
 class InboxWriter:
     """Writes deliveries of the inbox lane; the file's name carries the delivery's id: a repetition adds nothing."""
 
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        queue: Queue,
-        now: Callable[[], int],
-        monotonic: Callable[[], float],
-        jitter: Callable[[], float],
-    ) -> None:
-        self._settings = settings
-        self._queue = queue
-        self._now = now
-        self._monotonic = monotonic
-        self._jitter = jitter
+    def __init__(self, runtime: Runtime) -> None:
+        self._settings, self._queue = runtime.settings, runtime.queue
+        self._now, self._monotonic, self._jitter = runtime.now, runtime.monotonic, runtime.random
 
     async def attempt(self, delivery: ClaimedDelivery, body: Body) -> Result:
         """Write one delivery into the inboxes of its recipients, and settle it."""

@@ -27,8 +27,7 @@ from relay.rules.notice import (
     report_notice,
 )
 from relay.rules.plain_notice import plain_notice
-from relay.settings import Settings
-from relay.storage.queue import Queue
+from relay.runtime import Runtime
 
 LARGEST_ATTACHED = 1 << 20
 """Octets up to which a failed mail is attached whole; of a larger one the header is enough to recognise it."""
@@ -37,20 +36,10 @@ LARGEST_ATTACHED = 1 << 20
 class NoticeWriter:
     """Writes notices; whoever calls it makes them durable."""
 
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        queue: Queue,
-        pauses: PauseBook,
-        works: Callable[[str], bool],
-        now: Callable[[], int],
-    ) -> None:
-        self._settings = settings
-        self._queue = queue
+    def __init__(self, runtime: Runtime, *, pauses: PauseBook, works: Callable[[str], bool]) -> None:
+        self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
         self._pauses = pauses
         self._works = works
-        self._now = now
 
     @property
     def postmaster(self) -> User:

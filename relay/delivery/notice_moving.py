@@ -13,8 +13,7 @@ from relay.delivery.notice_mail import NoticeWriter
 from relay.model.account import User
 from relay.model.mail import INBOX_LANE, ClaimedDelivery, RecipientKind
 from relay.rules.notice import change_sender
-from relay.settings import Settings
-from relay.storage.queue import Queue
+from relay.runtime import Runtime
 from relay.storage.telling import OtherWay
 
 log = structlog.get_logger()
@@ -27,20 +26,10 @@ _AT_ONCE = 100
 class NoticeMover:
     """Gives queued notices another way."""
 
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        queue: Queue,
-        writer: NoticeWriter,
-        wake: Callable[[Iterable[str]], None],
-        now: Callable[[], int],
-    ) -> None:
-        self._settings = settings
-        self._queue = queue
+    def __init__(self, runtime: Runtime, *, writer: NoticeWriter, wake: Callable[[Iterable[str]], None]) -> None:
+        self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
         self._writer = writer
         self._wake = wake
-        self._now = now
 
     async def leave(self, account: str, *, gone: bool = False) -> None:
         """Move the notices that have waited for an account which does not work, or all where it is gone.

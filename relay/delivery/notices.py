@@ -29,9 +29,8 @@ from relay.model.reply import Reply
 from relay.rules.conclusion import Conclusion
 from relay.rules.dsn import wants_delay, wants_failure, wants_success
 from relay.rules.notice import Alert, FailedRecipient, FailureReason, Report, others_of
-from relay.settings import Settings
+from relay.runtime import Runtime
 from relay.storage.pausing import told_as
-from relay.storage.queue import Queue
 from relay.storage.telling import OwedAlert, Told
 from relay.storage.waiting import LastAttempt
 
@@ -43,22 +42,18 @@ class Notifier:
 
     def __init__(
         self,
+        runtime: Runtime,
         *,
-        settings: Callable[[], Settings],
-        queue: Queue,
         pauses: PauseBook,
         works: Callable[[str], bool],
         wake: Callable[[Iterable[str]], None],
-        now: Callable[[], int],
     ) -> None:
         """`works` tells whether an account's server takes mail, as far as is known."""
-        self._settings = settings
-        self._queue = queue
+        self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
         self._pauses = pauses
-        self._writer = NoticeWriter(settings=settings, queue=queue, pauses=pauses, works=works, now=now)
-        self.mover = NoticeMover(settings=settings, queue=queue, writer=self._writer, wake=wake, now=now)
+        self._writer = NoticeWriter(runtime, pauses=pauses, works=works)
+        self.mover = NoticeMover(runtime, writer=self._writer, wake=wake)
         self.wake = wake
-        self._now = now
 
     async def compose(
         self,

@@ -6,7 +6,7 @@ now and then. Only what is over by open, unpaused time is touched; the rest wait
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import structlog
@@ -24,8 +24,7 @@ from relay.model.reply import Reply
 from relay.rules.conclusion import Conclusion, conclude
 from relay.rules.hours import open_after
 from relay.rules.retry import counted_since, counted_time, wants_warning
-from relay.settings import Settings
-from relay.storage.queue import Queue
+from relay.runtime import Runtime
 from relay.storage.waiting import DelayTold, LastAttempt
 
 log = structlog.get_logger()
@@ -40,20 +39,10 @@ _SLOWED = Reply(code=0, enhanced="4.4.5", text="the provider takes less from thi
 class Overdue:
     """Looks through what waits, at most once a minute."""
 
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        queue: Queue,
-        notifier: Notifier,
-        clock: ClockWatch,
-        now: Callable[[], int],
-    ) -> None:
-        self._settings = settings
-        self._queue = queue
+    def __init__(self, runtime: Runtime, *, notifier: Notifier, clock: ClockWatch) -> None:
+        self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
         self._notifier = notifier
         self._clock = clock
-        self._now = now
 
     async def look(self, lanes: Iterable[Lane]) -> None:
         """Tell whom waiting concerns, then give up what is over, and help notices on. Raises StorageError."""

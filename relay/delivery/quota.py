@@ -16,9 +16,8 @@ from relay.model.account import Account
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.rules.hours import day_of, next_day
-from relay.settings import Settings
+from relay.runtime import Runtime
 from relay.storage.counting import Count, Part
-from relay.storage.queue import Queue
 
 log = structlog.get_logger()
 
@@ -38,18 +37,9 @@ class Grant:
 class Quota:
     """Reserves and gives back."""
 
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        queue: Queue,
-        wake: Callable[[Iterable[str]], None],
-        now: Callable[[], int],
-    ) -> None:
-        self._settings = settings
-        self._queue = queue
+    def __init__(self, runtime: Runtime, *, wake: Callable[[Iterable[str]], None]) -> None:
+        self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
         self._wake = wake
-        self._now = now
 
     async def reserve(self, lane: Lane, account: Account, delivery: ClaimedDelivery) -> Grant:
         """Reserve room for a delivery's recipients, or for some, while the others leave it. Raises StorageError."""

@@ -17,9 +17,8 @@ from relay.model.mail import INBOX_LANE, Body, ClaimedDelivery, DeliveryState, S
 from relay.model.reply import Reply
 from relay.rules.hours import is_open, next_day
 from relay.rules.moments import utc_time
-from relay.settings import Settings
+from relay.runtime import Runtime
 from relay.storage.ahead import Ahead
-from relay.storage.queue import Queue
 
 log = structlog.get_logger()
 
@@ -39,28 +38,21 @@ class Worker:
 
     def __init__(
         self,
+        runtime: Runtime,
         *,
-        settings: Callable[[], Settings],
-        queue: Queue,
         attempter: Attempter,
         inbox: InboxWriter,
         may_start: Callable[[Lane], bool],
         wake: Callable[[], None],
         stopped: Callable[[Lane], None],
-        now: Callable[[], int],
-        monotonic: Callable[[], float],
-        jitter: Callable[[], float],
     ) -> None:
-        self._settings = settings
-        self._queue = queue
+        self._settings, self._queue = runtime.settings, runtime.queue
+        self._now, self._monotonic, self._jitter = runtime.now, runtime.monotonic, runtime.random
         self._attempter = attempter
         self._inbox = inbox
         self._may_start = may_start
         self._wake = wake
         self._stopped = stopped
-        self._now = now
-        self._monotonic = monotonic
-        self._jitter = jitter
 
     async def work(self, lane: Lane, first: Work | None) -> None:
         """Work off a lane until nothing of it is due."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from relay.delivery import Delivery
+from relay.runtime import Runtime
 from relay.submission import Submission
 from tests.peers.office import START, Office, open_office
 
@@ -35,7 +36,7 @@ async def _office(folder: Path, **tables: Any) -> AsyncGenerator[tuple[Office, _
     smtp = {"host": "127.0.0.1", "port": 9, "security": "none", "messages_per_minute": 2}
     async with open_office(folder, account={"archive": False, "smtp": smtp}, **tables) as office:
         office.delivery = Delivery(
-            settings=lambda: office.settings, queue=office.queue, now=clock.wall, monotonic=clock.monotonic
+            Runtime(settings=lambda: office.settings, queue=office.queue, now=clock.wall, monotonic=clock.monotonic)
         )
         office.submission = Submission(
             settings=lambda: office.settings, queue=office.queue, dispatcher=office.delivery, now=clock.wall

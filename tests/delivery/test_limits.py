@@ -67,7 +67,7 @@ async def test_a_single_mail_passes_the_mailing_that_its_own_user_sent_before(tm
                 await office.hand_in(f"{n}@example.net")
             office.now += MINUTE
             await office.hand_in(A)
-            office.jitters = [0.1, 0.5, 0.5, 0.5]
+            office.randoms = [0.1, 0.5, 0.5, 0.5]
             await office.pass_time(10 * HOUR)
             order = [mail.recipients[0] for mail in provider.mails]
             assert order.index(A) < 4
@@ -95,7 +95,7 @@ async def test_a_single_mail_leaves_before_a_mailing_of_5000(tmp_path: Path, sub
             )
             office.now += MINUTE
             await office.hand_in(A, client=dataclasses.replace(CLIENT, login=login))
-            office.jitters = [0.5, 0.5, 0.5, 0.5, 0.1]  # an odd number: attempts take some as well
+            office.randoms = [0.5, 0.5, 0.5, 0.5, 0.1]  # an odd number: attempts take some as well
             await office.pass_time(10 * HOUR)
             order = [mail.recipients[0] for mail in provider.mails]
             assert len(order) == within

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.delivery import Delivery
+from relay.runtime import Runtime
 from relay.storage import admin
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
@@ -87,13 +88,14 @@ async def test_a_wrong_password_costs_one_login_over_all_nodes_then_those_of_the
         if differ:
             account = {"smtp": {**LOGIN["smtp"], "password": "wrong too"}}
             office.configure(port=provider.port, account=account, retry={"intervals": ["1 h"]})
-        other = Delivery(
+        runtime = Runtime(
             settings=lambda: settings,
             queue=office.queue,
             now=lambda: office.now,
             monotonic=lambda: office.now / 1000,
-            jitter=lambda: 0.5,
+            random=lambda: 0.5,
         )
+        other = Delivery(runtime)
         await office.hand_in(A)
         await office.hand_in(A)
         for _ in range(20):

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from relay.auth import PasswordChecker
 from relay.delivery import Delivery
 from relay.listeners import Listeners
+from relay.runtime import Runtime
 from relay.settings import load_settings
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
@@ -136,7 +137,7 @@ async def ask_service(folder: Path, office: Table, questions: Sequence[Question]
     engine = open_engine(settings.database)
     await asyncio.to_thread(prepare_database, engine)
     queue = Queue(engine, Writer(engine))
-    delivery = Delivery(settings=lambda: settings, queue=queue, now=lambda: _NOW)
+    delivery = Delivery(Runtime(settings=lambda: settings, queue=queue, now=lambda: _NOW))
     listeners = Listeners(
         settings=lambda: settings,
         submission=Submission(settings=lambda: settings, queue=queue, dispatcher=delivery, now=lambda: _NOW),

@@ -14,6 +14,7 @@ from relay.delivery import Delivery
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
 from relay.rules.address import parse_addr_spec
+from relay.runtime import Runtime
 from relay.settings import Settings, load_settings
 from relay.storage import admin
 from relay.storage.admin import DeliveryRow
@@ -40,29 +41,29 @@ class Office:
         self.engine = engine
         self.queue = queue
         self.now = START
-        self.jitters = [0.5]
-        """What jitter gives, in turn."""
+        self.randoms = [0.5]
+        """The random numbers, in turn."""
         self.skew = 0
         """Milliseconds by which the wall clock is ahead of the time that has passed."""
         self.timeouts = TIMEOUTS
         self._build()
 
     def _build(self) -> None:
-        self.delivery = Delivery(
+        runtime = Runtime(
             settings=lambda: self.settings,
             queue=self.queue,
             now=lambda: self.now,
             monotonic=lambda: (self.now - START - self.skew) / 1000 + time.perf_counter(),
-            jitter=self._jitter,
-            timeouts=self.timeouts,
+            random=self._random,
         )
+        self.delivery = Delivery(runtime, timeouts=self.timeouts)
         self.submission = Submission(
             settings=lambda: self.settings, queue=self.queue, dispatcher=self.delivery, now=lambda: self.now
         )
 
-    def _jitter(self) -> float:
-        self.jitters.append(self.jitters.pop(0))
-        return self.jitters[-1]
+    def _random(self) -> float:
+        self.randoms.append(self.randoms.pop(0))
+        return self.randoms[-1]
 
     def hurry_up(self, timeouts: Timeouts) -> None:
         """Use other timeouts towards providers."""
