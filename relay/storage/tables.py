@@ -13,8 +13,10 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Named,
     Table,
     Text,
+    TypedColumns,
     text,
 )
 
@@ -28,221 +30,261 @@ def _one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})")
 
 
-meta: Final = Table(
-    "meta",
-    metadata,
-    Column("key", _Text, primary_key=True),
-    Column("value", _Text, nullable=False),
-)
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Make an index of the rows that a condition is true of; a query must name it with literals to use the index."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+class _Meta(TypedColumns):
+    """What is known once for the whole database, by a name."""
+
+    key: Named[str] = Column(_Text, primary_key=True)
+    value: Named[str] = Column(_Text)
+
+
+meta: Final = Table("meta", metadata, _Meta)
+
+
+class _Message(TypedColumns):
+    """A mail: how it came in, which way it takes, its header."""
+
+    id: Named[str] = Column(_Text, primary_key=True)
+    received_at: Named[int] = Column(BigInteger)
+    user: Named[str | None] = Column(_Text)
+    account: Named[str] = Column(_Text)
+    rule: Named[str] = Column(_Text)
+    reverse_path: Named[str] = Column(_Text)
+    header_message_id: Named[str] = Column(_Text)
+    subject: Named[str] = Column(_Text)
+    size: Named[int] = Column(BigInteger)
+    client: Named[str] = Column(_Text)
+    header: Named[bytes] = Column(LargeBinary)
+    archive_header: Named[bytes | None] = Column(LargeBinary)
+    eightbit: Named[bool] = Column(Boolean)
+    smtputf8: Named[bool] = Column(Boolean)
+    notice: Named[bool] = Column(Boolean)
+    why: Named[str] = Column(_Text)
+    # What the client asked for (RFC 3461): ENVID, as xtext, and RET.
+    envelope_id: Named[str] = Column(_Text, server_default="")
+    ret: Named[str] = Column(_Text, server_default="")
+    # Of a notice: the mail that it tells about.
+    about: Named[str] = Column(_Text, server_default="")
+
 
 message: Final = Table(
     "message",
     metadata,
-    Column("id", _Text, primary_key=True),
-    Column("received_at", BigInteger, nullable=False),
-    Column("user", _Text),
-    Column("account", _Text, nullable=False),
-    Column("rule", _Text, nullable=False),
-    Column("reverse_path", _Text, nullable=False),
-    Column("header_message_id", _Text, nullable=False),
-    Column("subject", _Text, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("client", _Text, nullable=False),
-    Column("header", LargeBinary, nullable=False),
-    Column("archive_header", LargeBinary),
-    Column("eightbit", Boolean, nullable=False),
-    Column("smtputf8", Boolean, nullable=False),
-    Column("notice", Boolean, nullable=False),
-    Column("why", _Text, nullable=False),
-    # What the client asked for (RFC 3461): ENVID, decoded, and RET.
-    Column("envelope_id", _Text, nullable=False, server_default=""),
-    Column("ret", _Text, nullable=False, server_default=""),
-    # Of a notice: the mail that it tells about.
-    Column("about", _Text, nullable=False, server_default=""),
+    _Message,
     # No index on received_at: the ids sort by it.
     Index("message_by_header_id", "header_message_id"),
-    Index("message_by_about", "about", sqlite_where=text("about <> ''"), postgresql_where=text("about <> ''")),
+    _partial("message_by_about", "about", where="about <> ''"),
 )
 
-content: Final = Table(
-    "content",
-    metadata,
-    # No foreign key: chunks are written ahead of their message, and belong to nobody until it is there.
-    Column("message_id", _Text, primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("seq", Integer, primary_key=True),
-    Column("data", LargeBinary, nullable=False),
-)
+
+class _Content(TypedColumns):
+    """The bodies of mails, in chunks.
+
+    No foreign key: chunks are written ahead of their message, and belong to nobody until it is there.
+    """
+
+    message_id: Named[str] = Column(_Text, primary_key=True)
+    version: Named[int] = Column(Integer, primary_key=True)
+    seq: Named[int] = Column(Integer, primary_key=True)
+    data: Named[bytes] = Column(LargeBinary)
+
+
+content: Final = Table("content", metadata, _Content)
+
+
+class _Delivery(TypedColumns):
+    """One transaction to come with a provider, or with an inbox: some recipients of a mail, one version of its body."""
+
+    id: Named[str] = Column(_Text, primary_key=True)
+    message_id: Named[str] = Column(_Text, ForeignKey("message.id", ondelete="CASCADE"))
+    account: Named[str] = Column(_Text)
+    version: Named[int] = Column(Integer)
+    state: Named[str] = Column(_Text)
+    due: Named[int] = Column(BigInteger)
+    since: Named[int] = Column(BigInteger)
+    # attempts: those that count for the retry intervals; tried: all, each has a row.
+    attempts: Named[int] = Column(Integer, server_default="0")
+    tried: Named[int] = Column(Integer, server_default="0")
+    # uncertain: how often it may have been sent; marked: the dot of the running attempt may be out.
+    uncertain: Named[int] = Column(Integer)
+    marked: Named[bool] = Column(Boolean, server_default=text("false"))
+    # Of a claim: its token, the node that made it, and on a shared database until when it holds without being renewed.
+    token: Named[str] = Column(_Text, server_default="")
+    node: Named[str] = Column(_Text)
+    lease_until: Named[int | None] = Column(BigInteger)
+    # Who handed it in, from where: sources of one account take turns.
+    source: Named[str] = Column(_Text, server_default="-")
+    # Whether the sender has been told that it still waits.
+    warned: Named[bool] = Column(Boolean, server_default=text("false"))
+
 
 delivery: Final = Table(
     "delivery",
     metadata,
-    Column("id", _Text, primary_key=True),
-    Column("message_id", ForeignKey("message.id", ondelete="CASCADE"), nullable=False),
-    Column("account", _Text, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("state", _Text, nullable=False),
-    Column("due", BigInteger, nullable=False),
-    Column("since", BigInteger, nullable=False),
-    # attempts: those that count for the retry intervals; tried: all, each has a row.
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("tried", Integer, nullable=False, server_default="0"),
-    # uncertain: how often it may have been sent; marked: the dot of the running attempt may be out.
-    Column("uncertain", Integer, nullable=False),
-    Column("marked", Boolean, nullable=False, server_default=text("false")),
-    # Of a claim: its token, the node that made it, and on a shared database until when it holds without being renewed.
-    Column("token", _Text, nullable=False, server_default=""),
-    Column("node", _Text, nullable=False),
-    Column("lease_until", BigInteger),
-    # Who handed it in, from where: sources of one account take turns.
-    Column("source", _Text, nullable=False, server_default="-"),
-    # Whether the sender has been told that it still waits.
-    Column("warned", Boolean, nullable=False, server_default=text("false")),
+    _Delivery,
     _one_of("state", "queued", "active", "held", "done"),
     Index("delivery_by_message", "message_id"),
     # Serves the claim, the recovery and the lists, and is empty when the queue is.
-    Index(
-        "delivery_open",
-        *("state", "account", "source", "due", "id"),
-        sqlite_where=text("state <> 'done'"),
-        postgresql_where=text("state <> 'done'"),
-    ),
+    _partial("delivery_open", "state", "account", "source", "due", "id", where="state <> 'done'"),
     sqlite_with_rowid=False,
 )
+
+
+class _Recipient(TypedColumns):
+    """The recipients of a mail, each with what became of it."""
+
+    message_id: Named[str] = Column(_Text, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)
+    n: Named[int] = Column(Integer, primary_key=True)
+    delivery_id: Named[str] = Column(_Text)
+    address: Named[str] = Column(_Text)
+    kind: Named[str] = Column(_Text)
+    outcome: Named[str] = Column(_Text, server_default="pending")
+    code: Named[int] = Column(Integer, server_default="0")
+    enhanced: Named[str] = Column(_Text, server_default="")
+    reply: Named[str] = Column(_Text, server_default="")
+    # NOTIFY and ORCPT of RFC 3461, as they came.
+    notify: Named[str] = Column(_Text, server_default="")
+    orcpt: Named[str] = Column(_Text, server_default="")
+
 
 recipient: Final = Table(
     "recipient",
     metadata,
-    Column("message_id", ForeignKey("message.id", ondelete="CASCADE"), primary_key=True),
-    Column("n", Integer, primary_key=True),
-    Column("delivery_id", _Text, nullable=False),
-    Column("address", _Text, nullable=False),
-    Column("kind", _Text, nullable=False),
-    Column("outcome", _Text, nullable=False, server_default="pending"),
-    Column("code", Integer, nullable=False, server_default="0"),
-    Column("enhanced", _Text, nullable=False, server_default=""),
-    Column("reply", _Text, nullable=False, server_default=""),
-    # NOTIFY and ORCPT of RFC 3461, as they came.
-    Column("notify", _Text, nullable=False, server_default=""),
-    Column("orcpt", _Text, nullable=False, server_default=""),
+    _Recipient,
     _one_of("kind", "to", "archive", "inbox"),
     _one_of("outcome", "pending", "delivered", "bounced"),
     sqlite_with_rowid=False,
 )
 
-attempt: Final = Table(
-    "attempt",
-    metadata,
-    Column("delivery_id", ForeignKey("delivery.id", ondelete="CASCADE"), primary_key=True),
-    Column("n", Integer, primary_key=True),
-    Column("key", _Text, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("seconds", Double, nullable=False),
-    Column("code", Integer, nullable=False),
-    Column("enhanced", _Text, nullable=False),
-    Column("reply", _Text, nullable=False),
-    sqlite_with_rowid=False,
-)
+
+class _Attempt(TypedColumns):
+    """Each attempt of a delivery, and what the other side said."""
+
+    delivery_id: Named[str] = Column(_Text, ForeignKey("delivery.id", ondelete="CASCADE"), primary_key=True)
+    n: Named[int] = Column(Integer, primary_key=True)
+    key: Named[str] = Column(_Text)
+    at: Named[int] = Column(BigInteger)
+    seconds: Named[float] = Column(Double)
+    code: Named[int] = Column(Integer)
+    enhanced: Named[str] = Column(_Text)
+    reply: Named[str] = Column(_Text)
+
+
+attempt: Final = Table("attempt", metadata, _Attempt, sqlite_with_rowid=False)
+
+
+class _Pause(TypedColumns):
+    """When an account was paused, and why."""
+
+    account: Named[str] = Column(_Text, primary_key=True)
+    since: Named[int] = Column(BigInteger, primary_key=True)
+    until: Named[int | None] = Column(BigInteger)
+    reason: Named[str] = Column(_Text)
+    by_person: Named[bool] = Column(Boolean)
+    probes: Named[int] = Column(Integer)
+    next_probe: Named[int | None] = Column(BigInteger)
+    fingerprint: Named[str] = Column(_Text)
+
 
 pause: Final = Table(
     "pause",
     metadata,
-    Column("account", _Text, primary_key=True),
-    Column("since", BigInteger, primary_key=True),
-    Column("until", BigInteger),
-    Column("reason", _Text, nullable=False),
-    Column("by_person", Boolean, nullable=False),
-    Column("probes", Integer, nullable=False),
-    Column("next_probe", BigInteger),
-    Column("fingerprint", _Text, nullable=False),
+    _Pause,
     # An account has one pause at a time.
-    Index(
-        "pause_lasting",
-        "account",
-        unique=True,
-        sqlite_where=text("until IS NULL"),
-        postgresql_where=text("until IS NULL"),
-    ),
+    _partial("pause_lasting", "account", where="until IS NULL", unique=True),
 )
 
-mailbox: Final = Table(
-    "mailbox",
-    metadata,
-    Column("account", _Text, primary_key=True),
-    Column("host", _Text, nullable=False),
-    Column("login", _Text, nullable=False),
-    Column("last_ok", BigInteger),
-    Column("error", _Text, nullable=False, server_default=""),
+
+class _Mailbox(TypedColumns):
+    """What is known of an account's mailbox at the provider."""
+
+    account: Named[str] = Column(_Text, primary_key=True)
+    host: Named[str] = Column(_Text)
+    login: Named[str] = Column(_Text)
+    last_ok: Named[int | None] = Column(BigInteger)
+    error: Named[str] = Column(_Text, server_default="")
     # Who polls it now, if anybody: one poll of one node, until its lease is over.
-    Column("node", _Text, nullable=False, server_default=""),
-    Column("token", _Text, nullable=False, server_default=""),
-    Column("lease_until", BigInteger),
-)
+    node: Named[str] = Column(_Text, server_default="")
+    token: Named[str] = Column(_Text, server_default="")
+    lease_until: Named[int | None] = Column(BigInteger)
 
-seen: Final = Table(
-    "seen",
-    metadata,
-    Column("account", _Text, primary_key=True),
-    Column("uidl", _Text, primary_key=True),
-    Column("first_seen", BigInteger, nullable=False),
-    Column("fetched", Boolean, nullable=False),
-    Column("gone_at", BigInteger),
-    sqlite_with_rowid=False,
-)
+
+mailbox: Final = Table("mailbox", metadata, _Mailbox)
+
+
+class _Seen(TypedColumns):
+    """The messages in a mailbox that a poll has seen."""
+
+    account: Named[str] = Column(_Text, primary_key=True)
+    uidl: Named[str] = Column(_Text, primary_key=True)
+    first_seen: Named[int] = Column(BigInteger)
+    fetched: Named[bool] = Column(Boolean)
+    gone_at: Named[int | None] = Column(BigInteger)
+
+
+seen: Final = Table("seen", metadata, _Seen, sqlite_with_rowid=False)
+
+
+class _Arrival(TypedColumns):
+    """A user's copy of a collected mail. The copies of one mail have ids that differ in their last three characters."""
+
+    id: Named[str] = Column(_Text, primary_key=True)
+    at: Named[int] = Column(BigInteger)
+    user: Named[str] = Column(_Text)
+    # For which of his addresses he gets it, and why.
+    address: Named[str] = Column(_Text)
+    why: Named[str] = Column(_Text)
+    account: Named[str] = Column(_Text)
+    uidl: Named[str] = Column(_Text)
+    header_message_id: Named[str] = Column(_Text)
+    sender: Named[str] = Column(_Text)
+    subject: Named[str] = Column(_Text)
+    size: Named[int] = Column(BigInteger)
+    # Where its file stands, as far as we know: readers move it. Of the quarantine: on which node, and why.
+    place: Named[str] = Column(_Text)
+    file: Named[str] = Column(_Text)
+    node: Named[str] = Column(_Text, server_default="")
+    reason: Named[str] = Column(_Text, server_default="")
+    # When it left the quarantine, for whose inbox (none: deleted), and who said so.
+    left_at: Named[int | None] = Column(BigInteger)
+    given_to: Named[str] = Column(_Text, server_default="")
+    left_by: Named[str] = Column(_Text, server_default="")
+
 
 arrival: Final = Table(
     "arrival",
     metadata,
-    # A user's copy of a collected mail. The copies of one mail have ids that differ in their last three characters.
-    Column("id", _Text, primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("user", _Text, nullable=False),
-    # For which of his addresses he gets it, and why.
-    Column("address", _Text, nullable=False),
-    Column("why", _Text, nullable=False),
-    Column("account", _Text, nullable=False),
-    Column("uidl", _Text, nullable=False),
-    Column("header_message_id", _Text, nullable=False),
-    Column("sender", _Text, nullable=False),
-    Column("subject", _Text, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    # Where its file stands, as far as we know: readers move it. Of the quarantine: on which node, and why.
-    Column("place", _Text, nullable=False),
-    Column("file", _Text, nullable=False),
-    Column("node", _Text, nullable=False, server_default=""),
-    Column("reason", _Text, nullable=False, server_default=""),
-    # When it left the quarantine, for whose inbox (none: deleted), and who said so.
-    Column("left_at", BigInteger),
-    Column("given_to", _Text, nullable=False, server_default=""),
-    Column("left_by", _Text, nullable=False, server_default=""),
+    _Arrival,
     _one_of("place", "inbox", "quarantine", "deleted"),
     # No index on at: the ids sort by it.
     Index("arrival_by_header_id", "header_message_id"),
     Index("arrival_by_uidl", "uidl"),
-    Index(
-        "arrival_quarantined",
-        "id",
-        sqlite_where=text("place = 'quarantine'"),
-        postgresql_where=text("place = 'quarantine'"),
-    ),
+    _partial("arrival_quarantined", "id", where="place = 'quarantine'"),
 )
 
-counter: Final = Table(
-    "counter",
-    metadata,
-    # The recipients that an account's day has seen; the day is the office's, `2026-05-28`.
-    Column("account", _Text, primary_key=True),
-    Column("day", _Text, primary_key=True),
-    Column("recipients", BigInteger, nullable=False),
-)
 
-event: Final = Table(
-    "event",
-    metadata,
-    # What happened to a mail beside its attempts: people's commands, splits, recoveries, warnings.
-    Column("message_id", ForeignKey("message.id", ondelete="CASCADE"), primary_key=True),
-    Column("at", BigInteger, primary_key=True),
-    Column("what", _Text, primary_key=True),
-    Column("detail", _Text, primary_key=True),
-    sqlite_with_rowid=False,
-)
+class _Counter(TypedColumns):
+    """The recipients that an account's day has seen; the day is the office's, `2026-05-28`."""
+
+    account: Named[str] = Column(_Text, primary_key=True)
+    day: Named[str] = Column(_Text, primary_key=True)
+    recipients: Named[int] = Column(BigInteger)
+
+
+counter: Final = Table("counter", metadata, _Counter)
+
+
+class _Event(TypedColumns):
+    """What happened to a mail beside its attempts: people's commands, splits, recoveries, warnings."""
+
+    message_id: Named[str] = Column(_Text, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)
+    at: Named[int] = Column(BigInteger, primary_key=True)
+    what: Named[str] = Column(_Text, primary_key=True)
+    detail: Named[str] = Column(_Text, primary_key=True)
+
+
+event: Final = Table("event", metadata, _Event, sqlite_with_rowid=False)
