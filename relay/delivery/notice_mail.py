@@ -225,10 +225,7 @@ class NoticeWriter:
         accounts = [
             account
             for account in self._settings().directory.accounts
-            if account.smtp is not None
-            and not account.excluded
-            and account.name not in self._pauses
-            and may(account.name)
+            if account.sends and account.name not in self._pauses and may(account.name)
         ]
         own = [account for account in accounts if account.owner == reader.name]
         same = [account for account in accounts if account.name == concerned]

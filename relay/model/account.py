@@ -1,5 +1,6 @@
 """Users, devices, provider accounts, and the directory that finds them."""
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -153,6 +154,33 @@ class Account:
     pop3: Pop3Server | None = None
 
     @property
+    def is_outgoing(self) -> bool:
+        """Whether it has a way to send mail; an excluded account may have one, too."""
+        return self.smtp is not None
+
+    @property
+    def sends(self) -> bool:
+        """Whether mail leaves through it."""
+        return self.is_outgoing and not self.excluded
+
+    @property
+    def recipients_per_message(self) -> int:
+        """How many recipients one delivery may have: never more than the account has for a whole day."""
+        if self.smtp is None:
+            return sys.maxsize
+        return min(self.smtp.recipients_per_message, self.smtp.recipients_per_day or sys.maxsize)
+
+    @property
+    def recipients_per_day(self) -> int | None:
+        """How many recipients it may send to in a day; None: as many as there are."""
+        return None if self.smtp is None else self.smtp.recipients_per_day
+
+    @property
+    def outgoing_server(self) -> str:
+        """The host and port that it sends to, as people are shown them; empty where it does not send."""
+        return "" if self.smtp is None else f"{self.smtp.host}:{self.smtp.port}"
+
+    @property
     def is_collected(self) -> bool:
         """Whether its mailbox is polled."""
         return self.pop3 is not None and self.receive and not self.excluded
@@ -174,7 +202,7 @@ class Directory:
 
     def __post_init__(self) -> None:
         """Build the look-up tables; the first of several wins, as the rules say."""
-        senders = [account for account in self.accounts if account.smtp is not None]
+        senders = [account for account in self.accounts if account.is_outgoing]
         object.__setattr__(self, "_user_by_name", {user.name: user for user in self.users})
         object.__setattr__(self, "_user_by_key", {a.key: user for user in reversed(self.users) for a in user.addresses})
         object.__setattr__(self, "_account_by_name", {account.name: account for account in self.accounts})
@@ -213,4 +241,4 @@ class Directory:
 
     def first_owned(self, user: str) -> Account | None:
         """Find the first account that sends and belongs to a user."""
-        return next((a for a in self.accounts if a.smtp is not None and a.owner == user), None)
+        return next((a for a in self.accounts if a.is_outgoing and a.owner == user), None)

@@ -6,7 +6,6 @@ fails before that raises, leaves nothing visible behind, and the client is asked
 
 import asyncio
 import os
-import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -212,11 +211,10 @@ class IncomingMail:
     def _deliveries(self) -> tuple[list[NewDelivery], list[Slot | None]]:
         """Split the recipients into transactions; the archive's address is the last of its one."""
         account = self._account
-        assert account.smtp is not None
         groups = split_recipients(
             self.envelope,
             self._archived,
-            most=min(account.smtp.recipients_per_message, account.smtp.recipients_per_day or sys.maxsize),
+            most=account.recipients_per_message,
             archive_apart=self._has_stripped,
         )
         plans, slots = [], []

@@ -146,12 +146,12 @@ def _account(settings: Settings, account: Account, standing: Standing, now: int)
     return AccountState(
         name=account.name,
         excluded=account.excluded,
-        sends=account.smtp is not None,
+        sends=account.is_outgoing,
         queue=standing.queues.get(account.name, QueueState()),
         pause=standing.pauses.get(account.name),
         mailbox=mailbox,
         recipients_today=standing.recipients_today.get(account.name, 0),
-        recipients_per_day=None if account.smtp is None else account.smtp.recipients_per_day,
+        recipients_per_day=account.recipients_per_day,
     )
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 from ipaddress import ip_address, ip_network
 
 from relay.model.account import Account, Device, Directory, Pop3Server, Secret, Security, SmtpServer, User
@@ -61,3 +62,16 @@ def test_no_secret_is_in_a_repr() -> None:
         User(name="a", address=at("a@b.example"), password_hash="hunter2")
     )
     assert "hunter2" not in shown
+
+
+def test_what_an_account_says_of_its_way_out() -> None:
+    server = dataclasses.replace(SMTP, recipients_per_message=50, recipients_per_day=20)
+    limited = account("limited", "s@x.example", smtp=server)
+    assert (limited.is_outgoing, limited.sends, limited.outgoing_server) == (True, True, "h.example:25")
+    assert (limited.recipients_per_message, limited.recipients_per_day) == (20, 20)
+    assert account("usual", "s@x.example").recipients_per_message == 50
+    excluded = account("excluded", "s@x.example", excluded=True)
+    assert (excluded.is_outgoing, excluded.sends) == (True, False)
+    receives = account("receives", "s@x.example", smtp=None)
+    assert (receives.is_outgoing, receives.sends, receives.outgoing_server) == (False, False, "")
+    assert receives.recipients_per_day is None
