@@ -1,10 +1,10 @@
 """A case: one kind of load, which both contestants bear in turns, each time anew on an empty queue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from bench.contestants import CONTESTANTS, Start
+from bench.contestants import Start
 from bench.figures import Figures, show, tabulate
 
 
@@ -30,16 +30,16 @@ class Case:
     run: Round
 
 
-def compare(case: Case, rounds: int) -> Iterator[str]:
+def compare(case: Case, contestants: Mapping[str, Start], rounds: int) -> Iterator[str]:
     """Run the rounds, and an extra one for memory; gives a line for each, and the table as Markdown at the end."""
-    found: dict[str, list[Figures]] = {name: [] for name in CONTESTANTS}
+    found: dict[str, list[Figures]] = {name: [] for name in contestants}
     for number in range(1, rounds + 2):
         weigh = number > rounds
-        for name, start in CONTESTANTS.items():
+        for name, start in contestants.items():
             figures = case.run(start, weigh=weigh)
             if not figures:
                 continue
             found[name].append(figures)
             told = "; ".join(f"{what} {show(value)}" for what, value in figures.items())
             yield f"{case.name}, {'memory' if weigh else f'round {number}'}: {name}: {told}"
-    yield f"{case.what}; median of {rounds} rounds in turns (lowest to highest).\n\n{tabulate(*found.values())}"
+    yield f"{case.what}; median of {rounds} rounds in turns (lowest to highest).\n\n{tabulate(found)}"

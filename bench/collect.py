@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,13 @@ Collect = Callable[[int, str, Path], None]
 """Collect a user's mailbox from a POP3 port into a Maildir within a folder; raises if the program fails."""
 
 
-def collect_by_relay(port: int, user: str, folder: Path) -> None:
-    """Collect by our relay, as a command without a running service."""
+def collect_by_relay(port: int, user: str, folder: Path, *, checkout: Path = ROOT) -> None:
+    """Collect by our relay, or by that of another checkout, as a command without a running service."""
     pop3 = {"host": "127.0.0.1", "port": port, "security": "none", "username": user, "password": PASSWORD}
     account = {"name": "sales", "address": "sales@example.com", "owner": "anna", "pop3": pop3}
     config = write_config(folder, accounts=[account])
-    _run([sys.executable, "-m", "relay", "poll", "-c", str(config)], folder)
+    python = sys.executable if checkout == ROOT else str(checkout / ".venv" / "bin" / "python")
+    _run([python, "-m", "relay", "poll", "-c", str(config)], folder, checkout=checkout)
 
 
 def collect_by_mpop(port: int, user: str, folder: Path) -> None:
@@ -63,14 +65,20 @@ CONTESTANTS: dict[str, Collect] = {
 }
 
 
-def measure(rounds: int, messages: int, length: int) -> Iterator[str]:
-    """Run the rounds; gives a line for each, and the figures as Markdown at the end."""
+def measure(rounds: int, messages: int, length: int, *, beside: Path | None = None) -> Iterator[str]:
+    """Run the rounds; gives a line for each, and the figures as Markdown at the end.
+
+    `beside` is the checkout of another version of the relay, which is measured in place of the other programs.
+    """
+    contestants = CONTESTANTS
+    if beside is not None:
+        contestants = {"relay": collect_by_relay, "before": partial(collect_by_relay, checkout=beside)}
     mail = b"From: x@y.example\nTo: sales@example.com\nSubject: %d\nMessage-ID: <%d@bench.example>\n\n"
     body = (b"y" * 71 + b"\n") * (length // 72)
-    seconds: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
     with Dovecot() as dovecot:
         for number in range(1, rounds + 1):
-            for name, collect in CONTESTANTS.items():
+            for name, collect in contestants.items():
                 user = f"{name}{number}"
                 dovecot.fill(user, [mail % (n, n) + body for n in range(messages)])
                 with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -105,9 +113,9 @@ def _make_maildir(folder: Path) -> Path:
     return folder / "maildir"
 
 
-def _run(command: list[str], folder: Path, *, user: str | None = None) -> None:
+def _run(command: list[str], folder: Path, *, user: str | None = None, checkout: Path = ROOT) -> None:
     home = {**_ENVIRONMENT, "HOME": str(folder)}
-    rights: dict[str, Any] = {"cwd": ROOT}
+    rights: dict[str, Any] = {"cwd": checkout}
     if user is not None:
         rights = {"cwd": folder, "user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
     done = subprocess.run(command, env=home, capture_output=True, check=False, timeout=300, **rights)

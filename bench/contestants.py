@@ -1,11 +1,13 @@
 """The two that are measured: our relay, and a Postfix that does the same work with the same durability.
 
-Each adds a blind copy, writes the sender, and relays everything to one provider over 20 connections at most.
+Or our relay, and another version of it. Each adds a blind copy, writes the sender, and relays everything to one
+provider over 20 connections at most.
 """
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +15,7 @@ import trustme
 from argon2 import PasswordHasher
 
 from tests.peers.postfix import Postfix
-from tests.peers.relay_process import ANNA, RelayProcess, make_account, write_config
+from tests.peers.relay_process import ANNA, ROOT, RelayProcess, make_account, write_config
 
 SENDER: Final = "sales@example.com"
 RECIPIENT: Final = "customer@example.net"
@@ -57,8 +59,8 @@ class Certificates:
         server.private_key_and_cert_chain_pem.write_to_path(str(self.server_file))
 
 
-def start_relay(around: Surroundings) -> RelayProcess:
-    """Give our relay with one account, whose provider is the one given."""
+def start_relay(around: Surroundings, *, checkout: Path = ROOT) -> RelayProcess:
+    """Give our relay, or the version of it in another checkout, with one account, whose provider is the one given."""
     smtp: dict[str, Any] = {"connections": _CONNECTIONS}
     listener: dict[str, Any] = {}
     user = dict(ANNA)
@@ -79,7 +81,7 @@ def start_relay(around: Surroundings) -> RelayProcess:
         listener=listener,
         limits=limits,
     )
-    return RelayProcess(config)
+    return RelayProcess(config, checkout=checkout)
 
 
 def start_postfix(around: Surroundings) -> Postfix:
@@ -108,4 +110,9 @@ def start_postfix(around: Surroundings) -> Postfix:
     )
 
 
-CONTESTANTS: Final[dict[str, Start]] = {"relay": start_relay, "Postfix": start_postfix}
+def contestants(beside: Path | None = None) -> dict[str, Start]:
+    """Give both by their names, ours first; `beside` is the checkout of a version that takes the place of Postfix."""
+    other: dict[str, Start] = {"Postfix": start_postfix}
+    if beside is not None:
+        other = {"before": partial(start_relay, checkout=beside)}
+    return {"relay": start_relay, **other}

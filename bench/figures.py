@@ -28,13 +28,15 @@ def spread(values: Sequence[float]) -> str:
     return median if len(values) == 1 else f"{median} ({show(min(values))} to {show(max(values))})"
 
 
-def tabulate(ours: Sequence[Figures], theirs: Sequence[Figures]) -> str:
-    """Write a table: a row for each figure with both medians, both ranges and the ratio of the medians.
+def tabulate(found: Mapping[str, Sequence[Figures]]) -> str:
+    """Write a table of two sides: a row for each figure with both medians, both ranges and the ratio of the medians.
 
     A figure that one of the two does not have is a dash.
     """
+    (name_of_ours, ours), (name_of_theirs, theirs) = found.items()
     rows = "".join(f"| {name} | {_row(name, ours, theirs)} |\n" for name in _names(ours, theirs))
-    return f"| | relay | Postfix | relay / Postfix |\n|---|---|---|---|\n{rows}"
+    both = f"{name_of_ours} | {name_of_theirs}"
+    return f"| | {both} | {both.replace(' | ', ' / ')} |\n|---|---|---|---|\n{rows}"
 
 
 def _names(*sides: Sequence[Figures]) -> list[str]:

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench import collect, growth
 from bench.case import Case, compare
+from bench.commands import Ask
+from bench.contestants import contestants
+from bench.draining import Drain
 from bench.idle import Idle
 from bench.large import Large, Mixed
 from bench.latency import Lone
@@ -98,9 +102,20 @@ def list_cases(counts: Counts) -> list[Case]:
     ]
 
 
-def list_measurements(counts: Counts) -> dict[str, Iterator[str]]:
-    """Give everything by its name: what gives a line for each step, and its figures as Markdown at the end."""
-    found = {case.name: compare(case, counts.rounds) for case in list_cases(counts)}
-    found["collecting"] = collect.measure(counts.rounds, 3 * counts.messages, counts.length)
+def list_measurements(counts: Counts, beside: Path | None = None) -> dict[str, Iterator[str]]:
+    """Give everything by its name: what gives a line for each step, and its figures as Markdown at the end.
+
+    `beside` is the checkout of another version of the relay, which is measured in place of all other programs.
+    """
+    sides = contestants(beside)
+    cases = list_cases(counts)
+    if beside is not None:
+        what = f"{counts.drained:,} mails of {counts.length:,} octets that waited for their provider"
+        cases.append(Case(name="draining", what=what, run=Drain(messages=counts.drained, length=counts.length)))
+        cases.append(Case(name="commands", what="Commands beside a service with 50 waiting mails", run=Ask(waiting=50)))
+    found = {case.name: compare(case, sides, counts.rounds) for case in cases}
+    found["collecting"] = collect.measure(counts.rounds, 3 * counts.messages, counts.length, beside=beside)
+    if beside is not None:
+        return found
     found["growing"] = growth.measure(counts.rounds, counts.messages, counts.sizes, drained=counts.drained)
     return found

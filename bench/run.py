@@ -7,6 +7,7 @@ loopback. Postfix needs root. Run by `make bench`.
 import argparse
 import dataclasses
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,20 +17,21 @@ from bench.plan import QUICK, Counts, list_measurements
 
 def main() -> int:
     """Measure, print, and with `--write` keep the figures in docs/performance.md."""
-    names = list(list_measurements(Counts()))
+    names = list(list_measurements(Counts(), beside=Path()))
+    names += [name for name in list_measurements(Counts()) if name not in names]
     chosen = _read_arguments(names)
     counts = QUICK if chosen.quick else Counts()
     given = {name: getattr(chosen, name) for name in ("rounds", "messages", "sessions", "length", "sizes")}
     counts = dataclasses.replace(counts, **{name: value for name, value in given.items() if value is not None})
     failed = []
-    for name, lines in list_measurements(counts).items():
+    for name, lines in list_measurements(counts, chosen.beside).items():
         if name not in (chosen.only or names):
             continue
         figures = ""
         try:
             for figures in lines:
                 print(figures, flush=True)
-            if chosen.write:
+            if chosen.write and chosen.beside is None:
                 keep(name, figures)
         except (pytest.skip.Exception, pytest.fail.Exception) as lack:
             failed.append(f"{name} {lack}")
@@ -48,12 +50,22 @@ def _read_arguments(names: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=names, help="one of the measurements (may be repeated)")
     parser.add_argument("--quick", action="store_true", help="two rounds of few mails, to see whether everything works")
     parser.add_argument("--write", action="store_true", help="keep the figures in docs/performance.md")
+    parser.add_argument(
+        "--beside", type=_checkout, metavar="FOLDER", help="a checkout of another version, in place of other programs"
+    )
     parser.add_argument("--rounds", type=_positive, help="of each measurement")
     parser.add_argument("--messages", type=_positive, help="of each round with many mails")
     parser.add_argument("--sessions", type=_positive, help="that hand in at a time")
     parser.add_argument("--length", type=_positive, help="octets of each mail's body")
     parser.add_argument("--sizes", type=_sizes, help="mails of history and queue, such as 1000,10000")
     return parser.parse_args()
+
+
+def _checkout(text: str) -> Path:
+    folder = Path(text).resolve()
+    if not (folder / ".venv" / "bin" / "python").exists():
+        raise argparse.ArgumentTypeError(f"{folder} has no .venv: `make install` there sets it up")
+    return folder
 
 
 def _positive(text: str) -> int:

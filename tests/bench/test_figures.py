@@ -22,7 +22,7 @@ def test_figures_have_three_digits_and_rounds_their_range() -> None:
 def test_a_table_compares_medians_and_has_a_dash_for_what_is_not_known() -> None:
     ours = [{"rate": 200.0}, {"rate": 100.0}, {"rate": 300.0}, {"memory": 70.0}]
     theirs = [{"rate": 100.0}]
-    assert tabulate(ours, theirs).splitlines() == [
+    assert tabulate({"relay": ours, "Postfix": theirs}).splitlines() == [
         "| | relay | Postfix | relay / Postfix |",
         "|---|---|---|---|",
         "| rate | 200 (100 to 300) | 100 | 2.00 |",

@@ -21,7 +21,7 @@ def test_a_case_that_fails_lets_the_others_run(
         yield pytest.skip("needs the program x, from the package y")
 
     found = {"first": fail, "second": lack, "third": lambda: iter(["its figures"])}
-    monkeypatch.setattr(run, "list_measurements", lambda _: {name: make() for name, make in found.items()})  # type: ignore[no-untyped-call]
+    monkeypatch.setattr(run, "list_measurements", lambda *_, **__: {name: make() for name, make in found.items()})  # type: ignore[no-untyped-call]
     monkeypatch.setattr("sys.argv", ["run"])
     assert run.main() == 1
     printed = capsys.readouterr()

@@ -78,10 +78,14 @@ def _is_tables(value: object) -> bool:
 
 
 class RelayProcess:
-    """`relay serve` in a process of its own; a context manager that starts it, and at the end stops it."""
+    """`relay serve` in a process of its own; a context manager that starts it, and at the end stops it.
 
-    def __init__(self, config: Path) -> None:
+    `checkout` is the folder of another version of the relay, set up there by `make install`, that is to run instead.
+    """
+
+    def __init__(self, config: Path, *, checkout: Path = ROOT) -> None:
         self.config = config
+        self._checkout = checkout
         self._log = config.with_name("serve.log")
         self._errors = config.with_name("serve.errors")
         self._process: subprocess.Popen[bytes] | None = None
@@ -106,8 +110,8 @@ class RelayProcess:
         self._started_at = len(self.events)
         with self._log.open("ab") as log, self._errors.open("ab") as errors:
             self._process = subprocess.Popen(
-                _command("serve", self.config, through=through),
-                cwd=ROOT,
+                _command("serve", self.config, through=through, checkout=self._checkout),
+                cwd=self._checkout,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=errors,
@@ -161,7 +165,12 @@ class RelayProcess:
     def run(self, *arguments: str, check: bool = True, timeout: float = 60) -> str:
         """Run another command of the relay on the same configuration and give what it printed."""
         done = subprocess.run(
-            _command(*arguments, self.config), cwd=ROOT, capture_output=True, check=False, timeout=timeout, text=True
+            _command(*arguments, self.config, checkout=self._checkout),
+            cwd=self._checkout,
+            capture_output=True,
+            check=False,
+            timeout=timeout,
+            text=True,
         )
         assert not check or done.returncode == 0, f"{arguments}: status {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -222,6 +231,7 @@ class RelayProcess:
         return self._process
 
 
-def _command(*arguments: object, through: Sequence[str] = ()) -> list[str]:
+def _command(*arguments: object, through: Sequence[str] = (), checkout: Path = ROOT) -> list[str]:
     *words, config = map(str, arguments)
-    return [sys.executable, "-m", *(through or ("relay",)), *words, "-c", config]
+    python = sys.executable if checkout == ROOT else str(checkout / ".venv" / "bin" / "python")
+    return [python, "-m", *(through or ("relay",)), *words, "-c", config]

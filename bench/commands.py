@@ -1,0 +1,46 @@
+"""How long a command takes that looks at the queue of a running service. Only versions of the relay are compared so."""
+
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.contestants import Start, Surroundings
+from bench.figures import Figures
+from bench.relaying import Load, submit
+from tests.peers.relay_process import RelayProcess
+
+_NOBODY: Final = 9
+"""A port where no provider listens."""
+_REPEATED: Final = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """Ask a service with so many waiting mails again and again; can be run as the round of a case."""
+
+    waiting: int
+
+    def __call__(self, start: Start, /, *, weigh: bool) -> Figures:
+        """Run one round. Raises RuntimeError if a mail is not taken."""
+        if weigh:
+            return {}
+        with tempfile.TemporaryDirectory(prefix="bench-") as name:
+            with start(Surroundings(provider=_NOBODY, folder=Path(name))) as relay:
+                assert isinstance(relay, RelayProcess)
+                submit(relay, Load(messages=self.waiting, sessions=5, length=1000))
+                return {f"{' '.join(words)}, median, ms": _time(relay, words) for words in _COMMANDS}
+
+
+_COMMANDS: Final = (("queue", "list", "--json"), ("queue", "list"), ("status",))
+
+
+def _time(relay: RelayProcess, words: tuple[str, ...]) -> float:
+    seconds = []
+    for _ in range(_REPEATED):
+        began = time.monotonic()
+        relay.run(*words, check=False)  # the status of a service whose provider is down is no success
+        seconds.append(time.monotonic() - began)
+    return 1000 * statistics.median(seconds)
