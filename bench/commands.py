@@ -27,11 +27,13 @@ class Ask:
         """Run one round. Raises RuntimeError if a mail is not taken."""
         if weigh:
             return {}
-        with tempfile.TemporaryDirectory(prefix="bench-") as name:
-            with start(Surroundings(provider=_NOBODY, folder=Path(name))) as relay:
-                assert isinstance(relay, RelayProcess)
-                submit(relay, Load(messages=self.waiting, sessions=5, length=1000))
-                return {f"{' '.join(words)}, median, ms": _time(relay, words) for words in _COMMANDS}
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-") as name,
+            start(Surroundings(provider=_NOBODY, folder=Path(name))) as relay,
+        ):
+            assert isinstance(relay, RelayProcess)
+            submit(relay, Load(messages=self.waiting, sessions=5, length=1000))
+            return {f"{' '.join(words)}, median, ms": _time(relay, words) for words in _COMMANDS}
 
 
 _COMMANDS: Final = (("queue", "list", "--json"), ("queue", "list"), ("status",))
