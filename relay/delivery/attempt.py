@@ -1,4 +1,4 @@
-"""One attempt of one claimed delivery: exchange, conclude, settle.
+"""One attempt of one claimed delivery: send, decide, settle.
 
 Guarantee: an attempt that ran to its end is settled in one transaction, tried until the database takes it; a delivery
 whose attempt could not begin is given back the same way. One that a crash ends leaves its row `active`, which is what
@@ -16,7 +16,7 @@ from relay.delivery import endings
 from relay.delivery.clock import ClockWatch
 from relay.delivery.exchange import Exchange, Exchanger, Progress
 from relay.delivery.insist import forgive, insist
-from relay.delivery.journal import log_conclusion, log_lost, log_notices
+from relay.delivery.journal import log_disposition, log_lost, log_notices
 from relay.delivery.lanes import Lane
 from relay.delivery.notices import Notifier
 from relay.delivery.pauses import PauseBook
@@ -25,7 +25,7 @@ from relay.model.account import Account
 from relay.model.errors import ClaimLostError, RelayError
 from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Settlement
 from relay.model.outcome import Verdict
-from relay.rules.conclusion import conclude
+from relay.rules.disposition import Answered, Schedule, decide_disposition
 from relay.rules.retry import counted_time, has_expired, next_attempt
 from relay.runtime import Runtime
 
@@ -199,19 +199,19 @@ class Attempter:
             account=account, delivery=delivery, exchange=exchange, at=at, seconds=seconds, paused=paused, again=again
         )
         try:
-            ending = await self._draw_conclusion(about)
+            ending = await self._decide(about)
         except Exception as error:  # what the provider took is not forgotten, nor sent again, for a fault of ours
             log.exception("activity_failed", activity="conclusion", queue_id=delivery.message.id, error=repr(error))
             if exchange.uncertain:
                 raise  # it stays active, and is taken up as possibly sent
             ending = endings.plain_ending(about, now=self._now(), settings=self._settings())
-        settlement, conclusion = ending.settlement, ending.conclusion
+        settlement, disposition = ending.settlement, ending.disposition
         if not await self._settle(settlement, meanwhile):
             log_lost(delivery, "settled too late", outcomes=settlement.outcomes)
             return
-        log_conclusion(delivery, conclusion, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
+        log_disposition(delivery, disposition, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
         log_notices(settlement.notices)
-        waits = conclusion.state is DeliveryState.QUEUED
+        waits = disposition.state is DeliveryState.QUEUED
         self._notifier.wake({new.account for notice in settlement.notices for new in notice.deliveries})
         if (ending.is_over or ending.bounced_notice) and delivery.message.notice and waits:
             with forgive("notice"):  # the next attempt comes to it again
@@ -219,51 +219,46 @@ class Attempter:
         if waits or settlement.splits:
             self._notifier.wake({delivery.account})
 
-    async def _draw_conclusion(self, about: endings.About) -> endings.Ending:
+    async def _decide(self, about: endings.About) -> endings.Ending:
         account, delivery, exchange = about.account, about.delivery, about.exchange
         settings, now = self._settings(), self._now()
         counted = await self._counted(delivery, now) if about.counts else 0
         is_over = has_expired(settings.retry, counted)
-        conclusion = conclude(
+        disposition = decide_disposition(
             delivery,
-            outcomes=exchange.outcomes,
-            uncertain=exchange.uncertain,
-            more_at_once=exchange.more_at_once,
-            on_uncertain=account.on_uncertain,
-            policy=settings.retry,
-            hours=settings.hours,
+            Answered(outcomes=exchange.outcomes, doubtful=exchange.doubtful, more_at_once=exchange.more_at_once),
+            Schedule(policy=settings.retry, hours=settings.hours, on_uncertain=account.on_uncertain),
             counted=0 if delivery.message.notice else counted,  # a notice is not dropped, but takes another way
             now=now,
             jitter=self._jitter(),
-            doubtful=exchange.doubtful,
         )
-        if about.again and conclusion.state is DeliveryState.QUEUED:
+        if about.again and disposition.state is DeliveryState.QUEUED:
             # Late, so that the others' mail goes between two pauses; what it waits there counts for giving up.
             due = next_attempt(policy=settings.retry, hours=settings.hours, attempts=len(settings.retry.intervals),
                                now=now, jitter=self._jitter())  # fmt: skip
-            conclusion = replace(conclusion, due=due)
-        elif about.paused and conclusion.state is DeliveryState.QUEUED:
-            conclusion = replace(conclusion, due=now)  # it goes when the pause ends, which may be over by now
-        bounced_notice = delivery.message.notice and bool(conclusion.failures)
+            disposition = replace(disposition, due=due)
+        elif about.paused and disposition.state is DeliveryState.QUEUED:
+            disposition = replace(disposition, due=now)  # it goes when the pause ends, which may be over by now
+        bounced_notice = delivery.message.notice and bool(disposition.failures)
         if bounced_notice:
-            conclusion = endings.wait_instead(conclusion, self._next(delivery, now))
+            disposition = endings.wait_instead(disposition, self._next(delivery, now))
         reply = exchange.reply
         refusal = reply if exchange.judgement is not None and exchange.judgement.sender_refused else None
         try:
             notices = await self._notifier.compose(
-                account, delivery, conclusion, reply, sender_refused=refusal, confirms=exchange.confirms
+                account, delivery, disposition, reply, sender_refused=refusal, confirms=exchange.confirms
             )
         except Exception as error:  # a bounce that nobody is told of would be a mail lost in silence
             log.exception("activity_failed", activity="notice", queue_id=delivery.message.id, error=repr(error))
-            notices, conclusion = [], endings.wait_instead(conclusion, self._next(delivery, now))
+            notices, disposition = [], endings.wait_instead(disposition, self._next(delivery, now))
         settlement = replace(
-            endings.settlement_of(about, conclusion, settings=settings),
-            splits=endings.splits_of(delivery, exchange, conclusion, now),
+            endings.settlement_of(about, disposition, settings=settings),
+            splits=endings.splits_of(delivery, exchange, disposition, now),
             notices=tuple(notices),
-            events=endings.events_of(exchange, conclusion),
+            events=endings.events_of(exchange, disposition),
         )
         return endings.Ending(
-            settlement=settlement, conclusion=conclusion, is_over=is_over, bounced_notice=bounced_notice
+            settlement=settlement, disposition=disposition, is_over=is_over, bounced_notice=bounced_notice
         )
 
     def _next(self, delivery: ClaimedDelivery, now: int) -> int:

@@ -9,14 +9,14 @@ from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
-from relay.rules.conclusion import Conclusion
-from relay.rules.settlement import Answers, judge
+from relay.rules.disposition import Disposition
+from relay.rules.interpret_transaction import SmtpReplies, interpret_transaction
 from relay.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class About:
-    """What there is to conclude from."""
+    """What there is to decide_disposition from."""
 
     account: Account
     delivery: ClaimedDelivery
@@ -38,7 +38,7 @@ class Ending:
     """What is written, and why."""
 
     settlement: Settlement
-    conclusion: Conclusion
+    disposition: Disposition
     is_over: bool = False
     """Whether the time to give up has come."""
     bounced_notice: bool = False
@@ -51,16 +51,16 @@ def plain_ending(about: About, *, now: int, settings: Settings) -> Ending:
     delivered = {n: one for n, one in exchange.outcomes.items() if one.verdict is Verdict.DELIVERED}
     later = Outcome(verdict=Verdict.DEFERRED, reply=exchange.reply)
     outcomes = tuple((r.n, delivered.get(r.n, later)) for r in delivery.recipients)
-    conclusion = Conclusion(
+    disposition = Disposition(
         outcomes=outcomes,
         state=DeliveryState.DONE if len(delivered) == len(outcomes) else DeliveryState.QUEUED,
         due=now + settings.retry.intervals[-1],
         uncertain=delivery.uncertain,
     )
-    return Ending(settlement=settlement_of(about, conclusion, settings=settings), conclusion=conclusion)
+    return Ending(settlement=settlement_of(about, disposition, settings=settings), disposition=disposition)
 
 
-def settlement_of(about: About, conclusion: Conclusion, *, settings: Settings) -> Settlement:
+def settlement_of(about: About, disposition: Disposition, *, settings: Settings) -> Settlement:
     """Give what an attempt writes, without what goes beside the delivery itself."""
     return Settlement(
         delivery_id=about.delivery.id,
@@ -69,40 +69,41 @@ def settlement_of(about: About, conclusion: Conclusion, *, settings: Settings) -
         at=about.at,
         seconds=about.seconds,
         reply=about.exchange.reply,
-        outcomes=conclusion.outcomes,
-        state=conclusion.state,
-        due=conclusion.due,
-        uncertain=conclusion.uncertain,
+        outcomes=disposition.outcomes,
+        state=disposition.state,
+        due=disposition.due,
+        uncertain=disposition.uncertain,
         counts=about.counts,
         keep_body=settings.limits.keep_delivered > 0,
     )
 
 
-def events_of(exchange: Exchange, conclusion: Conclusion) -> tuple[tuple[str, str], ...]:
+def events_of(exchange: Exchange, disposition: Disposition) -> tuple[tuple[str, str], ...]:
     """Name what `relay trace` shows beside the attempt itself."""
     found = []
     if exchange.uncertain:
         found.append(("possible_duplicate", f"no answer to the final dot: {exchange.reply}"))
-    if conclusion.leaving:
+    if disposition.leaving:
         found.append(("doubt_split", "those who surely have not got it go on by themselves"))
     if exchange.leaving:
         found.append(("archive_split", f"the blind copy goes by itself: {exchange.reply}"))
     return tuple(found)
 
 
-def wait_instead(conclusion: Conclusion, due: int) -> Conclusion:
+def wait_instead(disposition: Disposition, due: int) -> Disposition:
     """Keep what was delivered, and let those who failed wait: they fail again when the notice can be written."""
     outcomes = tuple(
-        (n, replace(o, verdict=Verdict.DEFERRED) if o.verdict is Verdict.BOUNCED else o) for n, o in conclusion.outcomes
+        (n, replace(o, verdict=Verdict.DEFERRED) if o.verdict is Verdict.BOUNCED else o)
+        for n, o in disposition.outcomes
     )
-    conclusion = replace(conclusion, outcomes=outcomes, failures=(), archive_failures=())
-    if conclusion.state is DeliveryState.DONE and any(o.verdict is Verdict.DEFERRED for _, o in outcomes):
-        return replace(conclusion, state=DeliveryState.QUEUED, due=due)
-    return conclusion
+    disposition = replace(disposition, outcomes=outcomes, failures=(), archive_failures=())
+    if disposition.state is DeliveryState.DONE and any(o.verdict is Verdict.DEFERRED for _, o in outcomes):
+        return replace(disposition, state=DeliveryState.QUEUED, due=due)
+    return disposition
 
 
 def splits_of(
-    delivery: ClaimedDelivery, exchange: Exchange, conclusion: Conclusion, now: int
+    delivery: ClaimedDelivery, exchange: Exchange, disposition: Disposition, now: int
 ) -> tuple[NewDelivery, ...]:
     """Make deliveries of those who leave: who is deferred while others are in doubt, and the blind copy by itself.
 
@@ -119,8 +120,8 @@ def splits_of(
             uncertain=uncertain,
         )
         for leaving, due, uncertain in (
-            (conclusion.leaving, conclusion.leaving_due, delivery.uncertain),
-            (exchange.leaving, conclusion.due if doubt else now, delivery.uncertain + doubt),
+            (disposition.leaving, disposition.leaving_due, delivery.uncertain),
+            (exchange.leaving, disposition.due if doubt else now, delivery.uncertain + doubt),
         )
         if leaving
     )
@@ -129,7 +130,7 @@ def splits_of(
 def failed_exchange(delivery: ClaimedDelivery, progress: Progress) -> Exchange:
     """Make of a fault of ours what a lost connection would be."""
     taken = Reply(code=250) if progress.dot else None
-    answers = Answers(
+    answers = SmtpReplies(
         mail=taken,
         recipients=tuple(taken for _ in delivery.recipients),
         data=None,
@@ -138,5 +139,5 @@ def failed_exchange(delivery: ClaimedDelivery, progress: Progress) -> Exchange:
         uncertain=progress.dot,
         error="a fault inside of the relay; its log says more",
     )
-    judgement = judge(delivery.recipients, answers)
+    judgement = interpret_transaction(delivery.recipients, answers)
     return Exchange(outcomes=judgement.outcomes, reply=judgement.reply, judgement=judgement)

@@ -14,8 +14,8 @@ from relay.model.mail import Body, ClaimedDelivery, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.headers import is_signed
+from relay.rules.interpret_transaction import SmtpReplies, TransactionResult, interpret_transaction
 from relay.rules.replies import asks_to_slow_down
-from relay.rules.settlement import Answers, Judgement, judge
 from relay.runtime import Runtime
 from relay.upstream.smarthost import ConnectError
 from relay.upstream.transaction import UNFIT, OutgoingMail, Stage, Timeouts, Transaction
@@ -38,7 +38,7 @@ class Exchange:
     outcomes: dict[int, Outcome]
     """By recipient number; those in `leaving` have none."""
     reply: Reply
-    judgement: Judgement | None = None
+    judgement: TransactionResult | None = None
     """That of the last transaction; None where none came about."""
     leaving: tuple[Recipient, ...] = ()
     """The archive's recipients, who become a delivery of their own."""
@@ -174,7 +174,9 @@ class Exchanger:
         if transaction.folded:
             log.info("lines_folded", queue_id=delivery.message.id, account=account.name)
         lost = transaction.mail is None and transaction.lost is Stage.MAIL  # it takes logins, and answers nothing more
-        judgement = judge(recipients, _answers(transaction, logged_in=account.smtp.username is not None))
+        judgement = interpret_transaction(
+            recipients, _answers(transaction, logged_in=account.smtp.username is not None)
+        )
         if lost:
             _note_unreachable(lane, judgement.reply, new=not lane.troubles)
         else:
@@ -257,8 +259,8 @@ def _gone(exchange: Exchange, recipient: Recipient) -> bool:
     return outcome is not None and outcome.verdict is Verdict.BOUNCED
 
 
-def _answers(transaction: Transaction, *, logged_in: bool) -> Answers:
-    return Answers(
+def _answers(transaction: Transaction, *, logged_in: bool) -> SmtpReplies:
+    return SmtpReplies(
         mail=transaction.mail,
         recipients=transaction.recipients,
         data=transaction.data,

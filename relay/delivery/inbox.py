@@ -8,14 +8,13 @@ import structlog
 
 from relay.delivery.attempt import Result
 from relay.delivery.insist import insist
-from relay.delivery.journal import log_conclusion, log_lost
-from relay.model.account import OnUncertain
+from relay.delivery.journal import log_disposition, log_lost
 from relay.model.errors import StorageError
 from relay.model.ids import make_id
 from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Recipient, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
-from relay.rules.conclusion import conclude
+from relay.rules.disposition import Answered, Schedule, decide_disposition
 from relay.runtime import Runtime
 from relay.storage.maildir import deliver
 
@@ -46,14 +45,10 @@ class InboxWriter:
             log.info("inbox_delivered", queue_id=delivery.message.id, delivery_id=delivery.id, user=recipient.address,
                      file=path.name)  # fmt: skip
         now = self._now()
-        conclusion = conclude(
+        disposition = decide_disposition(
             delivery,
-            outcomes=outcomes,
-            uncertain=False,
-            more_at_once=False,
-            on_uncertain=OnUncertain.RETRY,
-            policy=settings.retry,
-            hours=settings.hours,
+            Answered(outcomes=outcomes),
+            Schedule(policy=settings.retry, hours=settings.hours),
             counted=0,  # a disk that is full for a week must not cost a notice
             now=now,
             jitter=self._jitter(),
@@ -66,16 +61,16 @@ class InboxWriter:
             at=at,
             seconds=self._monotonic() - begun,
             reply=reply,
-            outcomes=conclusion.outcomes,
-            state=conclusion.state,
-            due=conclusion.due,
+            outcomes=disposition.outcomes,
+            state=disposition.state,
+            due=disposition.due,
             keep_body=settings.limits.keep_delivered > 0,
         )
         if not await insist("settle", lambda: self._queue.settle(settlement)):
             log_lost(delivery, "settled too late")  # who writes it again writes the same file
-        elif conclusion.state is not DeliveryState.DONE:
+        elif disposition.state is not DeliveryState.DONE:
             seconds = self._monotonic() - begun
-            log_conclusion(delivery, conclusion, reply, seconds=seconds, uncertain=False)
+            log_disposition(delivery, disposition, reply, seconds=seconds, uncertain=False)
         return Result.DONE
 
     async def _write(self, delivery: ClaimedDelivery, recipient: Recipient, body: Body) -> Path:

@@ -15,27 +15,27 @@ from relay.model.mail import (
 )
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
-from relay.rules.conclusion import Conclusion
+from relay.rules.disposition import Disposition
 from relay.rules.moments import utc_time
 
 log = structlog.get_logger()
 
 
-def log_conclusion(
-    delivery: ClaimedDelivery, conclusion: Conclusion, reply: Reply, *, seconds: float, uncertain: bool
+def log_disposition(
+    delivery: ClaimedDelivery, disposition: Disposition, reply: Reply, *, seconds: float, uncertain: bool
 ) -> None:
     """Write what an attempt came to: a line for each kind of outcome and reply."""
     message = delivery.message
     about = {"queue_id": message.id, "delivery_id": delivery.id, "account": delivery.account}
-    next_attempt = conclusion.due if conclusion.state is DeliveryState.QUEUED else None
+    next_attempt = disposition.due if disposition.state is DeliveryState.QUEUED else None
     kinds = {r.n: r.kind for r in delivery.recipients}
-    leaving = {recipient.address for recipient in conclusion.leaving}
-    for (verdict, answer, archive), addresses in _by_outcome(delivery.recipients, conclusion.outcomes, kinds).items():
+    leaving = {recipient.address for recipient in disposition.leaving}
+    for (verdict, answer, archive), addresses in _by_outcome(delivery.recipients, disposition.outcomes, kinds).items():
         facts = {**about, "recipients": addresses, "code": answer.code, "reply": str(answer)}
         if verdict is Verdict.DELIVERED:
             log.info("message_delivered", **about, recipients=addresses, reply=str(answer), seconds=round(seconds, 3))
         elif verdict is Verdict.DEFERRED:
-            due = conclusion.leaving_due if leaving.issuperset(addresses) else next_attempt
+            due = disposition.leaving_due if leaving.issuperset(addresses) else next_attempt
             log.warning("delivery_deferred", **facts, next_attempt=utc_time(due))
         elif archive:
             log.error("archive_failed", **facts)
@@ -44,7 +44,7 @@ def log_conclusion(
     if uncertain:
         log.warning("possible_duplicate", **about, reason=f"no answer to the final dot: {reply}",
                     next_attempt=utc_time(next_attempt))  # fmt: skip
-    if conclusion.state is DeliveryState.HELD:
+    if disposition.state is DeliveryState.HELD:
         log.error("delivery_held", **about, reason="it may have been sent already")
 
 

@@ -26,7 +26,7 @@ from relay.model.mail import (
 )
 from relay.model.outcome import Verdict
 from relay.model.reply import Reply
-from relay.rules.conclusion import Conclusion
+from relay.rules.disposition import Disposition
 from relay.rules.dsn import wants_delay, wants_failure, wants_success
 from relay.rules.notice import Alert, FailedRecipient, FailureReason, Report, others_of
 from relay.runtime import Runtime
@@ -59,28 +59,28 @@ class Notifier:
         self,
         account: Account,
         delivery: ClaimedDelivery,
-        conclusion: Conclusion,
+        disposition: Disposition,
         reply: Reply,
         *,
         sender_refused: Reply | None = None,
         confirms: bool = True,
         tried: Mapping[int, int] | None = None,
     ) -> list[NewMessage]:
-        """Write the notices that a conclusion asks for; the settlement makes them durable.
+        """Write the notices that a disposition asks for; the settlement makes them durable.
 
         `confirms`: the provider itself sends the confirmations that were asked for. `tried`: when each recipient was
         tried last, by his number; without it, just now.
         """
         message = delivery.message
         notices: list[NewMessage | None] = []
-        if conclusion.failures:
+        if disposition.failures:
             if tried is None:
-                tried = {failure.recipient.n: self._now() for failure in conclusion.failures}
-            notices.append(await self._failure(account, delivery, conclusion, tried))
+                tried = {failure.recipient.n: self._now() for failure in disposition.failures}
+            notices.append(await self._failure(account, delivery, disposition, tried))
         if not confirms:
-            notices.append(await self._success(account, delivery, conclusion))
+            notices.append(await self._success(account, delivery, disposition))
         if sender_refused is None:  # else that is told, and it is no fault of the archive's
-            notices += await self._missing_copies(account, delivery, conclusion)
+            notices += await self._missing_copies(account, delivery, disposition)
         else:
             log.error("sender_refused", queue_id=message.id, account=account.name, code=sender_refused.code,
                       reply=str(sender_refused))  # fmt: skip
@@ -94,8 +94,8 @@ class Notifier:
                     once=f"sender/{account.name}",
                 )
             )
-        if conclusion.state is DeliveryState.HELD:
-            notices += await self._held(delivery, reply, archive_only=conclusion.only_the_archive_is_in_doubt)
+        if disposition.state is DeliveryState.HELD:
+            notices += await self._held(delivery, reply, archive_only=disposition.only_the_archive_is_in_doubt)
         return [notice for notice in notices if notice is not None]
 
     async def compose_delay(
@@ -169,11 +169,11 @@ class Notifier:
         self.wake({delivery.account for notice in notices for delivery in notice.deliveries})
 
     async def _failure(
-        self, account: Account, delivery: ClaimedDelivery, conclusion: Conclusion, tried: Mapping[int, int]
+        self, account: Account, delivery: ClaimedDelivery, disposition: Disposition, tried: Mapping[int, int]
     ) -> NewMessage | None:
         if not self._may_tell(delivery.message):
             return None
-        wanted = [failure for failure in conclusion.failures if wants_failure(failure.recipient.notify)]
+        wanted = [failure for failure in disposition.failures if wants_failure(failure.recipient.notify)]
         if not wanted:
             log.warning("notice_dropped", queue_id=delivery.message.id, reason="the client asked for none (NOTIFY)")
             return None
@@ -187,18 +187,18 @@ class Notifier:
             for f in wanted
         ]
         known = await self._queue.outcomes(delivery.message.id)  # the blind copy's is not among them
-        taken = {n for n, one in conclusion.outcomes if one.verdict is Verdict.DELIVERED}
+        taken = {n for n, one in disposition.outcomes if one.verdict is Verdict.DELIVERED}
         outcomes = known | {n: RecipientState.DELIVERED for n in taken if n in known}
-        others = others_of(outcomes, {failure.recipient.n for failure in conclusion.failures})
+        others = others_of(outcomes, {failure.recipient.n for failure in disposition.failures})
         return await self._writer.report(
             Report.FAILED, delivery.message, account, recipients, doubtful=delivery.uncertain > 0, others=others
         )
 
     async def _missing_copies(
-        self, account: Account, delivery: ClaimedDelivery, conclusion: Conclusion
+        self, account: Account, delivery: ClaimedDelivery, disposition: Disposition
     ) -> list[NewMessage | None]:
         """Tell the postmaster of blind copies that failed; one that goes by itself may fail as its mail did before."""
-        if not conclusion.archive_failures:
+        if not disposition.archive_failures:
             return []
         before = (await self._queue.outcomes(delivery.message.id)).values()
         return [
@@ -209,13 +209,15 @@ class Notifier:
                 address=failure.recipient.address,
                 reply=failure.reply,
                 once=f"archive/{failure.recipient.address}",
-                comfort=not conclusion.failures and RecipientState.BOUNCED not in before,
+                comfort=not disposition.failures and RecipientState.BOUNCED not in before,
             )
-            for failure in conclusion.archive_failures
+            for failure in disposition.archive_failures
         ]
 
-    async def _success(self, account: Account, delivery: ClaimedDelivery, conclusion: Conclusion) -> NewMessage | None:
-        delivered = {n: outcome.reply for n, outcome in conclusion.outcomes if outcome.verdict is Verdict.DELIVERED}
+    async def _success(
+        self, account: Account, delivery: ClaimedDelivery, disposition: Disposition
+    ) -> NewMessage | None:
+        delivered = {n: outcome.reply for n, outcome in disposition.outcomes if outcome.verdict is Verdict.DELIVERED}
         wanted = [
             self._reported(recipient, delivered[recipient.n], FailureReason.REFUSED, tried=self._now())
             for recipient in delivery.recipients

@@ -13,7 +13,7 @@ import structlog
 
 from relay.delivery.clock import ClockWatch
 from relay.delivery.insist import endure
-from relay.delivery.journal import log_conclusion, log_notices
+from relay.delivery.journal import log_disposition, log_notices
 from relay.delivery.lanes import Lane
 from relay.delivery.notices import Notifier
 from relay.model.account import Account
@@ -21,7 +21,7 @@ from relay.model.ids import make_id
 from relay.model.mail import INBOX_LANE, ClaimedDelivery, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
-from relay.rules.conclusion import Conclusion, conclude
+from relay.rules.disposition import Answered, Disposition, Schedule, decide_disposition
 from relay.rules.hours import open_after
 from relay.rules.retry import counted_since, counted_time, wants_warning
 from relay.runtime import Runtime
@@ -139,12 +139,12 @@ class Overdue:
         """Give a mail up: one notice tells of all its recipients, one transaction writes it all, or nothing."""
         settings, now = self._settings(), self._now()
         ends = [(one, self._reply(lane, last.get(one.id))) for one in deliveries]
-        conclusions = [(one, reply, self._conclude(account, one, reply)) for one, reply in ends]
+        dispositions = [(one, reply, self._conclude(account, one, reply)) for one, reply in ends]
         tried = {r.n: last[one.id].at for one in deliveries if one.id in last for r in one.recipients}
         notices = await self._notifier.compose(
             account,
             replace(deliveries[0], uncertain=max(one.uncertain for one in deliveries)),
-            _together([conclusion for _, _, conclusion in conclusions]),
+            _together([disposition for _, _, disposition in dispositions]),
             ends[0][1],
             tried=tried,
         )
@@ -155,21 +155,21 @@ class Overdue:
                 at=now,
                 seconds=0.0,
                 reply=reply,
-                outcomes=conclusion.outcomes,
-                state=conclusion.state,
-                uncertain=conclusion.uncertain,
+                outcomes=disposition.outcomes,
+                state=disposition.state,
+                uncertain=disposition.uncertain,
                 attempted=False,
                 counts=False,
                 events=(("given_up", str(reply)),),
                 keep_body=settings.limits.keep_delivered > 0,
             )
-            for one, reply, conclusion in conclusions
+            for one, reply, disposition in dispositions
         ]
         settlements[0] = replace(settlements[0], notices=tuple(notices))
         if not await self._queue.give_up(settlements):
             return  # one of them is being sent just now: the next look comes
-        for one, reply, conclusion in conclusions:
-            log_conclusion(one, conclusion, reply, seconds=0.0, uncertain=False)
+        for one, reply, disposition in dispositions:
+            log_disposition(one, disposition, reply, seconds=0.0, uncertain=False)
         log_notices(notices)
         self._notifier.wake({new.account for notice in notices for new in notice.deliveries})
 
@@ -177,27 +177,23 @@ class Overdue:
         """Give the reason: why the server can't be reached, else what the mail itself was told last."""
         return lane.unreachable or (_SLOWED if last is None else last.reply)
 
-    def _conclude(self, account: Account, delivery: ClaimedDelivery, reply: Reply) -> Conclusion:
+    def _conclude(self, account: Account, delivery: ClaimedDelivery, reply: Reply) -> Disposition:
         settings = self._settings()
         deferred = Outcome(verdict=Verdict.DEFERRED, reply=reply)
-        return conclude(
+        return decide_disposition(
             delivery,
-            outcomes={recipient.n: deferred for recipient in delivery.recipients},
-            uncertain=False,
-            more_at_once=False,
-            on_uncertain=account.on_uncertain,
-            policy=settings.retry,
-            hours=settings.hours,
+            Answered(outcomes={recipient.n: deferred for recipient in delivery.recipients}),
+            Schedule(policy=settings.retry, hours=settings.hours, on_uncertain=account.on_uncertain),
             counted=settings.retry.give_up_after,
             now=self._now(),
             jitter=0.0,
         )
 
 
-def _together(conclusions: Sequence[Conclusion]) -> Conclusion:
+def _together(dispositions: Sequence[Disposition]) -> Disposition:
     """Put the failures of a mail's deliveries together, for the notices that tell of them."""
     return replace(
-        conclusions[0],
-        failures=tuple(failure for one in conclusions for failure in one.failures),
-        archive_failures=tuple(failure for one in conclusions for failure in one.archive_failures),
+        dispositions[0],
+        failures=tuple(failure for one in dispositions for failure in one.failures),
+        archive_failures=tuple(failure for one in dispositions for failure in one.archive_failures),
     )

@@ -41,16 +41,17 @@ def point(office: Office, name: str) -> tuple[object, str]:
         "before the dot": (office.queue, "confirm"),
         "result": (attempt, "_result"),
         "counted": (attempter, "_counted"),
-        "conclude": (attempt, "conclude"),
+        "decide_disposition": (attempt, "decide_disposition"),
         "split": (endings, "splits_of"),
         "settle": (office.queue, "begin_to_settle"),
-        "log": (attempt, "log_conclusion"),
+        "log": (attempt, "log_disposition"),
         "quota's end": (attempter._quota, "settle"),
     }[name]
 
 
 POINTS = [
-    "quota", "exchange", "before the dot", "result", "counted", "conclude", "split", "settle", "log", "quota's end",
+    "quota", "exchange", "before the dot", "result", "counted", "decide_disposition", "split", "settle", "log",
+    "quota's end",
 ]  # fmt: skip
 
 
@@ -103,7 +104,7 @@ async def test_whom_the_provider_refused_is_bounced_with_his_notice_once_the_fau
         Provider({f"RCPT {A}": "550 5.1.1 no"}) as provider,
         open_office(tmp_path, port=provider.port, account={"archive": False}) as office,
     ):
-        break_once(monkeypatch, attempt, "conclude")
+        break_once(monkeypatch, attempt, "decide_disposition")
         queue_id = (await office.hand_in(A, B)).text.split()[-1]
         await office.send()
         assert office.outcomes(queue_id) == {A: "pending", B: "delivered"}
@@ -122,7 +123,7 @@ async def test_a_fault_where_the_dots_answer_got_lost_is_a_doubt_and_no_second_m
         Provider({"DOT": ["lost after taking", "250 ok"]}) as provider,
         open_office(tmp_path, port=provider.port, account={"archive": False}) as office,
     ):
-        break_once(monkeypatch, attempt, "conclude")
+        break_once(monkeypatch, attempt, "decide_disposition")
         with capture_logs() as lines:
             await office.hand_in(A)
             await office.send()
@@ -169,7 +170,7 @@ async def test_a_notice_whose_writing_meets_a_fault_of_ours_is_written_once(
         Provider({"RCPT": "550 5.1.1 no"}) as provider,
         open_office(tmp_path, port=provider.port, account={"archive": False}) as office,
     ):
-        break_once(monkeypatch, inbox, "conclude")
+        break_once(monkeypatch, inbox, "decide_disposition")
         await office.hand_in(A)
         await office.send()
         for _ in range(2):

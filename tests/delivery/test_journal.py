@@ -3,11 +3,11 @@ from ipaddress import ip_address
 
 from structlog.testing import capture_logs
 
-from relay.delivery.journal import log_conclusion, log_doubts
+from relay.delivery.journal import log_disposition, log_doubts
 from relay.model.mail import ClaimedDelivery, DeliveryState, Message, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
-from relay.rules.conclusion import Conclusion
+from relay.rules.disposition import Disposition
 
 MESSAGE = Message(
     id="q1", received_at=0, user="anna", account="sales", rule="1a", reverse_path="sales@example.com",
@@ -27,18 +27,18 @@ LATER = Outcome(verdict=Verdict.DEFERRED, reply=Reply(code=451))
 NEVER = Outcome(verdict=Verdict.BOUNCED, reply=Reply(code=550))
 
 
-def logged(conclusion: Conclusion, *, uncertain: bool = False) -> list[tuple[str, object]]:
+def logged(disposition: Disposition, *, uncertain: bool = False) -> list[tuple[str, object]]:
     with capture_logs() as lines:
-        log_conclusion(DELIVERY, conclusion, Reply(code=250), seconds=1.23456, uncertain=uncertain)
+        log_disposition(DELIVERY, disposition, Reply(code=250), seconds=1.23456, uncertain=uncertain)
     assert all(line["queue_id"] == "q1" for line in lines)
     return [(line["event"], line.get("recipients")) for line in lines]
 
 
 def test_a_line_for_each_kind_of_outcome() -> None:
-    conclusion = Conclusion(
+    disposition = Disposition(
         outcomes=((0, TAKEN), (1, LATER), (2, NEVER), (3, NEVER)), state=DeliveryState.QUEUED, due=5
     )
-    assert logged(conclusion) == [
+    assert logged(disposition) == [
         ("message_delivered", ["a@x.example"]),
         ("delivery_deferred", ["b@x.example"]),
         ("message_bounced", ["c@x.example"]),
@@ -47,13 +47,13 @@ def test_a_line_for_each_kind_of_outcome() -> None:
 
 
 def test_one_transaction_is_one_line() -> None:
-    conclusion = Conclusion(outcomes=tuple((n, TAKEN) for n in range(4)), state=DeliveryState.DONE)
-    assert logged(conclusion) == [("message_delivered", [r.address for r in RECIPIENTS])]
+    disposition = Disposition(outcomes=tuple((n, TAKEN) for n in range(4)), state=DeliveryState.DONE)
+    assert logged(disposition) == [("message_delivered", [r.address for r in RECIPIENTS])]
 
 
 def test_doubt_and_hold_are_named() -> None:
-    conclusion = Conclusion(outcomes=((0, LATER),), state=DeliveryState.HELD, uncertain=2)
-    events = [event for event, _ in logged(conclusion, uncertain=True)]
+    disposition = Disposition(outcomes=((0, LATER),), state=DeliveryState.HELD, uncertain=2)
+    events = [event for event, _ in logged(disposition, uncertain=True)]
     assert events == ["delivery_deferred", "possible_duplicate", "delivery_held"]
 
 

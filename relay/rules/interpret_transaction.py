@@ -26,7 +26,7 @@ _CONTENT_FAULTS = ("5.2.3", "5.3.4", "5.6.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answers:
+class SmtpReplies:
     """All that the provider said in one transaction; None where it was not asked or did not answer."""
 
     mail: Reply | None
@@ -47,7 +47,7 @@ class Answers:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judgement:
+class TransactionResult:
     """What the answers mean."""
 
     outcomes: dict[int, Outcome]
@@ -71,35 +71,35 @@ class Judgement:
     """The provider does not let the account send: the postmaster is told, beside the bounce."""
 
 
-def judge(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
+def interpret_transaction(recipients: Sequence[Recipient], replies: SmtpReplies) -> TransactionResult:
     """Judge one transaction. Whoever gets no outcome here gets it from the repetition without the archive."""
-    judgement = _judge(recipients, answers)
-    return replace(judgement, slow_down=True) if _slows_down(recipients, answers) else judgement
+    result = _interpret(recipients, replies)
+    return replace(result, slow_down=True) if _slows_down(recipients, replies) else result
 
 
-def _slows_down(recipients: Sequence[Recipient], answers: Answers) -> bool:
+def _slows_down(recipients: Sequence[Recipient], replies: SmtpReplies) -> bool:
     if all(r.kind is RecipientKind.ARCHIVE for r in recipients):
-        return answers.mail is not None and asks_to_slow_down(answers.mail)
-    if any(r is not None and asks_to_slow_down(r) for r in (answers.mail, answers.data, answers.final)):
+        return replies.mail is not None and asks_to_slow_down(replies.mail)
+    if any(r is not None and asks_to_slow_down(r) for r in (replies.mail, replies.data, replies.final)):
         return True
-    return any(r is not None and not r.is_positive and asks_the_sender_to_slow_down(r) for r in answers.recipients)
+    return any(r is not None and not r.is_positive and asks_the_sender_to_slow_down(r) for r in replies.recipients)
 
 
-def _judge(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
-    mail = answers.mail
+def _interpret(recipients: Sequence[Recipient], replies: SmtpReplies) -> TransactionResult:
+    mail = replies.mail
     if mail is None:
-        return _judge_all(recipients, _lost_reply(answers))
+        return _same_for_all(recipients, _lost_reply(replies))
     if not mail.is_positive:
         if is_login_refused(mail):
-            return Judgement(outcomes=_defer(recipients, mail), reply=mail, login_refused=True)
+            return TransactionResult(outcomes=_defer(recipients, mail), reply=mail, login_refused=True)
         of_content = mail.code == 552 or mail.enhanced.startswith(_CONTENT_FAULTS)
-        return _judge_all(recipients, mail, sender_refused=mail.is_permanent and not of_content)
-    return _judge_data(recipients, answers)
+        return _same_for_all(recipients, mail, sender_refused=mail.is_permanent and not of_content)
+    return _interpret_data(recipients, replies)
 
 
-def _judge_all(recipients: Sequence[Recipient], reply: Reply, *, sender_refused: bool = False) -> Judgement:
+def _same_for_all(recipients: Sequence[Recipient], reply: Reply, *, sender_refused: bool = False) -> TransactionResult:
     outcome = outcome_of(reply)
-    return Judgement(outcomes={r.n: outcome for r in recipients}, reply=reply, sender_refused=sender_refused)
+    return TransactionResult(outcomes={r.n: outcome for r in recipients}, reply=reply, sender_refused=sender_refused)
 
 
 def _defer(recipients: Iterable[Recipient], reply: Reply) -> dict[int, Outcome]:
@@ -107,16 +107,16 @@ def _defer(recipients: Iterable[Recipient], reply: Reply) -> dict[int, Outcome]:
     return {r.n: outcome for r in recipients}
 
 
-def _judge_data(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
-    pairs = list(zip(recipients, answers.recipients, strict=True))
+def _interpret_data(recipients: Sequence[Recipient], replies: SmtpReplies) -> TransactionResult:
+    pairs = list(zip(recipients, replies.recipients, strict=True))
     taken = [r for r, reply in pairs if reply is not None and reply.is_positive]
-    outcomes, crowded = _judge_recipients(pairs, answers, some_taken=bool(taken))
-    end = answers.final or _refused_data(answers.data) or _lost_reply(answers)
-    shut_out = None if answers.logged_in else _shut_out(pairs)
-    if not taken and not answers.lost:
+    outcomes, crowded = _interpret_recipients(pairs, replies, some_taken=bool(taken))
+    end = replies.final or _refused_data(replies.data) or _lost_reply(replies)
+    shut_out = None if replies.logged_in else _shut_out(pairs)
+    if not taken and not replies.lost:
         last = next((x for _, x in reversed(pairs) if x is not None), end)
         said = [x for _, x in pairs if x is not None]
-        return Judgement(
+        return TransactionResult(
             outcomes=outcomes,
             reply=shut_out or last,
             login_refused=shut_out is not None,
@@ -125,30 +125,30 @@ def _judge_data(recipients: Sequence[Recipient], answers: Answers) -> Judgement:
         )
     if end.is_positive:
         outcomes |= {r.n: Outcome(verdict=Verdict.DELIVERED, reply=end) for r in taken}
-        return Judgement(
+        return TransactionResult(
             outcomes=outcomes, reply=shut_out or end, more_at_once=crowded, login_refused=shut_out is not None
         )
-    if answers.uncertain:
+    if replies.uncertain:
         outcomes |= _defer(taken, end)
         # It may be the archive's address that makes the server break off: the next attempt goes without it.
         leaves = len({r.kind is RecipientKind.ARCHIVE for r in taken}) > 1
         doubtful = frozenset(r.n for r in taken)
-        return Judgement(outcomes=outcomes, reply=end, uncertain=True, doubtful=doubtful, archive_leaves=leaves)
+        return TransactionResult(outcomes=outcomes, reply=end, uncertain=True, doubtful=doubtful, archive_leaves=leaves)
     leaves = False
-    if _archive_may_be_the_cause(recipients, taken, answers):
-        if not _closed_by_others(pairs, answers):
+    if _archive_may_be_the_cause(recipients, taken, replies):
+        if not _closed_by_others(pairs, replies):
             unanswered = {r.n for r, reply in pairs if reply is None}
             own = {n: o for n, o in outcomes.items() if n not in unanswered}
-            return Judgement(outcomes=own, reply=end, repeat_without_archive=True)
+            return TransactionResult(outcomes=own, reply=end, repeat_without_archive=True)
         # Whoever closes the connection is not asked again at once; the next attempt goes without the archive.
         leaves = end.code == 421
     if is_login_refused(end):
         outcomes |= _defer(taken, end)
         paused = any(r.kind is not RecipientKind.ARCHIVE for r in taken)
-        return Judgement(outcomes=outcomes, reply=end, login_refused=paused)
+        return TransactionResult(outcomes=outcomes, reply=end, login_refused=paused)
     failed = outcome_of(end)
     outcomes |= {r.n: failed for r in taken}
-    return Judgement(
+    return TransactionResult(
         outcomes=outcomes, reply=shut_out or end, archive_leaves=leaves, login_refused=shut_out is not None
     )
 
@@ -158,15 +158,15 @@ def _shut_out(pairs: Sequence[tuple[Recipient, Reply | None]]) -> Reply | None:
     return next((x for r, x in pairs if x and is_login_refused(x) and r.kind is not RecipientKind.ARCHIVE), None)
 
 
-def _judge_recipients(
-    pairs: Sequence[tuple[Recipient, Reply | None]], answers: Answers, *, some_taken: bool
+def _interpret_recipients(
+    pairs: Sequence[tuple[Recipient, Reply | None]], replies: SmtpReplies, *, some_taken: bool
 ) -> tuple[dict[int, Outcome], bool]:
     """Give the outcomes of those who were not taken, and whether some were too many for one transaction."""
     outcomes: dict[int, Outcome] = {}
     crowded = False
     for recipient, reply in pairs:
         if reply is None:
-            outcomes[recipient.n] = outcome_of(_lost_reply(answers))
+            outcomes[recipient.n] = outcome_of(_lost_reply(replies))
         elif too_many_recipients(reply, some_taken=some_taken):
             crowded = True
             outcomes |= _defer((recipient,), reply)
@@ -177,16 +177,18 @@ def _judge_recipients(
     return outcomes, crowded
 
 
-def _closed_by_others(pairs: Sequence[tuple[Recipient, Reply | None]], answers: Answers) -> bool:
+def _closed_by_others(pairs: Sequence[tuple[Recipient, Reply | None]], replies: SmtpReplies) -> bool:
     """Whether the server closed the connection (421) by something else than its answer to the archive's address."""
     asked = [reply for r, reply in pairs if r.kind is not RecipientKind.ARCHIVE]
-    return any(r is not None and r.code == 421 for r in (*asked, answers.data, answers.final))
+    return any(r is not None and r.code == 421 for r in (*asked, replies.data, replies.final))
 
 
-def _archive_may_be_the_cause(recipients: Sequence[Recipient], taken: Sequence[Recipient], answers: Answers) -> bool:
-    unanswered = [r for r, reply in zip(recipients, answers.recipients, strict=True) if reply is None]
+def _archive_may_be_the_cause(
+    recipients: Sequence[Recipient], taken: Sequence[Recipient], replies: SmtpReplies
+) -> bool:
+    unanswered = [r for r, reply in zip(recipients, replies.recipients, strict=True) if reply is None]
     open_ones = [*taken, *unanswered]
-    asked = open_ones if not answers.lost else recipients
+    asked = open_ones if not replies.lost else recipients
     has_archive = any(r.kind is RecipientKind.ARCHIVE for r in asked)
     return has_archive and any(r.kind is not RecipientKind.ARCHIVE for r in open_ones)
 
@@ -198,5 +200,5 @@ def _refused_data(data: Reply | None) -> Reply | None:
     return Reply(code=0, enhanced="4.5.0", text=f"the server answered DATA with {data}")
 
 
-def _lost_reply(answers: Answers) -> Reply:
-    return Reply(code=0, enhanced="4.4.2", text=answers.error or "the connection was lost")
+def _lost_reply(replies: SmtpReplies) -> Reply:
+    return Reply(code=0, enhanced="4.4.2", text=replies.error or "the connection was lost")

@@ -1,6 +1,6 @@
 """What follows for a delivery from the outcomes of an attempt: done, tried again and when, given up, or held."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relay.model.account import OnUncertain
@@ -10,6 +10,15 @@ from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
 from relay.rules.hours import OpeningHours
 from relay.rules.retry import has_expired, next_attempt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule:
+    """The settings that decide when a delivery is tried again, and when it is given up or held."""
+
+    policy: RetryPolicy
+    hours: OpeningHours
+    on_uncertain: OnUncertain = OnUncertain.RETRY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +32,7 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Conclusion:
+class Disposition:
     """What a settlement writes, and who is to be told."""
 
     outcomes: tuple[tuple[int, Outcome], ...]
@@ -47,40 +56,41 @@ class Conclusion:
         return bool(self.doubtful) and all(r.kind is RecipientKind.ARCHIVE for r in self.doubtful)
 
 
-def conclude(
-    delivery: ClaimedDelivery,
-    *,
-    outcomes: Mapping[int, Outcome],
-    uncertain: bool,
-    more_at_once: bool,
-    on_uncertain: OnUncertain,
-    policy: RetryPolicy,
-    hours: OpeningHours,
-    counted: int,
-    now: int,
-    jitter: float,
-    doubtful: Collection[int] | None = None,
-) -> Conclusion:
-    """Conclude an attempt.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered:
+    """What an attempt was told about the recipients of a delivery."""
 
-    `outcomes` is by recipient number (recipients that a split takes away are not in it); `counted` the open, unpaused
-    milliseconds since the first possible attempt; `jitter` in [0, 1). A doubt about whether the mail went out never
-    becomes a bounce: it is tried again late, or held. `doubtful` names whom an `uncertain` attempt leaves in doubt (by
-    number; None: all that it deferred); who is deferred without a doubt leaves, and is tried again by the schedule.
+    outcomes: Mapping[int, Outcome]
+    """By recipient number; recipients that leave the delivery in any case are not in it."""
+    doubtful: frozenset[int] = frozenset()
+    """The numbers of those who may have the mail, though nobody said so."""
+    more_at_once: bool = False
+    """Whether the others may go in another transaction at once."""
+
+
+def decide_disposition(
+    delivery: ClaimedDelivery, answered: Answered, schedule: Schedule, *, counted: int, now: int, jitter: float
+) -> Disposition:
+    """Decide what becomes of a delivery after an attempt.
+
+    `counted` is the open, unpaused milliseconds since the first possible attempt, `jitter` a random number in [0, 1).
+    A doubt about whether the mail went out never becomes a bounce: it is tried again late, or held. Who is deferred
+    without a doubt beside others in doubt leaves, and is tried again by the schedule.
     """
-    present = [r for r in delivery.recipients if r.n in outcomes]
-    doubts = delivery.uncertain + uncertain
-    late = has_expired(policy, counted) and not more_at_once
+    policy, hours = schedule.policy, schedule.hours
+    doubts = delivery.uncertain + bool(answered.doubtful)
+    late = has_expired(policy, counted) and not answered.more_at_once
     final: dict[int, Outcome] = {}
     failures: list[Failure] = []
     waiting: list[Recipient] = []
     in_doubt: list[Recipient] = []
-    for recipient in present:
-        outcome = outcomes[recipient.n]
-        doubt = uncertain and (doubtful is None or recipient.n in doubtful)
+    for recipient in delivery.recipients:
+        outcome = answered.outcomes.get(recipient.n)
+        if outcome is None:
+            continue
         if outcome.verdict is Verdict.BOUNCED:
             failures.append(Failure(recipient=recipient, reply=outcome.reply, expired=False))
-        elif outcome.verdict is Verdict.DEFERRED and doubt:
+        elif outcome.verdict is Verdict.DEFERRED and recipient.n in answered.doubtful:
             in_doubt.append(recipient)
         elif outcome.verdict is Verdict.DEFERRED and late:
             failures.append(Failure(recipient=recipient, reply=outcome.reply, expired=True))
@@ -92,12 +102,12 @@ def conclude(
     if waiting:
         usual = next_attempt(policy=policy, hours=hours, attempts=delivery.attempts + 1, now=now, jitter=jitter)
     if in_doubt:
-        held = doubts >= MOST_UNCERTAIN or on_uncertain is OnUncertain.HOLD
+        held = doubts >= MOST_UNCERTAIN or schedule.on_uncertain is OnUncertain.HOLD
         state = DeliveryState.HELD if held else DeliveryState.QUEUED
         due = next_attempt(policy=policy, hours=hours, attempts=len(policy.intervals), now=now, jitter=jitter)
     elif waiting:
-        state, due = DeliveryState.QUEUED, now if more_at_once else usual
-    return Conclusion(
+        state, due = DeliveryState.QUEUED, now if answered.more_at_once else usual
+    return Disposition(
         outcomes=tuple(final.items()),
         state=state,
         due=due,
