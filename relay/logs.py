@@ -17,84 +17,8 @@ from typing import Any, Final
 import structlog
 
 from relay.escaping import escape_invisible
-
-EVENTS: Final[dict[str, str]] = {
-    # the service
-    "service_started": "version, config, pid, accounts, users",
-    "service_stopping": "reason, active",
-    "service_stopped": "",
-    "listening": "host, port, tls",
-    "listener_closed": "host, port",
-    "configuration_warning": "warning",
-    "configuration_reloaded": "config",
-    "configuration_refused": "mistake",
-    "database_upgraded": "schema_before, schema_after",
-    "database_copied": "file, schema",
-    "database_gone": "file, reason",
-    "backup_finished": "folder, seconds, size, removed",
-    "backup_failed": "folder, reason",
-    "backup_incomplete": "folder, missing",
-    "backup_not_removed": "folder, reason",
-    "activity_failed": "activity, error, exception, restart_in",
-    "library_message": "logger, message",
-    # a client hands in a mail
-    "session_refused": "client, reason, code",
-    "session_failed": "client, error, exception",
-    "auth_failed": "client, mechanism, login, reason",
-    "message_accepted": "queue_id, client, user, identity, rule, account, sender_before, sender_after, recipients, "
-    "archive, size, message_id",
-    "message_rejected": "queue_id, client, user, reason, code, reply, account, sender_before, reverse_path, recipient",
-    "message_broken_off": "client, user, reverse_path, octets, reason",
-    "message_failed": "queue_id, client, error, exception",
-    # a mail goes out
-    "message_delivered": "queue_id, delivery_id, account, recipients, reply, seconds",
-    "delivery_deferred": "queue_id, delivery_id, account, recipients, code, reply, next_attempt",
-    "message_bounced": "queue_id, delivery_id, account, recipients, code, reply",
-    "delivery_held": "queue_id, delivery_id, account, reason",
-    "possible_duplicate": "queue_id, delivery_id, account, reason, next_attempt",
-    "node_name_taken": "node",
-    "claim_lost": "queue_id, delivery_id, account, reason",
-    "archive_split": "queue_id, delivery_id, account, reply",
-    "archive_failed": "queue_id, delivery_id, account, recipients, code, reply",
-    "notice_queued": "queue_id, about, to, way, kind",
-    "notice_dropped": "queue_id, reason",
-    "notice_moved": "queue_id, account, to, way",
-    "inbox_delivered": "queue_id, delivery_id, user, file",
-    "account_paused": "account, code, reply, next_probe",
-    "account_resumed": "account, reason",
-    "account_unreachable": "account, code, reply",
-    "provider_asks_for_less": "account, code, reply",
-    "account_narrowed": "account, connections, code, reply",
-    "account_slowed": "account, seconds",
-    "mail_parted": "queue_id, account, recipients, left",
-    "account_full": "account, until",
-    "mail_delayed": "queue_id, account, deliveries, told",
-    "alert_raised": "queue_id, kind, subject, since",
-    "alert_cleared": "queue_id, kind, subject, since",
-    "alert_failed": "kind, subject, error",
-    "clock_jumped": "seconds",
-    "commit_in_doubt": "error, took_effect",
-    "sender_refused": "queue_id, account, code, reply",
-    "body_sent_unannounced": "queue_id, account",
-    "lines_folded": "queue_id, account",
-    "signature_removed": "queue_id, account, count",
-    "tiff_stripped": "queue_id, files",
-    "queue_recovered": "deliveries, held",
-    # a mail is collected
-    "mail_received": "queue_id, account, users, uidl, size",
-    "quarantine_delivered": "queue_id, account, user, file, by",
-    "quarantine_deleted": "queue_id, account, user, file, by",
-    "poll_finished": "account, fetched, quarantined, failed, left, deleted, seconds",
-    "poll_elsewhere": "account, reason",
-    "mailbox_too_full": "account, messages, passed_over",
-    "mail_left": "account, uidl, size, reason",
-    "poll_failed": "account, error, next_poll_in",
-    "mail_not_given": "account, uidl, reply",
-    "mail_not_written": "account, uidl, reason",
-    "poll_lines_omitted": "account, of, count",
-    "mail_quarantined": "queue_id, account, user, uidl, file, reason",
-}
-"""Every event that the service logs, with its fields. `docs/logging.md` explains them; a test compares."""
+from relay.events.event import Event
+from relay.events.service import LibraryMessage
 
 STDOUT: Final = 1
 STDERR: Final = 2
@@ -104,8 +28,9 @@ _SECRET_KEY = re.compile(r"passw|secret|token|authori[sz]ation|credential", re.I
 _FIRST_KEYS = ("timestamp", "level", "event", "queue_id")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
-Event = MutableMapping[str, Any]
+Line = MutableMapping[str, Any]
 
+log = structlog.get_logger()
 _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
@@ -175,7 +100,15 @@ def configure(
     return sink
 
 
-def _add_level_and_time(_logger: object, method: str, event: Event) -> Event:
+def write_event(event: Event) -> None:
+    """Write an event's line, if its level is logged."""
+    fields = event.fields()
+    if "exception" in fields:
+        fields["exc_info"] = fields.pop("exception")
+    getattr(log, event.level)(event.name, **fields)
+
+
+def _add_level_and_time(_logger: object, method: str, event: Line) -> Line:
     event["level"] = method
     seconds, rest = divmod(time.time_ns(), 1_000_000_000)
     event["timestamp"] = f"{_second(seconds)}.{rest // 1_000_000:03}Z"
@@ -187,14 +120,14 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-def _format_exception(logger: object, method: str, event: Event) -> Event:
+def _format_exception(logger: object, method: str, event: Line) -> Line:
     if event.get("exc_info"):
         return structlog.processors.format_exc_info(logger, method, event)
     event.pop("exc_info", None)
     return event
 
 
-def make_harmless(_logger: object, _method: str, event: Event) -> Event:
+def make_harmless(_logger: object, _method: str, event: Line) -> Line:
     """Redact what is named like a secret; escape control, bidirectional and invisible characters; cut long texts."""
     for key, value in event.items():
         if _is_secret(key):
@@ -230,7 +163,7 @@ def _clean(value: object, *, keep_lines: bool = False) -> object:
     return escape_invisible(text, keep_lines=keep_lines)
 
 
-def render_json(_logger: object, _method: str, event: Event) -> str:
+def render_json(_logger: object, _method: str, event: Line) -> str:
     """Give the event as one line of JSON, the keys that every line has first."""
     ordered = {key: event[key] for key in _FIRST_KEYS if key in event}
     ordered.update(event)
@@ -243,7 +176,7 @@ class _ConsoleRenderer:
     def __init__(self, *, colors: bool) -> None:
         self._colors = colors
 
-    def __call__(self, _logger: object, _method: str, event: Event) -> str:
+    def __call__(self, _logger: object, _method: str, event: Line) -> str:
         stamp = str(event.pop("timestamp", ""))[:19].replace("T", " ") + "Z"
         level = str(event.pop("level", ""))
         name = str(event.pop("event", ""))
@@ -272,10 +205,9 @@ class _LibraryHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Log a record; never raises."""
         try:
-            log = structlog.get_logger()
             log.log(
                 record.levelno,
-                "library_message",
+                LibraryMessage.name,
                 logger=record.name,
                 message=record.getMessage(),
                 exc_info=record.exc_info,

@@ -15,6 +15,8 @@ import structlog
 from hypothesis import HealthCheck, settings
 from structlog._config import BoundLoggerLazyProxy
 
+from relay.emitting import subscribe
+from relay.events.event import Event
 from tests.peers.machine import IN_CI
 
 _TASKS = Path("/proc/self/task")
@@ -44,6 +46,15 @@ def _process_as_before() -> Generator[None]:
     for log in [getattr(module, "log", None) for module in list(sys.modules.values())] if kept else ():
         if isinstance(log, BoundLoggerLazyProxy):
             vars(log).pop("bind", None)
+
+
+@pytest.fixture
+def recorded_events() -> Generator[list[Event]]:
+    """Every event from now on, in whichever thread it happens."""
+    events: list[Event] = []
+    leave = subscribe(events.append)
+    yield events
+    leave()
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from relay import logs
 
-ROOT = Path(__file__).parent.parent
-
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Generator[None]:
@@ -120,20 +118,3 @@ def test_the_file_is_reopened_after_a_rotation(lines: Path) -> None:
 def test_a_full_disk_does_not_stop_the_program() -> None:
     logs.configure(file=Path("/dev/full"))
     structlog.get_logger().info("x")
-
-
-def events_in_the_code() -> set[str]:
-    found: set[str] = set()
-    for file in (ROOT / "relay").rglob("*.py"):
-        found |= set(re.findall(r'\blog\.(?:debug|info|warning|error|exception)\(\s*"([a-z_]+)"', file.read_text()))
-        found |= set(re.findall(r'log\.log\(\s*[^,]+,\s*"([a-z_]+)"', file.read_text()))
-    return found
-
-
-def test_the_code_logs_exactly_the_listed_events() -> None:
-    assert events_in_the_code() == set(logs.EVENTS)
-
-
-def test_the_documentation_names_every_event_with_its_fields() -> None:
-    rows = re.findall(r"^\| `([a-z_]+)` \| ([^|]*) \|", (ROOT / "docs/logging.md").read_text(), re.MULTILINE)
-    assert {name: fields.strip() for name, fields in rows} == logs.EVENTS

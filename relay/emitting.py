@@ -1,0 +1,40 @@
+"""Hands each event to whoever reads events: to the log always, to others once they have subscribed.
+
+Guarantee: a reader that raises harms neither the caller nor the other readers.
+"""
+
+from collections.abc import Callable
+
+from relay.events.event import Event
+from relay.events.service import ActivityFailed
+from relay.logs import write_event
+
+Reader = Callable[[Event], None]
+
+_readers: tuple[Reader, ...] = (write_event,)
+
+
+def emit(event: Event) -> None:
+    """Hand an event to all readers, in this thread and at once: they don't wait and don't block."""
+    for reader in _readers:
+        try:
+            reader(event)
+        except Exception as error:  # noqa: BLE001 - whoever says what happened must not fail by it
+            _log_fault(reader, error)
+
+
+def subscribe(reader: Reader) -> Callable[[], None]:
+    """Let a function have each event from now on, in the thread where it happens; returns what ends that."""
+    global _readers  # noqa: PLW0603 - replaced as a whole: other threads may just be emitting
+    _readers = (*_readers, reader)
+
+    def unsubscribe() -> None:
+        global _readers  # noqa: PLW0603 - as above
+        _readers = tuple(other for other in _readers if other is not reader)
+
+    return unsubscribe
+
+
+def _log_fault(reader: Reader, error: Exception) -> None:
+    if reader is not write_event:
+        write_event(ActivityFailed(activity=f"reader of events {reader}", error=repr(error), exception=error))

@@ -1,0 +1,40 @@
+"""A client connects and logs in."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from relay.events.event import Event
+from relay.events.fields import Client, Code, Error, Traceback
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRefused(Event, level="warning"):
+    """A client may not connect, or there are too many. Is it one of yours, look at `networks` and `[limits]`."""
+
+    client: Client
+    reason: Annotated[str, "why"]
+    code: Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFailed(Event, level="error"):
+    """A fault of the relay in one session; the others go on. Please report it."""
+
+    client: Client
+    error: Error
+    exception: Traceback = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthFailed(Event, level="warning"):
+    """A login failed. Many of them from a client that is not yours: somebody guesses passwords."""
+
+    client: Client
+    mechanism: Annotated[str, "how it logged in: `PLAIN` or `LOGIN`"]
+    login: Annotated[str, "what the client called itself, never the password"]
+    reason: Annotated[str, "why"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthNotChecked(AuthFailed, level="error"):
+    """The relay could not check the password, as for want of memory; the client was told to try again later."""

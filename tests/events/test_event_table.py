@@ -1,0 +1,50 @@
+import ast
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from relay.events.event import Event
+from tests.events.event_table import DOCUMENT, SUBJECTS, describe_fields, events_of, modules, write_document
+
+ROOT = Path(__file__).parents[2]
+EVENTS = [kind for module in modules().values() for kind in events_of(module)]
+LOG_THEMSELVES = {
+    "relay/logs.py",  # the log's own room: the one that stays
+    *("relay/delivery", "relay/collection", "relay/intake", "relay/storage", "relay/submission", "relay/watching"),
+    *("relay/activity.py", "relay/backing_up.py", "relay/control.py", "relay/housekeeping.py", "relay/listeners.py"),
+    *("relay/pop_poller.py", "relay/supervisor.py"),
+}
+"""Rooms whose log calls are not converted to events yet."""
+
+
+def test_the_page_is_what_the_types_say() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == write_document(), "run python -m tests.events.event_table"
+
+
+def test_the_page_has_every_subject() -> None:
+    assert set(SUBJECTS) == set(modules())
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
+def test_every_event_and_each_field_is_explained(kind: type[Event]) -> None:
+    assert (kind.__doc__ or "").strip()
+    assert not (kind.__doc__ or "").startswith(f"{kind.__name__}("), "the docstring is the one that dataclass makes"
+    assert all(describe_fields(kind).values()), describe_fields(kind)
+    assert all(field.default is None for field in fields(kind) if field.name == "exception")
+
+
+def test_only_a_derived_event_has_the_name_of_another() -> None:
+    for kind in EVENTS:
+        for other in EVENTS:
+            assert kind.name != other.name or issubclass(kind, other) or issubclass(other, kind)
+
+
+def test_nobody_but_the_log_calls_structlog() -> None:
+    for file in sorted((ROOT / "relay").rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        if any(name.partition(".")[0] == "structlog" for name in imported):
+            place = file.relative_to(ROOT)
+            assert {str(place), *map(str, place.parents)} & LOG_THEMSELVES, f"{place}: emit an event of relay.events"
