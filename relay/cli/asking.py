@@ -16,8 +16,8 @@ from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
 from relay.model.route import Refusal
 from relay.planning import MailPlan, plan_mail
-from relay.rules.dots import LineEnds
-from relay.rules.sections import Sections
+from relay.rules.dot_stuffing import LineEnds
+from relay.rules.message_splitter import MessageSplitter
 from relay.settings import Limits, Listener, ListenerTls, Settings
 
 
@@ -126,10 +126,10 @@ def _read_header(message: bytes, limits: Limits, *, most: int) -> bytes | Reply:
     judgement = judge_octets(len(content), most=most, too_long=lines.too_long, whole=len(content) <= cut_off)
     if judgement is not None:
         return judgement.reply
-    sections = Sections(header_limit=limits.header_size)
-    sections.feed(content)
-    judgement = judge_header(sections, most=limits.header_size)
+    splitter = MessageSplitter(header_limit=limits.header_size)
+    splitter.feed(content)
+    judgement = judge_header(splitter, most=limits.header_size)
     if judgement is not None:
         return judgement.reply
-    sections.close()
-    return sections.header or b""
+    splitter.close()
+    return splitter.header or b""

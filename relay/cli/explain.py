@@ -160,7 +160,7 @@ def _address_of(settings: Settings, name: str) -> ipaddress.IPv4Address | ipaddr
 
 def _explain_incoming(settings: Settings, name: str, message: Path, *, as_json: bool) -> None:
     from relay.rules.distribution import plan_distribution
-    from relay.rules.sections import split_message
+    from relay.rules.message_splitter import split_message
 
     account = settings.directory.account(name)
     if account is None or account.pop3 is None:

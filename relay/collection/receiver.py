@@ -22,7 +22,7 @@ from relay.model.arrival import Arrival, Place
 from relay.model.ids import make_copy_ids
 from relay.model.maildrop import Listed
 from relay.rules.distribution import Distribution, plan_distribution
-from relay.rules.sections import Sections
+from relay.rules.message_splitter import MessageSplitter
 from relay.rules.summary import Summary, summarise
 from relay.settings import Settings
 from relay.storage.mailboxes import Mailboxes
@@ -87,7 +87,7 @@ class Receiver:
         Raises what the session raises, Pop3Error where the message is larger than it may be, StorageError, or
         MailboxElsewhereError.
         """
-        sections, pieces, octets, total = Sections(header_limit=_HEADER_LIMIT), [], 0, 0
+        splitter, pieces, octets, total = MessageSplitter(header_limit=_HEADER_LIMIT), [], 0, 0
         digest = None if message.key else hashlib.sha256()
         large: Arrived | None = None
         async for piece in body:
@@ -96,8 +96,8 @@ class Receiver:
                 self._refuse(message)
             if digest is not None:
                 digest.update(piece)
-            if sections.header is None and not sections.too_large:
-                for _ in sections.feed(piece):
+            if splitter.header is None and not splitter.too_large:
+                for _ in splitter.feed(piece):
                     pass
             pieces.append(piece)
             octets += len(piece)
@@ -106,12 +106,12 @@ class Receiver:
             self._require_room()
             if large is None:
                 await self.finish()
-                large = await self._arrive(message, sections, pieces)
+                large = await self._arrive(message, splitter, pieces)
                 await self._inboxes.begin(large)
             else:
                 await self._inboxes.add(pieces)
             pieces, octets = [], 0
-        arrived = await self._arrive(message, sections, pieces) if large is None else large
+        arrived = await self._arrive(message, splitter, pieces) if large is None else large
         arrived.key = message.key if digest is None else f"sha256-{digest.hexdigest()}"
         if large is not None:
             large.pieces = pieces
@@ -145,10 +145,10 @@ class Receiver:
             f" which is {self._limit}: from now on it is left on the server",
         )
 
-    async def _arrive(self, message: Listed, sections: Sections, pieces: list[bytes]) -> Arrived:
-        if sections.header is None and not sections.too_large:
-            sections.close()
-        header = sections.header or b""
+    async def _arrive(self, message: Listed, splitter: MessageSplitter, pieces: list[bytes]) -> Arrived:
+        if splitter.header is None and not splitter.too_large:
+            splitter.close()
+        header = splitter.header or b""
         read = partial(self._read_header, header)
         # Whoever writes a long header must not make others wait while it is read.
         plan, summary = read() if len(header) <= _SHORT_HEADER else await asyncio.to_thread(read)

@@ -3,9 +3,9 @@
 from typing import Final, NamedTuple
 
 from relay.model.reply import Reply
+from relay.rules.message_splitter import CHUNK, MessageSplitter
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse, refuse_size
-from relay.rules.sections import CHUNK, Sections
 
 LONG_LINE: Final = refuse(Refused.LONG_LINE)
 
@@ -32,10 +32,10 @@ def judge_octets(size: int, *, most: int, too_long: bool, whole: bool = False) -
     return Judgement("long_line", LONG_LINE) if too_long else None
 
 
-def judge_header(sections: Sections, *, most: int) -> Judgement | None:
+def judge_header(splitter: MessageSplitter, *, most: int) -> Judgement | None:
     """Refuse a header of more than `most` octets, or one of which nobody can tell where it ends."""
-    if sections.too_large:
+    if splitter.too_large:
         return Judgement("large_header", refuse(Refused.LARGE_HEADER, most=str(most)))
-    if sections.stray_line is not None:
-        return Judgement("broken_header", refuse(Refused.BROKEN_HEADER, line=str(sections.stray_line)))
+    if splitter.stray_line is not None:
+        return Judgement("broken_header", refuse(Refused.BROKEN_HEADER, line=str(splitter.stray_line)))
     return None

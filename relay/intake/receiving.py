@@ -19,9 +19,9 @@ from relay.intake.hooks import Incoming
 from relay.intake.judging import TOO_LARGE, judge_header, judge_octets, most_refused
 from relay.model.errors import StorageFullError
 from relay.model.reply import Reply
+from relay.rules.message_splitter import CHUNK, MessageSplitter
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse, refuse_size
-from relay.rules.sections import CHUNK, Sections
 
 log = structlog.get_logger()
 
@@ -72,7 +72,7 @@ class Receiver:
         self._kept = self._keeping = 0
         """Octets of the body that are out of memory, and those that are being written."""
         self._on_disk = 0
-        self._sections = Sections(header_limit=desk.limits.header_size)
+        self._splitter = MessageSplitter(header_limit=desk.limits.header_size)
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._header_done = False
@@ -123,9 +123,9 @@ class Receiver:
         elif not self._hold(self._size - self._kept):
             self._refuse("no_room", NO_ROOM)
         else:
-            chunks = self._sections.feed(content)
+            chunks = self._splitter.feed(content)
             self._chunks.extend(chunks)
-            judgement = judge_header(self._sections, most=self._desk.limits.header_size)
+            judgement = judge_header(self._splitter, most=self._desk.limits.header_size)
             if judgement is not None:
                 self._refuse(*judgement)
             elif chunks and not self._take_room(sum(map(len, chunks))):
@@ -158,7 +158,7 @@ class Receiver:
             self.forget()
             self._owner.mail_done(self.refusal)
             return
-        last = self._sections.close()
+        last = self._splitter.close()
         if last:
             self._chunks.append(last)
         self._go_on()
@@ -177,7 +177,7 @@ class Receiver:
         """Free what the mail holds: it is of no use any more."""
         self._forgotten = True
         self._chunks.clear()
-        self._sections = Sections(header_limit=0)
+        self._splitter = MessageSplitter(header_limit=0)
         self._give_back()
 
     # In the background
@@ -220,8 +220,8 @@ class Receiver:
         while not self._forgotten:
             if not self._header_done:
                 self._header_done = True
-                assert self._sections.header is not None
-                await self._incoming.header(self._sections.header)
+                assert self._splitter.header is not None
+                await self._incoming.header(self._splitter.header)
             elif self._chunks:
                 was_full = self.full
                 chunk = self._chunks.popleft()

@@ -16,7 +16,7 @@ from relay.intake.transfer import ChunkFeed, DataFeed, RefusedChunk, parse_chunk
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope, Wish
 from relay.model.reply import Reply
-from relay.rules.dots import LineEnds
+from relay.rules.dot_stuffing import LineEnds
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse, refuse_size
 

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from relay.intake.feed import SessionEnd
 from relay.intake.receiving import Receiver
 from relay.model.reply import Reply
-from relay.rules.dots import BareDotReader, DotReader, LineEnds
+from relay.rules.dot_stuffing import BareDotReader, DotReader, LineEnds
 
 _PIECE: Final = 65_536
 _END: Final = 5

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator
 from typing import cast
 
-from relay.rules.dots import DotReader
+from relay.rules.dot_stuffing import DotReader
 from relay.rules.replies import read_text
 from relay.upstream.dialing import dial
 from relay.upstream.secrecy import Veil

@@ -18,13 +18,13 @@ from relay.planning import plan_mail
 from relay.rules.address import decode_words, parse_addr_spec, parse_mailboxes
 from relay.rules.content import read_content
 from relay.rules.disguise import find_disguised
-from relay.rules.dots import DotReader, normalise_lines
+from relay.rules.dot_stuffing import DotReader, normalise_lines
 from relay.rules.folding import BodyFolder, fold_header
 from relay.rules.headers import apply_edits, find_values, is_signed, split_fields, subject_text
 from relay.rules.hours import parse_hours
+from relay.rules.message_splitter import MessageSplitter, split_message
 from relay.rules.origin import find_origin
 from relay.rules.replies import read_reply
-from relay.rules.sections import Sections, split_message
 from relay.rules.trace import message_id_of, received_count
 from relay.settings.hosts import parse_network
 from relay.settings.quantities import parse_duration, parse_size
@@ -123,8 +123,8 @@ FUNCTIONS: dict[str, Take] = {
     "make_stripper": strip_header,
     "TiffStripper": strip_body,
     "split_message": split_message,
-    "Sections, behind a line that is no field": lambda data: fed(
-        Sections(header_limit=KIB), b"A: b\r\nstray\r\n" + data
+    "MessageSplitter, behind a line that is no field": lambda data: fed(
+        MessageSplitter(header_limit=KIB), b"A: b\r\nstray\r\n" + data
     ),
     "find_origin": lambda data: find_origin(split_fields(b"From: a@b.example c@d.example " + data + b"\r\n")),
     "find_disguised": look_for_disguises,
@@ -137,7 +137,7 @@ FUNCTIONS: dict[str, Take] = {
     "plan_mail, Reply-To": field(b"From: a@b.example\r\nReply-To", plan),
     "plan_mail, a Resent block": field(b"Resent-From: a@b.example\r\nResent-Sender", plan),
     "plan_mail, a signature": field(b"From: a@b.example\r\nDKIM-Signature: h=", plan),
-    "Sections, in pieces": lambda data: fed(Sections(header_limit=1 << 20), b"A: b\r\n " + data),
+    "MessageSplitter, in pieces": lambda data: fed(MessageSplitter(header_limit=1 << 20), b"A: b\r\n " + data),
     "DotReader, in pieces": lambda data: fed(DotReader(), data),
     "normalise_lines": normalise_lines,
     "BodyFolder, in pieces": lambda data: fed(BodyFolder(), data),

@@ -26,7 +26,7 @@ from relay.rules.address import parse_mailboxes
 from relay.rules.distribution import plan_distribution
 from relay.rules.folding import BodyFolder, fold_header
 from relay.rules.headers import apply_edits, is_signed, split_fields, subject_text
-from relay.rules.sections import Sections, split_message
+from relay.rules.message_splitter import MessageSplitter, split_message
 from relay.rules.summary import LONGEST_ID, summarise
 from relay.rules.trace import message_id_of, received_count, stamp_header
 from relay.settings import ConfigurationError, load_settings
@@ -83,9 +83,9 @@ def _header() -> Iterator[Callable[[Any], None]]:
     def check(given: tuple[bytes, list[float]]) -> None:
         mail, places = given
         block, body = split_message(mail)
-        sections = Sections(header_limit=LIMIT)
-        pieces = [piece for part in cuts(block + b"\r\n" + body, places) for piece in sections.feed(part)]
-        assert len(b"".join([*pieces, sections.close()])) <= len(block) + 2 + len(body)
+        splitter = MessageSplitter(header_limit=LIMIT)
+        pieces = [piece for part in cuts(block + b"\r\n" + body, places) for piece in splitter.feed(part)]
+        assert len(b"".join([*pieces, splitter.close()])) <= len(block) + 2 + len(body)
         fields = split_fields(block)
         assert b"".join(one.raw for one in fields) == block
         decision = plan_mail(

@@ -1,5 +1,5 @@
 from relay.intake.judging import judge_header, judge_octets
-from relay.rules.sections import Sections
+from relay.rules.message_splitter import MessageSplitter
 
 
 def test_a_mail_may_have_so_many_octets_and_no_line_beyond_all_limits() -> None:
@@ -11,15 +11,15 @@ def test_a_mail_may_have_so_many_octets_and_no_line_beyond_all_limits() -> None:
 
 
 def test_a_header_is_refused_as_soon_as_its_fault_is_seen() -> None:
-    sections = Sections(header_limit=40)
-    sections.feed(b"A: b\r\nno field\r\nBc")
-    assert judge_header(sections, most=40) is None
-    sections.feed(b"c:")
-    judgement = judge_header(sections, most=40)
+    splitter = MessageSplitter(header_limit=40)
+    splitter.feed(b"A: b\r\nno field\r\nBc")
+    assert judge_header(splitter, most=40) is None
+    splitter.feed(b"c:")
+    judgement = judge_header(splitter, most=40)
     assert judgement is not None
     assert str(judgement.reply).startswith("554 5.6.0 Line 2 ")
-    sections = Sections(header_limit=40)
-    sections.feed(b"A: b\r\n" * 9)
-    judgement = judge_header(sections, most=40)
+    splitter = MessageSplitter(header_limit=40)
+    splitter.feed(b"A: b\r\n" * 9)
+    judgement = judge_header(splitter, most=40)
     assert judgement is not None
     assert (judgement.reason, judgement.reply.code) == ("large_header", 552)

@@ -11,7 +11,7 @@ from relay.intake import transfer
 from relay.intake.room import SharedRoom
 from relay.intake.session import SmtpSession
 from relay.intake.transaction import SLOWEST
-from relay.rules.sections import CHUNK
+from relay.rules.message_splitter import CHUNK
 from tests.intake.conftest import Dialogue, open_desk
 
 LINES = (b"y" * 62 + b"\r\n") * (CHUNK // 64)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from relay.intake.transfer import parse_chunk
-from relay.rules.sections import CHUNK
+from relay.rules.message_splitter import CHUNK
 from tests.intake.conftest import Desk, Dialogue, open_desk
 
 MAIL = b"MAIL FROM:<s@x.example>\r\nRCPT TO:<a@x.example>\r\n"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model.reply import Reply
-from relay.rules.dots import DotReader
+from relay.rules.dot_stuffing import DotReader
 from relay.upstream.secrecy import Veil
 from relay.upstream.stream import SmtpStream
 from relay.upstream.transaction import Dotter, Features, OutgoingMail, Stage, Timeouts, Transaction, transact

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rules.dots import LONGEST_LINE, BareDotReader, DotReader, LineEnds, normalise_lines
+from relay.rules.dot_stuffing import LONGEST_LINE, BareDotReader, DotReader, LineEnds, normalise_lines
 
 pieces = st.sampled_from([b"\r\n", b"\n", b"\r", b".", b"..", b"a", b"A: b\r\n", b"\x00\xff", b"\r\n.\r\n"])
 wires = st.lists(pieces, max_size=25).map(lambda parts: b"".join(parts) + b"\r\n.\r\nNEXT")

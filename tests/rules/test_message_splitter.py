@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rules.sections import CHUNK, Sections, split_message
+from relay.rules.message_splitter import CHUNK, MessageSplitter, split_message
 
 pieces = st.sampled_from(
     [b"\r\n", b"a", b"A: b\r\n", b" c\r\n", b"\tc\r\n", b"From x", b"From ", b"From : x\r\n", b"From\t: x\r\n",
@@ -21,13 +21,13 @@ Parted = tuple[bytes, bytes, int | None]
 
 
 def sections_of(content: bytes, at: list[int]) -> Parted:
-    sections, body = Sections(header_limit=10_000), []
+    splitter, body = MessageSplitter(header_limit=10_000), []
     edges = sorted({0, len(content), *(n % (len(content) + 1) for n in at)})
     for start, stop in itertools.pairwise(edges):
-        body += list(sections.feed(content[start:stop]))
-    body.append(sections.close())
-    assert sections.header is not None
-    return sections.header, b"".join(body), sections.stray_line
+        body += list(splitter.feed(content[start:stop]))
+    body.append(splitter.close())
+    assert splitter.header is not None
+    return splitter.header, b"".join(body), splitter.stray_line
 
 
 def _is_field(line: bytes) -> bool:
@@ -108,25 +108,25 @@ def test_messages_of_files(message: bytes, header: bytes, body: bytes) -> None:
 
 def test_a_long_header_is_too_large_also_without_a_line_end() -> None:
     for content in (b"A: " + b"x" * 2000, b"A: b\r\n" * 400, b"A: b\r\n" * 400 + b"\r\n"):
-        sections = Sections(header_limit=1000)
-        assert list(sections.feed(content)) == []
-        assert sections.too_large
+        splitter = MessageSplitter(header_limit=1000)
+        assert list(splitter.feed(content)) == []
+        assert splitter.too_large
 
 
 def test_chunks_are_bounded_and_never_tiny() -> None:
-    sections = Sections(header_limit=100)
-    chunks = list(sections.feed(b"A: b\r\n\r\n" + b"x" * (CHUNK * 2 + 1)))
+    splitter = MessageSplitter(header_limit=100)
+    chunks = list(splitter.feed(b"A: b\r\n\r\n" + b"x" * (CHUNK * 2 + 1)))
     assert [len(chunk) for chunk in chunks] == [CHUNK, CHUNK]
-    assert sections.close() == b"x"
+    assert splitter.close() == b"x"
 
 
 def test_a_body_in_tiny_pieces_takes_no_more_memory_than_one_in_large_ones() -> None:
-    sections = Sections(header_limit=100)
-    sections.feed(b"A: b\r\n\r\n")
+    splitter = MessageSplitter(header_limit=100)
+    splitter.feed(b"A: b\r\n\r\n")
     for _ in range(10_000):
-        sections.feed(b"xy")
-    assert len(sections._pieces) < 300
-    assert sections.close() == b"xy" * 10_000
+        splitter.feed(b"xy")
+    assert len(splitter._pieces) < 300
+    assert splitter.close() == b"xy" * 10_000
 
 
 LINE = 1_048_576
@@ -140,8 +140,8 @@ LINE = 1_048_576
 def test_no_input_makes_it_slow(before: bytes, unit: bytes) -> None:
     content = (before + unit * (LINE // len(unit)))[:LINE]
     for size in (LINE, 4096, 16):
-        sections, spent = Sections(header_limit=LINE), time.process_time()
+        splitter, spent = MessageSplitter(header_limit=LINE), time.process_time()
         for at in range(0, LINE // (16 if size == 16 else 1), size):
-            sections.feed(content[at : at + size])
-        sections.close()
+            splitter.feed(content[at : at + size])
+        splitter.close()
         assert time.process_time() - spent < 2

@@ -8,7 +8,7 @@ found in one pass, so the work is linear, and the same however the mail was cut 
 import re
 from typing import Final
 
-from relay.rules.dots import normalise_lines
+from relay.rules.dot_stuffing import normalise_lines
 
 CHUNK: Final = 262_144
 """Octets of a piece of the body, at most."""
@@ -20,7 +20,7 @@ _FIELD_OR_END: Final = re.compile(rb"^(?:(" + _NAME + rb")|\r\n)", re.MULTILINE)
 _BEGINNING: Final = re.compile(rb"([!-9;-~]*+)([ \t]*+)")
 
 
-class Sections:
+class MessageSplitter:
     """Parts a mail that comes in pieces, every line end of which is CRLF, into its header and the chunks of its body.
 
     A mail that begins with no field is all body. A first line that separates mails in a mailbox file (`From anna Mon
@@ -161,6 +161,6 @@ class _StrayLines:
 def split_message(message: bytes) -> tuple[bytes, bytes]:
     """Split a message as a file holds it into the header that a session would find, and the body."""
     lines = normalise_lines(message)
-    sections = Sections(header_limit=len(lines) + 2)
-    chunks = [*sections.feed(lines if lines.endswith(b"\n") else lines + b"\r\n"), sections.close()]
-    return sections.header or b"", b"".join(chunks)
+    splitter = MessageSplitter(header_limit=len(lines) + 2)
+    chunks = [*splitter.feed(lines if lines.endswith(b"\n") else lines + b"\r\n"), splitter.close()]
+    return splitter.header or b"", b"".join(chunks)
