@@ -9,7 +9,7 @@ from relay.delivery.connecting import Connections
 from relay.delivery.lanes import Lane
 from relay.delivery.pauses import PauseBook
 from relay.model.account import Account, OnUncertain, SmtpServer
-from relay.model.envelope import Wish
+from relay.model.envelope import DsnOptions
 from relay.model.mail import Body, ClaimedDelivery, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
@@ -223,8 +223,10 @@ class Exchanger:
             eightbit=message.eightbit,
             smtputf8=message.smtputf8,
             signed=is_signed(delivery.header),
-            # The client's wishes are for its own mail: a notice of ours, or one with the null sender, has none.
-            wishes=tuple(Wish(notify=r.notify, orcpt=r.orcpt) for r in recipients) if message.reverse_path else (),
+            # The client's options are for its own mail: a notice of ours, or one with the null sender, has none.
+            dsn_options=tuple(DsnOptions(notify=r.notify, orcpt=r.orcpt) for r in recipients)
+            if message.reverse_path
+            else (),
             ret=message.ret if message.reverse_path else "",
             envelope_id=message.envelope_id if message.reverse_path else "",
             before_dot=before_dot,

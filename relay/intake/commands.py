@@ -6,7 +6,7 @@ from relay.intake.budget import Ip
 from relay.intake.parameters import MailParameters, read_mail_parameters, read_rcpt_parameters
 from relay.intake.path import BadCommandError, parse_argument, parse_forward_path, parse_reverse_path
 from relay.model.address import Address
-from relay.model.envelope import Wish
+from relay.model.envelope import DsnOptions
 from relay.model.reply import Reply
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse
@@ -38,10 +38,12 @@ def read_sender(argument: str, *, esmtp: bool, may_log_in: bool) -> tuple[Addres
     return reverse_path, asked
 
 
-def read_recipient(argument: str, *, esmtp: bool, smtputf8: bool, postmaster: Address | None) -> tuple[Address, Wish]:
+def read_recipient(
+    argument: str, *, esmtp: bool, smtputf8: bool, postmaster: Address | None
+) -> tuple[Address, DsnOptions]:
     """Read the argument of RCPT; `postmaster` is who a bare `<postmaster>` is. Raises BadCommandError."""
     parsed = parse_argument(argument, "TO")
-    wish = read_rcpt_parameters(parsed, esmtp=esmtp)
+    options = read_rcpt_parameters(parsed, esmtp=esmtp)
     if not parsed.path.isascii() and not smtputf8:
         raise BadCommandError.by(_INTERNATIONAL)
-    return parse_forward_path(parsed.path, postmaster), wish
+    return parse_forward_path(parsed.path, postmaster), options

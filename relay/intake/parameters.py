@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.intake.path import BadCommandError, PathArgument
-from relay.model.envelope import Wish
+from relay.model.envelope import DsnOptions
 from relay.rules.dsn import read_envelope_id, read_notify, read_orcpt, read_ret
 
 _SIZE = re.compile(r"[0-9]{1,20}")
-NO_WISH: Final = Wish()
+NO_OPTIONS: Final = DsnOptions()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,14 +50,14 @@ def read_mail_parameters(parsed: PathArgument, *, esmtp: bool, may_log_in: bool)
     return MailParameters(size=size, smtputf8=smtputf8, ret=ret, envelope_id=envelope_id)
 
 
-def read_rcpt_parameters(parsed: PathArgument, *, esmtp: bool) -> Wish:
+def read_rcpt_parameters(parsed: PathArgument, *, esmtp: bool) -> DsnOptions:
     """Read the parameters of RCPT. Raises BadCommandError."""
     if not parsed.parameters:
-        return NO_WISH
+        return NO_OPTIONS
     given = _given(parsed, esmtp=esmtp)
-    wish = Wish(notify=_wish(read_notify, given, "NOTIFY"), orcpt=_wish(read_orcpt, given, "ORCPT"))
+    options = DsnOptions(notify=_wish(read_notify, given, "NOTIFY"), orcpt=_wish(read_orcpt, given, "ORCPT"))
     _refuse_others(given)
-    return wish
+    return options
 
 
 def _given(parsed: PathArgument, *, esmtp: bool) -> dict[str, str | None]:

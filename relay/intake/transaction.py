@@ -9,12 +9,12 @@ from relay.intake.budget import Holding
 from relay.intake.commands import TOO_MANY_RECIPIENTS, offers_login, read_recipient, read_sender, refuse_stranger
 from relay.intake.dialogue import BAD_CHUNK, Dialogue, make_reply
 from relay.intake.judging import most_refused
-from relay.intake.parameters import NO_WISH, MailParameters
+from relay.intake.parameters import NO_OPTIONS, MailParameters
 from relay.intake.path import BadCommandError
 from relay.intake.receiving import NO_DISK, NO_ROOM, Receiver
 from relay.intake.transfer import ChunkFeed, DataFeed, RefusedChunk, parse_chunk
 from relay.model.address import Address
-from relay.model.envelope import Client, Envelope, Wish
+from relay.model.envelope import Client, DsnOptions, Envelope
 from relay.model.reply import Reply
 from relay.rules.dot_stuffing import LineEnds
 from relay.rules.refusal_texts import Refused
@@ -44,7 +44,7 @@ class Transaction:
     holding: Holding
     """What it takes of its client's share of the memory."""
     recipients: list[Address] = field(default_factory=list)
-    wishes: list[Wish] = field(default_factory=list)
+    dsn_options: list[DsnOptions] = field(default_factory=list)
     size: int = 0
     """Octets that the recipients are counted with."""
     lines: LineEnds | None = None
@@ -59,7 +59,7 @@ class Transaction:
             smtputf8=self.asked.smtputf8,
             ret=self.asked.ret,
             envelope_id=self.asked.envelope_id,
-            wishes=tuple(self.wishes) if any(wish != NO_WISH for wish in self.wishes) else (),
+            dsn_options=tuple(self.dsn_options) if any(wish != NO_OPTIONS for wish in self.dsn_options) else (),
         )
 
 
@@ -210,7 +210,7 @@ class TransactionDialogue(Dialogue):
             return self._reject("no_room", NO_ROOM, recipient=argument)
         transaction.size = size
         transaction.recipients.append(recipient)
-        transaction.wishes.append(wish)
+        transaction.dsn_options.append(wish)
         return _RECIPIENT_OK
 
     def data(self, argument: str) -> Reply | None:

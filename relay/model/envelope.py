@@ -23,7 +23,7 @@ class Client:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wish:
+class DsnOptions:
     """What RCPT asked for one recipient (RFC 3461 sections 4.1 and 4.2), in the form in which it is passed on."""
 
     notify: str = ""
@@ -45,7 +45,7 @@ class Envelope:
     """RET of MAIL (RFC 3461 section 4.3): `FULL` or `HDRS`; empty: nothing was asked."""
     envelope_id: str = ""
     """ENVID of MAIL (RFC 3461 section 4.4), as xtext."""
-    wishes: tuple[Wish, ...] = ()
+    dsn_options: tuple[DsnOptions, ...] = ()
     """For each recipient; empty: nobody asked for anything."""
 
     def distinct(self) -> "Envelope":
@@ -58,5 +58,5 @@ class Envelope:
         return replace(
             self,
             recipients=tuple(self.recipients[n] for n in first.values()),
-            wishes=tuple(self.wishes[n] for n in first.values()) if self.wishes else (),
+            dsn_options=tuple(self.dsn_options[n] for n in first.values()) if self.dsn_options else (),
         )

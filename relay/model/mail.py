@@ -65,7 +65,7 @@ class Recipient:
     """The addr-spec, or the user's name where `kind` is INBOX."""
     kind: RecipientKind = RecipientKind.TO
     notify: str = ""
-    """NOTIFY of RFC 3461, as `relay.model.envelope.Wish` has it."""
+    """NOTIFY of RFC 3461, as `relay.model.envelope.DsnOptions` has it."""
     orcpt: str = ""
     """ORCPT of RFC 3461."""
 

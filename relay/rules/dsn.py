@@ -5,7 +5,7 @@ Each reader raises ValueError with a reason that a client may see. What it gives
 
 import re
 
-from relay.model.envelope import Wish
+from relay.model.envelope import DsnOptions
 
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _ESCAPED = re.compile(r"(?:\+[0-9A-F]{2})+")
@@ -70,10 +70,10 @@ def wants_success(notify: str) -> bool:
 
 
 def mail_options(*, ret: str, envelope_id: str) -> str:
-    """Write the wishes of MAIL, each with a blank before it."""
+    """Write the DSN options of MAIL, each with a blank before it."""
     return (f" RET={ret}" if ret else "") + (f" ENVID={envelope_id}" if envelope_id else "")
 
 
-def rcpt_options(wish: Wish) -> str:
-    """Write the wishes of RCPT, each with a blank before it."""
-    return (f" NOTIFY={wish.notify}" if wish.notify else "") + (f" ORCPT={wish.orcpt}" if wish.orcpt else "")
+def rcpt_options(one: DsnOptions) -> str:
+    """Write the DSN options of RCPT, each with a blank before it."""
+    return (f" NOTIFY={one.notify}" if one.notify else "") + (f" ORCPT={one.orcpt}" if one.orcpt else "")

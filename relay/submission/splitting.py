@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.model.address import Address
-from relay.model.envelope import Client, Envelope, Wish
+from relay.model.envelope import Client, DsnOptions, Envelope
 from relay.model.mail import Recipient, RecipientKind
 
 _KINDS: Final = 64
@@ -19,10 +19,10 @@ def split_recipients(
     No recipient comes twice. The archive's address is the last of its transaction; where it gets a body of its own
     (version 1), it is apart.
     """
-    wishes = envelope.wishes or (Wish(),) * len(envelope.recipients)
+    dsn_options = envelope.dsn_options or (DsnOptions(),) * len(envelope.recipients)
     real = [
-        Recipient(n=n, address=address.wire, notify=wish.notify, orcpt=wish.orcpt)
-        for n, (address, wish) in enumerate(zip(envelope.recipients, wishes, strict=True))
+        Recipient(n=n, address=address.wire, notify=options.notify, orcpt=options.orcpt)
+        for n, (address, options) in enumerate(zip(envelope.recipients, dsn_options, strict=True))
     ]
     copies = [
         Recipient(n=len(real) + n, address=address.wire, kind=RecipientKind.ARCHIVE)

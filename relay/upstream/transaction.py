@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from relay.model.envelope import Wish
+from relay.model.envelope import DsnOptions
 from relay.model.reply import Reply
 from relay.rules.dsn import mail_options, rcpt_options
 from relay.rules.folding import BodyFolder, fold_header
@@ -76,7 +76,7 @@ class OutgoingMail:
     eightbit: bool = False
     smtputf8: bool = False
     signed: bool = False
-    wishes: tuple[Wish, ...] = ()
+    dsn_options: tuple[DsnOptions, ...] = ()
     """What the client asked for each recipient (RFC 3461), passed on where the server offers DSN."""
     ret: str = ""
     envelope_id: str = ""
@@ -211,11 +211,11 @@ def _commands(features: Features, mail: OutgoingMail) -> list[bytes]:
         options += " BODY=8BITMIME"
     if mail.smtputf8:
         options += " SMTPUTF8"
-    wishes = [""] * len(mail.recipients)
+    dsn_options = [""] * len(mail.recipients)
     if features.dsn:
         options += mail_options(ret=mail.ret, envelope_id=mail.envelope_id)
-        wishes = [rcpt_options(wish) for wish in mail.wishes] or wishes
-    recipients = zip(mail.recipients, wishes, strict=True)
+        dsn_options = [rcpt_options(one) for one in mail.dsn_options] or dsn_options
+    recipients = zip(mail.recipients, dsn_options, strict=True)
     lines = [f"MAIL FROM:<{mail.reverse_path}>{options}", *(f"RCPT TO:<{to}>{wish}" for to, wish in recipients)]
     return [f"{line}\r\n".encode() for line in lines]
 

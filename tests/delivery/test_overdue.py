@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from relay.model.envelope import Wish
+from relay.model.envelope import DsnOptions
 from relay.model.mail import Settlement
 from relay.storage import admin
 from tests.peers.office import MINUTE, Office, open_office
@@ -83,7 +83,7 @@ async def test_a_paused_account_and_a_closed_office_do_not_count(tmp_path: Path)
 async def test_who_wants_to_hear_of_no_delay_hears_of_none(tmp_path: Path) -> None:
     answers = {"RCPT": "451 4.7.1 later"}
     async with Provider(answers) as provider, open_office(tmp_path, port=provider.port, retry=RETRY) as office:
-        await office.hand_in(A, wishes=(Wish(notify="FAILURE"),))
+        await office.hand_in(A, dsn_options=(DsnOptions(notify="FAILURE"),))
         await hours(office, 6)
         assert office.inbox() == []
         await hours(office, 72)

@@ -4,7 +4,7 @@ import pytest
 
 from relay.intake.commands import offers_login, read_recipient, read_sender, refuse_stranger
 from relay.intake.path import BadCommandError
-from relay.model.envelope import Wish
+from relay.model.envelope import DsnOptions
 from relay.rules.address import parse_addr_spec
 from relay.settings import Listener
 
@@ -41,7 +41,7 @@ def test_an_international_address_needs_smtputf8() -> None:
         read_recipient("TO:<jürgen@x.example>", esmtp=True, smtputf8=False, postmaster=None)
     assert str(refused.value.reply).startswith("553 5.6.7 ")
     recipient, wish = read_recipient("TO:<jürgen@x.example> NOTIFY=NEVER", esmtp=True, smtputf8=True, postmaster=None)
-    assert (str(recipient), wish) == ("jürgen@x.example", Wish(notify="NEVER"))
+    assert (str(recipient), wish) == ("jürgen@x.example", DsnOptions(notify="NEVER"))
     with pytest.raises(BadCommandError):
         read_sender("FROM:<jürgen@x.example>", esmtp=True, may_log_in=False)
     sender, asked = read_sender("FROM:<jürgen@x.example> SMTPUTF8", esmtp=True, may_log_in=False)

@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from relay.intake.parameters import MailParameters, read_mail_parameters, read_rcpt_parameters
 from relay.intake.path import BadCommandError, parse_argument
-from relay.model.envelope import Wish
+from relay.model.envelope import DsnOptions
 
 
 def mail(argument: str, *, esmtp: bool = True, may_log_in: bool = False) -> MailParameters:
     return read_mail_parameters(parse_argument(argument, "FROM"), esmtp=esmtp, may_log_in=may_log_in)
 
 
-def rcpt(argument: str, *, esmtp: bool = True) -> Wish:
+def rcpt(argument: str, *, esmtp: bool = True) -> DsnOptions:
     return read_rcpt_parameters(parse_argument(argument, "TO"), esmtp=esmtp)
 
 
@@ -21,8 +21,8 @@ def test_everything_that_is_known_is_read() -> None:
     asked = mail("FROM:<a@b> SIZE=100 body=8bitmime SMTPUTF8 RET=hdrs ENVID=QQ+2B1 AUTH=<>", may_log_in=True)
     assert asked == MailParameters(size=100, smtputf8=True, ret="HDRS", envelope_id="QQ+2B1")
     wish = rcpt("TO:<a@b> NOTIFY=failure,SUCCESS ORCPT=rfc822;a+2Bx@b")
-    assert wish == Wish(notify="SUCCESS,FAILURE", orcpt="rfc822;a+2Bx@b")
-    assert (mail("FROM:<>"), rcpt("TO:<a@b>")) == (MailParameters(), Wish())
+    assert wish == DsnOptions(notify="SUCCESS,FAILURE", orcpt="rfc822;a+2Bx@b")
+    assert (mail("FROM:<>"), rcpt("TO:<a@b>")) == (MailParameters(), DsnOptions())
 
 
 @pytest.mark.parametrize(

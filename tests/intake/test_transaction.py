@@ -1,7 +1,7 @@
 """The transaction: what MAIL and RCPT gather, and what ends it."""
 
 from relay.model.address import Address
-from relay.model.envelope import Wish
+from relay.model.envelope import DsnOptions
 from tests.intake.conftest import open_desk
 
 
@@ -16,7 +16,7 @@ async def test_the_envelope_is_what_was_said() -> None:
         await client.read()
         envelope = desk.mail.envelope
         assert envelope.recipients == (Address(local="a", domain="x.example"), Address(local="ü", domain="x.example"))
-        assert envelope.wishes == (Wish(), Wish(notify="NEVER"))
+        assert envelope.dsn_options == (DsnOptions(), DsnOptions(notify="NEVER"))
         assert (envelope.smtputf8, envelope.ret, envelope.envelope_id) == (True, "HDRS", "q1")
 
 
@@ -29,7 +29,7 @@ async def test_each_mail_begins_anew() -> None:
         await client.send(b"\r\n.\r\n")
         await client.read()
         assert [one.local for one in desk.mail.envelope.recipients] == ["b"]
-        assert desk.mail.envelope.wishes == ()
+        assert desk.mail.envelope.dsn_options == ()
         assert (await client.say("RCPT TO:<c@x.example>")).startswith("503")
 
 

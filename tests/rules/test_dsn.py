@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model.envelope import Wish
+from relay.model.envelope import DsnOptions
 from relay.rules.dsn import (
     decode_xtext,
     mail_options,
@@ -69,5 +69,5 @@ def test_defaults_are_those_of_the_standard() -> None:
 
 def test_options_are_written_as_they_were_read() -> None:
     assert mail_options(ret="FULL", envelope_id="a+2B") == " RET=FULL ENVID=a+2B"
-    assert rcpt_options(Wish(notify="NEVER", orcpt="rfc822;a@b")) == " NOTIFY=NEVER ORCPT=rfc822;a@b"
-    assert mail_options(ret="", envelope_id="") + rcpt_options(Wish()) == ""
+    assert rcpt_options(DsnOptions(notify="NEVER", orcpt="rfc822;a@b")) == " NOTIFY=NEVER ORCPT=rfc822;a@b"
+    assert mail_options(ret="", envelope_id="") + rcpt_options(DsnOptions()) == ""

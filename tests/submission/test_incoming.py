@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from relay.model.envelope import Envelope, Wish
+from relay.model.envelope import DsnOptions, Envelope
 from relay.model.errors import StorageError
 from relay.rules.address import parse_addr_spec
 from relay.storage import admin
@@ -84,9 +84,9 @@ async def test_the_archive_is_the_last_recipient_and_not_twice(tmp_path: Path) -
 async def test_equal_recipients_are_one(tmp_path: Path) -> None:
     async with open_office(tmp_path, archive=["central@bücher.example"]) as office:
         to = [A, "A@EXAMPLE.NET", '"a"@example.net', "central@xn--bcher-kva.example", "b@example.net", A]
-        wishes = tuple(Wish(notify=notify) for notify in ("NEVER", "", "", "", "DELAY", "SUCCESS"))
+        dsn_options = tuple(DsnOptions(notify=notify) for notify in ("NEVER", "", "", "", "DELAY", "SUCCESS"))
         with capture_logs() as lines:
-            queue_id = queue_id_of(await office.hand_in(*to, wishes=wishes))
+            queue_id = queue_id_of(await office.hand_in(*to, dsn_options=dsn_options))
         detail = admin.show_message(office.engine, queue_id)
         expected = [A, "central@xn--bcher-kva.example", "b@example.net"]
         assert [(r.address, r.kind) for d in detail.deliveries for r in d.recipients] == [(a, "to") for a in expected]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model.address import Address
-from relay.model.envelope import Envelope, Wish
+from relay.model.envelope import DsnOptions, Envelope
 from relay.model.mail import RecipientKind
 from relay.rules.address import parse_addr_spec
 from relay.storage.claiming import who_of
@@ -37,13 +37,15 @@ def test_everyone_is_in_exactly_one_transaction(
 
 
 def test_each_recipient_keeps_what_was_asked_for_it() -> None:
-    wishes = (Wish(notify="NEVER"), Wish(), Wish(orcpt="rfc822;c@example.net"))
+    dsn_options = (DsnOptions(notify="NEVER"), DsnOptions(), DsnOptions(orcpt="rfc822;c@example.net"))
     envelope = Envelope(
-        reverse_path=None, recipients=tuple(parse_addr_spec(f"{name}@example.net") for name in "abc"), wishes=wishes
+        reverse_path=None,
+        recipients=tuple(parse_addr_spec(f"{name}@example.net") for name in "abc"),
+        dsn_options=dsn_options,
     )
     groups = split_recipients(envelope, (), most=2, archive_apart=False)
     found = [r for _, group in groups for r in group]
-    assert [(r.notify, r.orcpt) for r in found] == [(wish.notify, wish.orcpt) for wish in wishes]
+    assert [(r.notify, r.orcpt) for r in found] == [(wish.notify, wish.orcpt) for wish in dsn_options]
 
 
 def test_a_single_mail_is_another_source_than_a_mailing() -> None:
