@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from relay.model.mail import DeliveryState, NewDelivery, NewMessage
 from relay.storage.rows import INSERT_MESSAGE, clean, message_row
-from relay.storage.transaction import Parameter, Transaction
+from relay.storage.statement import Parameter
+from relay.storage.transaction import Transaction
 
 _INSERT_CHUNK: Final = "INSERT INTO content (message_id, version, seq, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _INSERT_DELIVERY: Final = (

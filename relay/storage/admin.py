@@ -13,7 +13,8 @@ from relay.model.reply import Reply
 from relay.storage import counting, pausing
 from relay.storage.engine import Database, transaction
 from relay.storage.selection import Selection as Selection  # noqa: PLC0414 - what is listed here is chosen by it
-from relay.storage.transaction import Parameter, Transaction
+from relay.storage.statement import Parameter
+from relay.storage.transaction import Transaction
 
 SHORTEST_PREFIX: Final = 6
 """Characters of a queue id that a person must type at least."""

@@ -13,7 +13,8 @@ from relay.model.ids import COPY_DIGITS, is_id
 from relay.rules.summary import LONGEST_ID
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
-from relay.storage.transaction import Parameter, Transaction
+from relay.storage.statement import Parameter
+from relay.storage.transaction import Transaction
 
 _NAMES: Final = (
     'id, at, "user", address, why, account, uidl, header_message_id, sender, subject, size, place, file, node, reason,'

@@ -15,7 +15,8 @@ from relay.model.mail import DeliveryState
 from relay.rules.states import State
 from relay.storage.engine import Database, transaction
 from relay.storage.selection import like
-from relay.storage.transaction import Parameter, Transaction
+from relay.storage.statement import Parameter
+from relay.storage.transaction import Transaction
 
 OPEN: Final = (State.WAITING, State.ACTIVE, State.HELD)
 """What a list shows where nothing else is asked for."""

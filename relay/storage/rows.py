@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from relay.model.mail import ClaimedDelivery, Message, Pause, Recipient, RecipientKind
-from relay.storage.transaction import AnyRow, Parameter, Transaction
+from relay.storage.statement import Parameter
+from relay.storage.transaction import AnyRow, Transaction
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MESSAGE: Final = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.model.mail import DeliveryState
-from relay.storage.transaction import Parameter
+from relay.storage.statement import Parameter
 
 _HAS_RECIPIENT: Final = (
     "EXISTS (SELECT 1 FROM recipient r WHERE r.message_id = d.message_id AND r.delivery_id = d.id"

@@ -9,7 +9,9 @@ import functools
 import itertools
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, overload
+
+from relay.storage.statement import Many, Parameter, Parameters, Statement, Ts
 
 if TYPE_CHECKING:  # see relay.storage.engine
     from sqlalchemy import Connection
@@ -28,8 +30,8 @@ _GROUPS: Final = (32, 16, 8, 4, 2, 1)
 
 AnyRow: TypeAlias = tuple[Any, ...]
 """A row of a SELECT."""
-
-Parameter = str | int | float | bytes | list[str] | None
+AnyRecord: TypeAlias = dict[str, Any]
+"""A row of a SELECT, by the names of its columns."""
 
 
 class Transaction:
@@ -67,46 +69,83 @@ class Transaction:
             return bool(self.rows(f"{visible} AND tablename = ?", name))
         return bool(self.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name))
 
-    def rows(self, sql: str, *parameters: Parameter) -> Sequence[AnyRow]:
+    @overload
+    def rows(self, statement: Statement[*Ts], /, **parameters: Parameter) -> Sequence[tuple[*Ts]]: ...
+    @overload
+    def rows(self, statement: str, /, *places: Parameter) -> Sequence[AnyRow]: ...
+    def rows(self, statement: Statement[*Ts] | str, /, *places: Parameter, **parameters: Parameter) -> Sequence[AnyRow]:
         """Run a SELECT."""
-        with self._cursor() as cursor:
-            cursor.execute(_native(sql, self._dialect), self._bound(parameters))
-            found: Sequence[AnyRow] = cursor.fetchall()
-        return found
+        if isinstance(statement, str):
+            return self._fetched(_native(statement, self._dialect), self._bound(places))
+        form = statement.form(self._dialect)
+        found = self._fetched(form.text, form.bind(parameters))
+        return [form.truth(row) for row in found] if form.booleans else found
 
-    def records(self, sql: str, *parameters: Parameter) -> list[dict[str, Any]]:
+    def records(
+        self, statement: Statement[*Ts] | str, /, *places: Parameter, **parameters: Parameter
+    ) -> list[AnyRecord]:
         """Run a SELECT; gives each row by the names of its columns."""
-        with self._cursor() as cursor:
-            cursor.execute(_native(sql, self._dialect), self._bound(parameters))
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        if isinstance(statement, str):
+            with self._cursor() as cursor:
+                cursor.execute(_native(statement, self._dialect), self._bound(places))
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        columns = statement.form(self._dialect).columns
+        found: Sequence[AnyRow] = self.rows(statement, **parameters)
+        return [dict(zip(columns, row, strict=True)) for row in found]
 
-    def change(self, sql: str, *parameters: Parameter) -> int:
+    def change(self, statement: Statement[()] | str, /, *places: Parameter, **parameters: Parameter) -> int:
         """Run one change; gives how many rows it touched."""
-        return self._run("execute", sql, self._bound(parameters))
+        if isinstance(statement, str):
+            return self._run("execute", _native(statement, self._dialect), self._bound(places))
+        form = statement.form(self._dialect)
+        return self._run("execute", form.text, form.bind(parameters))
 
-    def change_rows(self, sql: str, *parameters: Parameter) -> Sequence[AnyRow]:
+    @overload
+    def change_rows(self, statement: Statement[*Ts], /, **parameters: Parameter) -> Sequence[tuple[*Ts]]: ...
+    @overload
+    def change_rows(self, statement: str, /, *places: Parameter) -> Sequence[AnyRow]: ...
+    def change_rows(self, statement: Any, /, *places: Parameter, **parameters: Parameter) -> Sequence[AnyRow]:
         """Run one change that ends with RETURNING; gives what it returns."""
-        found = self.rows(sql, *parameters)
+        found: Sequence[AnyRow] = self.rows(statement, *places, **parameters)
         self.has_changed = self.has_changed or bool(found)
         return found
 
-    def change_each(self, sql: str, rows: Sequence[tuple[Parameter, ...]]) -> None:
-        """Run one change for each of many tuples of parameters, which stand in for the group behind its VALUES.
+    @overload
+    def change_each(self, statement: Many | Statement[()], rows: Sequence[Parameters]) -> None: ...
+    @overload
+    def change_each(self, statement: str, rows: Sequence[tuple[Parameter, ...]]) -> None: ...
+    def change_each(self, statement: Many | Statement[()] | str, rows: Sequence[Any]) -> None:
+        """Run one change for each of many rows, given by name; the order of the rows is kept.
 
-        The order of the rows is kept; two rows must not change the same row of the database.
+        Two rows must not change the same row of the database.
         """
-        if self.is_shared or "VALUES (" not in sql:
-            if rows:
-                self._run("executemany", sql, rows)
+        if not rows:
             return
-        # Each step of SQLite gives up the interpreter's lock and gets it back late where the event loop is busy: many
-        # rows go in one step, in groups of few sizes, so that each is compiled once.
+        if isinstance(statement, str):
+            self._change_each_text(statement, rows)
+        elif self.is_shared or not isinstance(statement, Many):
+            form = statement.form(self._dialect)
+            self._run("executemany", form.text, [form.bind(row) for row in rows])
+        else:
+            begin = 0
+            for size in _GROUPS:
+                while len(rows) - begin >= size:
+                    form = statement.form(self._dialect, size)
+                    group = map(form.bind, rows[begin : begin + size])
+                    self._run("execute", form.text, tuple(itertools.chain.from_iterable(group)))
+                    begin += size
+
+    def _change_each_text(self, sql: str, rows: Sequence[tuple[Parameter, ...]]) -> None:
+        if self.is_shared or "VALUES (" not in sql:
+            self._run("executemany", _native(sql, self._dialect), rows)
+            return
         begin = 0
         for size in _GROUPS:
             while len(rows) - begin >= size:
                 group = rows[begin : begin + size]
-                self._run("execute", _repeated(sql, size), tuple(itertools.chain.from_iterable(group)))
+                native = _native(_repeated(sql, size), self._dialect)
+                self._run("execute", native, tuple(itertools.chain.from_iterable(group)))
                 begin += size
 
     def time(self) -> int:
@@ -131,9 +170,15 @@ class Transaction:
             return parameters
         return tuple(json.dumps(p) if isinstance(p, list) else p for p in parameters)
 
+    def _fetched(self, sql: str, parameters: tuple[Parameter, ...]) -> Sequence[AnyRow]:
+        with self._cursor() as cursor:
+            cursor.execute(sql, parameters)
+            found: Sequence[AnyRow] = cursor.fetchall()
+        return found
+
     def _run(self, method: str, sql: str, parameters: Sequence[Any]) -> int:
         with self._cursor() as cursor:
-            getattr(cursor, method)(_native(sql, self._dialect), parameters)
+            getattr(cursor, method)(sql, parameters)
             count: int = cursor.rowcount
         self.has_changed = self.has_changed or count != 0
         return count

@@ -1,0 +1,230 @@
+"""SQL as expressions of SQLAlchemy Core, compiled once for each database and run on the driver's own cursor.
+
+A statement is a constant of its module. Its parameters are bound by name: `bindparam("account")` in the expression is
+`account=...` at the call. Values that stand in the expression become literals: only so both databases may use their
+partial indexes. What differs between the databases is an expression, too: `is_in`, `insert(...).on_conflict_...`, and
+`with_for_update`, which is nothing on SQLite. A statement that is put together at run time is
+`Statement(..., composed=True)`.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Final, Generic, TypeAlias, TypeVarTuple, overload
+
+from sqlalchemy import (
+    CTE,
+    BindParameter,
+    Boolean,
+    ClauseElement,
+    ColumnElement,
+    Dialect,
+    Table,
+    bindparam,
+    column,
+    values,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ARRAY, Insert
+from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.selectable import TypedReturnsRows
+
+Ts = TypeVarTuple("Ts")
+
+Parameter: TypeAlias = str | int | float | bytes | Sequence[str] | None
+Parameters: TypeAlias = Mapping[str, Parameter]
+"""The parameters of a statement, or of one of its rows, by name."""
+
+
+class _IsIn(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: object = None) -> "_IsIn":  # noqa: ARG002 - SQLAlchemy's
+        # Else SQLAlchemy compares it with 1 on SQLite, as any function that is true or false, and no index serves that.
+        return self
+
+
+@compiles(_IsIn, "sqlite")
+def _in_json(element: _IsIn, compiler: SQLCompiler, **how: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    which, wanted = (compiler.process(part, **how) for part in element.clauses)
+    return f"{which} IN (SELECT value FROM json_each({wanted}))"  # noqa: S608 - compiled SQL
+
+
+@compiles(_IsIn, "postgresql")
+def _in_array(element: _IsIn, compiler: SQLCompiler, **how: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    which, wanted = (compiler.process(part, **how) for part in element.clauses)
+    return f"{which} = ANY ({wanted})"
+
+
+def is_in(which: ColumnElement[str], wanted: str | list[str]) -> ColumnElement[bool]:
+    """Make the condition that a column has one of many values, which are one parameter: its name, or the values."""
+    kind = ARRAY(which.type)
+    if isinstance(wanted, str):
+        return _IsIn(which, bindparam(wanted, type_=kind))
+    return _IsIn(which, bindparam(None, wanted, type_=kind))
+
+
+def insert(table: Table) -> Insert:
+    """Begin an INSERT; both databases take its `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    return postgresql.insert(table)
+
+
+class _WithLiterals(SQLCompiler):
+    """Writes what has a value as a literal, and keeps as parameters those that get theirs at the call."""
+
+    def visit_bindparam(self, bindparam: BindParameter[Any], **how: Any) -> str:  # type: ignore[override] # noqa: ANN401
+        return str(super().visit_bindparam(bindparam, **{**how, "literal_binds": not bindparam.required}))  # type: ignore[no-untyped-call]
+
+
+class _SQLite(_WithLiterals, SQLiteCompiler):
+    pass
+
+
+class _PostgreSQL(_WithLiterals, PGCompiler_psycopg):
+    pass
+
+
+def _dialects(*, literals: bool) -> dict[str, Dialect]:
+    lite = SQLiteDialect_pysqlite(paramstyle="qmark")
+    postgres = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
+    if literals:
+        lite.statement_compiler, postgres.statement_compiler = _SQLite, _PostgreSQL
+    return {"sqlite": lite, "postgresql": postgres}
+
+
+_CONSTANT: Final = _dialects(literals=True)
+_COMPOSED: Final = _dialects(literals=False)
+
+
+class Form:
+    """A statement as text for one database, and how its parameters are bound."""
+
+    __slots__ = ("_count", "_given", "_lists", "_pick", "booleans", "columns", "names", "text")
+
+    def __init__(self, expression: ClauseElement, dialect: Dialect, *, composed: bool = False, rows: int = 0) -> None:
+        """`rows`: it writes so many rows, the parameters of each of which are bound alone."""
+        compiled = expression.compile(dialect=dialect, compile_kwargs={"render_postcompile": composed})
+        assert isinstance(compiled, SQLCompiler)
+        is_sqlite = dialect.name == "sqlite"
+        places = tuple(compiled.positiontup or ())
+        if rows:
+            places = places[: len(places) // rows]
+        self.text = compiled.string
+        self.names = tuple(name.rpartition("_")[0] for name in places) if rows else places
+        """The parameters by place; one may stand in several places."""
+        self.columns = tuple(str(entry[0]) for entry in compiled._result_columns)  # noqa: SLF001 - has no other name
+        self.booleans = tuple(
+            n
+            for n, entry in enumerate(compiled._result_columns)  # noqa: SLF001
+            if is_sqlite and isinstance(entry[3], Boolean)
+        )
+        """The columns that SQLite gives as 0 or 1."""
+        self._lists = [n for n, name in enumerate(places) if is_sqlite and isinstance(compiled.binds[name].type, ARRAY)]
+        self._given = compiled.params if composed else None
+        self._count = len(set(self.names))
+        self._pick = itemgetter(*self.names) if len(self.names) > 1 else None
+
+    def bind(self, parameters: Parameters) -> tuple[Parameter, ...]:
+        """Give the parameters by place. Raises TypeError for one that is missing, or that the statement does not have.
+
+        Those of a composed statement are in it.
+        """
+        if self._given is not None and not parameters:
+            parameters = self._given
+        if len(parameters) != self._count:
+            raise self._mismatch(parameters)
+        try:
+            found = self._pick(parameters) if self._pick else tuple(parameters[name] for name in self.names)
+        except KeyError:
+            raise self._mismatch(parameters) from None
+        if self._lists:
+            found = tuple(json.dumps(value) if n in self._lists else value for n, value in enumerate(found))
+        return found
+
+    def truth(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Give a row with True and False for what SQLite has as 1 and 0."""
+        cells = list(row)
+        for n in self.booleans:
+            cells[n] = None if cells[n] is None else bool(cells[n])
+        return tuple(cells)
+
+    def _mismatch(self, parameters: Parameters) -> TypeError:
+        missing, unknown = sorted({*self.names} - {*parameters}), sorted({*parameters} - {*self.names})
+        return TypeError(f"parameters missing: {missing}, unknown: {unknown}, of: {self.text}")
+
+
+class Statement(Generic[*Ts]):
+    """A statement whose rows, if it gives any, are of the types `Ts`."""
+
+    __slots__ = ("_composed", "_expression", "_forms")
+
+    @overload
+    def __init__(self: "Statement[*Ts]", expression: TypedReturnsRows[*Ts], *, composed: bool = False) -> None: ...
+    @overload
+    def __init__(self: "Statement[()]", expression: UpdateBase, *, composed: bool = False) -> None: ...
+    def __init__(self, expression: Any, *, composed: bool = False) -> None:
+        """`composed`: put together for one call: the values in it are its parameters, and no literals."""
+        self._expression = expression
+        self._composed = composed
+        self._forms: dict[str, Form] = {}
+
+    def form(self, dialect: str) -> Form:
+        """Give its form for a database; it is compiled when it is first asked for."""
+        form = self._forms.get(dialect)
+        if form is None:
+            known = (_COMPOSED if self._composed else _CONSTANT)[dialect]
+            form = self._forms[dialect] = Form(self._expression, known, composed=self._composed)
+        return form
+
+
+class Many:
+    """A change for each of many rows; a row is the parameters of one, by name.
+
+    On SQLite it takes few steps, with many rows in each: each step gives up the interpreter's lock, and gets it back
+    late where the event loop is busy. On PostgreSQL the driver sends row after row, and waits once.
+    """
+
+    __slots__ = ("_forms", "_make")
+
+    def __init__(self, make: Callable[[int], ClauseElement]) -> None:
+        """`make` gives the statement for so many rows, whose parameters are `name_0`, `name_1` and so on."""
+        self._make = make
+        self._forms: dict[tuple[str, int], Form] = {}
+
+    @classmethod
+    def insert(cls, into: Insert, *names: str) -> "Many":
+        """Make an INSERT of rows with these columns, or with all columns of the table."""
+        columns = [into.table.c[name] for name in names or into.table.c.keys()]
+
+        def make(rows: int) -> ClauseElement:
+            return into.values([{c.key: bindparam(f"{c.key}_{n}", type_=c.type) for c in columns} for n in range(rows)])
+
+        return cls(make)
+
+    @classmethod
+    def change(cls, make: Callable[[CTE], UpdateBase], **like: ColumnElement[Any]) -> "Many":
+        """Make a change by a table of rows, whose columns have these names and are of the same types as `like`.
+
+        Two rows must not change the same row of the database.
+        """
+        names = [column(name, one.type) for name, one in like.items()]
+
+        def make_many(rows: int) -> ClauseElement:
+            data = [tuple(bindparam(f"{c.name}_{n}", type_=c.type) for c in names) for n in range(rows)]
+            return make(values(*names).data(data).cte("new"))
+
+        return cls(make_many)
+
+    def form(self, dialect: str, rows: int = 1) -> Form:
+        """Give its form for a database and so many rows; it is compiled when it is first asked for."""
+        form = self._forms.get((dialect, rows))
+        if form is None:
+            form = self._forms[dialect, rows] = Form(self._make(rows), _CONSTANT[dialect], rows=rows)
+        return form
