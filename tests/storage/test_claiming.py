@@ -362,8 +362,8 @@ async def test_leases_are_prolonged_for_what_really_runs(postgresql_tables: str)
 
 async def test_a_lane_that_empties_between_two_looks_is_no_error(engine: Engine) -> None:
     class Emptied(Transaction):
-        def rows(self, sql: str, *parameters: Any) -> Any:  # noqa: ANN401 - see its base
-            return [("sales",)] if sql == claiming._LANES else super().rows(sql, *parameters)
+        def rows(self, sql: Any, /, *parameters: Any, **named: Any) -> Any:  # noqa: ANN401 - see its base
+            return [("sales",)] if sql == claiming._LANES else super().rows(sql, *parameters, **named)
 
     with transaction(engine, write=False) as tx:
         assert claiming.next_due(Emptied(tx._driver, tx._dialect)) == {}
@@ -381,8 +381,8 @@ async def test_what_changes_hands_between_two_queries_of_a_look_is_left_alone(
     real = Transaction.rows
     claimed: list[bool] = []
 
-    def rows(self: Transaction, sql: str, *parameters: object) -> object:
-        found = real(self, sql, *parameters)  # type: ignore[arg-type]
+    def rows(self: Transaction, sql: Any, /, *parameters: Any, **named: Any) -> Any:  # noqa: ANN401 - see it
+        found = real(self, sql, *parameters, **named)
         if "d.token FROM delivery d WHERE d.state = 'active'" in sql and not claimed:
             claimed.append(True)
             with engine.begin() as connection:
