@@ -4,9 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-import structlog
-
-log = structlog.get_logger()
+from relay.emitting import emit
+from relay.events.service import ActivityFailed
 
 _BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before it is begun again; the last one repeats."""
@@ -27,11 +26,11 @@ async def keep_running(
         begun = monotonic()
         try:
             await work()
-        except Exception as error:  # an activity's fault must not end the others
+        except Exception as error:  # noqa: BLE001 - an activity's fault must not end the others
             faults = 0 if monotonic() - begun >= _RAN_WELL else faults
             pause = _BACKOFF[min(faults, len(_BACKOFF) - 1)]
             faults += 1
-            log.exception("activity_failed", activity=activity, error=repr(error), restart_in=pause)
+            emit(ActivityFailed(activity=activity, error=repr(error), exception=error, restart_in=pause))
             await sleep(pause)
         else:
             return

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
 from sqlalchemy import Engine
 
+from relay.emitting import emit
+from relay.events.backup import BackupFailed, BackupFinished, BackupIncomplete, BackupNotRemoved, BackupPostponed
 from relay.model.errors import RelayError, StorageBusyError, StorageError
 from relay.rules.nightly import Past, next_backup
 from relay.settings import BackupSettings, Settings
@@ -25,8 +26,6 @@ from relay.storage.named_files import gather
 from relay.storage.saving import Job, Made, Pace, make_backup, remove_old
 from relay.storage.transaction import Transaction
 from relay.storage.writer import Operation, Writer
-
-log = structlog.get_logger()
 
 _LOOK: Final = 60.0
 """Seconds after which the clock is looked at again: it may jump, and a person may have made a backup meanwhile."""
@@ -135,25 +134,20 @@ class BackupKeeper:
         try:
             saved = await self._in_thread(lambda: self._save(settings, backup, at, installation))
         except StorageBusyError as error:  # a person makes one just now: no alert for that, the next try is in an hour
-            log.warning("backup_failed", folder=str(backup.folder), reason=str(error))
+            emit(BackupPostponed(folder=str(backup.folder), reason=str(error)))
             return
         except RelayError as error:
-            log.error("backup_failed", folder=str(backup.folder), reason=str(error))
+            emit(BackupFailed(folder=str(backup.folder), reason=str(error)))
             await self._writer.run(_FAILED, Failed(at=self._now(), error=str(error)))
             return
         made = saved.made
         await self._writer.run(_DONE, Done(at=at, folder=made.path))
         for line in made.missing:
-            log.warning("backup_incomplete", folder=str(made.path), missing=line)
+            emit(BackupIncomplete(folder=str(made.path), missing=line))
         if saved.trouble:
-            log.error("backup_not_removed", folder=str(backup.folder), reason=saved.trouble)
-        log.info(
-            "backup_finished",
-            folder=str(made.path),
-            seconds=round(time.monotonic() - begun, 1),
-            size=made.size,
-            removed=len(saved.removed),
-        )
+            emit(BackupNotRemoved(folder=str(backup.folder), reason=saved.trouble))
+        seconds = round(time.monotonic() - begun, 1)
+        emit(BackupFinished(folder=str(made.path), seconds=seconds, size=made.size, removed=len(saved.removed)))
 
     def _save(self, settings: Settings, backup: BackupSettings, at: int, installation: str) -> _Saved:
         job = plan_backup(settings, backup)

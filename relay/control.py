@@ -18,8 +18,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 from pathlib import Path
 from typing import Any
 
-import structlog
-
+from relay.emitting import emit
+from relay.events.service import ActivityFailed
 from relay.model.errors import RelayError
 
 NAME = "relay.sock"
@@ -31,8 +31,6 @@ _MOST_CONNECTIONS = 64
 """That are read from at a time, if only to be told that there are too many."""
 _PATIENCE = 5.0
 """Seconds for what is done at once."""
-
-log = structlog.get_logger()
 
 Answer = dict[str, Any]
 Handler = Callable[[Answer], Answer | AsyncIterator[Answer]]
@@ -144,8 +142,8 @@ class ControlServer:
                 yield {"ok": True, **progress}
         except RelayError as error:
             yield {"ok": False, "error": str(error)}
-        except Exception as error:  # whoever asks must learn that it was not done
-            log.exception("activity_failed", activity=f"request {request['do']}", error=repr(error))
+        except Exception as error:  # noqa: BLE001 - whoever asks must learn that it was not done
+            emit(ActivityFailed(activity=f"request {request['do']}", error=repr(error), exception=error))
             yield {"ok": False, "error": "a fault inside of the service; its log says more"}
 
 

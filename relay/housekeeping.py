@@ -7,8 +7,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-import structlog
-
+from relay.emitting import emit
+from relay.events.service import ActivityFailed, NodeNameTaken
 from relay.model.errors import RelayError
 from relay.settings import Settings
 from relay.storage.queue import Queue
@@ -22,8 +22,6 @@ _REST = 4.0
 _SHORTEST_REST = 0.05
 _AGAIN = 1.0
 """Seconds until claims are prolonged again where the database refused."""
-
-log = structlog.get_logger()
 
 
 class Housekeeper:
@@ -66,9 +64,9 @@ class Housekeeper:
                 await self._queue.renew_leases()
                 if not await self._queue.is_alone():
                     # Tokens keep apart what each claims; but at its start each takes up what the other runs.
-                    log.error("node_name_taken", node=self._queue.node)
+                    emit(NodeNameTaken(node=self._queue.node))
             except RelayError as error:
-                log.error("activity_failed", activity="claims", error=str(error))
+                emit(ActivityFailed(activity="claims", error=str(error)))
                 seconds = min(seconds, _AGAIN)
             await asyncio.sleep(seconds)
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import structlog
-
+from relay.emitting import emit
+from relay.events.service import ActivityFailed, ListenerClosed, Listening
 from relay.intake.budget import Shares
 from relay.intake.hooks import Authenticator, Submission
 from relay.intake.room import SharedRoom
@@ -25,8 +25,6 @@ from relay.server import SmtpServer
 from relay.settings import Listener, ListenerTls, Settings
 from relay.storage.lock import database_file
 from relay.storage.room import DiskRoom, KeptFile
-
-log = structlog.get_logger()
 
 _HANDOVER_TRIES = 20
 _HANDOVER_PAUSE = 0.05
@@ -100,7 +98,7 @@ class Listeners:
             _log_listening(server)
         for server in gone:
             self._leave(server, new.limits.drain_timeout / 1000)
-            log.info("listener_closed", host=server.listener.host, port=server.port)
+            emit(ListenerClosed(host=server.listener.host, port=server.port))
         return []
 
     async def drain(self, seconds: float) -> None:
@@ -209,8 +207,8 @@ class Listeners:
 async def _drain(server: SmtpServer, seconds: float) -> None:
     try:
         await server.drain(seconds)
-    except Exception as error:  # a fault in one session must not keep the service from ending
-        log.exception("activity_failed", activity=f"drain of port {server.port}", error=repr(error))
+    except Exception as error:  # noqa: BLE001 - a fault in one session must not keep the service from ending
+        emit(ActivityFailed(activity=f"drain of port {server.port}", error=repr(error), exception=error))
 
 
 def _files_for_clients() -> int:
@@ -235,4 +233,4 @@ def _line(path: Path, n: int, error: RelayError) -> str:
 
 
 def _log_listening(server: SmtpServer) -> None:
-    log.info("listening", host=server.listener.host, port=server.port, tls=server.listener.tls)
+    emit(Listening(host=server.listener.host, port=server.port, tls=server.listener.tls))

@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from functools import partial
 from typing import Any
 
-import structlog
-
 from relay import __version__
 from relay.activity import keep_running
 from relay.auth import PasswordChecker
@@ -24,6 +22,16 @@ from relay.collection import Collector, Tell
 from relay.collection.journal import log_decision
 from relay.control import ControlServer, Handler, names_in
 from relay.delivery import Delivery
+from relay.emitting import emit
+from relay.events.service import (
+    ActivityFailed,
+    ConfigurationRefused,
+    ConfigurationReloaded,
+    ConfigurationWarning,
+    ServiceStarted,
+    ServiceStopped,
+    ServiceStopping,
+)
 from relay.housekeeping import Housekeeper
 from relay.listeners import Listeners
 from relay.logs import LogSink
@@ -43,8 +51,6 @@ from relay.submission import Submission
 from relay.systemd import feed_watchdog, notify
 from relay.watching.taking import digest_of
 from relay.watching.watcher import Watcher
-
-log = structlog.get_logger()
 
 
 class Service:
@@ -108,7 +114,7 @@ class Service:
         if self.settings.group is not None:
             users = [user.name for user in self.settings.directory.users]
             for fault in await asyncio.to_thread(make_inboxes, self.settings.inboxes, users):
-                log.warning("configuration_warning", warning=fault)
+                emit(ConfigurationWarning(warning=fault))
 
     def _prepare_database(self) -> None:
         """Make or upgrade the database, however long that takes."""
@@ -136,13 +142,14 @@ class Service:
         self._watch("watchdog", partial(feed_watchdog, self._writer.answer))
         self._watch("backup", self.backups.run)
         self._tasks.append(asyncio.create_task(self._watch_writer()))
-        log.info(
-            "service_started",
-            version=__version__,
-            config=str(self.settings.path),
-            pid=os.getpid(),
-            accounts=len(self.settings.directory.accounts),
-            users=len(self.settings.directory.users),
+        emit(
+            ServiceStarted(
+                version=__version__,
+                config=str(self.settings.path),
+                pid=os.getpid(),
+                accounts=len(self.settings.directory.accounts),
+                users=len(self.settings.directory.users),
+            )
         )
         notify("READY=1")
         await self._ended.wait()
@@ -158,13 +165,13 @@ class Service:
         """Take no new mail, let running work end within `drain_timeout` in all, leave the rest in the queue."""
         self._stopping = True
         notify("STOPPING=1")
-        log.info("service_stopping", reason=self._reason or "done", active=self.delivery.active + self.poller.active)
+        emit(ServiceStopping(reason=self._reason or "done", active=self.delivery.active + self.poller.active))
         await self._drain(time.monotonic() + self.settings.limits.drain_timeout / 1000)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._undo.aclose()
-        log.info("service_stopped")
+        emit(ServiceStopped())
 
     async def _drain(self, deadline: float) -> None:
         def left() -> float:
@@ -211,7 +218,7 @@ class Service:
     def _refuse(self, mistakes: Sequence[str]) -> list[str]:
         self._reopen_log(self.settings)  # a rotation of the log wants that, whatever stands in the configuration
         for mistake in mistakes:
-            log.error("configuration_refused", mistake=mistake)
+            emit(ConfigurationRefused(mistake=mistake))
         return list(mistakes)
 
     def _put_into_force(self, settings: Settings) -> None:
@@ -224,10 +231,10 @@ class Service:
         if (settings.log.format, settings.log.level) != (before.log.format, before.log.level):
             restart.append("log")
         for key in restart:
-            log.warning("configuration_warning", warning=f"{key}: changed; takes effect only at a restart")
+            emit(ConfigurationWarning(warning=f"{key}: changed; takes effect only at a restart"))
         self.settings = dataclasses.replace(settings, database=before.database, folder=before.folder)
         self._log_warnings(settings)
-        log.info("configuration_reloaded", config=str(settings.path))
+        emit(ConfigurationReloaded(config=str(settings.path)))
         self.delivery.settings_changed()
         self.poller.look()
 
@@ -249,8 +256,8 @@ class Service:
             await self.reload()
         except RelayError:
             pass  # it is stopping
-        except Exception as error:  # the service goes on with what it has
-            log.exception("activity_failed", activity="reload", error=repr(error))
+        except Exception as error:  # noqa: BLE001 - the service goes on with what it has
+            emit(ActivityFailed(activity="reload", error=repr(error), exception=error))
 
     def _current(self) -> Settings:
         return self.settings
@@ -262,7 +269,7 @@ class Service:
 
     def _log_warnings(self, settings: Settings) -> None:
         for warning in settings.warnings:
-            log.warning("configuration_warning", warning=warning)
+            emit(ConfigurationWarning(warning=warning))
 
     async def _listen(self) -> None:
         submission = Submission(settings=self._current, queue=self.queue, dispatcher=self.delivery)

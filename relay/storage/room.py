@@ -8,17 +8,14 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import structlog
-
+from relay.emitting import emit
+from relay.events.service import DatabaseGone
 from relay.storage.version import GONE
 
 _FRESH = 0.1
 """Seconds for which a look at the disk counts."""
 _LEAST_FILES = 16
 """Files that the disk must be able to hold besides: each notice and each collected mail is one, and so is a journal."""
-
-
-log = structlog.get_logger()
 
 
 class DiskRoom:
@@ -70,7 +67,7 @@ class KeptFile:
             except OSError:
                 pass  # a folder that can't be passed now says nothing of the file
             if was_there and not self._is_there:
-                log.error("database_gone", file=str(self._path), reason=GONE)
+                emit(DatabaseGone(file=str(self._path), reason=GONE))
         return self._is_there
 
 

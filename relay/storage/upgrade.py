@@ -7,17 +7,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-import structlog
 from sqlalchemy import Engine
 
+from relay.emitting import emit
+from relay.events.service import DatabaseCopied, DatabaseUpgraded
 from relay.storage.backup import copy_database
 from relay.storage.engine import transaction
 from relay.storage.lock import database_file
 from relay.storage.tables import metadata
 from relay.storage.transaction import Transaction
 from relay.storage.version import VERSION, schema_of
-
-log = structlog.get_logger()
 
 _SCHEMA_LOCK: Final = 0x72656C6179
 """PostgreSQL's advisory lock for all this: two nodes may start at once."""
@@ -41,7 +40,7 @@ def prepare_database(engine: Engine) -> None:
             tx.change("INSERT INTO meta (key, value) VALUES ('schema', ?)", str(VERSION))
         elif found < VERSION:
             _upgrade(tx, found)
-            log.info("database_upgraded", schema_before=found, schema_after=VERSION)
+            emit(DatabaseUpgraded(schema_before=found, schema_after=VERSION))
 
 
 def _upgrade(tx: Transaction, found: int) -> None:
@@ -61,4 +60,4 @@ def _keep_copy(engine: Engine, found: int) -> None:
     if file is not None:
         copy = Path(f"{file}.schema-{found}")
         copy_database(file, copy)
-        log.info("database_copied", file=copy.name, schema=found)
+        emit(DatabaseCopied(file=copy.name, schema=found))

@@ -21,16 +21,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-import structlog
 from sqlalchemy import Engine
 
+from relay.emitting import emit
+from relay.events.service import CommitInDoubt, WriterDied
 from relay.model.errors import RelayError, StorageError
 from relay.model.ids import make_id
 from relay.storage.engine import WriteConnection, file_of
 from relay.storage.faults import is_conflict, is_connection_lost, is_fault_of_database, is_surely_undone, storage_error
 from relay.storage.transaction import Transaction
-
-log = structlog.get_logger()
 
 MOST_WRITES: Final = 128
 """Of one batch."""
@@ -179,7 +178,7 @@ class Writer:
                     self._write(batch)
                     self._tell(batch)
         except BaseException as error:  # whoever waits must learn of it
-            log.critical("writer_died", error=type(error).__name__)
+            emit(WriterDied(error=type(error).__name__))
             self._post(self._bury, [*batch, *waiting])
             raise
         finally:
@@ -229,7 +228,7 @@ class Writer:
             except _CommitError as error:
                 self._disconnect()
                 took_effect = self._find_out(name)
-                log.warning("commit_in_doubt", error=str(error), took_effect=took_effect)
+                emit(CommitInDoubt(error=str(error), took_effect=took_effect))
                 if took_effect:
                     return
                 if took_effect is None or n == _TRIES:

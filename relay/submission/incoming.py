@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-import structlog
-
 from relay.bcc_archive import make_stripper
 from relay.model.account import Account
 from relay.model.address import Address
@@ -35,13 +33,11 @@ from relay.settings import Settings
 from relay.storage.queue import Queue
 from relay.submission.body import BodyVersion
 from relay.submission.dispatcher import Dispatcher, Slot
-from relay.submission.journal import log_accepted, log_refused, log_stripped
+from relay.submission.event_log import log_accepted, log_refused
 from relay.submission.splitting import source_of, split_recipients
 
 _STRIPPED_AT_ONCE: Final = 32_768
 """Octets that are stripped before others have their turn: a hostile chunk takes a tenth of a second and more."""
-
-log = structlog.get_logger()
 
 
 @dataclass(kw_only=True)
@@ -56,12 +52,12 @@ class IncomingMail:
     dispatcher: Dispatcher
     now: int
     queue_id: str = field(init=False)
-    _refusal: Refusal | None = None
-    _plan: MailPlan | None = None
-    _header: bytes = b""
-    _eightbit: bool = False
+    _refusal: Refusal | None = field(init=False, default=None)
+    _plan: MailPlan | None = field(init=False, default=None)
+    _header: bytes = field(init=False, default=b"")
+    _eightbit: bool = field(init=False, default=False)
     _body: BodyVersion = field(init=False)
-    _stripper: TiffStripper | None = None
+    _stripper: TiffStripper | None = field(init=False, default=None)
     _stripped: BodyVersion = field(init=False)
 
     def __post_init__(self) -> None:
@@ -147,9 +143,8 @@ class IncomingMail:
         # First of all somebody runs it; none of it goes out before this turn of the loop is over.
         for delivery, slot in zip(plans, slots, strict=True):
             self._hand_over(message, delivery, slot)
-        log_accepted(message, plan=self._route, envelope=self.envelope, archive=self._archived)
-        if self._has_stripped and self._stripper is not None:
-            log_stripped(self.queue_id, len(self._stripper.removed))
+        tiffs = len(self._stripper.removed) if self._has_stripped and self._stripper is not None else 0
+        log_accepted(message, plan=self._route, envelope=self.envelope, archive=self._archived, tiffs=tiffs)
         return Reply(code=250, enhanced="2.0.0", text=f"queued as {self.queue_id}")
 
     async def abort(self) -> None:

@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-import structlog
-
 from relay.delivery.insist import endure
+from relay.emitting import emit
+from relay.events.notifications import AlertCleared, AlertFailed, AlertRaised
+from relay.events.service import ActivityFailed
 from relay.model.errors import RelayError
 from relay.model.mail import NewMessage
 from relay.rules.moments import utc_time
@@ -32,8 +33,6 @@ ROUND: Final = 60.0
 """Seconds between two looks; also until the first one: what stood still while no service ran is soon on its way."""
 SHORTEST: Final = 10.0
 """Seconds between two looks at least, however often it is hurried."""
-
-log = structlog.get_logger()
 
 
 class Postmaster(Protocol):
@@ -88,7 +87,7 @@ class Watcher:
             try:
                 await self.look()
             except RelayError as error:
-                log.error("activity_failed", activity="watching", error=str(error))
+                emit(ActivityFailed(activity="watching", error=str(error)))
             await asyncio.sleep(self._least)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._every - self._least):
@@ -135,16 +134,14 @@ class Watcher:
         except RelayError as error:
             if watch.key not in self._failed:
                 self._failed.add(watch.key)
-                log.error("alert_failed", kind=topic_of(watch.key), subject=subject, error=str(error))
+                emit(AlertFailed(kind=topic_of(watch.key), subject=subject, error=str(error)))
             return
         self._failed.discard(watch.key)
         if notice is None:
             return
-        facts = {"kind": topic_of(watch.key), "subject": subject, "since": utc_time(watch.since)}
-        if change.news is News.RAISED:
-            log.warning("alert_raised", queue_id=notice.message.id, **facts)
-        else:
-            log.info("alert_cleared", queue_id=notice.message.id, **facts)
+        told = AlertRaised if change.news is News.RAISED else AlertCleared
+        kind, since = topic_of(watch.key), utc_time(watch.since)
+        emit(told(queue_id=notice.message.id, kind=kind, subject=subject, since=since))
         self._postmaster.told([notice])
 
     def _raise(self, finding: Finding, words: Words) -> NewMessage:

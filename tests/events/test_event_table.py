@@ -11,9 +11,8 @@ ROOT = Path(__file__).parents[2]
 EVENTS = [kind for module in modules().values() for kind in events_of(module)]
 LOG_THEMSELVES = {
     "relay/logs.py",  # the log's own room: the one that stays
-    *("relay/delivery", "relay/collection", "relay/intake", "relay/storage", "relay/submission", "relay/watching"),
-    *("relay/activity.py", "relay/backing_up.py", "relay/control.py", "relay/housekeeping.py", "relay/listeners.py"),
-    *("relay/pop_poller.py", "relay/supervisor.py"),
+    *("relay/delivery", "relay/collection", "relay/intake"),
+    *("relay/pop_poller.py",),
 }
 """Rooms whose log calls are not converted to events yet."""
 
