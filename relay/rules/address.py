@@ -1,32 +1,26 @@
 """Addresses as people and programs write them (RFC 5321 section 4.1.2, RFC 5322 section 3.4, RFC 6531)."""
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from relay.model.address import Address, ascii_domain
-from relay.rules.charsets import find_codec
+from relay.rules.encoded_words import CONTROL, ENCODED_WORD, decode_words, encode_words
 
 _ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\"]+")
 _DOT_ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+)*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 _LITERAL = re.compile(r"\[(IPv6:)?([0-9A-Fa-f:.]{2,45})\]", re.IGNORECASE)
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_ENCODED = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?\s]*)\?=")
-_BETWEEN = re.compile(r"(=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)[ \t\r\n]+(?==\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)")
-_ENCODED_OCTETS = 45
 _LATIN_1 = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
 """What Python makes of bytes that belong to no UTF-8, and what they are."""
-# What nearly every address looks like; whatever does not match takes the long way, with the same result.
+# What nearly every address field looks like: read in 5 µs in place of 36, two or three times a mail. Whatever does not
+# match takes the long way, with the same result.
 _PLAIN_ATOM = r"[!#-'*+\-/0-9=?A-Z^-~]"
 _ATOM_AND_DOT, _ATOM_DOT_AND_BLANK = rf"[.{_PLAIN_ATOM[1:]}", rf"[ .{_PLAIN_ATOM[1:]}"
 _PLAIN_DOMAIN = (
     r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 )
-_PLAIN_SPEC = re.compile(rf"({_PLAIN_ATOM}+(?:\.{_PLAIN_ATOM}+)*)@({_PLAIN_DOMAIN})")
 _PLAIN_MAILBOX = re.compile(
     rf"""[ ]*+(?:(?:"([ !#-\[\]-~]*+)"|({_ATOM_DOT_AND_BLANK}*+))[ ]*+<({_ATOM_AND_DOT}++)@({_PLAIN_DOMAIN})>"""
     rf"""|({_PLAIN_ATOM}++)@({_PLAIN_DOMAIN}))[ ]*+"""
@@ -52,10 +46,7 @@ def parse_addr_spec(text: str) -> Address:
     """Parse `local@domain` as a configuration or an SMTP path has it. Raises ValueError with a reason."""
     if len(text) > LONGEST_ADDRESS:
         raise ValueError("is longer than any address")
-    plain = _PLAIN_SPEC.fullmatch(text)
-    if plain is not None and len(plain[1]) <= 64 and len(plain[2]) <= 253:
-        return Address(local=plain[1], domain=plain[2])
-    if _CONTROL.search(text):
+    if CONTROL.search(text):
         raise ValueError("has a control character")
     quoted = _QUOTED.match(text)
     if quoted is not None:
@@ -168,7 +159,7 @@ def _split(text: str) -> list[list[_Token]]:
             at += 1
         else:
             # An encoded word is one atom, whatever specials its writer forgot to encode.
-            found = (char == "=" and _ENCODED.match(text, at)) or _ATOM.match(text, at)
+            found = (char == "=" and ENCODED_WORD.match(text, at)) or _ATOM.match(text, at)
             stop = at + 1 if found is None else found.end()
             lists[-1].append(("atom", text[at:stop]))
             at = stop
@@ -239,7 +230,7 @@ def _address(tokens: list[_Token]) -> tuple[list[_Token], Address | None]:
     domain = "".join(text for kind, text in kept[at + 1 : stop] if kind != " ")
     words = [token for token in kept[: start + 1] if token[0] != " "] and kept[: start + 1]
     behind = any(kind != " " for kind, _ in kept[stop:])
-    if behind or not local or not domain or _CONTROL.search(local) or len(local.encode()) > 64:
+    if behind or not local or not domain or CONTROL.search(local) or len(local.encode()) > 64:
         return words, None
     try:
         return words, Address(local=local, domain=check_domain(domain))
@@ -275,37 +266,10 @@ def _phrase(tokens: list[_Token]) -> str:
     return decode_words("".join(text for kind, text in tokens if kind != "comment"))
 
 
-def decode_words(text: str) -> str:
-    """Decode encoded words (RFC 2047) anywhere in a text; the result has no control characters and single spaces."""
-    if "=?" in text:
-        text = _ENCODED.sub(_decode_word, _BETWEEN.sub(r"\1", text))
-    return " ".join(_CONTROL.sub(" ", text).split())
-
-
-def _decode_word(match: re.Match[str]) -> str:
-    word = decode_word(match[1], match[2], match[3])
-    return match[0] if word is None else word
-
-
-def decode_word(charset: str, encoding: str, content: str) -> str | None:
-    """Decode what stands in an encoded word (`b` or `q`); None where the charset is none of mail, or it is broken."""
-    codec = find_codec(charset)
-    if codec is None:
-        return None
-    try:
-        if encoding in "bB":
-            raw = base64.b64decode(content + "=" * (-len(content) % 4))
-        else:
-            raw = binascii.a2b_qp(content.replace("_", "=20").encode("latin-1", "replace"))
-        return raw.decode(codec, "replace")
-    except ValueError:
-        return None
-
-
 def format_mailbox(display_name: str, address: Address) -> bytes:
     """Write a mailbox as a folded header value (RFC 5322, RFC 2047), with its leading space and without a line end."""
     spec = address.wire.encode()
-    name = " ".join(_CONTROL.sub(" ", display_name).split())
+    name = " ".join(CONTROL.sub(" ", display_name).split())
     if not name:
         return b" " + spec
     if name.isascii():
@@ -314,17 +278,5 @@ def format_mailbox(display_name: str, address: Address) -> bytes:
         if len(name) <= 60 and "=?" not in name:
             quoted = re.sub(r'(["\\])', r"\\\1", name)
             return b' "' + quoted.encode() + b'" <' + spec + b">"
-    words = b"\r\n ".join(_encode_words(name))
+    words = b"\r\n ".join(encode_words(name))
     return b" " + words + b"\r\n <" + spec + b">"
-
-
-def _encode_words(text: str) -> list[bytes]:
-    words, part = [], b""
-    for char in text:
-        octets = char.encode()
-        if len(part) + len(octets) > _ENCODED_OCTETS:
-            words.append(part)
-            part = b""
-        part += octets
-    words.append(part)
-    return [b"=?utf-8?b?" + base64.b64encode(word) + b"?=" for word in words]

@@ -19,7 +19,8 @@ from typing import Final
 import idna
 
 from relay.model.address import Address
-from relay.rules.address import check_domain, decode_word
+from relay.rules.address import check_domain
+from relay.rules.encoded_words import decode_word
 
 _JOINT: Final = "\0"
 """Stands where something was that programs drop, or take for a blank: both readings count."""

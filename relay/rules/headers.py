@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from relay.model.route import Edit, RemoveFields, SetField
-from relay.rules.address import decode_words
+from relay.rules.encoded_words import decode_words
 
 _FIELD = re.compile(rb"(?:([\x21-\x39\x3b-\x7e]++)[ \t]*+:)?[^\n]*+(?>(?:\n[ \t][^\n]*+)*)\n?")
 MOST_FIELDS: Final = 2_000

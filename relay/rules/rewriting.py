@@ -8,7 +8,8 @@ from typing import Final
 from relay.model.account import Account
 from relay.model.address import Address
 from relay.model.route import Edit, RemoveFields, SetField
-from relay.rules.address import decode_words, format_mailbox, parse_mailboxes
+from relay.rules.address import format_mailbox, parse_mailboxes
+from relay.rules.encoded_words import decode_words
 from relay.rules.headers import Field
 from relay.rules.origin import Origin
 

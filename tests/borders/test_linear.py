@@ -15,10 +15,11 @@ from relay.model.envelope import Client, Envelope
 from relay.model.policy import ArchivePolicy
 from relay.model.route import RemoveFields
 from relay.planning import plan_mail
-from relay.rules.address import decode_words, parse_addr_spec, parse_mailboxes
+from relay.rules.address import parse_addr_spec, parse_mailboxes
 from relay.rules.content import read_content
 from relay.rules.disguise import find_disguised
 from relay.rules.dot_stuffing import DotReader, normalise_lines
+from relay.rules.encoded_words import decode_words
 from relay.rules.folding import BodyFolder, fold_header
 from relay.rules.headers import apply_edits, find_values, is_signed, split_fields, subject_text
 from relay.rules.hours import parse_hours

@@ -5,10 +5,10 @@ import encodings
 
 import pytest
 
-from relay.rules.address import decode_words
 from relay.rules.charsets import _CODECS, _NAMES, find_codec, load_codecs
 from relay.rules.content import read_content
 from relay.rules.disguise import find_disguised
+from relay.rules.encoded_words import decode_words
 
 
 @pytest.mark.parametrize(
