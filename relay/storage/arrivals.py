@@ -8,36 +8,52 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sqlalchemy import bindparam, delete, func, select, update
+
 from relay.model.arrival import Arrival, Place
 from relay.model.ids import COPY_DIGITS, is_id
 from relay.rules.summary import LONGEST_ID
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
-from relay.storage.statement import Parameter
+from relay.storage.statement import LIMIT, Many, Parameters, Statement, is_in
+from relay.storage.statement import insert as insert_into
+from relay.storage.tables import arrival, seen
 from relay.storage.transaction import Transaction
 
-_NAMES: Final = (
-    'id, at, "user", address, why, account, uidl, header_message_id, sender, subject, size, place, file, node, reason,'
-    " left_at, given_to, left_by"
+_INSERT: Final = Many.insert(insert_into(arrival).on_conflict_do_nothing(index_elements=["id"]))
+_KNOWN: Final = Statement(
+    select(func.max(arrival.c.id)).where(
+        arrival.c.uidl == bindparam("uidl"),
+        arrival.c.account == bindparam("account"),
+        arrival.c.user == bindparam("user"),
+        arrival.c.file == bindparam("file"),
+    )
 )
-_INSERT: Final = f"INSERT INTO arrival ({_NAMES}) VALUES ({', '.join('?' * 18)}) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - constants
-_KNOWN: Final = 'SELECT max(id) FROM arrival WHERE uidl = ? AND account = ? AND "user" = ? AND file = ?'
 # What is in the quarantine waits for a person, however old it is.
-_PURGE: Final = (
-    "DELETE FROM arrival WHERE id IN (SELECT id FROM arrival"
-    " WHERE id < ? AND at < ? AND place <> 'quarantine' ORDER BY id LIMIT ?)"
+_PAST: Final = (
+    select(arrival.c.id)
+    .where(arrival.c.id < bindparam("first_kept"), arrival.c.at < bindparam("before"), arrival.c.place != "quarantine")
+    .order_by(arrival.c.id)
+    .limit(LIMIT)
 )
-_SELECT: Final = f"SELECT {_NAMES} FROM arrival "  # noqa: S608 - constants
-_QUARANTINED: Final = f"{_SELECT}WHERE place = 'quarantine' ORDER BY id"
-_QUARANTINED_FILES: Final = "SELECT file, at FROM arrival WHERE place = 'quarantine'"
-_BY_FILE: Final = f"{_SELECT}WHERE file {{any}} ORDER BY id"
-_BY_HEADER_ID: Final = f"{_SELECT}WHERE header_message_id = ? ORDER BY id LIMIT ?"
-_BY_UIDL: Final = f"{_SELECT}WHERE uidl = ? ORDER BY id LIMIT ?"
-_BY_PREFIX: Final = f"{_SELECT}WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
-_SEEN: Final = "SELECT gone_at FROM seen WHERE account = ? AND uidl = ?"
-_LEAVE: Final = (
-    "UPDATE arrival SET place = ?, left_at = ?, given_to = ?, left_by = ?, file = ? WHERE id = ?"
-    " AND place = 'quarantine'"
+_PURGE: Final = Statement(delete(arrival).where(arrival.c.id.in_(_PAST)))
+_IS_QUARANTINED: Final = arrival.c.place == "quarantine"
+_SELECT: Final = select(arrival).order_by(arrival.c.id)
+_QUARANTINED: Final = Statement(_SELECT.where(_IS_QUARANTINED))
+_QUARANTINED_FILES: Final = Statement(select(arrival.c.file, arrival.c.at).where(_IS_QUARANTINED))
+_BY_FILE: Final = Statement(_SELECT.where(is_in(arrival.c.file, "files")))
+_BY_HEADER_ID: Final = Statement(_SELECT.where(arrival.c.header_message_id == bindparam("wanted")).limit(LIMIT))
+_BY_UIDL: Final = Statement(_SELECT.where(arrival.c.uidl == bindparam("wanted")).limit(LIMIT))
+_BY_PREFIX: Final = Statement(
+    _SELECT.where(arrival.c.id >= bindparam("first"), arrival.c.id < bindparam("end")).limit(LIMIT)
+)
+_SEEN: Final = Statement(
+    select(seen.c.gone_at).where(seen.c.account == bindparam("account"), seen.c.uidl == bindparam("uidl"))
+)
+_LEAVE: Final = Statement(
+    update(arrival)
+    .values({name: bindparam(name) for name in ("place", "left_at", "given_to", "left_by", "file")})
+    .where(arrival.c.id == bindparam("copy"), _IS_QUARANTINED)
 )
 MOST_FOUND: Final = 200
 """Copies that a search gives at most."""
@@ -58,19 +74,21 @@ def insert(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
     tx.change_each(_INSERT, [_row(one) for one in arrivals])
 
 
-def find_known(tx: Transaction, arrival: Arrival) -> str | None:
+def find_known(tx: Transaction, copy: Arrival) -> str | None:
     """Give the id under which the same file of the same mail is known; None where it is not.
 
     A poll that finds the file of a message in the inbox asks: without unique ids, a server whose deletion failed gives
     the message once more.
     """
-    found: str | None = tx.rows(_KNOWN, clean(arrival.uidl), arrival.account, arrival.user, arrival.file)[0][0]
+    found: str | None = tx.rows(_KNOWN, uidl=clean(copy.uidl), account=copy.account, user=copy.user, file=copy.file)[0][
+        0
+    ]
     return found
 
 
 def purge(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> list[int]:
     """Delete (first id that is kept, before, limit): rows of the past; gives how many."""
-    return [tx.change(_PURGE, *order) for order in orders]
+    return [tx.change(_PURGE, first_kept=kept, before=before, limit=limit) for kept, before, limit in orders]
 
 
 def list_quarantined(engine: Database) -> list[Arrival]:
@@ -85,7 +103,7 @@ def list_quarantined(engine: Database) -> list[Arrival]:
 def list_quarantined_files(engine: Database) -> list[tuple[str, int]]:
     """Give file and time of each copy that `list_quarantined` gives, in any order: what a look each minute needs."""
     with transaction(engine, write=False) as tx:
-        return [(row[0], row[1]) for row in tx.rows(_QUARANTINED_FILES)]
+        return list(tx.rows(_QUARANTINED_FILES))
 
 
 def find_arrivals(engine: Database, text: str, *, shortest: int = 6) -> list[Arrival]:
@@ -97,13 +115,13 @@ def find_arrivals(engine: Database, text: str, *, shortest: int = 6) -> list[Arr
     wanted = clean(text.strip())
     with transaction(engine, write=False) as tx:
         bare = wanted.removeprefix("<").removesuffix(">")
-        found = tx.records(_BY_HEADER_ID, f"<{bare}>"[:LONGEST_ID], MOST_FOUND) if bare else []
+        found = tx.records(_BY_HEADER_ID, wanted=f"<{bare}>"[:LONGEST_ID], limit=MOST_FOUND) if bare else []
         if not found and len(wanted) >= shortest and wanted.isascii() and wanted.isalnum():
             # Whoever names one copy wants to know of its mail.
             prefix = wanted.lower()[:-COPY_DIGITS] if is_id(wanted.lower()) else wanted.lower()
-            found = tx.records(_BY_PREFIX, prefix, f"{prefix}~", MOST_FOUND)
+            found = tx.records(_BY_PREFIX, first=prefix, end=f"{prefix}~", limit=MOST_FOUND)
         if not found and wanted:
-            found = tx.records(_BY_UIDL, wanted, MOST_FOUND)
+            found = tx.records(_BY_UIDL, wanted=wanted, limit=MOST_FOUND)
     return [read_arrival(row) for row in found]
 
 
@@ -112,18 +130,18 @@ def find_by_file(engine: Database, files: Sequence[str]) -> list[Arrival]:
     if not files:
         return []
     with transaction(engine, write=False) as tx:
-        return [read_arrival(row) for row in tx.records(_BY_FILE, [clean(file) for file in files])]
+        return [read_arrival(row) for row in tx.records(_BY_FILE, files=[clean(file) for file in files])]
 
 
-def find_at_provider(engine: Database, arrival: Arrival) -> AtProvider:
+def find_at_provider(engine: Database, copy: Arrival) -> AtProvider:
     """Tell whether a message is still at its provider, as the last poll saw it."""
     with transaction(engine, write=False) as tx:
-        found = tx.rows(_SEEN, arrival.account, arrival.uidl)
+        found = tx.rows(_SEEN, account=copy.account, uidl=copy.uidl)
     return AtProvider(known=bool(found), gone_at=found[0][0] if found else None)
 
 
 def note_left(
-    engine: Database, arrival: Arrival, *, given_to: str = "", file: str | None = None, at: int, by: str
+    engine: Database, copy: Arrival, *, given_to: str = "", file: str | None = None, at: int, by: str
 ) -> None:
     """Note that a copy has left the quarantine, for an inbox or for good; also one that has no row yet.
 
@@ -131,9 +149,9 @@ def note_left(
     """
     place = Place.INBOX if given_to else Place.DELETED
     with transaction(engine, write=True) as tx:
-        insert(tx, [arrival])
-        name = clean(file or arrival.file)
-        tx.change(_LEAVE, place.value, at, clean(given_to), clean(by), name, arrival.id)
+        insert(tx, [copy])
+        how = {"given_to": clean(given_to), "left_by": clean(by), "file": clean(file or copy.file)}
+        tx.change(_LEAVE, copy=copy.id, place=place.value, left_at=at, **how)
 
 
 def read_arrival(record: dict[str, Any]) -> Arrival:
@@ -141,24 +159,6 @@ def read_arrival(record: dict[str, Any]) -> Arrival:
     return Arrival(**{**record, "place": Place(record["place"])})
 
 
-def _row(one: Arrival) -> tuple[Parameter, ...]:
-    return (
-        one.id,
-        one.at,
-        clean(one.user),
-        clean(one.address),
-        clean(one.why),
-        clean(one.account),
-        clean(one.uidl),
-        clean(one.header_message_id),
-        clean(one.sender),
-        clean(one.subject),
-        one.size,
-        one.place.value,
-        clean(one.file),
-        clean(one.node),
-        clean(one.reason),
-        one.left_at,
-        clean(one.given_to),
-        clean(one.left_by),
-    )
+def _row(one: Arrival) -> Parameters:
+    values = ((name, getattr(one, name)) for name in arrival.c.keys())  # noqa: SIM118 - a collection of columns
+    return {name: clean(value) if isinstance(value, str) else value for name, value in values}

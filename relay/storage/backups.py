@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from relay.storage import meta
 from relay.storage.engine import Database, transaction
 from relay.storage.transaction import Transaction
 
@@ -16,11 +17,6 @@ _DONE: Final = "backup/done"
 _FAILED: Final = "backup/failed"
 _BEGUN: Final = "backup/begun"
 _INSTALLATION: Final = "installation"
-_SELECT: Final = "SELECT key, value FROM meta WHERE key >= 'backup/' AND key < 'backup0'"
-_SELECT_ONE: Final = "SELECT value FROM meta WHERE key = ?"
-_KEEP: Final = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-_KEEP_FIRST: Final = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
-_FORGET: Final = "DELETE FROM meta WHERE key = ?"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +58,7 @@ def last_backup(database: Database) -> BackupState:
 
 def read_state(tx: Transaction) -> BackupState:
     """Tell how the backups stand."""
-    found = {key: json.loads(value) for key, value in tx.rows(_SELECT)}
+    found = {key: json.loads(value) for key, value in meta.read_family(tx, "backup")}
     at, folder = found.get(_DONE, (None, None))
     error_at, error = found.get(_FAILED, (None, ""))
     return BackupState(
@@ -76,7 +72,7 @@ def read_state(tx: Transaction) -> BackupState:
 
 def note_begun(tx: Transaction, at: int) -> str:
     """Note that a backup begins; gives the name of this installation."""
-    tx.change(_KEEP, _BEGUN, json.dumps(at))
+    meta.write(tx, _BEGUN, json.dumps(at))
     return name_installation(tx)
 
 
@@ -85,19 +81,18 @@ def name_installation(tx: Transaction) -> str:
 
     It is made with the first backup, and lives in the database: a restored one goes on with it.
     """
-    tx.change(_KEEP_FIRST, _INSTALLATION, os.urandom(8).hex())
-    ((name,),) = tx.rows(_SELECT_ONE, _INSTALLATION)
-    return str(name)
+    meta.write_first(tx, _INSTALLATION, os.urandom(8).hex())
+    return str(meta.read(tx, _INSTALLATION))
 
 
 def note_done(tx: Transaction, done: Done) -> None:
     """Note that a backup is whole; an earlier failure is over."""
-    tx.change(_KEEP, _DONE, json.dumps([done.at, os.fspath(done.folder)]))
-    tx.change(_FORGET, _FAILED)
-    tx.change(_FORGET, _BEGUN)
+    meta.write(tx, _DONE, json.dumps([done.at, os.fspath(done.folder)]))
+    meta.forget(tx, _FAILED)
+    meta.forget(tx, _BEGUN)
 
 
 def note_failed(tx: Transaction, failed: Failed) -> None:
     """Note that a backup could not be made, and why."""
-    tx.change(_KEEP, _FAILED, json.dumps([failed.at, failed.error]))
-    tx.change(_FORGET, _BEGUN)
+    meta.write(tx, _FAILED, json.dumps([failed.at, failed.error]))
+    meta.forget(tx, _BEGUN)

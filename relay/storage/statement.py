@@ -19,6 +19,7 @@ from sqlalchemy import (
     ClauseElement,
     ColumnElement,
     Dialect,
+    Integer,
     Table,
     bindparam,
     column,
@@ -40,6 +41,9 @@ Ts = TypeVarTuple("Ts")
 Parameter: TypeAlias = str | int | float | bytes | Sequence[str] | None
 Parameters: TypeAlias = Mapping[str, Parameter]
 """The parameters of a statement, or of one of its rows, by name."""
+
+LIMIT: Final = bindparam("limit", type_=Integer())
+"""The parameter `limit`, of a statement that gives so many rows at most."""
 
 
 class _IsIn(FunctionElement[bool]):

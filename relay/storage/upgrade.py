@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from relay.emitting import emit
 from relay.events.service import DatabaseCopied, DatabaseUpgraded
+from relay.storage import meta
 from relay.storage.backup import copy_database
 from relay.storage.engine import transaction
 from relay.storage.lock import database_file
@@ -20,7 +21,6 @@ from relay.storage.version import VERSION, schema_of
 
 _SCHEMA_LOCK: Final = 0x72656C6179
 """PostgreSQL's advisory lock for all this: two nodes may start at once."""
-_SET_VERSION: Final = "UPDATE meta SET value = ? WHERE key = 'schema'"
 
 
 def prepare_database(engine: Engine) -> None:
@@ -37,7 +37,7 @@ def prepare_database(engine: Engine) -> None:
         found = schema_of(tx)
         if found is None:
             metadata.create_all(tx.connection)
-            tx.change("INSERT INTO meta (key, value) VALUES ('schema', ?)", str(VERSION))
+            meta.write(tx, "schema", str(VERSION))
         elif found < VERSION:
             _upgrade(tx, found)
             emit(DatabaseUpgraded(schema_before=found, schema_after=VERSION))
@@ -51,7 +51,7 @@ def _upgrade(tx: Transaction, found: int) -> None:
     with Operations.context(MigrationContext.configure(tx.connection)):
         for number in range(found + 1, VERSION + 1):
             import_module(f"relay.storage.migrations.v{number:04d}").upgrade()
-    tx.change(_SET_VERSION, str(VERSION))
+    meta.write(tx, "schema", str(VERSION))
 
 
 def _keep_copy(engine: Engine, found: int) -> None:

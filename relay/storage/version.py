@@ -3,6 +3,7 @@
 from typing import Final
 
 from relay.model.errors import StorageError
+from relay.storage import meta
 from relay.storage.engine import Database, transaction
 from relay.storage.transaction import Transaction
 
@@ -36,13 +37,13 @@ def schema_of(tx: Transaction) -> int | None:
     """Tell the schema of a database, None where there is none. Raises StorageError where it is a newer one."""
     if not tx.has_table("meta"):
         return None
-    found = tx.rows("SELECT value FROM meta WHERE key = 'schema'")
-    if not found:
+    found = meta.read(tx, "schema")
+    if found is None:
         return None
-    if int(found[0][0]) > VERSION:
+    if int(found) > VERSION:
         raise StorageError(
             "a newer relay has used the database, and this one can't read it: install that release again, or take a"
             " copy from before back with `relay restore`, which lacks the mails since then"
-            f" (schema {found[0][0]}, this program knows {VERSION})"
+            f" (schema {found}, this program knows {VERSION})"
         )
-    return int(found[0][0])
+    return int(found)

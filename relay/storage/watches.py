@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.model.mail import NewMessage
+from relay.storage import meta
 from relay.storage.accepting import Claimant, accept
 from relay.storage.rows import clean
-from relay.storage.transaction import AnyRow, Transaction
+from relay.storage.transaction import Transaction
 from relay.storage.writer import Operation, Writer
 
-_SELECT: Final = "SELECT key, value FROM meta WHERE key >= 'watch/' AND key < 'watch0' ORDER BY key"
-_PREFIX: Final = "watch/"
-_INSERT: Final = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
-_UPDATE: Final = "UPDATE meta SET value = ? WHERE key = ? AND value = ?"
-_DELETE: Final = "DELETE FROM meta WHERE key = ? AND value = ?"
+_FAMILY: Final = "watch"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +56,7 @@ class WatchStep:
 
 def read_watches(tx: Transaction) -> dict[str, Watch]:
     """Give what is known, by key."""
-    return {watch.key: watch for watch in map(_read, tx.rows(_SELECT))}
+    return {watch.key: watch for watch in (_read(*row) for row in meta.read_family(tx, _FAMILY))}
 
 
 def apply_steps(tx: Transaction, steps: Sequence[WatchStep], *, by: Claimant) -> list[bool]:
@@ -90,20 +87,20 @@ class Watches:
 def _apply(tx: Transaction, step: WatchStep) -> bool:
     before, after = step.before, step.after
     if before is None:
-        return after is not None and tx.change(_INSERT, _name(after.key), after.value) > 0
+        return after is not None and meta.write_first(tx, _name(after.key), after.value)
     if after is None:
-        return tx.change(_DELETE, _name(before.key), before.value) > 0
-    return tx.change(_UPDATE, after.value, _name(before.key), before.value) > 0
+        return meta.forget_if(tx, _name(before.key), before.value)
+    return meta.replace(tx, _name(before.key), before.value, after.value)
 
 
 def _name(key: str) -> str:
-    return _PREFIX + clean(key)
+    return f"{_FAMILY}/{clean(key)}"
 
 
-def _read(row: AnyRow) -> Watch:
-    since, told, is_open, well, title, over = json.loads(row[1])
+def _read(key: str, value: str) -> Watch:
+    since, told, is_open, well, title, over = json.loads(value)
     return Watch(
-        key=row[0].removeprefix(_PREFIX),
+        key=key.removeprefix(f"{_FAMILY}/"),
         since=since,
         told=told,
         is_open=is_open,
