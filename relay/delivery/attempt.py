@@ -14,13 +14,13 @@ import structlog
 
 from relay.delivery import endings
 from relay.delivery.clock import ClockWatch
+from relay.delivery.event_log import log_disposition, log_lost, log_notices
 from relay.delivery.exchange import Exchange, Exchanger, Progress
-from relay.delivery.insist import forgive, insist
-from relay.delivery.journal import log_disposition, log_lost, log_notices
 from relay.delivery.lanes import Lane
 from relay.delivery.notices import Notifier
 from relay.delivery.pauses import PauseBook
 from relay.delivery.quota import Quota
+from relay.delivery.retry_policy import log_and_continue, retry_until_stored
 from relay.model.account import Account
 from relay.model.errors import ClaimLostError, RelayError
 from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Settlement
@@ -99,8 +99,8 @@ class Attempter:
             return
         if not grant.delivery.recipients:
             await self._give_back(delivery)
-            await meanwhile(Result.STOPPED if grant.crowded else Result.FULL)
-            if grant.crowded:
+            await meanwhile(Result.STOPPED if grant.contended else Result.FULL)
+            if grant.contended:
                 self._quota.stand_back(lane)
             return
         taken: int | None = None
@@ -135,7 +135,7 @@ class Attempter:
             log.exception("activity_failed", activity="attempt", queue_id=delivery.message.id, error=repr(error))
             exchange = endings.failed_exchange(delivery, progress)
         if exchange.repeated:
-            lane.begin(self._monotonic())  # that is a mail more, for the pace
+            lane.start_mail(self._monotonic())  # that is a mail more, for the pace
         result = _result(lane, account, exchange, self._monotonic())
         if result is Result.NARROWED and not exchange.repeated:
             await self._give_back(delivery)
@@ -162,7 +162,7 @@ class Attempter:
         return sum(outcome.verdict is Verdict.DELIVERED for outcome in exchange.outcomes.values())
 
     async def _is_refused_again(self, account: Account) -> bool:
-        with forgive("attempt"):
+        with log_and_continue("attempt"):
             return await self._pauses.probes_before(account.name) > 0
         return False
 
@@ -178,7 +178,7 @@ class Attempter:
         finally:
             self._exchanger.paused(account)
         if new:
-            with forgive("alert"):
+            with log_and_continue("alert"):
                 await self._notifier.tell_owed()
         return True
 
@@ -214,7 +214,7 @@ class Attempter:
         waits = disposition.state is DeliveryState.QUEUED
         self._notifier.wake({new.account for notice in settlement.notices for new in notice.deliveries})
         if (ending.is_over or ending.bounced_notice) and delivery.message.notice and waits:
-            with forgive("notice"):  # the next attempt comes to it again
+            with log_and_continue("notice"):  # the next attempt comes to it again
                 await self._notifier.mover.rescue([delivery], bounced=ending.bounced_notice)
         if waits or settlement.splits:
             self._notifier.wake({delivery.account})
@@ -271,7 +271,7 @@ class Attempter:
         settings = self._settings()
         if now - delivery.since < settings.retry.give_up_after:
             return 0
-        with forgive("attempt"):
+        with log_and_continue("attempt"):
             await self._clock.look()  # the machine may have slept while the provider was asked
             pauses = await self._queue.pauses_between(delivery.account, delivery.since, now)
             return counted_time(hours=settings.hours, pauses=pauses, since=delivery.since, now=now)
@@ -291,7 +291,7 @@ class Attempter:
                 meanwhile = None
             return await settled
 
-        return await insist("settle", settle)
+        return await retry_until_stored("settle", settle)
 
     def _lose(self, delivery: ClaimedDelivery, error: ClaimLostError) -> None:
         """Leave a delivery to whoever has it now; nothing of it was sent here."""
@@ -300,12 +300,12 @@ class Attempter:
 
     async def _give_back(self, delivery: ClaimedDelivery) -> None:
         """Give back what was surely not sent."""
-        await insist("unclaim", lambda: self._queue.unclaim(delivery))
+        await retry_until_stored("unclaim", lambda: self._queue.unclaim(delivery))
 
     async def _hold_homeless(self, delivery: ClaimedDelivery) -> None:
         """Hold what has lost its account, and tell the postmaster. Where that fails, the next look does it."""
         await self._give_back(delivery)
-        with forgive(f"hold {delivery.account}"):
+        with log_and_continue(f"hold {delivery.account}"):
             await self._notifier.hold_homeless([delivery.account])
 
 
@@ -313,7 +313,7 @@ def _result(lane: Lane, account: Account, exchange: Exchange, now: float) -> Res
     if exchange.login_refused:
         return Result.STOPPED
     if exchange.allowed is not None:
-        lane.keep_to(exchange.allowed, now)
+        lane.narrowed(exchange.allowed, now)
         log.warning("account_narrowed", account=lane.account, connections=exchange.allowed, code=exchange.reply.code,
                     reply=str(exchange.reply))  # fmt: skip
         return Result.NARROWED
@@ -322,10 +322,10 @@ def _result(lane: Lane, account: Account, exchange: Exchange, now: float) -> Res
                     reply=str(exchange.reply))  # fmt: skip
         return Result.SLOWED
     if exchange.unreachable:
-        if lane.server is not None and account.smtp is not None and not account.smtp.is_like(lane.server):
+        if account.smtp is not None and not lane.is_adopted(account.smtp):
             lane.renewed = True  # the settings were corrected meanwhile: it goes at once by those
             return Result.DONE
         return Result.UNREACHABLE
     if exchange.reply.is_positive:
-        lane.took()
+        lane.delivered()
     return Result.DONE

@@ -66,8 +66,7 @@ class Connections:
         kept = connection is not None
         if connection is None:
             connection = await self._open(door, account, server, password, probing=probing)
-        lane.unreachable = None
-        lane.learn_size(server, connection.features.size)
+        lane.reached(server, connection.features.size)
         return connection, kept
 
     async def _open(

@@ -13,16 +13,16 @@ import structlog
 
 from relay.delivery.attempt import Attempter
 from relay.delivery.clock import ClockWatch
+from relay.delivery.event_log import log_doubts
 from relay.delivery.exchange import Exchanger
 from relay.delivery.inbox import InboxWriter
-from relay.delivery.insist import endure
-from relay.delivery.journal import log_doubts
 from relay.delivery.lanes import Lane, LaneSlot
 from relay.delivery.notices import Notifier
 from relay.delivery.overdue import Overdue
-from relay.delivery.pace import take_up_pace
 from relay.delivery.pauses import PauseBook
 from relay.delivery.probing import Prober
+from relay.delivery.rate_limit import recent_starts
+from relay.delivery.retry_policy import contain_faults
 from relay.delivery.worker import Worker
 from relay.model.account import Account
 from relay.model.errors import RelayError
@@ -42,6 +42,7 @@ class Delivery:
     """The sending side of the service; also the `Dispatcher` of submission."""
 
     def __init__(self, runtime: Runtime, *, timeouts: Timeouts = TIMEOUTS) -> None:
+        self._runtime = runtime
         self._settings, self._queue = settings, queue = runtime.settings, runtime.queue
         self._now, self._monotonic = now, monotonic = runtime.now, runtime.monotonic
         self._lanes: dict[str, Lane] = {}
@@ -115,7 +116,7 @@ class Delivery:
     def look(self) -> None:
         """Look at the queue now: a command may have changed it."""
         for lane in self._lanes.values():
-            lane.forget_fresh()
+            lane.drop_ready()
         self._alarm.set()
 
     def settings_changed(self) -> None:
@@ -130,11 +131,11 @@ class Delivery:
         again, and only of these: what a provider asked for holds on, and so does everybody else's wait.
         """
         for lane in self._lanes.values():
-            lane.forget_fresh()
+            lane.drop_ready()
             if accounts is None:
-                lane.hurry()
+                lane.flush()
             elif lane.account in accounts:
-                lane.recovered()
+                lane.answered()
         if accounts is None:
             self._prober.hurry()
         self._alarm.set()
@@ -156,14 +157,8 @@ class Delivery:
             held = log_doubts(recovered, reason="the service ended while it was being sent", now=self._now())
             log.warning("queue_recovered", deliveries=len(recovered), held=held)
         await self._pauses.reload()
-        await take_up_pace(
-            self._queue,
-            self._settings(),
-            self._lane,
-            interrupted=recovered,
-            now=self._now(),
-            monotonic=self._monotonic(),
-        )
+        for account, starts in (await recent_starts(self._runtime, interrupted=recovered)).items():
+            self._lane(account).restore_starts(starts)
 
     async def run(self) -> None:
         """Look at the queue whenever something is due, until `drain`."""
@@ -199,10 +194,8 @@ class Delivery:
     def _remind(self, lane: Lane) -> None:
         """See to it that a lane which may not begin a mail now is looked at when it may, and not later."""
         now = self._now()
-        at = lane.full_until
-        if lane.account != INBOX_LANE:
-            at = max(at, next_open(self._settings().hours, now))
-        if self._monotonic() + max(lane.wait(self._monotonic()), (at - now) / 1000) < self._next_look:
+        closed = 0 if lane.account == INBOX_LANE else next_open(self._settings().hours, now) - now
+        if self._monotonic() + max(self._wait(lane), closed / 1000) < self._next_look:
             self._alarm.set()
 
     def _running(self) -> list[asyncio.Task[None]]:
@@ -214,15 +207,17 @@ class Delivery:
             lane = self._lanes[account] = Lane(account=account, work=self._worker.work)
         known = self._settings().directory.account(account)
         if account == INBOX_LANE:
-            lane.width = _INBOX_WIDTH
+            lane.set_connections(_INBOX_WIDTH)
         elif known is not None and known.smtp is not None:
             lane.adopt(known.smtp)
         return lane
 
+    def _wait(self, lane: Lane) -> float:
+        """Return the seconds until a lane may begin one more mail."""
+        return lane.wait(self._monotonic(), self._now())
+
     def _may_start(self, lane: Lane) -> bool:
-        if self._stopping or lane.account in self._pauses or lane.crowded or self._now() < lane.full_until:
-            return False
-        if lane.wait(self._monotonic()) > 0:
+        if self._stopping or lane.account in self._pauses or lane.quota.contended or self._wait(lane) > 0:
             return False
         return lane.account == INBOX_LANE or self._sends(lane.account) is not None
 
@@ -233,13 +228,13 @@ class Delivery:
     def _works(self, account: str) -> bool:
         """Tell whether an account's server takes mail now, as far as is known."""
         lane = self._lane(account)
-        rests_long = lane.rest_until - self._monotonic() > LONGEST_LOOK
-        return lane.unreachable is None and not rests_long and self._now() >= lane.full_until
+        rests_long = lane.rest(self._monotonic()) > LONGEST_LOOK
+        return lane.outage is None and not rests_long and not lane.quota.wait(self._now())
 
     def _forget_times(self) -> None:
         """Forget what was to wait by a wall clock that was wrong; the queue knows what the day has seen."""
         for lane in self._lanes.values():
-            lane.full_until = 0
+            lane.clock_went_back()
         self._prober.hurry()
 
     async def _sweep(self, now: int) -> None:
@@ -253,9 +248,9 @@ class Delivery:
                 self._swept = -LONGEST_LOOK  # of what is held now people hear at once
         if self._monotonic() - self._swept >= LONGEST_LOOK:
             await self._clock.pull_back()
-            with endure("alerts"):
+            with contain_faults("alerts"):
                 await self.notifier.tell_owed()
-            with endure("what waits for long"):
+            with contain_faults("what waits for long"):
                 await self._overdue.look(list(self._lanes.values()))
             self._swept = self._monotonic()
 
@@ -281,7 +276,7 @@ class Delivery:
         due = await self._queue.next_due()
         homeless = [account for account in due if account != INBOX_LANE and self._sends(account) is None]
         if homeless:
-            with endure("mail without an account"):
+            with contain_faults("mail without an account"):
                 await self.notifier.hold_homeless(homeless)
         times = [] if self._stopping else self._prober.look(self._sends)
         opening = next_open(settings.hours, now)
@@ -290,9 +285,9 @@ class Delivery:
                 continue
             lane = self._lane(account)
             start = at if at == AT_ONCE or account == INBOX_LANE else max(at, opening)
-            wait = max((max(start, lane.full_until) - now) / 1000, lane.wait(self._monotonic()))
+            wait = max((start - now) / 1000, self._wait(lane))
             if wait > 0:
                 times.append(wait)
             elif self._may_start(lane):
-                lane.look()
+                lane.rescan()
         return min([self._orphan_look, *times])

@@ -117,7 +117,7 @@ class Exchanger:
             connection, _ = await self._connections.acquire(lane, account, server, probing=True)
         except ConnectError as error:
             return error.reply
-        lane.recovered()
+        lane.answered()
         self._connections.release(account, connection)
         return None
 
@@ -150,9 +150,9 @@ class Exchanger:
             except ConnectError as error:
                 deferred = Outcome(verdict=Verdict.DEFERRED, reply=error.reply)
                 if error.login_refused:
-                    lane.recovered()
+                    lane.answered()
                 elif not error.one_too_many:
-                    _note_unreachable(lane, error.reply, new=lane.unreachable is None)
+                    _note_unreachable(lane, error.reply, new=True)
                 allowed = error.others if error.one_too_many else None
                 slow_down = allowed is None and asks_to_slow_down(error.reply)
                 return Exchange(
@@ -178,9 +178,9 @@ class Exchanger:
             recipients, _answers(transaction, logged_in=account.smtp.username is not None)
         )
         if lost:
-            _note_unreachable(lane, judgement.reply, new=not lane.troubles)
+            _note_unreachable(lane, judgement.reply, new=not lane.failures)
         else:
-            lane.recovered()
+            lane.answered()
         return Exchange(
             outcomes=judgement.outcomes,
             reply=judgement.reply,
@@ -235,10 +235,7 @@ class Exchanger:
 
 def _note_unreachable(lane: Lane, reply: Reply, *, new: bool) -> None:
     """Note why a lane rests; the log has the first time."""
-    if lane.unreachable is not None:
-        return
-    lane.unreachable = reply
-    if new:
+    if lane.unreachable(reply) and new:
         log.error("account_unreachable", account=lane.account, code=reply.code, reply=str(reply))
 
 

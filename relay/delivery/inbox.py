@@ -7,8 +7,8 @@ from pathlib import Path
 import structlog
 
 from relay.delivery.attempt import Result
-from relay.delivery.insist import insist
-from relay.delivery.journal import log_disposition, log_lost
+from relay.delivery.event_log import log_disposition, log_lost
+from relay.delivery.retry_policy import retry_until_stored
 from relay.model.errors import StorageError
 from relay.model.ids import make_id
 from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Recipient, Settlement
@@ -66,7 +66,7 @@ class InboxWriter:
             due=disposition.due,
             keep_body=settings.limits.keep_delivered > 0,
         )
-        if not await insist("settle", lambda: self._queue.settle(settlement)):
+        if not await retry_until_stored("settle", lambda: self._queue.settle(settlement)):
             log_lost(delivery, "settled too late")  # who writes it again writes the same file
         elif disposition.state is not DeliveryState.DONE:
             seconds = self._monotonic() - begun

@@ -1,148 +1,217 @@
-"""One lane for each account: its connections, its backlog, its pace, its troubles. Nothing here is durable."""
+"""One lane for each account: its workers, its queue in memory, and what keeps it from sending. Nothing is durable.
+
+Only the lane changes its parts. Others tell it what happened, by its methods. `now` is a monotonic time in seconds.
+"""
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from relay.delivery.fresh import FreshMail
+from relay.delivery.backoff import Backoff
+from relay.delivery.connection_limit import ConnectionLimit
+from relay.delivery.day_quota import DayQuota
+from relay.delivery.rate_limit import RateLimit
+from relay.delivery.ready_queue import ReadyQueue
 from relay.model.account import SmtpServer
 from relay.model.mail import Body, ClaimedDelivery, Work
 from relay.model.reply import Reply
 from relay.storage.claiming import who_of
 
-FIRST_REST = 5.0
-"""Seconds that a lane rests after its server could not be reached; doubled each time, up to `LONGEST_REST`."""
-LONGEST_REST = 60.0
-FIRST_SLOW_REST = 30.0
-"""Seconds that a lane rests when its provider asks for less; doubled each time, up to `LONGEST_SLOW_REST`."""
-LONGEST_SLOW_REST = 900.0
-NARROW_SECONDS = 900.0
-"""Seconds for which a lane keeps to the connections that its provider allowed, before it tries one more."""
 MOST_TURNS = 1000
 """Users of whom a lane remembers the source that was served last: who was not served for longest begins anew."""
-_MINUTE = 60.0
 
 
 @dataclass(kw_only=True)
 class Lane:
-    """The sending side of one account. At most `width` workers run; each goes on until nothing is due."""
+    """The sending side of one account. Its workers go on until nothing is due."""
 
     account: str
     work: Callable[["Lane", Work | None], Coroutine[Any, Any, None]]
     """The worker: takes the first piece of work, if there is one, then claims more until the queue has none."""
-    width: int = 1
-    per_minute: int | None = None
-    """How many mails may begin within any minute; None: as many as there are."""
-    busy: int = 0
-    reserved: int = 0
-    """Places that are kept for mails which are just being accepted."""
+    ready: ReadyQueue = field(default_factory=ReadyQueue)
+    """What is due and in memory."""
+    backlog: bool = True
+    """Whether the queue may have something due that is not in `ready`."""
     again: bool = False
     """Whether something came while a worker was about to stop."""
-    fresh: FreshMail = field(default_factory=FreshMail)
-    """What was just accepted and waits for a connection."""
     hidden: bool = False
     """Whether something was due when the queue was looked at, so that what is due later was not seen."""
     went_on: bool = False
     """Whether a mail was claimed since."""
-    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    prefetching: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while one worker reads ahead for all."""
-    backlog: bool = True
-    """Whether the queue may have something due that is not in `fresh`."""
-    rest_until: float = 0.0
-    """Monotonic seconds before which no new worker starts."""
-    troubles: int = 0
-    slowness: int = 0
-    """How often the provider asked for less since it last took a mail; meanwhile one connection is enough."""
-    unreachable: Reply | None = None
+    outage: Reply | None = None
     """Why the server could not be reached the last time."""
-    full_until: int = 0
-    """Milliseconds since 1970 before which the day's recipients are used up."""
-    server: SmtpServer | None = None
-    """The settings by which all this was learnt; None: none yet."""
+    max_size: int | None = None
+    """The largest mail that this server takes, as its last EHLO said; None: not known."""
     renewed: bool = False
     """Whether the server or the login is another since this was asked last."""
-    reservations: int = 0
-    """How many attempts hold recipients of the day that they may give back."""
-    crowded: bool = False
-    """Whether the day has no room only while these attempts run."""
     served: str = ""
     """The source that was served last."""
     turns: dict[str, str] = field(default_factory=dict)
     """For each user the source of his that was served last; who was served last of all comes last."""
-    max_size: int | None = None
-    """The largest mail that this server takes, as its last EHLO said; None: not known."""
-    allowed: int | None = None
-    """How many connections the provider allows, where it refused one more; None: as many as there are."""
-    allowed_until: float = 0.0
-    """Monotonic seconds until which that holds."""
+    busy: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _starts: deque[float] = field(default_factory=deque)
+    _reserved: int = 0
+    """Places that are kept for mails which are just being accepted."""
     _claims: int = 0
     """How many workers are just claiming."""
+    _server: SmtpServer | None = None
+    """The settings by which all this was learnt; None: none yet."""
+    _backoff: Backoff = field(default_factory=lambda: Backoff(first=5.0, longest=60.0))
+    """After the server could not be reached, or a fault of ours."""
+    _throttle: Backoff = field(default_factory=lambda: Backoff(first=30.0, longest=900.0))
+    """After the provider asked for less; until it takes a mail one connection is enough."""
+    _rate: RateLimit = field(default_factory=RateLimit)
+    _limit: ConnectionLimit = field(default_factory=ConnectionLimit)
+    quota: DayQuota = field(default_factory=DayQuota)
 
-    @property
-    def _most(self) -> int:
-        if self.slowness:
-            return 1
-        return self.width if self.allowed is None else min(self.width, self.allowed)
+    # What keeps it from sending
 
     @property
     def is_free(self) -> bool:
         """Whether one more worker may start."""
-        return self.busy + self.reserved < self._most
+        return self.busy + self._reserved < self._most
 
     @property
     def is_overfull(self) -> bool:
         """Whether more workers run than may by now, so that one of them is to end."""
         return self.busy > self._most
 
+    @property
+    def _most(self) -> int:
+        return 1 if self._throttle.failures else self._limit.most
+
+    @property
+    def connections(self) -> int:
+        """How many connections are configured."""
+        return self._limit.configured
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the provider allows fewer connections than are configured."""
+        return self._limit.allowed is not None
+
+    @property
+    def is_hindered(self) -> bool:
+        """Whether mail may wait since the provider is not reached, or takes less than there is."""
+        return self.outage is not None or self._throttle.failures > 0 or self.is_narrowed
+
+    @property
+    def failures(self) -> int:
+        """How often in a row the server could not be reached."""
+        return self._backoff.failures
+
+    def wait(self, now: float, wall: int) -> float:
+        """Return how many seconds are left until one more mail may begin. `wall`: milliseconds since 1970."""
+        self._limit.expire(now)
+        rate = self._rate.wait(now, pending=self._reserved + self._claims)
+        return max(self.rest(now), rate, self.quota.wait(wall))
+
+    def rest(self, now: float) -> float:
+        """Return how many seconds of it are rest after trouble with the server."""
+        return max(self._backoff.wait(now), self._throttle.wait(now))
+
     def adopt(self, server: SmtpServer) -> None:
         """Take up the account's settings as they are now; what was learnt of another server or login is forgotten."""
-        before, self.server = self.server, server
+        before, self._server = self._server, server
         if server is before:
             return
-        self.width, self.per_minute = server.connections, server.messages_per_minute
+        self._limit.configured, self._rate.per_minute = server.connections, server.messages_per_minute
         if before is None:
             return
         if server.recipients_per_day != before.recipients_per_day:
-            self.full_until = 0
+            self.quota.reset()
         if not server.is_like(before):
             self.renewed = True
-            self.recovered()
+            self.answered()
         if (server.host, server.port, server.username) != (before.host, before.port, before.username):
-            self.max_size = self.allowed = None
-            self.slowness = self.full_until = 0
-            self.rest_until = 0.0
+            self.max_size = None
+            self.flush()
 
-    def learn_size(self, server: SmtpServer, size: int | None) -> None:
-        """Note what the server of some settings takes; that of settings which are out of date tells nothing."""
-        if self.server is None or (server.host, server.port) == (self.server.host, self.server.port):
-            self.max_size = size
+    def is_adopted(self, server: SmtpServer) -> bool:
+        """Tell whether settings lead to the server and login of those that hold now."""
+        return self._server is None or server.is_like(self._server)
 
-    def wait(self, now: float) -> float:
-        """Tell how many seconds its rest and its pace leave until one more mail may begin."""
-        if self.allowed_until <= now:
-            self.allowed = None
-        wait = max(0.0, self.rest_until - now)
-        if self.per_minute is not None:
-            while self._starts and self._starts[0] <= now - _MINUTE:
-                self._starts.popleft()
-            free = self.per_minute - len(self._starts) - self.reserved - self._claims
-            if free <= 0:
-                wait = max(wait, (self._starts[0] + _MINUTE - now) if self._starts else 1.0)
-        return wait
+    def set_connections(self, connections: int) -> None:
+        """Set how many workers may run."""
+        self._limit.configured = connections
 
-    def begin(self, now: float) -> None:
-        """Note that a mail begins, for the pace."""
-        if self.per_minute is not None:
-            self._starts.append(now)
+    # What happened
 
-    def began(self, starts: Iterable[float]) -> None:
-        """Note what began before this process did: in order, in monotonic seconds."""
-        self._starts.extendleft(reversed([*starts]))
+    def reached(self, server: SmtpServer, max_size: int | None) -> None:
+        """Note that a connection came about, and what its server takes, unless its settings are out of date."""
+        self.outage = None
+        if self._server is None or (server.host, server.port) == (self._server.host, self._server.port):
+            self.max_size = max_size
+
+    def answered(self) -> None:
+        """Note that the server answers."""
+        self._backoff.reset()
+        self.outage = None
+
+    def delivered(self) -> None:
+        """Note that the provider took a mail: it asks for less no more."""
+        self._throttle.relax()
+
+    def unreachable(self, reply: Reply) -> bool:
+        """Note why the server can't be reached; false where it could not be reached before, either."""
+        if self.outage is not None:
+            return False
+        self.outage = reply
+        return True
+
+    def failed(self, now: float) -> None:
+        """Rest, since nothing came about; a rest that runs is not made longer."""
+        if self.rest(now) <= 0:
+            self._limit.lift()
+            self._backoff.fail(now)
+            self.drop_ready()
+
+    def throttled(self, now: float) -> float:
+        """Rest since the provider asks for less; return the seconds."""
+        self.drop_ready()
+        return self._throttle.fail(now)
+
+    def narrowed(self, connections: int, now: float) -> None:
+        """Note that the provider refused one connection more than these: no more are used for a while."""
+        self._limit.narrow(connections, now)
+
+    def quota_exhausted(self, until: int) -> None:
+        """Note until when the day's recipients are used up, in milliseconds since 1970."""
+        self.quota.exhaust(until)
+
+    def clock_went_back(self) -> None:
+        """Forget what was to wait by a wall clock that was wrong."""
+        self.quota.reset()
+
+    def flush(self) -> None:
+        """Forget every rest: all is to go on now."""
+        self.answered()
+        self._limit.lift()
+        self._throttle.reset()
+        self.quota.reset()
+
+    # The rate, and whose turn it is
+
+    def start_mail(self, now: float) -> None:
+        """Count a mail that begins."""
+        self._rate.start(now)
+
+    def restore_starts(self, starts: Iterable[float]) -> None:
+        """Count mails that began before this process did, in order."""
+        self._rate.restore(starts)
+
+    @contextlib.contextmanager
+    def claiming(self) -> Iterator[None]:
+        """Count a mail that is being claimed as one that is about to begin."""
+        self._claims += 1
+        try:
+            yield
+        finally:
+            self._claims -= 1
 
     def serve(self, source: str) -> None:
         """Note whose turn it was."""
@@ -153,14 +222,7 @@ class Lane:
         if len(self.turns) > MOST_TURNS:
             del self.turns[next(iter(self.turns))]
 
-    @contextlib.contextmanager
-    def claiming(self) -> Iterator[None]:
-        """Count a mail that is being claimed, for the pace."""
-        self._claims += 1
-        try:
-            yield
-        finally:
-            self._claims -= 1
+    # Workers and work
 
     def start(self, first: Work | None) -> None:
         """Start a worker."""
@@ -185,58 +247,27 @@ class Lane:
 
     def offer(self, delivery: ClaimedDelivery, body: Body) -> None:
         """Take a mail that is queued and due."""
-        if not self.fresh.add(delivery, body):
+        if not self.ready.add(delivery, body):
             self.backlog = True
         self.kick()
 
-    def look(self) -> None:
+    def rescan(self) -> None:
         """Say that the queue has something due."""
         self.backlog = self.hidden = True
         self.kick()
 
-    def rest(self, now: float) -> float:
-        """Rest after trouble with the server; gives the seconds."""
-        self.troubles += 1
-        self.allowed = None
-        return self._rest(now, min(LONGEST_REST, FIRST_REST * 2.0 ** (self.troubles - 1)))
-
-    def slow_down(self, now: float) -> float:
-        """Rest since the provider asks for less; gives the seconds."""
-        self.slowness += 1
-        return self._rest(now, min(LONGEST_SLOW_REST, FIRST_SLOW_REST * 2.0 ** (self.slowness - 1)))
-
-    def keep_to(self, connections: int, now: float) -> None:
-        """Use no more connections than these for a while: the provider refused one more."""
-        self.allowed, self.allowed_until = max(1, connections), now + NARROW_SECONDS
-
-    def _rest(self, now: float, seconds: float) -> float:
-        self.rest_until = now + seconds
-        self.forget_fresh()
-        return seconds
-
-    def forget_fresh(self) -> None:
-        """Keep nothing in memory that will wait for long."""
-        self.fresh.clear()
+    def drop_ready(self) -> None:
+        """Keep nothing in memory that will wait for long, or that may have changed: the queue has it."""
+        self.ready.clear()
         self.backlog = True
 
-    def recovered(self) -> None:
-        """Forget the troubles: the server answers."""
-        self.troubles = 0
-        self.unreachable = None
-        if not self.slowness:
-            self.rest_until = 0.0
+    def reserve(self) -> None:
+        """Keep a place for a mail that is just being accepted."""
+        self._reserved += 1
 
-    def hurry(self) -> None:
-        """Forget every rest: a person wants all to go on (`relay queue run`)."""
-        self.recovered()
-        self.allowed = None
-        self.slowness = 0
-        self.rest_until = 0.0
-        self.full_until = 0
-
-    def took(self) -> None:
-        """Note that the provider took a mail: it asks for less no more."""
-        self.slowness = 0
+    def release(self) -> None:
+        """Give up a place that was kept."""
+        self._reserved -= 1
 
 
 class LaneSlot:
@@ -245,15 +276,15 @@ class LaneSlot:
     def __init__(self, lane: Lane, monotonic: Callable[[], float]) -> None:
         self._lane = lane
         self._monotonic = monotonic
-        lane.reserved += 1
+        lane.reserve()
 
     def start(self, delivery: ClaimedDelivery, body: Body) -> None:
         """Attempt a delivery at once."""
-        self._lane.reserved -= 1
-        self._lane.begin(self._monotonic())
+        self._lane.release()
+        self._lane.start_mail(self._monotonic())
         self._lane.start((delivery, body))
 
     def release(self) -> None:
         """Give the place back; what waits may have it."""
-        self._lane.reserved -= 1
+        self._lane.release()
         self._lane.kick()

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from relay.delivery.insist import endure
 from relay.delivery.notice_mail import NoticeWriter
+from relay.delivery.retry_policy import contain_faults
 from relay.model.account import User
 from relay.model.mail import INBOX_LANE, ClaimedDelivery, RecipientKind
 from relay.rules.notice import change_sender
@@ -54,7 +54,7 @@ class NoticeMover:
         moved = 0
         for notice in notices:
             way = None
-            with endure(f"way of {notice.message.id}"):
+            with contain_faults(f"way of {notice.message.id}"):
                 way = self._way(notice, gone=gone, over=over, bounced=bounced)
             if way is None or not await self._queue.move_notice(way):
                 continue

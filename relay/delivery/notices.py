@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import structlog
 
-from relay.delivery.insist import endure
-from relay.delivery.journal import log_notices
+from relay.delivery.event_log import log_notices
 from relay.delivery.notice_mail import NoticeWriter
 from relay.delivery.notice_moving import NoticeMover
 from relay.delivery.pauses import PauseBook
+from relay.delivery.retry_policy import contain_faults
 from relay.model.account import Account, User
 from relay.model.mail import (
     ClaimedDelivery,
@@ -128,7 +128,7 @@ class Notifier:
     async def tell_owed(self) -> None:
         """Queue the alerts that are owed; each goes out once, whatever happens between. Raises StorageError."""
         for alert, delivery in await self._queue.owed_alerts():
-            with endure(f"alert {alert.kind}"):
+            with contain_faults(f"alert {alert.kind}"):
                 if await self._waits(alert):
                     continue
                 written = [notice for notice in await self._owed(alert, delivery) if notice is not None]

@@ -12,10 +12,10 @@ from dataclasses import replace
 import structlog
 
 from relay.delivery.clock import ClockWatch
-from relay.delivery.insist import endure
-from relay.delivery.journal import log_disposition, log_notices
+from relay.delivery.event_log import log_disposition, log_notices
 from relay.delivery.lanes import Lane
 from relay.delivery.notices import Notifier
+from relay.delivery.retry_policy import contain_faults
 from relay.model.account import Account
 from relay.model.ids import make_id
 from relay.model.mail import INBOX_LANE, ClaimedDelivery, Settlement
@@ -48,22 +48,22 @@ class Overdue:
         """Tell whom waiting concerns, then give up what is over, and help notices on. Raises StorageError."""
         for account in await self._queue.queued_accounts():
             if account != INBOX_LANE:
-                with endure(f"delays of {account}"):
+                with contain_faults(f"delays of {account}"):
                     await self._tell_delays(account)
         paused = {pause.account for pause in await self._queue.pauses()}
         for lane in lanes:
             if lane.account in paused:
-                lane.unreachable = None  # its server answers, if only to refuse the login
+                lane.outage = None  # its server answers, if only to refuse the login
             elif lane.account == INBOX_LANE:
                 continue
-            elif lane.unreachable is not None or lane.slowness or lane.allowed is not None:
-                with endure(f"end of {lane.account}"):
+            elif lane.is_hindered:
+                with contain_faults(f"end of {lane.account}"):
                     await self._give_up(lane)
-                if lane.allowed is None:  # else notices go over the connections that it has
-                    with endure(f"notices of {lane.account}"):
+                if not lane.is_narrowed:  # else notices go over the connections that it has
+                    with contain_faults(f"notices of {lane.account}"):
                         await self._notifier.mover.leave(lane.account)
         for account in paused:
-            with endure(f"notices of {account}"):
+            with contain_faults(f"notices of {account}"):
                 await self._notifier.mover.leave(account)
 
     async def _since(self, account: str, span: int) -> int | None:
@@ -89,7 +89,7 @@ class Overdue:
         after = _NEVER if over is None else over
         waiting = await self._queue.delayed(account, after=after, before=before, limit=_AT_ONCE)
         for queue_id, group in itertools.groupby(waiting, key=lambda delivery: delivery.message.id):
-            with endure(f"delay of {queue_id}"):
+            with contain_faults(f"delay of {queue_id}"):
                 await self._tell_delay([*group])
 
     async def _tell_delay(self, deliveries: list[ClaimedDelivery]) -> None:
@@ -130,7 +130,7 @@ class Overdue:
         mails = [delivery for delivery in waiting if not delivery.message.notice]
         last = await self._queue.last_attempts([delivery.id for delivery in mails])
         for queue_id, group in itertools.groupby(mails, key=lambda delivery: delivery.message.id):
-            with endure(f"end of {queue_id}"):
+            with contain_faults(f"end of {queue_id}"):
                 await self._give_up_mail(lane, account, [*group], last)
 
     async def _give_up_mail(
@@ -175,7 +175,7 @@ class Overdue:
 
     def _reply(self, lane: Lane, last: LastAttempt | None) -> Reply:
         """Give the reason: why the server can't be reached, else what the mail itself was told last."""
-        return lane.unreachable or (_SLOWED if last is None else last.reply)
+        return lane.outage or (_SLOWED if last is None else last.reply)
 
     def _conclude(self, account: Account, delivery: ClaimedDelivery, reply: Reply) -> Disposition:
         settings = self._settings()

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from relay.delivery.insist import forgive
 from relay.delivery.lanes import Lane
+from relay.delivery.retry_policy import log_and_continue
 from relay.model.account import Account
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, NewDelivery
@@ -30,7 +30,7 @@ class Grant:
     """With the recipients whom it may name; where there are none, the day is over."""
     count: Count | None = None
     """What is reserved for them; None where the account has no such limit."""
-    crowded: bool = False
+    contended: bool = False
     """Nothing is granted only while other attempts of the account hold what they may not need."""
 
 
@@ -48,13 +48,13 @@ class Quota:
         hours, now = self._settings().hours, self._now()
         wanted = len(delivery.recipients)
         count = Count(account.name, day_of(hours, now), wanted, account.smtp.recipients_per_day)
-        lane.reservations += 1
+        lane.quota.reserve()
         granted = 0
         try:
             if await self._queue.count_recipients(count):
                 granted = wanted
-            elif lane.reservations > 1:
-                return Grant(delivery=replace(delivery, recipients=()), crowded=True)
+            elif lane.quota.reservations > 1:
+                return Grant(delivery=replace(delivery, recipients=()), contended=True)
             else:
                 rest_id = make_id(now, os.urandom(10))
                 rest = NewDelivery(
@@ -79,9 +79,7 @@ class Quota:
 
     def stand_back(self, lane: Lane) -> None:
         """Let the lane begin nothing until one of the attempts that hold the room has ended."""
-        if lane.reservations:
-            lane.crowded = True
-        else:
+        if not lane.quota.contend():
             self._wake({lane.account})
 
     async def settle(self, lane: Lane, count: Count | None, *, taken: int | None) -> None:
@@ -91,16 +89,14 @@ class Quota:
         spare = 0 if taken is None else count.recipients - taken
         try:
             if spare:
-                with forgive(f"count {count.account}"):  # else the day has room for a few less
+                with log_and_continue(f"count {count.account}"):  # else the day has room for a few less
                     await self._queue.uncount_recipients(replace(count, recipients=spare))
         finally:
             if spare:
-                lane.full_until = 0
+                lane.quota.reset()
                 self._wake({lane.account})
             self._release(lane)
 
     def _release(self, lane: Lane) -> None:
-        lane.reservations -= 1
-        if lane.crowded:
-            lane.crowded = False
+        if lane.quota.release():
             self._wake({lane.account})

@@ -7,11 +7,11 @@ from typing import Any
 import structlog
 
 from relay.delivery.attempt import Attempter, Result
+from relay.delivery.event_log import log_lost
 from relay.delivery.exchange import Progress
 from relay.delivery.inbox import InboxWriter
-from relay.delivery.insist import insist
-from relay.delivery.journal import log_lost
 from relay.delivery.lanes import Lane
+from relay.delivery.retry_policy import retry_until_stored
 from relay.model.errors import RelayError
 from relay.model.mail import INBOX_LANE, Body, ClaimedDelivery, DeliveryState, Settlement, Work
 from relay.model.reply import Reply
@@ -75,17 +75,17 @@ class Worker:
         if result is Result.UNREACHABLE:
             self._rest(lane)
         elif result is Result.SLOWED:
-            log.warning("account_slowed", account=lane.account, seconds=lane.slow_down(self._monotonic()))
+            log.warning("account_slowed", account=lane.account, seconds=lane.throttled(self._monotonic()))
             self._wake()
         elif result is Result.FULL:
-            lane.full_until = next_day(self._settings().hours, self._now())
-            log.warning("account_full", account=lane.account, until=utc_time(lane.full_until))
+            until = next_day(self._settings().hours, self._now())
+            lane.quota_exhausted(until)
+            log.warning("account_full", account=lane.account, until=utc_time(until))
             self._wake()
         return result is Result.DONE
 
     def _rest(self, lane: Lane) -> None:
-        if lane.rest_until <= self._monotonic():
-            lane.rest(self._monotonic())
+        lane.failed(self._monotonic())
         self._stopped(lane)
 
     async def _next(self, lane: Lane) -> Work | None:
@@ -94,19 +94,19 @@ class Worker:
         while self._may_start(lane):
             newest = self._jitter() < NEWEST
             if not self._is_open(lane):
-                lane.forget_fresh()  # only what people want at once goes now
+                lane.drop_ready()  # only what people want at once goes now
                 work = await self._claim(lane, newest=newest, open_now=False)
             elif lane.backlog and self._queue.is_shared:
                 # Nodes that read ahead would read the same.
                 work = await self._claim(lane, newest=newest, open_now=True)
             else:
-                await self._read_ahead(lane)
+                await self._prefetch(lane)
                 work = await self._take(lane, newest=newest)
             if work is not None:
-                lane.begin(self._monotonic())
+                lane.start_mail(self._monotonic())
                 lane.went_on = True
                 return work
-            if not lane.backlog and not lane.fresh:
+            if not lane.backlog and not lane.ready:
                 if lane.hidden and lane.went_on:
                     lane.hidden = lane.went_on = False
                     self._wake()
@@ -117,12 +117,12 @@ class Worker:
     def _is_open(self, lane: Lane) -> bool:
         return lane.account == INBOX_LANE or is_open(self._settings().hours, self._now())
 
-    async def _read_ahead(self, lane: Lane) -> None:
+    async def _prefetch(self, lane: Lane) -> None:
         """Fill an empty memory from the queue, where that may hold something due."""
-        if lane.fresh or not lane.backlog:
+        if lane.ready or not lane.backlog:
             return
-        async with lane.reading:
-            if lane.fresh or not lane.backlog:
+        async with lane.prefetching:
+            if lane.ready or not lane.backlog:
                 return
             lane.backlog = False  # whatever is queued from now on says so
             try:
@@ -133,12 +133,12 @@ class Worker:
                 raise
             # Ids sort by time: the memory takes the last that came for the newest.
             for work in sorted(found, key=lambda work: work[0].id):
-                lane.fresh.add(*work)
+                lane.ready.add(*work)
             for delivery, _ in found:
                 lane.serve(delivery.message.source)
             if found:
                 lane.backlog = True  # there may be more
-        for _ in range(min(len(found), lane.width)):
+        for _ in range(min(len(found), lane.connections)):
             lane.kick()
 
     async def _claim(self, lane: Lane, *, newest: bool, open_now: bool) -> Work | None:
@@ -161,10 +161,10 @@ class Worker:
         lane.serve(claimed[0].message.source)
         lane.backlog = True  # there may be more, for the other connections too
         lane.kick()
-        return claimed[0], lane.fresh.pop(claimed[0].id)
+        return claimed[0], lane.ready.pop(claimed[0].id)
 
     async def _take(self, lane: Lane, *, newest: bool) -> Work | None:
-        work = lane.fresh.take(newest=newest)
+        work = lane.ready.take(newest=newest)
         if work is None:
             return None
         granted = await self._wait(lane, self._granted(work[0]))
@@ -241,7 +241,7 @@ class Worker:
             counts=False,
             keep_body=self._settings().limits.keep_delivered > 0,
         )
-        if not await insist("settle", lambda: self._queue.settle(settlement)):
+        if not await retry_until_stored("settle", lambda: self._queue.settle(settlement)):
             log_lost(delivery, "settled too late")
 
     async def _give_back(self, delivery: ClaimedDelivery) -> None:

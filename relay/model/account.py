@@ -176,6 +176,11 @@ class Account:
         return None if self.smtp is None else self.smtp.recipients_per_day
 
     @property
+    def messages_per_minute(self) -> int | None:
+        """How many mails may begin within a minute; None: as many as there are."""
+        return None if self.smtp is None else self.smtp.messages_per_minute
+
+    @property
     def outgoing_server(self) -> str:
         """The host and port that it sends to, as people are shown them; empty where it does not send."""
         return "" if self.smtp is None else f"{self.smtp.host}:{self.smtp.port}"

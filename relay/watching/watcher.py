@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from relay.delivery.insist import endure
+from relay.delivery.retry_policy import contain_faults
 from relay.emitting import emit
 from relay.events.notifications import AlertCleared, AlertFailed, AlertRaised
 from relay.events.service import ActivityFailed
@@ -99,7 +99,7 @@ class Watcher:
         snapshot, watches = await asyncio.to_thread(self._read, now)
         findings = find(snapshot, now)
         for change in decide(watches, findings, now, node=self._node):
-            with endure("alert"):
+            with contain_faults("alert"):
                 await self._tell(change, snapshot)
         return findings
 

@@ -199,10 +199,10 @@ def test_a_command_on_one_mail_hurries_its_account_alone(run: Run, config: Path,
         try:
             lanes = [service.delivery._lane(name) for name in ("sales", "backup")]
             for lane in lanes:
-                lane.rest_until = math.inf
+                lane._backoff.until = math.inf
             said = await asyncio.to_thread(run, "queue", command, queue_id, *more)
             assert (said.status, said.err) == (0, "")
-            return [lane.account for lane in lanes if lane.rest_until == 0]
+            return [lane.account for lane in lanes if lane._backoff.until == 0]
         finally:
             await service.stop()
 

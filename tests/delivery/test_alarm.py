@@ -48,16 +48,16 @@ async def _office(folder: Path, **tables: Any) -> AsyncGenerator[tuple[Office, _
 
 
 def _rest(office: Office, seconds: float) -> None:
-    office.delivery._lane("sales").rest_until = NOW + seconds
+    office.delivery._lane("sales")._backoff.until = NOW + seconds
 
 
 def _pace(office: Office, seconds: float) -> None:
     lane = office.delivery._lane("sales")
-    lane.began([NOW - 60 + seconds] * 2)
+    lane.restore_starts([NOW - 60 + seconds] * 2)
 
 
 def _day(office: Office, seconds: float) -> None:
-    office.delivery._lane("sales").full_until = START + round(seconds * 1000)
+    office.delivery._lane("sales").quota_exhausted(START + round(seconds * 1000))
 
 
 @pytest.mark.parametrize(

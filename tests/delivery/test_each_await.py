@@ -104,7 +104,7 @@ async def _break_each(folder: Path, answers: dict[str, Any], *, early: bool, see
         ):
             with capture_logs() as lines:
                 run = _break(office, n, early=early)
-                office.delivery._lane("sales").rest_until = math.inf  # so that the second waits when the first goes
+                office.delivery._lane("sales")._backoff.until = math.inf  # so that the second waits when the first goes
                 both, one = [await _hand_in(office, *to) for to in ((A, B), (B,))]
                 office.delivery.hurry()
                 await office.send()

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from relay.delivery.lanes import LONGEST_REST, MOST_TURNS, NARROW_SECONDS, Lane, LaneSlot
+from relay.delivery.connection_limit import NARROW_SECONDS, ConnectionLimit
+from relay.delivery.lanes import MOST_TURNS, Lane, LaneSlot
 from relay.model.account import Secret, Security, SmtpServer
 from relay.model.mail import Work
 from relay.model.reply import Reply
@@ -26,7 +27,7 @@ class _Workers:
 
 async def test_at_most_as_many_workers_as_the_account_has_connections() -> None:
     workers = _Workers()
-    lane = Lane(account="sales", work=workers.work, width=2)
+    lane = Lane(account="sales", work=workers.work, _limit=ConnectionLimit(configured=2))
     for _ in range(5):
         lane.kick()
     assert lane.busy == 2
@@ -40,7 +41,7 @@ async def test_at_most_as_many_workers_as_the_account_has_connections() -> None:
 
 async def test_a_reserved_slot_counts_until_it_is_used_or_given_back() -> None:
     workers = _Workers()
-    lane = Lane(account="sales", work=workers.work, width=1)
+    lane = Lane(account="sales", work=workers.work)
     slot = LaneSlot(lane, lambda: 0.0)
     assert not lane.is_free
     lane.kick()
@@ -51,14 +52,19 @@ async def test_a_reserved_slot_counts_until_it_is_used_or_given_back() -> None:
     await asyncio.gather(*lane.tasks)
 
 
-def test_a_rest_grows_and_ends_with_the_trouble() -> None:
+def test_a_rest_grows_and_ends_when_the_server_answers() -> None:
     lane = Lane(account="sales", work=_Workers().work)
-    rests = [lane.rest(0.0) for _ in range(8)]
-    assert rests == sorted(rests)
-    assert rests[-1] == LONGEST_REST
-    lane.recovered()
-    assert lane.rest_until == 0.0
-    assert lane.rest(0.0) == rests[0]
+    now = 0.0
+    for expected in (5.0, 10.0, 20.0):
+        lane.failed(now)
+        lane.failed(now)  # of another worker: it is the same trouble
+        assert lane.rest(now) == expected
+        now += expected
+    lane.failed(now)
+    lane.answered()
+    assert lane.rest(now) == 0
+    lane.failed(now)
+    assert lane.rest(now) == 5.0
 
 
 SERVER = SmtpServer(host="old.example", port=587, security=Security.STARTTLS, username="sales")
@@ -75,44 +81,45 @@ def _lane(server: SmtpServer = SERVER) -> Lane:
 )
 def test_other_settings_end_the_rest_of_a_server_that_could_not_be_reached(change: dict[str, Any]) -> None:
     lane = _lane()
-    lane.unreachable = Reply(code=0, text="connection refused")
-    lane.rest(0.0)
+    assert lane.unreachable(Reply(code=0, text="connection refused"))
+    assert not lane.unreachable(Reply(code=0, text="connection refused"))
+    lane.failed(0.0)
     lane.adopt(dataclasses.replace(SERVER, connections=5))
-    assert lane.wait(0.0) > 0
+    assert lane.wait(0.0, 0) > 0
     assert not lane.renewed
     lane.adopt(dataclasses.replace(SERVER, **change))
-    assert lane.wait(0.0) == 0
-    assert lane.unreachable is None
+    assert lane.wait(0.0, 0) == 0
+    assert lane.outage is None
     assert lane.renewed
 
 
 def test_a_provider_that_asks_for_less_is_heard_until_the_account_is_another() -> None:
     lane = _lane()
-    lane.slow_down(0.0)
-    lane.full_until = 1
+    lane.throttled(0.0)
+    lane.quota_exhausted(1000)
     lane.adopt(dataclasses.replace(SERVER, password=Secret(value="right")))
-    assert lane.wait(0.0) > 0
+    assert lane.wait(0.0, 0) > 0
     lane.adopt(dataclasses.replace(SERVER, host="new.example"))
-    assert lane.wait(0.0) == 0
-    assert lane.full_until == 0
+    assert lane.wait(0.0, 0) == 0
 
 
 def test_another_limit_of_the_day_ends_what_the_old_one_stopped() -> None:
     lane = _lane()
-    lane.full_until = 1
+    lane.quota_exhausted(1000)
+    assert lane.wait(0.0, 0) == 1
     lane.adopt(dataclasses.replace(SERVER, recipients_per_day=500))
-    assert lane.full_until == 0
+    assert lane.wait(0.0, 0) == 0
 
 
 def test_the_largest_mail_is_that_of_the_present_host() -> None:
     lane = _lane()
-    lane.learn_size(SERVER, 10_000_000)
+    lane.reached(SERVER, 10_000_000)
     lane.adopt(dataclasses.replace(SERVER, username="anna", port=587))
     lane.adopt(dataclasses.replace(SERVER, host="new.example"))
     assert lane.max_size is None
-    lane.learn_size(SERVER, 10_000_000)  # an attempt that began before the change
+    lane.reached(SERVER, 10_000_000)  # an attempt that began before the change
     assert lane.max_size is None
-    lane.learn_size(dataclasses.replace(SERVER, host="new.example"), 50_000_000)
+    lane.reached(dataclasses.replace(SERVER, host="new.example"), 50_000_000)
     assert lane.max_size == 50_000_000
 
 
@@ -129,12 +136,12 @@ def test_a_lane_remembers_the_turns_of_so_many_users() -> None:
 
 async def test_a_lane_keeps_for_a_while_to_the_connections_that_its_provider_allows() -> None:
     workers = _Workers()
-    lane = Lane(account="sales", work=workers.work, width=5)
-    lane.keep_to(2, 0.0)
+    lane = Lane(account="sales", work=workers.work, _limit=ConnectionLimit(configured=5))
+    lane.narrowed(2, 0.0)
     for _ in range(5):
         lane.kick()
     assert lane.busy == 2
-    assert lane.wait(NARROW_SECONDS) == 0
+    assert lane.wait(NARROW_SECONDS, 0) == 0
     lane.kick()
     assert lane.busy == 3
     workers.end.set()

@@ -60,8 +60,8 @@ async def test_a_mail_that_could_never_be_tried_is_told_and_given_up_all_the_sam
 async def test_what_an_account_with_fewer_connections_never_comes_to_is_given_up(tmp_path: Path) -> None:
     async with open_office(tmp_path, retry=RETRY, account={"archive": False}) as office:
         lane = office.delivery._lane("sales")
-        lane.rest_until = math.inf  # others' mails take all the time
-        lane.keep_to(1, math.inf)
+        lane._backoff.until = math.inf  # others' mails take all the time
+        lane.narrowed(1, math.inf)
         queue_id = (await office.hand_in(A)).text.split()[-1]
         await hours(office, 3 * 24 - 1)
         assert office.outcomes(queue_id)[A] == "pending"

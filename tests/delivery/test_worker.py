@@ -70,14 +70,14 @@ async def test_a_worker_that_is_cancelled_gives_back_nothing_that_another_has(tm
         worker = office.delivery._worker
         taken = await office.queue.take(delivery)
         assert taken is not None
-        lane.fresh.add(delivery, None)
+        lane.ready.add(delivery, None)
         late = asyncio.create_task(worker._take(lane, newest=False))
         await asyncio.sleep(0)
         late.cancel()
         await asyncio.gather(late, return_exceptions=True)
         assert [row.state for row in office.waiting()] == ["active"]
         await office.queue.unclaim(taken)
-        lane.fresh.add(delivery, None)
+        lane.ready.add(delivery, None)
         late = asyncio.create_task(worker._take(lane, newest=False))
         await asyncio.sleep(0)
         late.cancel()
@@ -101,4 +101,4 @@ async def test_a_mail_whose_recipients_all_have_it_already_ends_and_stops_nothin
         assert office.outcomes(queue_id) == {A: "delivered"}
         assert office.waiting() == []
         assert provider.mails == []
-        assert not office.delivery._lane("sales").full_until
+        assert not office.delivery._lane("sales").quota.exhausted_until

@@ -19,7 +19,7 @@ PAUSES: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 @contextlib.contextmanager
-def forgive(activity: str) -> Iterator[None]:
+def log_and_continue(activity: str) -> Iterator[None]:
     """Log that the database refused what something else makes up for later."""
     try:
         yield
@@ -28,7 +28,7 @@ def forgive(activity: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def endure(activity: str) -> Iterator[None]:
+def contain_faults(activity: str) -> Iterator[None]:
     """Log a fault of ours that concerns one thing of many, which go on. What the database refuses is raised."""
     try:
         yield
@@ -38,7 +38,7 @@ def endure(activity: str) -> Iterator[None]:
         log.exception("activity_failed", activity=activity, error=repr(error))
 
 
-async def insist(activity: str, write: Callable[[], Awaitable[R]]) -> R:
+async def retry_until_stored(activity: str, write: Callable[[], Awaitable[R]]) -> R:
     """Write, again and again while the database refuses; gives what the write gave. `activity` names it in the log."""
     for n in itertools.count():
         try:

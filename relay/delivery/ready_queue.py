@@ -20,7 +20,7 @@ _Mails = OrderedDict[str, Work]
 
 
 @dataclass(kw_only=True)
-class FreshMail:
+class ReadyQueue:
     """The fresh mail of one account. Users take turns, and so do the sources (program, subject) of each."""
 
     most: int = MOST_MAILS

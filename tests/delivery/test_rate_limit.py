@@ -3,10 +3,42 @@
 from pathlib import Path
 from typing import Any
 
+from relay.delivery.rate_limit import RateLimit
 from tests.peers.office import MINUTE, open_office
 from tests.peers.provider import Provider
 
 A = "a@example.net"
+
+
+def test_no_more_mails_begin_within_any_minute_than_the_rate_allows() -> None:
+    rate = RateLimit(per_minute=2)
+    assert rate.wait(0.0) == 0
+    rate.start(0.0)
+    assert rate.wait(10.0, pending=1) == 50
+    rate.start(10.0)
+    assert rate.wait(10.0) == 50
+    assert rate.wait(60.0) == 0
+    rate.start(60.0)
+    assert rate.wait(61.0) == 9
+
+
+def test_mails_that_are_about_to_begin_fill_the_minute_though_none_has_begun() -> None:
+    assert RateLimit(per_minute=1).wait(0.0, pending=1) == 1
+
+
+def test_without_a_rate_nothing_waits() -> None:
+    rate = RateLimit()
+    for _ in range(9):
+        rate.start(0.0)
+    assert rate.wait(0.0, pending=99) == 0
+
+
+def test_what_began_before_this_process_counts_and_ends_first() -> None:
+    rate = RateLimit(per_minute=3)
+    rate.start(5.0)
+    rate.restore([-50.0, -20.0])
+    assert rate.wait(5.0) == 5
+    assert rate.wait(10.0) == 0
 
 
 def paced(port: int, **more: object) -> dict[str, Any]:

@@ -3,7 +3,7 @@ from ipaddress import ip_address
 
 from structlog.testing import capture_logs
 
-from relay.delivery.journal import log_disposition, log_doubts
+from relay.delivery.event_log import log_disposition, log_doubts
 from relay.model.mail import ClaimedDelivery, DeliveryState, Message, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.delivery.fresh import FreshMail
+from relay.delivery.ready_queue import ReadyQueue
 from relay.model.mail import ClaimedDelivery, Message, Recipient
 
 _BODY = (b"x" * 100,)
@@ -19,7 +19,7 @@ def _delivery(delivery_id: str, *, user: str = "anna", source: str = "anna 1") -
     )  # fmt: skip
 
 
-def _order(fresh: FreshMail) -> list[str]:
+def _order(fresh: ReadyQueue) -> list[str]:
     taken = []
     while (work := fresh.take()) is not None:
         taken.append(work[0].id)
@@ -27,7 +27,7 @@ def _order(fresh: FreshMail) -> list[str]:
 
 
 def test_users_take_turns_and_so_do_the_sources_of_each() -> None:
-    fresh = FreshMail()
+    fresh = ReadyQueue()
     for n in range(4):
         fresh.add(_delivery(f"mailing{n}", source="anna 1"), _BODY)
     fresh.add(_delivery("single", source="anna 2"), _BODY)
@@ -36,7 +36,7 @@ def test_users_take_turns_and_so_do_the_sources_of_each() -> None:
 
 
 def test_a_mailing_whose_subjects_all_differ_lets_another_user_pass() -> None:
-    fresh = FreshMail()
+    fresh = ReadyQueue()
     for n in range(60):
         fresh.add(_delivery(f"merge{n}", source=f"anna {n}"), _BODY)
     fresh.add(_delivery("bert", user="bert", source="bert 1"), _BODY)
@@ -44,7 +44,7 @@ def test_a_mailing_whose_subjects_all_differ_lets_another_user_pass() -> None:
 
 
 def test_the_newest_of_a_source_can_go_first() -> None:
-    fresh = FreshMail()
+    fresh = ReadyQueue()
     for n in range(3):
         fresh.add(_delivery(f"d{n}"), _BODY)
     work = fresh.take(newest=True)
@@ -55,7 +55,7 @@ def test_the_newest_of_a_source_can_go_first() -> None:
 
 
 def test_the_newest_of_all_kinds_of_a_user_can_go_first() -> None:
-    fresh = FreshMail()
+    fresh = ReadyQueue()
     for n in range(60):
         fresh.add(_delivery(f"d{n:02}", source=f"anna {n % 7}"), _BODY)
     fresh.add(_delivery("single", source="anna 0"), _BODY)
@@ -65,7 +65,7 @@ def test_the_newest_of_all_kinds_of_a_user_can_go_first() -> None:
 
 
 def test_what_the_queue_gave_is_taken_out_with_its_body() -> None:
-    fresh = FreshMail()
+    fresh = ReadyQueue()
     fresh.add(_delivery("d0"), _BODY)
     assert fresh.pop("another") is None
     assert fresh.pop("d0") == _BODY
@@ -74,7 +74,7 @@ def test_what_the_queue_gave_is_taken_out_with_its_body() -> None:
 
 
 def test_there_is_room_for_so_many_mails_and_octets() -> None:
-    fresh = FreshMail(most=2, most_octets=250)
+    fresh = ReadyQueue(most=2, most_octets=250)
     assert fresh.add(_delivery("d0"), _BODY)
     assert not fresh.add(_delivery("d1"), (b"x" * 200,))
     assert fresh.add(_delivery("d1"), _BODY)
@@ -87,7 +87,7 @@ def test_there_is_room_for_so_many_mails_and_octets() -> None:
 
 
 def test_one_alone_always_has_room() -> None:
-    fresh = FreshMail(most_octets=10)
+    fresh = ReadyQueue(most_octets=10)
     assert fresh.add(_delivery("d0"), _BODY)
     assert not fresh.add(_delivery("d1"), ())
     assert _order(fresh) == ["d0"]
@@ -98,7 +98,7 @@ _STEPS = st.lists(st.tuples(st.sampled_from(["add", "take", "newest", "pop"]), s
 
 @given(_STEPS)
 def test_each_mail_leaves_exactly_once(steps: list[tuple[str, int, int]]) -> None:
-    fresh, inside, gone, made = FreshMail(most=5), set[str](), list[str](), 0
+    fresh, inside, gone, made = ReadyQueue(most=5), set[str](), list[str](), 0
     for step, user, source in steps:
         if step == "add":
             made += 1
