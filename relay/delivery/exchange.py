@@ -18,7 +18,7 @@ from relay.rules.interpret_transaction import SmtpReplies, TransactionResult, in
 from relay.rules.replies import asks_to_slow_down
 from relay.runtime import Runtime
 from relay.upstream.smarthost import ConnectError
-from relay.upstream.transaction import UNFIT, OutgoingMail, Stage, Timeouts, Transaction
+from relay.upstream.transaction import UNFIT, MailTransaction, OutgoingMail, Stage, Timeouts
 
 log = structlog.get_logger()
 
@@ -239,7 +239,7 @@ def _note_unreachable(lane: Lane, reply: Reply, *, new: bool) -> None:
         log.error("account_unreachable", account=lane.account, code=reply.code, reply=str(reply))
 
 
-def _is_stale(transaction: Transaction) -> bool:
+def _is_stale(transaction: MailTransaction) -> bool:
     """Tell whether a connection that was kept turned out to be of no use, so that a fresh one is asked at once."""
     if transaction.mail is None:
         return transaction.lost is Stage.MAIL
@@ -258,7 +258,7 @@ def _gone(exchange: Exchange, recipient: Recipient) -> bool:
     return outcome is not None and outcome.verdict is Verdict.BOUNCED
 
 
-def _answers(transaction: Transaction, *, logged_in: bool) -> SmtpReplies:
+def _answers(transaction: MailTransaction, *, logged_in: bool) -> SmtpReplies:
     return SmtpReplies(
         mail=transaction.mail,
         recipients=transaction.recipients,

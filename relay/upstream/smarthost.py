@@ -18,7 +18,7 @@ from relay.upstream.rehearsal import Rehearsal, rehearse
 from relay.upstream.secrecy import Veil
 from relay.upstream.stream import SmtpStream, StreamLost, take_over
 from relay.upstream.tls import describe_fault, tls_context
-from relay.upstream.transaction import TIMEOUTS, Features, OutgoingMail, Stage, Timeouts, Transaction, transact
+from relay.upstream.transaction import TIMEOUTS, Features, MailTransaction, OutgoingMail, Stage, Timeouts, transact
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -60,7 +60,7 @@ class Connection:
         """Whether another transaction may begin."""
         return self._stream.lost is None and not self._stream.has_reply
 
-    async def send(self, mail: OutgoingMail) -> Transaction:
+    async def send(self, mail: OutgoingMail) -> MailTransaction:
         """Run one transaction."""
         self.sent += 1
         return await transact(self._stream, self.features, self._timeouts, mail)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from relay.model.envelope import DsnOptions
 from relay.model.reply import Reply
 from relay.rules.dsn import mail_options, rcpt_options
-from relay.rules.folding import BodyFolder, fold_header
+from relay.upstream.data_encoder import DataEncoder
 from relay.upstream.stream import SmtpStream, StreamLost
 
 UNFIT = (421, 503)
@@ -84,7 +84,7 @@ class OutgoingMail:
 
 
 @dataclass(kw_only=True, slots=True)
-class Transaction:
+class MailTransaction:
     """What the server said, and what was lost."""
 
     mail: Reply | None = None
@@ -95,52 +95,6 @@ class Transaction:
     error: str = ""
     folded: bool = False
     """Whether lines that were too long have been folded."""
-    seconds: float = 0.0
-
-
-class Dotter:
-    """Makes a mail ready for DATA, its body in chunks cut anywhere: dots stuffed, long lines folded where allowed."""
-
-    def __init__(self, *, fold: bool) -> None:
-        self._folder = BodyFolder() if fold else None
-        self._tail = b""
-        self._header_folded = False
-
-    @property
-    def folded(self) -> bool:
-        """Whether a line was too long and has been folded."""
-        return self._header_folded or (self._folder is not None and self._folder.folded)
-
-    def head(self, block: bytes) -> bytes:
-        """Give the header block with the blank line behind it."""
-        if self._folder is not None:
-            folded = fold_header(block)
-            self._header_folded = folded is not block
-            block = folded
-        return self._stuffed(block + b"\r\n")
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Give the next bytes of the body to send."""
-        return self._stuffed(chunk if self._folder is None else self._folder.feed(chunk))
-
-    def close(self) -> bytes:
-        """End the last line, and the data."""
-        rest = b"" if self._folder is None else self._stuffed(self._folder.close())
-        return rest + (b".\r\n" if self._tail in (b"", b"\r\n") else b"\r\n.\r\n")
-
-    def _stuffed(self, chunk: bytes) -> bytes:
-        if not chunk:
-            return b""
-        at_start = self._tail in (b"", b"\r\n")
-        out = chunk.replace(b"\r\n.", b"\r\n..")
-        if at_start and chunk.startswith(b"."):
-            out = b"." + out
-        elif self._tail == b"\r" and chunk.startswith(b"\n."):
-            out = b"\n." + out[1:]
-        self._tail = (self._tail + chunk)[-2:] if len(chunk) < 2 else chunk[-2:]
-        if not self._tail.endswith(b"\r\n"):
-            self._tail = b"\r" if self._tail.endswith(b"\r") else b"x"
-        return out
 
 
 @dataclass(kw_only=True, slots=True)
@@ -151,7 +105,7 @@ class _Run:
     features: Features
     timeouts: Timeouts
     mail: OutgoingMail
-    result: Transaction = field(default_factory=Transaction)
+    result: MailTransaction = field(default_factory=MailTransaction)
     recipients: list[Reply | None] = field(default_factory=list)
     stage: Stage = Stage.MAIL
     begun: float = field(default_factory=time.monotonic)
@@ -162,11 +116,10 @@ class _Run:
         return await self.stream.reply(max(0.0, min(seconds, left)))
 
 
-async def transact(stream: SmtpStream, features: Features, timeouts: Timeouts, mail: OutgoingMail) -> Transaction:
+async def transact(stream: SmtpStream, features: Features, timeouts: Timeouts, mail: OutgoingMail) -> MailTransaction:
     """Run one transaction. Raises ValueError, before anything is sent, for an address with control characters."""
     if _CONTROL.search("".join((mail.reverse_path, *mail.recipients))):
         raise ValueError("an address with a control character")
-    begun = time.monotonic()
     run = _Run(stream=stream, features=features, timeouts=timeouts, mail=mail)
     run.result.mail = _unsendable(features, mail)
     if run.result.mail is None:
@@ -178,7 +131,6 @@ async def transact(stream: SmtpStream, features: Features, timeouts: Timeouts, m
             stream.abort("given up")
             raise
     run.result.recipients = (*run.recipients, *(None,) * (len(mail.recipients) - len(run.recipients)))
-    run.result.seconds = time.monotonic() - begun
     return run.result
 
 
@@ -267,10 +219,10 @@ async def _say_envelope(run: _Run) -> bool:
 async def _send_body(run: _Run) -> None:
     stream, patience, mail = run.stream, run.timeouts, run.mail
     run.stage = Stage.BODY
-    dotter = Dotter(fold=not mail.signed)
-    pending = dotter.head(mail.header)
+    encoder = DataEncoder(fold=not mail.signed)
+    pending = encoder.head(mail.header)
     async for chunk in mail.body():
-        pending += dotter.feed(chunk)
+        pending += encoder.feed(chunk)
         if len(pending) > _ONE_WRITE:
             stream.write(pending)
             pending = b""
@@ -279,13 +231,13 @@ async def _send_body(run: _Run) -> None:
                 break
     if mail.before_dot is not None and not stream.has_reply:
         await mail.before_dot()
-    run.result.folded = dotter.folded
+    run.result.folded = encoder.folded
     if stream.has_reply:
         _interrupted(run)
         return
     stream.check()  # what is lost before the dot is in no doubt
     run.stage = Stage.DOT
-    stream.write(pending + dotter.close(), replies=1)
+    stream.write(pending + encoder.close(), replies=1)
     await stream.flush(patience.progress)
     if stream.unsent:
         _interrupted(run)

@@ -19,8 +19,8 @@ from relay.delivery import inbox
 from relay.storage.engine import WriteConnection
 from relay.storage.queue import Queue
 from relay.upstream import pool
+from relay.upstream.data_encoder import DataEncoder
 from relay.upstream.stream import SmtpStream
-from relay.upstream.transaction import Dotter
 
 POINTS: dict[str, tuple[Any, str, bool]] = {
     "a chunk is written ahead": (Queue, "write_chunk", True),
@@ -32,7 +32,7 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "what waits is read ahead": (Queue, "read_ahead", True),
     "a delivery is about to be claimed": (Queue, "take", False),
     "a delivery is claimed": (Queue, "take", True),
-    "the dot is about to leave": (Dotter, "close", False),
+    "the dot is about to leave": (DataEncoder, "close", False),
     "the dot has left": (SmtpStream, "flush", True),
     "an attempt is about to be settled": (Queue, "begin_to_settle", False),
     "an attempt is settled": (Queue, "begin_to_settle", True),

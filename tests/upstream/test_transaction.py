@@ -1,21 +1,17 @@
 """One transaction, by dialogue: what is said, what each answer means, and what was lost when."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import uvloop
-from hypothesis import given
-from hypothesis import strategies as st
 
 from relay.model.reply import Reply
-from relay.rules.dot_stuffing import DotReader
 from relay.upstream.secrecy import Veil
 from relay.upstream.stream import SmtpStream
-from relay.upstream.transaction import Dotter, Features, OutgoingMail, Stage, Timeouts, Transaction, transact
+from relay.upstream.transaction import Features, MailTransaction, OutgoingMail, Stage, Timeouts, transact
 from tests.peers.dialogue import Dialogue
 from tests.upstream.conftest import IMPATIENT, QUICK
 
@@ -44,7 +40,7 @@ async def run(
     features: Features = PIPELINED,
     timeouts: Timeouts = QUICK,
     buffer: int = 1 << 24,
-) -> tuple[Transaction, Dialogue, bool]:
+) -> tuple[MailTransaction, Dialogue, bool]:
     """Run a transaction; gives its result, the server, and whether the connection is fit for another one."""
     async with Dialogue(script, buffer=buffer) as server:
         loop = asyncio.get_running_loop()
@@ -348,42 +344,6 @@ async def test_a_long_header_is_folded_at_its_blanks_and_a_signed_one_is_not() -
     result, server, _ = await run(GOOD, mail(header=header, signed=True))
     assert not result.folded
     assert server.data[0].startswith(header)
-
-
-# The dotter
-
-pieces = st.sampled_from([b"\r\n", b".", b"a", b"..", b"x" * 400, b"\r\n.\r\n"])
-
-
-@given(chunks=st.lists(st.lists(pieces, max_size=5).map(b"".join), max_size=8), fold=st.booleans())
-def test_what_is_stuffed_reads_back(chunks: list[bytes], fold: bool) -> None:
-    dotter = Dotter(fold=fold)
-    wire = b"".join(dotter.feed(chunk) for chunk in chunks) + dotter.close()
-    content = b"".join(chunks)
-    reader = DotReader()
-    read = reader.feed(wire)
-    assert reader.ended
-    assert reader.rest == b""
-    whole = content if content.endswith(b"\r\n") or not content else content + b"\r\n"
-    if fold:
-        assert all(len(line) <= 998 for line in read.split(b"\r\n"))
-        assert read.replace(b"\r\n", b"") == whole.replace(b"\r\n", b"")
-        if all(len(line) <= 998 for line in whole.split(b"\r\n")):
-            assert read == whole
-    else:
-        assert read == whole
-
-
-@given(
-    data=st.lists(pieces, max_size=12).map(b"".join), at=st.lists(st.integers(0, 3000), max_size=6), fold=st.booleans()
-)
-def test_the_cuts_make_no_difference(data: bytes, at: list[int], fold: bool) -> None:
-    whole = Dotter(fold=fold)
-    expected = whole.feed(data) + whole.close()
-    cut = Dotter(fold=fold)
-    edges = sorted({0, len(data), *(n % (len(data) + 1) for n in at)})
-    found = b"".join(cut.feed(data[a:b]) for a, b in itertools.pairwise(edges)) + cut.close()
-    assert found == expected
 
 
 async def test_an_envelope_has_its_time_all_together() -> None:
