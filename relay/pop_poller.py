@@ -1,7 +1,8 @@
 """When which mailbox is polled: by its interval, within the opening hours, never twice at a time.
 
-A mailbox that fails is tried again later each time, and never stops another one. Where its settings are others than
-those of its last poll, the password behind a file, variable or command included, it is polled at once.
+A mailbox whose source learns of new mail is polled before its interval is over. One that fails is tried again later
+each time, and never delays another one. After a change of its settings, the password behind a file, variable or
+command included, it is polled at once.
 """
 
 import asyncio
@@ -9,26 +10,24 @@ import contextlib
 import hashlib
 import hmac
 import os
-import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from relay.collection import Collector, PollResult, Tell, reason_of
-from relay.model.account import Account, Pop3Server, Secret
+from relay.emitting import emit
+from relay.events.mailboxes import PollElsewhere, PollFailed, PollFinished
+from relay.model.account import Account, MailboxServer, Secret
 from relay.model.errors import RelayError
 from relay.rules.hours import is_open, next_open
-from relay.settings import Settings
+from relay.runtime import Runtime
 from relay.settings.secrets import read_secret
 from relay.storage.mailboxes import MailboxElsewhereError
-
-log = structlog.get_logger()
 
 LONGEST_BACKOFF = 3600.0
 """Seconds between two polls of a mailbox that fails; its own interval, if that is longer."""
 LONGEST_SLEEP = 60.0
+LEAST_PAUSE = 5.0
+"""Seconds between two polls of a mailbox at least, however often its server announces new mail."""
 _STAGGER = 2.0
 """Seconds over which the first polls after a start are spread."""
 
@@ -40,42 +39,39 @@ class _Mailbox:
     due: float
     """Monotonic seconds."""
     failures: int = 0
-    tried: Pop3Server | None = None
+    tried: MailboxServer | None = None
     """The settings of the last poll."""
     password: bytes = b""
-    """A keyed hash of the password of the last poll that failed; empty where the settings hold it."""
-    forgiven: bool = False
-    """Whether what it fails at may have been mended while it is polled."""
+    """A keyed hash of the password of the last poll that failed; empty if it stands in the settings."""
+    changed: bool = False
+    """Whether the settings changed while it was polled, so that the cause of a failure may be removed."""
     failure: str = ""
-    """Why the last poll came to no end."""
+    """Why the last poll did not end."""
     task: asyncio.Task[PollResult | None] | None = None
+    waiting: asyncio.Task[None] | None = None
+    """Between two polls: waits for the source to announce new mail."""
     tells: list[Tell] | None = None
 
     @property
     def is_polled(self) -> bool:
         return self.task is not None and not self.task.done()
 
+    async def stop_waiting(self) -> None:
+        """End the wait for new mail."""
+        if self.waiting is not None:
+            self.waiting.cancel()
+            await asyncio.gather(self.waiting, return_exceptions=True)
+
 
 class PopPoller:
     """Polls all mailboxes of the configuration."""
 
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        collector: Collector,
-        polled: Callable[[], None] = lambda: None,
-        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        monotonic: Callable[[], float] = time.monotonic,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
+    def __init__(self, runtime: Runtime, collector: Collector, *, polled: Callable[[], None] = lambda: None) -> None:
         """Build it; `polled` is called whenever a poll has ended, well or not."""
-        self._settings = settings
+        self._runtime = runtime
+        self._monotonic = runtime.monotonic
         self._collector = collector
         self._polled = polled
-        self._now = now
-        self._monotonic = monotonic
-        self._jitter = jitter
         self._known: dict[str, _Mailbox] = {}
         self._key = os.urandom(32)
         self._looks: set[asyncio.Task[None]] = set()
@@ -106,12 +102,15 @@ class PopPoller:
                     await self._alarm.wait()
 
     def start_due(self) -> float:
-        """Start the polls that are due; gives the seconds until the next look."""
-        settings = self._settings()
+        """Start the polls that are due, and return the seconds until the next look."""
+        settings = self._runtime.settings()
         collected = {account.name: account for account in settings.directory.accounts if account.is_collected}
         for name in [name for name, mailbox in self._known.items() if name not in collected and not mailbox.is_polled]:
-            del self._known[name]
-        now = self._now()
+            mailbox = self._known.pop(name)
+            if mailbox.waiting is not None:
+                mailbox.waiting.cancel()
+            self._collector.forget(name)
+        now = self._runtime.now()
         if not is_open(settings.hours, now):
             return min(LONGEST_SLEEP, (next_open(settings.hours, now) - now) / 1000)
         nearest = LONGEST_SLEEP
@@ -119,8 +118,8 @@ class PopPoller:
             mailbox = self._mailbox(account)
             if mailbox.is_polled:
                 continue
-            if mailbox.tried is not None and mailbox.tried != account.pop3:
-                self._forgive(mailbox)
+            if mailbox.tried is not None and mailbox.tried != account.mailbox:
+                self._poll_at_once(mailbox)
             wait = mailbox.due - self._monotonic()
             if wait > 0:
                 nearest = min(nearest, wait)
@@ -129,9 +128,9 @@ class PopPoller:
         return nearest
 
     async def poll_now(self, accounts: Sequence[Account], tell: Callable[[str], Tell]) -> dict[str, PollResult | str]:
-        """Poll mailboxes at any hour, all at a time; gives what came of it, or what went wrong, by account.
+        """Poll mailboxes at any hour, all at a time, and return by account the result, or what went wrong.
 
-        `tell` makes a listener for an account. A mailbox that is being polled already is waited for.
+        `tell` makes a listener for an account. For a mailbox that is being polled already, that poll counts.
         """
         results: dict[str, PollResult | str] = {}
         tasks = []
@@ -156,31 +155,34 @@ class PopPoller:
         self._alarm.set()
         for look in self._looks:
             look.cancel()
+        await asyncio.gather(*(mailbox.stop_waiting() for mailbox in self._known.values()))
         tasks = [mailbox.task for mailbox in self._known.values() if mailbox.task is not None and mailbox.is_polled]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        for name in self._known:
+            self._collector.forget(name)
 
     def _mailbox(self, account: Account) -> _Mailbox:
         if account.name not in self._known:
-            self._known[account.name] = _Mailbox(due=self._monotonic() + _STAGGER * self._jitter())
+            self._known[account.name] = _Mailbox(due=self._monotonic() + _STAGGER * self._runtime.random())
         return self._known[account.name]
 
-    def _forgive(self, mailbox: _Mailbox) -> None:
-        """Poll a mailbox at once: what it failed at may be mended."""
+    def _poll_at_once(self, mailbox: _Mailbox) -> None:
+        """Make a mailbox due: the cause of its failures may be removed."""
         mailbox.failures = 0
         mailbox.due = self._monotonic()
-        mailbox.forgiven = mailbox.is_polled
+        mailbox.changed = mailbox.is_polled
 
     async def _look_at_password(self, name: str, mailbox: _Mailbox) -> None:
-        """Poll a mailbox at once where its password is another than that of the poll that failed."""
+        """Poll a mailbox at once if its password is another than that of the poll that failed."""
         assert mailbox.tried is not None
         before = mailbox.password
         now = await self._hash(mailbox.tried.password)
         if now != before == mailbox.password and self._known.get(name) is mailbox:
-            self._forgive(mailbox)
+            self._poll_at_once(mailbox)
             self._alarm.set()
 
     async def _hash(self, secret: Secret) -> bytes:
@@ -196,7 +198,7 @@ class PopPoller:
     def _start(self, account: Account, mailbox: _Mailbox) -> None:
         tells: list[Tell] = []
         mailbox.tells = tells
-        mailbox.tried, mailbox.forgiven, mailbox.failure = account.pop3, False, "the poll did not end"
+        mailbox.tried, mailbox.changed, mailbox.failure = account.mailbox, False, "the poll did not end"
 
         def tell(fetched: int, total: int) -> None:
             for one in tells:
@@ -205,48 +207,65 @@ class PopPoller:
         mailbox.task = asyncio.create_task(self._poll(account, mailbox, tell), name=f"poll {account.name}")
 
     async def _poll(self, account: Account, mailbox: _Mailbox, tell: Tell) -> PollResult | None:
-        assert account.pop3 is not None
-        interval = account.pop3.interval / 1000
+        assert account.mailbox is not None
+        interval = account.mailbox.interval / 1000
+        await mailbox.stop_waiting()
         try:
             result = await self._collector.poll(account, tell)
         except MailboxElsewhereError as error:
-            mailbox.due = self._monotonic() + interval * (0.9 + 0.2 * self._jitter())
+            mailbox.due = self._next_due(interval)
             mailbox.failure = str(error)
-            log.info("poll_elsewhere", account=account.name, reason=mailbox.failure)
+            emit(PollElsewhere(account=account.name, reason=mailbox.failure))
             return None
-        except Exception as error:  # one mailbox must not stop the others
-            mailbox.password = await self._hash(account.pop3.password)
+        except Exception as error:  # noqa: BLE001 - one mailbox must not stop the others
+            mailbox.password = await self._hash(account.mailbox.password)
             mailbox.failures += 1
             backoff = max(interval, min(LONGEST_BACKOFF, interval * 2.0 ** min(mailbox.failures - 1, 20)))
-            mailbox.due = self._monotonic() + (0.0 if mailbox.forgiven else backoff)
+            mailbox.due = self._monotonic() + (0.0 if mailbox.changed else backoff)
             mailbox.failure = reason_of(error)
-            log.error(
-                "poll_failed",
-                account=account.name,
-                error=mailbox.failure,
-                next_poll_in=round(mailbox.due - self._monotonic()),
-                exc_info=None if isinstance(error, RelayError) else error,
+            emit(
+                PollFailed(
+                    account=account.name,
+                    error=mailbox.failure,
+                    next_poll_in=round(mailbox.due - self._monotonic()),
+                    exception=None if isinstance(error, RelayError) else error,
+                )
             )
             return None
         finally:
             self._alarm.set()
             self._polled()
         mailbox.failures = 0
-        # Mailboxes of one interval must not knock at one provider at the same second for ever.
-        mailbox.due = self._monotonic() + interval * (0.9 + 0.2 * self._jitter())
-        log.info(
-            "poll_finished",
-            account=account.name,
-            fetched=result.fetched,
-            quarantined=result.quarantined,
-            failed=result.failed,
-            left=result.left,
-            deleted=result.deleted,
-            seconds=round(result.seconds, 3),
+        mailbox.due = self._next_due(interval)
+        if not self._stopping:
+            waiting = self._wait(account.name, mailbox, mailbox.due - self._monotonic())
+            mailbox.waiting = asyncio.create_task(waiting, name=f"wait {account.name}")
+        emit(
+            PollFinished(
+                account=account.name,
+                fetched=result.fetched,
+                quarantined=result.quarantined,
+                failed=result.failed,
+                left=result.left,
+                deleted=result.deleted,
+                seconds=round(result.seconds, 3),
+            )
         )
         return result
 
+    def _next_due(self, interval: float) -> float:
+        """Return when to poll again; spread, so that mailboxes do not connect to one provider at the same second."""
+        return self._monotonic() + interval * (0.9 + 0.2 * self._runtime.random())
+
+    async def _wait(self, name: str, mailbox: _Mailbox, seconds: float) -> None:
+        """Make a mailbox due as soon as its source has learnt of new mail; if that fails, the interval decides."""
+        earliest = self._monotonic() + LEAST_PAUSE
+        with contextlib.suppress(RelayError):
+            await self._collector.wait(name, seconds)
+            mailbox.due = min(mailbox.due, max(self._monotonic(), earliest))
+            self._alarm.set()
+
 
 def _is_elsewhere(secret: Secret) -> bool:
-    """Tell whether a password stands in a file, a variable or a command, and may change without the configuration."""
+    """Return whether a password stands in a file, a variable or a command: it may change without the configuration."""
     return secret.value is None

@@ -85,7 +85,8 @@ class Service:
             node = name_node(self.settings.folder, self._lock.identity)
             self.queue = Queue(self._engine, self._writer, node=node, lease=self.settings.lease)
             undo.push_async_callback(self.queue.close)
-            self.delivery = Delivery(Runtime(settings=self._current, queue=self.queue))
+            runtime = Runtime(settings=self._current, queue=self.queue)
+            self.delivery = Delivery(runtime)
             self.mailboxes = Mailboxes(self._engine, self._writer, node=node, lease=self.settings.lease)
             self.watcher = Watcher(
                 settings=self._current,
@@ -94,11 +95,8 @@ class Service:
                 postmaster=self.delivery.notifier,
                 node=node if self.queue.is_shared else "",
             )
-            self.poller = PopPoller(
-                settings=self._current,
-                collector=Collector(settings=self._current, mailboxes=self.mailboxes),
-                polled=self.watcher.hurry,
-            )
+            collector = Collector(runtime, self.mailboxes)
+            self.poller = PopPoller(runtime, collector, polled=self.watcher.hurry)
             self.housekeeper = Housekeeper(settings=self._current, queue=self.queue)
             self.backups = BackupKeeper(settings=self._current, engine=self._engine, writer=self._writer)
             self._log_warnings(self.settings)

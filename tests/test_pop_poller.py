@@ -13,9 +13,11 @@ from relay.collection import Collector, PollResult
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD
 from relay.pop_poller import PopPoller
+from relay.runtime import Runtime
 from relay.settings import load_settings
 from relay.storage.engine import open_engine
 from relay.storage.mailboxes import Mailboxes
+from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from tests.peers.dialogue import Dialogue
@@ -29,16 +31,23 @@ START = 1_780_000_000_000
 class Office:
     """A poller with a clock that the test moves."""
 
-    def __init__(self, folder: Path, mailboxes: Mailboxes, ports: dict[str, int], **tables: Any) -> None:  # noqa: ANN401 - tables of the configuration
+    def __init__(
+        self,
+        folder: Path,
+        mailboxes: Mailboxes,
+        queue: Queue,
+        ports: dict[str, int],
+        **tables: Any,  # noqa: ANN401 - tables of the configuration
+    ) -> None:
         self.folder = folder
         self.mailboxes = mailboxes
         self.seconds = 0.0
         self.configure(ports, **tables)
-        collector = Collector(settings=lambda: self.settings, mailboxes=mailboxes)
-        self.poller = PopPoller(
-            settings=lambda: self.settings, collector=collector,
-            now=lambda: START + int(self.seconds * 1000), monotonic=lambda: self.seconds, jitter=lambda: 0.5,
+        runtime = Runtime(
+            settings=lambda: self.settings, queue=queue,
+            now=lambda: START + int(self.seconds * 1000), monotonic=lambda: self.seconds, random=lambda: 0.5,
         )  # fmt: skip
+        self.poller = PopPoller(runtime, Collector(runtime, mailboxes))
 
     def configure(
         self,
@@ -69,7 +78,7 @@ async def open_office(folder: Path, ports: dict[str, int], **tables: Any) -> Asy
     engine = open_engine(f"sqlite:///{folder}/relay.db")
     prepare_database(engine)
     writer = Writer(engine)
-    office = Office(folder, Mailboxes(engine, writer), ports, **tables)
+    office = Office(folder, Mailboxes(engine, writer), Queue(engine, writer), ports, **tables)
     try:
         yield office
     finally:
@@ -233,7 +242,7 @@ async def test_never_two_polls_of_one_mailbox_at_a_time(tmp_path: Path) -> None:
         office.poller.start_due()
         first = asyncio.create_task(office.poller.poll_now([account], lambda _: lambda *_: None))
         second = asyncio.create_task(office.poller.poll_now([account], lambda _: lambda *_: None))
-        await asyncio.sleep(0.02)
+        await until(lambda: slow.connections > 0)
         office.seconds += 4000
         office.poller.start_due()
         assert slow.connections == 1

@@ -1,28 +1,25 @@
-"""What is logged when a person decides about a mail in the quarantine."""
+"""The events of a person's decision about a mail in the quarantine, emitted by the service for a command."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-import structlog
-
+from relay.emitting import emit
+from relay.events.mailboxes import QuarantineDeleted, QuarantineDelivered
 from relay.model.errors import RelayError
 
-log = structlog.get_logger()
-
-DELIVERED: Final = "quarantine_delivered"
-DELETED: Final = "quarantine_deleted"
+DELIVERED: Final = QuarantineDelivered.name
+DELETED: Final = QuarantineDeleted.name
+_EVENTS: Final = {DELIVERED: QuarantineDelivered, DELETED: QuarantineDeleted}
 _FIELDS: Final = ("queue_id", "account", "user", "file", "by")
 
 
 def log_decision(told: Mapping[str, Any]) -> None:
-    """Log a decision, as the command that carried it out tells it: `event` and the fields of that, which are texts.
+    """Emit the event of a decision: `told` has its name as `event`, and its fields, which are texts.
 
-    Raises RelayError where it is told something else.
+    Raises RelayError if it is anything else.
     """
-    event, fields = told.get("event"), {name: told.get(name) for name in _FIELDS}
-    if event not in (DELIVERED, DELETED) or not all(isinstance(value, str) for value in fields.values()):
+    event = _EVENTS.get(str(told.get("event")))
+    fields = {name: value for name in _FIELDS if isinstance(value := told.get(name), str)}
+    if event is None or len(fields) < len(_FIELDS):
         raise RelayError("bad request: no decision about a mail in the quarantine")
-    if event == DELIVERED:
-        log.info("quarantine_delivered", **fields)
-    else:
-        log.info("quarantine_deleted", **fields)
+    emit(event(**fields))

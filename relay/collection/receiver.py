@@ -1,34 +1,28 @@
-"""The messages of one poll on their way from the server into the inboxes: small ones in batches, large ones streamed.
+"""The messages of one poll on their way from the source into the inboxes: small ones in batches, large ones streamed.
 
-Guarantee: a message is in `recorded` only once it stands in its inboxes, durably, and its unique id is committed. What
-a message turns out to have beyond the limit of size ends the session; nothing of it becomes visible.
+Guarantee: a message is in `recorded` only once it stands in its inboxes, durably, and its key is committed. A message
+that turns out to be larger than it may be ends the session; nothing of it becomes visible.
 """
 
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
-import structlog
-
-from relay.collection.inboxes import Arrived, Inboxes
-from relay.collection.lease import Lease
-from relay.collection.troubles import Troubles
-from relay.model.account import Account
+from relay.collection.context import PollContext
+from relay.collection.maildir_writer import Arrived, MaildirWriter
+from relay.emitting import emit
+from relay.events.mailboxes import MailNotWritten, MailQuarantined, MailReceived
 from relay.model.arrival import Arrival, Place
+from relay.model.errors import SourceError
 from relay.model.ids import make_copy_ids
-from relay.model.maildrop import Listed
+from relay.model.maildrop import Listed, MessageKey
 from relay.rules.distribution import Distribution, plan_distribution
 from relay.rules.message_splitter import MessageSplitter
 from relay.rules.summary import Summary, summarise
-from relay.settings import Settings
-from relay.storage.mailboxes import Mailboxes
-from relay.upstream.pop3 import Pop3Error, Pop3Stage
-
-log = structlog.get_logger()
 
 _SHORT_HEADER = 8_192
 """Octets that are read at once."""
@@ -42,30 +36,54 @@ _BATCH_FILES: Final = 64
 """Files that are open at a time for small messages; one message for more users has as many as it needs."""
 
 
+class _Incoming:
+    """One message while it comes in: its header, and the pieces that were not written yet."""
+
+    def __init__(self, message: Listed) -> None:
+        self.message = message
+        self.splitter = MessageSplitter(header_limit=_HEADER_LIMIT)
+        self._digest = None if message.key.uid else hashlib.sha256()
+        self._pieces: list[bytes] = []
+        self.octets = 0
+        """Of the pieces that were not written yet."""
+        self.total = 0
+
+    def add(self, piece: bytes) -> None:
+        self.total += len(piece)
+        self.octets += len(piece)
+        self._pieces.append(piece)
+        if self._digest is not None:
+            self._digest.update(piece)
+        if self.splitter.header is None and not self.splitter.too_large:
+            for _ in self.splitter.feed(piece):
+                pass
+
+    def take(self) -> list[bytes]:
+        """Return the pieces that were not written yet, once."""
+        pieces, self._pieces, self.octets = self._pieces, [], 0
+        return pieces
+
+    def read_header(self) -> bytes:
+        """Return the header as far as it has come; empty if it is too long."""
+        if self.splitter.header is None and not self.splitter.too_large:
+            self.splitter.close()
+        return self.splitter.header or b""
+
+    @property
+    def key(self) -> MessageKey:
+        """Its key, once it has come as a whole; without a unique id, the hash of its bytes stands there."""
+        if self._digest is None:
+            return self.message.key
+        return self.message.key._replace(uid=f"sha256-{self._digest.hexdigest()}")
+
+
 class Receiver:
     """What one poll receives."""
 
-    def __init__(
-        self,
-        *,
-        account: Account,
-        settings: Settings,
-        mailboxes: Mailboxes,
-        lease: Lease,
-        troubles: Troubles,
-        require_room: Callable[[], None],
-        now: Callable[[], int],
-    ) -> None:
-        assert account.pop3 is not None
-        self._account = account
-        self._limit = account.pop3.max_message_size
-        self._directory = settings.directory
-        self._mailboxes = mailboxes
-        self._lease = lease
-        self._troubles = troubles
-        self._require_room = require_room
-        self._now = now
-        self._inboxes = Inboxes(account.name, settings)
+    def __init__(self, context: PollContext) -> None:
+        self._context = context
+        self._limit = context.server.max_message_size
+        self._inboxes = MaildirWriter(context.account.name, context.settings)
         self._batch: list[Arrived] = []
         self._octets = 0
         self._writing: asyncio.Task[None] | None = None
@@ -84,44 +102,36 @@ class Receiver:
     async def receive(self, message: Listed, body: AsyncIterator[bytes]) -> None:
         """Read one message to its end.
 
-        Raises what the session raises, Pop3Error where the message is larger than it may be, StorageError, or
+        Raises SourceError if the session breaks or the message is larger than it may be, StorageError, or
         MailboxElsewhereError.
         """
-        splitter, pieces, octets, total = MessageSplitter(header_limit=_HEADER_LIMIT), [], 0, 0
-        digest = None if message.key else hashlib.sha256()
+        incoming = _Incoming(message)
         large: Arrived | None = None
         async for piece in body:
-            total += len(piece)
-            if total > self._limit:
+            incoming.add(piece)
+            if incoming.total > self._limit:
                 self._refuse(message)
-            if digest is not None:
-                digest.update(piece)
-            if splitter.header is None and not splitter.too_large:
-                for _ in splitter.feed(piece):
-                    pass
-            pieces.append(piece)
-            octets += len(piece)
-            if octets < _BATCH_OCTETS:
+            if incoming.octets < _BATCH_OCTETS:
                 continue
-            self._require_room()
+            self._context.require_room()
             if large is None:
                 await self.finish()
-                large = await self._arrive(message, splitter, pieces)
+                large = await self._arrive(incoming)
                 await self._inboxes.begin(large)
             else:
-                await self._inboxes.add(pieces)
-            pieces, octets = [], 0
-        arrived = await self._arrive(message, splitter, pieces) if large is None else large
-        arrived.key = message.key if digest is None else f"sha256-{digest.hexdigest()}"
-        if large is not None:
-            large.pieces = pieces
-            self._lease.check()
+                await self._inboxes.add(incoming.take())
+        if large is None:
+            await self._add_to_batch(await self._arrive(incoming), incoming.total)
+        else:
+            large.key, large.pieces = incoming.key, incoming.take()
+            self._context.lease.check()
             await self._inboxes.finish(large)
             await self._record([large])
             self.count += 1
-            return
+
+    async def _add_to_batch(self, arrived: Arrived, octets: int) -> None:
         self._batch.append(arrived)
-        self._octets += total
+        self._octets += octets
         self.count += 1
         if self._octets >= _BATCH_OCTETS or sum(len(one.plan.shares) for one in self._batch) >= _BATCH_FILES:
             await self._write_batch()
@@ -138,24 +148,24 @@ class Receiver:
         await self._inboxes.close()
 
     def _refuse(self, message: Listed) -> None:
-        self._troubles.note_outgrown(message, limit=self._limit)
-        raise Pop3Error(
-            Pop3Stage.RETRIEVE,
-            f"message {message.n} was listed with {message.size} octets and is larger than max_message_size,"
+        self._context.troubles.note_outgrown(message, limit=self._limit)
+        raise SourceError(
+            f"retrieve: message {message.n} was listed with {message.size} octets and is larger than max_message_size,"
             f" which is {self._limit}: from now on it is left on the server",
         )
 
-    async def _arrive(self, message: Listed, splitter: MessageSplitter, pieces: list[bytes]) -> Arrived:
-        if splitter.header is None and not splitter.too_large:
-            splitter.close()
-        header = splitter.header or b""
+    async def _arrive(self, incoming: _Incoming) -> Arrived:
+        """Decide who gets a message, from what has come of it."""
+        header = incoming.read_header()
         read = partial(self._read_header, header)
-        # Whoever writes a long header must not make others wait while it is read.
+        # A long header must not make others wait while it is read.
         plan, summary = read() if len(header) <= _SHORT_HEADER else await asyncio.to_thread(read)
-        return Arrived(listed=message, plan=plan, summary=summary, pieces=pieces)
+        listed, key = incoming.message, incoming.key
+        return Arrived(listed=listed, key=key, plan=plan, summary=summary, pieces=incoming.take())
 
     def _read_header(self, header: bytes) -> tuple[Distribution, Summary]:
-        plan = plan_distribution(directory=self._directory, account=self._account, header=header)
+        directory, account = self._context.settings.directory, self._context.account
+        plan = plan_distribution(directory=directory, account=account, header=header)
         return plan, summarise(header)
 
     async def _write_batch(self) -> None:
@@ -163,8 +173,8 @@ class Receiver:
         await self._settle()
         batch, self._batch, self._octets = self._batch, [], 0
         if batch:
-            self._require_room()
-            self._lease.check()
+            self._context.require_room()
+            self._context.lease.check()
             self._writing = asyncio.create_task(self._keep(batch))
 
     async def _settle(self) -> None:
@@ -178,35 +188,33 @@ class Receiver:
         await self._record(batch)
 
     async def _record(self, arrived: Sequence[Arrived]) -> None:
-        account, now = self._account.name, self._now()
+        context, account, now = self._context, self._context.account.name, self._context.runtime.now()
         for one in (one for one in arrived if one.fault):
             self.unwritten += 1
             self.count -= 1
             if self.unwritten <= MOST_TOLD:
-                log.error("mail_not_written", account=account, uidl=one.key, reason=one.fault)
+                emit(MailNotWritten(account=account, uidl=one.key.uid, reason=one.fault))
         batch = [one for one in arrived if not one.fault]
         if not batch:
             return
-        arrivals = [
-            describe_copies(account, one, now=now, random=os.urandom(10), node=self._mailboxes.node) for one in batch
-        ]
-        known = await self._mailboxes.record(
+        described = [describe_copies(account, one, now, context.mailboxes.node) for one in batch]
+        known = await context.mailboxes.record(
             account,
-            self._lease.token,
+            context.lease.token,
             [one.key for one in batch],
             now=now,
-            arrivals=[one for copies in arrivals for one in copies],
+            arrivals=[arrival for arrivals in described for arrival in arrivals],
             repeated=frozenset(
                 arrival.id
-                for one, copies in zip(batch, arrivals, strict=True)
-                for arrival, copy in zip(copies, one.copies, strict=True)
+                for one, arrivals in zip(batch, described, strict=True)
+                for arrival, copy in zip(arrivals, one.copies, strict=True)
                 if copy.repeated
             ),
         )
-        self._troubles.note_fetched(one.listed for one in batch)
-        for one, copies in zip(batch, arrivals, strict=True):
+        context.troubles.note_fetched(one.listed for one in batch)
+        for one, arrivals in zip(batch, described, strict=True):
             self.recorded.append(one.listed)
-            self._tell([replace(copy, id=known[copy.id]) if copy.id in known else copy for copy in copies])
+            self._tell([replace(arrival, id=known.get(arrival.id, arrival.id)) for arrival in arrivals])
 
     def _tell(self, copies: Sequence[Arrival]) -> None:
         """Log what became of a mail, now that it is durable."""
@@ -214,20 +222,18 @@ class Receiver:
         users = [one.user for one in copies if one.place is Place.INBOX]
         first = copies[0]
         if users:
-            log.info("mail_received", queue_id=first.id, account=first.account, users=users, uidl=first.uidl,
-                     size=first.size)  # fmt: skip
+            emit(MailReceived(queue_id=first.id, account=first.account, users=users, uidl=first.uidl, size=first.size))
         for one in quarantined:
-            log.error("mail_quarantined", queue_id=one.id, account=one.account, user=one.user, uidl=one.uidl,
-                      file=one.file, reason=one.reason)  # fmt: skip
-        self.quarantined += bool(quarantined)
-        for one in quarantined:
+            emit(MailQuarantined(queue_id=one.id, account=one.account, user=one.user, uidl=one.uidl, file=one.file,
+                                 reason=one.reason))  # fmt: skip
             self.reasons[one.user] = one.reason
+        self.quarantined += bool(quarantined)
         if len(self.ids) < MOST_TOLD:
             self.ids.append(first.id)
 
 
-def describe_copies(account: str, arrived: Arrived, *, now: int, random: bytes, node: str) -> list[Arrival]:
-    """Tell what is to be remembered of each user's copy of a message that stands where it is to stand."""
+def describe_copies(account: str, arrived: Arrived, now: int, node: str) -> list[Arrival]:
+    """Return what is to be remembered of each user's copy of a message that stands where it is to stand."""
     return [
         Arrival(
             id=id_,
@@ -236,7 +242,9 @@ def describe_copies(account: str, arrived: Arrived, *, now: int, random: bytes, 
             address=str(copy.share.address),
             why="\n".join(arrived.plan.reasons(copy.share)),
             account=account,
-            uidl=arrived.key,
+            uidl=arrived.key.uid,
+            folder=arrived.key.folder,
+            validity=arrived.key.validity,
             header_message_id=arrived.summary.header_message_id,
             sender=arrived.summary.sender,
             subject=arrived.summary.subject,
@@ -246,5 +254,5 @@ def describe_copies(account: str, arrived: Arrived, *, now: int, random: bytes, 
             reason=copy.reason,
             node=node,
         )
-        for id_, copy in zip(make_copy_ids(now, random, len(arrived.copies)), arrived.copies, strict=True)
+        for id_, copy in zip(make_copy_ids(now, os.urandom(10), len(arrived.copies)), arrived.copies, strict=True)
     ]

@@ -6,7 +6,7 @@ What is known of them lives as long as the process: after a restart each gets it
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from relay.model.maildrop import Listed
+from relay.model.maildrop import Listed, MessageKey
 
 _LONGEST_REST = 63
 """Polls that leave a message out at most before it is tried again."""
@@ -29,7 +29,7 @@ class _Trouble:
 class Troubles:
     """What is known of the messages of one mailbox that made trouble."""
 
-    _known: dict[str, _Trouble] = field(default_factory=dict)
+    _known: dict[MessageKey, _Trouble] = field(default_factory=dict)
 
     def sort_out(self, wanted: Sequence[Listed], *, limit: int) -> tuple[list[Listed], list[tuple[Listed, str]]]:
         """Give the messages to fetch, in the order in which they should come, and those to leave, each with the reason.
@@ -81,6 +81,6 @@ class Troubles:
         return self._known.setdefault(_mark(message), _Trouble())
 
 
-def _mark(message: Listed) -> str:
-    """Name a message; without a unique id its place and size must do, which hold as long as nothing is deleted."""
-    return message.key or f"{message.n} {message.size}"
+def _mark(message: Listed) -> MessageKey:
+    """Return what names a message: without a unique id its position and size, as long as nothing is deleted."""
+    return message.key if message.key.uid else message.key._replace(uid=f"{message.n} {message.size}")

@@ -79,8 +79,8 @@ class SmtpServer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pop3Server:
-    """`[account.pop3]`: where and how an account's mailbox is collected."""
+class MailboxServer:
+    """Where and how a mailbox is collected, whatever its server speaks. Each kind of source has a subclass."""
 
     host: str
     port: int
@@ -90,7 +90,7 @@ class Pop3Server:
     interval: int = 300_000
     """Milliseconds."""
     leave_on_server: bool | int = False
-    """True: for ever; a number: milliseconds."""
+    """True: collected messages stay for ever; a number: for so many milliseconds."""
     max_message_size: int = 209_715_200
     """Octets; a larger message stays on the server."""
     distribute: bool = False
@@ -101,6 +101,11 @@ class Pop3Server:
     """Which of several such fields counts: 1 is the topmost, -1 the last; None: all."""
     verify: bool = True
     ca_file: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pop3Server(MailboxServer):
+    """`[account.pop3]`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -186,9 +191,14 @@ class Account:
         return "" if self.smtp is None else f"{self.smtp.host}:{self.smtp.port}"
 
     @property
+    def mailbox(self) -> MailboxServer | None:
+        """The mailbox that is collected, whatever its server speaks."""
+        return self.pop3
+
+    @property
     def is_collected(self) -> bool:
         """Whether its mailbox is polled."""
-        return self.pop3 is not None and self.receive and not self.excluded
+        return self.mailbox is not None and self.receive and not self.excluded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,7 +32,7 @@ class Arrival:
     """Why he gets it: one line for each step of the rules."""
     account: str
     uidl: str
-    """The provider's unique id; where the server has none, `sha256-` and the hash of the mail."""
+    """The provider's unique id; if the server has none, `sha256-` and the hash of the mail."""
     header_message_id: str
     sender: str
     """The header From for people, decoded and shortened."""
@@ -42,6 +42,10 @@ class Arrival:
     place: Place
     file: str
     """The name of its file, as it was written: a reader adds flags behind a colon, or moves it away."""
+    folder: str = ""
+    """The folder from which it was collected; POP3 has none."""
+    validity: str = ""
+    """The validity of that folder's unique ids."""
     node: str = ""
     """Which node has written it."""
     reason: str = ""

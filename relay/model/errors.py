@@ -20,6 +20,13 @@ class StorageFullError(StorageError):
     """The disk has no room: a client is told so (452), and nothing else is wrong."""
 
 
+class SourceError(RelayError):
+    """A session with a provider's mailbox can't go on. Transient: what was not collected stays there.
+
+    Its text is one line that begins with the step at which it happened, such as `login: `, and holds no secret.
+    """
+
+
 class StateConflictError(RelayError):
     """A command does not fit the state of what it acts on, such as deleting what is being delivered."""
 

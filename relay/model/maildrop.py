@@ -1,6 +1,21 @@
-"""A mailbox at a provider (RFC 1939: maildrop), as the poller and the database know it. Times are milliseconds, UTC."""
+"""A mailbox at a provider (RFC 1939: maildrop), as its source, the collection and the database know it.
 
-from dataclasses import dataclass
+Times are milliseconds since 1970, UTC.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class MessageKey(NamedTuple):
+    """The name of one message of an account, the same at each poll. POP3 has neither folders nor validities."""
+
+    uid: str
+    """The server's unique id: UIDL (RFC 1939 section 7) or UID (RFC 9051 section 2.3.1.1); empty if it has none."""
+    folder: str = ""
+    validity: str = ""
+    """UIDVALIDITY (RFC 9051 section 2.3.1.1): when it changes, the folder's former unique ids mean nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -8,11 +23,33 @@ class Listed:
     """One message as the server lists it."""
 
     n: int
-    """Its number in this session, from 1."""
-    key: str
-    """Its unique id (UIDL); empty where the server has none."""
+    """Its position in the listing of its folder, from 1; a number of this session only."""
+    key: MessageKey
     size: int
-    """Octets, as the server counts them."""
+    """Octets, as the server counts them; the message may turn out to be larger."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FolderListing:
+    """The messages of one folder; a mailbox of POP3 is one folder without a name."""
+
+    messages: Sequence[Listed]
+    folder: str = ""
+    validity: str = ""
+    has_ids: bool = True
+    """False if the server has no unique ids: then each message is new at each poll."""
+    passed_over: int = 0
+    """How many further messages the folder has, which were left out because there are too many."""
+
+
+class Retrieved(NamedTuple):
+    """A message that was asked for, or the server's reason for not sending it."""
+
+    message: Listed
+    body: AsyncIterator[bytes] | None
+    """Its bytes in pieces, with line ends CRLF; None if the server refused to send it."""
+    text: str
+    """The server's answer, for people."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,8 +69,10 @@ class Mailbox:
 
     account: str
     hosts: tuple[str, ...]
-    """The names under which it was found, the latest one last; none where no poll came so far."""
+    """The names under which it was found, the latest one last; empty before the first successful contact."""
     login: str
+    folders: Mapping[str, str] = field(default_factory=dict)
+    """The folders of the last listing, each with its validity."""
     last_ok: int | None = None
     """When a poll last came to its end."""
     error: str = ""

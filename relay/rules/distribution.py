@@ -43,13 +43,13 @@ def plan_distribution(*, directory: Directory, account: Account, header: bytes) 
     """Decide who gets a mail of an account's mailbox. `header` is the raw block, each line with CRLF."""
     owner = directory.user(account.owner)
     assert owner is not None, "the settings guarantee that an owner is a user"
-    pop3 = account.pop3
-    if pop3 is None or not pop3.distribute:
+    mailbox = account.mailbox
+    if mailbox is None or not mailbox.distribute:
         return _to_owner(owner, f"The mailbox of {account.name!r} belongs to {owner.name}.")
     fields = split_fields(header)
     steps: list[str] = []
-    if pop3.envelope_header is not None:
-        name, position = pop3.envelope_header, pop3.envelope_position
+    if mailbox.envelope_header is not None:
+        name, position = mailbox.envelope_header, mailbox.envelope_position
         values = [one.value for one in fields if one.key == name.lower()]
         where = name if position is None else f"{name} number {position}"
         if position is not None:

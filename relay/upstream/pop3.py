@@ -1,7 +1,7 @@
 """A POP3 session (RFC 1939, 2449 CAPA, 2595 STLS, 5034 AUTH): log in, list, retrieve, delete, and quit.
 
-Guarantee: a password is sent in the clear only where the account's `security` is `none`. A message counts as deleted
-only once QUIT was answered +OK, which is for the caller to see: `quit` tells.
+Guarantee: a password is sent unencrypted only if the account's `security` is `none`. Messages are deleted only once
+`quit` returned.
 """
 
 import asyncio
@@ -10,14 +10,13 @@ import contextlib
 import hashlib
 import re
 import ssl
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
 
-from relay.model.account import Pop3Server, Security
-from relay.model.errors import RelayError
-from relay.model.maildrop import Listed
+from relay.model.account import MailboxServer, Security
+from relay.model.errors import SourceError
+from relay.model.maildrop import FolderListing, Listed, MessageKey, Retrieved
 from relay.upstream.pop3_stream import Pop3Lost, Pop3Stream
 from relay.upstream.secrecy import Veil
 from relay.upstream.tls import describe_fault, tls_context
@@ -51,22 +50,13 @@ class Pop3Stage(StrEnum):
     QUIT = "quit"
 
 
-class Pop3Error(RelayError):
-    """A session that can't go on."""
+class Pop3Error(SourceError):
+    """A POP3 session that can't go on, with the stage at which that happened."""
 
     def __init__(self, stage: Pop3Stage, text: str) -> None:
         super().__init__(f"{stage}: {text}")
         self.stage = stage
         self.text = text
-
-
-class Retrieved(NamedTuple):
-    """A message, or why the server does not give it."""
-
-    message: Listed
-    body: AsyncIterator[bytes] | None
-    """Its bytes in pieces, line ends CRLF; None where the server said -ERR."""
-    text: str
 
 
 class Pop3Session:
@@ -76,28 +66,39 @@ class Pop3Session:
         self._stream = stream
         self.capabilities = capabilities
         self.window = WINDOW if "PIPELINING" in capabilities else 1
-        self.passed_over = 0
-        """Messages that the last listing had beyond MOST_MESSAGES."""
 
-    async def list_messages(self) -> tuple[list[Listed], bool]:
-        """List the messages, and tell whether the server has unique ids. Raises Pop3Error."""
+    async def list_messages(self) -> FolderListing:
+        """List the messages with their sizes and unique ids. Raises Pop3Error."""
         with _stage(Pop3Stage.LIST):
-            sizes, self.passed_over = await self._listing("LIST")
+            sizes, passed_over = await self._listing("LIST")
             assert sizes is not None
             ids, _ = await self._listing("UIDL")
+        # A mailbox may list a great many: other connections go on while they are sorted.
+        messages = await asyncio.to_thread(self._join, sizes, ids, whole=not passed_over)
+        return FolderListing(messages=messages, has_ids=ids is not None, passed_over=passed_over)
+
+    def _join(self, sizes: Mapping[int, bytes], ids: Mapping[int, bytes] | None, *, whole: bool) -> list[Listed]:
+        """Join sizes and ids. RFC 1939 lets two equal messages have the same id: the second one becomes `id 2`."""
         listed = []
+        counts: Counter[str] = Counter()
         for n, size in sizes.items():
             if not _NUMBER.fullmatch(size):
                 raise Pop3Error(Pop3Stage.LIST, "a size that is no number")
-            if ids is not None and n not in ids:
-                if self.passed_over:
-                    continue
-                raise Pop3Error(Pop3Stage.LIST, f"message {n} has no unique id")
-            listed.append(Listed(n=n, key="" if ids is None else self._key_of(ids[n]), size=int(size)))
-        return listed, ids is not None
+            uid = ""
+            if ids is not None:
+                if n not in ids:
+                    if not whole:
+                        continue
+                    raise Pop3Error(Pop3Stage.LIST, f"message {n} has no unique id")
+                uid = self._uid_of(ids[n])
+                counts[uid] += 1
+                if counts[uid] > 1:
+                    uid = f"{uid} {counts[uid]}"
+            listed.append(Listed(n=n, key=MessageKey(uid), size=int(size)))
+        return listed
 
     async def _listing(self, command: str) -> tuple[dict[int, bytes] | None, int]:
-        """Give the last of what a command lists, and how many came before; None where it is refused."""
+        """Return the last lines of a listing by number, and how many came before; None if UIDL is refused."""
         self._stream.write(f"{command}\r\n".encode())
         good, text = await self._stream.read_status()
         if not good:
@@ -118,18 +119,18 @@ class Pop3Session:
             raise Pop3Lost("a listing that makes no sense")
         return found, count - len(last)
 
-    def _key_of(self, unique_id: bytes) -> str:
-        """Give a unique id as a key; what the database could not keep as it is becomes its hash."""
+    def _uid_of(self, unique_id: bytes) -> str:
+        """Return a unique id as text; one that the database could not keep as it is becomes its hash."""
         shown = self._stream.veil.cover_id(unique_id)
         return (_digest(shown) if b"\0" in shown else shown).decode("latin-1")
 
     async def retrieve(
         self, messages: Sequence[Listed], go_on: Callable[[], bool] = lambda: True
-    ) -> AsyncIterator["Retrieved"]:
-        """Retrieve messages in their order; each body must be read to its end before the next one. Raises Pop3Error.
+    ) -> AsyncIterator[Retrieved]:
+        """Retrieve messages in this order; each body must be read to its end before the next one. Raises Pop3Error.
 
-        Where the server offers PIPELINING, as many are asked for ahead as are small enough; none more once `go_on`
-        says no.
+        If the server offers PIPELINING, small messages are asked for ahead. As soon as `go_on` returns false, no
+        further message is asked for.
         """
         asked, ahead = 0, 0
         for done, message in enumerate(messages):
@@ -155,7 +156,7 @@ class Pop3Session:
                 yield piece
 
     async def delete(self, messages: Sequence[Listed]) -> list[Listed]:
-        """Mark messages as deleted; gives those that the server marked. Raises Pop3Error where the session is lost."""
+        """Mark messages as deleted, and return those that the server marked. Raises Pop3Error."""
         marked = []
         with _stage(Pop3Stage.DELETE):
             for start in range(0, len(messages), self.window):
@@ -168,7 +169,7 @@ class Pop3Session:
         return marked
 
     async def quit(self) -> None:
-        """End the session: only now the server deletes. Raises Pop3Error where it does not say that it did."""
+        """End the session: only now the server deletes. Raises Pop3Error unless it answers +OK."""
         try:
             with _stage(Pop3Stage.QUIT):
                 self._stream.write(b"QUIT\r\n")
@@ -179,11 +180,11 @@ class Pop3Session:
             self.close()
 
     def close(self) -> None:
-        """Drop the connection: what was marked stays on the server."""
+        """Close the connection: what was marked stays on the server."""
         self._stream.close()
 
     def abort(self) -> None:
-        """Cut the connection: whoever waits for it gets a Pop3Error."""
+        """Cut the connection at once: whoever waits for it gets a Pop3Error."""
         self._stream.abort()
 
 
@@ -197,11 +198,11 @@ def _stage(stage: Pop3Stage) -> Iterator[None]:
 
 
 def _digest(unique_id: bytes) -> bytes:
-    """Give a short key for an id that is longer than any should be: it stays the same from poll to poll."""
+    """Return a short key for an id that is too long; it stays the same from poll to poll."""
     return b"long-" + hashlib.sha256(unique_id).hexdigest().encode()
 
 
-async def open_pop3(server: Pop3Server, password: str, *, patience: float = PATIENCE) -> Pop3Session:
+async def open_pop3(server: MailboxServer, password: str, *, patience: float = PATIENCE) -> Pop3Session:
     """Connect, encrypt and log in. Raises Pop3Error."""
     secured, veil = server.security is not Security.NONE, Veil(server.username, password)
     try:
@@ -248,7 +249,7 @@ async def _capabilities(stream: Pop3Stream, stage: Pop3Stage) -> frozenset[str]:
 
 
 async def _encrypt(
-    stream: Pop3Stream, server: Pop3Server, context: ssl.SSLContext, capabilities: frozenset[str]
+    stream: Pop3Stream, server: MailboxServer, context: ssl.SSLContext, capabilities: frozenset[str]
 ) -> None:
     if capabilities and "STLS" not in capabilities:
         raise Pop3Error(Pop3Stage.STARTTLS, "the server offers no STLS")
@@ -263,7 +264,7 @@ async def _encrypt(
             raise Pop3Error(Pop3Stage.STARTTLS, describe_fault(error, server.host)[1]) from None
 
 
-async def _log_in(stream: Pop3Stream, server: Pop3Server, password: str, capabilities: frozenset[str]) -> None:
+async def _log_in(stream: Pop3Stream, server: MailboxServer, password: str, capabilities: frozenset[str]) -> None:
     if any(ord(char) < 32 or ord(char) == 127 for char in server.username + password):
         raise Pop3Error(Pop3Stage.LOGIN, "login or password has a control character")
     with _stage(Pop3Stage.LOGIN):

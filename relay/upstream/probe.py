@@ -158,13 +158,14 @@ async def probe_pop3(account: Account, server: Pop3Server) -> list[Step]:
 async def _count(session: Pop3Session, account: Account, server: Pop3Server) -> Step:
     try:
         async with asyncio.timeout(_LONGEST_LISTING):
-            listing, has_ids = await session.list_messages()
+            listing = await session.list_messages()
         await session.quit()
     finally:
         session.close()
-    count = f"{len(listing)} message{'' if len(listing) == 1 else 's'}"
-    size = f", {show_octets(sum(one.size for one in listing))}" if listing else ""
-    ids = "" if has_ids else "; the server has no unique ids"
+    messages = listing.messages
+    count = f"{len(messages)} message{'' if len(messages) == 1 else 's'}"
+    size = f", {show_octets(sum(one.size for one in messages))}" if messages else ""
+    ids = "" if listing.has_ids else "; the server has no unique ids"
     return Step(name="the mailbox", good=True, text=f"{count}{size}{ids}", advice=_tell_fate(account, server))
 
 

@@ -11,19 +11,20 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.collection import Collector, PollResult
-from relay.collection.collector import MOST_SAID
+from relay.collection.poll import MOST_SAID
 from relay.collection.receiver import Receiver
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD
-from relay.model.errors import StorageError, StorageFullError
+from relay.model.errors import SourceError, StorageError, StorageFullError
 from relay.model.maildrop import Listed
 from relay.pop_poller import PopPoller
+from relay.runtime import Runtime
 from relay.settings import load_settings
 from relay.storage.engine import open_engine
 from relay.storage.mailboxes import Mailboxes
+from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
-from relay.upstream.pop3 import Pop3Error
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import until
 from tests.peers.relay_process import ANNA, write_config
@@ -35,16 +36,17 @@ BERT = {"name": "bert", "address": "bert@example.com"}
 class Post:
     """A mailbox, an office that collects it, and a clock."""
 
-    def __init__(self, folder: Path, port: int, mailboxes: Mailboxes) -> None:
+    def __init__(self, folder: Path, port: int, mailboxes: Mailboxes, queue: Queue) -> None:
         self.folder = folder
         self.port = port
         self.now = 1_780_000_000_000
         self.seconds = 0.0
         self.users = [ANNA, BERT]
         self.configure()
-        self.collector = Collector(
-            settings=lambda: self.settings, mailboxes=mailboxes, now=lambda: self.now, monotonic=lambda: self.seconds
+        self.runtime = Runtime(
+            settings=lambda: self.settings, queue=queue, now=lambda: self.now, monotonic=lambda: self.seconds
         )
+        self.collector = Collector(self.runtime, mailboxes)
 
     def configure(self, **pop3: Any) -> None:  # noqa: ANN401 - keys of [account.pop3]
         table = {
@@ -75,7 +77,7 @@ async def open_post(folder: Path, port: int) -> AsyncGenerator[Post]:
     prepare_database(engine)
     writer = Writer(engine)
     try:
-        yield Post(folder, port, Mailboxes(engine, writer))
+        yield Post(folder, port, Mailboxes(engine, writer), Queue(engine, writer))
     finally:
         await writer.close()
         engine.dispose()
@@ -264,7 +266,7 @@ async def test_a_server_that_gives_nothing_cant_fill_the_log(tmp_path: Path, cou
     end = f"C: RETR {count + 1}\n! close" if breaks else "C: QUIT\nS: +OK"
     script = listing(count + breaks, 9) + refused + end
     async with Dialogue(script) as server, open_post(tmp_path, server.port) as post:
-        with capture_logs() as lines, pytest.raises(Pop3Error) if breaks else nullcontext():
+        with capture_logs() as lines, pytest.raises(SourceError) if breaks else nullcontext():
             await post.poll()
     named = [line["uidl"] for line in lines if line["event"] == "mail_not_given"]
     assert named == [f"id-{n}" for n in range(1, MOST_SAID + 1)]
@@ -289,7 +291,7 @@ async def test_a_session_that_breaks_keeps_what_was_whole_and_deletes_nothing(tm
     first = TWO + "C: RETR 1\nS: +OK\nS: one\nS: .\nC: RETR 2\nS: +OK\nS: half\n! close"
     second = TWO + "C: RETR 2\nS: +OK\nS: two\nS: .\nC: DELE 1\nS: +OK\nC: DELE 2\nS: +OK\nC: QUIT\nS: +OK"
     async with Dialogue(first, second) as server, open_post(tmp_path, server.port) as post:
-        with pytest.raises(Pop3Error):
+        with pytest.raises(SourceError):
             await post.poll()
         assert [one.split(b"\n")[1] for one in post.inbox()] == [b"one"]
         await post.poll()
@@ -302,10 +304,10 @@ async def test_without_unique_ids_mail_can_not_be_left(tmp_path: Path) -> None:
     sessions = (script + "! silence", script + fetch + "! close", script + fetch + "S: +OK")
     async with Dialogue(*sessions) as server, open_post(tmp_path, server.port) as post:
         post.configure(leave_on_server=True)
-        with pytest.raises(Pop3Error, match="UIDL"):
+        with pytest.raises(SourceError, match="UIDL"):
             await post.poll()
         post.configure()
-        with pytest.raises(Pop3Error, match="quit"):
+        with pytest.raises(SourceError, match="quit"):
             await post.poll()
         await post.poll()
         assert len(post.inbox()) == 1
@@ -339,7 +341,7 @@ async def test_a_message_that_is_larger_than_was_listed_ends_one_poll_and_no_oth
     second = THREE + given(3) + deleted(1, 3)
     async with Dialogue(first, second) as server, open_post(tmp_path, server.port) as post:
         post.configure(max_message_size="1 KiB")
-        with pytest.raises(Pop3Error, match="max_message_size"):
+        with pytest.raises(SourceError, match="max_message_size"):
             await post.poll()
         result = await post.poll()
     assert (result.fetched, result.left, result.deleted) == (1, 1, 2)
@@ -356,7 +358,7 @@ async def test_a_message_at_which_the_session_breaks_comes_last_and_then_more_an
     ]
     async with Dialogue(*scripts) as server, open_post(tmp_path, server.port) as post:
         for _ in range(2):
-            with pytest.raises(Pop3Error):
+            with pytest.raises(SourceError):
                 await post.poll()
         assert [(r.fetched, r.left, r.deleted) for r in [await post.poll(), await post.poll()]] == [
             (0, 1, 2),
@@ -372,7 +374,7 @@ async def test_a_full_disk_asks_for_nothing_and_the_mail_stays(mailbox: Mailbox,
         await post.poll()
     assert (mailbox.sessions, mailbox.mails) == (0, [mail(1)])
     post.settings = settings
-    post.collector._room._looked = -1.0
+    post.collector._disk._looked = -1.0
     assert (await post.poll()).fetched == 1
 
 
@@ -386,7 +388,7 @@ async def test_a_disk_that_becomes_full_in_the_middle_ends_the_poll(mailbox: Mai
         def has(self, _octets: int) -> bool:
             return next(looks)
 
-    post.collector._room = Room()  # type: ignore[assignment]
+    post.collector._disk = Room()  # type: ignore[assignment]
     with pytest.raises(StorageFullError):
         await post.poll()
     assert (post.inbox(), len(mailbox.mails)) == ([], 1)
@@ -410,7 +412,7 @@ async def test_a_poll_has_an_end(tmp_path: Path) -> None:
         open_post(tmp_path, server.port) as post,
     ):
         post.collector._longest = 0.1
-        with pytest.raises(Pop3Error, match="did not end within"):
+        with pytest.raises(SourceError, match="did not end within"):
             await post.poll()
     assert post.inbox() == []
 
@@ -473,7 +475,7 @@ async def test_an_echoed_password_is_in_no_log_and_no_database(tmp_path: Path) -
     ]
     async with Dialogue(*steps) as server, open_post(tmp_path, server.port) as post:
         post.configure(password="secret-word")
-        poller = PopPoller(settings=lambda: post.settings, collector=post.collector)
+        poller = PopPoller(post.runtime, post.collector)
         with capture_logs() as lines:
             told = [await poller.poll_now(post.settings.directory.accounts, lambda _: lambda *_: None) for _ in steps]
     assert {"poll_failed", "mail_received", "mail_not_given"} == {line["event"] for line in lines}

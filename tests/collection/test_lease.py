@@ -11,10 +11,13 @@ from sqlalchemy import Engine, text
 
 from relay.collection import Collector
 from relay.collection.lease import Lease
+from relay.model.errors import SourceError
+from relay.model.maildrop import MessageKey
+from relay.runtime import Runtime
 from relay.settings import load_settings
 from relay.storage.mailboxes import MailboxElsewhereError, Mailboxes
+from relay.storage.queue import Queue
 from relay.storage.writer import Writer
-from relay.upstream.pop3 import Pop3Error
 from tests.peers.dialogue import Dialogue
 from tests.peers.relay_process import write_config
 
@@ -117,22 +120,23 @@ async def test_a_lease_is_renewed_until_it_is_lost_and_then_the_connection_is_cu
         await lost.wait()
 
 
-def collector_of(mailboxes: Mailboxes, folder: Path, port: int) -> Collector:
+def collector_of(nodes: Nodes, mailboxes: Mailboxes, folder: Path, port: int) -> Collector:
     pop3 = {"host": "127.0.0.1", "port": port, "security": "none", "username": "u", "password": "p"}
     account = {"name": "sales", "address": "sales@example.com", "owner": "anna", "pop3": pop3}
     settings = load_settings(write_config(folder, accounts=[account]))
-    return Collector(settings=lambda: settings, mailboxes=mailboxes)
+    queue = Queue(nodes.engine, nodes.writer)
+    return Collector(Runtime(settings=lambda: settings, queue=queue), mailboxes)
 
 
 async def poll(collector: Collector) -> None:
-    await collector.poll(collector._settings().directory.accounts[0], lambda *_: None)
+    await collector.poll(collector._runtime.settings().directory.accounts[0], lambda *_: None)
 
 
 @pytest.mark.usefixtures("shared")
 async def test_two_nodes_never_hold_a_session_with_one_mailbox_at_a_time(nodes: Nodes, tmp_path: Path) -> None:
     listed = asyncio.Event()
     async with Dialogue(IN + "C: LIST\n! silence") as server:
-        first, second = (collector_of(node, tmp_path, server.port) for node in (nodes.first, nodes.second))
+        first, second = (collector_of(nodes, node, tmp_path, server.port) for node in (nodes.first, nodes.second))
         seen = nodes.first.acquire
 
         async def acquire(account: str, token: str) -> object:
@@ -158,10 +162,10 @@ async def test_who_has_lost_the_mailbox_deletes_nothing(
 ) -> None:
     """What is marked with DELE stays unless QUIT follows. The server would take both."""
     async with Dialogue(ONE + "C: RETR 1\nS: +OK\nS: one\nS: .\nC: DELE 1\nS: +OK\nC: QUIT\nS: +OK") as server:
-        collector = collector_of(nodes.first, tmp_path, server.port)
+        collector = collector_of(nodes, nodes.first, tmp_path, server.port)
         record, renew = nodes.first.record, nodes.first.renew
 
-        async def lose(account: str, token: str, keys: list[str], **more: Any) -> Mapping[str, str]:  # noqa: ANN401
+        async def lose(account: str, token: str, keys: list[MessageKey], **more: Any) -> Mapping[str, str]:  # noqa: ANN401
             if moment == "record":
                 await nodes.take_over()
             known = await record(account, token, keys, **more)
@@ -181,7 +185,7 @@ async def test_who_has_lost_the_mailbox_deletes_nothing(
             await poll(collector)
         assert server.heard[server.heard.index("RETR 1") + 1 :] == said
     assert await nodes.second.renew("sales", "stolen")
-    assert ("a" in await nodes.second.seen("sales")) == (moment != "record")
+    assert (MessageKey("a") in await nodes.second.seen("sales")) == (moment != "record")
 
 
 async def test_how_a_poll_ended_is_noted_before_the_mailbox_is_given_back(nodes: Nodes, tmp_path: Path) -> None:
@@ -193,10 +197,10 @@ async def test_how_a_poll_ended_is_noted_before_the_mailbox_is_given_back(nodes:
 
     nodes.first.end = note  # type: ignore[method-assign]
     async with Dialogue("S: -ERR busy") as server:
-        with pytest.raises(Pop3Error):
-            await poll(collector_of(nodes.first, tmp_path, server.port))
+        with pytest.raises(SourceError):
+            await poll(collector_of(nodes, nodes.first, tmp_path, server.port))
     async with Dialogue(IN + "C: LIST\nS: +OK\nS: .\nC: UIDL\nS: +OK\nS: .\nC: QUIT\nS: +OK") as server:
-        await poll(collector_of(nodes.first, tmp_path, server.port))
+        await poll(collector_of(nodes, nodes.first, tmp_path, server.port))
     assert noted == [(False, "connect"), (False, "")]
     assert nodes.is_free()
 
@@ -204,7 +208,7 @@ async def test_how_a_poll_ended_is_noted_before_the_mailbox_is_given_back(nodes:
 @pytest.mark.usefixtures("shared")
 async def test_who_fails_after_another_took_the_mailbox_says_nothing_of_it(nodes: Nodes, tmp_path: Path) -> None:
     async with Dialogue(IN + "C: LIST\nS: -ERR later") as server:
-        collector = collector_of(nodes.first, tmp_path, server.port)
+        collector = collector_of(nodes, nodes.first, tmp_path, server.port)
         end = nodes.first.end
 
         async def lose(account: str, token: str, *, now: int, error: str = "") -> None:
@@ -213,7 +217,7 @@ async def test_who_fails_after_another_took_the_mailbox_says_nothing_of_it(nodes
             await end(account, token, now=now, error=error)
 
         nodes.first.end = lose  # type: ignore[method-assign]
-        with pytest.raises(Pop3Error, match="later"):
+        with pytest.raises(SourceError, match="later"):
             await poll(collector)
     found = await nodes.second.find("sales")
     assert found is not None
@@ -224,7 +228,7 @@ async def test_who_fails_after_another_took_the_mailbox_says_nothing_of_it(nodes
 async def test_who_loses_the_mailbox_while_a_message_comes_stops_at_once(nodes: Nodes, tmp_path: Path) -> None:
     nodes.first.lease = 1000
     async with Dialogue(ONE + "C: RETR 1\nS: +OK\nS: half\n! silence") as server:
-        polling = asyncio.create_task(poll(collector_of(nodes.first, tmp_path, server.port)))
+        polling = asyncio.create_task(poll(collector_of(nodes, nodes.first, tmp_path, server.port)))
         async with asyncio.timeout(10):
             while "RETR 1" not in server.heard:  # noqa: ASYNC110 - the server has no event
                 await asyncio.sleep(0.005)

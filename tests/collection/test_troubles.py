@@ -1,7 +1,7 @@
 from relay.collection.troubles import Troubles
-from relay.model.maildrop import Listed
+from relay.model.maildrop import Listed, MessageKey
 
-ONE, TWO, THREE = (Listed(n=n, key=f"k{n}", size=n * 100) for n in (1, 2, 3))
+ONE, TWO, THREE = (Listed(n=n, key=MessageKey(f"k{n}"), size=n * 100) for n in (1, 2, 3))
 ALL = [ONE, TWO, THREE]
 MUCH = 1000
 
@@ -48,7 +48,7 @@ def test_what_was_fetched_or_is_gone_is_forgotten() -> None:
     troubles.note_fetched([ONE])
     assert fetched(troubles) == [ONE]
     troubles.sort_out([THREE], limit=MUCH)
-    assert list(troubles._known) == ["k3"]
+    assert list(troubles._known) == [MessageKey("k3")]
 
 
 def test_each_message_that_is_left_is_news_once() -> None:
@@ -60,6 +60,6 @@ def test_each_message_that_is_left_is_news_once() -> None:
 
 def test_without_unique_ids_place_and_size_tell_messages_apart() -> None:
     troubles = Troubles()
-    first, second = (Listed(n=n, key="", size=5) for n in (1, 2))
+    first, second = (Listed(n=n, key=MessageKey(""), size=5) for n in (1, 2))
     troubles.note_outgrown(first, limit=MUCH)
     assert troubles.sort_out([first, second], limit=MUCH)[0] == [second]

@@ -20,6 +20,7 @@ from relay.bcc_archive import make_stripper
 from relay.model.account import Security, SmtpServer
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
+from relay.model.errors import SourceError
 from relay.model.policy import ArchivePolicy
 from relay.planning import MailPlan, plan_mail
 from relay.rules.address import parse_mailboxes
@@ -31,7 +32,6 @@ from relay.rules.summary import LONGEST_ID, summarise
 from relay.rules.trace import message_id_of, received_count, stamp_header
 from relay.settings import ConfigurationError, load_settings
 from relay.settings.schema import TABLES
-from relay.upstream.pop3 import Pop3Error
 from relay.upstream.smarthost import ConnectError, connect
 from relay.upstream.transaction import OutgoingMail, Timeouts
 from tests.collection.test_collector import Post, open_post
@@ -245,7 +245,7 @@ def _pop3() -> Iterator[Callable[[Any], None]]:
         numbers = iter(range(1, 1 << 40))
 
         async def poll(post: Post) -> None:
-            with contextlib.suppress(Pop3Error):
+            with contextlib.suppress(SourceError):
                 await post.poll()
 
         async def one(begin: int, answers: list[bytes]) -> None:

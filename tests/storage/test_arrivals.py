@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from relay.model.arrival import Arrival, Place
+from relay.model.maildrop import MessageKey
 from relay.rules.summary import summarise
 from relay.storage import arrivals
 from relay.storage.engine import open_engine, transaction
@@ -15,6 +16,8 @@ from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from tests.storage.conftest import NOW, new_copies
+
+A, B, X = (MessageKey(uid) for uid in ("a", "b", "x"))
 
 
 @pytest.fixture
@@ -33,23 +36,23 @@ def rows(engine: Engine) -> list[Arrival]:
 
 async def test_each_copy_has_a_row_beside_the_unique_id(engine: Engine, mailboxes: Mailboxes) -> None:
     copies = new_copies("a", "anna", "bert")
-    assert await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=copies) == {}
+    assert await mailboxes.record("sales", "t", [A], now=NOW, arrivals=copies) == {}
     assert rows(engine) == copies
     assert len({one.mail for one in copies}) == 1
     # A write that is run again changes nothing.
-    assert await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=copies) == {}
+    assert await mailboxes.record("sales", "t", [A], now=NOW, arrivals=copies) == {}
     assert len(rows(engine)) == 2
 
 
 async def test_what_stood_there_and_is_known_is_not_written_twice(engine: Engine, mailboxes: Mailboxes) -> None:
     first, again, unknown = new_copies("a"), new_copies("a"), new_copies("b")
-    await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=first)
+    await mailboxes.record("sales", "t", [A], now=NOW, arrivals=first)
     repeated = frozenset(one.id for one in (*again, *unknown))
-    known = await mailboxes.record("sales", "t", ["a", "b"], now=NOW, arrivals=[*again, *unknown], repeated=repeated)
+    known = await mailboxes.record("sales", "t", [A, B], now=NOW, arrivals=[*again, *unknown], repeated=repeated)
     assert known == {again[0].id: first[0].id}
     assert [one.id for one in rows(engine)] == sorted([first[0].id, unknown[0].id])
     # A copy that was written anew counts, though the one of before is known: its reader had moved it away.
-    await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=again)
+    await mailboxes.record("sales", "t", [A], now=NOW, arrivals=again)
     assert len(rows(engine)) == 3
 
 
@@ -59,7 +62,7 @@ async def test_who_has_lost_the_mailbox_leaves_no_row(
     await mailboxes.release("sales", "t")
     assert await mailboxes.acquire("sales", "other")
     with pytest.raises(Exception, match="another node"):
-        await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=new_copies("a"))
+        await mailboxes.record("sales", "t", [A], now=NOW, arrivals=new_copies("a"))
     assert (count("arrival"), count("seen")) == (0, 0)
     assert rows(engine) == []
 
@@ -67,7 +70,7 @@ async def test_who_has_lost_the_mailbox_leaves_no_row(
 async def test_history_goes_in_steps_and_the_quarantine_stays(engine: Engine, mailboxes: Mailboxes) -> None:
     old = [new_copies(f"k{n}", at=NOW - 9)[0] for n in range(3)]
     kept = [*new_copies("q", at=NOW - 9, place=Place.QUARANTINE, reason="why"), *new_copies("new", at=NOW)]
-    await mailboxes.record("sales", "t", ["x"], now=NOW, arrivals=[*old, *kept])
+    await mailboxes.record("sales", "t", [X], now=NOW, arrivals=[*old, *kept])
     writer = Writer(engine)
     queue = Queue(engine, writer)
     assert [await queue.purge_arrivals(NOW, 2) for _ in range(3)] == [2, 1, 0]
@@ -78,7 +81,7 @@ async def test_history_goes_in_steps_and_the_quarantine_stays(engine: Engine, ma
 async def test_mails_are_found_with_all_their_copies(engine: Engine, mailboxes: Mailboxes) -> None:
     copies, other = new_copies("one uid", "anna", "bert"), new_copies("2", at=NOW + 86_400_000)
     (twin,) = new_copies("3", at=NOW + 1, header_message_id=copies[0].header_message_id, account="bert")
-    await mailboxes.record("sales", "t", ["x"], now=NOW, arrivals=[*copies, *other, twin])
+    await mailboxes.record("sales", "t", [X], now=NOW, arrivals=[*copies, *other, twin])
 
     def find(text: str) -> list[Arrival]:
         return arrivals.find_arrivals(engine, text)
@@ -96,14 +99,14 @@ async def test_a_long_message_id_is_found_as_it_came(engine: Engine, mailboxes: 
     long = f"<{'x' * 900}@x.example>"
     kept = summarise(f"Message-ID: {long}\r\n".encode()).header_message_id
     (copy,) = new_copies("a", header_message_id=kept)
-    await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=[copy])
+    await mailboxes.record("sales", "t", [A], now=NOW, arrivals=[copy])
     assert arrivals.find_arrivals(engine, long) == [copy]
 
 
 async def test_what_waits_is_found_by_its_place_and_file(engine: Engine, mailboxes: Mailboxes) -> None:
     assert arrivals.list_quarantined(engine) == []
     held = new_copies("q", "anna", "bert", at=NOW + 5, place=Place.QUARANTINE, reason="why")
-    await mailboxes.record("sales", "t", ["x"], now=NOW, arrivals=[*new_copies("a"), *held])
+    await mailboxes.record("sales", "t", [X], now=NOW, arrivals=[*new_copies("a"), *held])
     assert arrivals.list_quarantined(engine) == held
     assert sorted(arrivals.list_quarantined_files(engine)) == sorted((one.file, one.at) for one in held)
     assert [one.id for one in arrivals.find_by_file(engine, [held[1].file, "none"])] == [held[1].id]
@@ -113,9 +116,9 @@ async def test_what_waits_is_found_by_its_place_and_file(engine: Engine, mailbox
 async def test_what_the_provider_still_has_is_known_from_the_polls(engine: Engine, mailboxes: Mailboxes) -> None:
     (copy,) = new_copies("a")
     assert arrivals.find_at_provider(engine, copy) == arrivals.AtProvider(known=False)
-    await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=[copy])
+    await mailboxes.record("sales", "t", [A], now=NOW, arrivals=[copy])
     assert arrivals.find_at_provider(engine, copy) == arrivals.AtProvider(known=True)
-    await mailboxes.note_listing("sales", "t", gone=["a"], back=(), forget=(), now=NOW + 7)
+    await mailboxes.note_listing("sales", "t", gone=[A], back=(), forget=(), now=NOW + 7)
     assert arrivals.find_at_provider(engine, copy) == arrivals.AtProvider(known=True, gone_at=NOW + 7)
 
 

@@ -14,11 +14,12 @@ from sqlalchemy import Engine, select, text
 
 from relay.model.errors import StorageError
 from relay.model.mail import AT_ONCE, DeliveryState, Pause, RecipientKind
+from relay.model.maildrop import MessageKey
 from relay.model.reply import Reply
 from relay.storage import admin
 from relay.storage.counting import Count, Part
 from relay.storage.engine import WriteConnection
-from relay.storage.mailboxes import Mailboxes
+from relay.storage.mailboxes import FirstContact, Mailboxes
 from relay.storage.pausing import Probe
 from relay.storage.queue import Queue
 from relay.storage.tables import metadata
@@ -30,6 +31,7 @@ from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, new_copies, new_mai
 
 Case = AsyncGenerator[Any]
 """What comes before, then (after the first value) one write; the second value is what it gave."""
+A, B, C, OLD = (MessageKey(uid) for uid in ("a", "b", "c", "old"))
 CASES: dict[str, Callable[[Queue, Mailboxes], Case]] = {}
 """By the name of the operation that each runs."""
 
@@ -168,7 +170,7 @@ async def purge(queue: Queue, _: Mailboxes) -> Case:
 @_case
 async def purge_arrivals(queue: Queue, mailboxes: Mailboxes) -> Case:
     await mailboxes.acquire("sales", "t")
-    await mailboxes.record("sales", "t", ["a"], now=NOW, arrivals=new_copies("a"))
+    await mailboxes.record("sales", "t", [A], now=NOW, arrivals=new_copies("a"))
     yield None
     yield await queue.purge_arrivals(NOW + 1, 9)
 
@@ -310,7 +312,12 @@ async def prolong(_: Queue, mailboxes: Mailboxes) -> Case:
 async def begin(_: Queue, mailboxes: Mailboxes) -> Case:
     await mailboxes.acquire("sales", "t")
     yield None
-    await mailboxes.begin("sales", "t", ["one.example"], "u", anew=True, skip=["old"], now=NOW)
+    await mailboxes.begin(
+        "sales",
+        "t",
+        FirstContact(hosts=["one.example"], login="u", folders={"": ""}, is_new=True, skip=[OLD]),
+        now=NOW,
+    )
     yield None
 
 
@@ -318,11 +325,16 @@ async def begin(_: Queue, mailboxes: Mailboxes) -> Case:
 async def fetched(_: Queue, mailboxes: Mailboxes) -> Case:
     await mailboxes.acquire("sales", "t")
     (before,) = new_copies("b")
-    await mailboxes.record("sales", "t", ["b"], now=NOW, arrivals=[before])
+    await mailboxes.record("sales", "t", [B], now=NOW, arrivals=[before])
     (again,), copies = new_copies("b"), new_copies("a", "anna", "bert")
     yield None
     known = await mailboxes.record(
-        "sales", "t", ["a", "b"], now=NOW, arrivals=[*copies, again], repeated=frozenset({again.id})
+        "sales",
+        "t",
+        [A, B],
+        now=NOW,
+        arrivals=[*copies, again],
+        repeated=frozenset({again.id}),
     )
     yield known == {again.id: before.id}
 
@@ -330,9 +342,9 @@ async def fetched(_: Queue, mailboxes: Mailboxes) -> Case:
 @_case
 async def listing(_: Queue, mailboxes: Mailboxes) -> Case:
     await mailboxes.acquire("sales", "t")
-    await mailboxes.record("sales", "t", ["a", "b", "c"], now=NOW)
+    await mailboxes.record("sales", "t", [A, B, C], now=NOW)
     yield None
-    await mailboxes.note_listing("sales", "t", gone=["a"], back=["b"], forget=["c"], now=NOW)
+    await mailboxes.note_listing("sales", "t", gone=[A], back=[B], forget=[C], now=NOW)
     yield None
 
 

@@ -1,15 +1,20 @@
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 from sqlalchemy import Engine, text
 
-from relay.model.maildrop import Mailbox, Seen
-from relay.storage.mailboxes import MailboxElsewhereError, Mailboxes, list_mailboxes
+from relay.model.maildrop import Mailbox, MessageKey, Seen
+from relay.storage.mailboxes import FirstContact, MailboxElsewhereError, Mailboxes, list_mailboxes
 from relay.storage.writer import Writer
 from tests.storage.conftest import NOW
 
 HOST = ["one.example"]
+A, B, C, OLD, THREE = (MessageKey(uid) for uid in ("a", "b", "c", "old", "three"))
+
+
+def contact(hosts: Sequence[str], login: str, *, is_new: bool, skip: Sequence[MessageKey] = ()) -> FirstContact:
+    return FirstContact(hosts=hosts, login=login, folders={"": ""}, is_new=is_new, skip=skip)
 
 
 @pytest.fixture
@@ -23,19 +28,21 @@ async def test_a_mailbox_that_begins_anew_forgets_what_was_seen(engine: Engine, 
     mailboxes = Mailboxes(engine, writer)
     assert await mailboxes.find("sales") is None
     assert await mailboxes.acquire("sales", "t")
-    await mailboxes.begin("sales", "t", HOST, "u", anew=True, skip=["old"], now=NOW)
-    await mailboxes.record("sales", "t", ["a", "b"], now=NOW + 1)
-    await mailboxes.record("sales", "t", ["a"], now=NOW + 9)
+    await mailboxes.begin("sales", "t", contact(HOST, "u", is_new=True, skip=[OLD]), now=NOW)
+    await mailboxes.record("sales", "t", [A, B], now=NOW + 1)
+    await mailboxes.record("sales", "t", [A], now=NOW + 9)
     seen = {
-        "old": Seen(first_seen=NOW, fetched=False), "a": Seen(first_seen=NOW + 1), "b": Seen(first_seen=NOW + 1),
+        OLD: Seen(first_seen=NOW, fetched=False), A: Seen(first_seen=NOW + 1), B: Seen(first_seen=NOW + 1),
     }  # fmt: skip
     assert await mailboxes.seen("sales") == seen
     assert await mailboxes.seen("other") == {}
-    await mailboxes.begin("sales", "t", [*HOST, "two.example"], "U", anew=False, skip=(), now=NOW)
+    await mailboxes.begin("sales", "t", contact([*HOST, "two.example"], "U", is_new=False, skip=()), now=NOW)
     assert await mailboxes.seen("sales") == seen
-    await mailboxes.begin("sales", "t", ["three.example"], "u", anew=True, skip=(), now=NOW)
+    await mailboxes.begin("sales", "t", contact(["three.example"], "u", is_new=True, skip=()), now=NOW)
     assert await mailboxes.seen("sales") == {}
-    assert await mailboxes.find("sales") == Mailbox(account="sales", hosts=("three.example",), login="u")
+    assert await mailboxes.find("sales") == Mailbox(
+        account="sales", hosts=("three.example",), login="u", folders={"": ""}
+    )
 
 
 async def test_listings_and_ends_are_noted(engine: Engine, writer: Writer) -> None:
@@ -43,11 +50,14 @@ async def test_listings_and_ends_are_noted(engine: Engine, writer: Writer) -> No
     assert await mailboxes.acquire("sales", "t")
     await mailboxes.end("sales", "t", now=NOW, error="connect: refused\x00")
     assert list_mailboxes(engine)["sales"].error == "connect: refused\ufffd"
-    await mailboxes.begin("sales", "t", HOST, "u", anew=True, skip=(), now=NOW)
-    await mailboxes.record("sales", "t", ["a", "b", "c"], now=NOW)
-    await mailboxes.note_listing("sales", "t", gone=["a", "b"], back=(), forget=(), now=NOW + 5)
-    await mailboxes.note_listing("sales", "t", gone=(), back=["b"], forget=["a"], now=NOW + 6)
-    assert await mailboxes.seen("sales") == {"b": Seen(first_seen=NOW), "c": Seen(first_seen=NOW)}
+    await mailboxes.begin("sales", "t", contact(HOST, "u", is_new=True, skip=()), now=NOW)
+    await mailboxes.record("sales", "t", [A, B, C], now=NOW)
+    await mailboxes.note_listing("sales", "t", gone=[A, B], back=(), forget=(), now=NOW + 5)
+    await mailboxes.note_listing("sales", "t", gone=(), back=[B], forget=[A], now=NOW + 6)
+    assert await mailboxes.seen("sales") == {
+        B: Seen(first_seen=NOW),
+        C: Seen(first_seen=NOW),
+    }
     await asyncio.gather(
         mailboxes.end("sales", "t", now=NOW + 7),
         mailboxes.note_listing("sales", "t", gone=(), back=(), forget=(), now=NOW),
@@ -101,35 +111,38 @@ async def test_of_many_nodes_one_gets_a_mailbox(engine: Engine) -> None:
 async def test_a_node_that_has_lost_a_mailbox_changes_nothing(engine: Engine, writer: Writer) -> None:
     a, b = (Mailboxes(engine, writer, node=node) for node in ("a", "b"))
     assert await a.acquire("sales", "a1")
-    await a.begin("sales", "a1", HOST, "u", anew=True, skip=(), now=NOW)
-    await a.record("sales", "a1", ["one"], now=NOW)
+    await a.begin("sales", "a1", contact(HOST, "u", is_new=True, skip=()), now=NOW)
+    await a.record("sales", "a1", [MessageKey("one")], now=NOW)
     if engine.dialect.name == "postgresql":
         _end_lease(engine)
     assert await b.acquire("sales", "b1")
     before = await b.find("sales"), await b.seen("sales")
     late = [
-        a.begin("sales", "a1", ["x"], "y", anew=True, skip=["z"], now=NOW),
-        a.record("sales", "a1", ["two"], now=NOW),
-        a.note_listing("sales", "a1", gone=["one"], back=(), forget=["one"], now=NOW),
+        a.begin("sales", "a1", contact(["x"], "y", is_new=True, skip=[MessageKey("z")]), now=NOW),
+        a.record("sales", "a1", [MessageKey("two")], now=NOW),
+        a.note_listing("sales", "a1", gone=[MessageKey("one")], back=(), forget=[MessageKey("one")], now=NOW),
         a.end("sales", "a1", now=NOW),
         a.end("sales", "a1", now=NOW, error="too late"),
     ]
-    *lost, recorded = await asyncio.gather(*late, b.record("sales", "b1", ["three"], now=NOW), return_exceptions=True)
+    *lost, recorded = await asyncio.gather(*late, b.record("sales", "b1", [THREE], now=NOW), return_exceptions=True)
     assert [type(error) for error in lost] == [MailboxElsewhereError] * 5
     assert recorded == {}
     await a.release("sales", "a1")
     assert await b.renew("sales", "b1")
-    assert (await b.find("sales"), {**before[1], "three": Seen(first_seen=NOW)}) == (before[0], await b.seen("sales"))
+    assert (await b.find("sales"), {**before[1], THREE: Seen(first_seen=NOW)}) == (
+        before[0],
+        await b.seen("sales"),
+    )
 
 
 async def test_a_write_that_is_run_again_gives_the_same(engine: Engine, writer: Writer) -> None:
     mailboxes = Mailboxes(engine, writer, node="")
     for _ in range(2):
         assert await mailboxes.acquire("sales", "t")
-        await mailboxes.begin("sales", "t", HOST, "u", anew=True, skip=["s"], now=NOW)
+        await mailboxes.begin("sales", "t", contact(HOST, "u", is_new=True, skip=[MessageKey("s")]), now=NOW)
     for _ in range(2):
         await mailboxes.release("sales", "t")
-    assert await mailboxes.seen("sales") == {"s": Seen(first_seen=NOW, fetched=False)}
+    assert await mailboxes.seen("sales") == {MessageKey("s"): Seen(first_seen=NOW, fetched=False)}
 
 
 def _end_lease(engine: Engine) -> None:

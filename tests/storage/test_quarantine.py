@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from relay.model.address import Address
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import StorageError
+from relay.model.maildrop import MessageKey
 from relay.storage import arrivals, quarantine
 from relay.storage.engine import transaction
 from relay.storage.mailboxes import Mailboxes
@@ -36,7 +37,7 @@ class House:
         """Let a poll put a mail into the quarantine."""
         (copy,) = new_copies(uidl, user, place=Place.QUARANTINE, reason="inbox /x: Permission denied")
         self.lay(copy.file, content)
-        await self.mailboxes.record("sales", "t", [uidl], now=NOW, arrivals=[copy])
+        await self.mailboxes.record("sales", "t", [MessageKey(uidl)], now=NOW, arrivals=[copy])
         return copy
 
     def lay(self, name: str, content: bytes = MAIL) -> Path:

@@ -6,6 +6,7 @@ from sqlalchemy import Engine, inspect, text
 from structlog.testing import capture_logs
 
 from relay.model.errors import StorageError
+from relay.model.maildrop import MessageKey
 from relay.storage import admin
 from relay.storage.engine import open_engine, transaction
 from relay.storage.mailboxes import Mailboxes
@@ -104,10 +105,10 @@ async def _collect(engine: Engine, writer: Writer) -> None:
     """What was fetched before stays known, and what comes is kept."""
     mailboxes = Mailboxes(engine, writer)
     seen = await mailboxes.seen("sales")
-    assert seen["uid-1"].fetched
+    assert seen[MessageKey("uid-1")].fetched
     assert await mailboxes.acquire("sales", "t")
     (copy,) = new_copies("uid-2")
-    await mailboxes.record("sales", "t", ["uid-2"], now=NOW, arrivals=[copy])
+    await mailboxes.record("sales", "t", [MessageKey("uid-2")], now=NOW, arrivals=[copy])
     with transaction(engine, write=False) as tx:
         assert [row[0] for row in tx.rows("SELECT uidl FROM arrival")] == ["uid-2"]
     await mailboxes.release("sales", "t")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relay.model.account import Pop3Server, Security
-from relay.model.maildrop import Listed
+from relay.model.maildrop import FolderListing, Listed, MessageKey
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import free_port
@@ -73,12 +73,13 @@ async def test_user_and_pass_list_retrieve_delete_quit() -> None:
     )
     async with Dialogue(script) as server:
         session = await open_at(server)
-        listing, has_ids = await session.list_messages()
-        assert has_ids
-        assert listing == [Listed(n=1, key="abc", size=10), Listed(n=2, key="def", size=20)]
+        listed = await session.list_messages()
+        listing = listed.messages
+        assert listed.has_ids
+        assert listing == [Listed(n=1, key=MessageKey("abc"), size=10), Listed(n=2, key=MessageKey("def"), size=20)]
         got = [(r.message.n, r.body and await whole(r.body), r.text) async for r in session.retrieve(listing)]
         assert got == [(1, b"A: b\r\n\r\n.dot\r\nbare\r\nlf\r\n", "10 octets"), (2, None, "no such message")]
-        assert await session.delete(listing) == listing[:1]
+        assert await session.delete(listing) == list(listing[:1])
         await session.quit()
 
 
@@ -89,7 +90,7 @@ async def test_pipelining_asks_ahead_within_a_window() -> None:
     async with Dialogue(script) as server:
         session = await open_at(server)
         assert session.window == 16
-        listing = [Listed(n=n, key=f"k{n}", size=10) for n in range(1, 18)]
+        listing = [Listed(n=n, key=MessageKey(f"k{n}"), size=10) for n in range(1, 18)]
         bodies = [await whole(r.body) async for r in session.retrieve(listing)]
         assert bodies == [b"m%d\r\n" % n for n in range(1, 18)]
         session.close()
@@ -99,7 +100,7 @@ async def test_large_messages_are_not_asked_for_ahead() -> None:
     script = PIPELINED + "C: RETR 1\nS: +OK\nS: a\nS: .\nC: RETR 2\nS: +OK\nS: b\nS: .\n"
     async with Dialogue(script) as server:
         session = await open_at(server)
-        listing = [Listed(n=n, key=f"k{n}", size=2_000_000) for n in (1, 2)]
+        listing = [Listed(n=n, key=MessageKey(f"k{n}"), size=2_000_000) for n in (1, 2)]
         assert [await whole(r.body) async for r in session.retrieve(listing)] == [b"a\r\n", b"b\r\n"]
         session.close()
 
@@ -108,8 +109,17 @@ async def test_lines_of_any_length_and_bytes_of_any_value_are_taken() -> None:
     script = IN + "C: RETR 1\nS: +OK\nS> " + "x" * 3_000_000 + "\nS: \\x00\\xff\nS: .\n"
     async with Dialogue(script) as server:
         session = await open_at(server)
-        (body,) = [await whole(r.body) async for r in session.retrieve([Listed(n=1, key="k", size=9)])]
+        (body,) = [await whole(r.body) async for r in session.retrieve([Listed(n=1, key=MessageKey("k"), size=9)])]
         assert body == b"x" * 3_000_000 + b"\x00\xff\r\n"
+        session.close()
+
+
+async def test_twins_get_ids_of_their_own() -> None:
+    sizes, ids = "".join(f"S: {n} 1\n" for n in range(1, 5)), "S: 1 a\nS: 2 b\nS: 3 a\nS: 4 a\n"
+    async with Dialogue(f"{IN}C: LIST\nS: +OK\n{sizes}S: .\nC: UIDL\nS: +OK\n{ids}S: .\n! silence") as server:
+        session = await open_at(server)
+        listing = await session.list_messages()
+        assert [one.key.uid for one in listing.messages] == ["a", "b", "a 2", "a 3"]
         session.close()
 
 
@@ -117,7 +127,8 @@ async def test_a_server_without_unique_ids_is_known() -> None:
     script = IN + "C: LIST\nS: +OK\nS: 1 10\nS: .\nC: UIDL\nS: -ERR unknown\n"
     async with Dialogue(script) as server:
         session = await open_at(server)
-        assert await session.list_messages() == ([Listed(n=1, key="", size=10)], False)
+        expected = [Listed(n=1, key=MessageKey(""), size=10)]
+        assert await session.list_messages() == FolderListing(messages=expected, has_ids=False)
         session.close()
 
 
@@ -152,7 +163,7 @@ async def test_a_message_that_is_cut_off_is_no_message(end: str) -> None:
 
 
 async def retrieve_all(session: Pop3Session) -> None:
-    async for retrieved in session.retrieve([Listed(n=1, key="k", size=9)]):
+    async for retrieved in session.retrieve([Listed(n=1, key=MessageKey("k"), size=9)]):
         await whole(retrieved.body)
 
 
@@ -160,7 +171,7 @@ async def retrieve_all(session: Pop3Session) -> None:
 async def test_only_an_ok_to_quit_counts(end: str) -> None:
     async with Dialogue(IN + f"C: DELE 1\nS: +OK\nC: QUIT\n{end}") as server:
         session = await open_at(server)
-        await session.delete([Listed(n=1, key="k", size=9)])
+        await session.delete([Listed(n=1, key=MessageKey("k"), size=9)])
         with pytest.raises(Pop3Error) as error:
             await session.quit()
         assert error.value.stage is Pop3Stage.QUIT
@@ -257,9 +268,9 @@ async def test_of_too_many_messages_the_newest_are_worked_on(monkeypatch: pytest
     sizes, ids = ("".join(f"S: {n} {what}{n}\n" for n in range(1, 6)) for what in ("1", "id"))
     async with Dialogue(f"{IN}C: LIST\nS: +OK\n{sizes}S: .\nC: UIDL\nS: +OK\n{ids}S: .\n! silence") as server:
         session = await open_at(server)
-        listing, _ = await session.list_messages()
-        assert [one.key for one in listing] == ["id4", "id5"]
-        assert session.passed_over == 3
+        listing = await session.list_messages()
+        assert [one.key.uid for one in listing.messages] == ["id4", "id5"]
+        assert listing.passed_over == 3
         session.close()
 
 
@@ -269,12 +280,12 @@ async def test_ids_that_are_too_long_or_can_not_be_kept_become_short_ones_that_s
     script = IN + f"C: LIST\nS: +OK\n{sizes}S: .\nC: UIDL\nS: +OK\n{ids}S: .\n" * 2 + "! silence"
     async with Dialogue(script) as server:
         session = await open_at(server)
-        first, second = [(await session.list_messages())[0] for _ in range(2)]
+        first, second = [(await session.list_messages()).messages for _ in range(2)]
         session.close()
     assert first == second
     assert len({one.key for one in first}) == 4
-    assert max(len(one.key) for one in first) == 255
-    assert all("\0" not in one.key for one in first)
+    assert max(len(one.key.uid) for one in first) == 255
+    assert all("\0" not in one.key.uid for one in first)
 
 
 async def test_capabilities_without_an_end_end_the_session() -> None:
@@ -287,7 +298,7 @@ async def test_no_further_message_is_asked_for_once_nobody_wants_more() -> None:
     async with Dialogue(script) as server:
         session = await open_at(server)
         more = iter([True, False])
-        listing = [Listed(n=n, key=f"k{n}", size=9) for n in (1, 2)]
+        listing = [Listed(n=n, key=MessageKey(f"k{n}"), size=9) for n in (1, 2)]
         assert [await whole(r.body) async for r in session.retrieve(listing, lambda: next(more))] == [b"a\r\n"]
         await session.quit()
 
@@ -329,7 +340,7 @@ async def test_ids_and_refusals_of_messages_tell_no_password() -> None:
     script = IN_ANY + "C: LIST\nS: +OK\nS: 1 1\nS: 2 1\nS: .\nC: UIDL\nS: +OK\nS: 1 1-secret-word\nS: 2 2-secret-word\n"
     async with Dialogue(f"{script}S: .\nC: RETR 1\nS: -ERR {ECHOED}\n! silence") as server:
         session = await open_pop3(server_at(server.port), "secret-word", patience=5)
-        listing, _ = await session.list_messages()
-        assert [one.key for one in listing] == ["1-***", "2-***"]
+        listing = (await session.list_messages()).messages
+        assert [one.key.uid for one in listing] == ["1-***", "2-***"]
         assert [(r.body, "withheld" in r.text) async for r in session.retrieve(listing[:1])] == [(None, True)]
         session.close()

@@ -19,6 +19,7 @@ from relay.cli import main
 from relay.collection import Collector
 from relay.pop_poller import PopPoller
 from relay.rules.causes import Cause, explain_cause
+from relay.runtime import Runtime
 from relay.storage import admin
 from relay.storage.engine import SqliteFile
 from relay.storage.mailboxes import Mailboxes
@@ -244,8 +245,8 @@ async def test_a_changed_password_of_a_real_mailbox_is_told_and_so_is_the_right_
         async with open_office(tmp_path, account={"pop3": {**pop3, "password": PASSWORD}}) as office:
             watcher = watch(office)
             mailboxes = Mailboxes(office.engine, office.queue._writer)
-            collector = Collector(settings=lambda: office.settings, mailboxes=mailboxes, now=lambda: office.now)
-            poller = PopPoller(settings=lambda: office.settings, collector=collector, now=lambda: office.now)
+            runtime = Runtime(settings=lambda: office.settings, queue=office.queue, now=lambda: office.now)
+            poller = PopPoller(runtime, Collector(runtime, mailboxes))
 
             async def poll(minutes: int) -> None:
                 await poller.poll_now(office.settings.directory.accounts, lambda _: lambda _fetched, _total: None)
@@ -284,7 +285,8 @@ async def test_mail_that_was_really_put_into_quarantine_is_told(tmp_path: Path) 
             office.settings.inboxes.mkdir()
             (office.settings.inboxes / "bert").write_text("no folder")
             mailboxes = Mailboxes(office.engine, office.queue._writer)
-            collector = Collector(settings=lambda: office.settings, mailboxes=mailboxes, now=lambda: office.now)
+            runtime = Runtime(settings=lambda: office.settings, queue=office.queue, now=lambda: office.now)
+            collector = Collector(runtime, mailboxes)
             await collector.poll(office.settings.directory.accounts[0], lambda _fetched, _total: None)
             watcher = watch(office)
             await watcher.look()

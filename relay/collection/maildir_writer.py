@@ -1,8 +1,8 @@
-"""The way of collected mail into the inboxes: written, synced, linked, the folders synced, and only then recorded.
+"""Writes collected mail into Maildirs in batches: all files written, then synced, then linked, the folders synced.
 
 Everything that touches a file, or remembers what stands in an inbox, happens in one thread that belongs to the poll,
-one thing after the other: neither a batch that is written while the next message comes, nor a poll that is cancelled in
-the middle, can get in the way of another.
+one thing after the other: a batch that is written while the next message comes, or a poll that is cancelled in the
+middle, is in nobody's way.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 
 from relay.model.arrival import Place
 from relay.model.errors import StorageError
-from relay.model.maildrop import Listed
+from relay.model.maildrop import Listed, MessageKey
 from relay.rules.distribution import Distribution, Share
 from relay.rules.summary import Summary
 from relay.settings import Settings
@@ -52,8 +52,8 @@ class Arrived:
     """Who gets it."""
     summary: Summary
     pieces: list[bytes]
-    key: str = ""
-    """Its unique id, or the hash of its bytes where it has none; known before it is published."""
+    key: MessageKey
+    """Of the listing; if it has no unique id, the hash of its bytes stands there before it is published."""
     copies: tuple[Copy, ...] = ()
     """In the order of the shares, once it is published."""
     fault: str = ""
@@ -71,8 +71,8 @@ class _Opened:
     """Why it goes into the quarantine; empty where it does not."""
 
 
-class Inboxes:
-    """The inboxes of one poll. Every method raises StorageError where the disk does not do its part."""
+class MaildirWriter:
+    """Writes what one poll collects. Every method raises StorageError where the disk does not do its part."""
 
     def __init__(self, account: str, settings: Settings) -> None:
         self._account = account
@@ -222,6 +222,8 @@ def _add(files: Sequence[_Opened], pieces: Sequence[bytes]) -> None:
             one.file.write(piece)
 
 
-def make_name(account: str, key: str, user: str) -> str:
-    """Name a message's file: the same message of the same account has the same name in the same inbox."""
-    return "P" + hashlib.sha256(f"{account}\0{key}\0{user}".encode("utf-8", "surrogatepass")).hexdigest()[:40]
+def make_name(account: str, key: MessageKey, user: str) -> str:
+    """Return the name of a message's file: the same message of the same account has one name in the same inbox."""
+    # Folder and validity come last: without them, as on POP3, the names are those of earlier releases.
+    parts = (account, key.uid, user, *((key.folder, key.validity) if key.folder or key.validity else ()))
+    return "P" + hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:40]

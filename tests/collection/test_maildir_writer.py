@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.collection.inboxes import Arrived, Inboxes, make_name
+from relay.collection.maildir_writer import Arrived, MaildirWriter, make_name
 from relay.model.address import Address
-from relay.model.maildrop import Listed
+from relay.model.maildrop import Listed, MessageKey
 from relay.rules.distribution import Distribution, Share
 from relay.rules.summary import Summary
 from relay.settings import load_settings
@@ -21,26 +21,34 @@ def arrived(n: int, *users: str, body: bytes = b"x\r\n") -> Arrived:
         Share(user=user, address=Address(local=user, domain="example.com"), why="") for user in users or ("anna",)
     )
     return Arrived(
-        listed=Listed(n=n, key=f"k{n}", size=len(body)),
+        listed=Listed(n=n, key=MessageKey(f"k{n}"), size=len(body)),
         plan=Distribution(shares=shares, steps=()),
         summary=Summary("", "", ""),
         pieces=[body],
-        key=f"k{n}",
+        key=MessageKey(f"k{n}"),
     )
 
 
-def inboxes_in(folder: Path) -> Inboxes:
-    return Inboxes("sales", load_settings(write_config(folder, accounts=[])))
+def inboxes_in(folder: Path) -> MaildirWriter:
+    return MaildirWriter("sales", load_settings(write_config(folder, accounts=[])))
 
 
 def mails(folder: Path, user: str = "anna") -> int:
     return len(list((folder / "inboxes" / user / "new").iterdir()))
 
 
-def test_a_name_depends_on_account_id_and_user() -> None:
-    names = {make_name("a", "k", "u"), make_name("b", "k", "u"), make_name("a", "l", "u"), make_name("a", "k", "v")}
-    assert len(names) == 4
-    assert make_name("a", "k\udc80", "u") == make_name("a", "k\udc80", "u")
+def test_a_name_depends_on_account_key_and_user() -> None:
+    keys = [
+        MessageKey(*parts) for parts in (("k",), ("l",), ("k", "f"), ("k", "", "f"), ("k", "f", "1"), ("k", "f", "2"))
+    ]
+    names = {make_name(account, key, user) for account in "ab" for key in keys for user in "uv"}
+    assert len(names) == 24
+    assert make_name("a", MessageKey("k\udc80"), "u") == make_name("a", MessageKey("k\udc80"), "u")
+
+
+def test_the_names_of_mail_from_pop3_are_those_of_earlier_releases() -> None:
+    """Else an upgrade between link and commit would make a duplicate."""
+    assert make_name("sales", MessageKey("0000042a5b1c"), "anna") == "P0b58214554d341ecbf4ffed63f44c73931ff005a"
 
 
 async def test_whatever_is_asked_for_at_the_same_time_happens_in_one_thread(

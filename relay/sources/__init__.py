@@ -1,0 +1,1 @@
+"""Where mail is collected: one module for each protocol, and the interface that the collection uses."""
