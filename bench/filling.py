@@ -38,8 +38,8 @@ def fill(database: Path, count: int, *, queued: bool) -> None:
                 [(m, at, f"<{m}@example.com>", _HEADER) for m, _, at in ids],
             )
             connection.executemany(
-                "INSERT INTO delivery (id, message_id, account, version, state, due, since, attempts, tried, uncertain,"
-                " node, source) VALUES (?, ?, 'sales', 0, ?, ?, ?, ?, ?, 0, '', ?)",
+                "INSERT INTO delivery (id, message_id, destination, version, state, due, since, attempts, tried,"
+                " uncertain, node, source) VALUES (?, ?, 'account:sales', 0, ?, ?, ?, ?, ?, 0, '', ?)",
                 [
                     (d, m, state, at, at, not queued, not queued, f"anna 192.0.2.{n % 9}")
                     for n, (m, d, at) in enumerate(ids)

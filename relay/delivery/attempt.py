@@ -212,12 +212,12 @@ class Attempter:
         log_disposition(delivery, disposition, exchange.reply, seconds=seconds, uncertain=exchange.uncertain)
         log_notices(settlement.notices)
         waits = disposition.state is DeliveryState.QUEUED
-        self._notifier.wake({new.account for notice in settlement.notices for new in notice.deliveries})
+        self._notifier.wake({new.destination for notice in settlement.notices for new in notice.deliveries})
         if (ending.is_over or ending.bounced_notice) and delivery.message.notice and waits:
             with log_and_continue("notice"):  # the next attempt comes to it again
                 await self._notifier.mover.rescue([delivery], bounced=ending.bounced_notice)
         if waits or settlement.splits:
-            self._notifier.wake({delivery.account})
+            self._notifier.wake({delivery.destination})
 
     async def _decide(self, about: endings.About) -> endings.Ending:
         account, delivery, exchange = about.account, about.delivery, about.exchange

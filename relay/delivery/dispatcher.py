@@ -1,4 +1,4 @@
-"""Who sends when: one lane for each account, woken by new mail, by due times, and by people.
+"""Who sends when: one lane for each destination, woken by new mail, by due times, and by people.
 
 The queue is the only truth. A lane that misses a wake-up is found by the next look at the queue, at most a minute
 later, so that a jump of the clock neither starves nor storms.
@@ -25,8 +25,9 @@ from relay.delivery.rate_limit import recent_starts
 from relay.delivery.retry_policy import contain_faults
 from relay.delivery.worker import Worker
 from relay.model.account import Account
+from relay.model.destination import Destination, to_account
 from relay.model.errors import RelayError
-from relay.model.mail import AT_ONCE, INBOX_LANE, Body, ClaimedDelivery
+from relay.model.mail import AT_ONCE, Body, ClaimedDelivery
 from relay.rules.hours import is_open, next_open
 from relay.runtime import Runtime
 from relay.upstream.transaction import TIMEOUTS, Timeouts
@@ -35,7 +36,6 @@ log = structlog.get_logger()
 
 LONGEST_LOOK = 60.0
 """Seconds after which the queue is looked at in any case."""
-_INBOX_WIDTH = 2
 
 
 class Delivery:
@@ -45,7 +45,7 @@ class Delivery:
         self._runtime = runtime
         self._settings, self._queue = settings, queue = runtime.settings, runtime.queue
         self._now, self._monotonic = now, monotonic = runtime.now, runtime.monotonic
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[Destination, Lane] = {}
         self._alarm = asyncio.Event()
         self._stopping = False
         self._swept = self._taken_up = -LONGEST_LOOK
@@ -74,7 +74,7 @@ class Delivery:
             settings=settings,
             pauses=self._pauses,
             exchanger=self._exchanger,
-            lane=self._lane,
+            lane=lambda account: self._lane(to_account(account)),
             resumed=self._alarm.set,
             now=now,
             monotonic=monotonic,
@@ -83,25 +83,25 @@ class Delivery:
 
     # What submission sees
 
-    def reserve(self, account: str) -> LaneSlot | None:
+    def reserve(self, destination: Destination) -> LaneSlot | None:
         """Reserve a connection if one is free now and the account may send now."""
-        lane = self._lane(account)
+        lane = self._lane(destination)
         if lane.is_free and self._may_start(lane) and is_open(self._settings().hours, self._now()):
             return LaneSlot(lane, self._monotonic)
         return None
 
     def offer(self, delivery: ClaimedDelivery, body: Body) -> None:
         """Take a mail that was just queued, since no connection was free."""
-        lane = self._lane(delivery.account)
+        lane = self._lane(delivery.destination)
         if self._may_start(lane) and is_open(self._settings().hours, self._now()):
             lane.offer(delivery, body)
         else:
             lane.backlog = True
             self._remind(lane)
 
-    def wake(self, account: str) -> None:
-        """Say that a delivery of this account waits."""
-        lane = self._lane(account)
+    def wake(self, destination: Destination) -> None:
+        """Say that a delivery waits for this destination."""
+        lane = self._lane(destination)
         lane.backlog = True
         if self._may_start(lane):
             lane.kick()
@@ -109,7 +109,7 @@ class Delivery:
 
     def max_size(self, account: str) -> int | None:
         """Tell the largest mail that the provider takes, as its last EHLO said."""
-        return self._lane(account).max_size
+        return self._lane(to_account(account)).max_size
 
     # What the supervisor sees
 
@@ -134,16 +134,16 @@ class Delivery:
             lane.drop_ready()
             if accounts is None:
                 lane.flush()
-            elif lane.account in accounts:
+            elif lane.account and lane.account in accounts:
                 lane.answered()
         if accounts is None:
             self._prober.hurry()
         self._alarm.set()
 
-    def wake_lanes(self, accounts: Iterable[str]) -> None:
+    def wake_lanes(self, destinations: Iterable[Destination]) -> None:
         """Wake several lanes."""
-        for account in accounts:
-            self.wake(account)
+        for destination in destinations:
+            self.wake(destination)
 
     @property
     def active(self) -> int:
@@ -158,7 +158,7 @@ class Delivery:
             log.warning("queue_recovered", deliveries=len(recovered), held=held)
         await self._pauses.reload()
         for account, starts in (await recent_starts(self._runtime, interrupted=recovered)).items():
-            self._lane(account).restore_starts(starts)
+            self._lane(to_account(account)).restore_starts(starts)
 
     async def run(self) -> None:
         """Look at the queue whenever something is due, until `drain`."""
@@ -194,21 +194,19 @@ class Delivery:
     def _remind(self, lane: Lane) -> None:
         """See to it that a lane which may not begin a mail now is looked at when it may, and not later."""
         now = self._now()
-        closed = 0 if lane.account == INBOX_LANE else next_open(self._settings().hours, now) - now
+        closed = next_open(self._settings().hours, now) - now if lane.destination.is_account else 0
         if self._monotonic() + max(self._wait(lane), closed / 1000) < self._next_look:
             self._alarm.set()
 
     def _running(self) -> list[asyncio.Task[None]]:
         return [task for lane in self._lanes.values() for task in lane.tasks] + self._prober.tasks
 
-    def _lane(self, account: str) -> Lane:
-        lane = self._lanes.get(account)
+    def _lane(self, destination: Destination) -> Lane:
+        lane = self._lanes.get(destination)
         if lane is None:
-            lane = self._lanes[account] = Lane(account=account, work=self._worker.work)
-        known = self._settings().directory.account(account)
-        if account == INBOX_LANE:
-            lane.set_connections(_INBOX_WIDTH)
-        elif known is not None and known.smtp is not None:
+            lane = self._lanes[destination] = Lane(destination=destination, work=self._worker.work)
+        known = self._settings().directory.account(destination.account)
+        if known is not None and known.smtp is not None:
             lane.adopt(known.smtp)
         return lane
 
@@ -219,7 +217,7 @@ class Delivery:
     def _may_start(self, lane: Lane) -> bool:
         if self._stopping or lane.account in self._pauses or lane.quota.contended or self._wait(lane) > 0:
             return False
-        return lane.account == INBOX_LANE or self._sends(lane.account) is not None
+        return not lane.destination.is_account or self._sends(lane.account) is not None
 
     def _sends(self, account: str) -> Account | None:
         known = self._settings().directory.account(account)
@@ -227,7 +225,7 @@ class Delivery:
 
     def _works(self, account: str) -> bool:
         """Tell whether an account's server takes mail now, as far as is known."""
-        lane = self._lane(account)
+        lane = self._lane(to_account(account))
         rests_long = lane.rest(self._monotonic()) > LONGEST_LOOK
         return lane.outage is None and not rests_long and not lane.quota.wait(self._now())
 
@@ -256,7 +254,7 @@ class Delivery:
 
     async def _renew(self, now: int) -> None:
         """Let what waits for an account whose server or login was corrected go at once."""
-        for lane in [self._lane(account) for account in self._lanes]:
+        for lane in [self._lane(destination) for destination in self._lanes]:
             if lane.renewed:
                 lane.renewed = False
                 try:
@@ -274,17 +272,17 @@ class Delivery:
         await self._sweep(now)
         await self._renew(now)
         due = await self._queue.next_due()
-        homeless = [account for account in due if account != INBOX_LANE and self._sends(account) is None]
+        homeless = [to.name for to in due if to.is_account and self._sends(to.name) is None]
         if homeless:
             with contain_faults("mail without an account"):
                 await self.notifier.hold_homeless(homeless)
         times = [] if self._stopping else self._prober.look(self._sends)
         opening = next_open(settings.hours, now)
-        for account, at in due.items():
-            if account in homeless or account in self._pauses:
+        for destination, at in due.items():
+            if destination.account in homeless or destination.account in self._pauses:
                 continue
-            lane = self._lane(account)
-            start = at if at == AT_ONCE or account == INBOX_LANE else max(at, opening)
+            lane = self._lane(destination)
+            start = at if at == AT_ONCE or not destination.is_account else max(at, opening)
             wait = max((start - now) / 1000, self._wait(lane))
             if wait > 0:
                 times.append(wait)

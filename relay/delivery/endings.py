@@ -113,7 +113,7 @@ def splits_of(
     return tuple(
         NewDelivery(
             id=make_id(now, os.urandom(10)),
-            account=delivery.account,
+            destination=delivery.destination,
             recipients=leaving,
             version=delivery.version,
             due=due,

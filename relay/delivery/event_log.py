@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from relay.model.mail import (
-    INBOX_LANE,
     MOST_UNCERTAIN,
     ClaimedDelivery,
     DeliveryState,
@@ -83,7 +82,7 @@ def log_notices(notices: Iterable[NewMessage]) -> None:
     """Write for whom notices were queued."""
     for notice in notices:
         (delivery,) = notice.deliveries
-        way = "inbox" if delivery.account == INBOX_LANE else "mail"
+        way = "mail" if delivery.destination.is_account else "inbox"
         log.info("notice_queued", queue_id=notice.message.id, about=notice.message.about,
                  to=delivery.recipients[0].address, way=way, kind=notice.message.rule)  # fmt: skip
 

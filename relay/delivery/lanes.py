@@ -1,4 +1,4 @@
-"""One lane for each account: its workers, its queue in memory, and what keeps it from sending. Nothing is durable.
+"""One lane for each destination: its workers, its queue in memory, and what keeps it from sending. Nothing is durable.
 
 Only the lane changes its parts. Others tell it what happened, by its methods. `now` is a monotonic time in seconds.
 """
@@ -15,6 +15,7 @@ from relay.delivery.day_quota import DayQuota
 from relay.delivery.rate_limit import RateLimit
 from relay.delivery.ready_queue import ReadyQueue
 from relay.model.account import SmtpServer
+from relay.model.destination import Destination
 from relay.model.mail import Body, ClaimedDelivery, Work
 from relay.model.reply import Reply
 from relay.storage.claiming import who_of
@@ -25,9 +26,9 @@ MOST_TURNS = 1000
 
 @dataclass(kw_only=True)
 class Lane:
-    """The sending side of one account. Its workers go on until nothing is due."""
+    """The sending side of one destination. Its workers go on until nothing is due."""
 
-    account: str
+    destination: Destination
     work: Callable[["Lane", Work | None], Coroutine[Any, Any, None]]
     """The worker: takes the first piece of work, if there is one, then claims more until the queue has none."""
     ready: ReadyQueue = field(default_factory=ReadyQueue)
@@ -67,6 +68,11 @@ class Lane:
     _rate: RateLimit = field(default_factory=RateLimit)
     _limit: ConnectionLimit = field(default_factory=ConnectionLimit)
     quota: DayQuota = field(default_factory=DayQuota)
+
+    @property
+    def account(self) -> str:
+        """The account through which its mail leaves; empty for an inbox."""
+        return self.destination.account
 
     # What keeps it from sending
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from relay.delivery.pauses import PauseBook
 from relay.model.account import Account, Notify, User
 from relay.model.address import Address
+from relay.model.destination import to_account, to_inbox
 from relay.model.ids import make_id
-from relay.model.mail import INBOX_LANE, Message, NewDelivery, NewMessage, Recipient, RecipientKind
+from relay.model.mail import Message, NewDelivery, NewMessage, Recipient, RecipientKind
 from relay.model.reply import Reply
 from relay.rules.dsn import decode_xtext
 from relay.rules.notice import (
@@ -158,11 +159,13 @@ class NoticeWriter:
                 paragraphs=paragraphs,
             ),
         )
-        if notice.message.account == INBOX_LANE:
+        if not notice.message.account:
             return notice
         inbox = Recipient(n=1, address=reader.name, kind=RecipientKind.INBOX)
         now = self._now()
-        copy = NewDelivery(id=make_id(now, os.urandom(10)), account=INBOX_LANE, recipients=(inbox,), due=now)
+        copy = NewDelivery(
+            id=make_id(now, os.urandom(10)), destination=to_inbox(reader.name), recipients=(inbox,), due=now
+        )
         return replace(notice, deliveries=(*notice.deliveries, copy))
 
     def _wrap(
@@ -183,13 +186,14 @@ class NoticeWriter:
             name, header = self.into_inbox(reader, notice.header, subject=notice.subject)
             notice = replace(notice, header=header)
             recipient = Recipient(n=0, address=name, kind=RecipientKind.INBOX)
-        lane = INBOX_LANE if account is None else account.name
+        to = to_inbox(recipient.address) if account is None else to_account(account.name)
+        delivery = NewDelivery(id=make_id(now, os.urandom(10)), destination=to, recipients=(recipient,), due=now)
         return NewMessage(
             message=Message(
                 id=notice_id,
                 received_at=now,
                 user=None,
-                account=lane,
+                account=to.account,
                 rule="notice",
                 reverse_path="",
                 header_message_id=notice.message_id,
@@ -203,7 +207,7 @@ class NoticeWriter:
                 about=about,
                 source="relay",
             ),
-            deliveries=(NewDelivery(id=make_id(now, os.urandom(10)), account=lane, recipients=(recipient,), due=now),),
+            deliveries=(delivery,),
             chunks=((0, 0, notice.body),),
         )
 

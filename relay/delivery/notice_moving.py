@@ -11,7 +11,8 @@ import structlog
 from relay.delivery.notice_mail import NoticeWriter
 from relay.delivery.retry_policy import contain_faults
 from relay.model.account import User
-from relay.model.mail import INBOX_LANE, ClaimedDelivery, RecipientKind
+from relay.model.destination import Destination, to_account, to_inbox
+from relay.model.mail import ClaimedDelivery, RecipientKind
 from relay.rules.notice import change_sender
 from relay.runtime import Runtime
 from relay.storage.telling import OtherWay
@@ -26,7 +27,9 @@ _AT_ONCE = 100
 class NoticeMover:
     """Gives queued notices another way."""
 
-    def __init__(self, runtime: Runtime, *, writer: NoticeWriter, wake: Callable[[Iterable[str]], None]) -> None:
+    def __init__(
+        self, runtime: Runtime, *, writer: NoticeWriter, wake: Callable[[Iterable[Destination]], None]
+    ) -> None:
         self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
         self._writer = writer
         self._wake = wake
@@ -60,8 +63,8 @@ class NoticeMover:
                 continue
             moved += 1
             log.warning("notice_moved", queue_id=notice.message.id, account=notice.account, to=way.address,
-                        way=way.account or "inbox")  # fmt: skip
-            self._wake({way.account})
+                        way=way.destination.account or "inbox")  # fmt: skip
+            self._wake({way.destination})
         return moved
 
     def _way(self, notice: ClaimedDelivery, *, gone: bool, over: bool, bounced: bool) -> OtherWay | None:
@@ -79,7 +82,7 @@ class NoticeMover:
             return None
         return OtherWay(
             delivery=notice,
-            account=account.name,
+            destination=to_account(account.name),
             address=recipient.address,
             kind=recipient.kind,
             header=change_sender(notice.header, language=settings.language, sender=account.address),
@@ -91,7 +94,7 @@ class NoticeMover:
         name, header = self._writer.into_inbox(reader, notice.header, subject=notice.message.subject)
         return OtherWay(
             delivery=notice,
-            account=INBOX_LANE,
+            destination=to_inbox(name),
             address=name,
             kind=RecipientKind.INBOX,
             header=header,

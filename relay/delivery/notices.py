@@ -15,6 +15,7 @@ from relay.delivery.notice_moving import NoticeMover
 from relay.delivery.pauses import PauseBook
 from relay.delivery.retry_policy import contain_faults
 from relay.model.account import Account, User
+from relay.model.destination import Destination
 from relay.model.mail import (
     ClaimedDelivery,
     DeliveryState,
@@ -46,7 +47,7 @@ class Notifier:
         *,
         pauses: PauseBook,
         works: Callable[[str], bool],
-        wake: Callable[[Iterable[str]], None],
+        wake: Callable[[Iterable[Destination]], None],
     ) -> None:
         """`works` tells whether an account's server takes mail, as far as is known."""
         self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
@@ -134,7 +135,7 @@ class Notifier:
                 written = [notice for notice in await self._owed(alert, delivery) if notice is not None]
                 if await self._queue.tell_owed(Told(alert=alert, notices=tuple(written))):
                     log_notices(written)
-                    self.wake({delivery.account for notice in written for delivery in notice.deliveries})
+                    self.wake({delivery.destination for notice in written for delivery in notice.deliveries})
 
     async def _owed(self, alert: OwedAlert, delivery: ClaimedDelivery | None) -> list[NewMessage | None]:
         if alert.kind is Alert.UNCERTAIN_HELD:
@@ -166,7 +167,7 @@ class Notifier:
     def told(self, notices: Sequence[NewMessage]) -> None:
         """Say that notices are queued: they may leave."""
         log_notices(notices)
-        self.wake({delivery.account for notice in notices for delivery in notice.deliveries})
+        self.wake({delivery.destination for notice in notices for delivery in notice.deliveries})
 
     async def _failure(
         self, account: Account, delivery: ClaimedDelivery, disposition: Disposition, tried: Mapping[int, int]

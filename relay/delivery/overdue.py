@@ -18,7 +18,7 @@ from relay.delivery.notices import Notifier
 from relay.delivery.retry_policy import contain_faults
 from relay.model.account import Account
 from relay.model.ids import make_id
-from relay.model.mail import INBOX_LANE, ClaimedDelivery, Settlement
+from relay.model.mail import ClaimedDelivery, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.disposition import Answered, Disposition, Schedule, decide_disposition
@@ -47,14 +47,13 @@ class Overdue:
     async def look(self, lanes: Iterable[Lane]) -> None:
         """Tell whom waiting concerns, then give up what is over, and help notices on. Raises StorageError."""
         for account in await self._queue.queued_accounts():
-            if account != INBOX_LANE:
-                with contain_faults(f"delays of {account}"):
-                    await self._tell_delays(account)
+            with contain_faults(f"delays of {account}"):
+                await self._tell_delays(account)
         paused = {pause.account for pause in await self._queue.pauses()}
         for lane in lanes:
             if lane.account in paused:
                 lane.outage = None  # its server answers, if only to refuse the login
-            elif lane.account == INBOX_LANE:
+            elif not lane.destination.is_account:
                 continue
             elif lane.is_hindered:
                 with contain_faults(f"end of {lane.account}"):
@@ -115,7 +114,7 @@ class Overdue:
                     told=notice is not None)  # fmt: skip
         if notice is not None:
             log_notices([notice])
-            self._notifier.wake({delivery.account for delivery in notice.deliveries})
+            self._notifier.wake({delivery.destination for delivery in notice.deliveries})
 
     # The end
 
@@ -171,7 +170,7 @@ class Overdue:
         for one, reply, disposition in dispositions:
             log_disposition(one, disposition, reply, seconds=0.0, uncertain=False)
         log_notices(notices)
-        self._notifier.wake({new.account for notice in notices for new in notice.deliveries})
+        self._notifier.wake({new.destination for notice in notices for new in notice.deliveries})
 
     def _reply(self, lane: Lane, last: LastAttempt | None) -> Reply:
         """Give the reason: why the server can't be reached, else what the mail itself was told last."""

@@ -13,6 +13,7 @@ import structlog
 from relay.delivery.lanes import Lane
 from relay.delivery.retry_policy import log_and_continue
 from relay.model.account import Account
+from relay.model.destination import Destination
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.rules.hours import day_of, next_day
@@ -37,7 +38,7 @@ class Grant:
 class Quota:
     """Reserves and gives back."""
 
-    def __init__(self, runtime: Runtime, *, wake: Callable[[Iterable[str]], None]) -> None:
+    def __init__(self, runtime: Runtime, *, wake: Callable[[Iterable[Destination]], None]) -> None:
         self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
         self._wake = wake
 
@@ -59,7 +60,7 @@ class Quota:
                 rest_id = make_id(now, os.urandom(10))
                 rest = NewDelivery(
                     id=rest_id,
-                    account=delivery.account,
+                    destination=delivery.destination,
                     recipients=delivery.recipients,
                     version=delivery.version,
                     due=next_day(hours, now),
@@ -80,7 +81,7 @@ class Quota:
     def stand_back(self, lane: Lane) -> None:
         """Let the lane begin nothing until one of the attempts that hold the room has ended."""
         if not lane.quota.contend():
-            self._wake({lane.account})
+            self._wake({lane.destination})
 
     async def settle(self, lane: Lane, count: Count | None, *, taken: int | None) -> None:
         """End a reservation: whom the provider did not take does not count. `taken` None: nobody knows."""
@@ -94,9 +95,9 @@ class Quota:
         finally:
             if spare:
                 lane.quota.reset()
-                self._wake({lane.account})
+                self._wake({lane.destination})
             self._release(lane)
 
     def _release(self, lane: Lane) -> None:
         if lane.quota.release():
-            self._wake({lane.account})
+            self._wake({lane.destination})

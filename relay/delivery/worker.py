@@ -13,7 +13,7 @@ from relay.delivery.inbox import InboxWriter
 from relay.delivery.lanes import Lane
 from relay.delivery.retry_policy import retry_until_stored
 from relay.model.errors import RelayError
-from relay.model.mail import INBOX_LANE, Body, ClaimedDelivery, DeliveryState, Settlement, Work
+from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Settlement, Work
 from relay.model.reply import Reply
 from relay.rules.hours import is_open, next_day
 from relay.rules.moments import utc_time
@@ -115,7 +115,7 @@ class Worker:
         return None
 
     def _is_open(self, lane: Lane) -> bool:
-        return lane.account == INBOX_LANE or is_open(self._settings().hours, self._now())
+        return not lane.destination.is_account or is_open(self._settings().hours, self._now())
 
     async def _prefetch(self, lane: Lane) -> None:
         """Fill an empty memory from the queue, where that may hold something due."""
@@ -126,7 +126,7 @@ class Worker:
                 return
             lane.backlog = False  # whatever is queued from now on says so
             try:
-                wish = Ahead(lane.account, self._now(), _AHEAD, lane.served, dict(lane.turns))
+                wish = Ahead(lane.destination, self._now(), _AHEAD, lane.served, dict(lane.turns))
                 found = await self._queue.read_ahead(wish)
             except BaseException:
                 lane.backlog = True
@@ -147,7 +147,7 @@ class Worker:
         claimed = await self._wait(
             lane,
             self._queue.claim(
-                lane.account,
+                lane.destination,
                 now=now,
                 limit=1,
                 open_now=open_now,
@@ -209,7 +209,7 @@ class Worker:
                 # A settlement that came too late has said that they have it, and the one behind it kept it waiting.
                 await self._end(delivery)
                 await go_on(Result.DONE)
-            elif lane.account == INBOX_LANE:
+            elif not lane.destination.is_account:
                 await go_on(await self._inbox.attempt(delivery, body))
             else:
                 await self._attempter.attempt(lane, delivery, body, progress, meanwhile=go_on)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from relay.model.destination import Destination
 from relay.model.outcome import Outcome
 from relay.model.reply import Reply
 
@@ -11,10 +12,6 @@ AT_ONCE = 0
 
 MOST_UNCERTAIN = 2
 """A mail that may have been sent twice already waits for a person."""
-
-INBOX_LANE = ""
-"""The `account` of a delivery that goes into a user's Maildir: no account has an empty name."""
-
 
 EVERY_ACCOUNT = "/"
 """The `account` of a pause of them all: no account's name has a slash. With a node's name behind it, of one node alone:
@@ -38,13 +35,14 @@ class DeliveryState(StrEnum):
 
 
 class RecipientKind(StrEnum):
-    """Why somebody gets a mail."""
+    """Why somebody gets a mail. On which way it reaches him is said by the destination of the delivery alone."""
 
     TO = "to"
+    """It is addressed to him."""
     ARCHIVE = "archive"
-    """The central blind copy."""
+    """He keeps the central blind copy."""
     INBOX = "inbox"
-    """A user of ours, by name, whose Maildir gets it: a notice."""
+    """He is a user of ours who is told something, and reads it in his inbox: a notice."""
 
 
 class RecipientState(StrEnum):
@@ -62,7 +60,7 @@ class Recipient:
     n: int
     """His number within the message, from 0; it never changes."""
     address: str
-    """The addr-spec, or the user's name where `kind` is INBOX."""
+    """The addr-spec; the user's name in a delivery into an inbox."""
     kind: RecipientKind = RecipientKind.TO
     notify: str = ""
     """NOTIFY of RFC 3461, as `relay.model.envelope.DsnOptions` has it."""
@@ -72,10 +70,10 @@ class Recipient:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewDelivery:
-    """A delivery as it is written: one account, one version of the bytes, some recipients."""
+    """A delivery as it is written: one destination, one version of the bytes, some recipients."""
 
     id: str
-    account: str
+    destination: Destination
     recipients: tuple[Recipient, ...]
     version: int = 0
     """0: the mail; 1: the archive's stripped copy."""
@@ -151,7 +149,7 @@ class ClaimedDelivery:
     """A delivery that was claimed and is to be attempted now."""
 
     id: str
-    account: str
+    destination: Destination
     version: int
     attempts: int
     """Attempts before this one."""
@@ -168,6 +166,11 @@ class ClaimedDelivery:
     """Attempts of any kind before this one: what was read before the last of them is out of date."""
     token: str = ""
     """Names this claim: whoever settles, marks or gives back the delivery must present it. Empty: not claimed."""
+
+    @property
+    def account(self) -> str:
+        """The account through which it leaves; empty for one into an inbox."""
+        return self.destination.account
 
     @property
     def header(self) -> bytes:

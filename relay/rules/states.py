@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
-from relay.model.mail import INBOX_LANE, DeliveryState, RecipientKind, RecipientState
+from relay.model.mail import DeliveryState, RecipientKind, RecipientState
 from relay.model.reply import Reply
 
 DELETED: Final = "deleted by command"
@@ -246,10 +246,10 @@ def _wait(leg: Leg, one: Receiver, now: int, around: Standstill) -> tuple[Situat
         return Situation.REFUSED_LOGIN, None
     if leg.account in around.paused:
         return Situation.PAUSED, None
-    if leg.account != INBOX_LANE and leg.account in around.full:
+    if leg.account and leg.account in around.full:
         return Situation.DAY_FULL, around.full[leg.account]
     # What is due at once goes at any hour.
-    if around.closed_until is not None and leg.due > 0 and leg.account != INBOX_LANE:
+    if around.closed_until is not None and leg.due > 0 and leg.account:
         return Situation.CLOSED, max(around.closed_until, leg.due)
     if leg.due <= now:
         return Situation.TURN, None
@@ -259,7 +259,7 @@ def _wait(leg: Leg, one: Receiver, now: int, around: Standstill) -> tuple[Situat
 def _held(legs: Sequence[Leg], around: Standstill) -> Situation:
     if any(leg.uncertain for leg in legs):
         return Situation.IN_DOUBT
-    if around.sends is not None and any(leg.account not in (INBOX_LANE, *around.sends) for leg in legs):
+    if around.sends is not None and any(leg.account not in ("", *around.sends) for leg in legs):
         return Situation.NO_ACCOUNT
     return Situation.HELD
 

@@ -15,7 +15,7 @@ from relay.storage.transaction import Transaction
 _INSERT_CHUNK: Final = "INSERT INTO content (message_id, version, seq, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _INSERT_DELIVERY: Final = (
     "INSERT INTO delivery"
-    " (id, message_id, account, version, state, due, since, uncertain, token, node, lease_until, source)"
+    " (id, message_id, destination, version, state, due, since, uncertain, token, node, lease_until, source)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _INSERT_RECIPIENT: Final = (
@@ -152,7 +152,7 @@ def _delivery_row(placed: Placed, *, node: str, lease: int | None) -> tuple[Para
     return (
         delivery.id,
         placed.message_id,
-        clean(delivery.account),
+        clean(str(delivery.destination)),
         delivery.version,
         delivery.state.value,
         delivery.due,

@@ -6,12 +6,14 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
+from relay.model.destination import to_account
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.ids import is_id
-from relay.model.mail import INBOX_LANE, DeliveryState, Pause
+from relay.model.mail import DeliveryState, Pause
 from relay.model.reply import Reply
 from relay.storage import counting, pausing
 from relay.storage.engine import Database, transaction
+from relay.storage.rows import ACCOUNT
 from relay.storage.selection import Selection as Selection  # noqa: PLC0414 - what is listed here is chosen by it
 from relay.storage.statement import Parameter
 from relay.storage.transaction import Transaction
@@ -26,8 +28,9 @@ _SELECT_MESSAGE: Final = (
     " notice, about FROM message WHERE id = ?"
 )
 _SELECT_DELIVERIES: Final = (
-    'SELECT d.id, d.message_id, d.state, d.account, m."user", m.reverse_path AS sender, m.subject, m.size,'
-    " m.received_at, d.version, d.due, d.attempts, d.uncertain FROM delivery d JOIN message m ON m.id = d.message_id "
+    f'SELECT d.id, d.message_id, d.state, {ACCOUNT} AS account, m."user", m.reverse_path AS sender, m.subject,'  # noqa: S608 - constants
+    " m.size, m.received_at, d.version, d.due, d.attempts, d.uncertain"
+    " FROM delivery d JOIN message m ON m.id = d.message_id "
 )
 _SELECT_RECIPIENTS: Final = (
     "SELECT delivery_id, n, address, kind, outcome, code, enhanced, reply FROM recipient"
@@ -45,14 +48,15 @@ _SELECT_PAUSES: Final = (
     " AND (until IS NULL OR until > ?) ORDER BY since, account"
 )
 _SELECT_ACCOUNTS: Final = (
-    "SELECT DISTINCT d.account FROM delivery d WHERE d.message_id {any} AND d.state = 'queued' ORDER BY d.account"
+    f"SELECT DISTINCT {ACCOUNT} AS account FROM delivery d WHERE d.message_id {{any}} AND d.state = 'queued'"  # noqa: S608 - constants
+    " ORDER BY account"
 )
 _SELECT_NEXT: Final = (
-    "SELECT message_id, min(due) FROM delivery WHERE message_id {any} AND state = 'queued' AND account = ?"
+    "SELECT message_id, min(due) FROM delivery WHERE message_id {any} AND state = 'queued' AND destination = ?"
     " GROUP BY message_id ORDER BY message_id"
 )
 _COUNT_HELD: Final = (
-    "SELECT count(DISTINCT message_id) FROM delivery WHERE message_id {any} AND state = 'held' AND account = ?"
+    "SELECT count(DISTINCT message_id) FROM delivery WHERE message_id {any} AND state = 'held' AND destination = ?"
 )
 _SELECT_NOTICES: Final = "SELECT id FROM message WHERE about = ? AND about <> '' ORDER BY id"
 _BY_HEADER_ID: Final = "SELECT id FROM message WHERE header_message_id = ? ORDER BY id LIMIT ?"
@@ -60,12 +64,13 @@ _BY_PREFIX: Final = "SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id
 _BY_DELIVERY: Final = "SELECT DISTINCT message_id FROM delivery WHERE id >= ? AND id < ? ORDER BY message_id LIMIT ?"
 _SELECT_IDS: Final = "SELECT DISTINCT d.message_id FROM delivery d JOIN message m ON m.id = d.message_id "
 _IS_KNOWN: Final = {
-    "account": "SELECT 1 FROM delivery WHERE account = ? LIMIT 1",
+    "account": "SELECT 1 FROM delivery WHERE destination = ? LIMIT 1",
     "user": 'SELECT 1 FROM message WHERE "user" = ? LIMIT 1',
 }
 _COUNT_MAILS: Final = "SELECT count(DISTINCT message_id) FROM delivery WHERE message_id {any} AND state <> 'done'"
 _COUNT: Final = (
-    "SELECT account, state, count(DISTINCT message_id) FROM delivery WHERE state <> 'done' GROUP BY account, state"
+    f"SELECT {ACCOUNT} AS account, d.state, count(DISTINCT d.message_id) FROM delivery d"  # noqa: S608 - constants
+    " WHERE d.state <> 'done' GROUP BY 1, 2"
 )
 
 
@@ -230,7 +235,7 @@ def _pauses(
     tx: Transaction, message: dict[str, Any], deliveries: Sequence[DeliveryRow], events: Sequence[EventRow]
 ) -> list[PauseRow]:
     """Give the pauses that a mail has seen, from its acceptance to its end."""
-    accounts = {message["account"], *(delivery.account for delivery in deliveries)} - {INBOX_LANE}
+    accounts = {message["account"], *(delivery.account for delivery in deliveries)} - {""}
     happened = [one.at for one in events] + [one.at for delivery in deliveries for one in delivery.tries]
     waits = any(delivery.state != DeliveryState.DONE for delivery in deliveries)
     end = _FOR_EVER if waits else max(happened, default=message["received_at"])
@@ -288,13 +293,13 @@ def count_waiting(engine: Database, ids: Sequence[str]) -> int:
 def next_attempts(engine: Database, ids: Sequence[str], account: str, *, now: int) -> list[tuple[str, int]]:
     """Give those of these mails that an account does not try before a later moment, with that moment."""
     with transaction(engine, write=False) as tx:
-        return [(row[0], row[1]) for row in tx.rows(_SELECT_NEXT, list(ids), account) if row[1] > now]
+        return [(row[0], row[1]) for row in tx.rows(_SELECT_NEXT, list(ids), str(to_account(account))) if row[1] > now]
 
 
 def count_held(engine: Database, ids: Sequence[str], account: str) -> int:
     """Give how many of these mails an account holds until a person releases them."""
     with transaction(engine, write=False) as tx:
-        return int(tx.rows(_COUNT_HELD, list(ids), account)[0][0])
+        return int(tx.rows(_COUNT_HELD, list(ids), str(to_account(account)))[0][0])
 
 
 def accounts_of(engine: Database, ids: Sequence[str]) -> list[str]:
@@ -312,7 +317,7 @@ def count_of_day(engine: Database, day: str) -> dict[str, int]:
 def is_known(engine: Database, what: str, name: str) -> bool:
     """Tell whether a mail is of this `account` or `user`, though the configuration may no longer have it."""
     with transaction(engine, write=False) as tx:
-        return bool(tx.rows(_IS_KNOWN[what], name))
+        return bool(tx.rows(_IS_KNOWN[what], str(to_account(name)) if what == "account" else name))
 
 
 def list_pauses(engine: Database) -> list[Pause]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from relay.model.destination import Destination
 from relay.model.mail import Work
 from relay.storage.claiming import (
     SELECT_NEWEST,
@@ -30,7 +31,7 @@ _BODIES: Final = (
 class Ahead:
     """What a lane asks for."""
 
-    account: str
+    destination: Destination
     now: int
     limit: int
     """Mails that are wanted, roughly: each user gives some of each of his sources, and his newest."""
@@ -51,11 +52,11 @@ def read_ahead(tx: Transaction, wish: Ahead) -> list[Work]:
     for user in users:
         sources = _sources(tx, wish, user, share)
         for source in sources:
-            found = tx.rows(SELECT_OLDEST, wish.account, source, wish.now, max(1, share // len(sources)))
+            found = tx.rows(SELECT_OLDEST, str(wish.destination), source, wish.now, max(1, share // len(sources)))
             rows.update({row[0]: row for row in found})
-        newest = source_of_newest(tx, wish.account, user, wish.now)
+        newest = source_of_newest(tx, str(wish.destination), user, wish.now)
         if newest:
-            found = tx.rows(SELECT_NEWEST, wish.account, newest, wish.now, 1 + share // 4)
+            found = tx.rows(SELECT_NEWEST, str(wish.destination), newest, wish.now, 1 + share // 4)
             rows.update({row[0]: row for row in found})
     found_mails = read_claimed(tx, list(rows.values()))
     short = list({delivery.message.id for delivery in found_mails if delivery.message.size <= _SHORT})
@@ -67,17 +68,17 @@ def _users(tx: Transaction, wish: Ahead) -> list[str]:
     """Give the users that have something due, those behind the one that was served last before the others."""
     found: dict[str, None] = {}
     for after in (behind(who_of(wish.served)) if wish.served else "", ""):
-        source = next_source(tx, wish.account, after, wish.now)
+        source = next_source(tx, str(wish.destination), after, wish.now)
         while source and who_of(source) not in found and len(found) < wish.limit:
             found[who_of(source)] = None
-            source = next_source(tx, wish.account, behind(who_of(source)), wish.now)
+            source = next_source(tx, str(wish.destination), behind(who_of(source)), wish.now)
     return list(found)
 
 
 def _sources(tx: Transaction, wish: Ahead, user: str, most: int) -> list[str]:
     """Give the sources of a user that have something due, those behind the one that was served last first."""
-    found: dict[str, None] = {}
+    lane, found = str(wish.destination), dict[str, None]()
     for after in (wish.turns.get(user, ""), ""):
-        rows = tx.rows(_SOURCES, wish.account, max(after, user), wish.account, wish.account, wish.now, most)
+        rows = tx.rows(_SOURCES, lane, max(after, user), lane, lane, wish.now, most)
         found.update(dict.fromkeys(row[0] for row in rows if who_of(row[0]) == user))
     return list(found)[:most]

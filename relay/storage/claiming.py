@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
+from relay.model.destination import Destination, to_account
 from relay.model.ids import make_id
-from relay.model.mail import AT_ONCE, INBOX_LANE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState
+from relay.model.mail import AT_ONCE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState
 from relay.rules.notice_texts import Alert
 from relay.storage.accepting import Claimant
 from relay.storage.claims import Claims
@@ -22,7 +23,7 @@ _LONGEST_UPLOAD = 86_400_000
 """Milliseconds: on a shared database, younger chunks without a message may still be another node's upload."""
 
 # `state <> 'done'` beside another state lets SQLite use the partial index.
-_QUEUED: Final = "d.state = 'queued' AND d.state <> 'done' AND d.account = ?"
+_QUEUED: Final = "d.state = 'queued' AND d.state <> 'done' AND d.destination = ?"
 _OF_SOURCE: Final = f"WHERE {_QUEUED} AND d.source = ? AND d.due <= ?"
 SELECT_OLDEST: Final = SELECT_CLAIMED + _OF_SOURCE + " ORDER BY d.due, d.id LIMIT ? {skip_locked}"
 SELECT_NEWEST: Final = SELECT_CLAIMED + _OF_SOURCE + " ORDER BY d.due DESC, d.id DESC LIMIT ? {skip_locked}"
@@ -53,8 +54,8 @@ _NEWEST: Final = f"""
     ) AS turns WHERE source < ? AND due IS NOT NULL ORDER BY due DESC, source LIMIT 1
 """  # noqa: S608 - constants
 _SELECT_OF_ACCOUNTS: Final = (
-    "SELECT d.id, d.message_id, d.account FROM delivery d"
-    " WHERE d.state = 'queued' AND d.state <> 'done' AND d.account {any} LIMIT ? {lock}"
+    "SELECT d.id, d.message_id, d.destination FROM delivery d"
+    " WHERE d.state = 'queued' AND d.state <> 'done' AND d.destination {any} LIMIT ? {lock}"
 )
 _SELECT_ACTIVE: Final = SELECT_CLAIMED + "WHERE d.state = 'active' AND d.state <> 'done' ORDER BY d.id {lock}"
 _SELECT_ABANDONED: Final = (
@@ -72,7 +73,7 @@ _SELECT_EXPIRED: Final = (
 _CLAIM: Final = "UPDATE delivery SET state = 'active', token = ?, node = ?, lease_until = ? WHERE id {any}"
 _TAKE: Final = (
     "UPDATE delivery SET state = 'active', token = ?, node = ?, lease_until = ?"
-    " WHERE account = ? AND tried = ? AND state = 'queued' AND id = ?"
+    " WHERE destination = ? AND tried = ? AND state = 'queued' AND id = ?"
 )
 _UNCLAIM: Final = (
     "UPDATE delivery SET state = 'queued', marked = false, token = '', node = '', lease_until = NULL"
@@ -98,16 +99,16 @@ _RENEW: Final = (
     "UPDATE delivery SET lease_until = ? WHERE id {any} AND token {any} AND state = 'active' AND state <> 'done'"
     " RETURNING id"
 )
-# Jumps from account to account: its time does not grow with the queue.
+# Jumps from lane to lane: its time does not grow with the queue.
 _LANES: Final = """
-    WITH RECURSIVE lane (account) AS (
-        SELECT min(account) FROM delivery WHERE state = 'queued' AND state <> 'done'
+    WITH RECURSIVE lane (destination) AS (
+        SELECT min(destination) FROM delivery WHERE state = 'queued' AND state <> 'done'
         UNION ALL
-        SELECT (SELECT min(d.account) FROM delivery d
-                WHERE d.state = 'queued' AND d.state <> 'done' AND d.account > lane.account)
-        FROM lane WHERE lane.account IS NOT NULL
+        SELECT (SELECT min(d.destination) FROM delivery d
+                WHERE d.state = 'queued' AND d.state <> 'done' AND d.destination > lane.destination)
+        FROM lane WHERE lane.destination IS NOT NULL
     )
-    SELECT account FROM lane WHERE account IS NOT NULL
+    SELECT destination FROM lane WHERE destination IS NOT NULL
 """
 
 
@@ -115,7 +116,7 @@ _LANES: Final = """
 class Claim:
     """What a lane asks for."""
 
-    account: str
+    destination: Destination
     now: int
     limit: int
     open_now: bool
@@ -162,13 +163,13 @@ def _next_rows(tx: Transaction, wish: Claim) -> Sequence[AnyRow]:
     latest = wish.now if wish.open_now else AT_ONCE
     last = behind(who_of(wish.served)) if wish.served else ""
     for after, end in ((last, ""), ("", last)):
-        source = next_source(tx, wish.account, after, latest)
+        source = next_source(tx, str(wish.destination), after, latest)
         # The first nearly always has something. It has not where other nodes hold all of it.
         while source and (not end or source < end):
             rows = _rows_of_user(tx, wish, source, latest)
             if rows:
                 return rows
-            source = next_source(tx, wish.account, behind(who_of(source)), latest)
+            source = next_source(tx, str(wish.destination), behind(who_of(source)), latest)
     return []
 
 
@@ -177,19 +178,19 @@ def _rows_of_user(tx: Transaction, wish: Claim, first: str, latest: int) -> Sequ
     who = who_of(first)
     end = behind(who)
     if wish.newest:
-        newest = source_of_newest(tx, wish.account, who, latest)
-        rows = tx.rows(SELECT_NEWEST, wish.account, newest, latest, wish.limit) if newest else []
+        newest = source_of_newest(tx, str(wish.destination), who, latest)
+        rows = tx.rows(SELECT_NEWEST, str(wish.destination), newest, latest, wish.limit) if newest else []
         if rows:
             return rows
     turn = wish.turns.get(who, "")
-    source = next_source(tx, wish.account, turn, latest) if turn >= first else first
+    source = next_source(tx, str(wish.destination), turn, latest) if turn >= first else first
     for start, stop in ((source, end), (first, turn + "!")):
         source = start
         while source and source < stop:
-            rows = tx.rows(SELECT_OLDEST, wish.account, source, latest, wish.limit)
+            rows = tx.rows(SELECT_OLDEST, str(wish.destination), source, latest, wish.limit)
             if rows:
                 return rows
-            source = next_source(tx, wish.account, source, latest)
+            source = next_source(tx, str(wish.destination), source, latest)
     return []
 
 
@@ -198,16 +199,16 @@ def behind(who: str) -> str:
     return who + "!"
 
 
-def source_of_newest(tx: Transaction, account: str, who: str, latest: int) -> str:
+def source_of_newest(tx: Transaction, destination: str, who: str, latest: int) -> str:
     """Give the source of a user's newest mail that is due; empty where none is."""
     end = behind(who)
-    rows = tx.rows(_NEWEST, account, who, account, end, account, latest, end)
+    rows = tx.rows(_NEWEST, destination, who, destination, end, destination, latest, end)
     return rows[0][0] if rows else ""
 
 
-def next_source(tx: Transaction, account: str, after: str, latest: int) -> str:
+def next_source(tx: Transaction, destination: str, after: str, latest: int) -> str:
     """Give the first source behind a text that has something due; empty where none has."""
-    rows = tx.rows(_NEXT, account, after, account, account, latest)
+    rows = tx.rows(_NEXT, destination, after, destination, destination, latest)
     return rows[0][0] if rows else ""
 
 
@@ -228,7 +229,8 @@ def hold_accounts(tx: Transaction, orders: Sequence[tuple[Sequence[str], int, in
     """Hold what is queued for (accounts, moment, at most so many); the postmaster is owed an alert about each."""
     held = []
     for accounts, now, limit in orders:
-        found = [Held(*row) for row in tx.rows(_SELECT_OF_ACCOUNTS, list(accounts), limit)]
+        rows = tx.rows(_SELECT_OF_ACCOUNTS, [str(to_account(name)) for name in accounts], limit)
+        found = [Held(row[0], row[1], Destination.parse(row[2]).account) for row in rows]
         tx.change(_HOLD, [one.id for one in found])
         held.append(found)
         mails = {(one.message_id, one.account) for one in found}
@@ -294,7 +296,7 @@ def _take_up_rows(tx: Transaction, rows: Sequence[AnyRow], now: int, why: str) -
     marked = {row[0]: int(row[6]) for row in rows}
     found = [_doubted(delivery, marked[delivery.id]) for delivery in read_claimed(tx, rows)]
     tx.change_each(_RECOVER, [(_state_after(d).value, AT_ONCE, d.uncertain, d.id) for d in found])
-    doubtful = [delivery for delivery in found if delivery.account != INBOX_LANE]
+    doubtful = [delivery for delivery in found if delivery.destination.is_account]
     write_events(tx, [(d.message.id, now, "possible_duplicate", why) for d in doubtful])
     held = [delivery for delivery in doubtful if _state_after(delivery) is DeliveryState.HELD]
     owe(tx, [OwedAlert(kind=Alert.UNCERTAIN_HELD, account=d.account, delivery_id=d.id) for d in held])
@@ -303,7 +305,7 @@ def _take_up_rows(tx: Transaction, rows: Sequence[AnyRow], now: int, why: str) -
 
 def _doubted(delivery: ClaimedDelivery, marked: int) -> ClaimedDelivery:
     # Writing into an inbox again adds nothing, so there is nothing to doubt.
-    if delivery.account == INBOX_LANE:
+    if not delivery.destination.is_account:
         return delivery
     return replace(delivery, uncertain=delivery.uncertain + 1 + marked)
 
@@ -325,14 +327,14 @@ def is_held(tx: Transaction, delivery_id: str, token: str) -> bool:
     return bool(tx.rows(_IS_HELD, delivery_id, token))
 
 
-def next_due(tx: Transaction) -> dict[str, int]:
-    """Give the smallest `due` among what is queued, for each account."""
+def next_due(tx: Transaction) -> dict[Destination, int]:
+    """Give the smallest `due` among what is queued, for each destination."""
     found = {}
-    for (account,) in tx.rows(_LANES):
+    for (lane,) in tx.rows(_LANES):
         # On a shared database the last one may have gone between the two queries.
-        dues = [row[1] for row in tx.rows(TURNS, account, "", account, account) if row[1] is not None]
+        dues = [row[1] for row in tx.rows(TURNS, lane, "", lane, lane) if row[1] is not None]
         if dues:
-            found[account] = min(dues)
+            found[Destination.parse(lane)] = min(dues)
     return found
 
 
@@ -342,4 +344,6 @@ def take(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, by: Claimant) ->
     Tells for each whether it still was as it is known. Of two wishes for one delivery the first gets it.
     """
     until = tx.lease_until(by.lease)
-    return [tx.change(_TAKE, wish.token, by.node, until, wish.account, wish.tried, wish.id) > 0 for wish in wishes]
+    return [
+        tx.change(_TAKE, wish.token, by.node, until, str(wish.destination), wish.tried, wish.id) > 0 for wish in wishes
+    ]

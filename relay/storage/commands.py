@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from relay.model.destination import Destination, to_account
 from relay.model.errors import RelayError
-from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
+from relay.model.mail import AT_ONCE, DeliveryState
 from relay.rules.states import DELETED
 from relay.storage import settling
 from relay.storage.engine import Database, transaction
@@ -21,15 +22,16 @@ STEP: Final = 500
 _SHORTEST_REST: Final = 0.02
 """Seconds between two steps, at least; else as long as the step took."""
 
-_SELECT_STATES: Final = "SELECT d.message_id, d.state, d.account FROM delivery d WHERE d.message_id {any} {lock}"
+_SELECT_STATES: Final = "SELECT d.message_id, d.state, d.destination FROM delivery d WHERE d.message_id {any} {lock}"
 _HOLD: Final = "UPDATE delivery SET state = 'held' WHERE message_id {any} AND state = 'queued' RETURNING message_id"
 _RELEASE: Final = (
     "UPDATE delivery SET state = 'queued', due = ?, since = ?, uncertain = 0, attempts = 0, warned = false"
-    " WHERE message_id {any} AND state = 'held' AND account {any} RETURNING message_id"
+    " WHERE message_id {any} AND state = 'held' AND destination {any} RETURNING message_id"
 )
 _RETRY: Final = "UPDATE delivery SET due = ? WHERE message_id {any} AND state = 'queued' RETURNING message_id"
 _SELECT_QUEUED: Final = (
-    "SELECT id, message_id, account FROM delivery WHERE state = 'queued' AND state <> 'done' ORDER BY account, id"
+    "SELECT id, message_id, destination FROM delivery WHERE state = 'queued' AND state <> 'done'"
+    " ORDER BY destination, id"
 )
 _SELECT_LATER: Final = (
     "SELECT d.message_id FROM delivery d WHERE d.id {any} AND d.state = 'queued' AND d.due <> ? {lock}"
@@ -42,8 +44,8 @@ _MOVE_MESSAGE: Final = (
     " reverse_path = CASE WHEN reverse_path = '' THEN '' ELSE ? END WHERE id = ?"
 )
 _MOVE_DELIVERIES: Final = (
-    "UPDATE delivery SET account = ? WHERE message_id {any} AND state IN ('queued', 'held') AND account <> ''"
-    " RETURNING message_id"
+    "UPDATE delivery SET destination = ? WHERE message_id {any} AND state IN ('queued', 'held')"
+    " AND substr(destination, 1, 8) = 'account:' RETURNING message_id"
 )
 _DELETE_RECIPIENTS: Final = (
     "UPDATE recipient SET outcome = 'bounced', code = 0, enhanced = '', reply = ?"
@@ -87,7 +89,7 @@ class _Mail:
     """Where a mail stands before the change."""
 
     states: frozenset[str] = frozenset()
-    accounts: frozenset[str] = frozenset()
+    destinations: frozenset[Destination] = frozenset()
     """Of what waits."""
 
     @property
@@ -155,19 +157,19 @@ def release(
     """
 
     def step(one: _Step) -> None:
-        waiting = {account for mail in one.mails.values() for account in mail.accounts}
-        good = [account for account in waiting if sends is None or account == INBOX_LANE or account in sends]
-        one.change(_RELEASE, AT_ONCE, now, [*one.mails], good)
+        waiting = {destination for mail in one.mails.values() for destination in mail.destinations}
+        good = [to for to in waiting if sends is None or not to.is_account or to.name in sends]
+        one.change(_RELEASE, AT_ONCE, now, [*one.mails], [str(to) for to in good])
         one.skip_unchanged(lambda mail: _why_not_released(mail, good))
         one.note(now, "released", "by command")
 
     return _in_steps(engine, ids, step, progress)
 
 
-def _why_not_released(mail: _Mail, good: Collection[str]) -> str:
+def _why_not_released(mail: _Mail, good: Collection[Destination]) -> str:
     if DeliveryState.HELD not in mail.states:
         return "is not held"
-    homeless = ", ".join(sorted(mail.accounts - {*good}))
+    homeless = ", ".join(sorted(to.name for to in mail.destinations - {*good}))
     return f"would be held again: its account {homeless} is excluded or gone; `relay queue move` gives it another"
 
 
@@ -187,8 +189,8 @@ def run_queue(engine: Database, *, now: int, progress: Progress = _no_progress) 
     with transaction(engine, write=False) as tx:
         rows = tx.rows(_SELECT_QUEUED)
     mails: dict[str, dict[str, None]] = {}
-    for _, message_id, account in rows:
-        mails.setdefault(account, {})[message_id] = None
+    for _, message_id, destination in rows:
+        mails.setdefault(Destination.parse(destination).account, {})[message_id] = None
     for part in _parts([row[0] for row in rows]):
         with transaction(engine, write=True) as tx:
             # Only what changes is noted: a command that is given every minute would fill the history.
@@ -218,7 +220,7 @@ def move(
     def step(one: _Step) -> None:
         ids = []
         for message_id in one.free():
-            if one.mails[message_id].accounts == {INBOX_LANE}:
+            if not any(to.is_account for to in one.mails[message_id].destinations):
                 one.skipped[message_id] = _TO_INBOX
             else:
                 ids.append(message_id)
@@ -232,7 +234,7 @@ def move(
                 continue
             one.tx.change(_MOVE_MESSAGE, fresh, archive, len(fresh) - len(header), reverse_path, message_id)
             moved.append(message_id)
-        one.change(_MOVE_DELIVERIES, account, moved)
+        one.change(_MOVE_DELIVERIES, str(to_account(account)), moved)
         one.note(now, "moved", f"by command, to the account {account}")
 
     return _in_steps(engine, ids, step, progress)
@@ -279,12 +281,12 @@ def _parts(ids: list[str]) -> Iterator[list[str]]:
 
 def _look(tx: Transaction, ids: list[str]) -> dict[str, _Mail]:
     states: dict[str, set[str]] = {message_id: set() for message_id in ids}
-    accounts: dict[str, set[str]] = {message_id: set() for message_id in ids}
-    for message_id, state, account in tx.rows(_SELECT_STATES, ids):
+    destinations: dict[str, set[Destination]] = {message_id: set() for message_id in ids}
+    for message_id, state, destination in tx.rows(_SELECT_STATES, ids):
         states[message_id].add(state)
         if state != DeliveryState.DONE:
-            accounts[message_id].add(account)
+            destinations[message_id].add(Destination.parse(destination))
     return {
-        message_id: _Mail(states=frozenset(states[message_id]), accounts=frozenset(accounts[message_id]))
+        message_id: _Mail(states=frozenset(states[message_id]), destinations=frozenset(destinations[message_id]))
         for message_id in ids
     }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from relay.model.destination import Destination, to_account
 from relay.model.errors import ClaimLostError
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.storage.accepting import Claimant, Placed, insert_deliveries
@@ -20,8 +21,8 @@ _GIVE_BACK: Final = "UPDATE counter SET recipients = recipients - ? WHERE accoun
 _OF_DAY: Final = "SELECT account, recipients FROM counter WHERE day = ?"
 # A delivery's id, and a message's, begins with the time when it was made.
 _ATTEMPTS: Final = (
-    "SELECT d.account, a.at FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
-    " WHERE a.delivery_id >= ? AND a.at > ? AND d.account {any}"
+    "SELECT d.destination, a.at FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
+    " WHERE a.delivery_id >= ? AND a.at > ? AND d.destination {any}"
 )
 _SPLITS: Final = (
     "SELECT m.account, e.at FROM event e JOIN message m ON m.id = e.message_id"
@@ -103,9 +104,10 @@ def starts_since(tx: Transaction, accounts: Sequence[str], after: int, oldest: s
     or was when the process died, has no attempt yet: whoever asks counts it himself.
     """
     found: dict[str, list[int]] = {account: [] for account in accounts}
-    for query in (_ATTEMPTS, _SPLITS):
-        for account, at in tx.rows(query, oldest, after, list(accounts)):
-            found[account].append(at)
+    for destination, at in tx.rows(_ATTEMPTS, oldest, after, [str(to_account(name)) for name in accounts]):
+        found[Destination.parse(destination).account].append(at)
+    for account, at in tx.rows(_SPLITS, oldest, after, list(accounts)):
+        found[account].append(at)
     return {account: sorted(starts) for account, starts in found.items() if starts}
 
 

@@ -10,10 +10,12 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
+from relay.model.destination import to_account
 from relay.model.ids import make_id
 from relay.model.mail import DeliveryState
 from relay.rules.states import State
 from relay.storage.engine import Database, transaction
+from relay.storage.rows import ACCOUNT
 from relay.storage.selection import like
 from relay.storage.statement import Parameter
 from relay.storage.transaction import Transaction
@@ -37,7 +39,7 @@ _FINISHED: Final = {
 _IS_OPEN: Final = "m.id IN (SELECT d.message_id FROM delivery d WHERE d.state {any} AND d.state <> 'done')"
 _CONDITIONS: Final = {
     "user": 'm."user" = ?',
-    "account": "EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND d.account = ?)",
+    "account": "EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND d.destination = ?)",
     "recipient": "EXISTS (SELECT 1 FROM recipient r WHERE r.message_id = m.id AND lower(r.address) LIKE ? ESCAPE '\\')",
     "first": "m.id >= ?",
     "end": "m.id < ?",
@@ -49,8 +51,8 @@ _SELECT_MAILS: Final = (
     " m.size, m.notice FROM message m WHERE m.id {any} ORDER BY m.id DESC"
 )
 _SELECT_DELIVERIES: Final = (
-    "SELECT id, message_id, state, account, version, due, tried, uncertain FROM delivery WHERE message_id {any}"
-    " ORDER BY message_id, id"
+    f"SELECT d.id, d.message_id, d.state, {ACCOUNT} AS account, d.version, d.due, d.tried, d.uncertain FROM delivery d"  # noqa: S608 - constants
+    " WHERE d.message_id {any} ORDER BY d.message_id, d.id"
 )
 _SELECT_RECIPIENTS: Final = (
     "SELECT delivery_id, address, kind, outcome, code, enhanced, reply FROM recipient WHERE message_id {any}"
@@ -159,7 +161,7 @@ def _where(wanted: MailFilter) -> tuple[str, list[Parameter]]:
         conditions.append(f"({' OR '.join(states)})")
     facts: dict[str, Parameter] = {
         "user": wanted.user,
-        "account": wanted.account,
+        "account": None if wanted.account is None else str(to_account(wanted.account)),
         "recipient": None if wanted.recipient is None else like(wanted.recipient),
         "first": None if wanted.since is None else _id_at(wanted.since - _CLOCKS),
         "since": wanted.since,

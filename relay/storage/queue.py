@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Engine
 
+from relay.model.destination import Destination
 from relay.model.errors import ClaimLostError, StorageError
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Pause, RecipientState, Settlement, Work
@@ -127,7 +128,7 @@ class Queue:
 
     async def claim(
         self,
-        account: str,
+        destination: Destination,
         *,
         now: int,
         limit: int,
@@ -143,7 +144,7 @@ class Queue:
         `attempts` counts those before this one.
         """
         token, until = self._claims.make_token(), self._claims.begin()
-        wish = Claim(account, now, limit, open_now, served, turns, newest, token)
+        wish = Claim(destination, now, limit, open_now, served, turns, newest, token)
         try:
             claimed = await self._writer.run(self._claim, wish)
         except BaseException:
@@ -289,13 +290,13 @@ class Queue:
         kept = await self._writer.run(self._renew, running)
         self._claims.renewed(running, kept, until)
 
-    async def next_due(self) -> dict[str, int]:
-        """Give the smallest `due` among what is queued, for each account that has something queued."""
+    async def next_due(self) -> dict[Destination, int]:
+        """Give the smallest `due` among what is queued, for each destination that has something queued."""
         return await self._read(claiming.next_due)
 
     async def queued_accounts(self) -> set[str]:
         """Give the accounts that have something queued."""
-        return set(await self.next_due())
+        return {destination.name for destination in await self.next_due() if destination.is_account}
 
     async def hold_accounts(self, accounts: Collection[str], *, now: int, limit: int = 500) -> list[Held]:
         """Hold at most so many that are queued for accounts that are gone or excluded, and give them."""

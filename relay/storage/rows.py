@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from relay.model.destination import Destination
 from relay.model.mail import ClaimedDelivery, Message, Pause, Recipient, RecipientKind
 from relay.storage.statement import Parameter
 from relay.storage.transaction import AnyRow, Transaction
@@ -15,13 +16,15 @@ _MESSAGE: Final = (
 )
 INSERT_MESSAGE: Final = f"INSERT INTO message ({_MESSAGE}) VALUES ({', '.join('?' * 19)}) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
 SELECT_CLAIMED: Final = (
-    "SELECT d.id, d.account, d.version, d.attempts, d.uncertain, d.since, d.marked, d.warned, d.source,"
+    "SELECT d.id, d.destination, d.version, d.attempts, d.uncertain, d.since, d.marked, d.warned, d.source,"
     ' m.id, m.received_at, m."user", m.account, m.rule, m.reverse_path, m.header_message_id, m.subject, m.size,'
     " m.client, m.header, m.archive_header, m.eightbit, m.smtputf8, m.notice, m.why,"
     " m.envelope_id, m.ret, m.about, d.tried, d.token"
     " FROM delivery d JOIN message m ON m.id = d.message_id "
 )
 """The beginning of each query whose rows `read_claimed` takes."""
+ACCOUNT: Final = "CASE WHEN substr(d.destination, 1, 8) = 'account:' THEN substr(d.destination, 9) ELSE '' END"
+"""The name of the account of a `delivery d`; empty where that goes into an inbox."""
 _PENDING: Final = (
     "SELECT delivery_id, n, address, kind, notify, orcpt FROM recipient"
     " WHERE message_id {any} AND delivery_id {any} AND outcome = 'pending' ORDER BY n"
@@ -71,7 +74,7 @@ def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDeliver
     return [
         ClaimedDelivery(
             id=row[0],
-            account=row[1],
+            destination=Destination.parse(row[1]),
             version=row[2],
             attempts=row[3],
             uncertain=row[4],

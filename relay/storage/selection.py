@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from relay.model.destination import to_account
 from relay.model.mail import DeliveryState
 from relay.storage.statement import Parameter
 
@@ -35,7 +36,7 @@ class Selection:
         if DeliveryState.DONE not in self.states:
             conditions.append("d.state <> 'done'")  # lets SQLite use the index of what is open
         for condition, value in (
-            ("d.account = ?", self.account),
+            ("d.destination = ?", None if self.account is None else str(to_account(self.account))),
             ('m."user" = ?', self.user),
             ("m.received_at >= ?", self.since),
             ("m.received_at < ?", self.before),

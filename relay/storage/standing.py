@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from relay.model.destination import to_account
 from relay.model.ids import make_id
-from relay.model.mail import INBOX_LANE
 from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
 from relay.rules.hours import OpeningHours, day_of
 from relay.rules.retry import counted_since, counted_time
 from relay.rules.states import DELETED
 from relay.storage import counting, pausing
+from relay.storage.rows import ACCOUNT
 from relay.storage.transaction import Transaction
 
 WEEK: Final = 7 * 86_400_000
@@ -23,9 +24,9 @@ _LONGEST_WAIT: Final = 30 * 86_400_000
 SILENT_AFTER: Final = 3_600_000
 """Milliseconds, open and unpaused, after which a provider that gives no answer is named."""
 _OPEN: Final = (
-    "SELECT account, state, count(DISTINCT message_id), min(since),"
-    " count(DISTINCT CASE WHEN uncertain > 0 THEN message_id END)"
-    " FROM delivery WHERE state <> 'done' GROUP BY account, state"
+    f"SELECT {ACCOUNT}, d.state, count(DISTINCT d.message_id), min(d.since),"  # noqa: S608 - constants
+    " count(DISTINCT CASE WHEN d.uncertain > 0 THEN d.message_id END)"
+    " FROM delivery d WHERE d.state <> 'done' GROUP BY 1, 2"
 )
 # Behind a slash stand all accounts: of every node, or of one whose clock jumped.
 _PAUSES: Final = (
@@ -34,19 +35,19 @@ _PAUSES: Final = (
 )
 _OVERDUE: Final = (
     "SELECT count(DISTINCT d.message_id), min(d.since) FROM delivery d JOIN message m ON m.id = d.message_id"
-    " WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.since <= ? AND NOT m.notice"
+    " WHERE d.state = 'queued' AND d.state <> 'done' AND d.destination = ? AND d.since <= ? AND NOT m.notice"
 )
 _SILENT: Final = (
-    "SELECT d.account, min(a.at) FROM delivery d JOIN attempt a ON a.delivery_id = d.id"
-    " WHERE d.state = 'queued' AND d.state <> 'done' AND a.code = 0 GROUP BY d.account"
+    f"SELECT {ACCOUNT}, min(a.at) FROM delivery d JOIN attempt a ON a.delivery_id = d.id"  # noqa: S608 - constants
+    " WHERE d.state = 'queued' AND d.state <> 'done' AND a.code = 0 GROUP BY 1"
 )
 _ANSWERED: Final = (
     "SELECT max(a.at) FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
-    " WHERE a.delivery_id >= ? AND a.at >= ? AND a.code <> 0 AND d.account = ?"
+    " WHERE a.delivery_id >= ? AND a.at >= ? AND a.code <> 0 AND d.destination = ?"
 )
 _FROM_UNANSWERED: Final = (
     " FROM delivery d JOIN attempt a ON a.delivery_id = d.id"
-    " WHERE d.state = 'queued' AND d.state <> 'done' AND a.code = 0 AND d.account = ? AND a.at > ?"
+    " WHERE d.state = 'queued' AND d.state <> 'done' AND a.code = 0 AND d.destination = ? AND a.at > ?"
 )
 _FIRST_UNANSWERED: Final = f"SELECT min(a.at) {_FROM_UNANSWERED}"
 _LAST_UNANSWERED: Final = f"SELECT a.code, a.enhanced, a.reply {_FROM_UNANSWERED} ORDER BY a.at DESC LIMIT 1"
@@ -126,7 +127,7 @@ class Standing:
     """All that the database says."""
 
     queues: Mapping[str, QueueState] = field(default_factory=dict)
-    """By account; those of whom nothing waits are not in it."""
+    """By account; those of whom nothing waits are not in it. What goes into inboxes is under the empty name."""
     pauses: Mapping[str, PauseState] = field(default_factory=dict)
     mailboxes: Mapping[str, Polled] = field(default_factory=dict)
     recipients_today: Mapping[str, int] = field(default_factory=dict)
@@ -139,10 +140,10 @@ def read_standing(tx: Transaction, *, hours: OpeningHours, retry: RetryPolicy, n
     """Read how things stand."""
     queues = _queues(tx)
     for account, queue in queues.items():
-        if account != INBOX_LANE and queue.oldest is not None:
+        if account and queue.oldest is not None:
             queues[account] = _overdue(tx, account, queue, hours=hours, retry=retry, now=now)
     for account, first in tx.rows(_SILENT):
-        if account in queues and account != INBOX_LANE and now - first >= SILENT_AFTER:
+        if account in queues and account and now - first >= SILENT_AFTER:
             queues[account] = _silent(tx, account, queues[account], first, hours=hours, now=now)
     week = make_id(max(0, now - WEEK), bytes(10))
     bounced, last = tx.rows(_BOUNCED, week, DELETED)[0]
@@ -188,7 +189,7 @@ def _overdue(
     before = counted_since(hours=hours, pauses=pauses, span=retry.warn_after, oldest=oldest, now=now)
     if before is None:
         return queue
-    count, since = tx.rows(_OVERDUE, account, before)[0]
+    count, since = tx.rows(_OVERDUE, str(to_account(account)), before)[0]
     return replace(queue, overdue=count, overdue_since=since)
 
 
@@ -201,15 +202,15 @@ def _silent(
     there may be attempts counts: one that fails when the office closes says nothing of the night.
     """
     oldest = make_id(max(0, now - _LONGEST_WAIT), bytes(10))
-    answered = tx.rows(_ANSWERED, oldest, first, account)[0][0]
+    answered = tx.rows(_ANSWERED, oldest, first, str(to_account(account)))[0][0]
     behind = -1 if answered is None else answered
-    since = tx.rows(_FIRST_UNANSWERED, account, behind)[0][0]
+    since = tx.rows(_FIRST_UNANSWERED, str(to_account(account)), behind)[0][0]
     if (
         since is None
         or counted_time(hours=hours, pauses=_pauses(tx, account, since, now), since=since, now=now) < SILENT_AFTER
     ):
         return queue
-    code, enhanced, text = tx.rows(_LAST_UNANSWERED, account, behind)[0]
+    code, enhanced, text = tx.rows(_LAST_UNANSWERED, str(to_account(account)), behind)[0]
     return replace(queue, silent_since=since, silence=str(Reply(code=code, enhanced=enhanced, text=text)))
 
 

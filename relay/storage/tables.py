@@ -101,7 +101,8 @@ class _Delivery(TypedColumns):
 
     id: Named[str] = Column(_Text, primary_key=True)
     message_id: Named[str] = Column(_Text, ForeignKey("message.id", ondelete="CASCADE"))
-    account: Named[str] = Column(_Text)
+    # As relay.model.destination writes it.
+    destination: Named[str] = Column(_Text)
     version: Named[int] = Column(Integer)
     state: Named[str] = Column(_Text)
     due: Named[int] = Column(BigInteger)
@@ -129,7 +130,7 @@ delivery: Final = Table(
     _one_of("state", "queued", "active", "held", "done"),
     Index("delivery_by_message", "message_id"),
     # Serves the claim, the recovery and the lists, and is empty when the queue is.
-    _partial("delivery_open", "state", "account", "source", "due", "id", where="state <> 'done'"),
+    _partial("delivery_open", "state", "destination", "source", "due", "id", where="state <> 'done'"),
     sqlite_with_rowid=False,
 )
 
@@ -141,6 +142,7 @@ class _Recipient(TypedColumns):
     n: Named[int] = Column(Integer, primary_key=True)
     delivery_id: Named[str] = Column(_Text)
     address: Named[str] = Column(_Text)
+    # No CHECK: a kind more needs no new table.
     kind: Named[str] = Column(_Text)
     outcome: Named[str] = Column(_Text, server_default="pending")
     code: Named[int] = Column(Integer, server_default="0")
@@ -155,7 +157,6 @@ recipient: Final = Table(
     "recipient",
     metadata,
     _Recipient,
-    _one_of("kind", "to", "archive", "inbox"),
     _one_of("outcome", "pending", "delivered", "bounced"),
     sqlite_with_rowid=False,
 )

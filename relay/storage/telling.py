@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
+from relay.model.destination import Destination, to_account
 from relay.model.mail import ClaimedDelivery, NewMessage, RecipientKind
 from relay.model.reply import Reply
 from relay.rules.notice_texts import Alert
@@ -25,11 +26,12 @@ _OWE: Final = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO 
 _PAID: Final = "DELETE FROM meta WHERE key = ? AND value = ?"
 _SELECT_DELIVERIES: Final = SELECT_CLAIMED + "WHERE d.id {any}"
 _SELECT_NOTICES: Final = (
-    SELECT_CLAIMED + "WHERE d.state = 'queued' AND d.state <> 'done' AND d.account = ? AND d.since <= ? AND m.notice"
+    SELECT_CLAIMED
+    + "WHERE d.state = 'queued' AND d.state <> 'done' AND d.destination = ? AND d.since <= ? AND m.notice"
     " ORDER BY d.id LIMIT ?"
 )
 _MOVE: Final = (
-    "UPDATE delivery SET account = ?, due = ?, attempts = 0 WHERE id = ? AND state = 'queued' AND account = ?"
+    "UPDATE delivery SET destination = ?, due = ?, attempts = 0 WHERE id = ? AND state = 'queued' AND destination = ?"
 )
 _READDRESS: Final = "UPDATE recipient SET address = ?, kind = ? WHERE message_id = ? AND delivery_id = ?"
 _REWRITE: Final = "UPDATE message SET size = size - length(header) + ?, header = ? WHERE id = ?"
@@ -72,7 +74,7 @@ class OtherWay:
     """A notice's other way: through another account, or into the inbox."""
 
     delivery: ClaimedDelivery
-    account: str
+    destination: Destination
     address: str
     kind: RecipientKind
     header: bytes
@@ -108,7 +110,7 @@ def tell_owed(tx: Transaction, told: Sequence[Told], *, by: Claimant) -> list[bo
 
 def queued_notices(tx: Transaction, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
     """Give the notices that are queued for an account since a moment or longer."""
-    return read_claimed(tx, tx.rows(_SELECT_NOTICES, account, before, limit))
+    return read_claimed(tx, tx.rows(_SELECT_NOTICES, str(to_account(account)), before, limit))
 
 
 def move_notices(tx: Transaction, ways: Sequence[OtherWay]) -> list[bool]:
@@ -116,11 +118,12 @@ def move_notices(tx: Transaction, ways: Sequence[OtherWay]) -> list[bool]:
     moved = []
     for way in ways:
         message = way.delivery.message
-        moved.append(tx.change(_MOVE, clean(way.account), way.at, way.delivery.id, way.delivery.account) > 0)
+        where, before = clean(str(way.destination)), str(way.delivery.destination)
+        moved.append(tx.change(_MOVE, where, way.at, way.delivery.id, before) > 0)
         if moved[-1]:
             tx.change(_READDRESS, clean(way.address), way.kind.value, message.id, way.delivery.id)
             tx.change(_REWRITE, len(way.header), way.header, message.id)
-            where = f"through {way.account}" if way.account else "into the inbox"
+            where = f"through {way.destination.name}" if way.destination.is_account else "into the inbox"
             write_events(tx, [(message.id, way.at, "notice_moved", f"{way.delivery.account} fails: {where}")])
     return moved
 

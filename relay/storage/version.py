@@ -7,7 +7,7 @@ from relay.storage import meta
 from relay.storage.engine import Database, transaction
 from relay.storage.transaction import Transaction
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Of the schema: each change of the tables adds 1 and a module in `migrations`; a program refuses a newer one."""
 NONE_YET: Final = (
     "there is no database yet: start the service first (systemctl start relay, or relay serve), which makes it"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from relay.model.destination import to_account
 from relay.model.mail import ClaimedDelivery, NewMessage, RecipientState, Settlement
 from relay.model.reply import Reply
 from relay.storage.accepting import Claimant, accept
@@ -13,21 +14,21 @@ from relay.storage.transaction import Transaction
 
 # `state <> 'done'` beside another state lets SQLite use the partial index.
 _QUEUED: Final = "d.state = 'queued' AND d.state <> 'done'"
-_OLDEST: Final = f"SELECT min(d.since) FROM delivery d WHERE {_QUEUED} AND d.account = ?"  # noqa: S608 - constants
+_OLDEST: Final = f"SELECT min(d.since) FROM delivery d WHERE {_QUEUED} AND d.destination = ?"  # noqa: S608 - constants
 _FROM_MAILS: Final = " FROM delivery d JOIN message m ON m.id = d.message_id"
 _MAILS_DELAYED: Final = (
-    f"SELECT DISTINCT d.message_id {_FROM_MAILS} WHERE {_QUEUED} AND d.account = ? AND NOT d.warned"
+    f"SELECT DISTINCT d.message_id {_FROM_MAILS} WHERE {_QUEUED} AND d.destination = ? AND NOT d.warned"
     " AND d.since > ? AND d.since <= ? AND NOT m.notice ORDER BY d.message_id LIMIT ?"
 )
 _SELECT_DELAYED: Final = (
     SELECT_CLAIMED + f"WHERE d.message_id {{any}} AND {_QUEUED} AND NOT d.warned ORDER BY d.message_id, d.id"
 )
 _MAILS_OVER: Final = (
-    f"SELECT DISTINCT d.message_id FROM delivery d WHERE {_QUEUED} AND d.account = ? AND d.since <= ?"  # noqa: S608 - constants
+    f"SELECT DISTINCT d.message_id FROM delivery d WHERE {_QUEUED} AND d.destination = ? AND d.since <= ?"  # noqa: S608 - constants
     " ORDER BY d.message_id LIMIT ?"
 )
 _SELECT_OVER: Final = (
-    SELECT_CLAIMED + f"WHERE d.message_id {{any}} AND {_QUEUED} AND d.account = ? AND d.since <= ?"
+    SELECT_CLAIMED + f"WHERE d.message_id {{any}} AND {_QUEUED} AND d.destination = ? AND d.since <= ?"
     " ORDER BY d.message_id, d.id"
 )
 _STILL_QUEUED: Final = "SELECT d.id FROM delivery d WHERE d.id {any} AND d.state = 'queued' {lock}"
@@ -39,7 +40,7 @@ _STILL_PENDING: Final = (
 _WARNED: Final = "UPDATE delivery SET warned = true WHERE id {any} AND state = 'queued' AND NOT warned"
 _PULL_BACK: Final = "UPDATE delivery SET due = ? WHERE state = 'queued' AND state <> 'done' AND due > ?"
 _BRING_FORWARD: Final = (
-    "UPDATE delivery SET due = ?, attempts = 0 WHERE state = 'queued' AND state <> 'done' AND account = ?"
+    "UPDATE delivery SET due = ?, attempts = 0 WHERE state = 'queued' AND state <> 'done' AND destination = ?"
     " AND attempts > 0 AND uncertain = 0 AND due > ?"
 )
 _OUTCOMES: Final = "SELECT r.n, r.outcome FROM recipient r WHERE r.message_id = ? AND r.kind = 'to'"
@@ -70,7 +71,7 @@ class LastAttempt:
 
 def oldest_since(tx: Transaction, account: str) -> int | None:
     """Tell since when the oldest of what is queued for an account waits; None where nothing is."""
-    since: int | None = tx.rows(_OLDEST, account)[0][0]
+    since: int | None = tx.rows(_OLDEST, str(to_account(account)))[0][0]
     return since
 
 
@@ -79,7 +80,7 @@ def delayed(tx: Transaction, account: str, after: int, before: int, limit: int) 
 
     Each mail comes whole: with all its deliveries that wait untold, whatever their account. Notices are left out.
     """
-    mails = [row[0] for row in tx.rows(_MAILS_DELAYED, account, after, before, limit)]
+    mails = [row[0] for row in tx.rows(_MAILS_DELAYED, str(to_account(account)), after, before, limit)]
     return read_claimed(tx, tx.rows(_SELECT_DELAYED, mails)) if mails else []
 
 
@@ -99,8 +100,9 @@ def tell_delay(tx: Transaction, told: Sequence[DelayTold], *, by: Claimant) -> l
 
 def waiting_before(tx: Transaction, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
     """Give what is queued for an account since a moment or longer, of so many mails at most; nothing is claimed."""
-    mails = [row[0] for row in tx.rows(_MAILS_OVER, account, before, limit)]
-    return read_claimed(tx, tx.rows(_SELECT_OVER, mails, account, before)) if mails else []
+    way = str(to_account(account))
+    mails = [row[0] for row in tx.rows(_MAILS_OVER, way, before, limit)]
+    return read_claimed(tx, tx.rows(_SELECT_OVER, mails, way, before)) if mails else []
 
 
 def give_up(tx: Transaction, mails: Sequence[Sequence[Settlement]], *, by: Claimant) -> list[bool]:
@@ -130,7 +132,7 @@ def bring_forward(tx: Transaction, orders: Sequence[tuple[str, int]]) -> list[in
 
     What may have been sent already stays where it is: it waits since it is in doubt, whatever the server.
     """
-    return [tx.change(_BRING_FORWARD, now, account, now) for account, now in orders]
+    return [tx.change(_BRING_FORWARD, now, str(to_account(account)), now) for account, now in orders]
 
 
 def outcomes(tx: Transaction, message_id: str) -> dict[int, RecipientState]:

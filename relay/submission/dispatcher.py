@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from relay.model.destination import Destination
 from relay.model.mail import Body, ClaimedDelivery
 
 
@@ -18,7 +19,7 @@ class Slot(Protocol):
 class Dispatcher(Protocol):
     """The side that sends, as submission sees it."""
 
-    def reserve(self, account: str) -> Slot | None:
+    def reserve(self, destination: Destination) -> Slot | None:
         """Reserve a connection if one is free now and the account may send now."""
 
     def offer(self, delivery: ClaimedDelivery, body: Body) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 from relay.bcc_archive import make_stripper
 from relay.model.account import Account
 from relay.model.address import Address
+from relay.model.destination import to_account
 from relay.model.envelope import Client, Envelope
 from relay.model.ids import make_id
 from relay.model.mail import (
@@ -212,14 +213,14 @@ class IncomingMail:
             most=account.recipients_per_message,
             archive_apart=self._has_stripped,
         )
-        plans, slots = [], []
+        plans, slots, destination = [], [], to_account(account.name)
         for version, group in groups:
-            slot = self.dispatcher.reserve(account.name)
+            slot = self.dispatcher.reserve(destination)
             slots.append(slot)
             plans.append(
                 NewDelivery(
                     id=make_id(self.now, os.urandom(10)),
-                    account=account.name,
+                    destination=destination,
                     recipients=group,
                     version=version,
                     state=DeliveryState.QUEUED if slot is None else DeliveryState.ACTIVE,
@@ -234,7 +235,7 @@ class IncomingMail:
         body = None if version.written_ahead else tuple(data for _, _, data in version.rest)
         claimed = ClaimedDelivery(
             id=delivery.id,
-            account=delivery.account,
+            destination=delivery.destination,
             version=delivery.version,
             attempts=0,
             uncertain=0,

@@ -12,7 +12,6 @@ from typing import Final
 
 from relay.control import ControlError, ask
 from relay.model.account import Account
-from relay.model.mail import INBOX_LANE
 from relay.rules.certificates import read_pem
 from relay.rules.hours import open_time
 from relay.settings import Settings
@@ -113,12 +112,8 @@ def take_snapshot(
         running=service.running,
         silence=service.silence,
         accounts=tuple(_account(settings, account, standing, now) for account in settings.directory.accounts),
-        strangers={
-            name: queue
-            for name, queue in sorted(standing.queues.items())
-            if name not in configured and name != INBOX_LANE
-        },
-        notices=standing.queues.get(INBOX_LANE, QueueState()).waiting,
+        strangers={name: queue for name, queue in sorted(standing.queues.items()) if name and name not in configured},
+        notices=standing.queues.get("", QueueState()).waiting,
         quarantined=quarantined.count,
         quarantined_since=quarantined.oldest,
         disks=tuple(_disks(settings, statvfs)),

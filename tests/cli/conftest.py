@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from relay.cli import main
 from relay.demo.mailbox import Mailbox
+from relay.model.destination import Destination
 from relay.model.envelope import Envelope
 from relay.model.mail import Body, ClaimedDelivery
 from relay.rules.address import parse_addr_spec
@@ -76,7 +77,7 @@ def run(config: Path) -> Run:
 class _Nobody:
     """A dispatcher that never sends: the mail stays queued."""
 
-    def reserve(self, _account: str) -> None:
+    def reserve(self, _to: Destination) -> None:
         return None
 
     def offer(self, _delivery: ClaimedDelivery, _body: Body) -> None:

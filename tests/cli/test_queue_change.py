@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.model.destination import to_account
 from relay.settings import load_settings
 from relay.supervisor import Service
 from tests.cli.conftest import Run, hand_in
@@ -96,8 +97,8 @@ def test_a_filter_says_what_it_passed_over(run: Run, config: Path, queued: list[
     database.execute("UPDATE delivery SET state = 'active' WHERE message_id = ?", [queued[0]])
     database.execute("INSERT INTO recipient SELECT message_id, 9, 'more', 'x@y.example', kind, outcome, code, enhanced,"
                      " reply, notify, orcpt FROM recipient WHERE n = 0 AND message_id = ?", [queued[0]])  # fmt: skip
-    database.execute("INSERT INTO delivery SELECT 'more', message_id, account, version, 'queued', due, since, attempts,"
-                     " tried, uncertain, marked, token, node, lease_until, source, warned FROM delivery"
+    database.execute("INSERT INTO delivery SELECT 'more', message_id, destination, version, 'queued', due, since,"
+                     " attempts, tried, uncertain, marked, token, node, lease_until, source, warned FROM delivery"
                      " WHERE message_id = ?", [queued[0]])  # fmt: skip
     database.commit()
     database.close()
@@ -197,7 +198,7 @@ def test_a_command_on_one_mail_hurries_its_account_alone(run: Run, config: Path,
         service = Service(load_settings(config))
         await service.start()
         try:
-            lanes = [service.delivery._lane(name) for name in ("sales", "backup")]
+            lanes = [service.delivery._lane(to_account(name)) for name in ("sales", "backup")]
             for lane in lanes:
                 lane._backoff.until = math.inf
             said = await asyncio.to_thread(run, "queue", command, queue_id, *more)

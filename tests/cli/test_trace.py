@@ -44,7 +44,7 @@ def write_history(
     """Write attempts and events of a mail with one delivery, which is of an account now."""
     connection = sqlite3.connect(config.parent / "relay.db")
     with connection:
-        connection.execute("UPDATE delivery SET account = ? WHERE message_id = ?", (account, queue_id))
+        connection.execute("UPDATE delivery SET destination = ? WHERE message_id = ?", (f"account:{account}", queue_id))
         for n, at in enumerate(tries, 1):
             connection.execute(
                 "INSERT INTO attempt (key, delivery_id, n, at, seconds, code, enhanced, reply)"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from relay.delivery import Delivery
+from relay.model.destination import to_account
 from relay.runtime import Runtime
 from relay.submission import Submission
 from tests.peers.office import START, Office, open_office
@@ -48,16 +49,16 @@ async def _office(folder: Path, **tables: Any) -> AsyncGenerator[tuple[Office, _
 
 
 def _rest(office: Office, seconds: float) -> None:
-    office.delivery._lane("sales")._backoff.until = NOW + seconds
+    office.delivery._lane(to_account("sales"))._backoff.until = NOW + seconds
 
 
 def _pace(office: Office, seconds: float) -> None:
-    lane = office.delivery._lane("sales")
+    lane = office.delivery._lane(to_account("sales"))
     lane.restore_starts([NOW - 60 + seconds] * 2)
 
 
 def _day(office: Office, seconds: float) -> None:
-    office.delivery._lane("sales").quota_exhausted(START + round(seconds * 1000))
+    office.delivery._lane(to_account("sales")).quota_exhausted(START + round(seconds * 1000))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from relay.model.destination import to_account
 from relay.storage import admin
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
@@ -104,7 +105,9 @@ async def _break_each(folder: Path, answers: dict[str, Any], *, early: bool, see
         ):
             with capture_logs() as lines:
                 run = _break(office, n, early=early)
-                office.delivery._lane("sales")._backoff.until = math.inf  # so that the second waits when the first goes
+                office.delivery._lane(
+                    to_account("sales")
+                )._backoff.until = math.inf  # so that the second waits when the first goes
                 both, one = [await _hand_in(office, *to) for to in ((A, B), (B,))]
                 office.delivery.hurry()
                 await office.send()

@@ -4,6 +4,7 @@ from ipaddress import ip_address
 from structlog.testing import capture_logs
 
 from relay.delivery.event_log import log_disposition, log_doubts
+from relay.model.destination import to_account
 from relay.model.mail import ClaimedDelivery, DeliveryState, Message, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
@@ -20,7 +21,14 @@ RECIPIENTS = (
     Recipient(n=3, address="archive@x.example", kind=RecipientKind.ARCHIVE),
 )
 DELIVERY = ClaimedDelivery(
-    id="d1", account="sales", version=0, attempts=0, uncertain=0, since=0, message=MESSAGE, recipients=RECIPIENTS
+    id="d1",
+    destination=to_account("sales"),
+    version=0,
+    attempts=0,
+    uncertain=0,
+    since=0,
+    message=MESSAGE,
+    recipients=RECIPIENTS,
 )
 TAKEN = Outcome(verdict=Verdict.DELIVERED, reply=Reply(code=250))
 LATER = Outcome(verdict=Verdict.DEFERRED, reply=Reply(code=451))

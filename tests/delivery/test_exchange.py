@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.delivery.exchange import _size_of
+from relay.model.destination import to_account
 from relay.model.mail import ClaimedDelivery, Message
 from relay.storage import admin
 from tests.peers.dialogue import Dialogue
@@ -256,7 +257,14 @@ def test_the_archives_stripped_copy_is_not_announced_with_the_size_of_the_whole_
         subject="", size=5000, client="", header=b"A: b\r\n", archive_header=b"A: bc\r\n",
     )  # fmt: skip
     whole = ClaimedDelivery(
-        id="d", account="sales", version=0, attempts=0, uncertain=0, since=0, message=message, recipients=()
+        id="d",
+        destination=to_account("sales"),
+        version=0,
+        attempts=0,
+        uncertain=0,
+        since=0,
+        message=message,
+        recipients=(),
     )
     stripped = replace(whole, version=1)
     assert _size_of(whole, None) == 5000

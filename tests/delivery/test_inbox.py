@@ -47,7 +47,7 @@ async def test_a_claim_on_a_notice_that_is_lost_is_logged_and_the_file_is_there_
 
         async def lose(settlement: Any) -> Any:  # noqa: ANN401 - what the queue takes and gives
             with office.engine.begin() as connection:
-                connection.execute(text("UPDATE delivery SET token = 'of another' WHERE account = ''"))
+                connection.execute(text("UPDATE delivery SET token = 'of another' WHERE destination LIKE 'inbox:%'"))
             return await real(settlement)
 
         office.queue.settle = lose  # type: ignore[method-assign]

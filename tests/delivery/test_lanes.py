@@ -7,6 +7,7 @@ import pytest
 from relay.delivery.connection_limit import NARROW_SECONDS, ConnectionLimit
 from relay.delivery.lanes import MOST_TURNS, Lane, LaneSlot
 from relay.model.account import Secret, Security, SmtpServer
+from relay.model.destination import to_account
 from relay.model.mail import Work
 from relay.model.reply import Reply
 from relay.storage.claiming import who_of
@@ -27,7 +28,7 @@ class _Workers:
 
 async def test_at_most_as_many_workers_as_the_account_has_connections() -> None:
     workers = _Workers()
-    lane = Lane(account="sales", work=workers.work, _limit=ConnectionLimit(configured=2))
+    lane = Lane(destination=to_account("sales"), work=workers.work, _limit=ConnectionLimit(configured=2))
     for _ in range(5):
         lane.kick()
     assert lane.busy == 2
@@ -41,7 +42,7 @@ async def test_at_most_as_many_workers_as_the_account_has_connections() -> None:
 
 async def test_a_reserved_slot_counts_until_it_is_used_or_given_back() -> None:
     workers = _Workers()
-    lane = Lane(account="sales", work=workers.work)
+    lane = Lane(destination=to_account("sales"), work=workers.work)
     slot = LaneSlot(lane, lambda: 0.0)
     assert not lane.is_free
     lane.kick()
@@ -53,7 +54,7 @@ async def test_a_reserved_slot_counts_until_it_is_used_or_given_back() -> None:
 
 
 def test_a_rest_grows_and_ends_when_the_server_answers() -> None:
-    lane = Lane(account="sales", work=_Workers().work)
+    lane = Lane(destination=to_account("sales"), work=_Workers().work)
     now = 0.0
     for expected in (5.0, 10.0, 20.0):
         lane.failed(now)
@@ -71,7 +72,7 @@ SERVER = SmtpServer(host="old.example", port=587, security=Security.STARTTLS, us
 
 
 def _lane(server: SmtpServer = SERVER) -> Lane:
-    lane = Lane(account="sales", work=_Workers().work)
+    lane = Lane(destination=to_account("sales"), work=_Workers().work)
     lane.adopt(server)
     return lane
 
@@ -124,7 +125,7 @@ def test_the_largest_mail_is_that_of_the_present_host() -> None:
 
 
 def test_a_lane_remembers_the_turns_of_so_many_users() -> None:
-    lane = Lane(account="sales", work=_Workers().work)
+    lane = Lane(destination=to_account("sales"), work=_Workers().work)
     for n in range(MOST_TURNS):
         lane.serve(f"user{n} scan")
     lane.serve("user0 fax")
@@ -136,7 +137,7 @@ def test_a_lane_remembers_the_turns_of_so_many_users() -> None:
 
 async def test_a_lane_keeps_for_a_while_to_the_connections_that_its_provider_allows() -> None:
     workers = _Workers()
-    lane = Lane(account="sales", work=workers.work, _limit=ConnectionLimit(configured=5))
+    lane = Lane(destination=to_account("sales"), work=workers.work, _limit=ConnectionLimit(configured=5))
     lane.narrowed(2, 0.0)
     for _ in range(5):
         lane.kick()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from relay.model.destination import to_account
 from relay.model.errors import StorageError
 from relay.model.mail import Pause, RecipientKind
 from relay.model.reply import Reply
@@ -274,7 +275,7 @@ async def test_what_a_second_crash_holds_is_told_though_a_third_comes_at_once(tm
     async with open_office(tmp_path, account={"archive": False}, schedule={"active": ["Fri 08:00-09:00"]}) as office:
         await office.hand_in(A)
         for _ in range(2):
-            await office.queue.claim("sales", now=office.now, limit=1, open_now=True)
+            await office.queue.claim(to_account("sales"), now=office.now, limit=1, open_now=True)
             await office.queue.recover(now=office.now)
         assert [row.state for row in office.waiting()] == ["held"]
         await office.restart()

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from relay.model.destination import to_account
 from relay.model.envelope import DsnOptions
 from relay.model.mail import Settlement
 from relay.storage import admin
@@ -59,7 +60,7 @@ async def test_a_mail_that_could_never_be_tried_is_told_and_given_up_all_the_sam
 
 async def test_what_an_account_with_fewer_connections_never_comes_to_is_given_up(tmp_path: Path) -> None:
     async with open_office(tmp_path, retry=RETRY, account={"archive": False}) as office:
-        lane = office.delivery._lane("sales")
+        lane = office.delivery._lane(to_account("sales"))
         lane._backoff.until = math.inf  # others' mails take all the time
         lane.narrowed(1, math.inf)
         queue_id = (await office.hand_in(A)).text.split()[-1]
@@ -101,7 +102,10 @@ async def test_several_deliveries_of_a_mail_are_one_warning(tmp_path: Path) -> N
 
 def attempts(office: Office) -> list[int]:
     with office.engine.connect() as connection:
-        query = "SELECT a.at FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE d.account <> '' ORDER BY a.at"
+        query = (
+            "SELECT a.at FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
+            " WHERE d.destination LIKE 'account:%' ORDER BY a.at"
+        )
         return list(connection.execute(text(query)).scalars())
 
 

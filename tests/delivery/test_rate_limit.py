@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.delivery.rate_limit import RateLimit
+from relay.model.destination import to_account
 from tests.peers.office import MINUTE, open_office
 from tests.peers.provider import Provider
 
@@ -66,7 +67,7 @@ async def test_what_a_crash_interrupted_counts(tmp_path: Path) -> None:
         await office.delivery.drain(0)
         for _ in range(6):
             await office.hand_in(A)
-        await office.queue.claim("sales", now=office.now, limit=2, open_now=True)
+        await office.queue.claim(to_account("sales"), now=office.now, limit=2, open_now=True)
         await office.restart()
         await office.send()
         assert len(provider.mails) == 1

@@ -2,6 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.delivery.ready_queue import ReadyQueue
+from relay.model.destination import to_account
 from relay.model.mail import ClaimedDelivery, Message, Recipient
 
 _BODY = (b"x" * 100,)
@@ -14,7 +15,7 @@ def _delivery(delivery_id: str, *, user: str = "anna", source: str = "anna 1") -
     )  # fmt: skip
     recipients = (Recipient(n=0, address="b@x"),)
     return ClaimedDelivery(
-        id=delivery_id, account="sales", version=0, attempts=0, uncertain=0, since=0, message=message,
+        id=delivery_id, destination=to_account("sales"), version=0, attempts=0, uncertain=0, since=0, message=message,
         recipients=recipients,
     )  # fmt: skip
 

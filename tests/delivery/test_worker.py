@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.model.destination import to_account
 from relay.model.mail import DeliveryState
 from relay.storage import commands
 from relay.storage.ahead import Ahead
@@ -20,7 +21,7 @@ async def test_fresh_mail_that_waits_is_not_read_again(tmp_path: Path, monkeypat
     async with Provider() as provider, open_office(tmp_path, port=provider.port) as office:
         read = []
         monkeypatch.setattr(office.queue, "chunks", lambda *about: read.append(about))
-        office.delivery.wake("sales")
+        office.delivery.wake(to_account("sales"))
         await office.send()
         await asyncio.gather(*(office.hand_in(A) for _ in range(12)))
         await until(lambda: not office.waiting())
@@ -65,8 +66,8 @@ async def test_what_is_due_soon_is_not_hidden_by_what_is_due_now(tmp_path: Path)
 async def test_a_worker_that_is_cancelled_gives_back_nothing_that_another_has(tmp_path: Path) -> None:
     async with open_office(tmp_path, schedule={"active": ["Fri 08:00-09:00"]}) as office:
         await office.hand_in(A)
-        ((delivery, _),) = await office.queue.read_ahead(Ahead("sales", office.now, 9))
-        lane = office.delivery._lane("sales")
+        ((delivery, _),) = await office.queue.read_ahead(Ahead(to_account("sales"), office.now, 9))
+        lane = office.delivery._lane(to_account("sales"))
         worker = office.delivery._worker
         taken = await office.queue.take(delivery)
         assert taken is not None
@@ -90,10 +91,10 @@ async def test_a_mail_whose_recipients_all_have_it_already_ends_and_stops_nothin
     async with Provider() as provider, open_office(tmp_path, port=provider.port, account={"archive": False}) as office:
         office.delivery._stopping = True  # nothing is sent yet
         queue_id = (await office.hand_in(A)).text.split()[-1]
-        (late,) = await office.queue.claim("sales", now=office.now, limit=1, open_now=True)
+        (late,) = await office.queue.claim(to_account("sales"), now=office.now, limit=1, open_now=True)
         office.queue.abandon(late, doubtful=True)
         await office.queue.take_up(now=office.now)
-        (other,) = await office.queue.claim("sales", now=office.now, limit=1, open_now=True)
+        (other,) = await office.queue.claim(to_account("sales"), now=office.now, limit=1, open_now=True)
         assert not await office.queue.settle(settled(late, {0: TAKEN}, DeliveryState.DONE))
         assert await office.queue.settle(settled(other, {0: LATER}, DeliveryState.QUEUED, due=office.now))
         office.delivery._stopping = False
@@ -101,4 +102,4 @@ async def test_a_mail_whose_recipients_all_have_it_already_ends_and_stops_nothin
         assert office.outcomes(queue_id) == {A: "delivered"}
         assert office.waiting() == []
         assert provider.mails == []
-        assert not office.delivery._lane("sales").quota.exhausted_until
+        assert not office.delivery._lane(to_account("sales")).quota.exhausted_until

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model.account import OnUncertain
+from relay.model.destination import to_account
 from relay.model.mail import ClaimedDelivery, DeliveryState, Message, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.policy import RetryPolicy
@@ -27,8 +28,8 @@ NEVER = Outcome(verdict=Verdict.BOUNCED, reply=Reply(code=550, enhanced="5.1.1",
 def delivery(*kinds: RecipientKind, attempts: int = 0, uncertain: int = 0) -> ClaimedDelivery:
     recipients = tuple(Recipient(n=n, address=f"{n}@x.example", kind=kind) for n, kind in enumerate(kinds))
     return ClaimedDelivery(
-        id="d", account="sales", version=0, attempts=attempts, uncertain=uncertain, since=NOW, message=MESSAGE,
-        recipients=recipients,
+        id="d", destination=to_account("sales"), version=0, attempts=attempts, uncertain=uncertain, since=NOW,
+        message=MESSAGE, recipients=recipients,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from relay.model.arrival import Arrival, Place
+from relay.model.destination import to_account, to_inbox
 from relay.model.ids import make_copy_ids
 from relay.model.mail import (
     ClaimedDelivery,
@@ -32,6 +33,8 @@ from relay.storage.writer import Writer
 from tests.peers.machine import lack
 
 NOW = 1_780_000_000_000
+SALES = to_account("sales")
+INBOX = to_inbox("anna")
 TAKEN = Outcome(verdict=Verdict.DELIVERED, reply=Reply(code=250, enhanced="2.0.0", text="taken"))
 LATER = Outcome(verdict=Verdict.DEFERRED, reply=Reply(code=451, enhanced="4.3.0", text="later"))
 NEVER = Outcome(verdict=Verdict.BOUNCED, reply=Reply(code=550, enhanced="5.1.1", text="never"))
@@ -53,7 +56,7 @@ def new_mail(
     chunks: tuple[bytes, ...] = (b"hello\r\n",),
     **message: Any,  # noqa: ANN401 - fields of a message
 ) -> NewMessage:
-    """Make a mail with one delivery."""
+    """Make a mail with one delivery; without an account into the inbox of anna."""
     message_id = new_id("m")
     fields: dict[str, Any] = {
         "id": message_id, "received_at": NOW, "user": "anna", "account": account, "rule": "1a",
@@ -61,7 +64,8 @@ def new_mail(
         "client": "::1", "header": b"A: b\r\n",
     }  # fmt: skip
     recipients = tuple(Recipient(n=n, address=f"n{n}@x.example") for n in range(to))
-    delivery = NewDelivery(id=new_id("d"), account=account, recipients=recipients, state=state, due=due)
+    destination = to_account(account) if account else INBOX
+    delivery = NewDelivery(id=new_id("d"), destination=destination, recipients=recipients, state=state, due=due)
     return NewMessage(
         message=Message(**{**fields, **message}),
         deliveries=(delivery,),

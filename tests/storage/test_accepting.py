@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from sqlalchemy import Engine
 
-from relay.model.mail import INBOX_LANE, NewDelivery, NewMessage, Recipient
+from relay.model.mail import NewDelivery, NewMessage, Recipient
 from relay.storage import admin
 from relay.storage.accepting import SAID_FOR
 from relay.storage.queue import Queue
 from relay.storage.writer import Writer
-from tests.storage.conftest import NOW, new_id, new_mail
+from tests.storage.conftest import NOW, SALES, new_id, new_mail
 
 Count = Callable[[str], int]
 
@@ -21,7 +21,7 @@ async def whole(queue: Queue, message_id: str, version: int = 0) -> bytes:
 async def test_what_was_accepted_is_claimed_as_it_was(queue: Queue) -> None:
     mail = new_mail(to=3, header=b"A: \xff\r\n", subject="ä\ud800\x00", eightbit=True)
     await queue.accept(mail)
-    (claimed,) = await queue.claim("sales", now=NOW, limit=5, open_now=True)
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=5, open_now=True)
     assert claimed.message == replace(mail.message, subject="ä\ufffd\ufffd")
     assert claimed.recipients == mail.deliveries[0].recipients
     assert (claimed.attempts, claimed.uncertain, claimed.since) == (0, 0, NOW)
@@ -54,7 +54,7 @@ async def test_a_repetition_adds_nothing(queue: Queue, count: Count) -> None:
 
 async def test_the_stripped_version_is_kept_apart_or_dropped(queue: Queue) -> None:
     mail = new_mail()
-    second = NewDelivery(id=new_id("d"), account="sales", recipients=(Recipient(n=5, address="a@x"),), version=1)
+    second = NewDelivery(id=new_id("d"), destination=SALES, recipients=(Recipient(n=5, address="a@x"),), version=1)
     await queue.accept(
         replace(mail, deliveries=(*mail.deliveries, second), chunks=((0, 0, b"whole"), (1, 0, b"stripped")))
     )
@@ -67,7 +67,7 @@ async def test_the_stripped_version_is_kept_apart_or_dropped(queue: Queue) -> No
 
 async def test_what_is_told_once_in_a_while_is_told_by_one_of_two(queue: Queue, engine: Engine) -> None:
     def notice(once: str, at: int = NOW) -> NewMessage:
-        mail = new_mail(account=INBOX_LANE, notice=True)
+        mail = new_mail(account="", notice=True)
         return replace(mail, message=replace(mail.message, received_at=at), once=once)
 
     other = Queue(engine, Writer(engine))

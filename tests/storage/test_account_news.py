@@ -6,7 +6,7 @@ from relay.model.mail import DeliveryState
 from relay.model.reply import Reply
 from relay.storage.account_news import AccountNews, read_news
 from relay.storage.queue import Queue
-from tests.storage.conftest import LATER, NOW, TAKEN, new_mail, settled
+from tests.storage.conftest import LATER, NOW, SALES, TAKEN, new_mail, settled
 
 MINUTE = 60_000
 LOST = Reply(code=0, enhanced="4.4.1", text="x: Connection refused")
@@ -14,7 +14,7 @@ LOST = Reply(code=0, enhanced="4.4.1", text="x: Connection refused")
 
 async def attempt(queue: Queue, at: int, reply: Reply, *, done: bool = False) -> None:
     """Let the mail that waits be tried once."""
-    (claimed,) = await queue.claim("sales", now=at, limit=1, open_now=True)
+    (claimed,) = await queue.claim(SALES, now=at, limit=1, open_now=True)
     state = DeliveryState.DONE if done else DeliveryState.QUEUED
     await queue.settle(settled(claimed, {0: TAKEN if done else LATER}, state, reply=reply, at=at, due=at))
 

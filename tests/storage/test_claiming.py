@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from relay.model.destination import to_account
 from relay.model.errors import ClaimLostError, StorageError
-from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery, DeliveryState
+from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState
 from relay.rules.notice_texts import Alert
 from relay.storage import admin, claiming
 from relay.storage.ahead import Ahead
@@ -17,13 +18,15 @@ from relay.storage.engine import WriteConnection, open_engine, transaction
 from relay.storage.queue import Queue
 from relay.storage.transaction import Transaction
 from relay.storage.writer import Writer
-from tests.storage.conftest import LATER, NOW, TAKEN, new_mail, settled
+from tests.storage.conftest import INBOX, LATER, NOW, SALES, TAKEN, new_mail, settled
 
 
 async def claim(
     queue: Queue, account: str = "sales", *, now: int = NOW, limit: int = 9, open_now: bool = True
 ) -> list[str]:
-    return [found.message.id for found in await queue.claim(account, now=now, limit=limit, open_now=open_now)]
+    return [
+        found.message.id for found in await queue.claim(to_account(account), now=now, limit=limit, open_now=open_now)
+    ]
 
 
 async def test_only_what_is_due_is_claimed_the_oldest_first_and_once(queue: Queue) -> None:
@@ -47,9 +50,9 @@ async def test_outside_of_the_hours_only_what_is_wanted_at_once(queue: Queue) ->
 
 async def test_what_is_given_back_is_as_it_was(queue: Queue) -> None:
     await queue.accept(new_mail())
-    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert await queue.unclaim(claimed)
-    (again,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (again,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert replace(again, token="") == replace(claimed, token="")
     assert again.token != claimed.token
 
@@ -57,19 +60,19 @@ async def test_what_is_given_back_is_as_it_was(queue: Queue) -> None:
 async def test_two_claims_at_once_share_nothing(queue: Queue) -> None:
     for _ in range(20):
         await queue.accept(new_mail())
-    claims = await asyncio.gather(*(queue.claim("sales", now=NOW, limit=7, open_now=True) for _ in range(5)))
+    claims = await asyncio.gather(*(queue.claim(SALES, now=NOW, limit=7, open_now=True) for _ in range(5)))
     found = [one.id for several in claims for one in several]
     assert len(found) == len(set(found)) == 20
 
 
 async def test_what_was_active_at_a_crash_is_queued_at_once_and_doubted(queue: Queue) -> None:
     active = new_mail(state=DeliveryState.ACTIVE)
-    notice = new_mail(account=INBOX_LANE, state=DeliveryState.ACTIVE)
+    notice = new_mail(account="", state=DeliveryState.ACTIVE)
     for mail in (active, notice, new_mail(due=NOW + 99)):
         await queue.accept(mail)
     (found,) = await queue.recover(now=NOW)
     assert (found.message.id, found.uncertain) == (active.message.id, 1)
-    assert await queue.next_due() == {"sales": AT_ONCE, INBOX_LANE: AT_ONCE}
+    assert await queue.next_due() == {SALES: AT_ONCE, INBOX: AT_ONCE}
     assert await claim(queue, open_now=False) == [active.message.id]
     (again,) = await queue.recover(now=NOW)
     assert again.uncertain == 2
@@ -78,7 +81,7 @@ async def test_what_was_active_at_a_crash_is_queued_at_once_and_doubted(queue: Q
 
 async def test_a_dot_that_was_marked_is_held_at_once_after_a_crash(queue: Queue) -> None:
     await queue.accept(new_mail())
-    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.mark_uncertain(claimed)
     (found,) = await queue.recover(now=NOW)
     assert found.uncertain == 2
@@ -99,7 +102,7 @@ async def test_of_what_a_crash_holds_people_are_owed_an_alert(queue: Queue) -> N
     await queue.accept(mail)
     await queue.recover(now=NOW)
     assert await queue.owed_alerts() == []
-    (again,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (again,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.recover(now=NOW)
     ((alert, delivery),) = await queue.owed_alerts()
     assert (alert.kind, alert.delivery_id) == (Alert.UNCERTAIN_HELD, again.id)
@@ -113,7 +116,7 @@ async def test_mail_of_accounts_that_are_gone_is_held(queue: Queue) -> None:
         await queue.accept(mail)
     held = await queue.hold_accounts(["gone", "nobody"], now=NOW)
     assert [one.message_id for one in held] == [mail.message.id for mail in mails[:2]]
-    assert await queue.next_due() == {"sales": NOW}
+    assert await queue.next_due() == {SALES: NOW}
     assert [(alert.account, alert.count) for alert, _ in await queue.owed_alerts()] == [("gone", 2)]
 
 
@@ -131,16 +134,16 @@ async def test_next_due_is_the_smallest_of_each_lane(queue: Queue) -> None:
     assert await queue.next_due() == {}
     for account, due in (("b", 5), ("a", 7), ("b", 3), ("", 9)):
         await queue.accept(new_mail(account=account, due=due))
-    assert await queue.next_due() == {"": 9, "a": 7, "b": 3}
-    assert await queue.queued_accounts() == {"", "a", "b"}
+    assert await queue.next_due() == {INBOX: 9, to_account("a"): 7, to_account("b"): 3}
+    assert await queue.queued_accounts() == {"a", "b"}
 
 
 async def test_a_delivery_that_was_settled_is_claimed_again_when_it_is_due(queue: Queue) -> None:
     await queue.accept(new_mail(to=2))
-    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.settle(settled(claimed, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED, due=NOW + 5))
     assert await claim(queue, now=NOW + 4) == []
-    (again,) = await queue.claim("sales", now=NOW + 5, limit=1, open_now=True)
+    (again,) = await queue.claim(SALES, now=NOW + 5, limit=1, open_now=True)
     assert [r.n for r in again.recipients] == [1]
     assert again.attempts == 1
 
@@ -152,7 +155,7 @@ async def test_sources_take_turns_and_the_newest_may_go_first(queue: Queue) -> N
         await queue.accept(mail)
     order, served = [], ""
     for newest in (False, False, False, True, False, False):
-        (found,) = await queue.claim("sales", now=NOW, limit=1, open_now=True, served=served, newest=newest)
+        (found,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True, served=served, newest=newest)
         order.append(found.message.id)
         served = found.message.source
     expected = (mailing[0], others[0], others[1], mailing[3], mailing[1], mailing[2])
@@ -165,18 +168,18 @@ async def test_a_source_whose_mail_is_not_due_is_passed_over(queue: Queue) -> No
     for mail in (*later, due):
         await queue.accept(mail)
     for served in ("", "a", "c", "d", "zzz"):
-        (found,) = await queue.claim("sales", now=NOW, limit=1, open_now=True, served=served)
+        (found,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True, served=served)
         assert found.message.id == due.message.id
         await queue.unclaim(found)
-    assert await queue.claim("sales", now=NOW - 1, limit=1, open_now=True, served="b") == []
-    assert await queue.next_due() == {"sales": NOW}
+    assert await queue.claim(SALES, now=NOW - 1, limit=1, open_now=True, served="b") == []
+    assert await queue.next_due() == {SALES: NOW}
 
 
 def known(delivery_id: str, account: str = "sales", tried: int = 0) -> ClaimedDelivery:
     message = new_mail().message
     return ClaimedDelivery(
-        id=delivery_id, account=account, version=0, attempts=0, uncertain=0, since=NOW, message=message, recipients=(),
-        tried=tried,
+        id=delivery_id, destination=to_account(account), version=0, attempts=0, uncertain=0, since=NOW,
+        message=message, recipients=(), tried=tried,
     )  # fmt: skip
 
 
@@ -194,11 +197,11 @@ async def test_one_that_is_known_is_taken_once_and_only_for_its_account(queue: Q
 async def test_one_that_was_tried_since_it_was_read_is_not_taken(queue: Queue) -> None:
     mail = new_mail(to=2)
     await queue.accept(mail)
-    ((before, _),) = await queue.read_ahead(Ahead("sales", NOW, 9))
-    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    ((before, _),) = await queue.read_ahead(Ahead(SALES, NOW, 9))
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.settle(settled(claimed, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED))
     assert not await queue.take(before)
-    ((after, _),) = await queue.read_ahead(Ahead("sales", NOW, 9))
+    ((after, _),) = await queue.read_ahead(Ahead(SALES, NOW, 9))
     assert [recipient.n for recipient in after.recipients] == [1]
     assert await queue.take(after)
 
@@ -224,7 +227,7 @@ async def served_in_turn(queue: Queue, count: int, *, newest: bool = False) -> l
     turns: dict[str, str] = {}
     for _ in range(count):
         served = order[-1] if order else ""
-        claimed = await queue.claim("sales", now=NOW, limit=1, open_now=True, served=served, turns=turns, newest=newest)
+        claimed = await queue.claim(SALES, now=NOW, limit=1, open_now=True, served=served, turns=turns, newest=newest)
         order += [one.message.source for one in claimed]
         turns[who_of(order[-1])] = order[-1]
     return order
@@ -250,7 +253,7 @@ async def test_the_kinds_of_a_user_go_on_from_the_first_again(queue: Queue) -> N
         await queue.accept(new_mail(source=source))
     order = []
     for last in ("anna 5", "anna 9", "anna 1"):
-        (one,) = await queue.claim("sales", now=NOW, limit=1, open_now=True, served=last, turns={"anna": last})
+        (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True, served=last, turns={"anna": last})
         order.append(one.message.source)
     assert order == ["anna 9", "anna 1", "anna 2"]
 
@@ -274,7 +277,7 @@ async def test_a_running_node_takes_up_what_others_left_and_never_its_own(engine
 async def test_what_nobody_runs_is_taken_up_as_it_was_or_doubted_where_its_dot_may_be_out(queue: Queue) -> None:
     for _ in range(3):
         await queue.accept(new_mail())
-    runs, unsent, sent = [(await queue.claim("sales", now=NOW, limit=1, open_now=True))[0] for _ in range(3)]
+    runs, unsent, sent = [(await queue.claim(SALES, now=NOW, limit=1, open_now=True))[0] for _ in range(3)]
     assert not queue.has_orphans
     queue.abandon(unsent, doubtful=False)
     queue.abandon(sent, doubtful=True)
@@ -282,7 +285,10 @@ async def test_what_nobody_runs_is_taken_up_as_it_was_or_doubted_where_its_dot_m
     (found,) = await queue.take_up(now=NOW)
     assert (found.id, found.uncertain) == (sent.id, 1)
     assert not queue.has_orphans
-    assert {one.id for one in await queue.claim("sales", now=NOW, limit=9, open_now=True)} == {unsent.id, sent.id}
+    assert {one.id for one in await queue.claim(SALES, now=NOW, limit=9, open_now=True)} == {
+        unsent.id,
+        sent.id,
+    }
     assert await queue.settle(settled(runs, {0: TAKEN}, DeliveryState.DONE))
     assert await queue.take_up(now=NOW) == []
 
@@ -305,9 +311,9 @@ async def test_a_claim_or_a_mail_whose_answer_never_came_is_taken_up(
 ) -> None:
     await queue.accept(new_mail())
     await queue.accept(new_mail(source="other"))
-    ((known_one, _), *_) = await queue.read_ahead(Ahead("sales", NOW, 9))
+    ((known_one, _), *_) = await queue.read_ahead(Ahead(SALES, NOW, 9))
     commit = _lose_answers(queue, monkeypatch)
-    for fail in (queue.take(known_one), queue.claim("sales", now=NOW, limit=1, open_now=True),
+    for fail in (queue.take(known_one), queue.claim(SALES, now=NOW, limit=1, open_now=True),
                  queue.accept(new_mail(state=DeliveryState.ACTIVE))):  # fmt: skip
         with pytest.raises(StorageError):
             await fail
@@ -315,7 +321,7 @@ async def test_a_claim_or_a_mail_whose_answer_never_came_is_taken_up(
     assert await queue.next_due() == {}
     assert queue.has_orphans
     assert await queue.take_up(now=NOW) == []
-    found = [one for _ in range(2) for one in await queue.claim("sales", now=NOW, limit=9, open_now=True, served="-")]
+    found = [one for _ in range(2) for one in await queue.claim(SALES, now=NOW, limit=9, open_now=True, served="-")]
     assert len({one.id for one in found}) == 3
 
 
@@ -324,12 +330,12 @@ async def test_a_node_that_slept_through_its_lease_is_told_before_its_dot(postgr
     first, second = (Queue(engine, Writer(engine), node=node, lease=60_000) for node in ("first", "second"))
     mail = new_mail(account="slept")
     await first.accept(mail)
-    (late,) = await first.claim("slept", now=NOW, limit=1, open_now=True)
+    (late,) = await first.claim(to_account("slept"), now=NOW, limit=1, open_now=True)
     await first.confirm(late)
     with transaction(engine, write=True) as tx:
         tx.change("UPDATE delivery SET lease_until = 1 WHERE id = ?", late.id)
     assert late.id in {one.id for one in await second.take_up(now=NOW)}
-    (running,) = await second.claim("slept", now=NOW, limit=1, open_now=True)
+    (running,) = await second.claim(to_account("slept"), now=NOW, limit=1, open_now=True)
     first._claims._held[late.id].until = 0.0  # its own clock says that the lease is over
     with pytest.raises(ClaimLostError):
         await first.confirm(late)
@@ -347,7 +353,7 @@ async def test_leases_are_prolonged_for_what_really_runs(postgresql_tables: str)
     queue = Queue(engine, Writer(engine), node="renews", lease=60_000)
     for _ in range(2):
         await queue.accept(new_mail(account="renews"))
-    runs, lost = [(await queue.claim("renews", now=NOW, limit=1, open_now=True))[0] for _ in range(2)]
+    runs, lost = [(await queue.claim(to_account("renews"), now=NOW, limit=1, open_now=True))[0] for _ in range(2)]
     queue.abandon(lost, doubtful=False)
     with transaction(engine, write=True) as tx:
         tx.change("UPDATE delivery SET lease_until = 1 WHERE node = 'renews'")
@@ -376,7 +382,7 @@ async def test_what_changes_hands_between_two_queries_of_a_look_is_left_alone(
     """The look has read that nobody runs an own row; another node takes it up and claims it before it is locked."""
     one, other = (Queue(engine, Writer(engine), node=name) for name in ("one", "other"))
     await one.accept(new_mail())
-    (mine,) = await one.claim("sales", now=NOW, limit=1, open_now=True)
+    (mine,) = await one.claim(to_account("sales"), now=NOW, limit=1, open_now=True)
     one.abandon(mine, doubtful=True)
     real = Transaction.rows
     claimed: list[bool] = []
@@ -414,7 +420,7 @@ async def test_a_node_notices_that_another_was_started_in_its_name(engine: Engin
 async def test_the_database_is_asked_before_the_dot_since_its_clock_may_have_been_set(engine: Engine) -> None:
     one, other = (Queue(engine, Writer(engine), node=name) for name in ("one", "other"))
     await one.accept(new_mail())
-    (mine,) = await one.claim("sales", now=NOW, limit=1, open_now=True)
+    (mine,) = await one.claim(to_account("sales"), now=NOW, limit=1, open_now=True)
     await one.confirm(mine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE delivery SET lease_until = 0"))
@@ -429,10 +435,10 @@ async def test_what_this_node_claims_anew_is_not_taken_up_once_its_first_attempt
     queue: Queue, engine: Engine
 ) -> None:
     await queue.accept(new_mail())
-    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     with engine.begin() as connection:  # another node took it up, and gave it back
         connection.execute(text("UPDATE delivery SET state = 'queued', token = '', node = ''"))
-    (running,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (running,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert not await queue.settle(settled(late, {0: LATER}, DeliveryState.QUEUED, due=NOW))
     queue.abandon(late, doubtful=False)
     assert await queue.take_up(now=NOW) == []
@@ -445,12 +451,12 @@ async def test_a_claim_that_failed_is_looked_after_at_once(
 ) -> None:
     """It may stand in the database, where nobody runs it: the mail would wait for the look of every minute."""
     await queue.accept(new_mail())
-    ((known_one, _),) = await queue.read_ahead(Ahead("sales", NOW, 9))
+    ((known_one, _),) = await queue.read_ahead(Ahead(SALES, NOW, 9))
     commit = _lose_answers(queue, monkeypatch)
     with pytest.raises(StorageError):
-        await (queue.take(known_one) if known_before else queue.claim("sales", now=NOW, limit=1, open_now=True))
+        await (queue.take(known_one) if known_before else queue.claim(SALES, now=NOW, limit=1, open_now=True))
     monkeypatch.setattr(WriteConnection, "commit", commit)
     assert queue.has_orphans
     assert await queue.take_up(now=NOW) == []
     assert not queue.has_orphans
-    assert [one.id for one in await queue.claim("sales", now=NOW, limit=9, open_now=True)] == [known_one.id]
+    assert [one.id for one in await queue.claim(SALES, now=NOW, limit=9, open_now=True)] == [known_one.id]

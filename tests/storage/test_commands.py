@@ -4,12 +4,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
+from relay.model.destination import to_account
 from relay.model.errors import StateConflictError
-from relay.model.mail import AT_ONCE, INBOX_LANE, DeliveryState
+from relay.model.mail import AT_ONCE, DeliveryState
 from relay.storage import admin, commands
 from relay.storage.engine import transaction
 from relay.storage.queue import Queue
-from tests.storage.conftest import LATER, NOW, TAKEN, new_mail, settled
+from tests.storage.conftest import INBOX, LATER, NOW, SALES, TAKEN, new_mail, settled
 
 TO = "other@example.com"
 
@@ -26,13 +27,13 @@ async def test_hold_release_retry_and_run(queue: Queue, engine: Engine) -> None:
     assert commands.hold(engine, ids, now=NOW).count == 1
     assert await queue.next_due() == {}
     assert commands.release(engine, ids, now=NOW + 5).count == 1
-    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=False)
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=False)
     assert (claimed.since, claimed.attempts, claimed.uncertain) == (NOW + 5, 0, 0)
     for command in (commands.hold, commands.release, commands.retry):
         assert command(engine, ids, now=NOW) == commands.Done(count=0, skipped={ids[0]: "is being sent now"})
     await queue.settle(settled(claimed, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99))
     assert commands.retry(engine, ids, now=NOW).count == 1
-    assert await queue.next_due() == {"sales": AT_ONCE}
+    assert await queue.next_due() == {SALES: AT_ONCE}
     assert commands.run_queue(engine, now=NOW) == {"sales": ids}
 
 
@@ -53,7 +54,7 @@ async def test_what_can_not_be_changed_says_why(queue: Queue, engine: Engine) ->
 
 
 async def test_what_is_held_for_an_account_that_does_not_send_is_not_released(queue: Queue, engine: Engine) -> None:
-    good, bad, inbox = new_mail(), new_mail(account="old"), new_mail(account=INBOX_LANE)
+    good, bad, inbox = new_mail(), new_mail(account="old"), new_mail(account="")
     for mail in (good, bad, inbox):
         await queue.accept(mail)
     ids = [good.message.id, bad.message.id, inbox.message.id]
@@ -91,12 +92,12 @@ async def test_what_is_deleted_leaves_its_history(queue: Queue, engine: Engine) 
 async def test_a_mail_of_which_a_part_is_under_way_is_neither_deleted_nor_moved(queue: Queue, engine: Engine) -> None:
     mail = new_mail(to=2)
     await queue.accept(mail)
-    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     later = mail.deliveries[0].recipients[1:]
     split = settled(claimed, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99, splits=new_mail(to=2).deliveries)
     object.__setattr__(split.splits[0], "recipients", later)
     await queue.settle(split)
-    await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     skipped = {mail.message.id: "is being sent now"}
     assert commands.delete(engine, [mail.message.id], now=NOW).skipped == skipped
     assert commands.move(engine, [mail.message.id], "x", rewrite, reverse_path=TO, now=NOW).skipped == skipped
@@ -129,7 +130,7 @@ async def test_a_run_of_the_queue_is_noted_where_it_changes_something(queue: Que
 
 async def test_mail_moves_with_its_sender_and_its_past_stays_true(queue: Queue, engine: Engine) -> None:
     waiting, held, bounce = new_mail(), new_mail(), new_mail(reverse_path="")
-    active, inbox = new_mail(state=DeliveryState.ACTIVE), new_mail(account=INBOX_LANE)
+    active, inbox = new_mail(state=DeliveryState.ACTIVE), new_mail(account="")
     mails = [waiting, held, bounce, active, inbox]
     for mail in mails:
         await queue.accept(mail)
@@ -144,7 +145,7 @@ async def test_mail_moves_with_its_sender_and_its_past_stays_true(queue: Queue, 
     moved = {
         one.message.id: one.message
         for _ in range(2)
-        for one in await queue.claim("other", now=NOW, limit=9, open_now=True)
+        for one in await queue.claim(to_account("other"), now=NOW, limit=9, open_now=True)
     }
     assert {*moved} == {ids[0], ids[2]}
     assert moved[ids[0]].header.startswith(b"X: 1\r\n")
@@ -152,7 +153,7 @@ async def test_mail_moves_with_its_sender_and_its_past_stays_true(queue: Queue, 
     assert (moved[ids[0]].reverse_path, moved[ids[2]].reverse_path) == (TO, "")
     assert moved[ids[0]].account == "sales"  # which took it in
     assert admin.show_message(engine, ids[1]).deliveries[0].state == "held"
-    (still,) = await queue.claim(INBOX_LANE, now=NOW, limit=9, open_now=True)
+    (still,) = await queue.claim(INBOX, now=NOW, limit=9, open_now=True)
     assert not still.message.header.startswith(b"X:")
 
 
@@ -220,8 +221,8 @@ async def test_of_a_mail_that_goes_both_ways_only_what_an_account_sends_moves(qu
     first, second = delivery.recipients
     parts = (
         replace(delivery, recipients=(first,)),
-        replace(delivery, id=f"{delivery.id}x", account=INBOX_LANE, recipients=(second,)),
+        replace(delivery, id=f"{delivery.id}x", destination=INBOX, recipients=(second,)),
     )
     await queue.accept(replace(mail, deliveries=parts))
     assert commands.move(engine, [mail.message.id], "other", rewrite, reverse_path=TO, now=NOW).count == 1
-    assert [one.account for one in admin.show_message(engine, mail.message.id).deliveries] == ["other", INBOX_LANE]
+    assert [one.account for one in admin.show_message(engine, mail.message.id).deliveries] == ["other", ""]

@@ -6,7 +6,7 @@ from relay.model.mail import DeliveryState, NewDelivery
 from relay.storage import admin
 from relay.storage.counting import Count, Part
 from relay.storage.queue import Queue
-from tests.storage.conftest import NOW, TAKEN, new_id, new_mail, settled
+from tests.storage.conftest import NOW, SALES, TAKEN, new_id, new_mail, settled
 
 
 def count(recipients: int, *, day: str = "2026-05-28", account: str = "sales") -> Count:
@@ -30,27 +30,27 @@ async def test_the_next_day_begins_anew_and_forgets_the_last(queue: Queue, engin
 async def test_a_mail_is_parted_where_the_day_has_room_for_some(queue: Queue, engine: Engine) -> None:
     mail = new_mail(to=5)
     await queue.accept(mail)
-    (delivery,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (delivery,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert await queue.count_recipients(count(8))
-    rest = NewDelivery(id=new_id("d"), account="sales", recipients=delivery.recipients, due=NOW + 9)
+    rest = NewDelivery(id=new_id("d"), destination=SALES, recipients=delivery.recipients, due=NOW + 9)
     assert await queue.count_part(Part(count(5), delivery, rest)) == 2
     assert admin.count_of_day(engine, "2026-05-28") == {"sales": 10}
-    assert await queue.next_due() == {"sales": NOW + 9}
-    (later,) = await queue.claim("sales", now=NOW + 9, limit=1, open_now=True)
+    assert await queue.next_due() == {SALES: NOW + 9}
+    (later,) = await queue.claim(SALES, now=NOW + 9, limit=1, open_now=True)
     assert [r.n for r in later.recipients] == [2, 3, 4]
     assert later.since == delivery.since
     assert await queue.count_part(Part(count(3), later, rest)) == 0
     await queue.unclaim(delivery)
-    (first,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (first,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert [r.n for r in first.recipients] == [0, 1]
 
 
 async def test_a_mail_is_not_parted_by_who_has_lost_it(queue: Queue, engine: Engine) -> None:
     await queue.accept(new_mail(to=5))
-    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.unclaim(late)
-    (holder,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
-    rest = NewDelivery(id=new_id("d"), account="sales", recipients=late.recipients, due=NOW + 9)
+    (holder,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
+    rest = NewDelivery(id=new_id("d"), destination=SALES, recipients=late.recipients, due=NOW + 9)
     assert await queue.count_recipients(count(8))
     with pytest.raises(ClaimLostError):
         await queue.count_part(Part(count(5), late, rest))
@@ -62,8 +62,8 @@ async def test_a_mail_is_not_parted_by_who_has_lost_it(queue: Queue, engine: Eng
 async def test_a_mail_is_not_parted_where_the_day_has_room(queue: Queue) -> None:
     mail = new_mail(to=5)
     await queue.accept(mail)
-    (delivery,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
-    rest = NewDelivery(id=new_id("d"), account="sales", recipients=delivery.recipients, due=NOW + 9)
+    (delivery,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
+    rest = NewDelivery(id=new_id("d"), destination=SALES, recipients=delivery.recipients, due=NOW + 9)
     assert await queue.count_part(Part(count(5), delivery, rest)) == 5
     assert await queue.next_due() == {}
 

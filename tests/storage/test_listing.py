@@ -82,8 +82,8 @@ async def test_a_mail_of_several_deliveries_is_one_row(queue: Queue, engine: Eng
     await queue.accept(mail)
     with transaction(engine, write=True) as tx:
         tx.change(
-            "INSERT INTO delivery (id, message_id, account, version, state, due, since, uncertain, node)"
-            " SELECT 'more', message_id, 'other', 1, 'held', 0, 0, 0, '' FROM delivery"
+            "INSERT INTO delivery (id, message_id, destination, version, state, due, since, uncertain, node)"
+            " SELECT 'more', message_id, 'account:other', 1, 'held', 0, 0, 0, '' FROM delivery"
         )
         tx.change("UPDATE recipient SET delivery_id = 'more' WHERE n = 1")
     (row,) = list_mails(engine, MailFilter())

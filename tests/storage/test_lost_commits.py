@@ -27,7 +27,7 @@ from relay.storage.telling import OtherWay, Told
 from relay.storage.waiting import DelayTold
 from relay.storage.writer import Operation, Writer
 from tests.storage import conftest
-from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, new_copies, new_mail, settled
+from tests.storage.conftest import INBOX, LATER, NEVER, NOW, SALES, TAKEN, new_copies, new_mail, settled
 
 Case = AsyncGenerator[Any]
 """What comes before, then (after the first value) one write; the second value is what it gave."""
@@ -76,7 +76,7 @@ async def discard(queue: Queue, _: Mailboxes) -> Case:
 async def claim(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail())
     yield None
-    yield [one.id for one in await queue.claim("sales", now=NOW, limit=1, open_now=True)]
+    yield [one.id for one in await queue.claim(SALES, now=NOW, limit=1, open_now=True)]
 
 
 @_case
@@ -90,7 +90,7 @@ async def take(queue: Queue, _: Mailboxes) -> Case:
 @_case
 async def settle(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail(to=4))
-    (one,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     split = replace(new_mail(account="archive").deliveries[0], recipients=one.recipients[3:])
     ending = settled(
         one,
@@ -108,7 +108,7 @@ async def settle(queue: Queue, _: Mailboxes) -> Case:
 @_case
 async def mark(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail())
-    (one,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     yield None
     await queue.mark_uncertain(one)
     yield None
@@ -117,7 +117,7 @@ async def mark(queue: Queue, _: Mailboxes) -> Case:
 @_case
 async def unclaim(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail())
-    (one,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     yield None
     yield await queue.unclaim(one)
 
@@ -125,7 +125,7 @@ async def unclaim(queue: Queue, _: Mailboxes) -> Case:
 @_case
 async def renew(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail())
-    (one,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     queue._claims.hold(one.id, one.token, queue._claims.begin() - 58)  # so that it has to be renewed
     yield None
     await queue.confirm(one)
@@ -136,7 +136,7 @@ async def renew(queue: Queue, _: Mailboxes) -> Case:
 async def take_up(queue: Queue, _: Mailboxes) -> Case:
     for _n in range(2):
         await queue.accept(new_mail())
-    for one, doubtful in zip(await queue.claim("sales", now=NOW, limit=2, open_now=True), (True, False), strict=True):
+    for one, doubtful in zip(await queue.claim(SALES, now=NOW, limit=2, open_now=True), (True, False), strict=True):
         queue.abandon(one, doubtful=doubtful)
     yield None
     yield [(one.id, one.uncertain) for one in await queue.take_up(now=NOW)]
@@ -145,7 +145,7 @@ async def take_up(queue: Queue, _: Mailboxes) -> Case:
 @_case
 async def recover(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail())
-    await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     yield None
     yield [(one.id, one.uncertain) for one in await queue.recover(now=NOW)]
 
@@ -214,7 +214,7 @@ async def pull_back(queue: Queue, _: Mailboxes) -> Case:
 @_case
 async def bring_forward(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail())
-    (one,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.settle(settled(one, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99))
     yield None
     yield await queue.bring_forward("sales", now=NOW)
@@ -234,7 +234,7 @@ async def move_notice(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail(notice=True))
     (notice,) = await queue.queued_notices("sales", NOW, 9)
     way = OtherWay(
-        delivery=notice, account="", address="anna", kind=RecipientKind.TO, header=b"A: long\r\n", at=NOW + 1
+        delivery=notice, destination=INBOX, address="anna", kind=RecipientKind.TO, header=b"A: long\r\n", at=NOW + 1
     )
     yield None
     yield await queue.move_notice(way)
@@ -258,7 +258,7 @@ async def uncount(queue: Queue, _: Mailboxes) -> Case:
 async def count_part(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail(to=4))
     await queue.count_recipients(COUNT)
-    (one,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     rest = new_mail().deliveries[0]
     yield None
     yield await queue.count_part(Part(replace(COUNT, recipients=4), one, replace(rest, due=AT_ONCE)))
@@ -510,7 +510,7 @@ async def test_a_doubt_outlives_a_look_whose_commit_fails(engine: Engine, monkey
     commits = _Commits(monkeypatch)
     queue = Queue(engine, Writer(engine))
     await queue.accept(new_mail())
-    (one,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     queue.abandon(one, doubtful=True)
     commits.left = [_undone] * 3
     with pytest.raises(StorageError):

@@ -21,8 +21,9 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine, text
 
+from relay.model.destination import Destination, to_account
 from relay.model.errors import StorageError
-from relay.model.mail import AT_ONCE, INBOX_LANE, ClaimedDelivery, DeliveryState, NewDelivery, NewMessage
+from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewDelivery, NewMessage
 from relay.model.outcome import Outcome, Verdict
 from relay.storage import admin, commands
 from relay.storage.engine import WriteConnection, open_engine, transaction
@@ -31,7 +32,7 @@ from relay.storage.tables import metadata
 from relay.storage.transaction import Transaction
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Operation, Writer
-from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, empty_postgresql, new_id, new_mail, settled
+from tests.storage.conftest import INBOX, LATER, NEVER, NOW, TAKEN, empty_postgresql, new_id, new_mail, settled
 
 T = TypeVar("T")
 STATES = ("queued", "active", "held", "done")
@@ -104,16 +105,16 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(target=claimed, to=st.integers(1, 3), active=st.booleans(), inbox=st.booleans())
     def accept(self, to: int, active: bool, inbox: bool) -> Any:  # noqa: ANN401 - hypothesis' multiple
         state = DeliveryState.ACTIVE if active else DeliveryState.QUEUED
-        mail = new_mail(to=to, state=state, account=INBOX_LANE if inbox else "sales")
+        mail = new_mail(to=to, state=state, account="" if inbox else "sales")
         self._run(self._queue.accept(mail))
         (delivery,) = mail.deliveries
-        account, people = delivery.account, dict.fromkeys(range(to), "pending")
+        account, people = delivery.destination.account, dict.fromkeys(range(to), "pending")
         self.model[delivery.id] = _Delivery(mail.message.id, state.value, account, people)
         self.outcomes |= {(mail.message.id, n): "pending" for n in range(to)}
         if not active:
             return multiple()
         return ClaimedDelivery(
-            id=delivery.id, account=delivery.account, version=0, attempts=0, uncertain=0, since=NOW,
+            id=delivery.id, destination=delivery.destination, version=0, attempts=0, uncertain=0, since=NOW,
             message=mail.message, recipients=delivery.recipients, token=delivery.token,
         )  # fmt: skip
 
@@ -121,10 +122,12 @@ class QueueMachine(RuleBasedStateMachine):
         target=claimed,
         limit=st.integers(1, 3),
         open_now=st.booleans(),
-        account=st.sampled_from(["sales", "other", INBOX_LANE]),
+        account=st.sampled_from(["sales", "other", ""]),
     )
     def claim(self, limit: int, open_now: bool, account: str) -> Any:  # noqa: ANN401 - see above
-        found = self._run(self._queue.claim(account, now=NOW, limit=limit, open_now=open_now))
+        found = self._run(
+            self._queue.claim(to_account(account) if account else INBOX, now=NOW, limit=limit, open_now=open_now)
+        )
         for one in found:
             delivery = self.model[one.id]
             assert delivery.state == "queued"
@@ -159,7 +162,7 @@ class QueueMachine(RuleBasedStateMachine):
         if delivery is None or not delivery.is_claimed_by(one) or len(one.recipients) < 2:
             return
         first, *rest = one.recipients
-        new = NewDelivery(id=new_id("s"), account=one.account, recipients=tuple(rest), due=NOW)
+        new = NewDelivery(id=new_id("s"), destination=one.destination, recipients=tuple(rest), due=NOW)
         self._run(self._queue.settle(settled(one, {first.n: TAKEN}, DeliveryState.DONE, splits=(new,))))
         self.outcomes[delivery.message, first.n] = "delivered"
         self.model[new.id] = _Delivery(delivery.message, "queued", one.account, {r.n: "pending" for r in rest})
@@ -296,10 +299,11 @@ class QueueMachine(RuleBasedStateMachine):
         assert found_rows == {i: (delivery.state, delivery.account) for i, delivery in self.model.items()}
         found = {(row.message_id, r.n): r.outcome for row in rows for r in row.recipients}
         assert found == self.outcomes
-        queued: dict[str, int] = {}
+        queued: dict[Destination, int] = {}
         for row in rows:
             if row.state == "queued":
-                queued[row.account] = min(row.due, queued.get(row.account, row.due))
+                lane = to_account(row.account) if row.account else INBOX
+                queued[lane] = min(row.due, queued.get(lane, row.due))
         assert self._run(self._queue.next_due()) == queued
 
     @invariant()

@@ -5,10 +5,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from relay.model.errors import ClaimLostError
-from relay.model.mail import INBOX_LANE, DeliveryState, NewDelivery, Recipient
+from relay.model.mail import DeliveryState, NewDelivery, Recipient
 from relay.storage import admin
 from relay.storage.queue import Queue
-from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, new_id, new_mail, settled
+from tests.storage.conftest import INBOX, LATER, NEVER, NOW, SALES, TAKEN, new_id, new_mail, settled
 
 Count = Callable[[str], int]
 
@@ -24,7 +24,7 @@ async def test_each_recipient_gets_his_outcome_and_the_body_goes_with_the_last(
     assert [r.outcome for r in detail.deliveries[0].recipients] == ["delivered", "bounced", "pending"]
     assert [r.code for r in detail.deliveries[0].recipients] == [250, 550, 451]
     assert count("content") == 1
-    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert await queue.settle(settled(claimed, {2: TAKEN}, DeliveryState.DONE))
     assert count("content") == 0
     assert admin.show_message(engine, mail.message.id).deliveries[0].state == "done"
@@ -54,24 +54,26 @@ async def test_a_split_takes_recipients_along_and_a_notice_is_written_with_it(
 ) -> None:
     mail = new_mail(to=2, state=DeliveryState.ACTIVE)
     await queue.accept(mail)
-    split = NewDelivery(id=new_id("d"), account="sales", recipients=(Recipient(n=1, address="n1@x.example"),), due=NOW)
-    notice = new_mail(account=INBOX_LANE, notice=True)
+    split = NewDelivery(
+        id=new_id("d"), destination=SALES, recipients=(Recipient(n=1, address="n1@x.example"),), due=NOW
+    )
+    notice = new_mail(account="", notice=True)
     await queue.settle(
         settled(mail.deliveries[0].id, {0: TAKEN}, DeliveryState.DONE, splits=(split,), notices=(notice,))
     )
     deliveries = admin.show_message(engine, mail.message.id).deliveries
     assert {d.id: [r.n for r in d.recipients] for d in deliveries} == {mail.deliveries[0].id: [0], split.id: [1]}
     assert count("content") == 2  # the other delivery still needs it, and so does the notice
-    (claimed,) = await queue.claim("sales", now=NOW, limit=9, open_now=True)
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=9, open_now=True)
     assert (claimed.id, [r.n for r in claimed.recipients]) == (split.id, [1])
-    assert INBOX_LANE in await queue.next_due()
+    assert INBOX in await queue.next_due()
 
 
 async def test_an_attempt_that_does_not_count_leaves_the_intervals_alone(queue: Queue) -> None:
     mail = new_mail(state=DeliveryState.ACTIVE)
     await queue.accept(mail)
     await queue.settle(settled(mail.deliveries[0].id, {0: LATER}, DeliveryState.QUEUED, due=NOW, counts=False))
-    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert claimed.attempts == 0
 
 
@@ -106,9 +108,9 @@ async def test_a_body_that_is_kept_goes_when_its_time_is_over(queue: Queue) -> N
 async def test_a_claim_that_is_not_held_any_more_settles_nothing(queue: Queue, engine: Engine, count: Count) -> None:
     notice, split = new_mail(notice=True), new_mail(to=2).deliveries[0]
     await queue.accept(new_mail(to=2))
-    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert await queue.unclaim(late)
-    (running,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (running,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     bounced = settled(
         late, {0: NEVER, 1: LATER}, DeliveryState.QUEUED, due=1, uncertain=1, notices=(notice,), splits=(split,)
     )
@@ -126,10 +128,10 @@ async def test_a_claim_that_is_not_held_any_more_settles_nothing(queue: Queue, e
 async def test_who_surely_has_the_mail_by_a_late_settlement_is_not_sent_it_again(queue: Queue, engine: Engine) -> None:
     mail = new_mail(to=2)
     await queue.accept(mail)
-    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.unclaim(late)
     assert not await queue.settle(settled(late, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED, due=NOW + 9))
-    (again,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (again,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert [r.n for r in again.recipients] == [1]
     await queue.unclaim(again)
     assert not await queue.settle(settled(again, {1: TAKEN}, DeliveryState.DONE))
@@ -144,13 +146,13 @@ async def test_a_late_settlement_is_noted_and_leaves_the_intervals_of_the_claim_
 ) -> None:
     mail = new_mail()
     await queue.accept(mail)
-    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.unclaim(late)
-    (running,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (running,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     ends = [settled(one, {0: LATER}, DeliveryState.QUEUED, due=NOW) for one in (late, running)]
     calls = [queue.settle(one) for one in ends]
     assert (await asyncio.gather(*calls) if at_once else [await call for call in calls]) == [False, True]
-    (again,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (again,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert (again.attempts, again.tried) == (1, 2)
     with engine.connect() as connection:
         noted = connection.execute(text("SELECT n, key FROM attempt ORDER BY n")).all()
@@ -160,22 +162,24 @@ async def test_a_late_settlement_is_noted_and_leaves_the_intervals_of_the_claim_
 async def test_what_waits_is_not_taken_as_it_was_known_before_a_late_settlement(queue: Queue) -> None:
     mail = new_mail(to=2)
     await queue.accept(mail)
-    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.unclaim(late)
     assert not await queue.settle(settled(late, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED, due=NOW))
     assert await queue.take(late) is None  # with a recipient who has the mail by now
-    (again,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (again,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert [r.n for r in again.recipients] == [1]
 
 
 async def test_who_is_in_the_split_of_a_late_settlement_is_sent_it_yet(queue: Queue, count: Count) -> None:
     mail = new_mail(to=2)
     await queue.accept(mail)
-    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.unclaim(late)
-    split = NewDelivery(id=new_id("d"), account="sales", recipients=(Recipient(n=1, address="n1@x.example"),), due=NOW)
+    split = NewDelivery(
+        id=new_id("d"), destination=SALES, recipients=(Recipient(n=1, address="n1@x.example"),), due=NOW
+    )
     assert not await queue.settle(settled(late, {0: TAKEN}, DeliveryState.DONE, splits=(split,)))
-    (again,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (again,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert [recipient.n for recipient in again.recipients] == [1]
     assert count("content") == 1
 
@@ -183,7 +187,7 @@ async def test_who_is_in_the_split_of_a_late_settlement_is_sent_it_yet(queue: Qu
 async def test_a_late_settlement_that_ends_a_mail_drops_its_body_too(queue: Queue) -> None:
     mail = new_mail(to=2)
     await queue.accept(mail)
-    (late,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     queue.abandon(late, doubtful=True)
     await queue.take_up(now=NOW)
     assert not await queue.settle(settled(late, {0: TAKEN, 1: TAKEN}, DeliveryState.DONE))

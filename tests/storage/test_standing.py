@@ -11,7 +11,7 @@ from relay.storage.counting import Count
 from relay.storage.engine import transaction
 from relay.storage.queue import Queue
 from relay.storage.standing import PauseState, QueueState, Standing, read_standing
-from tests.storage.conftest import LATER, NEVER, NOW, TAKEN, new_mail, settled
+from tests.storage.conftest import LATER, NEVER, NOW, SALES, TAKEN, new_mail, settled
 
 ALWAYS = parse_hours(["Mon-Sun 00:00-24:00"], "Europe/Berlin")
 HOUR = 3_600_000
@@ -57,7 +57,7 @@ async def test_silence_begins_with_the_first_attempt_behind_the_last_answer(engi
     await queue.accept(new_mail())
     for minute, reply in ((0, LOST), (10, LATER.reply), (20, LOST), (90, LOST)):
         at = NOW + minute * 60_000
-        (claimed,) = await queue.claim("sales", now=at, limit=1, open_now=True)
+        (claimed,) = await queue.claim(SALES, now=at, limit=1, open_now=True)
         await queue.settle(settled(claimed, {0: LATER}, DeliveryState.QUEUED, reply=reply, at=at, due=at))
     assert standing(engine, NOW + 79 * 60_000).queues["sales"].silent_since is None
     queued = standing(engine, NOW + 90 * 60_000).queues["sales"]
@@ -72,7 +72,7 @@ async def test_an_answer_to_another_mail_ends_the_silence(engine: Engine, queue:
         outcome = TAKEN if mail is second else LATER
         claimed = next(
             one
-            for one in await queue.claim("sales", now=NOW, limit=9, open_now=True)
+            for one in await queue.claim(SALES, now=NOW, limit=9, open_now=True)
             if one.message.id == mail.message.id
         )
         at = NOW + (HOUR if mail is second else 0)
@@ -87,10 +87,10 @@ async def test_mails_that_did_not_arrive_and_copies_that_are_missing(engine: Eng
     await queue.accept(
         type(mail)(
             message=mail.message,
-            deliveries=(type(delivery)(id=delivery.id, account="sales", recipients=(*delivery.recipients, archive)),),
+            deliveries=(type(delivery)(id=delivery.id, destination=SALES, recipients=(*delivery.recipients, archive)),),
         )
     )
-    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.settle(settled(claimed, {0: TAKEN, 1: NEVER, 2: NEVER}, DeliveryState.DONE))
     found = standing(engine)
     assert (found.bounced, found.bounced_last) == (1, NOW)
@@ -101,9 +101,9 @@ async def test_what_all_were_refused_alike_is_no_trouble_of_the_archive(engine: 
     mail = new_mail(to=2)
     archive = Recipient(n=2, address="central@x.example", kind=RecipientKind.ARCHIVE)
     (delivery,) = mail.deliveries
-    legs = (type(delivery)(id=delivery.id, account="sales", recipients=(*delivery.recipients, archive)),)
+    legs = (type(delivery)(id=delivery.id, destination=SALES, recipients=(*delivery.recipients, archive)),)
     await queue.accept(type(mail)(message=mail.message, deliveries=legs))
-    (claimed,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.settle(settled(claimed, {0: NEVER, 1: NEVER, 2: NEVER}, DeliveryState.DONE))
     found = standing(engine)
     assert (found.bounced, found.archive) == (1, ())

@@ -1,9 +1,10 @@
+from relay.model.destination import to_account
 from relay.model.mail import Pause, RecipientKind
 from relay.model.reply import Reply
 from relay.rules.notice_texts import Alert
 from relay.storage.queue import Queue
 from relay.storage.telling import OtherWay, Told
-from tests.storage.conftest import NOW, new_mail
+from tests.storage.conftest import INBOX, NOW, SALES, new_mail
 
 REFUSED = Reply(code=535, enhanced="5.7.8", text="no \N{LATIN SMALL LETTER U WITH DIAERESIS}")
 PAUSE = Pause(account="sales", since=NOW, until=None, reason="no", refusal=REFUSED)
@@ -17,7 +18,7 @@ async def test_an_alert_is_owed_until_its_notices_are_queued(queue: Queue) -> No
     notice = new_mail(notice=True, account="other")
     assert await queue.tell_owed(Told(alert=alert, notices=(notice,)))
     assert await queue.owed_alerts() == []
-    assert await queue.next_due() == {"other": NOW}
+    assert await queue.next_due() == {to_account("other"): NOW}
 
 
 async def test_an_alert_is_told_once_though_two_want_to(queue: Queue) -> None:
@@ -25,7 +26,7 @@ async def test_an_alert_is_told_once_though_two_want_to(queue: Queue) -> None:
     ((alert, _),) = await queue.owed_alerts()
     told = [await queue.tell_owed(Told(alert=alert, notices=(new_mail(account=name),))) for name in "ab"]
     assert told == [True, False]
-    assert await queue.next_due() == {"a": NOW}
+    assert await queue.next_due() == {to_account("a"): NOW}
 
 
 async def test_a_pause_that_lasts_already_owes_nothing_more(queue: Queue) -> None:
@@ -59,11 +60,11 @@ async def test_a_notice_is_moved_while_it_waits(queue: Queue) -> None:
     (found,) = await queue.queued_notices("sales", NOW, 9)
     assert found.message.id == notice.message.id
     way = OtherWay(
-        delivery=found, account="", address="anna", kind=RecipientKind.INBOX, header=b"A: longer\r\n", at=NOW + 5
+        delivery=found, destination=INBOX, address="anna", kind=RecipientKind.INBOX, header=b"A: longer\r\n", at=NOW + 5
     )
     assert await queue.move_notice(way)
-    assert await queue.next_due() == {"": NOW + 5, "sales": NOW}
-    (moved,) = await queue.claim("", now=NOW + 5, limit=9, open_now=True)
+    assert await queue.next_due() == {INBOX: NOW + 5, SALES: NOW}
+    (moved,) = await queue.claim(INBOX, now=NOW + 5, limit=9, open_now=True)
     assert (moved.header, moved.message.size) == (b"A: longer\r\n", notice.message.size + 5)
     assert [(r.address, r.kind) for r in moved.recipients] == [("anna", RecipientKind.INBOX)]
     assert not await queue.move_notice(way)  # it is being written
@@ -73,8 +74,15 @@ async def test_a_notice_is_moved_once_though_two_want_to(queue: Queue) -> None:
     await queue.accept(new_mail(notice=True))
     (found,) = await queue.queued_notices("sales", NOW, 9)
     ways = [
-        OtherWay(delivery=found, account=account, address="anna", kind=RecipientKind.INBOX, header=b"A: b\r\n", at=NOW)
+        OtherWay(
+            delivery=found,
+            destination=to_account(account),
+            address="anna",
+            kind=RecipientKind.INBOX,
+            header=b"A: b\r\n",
+            at=NOW,
+        )
         for account in ("other", "")
     ]
     assert [await queue.move_notice(way) for way in ways] == [True, False]
-    assert await queue.next_due() == {"other": NOW}
+    assert await queue.next_due() == {to_account("other"): NOW}

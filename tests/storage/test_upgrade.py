@@ -5,7 +5,9 @@ import pytest
 from sqlalchemy import Engine, inspect, text
 from structlog.testing import capture_logs
 
+from relay.model.destination import to_inbox
 from relay.model.errors import StorageError
+from relay.model.mail import RecipientKind
 from relay.model.maildrop import MessageKey
 from relay.storage import admin
 from relay.storage.engine import open_engine, transaction
@@ -15,7 +17,7 @@ from relay.storage.tables import metadata
 from relay.storage.upgrade import prepare_database
 from relay.storage.version import VERSION, require_database, schema_of
 from relay.storage.writer import Writer
-from tests.storage.conftest import NOW, new_copies
+from tests.storage.conftest import NOW, SALES, new_copies
 
 RELEASED = Path(__file__).parent / "released"
 
@@ -93,10 +95,32 @@ async def test_a_released_database_is_upgraded_and_goes_on(url: str, tmp_path: P
     queue = Queue(engine, writer)
     (recovered,) = await queue.recover(now=1)
     assert recovered.message.subject == "mail 3"
-    claimed = [await queue.claim("sales", now=1_790_000_000_000, limit=1, open_now=True) for _ in range(3)]
+    claimed = [await queue.claim(SALES, now=1_790_000_000_000, limit=1, open_now=True) for _ in range(3)]
     assert [d.message.subject for several in claimed for d in several] == ["mail 3", "mail 1"]
     assert [r.address for r in claimed[1][0].recipients] == ["customer@example.net", "central@example.com"]
     assert {row.state for row in admin.list_deliveries(engine, admin.Selection(states=("held",)))} == {"held"}
+    await queue.close()
+    engine.dispose()
+
+
+async def test_what_an_older_release_has_for_inboxes_goes_into_them(url: str) -> None:
+    engine = open_engine(url)
+    _load(engine, 4)
+    prepare_database(engine)
+    with transaction(engine, write=False) as tx:
+        assert tx.rows("SELECT DISTINCT destination FROM delivery ORDER BY destination") == [
+            ("account:other",),
+            ("account:sales",),
+            ("inbox:anna",),
+            ("inbox:bert",),
+        ]
+        assert tx.rows("SELECT count(*) FROM attempt")[0][0] == 3
+    queue = Queue(engine, Writer(engine))
+    (notice,) = await queue.claim(to_inbox("anna"), now=1_790_000_000_000, limit=9, open_now=True)
+    assert [(one.address, one.kind) for one in notice.recipients] == [("anna", RecipientKind.INBOX)]
+    # Later kinds need no new table.
+    with transaction(engine, write=True) as tx:
+        tx.change("UPDATE recipient SET kind = 'sent' WHERE n = 0")
     await queue.close()
     engine.dispose()
 
@@ -110,7 +134,7 @@ async def _collect(engine: Engine, writer: Writer) -> None:
     (copy,) = new_copies("uid-2")
     await mailboxes.record("sales", "t", [MessageKey("uid-2")], now=NOW, arrivals=[copy])
     with transaction(engine, write=False) as tx:
-        assert [row[0] for row in tx.rows("SELECT uidl FROM arrival")] == ["uid-2"]
+        assert [row[0] for row in tx.rows("SELECT uidl FROM arrival WHERE uidl = 'uid-2'")] == ["uid-2"]
     await mailboxes.release("sales", "t")
 
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
+from relay.model.destination import to_account
 from relay.model.mail import DeliveryState
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.storage import admin
 from relay.storage.queue import Queue
 from relay.storage.waiting import DelayTold, LastAttempt
-from tests.storage.conftest import NEVER, NOW, TAKEN, new_id, new_mail, settled
+from tests.storage.conftest import NEVER, NOW, SALES, TAKEN, new_id, new_mail, settled
 
 LATER = Outcome(verdict=Verdict.DEFERRED, reply=Reply(code=451, enhanced="4.3.0", text="later"))
 
@@ -52,7 +53,7 @@ async def test_a_delay_that_two_want_to_tell_is_told_once(
     told = await asyncio.gather(*calls) if at_once else [await call for call in calls]
     assert told == [True, False]
     assert count("message") == 2
-    (notice,) = await queue.claim("other", now=NOW, limit=9, open_now=True)
+    (notice,) = await queue.claim(to_account("other"), now=NOW, limit=9, open_now=True)
     assert notice.message.id == notices[0].message.id
     events = admin.show_message(engine, mail.message.id).events
     assert [(event.what, event.detail) for event in events] == [("delay_told", notices[0].message.id)]
@@ -80,30 +81,30 @@ async def test_what_is_given_up_goes_from_queued_to_done_and_leaves_no_attempt(
     assert await queue.waiting_before("sales", 0, 9) == []
     (old,) = await queue.waiting_before("sales", NOW * 2, 9)
     over = settled(old, {0: NEVER}, DeliveryState.DONE, attempted=False, counts=False, notices=(notice,))
-    (sent,) = await queue.claim("sales", now=NOW * 2, limit=1, open_now=True)
+    (sent,) = await queue.claim(SALES, now=NOW * 2, limit=1, open_now=True)
     assert not await queue.give_up([over])  # it is just being sent
     assert count("message") == 1
     await queue.unclaim(sent)
     assert await queue.give_up([over])
     assert not await queue.give_up([over])
     assert (count("message"), count("attempt")) == (2, 0)
-    assert await queue.next_due() == {"other": NOW}
+    assert await queue.next_due() == {to_account("other"): NOW}
 
 
 async def test_what_a_wrong_clock_put_off_is_pulled_back(queue: Queue) -> None:
     mail = new_mail()
     await queue.accept(mail)
-    (one,) = await queue.claim("sales", now=NOW * 2, limit=1, open_now=True)
+    (one,) = await queue.claim(SALES, now=NOW * 2, limit=1, open_now=True)
     await queue.settle(settled(one, {r.n: LATER for r in one.recipients}, DeliveryState.QUEUED, due=NOW * 9))
     assert await queue.pull_back(now=NOW, latest=NOW * 9) == 0
     assert await queue.pull_back(now=NOW, latest=NOW * 8) == 1
-    assert await queue.next_due() == {"sales": NOW}
+    assert await queue.next_due() == {SALES: NOW}
 
 
 async def test_the_last_attempt_of_each_delivery(queue: Queue) -> None:
     mail = new_mail()
     await queue.accept(mail)
-    (one,) = await queue.claim("sales", now=NOW * 2, limit=1, open_now=True)
+    (one,) = await queue.claim(SALES, now=NOW * 2, limit=1, open_now=True)
     assert await queue.last_attempts([one.id]) == {}
     for n, text in enumerate(("first", "last")):
         reply = Reply(code=451, text=text)
@@ -115,7 +116,7 @@ async def test_the_last_attempt_of_each_delivery(queue: Queue) -> None:
 async def test_what_was_attempted_since_it_was_read_is_not_given_up(queue: Queue) -> None:
     await queue.accept(new_mail(to=2))
     (read,) = await queue.waiting_before("sales", NOW, 9)
-    (one,) = await queue.claim("sales", now=NOW, limit=1, open_now=True)
+    (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.settle(settled(one, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED, due=NOW))
     over = settled(read, {0: NEVER, 1: NEVER}, DeliveryState.DONE, attempted=False, counts=False)
     assert not await queue.give_up([over])  # its notice would name somebody who has the mail

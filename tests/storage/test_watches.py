@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import Engine
 
+from relay.model.destination import to_account
 from relay.storage.engine import transaction
 from relay.storage.queue import Queue
 from relay.storage.watches import Watch, Watches, WatchStep, read_watches
@@ -33,11 +34,11 @@ async def test_a_notice_is_queued_once_though_two_nodes_want_to(queue: Queue, en
     nodes = [Watches(queue._writer, node=node) for node in "ab"]
     steps = [WatchStep(before=None, after=KNOWN, notice=new_mail(account=account)) for account in "ab"]
     assert [await node.take(step) for node, step in zip(nodes, steps, strict=True)] == [True, False]
-    assert await queue.next_due() == {"a": NOW}
+    assert await queue.next_due() == {to_account("a"): NOW}
     over = replace(KNOWN, is_open=False)
     steps = [WatchStep(before=KNOWN, after=over, notice=new_mail(account=account)) for account in "cd"]
     assert [await node.take(step) for node, step in zip(nodes, steps, strict=True)] == [True, False]
-    assert await queue.next_due() == {"a": NOW, "c": NOW}
+    assert await queue.next_due() == {to_account("a"): NOW, to_account("c"): NOW}
     assert known(engine) == {"disk_low/": over}
 
 
