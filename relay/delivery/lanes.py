@@ -141,10 +141,6 @@ class Lane:
         """Tell whether settings lead to the server and login of those that hold now."""
         return self._server is None or server.is_like(self._server)
 
-    def set_connections(self, connections: int) -> None:
-        """Set how many workers may run."""
-        self._limit.configured = connections
-
     # What happened
 
     def reached(self, server: SmtpServer, max_size: int | None) -> None:
