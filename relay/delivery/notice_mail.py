@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from relay.delivery.pauses import PauseBook
 from relay.model.account import Account, Notify, User
-from relay.model.address import Address
 from relay.model.destination import to_account, to_inbox
 from relay.model.ids import make_id
 from relay.model.mail import Message, NewDelivery, NewMessage, Recipient, RecipientKind
@@ -17,7 +16,9 @@ from relay.rules.notice import (
     Alert,
     Facts,
     FailedRecipient,
+    Letterhead,
     Notice,
+    OriginalMail,
     Others,
     Report,
     alert_notice,
@@ -64,34 +65,26 @@ class NoticeWriter:
         others: Others = Others.NONE,
     ) -> NewMessage:
         """Write a DSN about some recipients of a mail. `retry_until` in milliseconds since 1970."""
-        settings, reader = self._settings(), self.reader(message, account)
+        reader = self.reader(message, account)
         body = None
         # RFC 3461 section 4.3: RET speaks of failures alone, everything else returns the header.
         if report is Report.FAILED and message.ret != "HDRS" and message.size <= LARGEST_ATTACHED:
             body = b"".join([chunk async for chunk in self._queue.chunks(message.id, 0)])
+        mail = OriginalMail(
+            queue_id=message.id,
+            header=message.header,
+            body=body,
+            subject=message.subject,
+            sent=self.at(message.received_at),
+            envelope_id=decode_xtext(message.envelope_id),
+        )
+        until = None if retry_until is None else self.at(retry_until)
         return self._wrap(
             reader,
             account,
             message.id,
-            lambda notice_id, sender: report_notice(
-                report=report,
-                language=settings.language,
-                hostname=settings.hostname,
-                queue_id=message.id,
-                notice_id=notice_id,
-                at=self.at(),
-                sender=sender,
-                to=reader.address,
-                to_name=reader.name,
-                failed=recipients,
-                original_header=message.header,
-                original_body=body,
-                original_subject=message.subject,
-                original_sent=self.at(message.received_at),
-                envelope_id=decode_xtext(message.envelope_id),
-                retry_until=None if retry_until is None else self.at(retry_until),
-                doubtful=doubtful,
-                others=others,
+            lambda head: report_notice(
+                head, report, recipients, mail, retry_until=until, doubtful=doubtful, others=others
             ),
         )
 
@@ -125,16 +118,7 @@ class NoticeWriter:
             reader,
             settings.directory.account(account),
             "" if message is None else message.id,
-            lambda notice_id, sender: alert_notice(
-                kind=kind,
-                language=settings.language,
-                notice_id=notice_id,
-                at=self.at(),
-                sender=sender,
-                to=reader.address,
-                to_name=reader.name,
-                facts=facts,
-            ),
+            lambda head: alert_notice(head, kind, facts),
         )
 
     def plain(self, reader: User, title: str, paragraphs: Sequence[str], *, account: str = "") -> NewMessage:
@@ -147,17 +131,7 @@ class NoticeWriter:
             reader,
             settings.directory.account(account),
             "",
-            lambda notice_id, sender: plain_notice(
-                language=settings.language,
-                hostname=settings.hostname,
-                notice_id=notice_id,
-                at=self.at(),
-                sender=sender,
-                to=reader.address,
-                to_name=reader.name,
-                title=title,
-                paragraphs=paragraphs,
-            ),
+            lambda head: plain_notice(head, title, paragraphs),
         )
         if not notice.message.account:
             return notice
@@ -169,7 +143,7 @@ class NoticeWriter:
         return replace(notice, deliveries=(*notice.deliveries, copy))
 
     def _wrap(
-        self, reader: User, concerned: Account | None, about: str, write: Callable[[str, Address], Notice]
+        self, reader: User, concerned: Account | None, about: str, write: Callable[[Letterhead], Notice]
     ) -> NewMessage:
         """Make a mail of a notice, on the way that reaches its reader: a working account, else his inbox."""
         settings, now = self._settings(), self._now()
@@ -178,9 +152,17 @@ class NoticeWriter:
             name = "" if concerned is None else concerned.name
             # Where none works it waits for one that is not paused; it is moved when another works again.
             account = self.working_account(reader, concerned=name) or self._choose(reader, name, lambda _: True)
-        sender = account.address if account is not None else reader.address
         notice_id = make_id(now, os.urandom(10))
-        notice = write(notice_id, sender)
+        notice = write(
+            Letterhead(
+                language=settings.language,
+                hostname=settings.hostname,
+                notice_id=notice_id,
+                at=self.at(),
+                sender=account.address if account is not None else reader.address,
+                reader=reader,
+            )
+        )
         recipient = Recipient(n=0, address=reader.address.wire)
         if account is None:
             name, header = self.into_inbox(reader, notice.header, subject=notice.subject)

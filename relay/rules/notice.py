@@ -36,7 +36,9 @@ __all__ = [
     "Facts",
     "FailedRecipient",
     "FailureReason",
+    "Letterhead",
     "Notice",
+    "OriginalMail",
     "Others",
     "Report",
     "alert_notice",
@@ -47,6 +49,7 @@ __all__ = [
     "others_of",
     "redirect",
     "report_notice",
+    "text_notice",
 ]
 
 _SUBJECT_OCTETS = 200
@@ -66,74 +69,81 @@ class Notice:
     """Decoded, for people."""
 
 
-def report_notice(  # noqa: PLR0913 - each is one of the facts that the notice tells
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Letterhead:
+    """What the header of every notice is made of."""
+
+    language: str
+    """A key of `TEXTS`."""
+    hostname: str
+    notice_id: str
+    """New and hard to guess: the boundary between the parts comes from it."""
+    at: datetime
+    """When it is written: aware, in the zone that people read."""
+    sender: Address
+    reader: User
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OriginalMail:
+    """The mail that a DSN is about."""
+
+    queue_id: str
+    header: bytes
+    body: bytes | None
+    """None: the header alone is attached."""
+    subject: str
+    sent: datetime
+    """When it came to us: aware, in the zone that people read."""
+    envelope_id: str = ""
+    """The client's ENVID, decoded."""
+
+
+def report_notice(
+    head: Letterhead,
+    report: Report,
+    recipients: Sequence[FailedRecipient],
+    mail: OriginalMail,
     *,
-    language: str,
-    hostname: str,
-    queue_id: str,
-    notice_id: str,
-    at: datetime,
-    sender: Address,
-    to: Address,
-    to_name: str,
-    failed: Sequence[FailedRecipient],
-    original_header: bytes,
-    original_body: bytes | None,
-    original_subject: str,
-    original_sent: datetime,
-    envelope_id: str = "",
-    report: Report = Report.FAILED,
     retry_until: datetime | None = None,
     doubtful: bool = False,
     others: Others = Others.NONE,
 ) -> Notice:
     """Write a DSN: that a mail failed for some recipients, still waits, or was handed over (RFC 3464).
 
-    `language` is a key of `TEXTS`; `notice_id` must be new and hard to guess, since the boundary comes from it; `at` is
-    the time of the notice; times are aware, and shown to people in their own zone. Without `original_body` only
-    the header is attached. Where an address needs it, the parts have the types of RFC 6533. `envelope_id` is the
-    client's ENVID, decoded; `retry_until` goes with `DELAYED`; `doubtful`: a failed mail may have arrived; `others`:
-    what became of the recipients who are not named.
+    Where an address needs it, the parts have the types of RFC 6533. `retry_until` goes with `DELAYED`; `doubtful`: a
+    failed mail may have arrived; `others`: what became of the recipients who are not named.
     """
-    texts = TEXTS[language]
-    international = is_international(failed)
+    international = is_international(recipients)
     story = Story(
-        subject=original_subject,
-        sent=original_sent,
-        queue_id=queue_id,
-        hostname=hostname,
-        whole=original_body is not None,
+        subject=mail.subject,
+        sent=mail.sent,
+        queue_id=mail.queue_id,
+        hostname=head.hostname,
+        whole=mail.body is not None,
         others=others,
         retry_until=retry_until,
         doubtful=doubtful,
     )
-    subject, text = word_report(language, report, failed, story)
+    subject, text = word_report(head.language, report, recipients, story)
     status = write_status(
         report,
-        failed,
-        hostname=hostname,
-        queue_id=queue_id,
-        envelope_id=envelope_id,
-        sent=original_sent,
+        recipients,
+        hostname=head.hostname,
+        queue_id=mail.queue_id,
+        envelope_id=mail.envelope_id,
+        sent=mail.sent,
         retry_until=retry_until,
     )
     parts = (
         TEXT_FIELDS + b"\r\n" + encode_text(text),
         _part("message/global-delivery-status" if international else "message/delivery-status", status),
-        _original_part(original_header, original_body, international=international),
+        _original_part(mail.header, mail.body, international=international),
     )
-    boundary = make_boundary(notice_id, parts)
+    boundary = make_boundary(head.notice_id, parts)
     body = join_parts(boundary, parts)
-    message_id, fields = common_fields(
-        hostname=hostname,
-        notice_id=notice_id,
-        at=at,
-        sender_name=texts.sender_name,
-        sender=sender,
-        to=to,
-        to_name=to_name,
-    )
-    original_id = find_message_id(original_header)
+    message_id, fields = _common_fields(head)
+    original_id = find_message_id(mail.header)
     if original_id is not None:
         fields += make_field("In-Reply-To", original_id) + make_field("References", original_id)
     fields += b"Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
@@ -143,39 +153,25 @@ def report_notice(  # noqa: PLR0913 - each is one of the facts that the notice t
     return Notice(header=make_subject(subject) + fields, body=body, message_id=message_id, subject=subject)
 
 
-def alert_notice(
-    *,
-    kind: Alert,
-    language: str,
-    notice_id: str,
-    at: datetime,
-    sender: Address,
-    to: Address,
-    to_name: str,
-    facts: Facts,
-) -> Notice:
-    """Write an alert, or another notice that is no DSN, as plain text."""
-    title, text = word_alert(language, kind, facts)
-    message_id, fields = common_fields(
-        hostname=facts.hostname,
-        notice_id=notice_id,
-        at=at,
-        sender_name=TEXTS[language].sender_name,
-        sender=sender,
-        to=to,
-        to_name=to_name,
-    )
-    header = make_subject(title) + fields + b"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n" + TEXT_FIELDS
-    return Notice(header=header, body=encode_text(text), message_id=message_id, subject=title)
+def alert_notice(head: Letterhead, kind: Alert, facts: Facts) -> Notice:
+    """Write an alert as plain text."""
+    return text_notice(head, *word_alert(head.language, kind, facts))
+
+
+def text_notice(head: Letterhead, subject: str, text: str) -> Notice:
+    """Write a notice that is no DSN as plain text. It says that it was made automatically (RFC 3834)."""
+    message_id, fields = _common_fields(head)
+    header = make_subject(subject) + fields + b"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n" + TEXT_FIELDS
+    return Notice(header=header, body=encode_text(text), message_id=message_id, subject=subject)
 
 
 def change_sender(header: bytes, *, language: str, sender: Address) -> bytes:
-    """Write another sender into a notice that was written before: it leaves through another account."""
+    """Replace the sender of a notice that was written before: it leaves through another account. Returns the header."""
     return replace_sender(header, TEXTS[language].sender_name, sender)
 
 
 def notice_reader(*, directory: Directory, submitter: str | None, account: Account | None) -> User:
-    """Find who is told of a failure: the submitting user, else the account's owner, else the postmaster.
+    """Return who is told of a failure: the submitting user, else the account's owner, else the postmaster.
 
     Raises LookupError where there is no postmaster, which no valid configuration lets happen.
     """
@@ -195,30 +191,28 @@ def notice_way(*, directory: Directory, user: User) -> Notify:
 
 
 def has_inbox(*, directory: Directory, user: User) -> bool:
-    """Tell whether a user reads his inbox, as far as is known: he wants notices there, or it gets collected mail."""
+    """Return whether a user reads his inbox, as far as is known: he wants notices there, or it gets collected mail."""
     return user.notify is Notify.INBOX or any(
         account.is_collected and account.owner == user.name for account in directory.accounts
     )
 
 
 def redirect(header: bytes, *, language: str, subject: str, reader: str) -> bytes:
-    """Say in the Subject for whom a notice was written that somebody else gets, since its reader can't be reached."""
+    """Name in the Subject the reader of a notice that somebody else gets, who can't be reached. Returns the header."""
     texts = TEXTS[language]
     return replace_subject(header, texts.for_another.format(reader=plain(reader, _SUBJECT_OCTETS), subject=subject))
 
 
-def common_fields(
-    *, hostname: str, notice_id: str, at: datetime, sender_name: str, sender: Address, to: Address, to_name: str
-) -> tuple[str, bytes]:
-    """Give the Message-ID and the fields that every notice has."""
-    token = re.sub(r"[^A-Za-z0-9]", "", notice_id)[:64] or "notice"
-    message_id = f"<{token}@{safe_domain(ascii_domain(sender.domain)).strip('[]')}>"
+def _common_fields(head: Letterhead) -> tuple[str, bytes]:
+    """Return the Message-ID and the fields that every notice has, the loop field among them."""
+    token = re.sub(r"[^A-Za-z0-9]", "", head.notice_id)[:64] or "notice"
+    message_id = f"<{token}@{safe_domain(ascii_domain(head.sender.domain)).strip('[]')}>"
     fields = (
-        make_mailbox("From", sender_name, sender),
-        make_mailbox("To", to_name, to),
-        make_field("Date", format_datetime(at)),
+        make_mailbox("From", TEXTS[head.language].sender_name, head.sender),
+        make_mailbox("To", head.reader.name, head.reader.address),
+        make_field("Date", format_datetime(head.at)),
         make_field("Message-ID", message_id),
-        make_field("Relay-Loop", safe_domain(ascii_domain(hostname))),
+        make_field("Relay-Loop", safe_domain(ascii_domain(head.hostname))),
     )
     return message_id, b"".join(fields)
 

@@ -17,7 +17,9 @@ from relay.rules.notice import (
     Facts,
     FailedRecipient,
     FailureReason,
+    Letterhead,
     Notice,
+    OriginalMail,
     Report,
     alert_notice,
     notice_reader,
@@ -47,21 +49,34 @@ def failed(
     return FailedRecipient(address=address, reply=reply, reason=reason, orcpt=orcpt, last_attempt=tried)
 
 
-def failure(*recipients: FailedRecipient, **facts: Any) -> Notice:  # noqa: ANN401 - any of the arguments
-    defaults: dict[str, Any] = {
-        "language": "en", "hostname": "relay.office.example", "queue_id": "01jx", "notice_id": "01jy7", "at": AT,
-        "sender": SALES, "to": ANNA, "to_name": "Anna Müller", "original_header": HEADER,
-        "original_body": b"Hello\r\n", "original_subject": "Offer", "original_sent": AT,
-    }  # fmt: skip
-    return report_notice(failed=recipients or [failed()], **{**defaults, **facts})
+def head(language: str = "en", notice_id: str = "01jy7", at: datetime = AT, **reader: Any) -> Letterhead:  # noqa: ANN401 - a user's fields
+    anna = User(**{"name": "Anna Müller", "address": ANNA, **reader})
+    return Letterhead(
+        language=language, hostname="relay.office.example", notice_id=notice_id, at=at, sender=SALES, reader=anna
+    )
 
 
-def alert(kind: Alert, **facts: Any) -> Notice:  # noqa: ANN401 - any of the arguments
-    defaults: dict[str, Any] = {
-        "language": "en", "notice_id": "01jy7", "at": AT, "sender": SALES, "to": ANNA, "to_name": "anna",
-    }  # fmt: skip
-    who = {name: facts.pop(name) for name in [*facts] if name in defaults}
-    return alert_notice(kind=kind, facts=Facts(hostname="relay.office.example", **facts), **{**defaults, **who})
+def failure(
+    *recipients: FailedRecipient,
+    to: Letterhead | None = None,
+    report: Report = Report.FAILED,
+    retry_until: datetime | None = None,
+    doubtful: bool = False,
+    **mail: Any,  # noqa: ANN401 - fields of the original mail
+) -> Notice:
+    fields = {"queue_id": "01jx", "header": HEADER, "body": b"Hello\r\n", "subject": "Offer", "sent": AT, **mail}
+    return report_notice(
+        to or head(),
+        report,
+        recipients or [failed()],
+        OriginalMail(**fields),
+        retry_until=retry_until,
+        doubtful=doubtful,
+    )
+
+
+def alert(kind: Alert, to: Letterhead | None = None, **facts: Any) -> Notice:  # noqa: ANN401 - any of the facts
+    return alert_notice(to or head(name="anna"), kind, Facts(hostname="relay.office.example", **facts))
 
 
 def wire(notice: Notice) -> bytes:
@@ -99,7 +114,7 @@ def status_of(notice: Notice) -> list[Message]:
 
 
 def test_the_header_of_a_failure() -> None:
-    notice = failure(language="de", original_subject="Angebot für Müller")
+    notice = failure(to=head("de"), subject="Angebot für Müller")
     message = parse(notice)
     assert set(message.keys()) == COMMON | {"In-Reply-To", "References"}
     assert message["From"] == "Maildienst <sales@example.com>"
@@ -128,11 +143,11 @@ def test_plain_words_say_what_failed_for_whom_and_what_to_do() -> None:
 
 
 def test_german_words() -> None:
-    text = text_of(failure(failed(reason=FailureReason.EXPIRED, reply=Reply(code=0, text="timed out")), language="de"))
+    text = text_of(failure(failed(reason=FailureReason.EXPIRED, reply=Reply(code=0, text="timed out")), to=head("de")))
     assert "Gesendet: 01.06.2026, 10:15 Uhr" in text
     assert "Der Maildienst hat es mehrmals versucht und jetzt aufgegeben." in text
     assert "Technische Ursache: Der Server des Anbieters antwortet nicht." in text
-    text = text_of(failure(failed(reply=Reply(code=0, text="what nobody has translated")), language="de"))
+    text = text_of(failure(failed(reply=Reply(code=0, text="what nobody has translated")), to=head("de")))
     assert "Technische Ursache" not in text
 
 
@@ -172,7 +187,7 @@ def test_a_delay_says_until_when_it_is_tried() -> None:
 
 
 def test_a_mail_that_was_handed_over_is_no_failure() -> None:
-    notice = failure(failed(reply=Reply(code=250, text="queued")), report=Report.RELAYED, language="de")
+    notice = failure(failed(reply=Reply(code=250, text="queued")), report=Report.RELAYED, to=head("de"))
     _, recipient = status_of(notice)
     assert (recipient["Action"], recipient["Status"]) == ("relayed", "2.1.9")
     assert "Grund" not in text_of(notice)
@@ -211,7 +226,7 @@ def test_without_a_reply_the_diagnosis_is_ours() -> None:
 
 def test_the_mail_is_attached_as_it_was() -> None:
     body = b"Gr\xfc\xdfe\r\n--x\r\n.\r\n" + b"y" * 5000 + b"\r\n"
-    notice = failure(original_body=body)
+    notice = failure(body=body)
     assert (
         b"\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
         + HEADER
@@ -225,7 +240,7 @@ def test_the_mail_is_attached_as_it_was() -> None:
 
 
 def test_of_a_large_mail_only_the_header_is_attached() -> None:
-    notice = failure(original_body=None)
+    notice = failure(body=None)
     attached = parts(notice)[2]
     assert attached.get_content_type() == "text/rfc822-headers"
     assert attached.get_payload() == HEADER.decode()
@@ -248,7 +263,7 @@ def test_an_international_address_takes_the_international_types() -> None:
     ]
     assert "Final-Recipient: utf-8; grüße@müller.example\r\n".encode() in notice.body
     assert "Diagnostic-Code: smtp; 550 5.1.1 ungültig\r\n".encode() in notice.body
-    headers = failure(failed("grüße@müller.example"), original_body=None)
+    headers = failure(failed("grüße@müller.example"), body=None)
     assert parts(headers)[2].get_content_type() == "message/global-headers"
 
 
@@ -259,12 +274,12 @@ def test_a_foreign_reply_is_written_in_ascii() -> None:
 
 def test_the_same_facts_give_the_same_notice() -> None:
     assert failure() == failure()
-    assert failure(notice_id="a").body != failure(notice_id="b").body
+    assert failure(to=head(notice_id="a")).body != failure(to=head(notice_id="b")).body
 
 
 def test_a_mail_that_knows_the_boundary_breaks_nothing() -> None:
     boundary = email.message_from_bytes(wire(failure())).get_boundary()
-    notice = failure(original_body=f"--{boundary}\r\n\r\nevil\r\n--{boundary}--\r\n".encode())
+    notice = failure(body=f"--{boundary}\r\n\r\nevil\r\n--{boundary}--\r\n".encode())
     assert len(parts(notice)) == 3
 
 
@@ -288,24 +303,31 @@ recipients = st.builds(
 )
 
 
+letterheads = st.builds(
+    Letterhead,
+    language=st.sampled_from(sorted(TEXTS)),
+    hostname=anything,
+    notice_id=anything,
+    at=st.just(AT),
+    sender=st.builds(Address, local=anything, domain=anything),
+    reader=st.builds(User, name=anything, address=st.just(ANNA)),
+)
+
+
 @settings(max_examples=150)
 @given(
     st.lists(recipients, min_size=1, max_size=3),
     st.fixed_dictionaries(
         {
-            "language": st.sampled_from(sorted(TEXTS)),
-            "original_header": junk,
-            "original_body": st.none() | junk,
-            "original_subject": anything,
-            "to_name": anything,
+            "to": letterheads,
+            "header": junk,
+            "body": st.none() | junk,
+            "subject": anything,
             "queue_id": anything,
-            "notice_id": anything,
-            "hostname": anything,
             "envelope_id": anything,
             "report": st.sampled_from(Report),
             "retry_until": st.none() | st.datetimes(timezones=st.just(UTC)),
             "doubtful": st.booleans(),
-            "sender": st.builds(Address, local=anything, domain=anything),
         }
     ),
 )
@@ -321,10 +343,10 @@ def test_nothing_foreign_adds_a_field_or_a_part(failures: list[FailedRecipient],
     assert all(set(part.keys()) <= {"Content-Type", "Content-Transfer-Encoding"} for part in children)
     if children[1].get_content_type() == "message/delivery-status":
         assert len(status_of(notice)) == 1 + len(failures)
-    original = facts["original_header"]
+    original = facts["header"]
     assert original in notice.body
-    if facts["original_body"] is not None:
-        assert facts["original_body"] in notice.body
+    if facts["body"] is not None:
+        assert facts["body"] in notice.body
     boundary = email.message_from_bytes(wire(notice)).get_boundary()
     assert boundary is not None
     _, text, status, _, end = notice.body.split(f"--{boundary}".encode())
@@ -339,8 +361,8 @@ def test_nothing_foreign_adds_a_field_or_a_part(failures: list[FailedRecipient],
 @pytest.mark.parametrize("kind", Alert)
 def test_every_alert_tells_its_facts(language: str, kind: Alert) -> None:
     notice = alert(
-        kind, language=language, account="my sales", address="s@example.com", reply=UNKNOWN, queue_id="01jx",
-        subject="Angebot für Müller", count=3,
+        kind, to=head(language, name="anna"), account="my sales", address="s@example.com", reply=UNKNOWN,
+        queue_id="01jx", subject="Angebot für Müller", count=3,
     )  # fmt: skip
     message = parse(notice)
     assert set(message.keys()) == COMMON | {"Content-Transfer-Encoding"}
@@ -369,13 +391,13 @@ def test_held_mails_are_counted() -> None:
 
 def test_a_mail_without_subject_is_named_all_the_same() -> None:
     assert alert(Alert.UNCERTAIN_HELD, queue_id="01jx").subject == "Perhaps sent already: (no subject)"
-    assert failure(original_subject=" ", language="de").subject == "Nicht zugestellt: (ohne Betreff)"
+    assert failure(subject=" ", to=head("de")).subject == "Nicht zugestellt: (ohne Betreff)"
 
 
 @given(st.sampled_from(Alert), anything, anything, anything)
 def test_nothing_foreign_adds_a_field_to_an_alert(kind: Alert, name: str, subject: str, said: str) -> None:
     reply = Reply(code=550, enhanced=said, text=said)
-    notice = alert(kind, account=name, address=name, to_name=name, subject=subject, queue_id="01jx", reply=reply)
+    notice = alert(kind, to=head(name=name), account=name, address=name, subject=subject, queue_id="01jx", reply=reply)
     message = email.message_from_bytes(wire(notice))
     assert not message.defects
     assert len(message.keys()) == len(COMMON) + 1

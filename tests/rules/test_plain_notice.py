@@ -6,23 +6,23 @@ from datetime import UTC, datetime
 
 import pytest
 
+from relay.model.account import User
 from relay.rules.address import parse_addr_spec
+from relay.rules.notice import Letterhead
 from relay.rules.plain_notice import plain_notice
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_it_is_a_plain_text_with_our_loop_field(language: str) -> None:
-    notice = plain_notice(
+    head = Letterhead(
         language=language,
         hostname="relay.office.example",
         notice_id="01abc",
         at=datetime(2026, 5, 28, tzinfo=UTC),
         sender=parse_addr_spec("sales@example.com"),
-        to=parse_addr_spec("anna@example.com"),
-        to_name="anna",
-        title="Größe\r\nBcc: x@y.example",
-        paragraphs=("eins", "", "zwei\ndrei"),
+        reader=User(name="anna", address=parse_addr_spec("anna@example.com")),
     )
+    notice = plain_notice(head, "Größe\r\nBcc: x@y.example", ("eins", "", "zwei\ndrei"))
     mail = email.message_from_bytes(notice.header + b"\r\n" + notice.body, policy=email.policy.default)
     assert mail["Subject"] == notice.subject == "Größe Bcc: x@y.example"
     assert (mail["Auto-Submitted"], mail["Relay-Loop"]) == ("auto-generated", "relay.office.example")
