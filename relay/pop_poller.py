@@ -7,20 +7,16 @@ command included, it is polled at once.
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from relay.collection import Collector, PollResult, Tell, reason_of
 from relay.emitting import emit
 from relay.events.mailboxes import PollElsewhere, PollFailed, PollFinished
-from relay.model.account import Account, MailboxServer, Secret
+from relay.model.account import Account, MailboxServer
 from relay.model.errors import RelayError
 from relay.rules.hours import is_open, next_open
 from relay.runtime import Runtime
-from relay.settings.secrets import read_secret
 from relay.storage.mailboxes import MailboxElsewhereError
 
 LONGEST_BACKOFF = 3600.0
@@ -41,8 +37,8 @@ class _Mailbox:
     failures: int = 0
     tried: MailboxServer | None = None
     """The settings of the last poll."""
-    password: bytes = b""
-    """A keyed hash of the password of the last poll that failed; empty if it stands in the settings."""
+    revision: str = ""
+    """That of the credential with which the last poll failed; empty if there was no secret."""
     changed: bool = False
     """Whether the settings changed while it was polled, so that the cause of a failure may be removed."""
     failure: str = ""
@@ -73,7 +69,6 @@ class PopPoller:
         self._collector = collector
         self._polled = polled
         self._known: dict[str, _Mailbox] = {}
-        self._key = os.urandom(32)
         self._looks: set[asyncio.Task[None]] = set()
         self._alarm = asyncio.Event()
         self._stopping = False
@@ -81,8 +76,8 @@ class PopPoller:
     def look(self) -> None:
         """Look at the accounts anew: the configuration may have changed, or a password that stands elsewhere."""
         for name, mailbox in self._known.items():
-            if mailbox.failures and mailbox.tried is not None and _is_elsewhere(mailbox.tried.password):
-                task = asyncio.create_task(self._look_at_password(name, mailbox), name=f"look at {name}")
+            if mailbox.failures and mailbox.tried is not None:
+                task = asyncio.create_task(self._look_at_secret(name, mailbox), name=f"look at {name}")
                 self._looks.add(task)
                 task.add_done_callback(self._looks.discard)
         self._alarm.set()
@@ -176,24 +171,20 @@ class PopPoller:
         mailbox.due = self._monotonic()
         mailbox.changed = mailbox.is_polled
 
-    async def _look_at_password(self, name: str, mailbox: _Mailbox) -> None:
-        """Poll a mailbox at once if its password is another than that of the poll that failed."""
+    async def _look_at_secret(self, name: str, mailbox: _Mailbox) -> None:
+        """Poll a mailbox at once if a person has changed its secret since the poll that failed."""
         assert mailbox.tried is not None
-        before = mailbox.password
-        now = await self._hash(mailbox.tried.password)
-        if now != before == mailbox.password and self._known.get(name) is mailbox:
+        before = mailbox.revision
+        now = await self._revision(mailbox.tried)
+        if now != before == mailbox.revision and self._known.get(name) is mailbox:
             self._poll_at_once(mailbox)
             self._alarm.set()
 
-    async def _hash(self, secret: Secret) -> bytes:
-        """Hash a password that does not stand in the settings; one that can't be read has a hash of its own."""
-        if not _is_elsewhere(secret):
-            return b""
-        try:
-            password = await asyncio.to_thread(read_secret, secret)
-        except RelayError:
-            return b"-"
-        return hmac.digest(self._key, password.encode("utf-8", "surrogatepass"), hashlib.sha256)
+    async def _revision(self, server: MailboxServer) -> str:
+        credentials = self._runtime.credentials
+        with contextlib.suppress(RelayError):
+            return await credentials.revision(credentials.of(server), by_person=True)
+        return ""
 
     def _start(self, account: Account, mailbox: _Mailbox) -> None:
         tells: list[Tell] = []
@@ -218,7 +209,7 @@ class PopPoller:
             emit(PollElsewhere(account=account.name, reason=mailbox.failure))
             return None
         except Exception as error:  # noqa: BLE001 - one mailbox must not stop the others
-            mailbox.password = await self._hash(account.mailbox.password)
+            mailbox.revision = await self._revision(account.mailbox)
             mailbox.failures += 1
             backoff = max(interval, min(LONGEST_BACKOFF, interval * 2.0 ** min(mailbox.failures - 1, 20)))
             mailbox.due = self._monotonic() + (0.0 if mailbox.changed else backoff)
@@ -264,8 +255,3 @@ class PopPoller:
             await self._collector.wait(name, seconds)
             mailbox.due = min(mailbox.due, max(self._monotonic(), earliest))
             self._alarm.set()
-
-
-def _is_elsewhere(secret: Secret) -> bool:
-    """Return whether a password stands in a file, a variable or a command: it may change without the configuration."""
-    return secret.value is None

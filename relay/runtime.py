@@ -1,10 +1,11 @@
-"""What every part of the running service shares: the settings in force, the queue, the clocks and chance."""
+"""What every part of the running service shares: the settings in force, queue, credentials, clocks and chance."""
 
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from relay.accounts.credentials import Credentials
 from relay.settings import Settings
 from relay.storage.queue import Queue
 
@@ -21,9 +22,16 @@ class Runtime:
     settings: Callable[[], Settings]
     """Returns the settings in force: a reload replaces them."""
     queue: Queue
+    credentials: Credentials = field(default=None)  # type: ignore[assignment]
+    """Those of all accounts, compared by the key of the queue's database."""
     now: Callable[[], int] = wall_clock
     """Milliseconds since 1970, UTC. The wall clock may be set."""
     monotonic: Callable[[], float] = time.monotonic
     """Seconds since some moment; never goes back."""
     random: Callable[[], float] = random.random
     """A random number in [0, 1)."""
+
+    def __post_init__(self) -> None:
+        """Make the credentials where a test brings none of its own."""
+        if self.credentials is None:
+            object.__setattr__(self, "credentials", Credentials(self.queue.fingerprint_key))

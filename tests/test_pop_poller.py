@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from relay.accounts.credentials import Credentials
 from relay.collection import Collector, PollResult
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD
@@ -20,6 +21,7 @@ from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
+from tests.peers.credentials import Token, TokenCredentials
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import until
 from tests.peers.relay_process import write_config
@@ -37,6 +39,8 @@ class Office:
         mailboxes: Mailboxes,
         queue: Queue,
         ports: dict[str, int],
+        *,
+        credentials: Credentials | None = None,
         **tables: Any,  # noqa: ANN401 - tables of the configuration
     ) -> None:
         self.folder = folder
@@ -44,7 +48,7 @@ class Office:
         self.seconds = 0.0
         self.configure(ports, **tables)
         runtime = Runtime(
-            settings=lambda: self.settings, queue=queue,
+            settings=lambda: self.settings, queue=queue, credentials=credentials or Credentials(queue.fingerprint_key),
             now=lambda: START + int(self.seconds * 1000), monotonic=lambda: self.seconds, random=lambda: 0.5,
         )  # fmt: skip
         self.poller = PopPoller(runtime, Collector(runtime, mailboxes))
@@ -187,6 +191,22 @@ async def test_a_corrected_password_that_stands_elsewhere_is_tried_at_once_after
         await look(office)
         assert mailbox.sessions == before + 1
         assert office.poller._known["a"].failures == 0
+
+
+async def test_a_token_is_no_reason_for_a_poll_and_a_new_grant_is(tmp_path: Path) -> None:
+    credentials = TokenCredentials(Token())
+    async with (
+        open_mailbox() as mailbox,
+        open_office(tmp_path, {"a": mailbox.port}, credentials=credentials) as office,
+    ):
+        await fail_for_long(office)
+        before = mailbox.sessions
+        await look(office)
+        assert mailbox.sessions == before
+        assert len(set(credentials.token.given)) == before
+        credentials.token.grant += 1
+        await look(office)
+        assert mailbox.sessions == before + 1
 
 
 async def test_a_password_that_is_corrected_while_a_poll_still_fails_is_tried_right_behind_it(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ def test(config: str | None, *, as_json: bool, account: str) -> None:
     """
     import asyncio
 
+    from relay.accounts.credentials import credential_for
     from relay.upstream.probe import probe_pop3, probe_smtp
 
     settings = load(config, secrets=True)
@@ -75,12 +76,13 @@ def test(config: str | None, *, as_json: bool, account: str) -> None:
     if chosen.smtp is not None:
         if not as_json:
             say(f"Sending: {_name_server(chosen.smtp)}, account[{chosen.name}].smtp")
-        found = asyncio.run(probe_smtp(chosen, chosen.smtp, hostname=settings.hostname))
-        steps += _tell("smtp", found, quiet=as_json)
+        tried = probe_smtp(chosen, chosen.smtp, credential_for(chosen.smtp), hostname=settings.hostname)
+        steps += _tell("smtp", asyncio.run(tried), quiet=as_json)
     if chosen.pop3 is not None:
         if not as_json:
             say(f"Collecting: {_name_server(chosen.pop3)}, account[{chosen.name}].pop3")
-        steps += _tell("pop3", asyncio.run(probe_pop3(chosen, chosen.pop3)), quiet=as_json)
+        tried = probe_pop3(chosen, chosen.pop3, credential_for(chosen.pop3))
+        steps += _tell("pop3", asyncio.run(tried), quiet=as_json)
     if as_json:
         print_json(
             [

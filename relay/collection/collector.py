@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from relay.accounts.credentials import Credentials
 from relay.collection.context import PollContext
 from relay.collection.lease import Lease
 from relay.collection.poll import Poll, Tell
@@ -49,7 +50,7 @@ class Collector:
         runtime: Runtime,
         mailboxes: Mailboxes,
         *,
-        open_source: Callable[[Account], MailboxSource] = open_source,
+        open_source: Callable[[Account, Credentials], MailboxSource] = open_source,
         longest: float = LONGEST_POLL,
     ) -> None:
         self._runtime = runtime
@@ -65,7 +66,7 @@ class Collector:
     async def poll(self, account: Account, tell: Tell) -> PollResult:
         """Poll an account's mailbox, and record how that ended.
 
-        Raises SourceError, StorageError, MailboxElsewhereError, or RelayError if a secret can't be read.
+        Raises SourceError, StorageError, MailboxElsewhereError, or CredentialError if there is no secret.
         """
         async with Lease(self._mailboxes, account.name) as lease:
             try:
@@ -138,7 +139,7 @@ class Collector:
         kept = self._sources.get(account.name)
         if kept is None or kept[0] != server:
             self.forget(account.name)
-            kept = self._sources[account.name] = (server, self._open_source(account))
+            kept = self._sources[account.name] = (server, self._open_source(account, self._runtime.credentials))
         return kept[1]
 
 

@@ -5,18 +5,17 @@ all of them: so a wrong password costs one login, and not one for each connectio
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from relay.delivery.lanes import Lane
-from relay.delivery.pauses import PauseBook, fingerprint
+from relay.delivery.pauses import PauseBook
 from relay.model.account import Account, SmtpServer
-from relay.model.errors import RelayError
+from relay.model.credential import Credential
+from relay.model.errors import CredentialError, RelayError
 from relay.model.mail import Pause
 from relay.model.reply import Reply
-from relay.settings import Settings
-from relay.settings.secrets import read_secret
-from relay.storage.queue import Queue
+from relay.runtime import Runtime
 from relay.upstream.pool import Pool
 from relay.upstream.smarthost import ConnectError, Connection
 from relay.upstream.transaction import Stage, Timeouts
@@ -31,63 +30,61 @@ class _Door:
     """Held while a connection is opened."""
     failures: int = 0
     """How many could not be opened."""
-    last: tuple[SmtpServer, str | None, ConnectError] | None = None
-    """The settings of the last one that could not be opened, the password, and why."""
+    last: tuple[SmtpServer, str, ConnectError] | None = None
+    """The settings of the last one that could not be opened, its credential's revision, and why."""
     refused: bool = False
     """Whether that was a refused login, for which nobody has paused the account yet."""
 
 
 class Connections:
-    """Keeps, opens and closes connections. An account's password is read anew each time."""
+    """Keeps, opens and closes connections. An account's secret is read anew for each that is opened."""
 
-    def __init__(
-        self, *, settings: Callable[[], Settings], queue: Queue, timeouts: Timeouts, pauses: PauseBook | None = None
-    ) -> None:
-        self._settings = settings
-        self._queue = queue
+    def __init__(self, runtime: Runtime, *, timeouts: Timeouts, pauses: PauseBook | None = None) -> None:
+        self._settings, self._queue = runtime.settings, runtime.queue
+        self._credentials = runtime.credentials
         self._timeouts = timeouts
         self._pauses = pauses
         self._doors: dict[str, _Door] = {}
-        self._key: bytes | None = None
 
     async def acquire(
         self, lane: Lane, account: Account, server: SmtpServer, *, probing: bool = False
     ) -> tuple[Connection, bool]:
-        """Give a connection that is logged in, and whether it was kept from before. Raises ConnectError.
+        """Return a connection that is logged in, and whether it was kept from before. Raises ConnectError.
 
         A new one is opened to an account that is paused only for a probe; other nodes may have paused it a moment ago.
         """
-        try:
-            password = await _password(server)
-        except RelayError as error:
-            raise ConnectError(Stage.AUTH, Reply(code=0, enhanced="4.7.0", text=str(error))) from error
-        door = self._door(account)
-        connection = door.pool.take(server, password)
+        credential, door = self._credentials.of(server), self._door(account)
+        connection = door.pool.take(server, credential)
         kept = connection is not None
         if connection is None:
-            connection = await self._open(door, account, server, password, probing=probing)
+            connection = await self._open(door, account, server, credential, probing=probing)
         lane.reached(server, connection.features.size)
         return connection, kept
 
     async def _open(
-        self, door: _Door, account: Account, server: SmtpServer, password: str | None, *, probing: bool
+        self, door: _Door, account: Account, server: SmtpServer, credential: Credential | None, *, probing: bool
     ) -> Connection:
         failures = door.failures
         async with door.lock:
+            try:
+                revision = await self._credentials.revision(credential)
+            except RelayError as error:
+                raise _no_secret(error) from error
             came_to_nothing = door.failures != failures or (door.refused and not probing)
-            if came_to_nothing and door.last is not None and door.last[:2] == (server, password):
+            if came_to_nothing and door.last is not None and door.last[:2] == (server, revision):
                 last = door.last[2]
                 raise ConnectError(last.stage, last.reply, closed=last.closed, others=door.pool.open_connections)
             if not probing:
                 await self._ask_whether_paused(account)
             try:
-                connection = await door.pool.open(server, password, hostname=self._settings().hostname)
-            except ConnectError as error:
-                error.others = door.pool.open_connections
+                connection = await door.pool.open(server, credential, hostname=self._settings().hostname)
+            except (ConnectError, CredentialError) as error:
+                failed = error if isinstance(error, ConnectError) else _no_secret(error)
+                failed.others = door.pool.open_connections
                 door.failures += 1
                 # What a probe is told changes a pause that lasts: no mail has to ask for one.
-                door.last, door.refused = (server, password, error), error.login_refused and not probing
-                raise
+                door.last, door.refused = (server, revision, failed), failed.login_refused and not probing
+                raise failed from None
             door.last, door.refused = None, False
             return connection
 
@@ -112,21 +109,6 @@ class Connections:
         """Take a connection back; one that is of no use any more is closed."""
         self._door(account).pool.release(connection)
 
-    async def fingerprint(self, server: SmtpServer) -> str:
-        """Hash what a login depends on; empty where the password can't be read. Raises StorageError.
-
-        Of a password that a command gives, the command is hashed: its output may be a token, which is another one each
-        time, and no reason to try the login again.
-        """
-        if self._key is None:
-            self._key = await self._queue.fingerprint_key()
-        if server.username is None or server.password.command is not None:
-            return fingerprint(self._key, server, None)
-        try:
-            return fingerprint(self._key, server, await _password(server))
-        except RelayError:
-            return ""
-
     async def close(self) -> None:
         """Close every connection."""
         doors, self._doors = list(self._doors.values()), {}
@@ -139,9 +121,8 @@ class Connections:
         return door
 
 
-async def _password(server: SmtpServer) -> str | None:
-    if server.username is None:
-        return None
-    if server.password.file is None and server.password.command is None:
-        return read_secret(server.password)
-    return await asyncio.to_thread(read_secret, server.password)
+def _no_secret(error: RelayError) -> ConnectError:
+    """Return the error of a login that lacks its secret: it counts as refused where only a person can help."""
+    if isinstance(error, CredentialError) and error.permanent:
+        return ConnectError(Stage.AUTH, Reply(code=535, enhanced="5.7.8", text=str(error)))
+    return ConnectError(Stage.AUTH, Reply(code=0, enhanced="4.7.0", text=str(error)))

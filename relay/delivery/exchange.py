@@ -84,10 +84,9 @@ class Exchanger:
     """Keeps the connections of every account and runs transactions over them."""
 
     def __init__(self, runtime: Runtime, *, timeouts: Timeouts, pauses: PauseBook | None = None) -> None:
+        self._credentials = runtime.credentials
         self._queue = runtime.queue
-        self._connections = Connections(
-            settings=runtime.settings, queue=runtime.queue, timeouts=timeouts, pauses=pauses
-        )
+        self._connections = Connections(runtime, timeouts=timeouts, pauses=pauses)
 
     async def exchange(
         self, lane: Lane, account: Account, delivery: ClaimedDelivery, body: Body, progress: Progress
@@ -126,8 +125,8 @@ class Exchanger:
         self._connections.paused(account)
 
     async def fingerprint(self, server: SmtpServer) -> str:
-        """Hash what a login depends on; empty where the password can't be read. Raises StorageError."""
-        return await self._connections.fingerprint(server)
+        """Hash what a login depends on; empty where its secret can't be had. Raises StorageError."""
+        return await self._credentials.fingerprint(server)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -5,14 +5,11 @@ at once when its settings change, and a person can end the pause. A pause by a p
 """
 
 import asyncio
-import hashlib
-import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import structlog
 
-from relay.model.account import SmtpServer
 from relay.model.mail import Pause
 from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
@@ -26,15 +23,6 @@ log = structlog.get_logger()
 
 SOON = 600_000
 """Milliseconds behind the end of a pause within which another goes on where that one was: the probe saw too little."""
-
-
-def fingerprint(key: bytes, server: SmtpServer, password: str | None) -> str:
-    """Hash what a login depends on: where, as whom, and the password, or the command that gives it.
-
-    Comparable with the same key only. How the certificate is looked at plays no part: a login is refused behind that.
-    """
-    parts = (server.host, server.port, server.security, server.username, password, server.password.command)
-    return hmac.new(key, repr(parts).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 class PauseBook:

@@ -27,6 +27,15 @@ class SourceError(RelayError):
     """
 
 
+class CredentialError(RelayError):
+    """The secret of a login can't be had; the text names its source, never the secret."""
+
+    def __init__(self, text: str, *, permanent: bool = False) -> None:
+        super().__init__(text)
+        self.permanent = permanent
+        """Whether only a person can help, as where the issuer of a token has revoked it: then the account is paused."""
+
+
 class StateConflictError(RelayError):
     """A command does not fit the state of what it acts on, such as deleting what is being delivered."""
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from relay.model.account import Secret
-from relay.model.errors import RelayError
+from relay.model.errors import CredentialError
 
 _MOST = 64 * 1024
 """Octets that are looked at."""
@@ -20,7 +20,7 @@ _PATIENCE = 10.0
 def read_secret(secret: Secret) -> str:
     """Read a secret. Blocks: on the disk, or on a command for 10 s at most.
 
-    Raises RelayError, which names the source but nothing of its content.
+    Raises CredentialError, which names the source but nothing of its content.
     """
     if secret.value is not None:
         return secret.value
@@ -36,7 +36,7 @@ def read_secret(secret: Secret) -> str:
     if isinstance(password, str):
         return password
     # Raised here, not where it was caught: no exception that holds the content hangs on to it.
-    raise RelayError(f"{source}: {password.reason}")
+    raise CredentialError(f"{source}: {password.reason}")
 
 
 def look_into(file: Path) -> str | None:

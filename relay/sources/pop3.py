@@ -4,23 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from relay.model.account import MailboxServer
+from relay.model.credential import Credential
 from relay.model.maildrop import FolderListing, Listed, Retrieved
-from relay.settings.secrets import read_secret
 from relay.upstream.pop3 import Pop3Session, open_pop3
 
 
 class Pop3Source:
     """Implements `MailboxSource`; the session is `relay.upstream.pop3`, which `relay account test` uses, too."""
 
-    def __init__(self, server: MailboxServer) -> None:
-        self._server = server
+    def __init__(self, server: MailboxServer, credential: Credential) -> None:
+        self._server, self._credential = server, credential
         self._session: Pop3Session | None = None
 
     async def list(self) -> Sequence[FolderListing]:
         """Open a session, since POP3 shows new mail only to a new one, and list its messages."""
         self.close()
-        password = await asyncio.to_thread(read_secret, self._server.password)
-        self._session = await open_pop3(self._server, password)
+        self._session = await open_pop3(self._server, self._credential)
         return [await self._session.list_messages()]
 
     def retrieve(self, messages: Sequence[Listed], go_on: Callable[[], bool]) -> AsyncIterator[Retrieved]:

@@ -6,7 +6,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from relay.model.account import Pop3Server, Secret, Security, SmtpServer
+from relay.model.account import Pop3Server, Security, SmtpServer
+from relay.model.credential import Credential
 from relay.rules.causes import Cause, explain_cause, read_cause
 from relay.rules.certificates import Certificate
 from relay.upstream.peeking import (
@@ -153,19 +154,10 @@ def _trust(what: str, server: SmtpServer | Pop3Server) -> str:
     )
 
 
-def advise_login(username: str, secret: Secret, place: str) -> str:
-    """Tell what to do where a login is refused. `place`: of the server's table, such as `account[sales].smtp`."""
+def advise_login(username: str, credential: Credential, place: str) -> str:
+    """Say what to do where a login is refused. `place`: of the server's table, such as `account[sales].smtp`."""
     return (
-        f"The provider refuses this password for the user name {username}. Compare username and {name_secret(secret)}"
+        f"The provider refuses this password for the user name {username}. Compare username and {credential.origin}"
         f" of {place} with what the provider names. Many want a password made for programs, or that access by"
         " programs (SMTP, POP3) is allowed on their web page first."
     )
-
-
-def name_secret(secret: Secret) -> str:
-    """Name the key that a password comes from, and its file or variable; never the password."""
-    if secret.file is not None:
-        return f"password_file ({secret.file})"
-    if secret.env is not None:
-        return f"password_env ({secret.env})"
-    return "password_command" if secret.command is not None else "password"

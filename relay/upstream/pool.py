@@ -1,13 +1,19 @@
-"""The connections of one account that are kept between mails."""
+"""The connections of one account that are kept between mails.
+
+They are compared by settings and identity: a secret that rotates ends none, for the server has accepted them already.
+"""
 
 import asyncio
 
 from relay.model.account import SmtpServer
-from relay.upstream.smarthost import Connection, connect, settings_key
+from relay.model.credential import Credential, Identity
+from relay.upstream.smarthost import Connection, connect
 from relay.upstream.transaction import TIMEOUTS, Timeouts
 
 IDLE_SECONDS = 30.0
 MOST_MAILS = 100
+
+_Key = tuple[SmtpServer, Identity | None]
 
 
 class Pool:
@@ -16,58 +22,51 @@ class Pool:
     def __init__(self, *, timeouts: Timeouts = TIMEOUTS, idle: float = IDLE_SECONDS) -> None:
         self._timeouts = timeouts
         self._idle_seconds = idle
-        self._idle: list[tuple[str, Connection, asyncio.TimerHandle]] = []
-        self._keys: dict[int, str] = {}
-        self._last: tuple[SmtpServer, str | None, str] | None = None
+        self._idle: list[tuple[_Key, Connection, asyncio.TimerHandle]] = []
+        self._used: dict[Connection, _Key] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def acquire(self, server: SmtpServer, password: str | None, *, hostname: str) -> tuple[Connection, bool]:
-        """Give a connection, and whether it was kept from before. Raises ConnectError."""
-        kept = self.take(server, password)
+    async def acquire(
+        self, server: SmtpServer, credential: Credential | None, *, hostname: str
+    ) -> tuple[Connection, bool]:
+        """Return a connection, and whether it was kept from before. Raises ConnectError or CredentialError."""
+        kept = self.take(server, credential)
         if kept is not None:
             return kept, True
-        return await self.open(server, password, hostname=hostname), False
+        return await self.open(server, credential, hostname=hostname), False
 
-    def take(self, server: SmtpServer, password: str | None) -> Connection | None:
-        """Give a connection that was kept from before; None where there is none of these settings."""
-        key = self._key_of(server, password)
+    def take(self, server: SmtpServer, credential: Credential | None) -> Connection | None:
+        """Return a connection that was kept from before; None where there is none of these settings."""
+        key = _key_of(server, credential)
         while self._idle:
             kept, connection, timer = self._idle.pop()
             timer.cancel()
             if kept == key and connection.usable:
-                self._keys[id(connection)] = key
+                self._used[connection] = key
                 return connection
             self._end(connection)
         return None
 
-    async def open(self, server: SmtpServer, password: str | None, *, hostname: str) -> Connection:
-        """Open a new connection. Raises ConnectError."""
-        connection = await connect(server, hostname=hostname, password=password, timeouts=self._timeouts)
-        self._keys[id(connection)] = self._key_of(server, password)
+    async def open(self, server: SmtpServer, credential: Credential | None, *, hostname: str) -> Connection:
+        """Open a new connection. Raises ConnectError or CredentialError."""
+        connection = await connect(server, hostname=hostname, credential=credential, timeouts=self._timeouts)
+        self._used[connection] = _key_of(server, credential)
         return connection
 
     @property
     def open_connections(self) -> int:
         """How many connections are in use or kept."""
-        return len(self._keys) + sum(connection.usable for _, connection, _ in self._idle)
+        return len(self._used) + sum(connection.usable for _, connection, _ in self._idle)
 
     def release(self, connection: Connection) -> None:
-        """Take a connection back; one that is of no use any more is closed."""
-        key = self._keys.pop(id(connection), "")
-        if self._closed or not connection.usable or connection.sent >= MOST_MAILS:
+        """Take a connection back; one that can't be used again is closed."""
+        key = self._used.pop(connection, None)
+        if key is None or self._closed or not connection.usable or connection.sent >= MOST_MAILS:
             self._end(connection)
             return
         timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._expire, connection)
         self._idle.append((key, connection, timer))
-
-    def _key_of(self, server: SmtpServer, password: str | None) -> str:
-        """Give the key of these settings, which are nearly always those of the last time."""
-        if self._last is not None and self._last[0] is server and self._last[1] == password:
-            return self._last[2]
-        key = settings_key(server, password)
-        self._last = (server, password, key)
-        return key
 
     async def close(self) -> None:
         """Close every idle connection."""
@@ -87,3 +86,7 @@ class Pool:
         task = asyncio.create_task(connection.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+def _key_of(server: SmtpServer, credential: Credential | None) -> _Key:
+    return server, None if credential is None else credential.identity

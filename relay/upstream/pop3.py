@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from relay.model.account import MailboxServer, Security
+from relay.model.credential import Credential
 from relay.model.errors import SourceError
 from relay.model.maildrop import FolderListing, Listed, MessageKey, Retrieved
 from relay.upstream.pop3_stream import Pop3Lost, Pop3Stream
@@ -202,9 +203,10 @@ def _digest(unique_id: bytes) -> bytes:
     return b"long-" + hashlib.sha256(unique_id).hexdigest().encode()
 
 
-async def open_pop3(server: MailboxServer, password: str, *, patience: float = PATIENCE) -> Pop3Session:
-    """Connect, encrypt and log in. Raises Pop3Error."""
-    secured, veil = server.security is not Security.NONE, Veil(server.username, password)
+async def open_pop3(server: MailboxServer, credential: Credential, *, patience: float = PATIENCE) -> Pop3Session:
+    """Connect, encrypt and log in. Raises Pop3Error, or CredentialError before anything is connected."""
+    secret = await credential.secret()
+    secured, veil = server.security is not Security.NONE, Veil(server.username, secret)
     try:
         context = await asyncio.to_thread(tls_context, server.ca_file, verify=server.verify) if secured else None
         at_once = context if server.security is Security.TLS else None
@@ -218,7 +220,7 @@ async def open_pop3(server: MailboxServer, password: str, *, patience: float = P
             assert context is not None
             await _encrypt(stream, server, context, capabilities)
             capabilities = await _capabilities(stream, Pop3Stage.STARTTLS)
-        await _log_in(stream, server, password, capabilities)
+        await _log_in(stream, server.username, credential.mechanisms, secret, capabilities)
         # Some servers tell more after the login (RFC 2449 section 5).
         return Pop3Session(stream, await _capabilities(stream, Pop3Stage.LOGIN) or frozenset(capabilities))
     except BaseException:
@@ -264,12 +266,16 @@ async def _encrypt(
             raise Pop3Error(Pop3Stage.STARTTLS, describe_fault(error, server.host)[1]) from None
 
 
-async def _log_in(stream: Pop3Stream, server: MailboxServer, password: str, capabilities: frozenset[str]) -> None:
-    if any(ord(char) < 32 or ord(char) == 127 for char in server.username + password):
+async def _log_in(
+    stream: Pop3Stream, username: str, mechanisms: Sequence[str], password: str, capabilities: frozenset[str]
+) -> None:
+    if "plain" not in mechanisms:
+        raise Pop3Error(Pop3Stage.LOGIN, "the server offers no login that we know")
+    if any(ord(char) < 32 or ord(char) == 127 for char in username + password):
         raise Pop3Error(Pop3Stage.LOGIN, "login or password has a control character")
     with _stage(Pop3Stage.LOGIN):
         if "SASL PLAIN" in capabilities:
-            secret = base64.b64encode(f"\0{server.username}\0{password}".encode())
+            secret = base64.b64encode(f"\0{username}\0{password}".encode())
             stream.write(b"AUTH PLAIN\r\n")
             line = await stream.read_line()
             if line.startswith(b"+ ") or line == b"+":
@@ -278,7 +284,7 @@ async def _log_in(stream: Pop3Stream, server: MailboxServer, password: str, capa
             else:
                 good, text = False, stream.status_of(line)[1]
         else:
-            stream.write(f"USER {server.username}\r\n".encode())
+            stream.write(f"USER {username}\r\n".encode())
             good, text = await stream.read_status()
             if good:
                 stream.write(f"PASS {password}\r\n".encode())

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from relay.model.account import Account, FirstPoll, Pop3Server, Secret, Security, SmtpServer
-from relay.model.errors import RelayError
+from relay.model.account import Account, FirstPoll, Pop3Server, Security, SmtpServer
+from relay.model.credential import Credential
+from relay.model.errors import CredentialError
 from relay.model.reply import Reply
 from relay.rules.causes import Cause, explain_cause, read_cause
 from relay.rules.notice_advice import Advice, FailureReason, choose_advice
-from relay.settings.secrets import read_secret
-from relay.upstream.diagnosis import BeginsWithTlsError, Diagnosis, advise_login, diagnose, name_secret, open_watched
+from relay.upstream.diagnosis import BeginsWithTlsError, Diagnosis, advise_login, diagnose, open_watched
 from relay.upstream.dialing import resolve
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
 from relay.upstream.rehearsal import Rehearsal
@@ -49,26 +49,27 @@ class Step:
     """What it means and what to do, in whole sentences."""
 
 
-async def probe_smtp(account: Account, server: SmtpServer, *, hostname: str) -> list[Step]:
+async def probe_smtp(
+    account: Account, server: SmtpServer, credential: Credential | None, *, hostname: str
+) -> list[Step]:
     """Connect, encrypt, log in, and ask whether the account's address may send."""
     steps = [await _resolve(server.host)]
     if not steps[0].good:
         return steps
     place = f"account[{account.name}].smtp"
-    password = None if server.username is None else await _read(server.password, place)
-    if isinstance(password, Step):
-        return [*steps, password]
     names = [name for stage, name in _SMTP_STEPS.items() if stage != "starttls" or server.security is Security.STARTTLS]
-    if server.username is None:
+    if credential is None:
         names.remove("log in")
     patience = Timeouts(connect=_PATIENCE, opening=3 * _PATIENCE, command=_PATIENCE)
-    opening = connect(server, hostname=hostname, password=password, timeouts=patience)
+    opening = connect(server, hostname=hostname, credential=credential, timeouts=patience)
     try:
         connection = await open_watched(opening, server)
     except BeginsWithTlsError:
         return [*steps, await _fail("connect", diagnose(_TLS_AT_ONCE, server))]
+    except CredentialError as error:
+        return [*steps, _fail_secret(error, credential, place)]
     except ConnectError as error:
-        return [*steps, *_until(names, await _fail_smtp(error, server, place))]
+        return [*steps, *_until(names, await _fail_smtp(error, server, credential, place))]
     good = [Step(name=name, good=True) for name in names]
     return [*steps, *good, await _rehearse(connection, account, server), await _take_leave(connection)]
 
@@ -82,12 +83,12 @@ async def _take_leave(connection: Connection) -> Step:
     return Step(name="the server", good=True, text=text)
 
 
-async def _fail_smtp(error: ConnectError, server: SmtpServer, place: str) -> Step:
+async def _fail_smtp(error: ConnectError, server: SmtpServer, credential: Credential | None, place: str) -> Step:
     name, reply = _SMTP_STEPS[error.stage], error.reply
     if not reply.code:
         return await _fail(name, diagnose(str(reply.text), server))
-    if error.login_refused and server.username is not None:
-        advice = advise_login(server.username, server.password, place)
+    if error.login_refused and server.username is not None and credential is not None:
+        advice = advise_login(server.username, credential, place)
     elif error.login_refused:
         advice = f"The server wants a login: set username and a password in {place}."
     elif reply.is_permanent:
@@ -132,26 +133,25 @@ def _advise_sender(meaning: Advice, refused: Reply, account: Account, server: Sm
     )
 
 
-async def probe_pop3(account: Account, server: Pop3Server) -> list[Step]:
+async def probe_pop3(account: Account, server: Pop3Server, credential: Credential) -> list[Step]:
     """Connect, encrypt, log in, count the messages, and tell what becomes of them."""
     steps = [await _resolve(server.host)]
     if not steps[0].good:
         return steps
     place = f"account[{account.name}].pop3"
     names = [name for stage, name in _POP3_STEPS.items() if stage != "starttls" or server.security is Security.STARTTLS]
-    password = await _read(server.password, place)
-    if isinstance(password, Step):
-        return [*steps, password]
     try:
-        session = await open_watched(open_pop3(server, password, patience=_PATIENCE), server)
+        session = await open_watched(open_pop3(server, credential, patience=_PATIENCE), server)
         mailbox = await _count(session, account, server)
     except BeginsWithTlsError:
         return [*steps, await _fail("connect", diagnose(_TLS_AT_ONCE, server))]
     except TimeoutError:
         text = f"the list did not end within {_LONGEST_LISTING:g} s"
         return [*steps, *_until(names, Step(name="list the messages", good=False, text=text))]
+    except CredentialError as error:
+        return [*steps, _fail_secret(error, credential, place)]
     except Pop3Error as error:
-        return [*steps, *_until(names, await _fail_pop3(error, server, place))]
+        return [*steps, *_until(names, await _fail_pop3(error, server, credential, place))]
     return [*steps, *(Step(name=name, good=True) for name in names), mailbox]
 
 
@@ -189,13 +189,13 @@ def _tell_fate(account: Account, server: Pop3Server) -> str:
     return f"Each message is deleted at the provider {time} after it was collected (leave_on_server).{first}"
 
 
-async def _fail_pop3(error: Pop3Error, server: Pop3Server, place: str) -> Step:
+async def _fail_pop3(error: Pop3Error, server: Pop3Server, credential: Credential, place: str) -> Step:
     name = _POP3_STEPS.get(error.stage, error.stage)
     if error.stage in (Pop3Stage.CONNECT, Pop3Stage.STARTTLS) or read_cause(error.text) is not None:
         return await _fail(name, diagnose(error.text, server))
     if error.stage is Pop3Stage.LOGIN:
         for_now = next((advice for code, advice in _FOR_NOW.items() if code in error.text.upper()), None)
-        advice = for_now or advise_login(server.username, server.password, place)
+        advice = for_now or advise_login(server.username, credential, place)
         return Step(name=name, good=False, text=error.text, advice=advice)
     return Step(name=name, good=False, text=error.text)
 
@@ -205,12 +205,9 @@ async def _fail(name: str, diagnosis: Awaitable[Diagnosis]) -> Step:
     return Step(name=name, good=False, text=found.what, advice=found.advice)
 
 
-async def _read(secret: Secret, place: str) -> str | Step:
-    try:
-        return await asyncio.to_thread(read_secret, secret)
-    except RelayError as error:
-        advice = f"Mend {name_secret(secret)} of {place}."
-        return Step(name="read the password", good=False, text=str(error), advice=advice)
+def _fail_secret(error: CredentialError, credential: Credential | None, place: str) -> Step:
+    advice = "" if credential is None else f"Mend {credential.origin} of {place}."
+    return Step(name="read the password", good=False, text=str(error), advice=advice)
 
 
 async def _resolve(host: str) -> Step:

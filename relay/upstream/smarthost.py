@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import hashlib
 import re
 
 import aiosmtplib
 
 from relay.model.account import Security, SmtpServer
 from relay.model.address import Address
+from relay.model.credential import Credential
 from relay.model.errors import RelayError
 from relay.model.reply import Reply
 from relay.rules.replies import is_login_refused, read_reply, read_text
@@ -81,10 +81,11 @@ class Connection:
 
 
 async def connect(
-    server: SmtpServer, *, hostname: str, password: str | None, timeouts: Timeouts = TIMEOUTS
+    server: SmtpServer, *, hostname: str, credential: Credential | None, timeouts: Timeouts = TIMEOUTS
 ) -> Connection:
-    """Connect and log in. Raises ConnectError."""
-    opening = _Opening(server, hostname, password, timeouts)
+    """Connect and log in. Raises ConnectError, or CredentialError before anything is connected."""
+    secret = None if credential is None else await credential.secret()
+    opening = _Opening(server, hostname, credential, timeouts, secret)
     try:
         async with asyncio.timeout(timeouts.opening):
             return await opening.run()
@@ -99,13 +100,21 @@ async def connect(
 class _Opening:
     """A connection that is being opened."""
 
-    def __init__(self, server: SmtpServer, hostname: str, password: str | None, timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        server: SmtpServer,
+        hostname: str,
+        credential: Credential | None,
+        timeouts: Timeouts,
+        secret: str | None,
+    ) -> None:
         self._server = server
         self._hostname = hostname
-        self._password = password
+        self._credential = credential
+        self._secret = secret
         self._timeouts = timeouts
         self._client: aiosmtplib.SMTP | None = None
-        self._veil = Veil(server.username, password)
+        self._veil = Veil(server.username, secret)
         self.stage = Stage.CONNECT
 
     async def run(self) -> Connection:
@@ -133,11 +142,12 @@ class _Opening:
                 raise self._lack("4.7.4", "the server offers no STARTTLS")
             await client.starttls()
             await client.ehlo()
-        if server.username is not None:
+        if self._credential is not None:
             self.stage = Stage.AUTH
-            if not choose_mechanisms(client.server_auth_methods):
+            names = choose_mechanisms(client.server_auth_methods, self._credential)
+            if not names:
                 raise self._lack("4.7.4", "the server offers no login that we know")
-            await log_in(client, server.username, self._password or "")
+            await log_in(client, server.username or "", self._secret or "", names)
         if client.transport is None:
             raise self._lack("4.4.2", "the connection was lost")
         return Connection(take_over(client.transport, self._veil), _features(client), self._timeouts)
@@ -182,8 +192,3 @@ def _features(client: aiosmtplib.SMTP) -> Features:
         smtputf8=client.supports_extension("smtputf8"),
         dsn=client.supports_extension("dsn"),
     )
-
-
-def settings_key(server: SmtpServer, password: str | None) -> str:
-    """Tell connections of different settings apart."""
-    return hashlib.sha256(repr((server, password)).encode()).hexdigest()

@@ -1,13 +1,10 @@
 """A refused login: the account rests, its mail waits, its clocks stand still, and it goes on by itself."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from relay.delivery.pauses import fingerprint
-from relay.model.account import Security, SmtpServer
 from relay.storage import admin
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
@@ -166,12 +163,3 @@ async def test_a_persons_pause_ends_only_by_a_person(tmp_path: Path) -> None:
             await office.send()
         assert "account_resumed" in [line["event"] for line in lines]
         assert len(provider.mails) == 1
-
-
-def test_a_fingerprint_depends_on_what_a_login_depends_on_and_tells_nothing() -> None:
-    server = SmtpServer(host="h.example", port=587, security=Security.STARTTLS, username="u")
-    assert fingerprint(b"k", server, "one") == fingerprint(b"k", server, "one")
-    assert fingerprint(b"k", server, "one") != fingerprint(b"k", server, "two")
-    assert fingerprint(b"k", server, "one") != fingerprint(b"l", server, "one")
-    assert fingerprint(b"k", server, "one") == fingerprint(b"k", replace(server, verify=False, ca_file="x"), "one")
-    assert fingerprint(b"k", server, "one") != fingerprint(b"k", replace(server, host="other.example"), "one")

@@ -36,6 +36,7 @@ from relay.upstream.smarthost import ConnectError, connect
 from relay.upstream.transaction import OutgoingMail, Timeouts
 from tests.collection.test_collector import Post, open_post
 from tests.fuzz.hostile import PLACES, cuts, headers, mails, runs
+from tests.peers.credentials import password
 from tests.peers.relay_process import ANNA, RelayProcess, make_account, to_toml, write_config
 from tests.peers.sink import Sink
 
@@ -289,7 +290,9 @@ def _replies() -> Iterator[Callable[[Any], None]]:
                     reverse_path="s@x.example", recipients=("a@x.example",), header=b"A: b\r\n", body=body, size=10
                 )
                 try:
-                    connection = await connect(smtp, hostname="relay.example", password="hunter2", timeouts=_QUICK)
+                    connection = await connect(
+                        smtp, hostname="relay.example", credential=password("hunter2"), timeouts=_QUICK
+                    )
                     result = await connection.send(outgoing)
                     await connection.close()
                     said = [r for r in (result.mail, result.data, result.final, *result.recipients) if r is not None]

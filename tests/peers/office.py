@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from relay.accounts.credentials import Credentials
 from relay.delivery import Delivery
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
@@ -46,12 +47,14 @@ class Office:
         self.skew = 0
         """Milliseconds by which the wall clock is ahead of the time that has passed."""
         self.timeouts = TIMEOUTS
+        self.credentials = Credentials(queue.fingerprint_key)
         self._build()
 
     def _build(self) -> None:
         runtime = Runtime(
             settings=lambda: self.settings,
             queue=self.queue,
+            credentials=self.credentials,
             now=lambda: self.now,
             monotonic=lambda: (self.now - START - self.skew) / 1000 + time.perf_counter(),
             random=self._random,
@@ -64,6 +67,11 @@ class Office:
     def _random(self) -> float:
         self.randoms.append(self.randoms.pop(0))
         return self.randoms[-1]
+
+    def log_in_with(self, credentials: Credentials) -> None:
+        """Use other credentials towards providers."""
+        self.credentials = credentials
+        self._build()
 
     def hurry_up(self, timeouts: Timeouts) -> None:
         """Use other timeouts towards providers."""

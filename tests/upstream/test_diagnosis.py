@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 import trustme
 
+from relay.accounts.credentials import PasswordCredential
 from relay.model.account import Pop3Server, Secret, Security, SmtpServer
+from relay.model.credential import Identity
 from relay.upstream import diagnosis
-from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, name_secret, open_watched
+from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, open_watched
 from relay.upstream.pop3 import open_pop3
 from relay.upstream.smarthost import ConnectError, connect
+from tests.peers.credentials import password
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import free_port
 from tests.upstream.conftest import QUICK, Authority
@@ -25,7 +28,7 @@ def smtp(port: int, security: Security, **more: object) -> SmtpServer:
 async def fault(server: SmtpServer) -> str:
     """Connect, and give why it fails."""
     with pytest.raises(ConnectError) as error:
-        await connect(server, hostname="x", password=None, timeouts=QUICK)
+        await connect(server, hostname="x", credential=None, timeouts=QUICK)
     return error.value.reply.text
 
 
@@ -59,7 +62,7 @@ async def test_both_waiting_for_the_other_is_found_out(
     async with Dialogue(*scripts, context=authority.server(), implicit_tls=True) as server:
         where = smtp(server.port, security)
         with pytest.raises(BeginsWithTlsError):
-            await open_watched(connect(where, hostname="x", password=None, timeouts=QUICK), where)
+            await open_watched(connect(where, hostname="x", credential=None, timeouts=QUICK), where)
         found = await diagnose("it begins with TLS", where)
     assert (found.what, found.advice) == (f"port {server.port} begins with TLS", 'Set security = "tls".')
 
@@ -68,7 +71,7 @@ async def test_a_slow_server_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(diagnosis, "SILENCE", 0.0)
     async with Dialogue(f"{HELLO}S: 250 x\nC: QUIT\nS: 221 bye", "! close") as server:
         where = smtp(server.port, Security.NONE)
-        connection = await open_watched(connect(where, hostname="x", password=None, timeouts=QUICK), where)
+        connection = await open_watched(connect(where, hostname="x", credential=None, timeouts=QUICK), where)
         await connection.close()
 
 
@@ -90,7 +93,7 @@ async def test_another_kind_of_server_is_named_behind_tls_too(authority: Authori
             host="127.0.0.1", port=server.port, security=Security.TLS, username="u", ca_file=str(authority.ca_file)
         )
         with pytest.raises(Exception, match="connect: ") as error:
-            await open_pop3(where, "p", patience=5)
+            await open_pop3(where, password("p"), patience=5)
         found = await diagnose(str(error.value).removeprefix("connect: "), where)
     assert found.what.startswith(f"on port {server.port} answers an IMAP server, and no POP3 server")
 
@@ -144,9 +147,8 @@ async def test_without_a_look_there_are_still_words() -> None:
 
 
 def test_a_refused_login_names_the_keys() -> None:
-    said = advise_login("u@x.example", Secret(file="/etc/relay/secrets/sales"), "account[sales].smtp")
+    identity = Identity(kind="password", login="u", host="x.example")
+    credential = PasswordCredential(identity=identity, source=Secret(file="/etc/relay/secrets/sales"))
+    said = advise_login("u@x.example", credential, "account[sales].smtp")
     assert "user name u@x.example" in said
     assert "password_file (/etc/relay/secrets/sales) of account[sales].smtp" in said
-    assert name_secret(Secret(env="SALES")) == "password_env (SALES)"
-    assert name_secret(Secret(command=("pass", "hunter2"))) == "password_command"
-    assert name_secret(Secret(value="hunter2")) == "password"

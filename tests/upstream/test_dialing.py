@@ -58,7 +58,7 @@ async def test_many_dead_names_delay_no_healthy_one(dead: list[str]) -> None:
 async def test_a_name_that_takes_too_long_is_named() -> None:
     settings = SmtpServer(host=DEAD, port=25, security=Security.NONE)
     with pytest.raises(ConnectError, match=r"dead\.example:25: its name was not resolved in time"):
-        await connect(settings, hostname="x", password=None, timeouts=QUICK.__class__(connect=0.05))
+        await connect(settings, hostname="x", credential=None, timeouts=QUICK.__class__(connect=0.05))
 
 
 async def test_an_address_is_looked_up_by_nobody() -> None:
@@ -89,7 +89,7 @@ def test_a_black_hole_does_not_use_up_the_time(
                 with addresses(monkeypatch, ("127.0.0.1", hole), ("127.0.0.1", server.port)):
                     begun = time.monotonic()
                     settings = SmtpServer(host="two.example", port=25, security=Security.NONE)
-                    connection = await connect(settings, hostname="x", password=None, timeouts=QUICK)
+                    connection = await connect(settings, hostname="x", credential=None, timeouts=QUICK)
                     assert time.monotonic() - begun < 3
                     await connection.close()
 
@@ -125,10 +125,10 @@ async def test_the_certificate_must_name_the_host_not_its_address(
             with addresses(monkeypatch, ("127.0.0.1", server.port)):
                 settings = SmtpServer(host=host, port=465, security=Security.TLS, ca_file=str(authority.ca_file))
                 if good:
-                    await (await connect(settings, hostname="x", password=None, timeouts=QUICK)).close()
+                    await (await connect(settings, hostname="x", credential=None, timeouts=QUICK)).close()
                 else:
                     with pytest.raises(ConnectError, match=r"not valid for 'other\.example'"):
-                        await connect(settings, hostname="x", password=None, timeouts=QUICK)
+                        await connect(settings, hostname="x", credential=None, timeouts=QUICK)
 
 
 def test_families_take_turns() -> None:

@@ -6,6 +6,7 @@ from relay.model.account import Security, SmtpServer
 from relay.upstream.login import choose_mechanisms
 from relay.upstream.smarthost import ConnectError, connect
 from relay.upstream.transaction import Stage
+from tests.peers.credentials import Token, password
 from tests.peers.dialogue import Dialogue
 from tests.upstream.conftest import QUICK
 
@@ -13,17 +14,24 @@ HELLO = "S: 220 hi\nC: EHLO .*\nS: 250-server\nS: 250 AUTH CRAM-MD5 LOGIN PLAIN\
 WRONG = "535 5.7.8 wrong password"
 
 
-async def fail(script: str, password: str = "secret-word") -> tuple[ConnectError, list[str]]:
+async def fail(script: str, secret: str = "secret-word") -> tuple[ConnectError, list[str]]:
     async with Dialogue(script) as server:
         settings = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
         with pytest.raises(ConnectError) as error:
-            await connect(settings, hostname="x", password=password, timeouts=QUICK)
+            await connect(settings, hostname="x", credential=password(secret), timeouts=QUICK)
     return error.value, [line for line in server.heard if not line.startswith("EHLO")]
 
 
 def test_the_choice_does_not_depend_on_the_servers_order() -> None:
-    assert choose_mechanisms(["cram-md5", "xoauth2", "login", "plain"]) == ["plain", "login", "cram-md5"]
-    assert choose_mechanisms(["gssapi"]) == []
+    assert choose_mechanisms(["cram-md5", "xoauth2", "login", "plain"], password("p")) == ["plain", "login", "cram-md5"]
+    assert choose_mechanisms(["gssapi"], password("p")) == []
+
+
+def test_a_credential_is_used_by_its_own_mechanisms_only() -> None:
+    token = Token()
+    token.mechanisms = ("xoauth2",)
+    assert choose_mechanisms(["plain", "xoauth2"], token) == ["xoauth2"]
+    assert choose_mechanisms(["plain", "login"], token) == []
 
 
 @pytest.mark.parametrize("after", ["! silence", "! close", "S: 421 4.7.0 too many failures\n! close"])

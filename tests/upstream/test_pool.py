@@ -1,5 +1,6 @@
-from relay.model.account import Security, SmtpServer
+from relay.model.account import Secret, Security, SmtpServer
 from relay.upstream.pool import MOST_MAILS, Pool
+from tests.peers.credentials import password
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import until
 from tests.upstream.conftest import QUICK
@@ -28,8 +29,9 @@ async def test_a_connection_is_kept_and_given_again() -> None:
 async def test_one_of_other_settings_is_closed_and_a_new_one_opened() -> None:
     async with Dialogue(HELLO + "C: QUIT\nS: 221 bye", HELLO + "C: QUIT\nS: 221 bye") as server:
         pool = Pool(timeouts=QUICK)
-        for password in ("one", "two"):
-            connection, kept = await pool.acquire(server_at(server.port), password, hostname="x")
+        for secret in ("one", "two"):
+            settings = server_at(server.port, password=Secret(value=secret))
+            connection, kept = await pool.acquire(settings, None, hostname="x")
             assert not kept
             pool.release(connection)
         await pool.close()
@@ -63,9 +65,15 @@ async def test_one_is_let_go_after_a_while_and_after_many_mails() -> None:
         assert server.heard.count("QUIT") == 2
 
 
-def test_the_key_of_the_same_settings_is_made_once() -> None:
-    pool, server = Pool(), server_at(1)
-    key = pool._key_of(server, "one")
-    assert pool._key_of(server, "one") is key
-    assert pool._key_of(server_at(1), "one") == key
-    assert pool._key_of(server, "two") != key
+async def test_one_is_kept_whatever_the_secret_is_and_not_for_another_login() -> None:
+    login = HELLO.replace("S: 250 server", "S: 250-server\nS: 250 AUTH PLAIN") + "C: AUTH PLAIN .*\nS: 235 yes\n"
+    async with Dialogue(login + "C: QUIT\nS: 221 bye", login + "C: QUIT\nS: 221 bye") as server:
+        pool, settings = Pool(timeouts=QUICK), server_at(server.port, username="u")
+        first, _ = await pool.acquire(settings, password("one"), hostname="x")
+        pool.release(first)
+        assert await pool.acquire(settings, password("two"), hostname="x") == (first, True)
+        pool.release(first)
+        other, kept = await pool.acquire(settings, password("one", login="v"), hostname="x")
+        assert not kept
+        pool.release(other)
+        await pool.close()

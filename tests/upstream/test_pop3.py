@@ -9,6 +9,7 @@ import pytest
 from relay.model.account import Pop3Server, Security
 from relay.model.maildrop import FolderListing, Listed, MessageKey
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
+from tests.peers.credentials import Token, password
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import free_port
 from tests.upstream.conftest import Authority
@@ -27,12 +28,12 @@ def server_at(port: int, security: Security = Security.NONE, **more: Any) -> Pop
 
 
 async def open_at(server: Dialogue, **how: Any) -> Pop3Session:  # noqa: ANN401 - see above
-    return await open_pop3(server_at(server.port, **how), "p", patience=5)
+    return await open_pop3(server_at(server.port, **how), password("p"), patience=5)
 
 
 async def fail(server: Dialogue, patience: float = 5, **how: Any) -> Pop3Error:  # noqa: ANN401 - see above
     with pytest.raises(Pop3Error) as error:
-        await open_pop3(server_at(server.port, **how), "p", patience=patience)
+        await open_pop3(server_at(server.port, **how), password("p"), patience=patience)
     return error.value
 
 
@@ -155,7 +156,7 @@ async def test_a_listing_that_makes_no_sense_ends_the_session(listing: str, uidl
 @pytest.mark.parametrize("end", ["! close", "! reset", "! silence"])
 async def test_a_message_that_is_cut_off_is_no_message(end: str) -> None:
     async with Dialogue(IN + f"C: RETR 1\nS: +OK\nS: half\n{end}\n! silence") as server:
-        session = await open_pop3(server_at(server.port), "p", patience=0.1 if end == "! silence" else 5)
+        session = await open_pop3(server_at(server.port), password("p"), patience=0.1 if end == "! silence" else 5)
         with pytest.raises(Pop3Error) as error:
             await retrieve_all(session)
         assert error.value.stage is Pop3Stage.RETRIEVE
@@ -214,7 +215,7 @@ async def test_sasl_plain_is_taken_where_it_is_offered() -> None:
 
 async def test_nobody_there_and_silence_are_named() -> None:
     with pytest.raises(Pop3Error, match="Connection refused"):
-        await open_pop3(server_at(free_port()), "p")
+        await open_pop3(server_at(free_port()), password("p"))
     async with Dialogue("! silence") as server:
         assert "no answer within 0.05 s" in (await fail(server, patience=0.05)).text
 
@@ -259,7 +260,7 @@ async def test_without_stls_no_password_is_said() -> None:
 async def test_a_password_with_a_line_end_is_never_sent() -> None:
     async with Dialogue(GREETING + NONE + "! silence") as server:
         with pytest.raises(Pop3Error, match="control character"):
-            await open_pop3(server_at(server.port), "p\r\nDELE 1", patience=5)
+            await open_pop3(server_at(server.port), password("p\r\nDELE 1"), patience=5)
         assert server.heard == ["CAPA"]
 
 
@@ -328,7 +329,7 @@ async def test_no_step_tells_a_password_that_the_server_repeats(script: str) -> 
 
 
 async def list_and_quit(server: Dialogue) -> None:
-    session = await open_pop3(server_at(server.port), "secret-word", patience=5)
+    session = await open_pop3(server_at(server.port), password("secret-word"), patience=5)
     try:
         await session.list_messages()
         await session.quit()
@@ -339,8 +340,17 @@ async def list_and_quit(server: Dialogue) -> None:
 async def test_ids_and_refusals_of_messages_tell_no_password() -> None:
     script = IN_ANY + "C: LIST\nS: +OK\nS: 1 1\nS: 2 1\nS: .\nC: UIDL\nS: +OK\nS: 1 1-secret-word\nS: 2 2-secret-word\n"
     async with Dialogue(f"{script}S: .\nC: RETR 1\nS: -ERR {ECHOED}\n! silence") as server:
-        session = await open_pop3(server_at(server.port), "secret-word", patience=5)
+        session = await open_pop3(server_at(server.port), password("secret-word"), patience=5)
         listing = (await session.list_messages()).messages
         assert [one.key.uid for one in listing] == ["1-***", "2-***"]
         assert [(r.body, "withheld" in r.text) async for r in session.retrieve(listing[:1])] == [(None, True)]
         session.close()
+
+
+async def test_a_token_never_leaves_as_a_password() -> None:
+    async with Dialogue(GREETING + SASL) as server:
+        token = Token()
+        token.mechanisms = ("xoauth2",)
+        with pytest.raises(Pop3Error, match="no login that we know"):
+            await open_pop3(server_at(server.port), token, patience=5)
+        assert not any("token" in line for line in server.heard)

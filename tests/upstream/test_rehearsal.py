@@ -19,7 +19,7 @@ SALES = Address(local="sales", domain="example.com")
 async def rehearse(script: str, address: Address = SALES) -> tuple[int, int | None]:
     async with Dialogue(script) as server:
         where = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE)
-        connection = await connect(where, hostname="x", password=None, timeouts=replace(QUICK, command=1))
+        connection = await connect(where, hostname="x", credential=None, timeouts=replace(QUICK, command=1))
         try:
             said = await connection.rehearse(address)
         finally:

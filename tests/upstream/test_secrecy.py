@@ -10,6 +10,7 @@ from relay.rules.replies import read_reply
 from relay.upstream.secrecy import WITHHELD, Veil
 from relay.upstream.smarthost import ConnectError, connect
 from relay.upstream.transaction import OutgoingMail, Stage
+from tests.peers.credentials import password
 from tests.peers.dialogue import Dialogue
 from tests.upstream.conftest import QUICK
 
@@ -133,7 +134,7 @@ async def test_no_step_of_opening_a_connection_tells_it(script: str, stage: Stag
     async with Dialogue(script) as server:
         settings = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
         with pytest.raises(ConnectError) as error:
-            await connect(settings, hostname="x", password=PASSWORD, timeouts=QUICK)
+            await connect(settings, hostname="x", credential=password(PASSWORD), timeouts=QUICK)
     assert error.value.stage is stage
     _tells_nothing(str(error.value))
     assert "withheld" in str(error.value)
@@ -151,7 +152,7 @@ async def test_no_step_of_a_transaction_tells_it(step: int) -> None:
         script = f"{IN}C: MAIL .*\nC: RCPT .*\nC: DATA\n{answers}C: RSET\nS: 421 {ECHO}\n! silence"
     async with Dialogue(script) as server:
         settings = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
-        connection = await connect(settings, hostname="x", password=PASSWORD, timeouts=QUICK)
+        connection = await connect(settings, hostname="x", credential=password(PASSWORD), timeouts=QUICK)
         result = await connection.send(_mail())
         await connection.close()
     _tells_nothing(repr(result) + str(connection._stream.lost))
@@ -163,7 +164,7 @@ async def test_neither_a_blank_nor_a_line_end_lets_it_out_of_a_transaction(said:
     script = f"{IN}C: MAIL .*\nC: RCPT .*\nC: DATA\nS: 250 ok\nS: {said}\nS: 554 none\n! silence"
     async with Dialogue(script) as server:
         settings = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
-        connection = await connect(settings, hostname="x", password=PASSWORD, timeouts=QUICK)
+        connection = await connect(settings, hostname="x", credential=password(PASSWORD), timeouts=QUICK)
         result = await connection.send(_mail())
         await connection.close()
     assert "wörd" not in repr(result)

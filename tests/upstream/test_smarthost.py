@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from relay.model.account import Secret, Security, SmtpServer
-from relay.upstream.smarthost import ConnectError, connect, settings_key
+from relay.model.account import Security, SmtpServer
+from relay.upstream.smarthost import ConnectError, connect
 from relay.upstream.transaction import Stage
+from tests.peers.credentials import password
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import free_port
 from tests.upstream.conftest import IMPATIENT, QUICK, Authority
@@ -28,13 +29,17 @@ def server_at(port: int, security: Security = Security.NONE, **more: Any) -> Smt
 
 async def fail(server: SmtpServer, *, impatient: bool = False) -> ConnectError:
     with pytest.raises(ConnectError) as error:
-        await connect(server, hostname="relay.example", password="p", timeouts=IMPATIENT if impatient else QUICK)
+        await connect(
+            server, hostname="relay.example", credential=password("p"), timeouts=IMPATIENT if impatient else QUICK
+        )
     return error.value
 
 
 async def test_what_the_server_offers_is_known() -> None:
     async with Dialogue(HELLO + OFFER + LOGIN + QUIT) as server:
-        connection = await connect(server_at(server.port), hostname="relay.example", password="p", timeouts=QUICK)
+        connection = await connect(
+            server_at(server.port), hostname="relay.example", credential=password("p"), timeouts=QUICK
+        )
         features = connection.features
         assert (features.size, features.pipelining, features.eightbitmime, features.smtputf8) == (
             1000,
@@ -48,7 +53,7 @@ async def test_what_the_server_offers_is_known() -> None:
 
 async def test_without_a_username_nothing_is_logged_in() -> None:
     async with Dialogue(HELLO + "S: 250 server\n" + QUIT) as server:
-        connection = await connect(server_at(server.port, username=None), hostname="relay.example", password=None)
+        connection = await connect(server_at(server.port, username=None), hostname="relay.example", credential=None)
         assert connection.features.size is None
         await connection.close()
 
@@ -87,12 +92,15 @@ async def test_the_opening_has_its_time_all_together_and_a_size_that_is_none_is_
     async with Dialogue(HELLO + "! silence") as server:
         with pytest.raises(ConnectError, match="in time") as error:
             await connect(
-                server_at(server.port), hostname="relay.example", password="p", timeouts=replace(QUICK, opening=0.05)
+                server_at(server.port),
+                hostname="relay.example",
+                credential=password("p"),
+                timeouts=replace(QUICK, opening=0.05),
             )
     assert error.value.stage is Stage.EHLO
     for size in ("²", "9" * 5000, "-1"):
         async with Dialogue(f"{HELLO}S: 250-server\nS: 250 SIZE {size}\n{QUIT}") as server:
-            connection = await connect(server_at(server.port, username=None), hostname="relay.example", password=None)
+            connection = await connect(server_at(server.port, username=None), hostname="relay.example", credential=None)
             assert connection.features.size == 0
             await connection.close()
 
@@ -104,12 +112,12 @@ async def test_starttls_and_tls_are_verified_and_the_login_comes_after(authority
     script = STARTTLS + OFFER + LOGIN + QUIT
     async with Dialogue(script, context=authority.server()) as server:
         settings = server_at(server.port, Security.STARTTLS, ca_file=str(authority.ca_file))
-        connection = await connect(settings, hostname="relay.example", password="p", timeouts=QUICK)
+        connection = await connect(settings, hostname="relay.example", credential=password("p"), timeouts=QUICK)
         await connection.close()
         assert [line.split()[0] for line in server.heard] == ["EHLO", "STARTTLS", "EHLO", "AUTH", "QUIT"]
     async with Dialogue(HELLO + OFFER + LOGIN + QUIT, context=authority.server(), implicit_tls=True) as server:
         settings = server_at(server.port, Security.TLS, ca_file=str(authority.ca_file))
-        await (await connect(settings, hostname="relay.example", password="p", timeouts=QUICK)).close()
+        await (await connect(settings, hostname="relay.example", credential=password("p"), timeouts=QUICK)).close()
 
 
 async def test_without_starttls_no_password_is_said() -> None:
@@ -152,10 +160,4 @@ async def test_verification_can_be_switched_off(authority: Authority) -> None:
     script = STARTTLS + OFFER + LOGIN + QUIT
     async with Dialogue(script, context=authority.server("other.example")) as server:
         settings = server_at(server.port, Security.STARTTLS, verify=False)
-        await (await connect(settings, hostname="relay.example", password="p", timeouts=QUICK)).close()
-
-
-def test_connections_of_other_settings_are_others() -> None:
-    one = server_at(1, password=Secret(value="x"))
-    assert settings_key(one, "x") == settings_key(one, "x")
-    assert len({settings_key(one, "x"), settings_key(one, "y"), settings_key(server_at(2), "x")}) == 3
+        await (await connect(settings, hostname="relay.example", credential=password("p"), timeouts=QUICK)).close()

@@ -1,0 +1,1 @@
+"""The accounts at the providers: what each of them logs in with."""

@@ -1,0 +1,128 @@
+"""A login by a token, another one each time, costs no more logins than one by a password."""
+
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from relay.delivery import Delivery
+from relay.model.errors import CredentialError
+from relay.runtime import Runtime
+from relay.storage import admin
+from tests.peers.credentials import Token, TokenCredentials
+from tests.peers.office import MINUTE, Office, open_office
+from tests.peers.provider import Provider
+
+A = "a@example.net"
+LOGIN = {"smtp": {"username": "sales@example.com", "password": "unused"}}
+REFUSED = {"AUTH": "535 5.7.8 no"}
+RETRY = {"intervals": ["1 h"]}
+
+
+def paused(office: Office) -> list[str]:
+    return [pause.account for pause in admin.list_pauses(office.engine)]
+
+
+async def test_connections_are_kept_while_the_token_rotates(tmp_path: Path) -> None:
+    async with Provider() as provider, open_office(tmp_path, port=provider.port, account=LOGIN) as office:
+        credentials = TokenCredentials(Token())
+        office.log_in_with(credentials)
+        for _ in range(5):
+            await office.hand_in(A)
+            await office.send()
+            await credentials.token.secret()  # something else, such as a poll, gets the next one
+        assert len(provider.mails) == 5
+        assert provider.connections == 1
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+async def test_a_refused_token_costs_the_logins_of_the_intervals_whatever_rotates(tmp_path: Path, nodes: int) -> None:
+    async with (
+        Provider(REFUSED) as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN, retry=RETRY) as office,
+    ):
+        credentials = TokenCredentials(Token())
+        office.log_in_with(credentials)
+        others = [_other_node(office, credentials) for _ in range(nodes - 1)]
+        await office.hand_in(A)
+        await office.hand_in(A)
+        for _ in range(50):
+            await office.pass_time(MINUTE)
+            office.delivery.hurry()
+            for other in others:
+                other.hurry()
+                await other.run_until_idle()
+        assert paused(office) == ["sales"]
+        assert provider.connections == 1
+        await office.pass_time(30 * MINUTE)
+        assert provider.connections == 2
+        for other in others:
+            await other.drain(1)
+
+
+def _other_node(office: Office, credentials: TokenCredentials) -> Delivery:
+    runtime = Runtime(
+        settings=lambda: office.settings,
+        queue=office.queue,
+        credentials=credentials,
+        now=lambda: office.now,
+        monotonic=lambda: office.now / 1000,
+        random=lambda: 0.5,
+    )
+    return Delivery(runtime)
+
+
+async def test_a_new_grant_is_probed_at_once(tmp_path: Path) -> None:
+    async with (
+        Provider(REFUSED) as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN, retry=RETRY) as office,
+    ):
+        credentials = TokenCredentials(Token())
+        office.log_in_with(credentials)
+        await office.hand_in(A)
+        await office.send()
+        assert paused(office) == ["sales"]
+        provider.answers.clear()
+        credentials.token.grant += 1
+        office.delivery.hurry()
+        await office.send()
+        assert paused(office) == []
+        assert len(provider.mails) == 1
+
+
+async def test_a_secret_that_cant_be_had_for_now_defers(tmp_path: Path) -> None:
+    async with Provider() as provider, open_office(tmp_path, port=provider.port, account=LOGIN) as office:
+        credentials = TokenCredentials(Token())
+        credentials.token.fault = CredentialError("the issuer does not answer")
+        office.log_in_with(credentials)
+        with capture_logs() as lines:
+            await office.hand_in(A)
+            await office.send()
+        (line,) = [line for line in lines if line["event"] == "account_unreachable"]
+        assert "the issuer does not answer" in line["reply"]
+        assert (provider.connections, paused(office), len(office.waiting("queued"))) == (0, [], 1)
+        credentials.token.fault = None
+        await office.pass_time(60 * MINUTE)
+        assert len(provider.mails) == 1
+
+
+async def test_a_secret_that_only_a_person_can_bring_back_pauses_the_account(tmp_path: Path) -> None:
+    async with (
+        Provider() as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN, retry=RETRY) as office,
+    ):
+        credentials = TokenCredentials(Token())
+        credentials.token.fault = CredentialError("the consent was withdrawn: log in again", permanent=True)
+        office.log_in_with(credentials)
+        await office.hand_in(A)
+        await office.hand_in(A)
+        await office.send()
+        assert (provider.connections, paused(office), len(office.waiting("queued"))) == (0, ["sales"], 2)
+        (pause,) = admin.list_pauses(office.engine)
+        assert "log in again" in pause.reason
+        assert len(office.inbox()) == 1
+        credentials.token.fault = None
+        credentials.token.grant += 1
+        office.delivery.hurry()
+        await office.send()
+        assert len(provider.mails) == 2
