@@ -6,6 +6,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
+from sqlalchemy import Text, bindparam, func, or_, select
+
 from relay.model.destination import to_account
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.ids import is_id
@@ -13,9 +15,10 @@ from relay.model.mail import DeliveryState, Pause
 from relay.model.reply import Reply
 from relay.storage import counting, pausing
 from relay.storage.engine import Database, transaction
-from relay.storage.rows import ACCOUNT
+from relay.storage.selection import ACCOUNT, IS_OPEN
 from relay.storage.selection import Selection as Selection  # noqa: PLC0414 - what is listed here is chosen by it
-from relay.storage.statement import Parameter
+from relay.storage.statement import LIMIT, Statement, is_in
+from relay.storage.tables import attempt, delivery, event, message, pause, recipient
 from relay.storage.transaction import Transaction
 
 SHORTEST_PREFIX: Final = 6
@@ -23,54 +26,86 @@ SHORTEST_PREFIX: Final = 6
 _MOST_MATCHES: Final = 100
 _FOR_EVER: Final = 1 << 62
 
-_SELECT_MESSAGE: Final = (
-    'SELECT id, received_at, "user", account, rule, reverse_path, header_message_id, subject, size, client, why,'
-    " notice, about FROM message WHERE id = ?"
+_IDS: Final = is_in(delivery.c.message_id, "ids")
+_TO: Final = delivery.c.destination == bindparam("destination")
+_MESSAGE: Final = bindparam("message", type_=Text())
+_COUNT: Final = func.count(delivery.c.message_id.distinct())
+
+_SELECT_MESSAGE: Final = Statement(
+    select(
+        *message.c["id", "received_at", "user", "account", "rule", "reverse_path", "header_message_id", "subject"],
+        *message.c["size", "client", "why", "notice", "about"],
+    ).where(message.c.id == _MESSAGE)
 )
-_SELECT_DELIVERIES: Final = (
-    f'SELECT d.id, d.message_id, d.state, {ACCOUNT} AS account, m."user", m.reverse_path AS sender, m.subject,'  # noqa: S608 - constants
-    " m.size, m.received_at, d.version, d.due, d.attempts, d.uncertain"
-    " FROM delivery d JOIN message m ON m.id = d.message_id "
+_DELIVERIES: Final = (
+    select(
+        *delivery.c["id", "message_id", "state", "version", "due", "attempts", "uncertain"],
+        ACCOUNT,
+        *message.c["user", "subject", "size", "received_at"],
+        message.c.reverse_path.label("sender"),
+    )
+    .join_from(delivery, message, message.c.id == delivery.c.message_id)
+    .order_by(delivery.c.id)
 )
-_SELECT_RECIPIENTS: Final = (
-    "SELECT delivery_id, n, address, kind, outcome, code, enhanced, reply FROM recipient"
-    " WHERE message_id {any} ORDER BY delivery_id, n"
+_SELECT_DELIVERIES: Final = Statement(_DELIVERIES.where(delivery.c.message_id == _MESSAGE))
+_SELECT_RECIPIENTS: Final = Statement(
+    select(*recipient.c["delivery_id", "n", "address", "kind", "outcome", "code", "enhanced", "reply"])
+    .where(is_in(recipient.c.message_id, "ids"))
+    .order_by(recipient.c.delivery_id, recipient.c.n)
 )
-_SELECT_ATTEMPTS: Final = (
-    "SELECT delivery_id, n, at, seconds, code, enhanced, reply FROM attempt WHERE delivery_id {any}"
-    " ORDER BY delivery_id, n"
+_SELECT_ATTEMPTS: Final = Statement(
+    select(*attempt.c["delivery_id", "n", "at", "seconds", "code", "enhanced", "reply"])
+    .where(is_in(attempt.c.delivery_id, "ids"))
+    .order_by(attempt.c.delivery_id, attempt.c.n)
 )
-_SELECT_EVENTS: Final = "SELECT at, what, detail FROM event WHERE message_id = ? ORDER BY at, what"
-_SELECT_PAUSES: Final = (
-    "SELECT account, since, until, reason FROM pause"
-    # Behind a slash stand all accounts: of every node, or of one whose clock jumped.
-    " WHERE (account {any} OR (account >= '/' AND account < '0')) AND since <= ?"
-    " AND (until IS NULL OR until > ?) ORDER BY since, account"
+_SELECT_EVENTS: Final = Statement(
+    select(*event.c["at", "what", "detail"]).where(event.c.message_id == _MESSAGE).order_by(event.c.at, event.c.what)
 )
-_SELECT_ACCOUNTS: Final = (
-    f"SELECT DISTINCT {ACCOUNT} AS account FROM delivery d WHERE d.message_id {{any}} AND d.state = 'queued'"  # noqa: S608 - constants
-    " ORDER BY account"
+_SELECT_PAUSES: Final = Statement(
+    select(*pause.c["account", "since", "until", "reason"])
+    .where(
+        or_(is_in(pause.c.account, "accounts"), pausing.IS_OF_ALL),
+        pause.c.since <= bindparam("end"),
+        or_(pause.c.until.is_(None), pause.c.until > bindparam("begin")),
+    )
+    .order_by(pause.c.since, pause.c.account)
 )
-_SELECT_NEXT: Final = (
-    "SELECT message_id, min(due) FROM delivery WHERE message_id {any} AND state = 'queued' AND destination = ?"
-    " GROUP BY message_id ORDER BY message_id"
+_SELECT_ACCOUNTS: Final = Statement(
+    select(ACCOUNT).distinct().where(_IDS, delivery.c.state == "queued").order_by(ACCOUNT)
 )
-_COUNT_HELD: Final = (
-    "SELECT count(DISTINCT message_id) FROM delivery WHERE message_id {any} AND state = 'held' AND destination = ?"
+_SELECT_NEXT: Final = Statement(
+    select(delivery.c.message_id, func.min(delivery.c.due))
+    .where(_IDS, delivery.c.state == "queued", _TO)
+    .group_by(delivery.c.message_id)
+    .order_by(delivery.c.message_id)
 )
-_SELECT_NOTICES: Final = "SELECT id FROM message WHERE about = ? AND about <> '' ORDER BY id"
-_BY_HEADER_ID: Final = "SELECT id FROM message WHERE header_message_id = ? ORDER BY id LIMIT ?"
-_BY_PREFIX: Final = "SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
-_BY_DELIVERY: Final = "SELECT DISTINCT message_id FROM delivery WHERE id >= ? AND id < ? ORDER BY message_id LIMIT ?"
-_SELECT_IDS: Final = "SELECT DISTINCT d.message_id FROM delivery d JOIN message m ON m.id = d.message_id "
+_COUNT_HELD: Final = Statement(select(_COUNT).where(_IDS, delivery.c.state == "held", _TO))
+_SELECT_NOTICES: Final = Statement(
+    select(message.c.id).where(message.c.about == _MESSAGE, message.c.about != "").order_by(message.c.id)
+)
+_BY_HEADER_ID: Final = Statement(
+    select(message.c.id).where(message.c.header_message_id == bindparam("wanted")).order_by(message.c.id).limit(LIMIT)
+)
+_BY_PREFIX: Final = Statement(
+    select(message.c.id)
+    .where(message.c.id >= bindparam("first"), message.c.id < bindparam("end"))
+    .order_by(message.c.id)
+    .limit(LIMIT)
+)
+_BY_DELIVERY: Final = Statement(
+    select(delivery.c.message_id)
+    .distinct()
+    .where(delivery.c.id >= bindparam("first"), delivery.c.id < bindparam("end"))
+    .order_by(delivery.c.message_id)
+    .limit(LIMIT)
+)
 _IS_KNOWN: Final = {
-    "account": "SELECT 1 FROM delivery WHERE destination = ? LIMIT 1",
-    "user": 'SELECT 1 FROM message WHERE "user" = ? LIMIT 1',
+    "account": Statement(select(delivery.c.id).where(delivery.c.destination == bindparam("name")).limit(1)),
+    "user": Statement(select(message.c.id).where(message.c.user == bindparam("name")).limit(1)),
 }
-_COUNT_MAILS: Final = "SELECT count(DISTINCT message_id) FROM delivery WHERE message_id {any} AND state <> 'done'"
-_COUNT: Final = (
-    f"SELECT {ACCOUNT} AS account, d.state, count(DISTINCT d.message_id) FROM delivery d"  # noqa: S608 - constants
-    " WHERE d.state <> 'done' GROUP BY 1, 2"
+_COUNT_MAILS: Final = Statement(select(_COUNT).where(_IDS, IS_OPEN))
+_COUNT_OPEN: Final = Statement(
+    select(ACCOUNT, delivery.c.state, _COUNT).where(IS_OPEN).group_by(ACCOUNT, delivery.c.state)
 )
 
 
@@ -168,17 +203,17 @@ class MessageDetail:
 
 def list_deliveries(engine: Database, selection: Selection, *, limit: int = 200) -> list[DeliveryRow]:
     """List deliveries, the oldest first."""
-    where, wanted = selection.where()
+    found = Statement(_DELIVERIES.where(*selection.conditions()).limit(limit), composed=True)
     with transaction(engine, write=False) as tx:
-        return _deliveries(tx, f"WHERE {where} ORDER BY d.id LIMIT ?", *wanted, limit)
+        return _deliveries(tx, tx.records(found))
 
 
 def select_messages(engine: Database, selection: Selection) -> list[str]:
     """Give the ids of the mails of which a delivery is selected, the oldest first."""
-    where, wanted = selection.where()
+    ids = select(delivery.c.message_id).distinct().join_from(delivery, message, message.c.id == delivery.c.message_id)
+    found = ids.where(*selection.conditions()).order_by(delivery.c.message_id)
     with transaction(engine, write=False) as tx:
-        rows = tx.rows(f"{_SELECT_IDS}WHERE {where} ORDER BY d.message_id", *wanted)
-    return [row[0] for row in rows]
+        return [row[0] for row in tx.rows(Statement(found, composed=True))]
 
 
 def find_messages(engine: Database, text: str) -> list[str]:
@@ -191,7 +226,11 @@ def find_messages(engine: Database, text: str) -> list[str]:
         raise NotFoundError("an empty text is no id")
     bare = wanted.removeprefix("<").removesuffix(">")
     with transaction(engine, write=False) as tx:
-        found = [row[0] for row in tx.rows(_BY_HEADER_ID, f"<{bare}>", _MOST_MATCHES)] if bare.isprintable() else []
+        found = (
+            [row[0] for row in tx.rows(_BY_HEADER_ID, wanted=f"<{bare}>", limit=_MOST_MATCHES)]
+            if bare.isprintable()
+            else []
+        )
         prefix = wanted.lower()
         if is_id(prefix.partition(".")[0]):  # the file of a notice in an inbox is named by its delivery
             prefix = prefix.partition(".")[0]
@@ -201,7 +240,7 @@ def find_messages(engine: Database, text: str) -> list[str]:
                     f"{text!r} is too short: give at least {SHORTEST_PREFIX} characters of the id, or all of it"
                 )
             for query in (_BY_PREFIX, _BY_DELIVERY):
-                found = found or [row[0] for row in tx.rows(query, prefix, f"{prefix}~", 2)]
+                found = found or [row[0] for row in tx.rows(query, first=prefix, end=f"{prefix}~", limit=2)]
             if len(found) > 1 and not is_id(prefix):
                 raise StateConflictError(f"{text!r} is the beginning of several ids: give more of it")
     if not found:
@@ -215,15 +254,15 @@ def find_messages(engine: Database, text: str) -> list[str]:
 def show_message(engine: Database, message_id: str) -> MessageDetail:
     """Show a mail whole. Raises NotFoundError."""
     with transaction(engine, write=False) as tx:
-        found = tx.records(_SELECT_MESSAGE, message_id)
+        found = tx.records(_SELECT_MESSAGE, message=message_id)
         if not found:
             raise NotFoundError(f"there is no mail {message_id!r}")
-        deliveries = _deliveries(tx, "WHERE d.message_id = ? ORDER BY d.id", message_id)
-        events = [EventRow(**row) for row in tx.records(_SELECT_EVENTS, message_id)]
+        deliveries = _deliveries(tx, tx.records(_SELECT_DELIVERIES, message=message_id))
+        events = [EventRow(**row) for row in tx.records(_SELECT_EVENTS, message=message_id)]
         pauses = _pauses(tx, found[0], deliveries, events)
-        notices = [row[0] for row in tx.rows(_SELECT_NOTICES, message_id)]
+        notices = [row[0] for row in tx.rows(_SELECT_NOTICES, message=message_id)]
     return MessageDetail(
-        **{**found[0], "notice": bool(found[0]["notice"])},
+        **found[0],
         deliveries=tuple(deliveries),
         events=tuple(events),
         pauses=tuple(pauses),
@@ -239,16 +278,15 @@ def _pauses(
     happened = [one.at for one in events] + [one.at for delivery in deliveries for one in delivery.tries]
     waits = any(delivery.state != DeliveryState.DONE for delivery in deliveries)
     end = _FOR_EVER if waits else max(happened, default=message["received_at"])
-    found = tx.records(_SELECT_PAUSES, sorted(accounts), end, message["received_at"])
+    found = tx.records(_SELECT_PAUSES, accounts=sorted(accounts), end=end, begin=message["received_at"])
     return [PauseRow(**row) for row in found]
 
 
-def _deliveries(tx: Transaction, where: str, *parameters: Parameter) -> list[DeliveryRow]:
-    rows = tx.records(_SELECT_DELIVERIES + where, *parameters)
+def _deliveries(tx: Transaction, rows: Sequence[dict[str, Any]]) -> list[DeliveryRow]:
     if not rows:
         return []
-    people = _grouped(tx.records(_SELECT_RECIPIENTS, list({row["message_id"] for row in rows})), RecipientRow)
-    tries = _grouped(tx.records(_SELECT_ATTEMPTS, [row["id"] for row in rows]), AttemptRow)
+    people = _grouped(tx.records(_SELECT_RECIPIENTS, ids=list({row["message_id"] for row in rows})), RecipientRow)
+    tries = _grouped(tx.records(_SELECT_ATTEMPTS, ids=[row["id"] for row in rows]), AttemptRow)
     return [
         DeliveryRow(
             **row,
@@ -279,7 +317,7 @@ def count_open(engine: Database) -> dict[str, dict[str, int]]:
     """Count the mails of which anything is open, for each account and state of a delivery."""
     counts: dict[str, dict[str, int]] = {}
     with transaction(engine, write=False) as tx:
-        for account, state, count in tx.rows(_COUNT):
+        for account, state, count in tx.rows(_COUNT_OPEN):
             counts.setdefault(account, {})[state] = count
     return counts
 
@@ -287,25 +325,27 @@ def count_open(engine: Database) -> dict[str, dict[str, int]]:
 def count_waiting(engine: Database, ids: Sequence[str]) -> int:
     """Count those of these mails of which anything waits, held ones too."""
     with transaction(engine, write=False) as tx:
-        return int(tx.rows(_COUNT_MAILS, list(ids))[0][0])
+        return tx.rows(_COUNT_MAILS, ids=list(ids))[0][0]
 
 
 def next_attempts(engine: Database, ids: Sequence[str], account: str, *, now: int) -> list[tuple[str, int]]:
     """Give those of these mails that an account does not try before a later moment, with that moment."""
     with transaction(engine, write=False) as tx:
-        return [(row[0], row[1]) for row in tx.rows(_SELECT_NEXT, list(ids), str(to_account(account))) if row[1] > now]
+        return [
+            row for row in tx.rows(_SELECT_NEXT, ids=list(ids), destination=str(to_account(account))) if row[1] > now
+        ]
 
 
 def count_held(engine: Database, ids: Sequence[str], account: str) -> int:
     """Give how many of these mails an account holds until a person releases them."""
     with transaction(engine, write=False) as tx:
-        return int(tx.rows(_COUNT_HELD, list(ids), str(to_account(account)))[0][0])
+        return tx.rows(_COUNT_HELD, ids=list(ids), destination=str(to_account(account)))[0][0]
 
 
 def accounts_of(engine: Database, ids: Sequence[str]) -> list[str]:
     """Give the accounts by which these mails wait to leave."""
     with transaction(engine, write=False) as tx:
-        return [row[0] for row in tx.rows(_SELECT_ACCOUNTS, list(ids))]
+        return [row[0] for row in tx.rows(_SELECT_ACCOUNTS, ids=list(ids))]
 
 
 def count_of_day(engine: Database, day: str) -> dict[str, int]:
@@ -317,7 +357,7 @@ def count_of_day(engine: Database, day: str) -> dict[str, int]:
 def is_known(engine: Database, what: str, name: str) -> bool:
     """Tell whether a mail is of this `account` or `user`, though the configuration may no longer have it."""
     with transaction(engine, write=False) as tx:
-        return bool(tx.rows(_IS_KNOWN[what], str(to_account(name)) if what == "account" else name))
+        return bool(tx.rows(_IS_KNOWN[what], name=str(to_account(name)) if what == "account" else name))
 
 
 def list_pauses(engine: Database) -> list[Pause]:

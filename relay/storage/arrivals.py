@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from relay.model.arrival import Arrival, Place
 from relay.model.ids import COPY_DIGITS, is_id
 from relay.rules.summary import LONGEST_ID
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
-from relay.storage.statement import LIMIT, Many, Parameters, Statement, is_in
+from relay.storage.statement import LIMIT, Many, Parameters, Statement, highest, is_in
 from relay.storage.statement import insert as insert_into
 from relay.storage.tables import arrival, seen
 from relay.storage.transaction import Transaction
 
 _INSERT: Final = Many.insert(insert_into(arrival).on_conflict_do_nothing(index_elements=["id"]))
 _KNOWN: Final = Statement(
-    select(func.max(arrival.c.id)).where(
+    select(highest(arrival.c.id)).where(
         arrival.c.uidl == bindparam("uidl"),
         arrival.c.account == bindparam("account"),
         arrival.c.user == bindparam("user"),
@@ -80,9 +80,8 @@ def find_known(tx: Transaction, copy: Arrival) -> str | None:
     A poll that finds the file of a message in the inbox asks: without unique ids, a server whose deletion failed gives
     the message once more.
     """
-    found: str | None = tx.rows(_KNOWN, uidl=clean(copy.uidl), account=copy.account, user=copy.user, file=copy.file)[0][
-        0
-    ]
+    rows = tx.rows(_KNOWN, uidl=clean(copy.uidl), account=copy.account, user=copy.user, file=copy.file)
+    found: str | None = rows[0][0]
     return found
 
 

@@ -10,14 +10,16 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+
 from relay.model.destination import to_account
 from relay.model.ids import make_id
 from relay.model.mail import DeliveryState
 from relay.rules.states import State
 from relay.storage.engine import Database, transaction
-from relay.storage.rows import ACCOUNT
-from relay.storage.selection import like
-from relay.storage.statement import Parameter
+from relay.storage.selection import ACCOUNT, IS_OPEN, is_like
+from relay.storage.statement import Statement, is_in
+from relay.storage.tables import delivery, message, recipient
 from relay.storage.transaction import Transaction
 
 OPEN: Final = (State.WAITING, State.ACTIVE, State.HELD)
@@ -28,40 +30,46 @@ DELIVERY_STATES: Final = {
     State.HELD: DeliveryState.HELD,
 }
 
-_REAL: Final = "SELECT 1 FROM recipient r WHERE r.message_id = m.id AND r.kind <> 'archive' AND r.outcome"
-_LOST: Final = "m.id IN (SELECT r.message_id FROM recipient r WHERE r.outcome = 'bounced' AND r.kind <> 'archive')"
+_OF_MAIL: Final = recipient.c.message_id == message.c.id
+_IS_REAL: Final = recipient.c.kind != "archive"
+_LOST: Final = message.c.id.in_(select(recipient.c.message_id).where(recipient.c.outcome == "bounced", _IS_REAL))
+
+
+def _has(outcome: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(_OF_MAIL, _IS_REAL, outcome)
+
+
 _FINISHED: Final = {
-    State.DELIVERED: f"NOT EXISTS ({_REAL} <> 'delivered')",
+    State.DELIVERED: ~_has(recipient.c.outcome != "delivered"),
     # One look at all recipients is less than one for each mail, and so few fail that it finds little.
-    State.FAILED: f"({_LOST} AND NOT EXISTS ({_REAL} <> 'bounced'))",
-    State.PARTLY: f"({_LOST} AND EXISTS ({_REAL} = 'delivered') AND NOT EXISTS ({_REAL} = 'pending'))",
+    State.FAILED: and_(_LOST, ~_has(recipient.c.outcome != "bounced")),
+    State.PARTLY: and_(_LOST, _has(recipient.c.outcome == "delivered"), ~_has(recipient.c.outcome == "pending")),
 }
-_IS_OPEN: Final = "m.id IN (SELECT d.message_id FROM delivery d WHERE d.state {any} AND d.state <> 'done')"
-_CONDITIONS: Final = {
-    "user": 'm."user" = ?',
-    "account": "EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND d.destination = ?)",
-    "recipient": "EXISTS (SELECT 1 FROM recipient r WHERE r.message_id = m.id AND lower(r.address) LIKE ? ESCAPE '\\')",
-    "first": "m.id >= ?",
-    "end": "m.id < ?",
-    "since": "m.received_at >= ?",
-    "until": "m.received_at < ?",
-}
-_SELECT_MAILS: Final = (
-    'SELECT m.id, m.received_at, m."user", m.account, m.reverse_path AS sender, m.header_message_id, m.subject,'
-    " m.size, m.notice FROM message m WHERE m.id {any} ORDER BY m.id DESC"
+_SELECT_MAILS: Final = Statement(
+    select(
+        *message.c["id", "received_at", "user", "account", "header_message_id", "subject", "size", "notice"],
+        message.c.reverse_path.label("sender"),
+    )
+    .where(is_in(message.c.id, "ids"))
+    .order_by(message.c.id.desc())
 )
-_SELECT_DELIVERIES: Final = (
-    f"SELECT d.id, d.message_id, d.state, {ACCOUNT} AS account, d.version, d.due, d.tried, d.uncertain FROM delivery d"  # noqa: S608 - constants
-    " WHERE d.message_id {any} ORDER BY d.message_id, d.id"
+_SELECT_DELIVERIES: Final = Statement(
+    select(*delivery.c["id", "message_id", "state", "version", "due", "tried", "uncertain"], ACCOUNT)
+    .where(is_in(delivery.c.message_id, "ids"))
+    .order_by(delivery.c.message_id, delivery.c.id)
 )
-_SELECT_RECIPIENTS: Final = (
-    "SELECT delivery_id, address, kind, outcome, code, enhanced, reply FROM recipient WHERE message_id {any}"
-    " ORDER BY delivery_id, n"
+_SELECT_RECIPIENTS: Final = Statement(
+    select(*recipient.c["delivery_id", "address", "kind", "outcome", "code", "enhanced", "reply"])
+    .where(is_in(recipient.c.message_id, "ids"))
+    .order_by(recipient.c.delivery_id, recipient.c.n)
 )
-_COUNT_OPEN: Final = (
-    "SELECT state, count(DISTINCT message_id) FROM delivery WHERE state <> 'done' GROUP BY state ORDER BY state"
+_COUNT_OPEN: Final = Statement(
+    select(delivery.c.state, func.count(delivery.c.message_id.distinct()))
+    .where(IS_OPEN)
+    .group_by(delivery.c.state)
+    .order_by(delivery.c.state)
 )
-_COUNT_ALL: Final = "SELECT count(*) FROM message"
+_COUNT_ALL: Final = Statement(select(func.count()).select_from(message))
 _CLOCKS: Final = 86_400_000
 """Milliseconds by which an id may differ from the time when its mail was received: the clock may be set in between."""
 
@@ -126,10 +134,14 @@ class MailRow:
 
 def list_mails(engine: Database, wanted: MailFilter, *, limit: int = 200) -> list[MailRow]:
     """List mails, the newest first."""
-    condition, values = _where(wanted)
     with transaction(engine, write=False) as tx:
-        found = tx.rows(f"SELECT m.id FROM message m WHERE {condition} ORDER BY m.id DESC LIMIT ?", *values, limit)  # noqa: S608 - constants
-        return _read(tx, [row[0] for row in found])
+        return _read(tx, [row[0] for row in tx.rows(find_mails(wanted, limit))])
+
+
+def find_mails(wanted: MailFilter, limit: int) -> Statement[str]:
+    """Make the statement that gives the ids of mails, the newest first."""
+    newest = select(message.c.id).order_by(message.c.id.desc()).limit(limit)
+    return Statement(newest.where(*_conditions(wanted)), composed=True)
 
 
 def read_mails(engine: Database, ids: Sequence[str]) -> list[MailRow]:
@@ -148,31 +160,29 @@ def count_mails(engine: Database, *, finished: bool) -> dict[str, int]:
     return counts
 
 
-def _where(wanted: MailFilter) -> tuple[str, list[Parameter]]:
-    """Give the condition on `message m`, with its parameters."""
-    conditions: list[str] = []
-    values: list[Parameter] = []
+def _conditions(wanted: MailFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on `message`, all of which must be true."""
+    conditions: list[ColumnElement[bool]] = []
     if len({*wanted.states}) < len(State):  # each mail is in one of them
         states = [_FINISHED[state] for state in wanted.states if not state.is_open]
-        still_open: list[str] = [str(DELIVERY_STATES[state]) for state in wanted.states if state.is_open]
+        still_open = [str(DELIVERY_STATES[state]) for state in wanted.states if state.is_open]
         if still_open:
-            states.append(_IS_OPEN)
-            values.append(still_open)
-        conditions.append(f"({' OR '.join(states)})")
-    facts: dict[str, Parameter] = {
-        "user": wanted.user,
-        "account": None if wanted.account is None else str(to_account(wanted.account)),
-        "recipient": None if wanted.recipient is None else like(wanted.recipient),
-        "first": None if wanted.since is None else _id_at(wanted.since - _CLOCKS),
-        "since": wanted.since,
-        "end": None if wanted.until is None else _id_at(wanted.until + _CLOCKS),
-        "until": wanted.until,
-    }
-    for name, value in facts.items():
-        if value is not None:
-            conditions.append(_CONDITIONS[name])
-            values.append(value)
-    return " AND ".join(conditions) or "TRUE", values
+            states.append(
+                message.c.id.in_(select(delivery.c.message_id).where(is_in(delivery.c.state, still_open), IS_OPEN))
+            )
+        conditions.append(or_(*states))
+    if wanted.user is not None:
+        conditions.append(message.c.user == wanted.user)
+    if wanted.account is not None:
+        by_account = (delivery.c.message_id == message.c.id, delivery.c.destination == str(to_account(wanted.account)))
+        conditions.append(exists().where(*by_account))
+    if wanted.recipient is not None:
+        conditions.append(exists().where(_OF_MAIL, is_like(recipient.c.address, wanted.recipient)))
+    if wanted.since is not None:
+        conditions += [message.c.id >= _id_at(wanted.since - _CLOCKS), message.c.received_at >= wanted.since]
+    if wanted.until is not None:
+        conditions += [message.c.id < _id_at(wanted.until + _CLOCKS), message.c.received_at < wanted.until]
+    return conditions
 
 
 def _id_at(milliseconds: int) -> str:
@@ -180,15 +190,15 @@ def _id_at(milliseconds: int) -> str:
 
 
 def _read(tx: Transaction, ids: list[str]) -> list[MailRow]:
-    people = _grouped(tx.records(_SELECT_RECIPIENTS, ids), "delivery_id")
-    ways = _grouped(tx.records(_SELECT_DELIVERIES, ids), "message_id")
+    people = _grouped(tx.records(_SELECT_RECIPIENTS, ids=ids), "delivery_id")
+    ways = _grouped(tx.records(_SELECT_DELIVERIES, ids=ids), "message_id")
     rows = []
-    for row in tx.records(_SELECT_MAILS, ids):
+    for row in tx.records(_SELECT_MAILS, ids=ids):
         deliveries = [
             MailDelivery(**way, recipients=tuple(MailRecipient(**one) for one in people.get(way["id"], ())))
             for way in ways.get(row["id"], ())
         ]
-        rows.append(MailRow(**{**row, "notice": bool(row["notice"])}, deliveries=tuple(deliveries)))
+        rows.append(MailRow(**row, deliveries=tuple(deliveries)))
     return rows
 
 

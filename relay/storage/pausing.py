@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from sqlalchemy import and_
+
 from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.rules.notice_texts import Alert
 from relay.storage.accepting import unsay
 from relay.storage.rows import clean, read_pause
+from relay.storage.tables import pause as pauses
 from relay.storage.telling import OwedAlert, owe
 from relay.storage.transaction import Transaction
 
 MOST_FINGERPRINTS: Final = 8
 """Settings that are remembered as refused: nodes whose configurations differ try their own once, and not in turns."""
+IS_OF_ALL: Final = and_(pauses.c.account >= "/", pauses.c.account < "0")
+"""Behind a slash stand all accounts: of every node, or of one whose clock jumped."""
 _COLUMNS = "account, since, until, reason, by_person, probes, next_probe, fingerprint"
 _LASTING: Final = f"SELECT {_COLUMNS} FROM pause WHERE until IS NULL ORDER BY account"  # noqa: S608 - constants
 _LASTING_OF: Final = f"SELECT {_COLUMNS} FROM pause WHERE until IS NULL AND account = ?"  # noqa: S608 - constants

@@ -1,18 +1,24 @@
-"""Which mails a command is about, and the condition on the tables that says so."""
+"""Conditions on the tables that several statements share, and those that a command chooses its mails by."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal
+
 from relay.model.destination import to_account
 from relay.model.mail import DeliveryState
-from relay.storage.statement import Parameter
+from relay.storage.statement import is_in
+from relay.storage.tables import delivery, message, recipient
 
-_HAS_RECIPIENT: Final = (
-    "EXISTS (SELECT 1 FROM recipient r WHERE r.message_id = d.message_id AND r.delivery_id = d.id"
-    " AND lower(r.address) LIKE ? ESCAPE '\\')"
-)
+IS_OPEN: Final = delivery.c.state != literal("done", literal_execute=True)
+"""That something of a delivery waits; beside a state it lets SQLite use the index of what is open."""
+IS_QUEUED: Final = and_(delivery.c.state == literal("queued", literal_execute=True), IS_OPEN)
+ACCOUNT: Final = case(
+    (func.substr(delivery.c.destination, 1, 8) == "account:", func.substr(delivery.c.destination, 9)), else_=""
+).label("account")
+"""The name of a delivery's account; empty where it goes into an inbox."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,26 +35,26 @@ class Selection:
     recipient: str | None = None
     """A pattern with `*` and `?`, compared without regard to case."""
 
-    def where(self) -> tuple[str, list[Parameter]]:
-        """Give the condition on `delivery d` and `message m`, with its parameters."""
-        conditions, values = ["d.state {any}"], [[str(state) for state in self.states]]
-        wanted: list[Parameter] = [*values]
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions on `delivery` and `message`, all of which must be true."""
+        conditions = [is_in(delivery.c.state, [str(state) for state in self.states])]
         if DeliveryState.DONE not in self.states:
-            conditions.append("d.state <> 'done'")  # lets SQLite use the index of what is open
-        for condition, value in (
-            ("d.destination = ?", None if self.account is None else str(to_account(self.account))),
-            ('m."user" = ?', self.user),
-            ("m.received_at >= ?", self.since),
-            ("m.received_at < ?", self.before),
-            (_HAS_RECIPIENT, None if self.recipient is None else like(self.recipient)),
-        ):
-            if value is not None:
-                conditions.append(condition)
-                wanted.append(value)
-        return " AND ".join(conditions), wanted
+            conditions.append(IS_OPEN)
+        if self.account is not None:
+            conditions.append(delivery.c.destination == str(to_account(self.account)))
+        if self.user is not None:
+            conditions.append(message.c.user == self.user)
+        if self.since is not None:
+            conditions.append(message.c.received_at >= self.since)
+        if self.before is not None:
+            conditions.append(message.c.received_at < self.before)
+        if self.recipient is not None:
+            own = (recipient.c.message_id == delivery.c.message_id, recipient.c.delivery_id == delivery.c.id)
+            conditions.append(exists().where(*own, is_like(recipient.c.address, self.recipient)))
+        return conditions
 
 
-def like(pattern: str) -> str:
-    """Make a pattern with `*` and `?` one of SQL, in lower case, with a backslash as its escape."""
+def is_like(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
+    """Make the condition that a column matches a pattern with `*` and `?`, without regard to case."""
     escaped = re.sub(r"([\\\\%_])", r"\\\1", pattern.lower())
-    return escaped.replace("*", "%").replace("?", "_")
+    return func.lower(column).like(escaped.replace("*", "%").replace("?", "_"), escape="\\")

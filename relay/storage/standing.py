@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from sqlalchemy import and_, bindparam, case, exists, func, or_, select
+
 from relay.model.destination import to_account
 from relay.model.ids import make_id
 from relay.model.policy import RetryPolicy
@@ -15,7 +17,9 @@ from relay.rules.hours import OpeningHours, day_of
 from relay.rules.retry import counted_since, counted_time
 from relay.rules.states import DELETED
 from relay.storage import counting, pausing
-from relay.storage.rows import ACCOUNT
+from relay.storage.selection import ACCOUNT, IS_OPEN, IS_QUEUED
+from relay.storage.statement import Statement, highest, lowest
+from relay.storage.tables import attempt, delivery, mailbox, message, pause, recipient
 from relay.storage.transaction import Transaction
 
 WEEK: Final = 7 * 86_400_000
@@ -23,53 +27,91 @@ _LONGEST_WAIT: Final = 30 * 86_400_000
 """Milliseconds: how old a mail may be whose attempts are looked at."""
 SILENT_AFTER: Final = 3_600_000
 """Milliseconds, open and unpaused, after which a provider that gives no answer is named."""
-_OPEN: Final = (
-    f"SELECT {ACCOUNT}, d.state, count(DISTINCT d.message_id), min(d.since),"  # noqa: S608 - constants
-    " count(DISTINCT CASE WHEN d.uncertain > 0 THEN d.message_id END)"
-    " FROM delivery d WHERE d.state <> 'done' GROUP BY 1, 2"
+_MAILS: Final = func.count(delivery.c.message_id.distinct())
+_TO: Final = delivery.c.destination == bindparam("destination")
+_OPEN: Final = Statement(
+    select(
+        ACCOUNT,
+        delivery.c.state,
+        _MAILS,
+        func.min(delivery.c.since),
+        func.count(case((delivery.c.uncertain > 0, delivery.c.message_id)).distinct()),
+    )
+    .where(IS_OPEN)
+    .group_by(ACCOUNT, delivery.c.state)
 )
-# Behind a slash stand all accounts: of every node, or of one whose clock jumped.
-_PAUSES: Final = (
-    "SELECT since, until FROM pause WHERE (account = ? OR (account >= '/' AND account < '0'))"
-    " AND (until IS NULL OR until > ?)"
+_PAUSES: Final = Statement(
+    select(pause.c.since, pause.c.until).where(
+        or_(pause.c.account == bindparam("account"), pausing.IS_OF_ALL),
+        or_(pause.c.until.is_(None), pause.c.until > bindparam("since")),
+    )
 )
-_OVERDUE: Final = (
-    "SELECT count(DISTINCT d.message_id), min(d.since) FROM delivery d JOIN message m ON m.id = d.message_id"
-    " WHERE d.state = 'queued' AND d.state <> 'done' AND d.destination = ? AND d.since <= ? AND NOT m.notice"
+_OVERDUE: Final = Statement(
+    select(_MAILS, lowest(delivery.c.since))
+    .join_from(delivery, message, message.c.id == delivery.c.message_id)
+    .where(IS_QUEUED, _TO, delivery.c.since <= bindparam("before"), ~message.c.notice)
 )
-_SILENT: Final = (
-    f"SELECT {ACCOUNT}, min(a.at) FROM delivery d JOIN attempt a ON a.delivery_id = d.id"  # noqa: S608 - constants
-    " WHERE d.state = 'queued' AND d.state <> 'done' AND a.code = 0 GROUP BY 1"
+_WITH_ATTEMPTS: Final = delivery.join(attempt, attempt.c.delivery_id == delivery.c.id)
+_UNANSWERED: Final = and_(IS_QUEUED, attempt.c.code == 0)
+_SILENT: Final = Statement(
+    select(ACCOUNT, func.min(attempt.c.at)).select_from(_WITH_ATTEMPTS).where(_UNANSWERED).group_by(ACCOUNT)
 )
-_ANSWERED: Final = (
-    "SELECT max(a.at) FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
-    " WHERE a.delivery_id >= ? AND a.at >= ? AND a.code <> 0 AND d.destination = ?"
+_ANSWERED: Final = Statement(
+    select(highest(attempt.c.at))
+    .select_from(_WITH_ATTEMPTS)
+    .where(
+        attempt.c.delivery_id >= bindparam("oldest"),
+        attempt.c.at >= bindparam("first"),
+        attempt.c.code != 0,
+        _TO,
+    )
 )
-_FROM_UNANSWERED: Final = (
-    " FROM delivery d JOIN attempt a ON a.delivery_id = d.id"
-    " WHERE d.state = 'queued' AND d.state <> 'done' AND a.code = 0 AND d.destination = ? AND a.at > ?"
+_UNANSWERED_SINCE: Final = (_UNANSWERED, _TO, attempt.c.at > bindparam("behind"))
+_FIRST_UNANSWERED: Final = Statement(select(lowest(attempt.c.at)).select_from(_WITH_ATTEMPTS).where(*_UNANSWERED_SINCE))
+_LAST_UNANSWERED: Final = Statement(
+    select(attempt.c.code, attempt.c.enhanced, attempt.c.reply)
+    .select_from(_WITH_ATTEMPTS)
+    .where(*_UNANSWERED_SINCE)
+    .order_by(attempt.c.at.desc())
+    .limit(1)
 )
-_FIRST_UNANSWERED: Final = f"SELECT min(a.at) {_FROM_UNANSWERED}"
-_LAST_UNANSWERED: Final = f"SELECT a.code, a.enhanced, a.reply {_FROM_UNANSWERED} ORDER BY a.at DESC LIMIT 1"
-_ARCHIVE: Final = (
-    "SELECT address, max(CASE WHEN outcome = 'bounced' THEN message_id END),"
-    " max(CASE WHEN outcome = 'delivered' THEN message_id END),"
-    " count(DISTINCT CASE WHEN outcome = 'bounced' THEN message_id END)"
-    " FROM recipient WHERE message_id >= ? AND kind = 'archive' AND outcome <> 'pending'"
-    " AND NOT (code = 0 AND reply = ?)"
-    # What all recipients were refused alike is about the mail or its sender, and says nothing of the archive.
-    " AND (outcome = 'delivered' OR EXISTS (SELECT 1 FROM recipient o WHERE o.message_id = recipient.message_id"
-    " AND o.kind <> 'archive' AND NOT (o.outcome = 'bounced' AND o.code = recipient.code"
-    " AND o.enhanced = recipient.enhanced AND o.reply = recipient.reply)))"
-    " GROUP BY address"
+# What was deleted by a person has not bounced, though it never arrives.
+_IS_RECENT: Final = and_(
+    recipient.c.message_id >= bindparam("oldest"), ~and_(recipient.c.code == 0, recipient.c.reply == DELETED)
 )
-_BOUNCED: Final = (
-    "SELECT count(DISTINCT message_id), max(message_id) FROM recipient"
-    # What was deleted by a person has not bounced, though it never arrives.
-    " WHERE message_id >= ? AND kind = 'to' AND outcome = 'bounced' AND NOT (code = 0 AND reply = ?)"
+_FAILED: Final = case((recipient.c.outcome == "bounced", recipient.c.message_id))
+_other: Final = recipient.alias("other")
+# What all recipients were refused alike is about the mail or its sender, and says nothing of the archive.
+_OTHER_FATE: Final = exists().where(
+    _other.c.message_id == recipient.c.message_id,
+    _other.c.kind != "archive",
+    or_(
+        _other.c.outcome != "bounced",
+        *(_other.c[name] != recipient.c[name] for name in ("code", "enhanced", "reply")),
+    ),
 )
-_RECEIVED: Final = "SELECT received_at FROM message WHERE id = ?"
-_MAILBOXES: Final = "SELECT account, last_ok, error FROM mailbox"
+_ARCHIVE: Final = Statement(
+    select(
+        recipient.c.address,
+        highest(_FAILED),
+        highest(case((recipient.c.outcome == "delivered", recipient.c.message_id))),
+        func.count(_FAILED.distinct()),
+    )
+    .where(
+        _IS_RECENT,
+        recipient.c.kind == "archive",
+        recipient.c.outcome != "pending",
+        or_(recipient.c.outcome == "delivered", _OTHER_FATE),
+    )
+    .group_by(recipient.c.address)
+)
+_BOUNCED: Final = Statement(
+    select(func.count(recipient.c.message_id.distinct()), highest(recipient.c.message_id)).where(
+        _IS_RECENT, recipient.c.kind == "to", recipient.c.outcome == "bounced"
+    )
+)
+_RECEIVED: Final = Statement(select(message.c.received_at).where(message.c.id == bindparam("mail")))
+_MAILBOXES: Final = Statement(select(mailbox.c.account, mailbox.c.last_ok, mailbox.c.error))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +188,7 @@ def read_standing(tx: Transaction, *, hours: OpeningHours, retry: RetryPolicy, n
         if account in queues and account and now - first >= SILENT_AFTER:
             queues[account] = _silent(tx, account, queues[account], first, hours=hours, now=now)
     week = make_id(max(0, now - WEEK), bytes(10))
-    bounced, last = tx.rows(_BOUNCED, week, DELETED)[0]
+    bounced, last = tx.rows(_BOUNCED, oldest=week)[0]
     return Standing(
         queues=queues,
         pauses={
@@ -157,7 +199,7 @@ def read_standing(tx: Transaction, *, hours: OpeningHours, retry: RetryPolicy, n
         recipients_today=counting.count_of_day(tx, day_of(hours, now)),
         archive=tuple(
             ArchiveTrouble(address=address, since=_received(tx, failed), failed=count)
-            for address, failed, good, count in tx.rows(_ARCHIVE, week, DELETED)
+            for address, failed, good, count in tx.rows(_ARCHIVE, oldest=week)
             if failed is not None and (good is None or good < failed)
         ),
         bounced=bounced,
@@ -189,7 +231,7 @@ def _overdue(
     before = counted_since(hours=hours, pauses=pauses, span=retry.warn_after, oldest=oldest, now=now)
     if before is None:
         return queue
-    count, since = tx.rows(_OVERDUE, str(to_account(account)), before)[0]
+    count, since = tx.rows(_OVERDUE, destination=str(to_account(account)), before=before)[0]
     return replace(queue, overdue=count, overdue_since=since)
 
 
@@ -202,22 +244,23 @@ def _silent(
     there may be attempts counts: one that fails when the office closes says nothing of the night.
     """
     oldest = make_id(max(0, now - _LONGEST_WAIT), bytes(10))
-    answered = tx.rows(_ANSWERED, oldest, first, str(to_account(account)))[0][0]
+    destination = str(to_account(account))
+    answered = tx.rows(_ANSWERED, oldest=oldest, first=first, destination=destination)[0][0]
     behind = -1 if answered is None else answered
-    since = tx.rows(_FIRST_UNANSWERED, str(to_account(account)), behind)[0][0]
+    since = tx.rows(_FIRST_UNANSWERED, destination=destination, behind=behind)[0][0]
     if (
         since is None
         or counted_time(hours=hours, pauses=_pauses(tx, account, since, now), since=since, now=now) < SILENT_AFTER
     ):
         return queue
-    code, enhanced, text = tx.rows(_LAST_UNANSWERED, str(to_account(account)), behind)[0]
+    code, enhanced, text = tx.rows(_LAST_UNANSWERED, destination=destination, behind=behind)[0]
     return replace(queue, silent_since=since, silence=str(Reply(code=code, enhanced=enhanced, text=text)))
 
 
 def _pauses(tx: Transaction, account: str, since: int, now: int) -> list[tuple[int, int]]:
-    return [(begin, now if end is None else end) for begin, end in tx.rows(_PAUSES, account, since)]
+    return [(begin, now if end is None else end) for begin, end in tx.rows(_PAUSES, account=account, since=since)]
 
 
 def _received(tx: Transaction, message_id: str) -> int:
-    found = tx.rows(_RECEIVED, message_id)
-    return int(found[0][0]) if found else 0
+    found = tx.rows(_RECEIVED, mail=message_id)
+    return found[0][0] if found else 0

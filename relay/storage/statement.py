@@ -10,7 +10,7 @@ partial indexes. What differs between the databases is an expression, too: `is_i
 import json
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Final, Generic, TypeAlias, TypeVarTuple, overload
+from typing import Any, Final, Generic, TypeAlias, TypeVar, TypeVarTuple, cast, overload
 
 from sqlalchemy import (
     CTE,
@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     column,
+    func,
     values,
 )
 from sqlalchemy.dialects import postgresql
@@ -36,6 +37,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 Parameter: TypeAlias = str | int | float | bytes | Sequence[str] | None
@@ -73,6 +75,16 @@ def is_in(which: ColumnElement[str], wanted: str | list[str]) -> ColumnElement[b
     if isinstance(wanted, str):
         return _IsIn(which, bindparam(wanted, type_=kind))
     return _IsIn(which, bindparam(None, wanted, type_=kind))
+
+
+def lowest(which: ColumnElement[T]) -> ColumnElement[T | None]:
+    """Make the lowest value of a column; None where there is no row."""
+    return cast("ColumnElement[T | None]", func.min(which))
+
+
+def highest(which: ColumnElement[T]) -> ColumnElement[T | None]:
+    """Make the highest value of a column; None where there is no row."""
+    return cast("ColumnElement[T | None]", func.max(which))
 
 
 def insert(table: Table) -> Insert:
