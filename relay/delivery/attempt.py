@@ -300,7 +300,7 @@ class Attempter:
 
     async def _give_back(self, delivery: ClaimedDelivery) -> None:
         """Give back what was surely not sent."""
-        await retry_until_stored("unclaim", lambda: self._queue.unclaim(delivery))
+        await retry_until_stored("unclaim", lambda: self._queue.requeue(delivery))
 
     async def _hold_homeless(self, delivery: ClaimedDelivery) -> None:
         """Hold what has lost its account, and tell the postmaster. Where that fails, the next look does it."""

@@ -241,7 +241,7 @@ class Delivery:
             return
         if self._queue.has_orphans or self._monotonic() - self._taken_up >= self._orphan_look:
             self._taken_up = self._monotonic()
-            if abandoned := await self._queue.take_up(now=now):
+            if abandoned := await self._queue.reclaim(now=now):
                 log_doubts(abandoned, reason="the attempt ended while it was being sent", now=self._now())
                 self._swept = -LONGEST_LOOK  # of what is held now people hear at once
         if self._monotonic() - self._swept >= LONGEST_LOOK:

@@ -15,7 +15,7 @@ from relay.model.destination import Destination, to_account, to_inbox
 from relay.model.mail import ClaimedDelivery, RecipientKind
 from relay.rules.notice import change_sender
 from relay.runtime import Runtime
-from relay.storage.telling import OtherWay
+from relay.storage.outbox import OtherWay
 
 log = structlog.get_logger()
 

@@ -31,9 +31,9 @@ from relay.rules.disposition import Disposition
 from relay.rules.dsn import wants_delay, wants_failure, wants_success
 from relay.rules.notice import Alert, FailedRecipient, FailureReason, Report, others_of
 from relay.runtime import Runtime
+from relay.storage.expiry import LastAttempt
+from relay.storage.outbox import PendingAlert, SentAlert
 from relay.storage.pausing import told_as
-from relay.storage.telling import OwedAlert, Told
-from relay.storage.waiting import LastAttempt
 
 log = structlog.get_logger()
 
@@ -128,16 +128,16 @@ class Notifier:
 
     async def tell_owed(self) -> None:
         """Queue the alerts that are owed; each goes out once, whatever happens between. Raises StorageError."""
-        for alert, delivery in await self._queue.owed_alerts():
+        for alert, delivery in await self._queue.pending_alerts():
             with contain_faults(f"alert {alert.kind}"):
                 if await self._waits(alert):
                     continue
                 written = [notice for notice in await self._owed(alert, delivery) if notice is not None]
-                if await self._queue.tell_owed(Told(alert=alert, notices=tuple(written))):
+                if await self._queue.mark_sent(SentAlert(alert=alert, notices=tuple(written))):
                     log_notices(written)
                     self.wake({delivery.destination for notice in written for delivery in notice.deliveries})
 
-    async def _owed(self, alert: OwedAlert, delivery: ClaimedDelivery | None) -> list[NewMessage | None]:
+    async def _owed(self, alert: PendingAlert, delivery: ClaimedDelivery | None) -> list[NewMessage | None]:
         if alert.kind is Alert.UNCERTAIN_HELD:
             if delivery is None:
                 return []
@@ -154,7 +154,7 @@ class Notifier:
             )
         ]
 
-    async def _waits(self, alert: OwedAlert) -> bool:
+    async def _waits(self, alert: PendingAlert) -> bool:
         """Whether people were told of a pause a moment ago: of one that lasts by then they are told later."""
         if alert.kind is not Alert.ACCOUNT_PAUSED or alert.account not in self._pauses:
             return False

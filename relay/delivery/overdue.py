@@ -25,7 +25,7 @@ from relay.rules.disposition import Answered, Disposition, Schedule, decide_disp
 from relay.rules.hours import open_after
 from relay.rules.retry import counted_since, counted_time, wants_warning
 from relay.runtime import Runtime
-from relay.storage.waiting import DelayTold, LastAttempt
+from relay.storage.expiry import DelayTold, LastAttempt
 
 log = structlog.get_logger()
 
@@ -124,7 +124,7 @@ class Overdue:
         before = await self._since(lane.account, settings.retry.give_up_after)
         if account is None or before is None:
             return
-        waiting = await self._queue.waiting_before(lane.account, before, _AT_ONCE)
+        waiting = await self._queue.queued_before(lane.account, before, _AT_ONCE)
         await self._notifier.mover.rescue(one for one in waiting if one.message.notice)
         mails = [delivery for delivery in waiting if not delivery.message.notice]
         last = await self._queue.last_attempts([delivery.id for delivery in mails])

@@ -18,7 +18,7 @@ from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.rules.hours import day_of, next_day
 from relay.runtime import Runtime
-from relay.storage.counting import Count, Part
+from relay.storage.quota import Count, Part
 
 log = structlog.get_logger()
 

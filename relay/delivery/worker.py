@@ -18,7 +18,7 @@ from relay.model.reply import Reply
 from relay.rules.hours import is_open, next_day
 from relay.rules.moments import utc_time
 from relay.runtime import Runtime
-from relay.storage.ahead import Ahead
+from relay.storage.prefetch import Prefetch
 
 log = structlog.get_logger()
 
@@ -126,8 +126,8 @@ class Worker:
                 return
             lane.backlog = False  # whatever is queued from now on says so
             try:
-                wish = Ahead(lane.destination, self._now(), _AHEAD, lane.served, dict(lane.turns))
-                found = await self._queue.read_ahead(wish)
+                wish = Prefetch(lane.destination, self._now(), _AHEAD, lane.served, dict(lane.turns))
+                found = await self._queue.prefetch(wish)
             except BaseException:
                 lane.backlog = True
                 raise
@@ -171,7 +171,7 @@ class Worker:
         return (granted[0], work[1]) if granted else None
 
     async def _granted(self, delivery: ClaimedDelivery) -> list[ClaimedDelivery]:
-        granted = await self._queue.take(delivery)
+        granted = await self._queue.claim_by_id(delivery)
         return [] if granted is None else [granted]
 
     async def _wait(self, lane: Lane, claim: Coroutine[Any, Any, list[ClaimedDelivery]]) -> list[ClaimedDelivery]:
@@ -247,7 +247,7 @@ class Worker:
     async def _give_back(self, delivery: ClaimedDelivery) -> None:
         """Give back what was surely not sent; where the database fails, the next look takes it up."""
         try:
-            await self._queue.unclaim(delivery)
+            await self._queue.requeue(delivery)
         except RelayError as error:
             log.error("activity_failed", activity="unclaim", queue_id=delivery.message.id, error=str(error))
             self._queue.abandon(delivery, doubtful=False)

@@ -13,7 +13,7 @@ from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.ids import is_id
 from relay.model.mail import DeliveryState, Pause
 from relay.model.reply import Reply
-from relay.storage import counting, pausing
+from relay.storage import pausing, quota
 from relay.storage.engine import Database, transaction
 from relay.storage.selection import ACCOUNT, IS_OPEN
 from relay.storage.selection import Selection as Selection  # noqa: PLC0414 - what is listed here is chosen by it
@@ -351,7 +351,7 @@ def accounts_of(engine: Database, ids: Sequence[str]) -> list[str]:
 def count_of_day(engine: Database, day: str) -> dict[str, int]:
     """Give how many recipients each account has had on a day (`2026-05-28`)."""
     with transaction(engine, write=False) as tx:
-        return counting.count_of_day(tx, day)
+        return quota.count_of_day(tx, day)
 
 
 def is_known(engine: Database, what: str, name: str) -> bool:

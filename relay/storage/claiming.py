@@ -14,9 +14,9 @@ from relay.model.mail import AT_ONCE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryS
 from relay.rules.notice_texts import Alert
 from relay.storage.accepting import Claimant
 from relay.storage.claims import Claims
+from relay.storage.outbox import PendingAlert, enqueue
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
 from relay.storage.settling import write_events
-from relay.storage.telling import OwedAlert, owe
 from relay.storage.transaction import AnyRow, Transaction
 
 _LONGEST_UPLOAD = 86_400_000
@@ -71,11 +71,11 @@ _SELECT_EXPIRED: Final = (
     " ORDER BY d.id {skip_locked}"
 )
 _CLAIM: Final = "UPDATE delivery SET state = 'active', token = ?, node = ?, lease_until = ? WHERE id {any}"
-_TAKE: Final = (
+_CLAIM_BY_ID: Final = (
     "UPDATE delivery SET state = 'active', token = ?, node = ?, lease_until = ?"
     " WHERE destination = ? AND tried = ? AND state = 'queued' AND id = ?"
 )
-_UNCLAIM: Final = (
+_REQUEUE: Final = (
     "UPDATE delivery SET state = 'queued', marked = false, token = '', node = '', lease_until = NULL"
     " WHERE id = ? AND token = ? AND state = 'active'"
 )
@@ -212,9 +212,9 @@ def next_source(tx: Transaction, destination: str, after: str, latest: int) -> s
     return rows[0][0] if rows else ""
 
 
-def unclaim(tx: Transaction, claims: Sequence[tuple[str, str]]) -> list[bool]:
+def requeue(tx: Transaction, claims: Sequence[tuple[str, str]]) -> list[bool]:
     """Give (delivery, token) back as they were, nothing is counted; tells for each whether its claim still held."""
-    return [tx.change(_UNCLAIM, delivery_id, token) > 0 for delivery_id, token in claims]
+    return [tx.change(_REQUEUE, delivery_id, token) > 0 for delivery_id, token in claims]
 
 
 def mark_uncertain(tx: Transaction, claims: Sequence[tuple[str, str]]) -> list[bool]:
@@ -237,7 +237,9 @@ def hold_accounts(tx: Transaction, orders: Sequence[tuple[Sequence[str], int, in
         why = "the account {} is gone or excluded"
         write_events(tx, [(mail, now, "held", why.format(account)) for mail, account in sorted(mails)])
         counts = Counter(one.account for one in found)
-        owe(tx, [OwedAlert(kind=Alert.ACCOUNT_GONE, account=name, count=count) for name, count in counts.items()])
+        enqueue(
+            tx, [PendingAlert(kind=Alert.ACCOUNT_GONE, account=name, count=count) for name, count in counts.items()]
+        )
     return held
 
 
@@ -258,26 +260,26 @@ def latest_start(tx: Transaction, node: str) -> str | None:
     return rows[0][0] if rows else None
 
 
-def take_up(tx: Transaction, moments: Sequence[int], *, by: Claimant, claims: Claims) -> list[list[ClaimedDelivery]]:
+def reclaim(tx: Transaction, moments: Sequence[int], *, by: Claimant, claims: Claims) -> list[list[ClaimedDelivery]]:
     """Take up what is `active` and run by nobody: of this node, and of others whose leases are over.
 
     What was surely not sent is queued as it was; the rest is as doubtful as what `recover` takes up, and is returned.
     """
-    return [_take_up_one(tx, now, by.node, claims) for now in moments]
+    return [_reclaim_one(tx, now, by.node, claims) for now in moments]
 
 
-def _take_up_one(tx: Transaction, now: int, node: str, claims: Claims) -> list[ClaimedDelivery]:
+def _reclaim_one(tx: Transaction, now: int, node: str, claims: Claims) -> list[ClaimedDelivery]:
     own = {row[0]: row[1] for row in tx.rows(_SELECT_OWN, node) if not claims.runs(row[0], row[1])}
     # Until it is locked, another node may have taken it up and claimed it.
     rows = [row for row in tx.rows(_SELECT_ORPHANS, list(own)) if own[row[0]] == row[-1]] if own else []
     doubtful = {row[0] for row in rows if claims.is_doubtful(row[0], row[-1]) or row[6]}
     for row in rows:
         if row[0] not in doubtful:
-            tx.change(_UNCLAIM, row[0], row[-1])
+            tx.change(_REQUEUE, row[0], row[-1])
     left = [row for row in rows if row[0] in doubtful]
     if tx.is_shared:
         left += tx.rows(_SELECT_EXPIRED, node, tx.time())
-    return _take_up_rows(tx, left, now, "the attempt ended while it was being sent") if left else []
+    return _reclaim_rows(tx, left, now, "the attempt ended while it was being sent") if left else []
 
 
 def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
@@ -287,19 +289,19 @@ def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
     else:
         rows = tx.rows(_SELECT_ACTIVE)
         orphans_before = "~"
-    doubtful = _take_up_rows(tx, rows, now, "the service ended while it was being sent")
+    doubtful = _reclaim_rows(tx, rows, now, "the service ended while it was being sent")
     tx.change(_SWEEP, orphans_before)
     return doubtful
 
 
-def _take_up_rows(tx: Transaction, rows: Sequence[AnyRow], now: int, why: str) -> list[ClaimedDelivery]:
+def _reclaim_rows(tx: Transaction, rows: Sequence[AnyRow], now: int, why: str) -> list[ClaimedDelivery]:
     marked = {row[0]: int(row[6]) for row in rows}
     found = [_doubted(delivery, marked[delivery.id]) for delivery in read_claimed(tx, rows)]
     tx.change_each(_RECOVER, [(_state_after(d).value, AT_ONCE, d.uncertain, d.id) for d in found])
     doubtful = [delivery for delivery in found if delivery.destination.is_account]
     write_events(tx, [(d.message.id, now, "possible_duplicate", why) for d in doubtful])
     held = [delivery for delivery in doubtful if _state_after(delivery) is DeliveryState.HELD]
-    owe(tx, [OwedAlert(kind=Alert.UNCERTAIN_HELD, account=d.account, delivery_id=d.id) for d in held])
+    enqueue(tx, [PendingAlert(kind=Alert.UNCERTAIN_HELD, account=d.account, delivery_id=d.id) for d in held])
     return doubtful
 
 
@@ -338,12 +340,13 @@ def next_due(tx: Transaction) -> dict[Destination, int]:
     return found
 
 
-def take(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, by: Claimant) -> list[bool]:
+def claim_by_id(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, by: Claimant) -> list[bool]:
     """Make deliveries `active` that are known to be due, each with its token.
 
     Tells for each whether it still was as it is known. Of two wishes for one delivery the first gets it.
     """
     until = tx.lease_until(by.lease)
     return [
-        tx.change(_TAKE, wish.token, by.node, until, str(wish.destination), wish.tried, wish.id) > 0 for wish in wishes
+        tx.change(_CLAIM_BY_ID, wish.token, by.node, until, str(wish.destination), wish.tried, wish.id) > 0
+        for wish in wishes
     ]

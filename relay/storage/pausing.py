@@ -9,9 +9,9 @@ from sqlalchemy import and_
 from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.rules.notice_texts import Alert
 from relay.storage.accepting import unsay
+from relay.storage.outbox import PendingAlert, enqueue
 from relay.storage.rows import clean, read_pause
 from relay.storage.tables import pause as pauses
-from relay.storage.telling import OwedAlert, owe
 from relay.storage.transaction import Transaction
 
 MOST_FINGERPRINTS: Final = 8
@@ -94,7 +94,7 @@ def _pause(tx: Transaction, wish: Pause) -> Pause:
             reason = wish.reason if wish.refusal is None else old.reason
             wish = replace(old, reason=reason, fingerprint=remember(old.fingerprint, wish.fingerprint))
     elif wish.refusal is not None:
-        owe(tx, [OwedAlert(kind=Alert.ACCOUNT_PAUSED, account=wish.account, reply=wish.refusal)])
+        enqueue(tx, [PendingAlert(kind=Alert.ACCOUNT_PAUSED, account=wish.account, reply=wish.refusal)])
     tx.change(
         _INSERT,
         *(clean(wish.account), wish.since, wish.until, clean(wish.reason), wish.by_person),

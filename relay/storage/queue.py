@@ -20,17 +20,17 @@ from relay.model.destination import Destination
 from relay.model.errors import ClaimLostError, StorageError
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Pause, RecipientState, Settlement, Work
-from relay.storage import accepting, ahead, arrivals, claiming, counting, pausing, settling, telling, waiting
+from relay.storage import accepting, arrivals, claiming, expiry, outbox, pausing, prefetch, quota, settling
 from relay.storage.accepting import Chunk, Claimant
-from relay.storage.ahead import Ahead
 from relay.storage.claiming import Claim, Held
 from relay.storage.claims import Claims
-from relay.storage.counting import Count, Part
 from relay.storage.engine import transaction
+from relay.storage.expiry import DelayTold, LastAttempt
+from relay.storage.outbox import OtherWay, PendingAlert, SentAlert
 from relay.storage.pausing import Probe
-from relay.storage.telling import OtherWay, OwedAlert, Told
+from relay.storage.prefetch import Prefetch
+from relay.storage.quota import Count, Part
 from relay.storage.transaction import Transaction
-from relay.storage.waiting import DelayTold, LastAttempt
 from relay.storage.writer import Operation, Writer
 
 PATIENCE: Final = 30.0
@@ -66,9 +66,9 @@ class Queue:
         self._accept = Operation(1, partial(accepting.accept, by=by))
         self._settle = Operation(2, partial(settling.settle, by=by))
         self._mark = Operation(3, claiming.mark_uncertain)
-        self._unclaim = Operation(4, claiming.unclaim)
+        self._unclaim = Operation(4, claiming.requeue)
         self._hold = Operation(5, claiming.hold_accounts)
-        self._take_up = Operation(23, partial(claiming.take_up, by=by, claims=self._claims))
+        self._take_up = Operation(23, partial(claiming.reclaim, by=by, claims=self._claims))
         self._recover = Operation(6, partial(claiming.recover, by=by))
         self._claim = Operation(7, partial(claiming.claim, by=by))
         self._renew = Operation(8, partial(claiming.renew_leases, by=by))
@@ -78,18 +78,18 @@ class Queue:
         self._purge = Operation(12, settling.purge_history)
         self._drop_spent = Operation(13, settling.drop_spent)
         self._purge_arrivals = Operation(27, arrivals.purge)
-        self._tell_delay = Operation(14, partial(waiting.tell_delay, by=by))
-        self._give_up = Operation(15, partial(waiting.give_up, by=by))
-        self._pull_back = Operation(16, waiting.pull_back)
-        self._bring_forward = Operation(24, waiting.bring_forward)
+        self._tell_delay = Operation(14, partial(expiry.tell_delay, by=by))
+        self._give_up = Operation(15, partial(expiry.give_up, by=by))
+        self._pull_back = Operation(16, expiry.pull_back)
+        self._bring_forward = Operation(24, expiry.bring_forward)
         self._begin_probe = Operation(25, pausing.begin_probe)
         self._fingerprint_key = Operation(26, pausing.fingerprint_key)
-        self._count = Operation(17, counting.take)
-        self._uncount = Operation(18, counting.give_back)
-        self._take = Operation(19, partial(claiming.take, by=by))
-        self._tell_owed = Operation(20, partial(telling.tell_owed, by=by))
-        self._count_part = Operation(22, partial(counting.take_part, by=by))
-        self._move_notice = Operation(21, telling.move_notices)
+        self._count = Operation(17, quota.count)
+        self._uncount = Operation(18, quota.uncount)
+        self._take = Operation(19, partial(claiming.claim_by_id, by=by))
+        self._tell_owed = Operation(20, partial(outbox.mark_sent, by=by))
+        self._count_part = Operation(22, partial(quota.count_part, by=by))
+        self._move_notice = Operation(21, outbox.move_notices)
 
     async def close(self) -> None:
         """Finish the writes that wait, then end all threads."""
@@ -179,11 +179,11 @@ class Queue:
         """Whether other nodes claim from this queue as well."""
         return self._engine.dialect.name == "postgresql"
 
-    async def read_ahead(self, wish: Ahead) -> list[Work]:
+    async def prefetch(self, wish: Prefetch) -> list[Work]:
         """Read what is due, for `take`: as little is changed by it as is promised."""
-        return await self._read(ahead.read_ahead, wish)
+        return await self._read(prefetch.prefetch, wish)
 
-    async def take(self, delivery: ClaimedDelivery) -> ClaimedDelivery | None:
+    async def claim_by_id(self, delivery: ClaimedDelivery) -> ClaimedDelivery | None:
         """Claim one that is known to be due, and give it; None where it is not queued any more as it is known."""
         wish, until = replace(delivery, token=self._claims.make_token()), self._claims.begin()
         try:
@@ -198,7 +198,7 @@ class Queue:
         self._claims.hold(wish.id, wish.token, until)
         return wish
 
-    async def unclaim(self, delivery: ClaimedDelivery) -> bool:
+    async def requeue(self, delivery: ClaimedDelivery) -> bool:
         """Give a delivery back that was surely not sent: queued as it was, nothing counted.
 
         Tells whether its claim still held.
@@ -263,10 +263,10 @@ class Queue:
 
     @property
     def has_orphans(self) -> bool:
-        """Whether something may be claimed that nobody runs any more: then `take_up` is worth its while at once."""
+        """Whether something may be claimed that nobody runs any more: then `reclaim` is worth its while at once."""
         return self._claims.orphans
 
-    async def take_up(self, *, now: int) -> list[ClaimedDelivery]:
+    async def reclaim(self, *, now: int) -> list[ClaimedDelivery]:
         """Take up what is claimed and run by nobody: here, or on another node that has died or lost the database.
 
         What was surely not sent is queued as it was; the rest as `recover` does, and it is returned.
@@ -326,22 +326,22 @@ class Queue:
 
     async def oldest_since(self, account: str) -> int | None:
         """Tell since when the oldest of what is queued for an account waits; None where nothing is."""
-        return await self._read(waiting.oldest_since, account)
+        return await self._read(expiry.oldest_since, account)
 
     async def delayed(self, account: str, *, after: int, before: int, limit: int) -> list[ClaimedDelivery]:
         """Give what waits since later than `after` and not later than `before`, and whose sender has not been told.
 
         Of `limit` mails at most, each whole; nothing is claimed.
         """
-        return await self._read(waiting.delayed, account, after, before, limit)
+        return await self._read(expiry.delayed, account, after, before, limit)
 
     async def tell_delay(self, told: DelayTold) -> bool:
         """Note that a sender has been told, with the notice that tells him; false where he has been told before."""
         return await self._writer.run(self._tell_delay, told)
 
-    async def waiting_before(self, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
+    async def queued_before(self, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
         """Give what is queued for an account since a moment or longer, of `limit` mails at most; nothing is claimed."""
-        return await self._read(waiting.waiting_before, account, before, limit)
+        return await self._read(expiry.queued_before, account, before, limit)
 
     async def give_up(self, settlements: Sequence[Settlement]) -> bool:
         """Settle all of a mail's queued deliveries without an attempt; false, and nothing done, if one is claimed."""
@@ -360,11 +360,11 @@ class Queue:
 
     async def last_attempts(self, delivery_ids: Sequence[str]) -> dict[str, LastAttempt]:
         """Give the last attempt of each delivery."""
-        return await self._read(waiting.last_attempts, delivery_ids)
+        return await self._read(expiry.last_attempts, delivery_ids)
 
     async def outcomes(self, message_id: str) -> dict[int, RecipientState]:
         """Give what became so far of each real recipient of a mail, by his number."""
-        return await self._read(waiting.outcomes, message_id)
+        return await self._read(expiry.outcomes, message_id)
 
     # What the relay has to say
 
@@ -372,17 +372,17 @@ class Queue:
         """Tell whether people were told something a moment ago (`NewMessage.once`), by whichever node."""
         return await self._read(accepting.was_said, once, now)
 
-    async def owed_alerts(self) -> list[tuple[OwedAlert, ClaimedDelivery | None]]:
+    async def pending_alerts(self) -> list[tuple[PendingAlert, ClaimedDelivery | None]]:
         """Give the alerts that nobody has got yet, each with its delivery where that is still there."""
-        return await self._read(telling.owed_alerts)
+        return await self._read(outbox.pending_alerts)
 
-    async def tell_owed(self, told: Told) -> bool:
+    async def mark_sent(self, told: SentAlert) -> bool:
         """Queue the notices of an alert, which is owed no more; false, and nothing done, where it was not."""
         return await self._writer.run(self._tell_owed, told)
 
     async def queued_notices(self, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
         """Give the notices that are queued for an account since a moment or longer."""
-        return await self._read(telling.queued_notices, account, before, limit)
+        return await self._read(outbox.queued_notices, account, before, limit)
 
     async def move_notice(self, way: OtherWay) -> bool:
         """Send a queued notice another way; false where it is not queued any more."""
@@ -403,7 +403,7 @@ class Queue:
 
     async def starts_since(self, accounts: Sequence[str], *, after: int, oldest: int) -> dict[str, list[int]]:
         """Give when transactions of accounts began after a moment, of mails that are not older than `oldest`."""
-        return await self._read(counting.starts_since, accounts, after, make_id(max(0, oldest), bytes(10)))
+        return await self._read(quota.starts_since, accounts, after, make_id(max(0, oldest), bytes(10)))
 
     async def uncount_recipients(self, count: Count) -> None:
         """Take recipients off again whom the provider did not take."""

@@ -16,7 +16,7 @@ from relay.model.reply import Reply
 from relay.rules.hours import OpeningHours, day_of
 from relay.rules.retry import counted_since, counted_time
 from relay.rules.states import DELETED
-from relay.storage import counting, pausing
+from relay.storage import pausing, quota
 from relay.storage.selection import ACCOUNT, IS_OPEN, IS_QUEUED
 from relay.storage.statement import Statement, highest, lowest
 from relay.storage.tables import attempt, delivery, mailbox, message, pause, recipient
@@ -196,7 +196,7 @@ def read_standing(tx: Transaction, *, hours: OpeningHours, retry: RetryPolicy, n
             for pause in pausing.lasting_pauses(tx)
         },
         mailboxes={row[0]: Polled(last_ok=row[1], error=row[2]) for row in tx.rows(_MAILBOXES)},
-        recipients_today=counting.count_of_day(tx, day_of(hours, now)),
+        recipients_today=quota.count_of_day(tx, day_of(hours, now)),
         archive=tuple(
             ArchiveTrouble(address=address, since=_received(tx, failed), failed=count)
             for address, failed, good, count in tx.rows(_ARCHIVE, oldest=week)

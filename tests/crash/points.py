@@ -29,9 +29,9 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "the day's recipients are counted": (Queue, "count_recipients", True),
     "a provider is connected": (pool, "connect", True),
     "a doubt is noted, the dot has not left": (Queue, "mark_uncertain", True),
-    "what waits is read ahead": (Queue, "read_ahead", True),
-    "a delivery is about to be claimed": (Queue, "take", False),
-    "a delivery is claimed": (Queue, "take", True),
+    "what waits is read ahead": (Queue, "prefetch", True),
+    "a delivery is about to be claimed": (Queue, "claim_by_id", False),
+    "a delivery is claimed": (Queue, "claim_by_id", True),
     "the dot is about to leave": (DataEncoder, "close", False),
     "the dot has left": (SmtpStream, "flush", True),
     "an attempt is about to be settled": (Queue, "begin_to_settle", False),
@@ -41,8 +41,8 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "a refused login is about to pause the account": (Queue, "pause", False),
     "a refused login has paused the account": (Queue, "pause", True),
     "the mail of an excluded account is held": (Queue, "hold_accounts", True),
-    "a delivery is about to be given back": (Queue, "unclaim", False),
-    "a delivery is given back": (Queue, "unclaim", True),
+    "a delivery is about to be given back": (Queue, "requeue", False),
+    "a delivery is given back": (Queue, "requeue", True),
     "what the last process left is about to be taken up": (Queue, "recover", False),
     "what the last process left is taken up": (Queue, "recover", True),
 }
@@ -51,12 +51,12 @@ IN_COMMIT = "everything is written, nothing committed"
 NAMES = (*POINTS, IN_COMMIT)
 FREQUENT = frozenset(
     name for name, (where, function, _) in POINTS.items()
-    if where is not Queue or function in ("accept", "begin_to_settle", "take")
+    if where is not Queue or function in ("accept", "begin_to_settle", "claim_by_id")
 ) | {IN_COMMIT}  # fmt: skip
 """Passed many times a second: the process may die at a later passing."""
 
 
-_FINDS = ("claim", "take", "hold_accounts")
+_FINDS = ("claim", "claim_by_id", "hold_accounts")
 """Functions that may find nothing: then nothing has happened."""
 
 

@@ -286,14 +286,14 @@ async def test_a_machine_that_sleeps_within_a_look_gives_nothing_up(tmp_path: Pa
     async with open_office(tmp_path, account=account_at(9), retry=RETRY) as office:
         queue_id = (await office.hand_in(A)).text.split()[-1]
         await office.send()
-        real = office.queue.owed_alerts
+        real = office.queue.pending_alerts
 
         async def sleep() -> object:
             office.now, office.skew = office.now + 5 * 24 * HOUR, office.skew + 5 * 24 * HOUR
-            office.queue.owed_alerts = real  # type: ignore[method-assign]
+            office.queue.pending_alerts = real  # type: ignore[method-assign]
             return await real()
 
-        office.queue.owed_alerts = sleep  # type: ignore[method-assign,assignment]
+        office.queue.pending_alerts = sleep  # type: ignore[method-assign,assignment]
         await office.pass_time(2 * MINUTE)
         assert office.outcomes(queue_id) == {A: "pending"}
         assert office.inbox() == []

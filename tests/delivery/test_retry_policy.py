@@ -13,6 +13,7 @@ from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
 
 A, B = "a@example.net", "b@example.net"
+WRITES = ("count_recipients", "uncount_recipients", "settle", "requeue", "claim", "claim_by_id")
 HOUR = 60 * MINUTE
 
 
@@ -54,14 +55,14 @@ async def test_a_write_is_tried_until_the_database_takes_it() -> None:
     assert [line["activity"] for line in lines] == ["settle"] * 2
 
 
-@pytest.mark.parametrize("method", ["count_recipients", "uncount_recipients", "settle", "unclaim", "claim", "take"])
+@pytest.mark.parametrize("method", WRITES)
 async def test_a_fault_of_the_database_delays_a_mail_and_sends_it_once(tmp_path: Path, method: str) -> None:
     async with (
         Provider({"RCPT": ["450 4.2.0 later", "250 ok"]}) as provider,
         open_office(tmp_path, account=account(provider.port, recipients_per_day=100, connections=1)) as office,
     ):
         break_down(office, method, iter([True, True]))
-        if method == "unclaim":
+        if method == "requeue":
             break_down(office, "count_recipients", iter([True]))
         ids = [(await office.hand_in(to)).text.split()[-1] for to in (A, B)]
         await minutes(office, 8)
@@ -138,7 +139,7 @@ async def _broken() -> AsyncIterator[bytes]:
     yield b""
 
 
-@pytest.mark.parametrize("method", ["settle", "unclaim"])
+@pytest.mark.parametrize("method", ["settle", "requeue"])
 async def test_a_notice_is_in_the_inbox_once_though_its_settlement_failed(tmp_path: Path, method: str) -> None:
     async with (
         Provider({"RCPT": "550 5.1.1 no"}) as provider,

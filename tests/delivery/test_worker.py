@@ -8,7 +8,7 @@ import pytest
 from relay.model.destination import to_account
 from relay.model.mail import DeliveryState
 from relay.storage import commands
-from relay.storage.ahead import Ahead
+from relay.storage.prefetch import Prefetch
 from tests.peers.machine import until
 from tests.peers.office import open_office
 from tests.peers.provider import Provider
@@ -66,10 +66,10 @@ async def test_what_is_due_soon_is_not_hidden_by_what_is_due_now(tmp_path: Path)
 async def test_a_worker_that_is_cancelled_gives_back_nothing_that_another_has(tmp_path: Path) -> None:
     async with open_office(tmp_path, schedule={"active": ["Fri 08:00-09:00"]}) as office:
         await office.hand_in(A)
-        ((delivery, _),) = await office.queue.read_ahead(Ahead(to_account("sales"), office.now, 9))
+        ((delivery, _),) = await office.queue.prefetch(Prefetch(to_account("sales"), office.now, 9))
         lane = office.delivery._lane(to_account("sales"))
         worker = office.delivery._worker
-        taken = await office.queue.take(delivery)
+        taken = await office.queue.claim_by_id(delivery)
         assert taken is not None
         lane.ready.add(delivery, None)
         late = asyncio.create_task(worker._take(lane, newest=False))
@@ -77,7 +77,7 @@ async def test_a_worker_that_is_cancelled_gives_back_nothing_that_another_has(tm
         late.cancel()
         await asyncio.gather(late, return_exceptions=True)
         assert [row.state for row in office.waiting()] == ["active"]
-        await office.queue.unclaim(taken)
+        await office.queue.requeue(taken)
         lane.ready.add(delivery, None)
         late = asyncio.create_task(worker._take(lane, newest=False))
         await asyncio.sleep(0)
@@ -93,7 +93,7 @@ async def test_a_mail_whose_recipients_all_have_it_already_ends_and_stops_nothin
         queue_id = (await office.hand_in(A)).text.split()[-1]
         (late,) = await office.queue.claim(to_account("sales"), now=office.now, limit=1, open_now=True)
         office.queue.abandon(late, doubtful=True)
-        await office.queue.take_up(now=office.now)
+        await office.queue.reclaim(now=office.now)
         (other,) = await office.queue.claim(to_account("sales"), now=office.now, limit=1, open_now=True)
         assert not await office.queue.settle(settled(late, {0: TAKEN}, DeliveryState.DONE))
         assert await office.queue.settle(settled(other, {0: LATER}, DeliveryState.QUEUED, due=office.now))

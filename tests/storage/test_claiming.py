@@ -12,9 +12,9 @@ from relay.model.errors import ClaimLostError, StorageError
 from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState
 from relay.rules.notice_texts import Alert
 from relay.storage import admin, claiming
-from relay.storage.ahead import Ahead
 from relay.storage.claiming import who_of
 from relay.storage.engine import WriteConnection, open_engine, transaction
+from relay.storage.prefetch import Prefetch
 from relay.storage.queue import Queue
 from relay.storage.transaction import Transaction
 from relay.storage.writer import Writer
@@ -51,7 +51,7 @@ async def test_outside_of_the_hours_only_what_is_wanted_at_once(queue: Queue) ->
 async def test_what_is_given_back_is_as_it_was(queue: Queue) -> None:
     await queue.accept(new_mail())
     (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
-    assert await queue.unclaim(claimed)
+    assert await queue.requeue(claimed)
     (again,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert replace(again, token="") == replace(claimed, token="")
     assert again.token != claimed.token
@@ -101,10 +101,10 @@ async def test_of_what_a_crash_holds_people_are_owed_an_alert(queue: Queue) -> N
     mail = new_mail(state=DeliveryState.ACTIVE)
     await queue.accept(mail)
     await queue.recover(now=NOW)
-    assert await queue.owed_alerts() == []
+    assert await queue.pending_alerts() == []
     (again,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.recover(now=NOW)
-    ((alert, delivery),) = await queue.owed_alerts()
+    ((alert, delivery),) = await queue.pending_alerts()
     assert (alert.kind, alert.delivery_id) == (Alert.UNCERTAIN_HELD, again.id)
     assert delivery is not None
     assert delivery.message.id == mail.message.id
@@ -117,7 +117,7 @@ async def test_mail_of_accounts_that_are_gone_is_held(queue: Queue) -> None:
     held = await queue.hold_accounts(["gone", "nobody"], now=NOW)
     assert [one.message_id for one in held] == [mail.message.id for mail in mails[:2]]
     assert await queue.next_due() == {SALES: NOW}
-    assert [(alert.account, alert.count) for alert, _ in await queue.owed_alerts()] == [("gone", 2)]
+    assert [(alert.account, alert.count) for alert, _ in await queue.pending_alerts()] == [("gone", 2)]
 
 
 async def test_a_long_queue_is_held_in_steps_and_each_mail_says_why(queue: Queue, engine: Engine) -> None:
@@ -125,7 +125,7 @@ async def test_a_long_queue_is_held_in_steps_and_each_mail_says_why(queue: Queue
     for mail in mails:
         await queue.accept(mail)
     assert [len(await queue.hold_accounts(["gone"], now=NOW, limit=2)) for _ in range(4)] == [2, 2, 1, 0]
-    assert [alert.count for alert, _ in await queue.owed_alerts()] == [5]
+    assert [alert.count for alert, _ in await queue.pending_alerts()] == [5]
     (event,) = admin.show_message(engine, mails[0].message.id).events
     assert (event.what, event.detail) == ("held", "the account gone is gone or excluded")
 
@@ -170,7 +170,7 @@ async def test_a_source_whose_mail_is_not_due_is_passed_over(queue: Queue) -> No
     for served in ("", "a", "c", "d", "zzz"):
         (found,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True, served=served)
         assert found.message.id == due.message.id
-        await queue.unclaim(found)
+        await queue.requeue(found)
     assert await queue.claim(SALES, now=NOW - 1, limit=1, open_now=True, served="b") == []
     assert await queue.next_due() == {SALES: NOW}
 
@@ -189,35 +189,35 @@ async def test_one_that_is_known_is_taken_once_and_only_for_its_account(queue: Q
         await queue.accept(mail)
     first, second, other = (mail.deliveries[0].id for mail in mails)
     wishes = [known(first), known(first), known(other), known(other, "other"), known("unknown")]
-    assert [await queue.take(wish) is not None for wish in wishes] == [True, False, False, True, False]
+    assert [await queue.claim_by_id(wish) is not None for wish in wishes] == [True, False, False, True, False]
     assert await claim(queue) == [mails[1].message.id]
-    assert not await queue.take(known(second))
+    assert not await queue.claim_by_id(known(second))
 
 
 async def test_one_that_was_tried_since_it_was_read_is_not_taken(queue: Queue) -> None:
     mail = new_mail(to=2)
     await queue.accept(mail)
-    ((before, _),) = await queue.read_ahead(Ahead(SALES, NOW, 9))
+    ((before, _),) = await queue.prefetch(Prefetch(SALES, NOW, 9))
     (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.settle(settled(claimed, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED))
-    assert not await queue.take(before)
-    ((after, _),) = await queue.read_ahead(Ahead(SALES, NOW, 9))
+    assert not await queue.claim_by_id(before)
+    ((after, _),) = await queue.prefetch(Prefetch(SALES, NOW, 9))
     assert [recipient.n for recipient in after.recipients] == [1]
-    assert await queue.take(after)
+    assert await queue.claim_by_id(after)
 
 
 async def test_those_that_are_taken_together_share_a_commit(queue: Queue) -> None:
     mails = [new_mail() for _ in range(20)]
     for mail in mails:
         await queue.accept(mail)
-    assert all(await asyncio.gather(*(queue.take(known(mail.deliveries[0].id)) for mail in mails)))
+    assert all(await asyncio.gather(*(queue.claim_by_id(known(mail.deliveries[0].id)) for mail in mails)))
     assert await claim(queue) == []
 
 
 async def test_of_two_that_take_the_same_at_once_one_gets_it(queue: Queue) -> None:
     mail = new_mail()
     await queue.accept(mail)
-    taken = await asyncio.gather(*(queue.take(known(mail.deliveries[0].id)) for _ in range(5)))
+    taken = await asyncio.gather(*(queue.claim_by_id(known(mail.deliveries[0].id)) for _ in range(5)))
     assert [one is not None for one in taken] == [True, False, False, False, False]
 
 
@@ -267,9 +267,9 @@ async def test_a_running_node_takes_up_what_others_left_and_never_its_own(engine
     with transaction(engine, write=True) as tx:
         shared = tx.is_shared
         tx.change("UPDATE delivery SET lease_until = 0 WHERE message_id {any}", [own.message.id, abandoned.message.id])
-    found = [one.message.id for one in await mine.take_up(now=NOW)]
+    found = [one.message.id for one in await mine.reclaim(now=NOW)]
     assert found == ([abandoned.message.id] if shared else [])
-    assert await mine.take_up(now=NOW) == []
+    assert await mine.reclaim(now=NOW) == []
     for queue in (mine, other):
         await queue.close()
 
@@ -282,7 +282,7 @@ async def test_what_nobody_runs_is_taken_up_as_it_was_or_doubted_where_its_dot_m
     queue.abandon(unsent, doubtful=False)
     queue.abandon(sent, doubtful=True)
     assert queue.has_orphans
-    (found,) = await queue.take_up(now=NOW)
+    (found,) = await queue.reclaim(now=NOW)
     assert (found.id, found.uncertain) == (sent.id, 1)
     assert not queue.has_orphans
     assert {one.id for one in await queue.claim(SALES, now=NOW, limit=9, open_now=True)} == {
@@ -290,7 +290,7 @@ async def test_what_nobody_runs_is_taken_up_as_it_was_or_doubted_where_its_dot_m
         sent.id,
     }
     assert await queue.settle(settled(runs, {0: TAKEN}, DeliveryState.DONE))
-    assert await queue.take_up(now=NOW) == []
+    assert await queue.reclaim(now=NOW) == []
 
 
 def _lose_answers(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Callable[[WriteConnection], None]:
@@ -311,16 +311,16 @@ async def test_a_claim_or_a_mail_whose_answer_never_came_is_taken_up(
 ) -> None:
     await queue.accept(new_mail())
     await queue.accept(new_mail(source="other"))
-    ((known_one, _), *_) = await queue.read_ahead(Ahead(SALES, NOW, 9))
+    ((known_one, _), *_) = await queue.prefetch(Prefetch(SALES, NOW, 9))
     commit = _lose_answers(queue, monkeypatch)
-    for fail in (queue.take(known_one), queue.claim(SALES, now=NOW, limit=1, open_now=True),
+    for fail in (queue.claim_by_id(known_one), queue.claim(SALES, now=NOW, limit=1, open_now=True),
                  queue.accept(new_mail(state=DeliveryState.ACTIVE))):  # fmt: skip
         with pytest.raises(StorageError):
             await fail
     monkeypatch.setattr(WriteConnection, "commit", commit)
     assert await queue.next_due() == {}
     assert queue.has_orphans
-    assert await queue.take_up(now=NOW) == []
+    assert await queue.reclaim(now=NOW) == []
     found = [one for _ in range(2) for one in await queue.claim(SALES, now=NOW, limit=9, open_now=True, served="-")]
     assert len({one.id for one in found}) == 3
 
@@ -334,7 +334,7 @@ async def test_a_node_that_slept_through_its_lease_is_told_before_its_dot(postgr
     await first.confirm(late)
     with transaction(engine, write=True) as tx:
         tx.change("UPDATE delivery SET lease_until = 1 WHERE id = ?", late.id)
-    assert late.id in {one.id for one in await second.take_up(now=NOW)}
+    assert late.id in {one.id for one in await second.reclaim(now=NOW)}
     (running,) = await second.claim(to_account("slept"), now=NOW, limit=1, open_now=True)
     first._claims._held[late.id].until = 0.0  # its own clock says that the lease is over
     with pytest.raises(ClaimLostError):
@@ -396,7 +396,7 @@ async def test_what_changes_hands_between_two_queries_of_a_look_is_left_alone(
         return found
 
     monkeypatch.setattr(Transaction, "rows", rows)
-    assert await one.take_up(now=NOW) == []
+    assert await one.reclaim(now=NOW) == []
     with engine.connect() as connection:
         assert connection.execute(text("SELECT state, token FROM delivery")).one() == ("active", "theirs")
     for queue in (one, other):
@@ -424,7 +424,7 @@ async def test_the_database_is_asked_before_the_dot_since_its_clock_may_have_bee
     await one.confirm(mine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE delivery SET lease_until = 0"))
-    await other.take_up(now=NOW)
+    await other.reclaim(now=NOW)
     with pytest.raises(ClaimLostError):
         await one.confirm(mine)
     for queue in (one, other):
@@ -441,7 +441,7 @@ async def test_what_this_node_claims_anew_is_not_taken_up_once_its_first_attempt
     (running,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert not await queue.settle(settled(late, {0: LATER}, DeliveryState.QUEUED, due=NOW))
     queue.abandon(late, doubtful=False)
-    assert await queue.take_up(now=NOW) == []
+    assert await queue.reclaim(now=NOW) == []
     assert await queue.settle(settled(running, {0: TAKEN}, DeliveryState.DONE))
 
 
@@ -451,12 +451,12 @@ async def test_a_claim_that_failed_is_looked_after_at_once(
 ) -> None:
     """It may stand in the database, where nobody runs it: the mail would wait for the look of every minute."""
     await queue.accept(new_mail())
-    ((known_one, _),) = await queue.read_ahead(Ahead(SALES, NOW, 9))
+    ((known_one, _),) = await queue.prefetch(Prefetch(SALES, NOW, 9))
     commit = _lose_answers(queue, monkeypatch)
     with pytest.raises(StorageError):
-        await (queue.take(known_one) if known_before else queue.claim(SALES, now=NOW, limit=1, open_now=True))
+        await (queue.claim_by_id(known_one) if known_before else queue.claim(SALES, now=NOW, limit=1, open_now=True))
     monkeypatch.setattr(WriteConnection, "commit", commit)
     assert queue.has_orphans
-    assert await queue.take_up(now=NOW) == []
+    assert await queue.reclaim(now=NOW) == []
     assert not queue.has_orphans
     assert [one.id for one in await queue.claim(SALES, now=NOW, limit=9, open_now=True)] == [known_one.id]

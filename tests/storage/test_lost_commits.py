@@ -17,14 +17,14 @@ from relay.model.mail import AT_ONCE, DeliveryState, Pause, RecipientKind
 from relay.model.maildrop import MessageKey
 from relay.model.reply import Reply
 from relay.storage import admin
-from relay.storage.counting import Count, Part
 from relay.storage.engine import WriteConnection
+from relay.storage.expiry import DelayTold
 from relay.storage.mailboxes import FirstContact, Mailboxes
+from relay.storage.outbox import OtherWay, SentAlert
 from relay.storage.pausing import Probe
 from relay.storage.queue import Queue
+from relay.storage.quota import Count, Part
 from relay.storage.tables import metadata
-from relay.storage.telling import OtherWay, Told
-from relay.storage.waiting import DelayTold
 from relay.storage.writer import Operation, Writer
 from tests.storage import conftest
 from tests.storage.conftest import INBOX, LATER, NEVER, NOW, SALES, TAKEN, new_copies, new_mail, settled
@@ -82,9 +82,9 @@ async def claim(queue: Queue, _: Mailboxes) -> Case:
 @_case
 async def take(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail())
-    (known,) = await queue.waiting_before("sales", NOW, 1)
+    (known,) = await queue.queued_before("sales", NOW, 1)
     yield None
-    yield await queue.take(known) is not None
+    yield await queue.claim_by_id(known) is not None
 
 
 @_case
@@ -119,7 +119,7 @@ async def unclaim(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail())
     (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     yield None
-    yield await queue.unclaim(one)
+    yield await queue.requeue(one)
 
 
 @_case
@@ -139,7 +139,7 @@ async def take_up(queue: Queue, _: Mailboxes) -> Case:
     for one, doubtful in zip(await queue.claim(SALES, now=NOW, limit=2, open_now=True), (True, False), strict=True):
         queue.abandon(one, doubtful=doubtful)
     yield None
-    yield [(one.id, one.uncertain) for one in await queue.take_up(now=NOW)]
+    yield [(one.id, one.uncertain) for one in await queue.reclaim(now=NOW)]
 
 
 @_case
@@ -197,7 +197,7 @@ async def tell_delay(queue: Queue, _: Mailboxes) -> Case:
 @_case
 async def give_up(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail())
-    (one,) = await queue.waiting_before("sales", NOW, 1)
+    (one,) = await queue.queued_before("sales", NOW, 1)
     notice = new_mail(notice=True, account="other")
     over = settled(one, {0: NEVER}, DeliveryState.DONE, attempted=False, counts=False, notices=(notice,))
     yield None
@@ -223,10 +223,10 @@ async def bring_forward(queue: Queue, _: Mailboxes) -> Case:
 @_case
 async def tell_owed(queue: Queue, _: Mailboxes) -> Case:
     await queue.pause(PAUSE)
-    ((alert, _delivery),) = await queue.owed_alerts()
+    ((alert, _delivery),) = await queue.pending_alerts()
     notice = new_mail(notice=True, account="other")
     yield None
-    yield await queue.tell_owed(Told(alert=alert, notices=(notice,)))
+    yield await queue.mark_sent(SentAlert(alert=alert, notices=(notice,)))
 
 
 @_case
@@ -514,9 +514,9 @@ async def test_a_doubt_outlives_a_look_whose_commit_fails(engine: Engine, monkey
     queue.abandon(one, doubtful=True)
     commits.left = [_undone] * 3
     with pytest.raises(StorageError):
-        await queue.take_up(now=NOW)
+        await queue.reclaim(now=NOW)
     assert queue.has_orphans
-    assert [(found.id, found.uncertain) for found in await queue.take_up(now=NOW)] == [(one.id, 1)]
+    assert [(found.id, found.uncertain) for found in await queue.reclaim(now=NOW)] == [(one.id, 1)]
     assert not queue._claims.doubts
     await queue.close()
 

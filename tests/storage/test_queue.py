@@ -177,7 +177,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(one=consumes(claimed))
     def give_back(self, one: ClaimedDelivery) -> None:
-        held = self._run(self._queue.unclaim(one))
+        held = self._run(self._queue.requeue(one))
         delivery = self.model.get(one.id)
         assert held == (delivery is not None and delivery.is_claimed_by(one))
         if delivery is not None and held:

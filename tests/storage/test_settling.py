@@ -109,13 +109,13 @@ async def test_a_claim_that_is_not_held_any_more_settles_nothing(queue: Queue, e
     notice, split = new_mail(notice=True), new_mail(to=2).deliveries[0]
     await queue.accept(new_mail(to=2))
     (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
-    assert await queue.unclaim(late)
+    assert await queue.requeue(late)
     (running,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     bounced = settled(
         late, {0: NEVER, 1: LATER}, DeliveryState.QUEUED, due=1, uncertain=1, notices=(notice,), splits=(split,)
     )
     assert not await queue.settle(bounced)
-    assert not await queue.unclaim(late)
+    assert not await queue.requeue(late)
     with pytest.raises(ClaimLostError):
         await queue.mark_uncertain(late)
     (row,) = admin.list_deliveries(engine, admin.Selection())
@@ -129,11 +129,11 @@ async def test_who_surely_has_the_mail_by_a_late_settlement_is_not_sent_it_again
     mail = new_mail(to=2)
     await queue.accept(mail)
     (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
-    await queue.unclaim(late)
+    await queue.requeue(late)
     assert not await queue.settle(settled(late, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED, due=NOW + 9))
     (again,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert [r.n for r in again.recipients] == [1]
-    await queue.unclaim(again)
+    await queue.requeue(again)
     assert not await queue.settle(settled(again, {1: TAKEN}, DeliveryState.DONE))
     detail = admin.show_message(engine, mail.message.id)
     assert detail.deliveries[0].state == "done"
@@ -147,7 +147,7 @@ async def test_a_late_settlement_is_noted_and_leaves_the_intervals_of_the_claim_
     mail = new_mail()
     await queue.accept(mail)
     (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
-    await queue.unclaim(late)
+    await queue.requeue(late)
     (running,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     ends = [settled(one, {0: LATER}, DeliveryState.QUEUED, due=NOW) for one in (late, running)]
     calls = [queue.settle(one) for one in ends]
@@ -163,9 +163,9 @@ async def test_what_waits_is_not_taken_as_it_was_known_before_a_late_settlement(
     mail = new_mail(to=2)
     await queue.accept(mail)
     (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
-    await queue.unclaim(late)
+    await queue.requeue(late)
     assert not await queue.settle(settled(late, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED, due=NOW))
-    assert await queue.take(late) is None  # with a recipient who has the mail by now
+    assert await queue.claim_by_id(late) is None  # with a recipient who has the mail by now
     (again,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert [r.n for r in again.recipients] == [1]
 
@@ -174,7 +174,7 @@ async def test_who_is_in_the_split_of_a_late_settlement_is_sent_it_yet(queue: Qu
     mail = new_mail(to=2)
     await queue.accept(mail)
     (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
-    await queue.unclaim(late)
+    await queue.requeue(late)
     split = NewDelivery(
         id=new_id("d"), destination=SALES, recipients=(Recipient(n=1, address="n1@x.example"),), due=NOW
     )
@@ -189,7 +189,7 @@ async def test_a_late_settlement_that_ends_a_mail_drops_its_body_too(queue: Queu
     await queue.accept(mail)
     (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     queue.abandon(late, doubtful=True)
-    await queue.take_up(now=NOW)
+    await queue.reclaim(now=NOW)
     assert not await queue.settle(settled(late, {0: TAKEN, 1: TAKEN}, DeliveryState.DONE))
     assert await queue.next_due() == {}
     assert [chunk async for chunk in queue.chunks(mail.message.id, 0)] == []

@@ -7,9 +7,9 @@ from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
 from relay.rules.hours import parse_hours
 from relay.storage.commands import delete
-from relay.storage.counting import Count
 from relay.storage.engine import transaction
 from relay.storage.queue import Queue
+from relay.storage.quota import Count
 from relay.storage.standing import PauseState, QueueState, Standing, read_standing
 from tests.storage.conftest import LATER, NEVER, NOW, SALES, TAKEN, new_mail, settled
 

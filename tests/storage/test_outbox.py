@@ -2,8 +2,8 @@ from relay.model.destination import to_account
 from relay.model.mail import Pause, RecipientKind
 from relay.model.reply import Reply
 from relay.rules.notice_texts import Alert
+from relay.storage.outbox import OtherWay, SentAlert
 from relay.storage.queue import Queue
-from relay.storage.telling import OtherWay, Told
 from tests.storage.conftest import INBOX, NOW, SALES, new_mail
 
 REFUSED = Reply(code=535, enhanced="5.7.8", text="no \N{LATIN SMALL LETTER U WITH DIAERESIS}")
@@ -12,43 +12,43 @@ PAUSE = Pause(account="sales", since=NOW, until=None, reason="no", refusal=REFUS
 
 async def test_an_alert_is_owed_until_its_notices_are_queued(queue: Queue) -> None:
     await queue.pause(PAUSE)
-    ((alert, delivery),) = await queue.owed_alerts()
+    ((alert, delivery),) = await queue.pending_alerts()
     assert (alert.kind, alert.account, alert.reply, delivery) == (Alert.ACCOUNT_PAUSED, "sales", REFUSED, None)
-    assert await queue.owed_alerts() == [(alert, None)]  # asking pays nothing
+    assert await queue.pending_alerts() == [(alert, None)]  # asking pays nothing
     notice = new_mail(notice=True, account="other")
-    assert await queue.tell_owed(Told(alert=alert, notices=(notice,)))
-    assert await queue.owed_alerts() == []
+    assert await queue.mark_sent(SentAlert(alert=alert, notices=(notice,)))
+    assert await queue.pending_alerts() == []
     assert await queue.next_due() == {to_account("other"): NOW}
 
 
 async def test_an_alert_is_told_once_though_two_want_to(queue: Queue) -> None:
     await queue.pause(PAUSE)
-    ((alert, _),) = await queue.owed_alerts()
-    told = [await queue.tell_owed(Told(alert=alert, notices=(new_mail(account=name),))) for name in "ab"]
+    ((alert, _),) = await queue.pending_alerts()
+    told = [await queue.mark_sent(SentAlert(alert=alert, notices=(new_mail(account=name),))) for name in "ab"]
     assert told == [True, False]
     assert await queue.next_due() == {to_account("a"): NOW}
 
 
 async def test_a_pause_that_lasts_already_owes_nothing_more(queue: Queue) -> None:
     await queue.pause(PAUSE)
-    ((alert, _),) = await queue.owed_alerts()
-    await queue.tell_owed(Told(alert=alert, notices=()))
+    ((alert, _),) = await queue.pending_alerts()
+    await queue.mark_sent(SentAlert(alert=alert, notices=()))
     await queue.pause(PAUSE)
-    assert await queue.owed_alerts() == []
+    assert await queue.pending_alerts() == []
     await queue.resume("sales", NOW + 5)
     await queue.pause(PAUSE)
-    assert len(await queue.owed_alerts()) == 1
+    assert len(await queue.pending_alerts()) == 1
 
 
 async def test_held_mails_are_counted_until_it_is_told(queue: Queue) -> None:
     for _ in range(2):
         await queue.accept(new_mail(account="gone"))
     await queue.hold_accounts(["gone"], now=NOW)
-    ((before, _),) = await queue.owed_alerts()
+    ((before, _),) = await queue.pending_alerts()
     await queue.accept(new_mail(account="gone"))
     await queue.hold_accounts(["gone"], now=NOW)
-    assert not await queue.tell_owed(Told(alert=before, notices=(new_mail(account="other"),)))
-    ((alert, _),) = await queue.owed_alerts()
+    assert not await queue.mark_sent(SentAlert(alert=before, notices=(new_mail(account="other"),)))
+    ((alert, _),) = await queue.pending_alerts()
     assert (alert.kind, alert.count) == (Alert.ACCOUNT_GONE, 3)
 
 

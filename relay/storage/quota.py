@@ -53,7 +53,7 @@ class Part:
     """What becomes of those who find no room."""
 
 
-def take(tx: Transaction, counts: Sequence[Count]) -> list[bool]:
+def count(tx: Transaction, counts: Sequence[Count]) -> list[bool]:
     """Count recipients where the day has room for them; tells for each whether it had. Days before are forgotten."""
     taken = []
     for one in counts:
@@ -63,16 +63,16 @@ def take(tx: Transaction, counts: Sequence[Count]) -> list[bool]:
     return taken
 
 
-def take_part(tx: Transaction, parts: Sequence[Part], *, by: Claimant) -> list[int]:
+def count_part(tx: Transaction, parts: Sequence[Part], *, by: Claimant) -> list[int]:
     """Count as many of a delivery's first recipients as the day has room for; tells for each how many.
 
     Where there is room for some, the others leave it for a delivery of their own. Raises ClaimLostError where a claim
     does not hold any more: the delivery is another's, who sends it to all of them.
     """
-    return [_take_part(tx, part, by) for part in parts]
+    return [_count_part(tx, part, by) for part in parts]
 
 
-def _take_part(tx: Transaction, part: Part, by: Claimant) -> int:
+def _count_part(tx: Transaction, part: Part, by: Claimant) -> int:
     wish, delivery = part.count, part.delivery
     if not tx.rows(_HOLDS, delivery.id, delivery.token):
         raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
@@ -90,7 +90,7 @@ def _take_part(tx: Transaction, part: Part, by: Claimant) -> int:
     return granted
 
 
-def give_back(tx: Transaction, counts: Sequence[Count]) -> list[None]:
+def uncount(tx: Transaction, counts: Sequence[Count]) -> list[None]:
     """Take recipients off again whom the provider did not take."""
     for one in counts:
         tx.change(_GIVE_BACK, one.recipients, one.account, one.day, one.recipients)

@@ -28,7 +28,7 @@ _BODIES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class Prefetch:
     """What a lane asks for."""
 
     destination: Destination
@@ -41,7 +41,7 @@ class Ahead:
     """For each user the source of his that was served last: those behind it come first."""
 
 
-def read_ahead(tx: Transaction, wish: Ahead) -> list[Work]:
+def prefetch(tx: Transaction, wish: Prefetch) -> list[Work]:
     """Read what is due, some of each user and source: those that wait longest, and the newest of each user.
 
     Each with its body where that is short.
@@ -64,7 +64,7 @@ def read_ahead(tx: Transaction, wish: Ahead) -> list[Work]:
     return [(delivery, bodies.get((delivery.message.id, delivery.version))) for delivery in found_mails]
 
 
-def _users(tx: Transaction, wish: Ahead) -> list[str]:
+def _users(tx: Transaction, wish: Prefetch) -> list[str]:
     """Give the users that have something due, those behind the one that was served last before the others."""
     found: dict[str, None] = {}
     for after in (behind(who_of(wish.served)) if wish.served else "", ""):
@@ -75,7 +75,7 @@ def _users(tx: Transaction, wish: Ahead) -> list[str]:
     return list(found)
 
 
-def _sources(tx: Transaction, wish: Ahead, user: str, most: int) -> list[str]:
+def _sources(tx: Transaction, wish: Prefetch, user: str, most: int) -> list[str]:
     """Give the sources of a user that have something due, those behind the one that was served last first."""
     lane, found = str(wish.destination), dict[str, None]()
     for after in (wish.turns.get(user, ""), ""):

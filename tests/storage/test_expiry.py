@@ -10,8 +10,8 @@ from relay.model.mail import DeliveryState
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.storage import admin
+from relay.storage.expiry import DelayTold, LastAttempt
 from relay.storage.queue import Queue
-from relay.storage.waiting import DelayTold, LastAttempt
 from tests.storage.conftest import NEVER, NOW, SALES, TAKEN, new_id, new_mail, settled
 
 LATER = Outcome(verdict=Verdict.DEFERRED, reply=Reply(code=451, enhanced="4.3.0", text="later"))
@@ -69,7 +69,7 @@ async def test_a_limit_parts_no_mail(queue: Queue) -> None:
         await queue.accept(mails[-1])
     first, second, _ = [mail.message.id for mail in mails]
     assert await delayed(queue, limit=2) == [first, first, second, second]
-    old = await queue.waiting_before("sales", NOW * 2, 1)
+    old = await queue.queued_before("sales", NOW * 2, 1)
     assert [one.message.id for one in old] == [first, first]
 
 
@@ -78,13 +78,13 @@ async def test_what_is_given_up_goes_from_queued_to_done_and_leaves_no_attempt(
 ) -> None:
     mail, notice = new_mail(), new_mail(notice=True, account="other")
     await queue.accept(mail)
-    assert await queue.waiting_before("sales", 0, 9) == []
-    (old,) = await queue.waiting_before("sales", NOW * 2, 9)
+    assert await queue.queued_before("sales", 0, 9) == []
+    (old,) = await queue.queued_before("sales", NOW * 2, 9)
     over = settled(old, {0: NEVER}, DeliveryState.DONE, attempted=False, counts=False, notices=(notice,))
     (sent,) = await queue.claim(SALES, now=NOW * 2, limit=1, open_now=True)
     assert not await queue.give_up([over])  # it is just being sent
     assert count("message") == 1
-    await queue.unclaim(sent)
+    await queue.requeue(sent)
     assert await queue.give_up([over])
     assert not await queue.give_up([over])
     assert (count("message"), count("attempt")) == (2, 0)
@@ -115,7 +115,7 @@ async def test_the_last_attempt_of_each_delivery(queue: Queue) -> None:
 
 async def test_what_was_attempted_since_it_was_read_is_not_given_up(queue: Queue) -> None:
     await queue.accept(new_mail(to=2))
-    (read,) = await queue.waiting_before("sales", NOW, 9)
+    (read,) = await queue.queued_before("sales", NOW, 9)
     (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.settle(settled(one, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED, due=NOW))
     over = settled(read, {0: NEVER, 1: NEVER}, DeliveryState.DONE, attempted=False, counts=False)

@@ -4,8 +4,8 @@ from sqlalchemy import Engine
 from relay.model.errors import ClaimLostError
 from relay.model.mail import DeliveryState, NewDelivery
 from relay.storage import admin
-from relay.storage.counting import Count, Part
 from relay.storage.queue import Queue
+from relay.storage.quota import Count, Part
 from tests.storage.conftest import NOW, SALES, TAKEN, new_id, new_mail, settled
 
 
@@ -40,7 +40,7 @@ async def test_a_mail_is_parted_where_the_day_has_room_for_some(queue: Queue, en
     assert [r.n for r in later.recipients] == [2, 3, 4]
     assert later.since == delivery.since
     assert await queue.count_part(Part(count(3), later, rest)) == 0
-    await queue.unclaim(delivery)
+    await queue.requeue(delivery)
     (first,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert [r.n for r in first.recipients] == [0, 1]
 
@@ -48,7 +48,7 @@ async def test_a_mail_is_parted_where_the_day_has_room_for_some(queue: Queue, en
 async def test_a_mail_is_not_parted_by_who_has_lost_it(queue: Queue, engine: Engine) -> None:
     await queue.accept(new_mail(to=5))
     (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
-    await queue.unclaim(late)
+    await queue.requeue(late)
     (holder,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     rest = NewDelivery(id=new_id("d"), destination=SALES, recipients=late.recipients, due=NOW + 9)
     assert await queue.count_recipients(count(8))

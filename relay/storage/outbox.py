@@ -38,7 +38,7 @@ _REWRITE: Final = "UPDATE message SET size = size - length(header) + ?, header =
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OwedAlert:
+class PendingAlert:
     """An alert that nobody has got yet."""
 
     kind: Alert
@@ -62,10 +62,10 @@ class OwedAlert:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class SentAlert:
     """An alert with the notices that tell it; without any it is forgotten."""
 
-    alert: OwedAlert
+    alert: PendingAlert
     notices: tuple[NewMessage, ...]
 
 
@@ -81,7 +81,7 @@ class OtherWay:
     at: int
 
 
-def owe(tx: Transaction, alerts: Sequence[OwedAlert]) -> None:
+def enqueue(tx: Transaction, alerts: Sequence[PendingAlert]) -> None:
     """Note alerts; of mails that are held, those that are owed already count too."""
     for alert in alerts:
         whole = alert
@@ -93,7 +93,7 @@ def owe(tx: Transaction, alerts: Sequence[OwedAlert]) -> None:
         tx.change(_OWE, whole.key, whole.value)
 
 
-def owed_alerts(tx: Transaction) -> list[tuple[OwedAlert, ClaimedDelivery | None]]:
+def pending_alerts(tx: Transaction) -> list[tuple[PendingAlert, ClaimedDelivery | None]]:
     """Give the alerts that are owed, each with its delivery where that is still there."""
     alerts = [_read(row) for row in tx.rows(_SELECT_OWED)]
     ids = [alert.delivery_id for alert in alerts if alert.delivery_id]
@@ -101,7 +101,7 @@ def owed_alerts(tx: Transaction) -> list[tuple[OwedAlert, ClaimedDelivery | None
     return [(alert, found.get(alert.delivery_id)) for alert in alerts]
 
 
-def tell_owed(tx: Transaction, told: Sequence[Told], *, by: Claimant) -> list[bool]:
+def mark_sent(tx: Transaction, told: Sequence[SentAlert], *, by: Claimant) -> list[bool]:
     """Queue the notices of owed alerts; tells for each whether it was still owed as it stands there."""
     paid = [tx.change(_PAID, one.alert.key, one.alert.value) > 0 for one in told]
     accept(tx, [notice for one, is_paid in zip(told, paid, strict=True) if is_paid for notice in one.notices], by=by)
@@ -128,10 +128,10 @@ def move_notices(tx: Transaction, ways: Sequence[OtherWay]) -> list[bool]:
     return moved
 
 
-def _read(row: AnyRow) -> OwedAlert:
+def _read(row: AnyRow) -> PendingAlert:
     key, value = row
     account, delivery_id, count, code, enhanced, text = json.loads(value)
-    return OwedAlert(
+    return PendingAlert(
         kind=Alert(key.split("/")[1]),
         account=account,
         delivery_id=delivery_id,

@@ -98,7 +98,7 @@ def tell_delay(tx: Transaction, told: Sequence[DelayTold], *, by: Claimant) -> l
     return granted
 
 
-def waiting_before(tx: Transaction, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
+def queued_before(tx: Transaction, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
     """Give what is queued for an account since a moment or longer, of so many mails at most; nothing is claimed."""
     way = str(to_account(account))
     mails = [row[0] for row in tx.rows(_MAILS_OVER, way, before, limit)]
