@@ -35,9 +35,10 @@ class MailboxSource(Protocol):
     async def list(self) -> Sequence[FolderListing]:
         """Connect and log in if that is needed, and list all folders that are collected.
 
-        Keys are unique. A message keeps its key for as long as the folder keeps its validity. Within a folder the
-        oldest message comes first. A folder that can't be listed raises SourceError rather than being left out: what
-        is not listed counts as deleted by somebody else.
+        Keys are unique, hold neither NUL nor surrogates, and name no secret that a server might repeat. A message keeps
+        its key for as long as the folder keeps its validity; without unique ids (`has_ids` is false) all are empty.
+        Within a folder the oldest message comes first. A folder that can't be listed raises SourceError rather than
+        being left out: what is not listed counts as deleted by somebody else.
         """
         ...
 

@@ -48,7 +48,12 @@ _BY_PREFIX: Final = Statement(
     _SELECT.where(arrival.c.id >= bindparam("first"), arrival.c.id < bindparam("end")).limit(LIMIT)
 )
 _SEEN: Final = Statement(
-    select(seen.c.gone_at).where(seen.c.account == bindparam("account"), seen.c.uidl == bindparam("uidl"))
+    select(seen.c.gone_at).where(
+        seen.c.account == bindparam("account"),
+        seen.c.folder == bindparam("folder"),
+        seen.c.validity == bindparam("validity"),
+        seen.c.uid == bindparam("uid"),
+    )
 )
 _LEAVE: Final = Statement(
     update(arrival)
@@ -135,7 +140,7 @@ def find_by_file(engine: Database, files: Sequence[str]) -> list[Arrival]:
 def find_at_provider(engine: Database, copy: Arrival) -> AtProvider:
     """Tell whether a message is still at its provider, as the last poll saw it."""
     with transaction(engine, write=False) as tx:
-        found = tx.rows(_SEEN, account=copy.account, uidl=copy.uidl)
+        found = tx.rows(_SEEN, account=copy.account, folder=copy.folder, validity=copy.validity, uid=copy.uidl)
     return AtProvider(known=bool(found), gone_at=found[0][0] if found else None)
 
 

@@ -5,9 +5,12 @@ node that was taken for dead changes nothing any more.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
+
+from sqlalchemy import and_, bindparam, delete, literal, or_, select, update
 
 from relay.model.arrival import Arrival
 from relay.model.errors import RelayError
@@ -15,6 +18,8 @@ from relay.model.maildrop import Mailbox, MessageKey, Seen
 from relay.storage import arrivals
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
+from relay.storage.statement import Many, Parameters, Statement, insert
+from relay.storage.tables import mailbox, seen
 from relay.storage.transaction import Transaction
 from relay.storage.writer import Operation, Writer
 
@@ -22,28 +27,50 @@ T = TypeVar("T")
 
 LEASE: Final = 60_000
 """Milliseconds for which a node has a mailbox without renewing that."""
+_ADDED: Final = insert(mailbox)
+_IS_HELD: Final = and_(mailbox.c.account == bindparam("of"), mailbox.c.token == bindparam("by"))
 # A token that is there already is that of the same write, which is run again. A node that began anew takes its own.
-_ACQUIRE: Final = (
-    "INSERT INTO mailbox (account, host, login, node, token, lease_until) VALUES (?, '', '', ?, ?, ?)"
-    " ON CONFLICT (account) DO UPDATE"
-    " SET node = excluded.node, token = excluded.token, lease_until = excluded.lease_until"
-    " WHERE mailbox.token IN ('', excluded.token) OR mailbox.lease_until IS NULL OR mailbox.lease_until <= ?"
-    " OR (mailbox.node = excluded.node AND mailbox.node <> '')"
+_ACQUIRE: Final = Statement(
+    _ADDED.values(
+        host=literal(""),
+        login=literal(""),
+        **{name: bindparam(name) for name in ("account", "node", "token", "lease_until")},
+    ).on_conflict_do_update(
+        index_elements=["account"],
+        set_={name: _ADDED.excluded[name] for name in ("node", "token", "lease_until")},
+        where=or_(
+            mailbox.c.token.in_([literal(""), _ADDED.excluded.token]),
+            mailbox.c.lease_until.is_(None),
+            mailbox.c.lease_until <= bindparam("now"),
+            and_(mailbox.c.node == _ADDED.excluded.node, mailbox.c.node != ""),
+        ),
+    )
 )
-_RENEW: Final = "UPDATE mailbox SET lease_until = ? WHERE account = ? AND token = ?"
-_RELEASE: Final = "UPDATE mailbox SET node = '', token = '', lease_until = NULL WHERE account = ? AND token = ?"
-_SELECT_MAILBOX: Final = "SELECT account, host, login, last_ok, error FROM mailbox"
-_SELECT_SEEN: Final = "SELECT uidl, first_seen, fetched, gone_at FROM seen WHERE account = ?"
-_FORGET_ALL: Final = "DELETE FROM seen WHERE account = ?"
-_SET_MAILBOX: Final = "UPDATE mailbox SET host = ?, login = ? WHERE account = ?"
-_BEGIN_ANEW: Final = "UPDATE mailbox SET last_ok = NULL, error = '' WHERE account = ?"
-_INSERT_SEEN: Final = (
-    "INSERT INTO seen (account, uidl, first_seen, fetched) VALUES (?, ?, ?, ?) ON CONFLICT (account, uidl) DO NOTHING"
+_RENEW: Final = Statement(update(mailbox).values(lease_until=bindparam("lease_until")).where(_IS_HELD))
+_RELEASE: Final = Statement(update(mailbox).values(node="", token="", lease_until=None).where(_IS_HELD))
+_SELECT_MAILBOX: Final = Statement(
+    select(mailbox.c.account, mailbox.c.host, mailbox.c.login, mailbox.c.folders, mailbox.c.last_ok, mailbox.c.error)
 )
-_GONE: Final = "UPDATE seen SET gone_at = ? WHERE account = ? AND uidl = ?"
-_FORGET: Final = "DELETE FROM seen WHERE account = ? AND uidl = ?"
-_GOOD: Final = "UPDATE mailbox SET last_ok = ?, error = '' WHERE account = ?"
-_BAD: Final = "UPDATE mailbox SET error = ? WHERE account = ?"
+_SELECT_SEEN: Final = Statement(
+    select(seen.c.uid, seen.c.folder, seen.c.validity, seen.c.first_seen, seen.c.fetched, seen.c.gone_at).where(
+        seen.c.account == bindparam("account")
+    )
+)
+_FORGET_ALL: Final = Statement(delete(seen).where(seen.c.account == bindparam("account")))
+_OF_ACCOUNT: Final = update(mailbox).where(mailbox.c.account == bindparam("of"))
+_SET_MAILBOX: Final = Statement(_OF_ACCOUNT.values({name: bindparam(name) for name in ("host", "login", "folders")}))
+_BEGIN_ANEW: Final = Statement(_OF_ACCOUNT.values(last_ok=None, error=""))
+_ENDED_WELL: Final = Statement(_OF_ACCOUNT.values(last_ok=bindparam("now"), error=""))
+_FAILED: Final = Statement(_OF_ACCOUNT.values(error=bindparam("reason")))
+_INSERT_SEEN: Final = Many.insert(
+    insert(seen).on_conflict_do_nothing(), "account", "folder", "validity", "uid", "first_seen", "fetched"
+)
+_IS_MESSAGE: Final = and_(
+    *(seen.c[column] == bindparam(name) for column, name in (("account", "of"), ("folder", "in_folder"),
+                                                            ("validity", "of_validity"), ("uid", "named")))
+)  # fmt: skip
+_GONE: Final = Statement(update(seen).values(gone_at=bindparam("gone_at")).where(_IS_MESSAGE))
+_FORGET: Final = Statement(delete(seen).where(_IS_MESSAGE))
 
 
 class MailboxElsewhereError(RelayError):
@@ -179,18 +206,15 @@ class Mailboxes:
 
     # In the writer's thread
 
-    def _lease_until(self, tx: Transaction) -> int | None:
-        return tx.time() + self.lease if tx.is_shared else None
-
     def _holds(self, tx: Transaction, account: str, token: str) -> bool:
         """Return whether a mailbox is a poll's, and keep it so until the transaction ends; this renews the lease."""
-        return tx.change(_RENEW, self._lease_until(tx), account, token) == 1
+        return tx.change(_RENEW, lease_until=tx.lease_until(self.lease), of=account, by=token) == 1
 
     def _apply_acquire(self, tx: Transaction, wishes: Sequence[tuple[str, str]]) -> list[Grant | None]:
         granted = []
         for account, token in wishes:
-            now = tx.time() if tx.is_shared else 0
-            taken = tx.change(_ACQUIRE, account, self.node, token, self._lease_until(tx), now)
+            now, until = tx.time() if tx.is_shared else 0, tx.lease_until(self.lease)
+            taken = tx.change(_ACQUIRE, account=account, node=self.node, token=token, lease_until=until, now=now)
             granted.append(Grant(shared=tx.is_shared) if taken else None)
         return granted
 
@@ -216,7 +240,7 @@ class Mailboxes:
         held = [self._holds(tx, one.account, one.token) for one in several]
         good = [one for one, is_held in zip(several, held, strict=True) if is_held]
         tx.change_each(
-            _INSERT_SEEN, [(one.account, clean(key.uid), one.now, True) for one in good for key in one.content.keys]
+            _INSERT_SEEN, [_row(one.account, key, one.now, fetched=True) for one in good for key in one.content.keys]
         )
         return [
             _keep_arrivals(tx, one.content) if is_held else None for one, is_held in zip(several, held, strict=True)
@@ -225,31 +249,45 @@ class Mailboxes:
 
 def _apply_begin(tx: Transaction, write: _Write[FirstContact]) -> None:
     account, contact = write.account, write.content
-    tx.change(_SET_MAILBOX, clean(" ".join(contact.hosts)), clean(contact.login), account)
+    hosts, folders = clean(" ".join(contact.hosts)), json.dumps(dict(contact.folders))
+    tx.change(_SET_MAILBOX, host=hosts, login=clean(contact.login), folders=folders, of=account)
     if contact.is_new:
-        tx.change(_BEGIN_ANEW, account)
-        tx.change(_FORGET_ALL, account)
-    tx.change_each(_INSERT_SEEN, [(account, clean(key.uid), write.now, False) for key in contact.skip])
+        tx.change(_BEGIN_ANEW, of=account)
+        tx.change(_FORGET_ALL, account=account)
+    tx.change_each(_INSERT_SEEN, [_row(account, key, write.now, fetched=False) for key in contact.skip])
 
 
 def _apply_listing(tx: Transaction, write: _Write[_Listing]) -> None:
     account, listing = write.account, write.content
-    tx.change_each(_GONE, [(write.now, account, clean(key.uid)) for key in listing.gone])
-    tx.change_each(_GONE, [(None, account, clean(key.uid)) for key in listing.back])
-    tx.change_each(_FORGET, [(account, clean(key.uid)) for key in listing.forget])
+    tx.change_each(_GONE, [{"gone_at": write.now, **_named(account, key)} for key in listing.gone])
+    tx.change_each(_GONE, [{"gone_at": None, **_named(account, key)} for key in listing.back])
+    tx.change_each(_FORGET, [_named(account, key) for key in listing.forget])
 
 
 def _apply_end(tx: Transaction, write: _Write[str]) -> None:
     if write.content:
-        tx.change(_BAD, clean(write.content), write.account)
+        tx.change(_FAILED, reason=clean(write.content), of=write.account)
     else:
-        tx.change(_GOOD, write.now, write.account)
+        tx.change(_ENDED_WELL, now=write.now, of=write.account)
 
 
 def _apply_release(tx: Transaction, leases: Sequence[tuple[str, str]]) -> list[None]:
     for account, token in leases:
-        tx.change(_RELEASE, account, token)
+        tx.change(_RELEASE, of=account, by=token)
     return [None] * len(leases)
+
+
+def _row(account: str, key: MessageKey, now: int, *, fetched: bool) -> Parameters:
+    """Return the row of a message that is seen now."""
+    uid, folder, validity = map(clean, key)
+    return {
+        "account": account, "folder": folder, "validity": validity, "uid": uid, "first_seen": now, "fetched": fetched,
+    }  # fmt: skip
+
+
+def _named(account: str, key: MessageKey) -> Parameters:
+    uid, folder, validity = map(clean, key)
+    return {"of": account, "in_folder": folder, "of_validity": validity, "named": uid}
 
 
 def _keep_arrivals(tx: Transaction, fetched: _Fetched) -> Mapping[str, str]:
@@ -269,15 +307,15 @@ def list_mailboxes(engine: Database) -> Mapping[str, Mailbox]:
     """Return the state of every mailbox, by account."""
     with transaction(engine, write=False) as tx:
         return {
-            row[0]: Mailbox(account=row[0], hosts=tuple(row[1].split()), login=row[2], last_ok=row[3], error=row[4],
-                            folders={"": ""} if row[1] else {})
-            for row in tx.rows(_SELECT_MAILBOX)
+            account: Mailbox(account=account, hosts=tuple(hosts.split()), login=login, folders=json.loads(folders),
+                             last_ok=last_ok, error=error)
+            for account, hosts, login, folders, last_ok, error in tx.rows(_SELECT_MAILBOX)
         }  # fmt: skip
 
 
 def _read_seen(engine: Database, account: str) -> dict[MessageKey, Seen]:
     with transaction(engine, write=False) as tx:
         return {
-            MessageKey(row[0]): Seen(first_seen=row[1], fetched=bool(row[2]), gone_at=row[3])
-            for row in tx.rows(_SELECT_SEEN, account)
+            MessageKey(uid, folder, validity): Seen(first_seen=first_seen, fetched=fetched, gone_at=gone_at)
+            for uid, folder, validity, first_seen, fetched, gone_at in tx.rows(_SELECT_SEEN, account=account)
         }

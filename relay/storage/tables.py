@@ -204,6 +204,7 @@ class _Mailbox(TypedColumns):
     """What is known of an account's mailbox at the provider."""
 
     account: Named[str] = Column(_Text, primary_key=True)
+    # Names of its host, with spaces between them.
     host: Named[str] = Column(_Text)
     login: Named[str] = Column(_Text)
     last_ok: Named[int | None] = Column(BigInteger)
@@ -212,16 +213,20 @@ class _Mailbox(TypedColumns):
     node: Named[str] = Column(_Text, server_default="")
     token: Named[str] = Column(_Text, server_default="")
     lease_until: Named[int | None] = Column(BigInteger)
+    # JSON: the folders of the last listing, each with its validity.
+    folders: Named[str] = Column(_Text, server_default="{}")
 
 
 mailbox: Final = Table("mailbox", metadata, _Mailbox)
 
 
 class _Seen(TypedColumns):
-    """The messages in a mailbox that a poll has seen."""
+    """The messages in a mailbox that a poll has seen. POP3 has neither folders nor validities."""
 
     account: Named[str] = Column(_Text, primary_key=True)
-    uidl: Named[str] = Column(_Text, primary_key=True)
+    folder: Named[str] = Column(_Text, primary_key=True)
+    validity: Named[str] = Column(_Text, primary_key=True)
+    uid: Named[str] = Column(_Text, primary_key=True)
     first_seen: Named[int] = Column(BigInteger)
     fetched: Named[bool] = Column(Boolean)
     gone_at: Named[int | None] = Column(BigInteger)
@@ -254,6 +259,9 @@ class _Arrival(TypedColumns):
     left_at: Named[int | None] = Column(BigInteger)
     given_to: Named[str] = Column(_Text, server_default="")
     left_by: Named[str] = Column(_Text, server_default="")
+    # With `account` and `uidl` they are the key of the message in `seen`.
+    folder: Named[str] = Column(_Text, server_default="")
+    validity: Named[str] = Column(_Text, server_default="")
 
 
 arrival: Final = Table(

@@ -95,7 +95,7 @@ def test_what_is_put_together_at_run_time_has_its_values_as_parameters(engine: E
 
 
 def test_no_condition_is_compared_with_one() -> None:
-    text = Statement(select(seen.c.uidl).where(seen.c.account == "a", is_in(seen.c.uidl, "ids"))).form("sqlite").text
+    text = Statement(select(seen.c.uid).where(seen.c.account == "a", is_in(seen.c.uid, "ids"))).form("sqlite").text
     assert "= 1" not in text
 
 

@@ -5,13 +5,15 @@ import pytest
 from sqlalchemy import Engine, inspect, text
 from structlog.testing import capture_logs
 
+from relay.collection.plan import Contact, plan_poll
+from relay.model.account import FirstPoll, MailboxServer, Security
 from relay.model.destination import to_inbox
 from relay.model.errors import StorageError
 from relay.model.mail import RecipientKind
-from relay.model.maildrop import MessageKey
-from relay.storage import admin
+from relay.model.maildrop import FolderListing, Listed, MessageKey, Seen
+from relay.storage import admin, arrivals
 from relay.storage.engine import open_engine, transaction
-from relay.storage.mailboxes import Mailboxes
+from relay.storage.mailboxes import Mailboxes, list_mailboxes
 from relay.storage.queue import Queue
 from relay.storage.tables import metadata
 from relay.storage.upgrade import prepare_database
@@ -122,6 +124,32 @@ async def test_what_an_older_release_has_for_inboxes_goes_into_them(url: str) ->
     with transaction(engine, write=True) as tx:
         tx.change("UPDATE recipient SET kind = 'sent' WHERE n = 0")
     await queue.close()
+    engine.dispose()
+
+
+async def test_what_an_older_release_has_seen_of_a_mailbox_is_neither_fetched_nor_left_out(url: str) -> None:
+    engine = open_engine(url)
+    _load(engine, 4)
+    prepare_database(engine)
+    known = list_mailboxes(engine)["sales"]
+    assert (known.hosts, known.folders, known.last_ok) == (("pop.example.net",), {"": ""}, 1780000000000)
+    writer = Writer(engine)
+    seen = await Mailboxes(engine, writer).seen("sales")
+    await writer.close()
+    assert seen == {
+        MessageKey("left alone"): Seen(first_seen=1779000000000, fetched=False),
+        MessageKey("uid-0"): Seen(first_seen=1779000000000, gone_at=1780000000001),
+        MessageKey("uid-1"): Seen(first_seen=1780000000000),
+    }
+    server = MailboxServer(
+        host="pop.example.net", port=1, security=Security.NONE, username="sales", first_poll=FirstPoll.NEW
+    )
+    listed = [Listed(n=n, key=MessageKey(uid), size=1) for n, uid in enumerate(("left alone", "uid-1", "uid-2"), 1)]
+    plan = plan_poll([FolderListing(messages=listed)], known, seen, server=server, now=NOW)
+    assert (plan.contact, plan.skip) == (Contact.SAME, ())
+    assert ([one.key.uid for one in plan.fetch], [one.key.uid for one in plan.delete]) == (["uid-2"], ["uid-1"])
+    (copy,) = arrivals.find_arrivals(engine, "uid-0")
+    assert arrivals.find_at_provider(engine, copy).gone_at == 1780000000001
     engine.dispose()
 
 

@@ -1,4 +1,7 @@
-"""Schema 5: a delivery has a destination in place of an account; any kind of recipient may be stored."""
+"""Schema 5: a delivery has a destination in place of an account; any kind of recipient may be stored.
+
+What was seen of a mailbox is keyed by folder, validity and unique id; the rows that are there are those of POP3.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,6 +31,32 @@ def upgrade() -> None:
         op.execute("ALTER TABLE recipient DROP CONSTRAINT recipient_kind_check")
     else:
         _rebuild_recipient()
+    _name_messages_by_folder()
+
+
+def _name_messages_by_folder() -> None:
+    text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+    # Copied, not renamed: the primary key's index keeps its name, and SQLite can't change a primary key.
+    op.execute("CREATE TEMPORARY TABLE seen_4 AS SELECT account, uidl, first_seen, fetched, gone_at FROM seen")
+    op.drop_table("seen")
+    op.create_table(
+        "seen",
+        *(sa.Column(name, text, primary_key=True) for name in ("account", "folder", "validity", "uid")),
+        sa.Column("first_seen", sa.BigInteger(), nullable=False),
+        sa.Column("fetched", sa.Boolean(), nullable=False),
+        sa.Column("gone_at", sa.BigInteger()),
+        sqlite_with_rowid=False,
+    )
+    op.execute(
+        "INSERT INTO seen (account, folder, validity, uid, first_seen, fetched, gone_at)"
+        " SELECT account, '', '', uidl, first_seen, fetched, gone_at FROM seen_4"
+    )
+    op.execute("DROP TABLE seen_4")
+    op.add_column("mailbox", sa.Column("folders", text, nullable=False, server_default="{}"))
+    # A mailbox of POP3 is one folder without a name; where no poll came so far, it is still to be met.
+    op.execute("""UPDATE mailbox SET folders = '{"": ""}' WHERE host <> ''""")
+    for name in ("folder", "validity"):
+        op.add_column("arrival", sa.Column(name, text, nullable=False, server_default=""))
 
 
 def _rebuild_recipient() -> None:
