@@ -17,8 +17,8 @@ from relay.rules.states import State
 from relay.settings import Settings
 
 if TYPE_CHECKING:
-    from relay.storage.commands import Done
     from relay.storage.engine import Database
+    from relay.storage.steps import Done
 
 _yes = click.option("--yes", is_flag=True, help="Do it without a question.")
 _MOST_TOLD = 10

@@ -10,6 +10,7 @@ from relay.model.mail import AT_ONCE, DeliveryState
 from relay.storage import admin, commands
 from relay.storage.engine import transaction
 from relay.storage.queue import Queue
+from relay.storage.steps import Done
 from tests.storage.conftest import INBOX, LATER, NOW, SALES, TAKEN, new_mail, settled
 
 TO = "other@example.com"
@@ -30,7 +31,7 @@ async def test_hold_release_retry_and_run(queue: Queue, engine: Engine) -> None:
     (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=False)
     assert (claimed.since, claimed.attempts, claimed.uncertain) == (NOW + 5, 0, 0)
     for command in (commands.hold, commands.release, commands.retry):
-        assert command(engine, ids, now=NOW) == commands.Done(count=0, skipped={ids[0]: "is being sent now"})
+        assert command(engine, ids, now=NOW) == Done(count=0, skipped={ids[0]: "is being sent now"})
     await queue.settle(settled(claimed, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99))
     assert commands.retry(engine, ids, now=NOW).count == 1
     assert await queue.next_due() == {SALES: AT_ONCE}
@@ -50,7 +51,7 @@ async def test_what_can_not_be_changed_says_why(queue: Queue, engine: Engine) ->
     said = commands.retry(engine, ids, now=NOW)
     assert said.count == 1
     assert said.skipped == {ids[0]: "is held: `relay queue release` lets it go", **over}
-    assert commands.delete(engine, ids[2:], now=NOW) == commands.Done(count=0, skipped=over)
+    assert commands.delete(engine, ids[2:], now=NOW) == Done(count=0, skipped=over)
 
 
 async def test_what_is_held_for_an_account_that_does_not_send_is_not_released(queue: Queue, engine: Engine) -> None:
@@ -71,7 +72,7 @@ async def test_what_is_deleted_leaves_its_history(queue: Queue, engine: Engine) 
         await queue.accept(mail)
     ids = [active.message.id, waiting.message.id]
     done = commands.delete(engine, ids, now=NOW)
-    assert done == commands.Done(count=1, skipped={ids[0]: "is being sent now"})
+    assert done == Done(count=1, skipped={ids[0]: "is being sent now"})
     assert [chunk async for chunk in queue.chunks(ids[1], 0)] == []
     assert [chunk async for chunk in queue.chunks(ids[0], 0)] != []
     shown = admin.show_message(engine, ids[1])
@@ -169,7 +170,7 @@ async def test_a_mail_that_the_rules_refuse_to_move_stays_as_it_is(queue: Queue,
 
     ids = [good.message.id, bad.message.id]
     done = commands.move(engine, ids, "other", judge, reverse_path=TO, now=NOW)
-    assert done == commands.Done(count=1, skipped={ids[1]: "may not"})
+    assert done == Done(count=1, skipped={ids[1]: "may not"})
     assert [admin.show_message(engine, one).deliveries[0].account for one in ids] == ["other", "sales"]
 
 

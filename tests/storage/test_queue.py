@@ -28,6 +28,7 @@ from relay.model.outcome import Outcome, Verdict
 from relay.storage import admin, commands
 from relay.storage.engine import WriteConnection, open_engine, transaction
 from relay.storage.queue import Queue
+from relay.storage.steps import Done
 from relay.storage.tables import metadata
 from relay.storage.transaction import Transaction
 from relay.storage.upgrade import prepare_database
@@ -258,7 +259,7 @@ class QueueMachine(RuleBasedStateMachine):
             return
         message = self.model[pick.choice(sorted(self.model))].message
         mine = [delivery for delivery in self.model.values() if delivery.message == message]
-        act: Callable[[], commands.Done] = {
+        act: Callable[[], Done] = {
             "hold": lambda: commands.hold(self._engine, [message], now=NOW),
             "release": lambda: commands.release(self._engine, [message], now=NOW),
             "retry": lambda: commands.retry(self._engine, [message], now=NOW),
