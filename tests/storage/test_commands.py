@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from relay.model.destination import to_account
 from relay.model.errors import StateConflictError
 from relay.model.mail import AT_ONCE, DeliveryState
-from relay.storage import admin, commands
+from relay.storage import admin, commands, steps
 from relay.storage.engine import transaction
 from relay.storage.queue import Queue
 from relay.storage.steps import Done
@@ -177,7 +177,7 @@ async def test_a_mail_that_the_rules_refuse_to_move_stays_as_it_is(queue: Queue,
 async def test_many_are_changed_in_steps_and_the_service_writes_between_them(
     queue: Queue, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "STEP", 3)
+    monkeypatch.setattr(steps, "STEP", 3)
     mails = [new_mail() for _ in range(10)]
     for mail in mails:
         await queue.accept(mail)
@@ -199,7 +199,7 @@ async def test_many_are_changed_in_steps_and_the_service_writes_between_them(
 async def test_a_fault_in_a_step_leaves_those_before_it(
     queue: Queue, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "STEP", 1)
+    monkeypatch.setattr(steps, "STEP", 1)
     mails = [new_mail(), new_mail()]
     for mail in mails:
         await queue.accept(mail)
