@@ -184,9 +184,9 @@ async def test_many_are_changed_in_steps_and_the_service_writes_between_them(
     ids = [mail.message.id for mail in mails]
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
-    steps: list[int] = []
-    assert commands.hold(engine, ids, now=NOW, progress=steps.append).count == 10
-    assert steps == [3, 3, 3, 1]
+    told: list[int] = []
+    assert commands.hold(engine, ids, now=NOW, progress=told.append).count == 10
+    assert told == [3, 3, 3, 1]
     assert len(pauses) == 3
     assert min(pauses) >= 0.02
     assert commands.release(engine, ids, now=NOW).count == 10
