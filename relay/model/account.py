@@ -1,4 +1,4 @@
-"""Users, devices, provider accounts, and the directory that finds them."""
+"""Users, devices and provider accounts, and the directory that finds them."""
 
 import sys
 from collections.abc import Iterable
@@ -25,30 +25,30 @@ class OnUncertain(StrEnum):
 
 
 class Notify(StrEnum):
-    """How a user gets his notices."""
+    """How a user gets notices about failed mail."""
 
     INBOX = "inbox"
     MAIL = "mail"
 
 
 class FirstPoll(StrEnum):
-    """What the first poll of a mailbox does with what is already there."""
+    """What the first poll of a mailbox does with the mail that is already there."""
 
     ALL = "all"
     NEW = "new"
-    """Leave it alone, for ever."""
+    """Leave it there for ever."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Secret:
-    """Where a password comes from; at most one source is set. Read anew at each login, so that changes apply."""
+    """The source of a password; at most one is set. It is read anew at each login, so that changes apply."""
 
     value: str | None = field(default=None, repr=False)
     file: str | None = None
-    """An absolute path; the first line counts."""
+    """An absolute path. The password is the first line."""
     env: str | None = None
     command: tuple[str, ...] | None = field(default=None, repr=False)
-    """Run without a shell; the first line of its output counts."""
+    """Run without a shell. The password is the first line of its output."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,11 +70,11 @@ class SmtpServer:
 
     @property
     def login(self) -> tuple[object, ...]:
-        """All that decides whether a login works, but for the password itself: where, how, and as whom."""
+        """Everything that a login depends on, apart from the password."""
         return (self.host, self.port, self.security, self.username, self.verify, self.ca_file)
 
     def is_like(self, other: "SmtpServer") -> bool:
-        """Whether the server and the login of two settings are the same, and the password's source is."""
+        """Whether two settings have the same server and login, and the same source of the password."""
         return self.login == other.login and self.password == other.password
 
 
@@ -119,7 +119,7 @@ class User:
     password_hash: str | None = field(default=None, repr=False)
     admin: bool = False
     notify: Notify | None = None
-    """None: into his inbox if an account of his is collected, else by mail."""
+    """None: into the inbox if an account of this user is collected, else by mail."""
     local: bool = False
 
     @property
@@ -136,7 +136,7 @@ class Device:
     networks: tuple[IPv4Network | IPv6Network, ...]
     user: str
     bare_line_feeds: bool = False
-    """Whether a dot between bare line feeds ends its mail, too: some scanners know no CRLF."""
+    """Whether a dot between bare LFs ends its mail as well: some scanners send no CRLF."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -203,7 +203,7 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Directory:
-    """All users, devices and accounts of one configuration, in its order, with the look-ups that the rules need."""
+    """All users, devices and accounts of a configuration, in its order, with the look-ups that the rules need."""
 
     users: tuple[User, ...] = ()
     devices: tuple[Device, ...] = ()
@@ -216,7 +216,7 @@ class Directory:
     _sender_by_key: dict[str, Account] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Build the look-up tables; the first of several wins, as the rules say."""
+        """Build the look-up tables; of several entries with the same key the first one is found."""
         senders = [account for account in self.accounts if account.is_outgoing]
         object.__setattr__(self, "_user_by_name", {user.name: user for user in self.users})
         object.__setattr__(self, "_user_by_key", {a.key: user for user in reversed(self.users) for a in user.addresses})
@@ -247,7 +247,7 @@ class Directory:
 
     @property
     def senders(self) -> Iterable[Account]:
-        """Of the accounts that send the first with each address."""
+        """The accounts that send; of several with the same address only the first."""
         return self._sender_by_key.values()
 
     def sender(self, address: Address) -> Account | None:

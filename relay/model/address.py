@@ -38,21 +38,22 @@ class Address:
         return _wire(self.local, self.domain)
 
     def __str__(self) -> str:
-        """Give the addr-spec, its local part quoted where the grammar asks for it."""
+        """Return the addr-spec, with the local part quoted if the grammar requires it."""
         return _spelled(self.local, self.domain)
 
 
 def quote_local(local: str) -> str:
-    """Write a local part as RFC 5321 section 4.1.2 wants it: a dot-string where possible, else a quoted string."""
+    """Return a local part by RFC 5321 section 4.1.2: a dot-string if possible, else a quoted string."""
     if _DOT_ATOM.fullmatch(local):
         return local
     return '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
 
 
 def ascii_domain(domain: str) -> str:
-    """Give a domain in lower-case A-label form (RFC 5891); one that IDNA refuses, or longer than any, is as it was.
+    """Return a domain in lower-case A-label form (RFC 5891); one that IDNA refuses is only lower-cased.
 
-    What IDNA refuses is lower-cased. Normalising takes time that grows with the square of a run of combining marks.
+    One that is too long for a domain is returned unchanged, since the time for normalising it would grow with the
+    square of a run of combining marks.
     """
     if len(domain) > _LONGEST_DOMAIN:
         return domain

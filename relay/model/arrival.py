@@ -1,4 +1,4 @@
-"""A user's copy of a collected mail, as it is remembered. Times are milliseconds since 1970, UTC."""
+"""The record of a user's copy of a collected mail. Times are milliseconds since 1970, UTC."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,11 +10,11 @@ class Place(StrEnum):
     """Where the file of a copy was put last."""
 
     INBOX = "inbox"
-    """In an inbox, whose reader does with it what he likes."""
+    """In an inbox; its reader may move or delete it."""
     QUARANTINE = "quarantine"
     """In the quarantine, until a person decides."""
     DELETED = "deleted"
-    """Nowhere: a person has deleted it from the quarantine."""
+    """Deleted from the quarantine by a person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,47 +22,47 @@ class Arrival:
     """One user's copy of one mail."""
 
     id: str
-    """Of the copy; those of one mail's copies are equal but for their end."""
+    """Of the copy; the copies of one mail differ in its end only."""
     at: int
     user: str
-    """Who was to get it."""
+    """Whom it is for."""
     address: str
-    """For which of his addresses."""
+    """The address of this user that it was sent to."""
     why: str
-    """Why he gets it: one line for each step of the rules."""
+    """Why this user gets it: a line for each step of the rules."""
     account: str
     uidl: str
     """The provider's unique id; if the server has none, `sha256-` and the hash of the mail."""
     header_message_id: str
     sender: str
-    """The header From for people, decoded and shortened."""
+    """The From field, decoded and shortened for display."""
     subject: str
-    """For people, decoded and shortened."""
+    """The Subject field, decoded and shortened for display."""
     size: int
     place: Place
     file: str
-    """The name of its file, as it was written: a reader adds flags behind a colon, or moves it away."""
+    """The name with which its file was written; a mail reader may add flags after a colon, or move it."""
     folder: str = ""
     """The folder from which it was collected; POP3 has none."""
     validity: str = ""
     """The validity of that folder's unique ids."""
     node: str = ""
-    """Which node has written it."""
+    """The node that wrote it."""
     reason: str = ""
-    """Why it came into the quarantine; empty where it did not."""
+    """Why it came into the quarantine; empty if it did not."""
     left_at: int | None = None
     """When it left the quarantine."""
     given_to: str = ""
-    """Into whose inbox it left the quarantine."""
+    """The user into whose inbox it went from the quarantine."""
     left_by: str = ""
-    """Who said so, where that is known."""
+    """The person who decided that, if known."""
 
     @property
     def mail(self) -> str:
-        """What the ids of all copies of its mail begin with."""
+        """The part of the id that all copies of its mail share."""
         return self.id[:-COPY_DIGITS]
 
     @property
     def holder(self) -> str:
-        """In whose inbox it was put; empty where in none."""
+        """The user in whose inbox it is; empty if it is in none."""
         return (self.given_to or self.user) if self.place is Place.INBOX else ""

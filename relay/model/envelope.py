@@ -1,4 +1,4 @@
-"""Who hands a mail in, and the envelope that it comes in."""
+"""The client that submits a mail, and the mail's envelope."""
 
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
@@ -8,28 +8,28 @@ from relay.model.address import Address
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Client:
-    """The SMTP client of one session, as far as it is known when the mail comes."""
+    """The SMTP client of one session, as it is known when the mail comes in."""
 
     ip: IPv4Address | IPv6Address
     """IPv4-mapped IPv6 addresses are already unmapped."""
     helo: str = ""
-    """What it called itself."""
+    """The name in its HELO or EHLO."""
     esmtp: bool = True
     tls: bool = False
     login: str | None = None
-    """The user's name, where AUTH succeeded."""
+    """The user's name if AUTH succeeded."""
     default_user: str | None = None
     """The listener's `default_user`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DsnOptions:
-    """What RCPT asked for one recipient (RFC 3461 sections 4.1 and 4.2), in the form in which it is passed on."""
+    """The DSN parameters of one RCPT (RFC 3461 sections 4.1 and 4.2), as they are passed on."""
 
     notify: str = ""
-    """`NEVER`, or some of `SUCCESS,FAILURE,DELAY`; empty: nothing was asked."""
+    """`NEVER`, or some of `SUCCESS,FAILURE,DELAY`; empty if not given."""
     orcpt: str = ""
-    """`type;xtext`; empty: nothing was said."""
+    """`type;xtext`; empty if not given."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,14 +42,14 @@ class Envelope:
     smtputf8: bool = False
     """Whether MAIL carried SMTPUTF8 (RFC 6531)."""
     ret: str = ""
-    """RET of MAIL (RFC 3461 section 4.3): `FULL` or `HDRS`; empty: nothing was asked."""
+    """RET of MAIL (RFC 3461 section 4.3): `FULL` or `HDRS`; empty if not given."""
     envelope_id: str = ""
     """ENVID of MAIL (RFC 3461 section 4.4), as xtext."""
     dsn_options: tuple[DsnOptions, ...] = ()
-    """For each recipient; empty: nobody asked for anything."""
+    """One for each recipient; empty if no RCPT had any."""
 
     def distinct(self) -> "Envelope":
-        """Name each recipient once: of equal addresses the first counts, with what was asked for it."""
+        """Return an envelope with each recipient once; of equal addresses the first one stays, with its options."""
         first: dict[str, int] = {}
         for n, address in enumerate(self.recipients):
             first.setdefault(address.key, n)

@@ -1,23 +1,23 @@
-"""The errors that cross rooms. Whatever is not one of these is a fault of ours, and transient to a client."""
+"""The errors that packages raise to each other. Any other exception is a bug of ours, and transient to a client."""
 
 
 class RelayError(Exception):
-    """Base of the errors below; its text is for administrators, never for SMTP clients."""
+    """The base of the errors below. Its text is for administrators, never for SMTP clients."""
 
 
 class StorageError(RelayError):
-    """The database or the disk did not do its part. Transient: nothing was accepted, nothing is lost."""
+    """The database or the disk failed. Transient: nothing was accepted, and nothing is lost."""
 
 
 class StorageBusyError(StorageError):
-    """Another process is the service of this storage folder."""
+    """Another process serves this storage folder."""
 
     holder: str = ""
-    """Its number, where it is known."""
+    """Its process id, if known."""
 
 
 class StorageFullError(StorageError):
-    """The disk has no room: a client is told so (452), and nothing else is wrong."""
+    """The disk is full. A client gets 452."""
 
 
 class SourceError(RelayError):
@@ -37,11 +37,11 @@ class CredentialError(RelayError):
 
 
 class StateConflictError(RelayError):
-    """A command does not fit the state of what it acts on, such as deleting what is being delivered."""
+    """A command is not allowed in the present state, such as deleting a mail that is being delivered."""
 
 
 class ClaimLostError(RelayError):
-    """A delivery is not this process's any more: its lease ran out, and another node may have it."""
+    """A delivery is no longer claimed by this process: its lease has expired, and another node may have claimed it."""
 
 
 class NotFoundError(RelayError):

@@ -6,13 +6,13 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PATTERN = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
 _RANDOM_BYTES = 10
 COPY_DIGITS = 3
-"""Characters that tell the copies of one mail apart."""
+"""How many characters at the end differ between the copies of one mail."""
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 _SHIFTS = tuple(range(120, -1, -10))
 
 
 def make_id(milliseconds: int, random: bytes) -> str:
-    """Make an id from a time (milliseconds since 1970, UTC) and 10 random bytes. Ids compare as their times do."""
+    """Make an id from a time (milliseconds since 1970, UTC) and 10 random bytes. Ids sort by their times."""
     if len(random) != _RANDOM_BYTES:
         message = f"an id takes {_RANDOM_BYTES} random bytes, not {len(random)}"
         raise ValueError(message)
@@ -28,7 +28,7 @@ def make_id(milliseconds: int, random: bytes) -> str:
 
 
 def make_copy_ids(milliseconds: int, random: bytes, count: int) -> list[str]:
-    """Make ids of the copies of one mail, at most 32,768: they are equal but for their last COPY_DIGITS characters."""
+    """Make ids for up to 32,768 copies of one mail; they differ in their last COPY_DIGITS characters only."""
     if count > len(_ALPHABET) ** COPY_DIGITS:
         message = f"a mail has at most {len(_ALPHABET) ** COPY_DIGITS} copies, not {count}"
         raise ValueError(message)
@@ -37,5 +37,5 @@ def make_copy_ids(milliseconds: int, random: bytes, count: int) -> list[str]:
 
 
 def is_id(text: str) -> bool:
-    """Tell whether a text has the form of an id of ours."""
+    """Return whether a text has the form of an id."""
     return _PATTERN.fullmatch(text) is not None

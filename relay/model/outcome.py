@@ -1,4 +1,4 @@
-"""What became of one recipient in one attempt."""
+"""The result of one attempt for one recipient."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from relay.model.reply import Reply
 
 
 class Verdict(StrEnum):
-    """The three ways in which an attempt can end for a recipient."""
+    """How an attempt can end for a recipient."""
 
     DELIVERED = "delivered"
     DEFERRED = "deferred"
@@ -20,4 +20,4 @@ class Outcome:
 
     verdict: Verdict
     reply: Reply
-    """The provider's reply that decided; our own words where none came."""
+    """The provider's reply that decided it; our own text if there was none."""

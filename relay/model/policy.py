@@ -1,4 +1,4 @@
-"""The office's choices that rules take as arguments."""
+"""Settings that rules take as arguments."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class ArchivePolicy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
-    """`[retry]`: when a deferred mail is tried again, and when we stop. All in milliseconds."""
+    """`[retry]`: when a deferred mail is tried again and given up. All in milliseconds."""
 
     intervals: tuple[int, ...] = (60_000, 300_000, 900_000, 3_600_000)
     """The last one repeats."""

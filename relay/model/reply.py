@@ -8,13 +8,13 @@ class Reply:
     """One reply, given or received (RFC 5321 section 4.2, RFC 2034)."""
 
     code: int
-    """The three digits; 0 where no reply came (the connection was lost)."""
+    """The three digits; 0 if there was no reply, as when the connection was lost."""
     enhanced: str = ""
-    """The enhanced status code, `5.7.1`; empty where the peer gave none."""
+    """The enhanced status code, such as `5.7.1`; empty if there was none."""
     text: str = ""
-    """The rest, lines joined by a newline, control characters and undecodable bytes already made harmless."""
+    """The rest: lines joined by a newline, with control characters and undecodable bytes replaced."""
     german: str = ""
-    """The same text in German where it is a refusal of ours; `rules.refusals` chooses what a client is told."""
+    """The same text in German, for a refusal of ours; `rules.refusals` chooses which of them a client gets."""
 
     @property
     def is_positive(self) -> bool:
@@ -23,11 +23,11 @@ class Reply:
 
     @property
     def is_permanent(self) -> bool:
-        """Whether it is a 5xx; whatever is neither 2xx nor 5xx counts as transient."""
+        """Whether it is a 5xx; everything that is neither 2xx nor 5xx counts as transient."""
         return 500 <= self.code < 600
 
     def __str__(self) -> str:
-        """Give the reply in one line, as a log or a notice shows it."""
+        """Return the reply as one line, for logs and notices."""
         return " ".join(
             part for part in (str(self.code) if self.code else "", self.enhanced, self.text.replace("\n", " ")) if part
         )

@@ -1,4 +1,4 @@
-"""What the rules decided about one mail."""
+"""What the rules decide about one mail: a route or a refusal."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,10 +8,10 @@ from relay.model.reply import Reply
 
 
 class Rule(StrEnum):
-    """The account rule that chose, by its number in `relay explain`.
+    """The rule that chose the account, by its number in `relay explain`.
 
-    1a: From is an account's address. 2a: there is no From, and the profile address of whoever submits is one. 3: else
-    the first account that he owns.
+    1a: From is an account's address. 2a: there is no From, and the submitting user's profile address is one. 3: else
+    the first account that the user owns.
     """
 
     FROM = "1a"
@@ -20,7 +20,7 @@ class Rule(StrEnum):
 
 
 class Identity(StrEnum):
-    """How it was found out who submits; first match wins."""
+    """By what the submitting user was identified; the first that matches."""
 
     LOGIN = "login"
     DEVICE = "device"
@@ -30,7 +30,7 @@ class Identity(StrEnum):
 
     @property
     def is_proved(self) -> bool:
-        """Whether it is enough for a restricted account: a login or a device, nothing that a mail could say."""
+        """Whether it suffices for a restricted account: a login or a device does, nothing in the mail itself."""
         return self in (Identity.LOGIN, Identity.DEVICE)
 
 
@@ -49,7 +49,7 @@ class SetField:
 
     name: str
     value: bytes
-    """The field's body, without the name and the colon; folded already, without the final line end."""
+    """The field's body without the name and the colon, folded, without the final line end."""
     position: int | None = None
     before: int | None = None
     why: str = ""
@@ -67,13 +67,13 @@ class RoutePlan:
     rule: Rule
     account: str
     sender_before: Address | None
-    """The address that decided: From (Resent-From of the newest block), None where there was none."""
+    """From, or Resent-From of the newest block; None if there is none."""
     sender_after: Address
     reverse_path: Address | None
-    """The envelope sender: the account's address; None stays null."""
+    """The account's address; None is the null reverse-path."""
     edits: tuple[Edit, ...] = ()
     steps: tuple[str, ...] = ()
-    """Why, in plain sentences, in the order of the decisions."""
+    """The reasons, as plain sentences in the order of the decisions."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +85,7 @@ class Refusal:
     reason: str
     """A short word for the log: `no_account`, `excluded`, `restricted`, `large_field`, `loop`, ..."""
     reply: Reply
-    """What the client is told: it names what the client itself sent, and the user it resolved to."""
+    """The reply to the client: it names only what the client sent, and the user that was identified."""
     account: str | None = None
     rule: Rule | None = None
     sender_before: Address | None = None

@@ -1,4 +1,4 @@
-"""The commands that let a service's user read a file, and nobody else: what the lines about files advise."""
+"""Makes the commands, shown in findings about files, that let the service's user read a file and nobody else."""
 
 import grp
 import os
@@ -8,20 +8,20 @@ import stat
 from pathlib import Path
 
 SERVICE_USER = "relay"
-"""Whom the package makes for the service."""
+"""The user that the package creates for the service."""
 
 
 def let_read(path: Path, uid: int, gid: int) -> str:
-    """Give the commands by which a user reads a file that stays its owner's: by the user's group.
+    """Return the commands that let a user read a file through his group; its owner stays.
 
-    `gid`: the group of a folder of his, which counts where he has no entry in passwd.
+    `gid`: the group of a folder of his, which is used if he has no entry in passwd.
     """
     file = shlex.quote(str(path))
     return f"chgrp {_name_group(group_of(uid, gid))} {file} && chmod 0640 {file}"
 
 
 def shut_to_others(path: Path, folder: Path) -> str:
-    """Give the commands by which others can't read a file any more, and the folder's owner still can."""
+    """Return the commands that stop others from reading a file, while the folder's owner still can."""
     shut = f"chmod o= {shlex.quote(str(path))}"
     try:
         file = path.stat()
@@ -46,7 +46,7 @@ def _find_service() -> pwd.struct_passwd | None:
 
 
 def group_of(uid: int, gid: int) -> int:
-    """Give a user's own group; where he has no entry in passwd that of his folder, but never root's."""
+    """Return a user's own group; if he has no entry in passwd, the group of his folder, but never root's."""
     try:
         return pwd.getpwuid(uid).pw_gid
     except KeyError:
@@ -54,7 +54,7 @@ def group_of(uid: int, gid: int) -> int:
 
 
 def name_user(uid: int) -> str:
-    """Give a user's name, or his number where he has none."""
+    """Return a user's name, or his number if he has no name."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -62,7 +62,7 @@ def name_user(uid: int) -> str:
 
 
 def find_groups(uid: int, gid: int) -> list[int]:
-    """Give the groups of a user; as `group_of`."""
+    """Return the groups of a user; see `group_of`."""
     group = group_of(uid, gid)
     try:
         return os.getgrouplist(pwd.getpwuid(uid).pw_name, group)

@@ -1,4 +1,4 @@
-"""The folder of the backups: whether the service can write there, and what makes it so."""
+"""Checks the folder of the backups: whether the service can write there, and which commands change that."""
 
 import os
 import shlex
@@ -15,18 +15,18 @@ _PATIENCE: Final = 3.0
 """Seconds."""
 _FOR_MORE: Final = ("/srv", "/mnt", "/media")
 _SYSTEM: Final = frozenset(("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "root", "run", "sbin", "sys", "usr"))
-"""These and all below them."""
+"""These and everything below them belong to the system."""
 _FILLED: Final = frozenset(("media", "mnt", "opt", "srv", "tmp"))
-"""These alone."""
+"""Only these themselves do."""
 _PARTED: Final = frozenset(("home", "var"))
-"""These and what is directly in them."""
+"""These and the folders directly in them do."""
 
 
 def check_backup(root: Table, folder: Path, *, look: bool) -> Iterator[Finding]:
     """Find what is wrong with `[backup]`. `folder` is what relative paths are relative to.
 
-    A folder that can't be used is no mistake: the mail goes on without it. Only to `look` touches it: it may be a share
-    that gives no answer, which concerns no command that reads the queue.
+    A folder that can't be used is only a warning, since mail is carried without it. It is accessed only if `look` is
+    set: it may be a network share that does not answer, and commands that read the queue must not wait for it.
     """
     backup = root.table("backup")
     name = backup.text("folder")
@@ -60,7 +60,7 @@ def _look(target: Path, folder: Path) -> Iterator[Finding]:
 
 
 def _within_patience(look: Callable[[], list[Finding]]) -> list[Finding] | None:
-    """Give what a look finds; None where it does not come back: a dead share holds whoever asks it, for ever."""
+    """Return what `look` finds; None if it does not return in time, as on a network share that does not answer."""
     found: list[list[Finding]] = []
     thread = threading.Thread(target=lambda: found.append(look()), name="look at the backups", daemon=True)
     thread.start()
@@ -69,9 +69,9 @@ def _within_patience(look: Callable[[], list[Finding]]) -> list[Finding] | None:
 
 
 def why_unusable(target: Path, storage: Path) -> str | None:
-    """Tell why this process can't write a backup there, and the next thing to do; None where it can.
+    """Return why this process can't write a backup there, and what to do; None if it can.
 
-    `storage`: the storage folder; who owns that runs the service.
+    `storage`: the storage folder, whose owner runs the service.
     """
     try:
         if not target.is_dir():
@@ -86,9 +86,9 @@ def why_unusable(target: Path, storage: Path) -> str | None:
 
 
 def drop_in(target: Path) -> str:
-    """Give what lets the systemd unit, which shuts the service into its storage folder, write in one more folder.
+    """Return how to let the systemd unit write in one more folder; by itself it allows only the storage folder.
 
-    With the "-" the unit starts without the folder, too: else systemd would skip it while a disk is not mounted.
+    The "-" lets the unit start without the folder as well, such as while a disk is not mounted.
     """
     path = shlex.quote("-" + str(target).replace("%", "%%"))
     return (
@@ -98,7 +98,7 @@ def drop_in(target: Path) -> str:
 
 
 def is_within(target: Path, storage: Path) -> bool:
-    """Tell whether one folder is in another, links followed."""
+    """Return whether one folder is inside of another, after following links."""
     return Path(os.path.realpath(target)).is_relative_to(os.path.realpath(storage))
 
 
@@ -107,7 +107,7 @@ def _make(target: Path, storage: Path) -> str:
 
 
 def give(target: Path, owner: str) -> str:
-    """Tell how a folder becomes one that this user may write: itself, or in place of the system's one of its own."""
+    """Return how to make a folder writable for a user; a folder of the system is to be replaced by another one."""
     path = shlex.quote(str(target))
     if not _is_the_systems(target):
         return f'"chown {owner} {path} && chmod 0700 {path}"'
@@ -120,7 +120,7 @@ def give(target: Path, owner: str) -> str:
 
 
 def _is_the_systems(target: Path) -> bool:
-    """Tell whether others than the relay live in a folder, who would be shut out of it."""
+    """Return whether others than the relay use a folder, and would be locked out of it."""
     top, *below = Path(os.path.realpath(target)).parts[1:] or ("etc",)
     return top in _SYSTEM or (top in _FILLED and not below) or (top in _PARTED and len(below) <= 1)
 

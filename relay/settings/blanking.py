@@ -1,7 +1,7 @@
-"""A configuration without its secrets: every other byte stays where it is, comments and line ends included.
+"""Removes the secrets from a configuration; all other bytes stay, including comments and line ends.
 
-Guarantee: what is given back says the same as the original, but for secrets, which are empty; where that can't be
-proved, nothing is given back.
+Guarantee: the result means the same as the original, except for the secrets, which are empty. If that can't be proved,
+there is no result.
 """
 
 import re
@@ -14,7 +14,7 @@ from relay.settings.mistakes import Place, name_place
 SECRETS: Final = frozenset(
     {"password", "password_hash", "password_command", "client_secret", "secret", "token", "webhook", "heartbeat_url"}
 )
-"""Keys whose texts are secrets; so are those that end with these words behind an underscore."""
+"""Keys whose texts are secrets; so are those that end with an underscore and one of these words."""
 _ENDINGS: Final = ("_password", "_secret", "_token")
 _TOKEN: Final = re.compile(
     r"""(?P<comment>\#[^\n]*)
@@ -29,7 +29,7 @@ _NOTE: Final = re.compile(
     r"""(?:\"{3}.*?(?:\"{3}|$)|'{3}.*?(?:'{3}|$)|"(?:[^"\\]|\\.)*"|'[^']*'|["'].*)""",
     re.IGNORECASE,
 )
-"""A secret that was commented out, be it one of several lines."""
+"""A secret that was commented out, also one of several lines."""
 _NOTED_URL: Final = re.compile(r"""(://[^/?#@:\s"']{0,200}:)[^@\s"']{1,200}(?=@)""")
 """A password in a URL that was commented out."""
 _URL: Final = re.compile(r"(\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#@:\s]*:)([^/?#\s]*)(?=@)")
@@ -42,11 +42,11 @@ class Blanked:
 
     content: bytes
     places: tuple[str, ...]
-    """Where they were, such as `account[sales].smtp.password`."""
+    """Where the secrets were, such as `account[sales].smtp.password`."""
 
 
 def blank_secrets(content: bytes) -> Blanked:
-    """Empty the secrets of a TOML document. Raises ValueError, which holds nothing of it, where that can't be done."""
+    """Empty the secrets of a TOML document. Raises ValueError, without any of its content, if that can't be done."""
     try:
         text = content.decode("utf-8")
         document = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
@@ -61,12 +61,12 @@ def blank_secrets(content: bytes) -> Blanked:
 
 
 def fill_blanks(document: dict[str, Any], password_hash: str, other: str) -> dict[str, Any]:
-    """Give a document with something in the place of each secret that is empty, so that all the rest can be read."""
+    """Return a document with a value in place of each empty secret, so that it can be validated."""
     return {key: _fill(key, value, password_hash, other) for key, value in document.items()}
 
 
 def is_secret(key: str) -> bool:
-    """Tell whether the texts of a key are secrets."""
+    """Return whether a key's texts are secrets."""
     return key in SECRETS or key.endswith(_ENDINGS)
 
 
@@ -81,7 +81,7 @@ def _fill(key: str, value: Any, password_hash: str, other: str) -> Any:  # noqa:
 
 
 def _expect(document: dict[str, Any]) -> tuple[dict[str, Any], list[Place]]:
-    """Give the document without its secrets, and where they were."""
+    """Return the document without its secrets, and where they were."""
     places: list[Place] = []
 
     def walk(key: str, value: Any, place: Place) -> Any:  # noqa: ANN401 - a TOML value
@@ -113,20 +113,20 @@ def _blank(text: str) -> str:
 
 
 class _State:
-    """Where in a document the next token stands: as far as keys and values must be told apart."""
+    """Keeps track of whether the next token of a document belongs to a key or to a value."""
 
     def __init__(self) -> None:
         self._nesting: list[tuple[str, str]] = []
-        """Each bracket that is open in a value, with the key that it belongs to."""
+        """The open brackets of a value, each with the key that it belongs to."""
         self._key = ""
-        """Of the value that comes, or is there."""
+        """The key of the value that is being read, or comes next."""
         self._last = ""
         """The last part of a key so far."""
         self._in_value = False
         self._in_header = False
 
     def take(self, kind: str, word: str) -> str:
-        """Go on by one token; gives what stands there when secrets are empty."""
+        """Read one token; return it, or what replaces it if it is a secret."""
         if kind == "comment":
             return _NOTED_URL.sub(r"\1", _NOTE.sub(r'\1""', word))
         if kind == "string" and self._in_value:

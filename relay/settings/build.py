@@ -1,4 +1,4 @@
-"""Validated tables become settings: defaults, absolute paths, times in milliseconds, one place for each secret."""
+"""Builds settings from validated tables: with defaults, absolute paths, times in milliseconds, sources of secrets."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ _POP3_PORTS = {Security.TLS: 995, Security.STARTTLS: 110, Security.NONE: 110}
 
 
 def build_settings(document: Document, *, path: Path, folder: Path) -> Settings:
-    """Build the settings of a document without mistakes. `folder` is what relative paths are relative to."""
+    """Build the settings of a document without errors. `folder` is what relative paths are relative to."""
     server, storage = document["server"], document.get("storage", {})
     schedule = document.get("schedule", {})
     directory = Directory(
@@ -75,7 +75,7 @@ def _pop3(table: Pop3Table, folder: Path) -> Pop3Server:
 
 
 def _login(table: SmtpTable | Pop3Table, folder: Path) -> dict[str, Any]:
-    """Give a server's keys, its paths absolute and its four password keys made one secret."""
+    """Return a server's keys, with absolute paths, and one `Secret` in place of the four password keys."""
     rest: dict[str, Any] = {key: value for key, value in table.items() if not key.startswith("password")}
     if "ca_file" in rest:
         rest["ca_file"] = str(folder / rest["ca_file"])

@@ -1,4 +1,4 @@
-"""What parts of the configuration must be to each other: names that are unique, references that lead somewhere."""
+"""Checks parts of the configuration against each other: unique names, references to something that exists."""
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -13,7 +13,7 @@ from relay.settings.mistakes import Finding, Place
 from relay.settings.needed import describe_missing
 
 _MOST_HELPED = 20
-"""Unknown names for which the nearest known one is looked for."""
+"""Unknown names for which a similar known one is looked for."""
 _MOST_NAMES = 10
 _LONGEST_COMPARED = 80
 _MISSING_FOR_TLS = {
@@ -26,7 +26,7 @@ PASSWORD_SOURCES = ("password", "password_file", "password_env", "password_comma
 
 
 def check_document(root: Table) -> Iterator[Finding]:
-    """Find the mistakes between parts of a document, in whatever state its values are."""
+    """Find the errors between parts of a document, whose single values may be wrong as well."""
     yield from _check_presence(root)
     yield from _check_names(root)
     yield from _check_references(root)
@@ -71,7 +71,7 @@ def _check_references(root: Table) -> Iterator[Finding]:
     for account in root.tables("account"):
         references += [_reference(account, "owner"), account.texts("users")]
     if not known:
-        return  # which is a mistake of its own, and the cause of all these
+        return  # which is an error of its own, and the cause of all these
     helped = 0
     for place, name in (reference for several in references for reference in several):
         if name.strip() and name not in known:
@@ -80,7 +80,7 @@ def _check_references(root: Table) -> Iterator[Finding]:
 
 
 def _unknown_user(name: str, known: Collection[str]) -> str:
-    """Say that there is no such user, with the nearest name and those that there are. To compare takes time."""
+    """Return that there is no such user, with a similar name and the known ones. Comparing takes time."""
     usable = sorted(other for other in known if USER_NAME.fullmatch(other))
     by_key = {other.casefold(): other for other in usable}
     near = difflib.get_close_matches(name[:_LONGEST_COMPARED].casefold(), by_key, n=1)
@@ -114,7 +114,7 @@ def _check_listeners(root: Table) -> Iterator[Finding]:
     for listener in root.tables("listener"):
         host, port, position = listener.text("host"), listener.number("port"), _position(listener.place)
         key = (_canonical(host or "127.0.0.1"), 2525 if port is None else port)
-        # A port in quotes is a mistake of its own: to take the default in its place would make a second one.
+        # A port in quotes is an error of its own; with the default in its place there would be a second one.
         known = (host is not None or not listener.has("host")) and (port is not None or not listener.has("port"))
         if known and port != 0 and (earlier := first.setdefault(key, position)) != position:
             yield Finding(
@@ -142,7 +142,7 @@ def _check_openness(listener: Table) -> Iterator[Finding]:
 
 
 def _collapse(networks: Iterable[IPv4Network | IPv6Network]) -> list[IPv4Network | IPv6Network]:
-    """Join networks, so that two halves of the internet are seen as the whole of it."""
+    """Merge networks, so that two halves of the internet count as all of it."""
     every = list(networks)
     return [
         *collapse_addresses(network for network in every if isinstance(network, IPv4Network)),
@@ -169,7 +169,7 @@ def _check_logins(account: Table) -> Iterator[Finding]:
 
 
 def _check_loops(root: Table) -> Iterator[Finding]:
-    """Mail that is archived into a mailbox that is distributed comes back to those who sent and received it."""
+    """Find archive addresses whose mailbox is distributed: the copies would return to sender and recipients."""
     distributed = {
         address.key: account
         for account in root.tables("account")
@@ -200,7 +200,7 @@ def _check_lists(root: Table) -> Iterator[Finding]:
 
 
 def read_address(text: str) -> Address | None:
-    """Read an address; None if it is none."""
+    """Parse an address; None if it is not one."""
     try:
         return parse_addr_spec(text)
     except ValueError:
@@ -208,7 +208,7 @@ def read_address(text: str) -> Address | None:
 
 
 def read_network(text: str) -> IPv4Network | IPv6Network | None:
-    """Read a network; None if it is none."""
+    """Parse a network; None if it is not one."""
     try:
         return parse_network(text)
     except ValueError:

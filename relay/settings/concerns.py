@@ -1,4 +1,4 @@
-"""What works, but is probably not what was meant. Looks at settings without mistakes."""
+"""Finds settings that are valid, but probably not what was meant."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
@@ -13,7 +13,7 @@ from relay.settings.values import Listener, ListenerTls, Settings
 Network: TypeAlias = IPv4Network | IPv6Network
 
 _MOST_SHOWN = 8
-"""Networks that one line names."""
+"""Networks that one line lists."""
 _INTERNAL = (".local", ".lan", ".internal")
 
 _USUAL_SECURITY = {
@@ -29,11 +29,11 @@ _OTHERS = {
     SmtpServer: {110: "POP3", 995: "POP3", 143: "IMAP", 993: "IMAP"},
     Pop3Server: {25: "SMTP", 465: "SMTP", 587: "SMTP", 143: "IMAP", 993: "IMAP"},
 }
-"""Ports on which nobody expects the one, but the other."""
+"""Ports at which another protocol is usual than the one of these settings."""
 
 
 def find_concerns(settings: Settings) -> Iterator[Finding]:
-    """Find what to warn of."""
+    """Find what to warn of in settings without errors."""
     for n, listener in enumerate(settings.listeners):
         yield from _look_at_listener(("listener", n), listener, settings.directory.accounts)
     collected = {account.owner for account in settings.directory.accounts if account.is_collected}
@@ -81,7 +81,7 @@ def _look_at_listener(place: Place, listener: Listener, accounts: tuple[Account,
 
 
 def _look_at_user(place: Place, user: User, accounts: tuple[Account, ...], *, reads_inbox: bool) -> Iterator[Finding]:
-    """`reads_inbox`: whether the user's notices go to his inbox, by his own word or because it gets mail anyway."""
+    """`reads_inbox`: whether the user's notices go into his inbox, as configured or because his mail is collected."""
     if user.admin:
         yield _warn((*place, "admin"), "has no effect yet: there is no page to sign in to; postmaster gets the alerts")
     if user.local:
@@ -102,7 +102,7 @@ def _look_at_user(place: Place, user: User, accounts: tuple[Account, ...], *, re
 
 
 def _look_at_devices(devices: tuple[Device, ...], listeners: tuple[Listener, ...]) -> Iterator[Finding]:
-    """Find addresses that are an earlier device's, and devices that no listener lets in."""
+    """Find addresses that belong to an earlier device, and devices that no listener accepts."""
     first: dict[Network, str] = {}
     heard = list(dict.fromkeys(network for listener in listeners for network in listener.networks))
     for n, device in enumerate(devices):
@@ -121,7 +121,7 @@ def _look_at_devices(devices: tuple[Device, ...], listeners: tuple[Listener, ...
 
 
 def _let_in(device: Device, listeners: tuple[Listener, ...]) -> str:
-    """Say how a device that no listener lets in is let in, without turning away who may connect already."""
+    """Return how to make a listener accept a device, in addition to those that it accepts already."""
     own = [_write(network) for network in device.networks]
     what = "it" if len(own) == 1 else "them"
     reason = f"no [[listener]] lets {' and '.join(own[:_MOST_SHOWN])} in: add {what} to the networks of"
@@ -135,12 +135,12 @@ def _let_in(device: Device, listeners: tuple[Listener, ...]) -> str:
 
 
 def _write(network: Network) -> str:
-    """Write a network as people do: one address without its length."""
+    """Return a network as people write it: a single address without a length."""
     return str(network.network_address if network.num_addresses == 1 else network)
 
 
 def _wider(network: Network) -> Iterator[Network]:
-    """Give a network, and each that holds it."""
+    """Return a network and all networks that contain it."""
     return (network.supernet(new_prefix=length) for length in range(network.prefixlen, -1, -1))
 
 
@@ -184,7 +184,7 @@ def _look_at_server(place: Place, server: SmtpServer | Pop3Server) -> Iterator[F
 
 
 def is_internal(address: Address) -> bool:
-    """Tell whether an address has a domain that only the office knows, so that no provider can deliver to it."""
+    """Return whether an address has an internal domain, to which no provider can deliver."""
     domain = ascii_domain(address.domain)
     return domain.endswith(_INTERNAL) or ("." not in domain and not domain.startswith("["))
 

@@ -1,4 +1,4 @@
-"""The URL of the database: SQLite in a file, or PostgreSQL. It may hold a password: no reason quotes any of it."""
+"""Checks the URL of the database: SQLite or PostgreSQL. It may hold a password, so no reason quotes it."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ _POSTGRESQL = re.compile(
 
 
 def check_database(value: object) -> str:
-    """Check the URL of a database. Raises ValueError with a reason, which shows nothing of it."""
+    """Check the URL of a database. Raises ValueError with a reason that does not quote it."""
     if not isinstance(value, str):
         raise ValueError("must be text in quotes")  # noqa: TRY004 - a mistake of the file, not of the code
     if not value.isprintable():
@@ -30,7 +30,7 @@ def check_database(value: object) -> str:
 
 
 def resolve_database(url: str, folder: Path) -> str:
-    """Give a checked URL as SQLAlchemy takes it: an SQLite file's path made absolute, PostgreSQL by psycopg 3."""
+    """Return SQLAlchemy's form of a checked URL: an absolute path for SQLite, psycopg 3 for PostgreSQL."""
     sqlite = _SQLITE.fullmatch(url)
     if sqlite is not None:
         # SQLAlchemy unquotes the path of a URL, so ours is unquoted and quoted again.
@@ -41,7 +41,7 @@ def resolve_database(url: str, folder: Path) -> str:
 
 
 def sqlite_path(url: str, folder: Path) -> Path | None:
-    """Give the file of an SQLite database; None for any other URL, checked or not."""
+    """Return the file of an SQLite database; None for any other text."""
     sqlite = _SQLITE.fullmatch(url)
     if sqlite is None or "\0" in (name := unquote(sqlite[1])):
         return None

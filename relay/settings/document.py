@@ -1,7 +1,7 @@
-"""The TOML document as it was written, and a tolerant way to look into it.
+"""The TOML document as it was written, and a tolerant way to read it.
 
-The checks that compare parts of the configuration look into the document itself, not into what validated: so that a
-mistake in one place does not hide one in another.
+The checks that compare parts of the configuration read the document itself, not the validated values, so that an error
+in one place does not hide another one elsewhere.
 """
 
 import re
@@ -15,7 +15,7 @@ from relay.settings.mistakes import ConfigurationError, Place, write_line
 from relay.settings.syntax import explain_fault
 
 _LARGEST = 4 * 1024 * 1024
-"""Octets; a configuration beyond it is another file."""
+"""Octets; a larger file is no configuration."""
 _DEEPEST = 100
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'')
 
@@ -25,12 +25,12 @@ def read_document(path: Path) -> dict[str, Any]:
     content = _read(path)
     if isinstance(content, dict):
         return content
-    # Raised here, not where it was caught: no exception that holds the file's content hangs on to it.
+    # Raised here, not where it was caught: so that no exception with the file's content is chained to it.
     raise ConfigurationError([write_line(path.name or str(path), content)])
 
 
 def _read(path: Path) -> dict[str, Any] | str:
-    """Give the document, or why there is none."""
+    """Return the document, or why it can't be read."""
     try:
         with path.open("rb") as stream:
             content = stream.read(_LARGEST + 1)
@@ -84,43 +84,43 @@ def _parts_of_keys(line: str) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """A table of the document. What is missing, or not of the type that is asked for, is as if it were not there."""
+    """A table of the document. A value of another type than the one asked for counts as missing."""
 
     place: Place = ()
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def has(self, key: str) -> bool:
-        """Tell whether a key is there, whatever its value."""
+        """Return whether a key is there, whatever its value is."""
         return key in self.content
 
     def text(self, key: str) -> str | None:
-        """Give a text."""
+        """Return a text."""
         value = self.content.get(key)
         return value if isinstance(value, str) else None
 
     def number(self, key: str) -> int | None:
-        """Give a whole number."""
+        """Return a whole number."""
         value = self.content.get(key)
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     def flag(self, key: str, *, default: bool = False) -> bool:
-        """Give a boolean."""
+        """Return a boolean."""
         value = self.content.get(key)
         return value if isinstance(value, bool) else default
 
     def texts(self, key: str) -> list[tuple[Place, str]]:
-        """Give the texts of a list, each with its place."""
+        """Return the texts of a list, each with its place."""
         value = self.content.get(key)
         items = value if isinstance(value, list) else []
         return [((*self.place, key, n), item) for n, item in enumerate(items) if isinstance(item, str)]
 
     def table(self, key: str) -> "Table":
-        """Give a table within this one."""
+        """Return a table within this one."""
         value = self.content.get(key)
         return Table(place=(*self.place, key), content=value if isinstance(value, dict) else {})
 
     def tables(self, key: str) -> list["Table"]:
-        """Give the tables of a list of tables."""
+        """Return the tables of a list of tables."""
         value = self.content.get(key)
         items = value if isinstance(value, list) else []
         return [Table(place=(*self.place, key, n), content=t) for n, t in enumerate(items) if isinstance(t, dict)]

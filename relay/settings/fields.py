@@ -26,7 +26,7 @@ _LONGEST_SHOWN = 80
 _LONGEST_NAME = 255
 USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _RESERVED = frozenset({"cur", "new", "tmp", "quarantine"})
-"""What a Maildir has in it or beside it."""
+"""Names that exist in a Maildir or beside it."""
 _ARGON2ID = re.compile(r"\$argon2id\$v=[0-9]+\$m=[0-9]{1,8},t=[0-9]{1,4},p=[0-9]{1,3}(?:\$[A-Za-z0-9+/]+){2}")
 _ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,77}")
@@ -36,7 +36,7 @@ _LONGEST_LEASE = 3_600_000
 
 
 def read_text(value: object) -> str:
-    """Read a text that becomes part of a line of a protocol or a header: one line, without control characters."""
+    """Read a text for a protocol line or a header: one line, without control characters."""
     if not isinstance(value, str):
         raise ValueError("must be text in quotes")  # noqa: TRY004 - a mistake of the file, not of the code
     if not value.strip():
@@ -57,7 +57,7 @@ def read_flag(value: object) -> bool:
 
 
 def read_user_name(value: object) -> str:
-    """Read a user's name, which is also the name of the folder that is his inbox."""
+    """Read a user's name, which is also the name of his inbox's folder."""
     if USER_NAME.fullmatch(name := read_text(value)) is None:
         raise ValueError(
             'must be letters a to z, digits and "._-" (at most 64), and not begin with "." or "-": it names a folder'
@@ -68,7 +68,7 @@ def read_user_name(value: object) -> str:
 
 
 def read_group_name(value: object) -> str:
-    """Read the name of a group of the system's."""
+    """Read the name of a system group."""
     if GROUP_NAME.fullmatch(name := read_text(value)) is None:
         raise ValueError('must be the name of a group of this system, such as "mail"')
     return name
@@ -156,7 +156,7 @@ def read_leave(value: object) -> bool | int:
 
 
 def read_archive(value: object) -> bool | tuple[Address, ...]:
-    """Read an account's word on the blind copy: true, false, or addresses in place of the central ones."""
+    """Read an account's `archive`: true, false, or addresses in place of the central ones."""
     if isinstance(value, bool):
         return value
     if not isinstance(value, list) or not value:
@@ -171,7 +171,7 @@ def read_archive(value: object) -> bool | tuple[Address, ...]:
 
 
 def read_lease(value: object) -> int:
-    """Read for how long a claim holds; gives milliseconds. Raises ValueError."""
+    """Read how long a claim is valid, and return milliseconds. Raises ValueError."""
     lease = parse_duration(value)
     if not _SHORTEST_LEASE <= lease <= _LONGEST_LEASE:
         raise ValueError('must be "20 s" to "1 h"')
@@ -179,7 +179,7 @@ def read_lease(value: object) -> int:
 
 
 def whole(least: int, most: int) -> PlainValidator:
-    """Make the reader of a whole number."""
+    """Return a reader of a whole number within limits."""
 
     def read_number(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -192,12 +192,12 @@ def whole(least: int, most: int) -> PlainValidator:
 
 
 def one_of(*words: str) -> PlainValidator:
-    """Make the reader of one of a few words."""
+    """Return a reader of one of a few words."""
     return PlainValidator(_reader_of(words, str))
 
 
 def member_of(kind: type[StrEnum]) -> PlainValidator:
-    """Make the reader of an enum's values."""
+    """Return a reader of an enum's values."""
     return PlainValidator(_reader_of(tuple(kind), kind))
 
 

@@ -1,4 +1,4 @@
-"""The folders that the service writes in: whether they are there, and whether the right people can write in them."""
+"""Checks the folders that the service writes in: that they exist, and that only the right users can write there."""
 
 import shlex
 import stat
@@ -14,7 +14,7 @@ from relay.settings.mistakes import Finding, Place
 def check_folders(root: Table, folder: Path) -> Iterator[Finding]:
     """Find what is wrong with the storage folder, and with what is made below it.
 
-    What root or the first start can still make is a warning: a configuration may be proven before.
+    Something that root or the first start can still create is a warning: a configuration may be checked before that.
     """
     mode = find_mode(folder)
     place = ("storage", "folder")
@@ -40,7 +40,7 @@ def check_folders(root: Table, folder: Path) -> Iterator[Finding]:
 
 
 def find_mode(path: Path) -> int | str:
-    """Give a file's mode, or why there is none."""
+    """Return a file's mode, or why it can't be read."""
     try:
         return path.stat().st_mode
     except OSError as error:
@@ -50,7 +50,7 @@ def find_mode(path: Path) -> int | str:
 
 
 def _with(folder: Path, root: Table, reason: str) -> str:
-    """Name the folder where the line does not show it: it is the one of the file, or relative to that."""
+    """Add the folder if the finding's line does not show it: it is that of the file, or relative to it."""
     named = root.table("storage").text("folder")
     return reason if named and Path(named).is_absolute() else f"{reason} ({folder})"
 

@@ -1,4 +1,4 @@
-"""Host names and networks."""
+"""Checks host names and networks."""
 
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -10,7 +10,7 @@ _LONGEST_NAME = 253
 
 
 def parse_hostname(value: object) -> str:
-    """Check our own name, as EHLO and Received show it (RFC 5321 section 2.3.5). Raises ValueError with a reason."""
+    """Check our own host name for EHLO and Received (RFC 5321 section 2.3.5). Raises ValueError with a reason."""
     if not isinstance(value, str):
         raise ValueError("must be text in quotes")  # noqa: TRY004 - a mistake of the file, not of the code
     if not value.isascii() and is_host_name(ascii_domain(value)):
@@ -43,7 +43,7 @@ def parse_listener_host(value: object) -> str:
 
 
 def parse_network(value: object) -> IPv4Network | IPv6Network:
-    """Read a network or a single address. Raises ValueError with a reason, and the network that was probably meant."""
+    """Parse a network or a single address. Raises ValueError with a reason and the network that was probably meant."""
     if not isinstance(value, str):
         raise ValueError("must be text in quotes")  # noqa: TRY004 - a mistake of the file, not of the code
     try:
@@ -63,7 +63,7 @@ def parse_network(value: object) -> IPv4Network | IPv6Network:
 
 
 def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
-    """Read an IP address; None if it is none."""
+    """Parse an IP address; None if it is not one."""
     try:
         return ip_address(text)
     except ValueError:
@@ -71,13 +71,13 @@ def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether what is sent to a host stays on this machine."""
+    """Return whether a host is this machine, by its loopback address or as `localhost`."""
     address = parse_ip(host)
     return address.is_loopback if address is not None else host.lower() in ("localhost", "localhost.localdomain")
 
 
 def is_host_name(text: str) -> bool:
-    """Tell whether a text is a host name (RFC 1123 section 2.1), underscores allowed. An IP address is none."""
+    """Return whether a text is a host name (RFC 1123 section 2.1, or with underscores), and no IP address."""
     labels = text.removesuffix(".").split(".")
     return (
         len(text) <= _LONGEST_NAME

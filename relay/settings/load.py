@@ -1,4 +1,4 @@
-"""Finds the configuration, reads it, and gives the settings or every mistake."""
+"""Finds the configuration, reads it, and returns the settings or raises all errors at once."""
 
 import os
 from dataclasses import replace
@@ -13,9 +13,9 @@ PLACES = (Path("relay.toml"), Path("/etc/relay/relay.toml"))
 
 
 def find_configuration(option: str | None) -> Path:
-    """Give the file to use: `-c`, else `$RELAY_CONFIG`, else `./relay.toml`, else `/etc/relay/relay.toml`.
+    """Return the file to use: `-c`, else `$RELAY_CONFIG`, else `./relay.toml`, else `/etc/relay/relay.toml`.
 
-    What was named is taken, there or not. Raises ConfigurationError if nothing was named and nothing is there.
+    A file that was named is returned even if it is not there. Raises ConfigurationError if none was named or found.
     """
     named = option or os.environ.get(VARIABLE)
     if named:
@@ -32,10 +32,10 @@ def find_configuration(option: str | None) -> Path:
 
 
 def load_settings(path: Path, *, secrets: bool = True) -> Settings:
-    """Load a configuration. Raises ConfigurationError with a line for each mistake.
+    """Load a configuration. Raises ConfigurationError with a line for each error.
 
-    Without `secrets` it does not matter whether password files and variables are there: for commands that run outside
-    of the service's surroundings and log in nowhere.
+    Without `secrets`, password files and variables need not be there: for commands that run outside of the service's
+    environment and do not log in anywhere.
     """
     document = read_document(path)
     # pydantic costs 60 ms, which --help and a missing file need not wait for.

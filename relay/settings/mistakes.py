@@ -1,4 +1,4 @@
-"""How a mistake reads: `relay.toml: account[sales].smtp.port: 99999: must be 1 to 65535`. No secret is ever shown."""
+"""Writes errors as `relay.toml: account[sales].smtp.port: 99999: must be 1 to 65535`, without any secret."""
 
 import datetime as dt
 import json
@@ -14,22 +14,22 @@ Place: TypeAlias = tuple[str | int, ...]
 """The keys and (from 0) positions that lead to a value of the document."""
 
 SECRET_KEYS = frozenset({"password", "password_hash", "password_command", "database"})
-"""Their values, and what is within them, are never shown; a database's URL may hold a password."""
+"""Keys whose values, with everything in them, are never shown; a database's URL may hold a password."""
 
 PLACEHOLDER = "change-me"
-"""The password of the example: no secret yet."""
+"""The password of the example configuration, which is no secret."""
 
 MOST = 1000
-"""Lines that are written of one configuration; who has more begins with these."""
+"""Lines that are written for one configuration at most."""
 _MOST_SHOWN = 200
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _MISLEADING = re.compile(r"|\s.*|.*\s|[-+]?[0-9][0-9._]*|true|false", re.DOTALL)
-"""Texts that without quotes would look like nothing, or like another type."""
+"""Texts that without quotes would be invisible, or look like another type."""
 _NOWHERE = object()
 
 
 class ConfigurationError(RelayError):
-    """The configuration can't be used. `mistakes` has a whole line for each mistake, without secrets."""
+    """The configuration can't be used. `errors` has a whole line for each error, without secrets."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("\n".join(mistakes))
@@ -38,19 +38,19 @@ class ConfigurationError(RelayError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """Something wrong at a place of the document."""
+    """Something wrong, or doubtful, at a place of the document."""
 
     place: Place
     reason: str
-    """Without the value, which is shown before it where it may be."""
+    """Without the value, which is shown in front of it unless it may be a secret."""
     discreet: bool = False
-    """The value is not shown, since it may be a secret in the wrong place."""
+    """True: the value is not shown, since it may be a secret in the wrong place."""
     warning: bool = False
-    """It works, but is probably not what was meant."""
+    """True: it is valid, but probably not what was meant."""
 
 
 def write_findings(name: str, document: Mapping[str, object], findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Write each finding as one line, in the order of the document, up to a bound. `name` is the file's."""
+    """Return a line for each finding, `MOST` at most, in the order of the document. `name`: of the file."""
     index = _Index()
     ordered = sorted(findings, key=lambda finding: _position(document, finding.place, index))
     lines = tuple(dict.fromkeys(_write(name, document, finding, index) for finding in ordered[:MOST]))
@@ -58,23 +58,20 @@ def write_findings(name: str, document: Mapping[str, object], findings: Iterable
 
 
 class _Index:
-    """Where the keys of tables stand, and how often names occur in lists: looked up once for each, not for each line.
-
-    Belongs to one document, which does not change meanwhile.
-    """
+    """Caches, for one document that does not change, the positions of keys and how often names occur in lists."""
 
     def __init__(self) -> None:
         self._keys: dict[int, dict[str, int]] = {}
         self._names: dict[int, Counter[str]] = {}
 
     def position(self, table: Mapping[str, object], key: str) -> int:
-        """Give a key's position in its table; what is missing comes after what is there."""
+        """Return a key's position in its table; missing keys come last."""
         if (keys := self._keys.get(id(table))) is None:
             keys = self._keys[id(table)] = {name: n for n, name in enumerate(table)}
         return keys.get(key, len(keys))
 
     def is_unique(self, tables: list[object], name: str) -> bool:
-        """Tell whether only one table of a list has a name."""
+        """Return whether only one table of a list has this name."""
         if (names := self._names.get(id(tables))) is None:
             found = (table.get("name") for table in tables if isinstance(table, dict))
             names = self._names[id(tables)] = Counter(name for name in found if isinstance(name, str))
@@ -82,12 +79,12 @@ class _Index:
 
 
 def write_line(name: str, *parts: str) -> str:
-    """Join the parts of a line; characters that a terminal would obey or hide are escaped."""
+    """Join the parts of a line; control characters and invisible ones are escaped."""
     return _escape(": ".join((name, *parts)))
 
 
 def name_place(document: Mapping[str, object], place: Place, index: "_Index | None" = None) -> str:
-    """Write a place as `account[sales].smtp.port`: by name where a table of a list has one of its own, else from 1."""
+    """Return a place as `account[sales].smtp.port`; a table of a list without a unique name is counted from 1."""
     text, index = "", index or _Index()
     value: object = document
     for key in place:
@@ -133,7 +130,7 @@ def _escape(text: str) -> str:
 
 
 def _label(tables: object, number: int, index: _Index) -> str:
-    """Give a table's name if no other of the list has it, else its position from 1."""
+    """Return a table's name if it is unique in its list, else its position from 1."""
     table = _enter(tables, number) if isinstance(tables, list) else None
     name = table.get("name") if isinstance(table, dict) else None
     if isinstance(tables, list) and isinstance(name, str) and name and index.is_unique(tables, name):
@@ -157,7 +154,7 @@ def _enter(value: object, key: str | int) -> object:
 
 
 def _position(document: Mapping[str, object], place: Place, index: _Index) -> tuple[int, ...]:
-    """Give what a place is sorted by: its place in the file; what is missing comes after what is there."""
+    """Return the sort key of a place: its position in the file; missing keys come last."""
     position: list[int] = []
     value: object = document
     for key in place:

@@ -1,4 +1,4 @@
-"""What must be in the configuration, as it is written: shown where it is missing."""
+"""Examples of the required keys of the configuration, shown if one is missing."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -27,10 +27,10 @@ EXAMPLES: Mapping[Place, str] = MappingProxyType(
         ("backup", "folder"): 'folder = "/mnt/backup/relay"',
     }
 )
-"""By the place without positions."""
+"""By place, without the positions in lists."""
 
 
 def describe_missing(place: Place) -> str:
-    """Say that something is missing, and how it is written."""
+    """Return that something is missing, and an example of it."""
     example = EXAMPLES.get(tuple(key for key in place if isinstance(key, str)))
     return "missing" if example is None else f"missing: add {example}"

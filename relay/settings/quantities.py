@@ -1,4 +1,4 @@
-"""Durations, sizes and times of the day as people write them: `5 min`, `50 MiB`, `02:00`. A bare number is none."""
+"""Reads durations, sizes and times of the day: `5 min`, `50 MiB`, `02:00`. A number without a unit is refused."""
 
 import re
 
@@ -30,21 +30,21 @@ _LARGEST = 1024**4
 
 
 def parse_duration(value: object) -> int:
-    """Give a duration (`90 s`, `5 min`, `1 h`, `3 days`) in milliseconds. Raises ValueError with a reason."""
+    """Read a duration (`90 s`, `5 min`, `1 h`, `3 days`) in milliseconds. Raises ValueError with a reason."""
     return _parse(
         value, _TIMES, least=_SECOND, most=_LONGEST, limits="1 s to 10 years", like='"90 s", "5 min", "3 days"'
     )
 
 
 def parse_size(value: object) -> int:
-    """Give a size (`256 KiB`, `50 MiB`, `10 MB`) in octets. Raises ValueError with a reason."""
+    """Read a size (`256 KiB`, `50 MiB`, `10 MB`) in octets. Raises ValueError with a reason."""
     return _parse(
         value, _SIZES, least=1024, most=_LARGEST, limits="1 KiB to 1024 GiB", like='"256 KiB", "50 MiB", "10 MB"'
     )
 
 
 def parse_clock(value: object) -> int:
-    """Give a time of the day (`02:00`) in milliseconds since midnight. Raises ValueError with a reason."""
+    """Read a time of the day (`02:00`) in milliseconds since midnight. Raises ValueError with a reason."""
     match = _CLOCK.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError('must be a time of the day in quotes, such as "02:00"')

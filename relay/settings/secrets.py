@@ -1,4 +1,4 @@
-"""Reads a password from where the configuration says it is. What it is never reaches a message or an exception."""
+"""Reads a password from its source. No message or exception holds it."""
 
 import contextlib
 import os
@@ -12,15 +12,15 @@ from relay.model.account import Secret
 from relay.model.errors import CredentialError
 
 _MOST = 64 * 1024
-"""Octets that are looked at."""
+"""Octets that are read."""
 _PATIENCE = 10.0
-"""Seconds that a command gets."""
+"""Seconds that a command may run."""
 
 
 def read_secret(secret: Secret) -> str:
-    """Read a secret. Blocks: on the disk, or on a command for 10 s at most.
+    """Read a secret. Blocks while it reads a file, or up to 10 s while a command runs.
 
-    Raises CredentialError, which names the source but nothing of its content.
+    Raises CredentialError, which names the source and holds nothing of its content.
     """
     if secret.value is not None:
         return secret.value
@@ -35,12 +35,12 @@ def read_secret(secret: Secret) -> str:
     password = content if isinstance(content, _Failure) else _first_line(content)
     if isinstance(password, str):
         return password
-    # Raised here, not where it was caught: no exception that holds the content hangs on to it.
+    # Raised here, not where it was caught: so that no exception with the content is chained to it.
     raise CredentialError(f"{source}: {password.reason}")
 
 
-def look_into(file: Path) -> str | None:
-    """Tell why a file holds no password that could be meant; None where it does, or where it can't be read at all."""
+def check_password_file(file: Path) -> str | None:
+    """Return why a file's first line is no usable password; None if it is one, or if the file can't be read."""
     content = _read_file(str(file))
     if isinstance(content, _Failure):
         return None
@@ -56,7 +56,7 @@ class _Failure:
     def __init__(self, reason: str, advice: str = "") -> None:
         self.reason = reason
         self.advice = advice
-        """What to do about a password file."""
+        """What to do if it is a password file."""
 
 
 def _read_variable(name: str) -> bytes | _Failure:
@@ -91,14 +91,14 @@ def _run(command: tuple[str, ...]) -> bytes | _Failure:
         except (TimeoutError, subprocess.TimeoutExpired):
             return _Failure(f"did not end within {_PATIENCE:.0f} s")
         finally:
-            # What it left behind would keep the pipe open, and run on for nobody.
+            # Its child processes would keep the pipe open and go on running.
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
     return output if status == 0 else _Failure(f"ended with status {status}")
 
 
 def _read_output(process: "subprocess.Popen[bytes]", deadline: float) -> bytes:
-    """Read what a command writes, up to its end, and keep the beginning. Raises TimeoutError."""
+    """Read a command's whole output, and return its first 64 KiB. Raises TimeoutError."""
     assert process.stdout is not None
     output, pipe = bytearray(), process.stdout.fileno()
     with selectors.DefaultSelector() as selector:

@@ -1,7 +1,7 @@
-"""`[storage] group`: whether the folder of the inboxes is made so that the group can read them, and what makes it so.
+"""Checks `[storage] group`: whether the group can read the inboxes, and which commands change that.
 
-The service gives no folder to a group itself, since its unit lets it set no setgid bit: root does that once, for the
-folder of all inboxes; whatever is made below inherits group and bit.
+The service can't do it itself, since its systemd unit forbids it to set the setgid bit. Root does it once, for the
+folder of all inboxes; what is created below inherits the group and the bit.
 """
 
 import grp
@@ -19,17 +19,17 @@ from relay.settings.mistakes import Finding
 
 PLACE: Final = ("storage", "group")
 GROUP_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
-"""Names that need no quotes in a command."""
+"""Names that a shell command needs no quotes for."""
 _SHARED: Final = stat.S_ISGID | stat.S_IRWXU | stat.S_IRWXG
 _FOLDERS: Final = ("", "tmp", "new", "cur")
-"""What the service needs of an inbox: itself and these."""
+"""The folders of an inbox that the service uses; the first one is the inbox itself."""
 
 
 def make_shared(inboxes: Path, owner: str, group: str) -> str:
-    """Give the command by which root makes the folder of all inboxes, or opens it to the group.
+    """Return root's command that creates the folder of all inboxes, or opens it to the group.
 
-    Where the owner could put a link in its place, root does it as the owner, in the group: the link then leads to
-    nothing that is not the owner's.
+    If the owner could replace the folder by a link, the command runs as the owner, so that it can change only what is
+    the owner's.
     """
     path, above = shlex.quote(str(inboxes)), _look(inboxes.parent)
     if above is not None and name_user(above.st_uid) != owner:
@@ -38,11 +38,11 @@ def make_shared(inboxes: Path, owner: str, group: str) -> str:
 
 
 def share_existing(inboxes: Path, group: str) -> str:
-    """Give the command by which root opens the inboxes that are there already.
+    """Return root's command that opens the existing inboxes.
 
-    Folders first: what is made in them meanwhile inherits what it needs. Links are left alone, and each file is reached
-    from its own folder (-execdir): whoever may write there could put a link in a folder's place meanwhile, and have
-    root give away files that lie elsewhere.
+    Folders come first, so that files that are created meanwhile inherit the group. Links are not followed, and each
+    file is reached from its own folder (-execdir): else whoever may write there could replace a folder by a link, and
+    make root give away files elsewhere.
     """
     find = f"find {shlex.quote(str(find_top(inboxes)))} -type"
     return (
@@ -52,9 +52,9 @@ def share_existing(inboxes: Path, group: str) -> str:
 
 
 def find_top(inboxes: Path) -> Path:
-    """Give the folder of all inboxes as root's commands are to name it: a link of root's is followed, and no other.
+    """Return the folder of all inboxes as root's commands must name it: only a link that root owns is followed.
 
-    The service's user may own the folder above: a link that he puts in its place leads root's commands nowhere.
+    The service's user may own the folder above, and must not lead root's commands elsewhere by a link.
     """
     try:
         return Path(os.path.realpath(inboxes)) if inboxes.lstat().st_uid == 0 else inboxes
@@ -63,14 +63,14 @@ def find_top(inboxes: Path) -> Path:
 
 
 def join_group(owner: str, group: str) -> str:
-    """Give the command by which the service's user becomes one of the group."""
+    """Return the command that adds the service's user to the group."""
     return f"usermod --append --groups {group} {owner}"
 
 
 def check_sharing(root: Table, folder: Path) -> Iterator[Finding]:
-    """Find why the group could not read the inboxes, or the service not what a mail reader makes there.
+    """Find why the group can't read the inboxes, or the service can't use what a mail reader creates there.
 
-    `folder` is what relative paths are relative to; its owner runs the service. What can't be looked at is passed over.
+    `folder` is what relative paths are relative to; its owner runs the service. What can't be read is skipped.
     """
     group = root.table("storage").text("group")
     if group is None or GROUP_NAME.fullmatch(group) is None:
@@ -120,7 +120,7 @@ def _inboxes_in(inboxes: Path) -> list[Path]:
 
 
 def _is_open(inbox: Path, gid: int) -> bool:
-    """Tell whether the group can use an inbox. Below the folder of all inboxes no link is followed."""
+    """Return whether the group can use an inbox. No link below the folder of all inboxes is followed."""
     found = [_look(inbox / name, follow=False) for name in _FOLDERS]
     needed = stat.S_ISGID | stat.S_IRWXG
     return all(one is None or (one.st_gid == gid and one.st_mode & needed == needed) for one in found)

@@ -1,4 +1,4 @@
-"""What the configuration names outside of itself: files, folders and environment variables. Nothing is run."""
+"""Checks the files, folders and environment variables that the configuration names. No command is run."""
 
 import difflib
 import json
@@ -13,22 +13,22 @@ from relay.settings.backup_folder import check_backup
 from relay.settings.document import Table
 from relay.settings.folders import check_folders, find_mode
 from relay.settings.mistakes import PLACEHOLDER, Finding, Place
-from relay.settings.secrets import look_into
+from relay.settings.secrets import check_password_file
 from relay.settings.sharing import check_sharing
 
 _CREDENTIALS = Path("/run/credentials")
-"""Where systemd puts credentials, for the unit alone."""
+"""Where systemd puts credentials that only the unit can read."""
 _MOST_NEIGHBOURS = 1000
-"""Names in a folder that are compared with one that is not there."""
+"""Names in a folder that are compared with the missing one."""
 
 
 def find_folder(root: Table, file: Path) -> Path:
-    """Give the folder that relative paths are relative to: `[storage] folder`, else that of the file; absolute."""
+    """Return the absolute folder that relative paths are relative to: `[storage] folder`, else that of the file."""
     return file.absolute().parent / (root.table("storage").text("folder") or "")
 
 
 def check_surroundings(root: Table, file: Path, environment: Mapping[str, str], *, secrets: bool) -> Iterator[Finding]:
-    """Find what is not there, or is there for too many eyes. `secrets`: also what passwords are read from."""
+    """Find what is missing, or can be read by others. `secrets`: check the sources of passwords as well."""
     folder = find_folder(root, file)
     yield from check_folders(root, folder)
     yield from check_sharing(root, folder)
@@ -81,10 +81,10 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
         return
     file = folder / name
     if not Path(name).is_absolute() and not isinstance(find_mode(folder), int):
-        # Each file in it says so in the same words: one line is left of them.
+        # Each file in it leads to the same finding, which is shown once.
         yield _no_folder(folder)
         return
-    reason = _why_unusable(file) or (look_into(file) if key == "password_file" else None)
+    reason = _why_unusable(file) or (check_password_file(file) if key == "password_file" else None)
     if reason is not None:
         whole = "" if Path(name).is_absolute() else f" ({file})"
         yield Finding(place=place, reason=f"{reason}{whole}{_advise(file, key)}")
@@ -94,12 +94,12 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
 
 
 def _no_folder(folder: Path) -> Finding:
-    """Say that the storage folder is not there, rather than blame each file that is looked for in it."""
+    """Return the finding that the storage folder is missing, which stands for all files in it."""
     return Finding(place=("storage", "folder"), reason=f"there is no such folder: make it ({folder}), or mend its name")
 
 
 def _advise(file: Path, key: str) -> str:
-    """Tell what to do about a file that can't be read; nothing where its content is at fault."""
+    """Return what to do about a file that can't be read; empty if its content is wrong."""
     mode = find_mode(file)
     if file.is_relative_to(_CREDENTIALS) and not isinstance(mode, int):
         return (
@@ -118,7 +118,7 @@ def _advise(file: Path, key: str) -> str:
 
 
 def _near(file: Path) -> str:
-    """Ask whether a file beside it is meant, whose name is nearly the same."""
+    """Suggest a file of nearly the same name in the same folder."""
     try:
         names = [one.name for _, one in zip(range(_MOST_NEIGHBOURS), file.parent.iterdir(), strict=False)]
     except OSError:
@@ -169,7 +169,7 @@ def _check_environment(server: Table, environment: Mapping[str, str]) -> Iterato
 
 
 def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
-    """Warn of passwords in a configuration that others can read, unless its folder is shut to them."""
+    """Warn of passwords in a configuration that others can read, unless they can't enter its folder."""
     servers = [account.table(kind) for account in root.tables("account") for kind in ("smtp", "pop3")]
     mode, parent = find_mode(file), find_mode(file.absolute().parent)
     if not (isinstance(mode, int) and isinstance(parent, int) and mode & stat.S_IROTH and parent & stat.S_IXOTH):

@@ -1,6 +1,6 @@
-"""What is wrong with a file that is not TOML, in words for people who have never heard of TOML.
+"""Explains what is wrong with a file that is not TOML, for people who have never heard of TOML.
 
-The line that is at fault is described, and never quoted beyond its key: it may hold a password.
+The wrong line is described, and never quoted beyond its key, since it may hold a password.
 """
 
 import re
@@ -15,7 +15,7 @@ _EXAMPLE = 'name = "anna"'
 
 
 def explain_fault(text: str, fault: str) -> str:
-    """Explain what `tomllib` found: the line, the cause, and how it is written."""
+    """Explain an error of `tomllib`: the line, the cause, and how to write it."""
     found = _WHERE.search(fault)
     lines = text.split("\n")
     number = int(found[1]) if found else _first_unclosed(lines)
@@ -26,18 +26,18 @@ def explain_fault(text: str, fault: str) -> str:
 
 
 def _first_unclosed(lines: list[str]) -> int:
-    """Give the line at which a text begins that never ends, as far as that can be seen from outside."""
+    """Return the number of the first line that seems to begin a quoted text without an end."""
     odd = (n for n, line in enumerate(lines, 1) if "'" in (rest := _rest(line)) or '"' in rest)
     return next(odd, len(lines))
 
 
 def _rest(line: str) -> str:
-    """Give what of a line is neither a whole text in quotes nor a comment."""
+    """Return a line without its complete quoted texts and its comment."""
     return _QUOTED.sub("", line).partition("#")[0]
 
 
 def _explain_signs(line: str) -> str:
-    """Name signs that look like quotes or blanks, and are none: word processors and web pages make them."""
+    """Name characters that only look like quotes or spaces, as word processors and web pages write them."""
     rest = _rest(line)
     quotes = "".join(dict.fromkeys(sign for sign in rest if sign in _WRONG_QUOTES))
     if quotes:

@@ -1,4 +1,4 @@
-"""A configuration read for its places alone, so that a backup can be put back before its secrets are."""
+"""Reads a configuration without its secrets, so that a backup can be restored before they are."""
 
 import tomllib
 from pathlib import Path
@@ -14,9 +14,9 @@ _SOMETHING: Final = "x"
 
 
 def read_places(content: bytes, path: Path) -> Settings:
-    """Read settings whose secrets may be blank, and whose files need not be there. Nothing may be sent with them.
+    """Read settings whose secrets may be empty and whose files may be missing. They must not be used to send mail.
 
-    Raises ConfigurationError with a line for each other mistake.
+    Raises ConfigurationError with a line for each other error.
     """
     from relay.settings.build import build_settings  # noqa: PLC0415 - pydantic costs 60 ms
     from relay.settings.surroundings import find_folder  # noqa: PLC0415 - see above

@@ -1,4 +1,4 @@
-"""Checks each value by itself, and finds the keys that nobody knows."""
+"""Checks each value by itself, and finds unknown keys."""
 
 import difflib
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _LONGEST_COMPARED = 80
 
 
 def validate_document(document: Mapping[str, Any]) -> Document | list[Finding]:
-    """Give the validated document, or every mistake in its values. No mistake holds a value."""
+    """Return the validated document, or all errors in its values. No error holds a value."""
     try:
         return DOCUMENT.validate_python(document)
     except ValidationError as error:
@@ -28,7 +28,7 @@ def validate_document(document: Mapping[str, Any]) -> Document | list[Finding]:
 
 
 def _meant(detail: ErrorDetails) -> Place:
-    """Give the place of the key that was probably meant."""
+    """Return the place of the key that was probably meant."""
     place: Place = detail["loc"]
     near = _near(_names(place))
     return (*place[:-1], near[0]) if near else place
@@ -44,7 +44,7 @@ _KINDS = {"smtp": "sending", "pop3": "collecting"}
 
 
 def _read_detail(detail: ErrorDetails, *, helpful: bool) -> Finding:
-    """Make a finding of an error. To look for the nearest known key takes time: only where it is `helpful`."""
+    """Make a finding of pydantic's error. `helpful`: look for a similar known key, which takes time."""
     place: Place = detail["loc"]
     match detail["type"]:
         case "value_error":
@@ -64,7 +64,7 @@ def _read_detail(detail: ErrorDetails, *, helpful: bool) -> Finding:
 
 
 def _unknown_key(place: Place) -> str:
-    """Name the nearest known key: here, or the same one in another table, which a forgotten header explains."""
+    """Suggest a similar key of this table, or name another table with this key, whose header may be missing."""
     *_, key = names = _names(place)
     near = _near(names)
     if near:

@@ -1,4 +1,4 @@
-"""The settings as the rest of the program sees them. Times are in milliseconds, sizes in octets, paths absolute."""
+"""The settings that the rest of the program uses. Times are in milliseconds, sizes in octets, paths absolute."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,7 +10,7 @@ from relay.model.policy import ArchivePolicy, RetryPolicy
 from relay.rules.hours import OpeningHours
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-"""Who may connect where the configuration does not say."""
+"""Who may connect if the configuration does not say."""
 
 _SECOND = 1_000
 _MINUTE = 60 * _SECOND
@@ -29,7 +29,7 @@ class ListenerTls(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listener:
-    """`[[listener]]`: one address and port where clients hand in mail."""
+    """`[[listener]]`: one address and port at which clients submit mail."""
 
     host: str = "127.0.0.1"
     port: int = 2525
@@ -39,65 +39,65 @@ class Listener:
     max_message_size: int = 75 * _MIB
     tls: ListenerTls = ListenerTls.NONE
     certificate: Path | None = None
-    """PEM, with the chain. Set where `tls` is not none, as is `private_key`."""
+    """PEM, with the chain. Set if `tls` is not none, like `private_key`."""
     private_key: Path | None = None
     require_auth: bool = False
     default_user: str | None = None
-    """Who submits where nothing else tells."""
+    """Who submits if neither login, device nor From says so."""
     plaintext_auth: bool = False
-    """AUTH without TLS from anywhere; else only from loopback."""
+    """True: AUTH without TLS from everywhere, not only from loopback."""
     received_client: bool = False
     """Whether the Received header shows the client's address."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """`[limits]`: what protects the service from clients, and the disk from history."""
+    """`[limits]`: limits on clients, and how long finished mail is kept."""
 
     drain_timeout: int = 30 * _SECOND
-    """How long running work may go on when the service stops."""
+    """How long running work may continue when the service stops."""
     keep_history: int = 90 * _DAY
-    """How long header and outcomes of a mail stay after its end."""
+    """How long header and outcomes of a finished mail are kept."""
     keep_delivered: int = 0
-    """How long the body of a mail stays after its end; 0: it goes at once."""
+    """How long the body of a finished mail is kept; 0: it is deleted at once."""
     connections: int = 1_000
-    """Of one listener's clients, at a time; nobody has more than he leaves to the others, so one at most a half."""
+    """Of all clients of a listener at a time; one client has at most as many as are still free: alone, a half."""
     connections_per_client: int = 100
     """From one address, at a time."""
     commands_per_session: int = 100_000
     errors_per_session: int = 20
-    """Replies of 4xx and 5xx, then 421."""
+    """After so many 4xx and 5xx replies the next one is 421."""
     recipients_per_message: int = 1_000
     header_size: int = 256 * _KIB
     session_idle: int = 300 * _SECOND
-    """Without a command, then 421 (RFC 5321 section 4.5.3.2.7)."""
+    """Time without a command after which 421 is sent (RFC 5321 section 4.5.3.2.7)."""
     data_idle: int = 180 * _SECOND
     """What a client may be behind 8 KiB a second within DATA or BDAT."""
     bytes_in_flight: int = 64 * _MIB
-    """Of all mails that are being taken in, as far as they are in memory (a large one: 2 MiB); beyond it 452.
+    """Memory for all mails that are being received (a large one takes 2 MiB); beyond it 452.
 
-    Nobody has more than he leaves to the others, except for a mail that is alone.
+    One client has at most as much as is still free, unless its mail is the only one.
     """
     free_space: int = 50 * _MIB
-    """Room on the disk that new mail leaves free; beyond it 452."""
+    """Disk space that new mail must leave free; else 452."""
     auth_failures: int = 5
-    """Failed logins of one session, then 421; what slows guesses over all sessions needs no setting."""
+    """Failed logins of one session after which 421 is sent; guesses over several sessions are slowed anyway."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BackupSettings:
-    """`[backup]`: what the service copies each night by itself."""
+    """`[backup]`: the nightly backup."""
 
     folder: Path
-    """Where the backups are, each a folder named by its time; absolute."""
+    """Where the backups are; each is a folder that is named by its time."""
     at: int = 2 * 60 * _MINUTE
-    """Of the day, by the clock on the office's wall (`[schedule] timezone`)."""
+    """Time of the day in the office's time zone (`[schedule] timezone`)."""
     keep: int = 7
-    """How many stay; the oldest go first, each after a newer one is whole."""
+    """How many are kept; an old one is deleted only after a newer one is complete."""
     inboxes: bool = False
-    """Whether the inboxes are copied, too."""
+    """Whether the inboxes are copied as well."""
     secrets: bool = False
-    """Whether passwords are: those in the configuration, which else are blanked, and the files that hold some."""
+    """Whether passwords are copied: those in the configuration, which else are emptied, and password files."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,18 +120,18 @@ class Settings:
     language: str
     """`de` or `en`."""
     hostname: str
-    """The EHLO name, and in Received."""
+    """Our name in EHLO and Received."""
     folder: Path
-    """What relative paths are relative to; the lock and the control socket are there."""
+    """The storage folder. Relative paths are relative to it; it holds the lock and the control socket."""
     database: str = field(repr=False)
-    """A SQLAlchemy URL; its password is the reason why it is in no repr."""
+    """A SQLAlchemy URL. It is in no repr, since it may hold a password."""
     inboxes: Path
     group: str | None = None
-    """Who may read the inboxes beside the service itself."""
+    """The system group that may read the inboxes."""
     lease: int = 60_000
-    """Milliseconds for which a claim on PostgreSQL holds without being renewed."""
+    """Milliseconds after which a claim on PostgreSQL expires unless it is renewed."""
     prepared_statements: bool = True
-    """Whether PostgreSQL is asked by prepared statements."""
+    """Whether prepared statements are used with PostgreSQL."""
     listeners: tuple[Listener, ...]
     directory: Directory
     archive: ArchivePolicy
@@ -140,6 +140,6 @@ class Settings:
     limits: Limits
     log: LogSettings
     backup: BackupSettings | None = None
-    """None: nothing is copied by itself."""
+    """None: there are no nightly backups."""
     warnings: tuple[str, ...] = ()
-    """What works, but is probably not what was meant; in the form of mistakes."""
+    """A line for each setting that is valid, but probably not what was meant."""

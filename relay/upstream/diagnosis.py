@@ -1,4 +1,4 @@
-"""Why a server could not be used, in words that lead to the line of the configuration that mends it."""
+"""Explains why a server could not be used, and which line of the configuration to change."""
 
 import asyncio
 import datetime as dt
@@ -23,24 +23,24 @@ from relay.upstream.peeking import (
 T = TypeVar("T")
 
 SILENCE = 3.0
-"""Seconds after which a server that does not greet is asked, on a second connection, whether it waits for TLS."""
+"""Seconds without a greeting after which a second connection finds out whether the server waits for TLS."""
 _MOST_NAMES = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diagnosis:
-    """What is the matter, and what helps."""
+    """What is wrong, and what to do."""
 
     what: str
     advice: str = ""
 
 
 class BeginsWithTlsError(Exception):
-    """The server waits for TLS, while we wait for its greeting."""
+    """The server waits for a TLS handshake while we wait for its greeting."""
 
 
 async def open_watched(opening: Coroutine[Any, Any, T], server: SmtpServer | Pop3Server) -> T:
-    """Await an opening; raises BeginsWithTlsError as soon as it is clear that both sides wait for each other."""
+    """Await the opening of a connection. Raises BeginsWithTlsError when both sides turn out to wait for each other."""
     task = asyncio.ensure_future(opening)
     try:
         if server.security is not Security.TLS:
@@ -54,7 +54,7 @@ async def open_watched(opening: Coroutine[Any, Any, T], server: SmtpServer | Pop
 
 
 async def diagnose(fault: str, server: SmtpServer | Pop3Server) -> Diagnosis:
-    """Tell a fault on the way to the login, as it is stored, in words; looks at the server where that says more."""
+    """Explain an error before the login, given the text that was stored for it; inspects the server if that helps."""
     speech = SMTP if isinstance(server, SmtpServer) else POP3
     cause = read_cause(fault)
     if cause is Cause.NO_TLS or (cause is None and server.security is not Security.TLS):

@@ -1,8 +1,8 @@
-"""Reaching a server: its name resolved in a thread of its own, its addresses tried side by side (RFC 8305).
+"""Connects to a server: resolves its name in a thread of its own, and tries its addresses in parallel (RFC 8305).
 
-A name server that does not answer keeps nobody waiting but those who ask for the same name: each name is looked up by
-one thread at a time, outside of the few threads that everything else shares, and such a thread never delays the end of
-the process. An address that swallows what is sent to it costs 0.25 s, not all the time that there is.
+A name server that does not answer delays only those who ask for the same name: one thread looks each name up, outside
+of the thread pool that everything else shares, and it does not delay the end of the process. An address that does not
+answer delays the next one by 0.25 s only.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ from itertools import chain, zip_longest
 from typing import Any
 
 STAGGER = 0.25
-"""Seconds that an address has before the next one is tried beside it (RFC 8305 section 5)."""
+"""Seconds after which the next address is tried in parallel (RFC 8305 section 5)."""
 
 Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
-"""As `socket.getaddrinfo` gives it."""
+"""An entry of what `socket.getaddrinfo` returns."""
 
 _running: dict[tuple[asyncio.AbstractEventLoop, str, int], asyncio.Future[Sequence[Address]]] = {}
 
 
 async def dial(host: str, port: int, *, seconds: float) -> socket.socket:
-    """Connect within so many seconds, the look-up included. Raises OSError, also where the time is over."""
+    """Connect within so many seconds, including the look-up. Raises OSError; TimeoutError, which is one, after that."""
     resolved = False
     try:
         async with asyncio.timeout(seconds):
@@ -37,7 +37,7 @@ async def dial(host: str, port: int, *, seconds: float) -> socket.socket:
 
 
 async def resolve(host: str, port: int) -> Sequence[Address]:
-    """Look a host up; those who ask for the same one meanwhile share the answer. Raises OSError."""
+    """Look a host up; callers that ask for the same host meanwhile share the answer. Raises OSError."""
     if _is_literal(host):
         return _look_up(host, port)
     loop = asyncio.get_running_loop()
@@ -54,11 +54,11 @@ async def resolve(host: str, port: int) -> Sequence[Address]:
 def _forget(key: tuple[asyncio.AbstractEventLoop, str, int], done: asyncio.Future[Sequence[Address]]) -> None:
     _running.pop(key, None)
     if not done.cancelled():
-        done.exception()  # nobody may be left to hear it
+        done.exception()  # else asyncio complains if no caller is left
 
 
 def _answer(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Sequence[Address]], host: str, port: int) -> None:
-    """Look a host up, in a thread, and tell the loop, which may have ended meanwhile."""
+    """Look a host up in a thread, and pass the result to the event loop, unless that has ended."""
     found: Sequence[Address] = ()
     error: Exception | None = None
     try:
@@ -94,7 +94,7 @@ def _is_literal(host: str) -> bool:
 
 
 async def _connect_any(addresses: Sequence[Address]) -> socket.socket:
-    """Connect to the first address that answers; each has a start before the next one."""
+    """Connect to the first address that answers; they are tried in order, `STAGGER` seconds apart."""
     waiting = _alternate(addresses)
     tasks: set[asyncio.Task[socket.socket]] = set()
     error: BaseException = OSError("the name has no address")
@@ -117,7 +117,7 @@ async def _connect_any(addresses: Sequence[Address]) -> socket.socket:
 
 
 async def _close_all(tasks: set[asyncio.Task[socket.socket]]) -> None:
-    """End the attempts that are not needed; one may have come through in the same moment."""
+    """Cancel the attempts that are not needed any more, and close those that have just succeeded."""
     for task in tasks:
         task.cancel()
     for made in await asyncio.gather(*tasks, return_exceptions=True):
@@ -138,7 +138,7 @@ async def _connect(address: Address) -> socket.socket:
 
 
 def _alternate(addresses: Sequence[Address]) -> list[Address]:
-    """Let the two families take turns, the one that the system prefers first (RFC 8305 section 4)."""
+    """Interleave the two address families, beginning with the one that the system prefers (RFC 8305 section 4)."""
     preferred = [one for one in addresses if one[0] == addresses[0][0]]
     others = [one for one in addresses if one[0] != addresses[0][0]]
     return [one for one in chain.from_iterable(zip_longest(preferred, others)) if one is not None]

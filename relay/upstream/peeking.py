@@ -1,6 +1,6 @@
-"""A look at a server from outside, to tell why it could not be used: does it begin with TLS, what certificate has it.
+"""Inspects a server that could not be used: whether its port begins with TLS, its greeting and its certificate.
 
-Nothing is logged in, and nothing secret is said: no certificate is verified here.
+No certificate is verified here, so nothing secret is sent and nobody logs in.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from relay.rules.replies import read_text
 from relay.upstream.dialing import dial
 
 PATIENCE: Final = 5.0
-"""Seconds for each look."""
+"""Seconds for each inspection."""
 _LONGEST_LINE = 4096
 _MOST_LINES = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Speech:
-    """How one of the two protocols begins."""
+    """How a session of one of the two protocols begins."""
 
     name: str
     greeting: bytes
@@ -30,13 +30,13 @@ class Speech:
     ask: bytes
     """The command that lists what the server offers."""
     encrypt: bytes
-    """What it offers, and the command, to begin TLS."""
+    """The keyword by which it offers TLS, which is also the command that starts it."""
     tls_port: int
     plain_port: int
-    """Where TLS is begun by a command."""
+    """The usual port for TLS that is started by a command."""
 
     def is_last(self, line: bytes) -> bool:
-        """Tell whether a line ends the list of what the server offers."""
+        """Return whether a line ends the list of what the server offers."""
         return line[3:4] != b"-" if self is SMTP else line.startswith((b"-ERR", b"."))
 
 
@@ -47,7 +47,7 @@ POP3: Final = Speech(name="POP3", greeting=b"+OK", ask=b"CAPA", encrypt=b"STLS",
 
 
 async def begins_with_tls(host: str, port: int) -> bool:
-    """Tell whether a port takes TLS from the first octet on, whatever its certificate."""
+    """Return whether a port speaks TLS from the first octet on, whatever its certificate is."""
     try:
         async with _connected(host, port, tls=True):
             return True
@@ -56,7 +56,7 @@ async def begins_with_tls(host: str, port: int) -> bool:
 
 
 async def hear_greeting(host: str, port: int, *, tls: bool = False) -> str | None:
-    """Give the line with which a server greets; None where it says nothing, or can't be reached so."""
+    """Return the first line that a server sends; None if it sends none or can't be reached this way."""
     try:
         async with _connected(host, port, tls=tls) as (reader, _):
             return read_text((await _line(reader)).rstrip())
@@ -65,7 +65,7 @@ async def hear_greeting(host: str, port: int, *, tls: bool = False) -> str | Non
 
 
 async def offers_encryption(host: str, port: int, speech: Speech) -> bool:
-    """Tell whether a server that greets without TLS offers to begin it."""
+    """Return whether a server that greets without TLS offers STARTTLS or STLS."""
     try:
         async with _connected(host, port, tls=False) as (reader, writer):
             return await _ask(reader, writer, speech)
@@ -74,7 +74,7 @@ async def offers_encryption(host: str, port: int, speech: Speech) -> bool:
 
 
 async def fetch_certificate(host: str, port: int, speech: Speech, *, at_once: bool) -> Certificate | None:
-    """Fetch a server's certificate, over TLS from the first octet, or begun by a command; None where it has none."""
+    """Fetch a server's certificate; None if there is none. `at_once`: its port begins with TLS, without a command."""
     try:
         async with _connected(host, port, tls=at_once) as (reader, writer):
             if not at_once:
@@ -92,7 +92,7 @@ async def fetch_certificate(host: str, port: int, speech: Speech, *, at_once: bo
 async def _connected(
     host: str, port: int, *, tls: bool
 ) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Connect for a look. Raises OSError, also where it takes too long (TimeoutError is one)."""
+    """Connect without verifying a certificate. Raises OSError; TimeoutError, which is one, if it takes too long."""
     async with asyncio.timeout(PATIENCE):
         connected = await dial(host, port, seconds=PATIENCE)
         reader, writer = await asyncio.open_connection(
@@ -112,7 +112,7 @@ def _context() -> ssl.SSLContext:
 
 
 async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, speech: Speech) -> bool:
-    """Read the greeting and what the server offers; tells whether encryption is among it."""
+    """Read the greeting and what the server offers; return whether encryption is offered."""
     await _line(reader)
     writer.write(speech.ask + b"\r\n")
     found = False

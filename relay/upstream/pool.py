@@ -17,7 +17,7 @@ _Key = tuple[SmtpServer, Identity | None]
 
 
 class Pool:
-    """Keeps idle connections; one of other settings, or too old, is closed instead of reused."""
+    """Keeps idle connections for reuse; one that was opened with other settings, or that is too old, is closed."""
 
     def __init__(self, *, timeouts: Timeouts = TIMEOUTS, idle: float = IDLE_SECONDS) -> None:
         self._timeouts = timeouts
@@ -37,7 +37,7 @@ class Pool:
         return await self.open(server, credential, hostname=hostname), False
 
     def take(self, server: SmtpServer, credential: Credential | None) -> Connection | None:
-        """Return a connection that was kept from before; None where there is none of these settings."""
+        """Return a connection that was kept from before; None if there is none of these settings."""
         key = _key_of(server, credential)
         while self._idle:
             kept, connection, timer = self._idle.pop()

@@ -1,4 +1,4 @@
-"""Trying an account's servers step by step, as `relay account test` tells it; nothing is sent, fetched or deleted."""
+"""Tries an account's servers step by step for `relay account test`; nothing is sent, fetched or deleted."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -27,7 +27,7 @@ _POP3_STEPS = {"connect": "connect", "starttls": "STLS", "login": "log in", "lis
 _TLS_AT_ONCE = "it begins with TLS"
 _DAY = 24 * 60 * 60 * 1000
 _KNOWN_ELSEWHERE = (Advice.UNKNOWN_ADDRESS, Advice.MAILBOX_FULL, Advice.MAILBOX_CLOSED)
-"""Of the account's own address as a recipient: they say nothing against it as a sender."""
+"""Refusals of the account's own address as a recipient that do not matter for it as a sender."""
 
 
 _FOR_NOW = {
@@ -35,12 +35,12 @@ _FOR_NOW = {
     "[LOGIN-DELAY]": "The provider allows a login only from time to time: try again in some minutes.",
     "[SYS/TEMP]": "The provider has a trouble of its own: try again in some minutes.",
 }
-"""By the response codes of RFC 2449 section 8 and RFC 3206: they say nothing against the password."""
+"""By response code (RFC 2449 section 8, RFC 3206): refusals that have nothing to do with the password."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One step, and how it went."""
+    """One step and its result."""
 
     name: str
     good: bool
@@ -52,7 +52,7 @@ class Step:
 async def probe_smtp(
     account: Account, server: SmtpServer, credential: Credential | None, *, hostname: str
 ) -> list[Step]:
-    """Connect, encrypt, log in, and ask whether the account's address may send."""
+    """Connect, start TLS, log in, and ask whether the account's address may send. Returns a step for each."""
     steps = [await _resolve(server.host)]
     if not steps[0].good:
         return steps
@@ -107,7 +107,7 @@ async def _rehearse(connection: Connection, account: Account, server: SmtpServer
 
 
 def _judge(name: str, said: Rehearsal, account: Account, server: SmtpServer) -> Step:
-    """Judge what was said to MAIL and RCPT; what is only for now, or only about the recipient, is no fault."""
+    """Make a step of the replies to MAIL and RCPT; one that is temporary or only about the recipient is no failure."""
     refused = said.mail if not said.mail.is_positive else said.recipient
     if refused is None or refused.is_positive:
         return Step(name=name, good=True)
@@ -134,7 +134,7 @@ def _advise_sender(meaning: Advice, refused: Reply, account: Account, server: Sm
 
 
 async def probe_pop3(account: Account, server: Pop3Server, credential: Credential) -> list[Step]:
-    """Connect, encrypt, log in, count the messages, and tell what becomes of them."""
+    """Connect, start TLS, log in, count the messages, and say what will be done with them. Returns a step for each."""
     steps = [await _resolve(server.host)]
     if not steps[0].good:
         return steps
@@ -170,7 +170,7 @@ async def _count(session: Pop3Session, account: Account, server: Pop3Server) -> 
 
 
 def _tell_fate(account: Account, server: Pop3Server) -> str:
-    """Tell what becomes of the mail at the provider: it may be all that there is of it."""
+    """Say what happens to the mail at the provider: the user may have no other copy of it."""
     if not account.is_collected:
         why = "excluded = true" if account.excluded else "receive = false"
         return f"Nothing is collected, and all stays at the provider ({why})."
@@ -227,13 +227,13 @@ async def _resolve(host: str) -> Step:
 
 
 def _until(names: list[str], failed: Step) -> list[Step]:
-    """Give the steps that went well before the one that failed, and that one."""
+    """Return the steps that succeeded before the one that failed, and that one."""
     before = names[: names.index(failed.name)] if failed.name in names else names
     return [*(Step(name=name, good=True) for name in before), failed]
 
 
 def show_octets(octets: int) -> str:
-    """Show a size as people read it."""
+    """Return a size as people read it, such as `1.5 MiB`."""
     if octets < 1024:
         return f"{octets} octets"
     size = octets / 1024

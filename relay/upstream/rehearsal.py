@@ -1,4 +1,4 @@
-"""The beginning of a transaction that is never finished, to see whether the provider lets an address send."""
+"""Begins a transaction without finishing it, to find out whether the provider accepts an address as the sender."""
 
 from dataclasses import dataclass
 
@@ -9,18 +9,18 @@ from relay.upstream.stream import SmtpStream
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rehearsal:
-    """What the server said."""
+    """The server's replies."""
 
     mail: Reply
     """To MAIL FROM the address."""
     recipient: Reply | None
-    """To RCPT TO the same address; None where it did not come so far."""
+    """To RCPT TO the same address; None if MAIL was refused."""
 
 
 async def rehearse(stream: SmtpStream, address: Address, *, smtputf8: bool, seconds: float) -> Rehearsal:
-    """Say MAIL and RCPT with one address, then RSET: nothing is sent. Raises StreamLost.
+    """Send MAIL and RCPT with one address, then RSET, so that no mail is sent. Raises StreamLost.
 
-    Some servers refuse a sender only at RCPT, as Postfix does (`smtpd_delay_reject`): so both are said.
+    Both are needed: some servers refuse a sender only at RCPT, as Postfix does (`smtpd_delay_reject`).
     """
     if not address.wire.isascii() and not smtputf8:
         text = "The provider does not take international addresses (SMTPUTF8)"

@@ -1,8 +1,8 @@
-"""An account's password in what its own servers say: no log, trace, notice or command shows it.
+"""Hides an account's secret that its server repeats, so that no log, trace, notice or command shows it.
 
-Guarantee: whatever a connection reads as a reply passes through its `Veil` once, as the bytes that came, before it is
-decoded, cut or kept. Where the password is in it, in any form in which we sent it, none of its words are shown: stars
-in place of the password alone would tell it wherever the rest of the sentence is known.
+Guarantee: each reply passes through the connection's `Veil` once, as the bytes that came in, before it is decoded, cut
+or stored. If it holds the secret in any form in which we sent it, none of the reply's words are shown: with stars in
+place of the secret alone, its length and place would still be known.
 """
 
 import base64
@@ -12,14 +12,14 @@ from typing import Final
 
 WITHHELD: Final = b"(withheld: the server repeats the account's password)"
 _DISTINCT: Final = 6
-"""Octets from which a secret is no part of a word by chance; a shorter one counts only as a word of its own."""
+"""Octets. A shorter secret could be part of any word by chance, so it is only looked for as a whole word."""
 _BLANKS: Final = bytes([*range(33), 127])
 """White space and control characters."""
 _ENHANCED: Final = re.compile(rb"\A[245]\.\d{1,3}\.\d{1,3}(?=[ \t]|$)")
 
 
 class Veil:
-    """Knows one account's password and the forms in which it may come back; letters count in either case."""
+    """Knows the forms in which one account's secret may come back; upper and lower case are the same."""
 
     __slots__ = ("_anywhere", "_parts", "_tight", "_words")
 
@@ -33,7 +33,7 @@ class Veil:
         self._words = re.compile(rb"(?<!\w)(?:%s)(?!\w)" % b"|".join(short)) if short else None
 
     def hides(self, said: bytes) -> bool:
-        """Tell whether the password is in what a server said, also with blanks in it that it does not have."""
+        """Return whether a server's words hold the secret, even with white space inserted into it."""
         lowered = said.lower()
         for form in self._anywhere:
             if form in lowered:
@@ -41,11 +41,10 @@ class Veil:
         return (self._words is not None and self._words.search(lowered) is not None) or self._is_parted((said,))
 
     def cover(self, lines: Sequence[bytes]) -> Sequence[bytes]:
-        """Give the texts of a reply's lines as they may be shown; an enhanced status code at the beginning stays.
+        """Return the texts of a reply's lines as they may be shown.
 
-        It goes, too, where it may be the password or a part of it, which the server repeats there.
-
-        A password of six octets and more is found also where the lines' ends part it, or blanks that it does not have.
+        An enhanced status code (RFC 2034) at the beginning stays, unless it may be the secret or a part of it. A secret
+        of six octets or more is also found if line ends or white space are inserted into it.
         """
         if not (self.hides(b" ".join(lines)) or self._is_parted(lines)):
             return lines
@@ -55,7 +54,7 @@ class Veil:
         return (enhanced[0] + b" " + WITHHELD,)
 
     def _touches(self, code: bytes, rest: Sequence[bytes]) -> bool:
-        """Tell whether the password may be in an enhanced code, also as a part of either, or reach into it."""
+        """Return whether the secret may be in an enhanced code, contain it, or reach into it."""
         if self.hides(code) or any(code in form for form in self._anywhere):
             return True
         return not (self.hides(b" ".join(rest)) or self._is_parted(rest))
@@ -65,10 +64,10 @@ class Veil:
         return any(form in said for form in self._tight)
 
     def cover_id(self, unique_id: bytes) -> bytes:
-        """Give a message's unique id, which is data, without the password.
+        """Return a message's unique id with the secret replaced by stars.
 
-        Only a password of six octets and more counts: a shorter one may be a number, which stands in ids by chance,
-        and an id that changes with the password would be another message.
+        Only a secret of six octets or more is looked for: a shorter one may be a number that ids hold by chance, and an
+        id that changes with the secret would stand for another message.
         """
         lowered = unique_id.lower()
         found = [form for form in self._anywhere if form in lowered]
@@ -85,7 +84,7 @@ def _tighten(text: bytes) -> bytes:
 
 
 def _forms(username: str, password: str) -> set[bytes]:
-    """Give the password as it is, in Latin-1, in hexadecimal, and in base64, also with the user's name."""
+    """Return the secret as it is, in Latin-1, in hexadecimal, and in base64, alone and as SASL PLAIN sends it."""
     raw = password.encode("utf-8", "surrogateescape")
     token = b"\0" + username.encode("utf-8", "surrogateescape") + b"\0" + raw
     forms = {raw, raw.hex().encode(), *(base64.b64encode(sent).rstrip(b"=") for sent in (token, raw))}
@@ -95,13 +94,13 @@ def _forms(username: str, password: str) -> set[bytes]:
 
 
 def _parts_of_base64(password: str) -> set[bytes]:
-    """Give what is left of a password of six octets and more within base64, at each of its three alignments."""
+    """Return how a secret of six octets or more appears inside of base64, at each of the three alignments."""
     raw = password.encode("utf-8", "surrogateescape")
     return {_within_base64(raw, shift) for shift in range(3)} if len(raw) >= _DISTINCT else set()
 
 
 def _within_base64(raw: bytes, shift: int) -> bytes:
-    """Give the characters that the secret alone decides behind `shift` other octets; a server may cut off half."""
+    """Return the base64 characters that depend on the secret alone after `shift` other octets; half of them suffice."""
     first, last = -(-8 * shift // 6), 8 * (shift + len(raw)) // 6
     decided = base64.b64encode(b"\0" * shift + raw)[first:last]
     return decided[: max(_DISTINCT, len(decided) // 2)]

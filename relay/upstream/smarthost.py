@@ -1,4 +1,4 @@
-"""A provider's server: connected, greeted, encrypted and logged in by aiosmtplib, then ours."""
+"""A connection to a provider's SMTP server: aiosmtplib connects, greets, starts TLS and logs in; the rest is ours."""
 
 import asyncio
 import contextlib
@@ -24,30 +24,30 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class ConnectError(RelayError):
-    """No connection that could take mail came about."""
+    """A connection could not be made ready for mail."""
 
     def __init__(self, stage: Stage, reply: Reply, *, closed: bool = False, others: int = 0) -> None:
         super().__init__(f"{stage}: {reply}")
         self.stage = stage
         self.reply = reply
         self.closed = closed
-        """Whether the server closed or refused the connection without a word."""
+        """Whether the server closed or refused the connection without a reply."""
         self.others = others
         """How many connections of the same account were open to the server at that time."""
 
     @property
     def login_refused(self) -> bool:
-        """Whether the provider refuses the account's login: any 5xx at AUTH, or a reply that says so elsewhere."""
+        """Whether the provider refuses the account's login: any 5xx to AUTH, or a reply elsewhere that says so."""
         return is_login_refused(self.reply) or (self.stage is Stage.AUTH and self.reply.is_permanent)
 
     @property
     def one_too_many(self) -> bool:
-        """Whether the server only refuses one connection more than those that it has taken from the account."""
+        """Whether the server only refuses another connection beside those that the account has open."""
         return self.others > 0 and not self.login_refused and (self.closed or 400 <= self.reply.code < 500)
 
 
 class Connection:
-    """A connection that is logged in, for one transaction after another."""
+    """A connection that is logged in; it serves one transaction after another."""
 
     def __init__(self, stream: SmtpStream, features: Features, timeouts: Timeouts) -> None:
         self._stream = stream
@@ -66,11 +66,11 @@ class Connection:
         return await transact(self._stream, self.features, self._timeouts, mail)
 
     async def rehearse(self, address: Address) -> Rehearsal:
-        """Ask whether the server lets an address send; nothing is sent. Raises StreamLost."""
+        """Ask whether the server accepts an address as the sender, without sending anything. Raises StreamLost."""
         return await rehearse(self._stream, address, smtputf8=self.features.smtputf8, seconds=self._timeouts.command)
 
     async def close(self) -> None:
-        """Say QUIT and close; never raises, never waits long."""
+        """Send QUIT and close. Raises nothing and waits for `timeouts.quit` at most."""
         with contextlib.suppress(StreamLost):
             self._stream.write(b"QUIT\r\n", replies=1)
             await self._stream.reply(self._timeouts.quit)
@@ -118,7 +118,7 @@ class _Opening:
         self.stage = Stage.CONNECT
 
     async def run(self) -> Connection:
-        """Go all the way; `stage` tells how far it came."""
+        """Connect, start TLS and log in; `stage` is the step that is being done."""
         server = self._server
         context = None
         if server.security is not Security.NONE:
@@ -153,12 +153,12 @@ class _Opening:
         return Connection(take_over(client.transport, self._veil), _features(client), self._timeouts)
 
     def close(self) -> None:
-        """Give up."""
+        """Close what is open."""
         if self._client is not None:
             self._client.close()
 
     def reply_of(self, error: Exception) -> Reply:
-        """Say what went wrong: the server's reply, or our words; without the password that it may have repeated."""
+        """Return the server's reply, or our words for an error; a secret that the server repeats is hidden."""
         host = f"{self._server.host}:{self._server.port}"
         error = _cause_of(error)
         if isinstance(error, aiosmtplib.SMTPResponseException):
@@ -178,7 +178,7 @@ class _Opening:
 
 
 def _cause_of(error: Exception) -> Exception:
-    """Give what aiosmtplib wraps: what it adds is the host and the port, as it knows them."""
+    """Return the error that aiosmtplib wraps; it adds only host and port."""
     wraps = isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(error.__cause__, Exception)
     return error.__cause__ if wraps else error  # type: ignore[return-value]
 

@@ -1,4 +1,4 @@
-"""TLS towards providers: verified by default, its authorities read once, its faults in words."""
+"""TLS towards providers: contexts, which verify by default and are cached, and texts for errors."""
 
 import functools
 import os
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 class AuthoritiesError(OSError):
-    """The file of those who are trusted can't be used."""
+    """`ca_file`, the file of the trusted authorities, can't be used."""
 
 
 def tls_context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:
-    """Give the context of an account. Reading the authorities takes so long that it belongs into a thread.
+    """Return an account's context. Call it in a thread: reading the authorities takes long. Cached by file and change.
 
     Raises AuthoritiesError.
     """
@@ -36,7 +36,7 @@ def _make_context(ca_file: str | None, verify: bool, _changed: int) -> ssl.SSLCo
 
 
 def describe_fault(error: BaseException | None, host: str) -> tuple[str, str]:
-    """Say what a connection's error is: (enhanced status code of RFC 3463, text in our words)."""
+    """Return an enhanced status code (RFC 3463) and a text for an error of a connection."""
     cause = error
     while cause is not None:
         if isinstance(cause, AuthoritiesError):
