@@ -14,13 +14,14 @@ Reader = Callable[[Event], None]
 _readers: tuple[Reader, ...] = (write_event,)
 
 
-def emit(event: Event) -> None:
-    """Hand an event to all readers, in this thread and at once: they don't wait and don't block."""
-    for reader in _readers:
-        try:
-            reader(event)
-        except Exception as error:  # noqa: BLE001 - whoever says what happened must not fail by it
-            _log_fault(reader, error)
+def emit(*events: Event) -> None:
+    """Hand events to all readers, in this thread and at once: readers don't wait and don't block."""
+    for event in events:
+        for reader in _readers:
+            try:
+                reader(event)
+            except Exception as error:  # noqa: BLE001 - whoever says what happened must not fail by it
+                _log_fault(reader, error)
 
 
 def subscribe(reader: Reader) -> Callable[[], None]:

@@ -1,11 +1,15 @@
 """What every part of the running service shares: the settings in force, queue, credentials, clocks and chance."""
 
+import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from relay.accounts.credentials import Credentials
+from relay.emitting import emit
+from relay.events.service import ActivityFailed
+from relay.model.errors import RelayError
 from relay.settings import Settings
 from relay.storage.queue import Queue
 
@@ -35,3 +39,14 @@ class Runtime:
         """Make the credentials where a test brings none of its own."""
         if self.credentials is None:
             object.__setattr__(self, "credentials", Credentials(self.queue.fingerprint_key))
+
+
+@contextlib.contextmanager
+def contain_faults(activity: str) -> Iterator[None]:
+    """Log a fault of ours that concerns one thing of many, which go on. What the database refuses is raised."""
+    try:
+        yield
+    except RelayError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the others go on
+        emit(ActivityFailed(activity=activity, error=repr(error), exception=error))

@@ -89,14 +89,14 @@ class Service:
             self.delivery = Delivery(runtime)
             self.mailboxes = Mailboxes(self._engine, self._writer, node=node, lease=self.settings.lease)
             self.watcher = Watcher(
-                settings=self._current,
+                runtime,
                 database=self._engine,
                 watches=Watches(self._writer, node=node),
-                postmaster=self.delivery.notifier,
-                node=node if self.queue.is_shared else "",
+                compose=self.delivery.notifier.notifications.composer.plain,
+                wake=self.delivery.wake_lanes,
             )
             collector = Collector(runtime, self.mailboxes)
-            self.poller = PopPoller(runtime, collector, polled=self.watcher.hurry)
+            self.poller = PopPoller(runtime, collector, polled=self.watcher.look_soon)
             self.housekeeper = Housekeeper(settings=self._current, queue=self.queue)
             self.backups = BackupKeeper(settings=self._current, engine=self._engine, writer=self._writer)
             self._log_warnings(self.settings)

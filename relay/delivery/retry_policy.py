@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, TypeVar
 
-import structlog
-
+from relay.emitting import emit
+from relay.events.service import ActivityFailed
 from relay.model.errors import RelayError
+from relay.runtime import contain_faults
 
-log = structlog.get_logger()
+__all__ = ["PAUSES", "contain_faults", "log_and_continue", "retry_until_stored"]
 
 R = TypeVar("R")
 
@@ -24,18 +25,7 @@ def log_and_continue(activity: str) -> Iterator[None]:
     try:
         yield
     except RelayError as error:
-        log.error("activity_failed", activity=activity, error=str(error))
-
-
-@contextlib.contextmanager
-def contain_faults(activity: str) -> Iterator[None]:
-    """Log a fault of ours that concerns one thing of many, which go on. What the database refuses is raised."""
-    try:
-        yield
-    except RelayError:
-        raise
-    except Exception as error:
-        log.exception("activity_failed", activity=activity, error=repr(error))
+        emit(ActivityFailed(activity=activity, error=str(error)))
 
 
 async def retry_until_stored(activity: str, write: Callable[[], Awaitable[R]]) -> R:
@@ -44,6 +34,6 @@ async def retry_until_stored(activity: str, write: Callable[[], Awaitable[R]]) -
         try:
             return await write()
         except RelayError as error:
-            log.error("activity_failed", activity=activity, error=str(error))
+            emit(ActivityFailed(activity=activity, error=str(error)))
             await asyncio.sleep(PAUSES[min(n, len(PAUSES) - 1)])
     raise AssertionError("it counts without end")

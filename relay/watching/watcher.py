@@ -6,21 +6,20 @@ says so, and the next look tries again. A fault here disturbs nothing else.
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, Protocol
 
-from relay.delivery.retry_policy import contain_faults
 from relay.emitting import emit
 from relay.events.notifications import AlertCleared, AlertFailed, AlertRaised
 from relay.events.service import ActivityFailed
+from relay.model.destination import Destination
 from relay.model.errors import RelayError
 from relay.model.mail import NewMessage
+from relay.notifications.policy import destinations_of, queued
 from relay.rules.moments import utc_time
 from relay.rules.notice_texts import TEXTS
-from relay.settings import Settings
+from relay.runtime import Runtime, contain_faults
 from relay.storage.engine import Database, transaction
 from relay.storage.watches import Watch, Watches, WatchStep, read_watches
 from relay.watching.alerting import Change, News, decide, is_moot, subject_of, topic_of
@@ -29,72 +28,67 @@ from relay.watching.snapshot import Running, Snapshot
 from relay.watching.taking import Service, Statvfs, look_at_files, take_snapshot
 from relay.watching.texts import LANGUAGES, Words, describe
 
-ROUND: Final = 60.0
-"""Seconds between two looks; also until the first one: what stood still while no service ran is soon on its way."""
-SHORTEST: Final = 10.0
-"""Seconds between two looks at least, however often it is hurried."""
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rounds:
+    """How often it is looked, in seconds."""
 
-class Postmaster(Protocol):
-    """The way to the postmaster, as `relay.delivery` has it."""
-
-    def tell_postmaster(self, title: str, paragraphs: Sequence[str], *, account: str = "") -> NewMessage:
-        """Write a notice to him."""
-
-    def told(self, notices: Sequence[NewMessage]) -> None:
-        """Say that notices are queued."""
+    every: float = 60.0
+    """From one look to the next; also until the first: what stood still while no service ran is soon on its way."""
+    least: float = 10.0
+    """Between two looks in any case, however often somebody asks for one."""
 
 
 class Watcher:
-    """Watches one service. `node` names it where others share its database."""
+    """Watches one service."""
 
     def __init__(
         self,
+        runtime: Runtime,
         *,
-        settings: Callable[[], Settings],
         database: Database,
         watches: Watches,
-        postmaster: Postmaster,
-        node: str = "",
-        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        compose: Callable[[str, Sequence[str], str], NewMessage],
+        wake: Callable[[Iterable[Destination]], None],
         statvfs: Statvfs | None = None,
-        every: float = ROUND,
-        least: float = SHORTEST,
+        rounds: Rounds = Rounds(),
     ) -> None:
-        """`every`: the seconds from one look to the next; `least`: those that are between two in any case."""
-        self._settings = settings
+        """`compose` makes a notice to the postmaster of a title, paragraphs and the name of the account concerned.
+
+        `wake` says that there is something new for these destinations.
+        """
+        self._settings, self._now = runtime.settings, runtime.now
+        self._node = runtime.queue.node if runtime.queue.is_shared else ""
         self._database = database
         self._watches = watches
-        self._postmaster = postmaster
-        self._node = node
-        self._now = now
+        self._compose = compose
+        self._wake = wake
         self._statvfs = statvfs
-        self._every = every
-        self._least = least
+        self._rounds = rounds
         self._alarm = asyncio.Event()
         self._failed: set[str] = set()
         """What could not be told, of which the log has spoken."""
 
-    def hurry(self) -> None:
-        """Say that something may have changed."""
+    def look_soon(self) -> None:
+        """Ask for a look, since something may have changed."""
         self._alarm.set()
 
     async def run(self) -> None:
         """Look for ever."""
-        await asyncio.sleep(self._every)
+        await asyncio.sleep(self._rounds.every)
         while True:
             self._alarm.clear()
             try:
                 await self.look()
             except RelayError as error:
                 emit(ActivityFailed(activity="watching", error=str(error)))
-            await asyncio.sleep(self._least)
+            await asyncio.sleep(self._rounds.least)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._every - self._least):
+                async with asyncio.timeout(self._rounds.every - self._rounds.least):
                     await self._alarm.wait()
 
     async def look(self) -> tuple[Finding, ...]:
-        """Look once, and tell what is news; gives what was found. Raises StorageError where nothing can be read."""
+        """Look once, and tell what is news; return what was found. Raises StorageError where nothing can be read."""
         now = self._now()
         snapshot, watches = await asyncio.to_thread(self._read, now)
         findings = find(snapshot, now)
@@ -141,8 +135,8 @@ class Watcher:
             return
         told = AlertRaised if change.news is News.RAISED else AlertCleared
         kind, since = topic_of(watch.key), utc_time(watch.since)
-        emit(told(queue_id=notice.message.id, kind=kind, subject=subject, since=since))
-        self._postmaster.told([notice])
+        emit(told(queue_id=notice.message.id, kind=kind, subject=subject, since=since), *queued([notice]))
+        self._wake(destinations_of([notice]))
 
     def _raise(self, finding: Finding, words: Words) -> NewMessage:
         language = LANGUAGES[self._settings().language]
@@ -151,18 +145,18 @@ class Watcher:
             "\n".join(f"{label}: {value}" for label, value in words.facts),
             f"{language.action}: {words.action}",
         )
-        return self._postmaster.tell_postmaster(words.title, paragraphs, account=finding.subject)
+        return self._compose(words.title, paragraphs, finding.subject)
 
     def _clear(self, watch: Watch, *, moot: bool) -> NewMessage:
         language = LANGUAGES[self._settings().language]
         end = self._now() if watch.well is None else watch.well
-        return self._postmaster.tell_postmaster(
+        return self._compose(
             language.solved.format(title=watch.title),
             (
                 language.moot if moot else watch.over,
                 language.lasted.format(start=self._show(watch.since), end=self._show(end)),
             ),
-            account=subject_of(watch.key),
+            subject_of(watch.key),
         )
 
     def _show(self, milliseconds: int) -> str:

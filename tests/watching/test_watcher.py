@@ -19,16 +19,16 @@ from relay.cli import main
 from relay.collection import Collector
 from relay.pop_poller import PopPoller
 from relay.rules.causes import Cause, explain_cause
-from relay.runtime import Runtime
+from relay.runtime import Runtime, wall_clock
 from relay.storage import admin
-from relay.storage.engine import SqliteFile
+from relay.storage.engine import Database, SqliteFile
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.quarantine import give, list_held
 from relay.storage.watches import Watches
 from relay.watching.findings import Finding, Kind
 from relay.watching.taking import Statvfs
 from relay.watching.texts import Words, describe
-from relay.watching.watcher import Watcher
+from relay.watching.watcher import Rounds, Watcher
 from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import free_port, until
 from tests.peers.office import MINUTE, Office, open_office
@@ -47,14 +47,22 @@ async def office(tmp_path: Path) -> AsyncGenerator[Office]:
         yield one
 
 
-def watch(office: Office, *, statvfs: Statvfs | None = None) -> Watcher:
+def watch(
+    office: Office,
+    *,
+    database: "Database | None" = None,
+    statvfs: Statvfs | None = None,
+    now: Callable[[], int] | None = None,
+    rounds: Rounds = Rounds(),  # noqa: B008 - frozen
+) -> Watcher:
     return Watcher(
-        settings=lambda: office.settings,
-        database=office.engine,
+        Runtime(settings=lambda: office.settings, queue=office.queue, now=now or (lambda: office.now)),
+        database=database or office.engine,
         watches=Watches(office.queue._writer),
-        postmaster=office.delivery.notifier,
-        now=lambda: office.now,
+        compose=office.delivery.notifier.notifications.composer.plain,
+        wake=office.delivery.wake_lanes,
         statvfs=statvfs or statvfs_of(1 << 40),
+        rounds=rounds,
     )
 
 
@@ -225,12 +233,7 @@ async def test_status_finds_what_is_alerted(office: Office) -> None:
     await office.hand_in()
     await office.send()
     admin.pause_account(office.engine, "sales", now=office.now)
-    found = await Watcher(
-        settings=lambda: office.settings,
-        database=office.engine,
-        watches=Watches(office.queue._writer),
-        postmaster=office.delivery.notifier,
-    ).look()
+    found = await watch(office, statvfs=os.statvfs, now=wall_clock).look()
     said = CliRunner().invoke(main, ["status", "--json", "-c", str(office.settings.path)])
     kinds = {one["kind"] for one in json.loads(said.stdout)["findings"]}
     assert kinds == {str(finding.kind) for finding in found} | {"service_down"}
@@ -305,14 +308,8 @@ async def test_mail_that_was_really_put_into_quarantine_is_told(tmp_path: Path) 
 
 
 async def test_the_loop_goes_on_after_a_fault_of_the_database(office: Office, tmp_path: Path) -> None:
-    watcher = Watcher(
-        settings=lambda: office.settings,
-        database=SqliteFile(tmp_path / "none.db"),
-        watches=Watches(office.queue._writer),
-        postmaster=office.delivery.notifier,
-        every=0.001,
-        least=0.0,
-    )
+    rounds = Rounds(every=0.001, least=0.0)
+    watcher = watch(office, database=SqliteFile(tmp_path / "none.db"), rounds=rounds)
     with capture_logs() as lines:
         task = asyncio.create_task(watcher.run())
         await until(lambda: len([line for line in lines if line["event"] == "activity_failed"]) >= 3)
@@ -329,21 +326,13 @@ async def test_a_poll_that_ended_hurries_the_next_look(office: Office) -> None:
         looks.append(folder)
         return statvfs_of(1 << 40)(folder)
 
-    watcher = Watcher(
-        settings=lambda: office.settings,
-        database=office.engine,
-        watches=Watches(office.queue._writer),
-        postmaster=office.delivery.notifier,
-        statvfs=statvfs,
-        every=0.0,
-        least=0.0,
-    )
+    watcher = watch(office, statvfs=statvfs, rounds=Rounds(every=0.0, least=0.0))
     task = asyncio.create_task(watcher.run())
     await until(lambda: bool(looks))
-    watcher._every = 1000.0  # from now on nothing but a hurry makes it look
+    watcher._rounds = Rounds(every=1000.0, least=0.0)  # from now on nothing but a hurry makes it look
     await asyncio.sleep(0)
     seen = len(looks)
-    watcher.hurry()
+    watcher.look_soon()
     await until(lambda: len(looks) > seen)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -14,6 +14,7 @@ from relay.model.destination import to_account
 from relay.model.errors import StorageError
 from relay.model.mail import Pause, RecipientKind
 from relay.model.reply import Reply
+from relay.notifications.compose import AlertText
 from relay.rules.notice import Alert
 from relay.storage import admin
 from tests.peers.office import CLIENT, MINUTE, open_office
@@ -100,10 +101,10 @@ async def test_a_notice_that_bounces_is_not_tried_by_another_account(tmp_path: P
 async def test_where_no_account_can_send_the_postmaster_gets_what_its_reader_would_not_find(tmp_path: Path) -> None:
     account = make_account("sales", 9, owner="bert", excluded=True)
     async with open_office(tmp_path, accounts=[account], users=[ANNA, {**BERT, "notify": "mail"}]) as office:
-        writer = office.delivery.notifier._writer
+        composer = office.delivery.notifier.notifications.composer
         readers = {user.name: user for user in office.settings.directory.users}
         for name, subject in (("anna", b"Subject: E-mails"), ("bert", b"Subject: For bert: E-mails")):
-            notice = writer.alert(Alert.ACCOUNT_GONE, readers[name], account="sales")
+            notice = composer.alert(AlertText(kind=Alert.ACCOUNT_GONE, reader=readers[name], account="sales"))
             ((recipient,),) = [delivery.recipients for delivery in notice.deliveries]
             assert (recipient.kind, recipient.address) == (RecipientKind.INBOX, "anna")
             assert notice.message.header.startswith(subject)

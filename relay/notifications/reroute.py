@@ -1,70 +1,64 @@
-"""Notices whose way does not lead through: they leave through another account, at last into the reader's inbox.
+"""Notices whose way is blocked: they leave through another account, at last into the reader's inbox.
 
 A notice tells of what went wrong, so it must not wait behind the very fault that it tells of, nor end in silence. One
 that bounces goes into an inbox at once: of a notice no notice is written.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-import structlog
-
-from relay.delivery.notice_mail import NoticeWriter
-from relay.delivery.retry_policy import contain_faults
+from relay.emitting import emit
+from relay.events.notifications import NoticeMoved
 from relay.model.account import User
 from relay.model.destination import Destination, to_account, to_inbox
 from relay.model.mail import ClaimedDelivery, RecipientKind
+from relay.notifications.compose import Composer
 from relay.rules.notice import change_sender
-from relay.runtime import Runtime
+from relay.runtime import Runtime, contain_faults
 from relay.storage.outbox import OtherWay
-
-log = structlog.get_logger()
 
 PATIENCE = 900_000
 """Milliseconds that a notice waits for an account that does not work, before it takes another."""
 _AT_ONCE = 100
 
 
-class NoticeMover:
-    """Gives queued notices another way."""
+class Rerouter:
+    """Sends queued notices another way. Each method returns where they go now, and raises StorageError."""
 
-    def __init__(
-        self, runtime: Runtime, *, writer: NoticeWriter, wake: Callable[[Iterable[Destination]], None]
-    ) -> None:
+    def __init__(self, runtime: Runtime, *, composer: Composer) -> None:
         self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
-        self._writer = writer
-        self._wake = wake
+        self._composer = composer
 
-    async def leave(self, account: str, *, gone: bool = False) -> None:
+    async def leave(self, account: str, *, gone: bool = False) -> set[Destination]:
         """Move the notices that have waited for an account which does not work, or all where it is gone.
 
-        Without another account that works, those of an account that is gone go into the inbox. Raises StorageError.
+        Without another account that works, those of an account that is gone go into the inbox.
         """
+        woken: set[Destination] = set()
         before = self._now() - (0 if gone else PATIENCE)
         while notices := await self._queue.queued_notices(account, before, _AT_ONCE):
-            if await self._move(notices, gone=gone) < len(notices):
-                return
+            ways = await self._move(notices, gone=gone)
+            woken.update(ways)
+            if len(ways) < len(notices):
+                break
+        return woken
 
-    async def rescue(self, notices: Iterable[ClaimedDelivery], *, bounced: bool = False) -> None:
-        """Move queued notices whose time is over, those that were moved before, or bounced, into an inbox.
-
-        Raises StorageError.
-        """
-        await self._move(notices, over=True, bounced=bounced)
+    async def rescue(self, notices: Iterable[ClaimedDelivery], *, bounced: bool = False) -> set[Destination]:
+        """Move queued notices whose time is over; those that were moved before, or bounced, go into an inbox."""
+        return set(await self._move(notices, over=True, bounced=bounced))
 
     async def _move(
         self, notices: Iterable[ClaimedDelivery], *, gone: bool = False, over: bool = False, bounced: bool = False
-    ) -> int:
-        moved = 0
+    ) -> list[Destination]:
+        moved = []
         for notice in notices:
             way = None
             with contain_faults(f"way of {notice.message.id}"):
                 way = self._way(notice, gone=gone, over=over, bounced=bounced)
             if way is None or not await self._queue.move_notice(way):
                 continue
-            moved += 1
-            log.warning("notice_moved", queue_id=notice.message.id, account=notice.account, to=way.address,
-                        way=way.destination.account or "inbox")  # fmt: skip
-            self._wake({way.destination})
+            moved.append(way.destination)
+            through = way.destination.account or "inbox"
+            emit(NoticeMoved(queue_id=notice.message.id, account=notice.account, to=way.address, way=through))
         return moved
 
     def _way(self, notice: ClaimedDelivery, *, gone: bool, over: bool, bounced: bool) -> OtherWay | None:
@@ -73,8 +67,8 @@ class NoticeMover:
         settings = self._settings()
         (recipient,) = notice.recipients
         users = settings.directory.users
-        reader = next((user for user in users if user.address.wire == recipient.address), self._writer.postmaster)
-        account = self._writer.working_account(reader, besides=notice.account)
+        reader = next((user for user in users if user.address.wire == recipient.address), self._composer.postmaster)
+        account = self._composer.working_account(reader, besides=notice.account)
         was_moved = notice.account != notice.message.account
         if bounced or (gone and account is None) or (over and (account is None or was_moved)):
             return self._into_inbox(notice, reader)
@@ -90,8 +84,8 @@ class NoticeMover:
         )
 
     def _into_inbox(self, notice: ClaimedDelivery, reader: User) -> OtherWay:
-        """Give the way into its reader's inbox, or into the postmaster's where nobody would look into that."""
-        name, header = self._writer.into_inbox(reader, notice.header, subject=notice.message.subject)
+        """Return the way into its reader's inbox, or into the postmaster's where nobody would look into that."""
+        name, header = self._composer.into_inbox(reader, notice.header, subject=notice.message.subject)
         return OtherWay(
             delivery=notice,
             destination=to_inbox(name),

@@ -1,13 +1,15 @@
-"""A notice as a mail of ours in the queue: for whom, on which way, in which words."""
+"""A notice as a mail of ours: for whom, by which way, in which words.
+
+Nothing here writes, logs or remembers anything: it reads the settings and, of a mail that is returned, the body.
+"""
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from relay.delivery.pauses import PauseBook
 from relay.model.account import Account, Notify, User
-from relay.model.destination import to_account, to_inbox
+from relay.model.destination import Destination, to_account, to_inbox
 from relay.model.ids import make_id
 from relay.model.mail import Message, NewDelivery, NewMessage, Recipient, RecipientKind
 from relay.model.reply import Reply
@@ -35,12 +37,34 @@ LARGEST_ATTACHED = 1 << 20
 """Octets up to which a failed mail is attached whole; of a larger one the header is enough to recognise it."""
 
 
-class NoticeWriter:
-    """Writes notices; whoever calls it makes them durable."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertText:
+    """What an alert tells, and whom."""
 
-    def __init__(self, runtime: Runtime, *, pauses: PauseBook, works: Callable[[str], bool]) -> None:
+    kind: Alert
+    account: str
+    reader: User | None = None
+    """None: the postmaster."""
+    message: Message | None = None
+    """The mail that it is about."""
+    address: str = ""
+    """Whose, depends on the kind."""
+    reply: Reply | None = None
+    count: int = 1
+    """Of mails."""
+    once: str = ""
+    """What is told once in a while: `NewMessage.once`."""
+    comfort: bool = False
+    """Whether the comforting sentence of the kind is true."""
+
+
+class Composer:
+    """Composes notices. The caller stores them."""
+
+    def __init__(self, runtime: Runtime, *, is_paused: Callable[[str], bool], works: Callable[[str], bool]) -> None:
+        """`works` returns whether an account's server takes mail, as far as is known."""
         self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
-        self._pauses = pauses
+        self._is_paused = is_paused
         self._works = works
 
     @property
@@ -50,7 +74,7 @@ class NoticeWriter:
         return notice_reader(directory=directory, submitter=directory.postmaster, account=None)
 
     def reader(self, message: Message, account: Account | None) -> User:
-        """Find who is told about a mail."""
+        """Return who is told about a mail."""
         return notice_reader(directory=self._settings().directory, submitter=message.user, account=account)
 
     async def report(
@@ -64,8 +88,10 @@ class NoticeWriter:
         doubtful: bool = False,
         others: Others = Others.NONE,
     ) -> NewMessage:
-        """Write a DSN about some recipients of a mail. `retry_until` in milliseconds since 1970."""
-        reader = self.reader(message, account)
+        """Compose a DSN about some recipients of a mail; `retry_until` in milliseconds since 1970.
+
+        Raises StorageError where the body that is to be attached can't be read.
+        """
         body = None
         # RFC 3461 section 4.3: RET speaks of failures alone, everything else returns the header.
         if report is Report.FAILED and message.ret != "HDRS" and message.size <= LARGEST_ATTACHED:
@@ -79,73 +105,47 @@ class NoticeWriter:
             envelope_id=decode_xtext(message.envelope_id),
         )
         until = None if retry_until is None else self.at(retry_until)
-        return self._wrap(
-            reader,
-            account,
-            message.id,
-            lambda head: report_notice(
-                head, report, recipients, mail, retry_until=until, doubtful=doubtful, others=others
-            ),
-        )
 
-    def alert(
-        self,
-        kind: Alert,
-        reader: User,
-        *,
-        account: str,
-        message: Message | None = None,
-        address: str = "",
-        reply: Reply | None = None,
-        count: int = 1,
-        comfort: bool = False,
-        helped: bool = False,
-    ) -> NewMessage:
-        """Write an alert."""
-        settings = self._settings()
+        def write(head: Letterhead) -> Notice:
+            return report_notice(head, report, recipients, mail, retry_until=until, doubtful=doubtful, others=others)
+
+        return self._address(self.reader(message, account), account, message.id, write)
+
+    def alert(self, text: AlertText) -> NewMessage:
+        """Compose an alert to the postmaster, or to another reader."""
+        settings, postmaster, message = self._settings(), self.postmaster, text.message
+        reader = text.reader or postmaster
         facts = Facts(
             hostname=settings.hostname,
-            account=account,
-            address=address,
-            reply=reply,
+            account=text.account,
+            address=text.address,
+            reply=text.reply,
             queue_id="" if message is None else message.id,
             subject="" if message is None else message.subject,
-            count=count,
-            comfort=comfort,
-            helped=helped,
+            count=text.count,
+            comfort=text.comfort,
+            helped=reader.name != postmaster.name,
         )
-        return self._wrap(
-            reader,
-            settings.directory.account(account),
-            "" if message is None else message.id,
-            lambda head: alert_notice(head, kind, facts),
-        )
+        concerned, about = settings.directory.account(text.account), "" if message is None else message.id
+        notice = self._address(reader, concerned, about, lambda head: alert_notice(head, text.kind, facts))
+        return replace(notice, once=text.once)
 
-    def plain(self, reader: User, title: str, paragraphs: Sequence[str], *, account: str = "") -> NewMessage:
-        """Write a notice of plain paragraphs; `account`: the one that it concerns.
+    def plain(self, title: str, paragraphs: Sequence[str], account: str = "") -> NewMessage:
+        """Compose a notice of plain paragraphs to the postmaster; `account`: the name of the one that it concerns.
 
         Where it leaves by mail, a copy goes into the inbox at once: it may be about the very provider that it needs.
         """
-        settings = self._settings()
-        notice = self._wrap(
-            reader,
-            settings.directory.account(account),
-            "",
-            lambda head: plain_notice(head, title, paragraphs),
-        )
+        reader, concerned = self.postmaster, self._settings().directory.account(account)
+        notice = self._address(reader, concerned, "", lambda head: plain_notice(head, title, paragraphs))
         if not notice.message.account:
             return notice
         inbox = Recipient(n=1, address=reader.name, kind=RecipientKind.INBOX)
-        now = self._now()
-        copy = NewDelivery(
-            id=make_id(now, os.urandom(10)), destination=to_inbox(reader.name), recipients=(inbox,), due=now
-        )
-        return replace(notice, deliveries=(*notice.deliveries, copy))
+        return replace(notice, deliveries=(*notice.deliveries, self._delivery(to_inbox(reader.name), inbox)))
 
-    def _wrap(
+    def _address(
         self, reader: User, concerned: Account | None, about: str, write: Callable[[Letterhead], Notice]
     ) -> NewMessage:
-        """Make a mail of a notice, on the way that reaches its reader: a working account, else his inbox."""
+        """Make a mail of a notice, by the way that reaches its reader: a working account, else his inbox."""
         settings, now = self._settings(), self._now()
         account = None
         if notice_way(directory=settings.directory, user=reader) is Notify.MAIL:
@@ -169,7 +169,6 @@ class NoticeWriter:
             notice = replace(notice, header=header)
             recipient = Recipient(n=0, address=name, kind=RecipientKind.INBOX)
         to = to_inbox(recipient.address) if account is None else to_account(account.name)
-        delivery = NewDelivery(id=make_id(now, os.urandom(10)), destination=to, recipients=(recipient,), due=now)
         return NewMessage(
             message=Message(
                 id=notice_id,
@@ -189,12 +188,16 @@ class NoticeWriter:
                 about=about,
                 source="relay",
             ),
-            deliveries=(delivery,),
+            deliveries=(self._delivery(to, recipient),),
             chunks=((0, 0, notice.body),),
         )
 
+    def _delivery(self, to: Destination, recipient: Recipient) -> NewDelivery:
+        now = self._now()
+        return NewDelivery(id=make_id(now, os.urandom(10)), destination=to, recipients=(recipient,), due=now)
+
     def into_inbox(self, reader: User, header: bytes, *, subject: str) -> tuple[str, bytes]:
-        """Tell in whose inbox a notice goes, and with which header: the reader's, if he has one, else the postmaster's.
+        """Return the user in whose inbox a notice goes, and its header: the reader if he has one, else the postmaster.
 
         `subject` is that of the header; the postmaster's copy says in it for whom it is.
         """
@@ -211,13 +214,13 @@ class NoticeWriter:
         accounts = [
             account
             for account in self._settings().directory.accounts
-            if account.sends and account.name not in self._pauses and may(account.name)
+            if account.sends and not self._is_paused(account.name) and may(account.name)
         ]
         own = [account for account in accounts if account.owner == reader.name]
         same = [account for account in accounts if account.name == concerned]
         return next(iter([*own, *same, *accounts]), None)
 
     def at(self, milliseconds: int | None = None) -> datetime:
-        """Give a moment, without one the present, by the clock on the office's wall."""
+        """Return a moment, without one the present, as the clock on the office's wall shows it."""
         moment = self._now() if milliseconds is None else milliseconds
         return datetime.fromtimestamp(moment / 1000, UTC).astimezone(self._settings().hours.timezone)

@@ -1,0 +1,232 @@
+"""What waits for long: its sender is told once, and what an account can't send is given up in time.
+
+The retry schedule alone would not do: while a server is down, or asks for less, only one mail of its account is tried
+now and then. Only what is over by open, unpaused time is touched; the rest waits as if nobody had looked.
+"""
+
+import itertools
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from relay.emitting import emit
+from relay.events.delivery import ArchiveFailed, MailDelayed, MessageBounced
+from relay.events.event import Event
+from relay.model.account import Account
+from relay.model.destination import Destination
+from relay.model.ids import make_id
+from relay.model.mail import ClaimedDelivery, RecipientKind, Settlement
+from relay.model.outcome import Outcome, Verdict
+from relay.model.reply import Reply
+from relay.notifications.policy import Policy, destinations_of, queued
+from relay.notifications.reroute import Rerouter
+from relay.rules.disposition import Answered, Disposition, Schedule, decide_disposition
+from relay.rules.hours import open_after
+from relay.rules.retry import counted_since, counted_time, wants_warning
+from relay.runtime import Runtime, contain_faults
+from relay.storage.expiry import DelayTold, LastAttempt
+
+_AT_ONCE = 500
+"""Mails of an account that one look takes; the next look comes within a minute."""
+_NEVER = -1
+"""A moment before every mail."""
+_THROTTLED = Reply(code=0, enhanced="4.4.5", text="the provider takes less from this account than it has to send")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hindrance:
+    """Why an account's mail may wait: its server is not reached, or takes less than there is."""
+
+    account: str
+    outage: Reply | None = None
+    """Why the server could not be reached the last time."""
+    is_narrowed: bool = False
+    """Whether the provider allows fewer connections than are configured: mail goes all the same."""
+
+
+class Expiry:
+    """Looks through what waits, at most once a minute."""
+
+    def __init__(
+        self, runtime: Runtime, *, policy: Policy, rerouter: Rerouter, look_at_clock: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
+        self._policy = policy
+        self._rerouter = rerouter
+        self._look_at_clock = look_at_clock
+
+    async def look(self, hindrances: Iterable[Hindrance]) -> set[Destination]:
+        """Tell senders whose mail waits, then give up what is over, and help notices on. Raises StorageError.
+
+        Returns the destinations that have something new.
+        """
+        woken: set[Destination] = set()
+        for account in await self._queue.queued_accounts():
+            with contain_faults(f"delays of {account}"):
+                woken |= await self._tell_delays(account)
+        paused = {pause.account for pause in await self._queue.pauses()}
+        for hindrance in hindrances:
+            if hindrance.account in paused:
+                continue
+            with contain_faults(f"end of {hindrance.account}"):
+                woken |= await self._give_up(hindrance)
+            if not hindrance.is_narrowed:  # else notices go over the connections that it has
+                with contain_faults(f"notices of {hindrance.account}"):
+                    woken |= await self._rerouter.leave(hindrance.account)
+        for account in paused:
+            with contain_faults(f"notices of {account}"):
+                woken |= await self._rerouter.leave(account)
+        return woken
+
+    async def _since(self, account: str, span: int) -> int | None:
+        """Return the latest moment since which so much counted time has passed for an account; None: for no mail of it.
+
+        So the database is asked for exactly those mails, and hours and pauses are reckoned with once for them all.
+        """
+        now, oldest = self._now(), await self._queue.oldest_since(account)
+        if oldest is None or now - oldest < span:
+            return None
+        await self._look_at_clock()  # the machine may have slept since the last look
+        pauses = await self._queue.pauses_between(account, oldest, now)
+        return counted_since(hours=self._settings().hours, pauses=pauses, span=span, oldest=oldest, now=now)
+
+    # Delays
+
+    async def _tell_delays(self, account: str) -> set[Destination]:
+        policy = self._settings().retry
+        before = await self._since(account, policy.warn_after)
+        if before is None:
+            return set()
+        over = await self._since(account, policy.give_up_after)
+        after = _NEVER if over is None else over
+        waiting = await self._queue.delayed(account, after=after, before=before, limit=_AT_ONCE)
+        woken: set[Destination] = set()
+        for queue_id, group in itertools.groupby(waiting, key=lambda delivery: delivery.message.id):
+            with contain_faults(f"delay of {queue_id}"):
+                woken |= await self._tell_delay([*group])
+        return woken
+
+    async def _tell_delay(self, deliveries: list[ClaimedDelivery]) -> set[Destination]:
+        settings, now = self._settings(), self._now()
+        await self._look_at_clock()
+        due = []
+        for delivery in deliveries:
+            pauses = await self._queue.pauses_between(delivery.account, delivery.since, now)
+            counted = counted_time(hours=settings.hours, pauses=pauses, since=delivery.since, now=now)
+            if wants_warning(settings.retry, counted, warned=delivery.warned):
+                due.append((counted, delivery))
+        if not due:
+            return set()
+        late = [delivery for _, delivery in due]
+        left = settings.retry.give_up_after - max(counted for counted, _ in due)
+        account, message = settings.directory.account(late[0].account), late[0].message
+        told = await self._policy.delay(late, account, open_after(settings.hours, now, left))
+        emit(*told.events)
+        notice = next(iter(told.notices), None)
+        wish = DelayTold(message_id=message.id, delivery_ids=tuple(d.id for d in late), at=now, notice=notice)
+        if not await self._queue.tell_delay(wish):
+            return set()  # another node has told it
+        emit(
+            MailDelayed(queue_id=message.id, account=late[0].account, deliveries=len(late), told=notice is not None),
+            *queued(told.notices),
+        )
+        return destinations_of(told.notices)
+
+    # The end
+
+    async def _give_up(self, hindrance: Hindrance) -> set[Destination]:
+        settings = self._settings()
+        account = settings.directory.account(hindrance.account)
+        before = await self._since(hindrance.account, settings.retry.give_up_after)
+        if account is None or before is None:
+            return set()
+        waiting = await self._queue.queued_before(hindrance.account, before, _AT_ONCE)
+        woken = await self._rerouter.rescue(one for one in waiting if one.message.notice)
+        mails = [delivery for delivery in waiting if not delivery.message.notice]
+        last = await self._queue.last_attempts([delivery.id for delivery in mails])
+        for queue_id, group in itertools.groupby(mails, key=lambda delivery: delivery.message.id):
+            with contain_faults(f"end of {queue_id}"):
+                woken |= await self._give_up_mail(hindrance, account, [*group], last)
+        return woken
+
+    async def _give_up_mail(
+        self, hindrance: Hindrance, account: Account, deliveries: list[ClaimedDelivery], last: dict[str, LastAttempt]
+    ) -> set[Destination]:
+        """Give a mail up: one notice tells of all its recipients, one transaction writes it all, or nothing."""
+        settings, now = self._settings(), self._now()
+        ends = [(one, _reply(hindrance, last.get(one.id))) for one in deliveries]
+        dispositions = [(one, reply, self._decide(account, one, reply)) for one, reply in ends]
+        told = await self._policy.of_attempt(
+            account,
+            replace(deliveries[0], uncertain=max(one.uncertain for one in deliveries)),
+            _together([disposition for _, _, disposition in dispositions]),
+            ends[0][1],
+            tried={r.n: last[one.id].at for one in deliveries if one.id in last for r in one.recipients},
+        )
+        emit(*told.events)
+        settlements = [
+            Settlement(
+                delivery_id=one.id,
+                key=make_id(now, os.urandom(10)),
+                at=now,
+                seconds=0.0,
+                reply=reply,
+                outcomes=disposition.outcomes,
+                state=disposition.state,
+                uncertain=disposition.uncertain,
+                attempted=False,
+                counts=False,
+                events=(("given_up", str(reply)),),
+                keep_body=settings.limits.keep_delivered > 0,
+            )
+            for one, reply, disposition in dispositions
+        ]
+        settlements[0] = replace(settlements[0], notices=told.notices)
+        if not await self._queue.give_up(settlements):
+            return set()  # one of them is being sent just now: the next look comes
+        emit(*(event for one, reply in ends for event in _given_up(one, reply)), *queued(told.notices))
+        return destinations_of(told.notices)
+
+    def _decide(self, account: Account, delivery: ClaimedDelivery, reply: Reply) -> Disposition:
+        settings = self._settings()
+        deferred = Outcome(verdict=Verdict.DEFERRED, reply=reply)
+        return decide_disposition(
+            delivery,
+            Answered(outcomes={recipient.n: deferred for recipient in delivery.recipients}),
+            Schedule(policy=settings.retry, hours=settings.hours, on_uncertain=account.on_uncertain),
+            counted=settings.retry.give_up_after,
+            now=self._now(),
+            jitter=0.0,
+        )
+
+
+def _reply(hindrance: Hindrance, last: LastAttempt | None) -> Reply:
+    """Return the reason: why the server can't be reached, else what the mail itself was told last."""
+    return hindrance.outage or (_THROTTLED if last is None else last.reply)
+
+
+def _together(dispositions: Sequence[Disposition]) -> Disposition:
+    """Put the failures of a mail's deliveries together, for the notices that tell of them."""
+    return replace(
+        dispositions[0],
+        failures=tuple(failure for one in dispositions for failure in one.failures),
+        archive_failures=tuple(failure for one in dispositions for failure in one.archive_failures),
+    )
+
+
+def _given_up(delivery: ClaimedDelivery, reply: Reply) -> Iterable[Event]:
+    for kind in (MessageBounced, ArchiveFailed):
+        recipients = [
+            recipient.address
+            for recipient in delivery.recipients
+            if (recipient.kind is RecipientKind.ARCHIVE) is (kind is ArchiveFailed)
+        ]
+        if recipients:
+            yield kind(
+                queue_id=delivery.message.id,
+                delivery_id=delivery.id,
+                account=delivery.account,
+                recipients=recipients,
+                code=reply.code,
+                reply=str(reply),
+            )

@@ -1,0 +1,247 @@
+"""Who is told what: the notices that the outcome of an attempt, a delay, or a held mail asks for.
+
+Nothing is ever written about a notice, nor about a mail with the null sender (RFC 5321 section 4.5.5).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from relay.events.delivery import SenderRefused
+from relay.events.event import Event
+from relay.events.notifications import NoticeDropped, NoticeQueued
+from relay.model.account import Account
+from relay.model.destination import Destination
+from relay.model.mail import (
+    ClaimedDelivery,
+    DeliveryState,
+    Message,
+    NewMessage,
+    Recipient,
+    RecipientKind,
+    RecipientState,
+)
+from relay.model.outcome import Verdict
+from relay.model.reply import Reply
+from relay.notifications.compose import AlertText, Composer
+from relay.rules.disposition import Disposition
+from relay.rules.dsn import wants_delay, wants_failure, wants_success
+from relay.rules.notice import Alert, FailedRecipient, FailureReason, Report, others_of
+from relay.runtime import Runtime
+from relay.storage.expiry import LastAttempt
+
+_NOT_TRIED = Reply(code=0, enhanced="4.4.1", text="the provider's server has not been reached")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notices:
+    """What people are to be told: the caller stores the notices, then emits the events."""
+
+    notices: tuple[NewMessage, ...] = ()
+    events: tuple[Event, ...] = ()
+
+    def __add__(self, other: "Notices") -> "Notices":
+        return Notices(notices=self.notices + other.notices, events=self.events + other.events)
+
+
+def queued(notices: Iterable[NewMessage]) -> list[Event]:
+    """Return the events of notices that are in the queue by now, one for each way that a notice takes."""
+    return [
+        NoticeQueued(
+            queue_id=notice.message.id,
+            about=notice.message.about,
+            to=delivery.recipients[0].address,
+            way="mail" if delivery.destination.is_account else "inbox",
+            kind=notice.message.rule,
+        )
+        for notice in notices
+        for delivery in notice.deliveries
+    ]
+
+
+def destinations_of(notices: Iterable[NewMessage]) -> set[Destination]:
+    """Return where notices go: these lanes are to be woken."""
+    return {delivery.destination for notice in notices for delivery in notice.deliveries}
+
+
+class Policy:
+    """Decides who is told what; writes nothing."""
+
+    def __init__(self, runtime: Runtime, composer: Composer) -> None:
+        self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
+        self._composer = composer
+
+    async def of_attempt(
+        self,
+        account: Account,
+        delivery: ClaimedDelivery,
+        disposition: Disposition,
+        reply: Reply,
+        *,
+        sender_refused: Reply | None = None,
+        confirms: bool = True,
+        tried: Mapping[int, int] | None = None,
+    ) -> Notices:
+        """Return the notices that a disposition asks for; the settlement stores them. Raises StorageError.
+
+        `confirms`: the provider itself sends the confirmations that were asked for. `tried`: when each recipient was
+        tried last, by his number; without it, just now.
+        """
+        found = Notices()
+        if disposition.failures:
+            if tried is None:
+                tried = {failure.recipient.n: self._now() for failure in disposition.failures}
+            found += await self._failure(account, delivery, disposition, tried)
+        if not confirms:
+            found += await self._success(account, delivery, disposition)
+        if sender_refused is None:  # else that is told, and it is no fault of the archive's
+            found += await self._missing_copies(account, delivery, disposition)
+        else:
+            found += await self._sender_refused(account, delivery.message, sender_refused)
+        if disposition.state is DeliveryState.HELD:
+            found += await self.held(delivery, reply, archive_only=disposition.only_the_archive_is_in_doubt)
+        return found
+
+    async def delay(self, deliveries: Sequence[ClaimedDelivery], account: Account | None, retry_until: int) -> Notices:
+        """Return the warning that a mail still waits for all of these deliveries; none where nobody is to be told.
+
+        `retry_until` in milliseconds since 1970. Raises StorageError.
+        """
+        message = deliveries[0].message
+        waiting = [r for d in deliveries for r in d.recipients if r.kind is RecipientKind.TO and wants_delay(r.notify)]
+        if not waiting:
+            return Notices()
+        if (dropped := _dropped(message)) is not None:
+            return dropped
+        attempts = await self._queue.last_attempts([d.id for d in deliveries])
+        last = {r.n: attempts.get(d.id) for d in deliveries for r in d.recipients}
+        recipients = [self._waiting(r, last[r.n]) for r in waiting]
+        others = others_of(await self._queue.outcomes(message.id), {r.n for r in waiting})
+        report = Report.DELAYED
+        notice = await self._composer.report(
+            report, message, account, recipients, retry_until=retry_until, others=others
+        )
+        return Notices(notices=(notice,))
+
+    async def held(self, delivery: ClaimedDelivery, reply: Reply, *, archive_only: bool) -> Notices:
+        """Tell the user and the postmaster of a mail that may have been sent, and waits for them. Raises StorageError.
+
+        Of the blind copy alone only the postmaster is told: the user need not know that there is one.
+        """
+        message, name = delivery.message, delivery.account
+        account = self._settings().directory.account(name)
+        users = () if archive_only else (self._composer.reader(message, account),)
+        readers = {user.name: user for user in (*users, self._composer.postmaster)}
+        return await self.alert(
+            *(
+                AlertText(kind=Alert.UNCERTAIN_HELD, reader=user, message=message, account=name, reply=reply)
+                for user in readers.values()
+            )
+        )
+
+    async def alert(self, *texts: AlertText) -> Notices:
+        """Return alerts; what its reader was told a moment ago is not said again. Raises StorageError."""
+        wanted = [text for text in texts if text.message is None or not text.message.notice]
+        new = [text for text in wanted if not (text.once and await self.was_said(text.once))]
+        return Notices(notices=tuple(self._composer.alert(text) for text in new))
+
+    async def was_said(self, once: str) -> bool:
+        """Return whether people were told something a moment ago, by whichever node. Raises StorageError."""
+        return await self._queue.was_said(once, now=self._now())
+
+    async def _failure(
+        self, account: Account, delivery: ClaimedDelivery, disposition: Disposition, tried: Mapping[int, int]
+    ) -> Notices:
+        message = delivery.message
+        if (dropped := _dropped(message)) is not None:
+            return dropped
+        wanted = [failure for failure in disposition.failures if wants_failure(failure.recipient.notify)]
+        if not wanted:
+            return Notices(events=(NoticeDropped(queue_id=message.id, reason="the client asked for none (NOTIFY)"),))
+        recipients = [
+            self._reported(
+                f.recipient,
+                f.reply,
+                FailureReason.EXPIRED if f.expired else FailureReason.REFUSED,
+                tried=tried.get(f.recipient.n),
+            )
+            for f in wanted
+        ]
+        known = await self._queue.outcomes(message.id)  # the blind copy's is not among them
+        taken = {n for n, one in disposition.outcomes if one.verdict is Verdict.DELIVERED}
+        outcomes = known | {n: RecipientState.DELIVERED for n in taken if n in known}
+        others = others_of(outcomes, {failure.recipient.n for failure in disposition.failures})
+        doubtful = delivery.uncertain > 0
+        notice = await self._composer.report(
+            Report.FAILED, message, account, recipients, doubtful=doubtful, others=others
+        )
+        return Notices(notices=(notice,))
+
+    async def _missing_copies(self, account: Account, delivery: ClaimedDelivery, disposition: Disposition) -> Notices:
+        """Tell the postmaster of blind copies that failed; one that goes by itself may fail as its mail did before."""
+        if not disposition.archive_failures:
+            return Notices()
+        before = (await self._queue.outcomes(delivery.message.id)).values()
+        comfort = not disposition.failures and RecipientState.BOUNCED not in before
+        return await self.alert(
+            *(
+                AlertText(
+                    kind=Alert.ARCHIVE_FAILED,
+                    message=delivery.message,
+                    account=account.name,
+                    address=failure.recipient.address,
+                    reply=failure.reply,
+                    once=f"archive/{failure.recipient.address}",
+                    comfort=comfort,
+                )
+                for failure in disposition.archive_failures
+            )
+        )
+
+    async def _sender_refused(self, account: Account, message: Message, reply: Reply) -> Notices:
+        event = SenderRefused(queue_id=message.id, account=account.name, code=reply.code, reply=str(reply))
+        text = AlertText(
+            kind=Alert.SENDER_REFUSED,
+            message=message,
+            account=account.name,
+            address=str(account.address),
+            reply=reply,
+            once=f"sender/{account.name}",
+        )
+        return Notices(events=(event,)) + await self.alert(text)
+
+    async def _success(self, account: Account, delivery: ClaimedDelivery, disposition: Disposition) -> Notices:
+        delivered = {n: outcome.reply for n, outcome in disposition.outcomes if outcome.verdict is Verdict.DELIVERED}
+        wanted = [
+            self._reported(recipient, delivered[recipient.n], FailureReason.REFUSED, tried=self._now())
+            for recipient in delivery.recipients
+            if recipient.n in delivered and wants_success(recipient.notify)
+        ]
+        if not wanted:
+            return Notices()
+        if (dropped := _dropped(delivery.message)) is not None:
+            return dropped
+        return Notices(notices=(await self._composer.report(Report.RELAYED, delivery.message, account, wanted),))
+
+    def _waiting(self, recipient: Recipient, last: LastAttempt | None) -> FailedRecipient:
+        if last is None:
+            return self._reported(recipient, _NOT_TRIED, FailureReason.REFUSED, tried=None)
+        return self._reported(recipient, last.reply, FailureReason.REFUSED, tried=last.at)
+
+    def _reported(
+        self, recipient: Recipient, reply: Reply, reason: FailureReason, *, tried: int | None
+    ) -> FailedRecipient:
+        return FailedRecipient(
+            address=recipient.address,
+            reply=reply,
+            reason=reason,
+            orcpt=recipient.orcpt,
+            last_attempt=None if tried is None else self._composer.at(tried),
+        )
+
+
+def _dropped(message: Message) -> Notices | None:
+    """Return that nobody is told, where nobody may be told of a mail; else None."""
+    if message.reverse_path and not message.notice:
+        return None
+    reason = "a notice" if message.notice else "null sender"
+    return Notices(events=(NoticeDropped(queue_id=message.id, reason=reason),))
