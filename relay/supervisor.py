@@ -202,7 +202,7 @@ class Service:
             try:
                 settings = await asyncio.to_thread(load_settings, self.settings.path)
             except ConfigurationError as error:
-                return self._refuse(error.mistakes)
+                return self._refuse(error.errors)
             mistakes = self._reopen_log(settings)
             if self._listeners is not None and not mistakes:
                 mistakes = await self._listeners.change(settings)

@@ -181,7 +181,7 @@ def _service_runs(folder: Path) -> bool:
 
 def refuse(error: "ConfigurationError") -> NoReturn:
     """End with status 2 and a line for each mistake of a configuration."""
-    for mistake in error.mistakes:
+    for mistake in error.errors:
         say(mistake, error=True)
     sys.exit(MISUSED)
 

@@ -163,7 +163,7 @@ def _unknown(error: Exception, *, as_json: bool) -> NoReturn:
     from relay.settings import ConfigurationError
 
     if isinstance(error, ConfigurationError):
-        reasons = list(error.mistakes)
+        reasons = list(error.errors)
     elif isinstance(error, OSError) and error.filename:
         reasons = [f"{error.filename}: {error.strerror}"]
     elif isinstance(error, (RelayError, OSError)):

@@ -1,10 +1,10 @@
-"""The configuration: one TOML file becomes frozen settings, or every mistake in it is named at once.
+"""The configuration: one TOML file becomes frozen settings, or every error in it is named at once.
 
 What validates (pydantic) is imported by `load_settings` when it runs, so that importing this package costs little.
 """
 
+from relay.settings.errors import ConfigurationError
 from relay.settings.load import find_configuration, load_settings
-from relay.settings.mistakes import ConfigurationError
 from relay.settings.values import BackupSettings, Limits, Listener, ListenerTls, LogSettings, Settings
 
 __all__ = [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from relay.settings.document import Table
-from relay.settings.mistakes import Finding
+from relay.settings.errors import Finding
 
 _PLACE: Final = ("backup", "folder")
 _PATIENCE: Final = 3.0

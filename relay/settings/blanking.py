@@ -9,7 +9,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relay.settings.mistakes import Place, name_place
+from relay.settings.errors import Place, name_place
 
 SECRETS: Final = frozenset(
     {"password", "password_hash", "password_command", "client_secret", "secret", "token", "webhook", "heartbeat_url"}

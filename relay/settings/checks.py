@@ -7,9 +7,9 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from relay.model.address import Address
 from relay.rules.address import parse_addr_spec
 from relay.settings.document import Table
+from relay.settings.errors import Finding, Place
 from relay.settings.fields import USER_NAME
 from relay.settings.hosts import parse_ip, parse_network
-from relay.settings.mistakes import Finding, Place
 from relay.settings.needed import describe_missing
 
 _MOST_HELPED = 20

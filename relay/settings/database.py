@@ -16,7 +16,7 @@ _POSTGRESQL = re.compile(
 def check_database(value: object) -> str:
     """Check the URL of a database. Raises ValueError with a reason that does not quote it."""
     if not isinstance(value, str):
-        raise ValueError("must be text in quotes")  # noqa: TRY004 - a mistake of the file, not of the code
+        raise ValueError("must be text in quotes")  # noqa: TRY004 - an error of the file, not of the code
     if not value.isprintable():
         raise ValueError("must not hold control characters")
     scheme = value.partition(":")[0].lower()

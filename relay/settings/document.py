@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from relay.settings.mistakes import ConfigurationError, Place, write_line
+from relay.settings.errors import ConfigurationError, Place, write_line
 from relay.settings.syntax import explain_fault
 
 _LARGEST = 4 * 1024 * 1024

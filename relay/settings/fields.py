@@ -1,6 +1,6 @@
 """The types of single values. Each reader takes what TOML gives and raises ValueError with a reason.
 
-The readers check the TOML type themselves: nothing is converted, so `port = "25"` and `admin = 1` are mistakes.
+The readers check the TOML type themselves: nothing is converted, so `port = "25"` and `admin = 1` are errors.
 """
 
 import re
@@ -38,7 +38,7 @@ _LONGEST_LEASE = 3_600_000
 def read_text(value: object) -> str:
     """Read a text for a protocol line or a header: one line, without control characters."""
     if not isinstance(value, str):
-        raise ValueError("must be text in quotes")  # noqa: TRY004 - a mistake of the file, not of the code
+        raise ValueError("must be text in quotes")  # noqa: TRY004 - an error of the file, not of the code
     if not value.strip():
         raise ValueError("must not be empty")
     # Beyond ASCII's controls these are line ends to some, or no characters at all.
@@ -52,7 +52,7 @@ def read_text(value: object) -> str:
 def read_flag(value: object) -> bool:
     """Read true or false."""
     if not isinstance(value, bool):
-        raise ValueError("must be true or false, without quotes")  # noqa: TRY004 - a mistake of the file, not of the code
+        raise ValueError("must be true or false, without quotes")  # noqa: TRY004 - an error of the file, not of the code
     return value
 
 
@@ -183,7 +183,7 @@ def whole(least: int, most: int) -> PlainValidator:
 
     def read_number(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError(f"must be a whole number from {least} to {most}, without quotes")  # noqa: TRY004 - a mistake of the file, not of the code
+            raise ValueError(f"must be a whole number from {least} to {most}, without quotes")  # noqa: TRY004 - an error of the file, not of the code
         if not least <= value <= most:
             raise ValueError(f"must be {least} to {most}")
         return value

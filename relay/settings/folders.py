@@ -8,7 +8,7 @@ from pathlib import Path
 from relay.settings.advice import SERVICE_USER, name_user
 from relay.settings.database import sqlite_path
 from relay.settings.document import Table
-from relay.settings.mistakes import Finding, Place
+from relay.settings.errors import Finding, Place
 
 
 def check_folders(root: Table, folder: Path) -> Iterator[Finding]:

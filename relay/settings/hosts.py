@@ -12,7 +12,7 @@ _LONGEST_NAME = 253
 def parse_hostname(value: object) -> str:
     """Check our own host name for EHLO and Received (RFC 5321 section 2.3.5). Raises ValueError with a reason."""
     if not isinstance(value, str):
-        raise ValueError("must be text in quotes")  # noqa: TRY004 - a mistake of the file, not of the code
+        raise ValueError("must be text in quotes")  # noqa: TRY004 - an error of the file, not of the code
     if not value.isascii() and is_host_name(ascii_domain(value)):
         raise ValueError(f'must be written in its ASCII form: "{ascii_domain(value)}"')
     if not is_host_name(value) or "_" in value:
@@ -23,7 +23,7 @@ def parse_hostname(value: object) -> str:
 def parse_host(value: object) -> str:
     """Check a host that we connect to or listen on: a name or an IP address. Raises ValueError with a reason."""
     if not isinstance(value, str):
-        raise ValueError("must be text in quotes")  # noqa: TRY004 - a mistake of the file, not of the code
+        raise ValueError("must be text in quotes")  # noqa: TRY004 - an error of the file, not of the code
     if parse_ip(value) is not None:
         return value
     name = ascii_domain(value)
@@ -45,7 +45,7 @@ def parse_listener_host(value: object) -> str:
 def parse_network(value: object) -> IPv4Network | IPv6Network:
     """Parse a network or a single address. Raises ValueError with a reason and the network that was probably meant."""
     if not isinstance(value, str):
-        raise ValueError("must be text in quotes")  # noqa: TRY004 - a mistake of the file, not of the code
+        raise ValueError("must be text in quotes")  # noqa: TRY004 - an error of the file, not of the code
     try:
         network = ip_network(value, strict=False)
     except ValueError:

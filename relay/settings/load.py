@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from relay.settings.document import Table, read_document
-from relay.settings.mistakes import ConfigurationError, write_findings, write_line
+from relay.settings.errors import ConfigurationError, write_findings, write_line
 from relay.settings.values import Settings
 
 VARIABLE = "RELAY_CONFIG"
@@ -41,17 +41,17 @@ def load_settings(path: Path, *, secrets: bool = True) -> Settings:
     # pydantic costs 60 ms, which --help and a missing file need not wait for.
     from relay.settings.build import build_settings  # noqa: PLC0415 - see above
     from relay.settings.checks import check_document  # noqa: PLC0415 - see above
-    from relay.settings.concerns import find_concerns  # noqa: PLC0415 - see above
-    from relay.settings.surroundings import check_surroundings, find_folder  # noqa: PLC0415 - see above
+    from relay.settings.environment import check_environment, find_folder  # noqa: PLC0415 - see above
     from relay.settings.validate import validate_document  # noqa: PLC0415 - see above
+    from relay.settings.warnings import find_warnings  # noqa: PLC0415 - see above
 
     root = Table(content=document)
     validated = validate_document(document)
-    findings = [*check_document(root), *check_surroundings(root, path, os.environ, secrets=secrets)]
-    mistakes = [finding for finding in findings if not finding.warning]
+    findings = [*check_document(root), *check_environment(root, path, os.environ, secrets=secrets)]
+    errors = [finding for finding in findings if not finding.warning]
     if isinstance(validated, list):
-        mistakes = validated + mistakes
-    if mistakes or isinstance(validated, list):
-        raise ConfigurationError(write_findings(path.name, document, mistakes))
+        errors = validated + errors
+    if errors or isinstance(validated, list):
+        raise ConfigurationError(write_findings(path.name, document, errors))
     settings = build_settings(validated, path=path, folder=find_folder(root, path))
-    return replace(settings, warnings=write_findings(path.name, document, [*findings, *find_concerns(settings)]))
+    return replace(settings, warnings=write_findings(path.name, document, [*findings, *find_warnings(settings)]))

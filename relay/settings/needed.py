@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from relay.settings.mistakes import Place
+from relay.settings.errors import Place
 
 _USER = 'name = "anna" and address = "anna@example.com"'
 

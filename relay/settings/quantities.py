@@ -56,7 +56,7 @@ def parse_clock(value: object) -> int:
 
 def _parse(value: object, units: dict[str, int], *, least: int, most: int, limits: str, like: str) -> int:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"a number without a unit: must be like {like}")  # noqa: TRY004 - a mistake of the file, not of the code
+        raise ValueError(f"a number without a unit: must be like {like}")  # noqa: TRY004 - an error of the file, not of the code
     match = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
     unit = units.get(match[2].lower()) if match else None
     if match is None or unit is None:

@@ -1,6 +1,6 @@
 """The tables of the configuration and their keys. Defaults are not here: they are those of the values that are built.
 
-An unknown key is a mistake everywhere. A validated table holds the keys that were given, and only these.
+An unknown key is an error everywhere. A validated table holds the keys that were given, and only these.
 """
 
 from collections.abc import Mapping

@@ -15,7 +15,7 @@ from typing import Final
 
 from relay.settings.advice import find_groups, name_user
 from relay.settings.document import Table
-from relay.settings.mistakes import Finding
+from relay.settings.errors import Finding
 
 PLACE: Final = ("storage", "group")
 GROUP_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")

@@ -6,7 +6,7 @@ from typing import Final
 
 from relay.settings.blanking import fill_blanks
 from relay.settings.document import Table
-from relay.settings.mistakes import ConfigurationError, write_findings, write_line
+from relay.settings.errors import ConfigurationError, write_findings, write_line
 from relay.settings.values import Settings
 
 _NOBODYS_HASH: Final = "$argon2id$v=19$m=65536,t=3,p=4$AAAA$AAAA"
@@ -19,7 +19,7 @@ def read_places(content: bytes, path: Path) -> Settings:
     Raises ConfigurationError with a line for each other error.
     """
     from relay.settings.build import build_settings  # noqa: PLC0415 - pydantic costs 60 ms
-    from relay.settings.surroundings import find_folder  # noqa: PLC0415 - see above
+    from relay.settings.environment import find_folder  # noqa: PLC0415 - see above
     from relay.settings.validate import validate_document  # noqa: PLC0415 - see above
 
     try:

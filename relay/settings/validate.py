@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from relay.settings.mistakes import MOST, Finding, Place
+from relay.settings.errors import MOST, Finding, Place
 from relay.settings.needed import describe_missing
 from relay.settings.schema import DOCUMENT, LISTS, TABLES, Document
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from relay.settings.blanking import blank_secrets
 from relay.settings.document import Table, read_document
-from relay.settings.mistakes import ConfigurationError
-from relay.settings.surroundings import find_folder
+from relay.settings.environment import find_folder
+from relay.settings.errors import ConfigurationError
 from relay.storage.manifest import CONFIGURATION
 
 _LARGEST: Final = 16 << 20

@@ -342,7 +342,7 @@ def _settings() -> Iterator[Callable[[Any], None]]:
             try:
                 load_settings(path)
             except ConfigurationError as error:
-                for line in error.mistakes:
+                for line in error.errors:
                     assert line.startswith("relay.toml: "), line
                     assert _PRINTABLE.fullmatch(line), line
                     assert len(line) < 5_000, line[:200]

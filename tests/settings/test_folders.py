@@ -21,10 +21,10 @@ def warnings(folder: Path, **sections: object) -> list[str]:
     return [line.removeprefix("relay.toml: storage.") for line in found if ": storage." in line]
 
 
-def mistake(folder: Path, **sections: object) -> str:
+def error(folder: Path, **sections: object) -> str:
     with pytest.raises(ConfigurationError) as error:
         load_settings(configure(folder, **sections))
-    (line,) = error.value.mistakes
+    (line,) = error.value.errors
     return line.removeprefix("relay.toml: ")
 
 
@@ -35,7 +35,7 @@ def test_a_folder_that_is_not_there_is_made_by_a_command(tmp_path: Path) -> None
     assert warnings(tmp_path, storage={"folder": str(path)}) == [f"folder: {path}: {reason}{how}"]
     assert warnings(tmp_path, storage={"folder": "data"}) == [f"folder: data: {reason}{how} ({path})"]
     (tmp_path / "file").touch()
-    assert mistake(tmp_path, storage={"folder": "file"}) == f"storage.folder: file: is no folder ({tmp_path}/file)"
+    assert error(tmp_path, storage={"folder": "file"}) == f"storage.folder: file: is no folder ({tmp_path}/file)"
 
 
 def test_modes_that_hurt_are_named_with_what_mends_them(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_database_without_a_folder_is_named_and_nothing_of_a_url_is_shown(tmp_
     (line,) = warnings(tmp_path, storage={"database": "sqlite:///file/relay.db"})
     assert f"{tmp_path}/file: is no folder" in line
     (tmp_path / "folder").mkdir()
-    assert mistake(tmp_path, storage={"database": "sqlite:///folder"}) == (
+    assert error(tmp_path, storage={"database": "sqlite:///folder"}) == (
         f"storage.database: is a folder, and must name a file in it ({tmp_path}/folder)"
     )
     assert warnings(tmp_path, storage={"database": "postgresql://relay:hunter2@db/relay"}) == []
@@ -87,16 +87,16 @@ def test_a_database_without_a_folder_is_named_and_nothing_of_a_url_is_shown(tmp_
 def test_a_log_that_can_not_be_is_named_with_its_file(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    assert mistake(tmp_path, log={"file": "logs/relay.log"}) == (
+    assert error(tmp_path, log={"file": "logs/relay.log"}) == (
         f"log.file: logs/relay.log: nothing can be logged there: {tmp_path}/logs: No such file or directory."
         f" Make it: install -d -o relay -g relay -m 0711 {tmp_path}/logs (relay: who runs the service)"
     )
-    assert mistake(tmp_path, log={"file": "folder"}) == (
+    assert error(tmp_path, log={"file": "folder"}) == (
         f"log.file: folder: is a folder, and must name a file in it ({tmp_path}/folder)"
     )
-    assert mistake(tmp_path, log={"file": "file/relay.log"}).endswith(f"{tmp_path}/file is no folder")
+    assert error(tmp_path, log={"file": "file/relay.log"}).endswith(f"{tmp_path}/file is no folder")
 
 
 def test_inboxes_that_are_no_folder_are_named(tmp_path: Path) -> None:
     (tmp_path / "inboxes").touch()
-    assert mistake(tmp_path) == f"storage.inboxes: is no folder ({tmp_path}/inboxes)"
+    assert error(tmp_path) == f"storage.inboxes: is no folder ({tmp_path}/inboxes)"

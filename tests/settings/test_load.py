@@ -19,11 +19,11 @@ EXAMPLE = HERE.parents[1] / "config" / "relay.example.toml"
 
 
 @pytest.mark.parametrize("path", sorted((HERE / "bad").glob("*.toml")), ids=lambda path: path.stem)
-def test_each_mistake_is_named_as_it_must_be(path: Path) -> None:
+def test_each_error_is_named_as_it_must_be(path: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
         load_settings(path)
     expected = path.with_suffix(".expected").read_text().replace("HERE", str(path.parent)).splitlines()
-    assert list(error.value.mistakes) == expected
+    assert list(error.value.errors) == expected
     assert expected
     assert "hunter2" not in str(error.value)
 
@@ -58,8 +58,8 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path, content: bytes) -> None
     path.write_bytes(content)
     with pytest.raises(ConfigurationError) as error:
         load_settings(path)
-    assert all(line.startswith("relay.toml: ") for line in error.value.mistakes)
-    assert len(error.value.mistakes) == (1 if content else 2)
+    assert all(line.startswith("relay.toml: ") for line in error.value.errors)
+    assert len(error.value.errors) == (1 if content else 2)
 
 
 def test_a_file_beyond_4_mib_is_another_file(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_deep_nesting_is_one_line(tmp_path: Path, nested: str, expected: str) ->
     path.write_text(f"# .................. {'.' * 200}\n{nested}\n")
     with pytest.raises(ConfigurationError) as error:
         load_settings(path)
-    assert error.value.mistakes == (f"relay.toml: {expected}",)
+    assert error.value.errors == (f"relay.toml: {expected}",)
 
 
 def test_many_dots_in_values_and_comments_are_no_key(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def steps(action: Callable[[], object]) -> int:
 @pytest.mark.parametrize(
     "line", ["k{} = 1\n", "[[user]]\n", '[[user]]\nname = "u"\naddress = "u"\n', "[t{}]\n", '[[user]]\nname = "-{}"\n']
 )
-def test_twice_as_many_mistakes_take_twice_as_long_and_are_cut(tmp_path: Path, line: str) -> None:
+def test_twice_as_many_errors_take_twice_as_long_and_are_cut(tmp_path: Path, line: str) -> None:
     found = []
     for number in (2000, 4000):
         path = tmp_path / "relay.toml"
@@ -123,8 +123,8 @@ def test_twice_as_many_mistakes_take_twice_as_long_and_are_cut(tmp_path: Path, l
         def load(path: Path = path) -> None:
             with pytest.raises(ConfigurationError) as error:
                 load_settings(path)
-            assert len(error.value.mistakes) == 1001
-            assert "more of the kind" in error.value.mistakes[-1]
+            assert len(error.value.errors) == 1001
+            assert "more of the kind" in error.value.errors[-1]
 
         found.append(steps(load))
     assert found[1] < 2.3 * found[0]

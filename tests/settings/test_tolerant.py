@@ -21,7 +21,7 @@ def test_blank_secrets_and_missing_files_are_no_obstacle(tmp_path: Path) -> None
     assert settings.path == tmp_path / "relay.toml"
 
 
-def test_other_mistakes_are_named() -> None:
+def test_other_errors_are_named() -> None:
     with pytest.raises(ConfigurationError, match=r"relay.toml: server: missing"):
         read_places(b"language = 'de'", Path("/x/relay.toml"))
     with pytest.raises(ConfigurationError, match=r"relay.toml: this is not TOML") as error:

@@ -1,4 +1,4 @@
-"""One mistake is told once: a key that is misspelt is not missing as well."""
+"""One error is told once: a key that is misspelt is not missing as well."""
 
 from relay.settings.validate import validate_document
 

@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from relay.model.account import Account, Device, Notify, Pop3Server, Security, SmtpServer, User
 from relay.model.address import Address, ascii_domain
+from relay.settings.errors import PLACEHOLDER, Finding, Place
 from relay.settings.hosts import is_loopback
-from relay.settings.mistakes import PLACEHOLDER, Finding, Place
 from relay.settings.values import Listener, ListenerTls, Settings
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -32,7 +32,7 @@ _OTHERS = {
 """Ports at which another protocol is usual than the one of these settings."""
 
 
-def find_concerns(settings: Settings) -> Iterator[Finding]:
+def find_warnings(settings: Settings) -> Iterator[Finding]:
     """Find what to warn of in settings without errors."""
     for n, listener in enumerate(settings.listeners):
         yield from _look_at_listener(("listener", n), listener, settings.directory.accounts)

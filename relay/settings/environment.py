@@ -11,8 +11,8 @@ from pathlib import Path
 from relay.settings.advice import shut_to_others
 from relay.settings.backup_folder import check_backup
 from relay.settings.document import Table
+from relay.settings.errors import PLACEHOLDER, Finding, Place
 from relay.settings.folders import check_folders, find_mode
-from relay.settings.mistakes import PLACEHOLDER, Finding, Place
 from relay.settings.secrets import check_password_file
 from relay.settings.sharing import check_sharing
 
@@ -27,7 +27,7 @@ def find_folder(root: Table, file: Path) -> Path:
     return file.absolute().parent / (root.table("storage").text("folder") or "")
 
 
-def check_surroundings(root: Table, file: Path, environment: Mapping[str, str], *, secrets: bool) -> Iterator[Finding]:
+def check_environment(root: Table, file: Path, environment: Mapping[str, str], *, secrets: bool) -> Iterator[Finding]:
     """Find what is missing, or can be read by others. `secrets`: check the sources of passwords as well."""
     folder = find_folder(root, file)
     yield from check_folders(root, folder)

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.settings.mistakes import ConfigurationError, Finding, name_place, write_findings, write_line
+from relay.settings.errors import ConfigurationError, Finding, name_place, write_findings, write_line
 
 DOCUMENT = {
     "account": [{"name": "sales", "smtp": {"port": 99999, "password": "hunter2"}}, {"name": "x"}, {"name": "x"}],
@@ -26,7 +26,7 @@ def test_the_form_is_file_key_value_reason_and_no_secret_is_shown() -> None:
         "relay.toml: account[sales].smtp.port: 99999: must be 1 to 65535",
         "relay.toml: account[sales].smtp.password: is bad",
     )
-    assert ConfigurationError(["a", "b"]).mistakes == ("a", "b")
+    assert ConfigurationError(["a", "b"]).errors == ("a", "b")
 
 
 @given(st.text(max_size=300))

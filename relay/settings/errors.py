@@ -31,9 +31,9 @@ _NOWHERE = object()
 class ConfigurationError(RelayError):
     """The configuration can't be used. `errors` has a whole line for each error, without secrets."""
 
-    def __init__(self, mistakes: Sequence[str]) -> None:
-        super().__init__("\n".join(mistakes))
-        self.mistakes = tuple(mistakes)
+    def __init__(self, errors: Sequence[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = tuple(errors)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

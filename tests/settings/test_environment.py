@@ -50,14 +50,14 @@ def test_the_advice_against_other_eyes_leaves_the_service_its_own(tmp_path: Path
         (b"hunter2\0\n", "its first line holds a NUL character: save it as plain text in UTF-8"),
     ],
 )
-def test_a_password_file_without_a_password_is_a_mistake(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_a_password_file_without_a_password_is_an_error(tmp_path: Path, content: bytes, reason: str) -> None:
     path = configure(tmp_path, "secret")
     (tmp_path / "secret").write_bytes(content)
     (tmp_path / "secret").chmod(0o600)
     with pytest.raises(ConfigurationError) as error:
         load_settings(path)
     where = f"relay.toml: account[sales].smtp.password_file: secret: {reason} ({tmp_path}/secret)"
-    assert error.value.mistakes == (where,)
+    assert error.value.errors == (where,)
     assert load_settings(path, secrets=False).warnings == ()
 
 
@@ -66,7 +66,7 @@ def test_a_file_that_cant_be_read_is_named_with_its_whole_path(tmp_path: Path) -
         with pytest.raises(ConfigurationError) as error:
             load_settings(configure(tmp_path, name))
         place = f"relay.toml: account[sales].smtp.password_file: {name}"
-        assert error.value.mistakes == (f"{place}: can't be read: No such file or directory{shown}: {MAKE_IT}",)
+        assert error.value.errors == (f"{place}: can't be read: No such file or directory{shown}: {MAKE_IT}",)
 
 
 def test_a_file_of_nearly_the_same_name_is_asked_about(tmp_path: Path) -> None:
@@ -74,24 +74,24 @@ def test_a_file_of_nearly_the_same_name_is_asked_about(tmp_path: Path) -> None:
     for name, asked in (("sale.password", 'did you mean "sales.password"? Else make it'), ("mail", ": make it")):
         with pytest.raises(ConfigurationError) as error:
             load_settings(configure(tmp_path, name))
-        assert asked in error.value.mistakes[0]
-        assert ("did you mean" in error.value.mistakes[0]) is ("?" in asked)
+        assert asked in error.value.errors[0]
+        assert ("did you mean" in error.value.errors[0]) is ("?" in asked)
 
 
-def test_a_storage_folder_that_is_not_there_is_one_mistake_not_one_of_each_file(tmp_path: Path) -> None:
+def test_a_storage_folder_that_is_not_there_is_one_error_not_one_of_each_file(tmp_path: Path) -> None:
     path = configure(tmp_path, "mail")
     path.write_text('storage.folder = "gone"\n' + path.read_text())
     with pytest.raises(ConfigurationError) as error:
         load_settings(path)
     where = f"relay.toml: storage.folder: gone: there is no such folder: make it ({tmp_path}/gone), or mend its name"
-    assert error.value.mistakes == (where,)
+    assert error.value.errors == (where,)
 
 
 def test_the_folder_of_credentials_is_there_only_while_the_unit_runs(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
         load_settings(configure(tmp_path, "/run/credentials/relay.service/sales"))
-    assert "is there only while the unit runs" in error.value.mistakes[0]
-    assert "/etc/relay/secrets/NAME (root:relay, 0640)" in error.value.mistakes[0]
+    assert "is there only while the unit runs" in error.value.errors[0]
+    assert "/etc/relay/secrets/NAME (root:relay, 0640)" in error.value.errors[0]
     assert load_settings(configure(tmp_path, "/run/credentials/relay.service/sales"), secrets=False).warnings == ()
 
 
