@@ -10,17 +10,19 @@ import dataclasses
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
 from relay import __version__
 from relay.activity import keep_running
+from relay.admin.desk import Desk
+from relay.admin.running import Running
 from relay.auth import PasswordChecker
 from relay.backing_up import BackupKeeper
 from relay.collection import Collector, Tell
 from relay.collection.journal import log_decision
-from relay.control import ControlServer, Handler, names_in
+from relay.control.server import ControlServer, Handler, names_in
 from relay.delivery import Delivery
 from relay.emitting import emit
 from relay.events.service import (
@@ -277,13 +279,15 @@ class Service:
             authenticator=PasswordChecker(lambda: self.settings.directory),
         )
         await self._listeners.open()
+        self._desk = Desk(self._current, Running(self.delivery))
         handlers: dict[str, Handler] = {
-            "look": lambda _: self._do(self.delivery.look),
-            "hurry": lambda request: self._do(partial(self.delivery.hurry, names_in(request, "accounts"))),
-            "reload": lambda _: self._answer_reload(),
-            "log_decision": lambda request: self._do(partial(log_decision, request)),
-            "poll": lambda request: self.poll(names_in(request, "accounts")),
-            "status": lambda _: {
+            "look": lambda *_: self._do(self.delivery.look),
+            "hurry": lambda request, _: self._do(partial(self.delivery.hurry, names_in(request, "accounts"))),
+            "reload": lambda *_: self._answer_reload(),
+            "log_decision": lambda request, _: self._do(partial(log_decision, request)),
+            "poll": lambda request, _: self.poll(names_in(request, "accounts")),
+            "ask": self._desk.serve,
+            "status": lambda *_: {
                 "pid": os.getpid(),
                 "version": __version__,
                 "ports": self.ports,
@@ -296,14 +300,14 @@ class Service:
         except OSError as error:
             raise RelayError(f"control socket in {self.settings.folder}: {error.strerror}") from error
 
-    async def _answer_reload(self) -> AsyncIterator[dict[str, Any]]:
+    async def _answer_reload(self) -> AsyncGenerator[dict[str, Any]]:
         yield {"mistakes": await self.reload()}
 
     def _do(self, action: Callable[[], None]) -> dict[str, Any]:
         action()
         return {}
 
-    async def poll(self, names: Collection[str] | None) -> AsyncIterator[dict[str, Any]]:
+    async def poll(self, names: Collection[str] | None) -> AsyncGenerator[dict[str, Any]]:
         """Poll these mailboxes (None: all) now, and tell of the progress: first `fetched` and `total`, then results."""
         collected = [account for account in self.settings.directory.accounts if account.is_collected]
         accounts = [account for account in collected if names is None or account.name in names]
@@ -327,6 +331,7 @@ class Service:
             await self._listeners.close()
         if hasattr(self, "_control"):
             await self._control.close()
+            await self._desk.close()
 
     def _watch(self, activity: str, work: Callable[[], Awaitable[None]]) -> None:
         self._tasks.append(asyncio.create_task(keep_running(activity, work), name=activity))

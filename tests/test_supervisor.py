@@ -15,7 +15,7 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
-from relay.control import ControlError, ask
+from relay.control.client import ControlError, ask
 from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.settings import load_settings

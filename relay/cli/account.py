@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.choosing import Text, unknown
+from relay.admin.words import unknown
+from relay.cli.alone import tell_if_stopped
+from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, enter, fail, json_option, load, open_storage, plain_faults
 from relay.cli.groups import Group
 from relay.cli.output import clean, print_json, say
-from relay.cli.standing import tell_if_stopped
 from relay.model.account import Account, Pop3Server, SmtpServer
 from relay.settings import Settings
 
@@ -148,7 +149,7 @@ def _require(settings: Settings, account: str) -> Account:
 
 
 def _tell_service(settings: Settings) -> None:
-    from relay.control import ControlError, ask
+    from relay.control.client import ControlError, ask
 
     try:
         ask(settings.folder, "look")

@@ -1,135 +1,123 @@
-"""A question to the service without a service: what would it answer to this mail, and why.
+"""How a command asks: the running service by the control socket, else the same functions in this process.
 
-Whatever can be decided without the network, the disk and the clock is asked of the same functions as in a session, in
-the same order: may the client connect, must it log in, is each recipient one, is the mail one, then the account rules.
+For the first it reads of the configuration only where the storage folder is, so that the answer is there at once.
 """
 
-from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address
+import os
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
 
-from relay.intake.commands import TOO_MANY_RECIPIENTS, offers_login, read_recipient, refuse_stranger
-from relay.intake.gate import refuse_ip
-from relay.intake.judging import judge_header, judge_octets, most_refused
-from relay.intake.path import BadCommandError
-from relay.model.address import Address
-from relay.model.envelope import Client, Envelope
-from relay.model.reply import Reply
-from relay.model.route import Refusal
-from relay.planning import MailPlan, plan_mail
-from relay.rules.dot_stuffing import LineEnds
-from relay.rules.message_splitter import MessageSplitter
-from relay.settings import Limits, Listener, ListenerTls, Settings
+import click
 
+from relay import __version__
+from relay.admin.requests import VERSION, MisuseError
+from relay.admin.wire import WireError, decode, encode
+from relay.cli.output import say, use_zone
+from relay.control.client import PATIENCE, ControlError, NoAnswerError, follow
+from relay.control.lines import Answer
+from relay.model.errors import RelayError
+from relay.places import PLACES, find_file, find_storage
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
-    """One mail, and who hands it in how."""
-
-    ip: IPv4Address | IPv6Address
-    listener: Listener
-    connects: bool
-    """Whether the answer depends on whether this address may connect."""
-    login: str | None
-    to: tuple[str, ...]
-    """The paths of RCPT, with or without brackets."""
-    null_sender: bool
-    smtputf8: bool
-    message: bytes
-    """The mail as a file holds it."""
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What the service would do."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One answer."""
 
-    outcome: MailPlan | Refusal | None
-    """What the rules say; None where the mail would not come so far."""
-    reply: Reply | None
-    """Why it is refused; None: it would be sent."""
-    recipients: tuple[Address, ...] = ()
-    """Those that are taken, each once."""
-    refused: tuple[tuple[str, Reply], ...] = ()
-    """The other recipients, as they were written, and why."""
-    language: str = "en"
-    """What the client would read it in, beside English."""
+    name: str
+    json: Any
 
-
-def ask(settings: Settings, question: Question) -> Answer:
-    """Answer a question as the service would."""
-    return replace(_answer(settings, question), language=settings.language)
+    def read(self, kind: type[_T]) -> _T:
+        """Read the answer as one of a type. Raises RelayError where it is another."""
+        if self.name == kind.__name__:
+            try:
+                return decode(kind, self.json)
+            except WireError as error:
+                raise RelayError(f"the answer can't be read: {error}") from None
+        raise RelayError(f"the answer can't be read: {self.name} in place of {kind.__name__}")
 
 
-def _answer(settings: Settings, question: Question) -> Answer:
-    refusal = _refuse_client(settings, question)
-    if refusal is not None:
-        return Answer(outcome=None, reply=refusal)
-    taken, refused = _read_recipients(settings, question)
-    if not taken:
-        return Answer(outcome=None, reply=refused[0][1], refused=refused)
-    # The spelling of any reverse-path but the null one decides nothing.
-    envelope = Envelope(
-        reverse_path=None if question.null_sender else taken[0], recipients=taken, smtputf8=question.smtputf8
-    ).distinct()
-    header = _read_header(question.message, settings.limits, most=question.listener.max_message_size)
-    if isinstance(header, Reply):
-        return Answer(outcome=None, reply=header, recipients=envelope.recipients, refused=refused)
-    outcome = plan_mail(
-        directory=settings.directory,
-        archive=settings.archive,
-        hostname=settings.hostname,
-        client=Client(ip=question.ip, login=question.login, default_user=question.listener.default_user),
-        envelope=envelope,
-        header=header,
-    )
-    reply = outcome.reply if isinstance(outcome, Refusal) else None
-    return Answer(outcome=outcome, reply=reply, recipients=envelope.recipients, refused=refused)
+def ask(
+    config: str | None,
+    request: object,
+    *,
+    reads: bool = False,
+    serves: bool = False,
+    agree: Callable[[Said], bool] | None = None,
+) -> Generator[Said]:
+    """Ask, and yield each answer. Raises RelayError, and click.UsageError.
+
+    `reads`: where no service runs, that is said on standard error. `serves`: the command may become the service, and
+    log in. `agree` answers a question in between.
+    """
+    try:
+        folder = _find_folder(config)
+        conversation = None if folder is None else _ask_service(folder, request)
+        first = None if conversation is None else next(conversation, None)
+        if conversation is None or first is None:
+            conversation = _ask_here(config, request, reads=reads, serves=serves)
+            first = next(conversation, None)
+        while first is not None:
+            said = Said(first["is"], first.get("value"))
+            if said.name == "":
+                use_zone(first["zone"])
+            reply = {"yes": agree is not None and agree(said)} if said.name == "Question" else None
+            if said.name not in ("", "Question"):
+                yield said
+            try:
+                first = conversation.send(reply)
+            except StopIteration:
+                return
+    except ControlError as error:
+        if error.kind == MisuseError.kind:
+            raise click.UsageError(str(error)) from None
+        raise
+    except MisuseError as error:
+        raise click.UsageError(str(error)) from None
 
 
-def _refuse_client(settings: Settings, question: Question) -> Reply | None:
-    listener = question.listener
-    refusal = refuse_ip(question.ip, listener.networks) if question.connects else None
-    may_log_in = offers_login(
-        listener,
-        question.ip,
-        over_tls=listener.tls is not ListenerTls.NONE,  # where TLS is offered, the client uses it
-        has_passwords=any(user.password_hash for user in settings.directory.users),
-    )
-    return refusal or refuse_stranger(listener, question.login, may_log_in=may_log_in)
+def _find_folder(config: str | None) -> Path | None:
+    """Return the storage folder; None where the configuration must be read whole to say what is wrong with it."""
+    file = find_file(config)
+    if file is None:
+        return None
+    if os.geteuid() == 0 and file == PLACES[0]:  # root stands in somebody's folder: looked at before it is believed
+        return None
+    return find_storage(file)
 
 
-def _read_recipients(
-    settings: Settings, question: Question
-) -> tuple[tuple[Address, ...], tuple[tuple[str, Reply], ...]]:
-    taken: list[Address] = []
-    refused: list[tuple[str, Reply]] = []
-    for path in question.to:
-        argument = f"TO:{path}" if path.startswith("<") else f"TO:<{path}>"
-        try:
-            recipient, _ = read_recipient(
-                argument, esmtp=True, smtputf8=question.smtputf8, postmaster=settings.directory.postmaster_address
-            )
-        except BadCommandError as error:
-            refused.append((path, error.reply))
-            continue
-        if len(taken) < settings.limits.recipients_per_message:
-            taken.append(recipient)
-        else:
-            refused.append((path, TOO_MANY_RECIPIENTS))
-    return tuple(taken), tuple(refused)
+def _ask_service(folder: Path, request: object) -> Generator[Answer, Answer | None]:
+    """Ask the running service; yields nothing where none runs, or where it gives no answer at all."""
+    told = {
+        "name": type(request).__name__,
+        "version": VERSION,
+        "program": __version__,
+        "by": os.environ.get("SUDO_USER", ""),
+        "value": encode(request),
+    }
+    try:
+        yield from follow(folder, "ask", patience=PATIENCE, **told)
+    except NoAnswerError:
+        return
+    except ControlError as error:
+        if str(error) == "unknown request":
+            raise ControlError(
+                "the running service is of another release than this command: restart it"
+                " (`systemctl restart relay`), then try again"
+            ) from None
+        raise
 
 
-def _read_header(message: bytes, limits: Limits, *, most: int) -> bytes | Reply:
-    """Give the header of a mail, or why it is no mail that could be taken."""
-    lines = LineEnds()
-    content = lines.feed(message) + lines.close()
-    cut_off = most_refused(most)  # whoever sends more is told before its end, when nobody knows the size
-    judgement = judge_octets(len(content), most=most, too_long=lines.too_long, whole=len(content) <= cut_off)
-    if judgement is not None:
-        return judgement.reply
-    splitter = MessageSplitter(header_limit=limits.header_size)
-    splitter.feed(content)
-    judgement = judge_header(splitter, most=limits.header_size)
-    if judgement is not None:
-        return judgement.reply
-    splitter.close()
-    return splitter.header or b""
+def _ask_here(config: str | None, request: object, *, reads: bool, serves: bool) -> Generator[Answer, Answer | None]:
+    """Answer in this process, which opens the database itself."""
+    from relay.admin.desk import answer
+    from relay.cli.alone import open_room, say_stopped
+
+    room = open_room(config, serves=serves)
+    yield {"is": "", "zone": str(room.zone)}
+    yield from answer(room, request)
+    if reads:
+        say(say_stopped(room.settings), error=True)

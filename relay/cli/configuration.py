@@ -100,6 +100,7 @@ def _import_early(*, serves: bool) -> None:
     from importlib import import_module
     from pkgutil import iter_modules
 
+    from relay.admin.desk import load_all
     from relay.rules.charsets import load_codecs
     from relay.storage import migrations
 
@@ -108,16 +109,15 @@ def _import_early(*, serves: bool) -> None:
         names += [*_TO_SERVE, *(f"{migrations.__name__}.{found.name}" for found in iter_modules(migrations.__path__))]
     for name in names:
         import_module(name)
+    load_all()
     load_codecs()
 
 
 _TO_LOOK = (
     "encodings.idna",
-    "relay.cli.mail_show",
     "relay.cli.mail_table",
-    "relay.cli.trace_incoming",
     "relay.collection.journal",
-    "relay.control",
+    "relay.control.client",
     "relay.logs",
     "relay.routing",
     "relay.rules.hours",
@@ -171,7 +171,7 @@ def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
 
 
 def _service_runs(folder: Path) -> bool:
-    from relay.control import ControlError, ask
+    from relay.control.client import ControlError, ask
 
     try:
         return ask(folder, "status", patience=2) is not None

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.choosing import unknown
+from relay.admin.words import unknown
 from relay.cli.configuration import config_option, enter, json_option, load, plain_faults
 from relay.cli.output import clean, print_facts, print_json
 from relay.model.errors import StorageError
 from relay.settings import Settings
 
 if TYPE_CHECKING:
-    from relay.cli.asking import Answer, Question
+    from relay.admin.dry_run import Answer, Question
 
 _ANYBODY = "somebody@elsewhere.example"
 
@@ -110,7 +110,7 @@ def command(  # noqa: PLR0913 - each option is one
         if any(char < " " or char == "\x7f" for char in path):
             raise click.BadParameter(f"{path!r} has a control character, which no command can hold", param_hint="--to")
 
-    from relay.cli.asking import Question, ask
+    from relay.admin.dry_run import Question, ask
 
     settings = load(config)
     if user is not None and settings.directory.user(user) is None:

@@ -8,16 +8,37 @@ from collections.abc import Sequence
 
 import click
 
+from relay.admin import words
+from relay.admin.answers import Sheet
+from relay.admin.words import count as count  # noqa: PLC0414 - commands find here all that they print with
+from relay.admin.words import show_age as show_age  # noqa: PLC0414
+from relay.admin.words import show_size as show_size  # noqa: PLC0414
+from relay.admin.words import show_span as show_span  # noqa: PLC0414
 from relay.escaping import printable
 
 _ZONE = "relay.zone"
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 
 
 def print_json(value: object) -> None:
     """Print a value (dataclasses and lists of them included) as JSON; whatever is not ASCII is escaped."""
     click.echo(json.dumps(value, default=_plain, indent=2))
+
+
+class JsonList:
+    """Prints a list as `print_json` does, but one item after the other, so that nobody holds all of them."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def add(self, value: object) -> None:
+        """Print one item."""
+        text = json.dumps([value], default=_plain, indent=2)[2:-2]
+        click.echo(("," if self._begun else "[") + "\n" + text, nl=False)
+        self._begun = True
+
+    def end(self) -> None:
+        """Print the end."""
+        click.echo("\n]" if self._begun else "[]")
 
 
 def say(text: str = "", *, error: bool = False) -> None:
@@ -45,6 +66,13 @@ def print_facts(facts: Sequence[tuple[str, object]]) -> None:
             say(f"{'' if n else name:<{width}}  {line}")
 
 
+def print_sheet(sheet: Sheet) -> None:
+    """Print what people read of one thing."""
+    print_facts(sheet.facts)
+    for line in sheet.lines:
+        say(line)
+
+
 def clean(value: object) -> str:
     """Make a value harmless for a terminal, and one line: control and invisible characters are escaped."""
     return printable(_joined(value))
@@ -54,63 +82,31 @@ def _joined(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
 
 
-def use_zone(zone: dt.tzinfo) -> None:
+def use_zone(zone: dt.tzinfo | str) -> None:
     """Let this command show times in the office's zone, whatever that of the machine or the terminal is."""
     context = click.get_current_context(silent=True)
     if context is not None:
         context.meta[_ZONE] = zone
 
 
-def _local(milliseconds: int) -> dt.datetime:
+def _zone() -> dt.tzinfo | None:
     context = click.get_current_context(silent=True)
     zone = None if context is None else context.meta.get(_ZONE)
-    return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).astimezone(zone)
+    if isinstance(zone, str):
+        from zoneinfo import ZoneInfo
+
+        return ZoneInfo(zone)
+    return zone
 
 
 def show_time(milliseconds: int | None) -> str:
     """Show a time of the queue as the office's time."""
-    if not milliseconds:
-        return "at once" if milliseconds == 0 else ""
-    return _local(milliseconds).strftime("%Y-%m-%d %H:%M:%S")
+    return words.show_time(milliseconds, _zone())
 
 
 def show_soon(milliseconds: int, now: int) -> str:
-    """Show a time as shortly as it is clear: `14:05` of today, `Sat 07:00` within six days, else with its date."""
-    moment = _local(milliseconds)
-    days = (moment.date() - _local(now).date()).days
-    if days == 0:
-        return moment.strftime("%H:%M")
-    return f"{_DAYS[moment.weekday()]} {moment:%H:%M}" if 0 < days < 7 else moment.strftime("%Y-%m-%d %H:%M")
-
-
-def count(number: int, one: str, several: str = "") -> str:
-    """Count things: `1 mail`, `2 mails`; `several` where that has no s."""
-    return f"{number:,} {one if number == 1 else several or one + 's'}"
-
-
-def show_span(milliseconds: int) -> str:
-    """Show a duration in its largest unit and the next: `3 h 12 min`."""
-    rest, parts = max(0, milliseconds), []
-    for size, unit in _UNITS:
-        if rest >= size:
-            parts.append(f"{rest // size} {unit}")
-            rest %= size
-    return " ".join(parts[:2]) or "0 s"
-
-
-def show_age(milliseconds: int) -> str:
-    """Show a duration in its largest unit: `3 h`."""
-    return " ".join(show_span(milliseconds).split()[:2])
-
-
-def show_size(octets: int) -> str:
-    """Show a size as people read it."""
-    size: float = octets
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
+    """Show a time as shortly as it is clear, as the office's time."""
+    return words.show_soon(milliseconds, now, _zone())
 
 
 def confirm_many(what: str, *, yes: bool, unasked: str = "") -> None:

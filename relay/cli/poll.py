@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from relay.cli.choosing import Text, unknown
+from relay.admin.words import unknown
+from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, enter, fail, json_option, load, plain_faults
 from relay.cli.output import clean, print_json, say
 from relay.settings import Settings
@@ -64,7 +65,7 @@ def _choose(settings: Settings, account: str | None) -> list[str]:
 
 def _poll(settings: Settings, names: list[str]) -> Iterator[Answer]:
     """Give the news of the polls, from the running service or from one for this moment."""
-    from relay.control import ask, follow
+    from relay.control.client import ask, follow
 
     if ask(settings.folder, "status") is not None:
         yield from follow(settings.folder, "poll", accounts=names)

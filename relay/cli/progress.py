@@ -3,8 +3,9 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
+from relay.admin.answers import Progress as Told
 from relay.escaping import printable
 
 Step: TypeAlias = Callable[[int], None]
@@ -34,3 +35,28 @@ def progress(what: str, total: int | None = None) -> Iterator[Step]:
 
 def _nothing(_n: int) -> None:
     """Show nothing."""
+
+
+class Bar:
+    """A bar for work that somebody else does, shown from its first news on."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._step: Step | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hide()
+
+    def show(self, told: Told) -> None:
+        """Show how far the work is."""
+        if self._step is None:
+            self._step = self._stack.enter_context(progress(told.what, told.total))
+        self._step(told.done)
+
+    def hide(self) -> None:
+        """Take the bar away, so that the command can say something."""
+        self._stack.close()
+        self._step = None

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from relay.cli.choosing import Text, unknown
+from relay.admin.words import unknown
+from relay.cli.alone import tell_if_stopped
+from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, fail, json_option, load, open_storage, plain_faults
 from relay.cli.groups import Group
 from relay.cli.output import confirm_many, count, print_facts, print_json, say, show_size, show_time
 from relay.cli.progress import progress
-from relay.cli.standing import tell_if_stopped
 from relay.cli.table import Column, print_list
 from relay.cli.who import who_asks
 from relay.model.arrival import Place
@@ -303,7 +304,7 @@ def _log(settings: Settings, event: str, one: "Held", *, user: str, file: str, b
     """Have the running service log what was done; where none runs, write it into the log's file, if there is one."""
     from relay import logs
     from relay.collection.journal import log_decision
-    from relay.control import ControlError, ask
+    from relay.control.client import ControlError, ask
 
     told: dict[str, Any] = {
         "event": event,

@@ -16,7 +16,7 @@ _PATIENCE = 60.0
 @plain_faults
 def command(config: str | None) -> None:
     """Make the running service take over a changed relay.toml. With a mistake in it, the old one stays as a whole."""
-    from relay.control import ask
+    from relay.control.client import ask
 
     settings = load(config)
     enter(settings)

@@ -68,7 +68,7 @@ def command(config: str | None, *, condition: bool) -> None:
 
 def _tell_running(error: StorageBusyError, settings: Settings) -> str:
     """Say what to do where a service runs already: whoever starts a second one need not stop the first."""
-    from relay.control import ControlError, ask
+    from relay.control.client import ControlError, ask
 
     try:
         runs = ask(settings.folder, "status") is not None

@@ -1,15 +1,13 @@
 """`relay trace`: the whole life of one mail."""
 
-import time
-from functools import partial
-
 import click
 
+from relay.admin.answers import ToldMail
+from relay.admin.requests import ShowMails
+from relay.cli.asking import ask
 from relay.cli.choosing import Text
-from relay.cli.configuration import config_option, json_option, load, open_storage, plain_faults
-from relay.cli.output import print_json, say
-from relay.cli.standing import find_standstill, tell_if_stopped
-from relay.model.errors import NotFoundError
+from relay.cli.configuration import config_option, json_option, plain_faults
+from relay.cli.output import JsonList, print_sheet, say
 
 
 @click.command("trace")
@@ -24,29 +22,19 @@ def command(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A00
     id, or a Message-ID, with or without its angle brackets. A mail that went out and came back is told in both
     directions.
     """
-    from relay.cli.mail_show import details_json, trace_mail
-    from relay.cli.trace_incoming import find_incoming, incoming_json, trace_incoming
-    from relay.storage import admin
+    tell(config, ShowMails(id=id, whole=True), as_json=as_json)
 
-    settings = load(config)
-    engine = open_storage(settings)
-    incoming = find_incoming(engine, settings, id)
-    try:
-        found = admin.find_messages(engine, id)
-    except NotFoundError:
-        if not incoming:
-            raise
-        found = []
-    mails = [admin.show_message(engine, message_id) for message_id in found]
-    now = time.time_ns() // 1_000_000
-    standstill = find_standstill(engine, settings, now)
+
+def tell(config: str | None, request: ShowMails, *, as_json: bool) -> None:
+    """Print the mails of an id."""
+    printed = JsonList()
+    for n, said in enumerate(ask(config, request, reads=True)):
+        if as_json:
+            outgoing = said.json["mail"] or {}
+            printed.add(said.json["incoming"] or ({"direction": "outgoing", **outgoing} if request.whole else outgoing))
+            continue
+        if n:
+            say()
+        print_sheet(said.read(ToldMail).sheet)
     if as_json:
-        outgoing = [{"direction": "outgoing", **one} for one in details_json(mails, now, standstill)]
-        print_json([*outgoing, *map(incoming_json, incoming)])
-    else:
-        tell = [partial(trace_mail, mail, now, standstill) for mail in mails]
-        for n, one in enumerate([*tell, *(partial(trace_incoming, mail) for mail in incoming)]):
-            if n:
-                say()
-            one()
-    tell_if_stopped(settings)
+        printed.end()

@@ -79,13 +79,18 @@ Rewrite = Callable[[bytes, str | None], bytes]
 """Gives the header with which a mail of a user leaves through another account; raises RelayError where it may not."""
 
 
-def hold(engine: Database, ids: Sequence[str], *, now: int, progress: Progress = no_progress) -> Done:
+def _by_command(by: str) -> str:
+    """Say for the history that a command did it, and whose."""
+    return f"by command of {by}" if by else "by command"
+
+
+def hold(engine: Database, ids: Sequence[str], *, now: int, by: str = "", progress: Progress = no_progress) -> Done:
     """Hold what is queued of these mails."""
 
     def step(one: Step) -> None:
         one.change(_HOLD, [*one.mails])
         one.skip_unchanged(lambda _mail: "is held already")
-        one.note(now, "held", "by command")
+        one.note(now, "held", _by_command(by))
 
     return in_steps(engine, ids, step, progress)
 
@@ -95,6 +100,7 @@ def release(
     ids: Sequence[str],
     *,
     now: int,
+    by: str = "",
     sends: Collection[str] | None = None,
     progress: Progress = no_progress,
 ) -> Done:
@@ -108,7 +114,7 @@ def release(
         good = [to for to in waiting if sends is None or not to.is_account or to.name in sends]
         one.change(_RELEASE, [*one.mails], now=now, destinations=[str(to) for to in good])
         one.skip_unchanged(lambda mail: _why_not_released(mail, good))
-        one.note(now, "released", "by command")
+        one.note(now, "released", _by_command(by))
 
     return in_steps(engine, ids, step, progress)
 
@@ -120,18 +126,18 @@ def _why_not_released(mail: Mail, good: Collection[Destination]) -> str:
     return f"would be held again: its account {homeless} is excluded or gone; `relay queue move` gives it another"
 
 
-def retry(engine: Database, ids: Sequence[str], *, now: int, progress: Progress = no_progress) -> Done:
+def retry(engine: Database, ids: Sequence[str], *, now: int, by: str = "", progress: Progress = no_progress) -> Done:
     """Make what is queued of these mails due at once."""
 
     def step(one: Step) -> None:
         one.change(_RETRY, [*one.mails])
         one.skip_unchanged(lambda _mail: _IS_HELD)
-        one.note(now, "retried", "by command")
+        one.note(now, "retried", _by_command(by))
 
     return in_steps(engine, ids, step, progress)
 
 
-def run_queue(engine: Database, *, now: int, progress: Progress = no_progress) -> dict[str, list[str]]:
+def run_queue(engine: Database, *, now: int, by: str = "", progress: Progress = no_progress) -> dict[str, list[str]]:
     """Make everything that is queued due at once; gives all of these mails by their accounts."""
     with transaction(engine, write=False) as tx:
         rows = tx.rows(_SELECT_QUEUED)
@@ -142,7 +148,7 @@ def run_queue(engine: Database, *, now: int, progress: Progress = no_progress) -
         with transaction(engine, write=True) as tx:
             # Only what changes is noted: a command that is given every minute would fill the history.
             later = sorted({row[0] for row in tx.rows(_SELECT_LATER, ids=part)})
-            settling.write_events(tx, [(one, now, "retried", "by command, with the queue") for one in later])
+            settling.write_events(tx, [(one, now, "retried", f"{_by_command(by)}, with the queue") for one in later])
             tx.change(_RUN, ids=part)
         progress(len(part))
     return {account: list(ids) for account, ids in mails.items()}
@@ -156,6 +162,7 @@ def move(
     *,
     reverse_path: str,
     now: int,
+    by: str = "",
     progress: Progress = no_progress,
 ) -> Done:
     """Let what waits of these mails leave through another account, whose sender `rewrite` writes.
@@ -183,12 +190,12 @@ def move(
             one.tx.change(_MOVE_MESSAGE, mail=message_id, reverse_path=reverse_path, **headers)
             moved.append(message_id)
         one.change(_MOVE_DELIVERIES, moved, destination=str(to_account(account)))
-        one.note(now, "moved", f"by command, to the account {account}")
+        one.note(now, "moved", f"{_by_command(by)}, to the account {account}")
 
     return in_steps(engine, ids, step, progress)
 
 
-def delete(engine: Database, ids: Sequence[str], *, now: int, progress: Progress = no_progress) -> Done:
+def delete(engine: Database, ids: Sequence[str], *, now: int, by: str = "", progress: Progress = no_progress) -> Done:
     """Delete what waits of these mails, with their bodies; header and history stay until their time is over.
 
     A mail of which something is being delivered is skipped whole.
@@ -199,6 +206,6 @@ def delete(engine: Database, ids: Sequence[str], *, now: int, progress: Progress
         one.tx.change(_DELETE_RECIPIENTS, mails=ids)
         one.change(_DELETE_DELIVERIES, ids)
         one.tx.change(_DELETE_CONTENT, mails=ids)
-        one.note(now, "deleted", "by command; nobody is told")
+        one.note(now, "deleted", f"{_by_command(by)}; nobody is told")
 
     return in_steps(engine, ids, step, progress)

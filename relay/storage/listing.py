@@ -132,15 +132,16 @@ class MailRow:
     deliveries: tuple[MailDelivery, ...]
 
 
-def list_mails(engine: Database, wanted: MailFilter, *, limit: int = 200) -> list[MailRow]:
-    """List mails, the newest first."""
+def list_mails(engine: Database, wanted: MailFilter, *, limit: int = 200, before: str = "") -> list[MailRow]:
+    """List mails, the newest first. `before`: only what comes behind the mail of this id."""
     with transaction(engine, write=False) as tx:
-        return _read(tx, [row[0] for row in tx.rows(find_mails(wanted, limit))])
+        return _read(tx, [row[0] for row in tx.rows(find_mails(wanted, limit, before))])
 
 
-def find_mails(wanted: MailFilter, limit: int) -> Statement[str]:
-    """Make the statement that gives the ids of mails, the newest first."""
+def find_mails(wanted: MailFilter, limit: int, before: str = "") -> Statement[str]:
+    """Make the statement that gives the ids of mails, the newest first, `before` this one."""
     newest = select(message.c.id).order_by(message.c.id.desc()).limit(limit)
+    newest = newest.where(message.c.id < before) if before else newest
     return Statement(newest.where(*_conditions(wanted)), composed=True)
 
 

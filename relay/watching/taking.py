@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from relay.control import ControlError, ask
+from relay.control.client import ControlError, ask
 from relay.model.account import Account
 from relay.rules.certificates import read_pem
 from relay.rules.hours import open_time

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
 from relay.cli import main
 from relay.demo.mailbox import Mailbox
@@ -25,6 +26,7 @@ from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from relay.submission import Submission
+from relay.supervisor import Service
 from tests.peers.office import CLIENT
 from tests.peers.relay_process import ANNA, make_account, write_config
 
@@ -72,6 +74,33 @@ def run(config: Path) -> Run:
         return Said(result.exit_code, result.stdout, result.stderr)
 
     return run
+
+
+@pytest.fixture(params=["alone", "asked"])
+def both_ways(request: pytest.FixtureRequest, config: Path) -> Generator[None]:
+    """Run the test twice: without a service, and with one that sends nothing, which the commands ask."""
+    if request.param == "alone":
+        yield
+        return
+    with serve(config):
+        yield
+
+
+@contextmanager
+def serve(config: Path) -> Generator[list[Any]]:
+    """Start the real service in a thread, and give its log; its activities do not run, so that nothing is sent."""
+    loop, service = asyncio.new_event_loop(), Service(load_settings(config))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(service.start(), loop).result(30)
+    try:
+        with capture_logs() as lines:
+            yield lines
+    finally:
+        asyncio.run_coroutine_threadsafe(service.stop(), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 class _Nobody:

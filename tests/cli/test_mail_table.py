@@ -12,6 +12,8 @@ from relay.model.reply import Reply
 from relay.rules.state_words import say_cause
 from tests.cli.conftest import Run, answer, change, copy_to_archive, hand_in
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 UNKNOWN = "550 5.1.1 unknown"
 OK = "250 2.0.0 Ok"
 CAUSE = say_cause(Reply(code=550, enhanced="5.1.1", text="unknown"), "en")

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 FORGED = "2026-01-01 00:00:00  attempt 9 by sales, 0.01 s: 250 2.0.0 Ok"
 SECOND = 1000
 REPLY = f"no\n{FORGED}\r\nNow: the mail is done\x1b[2J\x9b31m\u202e"

@@ -15,7 +15,17 @@ import relay.events
 from relay.events.event import Event
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "logging.md"
-SUBJECTS = ("service", "backup", "sessions", "submission", "delivery", "accounts", "notifications", "mailboxes")
+SUBJECTS = (
+    "service",
+    "backup",
+    "sessions",
+    "submission",
+    "delivery",
+    "accounts",
+    "notifications",
+    "mailboxes",
+    "admin",
+)
 """The modules of relay.events, in the order of the page."""
 
 _INTRODUCTION = """\

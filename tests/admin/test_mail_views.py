@@ -5,7 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import Run, answer, copy_to_archive, hand_in
+
+pytestmark = pytest.mark.usefixtures("both_ways")
 
 UTC = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 

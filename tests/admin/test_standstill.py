@@ -1,12 +1,10 @@
 """What keeps accounts from sending, as the lists tell it."""
 
-import time
 from pathlib import Path
 
-from relay.cli.standing import find_standstill
+from relay.admin.standstill import find_standstill
+from relay.cli.alone import open_room
 from relay.rules.hours import day_of
-from relay.settings import load_settings
-from relay.storage.engine import open_database
 from tests.cli.conftest import Run, change
 from tests.peers.relay_process import ANNA, make_account, write_config
 
@@ -18,9 +16,9 @@ def test_what_keeps_accounts_from_sending_is_found(run: Run, config: Path, queue
         make_account("old", 9, address="old@example.com", excluded=True),
     ]
     write_config(config.parent, accounts=accounts, users=[ANNA])
-    settings = load_settings(config)
-    engine, now = open_database(settings.database), time.time_ns() // 1_000_000
-    found = find_standstill(engine, settings, now)
+    room = open_room(str(config))
+    settings, now = room.settings, room.now
+    found = find_standstill(room)
     assert (found.refused, found.paused, found.full, found.closed_until) == ([], [], {}, None)
     assert found.sends == ["sales", "shut"]
     change(config, "INSERT INTO counter VALUES ('sales', ?, 2)", day_of(settings.hours, now))
@@ -28,7 +26,7 @@ def test_what_keeps_accounts_from_sending_is_found(run: Run, config: Path, queue
         config,
         "INSERT INTO pause (account, since, reason, by_person, probes, fingerprint) VALUES ('shut', 1, 'x', 0, 0, '')",
     )
-    found = find_standstill(engine, settings, now)
+    found = find_standstill(room)
     assert found.refused == ["shut"]
     assert found.full["sales"] > now
     listed = run("queue", "list").out

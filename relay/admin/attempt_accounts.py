@@ -1,13 +1,11 @@
 """By which account each attempt was made: what is stored is the account of now, and the history tells the moves."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from relay.storage.admin import DeliveryRow, EventRow, MessageDetail
+from relay.storage.admin import DeliveryRow, EventRow, MessageDetail
 
 
-def accounts_of_attempts(mail: "MessageDetail", delivery: "DeliveryRow") -> list[str | None]:
+def accounts_of_attempts(mail: MessageDetail, delivery: DeliveryRow) -> list[str | None]:
     """Give by which account each attempt of a delivery was made; None where nothing tells.
 
     What is stored is the account of now: which one it was before tell the moves in the mail's history, and the account
@@ -36,7 +34,7 @@ class _Move:
     after: str
 
 
-def _read_move(event: "EventRow") -> _Move | None:
+def _read_move(event: EventRow) -> _Move | None:
     if event.what == "moved":
         _, found, after = event.detail.partition(" to the account ")
         return _Move(at=event.at, before=None, after=after) if found else None

@@ -4,13 +4,16 @@ import os
 import socket
 import stat
 import tempfile
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from relay.control import _MOST_REQUESTS, NAME, BadRequestError, ControlError, ControlServer, ask, follow, names_in
+from relay.control.client import ControlError, ask, follow
+from relay.control.lines import NAME
+from relay.control.server import _MOST_REQUESTS, BadRequestError, Caller, ControlServer, names_in
 from relay.model.errors import RelayError
 from tests.peers.machine import require_root
 
@@ -25,11 +28,11 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 async def test_a_command_reaches_the_service_of_its_folder(folder: Path) -> None:
     done: list[str] = []
 
-    def look(_request: dict[str, object]) -> dict[str, object]:
+    def look(_request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         done.append("look")
         return {}
 
-    server = ControlServer(folder, {"look": look, "status": lambda _: {"pid": 7}})
+    server = ControlServer(folder, {"look": look, "status": lambda *_: {"pid": 7}})
     await server.start()
     assert await asyncio.to_thread(ask, folder, "look") == {"ok": True}
     assert await asyncio.to_thread(ask, folder, "status") == {"ok": True, "pid": 7}
@@ -46,14 +49,14 @@ async def test_a_socket_that_a_dead_service_left_is_replaced(tmp_path: Path) -> 
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / NAME))
     assert ask(tmp_path, "look") is None
-    server = ControlServer(tmp_path, {"look": lambda _: {}})
+    server = ControlServer(tmp_path, {"look": lambda *_: {}})
     await server.start()
     assert await asyncio.to_thread(ask, tmp_path, "look") == {"ok": True}
     await server.close()
 
 
 async def test_what_takes_its_time_tells_of_its_progress(tmp_path: Path) -> None:
-    async def count(request: dict[str, int]) -> AsyncIterator[dict[str, int]]:
+    async def count(request: dict[str, Any], _caller: Caller) -> AsyncGenerator[dict[str, Any]]:
         for n in range(request["to"]):
             yield {"n": n}
 
@@ -81,7 +84,7 @@ async def test_what_takes_its_time_tells_of_its_progress(tmp_path: Path) -> None
     ],
 )
 async def test_junk_gets_an_answer_or_none_and_does_no_harm(tmp_path: Path, line: bytes) -> None:
-    server = ControlServer(tmp_path, {"look": lambda _: {}})
+    server = ControlServer(tmp_path, {"look": lambda *_: {}})
     await server.start()
     reader, writer = await asyncio.open_unix_connection(str(tmp_path / NAME))
     writer.write(line)
@@ -105,10 +108,10 @@ def test_names_in_a_request_are_a_list_of_texts_or_none_at_all() -> None:
 
 
 async def test_a_handler_that_fails_is_no_service_that_is_missing(tmp_path: Path) -> None:
-    def refuse(_request: dict[str, object]) -> dict[str, object]:
+    def refuse(_request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         raise RelayError("not now")
 
-    async def break_down(_request: dict[str, object]) -> AsyncIterator[dict[str, object]]:
+    async def break_down(_request: dict[str, Any], _caller: Caller) -> AsyncGenerator[dict[str, Any]]:
         yield {"n": 1}
         raise ValueError("a fault")
 
@@ -126,7 +129,7 @@ async def test_long_and_late_answers_arrive_and_silence_is_named(tmp_path: Path)
     mistakes = [f"relay.toml: mistake {n}" for n in range(2000)]
     ended = asyncio.Event()
 
-    async def take_time(_request: dict[str, object]) -> AsyncIterator[dict[str, object]]:
+    async def take_time(_request: dict[str, Any], _caller: Caller) -> AsyncGenerator[dict[str, Any]]:
         await ended.wait()
         yield {"mistakes": mistakes}
 
@@ -155,11 +158,11 @@ async def test_a_service_that_says_nothing_good_has_not_done_it(tmp_path: Path, 
 async def test_only_so_many_are_answered_at_a_time(tmp_path: Path) -> None:
     ended = asyncio.Event()
 
-    async def wait(_request: dict[str, object]) -> AsyncIterator[dict[str, object]]:
+    async def wait(_request: dict[str, Any], _caller: Caller) -> AsyncGenerator[dict[str, Any]]:
         yield {"begun": True}
         await ended.wait()
 
-    server = ControlServer(tmp_path, {"wait": wait, "look": lambda _: {}})
+    server = ControlServer(tmp_path, {"wait": wait, "look": lambda *_: {}})
     await server.start()
     connections = []
     for _ in range(_MOST_REQUESTS):
@@ -195,7 +198,7 @@ def public() -> Generator[Path]:
 
 async def test_another_user_gets_no_answer_whatever_the_modes_are(public: Path) -> None:
     require_root("to ask as somebody else")
-    server = ControlServer(public, {"look": lambda _: {}})
+    server = ControlServer(public, {"look": lambda *_: {}})
     await server.start()
     (public / NAME).chmod(0o666)
     with socket.socket(socket.AF_UNIX) as client:

@@ -8,6 +8,8 @@ import pytest
 from tests.cli.conftest import Run, answer, change, copy_to_archive, hand_in
 from tests.peers.relay_process import ANNA, make_account, write_config
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 PAUSE = "INSERT INTO pause (account, since, reason, by_person, probes, fingerprint)"
 
 

@@ -1,6 +1,6 @@
 """Who made each attempt; tests of the whole are in test_trace.py."""
 
-from relay.cli.moves import accounts_of_attempts
+from relay.admin.attempt_accounts import accounts_of_attempts
 from relay.storage.admin import AttemptRow, DeliveryRow, EventRow, MessageDetail
 
 

@@ -1,27 +1,25 @@
-"""The incoming part of `relay trace`: from whom a mail came, for whom, why, and where its copies stand."""
+"""Mails that came in: from whom a mail came, for whom, why, and where its copies stand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from relay.cli.output import print_facts, say, show_size, show_time
+from relay.admin.answers import Copy, IncomingMail, Sheet
+from relay.admin.room import Room
+from relay.admin.wire import Moment
+from relay.admin.words import show_size, show_time
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import StateConflictError, StorageError
 from relay.model.ids import is_id
-from relay.rules.moments import utc_time
-from relay.settings import Settings
-
-if TYPE_CHECKING:
-    from relay.storage.arrivals import AtProvider
-    from relay.storage.engine import Database
-    from relay.storage.quarantine import Held
+from relay.storage.arrivals import AtProvider, find_arrivals, find_at_provider, find_by_file
+from relay.storage.maildir import locate
+from relay.storage.quarantine import QUARANTINE, Held, find_held, list_held
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class IncomingMail:
+class Found:
     """A mail that came in, with a copy for each of its users."""
 
     copies: tuple[Arrival, ...]
@@ -34,18 +32,16 @@ class IncomingMail:
     mailbox: str
 
 
-def find_incoming(engine: "Database", settings: Settings, text: str) -> list[IncomingMail]:
+def find_incoming(room: Room, text: str) -> list[Found]:
     """Find mails that came in by an id, its beginning, a Message-ID, a provider's unique id, or a file's name.
 
     Raises StateConflictError where the beginning of an id fits several.
     """
-    from relay.storage.arrivals import find_arrivals, find_by_file
-    from relay.storage.quarantine import Held, find_held, list_held
-
+    engine = room.database
     found, held, shut = find_arrivals(engine, text), list[Held](), ""
     if not found or any(one.place is Place.QUARANTINE for one in found):
         try:
-            held = list_held(engine, settings.folder)
+            held = list_held(engine, room.settings.folder)
         except StorageError as error:  # of a mail that went out it says nothing
             shut = str(error)
     if not found and text.strip():
@@ -56,7 +52,7 @@ def find_incoming(engine: "Database", settings: Settings, text: str) -> list[Inc
     wanted = text.strip().lower()
     if len(mails) > 1 and not is_id(wanted) and all(one.id.startswith(wanted) for one in found):
         raise StateConflictError(f"{text!r} is the beginning of several ids of mail that came in: give more of it")
-    return [_look_at(engine, settings, copies, held, shut) for copies in mails]
+    return [_look_at(room, copies, held, shut) for copies in mails]
 
 
 def _file_name(text: str) -> str:
@@ -65,30 +61,24 @@ def _file_name(text: str) -> str:
     return "" if "@" in name or is_id(name.lower()) else name
 
 
-def _look_at(
-    engine: "Database", settings: Settings, copies: tuple[Arrival, ...], held: "Sequence[Held]", shut: str
-) -> IncomingMail:
-    from relay.storage.arrivals import find_at_provider
-
+def _look_at(room: Room, copies: tuple[Arrival, ...], held: Sequence[Held], shut: str) -> Found:
     first, quarantined = copies[0], {one.arrival.id: one.path for one in held}
-    looks = [_find_file(settings, one, quarantined.get(one.id), shut) for one in copies]
-    account = settings.directory.account(first.account)
+    looks = [_find_file(room, one, quarantined.get(one.id), shut) for one in copies]
+    account = room.settings.directory.account(first.account)
     pop3 = None if account is None else account.pop3
-    return IncomingMail(
+    return Found(
         copies=copies,
         places=tuple(words for _, words in looks),
         files=tuple(path for path, _ in looks),
-        provider=_at_provider(first, find_at_provider(engine, first)) if first.account else "",
+        provider=_at_provider(room, first, find_at_provider(room.database, first)) if first.account else "",
         mailbox="" if pop3 is None else f"{pop3.username} at {pop3.host}",
     )
 
 
-def _find_file(settings: Settings, one: Arrival, quarantined: Path | None, shut: str) -> tuple[Path | None, str]:
+def _find_file(room: Room, one: Arrival, quarantined: Path | None, shut: str) -> tuple[Path | None, str]:
     """Give the file of a copy, and where it is in words; `shut`: why the quarantine can't be looked at."""
-    from relay.storage.quarantine import QUARANTINE
-
     if one.place is Place.INBOX:
-        return _find_in_inbox(settings.inboxes / one.holder, one)
+        return _find_in_inbox(room.settings.inboxes / one.holder, one)
     if one.place is Place.DELETED:
         return None, "deleted from the quarantine"
     if quarantined is not None:
@@ -96,12 +86,10 @@ def _find_file(settings: Settings, one: Arrival, quarantined: Path | None, shut:
     if shut:
         return None, f"in the quarantine, which can't be looked at: {shut}"
     node = f" (the node {one.node} wrote it)" if one.node else ""
-    return None, f"was in the quarantine, but is not in {settings.folder / QUARANTINE} any more{node}"
+    return None, f"was in the quarantine, but is not in {room.settings.folder / QUARANTINE} any more{node}"
 
 
 def _find_in_inbox(inbox: Path, one: Arrival) -> tuple[Path | None, str]:
-    from relay.storage.maildir import locate
-
     try:
         path = locate(inbox, one.file)
     except StorageError as error:
@@ -111,73 +99,68 @@ def _find_in_inbox(inbox: Path, one: Arrival) -> tuple[Path | None, str]:
     return path, f"in the inbox of {one.holder}: {path}"
 
 
-def _at_provider(one: Arrival, seen: "AtProvider") -> str:
+def _at_provider(room: Room, one: Arrival, seen: AtProvider) -> str:
     if seen.gone_at is not None:
-        return f"not there any more since {show_time(seen.gone_at)}"
+        return f"not there any more since {show_time(seen.gone_at, room.zone)}"
     if one.uidl.startswith("sha256-"):
         return "deleted there once the poll had ended well: the server has no unique ids"
     return "still there at the last poll" if seen.known else "not known any more"
 
 
-def incoming_json(mail: IncomingMail) -> dict[str, Any]:
-    """Give a mail that came in as JSON."""
+def view_incoming(mail: Found) -> IncomingMail:
+    """Return a mail that came in as an answer."""
     first = mail.copies[0]
-    return {
-        "direction": "incoming",
-        "queue_id": first.id,
-        "message_id": first.header_message_id or None,
-        "received": utc_time(first.at),
-        "sender": first.sender,
-        "subject": first.subject,
-        "size": first.size,
-        "account": first.account or None,
-        "uidl": first.uidl or None,
-        "at_provider": mail.provider or None,
-        "copies": [
-            {
-                "queue_id": one.id,
-                "user": one.user or None,
-                "address": one.address or None,
-                "why": one.why.splitlines(),
-                "place": one.place.value,
-                "holder": one.holder or None,
-                "file": None if file is None else str(file),
-                "reason": one.reason or None,
-                "left_at": utc_time(one.left_at),
-                "left_by": one.left_by or None,
-            }
+    return IncomingMail(
+        direction="incoming",
+        queue_id=first.id,
+        message_id=first.header_message_id or None,
+        received=Moment(first.at),
+        sender=first.sender,
+        subject=first.subject,
+        size=first.size,
+        account=first.account or None,
+        uidl=first.uidl or None,
+        at_provider=mail.provider or None,
+        copies=tuple(
+            Copy(
+                queue_id=one.id,
+                user=one.user or None,
+                address=one.address or None,
+                why=tuple(one.why.splitlines()),
+                place=one.place.value,
+                holder=one.holder or None,
+                file=None if file is None else str(file),
+                reason=one.reason or None,
+                left_at=None if one.left_at is None else Moment(one.left_at),
+                left_by=one.left_by or None,
+            )
             for one, file in zip(mail.copies, mail.files, strict=True)
-        ],
-    }
+        ),
+    )
 
 
-def trace_incoming(mail: IncomingMail) -> None:
+def trace_incoming(mail: Found, room: Room) -> Sheet:
     """Tell the whole life of a mail that came in."""
     first = mail.copies[0]
-    print_facts(
-        [
-            ("Mail", f"{first.id} {first.header_message_id}".rstrip()),
-            ("From", first.sender),
-            ("Subject", first.subject),
-            ("Size", show_size(first.size)),
-            ("Came by", f"{first.account} ({mail.mailbox})" if mail.mailbox else first.account),
-            ("Unique id", first.uidl),
-            ("At provider", mail.provider),
-        ]
+    facts = (
+        ("Mail", f"{first.id} {first.header_message_id}".rstrip()),
+        ("From", first.sender),
+        ("Subject", first.subject),
+        ("Size", show_size(first.size)),
+        ("Came by", f"{first.account} ({mail.mailbox})" if mail.mailbox else first.account),
+        ("Unique id", first.uidl),
+        ("At provider", mail.provider),
     )
-    say()
-    for at, text in sorted(_life(mail), key=itemgetter(0)):
-        say(f"{show_time(at)}  {text}")
+    lines = ["", *(f"{show_time(at, room.zone)}  {text}" for at, text in sorted(_life(mail), key=itemgetter(0)))]
     for one, place in zip(mail.copies, mail.places, strict=True):
-        say()
-        say(f"For {one.user or 'nobody known'}" + (f" <{one.address}>" if one.address else "") + f", {place}")
-        for step in one.why.splitlines():
-            say(f"  - {step}")
+        lines += ["", f"For {one.user or 'nobody known'}" + (f" <{one.address}>" if one.address else "") + f", {place}"]
+        lines += [f"  - {step}" for step in one.why.splitlines()]
         if one.place is Place.QUARANTINE:
-            say(f"  What to do: `relay quarantine show {one.id}`")
+            lines.append(f"  What to do: `relay quarantine show {one.id}`")
+    return Sheet(facts=facts, lines=tuple(lines))
 
 
-def _life(mail: IncomingMail) -> list[tuple[int, str]]:
+def _life(mail: Found) -> list[tuple[int, str]]:
     first = mail.copies[0]
     events = [(first.at, f"collected from the mailbox of {first.account}")] if first.account else []
     for one in mail.copies:

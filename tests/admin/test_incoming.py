@@ -11,6 +11,8 @@ from relay.demo.mailbox import Mailbox
 from tests.cli.conftest import Run, hand_in
 from tests.cli.test_poll import mailbox
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 __all__ = ["mailbox"]
 
 MAIL = (

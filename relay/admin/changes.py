@@ -1,0 +1,265 @@
+"""Retries, holds, releases, moves and deletes mails, and runs the queue."""
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from relay.admin.answers import Changed, Note, Progress, Question
+from relay.admin.choosing import nothing_matches, require_known, selection_of
+from relay.admin.mails import view_page
+from relay.admin.requests import Action, ChangeMails, Filter, MisuseError, RunQueue
+from relay.admin.room import Room
+from relay.admin.standstill import find_blocked, find_standstill
+from relay.admin.words import count, show_time, unknown
+from relay.escaping import printable
+from relay.events.admin import AdminAction
+from relay.model.errors import NotFoundError, StateConflictError
+from relay.model.route import Refusal
+from relay.routing import plan_move
+from relay.rules.headers import apply_edits
+from relay.rules.states import State
+from relay.storage import admin, commands
+from relay.storage.listing import read_mails
+from relay.storage.steps import Done, parts
+
+_SHOWN: Final = 10
+"""Mails of a question."""
+_PEOPLE: Final = 5
+"""Recipients of each of them."""
+_MOST_TOLD: Final = 10
+"""Mails of which each has a line."""
+_MOST_LOGGED: Final = 100
+"""Queue ids in one line of the log."""
+
+Said = Question | Progress | Note | Changed
+Step = Callable[[Sequence[str]], Done]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Deed:
+    """The words of one action."""
+
+    question: str
+    progress: str
+    done: str
+    asks: bool = False
+    """Whether the person is asked about mails that he named, too."""
+
+
+_DEEDS: Final[Mapping[Action, _Deed]] = {
+    Action.RETRY: _Deed(question="Try", progress="Making due", done="to try"),
+    Action.HOLD: _Deed(question="Hold", progress="Holding", done="held"),
+    Action.RELEASE: _Deed(question="Release", progress="Releasing", done="released"),
+    Action.MOVE: _Deed(question="Move to the account {account}", progress="Moving", done="moved"),
+    Action.DELETE: _Deed(
+        question="Delete for good, also for those who have not got it yet,",
+        progress="Deleting",
+        done="deleted",
+        asks=True,
+    ),
+}
+_HELP: Final = {
+    "is being sent now": ": try again when the attempt is over; `relay queue show` tells how it ended",
+    "is not held": ": there is nothing to release; to try it now: `relay queue retry {id}`",
+}
+_FOR_GOOD: Final = (
+    "Nothing is deleted yet. This would delete {mails} for good, and those who have not got {them} yet never will: add"
+    " --yes if you want that"
+)
+
+
+def change(room: Room, request: ChangeMails) -> Generator[Said, bool | None]:
+    """Change mails in short transactions, each of at most 500 mails, so that the service can go on meanwhile."""
+    deed, named = _DEEDS[request.action], bool(request.ids)
+    step = _step_of(room, request)
+    if named == request.filter.is_given:
+        raise MisuseError(
+            "name the mails by their ids, which `relay queue list` shows, or choose them by options such as --account,"
+            " --to or --all: one of the two"
+        )
+    found = _find(room, request)
+    if not found and request.filter.is_narrow:
+        yield Note(text=nothing_matches(room, request.filter), is_fault=True)
+    if found and not request.yes and (deed.asks or not named):
+        agreed = yield _question(room, deed.question.format(account=request.account), found, deed)
+        if not agreed:
+            return
+    done = _Done()
+    try:
+        yield from _in_steps(found, step, deed.progress, done)
+    finally:
+        if done.count:
+            logged = tuple(one for one in found[: done.seen] if one not in done.skipped)[:_MOST_LOGGED]
+            action, by = str(request.action), room.by
+            room.service.record(
+                AdminAction(action=action, by=by, count=done.count, queue_ids=logged, account=request.account)
+            )
+    yield from _tell(done, deed.done, named=named)
+    good = not done.skipped if named else bool(done.count) or not done.skipped
+    if request.action in (Action.RETRY, Action.RELEASE) and done.count:
+        good = (yield from _deliver(room, found)) and good
+    elif request.action is Action.MOVE and done.count:
+        room.service.flush([request.account])
+        yield from _tell_when(room, [one for one in found if one not in done.skipped], request.account)
+    elif request.action in (Action.HOLD, Action.DELETE) and (active := _count_active(room, request.filter, found)):
+        told = count(active, "mail is", "mails are")
+        yield Note(
+            text=f"{told} being sent now, left alone: `relay queue list --state active` shows them", is_fault=True
+        )
+        good = bool(done.count) and good
+    yield Changed(count=done.count, good=good)
+
+
+def run(room: Room, _request: RunQueue) -> Iterator[Said]:
+    """Make everything that is queued due at once."""
+    waiting = commands.run_queue(room.database, now=room.now, by=room.by)
+    blocked = find_blocked(room)
+    tried = sorted({one for account, mails in waiting.items() if account not in blocked for one in mails})
+    yield Note(text=f"{count(len(tried), 'mail')} to try")
+    for account, mails in waiting.items():
+        if account in blocked:
+            text = count(len(mails), "mail waits", "mails wait")
+            yield Note(text=f"{text} for the account {account}, which {blocked[account]}")
+    left = 0
+    if tried:
+        room.service.record(AdminAction(action="run", by=room.by, count=len(tried)))
+        left = _serve(room, tried, None)
+    if left:
+        yield _still_waits(left)
+    yield Changed(count=len(tried), good=not left)
+
+
+@dataclass(slots=True)
+class _Done:
+    """What was done so far."""
+
+    count: int = 0
+    seen: int = 0
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def _step_of(room: Room, request: ChangeMails) -> Step:
+    """Return what one transaction does. Raises NotFoundError."""
+    database, now, by = room.database, room.now, room.by
+    if request.action is Action.MOVE:
+        address, rewrite = _rewriter(room, request.account)
+        return lambda ids: commands.move(database, ids, request.account, rewrite, reverse_path=address, now=now, by=by)
+    if request.action is Action.RELEASE:
+        sends = {account.name for account in room.settings.directory.accounts if account.sends}
+        return lambda ids: commands.release(database, ids, now=now, sends=sends, by=by)
+    simple = {Action.RETRY: commands.retry, Action.HOLD: commands.hold, Action.DELETE: commands.delete}[request.action]
+    return lambda ids: simple(database, ids, now=now, by=by)
+
+
+def _find(room: Room, request: ChangeMails) -> list[str]:
+    require_known(room, request.filter)
+    if request.ids:
+        return list(dict.fromkeys(one for text in request.ids for one in admin.find_messages(room.database, text)))
+    return admin.select_messages(room.database, selection_of(room, request.filter))
+
+
+def _question(room: Room, text: str, ids: Sequence[str], deed: _Deed) -> Question:
+    """Show the first of the mails, whole: a change is one of the mail, for all of its recipients who still wait."""
+    mails = read_mails(room.database, list(ids[:_SHOWN]))
+    notes = []
+    for mail in mails:
+        people = [one.address for way in mail.deliveries for one in way.recipients if one.outcome == "pending"]
+        if len(people) > 1:
+            rest = f" and {len(people) - _PEOPLE} more" if len(people) > _PEOPLE else ""
+            notes.append(f"{mail.id} waits for {', '.join(people[:_PEOPLE])}{rest}")
+    if len(ids) > _SHOWN:
+        notes.append(f"... {count(len(ids), 'mail')} in all")
+    told = count(len(ids), "mail")
+    return Question(
+        text=f"{text} {'this mail' if len(ids) == 1 else f'these {told}'}",
+        unasked=_FOR_GOOD.format(mails=told, them="it" if len(ids) == 1 else "them") if deed.asks else "",
+        page=view_page(room, mails, find_standstill(room)),
+        notes=tuple(notes),
+    )
+
+
+def _in_steps(ids: Sequence[str], step: Step, what: str, done: _Done) -> Iterator[Progress]:
+    for part in parts(list(ids)):
+        found = step(part)
+        done.count += found.count
+        done.seen += len(part)
+        done.skipped |= found.skipped
+        yield Progress(what=what, done=len(part), total=len(ids))
+
+
+def _tell(done: _Done, what: str, *, named: bool) -> Iterator[Note]:
+    """Say what was done, and what was not and why. Of mails that were `named`, each counts."""
+    yield Note(text=f"{count(done.count, 'mail')} {what}")
+    if named:
+        for message_id, why in done.skipped.items():
+            text = f"{message_id}: {printable(why)}{_HELP.get(why, '').format(id=message_id)}"
+            yield Note(text=text, is_fault=True)
+        return
+    for why, number in Counter(done.skipped.values()).most_common():
+        yield Note(text=f"{count(number, 'mail')} skipped: {printable(why)}", is_fault=True)
+
+
+def _tell_when(room: Room, ids: list[str], account: str) -> Iterator[Note]:
+    """Say when mails that were moved leave: each keeps the next attempt that it had, and what is held stays so."""
+    if held := admin.count_held(room.database, ids, account):
+        told = count(held, "of them is", "of them are")
+        yield Note(text=f"{told} held still: `relay queue release --account {account}` lets go what that account holds")
+    waiting = admin.next_attempts(room.database, ids, account, now=room.now)
+    for message_id, due in waiting[:_MOST_TOLD]:
+        when = show_time(due, room.zone)
+        yield Note(text=f"{message_id} keeps its next attempt, {when}: `relay queue retry {message_id}` sends it now")
+    if len(waiting) > _MOST_TOLD:
+        more = count(len(waiting) - _MOST_TOLD, "more mail keeps its", "more mails keep their")
+        yield Note(text=f"{more} next attempt: `relay queue retry ID` sends one now, `relay queue list` shows them")
+
+
+def _count_active(room: Room, chosen: Filter, found: Sequence[str]) -> int:
+    """Count the mails that a filter would have chosen, too, were they not being delivered."""
+    if not chosen.is_given or chosen.states:
+        return 0
+    selection = selection_of(room, replace(chosen, states=(State.ACTIVE,)))
+    return len(set(admin.select_messages(room.database, selection)) - {*found})
+
+
+def _deliver(room: Room, ids: list[str]) -> Generator[Note, None, bool]:
+    """Have these mails delivered; returns whether none is left, where this process had to do it."""
+    accounts = admin.accounts_of(room.database, ids)
+    blocked = find_blocked(room)
+    for account in accounts:
+        if account in blocked:
+            yield Note(text=f"Not by the account {account}, which {blocked[account]}")
+    left = _serve(room, ids, accounts)
+    if left:
+        yield _still_waits(left)
+    return not left
+
+
+def _serve(room: Room, ids: Sequence[str], accounts: Sequence[str] | None) -> int:
+    """Wake the running service, or be the service; returns how many of the mails still wait after the latter."""
+    if room.service.flush(accounts):
+        return 0
+    room.service.serve()
+    return admin.count_waiting(room.database, ids)
+
+
+def _still_waits(mails: int) -> Note:
+    told = count(mails, "mail still waits", "mails still wait")
+    return Note(text=f"{told}: `relay queue list` says why", is_fault=True)
+
+
+def _rewriter(room: Room, name: str) -> tuple[str, Callable[[bytes, str | None], bytes]]:
+    """Return an account's address, and the function that writes it as the sender into a header."""
+    directory = room.settings.directory
+    account = directory.account(name)
+    if account is None or not account.is_outgoing:
+        senders = [one.name for one in directory.accounts if one.is_outgoing]
+        raise NotFoundError(unknown("account that sends and is called", name, senders))
+
+    def rewrite(header: bytes, user: str | None) -> bytes:
+        edits = plan_move(directory=directory, account=account, user=user, header=header)
+        if isinstance(edits, Refusal):
+            raise StateConflictError(edits.reply.text)
+        return apply_edits(header, edits)
+
+    return account.address.wire, rewrite

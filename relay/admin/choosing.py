@@ -1,0 +1,96 @@
+"""Which mails a request means: its filter as the storage understands it, and what is said where nothing fits."""
+
+from typing import Final
+
+from relay.admin.requests import Filter, MisuseError
+from relay.admin.room import Room
+from relay.admin.words import count, show_time, unknown
+from relay.model.errors import NotFoundError
+from relay.rules.moments import parse_moment
+from relay.rules.states import State
+from relay.storage.admin import Selection, is_known
+from relay.storage.listing import DELIVERY_STATES, MailFilter, count_mails
+
+_COUNTED: Final = {
+    State.WAITING: ("waits", "wait"),
+    State.ACTIVE: ("is being sent", "are being sent"),
+    State.HELD: ("is stopped", "are stopped"),
+}
+
+
+def require_known(room: Room, chosen: Filter) -> None:
+    """Raise NotFoundError where an account or a user is named that neither the configuration nor a mail knows."""
+    directory = room.settings.directory
+    for what, name, known in (
+        ("account", chosen.account, [account.name for account in directory.accounts]),
+        ("user", chosen.user, [user.name for user in directory.users]),
+    ):
+        if name is not None and name not in known and not is_known(room.database, what, name):
+            raise NotFoundError(unknown(what, name, known))
+
+
+def selection_of(room: Room, chosen: Filter) -> Selection:
+    """Return what the storage understands of what is to be changed: deliveries that are open. Raises MisuseError."""
+    since, until = _times(room, chosen)
+    return Selection(
+        states=[DELIVERY_STATES[state] for state in chosen.states or chosen.default],
+        account=chosen.account,
+        user=chosen.user,
+        since=since,
+        before=until,
+        recipient=chosen.to,
+    )
+
+
+def mails_of(room: Room, chosen: Filter) -> MailFilter:
+    """Return what the storage understands of what is to be listed. Raises MisuseError."""
+    since, until = _times(room, chosen)
+    return MailFilter(
+        states=tuple(State) if chosen.lists and chosen.everything else chosen.states or chosen.default,
+        account=chosen.account,
+        user=chosen.user,
+        since=since,
+        until=until,
+        recipient=chosen.to,
+    )
+
+
+def _times(room: Room, chosen: Filter) -> tuple[int | None, int | None]:
+    since = _moment(room, "--since", chosen.since, end=False)
+    until = _moment(room, "--until", chosen.until, end=True)
+    if since is not None and until is not None and since >= until:
+        raise MisuseError(
+            f"--since {chosen.since!r} ({show_time(since, room.zone)}) is not before --until {chosen.until!r}"
+            f" ({show_time(until, room.zone)})"
+        )
+    older = None if chosen.older is None else room.now - chosen.older
+    return since, min([one for one in (until, older) if one is not None], default=None)
+
+
+def _moment(room: Room, option: str, text: str | None, *, end: bool) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_moment(text, now=room.now, zone=room.zone, end=end)
+    except ValueError as error:
+        raise MisuseError(f"Invalid value for '{option}': {text!r}: {error}") from None
+
+
+def nothing_matches(room: Room, chosen: Filter) -> str:
+    """Say that a filter matches no mail, and how many there are without it."""
+    finished = any(not state.is_open for state in chosen.states) or (
+        chosen.everything and State.DELIVERED not in chosen.default
+    )
+    counts = count_mails(room.database, finished=finished)
+    total = counts.pop("all", None)
+    told = [
+        f"{number:,} {text if number == 1 else texts}"
+        for state, (text, texts) in _COUNTED.items()
+        if (number := counts.get(state, 0))
+    ]
+    if total is not None:
+        told.append(f"{count(total, 'mail')} {'is' if total == 1 else 'are'} known in all")
+    if not chosen.is_narrow:
+        return "No mail is known yet." if chosen.looks_back else "The queue is empty: nothing waits."
+    more = " `--all` looks among what is done, too." if chosen.lists and not finished and not chosen.states else ""
+    return f"No mail matches; {', '.join(told) or 'nothing waits'}.{more}"

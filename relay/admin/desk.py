@@ -1,0 +1,145 @@
+"""Answers requests: finds the function of each, and runs it, in a running service or in the command itself."""
+
+import asyncio
+import importlib
+import pwd
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from relay import __version__
+from relay.admin.requests import VERSION, ChangeMails, ListMails, RunQueue, ShowMails
+from relay.admin.room import Room, Service
+from relay.admin.wire import WireError, decode, encode
+from relay.control.lines import Answer
+from relay.control.server import BadRequestError, Caller
+from relay.escaping import printable
+from relay.model.errors import RelayError
+from relay.settings import Settings
+from relay.storage.engine import open_engine
+
+_THREADS: Final = 4
+"""Requests that are worked on at a time; the others wait for their turn."""
+_LONGEST_NAME: Final = 64
+
+FUNCTIONS: Final[dict[type, str]] = {
+    ListMails: "relay.admin.mails:list_",
+    ShowMails: "relay.admin.mails:show",
+    ChangeMails: "relay.admin.changes:change",
+    RunQueue: "relay.admin.changes:run",
+}
+"""Where the function of each request is: imported when it is first used, or by `load_all`."""
+_REQUESTS: Final = {kind.__name__: kind for kind in FUNCTIONS}
+
+
+def answer(room: Room, request: object) -> Generator[Answer, Answer | None]:
+    """Answer a request: yields each answer as JSON, with its name, and takes what is said to a question."""
+    said = _find(type(request))(room, request)
+    reply: bool | None = None
+    while True:
+        try:
+            one = said.send(reply)
+        except StopIteration:
+            return
+        told = yield {"is": type(one).__name__, "value": encode(one)}
+        reply = None if told is None else bool(told.get("yes"))
+
+
+def load_all() -> None:
+    """Import all functions: of a running service the files may change, and root's may be out of its owner's reach."""
+    for kind in FUNCTIONS:
+        _find(kind)
+
+
+def _find(kind: type) -> Callable[[Room, object], Generator[object, bool | None]]:
+    module, _, name = FUNCTIONS[kind].partition(":")
+    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+
+
+def read_request(told: Answer) -> object:
+    """Read a request from the control socket. Raises BadRequestError, with plain words where the releases differ."""
+    if told.get("version") != VERSION:
+        raise BadRequestError(
+            f"this command is of the release {printable(str(told.get('program'))[:_LONGEST_NAME])}, the running service"
+            f" of {__version__}: restart the service (`systemctl restart relay`), then try again"
+        )
+    try:
+        return decode(_REQUESTS[str(told.get("name"))], told.get("value"))
+    except (KeyError, WireError) as error:
+        raise BadRequestError(f"bad request: {error}") from None
+
+
+def name_user(uid: int, sudo_user: str = "") -> str:
+    """Name a user for the records. Root may call himself what he likes; nobody else's word is taken."""
+    name = sudo_user if uid == 0 else ""
+    if not name:
+        try:
+            name = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            name = f"uid {uid}"
+    return printable(name)[:_LONGEST_NAME]
+
+
+class Desk:
+    """Answers the requests of the control socket, in threads and on database connections of its own.
+
+    The service's own must answer in time; people's may take theirs.
+    """
+
+    def __init__(self, settings: Callable[[], Settings], service: Service) -> None:
+        load_all()
+        self._settings = settings
+        self._service = service
+        at_start = settings()
+        self._database = open_engine(at_start.database, prepared_statements=at_start.prepared_statements)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="admin")
+
+    async def serve(self, told: Answer, caller: Caller) -> AsyncGenerator[Answer]:
+        """Answer one request: first that it was taken, then what the function yields."""
+        request = read_request(told)
+        room = Room(
+            settings=self._settings(),
+            database=self._database,
+            service=self._service,
+            by=name_user(caller.uid, str(told.get("by", ""))),
+            now=time.time_ns() // 1_000_000,
+        )
+        yield {"is": "", "zone": str(room.zone)}
+        said = answer(room, request)
+        reply: Answer | None = None
+        try:
+            while (one := await self._take(said, reply)) is not None:
+                yield one
+                reply = None
+                if one["is"] == "Question":
+                    try:
+                        reply = await caller.reply()
+                    except (OSError, ValueError):  # whoever was asked has gone, or thinks for too long
+                        return
+        finally:
+            said.close()
+
+    async def _take(self, said: Generator[Answer, Answer | None], reply: Answer | None) -> Answer | None:
+        """Take the next answer in a thread; None at the end. A step that has begun is waited for, whatever happens."""
+
+        def step() -> Answer | None:
+            try:
+                return said.send(reply)
+            except StopIteration:
+                return None
+
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._threads, step)
+        except RuntimeError:
+            raise RelayError("the service is stopping") from None
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait({future})
+            raise
+
+    async def close(self) -> None:
+        """Take no more requests, and wait for the steps that are under way."""
+        await asyncio.to_thread(self._threads.shutdown)
+        self._database.dispose()

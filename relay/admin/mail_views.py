@@ -1,0 +1,110 @@
+"""Mails as answers: one name for one thing, and those of the log (decision 28)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from relay.admin.answers import Attempt, Event, ListedDelivery, ListedMail, Pause, Recipient, TracedDelivery, TracedMail
+from relay.admin.attempt_accounts import accounts_of_attempts
+from relay.admin.wire import Moment
+from relay.rules.state_words import say_cause
+from relay.rules.states import Standing, state_of, state_of_recipient
+from relay.storage.admin import DeliveryRow, MessageDetail
+from relay.storage.listing import MailDelivery, MailRow
+
+
+def view_listed(mail: MailRow, standing: Standing) -> ListedMail:
+    """Return one mail of a list."""
+    return ListedMail(
+        **_head(mail, standing, mail.deliveries),
+        sender=mail.sender,
+        deliveries=tuple(ListedDelivery(**_delivery(way), attempts=way.tried) for way in mail.deliveries),
+    )
+
+
+def view_traced(mail: MessageDetail, standing: Standing) -> TracedMail:
+    """Return one mail with its history."""
+    return TracedMail(
+        **_head(mail, standing, mail.deliveries),
+        sender=mail.reverse_path,
+        rule=mail.rule,
+        client=mail.client,
+        why=tuple(mail.why.splitlines()),
+        about=mail.about or None,
+        deliveries=tuple(
+            TracedDelivery(**_delivery(way), attempts=_attempts(way, accounts_of_attempts(mail, way)))
+            for way in mail.deliveries
+        ),
+        events=tuple(Event(at=Moment(one.at), what=one.what, detail=one.detail) for one in mail.events),
+        pauses=tuple(
+            Pause(account=one.account, since=Moment(one.since), until=_moment(one.until), reason=one.reason)
+            for one in mail.pauses
+        ),
+        notices=mail.notices,
+    )
+
+
+def _attempts(way: DeliveryRow, accounts: Sequence[str | None]) -> tuple[Attempt, ...]:
+    return tuple(
+        Attempt(
+            at=Moment(one.at),
+            seconds=one.seconds,
+            account=account,
+            code=one.code,
+            enhanced=one.enhanced,
+            reply=one.reply,
+        )
+        for one, account in zip(way.tries, accounts, strict=True)
+    )
+
+
+def _head(
+    mail: MailRow | MessageDetail, standing: Standing, deliveries: Sequence[MailDelivery | DeliveryRow]
+) -> dict[str, Any]:
+    return {
+        "queue_id": mail.id,
+        "state": standing.state,
+        "situation": standing.situation,
+        "blind_copy": standing.copy_state,
+        "next_attempt": _moment(standing.when),
+        "cause": None if (said := standing.cause) is None else say_cause(said, "en", is_over=bool(standing.lost)),
+        "received": Moment(mail.received_at),
+        "user": mail.user,
+        "account": account_of(mail.account, deliveries),
+        "message_id": mail.header_message_id,
+        "subject": mail.subject,
+        "size": mail.size,
+        "notice": mail.notice,
+        "recipients": tuple(
+            Recipient(
+                address=one.address,
+                kind=one.kind,
+                state=state_of_recipient(way, one),
+                code=one.code,
+                enhanced=one.enhanced,
+                reply=one.reply,
+                delivery_id=way.id,
+            )
+            for way in deliveries
+            for one in way.recipients
+        ),
+    }
+
+
+def _delivery(way: MailDelivery | DeliveryRow) -> dict[str, Any]:
+    return {
+        "delivery_id": way.id,
+        "account": way.account,
+        "state": state_of([way]),
+        "next_attempt": Moment(way.due) if way.state == "queued" and way.due else None,
+        "uncertain": way.uncertain,
+    }
+
+
+def _moment(milliseconds: int | None) -> Moment | None:
+    return None if milliseconds is None else Moment(milliseconds)
+
+
+def account_of(first: str, deliveries: Sequence[MailDelivery | DeliveryRow]) -> str:
+    """Return the account by which a mail leaves, or left last: not the first one, where it was moved."""
+    real = [way for way in deliveries if any(one.kind != "archive" for one in way.recipients)] or list(deliveries)
+    return next((way.account for way in real if way.state != "done"), real[-1].account if real else first)

@@ -1,0 +1,95 @@
+"""What people ask and order: one frozen dataclass for each question and each action."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from relay.model.errors import RelayError
+from relay.rules.states import State
+
+VERSION: Final = 1
+"""Of all requests and answers together: counted up with each change, so that a command and a service of different
+releases do not misunderstand each other."""
+
+
+class MisuseError(RelayError):
+    """Wrong usage: the request makes no sense, whatever there is."""
+
+    kind = "misuse"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filter:
+    """Which mails are meant, as the options of a command say it; spans in milliseconds."""
+
+    states: tuple[State, ...] = ()
+    account: str | None = None
+    user: str | None = None
+    older: int | None = None
+    since: str | None = None
+    until: str | None = None
+    to: str | None = None
+    everything: bool = False
+    default: tuple[State, ...] = ()
+    lists: bool = False
+    """Whether it is for a list, whose `everything` is also what is done."""
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether mails are wanted of which nothing waits any more."""
+        return (self.lists and self.everything) or any(not state.is_open for state in self.states)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether anything chooses mails."""
+        return self.everything or self.is_narrow
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether anything leaves mails out."""
+        return bool(self.states or self.account or self.user or self.older or self.since or self.until or self.to)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListMails:
+    """List mails, the newest first: MailPage for each page, then ListEnd."""
+
+    filter: Filter
+    limit: int = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShowMails:
+    """Show the mails of an id, with their history: ToldMail for each. `whole`: those that came in as well."""
+
+    id: str
+    whole: bool = False
+
+
+class Action(StrEnum):
+    """What people do with mails that wait."""
+
+    RETRY = "retry"
+    HOLD = "hold"
+    RELEASE = "release"
+    MOVE = "move"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangeMails:
+    """Change mails: Question before many are changed, Progress, Note, and Changed at the end."""
+
+    action: Action
+    filter: Filter
+    ids: tuple[str, ...] = ()
+    """Of mails, or their beginnings, in place of the filter."""
+    account: str = ""
+    """To which mails are moved."""
+    yes: bool = False
+    """Whether nobody is asked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunQueue:
+    """Try everything that is queued now, at any hour: Progress, Note, and Changed at the end."""

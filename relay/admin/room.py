@@ -1,0 +1,44 @@
+"""What the functions of the admin room work with: the settings, the database, the service if there is one, who asks."""
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from relay.events.event import Event
+from relay.settings import Settings
+from relay.storage.engine import Database
+
+
+class Service(Protocol):
+    """What the service does for people: the running one, or the command itself, which is one for that moment."""
+
+    def flush(self, accounts: Collection[str] | None) -> bool:
+        """Have a running service try these accounts' mails at once (None: all); tell whether one runs."""
+
+    def serve(self) -> None:
+        """Be the service until nothing more is due; only where none runs."""
+
+    def record(self, event: Event) -> None:
+        """Log what was done."""
+
+    def rescan(self) -> None:
+        """Let a running service see at once what was changed, such as a pause."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """One request's view of the installation."""
+
+    settings: Settings
+    database: Database
+    service: Service
+    by: str
+    """Who asks, for the log and the history of the mails."""
+    now: int
+    """When it was asked, in milliseconds."""
+
+    @property
+    def zone(self) -> dt.tzinfo:
+        """The office's time zone."""
+        return self.settings.hours.timezone

@@ -1,0 +1,105 @@
+"""Requests and answers as JSON: frozen dataclasses, enums, tuples, mappings, texts and numbers, both ways.
+
+The JSON of an answer is what `--json` prints. Nothing is converted by hand: the types of the fields say all.
+"""
+
+import datetime as dt
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from typing import Any, Final, NewType, TypeVar, Union, get_args, get_origin
+
+from relay.rules.moments import utc_time
+
+Moment = NewType("Moment", int)
+"""A time in milliseconds since 1970, UTC; in JSON as the log writes it, and 0 as null."""
+Json = Any
+_T = TypeVar("_T")
+_UNIONS: Final = (Union, types.UnionType)
+
+
+class WireError(ValueError):
+    """JSON that does not fit the type that it is to be read as."""
+
+
+def encode(value: object) -> Json:
+    """Make JSON of a value."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            name: utc_time(found) if is_moment else encode(found)
+            for name, is_moment in _names(type(value))
+            for found in (getattr(value, name),)
+        }
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple | list | frozenset | set):
+        return [encode(one) for one in value]
+    if isinstance(value, Mapping):
+        return {str(name): encode(one) for name, one in value.items()}
+    return value
+
+
+def decode(kind: type[_T], json: Json) -> _T:
+    """Read JSON as a value of a type. Raises WireError where it is none."""
+    found: _T = _decode(kind, json)
+    return found
+
+
+@cache
+def _names(kind: type) -> tuple[tuple[str, bool], ...]:
+    return tuple((one.name, Moment in (one.type, *get_args(one.type))) for one in fields(kind))
+
+
+def _decode(kind: Any, json: Json) -> Any:  # noqa: ANN401, PLR0911 - any type, and a way out for each
+    origin = get_origin(kind)
+    if origin in _UNIONS:
+        others = [one for one in get_args(kind) if one is not type(None)]
+        return None if json is None and len(others) < len(get_args(kind)) else _decode(others[0], json)
+    if kind is Moment:
+        return _milliseconds(json)
+    if is_dataclass(kind):
+        return _dataclass(kind, json)
+    if origin is tuple:
+        _require(list, json)
+        inner = get_args(kind)
+        if inner[-1] is Ellipsis:
+            return tuple(_decode(inner[0], one) for one in json)
+        return tuple(_decode(one, value) for one, value in zip(inner, json, strict=True))
+    if origin is not None:  # a mapping of names
+        _require(dict, json)
+        return {name: _decode(get_args(kind)[1], one) for name, one in json.items()}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        try:
+            return kind(json)
+        except ValueError as error:
+            raise WireError(str(error)) from None
+    if kind is float:
+        kind = int | float
+    _require(kind, json)
+    return json
+
+
+def _dataclass(kind: Any, json: Json) -> Any:  # noqa: ANN401 - of the type
+    _require(dict, json)
+    known = {one.name: one for one in fields(kind)}
+    if strange := json.keys() - known.keys():
+        raise WireError(f"{kind.__name__} has no field {min(strange)}")
+    for name, one in known.items():
+        if name not in json and one.default is MISSING and one.default_factory is MISSING:
+            raise WireError(f"{kind.__name__} lacks {name}")
+    return kind(**{name: _decode(known[name].type, value) for name, value in json.items()})
+
+
+def _require(kind: Any, json: Json) -> None:  # noqa: ANN401 - any type
+    if not isinstance(json, kind) or (isinstance(json, bool) and kind is not bool):
+        raise WireError(f"{str(json)[:40]!r} is no {getattr(kind, '__name__', kind)}")
+
+
+def _milliseconds(json: Json) -> int:
+    _require(str, json)
+    try:
+        return round(dt.datetime.fromisoformat(json).timestamp() * 1000)
+    except ValueError as error:
+        raise WireError(str(error)) from None

@@ -1,0 +1,126 @@
+"""Asks the running service of a storage folder. Imports nothing that costs time: a command begins with it."""
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, Final
+
+from relay.control.lines import LONGEST_ANSWER, LONGEST_LINE, NAME, Answer, Joiner, write
+from relay.model.errors import RelayError
+
+PATIENCE: Final = 5.0
+"""Seconds for what is done at once."""
+
+
+class ControlError(RelayError):
+    """A service runs, and has not done what it was asked for."""
+
+    kind: str = ""
+    """Of the error there, where the service has named it."""
+
+
+class NoAnswerError(ControlError):
+    """A service runs, but has not even begun to answer."""
+
+
+def ask(folder: Path, do: str, *, patience: float = PATIENCE, **arguments: Any) -> Answer | None:  # noqa: ANN401 - JSON
+    """Ask the service of a storage folder and return its last answer; None where none runs.
+
+    Raises ControlError where one runs but gives no answer within `patience` seconds, or says that it could not do it.
+    """
+    last = None
+    for answer in follow(folder, do, patience=patience, **arguments):
+        last = answer
+    return last
+
+
+def follow(
+    folder: Path,
+    do: str,
+    *,
+    patience: float | None = None,
+    **arguments: Any,  # noqa: ANN401 - JSON
+) -> Generator[Answer, Answer | None]:
+    """Ask the service of a storage folder and yield each of its answers; nothing where none runs.
+
+    What is sent into the generator is sent to the service. Raises ControlError where it says that it could not do it,
+    and where it is silent for `patience` seconds (None: for ever); NoAnswerError where it has said nothing at all.
+    """
+    connection = connect(folder, patience)
+    if connection is None:
+        return
+    answered, joiner = False, Joiner(LONGEST_ANSWER)
+    with connection:
+        try:
+            connection.sendall(b"".join(write({"do": do, **arguments})))
+            with connection.makefile("rb") as lines:
+                while line := lines.readline(LONGEST_LINE):
+                    answer = joiner.read(line)
+                    if answer is None or answer.get("alive"):
+                        continue
+                    if not answer.get("ok"):
+                        refused = ControlError(str(answer.get("error") or "the service could not do it"))
+                        refused.kind = str(answer.get("kind", ""))
+                        raise refused
+                    answered = True
+                    reply = yield answer
+                    if reply is not None:
+                        connection.sendall(b"".join(write(reply)))
+        except TimeoutError:
+            kind = ControlError if answered else NoAnswerError
+            raise kind(f"the service has given no answer within {patience:g} s") from None
+        except (OSError, ValueError, RecursionError):
+            raise ControlError("the service has given no answer that can be read") from None
+    if not answered:
+        raise NoAnswerError("the service has given no answer: perhaps it is just stopping")
+
+
+def connect(folder: Path, patience: float | None) -> socket.socket | None:
+    """Connect to the service of a storage folder; None where none runs. Raises ControlError.
+
+    The socket's file is opened without following a link, and must be of the folder's owner or of root: whoever owns the
+    folder must not be able to make root talk to another program's socket.
+    """
+    path = folder / NAME
+    try:
+        file = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _shut(path, error) from None
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _require_ours(path, file)
+        client.settimeout(patience)
+        client.connect(f"/proc/self/fd/{file}")
+    except (FileNotFoundError, ConnectionRefusedError):
+        client.close()
+        return None
+    except OSError as error:
+        client.close()
+        raise _shut(path, error) from None
+    except ControlError:
+        client.close()
+        raise
+    finally:
+        os.close(file)
+    return client
+
+
+def _require_ours(path: Path, file: int) -> None:
+    found = os.fstat(file)
+    if not stat.S_ISSOCK(found.st_mode):
+        raise ControlError(f"{path}: is no socket: remove it")
+    if os.geteuid() == 0 and found.st_uid not in (0, path.parent.stat().st_uid):
+        raise ControlError(f"{path}: is neither root's nor of the owner of its folder: remove it")
+
+
+def _shut(path: Path, error: OSError) -> ControlError:
+    """Say why the socket can't be used, and to whom it is open."""
+    text = f"{path}: {error.strerror or error}"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        text += ": only root and the service's own user may ask"
+    return ControlError(text)

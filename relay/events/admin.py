@@ -1,0 +1,18 @@
+"""What people do by commands."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from relay.events.event import Event
+from relay.events.fields import Account, By
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminAction(Event):
+    """Somebody has changed the queue or an account by a command."""
+
+    action: Annotated[str, "`retry`, `hold`, `release`, `move`, `delete`, `run`, `pause` or `resume`"]
+    by: By
+    count: Annotated[int, "how many mails were changed"] = 0
+    queue_ids: Annotated[tuple[str, ...], "their ids, at most the first 100"] = ()
+    account: Account = ""

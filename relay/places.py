@@ -1,0 +1,36 @@
+"""Where the configuration is, and which storage folder it names: what a command needs to find a running service.
+
+It reads the file as TOML and nothing more: `relay.settings` says what is wrong with one.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+VARIABLE: Final = "RELAY_CONFIG"
+PLACES: Final = (Path("relay.toml"), Path("/etc/relay/relay.toml"))
+
+
+def find_file(option: str | None) -> Path | None:
+    """Return the file to use: `-c`, else `$RELAY_CONFIG`, else the first of `PLACES` that exists; None without one.
+
+    A file that was named is returned whether it exists or not.
+    """
+    named = option or os.environ.get(VARIABLE)
+    return Path(named) if named else next(filter(os.path.lexists, PLACES), None)
+
+
+def find_storage(file: Path) -> Path | None:
+    """Return the absolute storage folder that a configuration names; None where the file can't be read as TOML."""
+    try:
+        document: dict[str, Any] = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+        folder = storage_folder(file, document.get("storage", {}).get("folder") or "")
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        return None
+    return folder
+
+
+def storage_folder(file: Path, folder: str) -> Path:
+    """Resolve `[storage] folder` against the folder of the configuration, which is also the default."""
+    return file.absolute().parent / folder
