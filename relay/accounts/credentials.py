@@ -44,18 +44,6 @@ class PasswordCredential:
         return keyed_hash(key, await self.secret(), self.source.command)
 
 
-@overload
-def credential_for(server: MailboxServer) -> Credential: ...
-@overload
-def credential_for(server: SmtpServer) -> Credential | None: ...
-def credential_for(server: SmtpServer | MailboxServer) -> Credential | None:
-    """Return the credential of a server's settings; None where it is used without a login."""
-    if server.username is None:
-        return None
-    identity = Identity(kind="password", login=server.username, host=server.host)
-    return PasswordCredential(identity=identity, source=server.password)
-
-
 class Credentials:
     """The credentials of all accounts, and the hashes by which the nodes of one database compare them."""
 
@@ -65,12 +53,18 @@ class Credentials:
         self._key: bytes | None = None
 
     @overload
-    def of(self, server: MailboxServer) -> Credential: ...
+    @staticmethod
+    def of(server: MailboxServer) -> Credential: ...
     @overload
-    def of(self, server: SmtpServer) -> Credential | None: ...
-    def of(self, server: SmtpServer | MailboxServer) -> Credential | None:
-        """Return the credential of a server's settings; None where it is used without a login."""
-        return credential_for(server)
+    @staticmethod
+    def of(server: SmtpServer) -> Credential | None: ...
+    @staticmethod
+    def of(server: SmtpServer | MailboxServer) -> Credential | None:
+        """Return the credential of a server's settings; None if it is used without a login."""
+        if server.username is None:
+            return None
+        identity = Identity(kind="password", login=server.username, host=server.host)
+        return PasswordCredential(identity=identity, source=server.password)
 
     async def revision(self, credential: Credential | None, *, by_person: bool = False) -> str:
         """Return the credential's revision; empty where there is none. Raises CredentialError or StorageError."""

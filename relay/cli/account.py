@@ -64,7 +64,7 @@ def test(config: str | None, *, as_json: bool, account: str) -> None:
     """
     import asyncio
 
-    from relay.accounts.credentials import credential_for
+    from relay.accounts.credentials import Credentials
     from relay.upstream.probe import probe_pop3, probe_smtp
 
     settings = load(config, secrets=True)
@@ -77,12 +77,12 @@ def test(config: str | None, *, as_json: bool, account: str) -> None:
     if chosen.smtp is not None:
         if not as_json:
             say(f"Sending: {_name_server(chosen.smtp)}, account[{chosen.name}].smtp")
-        tried = probe_smtp(chosen, chosen.smtp, credential_for(chosen.smtp), hostname=settings.hostname)
+        tried = probe_smtp(chosen, chosen.smtp, Credentials.of(chosen.smtp), hostname=settings.hostname)
         steps += _tell("smtp", asyncio.run(tried), quiet=as_json)
     if chosen.pop3 is not None:
         if not as_json:
             say(f"Collecting: {_name_server(chosen.pop3)}, account[{chosen.name}].pop3")
-        tried = probe_pop3(chosen, chosen.pop3, credential_for(chosen.pop3))
+        tried = probe_pop3(chosen, chosen.pop3, Credentials.of(chosen.pop3))
         steps += _tell("pop3", asyncio.run(tried), quiet=as_json)
     if as_json:
         print_json(

@@ -37,26 +37,26 @@ def check_backup(root: Table, folder: Path, *, look: bool) -> Iterator[Finding]:
             "a PostgreSQL database is not copied by the relay: take [backup] out, and let pg_dump copy it each night"
             " (docs/backup.md has the whole recipe)"
         )
-        yield Finding(place=("backup",), reason=reason)
+        yield Finding(("backup",), reason)
         return
     if look:
         findings = _within_patience(lambda: list(_look(folder / name, folder)))
         if findings is None:
             reason = "gives no answer: look at the disk or the share; without it there are no backups"
-            findings = [Finding(place=_PLACE, reason=reason, warning=True)]
+            findings = [Finding(_PLACE, reason, warning=True)]
         yield from findings
 
 
 def _look(target: Path, folder: Path) -> Iterator[Finding]:
     if target.exists() and not target.is_dir():
-        yield Finding(place=_PLACE, reason="is no folder")
+        yield Finding(_PLACE, "is no folder")
         return
     unusable = why_unusable(target, folder)
     if unusable is not None:
-        yield Finding(place=_PLACE, reason=unusable, warning=True)
+        yield Finding(_PLACE, unusable, warning=True)
     if is_within(target, folder):
         reason = "is inside of the storage folder: who loses that disk loses the backups, too; name a place elsewhere"
-        yield Finding(place=_PLACE, reason=reason, warning=True)
+        yield Finding(_PLACE, reason, warning=True)
 
 
 def _within_patience(look: Callable[[], list[Finding]]) -> list[Finding] | None:

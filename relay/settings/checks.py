@@ -40,7 +40,7 @@ def check_document(root: Table) -> Iterator[Finding]:
 
 def _check_presence(root: Table) -> Iterator[Finding]:
     if root.content.get("user") == []:
-        yield Finding(place=("user",), reason=describe_missing(("user",)))
+        yield Finding(("user",), describe_missing(("user",)))
 
 
 def _check_names(root: Table) -> Iterator[Finding]:
@@ -58,8 +58,7 @@ def _check_unique(tables: list[Table], kind: str, key: Callable[[str], str], why
         name, position = table.text("name"), _position(table.place)
         if name and (earlier := first.setdefault(key(name), position)) != position:
             yield Finding(
-                place=(*table.place, "name"),
-                reason=f"{kind}[{earlier}] has this name already: each needs one of its own{why}",
+                (*table.place, "name"), f"{kind}[{earlier}] has this name already: each needs one of its own{why}"
             )
 
 
@@ -75,7 +74,7 @@ def _check_references(root: Table) -> Iterator[Finding]:
     helped = 0
     for place, name in (reference for several in references for reference in several):
         if name.strip() and name not in known:
-            yield Finding(place=place, reason=_unknown_user(name, known if helped < _MOST_HELPED else ()))
+            yield Finding(place, _unknown_user(name, known if helped < _MOST_HELPED else ()))
             helped += 1
 
 
@@ -103,8 +102,7 @@ def _check_addresses(root: Table) -> Iterator[Finding]:
             address = read_address(text)
             if address is not None and (earlier := owner.setdefault(address.key, user)) is not user:
                 yield Finding(
-                    place=place,
-                    reason=f"user[{_label(earlier)}] has this address already: it can belong to one of them only",
+                    place, f"user[{_label(earlier)}] has this address already: it can belong to one of them only"
                 )
 
 
@@ -117,16 +115,14 @@ def _check_listeners(root: Table) -> Iterator[Finding]:
         # A port in quotes is an error of its own; with the default in its place there would be a second one.
         known = (host is not None or not listener.has("host")) and (port is not None or not listener.has("port"))
         if known and port != 0 and (earlier := first.setdefault(key, position)) != position:
-            yield Finding(
-                place=listener.place, reason=f"the same host and port as listener[{earlier}]: only one can have them"
-            )
+            yield Finding(listener.place, f"the same host and port as listener[{earlier}]: only one can have them")
         if listener.text("tls") in ("starttls", "implicit"):
             for name, reason in _MISSING_FOR_TLS.items():
                 if not listener.has(name):
-                    yield Finding(place=(*listener.place, name), reason=reason)
+                    yield Finding((*listener.place, name), reason)
         if listener.flag("require_auth") and not anybody_has_password:
             reason = 'no user has a password_hash, so nobody could send; "relay user password" makes one'
-            yield Finding(place=(*listener.place, "require_auth"), reason=reason)
+            yield Finding((*listener.place, "require_auth"), reason)
         yield from _check_openness(listener)
 
 
@@ -138,7 +134,7 @@ def _check_openness(listener: Table) -> Iterator[Finding]:
             "anybody on the internet could send through you (an open relay): name your office's network instead, e.g."
             ' ["192.168.1.0/24"], or let in only who logs in: require_auth = true'
         )
-        yield Finding(place=(*listener.place, "networks"), reason=reason)
+        yield Finding((*listener.place, "networks"), reason)
 
 
 def _collapse(networks: Iterable[IPv4Network | IPv6Network]) -> list[IPv4Network | IPv6Network]:
@@ -156,16 +152,12 @@ def _check_logins(account: Table) -> Iterator[Finding]:
             continue
         sources = [key for key in PASSWORD_SOURCES if server.has(key)]
         if len(sources) > 1:
-            yield Finding(
-                place=server.place, reason=f"{' and '.join(sources)}: only one of them can hold: delete the others"
-            )
+            yield Finding(server.place, f"{' and '.join(sources)}: only one of them can hold: delete the others")
         if server.has("username") and not sources:
             reason = "a login without a password: add password_file, password_env, password_command or password"
-            yield Finding(place=(*server.place, "username"), reason=reason)
+            yield Finding((*server.place, "username"), reason)
         if sources and not server.has("username") and server.place[-1] == "smtp":
-            yield Finding(
-                place=(*server.place, "username"), reason=f'missing: {sources[0]} is for nobody; add username = "..."'
-            )
+            yield Finding((*server.place, "username"), f'missing: {sources[0]} is for nobody; add username = "..."')
 
 
 def _check_loops(root: Table) -> Iterator[Finding]:
@@ -186,8 +178,8 @@ def _check_loops(root: Table) -> Iterator[Finding]:
         collected = distributed.get(address.key) if address else None
         if collected is not None:
             yield Finding(
-                place=place,
-                reason=f"a loop: account[{_label(collected)}] collects this mailbox and distributes it, "
+                place,
+                f"a loop: account[{_label(collected)}] collects this mailbox and distributes it, "
                 "so that each archived mail would come back to its users as new mail; archive into another mailbox",
             )
 
@@ -196,7 +188,7 @@ def _check_lists(root: Table) -> Iterator[Finding]:
     networks = [(table, "networks") for kind in ("listener", "device") for table in root.tables(kind)]
     for table, key in [*networks, (root.table("retry"), "intervals"), (root.table("schedule"), "active")]:
         if table.content.get(key) == []:
-            yield Finding(place=(*table.place, key), reason="must not be empty: fill the list, or delete the line")
+            yield Finding((*table.place, key), "must not be empty: fill the list, or delete the line")
 
 
 def read_address(text: str) -> Address | None:

@@ -58,7 +58,7 @@ def _check_certificate(listener: Table, folder: Path) -> Iterator[Finding]:
         for key in ("certificate", "private_key"):
             if listener.has(key):
                 reason = 'is not used: tls = "starttls" or "implicit" is missing'
-                yield Finding(place=(*listener.place, key), reason=reason, warning=True)
+                yield Finding((*listener.place, key), reason, warning=True)
 
 
 def _check_pair(place: Place, certificate: Path, key: Path) -> Iterator[Finding]:
@@ -72,7 +72,7 @@ def _check_pair(place: Place, certificate: Path, key: Path) -> Iterator[Finding]
             "certificate and private_key must be PEM files that belong together, the key without a password:"
             f" {certificate}, {key}"
         )
-        yield Finding(place=place, reason=reason)
+        yield Finding(place, reason)
 
 
 def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) -> Iterator[Finding]:
@@ -87,15 +87,15 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
     reason = _why_unusable(file) or (check_password_file(file) if key == "password_file" else None)
     if reason is not None:
         whole = "" if Path(name).is_absolute() else f" ({file})"
-        yield Finding(place=place, reason=f"{reason}{whole}{_advise(file, key)}")
+        yield Finding(place, f"{reason}{whole}{_advise(file, key)}")
     elif private and isinstance(mode := find_mode(file), int) and mode & stat.S_IROTH:
         reason = f"everybody on this machine can read it: {shut_to_others(file, folder)}"
-        yield Finding(place=place, reason=reason, warning=True)
+        yield Finding(place, reason, warning=True)
 
 
 def _no_folder(folder: Path) -> Finding:
     """Return the finding that the storage folder is missing, which stands for all files in it."""
-    return Finding(place=("storage", "folder"), reason=f"there is no such folder: make it ({folder}), or mend its name")
+    return Finding(("storage", "folder"), f"there is no such folder: make it ({folder}), or mend its name")
 
 
 def _advise(file: Path, key: str) -> str:
@@ -142,7 +142,7 @@ def _check_authorities(server: Table, folder: Path) -> Iterator[Finding]:
             f"holds no certificate ({folder / name}): it must be a PEM file, which begins -----BEGIN CERTIFICATE-----;"
             " with a public provider leave ca_file away"
         )
-        yield Finding(place=(*server.place, "ca_file"), reason=reason)
+        yield Finding((*server.place, "ca_file"), reason)
 
 
 def _why_unusable(file: Path) -> str | None:
@@ -165,7 +165,7 @@ def _check_environment(server: Table, environment: Mapping[str, str]) -> Iterato
             "this environment variable is not set: the unit reads it from /etc/relay/environment, a command from where"
             " it is run; password_file works for both"
         )
-        yield Finding(place=(*server.place, "password_env"), reason=reason, discreet=not usual)
+        yield Finding((*server.place, "password_env"), reason, discreet=not usual)
 
 
 def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
@@ -178,4 +178,4 @@ def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
         if server.text("password") not in (None, PLACEHOLDER):
             advice = shut_to_others(file.absolute(), find_folder(root, file))
             reason = f"everybody on this machine can read this file: {advice}, or use password_file"
-            yield Finding(place=(*server.place, "password"), reason=reason, warning=True)
+            yield Finding((*server.place, "password"), reason, warning=True)

@@ -36,7 +36,7 @@ class ConfigurationError(RelayError):
         self.errors = tuple(errors)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something wrong, or doubtful, at a place of the document."""
 

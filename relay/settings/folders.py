@@ -20,17 +20,17 @@ def check_folders(root: Table, folder: Path) -> Iterator[Finding]:
     place = ("storage", "folder")
     if not isinstance(mode, int):
         reason = f"{mode}: the service can't start without it. Make it: {_make(folder)}"
-        yield Finding(place=place, reason=_with(folder, root, reason), warning=True)
+        yield Finding(place, _with(folder, root, reason), warning=True)
         return
     if not stat.S_ISDIR(mode):
-        yield Finding(place=place, reason=_with(folder, root, "is no folder"))
+        yield Finding(place, _with(folder, root, "is no folder"))
         return
     yield from _check_mode(place, folder, mode)
     storage = root.table("storage")
     inboxes = folder / (storage.text("inboxes") or "inboxes")
     mode = find_mode(inboxes)
     if isinstance(mode, int) and not stat.S_ISDIR(mode):
-        yield Finding(place=("storage", "inboxes"), reason=f"is no folder ({inboxes})")
+        yield Finding(("storage", "inboxes"), f"is no folder ({inboxes})")
     elif isinstance(mode, int) and inboxes != folder:
         yield from _check_mode(("storage", "inboxes"), inboxes, mode)
     yield from _check_database(storage, folder)
@@ -64,14 +64,14 @@ def _check_mode(place: Place, folder: Path, mode: int) -> Iterator[Finding]:
     quoted = shlex.quote(str(folder))
     if mode & stat.S_IWOTH:
         reason = f"everybody on this machine can delete and exchange what is in it: chmod o-w {quoted}"
-        yield Finding(place=place, reason=reason, warning=True)
+        yield Finding(place, reason, warning=True)
     if mode & stat.S_IRWXU != stat.S_IRWXU:
         try:
             owner = name_user(folder.stat().st_uid)
         except OSError:
             return
         reason = f"its owner {owner}, who runs the service, can't write in it: chmod u+rwx {quoted}"
-        yield Finding(place=place, reason=reason, warning=True)
+        yield Finding(place, reason, warning=True)
 
 
 def _check_database(storage: Table, folder: Path) -> Iterator[Finding]:
@@ -83,18 +83,18 @@ def _check_database(storage: Table, folder: Path) -> Iterator[Finding]:
     if not isinstance(parent, int) or not stat.S_ISDIR(parent):
         why = "is no folder" if isinstance(parent, int) else parent
         reason = f"the database can't be made: {path.parent}: {why}. Make it: {_make(path.parent)}"
-        yield Finding(place=place, reason=reason, warning=True)
+        yield Finding(place, reason, warning=True)
     elif isinstance(mode := find_mode(path), int) and stat.S_ISDIR(mode):
-        yield Finding(place=place, reason=f"is a folder, and must name a file in it ({path})")
+        yield Finding(place, f"is a folder, and must name a file in it ({path})")
 
 
 def _check_log(file: Path) -> Iterator[Finding]:
     place = ("log", "file")
     mode, parent = find_mode(file), find_mode(file.parent)
     if isinstance(mode, int) and stat.S_ISDIR(mode):
-        yield Finding(place=place, reason=f"is a folder, and must name a file in it ({file})")
+        yield Finding(place, f"is a folder, and must name a file in it ({file})")
     elif not isinstance(parent, int):
         reason = f"nothing can be logged there: {file.parent}: {parent}. Make it: {_make(file.parent)}"
-        yield Finding(place=place, reason=reason)
+        yield Finding(place, reason)
     elif not stat.S_ISDIR(parent):
-        yield Finding(place=place, reason=f"nothing can be logged there: {file.parent} is no folder")
+        yield Finding(place, f"nothing can be logged there: {file.parent} is no folder")

@@ -79,7 +79,7 @@ def check_sharing(root: Table, folder: Path) -> Iterator[Finding]:
         gid = grp.getgrnam(group).gr_gid
     except KeyError:
         reason = f"this system has no such group; `groupadd --system {group}` makes it"
-        yield Finding(place=PLACE, reason=reason)
+        yield Finding(PLACE, reason)
         return
     storage = _look(folder)
     if storage is None:
@@ -147,4 +147,4 @@ def _look(path: Path, *, follow: bool = True) -> os.stat_result | None:
 
 
 def _warn(reason: str) -> Finding:
-    return Finding(place=PLACE, reason=reason, warning=True)
+    return Finding(PLACE, reason, warning=True)

@@ -60,7 +60,7 @@ def _read_detail(detail: ErrorDetails, *, helpful: bool) -> Finding:
         case kind:
             reason = f"is not valid ({kind})"
     discreet = detail["type"] != "value_error" or place[-1] == "password_env"
-    return Finding(place=place, reason=reason, discreet=discreet)
+    return Finding(place, reason, discreet=discreet)
 
 
 def _unknown_key(place: Place) -> str:

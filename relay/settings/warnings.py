@@ -190,4 +190,4 @@ def is_internal(address: Address) -> bool:
 
 
 def _warn(place: Place, reason: str) -> Finding:
-    return Finding(place=place, reason=reason, warning=True)
+    return Finding(place, reason, warning=True)

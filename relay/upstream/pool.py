@@ -27,15 +27,6 @@ class Pool:
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def acquire(
-        self, server: SmtpServer, credential: Credential | None, *, hostname: str
-    ) -> tuple[Connection, bool]:
-        """Return a connection, and whether it was kept from before. Raises ConnectError or CredentialError."""
-        kept = self.take(server, credential)
-        if kept is not None:
-            return kept, True
-        return await self.open(server, credential, hostname=hostname), False
-
     def take(self, server: SmtpServer, credential: Credential | None) -> Connection | None:
         """Return a connection that was kept from before; None if there is none of these settings."""
         key = _key_of(server, credential)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from relay.accounts.credentials import Credentials, PasswordCredential, credential_for
+from relay.accounts.credentials import Credentials, PasswordCredential
 from relay.model.account import Pop3Server, Secret, Security, SmtpServer
 from relay.model.errors import CredentialError, StorageError
 from tests.peers.credentials import Token, TokenCredentials, key, password
@@ -16,23 +16,23 @@ SERVER = SmtpServer(host="h.example", port=587, security=Security.STARTTLS, user
 
 
 def made_of(source: Secret) -> PasswordCredential:
-    credential = credential_for(replace(SERVER, password=source))
+    credential = Credentials.of(replace(SERVER, password=source))
     assert isinstance(credential, PasswordCredential)
     return credential
 
 
 def test_an_identity_is_login_host_and_kind_and_no_password() -> None:
-    one = credential_for(SERVER)
+    one = Credentials.of(SERVER)
     assert one is not None
-    same = credential_for(replace(SERVER, port=465, password=Secret(file="/p")))
+    same = Credentials.of(replace(SERVER, port=465, password=Secret(file="/p")))
     assert same is not None
     assert one.identity == same.identity
     pop3 = Pop3Server(host="h.example", port=995, security=Security.TLS, username="u")
-    assert credential_for(pop3).identity == one.identity
-    others = [credential_for(other) for other in (replace(SERVER, host="i.example"), replace(SERVER, username="v"))]
+    assert Credentials.of(pop3).identity == one.identity
+    others = [Credentials.of(other) for other in (replace(SERVER, host="i.example"), replace(SERVER, username="v"))]
     assert len({one.identity, *(other.identity for other in others if other is not None)}) == 3
     assert Token().identity != password("u").identity
-    assert credential_for(replace(SERVER, username=None)) is None
+    assert Credentials.of(replace(SERVER, username=None)) is None
 
 
 @given(st.text(min_size=6))

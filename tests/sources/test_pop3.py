@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from relay.accounts.credentials import credential_for
+from relay.accounts.credentials import Credentials
 from relay.model.account import Pop3Server, Secret, Security
 from relay.model.errors import RelayError, SourceError
 from relay.model.maildrop import Listed
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
 
 def source_at(port: int, password: Secret = Secret(value=PASSWORD)) -> Pop3Source:  # noqa: B008 - a frozen value
     server = Pop3Server(host="127.0.0.1", port=port, security=Security.NONE, username="sales", password=password)
-    return Pop3Source(server, credential_for(server))
+    return Pop3Source(server, Credentials.of(server))
 
 
 async def collect(source: Pop3Source) -> list[Listed]:

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.accounts.credentials import credential_for
+from relay.accounts.credentials import Credentials
 from relay.model.account import Account, FirstPoll, Pop3Server, Secret, Security, SmtpServer
 from relay.model.address import Address
 from relay.upstream import diagnosis
@@ -39,11 +39,11 @@ def pop3(port: int, **more: object) -> Pop3Server:
 
 
 async def try_smtp(server: SmtpServer, account: Account = ACCOUNT) -> list[Step]:
-    return await probe_smtp(account, server, credential_for(server), hostname="x")
+    return await probe_smtp(account, server, Credentials.of(server), hostname="x")
 
 
 async def try_pop3(server: Pop3Server, account: Account = ACCOUNT) -> list[Step]:
-    return await probe_pop3(replace(account, pop3=server), server, credential_for(server))
+    return await probe_pop3(replace(account, pop3=server), server, Credentials.of(server))
 
 
 async def test_what_works_is_told_step_by_step() -> None:
