@@ -1,18 +1,15 @@
 """An account, or its provider, does not work as it should, or does again."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from relay.events.event import Event
 from relay.events.fields import Account, Code, Reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _OfAccount(Event):
     account: Account
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountPaused(_OfAccount, level="error"):
     """The provider refused the login: mail stays queued, its time to live stands still. Correct the password."""
 
@@ -21,14 +18,12 @@ class AccountPaused(_OfAccount, level="error"):
     next_probe: Annotated[str | None, "when the login is tried again"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountResumed(_OfAccount):
     """The account works again, or a person said so."""
 
     reason: Annotated[str, "why"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountUnreachable(_OfAccount, level="error"):
     """No connection to the provider, or it is lost at MAIL: the account's mail waits."""
 
@@ -36,7 +31,6 @@ class AccountUnreachable(_OfAccount, level="error"):
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderAsksForLess(_OfAccount, level="warning"):
     """421, or a 45x that names a rate: it concerns the whole account. Often: set `messages_per_minute` lower."""
 
@@ -44,7 +38,6 @@ class ProviderAsksForLess(_OfAccount, level="warning"):
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountNarrowed(_OfAccount, level="warning"):
     """The provider refused one connection more while so many were open; no mail waits for it.
 
@@ -56,14 +49,12 @@ class AccountNarrowed(_OfAccount, level="warning"):
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSlowed(_OfAccount, level="warning"):
     """The account rests, then goes on with one connection until a mail is taken."""
 
     seconds: Annotated[float, "for how long"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFull(_OfAccount, level="warning"):
     """`recipients_per_day` is used up: the account goes on when the office's next day begins."""
 

@@ -1,26 +1,22 @@
 """A mail goes out."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from relay.events.event import Event
 from relay.events.fields import Account, Code, DeliveryId, File, NextAttempt, QueueId, Recipients, Reply, Seconds, User
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _OfDelivery(Event):
     queue_id: QueueId
     delivery_id: DeliveryId
     account: Account
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _OfMail(Event):
     queue_id: QueueId
     account: Account
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageDelivered(_OfDelivery):
     """The provider took the mail: one line for each SMTP transaction."""
 
@@ -29,7 +25,6 @@ class MessageDelivered(_OfDelivery):
     seconds: Seconds | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryDeferred(_OfDelivery, level="warning"):
     """These recipients are tried again, until `give_up_after` is over."""
 
@@ -39,7 +34,6 @@ class DeliveryDeferred(_OfDelivery, level="warning"):
     next_attempt: NextAttempt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageBounced(_OfDelivery, level="error"):
     """These recipients never get it; the user is told, so that nothing is to be done here."""
 
@@ -48,7 +42,6 @@ class MessageBounced(_OfDelivery, level="error"):
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveFailed(_OfDelivery, level="error"):
     """The blind copy could not be delivered; the postmaster is told. Look after the archive's mailbox."""
 
@@ -57,14 +50,12 @@ class ArchiveFailed(_OfDelivery, level="error"):
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryHeld(_OfDelivery, level="error"):
     """It waits for a person: for `relay queue release`, `move` or `delete`."""
 
     reason: Annotated[str, "why"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PossibleDuplicate(_OfDelivery, level="warning"):
     """The provider may have it already: a crash while it was sent, or a reply that got lost."""
 
@@ -72,7 +63,6 @@ class PossibleDuplicate(_OfDelivery, level="warning"):
     next_attempt: NextAttempt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimLost(_OfDelivery, level="warning"):
     """The claim of this node ran out, since the node stood still or the database was out of reach.
 
@@ -83,14 +73,12 @@ class ClaimLost(_OfDelivery, level="warning"):
     reason: Annotated[str, "what was being done"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveSplit(_OfDelivery):
     """DATA failed with the archive among the recipients: it was repeated at once without the archive."""
 
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class InboxDelivered(Event):
     """A notice stands in a user's Maildir."""
 
@@ -100,7 +88,6 @@ class InboxDelivered(Event):
     file: File
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MailParted(_OfMail):
     """The day has room for some of a mail's recipients; the others have the next day's."""
 
@@ -108,7 +95,6 @@ class MailParted(_OfMail):
     left: Annotated[int, "how many get it on the next day"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MailDelayed(_OfMail, level="warning"):
     """A mail still waits after `warn_after`. `relay trace` says why."""
 
@@ -116,7 +102,6 @@ class MailDelayed(_OfMail, level="warning"):
     told: Annotated[bool, "whether its sender got a notice"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SenderRefused(_OfMail, level="error"):
     """5xx at MAIL FROM, or the same 5xx about the sender for all recipients: the account's address is not allowed.
 
@@ -127,17 +112,14 @@ class SenderRefused(_OfMail, level="error"):
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BodySentUnannounced(_OfMail):
     """8-bit content went to a provider without 8BITMIME: sent unchanged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LinesFolded(_OfMail):
     """Lines of more than 998 octets, which SMTP does not allow, were folded; never those of signed mail."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRecovered(Event, level="warning"):
     """After an unclean stop: deliveries that were being sent are taken up again."""
 

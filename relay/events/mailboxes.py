@@ -1,13 +1,11 @@
 """A mail is collected from a mailbox."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from relay.events.event import Event
 from relay.events.fields import Account, By, Error, File, QueueId, Seconds, Size, Traceback, Uidl, User
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MailReceived(Event):
     """A mail of a mailbox stands in these users' inboxes, durably."""
 
@@ -18,7 +16,6 @@ class MailReceived(Event):
     size: Size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PollFinished(Event):
     """A mailbox was polled, and the server has deleted what was to go."""
 
@@ -31,7 +28,6 @@ class PollFinished(Event):
     seconds: Seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PollElsewhere(Event):
     """Another node polls the mailbox, or may do so by now; the next try is an interval later."""
 
@@ -39,7 +35,6 @@ class PollElsewhere(Event):
     reason: Annotated[str, "which node, and until when"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PollFailed(Event, level="error"):
     """A poll came to no end; what was collected is safe, the rest is still on the server."""
 
@@ -49,7 +44,6 @@ class PollFailed(Event, level="error"):
     exception: Traceback = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PollLinesOmitted(Event, level="warning"):
     """One poll had more lines of a kind than the 20 that it logs, so that nobody can fill the log."""
 
@@ -58,7 +52,6 @@ class PollLinesOmitted(Event, level="warning"):
     count: Annotated[int, "how many more"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxTooFull(Event, level="warning"):
     """The mailbox has more messages than are worked on at a time: the newest are, the rest waits."""
 
@@ -67,7 +60,6 @@ class MailboxTooFull(Event, level="warning"):
     passed_over: Annotated[int, "how many wait"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MailLeft(Event, level="warning"):
     """A message stays on the server, and is named once: too large, no room, or the connection breaks while it comes."""
 
@@ -77,7 +69,6 @@ class MailLeft(Event, level="warning"):
     reason: Annotated[str, "why"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MailNotGiven(Event, level="warning"):
     """The server lists a message and does not give it; it is asked for again at the next poll."""
 
@@ -86,7 +77,6 @@ class MailNotGiven(Event, level="warning"):
     reply: Annotated[str, "what the server answered"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MailNotWritten(Event, level="error"):
     """Somebody has taken away or shut what an inbox needs while a mail was put there.
 
@@ -98,7 +88,6 @@ class MailNotWritten(Event, level="error"):
     reason: Annotated[str, "why"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MailQuarantined(Event, level="error"):
     """The user's inbox can't be used: his copy is in the Maildir `quarantine` of the storage folder.
 
@@ -113,7 +102,6 @@ class MailQuarantined(Event, level="error"):
     reason: Annotated[str, "why the inbox can't be used"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _QuarantineDecided(Event):
     queue_id: QueueId
     account: Account
@@ -122,11 +110,9 @@ class _QuarantineDecided(Event):
     by: By
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineDelivered(_QuarantineDecided):
     """A person had a mail of the quarantine put into this user's inbox."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineDeleted(_QuarantineDecided):
     """A person had a mail of the quarantine deleted; it was for this user."""

@@ -1,6 +1,5 @@
 """Somebody is told: of a mail that was not delivered, or of something that needs a person."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from relay.events.event import Event
@@ -10,7 +9,6 @@ _Kind = Annotated[str, "the kind of alert ([what each means](monitoring.md))"]
 _Subject = Annotated[str, "what the alert is about, such as an account's name"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeQueued(Event):
     """A notice was written."""
 
@@ -21,7 +19,6 @@ class NoticeQueued(Event):
     kind: Annotated[str, "what kind of notice it is"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeMoved(Event, level="warning"):
     """A notice leaves an account that does not work, or was refused, and goes another way."""
 
@@ -31,7 +28,6 @@ class NoticeMoved(Event, level="warning"):
     way: Annotated[str, "the other account, or `inbox`"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeDropped(Event, level="warning"):
     """Nobody is told that a mail was not delivered, and why."""
 
@@ -39,7 +35,6 @@ class NoticeDropped(Event, level="warning"):
     reason: Annotated[str, "why: a null sender, a notice itself, or NOTIFY"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Alert(Event):
     queue_id: Annotated[str, "the notice's id"]
     kind: _Kind
@@ -47,17 +42,14 @@ class _Alert(Event):
     since: Annotated[str | None, "when it began"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRaised(_Alert, level="warning"):
     """The postmaster is told of something that needs him: do what the alert says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertCleared(_Alert):
     """The postmaster is told that it is over: it has not been found for a quarter of an hour."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertFailed(Event, level="error"):
     """The postmaster could not be told, as on a full disk; it is tried again each minute, and said once."""
 

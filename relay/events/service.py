@@ -1,6 +1,5 @@
 """The service as a whole: its start and end, listeners, configuration, database and clock."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from relay.events.event import Event
@@ -11,7 +10,6 @@ _Port = Annotated[int, "the port that is listened on"]
 _Schema = Annotated[int, "a schema's version"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStarted(Event):
     """Everything listens and sends."""
 
@@ -22,7 +20,6 @@ class ServiceStarted(Event):
     users: Annotated[int, "how many users are configured"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStopping(Event):
     """A signal came, or what was to be done is done; the attempts and polls that run may end within `drain_timeout`."""
 
@@ -30,12 +27,10 @@ class ServiceStopping(Event):
     active: Annotated[int, "how many attempts and polls still run"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStopped(Event):
     """The last line of an orderly end. Where it is missing, the process was killed or has crashed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Listening(Event):
     """A listener is open."""
 
@@ -44,7 +39,6 @@ class Listening(Event):
     tls: Annotated[str, "`none`, `starttls` or `implicit`"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerClosed(Event):
     """A reload: the configuration no longer has this listener. Its running sessions end by themselves."""
 
@@ -52,21 +46,18 @@ class ListenerClosed(Event):
     port: _Port
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationWarning(Event, level="warning"):
     """The configuration works, but is probably not what you want; `relay check` prints the same."""
 
     warning: Annotated[str, "the key and what is odd about it"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationReloaded(Event):
     """SIGHUP or `relay reload`: the new configuration is in force, as a whole."""
 
     config: File
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationRefused(Event, level="error"):
     """SIGHUP or `relay reload`: the old configuration stays, as a whole. Correct the mistake and reload again.
 
@@ -76,7 +67,6 @@ class ConfigurationRefused(Event, level="error"):
     mistake: Annotated[str, "the key and what is wrong with it"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseUpgraded(Event):
     """The database was brought to the schema of this program; older programs can't open it any more."""
 
@@ -84,7 +74,6 @@ class DatabaseUpgraded(Event):
     schema_after: _Schema
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseCopied(Event):
     """A copy of the SQLite file was made before it was upgraded. Keep it until you trust the new program."""
 
@@ -92,7 +81,6 @@ class DatabaseCopied(Event):
     schema: _Schema
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseGone(Event, level="error"):
     """Somebody deleted the SQLite file, or put another in its place, while the service runs.
 
@@ -103,7 +91,6 @@ class DatabaseGone(Event, level="error"):
     reason: Annotated[str, "what was found in its place"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitInDoubt(Event, level="warning"):
     """A COMMIT failed or its answer was lost; the next connection asked whether it took effect.
 
@@ -114,14 +101,12 @@ class CommitInDoubt(Event, level="warning"):
     took_effect: Annotated[bool | None, "`null`: the database gave no answer"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WriterDied(Event, level="critical"):
     """A fault of the relay ended the thread that writes: the service ends; start it again, and report the fault."""
 
     error: Error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeNameTaken(Event, level="error"):
     """Another process was started in this node's name, as with a copy of its machine.
 
@@ -131,14 +116,12 @@ class NodeNameTaken(Event, level="error"):
     node: Annotated[str, "the node's name"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ClockJumped(Event, level="warning"):
     """The wall clock moved by so much more than time did: what never passed counts as a pause, no mail is given up."""
 
     seconds: Annotated[int, "by how much; negative if it went back"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityFailed(Event, level="error"):
     """A fault inside of the relay or its database; it goes on by itself. With an exception, please report it."""
 
@@ -149,7 +132,6 @@ class ActivityFailed(Event, level="error"):
     restart_in: Annotated[float | None, "seconds until the activity starts again"] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryMessage(Event, level="warning"):
     """A library has something to say; the level is the library's, warning at least."""
 

@@ -1,13 +1,11 @@
 """A client connects and logs in."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from relay.events.event import Event
 from relay.events.fields import Client, Code, Error, Traceback
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRefused(Event, level="warning"):
     """A client may not connect, or there are too many. Is it one of yours, look at `networks` and `[limits]`."""
 
@@ -16,7 +14,6 @@ class SessionRefused(Event, level="warning"):
     code: Code
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFailed(Event, level="error"):
     """A fault of the relay in one session; the others go on. Please report it."""
 
@@ -25,7 +22,6 @@ class SessionFailed(Event, level="error"):
     exception: Traceback = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthFailed(Event, level="warning"):
     """A login failed. Many of them from a client that is not yours: somebody guesses passwords."""
 
@@ -35,6 +31,5 @@ class AuthFailed(Event, level="warning"):
     reason: Annotated[str, "why"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthNotChecked(AuthFailed, level="error"):
     """The relay could not check the password, as for want of memory; the client was told to try again later."""

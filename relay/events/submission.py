@@ -1,6 +1,5 @@
 """A client hands in a mail."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from relay.events.event import Event
@@ -9,7 +8,6 @@ from relay.events.fields import Account, Client, Code, Error, QueueId, Recipient
 _ReversePath = Annotated[str | None, "the sender of MAIL, `<>` for none"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageAccepted(Event):
     """The mail is durable, the client has its 250."""
 
@@ -27,7 +25,6 @@ class MessageAccepted(Event):
     message_id: Annotated[str, "the mail's Message-ID"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRejected(Event, level="warning"):
     """The mail or a recipient was refused, and why; the client was told the same."""
 
@@ -43,7 +40,6 @@ class MessageRejected(Event, level="warning"):
     recipient: Annotated[str | None, "the recipient that was refused"] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageBrokenOff(Event, level="warning"):
     """A client left, or was too slow, before its mail had come to its end. It has no 250, and sends again or says so.
 
@@ -57,7 +53,6 @@ class MessageBrokenOff(Event, level="warning"):
     reason: Annotated[str, "why"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageFailed(Event, level="error"):
     """A fault while the mail was taken: the client got a 451 and comes again. Look at the disk and the database."""
 
@@ -67,7 +62,6 @@ class MessageFailed(Event, level="error"):
     exception: Traceback = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureRemoved(Event):
     """From was rewritten, which breaks DKIM signatures over it: they were removed."""
 
@@ -76,7 +70,6 @@ class SignatureRemoved(Event):
     count: Annotated[int, "how many signatures"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TiffStripped(Event):
     """The archived version has notes in place of TIFFs."""
 
