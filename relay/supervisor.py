@@ -94,7 +94,7 @@ class Service:
                 runtime,
                 database=self._engine,
                 watches=Watches(self._writer, node=node),
-                compose=self.delivery.notifier.notifications.composer.plain,
+                compose=self.delivery.notifications.composer.plain,
                 wake=self.delivery.wake_lanes,
             )
             collector = Collector(runtime, self.mailboxes)
@@ -281,8 +281,8 @@ class Service:
         await self._listeners.open()
         self._desk = Desk(self._current, Running(self.delivery))
         handlers: dict[str, Handler] = {
-            "look": lambda *_: self._do(self.delivery.look),
-            "hurry": lambda request, _: self._do(partial(self.delivery.hurry, names_in(request, "accounts"))),
+            "look": lambda *_: self._do(self.delivery.rescan),
+            "hurry": lambda request, _: self._do(partial(self.delivery.flush, names_in(request, "accounts"))),
             "reload": lambda *_: self._answer_reload(),
             "log_decision": lambda request, _: self._do(partial(log_decision, request)),
             "poll": lambda request, _: self.poll(names_in(request, "accounts")),

@@ -293,11 +293,11 @@ async def test_a_reload_lets_an_account_rest_that_its_provider_wants_to_rest(tmp
     path = write_config(tmp_path, accounts=[make_account("sales", 9)])
     service = Service(load_settings(path))
     await service.start()
-    service.delivery.look = Mock(wraps=service.delivery.look)  # type: ignore[method-assign]
-    service.delivery.hurry = Mock()  # type: ignore[method-assign]
+    service.delivery.rescan = Mock(wraps=service.delivery.rescan)  # type: ignore[method-assign]
+    service.delivery.flush = Mock()  # type: ignore[method-assign]
     assert await service.reload() == []
-    service.delivery.look.assert_called_once()
-    service.delivery.hurry.assert_not_called()
+    service.delivery.rescan.assert_called_once()
+    service.delivery.flush.assert_not_called()
     await service.stop()
 
 

@@ -17,12 +17,12 @@ class Running:
 
     def flush(self, accounts: Collection[str] | None) -> bool:
         """Try these accounts' mails at once (None: all)."""
-        self._loop.call_soon_threadsafe(self._delivery.hurry, None if accounts is None else frozenset(accounts))
+        self._loop.call_soon_threadsafe(self._delivery.flush, None if accounts is None else frozenset(accounts))
         return True
 
     def rescan(self) -> None:
         """Look at the queue and the pauses at once."""
-        self._loop.call_soon_threadsafe(self._delivery.look)
+        self._loop.call_soon_threadsafe(self._delivery.rescan)
 
     def serve(self) -> None:
         """Do nothing: it serves already."""

@@ -44,7 +44,7 @@ class Alone:
             service = Service(self._settings)
             await service.start(listen=False)
             try:
-                service.delivery.hurry()
+                service.delivery.flush()
                 await service.delivery.run_until_idle()
             finally:
                 await service.stop()

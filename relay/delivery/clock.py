@@ -7,13 +7,11 @@ backwards, what is due later than any schedule reaches becomes due.
 
 from collections.abc import Callable
 
-import structlog
-
+from relay.emitting import emit
+from relay.events.service import ClockJumped
 from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.rules.retry import latest_due
 from relay.runtime import Runtime
-
-log = structlog.get_logger()
 
 SMALLEST_JUMP = 60_000
 """Milliseconds; less is what time servers correct every day."""
@@ -40,7 +38,7 @@ class ClockWatch:
         self._offset = offset
         if abs(jump) < SMALLEST_JUMP:
             return
-        log.warning("clock_jumped", seconds=round(jump / 1000))
+        emit(ClockJumped(seconds=round(jump / 1000)))
         if jump < 0:
             self._went_back()
         else:

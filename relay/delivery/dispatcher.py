@@ -9,30 +9,30 @@ import contextlib
 import math
 from collections.abc import Collection, Iterable
 
-import structlog
-
 from relay.delivery.attempt import Attempter
 from relay.delivery.clock import ClockWatch
 from relay.delivery.event_log import log_doubts
-from relay.delivery.exchange import Exchanger
-from relay.delivery.inbox import InboxWriter
+from relay.delivery.lane_book import LaneBook
 from relay.delivery.lanes import Lane, LaneSlot
-from relay.delivery.notices import Notifier
-from relay.delivery.overdue import Overdue
 from relay.delivery.pauses import PauseBook
 from relay.delivery.probing import Prober
 from relay.delivery.rate_limit import recent_starts
 from relay.delivery.retry_policy import contain_faults
 from relay.delivery.worker import Worker
-from relay.model.account import Account
-from relay.model.destination import Destination, to_account
+from relay.emitting import emit
+from relay.events.accounts import AccountResumed
+from relay.events.delivery import QueueRecovered
+from relay.model.destination import Destination, DestinationKind, to_account
 from relay.model.errors import RelayError
-from relay.model.mail import AT_ONCE, Body, ClaimedDelivery
-from relay.rules.hours import is_open, next_open
+from relay.model.mail import AT_ONCE, Body, ClaimedDelivery, Work
+from relay.notifications import Notifications
+from relay.notifications.expiry import Expiry, Hindrance
+from relay.rules.hours import next_open
 from relay.runtime import Runtime
+from relay.transports.maildir import MaildirTransport
+from relay.transports.smtp import SmtpTransports
+from relay.transports.transport import Transports
 from relay.upstream.transaction import TIMEOUTS, Timeouts
-
-log = structlog.get_logger()
 
 LONGEST_LOOK = 60.0
 """Seconds after which the queue is looked at in any case."""
@@ -43,57 +43,60 @@ class Delivery:
 
     def __init__(self, runtime: Runtime, *, timeouts: Timeouts = TIMEOUTS) -> None:
         self._runtime = runtime
-        self._settings, self._queue = settings, queue = runtime.settings, runtime.queue
-        self._now, self._monotonic = now, monotonic = runtime.now, runtime.monotonic
-        self._lanes: dict[Destination, Lane] = {}
+        self._settings, self._queue = runtime.settings, runtime.queue
+        self._now, self._monotonic = runtime.now, runtime.monotonic
         self._alarm = asyncio.Event()
-        self._stopping = False
         self._swept = self._taken_up = -LONGEST_LOOK
         # What a node had claimed that has died is free when its lease is over: others must not look much later.
-        self._orphan_look = min(LONGEST_LOOK, queue.lease / 6000) if queue.is_shared else LONGEST_LOOK
+        self._orphan_look = min(LONGEST_LOOK, self._queue.lease / 6000) if self._queue.is_shared else LONGEST_LOOK
         self._next_look = math.inf
         """Monotonic seconds when the queue is looked at next, whatever happens."""
-        self._pauses = PauseBook(
-            queue=queue, retry=lambda: (settings().retry, settings().hours), now=now, jitter=runtime.random
+        self._pauses = PauseBook(runtime)
+        self._smtp = SmtpTransports(
+            runtime,
+            timeouts=timeouts,
+            pauses=lambda: self._pauses,
         )
-        self.notifier = Notifier(runtime, pauses=self._pauses, works=self._works, wake=self.wake_lanes)
-        self._exchanger = Exchanger(runtime, timeouts=timeouts, pauses=self._pauses)
+        self._transports = Transports(
+            {
+                DestinationKind.ACCOUNT: self._smtp.at,
+                DestinationKind.INBOX: lambda user: MaildirTransport(runtime, user),
+            }
+        )
+        self._lanes = LaneBook(runtime, transports=self._transports, pauses=self._pauses, work=self._work)
+        self.notifications = parts = Notifications(
+            runtime, is_paused=self._pauses.__contains__, works=self._lanes.works
+        )
         self._clock = ClockWatch(runtime, went_back=self._forget_times)
         self._attempter = Attempter(
-            runtime, exchanger=self._exchanger, pauses=self._pauses, notifier=self.notifier, clock=self._clock
+            runtime,
+            transports=self._transports,
+            pauses=self._pauses,
+            notifications=parts,
+            clock=self._clock,
+            wake=self.wake_lanes,
         )
         self._worker = Worker(
-            runtime,
-            attempter=self._attempter,
-            inbox=InboxWriter(runtime),
-            may_start=self._may_start,
-            wake=self._alarm.set,
-            stopped=self._remind,
+            runtime, attempter=self._attempter, lanes=self._lanes, wake=self._alarm.set, stopped=self._remind
         )
         self._prober = Prober(
-            settings=settings,
-            pauses=self._pauses,
-            exchanger=self._exchanger,
-            lane=lambda account: self._lane(to_account(account)),
-            resumed=self._alarm.set,
-            now=now,
-            monotonic=monotonic,
+            runtime, pauses=self._pauses, transports=self._transports, lanes=self._lanes, resumed=self._alarm.set
         )
-        self._overdue = Overdue(runtime, notifier=self.notifier, clock=self._clock)
+        self._expiry = Expiry(runtime, policy=parts.policy, rerouter=parts.rerouter, look_at_clock=self._clock.look)
 
     # What submission sees
 
     def reserve(self, destination: Destination) -> LaneSlot | None:
-        """Reserve a connection if one is free now and the account may send now."""
-        lane = self._lane(destination)
-        if lane.is_free and self._may_start(lane) and is_open(self._settings().hours, self._now()):
+        """Reserve a place if one is free now and the destination may be sent to now."""
+        lane = self._lanes.at(destination)
+        if lane.is_free and self._lanes.may_start(lane) and self._lanes.is_open(lane):
             return LaneSlot(lane, self._monotonic)
         return None
 
     def offer(self, delivery: ClaimedDelivery, body: Body) -> None:
-        """Take a mail that was just queued, since no connection was free."""
-        lane = self._lane(delivery.destination)
-        if self._may_start(lane) and is_open(self._settings().hours, self._now()):
+        """Take a mail that was just queued, since no place was free."""
+        lane = self._lanes.at(delivery.destination)
+        if self._lanes.may_start(lane) and self._lanes.is_open(lane):
             lane.offer(delivery, body)
         else:
             lane.backlog = True
@@ -101,43 +104,43 @@ class Delivery:
 
     def wake(self, destination: Destination) -> None:
         """Say that a delivery waits for this destination."""
-        lane = self._lane(destination)
+        lane = self._lanes.at(destination)
         lane.backlog = True
-        if self._may_start(lane):
+        if self._lanes.may_start(lane):
             lane.kick()
         self._alarm.set()  # it may be due later, and sooner than all that was known
 
     def max_size(self, account: str) -> int | None:
-        """Tell the largest mail that the provider takes, as its last EHLO said."""
-        return self._lane(to_account(account)).max_size
+        """Return the largest mail that the provider takes, as its last EHLO said."""
+        return self._lanes.at(to_account(account)).max_size
 
     # What the supervisor sees
 
-    def look(self) -> None:
+    def rescan(self) -> None:
         """Look at the queue now: a command may have changed it."""
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lane.drop_ready()
         self._alarm.set()
 
     def settings_changed(self) -> None:
         """Look at the queue now, and probe at once what was refused with other settings."""
-        self._prober.hurry()
-        self.look()
+        self._prober.probe_soon()
+        self.rescan()
 
-    def hurry(self, accounts: Collection[str] | None = None) -> None:
+    def flush(self, accounts: Collection[str] | None = None) -> None:
         """Look at the queue now, and let no lane rest (`relay queue run`).
 
         With `accounts`, whose mails people want at once, only what rests since its server could not be reached is tried
         again, and only of these: what a provider asked for holds on, and so does everybody else's wait.
         """
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lane.drop_ready()
             if accounts is None:
                 lane.flush()
-            elif lane.account and lane.account in accounts:
+            elif lane.destination.account in accounts:
                 lane.answered()
         if accounts is None:
-            self._prober.hurry()
+            self._prober.probe_soon()
         self._alarm.set()
 
     def wake_lanes(self, destinations: Iterable[Destination]) -> None:
@@ -148,21 +151,21 @@ class Delivery:
     @property
     def active(self) -> int:
         """How many workers run."""
-        return sum(lane.busy for lane in self._lanes.values())
+        return sum(lane.busy for lane in self._lanes)
 
     async def recover(self) -> None:
         """Take up what the last process left: what was being sent may have been sent."""
         recovered = await self._queue.recover(now=self._now())
         if recovered:
             held = log_doubts(recovered, reason="the service ended while it was being sent", now=self._now())
-            log.warning("queue_recovered", deliveries=len(recovered), held=held)
+            emit(QueueRecovered(deliveries=len(recovered), held=held))
         await self._pauses.reload()
         for account, starts in (await recent_starts(self._runtime, interrupted=recovered)).items():
-            self._lane(to_account(account)).restore_starts(starts)
+            self._lanes.at(to_account(account)).restore_starts(starts)
 
     async def run(self) -> None:
         """Look at the queue whenever something is due, until `drain`."""
-        while not self._stopping:
+        while not self._lanes.stopping:
             self._alarm.clear()
             self._next_look = math.inf  # what stops during the look may have come too late for it
             seconds = await self._look()
@@ -174,14 +177,14 @@ class Delivery:
     async def run_until_idle(self) -> None:
         """Send what is due now, and return when nothing more can be sent (a command is the service for a moment)."""
         await self._look()
-        while (tasks := self._running()) or (self._queue.has_orphans and not self._stopping):
+        while (tasks := self._running()) or (self._queue.has_orphans and not self._lanes.stopping):
             if tasks:
                 await asyncio.wait(tasks)
             await self._look()
 
     async def drain(self, seconds: float) -> None:
         """Start nothing more; let running attempts end for so long, then cancel them; close all connections."""
-        self._stopping = True
+        self._lanes.stopping = True
         self._alarm.set()
         tasks = self._running()
         if tasks:
@@ -189,55 +192,30 @@ class Delivery:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self._exchanger.close()
+        await self._smtp.close()
+
+    async def _work(self, lane: Lane, first: Work | None) -> None:
+        await self._worker.work(lane, first)
 
     def _remind(self, lane: Lane) -> None:
         """See to it that a lane which may not begin a mail now is looked at when it may, and not later."""
-        now = self._now()
-        closed = next_open(self._settings().hours, now) - now if lane.destination.is_account else 0
-        if self._monotonic() + max(self._wait(lane), closed / 1000) < self._next_look:
+        if self._monotonic() + self._lanes.seconds_to_start(lane) < self._next_look:
             self._alarm.set()
 
     def _running(self) -> list[asyncio.Task[None]]:
-        return [task for lane in self._lanes.values() for task in lane.tasks] + self._prober.tasks
-
-    def _lane(self, destination: Destination) -> Lane:
-        lane = self._lanes.get(destination)
-        if lane is None:
-            lane = self._lanes[destination] = Lane(destination=destination, work=self._worker.work)
-        known = self._settings().directory.account(destination.account)
-        if known is not None and known.smtp is not None:
-            lane.adopt(known.smtp)
-        return lane
-
-    def _wait(self, lane: Lane) -> float:
-        """Return the seconds until a lane may begin one more mail."""
-        return lane.wait(self._monotonic(), self._now())
-
-    def _may_start(self, lane: Lane) -> bool:
-        if self._stopping or lane.account in self._pauses or lane.quota.contended or self._wait(lane) > 0:
-            return False
-        return not lane.destination.is_account or self._sends(lane.account) is not None
-
-    def _sends(self, account: str) -> Account | None:
-        known = self._settings().directory.account(account)
-        return None if known is None or known.excluded or known.smtp is None else known
-
-    def _works(self, account: str) -> bool:
-        """Tell whether an account's server takes mail now, as far as is known."""
-        lane = self._lane(to_account(account))
-        rests_long = lane.rest(self._monotonic()) > LONGEST_LOOK
-        return lane.outage is None and not rests_long and not lane.quota.wait(self._now())
+        return [task for lane in self._lanes for task in lane.tasks] + self._prober.tasks
 
     def _forget_times(self) -> None:
         """Forget what was to wait by a wall clock that was wrong; the queue knows what the day has seen."""
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lane.clock_went_back()
-        self._prober.hurry()
+        self._prober.probe_soon()
+
+    # The look at the queue
 
     async def _sweep(self, now: int) -> None:
         """Do what is to be done from time to time: take up what nobody runs, tell what is owed, end what is over."""
-        if self._stopping:
+        if self._lanes.stopping:
             return
         if self._queue.has_orphans or self._monotonic() - self._taken_up >= self._orphan_look:
             self._taken_up = self._monotonic()
@@ -247,45 +225,58 @@ class Delivery:
         if self._monotonic() - self._swept >= LONGEST_LOOK:
             await self._clock.pull_back()
             with contain_faults("alerts"):
-                await self.notifier.tell_owed()
+                self.wake_lanes(await self.notifications.outbox.send_pending())
             with contain_faults("what waits for long"):
-                await self._overdue.look(list(self._lanes.values()))
+                self.wake_lanes(await self._expiry.look(await self._hindrances()))
             self._swept = self._monotonic()
+
+    async def _hindrances(self) -> list[Hindrance]:
+        """Return why mail of accounts that are not paused may wait for long."""
+        paused = {pause.account for pause in await self._queue.pauses()}
+        found = []
+        for lane in self._lanes:
+            account = lane.destination.account
+            if account in paused:
+                lane.answered()  # if only to refuse the login
+            elif account and lane.is_hindered:
+                found.append(Hindrance(account=account, outage=lane.outage, is_narrowed=lane.is_narrowed))
+        return found
 
     async def _renew(self, now: int) -> None:
         """Let what waits for an account whose server or login was corrected go at once."""
-        for lane in [self._lane(destination) for destination in self._lanes]:
+        for lane in [self._lanes.at(lane.destination) for lane in self._lanes]:
             if lane.renewed:
                 lane.renewed = False
                 try:
-                    await self._queue.bring_forward(lane.account, now=now)
+                    await self._queue.bring_forward(lane.destination.account, now=now)
                 except RelayError:
                     lane.renewed = True  # the next look does it
                     raise
 
     async def _look(self) -> float:
-        """Start whatever is due; gives the seconds until the next look."""
+        """Start whatever is due; returns the seconds until the next look."""
         await self._clock.look()
-        now, settings = self._now(), self._settings()
+        now = self._now()
         for account in await self._pauses.reload():
-            log.info("account_resumed", account=account, reason="by command")
+            emit(AccountResumed(account=account, reason="by command"))
         await self._sweep(now)
         await self._renew(now)
         due = await self._queue.next_due()
-        homeless = [to.name for to in due if to.is_account and self._sends(to.name) is None]
-        if homeless:
+        orphaned = [destination for destination in due if not self._lanes.serves(destination)]
+        if orphaned:
             with contain_faults("mail without an account"):
-                await self.notifier.hold_homeless(homeless)
-        times = [] if self._stopping else self._prober.look(self._sends)
-        opening = next_open(settings.hours, now)
+                held = await self.notifications.outbox.hold_orphaned([destination.name for destination in orphaned])
+                self.wake_lanes(held)
+        times = [] if self._lanes.stopping else self._prober.look()
+        opening = next_open(self._settings().hours, now)
         for destination, at in due.items():
-            if destination.account in homeless or destination.account in self._pauses:
+            if destination in orphaned or destination.account in self._pauses:
                 continue
-            lane = self._lane(destination)
-            start = at if at == AT_ONCE or not destination.is_account else max(at, opening)
-            wait = max((start - now) / 1000, self._wait(lane))
+            lane = self._lanes.at(destination)
+            start = at if at == AT_ONCE or lane.any_hour else max(at, opening)
+            wait = max((start - now) / 1000, self._lanes.wait(lane))
             if wait > 0:
                 times.append(wait)
-            elif self._may_start(lane):
+            elif self._lanes.may_start(lane):
                 lane.rescan()
         return min([self._orphan_look, *times])

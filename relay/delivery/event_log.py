@@ -1,14 +1,22 @@
-"""The log lines of attempts and notices."""
+"""The events of attempts."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-import structlog
-
+from relay.emitting import emit
+from relay.events.delivery import (
+    ArchiveFailed,
+    ClaimLost,
+    DeliveryDeferred,
+    DeliveryHeld,
+    MessageBounced,
+    MessageDelivered,
+    PossibleDuplicate,
+)
 from relay.model.mail import (
     MOST_UNCERTAIN,
     ClaimedDelivery,
     DeliveryState,
-    NewMessage,
     Recipient,
     RecipientKind,
 )
@@ -17,74 +25,59 @@ from relay.model.reply import Reply
 from relay.rules.disposition import Disposition
 from relay.rules.moments import utc_time
 
-log = structlog.get_logger()
-
 
 def log_disposition(
     delivery: ClaimedDelivery, disposition: Disposition, reply: Reply, *, seconds: float, uncertain: bool
 ) -> None:
     """Write what an attempt came to: a line for each kind of outcome and reply."""
-    message = delivery.message
-    about = {"queue_id": message.id, "delivery_id": delivery.id, "account": delivery.account}
+    about = _about(delivery)
     next_attempt = disposition.due if disposition.state is DeliveryState.QUEUED else None
     kinds = {r.n: r.kind for r in delivery.recipients}
     leaving = {recipient.address for recipient in disposition.leaving}
     for (verdict, answer, archive), addresses in _by_outcome(delivery.recipients, disposition.outcomes, kinds).items():
-        facts = {**about, "recipients": addresses, "code": answer.code, "reply": str(answer)}
+        code, said = answer.code, str(answer)
         if verdict is Verdict.DELIVERED:
-            log.info("message_delivered", **about, recipients=addresses, reply=str(answer), seconds=round(seconds, 3))
+            if delivery.destination.is_account:  # of an inbox its transport has said so
+                emit(MessageDelivered(**about, recipients=addresses, reply=said, seconds=round(seconds, 3)))
         elif verdict is Verdict.DEFERRED:
-            due = disposition.leaving_due if leaving.issuperset(addresses) else next_attempt
-            log.warning("delivery_deferred", **facts, next_attempt=utc_time(due))
+            due = utc_time(disposition.leaving_due if leaving.issuperset(addresses) else next_attempt)
+            emit(DeliveryDeferred(**about, recipients=addresses, code=code, reply=said, next_attempt=due))
         elif archive:
-            log.error("archive_failed", **facts)
+            emit(ArchiveFailed(**about, recipients=addresses, code=code, reply=said))
         else:
-            log.error("message_bounced", **facts)
+            emit(MessageBounced(**about, recipients=addresses, code=code, reply=said))
     if uncertain:
-        log.warning("possible_duplicate", **about, reason=f"no answer to the final dot: {reply}",
-                    next_attempt=utc_time(next_attempt))  # fmt: skip
+        reason = f"no answer to the final dot: {reply}"
+        emit(PossibleDuplicate(**about, reason=reason, next_attempt=utc_time(next_attempt)))
     if disposition.state is DeliveryState.HELD:
-        log.error("delivery_held", **about, reason="it may have been sent already")
+        emit(DeliveryHeld(**about, reason="it may have been sent already"))
 
 
 def log_lost(delivery: ClaimedDelivery, reason: str, *, outcomes: Iterable[tuple[int, Outcome]] = ()) -> None:
     """Say that another has a delivery whose attempt ended here; whom the provider took it for may get it twice."""
-    about = {"queue_id": delivery.message.id, "delivery_id": delivery.id, "account": delivery.account}
-    log.warning("claim_lost", **about, reason=reason)
+    about = _about(delivery)
+    emit(ClaimLost(**about, reason=reason))
     addresses = {r.n: r.address for r in delivery.recipients}
     delivered = [(addresses[n], outcome) for n, outcome in outcomes if outcome.verdict is Verdict.DELIVERED]
-    if delivered:
-        log.info("message_delivered", **about, recipients=[address for address, _ in delivered],
-                 reply=str(delivered[0][1].reply), seconds=None)  # fmt: skip
-        log.warning("possible_duplicate", **about, reason="taken under a claim that had run out",
-                    next_attempt=None)  # fmt: skip
+    if delivered and delivery.destination.is_account:  # a file that is written again is the same file
+        people, reply = [address for address, _ in delivered], str(delivered[0][1].reply)
+        emit(MessageDelivered(**about, recipients=people, reply=reply, seconds=None))
+        emit(PossibleDuplicate(**about, reason="taken under a claim that had run out", next_attempt=None))
 
 
 def log_doubts(deliveries: Sequence[ClaimedDelivery], *, reason: str, now: int) -> int:
     """Say which mails may have been sent by an attempt that nobody ended; tells how many of them are held."""
     held = [d for d in deliveries if d.uncertain >= MOST_UNCERTAIN]
     for delivery in deliveries:
-        log.warning(
-            "possible_duplicate",
-            queue_id=delivery.message.id,
-            delivery_id=delivery.id,
-            account=delivery.account,
-            reason=reason,
-            next_attempt=None if delivery in held else utc_time(now),
-        )
+        next_attempt = None if delivery in held else utc_time(now)
+        emit(PossibleDuplicate(**_about(delivery), reason=reason, next_attempt=next_attempt))
     for delivery in held:
-        log.error("delivery_held", queue_id=delivery.message.id, delivery_id=delivery.id, account=delivery.account,
-                  reason="it may have been sent twice already")  # fmt: skip
+        emit(DeliveryHeld(**_about(delivery), reason="it may have been sent twice already"))
     return len(held)
 
 
-def log_notices(notices: Iterable[NewMessage]) -> None:
-    """Write for whom notices were queued."""
-    for notice in notices:
-        (delivery,) = notice.deliveries
-        way = "mail" if delivery.destination.is_account else "inbox"
-        log.info("notice_queued", queue_id=notice.message.id, about=notice.message.about,
-                 to=delivery.recipients[0].address, way=way, kind=notice.message.rule)  # fmt: skip
+def _about(delivery: ClaimedDelivery) -> dict[str, Any]:
+    return {"queue_id": delivery.message.id, "delivery_id": delivery.id, "account": delivery.account}
 
 
 def _by_outcome(

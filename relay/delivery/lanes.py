@@ -14,11 +14,11 @@ from relay.delivery.connection_limit import ConnectionLimit
 from relay.delivery.day_quota import DayQuota
 from relay.delivery.rate_limit import RateLimit
 from relay.delivery.ready_queue import ReadyQueue
-from relay.model.account import SmtpServer
 from relay.model.destination import Destination
 from relay.model.mail import Body, ClaimedDelivery, Work
 from relay.model.reply import Reply
 from relay.storage.claiming import who_of
+from relay.transports.transport import Terms
 
 MOST_TURNS = 1000
 """Users of whom a lane remembers the source that was served last: who was not served for longest begins anew."""
@@ -59,7 +59,7 @@ class Lane:
     """Places that are kept for mails which are just being accepted."""
     _claims: int = 0
     """How many workers are just claiming."""
-    _server: SmtpServer | None = None
+    _terms: Terms | None = None
     """The settings by which all this was learnt; None: none yet."""
     _backoff: Backoff = field(default_factory=lambda: Backoff(first=5.0, longest=60.0))
     """After the server could not be reached, or a fault of ours."""
@@ -68,6 +68,7 @@ class Lane:
     _rate: RateLimit = field(default_factory=RateLimit)
     _limit: ConnectionLimit = field(default_factory=ConnectionLimit)
     quota: DayQuota = field(default_factory=DayQuota)
+    """Changed by its methods alone, which `Quota` calls beside the queue's count."""
 
     @property
     def account(self) -> str:
@@ -120,33 +121,38 @@ class Lane:
         """Return how many seconds of it are rest after trouble with the server."""
         return max(self._backoff.wait(now), self._throttle.wait(now))
 
-    def adopt(self, server: SmtpServer) -> None:
-        """Take up the account's settings as they are now; what was learnt of another server or login is forgotten."""
-        before, self._server = self._server, server
-        if server is before:
+    @property
+    def any_hour(self) -> bool:
+        """Whether it sends outside of the opening hours as well."""
+        return self._terms is not None and self._terms.any_hour
+
+    def adopt(self, terms: Terms) -> None:
+        """Take up the settings as they are now; what was learnt of another server or login is forgotten."""
+        before, self._terms = self._terms, terms
+        if terms is before:
             return
-        self._limit.configured, self._rate.per_minute = server.connections, server.messages_per_minute
+        self._limit.configured, self._rate.per_minute = terms.connections, terms.messages_per_minute
         if before is None:
             return
-        if server.recipients_per_day != before.recipients_per_day:
+        if terms.recipients_per_day != before.recipients_per_day:
             self.quota.reset()
-        if not server.is_like(before):
-            self.renewed = True
+        if terms.access != before.access:
+            self.renew()
             self.answered()
-        if (server.host, server.port, server.username) != (before.host, before.port, before.username):
+        if terms.endpoint != before.endpoint:
             self.max_size = None
             self.flush()
 
-    def is_adopted(self, server: SmtpServer) -> bool:
-        """Tell whether settings lead to the server and login of those that hold now."""
-        return self._server is None or server.is_like(self._server)
+    def is_current(self, terms: Terms) -> bool:
+        """Tell whether an attempt was made with the server and login of the settings that hold now."""
+        return self._terms is None or terms.access == self._terms.access
 
     # What happened
 
-    def reached(self, server: SmtpServer, max_size: int | None) -> None:
-        """Note that a connection came about, and what its server takes, unless its settings are out of date."""
+    def connected(self, terms: Terms, max_size: int | None) -> None:
+        """Note that a connection came about, and what its server takes, unless the settings are out of date."""
         self.outage = None
-        if self._server is None or (server.host, server.port) == (self._server.host, self._server.port):
+        if self._terms is None or terms.endpoint == self._terms.endpoint:
             self.max_size = max_size
 
     def answered(self) -> None:
@@ -188,6 +194,10 @@ class Lane:
     def clock_went_back(self) -> None:
         """Forget what was to wait by a wall clock that was wrong."""
         self.quota.reset()
+
+    def renew(self) -> None:
+        """Let what waits go at once: the settings are others than those that failed."""
+        self.renewed = True
 
     def flush(self) -> None:
         """Forget every rest: all is to go on now."""

@@ -5,21 +5,17 @@ at once when its settings change, and a person can end the pause. A pause by a p
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
-import structlog
-
+from relay.emitting import emit
+from relay.events.accounts import AccountPaused, AccountResumed
 from relay.model.mail import Pause
-from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
-from relay.rules.hours import OpeningHours
 from relay.rules.moments import utc_time
 from relay.rules.retry import next_attempt
+from relay.runtime import Runtime
 from relay.storage.pausing import Probe
-from relay.storage.queue import Queue
-
-log = structlog.get_logger()
 
 SOON = 600_000
 """Milliseconds behind the end of a pause within which another goes on where that one was: the probe saw too little."""
@@ -28,18 +24,9 @@ SOON = 600_000
 class PauseBook:
     """The pauses that last, as the queue keeps them."""
 
-    def __init__(
-        self,
-        *,
-        queue: Queue,
-        retry: Callable[[], tuple[RetryPolicy, OpeningHours]],
-        now: Callable[[], int],
-        jitter: Callable[[], float],
-    ) -> None:
-        self._queue = queue
-        self._retry = retry
-        self._now = now
-        self._jitter = jitter
+    def __init__(self, runtime: Runtime) -> None:
+        self._settings, self._queue = runtime.settings, runtime.queue
+        self._now, self._random = runtime.now, runtime.random
         self._pauses: dict[str, Pause] = {}
         self._lock = asyncio.Lock()
 
@@ -67,11 +54,12 @@ class PauseBook:
         return await self._queue.begin_probe(Probe(pause=pause, next_probe=next_probe, fingerprint=settings))
 
     def _next_probe(self, probes: int, *, late: bool = False) -> int:
-        policy, hours = self._retry()
+        settings = self._settings()
+        policy, hours = settings.retry, settings.hours
         if late:
             most = max(policy.intervals) // 2
             policy = replace(policy, intervals=tuple(min(one, most) for one in policy.intervals))
-        return next_attempt(policy=policy, hours=hours, attempts=probes + 1, now=self._now(), jitter=self._jitter())
+        return next_attempt(policy=policy, hours=hours, attempts=probes + 1, now=self._now(), jitter=self._random())
 
     async def probes_before(self, account: str) -> int:
         """Tell how many probes a pause had seen that the last of them has ended a moment ago. Raises StorageError.
@@ -114,9 +102,8 @@ class PauseBook:
         self._pauses[account] = pause = await self._queue.pause(wish)
         if old is not None or pause.since != now:
             return False
-        log.error(
-            "account_paused", account=account, code=reply.code, reply=str(reply), next_probe=utc_time(pause.next_probe)
-        )
+        next_probe = utc_time(pause.next_probe)
+        emit(AccountPaused(account=account, code=reply.code, reply=str(reply), next_probe=next_probe))
         return True
 
     async def resume(self, account: str, reason: str) -> None:
@@ -125,4 +112,4 @@ class PauseBook:
             if self._pauses.pop(account, None) is None:
                 return
             await self._queue.resume(account, self._now())
-        log.info("account_resumed", account=account, reason=reason)
+        emit(AccountResumed(account=account, reason=reason))

@@ -8,19 +8,17 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-import structlog
-
 from relay.delivery.lanes import Lane
 from relay.delivery.retry_policy import log_and_continue
-from relay.model.account import Account
+from relay.emitting import emit
+from relay.events.delivery import MailParted
 from relay.model.destination import Destination
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.rules.hours import day_of, next_day
 from relay.runtime import Runtime
 from relay.storage.quota import Count, Part
-
-log = structlog.get_logger()
+from relay.transports.transport import Terms
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,13 +40,13 @@ class Quota:
         self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
         self._wake = wake
 
-    async def reserve(self, lane: Lane, account: Account, delivery: ClaimedDelivery) -> Grant:
+    async def reserve(self, lane: Lane, terms: Terms, delivery: ClaimedDelivery) -> Grant:
         """Reserve room for a delivery's recipients, or for some, while the others leave it. Raises StorageError."""
-        if account.smtp is None or account.smtp.recipients_per_day is None:
+        if terms.recipients_per_day is None:
             return Grant(delivery=delivery)
         hours, now = self._settings().hours, self._now()
         wanted = len(delivery.recipients)
-        count = Count(account.name, day_of(hours, now), wanted, account.smtp.recipients_per_day)
+        count = Count(lane.destination.name, day_of(hours, now), wanted, terms.recipients_per_day)
         lane.quota.reserve()
         granted = 0
         try:
@@ -71,8 +69,11 @@ class Quota:
             if not granted:
                 self._release(lane)
         if 0 < granted < wanted:
-            log.info("mail_parted", queue_id=delivery.message.id, account=account.name, recipients=granted,
-                     left=wanted - granted)  # fmt: skip
+            emit(
+                MailParted(
+                    queue_id=delivery.message.id, account=count.account, recipients=granted, left=wanted - granted
+                )
+            )
         return Grant(
             delivery=replace(delivery, recipients=delivery.recipients[:granted]),
             count=replace(count, recipients=granted),

@@ -1,4 +1,4 @@
-"""What an attempt writes beside its settlement, where the database fails: some must be taken, some may be missed."""
+"""Policies for faults: retry until stored, log and continue, contain a fault to one thing of many."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ PAUSES: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 @contextlib.contextmanager
 def log_and_continue(activity: str) -> Iterator[None]:
-    """Log that the database refused what something else makes up for later."""
+    """Log what the database refuses, and go on: something else makes up for it later."""
     try:
         yield
     except RelayError as error:
@@ -29,7 +29,7 @@ def log_and_continue(activity: str) -> Iterator[None]:
 
 
 async def retry_until_stored(activity: str, write: Callable[[], Awaitable[R]]) -> R:
-    """Write, again and again while the database refuses; gives what the write gave. `activity` names it in the log."""
+    """Write, again and again while the database refuses; return what the write returned. `activity` is for the log."""
     for n in itertools.count():
         try:
             return await write()

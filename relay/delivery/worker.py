@@ -4,36 +4,29 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import structlog
-
-from relay.delivery.attempt import Attempter, Result
-from relay.delivery.event_log import log_lost
-from relay.delivery.exchange import Progress
-from relay.delivery.inbox import InboxWriter
+from relay.delivery.attempt import Attempted, Attempter
+from relay.delivery.lane_book import LaneBook
 from relay.delivery.lanes import Lane
 from relay.delivery.retry_policy import retry_until_stored
+from relay.emitting import emit
+from relay.events.service import ActivityFailed
 from relay.model.errors import RelayError
-from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Settlement, Work
-from relay.model.reply import Reply
-from relay.rules.hours import is_open, next_day
-from relay.rules.moments import utc_time
+from relay.model.mail import Body, ClaimedDelivery, Work
 from relay.runtime import Runtime
 from relay.storage.prefetch import Prefetch
-
-log = structlog.get_logger()
+from relay.transports.transport import Progress
 
 NEWEST = 0.25
 """The share of claims that take the newest mail of a user, so that a single mail passes a mailing before it."""
 
-_AHEAD = 64
+_PREFETCHED = 64
 """Mails that are read ahead at a time."""
 
 
 class Worker:
     """What all workers share.
 
-    `may_start` tells whether a lane may begin a mail now; `wake` has the queue looked at now, `stopped` as soon as the
-    lane may begin one again.
+    `wake` has the queue looked at now, `stopped` as soon as the lane may begin a mail again.
     """
 
     def __init__(
@@ -41,16 +34,14 @@ class Worker:
         runtime: Runtime,
         *,
         attempter: Attempter,
-        inbox: InboxWriter,
-        may_start: Callable[[Lane], bool],
+        lanes: LaneBook,
         wake: Callable[[], None],
         stopped: Callable[[Lane], None],
     ) -> None:
-        self._settings, self._queue = runtime.settings, runtime.queue
-        self._now, self._monotonic, self._jitter = runtime.now, runtime.monotonic, runtime.random
+        self._queue = runtime.queue
+        self._now, self._monotonic, self._random = runtime.now, runtime.monotonic, runtime.random
         self._attempter = attempter
-        self._inbox = inbox
-        self._may_start = may_start
+        self._lanes = lanes
         self._wake = wake
         self._stopped = stopped
 
@@ -59,41 +50,31 @@ class Worker:
         work = first
         try:
             while work or (lane.again and not lane.is_overfull):
-                if work is None:
-                    work = await self._next(lane)
-                else:
-                    work = await self._attempt(lane, *work)
-        except RelayError as error:
-            log.error("activity_failed", activity=f"lane {lane.account}", error=str(error))
-            self._rest(lane)
-        except Exception as error:  # a fault of ours: this worker ends, the lane rests and goes on
-            log.exception("activity_failed", activity=f"lane {lane.account}", error=repr(error))
-            self._rest(lane)
+                work = await (self._next(lane) if work is None else self._attempt(lane, *work))
+        except Exception as error:  # noqa: BLE001 - this worker ends, the lane rests and goes on
+            self._fail(lane, error)
 
-    def _goes_on(self, lane: Lane, result: Result) -> bool:
-        """Draw the consequences of an attempt for its lane; tells whether the worker may take the next."""
-        if result is Result.UNREACHABLE:
-            self._rest(lane)
-        elif result is Result.SLOWED:
-            log.warning("account_slowed", account=lane.account, seconds=lane.throttled(self._monotonic()))
-            self._wake()
-        elif result is Result.FULL:
-            until = next_day(self._settings().hours, self._now())
-            lane.quota_exhausted(until)
-            log.warning("account_full", account=lane.account, until=utc_time(until))
-            self._wake()
-        return result is Result.DONE
-
-    def _rest(self, lane: Lane) -> None:
+    def _fail(self, lane: Lane, error: Exception) -> None:
+        """Let a lane rest after a fault of ours or of the database."""
+        known = isinstance(error, RelayError)
+        emit(
+            ActivityFailed(
+                activity=f"lane {lane.destination}",
+                error=str(error) if known else repr(error),
+                exception=None if known else error,
+            )
+        )
         lane.failed(self._monotonic())
         self._stopped(lane)
+
+    # What is next
 
     async def _next(self, lane: Lane) -> Work | None:
         """Claim what is next, by its name where it is in memory. Raises StorageError."""
         lane.again = False
-        while self._may_start(lane):
-            newest = self._jitter() < NEWEST
-            if not self._is_open(lane):
+        while self._lanes.may_start(lane):
+            newest = self._random() < NEWEST
+            if not self._lanes.is_open(lane):
                 lane.drop_ready()  # only what people want at once goes now
                 work = await self._claim(lane, newest=newest, open_now=False)
             elif lane.backlog and self._queue.is_shared:
@@ -114,11 +95,12 @@ class Worker:
         self._stopped(lane)
         return None
 
-    def _is_open(self, lane: Lane) -> bool:
-        return not lane.destination.is_account or is_open(self._settings().hours, self._now())
-
     async def _prefetch(self, lane: Lane) -> None:
-        """Fill an empty memory from the queue, where that may hold something due."""
+        """Fill an empty memory from the queue, where that may hold something due.
+
+        Without it, draining a backlog of 5,000 mails costs 2.2 times the CPU (measured in turns: 23.3 and 25.2 s in
+        place of 10.8 and 10.0 s), since each mail is then looked for and read by itself.
+        """
         if lane.ready or not lane.backlog:
             return
         async with lane.prefetching:
@@ -126,7 +108,7 @@ class Worker:
                 return
             lane.backlog = False  # whatever is queued from now on says so
             try:
-                wish = Prefetch(lane.destination, self._now(), _AHEAD, lane.served, dict(lane.turns))
+                wish = Prefetch(lane.destination, self._now(), _PREFETCHED, lane.served, dict(lane.turns))
                 found = await self._queue.prefetch(wish)
             except BaseException:
                 lane.backlog = True
@@ -175,7 +157,7 @@ class Worker:
         return [] if granted is None else [granted]
 
     async def _wait(self, lane: Lane, claim: Coroutine[Any, Any, list[ClaimedDelivery]]) -> list[ClaimedDelivery]:
-        """Wait for a claim. What it claims, and nothing else, is given back where its worker ends meanwhile."""
+        """Wait for a claim. What it claims, and nothing else, is requeued where its worker ends meanwhile."""
         claiming = asyncio.ensure_future(claim)
         try:
             with lane.claiming():
@@ -185,70 +167,65 @@ class Worker:
             raise
         except BaseException:
             for delivery in await claiming:
-                await self._give_back(delivery)
+                await self._requeue(delivery)
             raise
 
+    # An attempt
+
     async def _attempt(self, lane: Lane, delivery: ClaimedDelivery, body: Body) -> Work | None:
-        """Attempt a delivery; gives what is next, which is claimed while the attempt is settled."""
+        """Attempt a delivery and store what follows; return what is next, whose claim shares that commit."""
         progress = Progress()
         following: Work | None = None
-
-        async def go_on(result: Result) -> None:
-            nonlocal following
-            try:
-                following = await self._next(lane) if self._goes_on(lane, result) else None
-            except RelayError as error:
-                log.error("activity_failed", activity=f"lane {lane.account}", error=str(error))
-                self._rest(lane)
-            except Exception as error:  # a fault of ours: what is just being settled knows nothing of it
-                log.exception("activity_failed", activity=f"lane {lane.account}", error=repr(error))
-                self._rest(lane)
-
         try:
-            if not delivery.recipients:
-                # A settlement that came too late has said that they have it, and the one behind it kept it waiting.
-                await self._end(delivery)
-                await go_on(Result.DONE)
-            elif not lane.destination.is_account:
-                await go_on(await self._inbox.attempt(delivery, body))
-            else:
-                await self._attempter.attempt(lane, delivery, body, progress, meanwhile=go_on)
+            attempted = await self._attempter.attempt(lane, delivery, body, progress)
+            try:
+                storing = asyncio.create_task(self._store(delivery, attempted))
+                try:
+                    if attempted.goes_on:
+                        following = await self._follow(lane)
+                    else:
+                        self._stopped(lane)
+                    held = await storing
+                finally:
+                    storing.cancel()
+                await attempted.then(held)
+            finally:
+                await attempted.release()
         except BaseException as error:
             if following is not None:
-                await self._give_back(following[0])
-            if isinstance(error, asyncio.CancelledError) and not progress.dot:
-                # Without a dot it was surely not sent; with one the row stays active: the next start calls it possible.
-                await self._give_back(delivery)
+                await self._requeue(following[0])
+            if isinstance(error, asyncio.CancelledError) and not progress.may_have_arrived:
+                await self._requeue(delivery)  # surely not sent
             else:
                 # A fault of ours, or it is cut off behind the dot: the next look takes it up, if it is not settled.
-                self._queue.abandon(delivery, doubtful=progress.dot)
+                self._queue.abandon(delivery, doubtful=progress.may_have_arrived)
                 self._wake()
             raise
         return following
 
-    async def _end(self, delivery: ClaimedDelivery) -> None:
-        """End a delivery that has nobody left."""
-        settlement = Settlement(
-            delivery_id=delivery.id,
-            token=delivery.token,
-            key=delivery.token,
-            at=self._now(),
-            seconds=0.0,
-            reply=Reply(code=0, text="everybody has it already"),
-            outcomes=(),
-            state=DeliveryState.DONE,
-            uncertain=delivery.uncertain,
-            counts=False,
-            keep_body=self._settings().limits.keep_delivered > 0,
-        )
-        if not await retry_until_stored("settle", lambda: self._queue.settle(settlement)):
-            log_lost(delivery, "settled too late")
+    async def _store(self, delivery: ClaimedDelivery, attempted: Attempted) -> bool:
+        """Write what an attempt came to, again and again while the database refuses: what was sent is not forgotten.
 
-    async def _give_back(self, delivery: ClaimedDelivery) -> None:
-        """Give back what was surely not sent; where the database fails, the next look takes it up."""
+        Returns whether the claim still held.
+        """
+        settlement = attempted.settlement
+        if settlement is not None:
+            return await retry_until_stored("settle", lambda: self._queue.settle(settlement))
+        return attempted.lost or await retry_until_stored("unclaim", lambda: self._queue.requeue(delivery))
+
+    async def _follow(self, lane: Lane) -> Work | None:
+        """Claim what is next. A fault in this leaves what is just being settled alone."""
+        try:
+            return await self._next(lane)
+        except Exception as error:  # noqa: BLE001 - the lane rests and goes on
+            self._fail(lane, error)
+            return None
+
+    async def _requeue(self, delivery: ClaimedDelivery) -> None:
+        """Requeue what was surely not sent; where the database fails, the next look takes it up."""
         try:
             await self._queue.requeue(delivery)
         except RelayError as error:
-            log.error("activity_failed", activity="unclaim", queue_id=delivery.message.id, error=str(error))
+            emit(ActivityFailed(activity="unclaim", queue_id=delivery.message.id, error=str(error)))
             self._queue.abandon(delivery, doubtful=False)
             self._wake()

@@ -81,7 +81,7 @@ _COME_AGAIN: Final = {
     "de": "Der Anbieter bittet, es später noch einmal zu versuchen",
 }
 _INBOX_STATUS: Final = "4.2.0"
-"""Of an answer without a code: one of our own inboxes could not be written into (`relay/delivery/inbox.py`)."""
+"""Of an answer without a code: one of our own inboxes could not be written into (`relay/transports/maildir.py`)."""
 _INBOX: Final = {"en": "The inbox can't be used: {reason}", "de": "Der Posteingang kann nicht benutzt werden"}
 """The reason is the system's, which has no German."""
 _GIVEN_UP: Final = {

@@ -29,7 +29,7 @@ TOLD: Final = frozenset(
 """What the postmaster is told of here, where it needs him.
 
 Refused logins, mail that is held, accounts that are gone and copies that are missing have notices of their own, which
-are written together with their cause (`relay.delivery.notices`).
+are written together with their cause (`relay.notifications`).
 """
 HEALED: Final = 900_000
 """Milliseconds without a finding after which it is over: what comes back before that has never gone."""

@@ -199,7 +199,7 @@ def test_a_command_on_one_mail_hurries_its_account_alone(run: Run, config: Path,
         service = Service(load_settings(config))
         await service.start()
         try:
-            lanes = [service.delivery._lane(to_account(name)) for name in ("sales", "backup")]
+            lanes = [service.delivery._lanes.at(to_account(name)) for name in ("sales", "backup")]
             for lane in lanes:
                 lane._backoff.until = math.inf
             said = await asyncio.to_thread(run, "queue", command, queue_id, *more)

@@ -15,9 +15,9 @@ from functools import wraps
 from typing import Any
 
 from relay.cli import main
-from relay.delivery import inbox
 from relay.storage.engine import WriteConnection
 from relay.storage.queue import Queue
+from relay.transports import maildir
 from relay.upstream import pool
 from relay.upstream.data_encoder import DataEncoder
 from relay.upstream.stream import SmtpStream
@@ -36,7 +36,7 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "the dot has left": (SmtpStream, "flush", True),
     "an attempt is about to be settled": (Queue, "begin_to_settle", False),
     "an attempt is settled": (Queue, "begin_to_settle", True),
-    "a notice is in the inbox, not settled": (inbox, "deliver", True),
+    "a notice is in the inbox, not settled": (maildir, "deliver", True),
     "a sender is told of a delay": (Queue, "tell_delay", True),
     "a refused login is about to pause the account": (Queue, "pause", False),
     "a refused login has paused the account": (Queue, "pause", True),

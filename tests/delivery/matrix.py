@@ -128,6 +128,19 @@ MATRIX: dict[str, dict[str, Outcome]] = {
         "offers no login, the account has one": AWAY,
     },
 }  # fmt: skip
+WRITTEN = Outcome(name="written", mail="delivered", events=("inbox_delivered",))
+INBOX: dict[str, Outcome] = {
+    "takes it": WRITTEN,
+    "has the file already, since its settlement failed": Outcome(
+        name="again", mail="delivered", events=("activity_failed", "inbox_delivered")
+    ),
+    "is not a folder": LATER,
+    "is on a disk that is full": LATER,
+    "could not be written for longer than `give_up_after`": Outcome(
+        name="patient", mail="queued", again="5 min", events=("delivery_deferred",)
+    ),
+}
+"""What the inbox does of a user who gets a notice; nothing is ever in doubt there, and nothing is given up."""
 IN_THE_TRANSACTION = ("MAIL", "RCPT", "DATA", "the mail", "the final dot")
 """The steps whose rows hold with and without PIPELINING, with and without the blind copy."""
 
@@ -140,13 +153,34 @@ def write_document() -> str:
     lines += ["| at | the provider | the mail | tried again | its sender gets | the postmaster gets | the log says |",
               "| --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for step, fault, outcome in ROWS:
-        events = ", ".join(f"`{event}`" for event in dict.fromkeys(outcome.events))
-        again = {"1 min": "after the first interval", "5 min": "after the longest interval"}.get(
-            outcome.again, outcome.again
-        )
-        cells = (step, fault, outcome.mail, again or "-", outcome.user or "-", outcome.postmaster or "-", events)
-        lines.append(f"| {' | '.join(cells)} |")
+        cells = (step, fault, outcome.mail, _again(outcome), outcome.user or "-", outcome.postmaster or "-")
+        lines.append(f"| {' | '.join(cells)} | {_events(outcome)} |")
+    lines += [
+        "",
+        _INBOXES.strip(),
+        "",
+        "| the inbox | the notice | tried again | the log says |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [f"| {name} | {one.mail} | {_again(one)} | {_events(one)} |" for name, one in INBOX.items()]
     return "\n".join([*lines, ""])
+
+
+def _again(outcome: Outcome) -> str:
+    words = {"1 min": "after the first interval", "5 min": "after the longest interval", "": "-"}
+    return words.get(outcome.again, outcome.again)
+
+
+def _events(outcome: Outcome) -> str:
+    return ", ".join(f"`{event}`" for event in dict.fromkeys(outcome.events))
+
+
+_INBOXES = """
+## A notice into an inbox
+
+It is attempted, settled and tried again as a mail that leaves is, at any hour. The file's name carries the delivery's
+id, so that writing it again adds nothing: it is never in doubt, and it is never given up.
+"""
 
 
 _INTRODUCTION = """
@@ -169,7 +203,7 @@ is the same each time; with the blind copy the log and the postmaster hear of th
   connection that it closes) has only named its limit: the account keeps to that many for a quarter of an hour, and the
   mail goes over those that are open, at once, without an attempt being counted (`account_narrowed`).
 - A refused login (any 5xx at AUTH, 530 or 535 at any other step) bounces nothing: the account is paused, its mail
-  waits, and the give-up clock stands still. One mechanism is tried, once.At RCPT behind a login that worked it
+  waits, and the give-up clock stands still. One mechanism is tried, once. At RCPT behind a login that worked it
   is about that recipient alone: he is deferred. Where the provider lets a probe log in and then refuses a mail again,
   the pauses go on by the intervals, at most half of the longest; that mail waits for the longest, so that the others'
   goes between two pauses, and what it waits there counts for giving up. A pause is told once an hour at most.

@@ -49,16 +49,16 @@ async def _office(folder: Path, **tables: Any) -> AsyncGenerator[tuple[Office, _
 
 
 def _rest(office: Office, seconds: float) -> None:
-    office.delivery._lane(to_account("sales"))._backoff.until = NOW + seconds
+    office.delivery._lanes.at(to_account("sales"))._backoff.until = NOW + seconds
 
 
 def _pace(office: Office, seconds: float) -> None:
-    lane = office.delivery._lane(to_account("sales"))
+    lane = office.delivery._lanes.at(to_account("sales"))
     lane.restore_starts([NOW - 60 + seconds] * 2)
 
 
 def _day(office: Office, seconds: float) -> None:
-    office.delivery._lane(to_account("sales")).quota_exhausted(START + round(seconds * 1000))
+    office.delivery._lanes.at(to_account("sales")).quota_exhausted(START + round(seconds * 1000))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ async def test_what_is_offered_during_a_look_is_seen_by_the_next_one(tmp_path: P
             while looks == 0 or math.isinf(office.delivery._next_look):  # noqa: ASYNC110 - no event says so
                 await asyncio.sleep(0)
         clock.seconds = NOW + 2000  # the moment for which the second look was planned is long over
-        office.delivery.look()
+        office.delivery.rescan()
         async with asyncio.timeout(5):
             await third.wait()
         await office.delivery.drain(0)

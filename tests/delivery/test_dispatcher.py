@@ -124,7 +124,7 @@ async def test_run_looks_again_when_it_is_told_to(tmp_path: Path) -> None:
         await asyncio.sleep(0)
         admin.resume_account(office.engine, "sales", now=office.now)
         await office.hand_in(A)
-        office.delivery.look()
+        office.delivery.rescan()
         await provider.wait_for("DATA")
         await office.delivery.drain(5)
         await running
@@ -159,13 +159,13 @@ async def test_a_mail_that_comes_while_the_minute_is_full_goes_when_the_pace_all
 async def test_a_worker_that_the_pace_stops_goes_on_when_the_pace_allows(tmp_path: Path) -> None:
     async with _paced(tmp_path) as (provider, office):
         admin.pause_account(office.engine, "sales", now=office.now)
-        office.delivery.look()
+        office.delivery.rescan()
         while "sales" not in office.delivery._pauses:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0)
         await office.hand_in(A)
         await office.hand_in(A)
         admin.resume_account(office.engine, "sales", now=office.now)
-        office.delivery.look()
+        office.delivery.rescan()
         await provider.wait_for("DATA", 3)
 
 
@@ -229,11 +229,11 @@ async def test_a_command_on_one_mail_hurries_its_own_lane_and_no_provider_that_a
             await office.send()
             mails = {row.account: row.message_id for row in office.waiting("queued")}
             commands.retry(office.engine, [*mails.values()], now=office.now)
-            office.delivery.hurry(["sales", "dead"])
+            office.delivery.flush(["sales", "dead"])
             await office.send()
             assert slow.mails == []
             attempts = {row.account: row.attempts for row in office.waiting("queued")}
             assert (attempts["dead"], attempts["down"]) == (2, 1)
-            office.delivery.hurry()
+            office.delivery.flush()
             await office.send()
             assert len(slow.mails) == 1

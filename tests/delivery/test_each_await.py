@@ -60,7 +60,7 @@ def _innermost(coroutine: Any) -> str:  # noqa: ANN401 - coroutines, and what th
     return where
 
 
-PASSED = {"Quota.reserve", "Exchanger.exchange", "go_on"}
+PASSED = {"Quota.reserve", "SmtpTransport.deliver", "Worker._next"}
 """What must have been among what was broken."""
 
 
@@ -80,17 +80,16 @@ def _is_doubted(office: Office, queue_id: str) -> bool:
 
 def _break(office: Office, n: int, *, early: bool) -> list[_Faulty]:
     """Let the n-th await of the next attempt raise; gives what is run then."""
-    attempter = office.delivery._attempter
-    real, run = attempter.attempt, list[_Faulty]()
+    worker = office.delivery._worker
+    real, run = worker._attempt, list[_Faulty]()
 
-    async def attempt(*arguments: Any, **named: Any) -> None:  # noqa: ANN401 - as they come
+    async def attempt(*arguments: Any) -> Any:  # noqa: ANN401 - as they come
         if run:
-            await real(*arguments, **named)
-        else:
-            run.append(_Faulty(real(*arguments, **named), n, early=early))
-            await run[0]
+            return await real(*arguments)
+        run.append(_Faulty(real(*arguments), n, early=early))
+        return await run[0]
 
-    attempter.attempt = attempt  # type: ignore[method-assign]
+    worker._attempt = attempt  # type: ignore[method-assign, assignment]
     return run
 
 
@@ -105,11 +104,11 @@ async def _break_each(folder: Path, answers: dict[str, Any], *, early: bool, see
         ):
             with capture_logs() as lines:
                 run = _break(office, n, early=early)
-                office.delivery._lane(
+                office.delivery._lanes.at(
                     to_account("sales")
                 )._backoff.until = math.inf  # so that the second waits when the first goes
                 both, one = [await _hand_in(office, *to) for to in ((A, B), (B,))]
-                office.delivery.hurry()
+                office.delivery.flush()
                 await office.send()
                 where = f"{n}{run[0].where}"
                 seen.append(where)

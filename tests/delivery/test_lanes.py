@@ -6,11 +6,14 @@ import pytest
 
 from relay.delivery.connection_limit import NARROW_SECONDS, ConnectionLimit
 from relay.delivery.lanes import MOST_TURNS, Lane, LaneSlot
-from relay.model.account import Secret, Security, SmtpServer
+from relay.model.account import Account, Secret, Security, SmtpServer
 from relay.model.destination import to_account
 from relay.model.mail import Work
 from relay.model.reply import Reply
+from relay.rules.address import parse_addr_spec
 from relay.storage.claiming import who_of
+from relay.transports.smtp import SmtpTransport
+from relay.transports.transport import Terms
 
 
 class _Workers:
@@ -71,9 +74,19 @@ def test_a_rest_grows_and_ends_when_the_server_answers() -> None:
 SERVER = SmtpServer(host="old.example", port=587, security=Security.STARTTLS, username="sales")
 
 
+def _terms(server: SmtpServer = SERVER) -> Terms:
+    """Make the terms of an account that sends by these settings."""
+    account = Account(name="sales", address=parse_addr_spec("sales@x.example"), owner="anna", smtp=server)
+    return SmtpTransport(account, server, None, None).terms  # type: ignore[arg-type] # nothing is sent
+
+
+def _changed(**change: Any) -> Terms:  # noqa: ANN401 - any setting
+    return _terms(dataclasses.replace(SERVER, **change))
+
+
 def _lane(server: SmtpServer = SERVER) -> Lane:
     lane = Lane(destination=to_account("sales"), work=_Workers().work)
-    lane.adopt(server)
+    lane.adopt(_terms(server))
     return lane
 
 
@@ -85,10 +98,10 @@ def test_other_settings_end_the_rest_of_a_server_that_could_not_be_reached(chang
     assert lane.unreachable(Reply(code=0, text="connection refused"))
     assert not lane.unreachable(Reply(code=0, text="connection refused"))
     lane.failed(0.0)
-    lane.adopt(dataclasses.replace(SERVER, connections=5))
+    lane.adopt(_changed(connections=5))
     assert lane.wait(0.0, 0) > 0
     assert not lane.renewed
-    lane.adopt(dataclasses.replace(SERVER, **change))
+    lane.adopt(_changed(**change))
     assert lane.wait(0.0, 0) == 0
     assert lane.outage is None
     assert lane.renewed
@@ -98,9 +111,9 @@ def test_a_provider_that_asks_for_less_is_heard_until_the_account_is_another() -
     lane = _lane()
     lane.throttled(0.0)
     lane.quota_exhausted(1000)
-    lane.adopt(dataclasses.replace(SERVER, password=Secret(value="right")))
+    lane.adopt(_changed(password=Secret(value="right")))
     assert lane.wait(0.0, 0) > 0
-    lane.adopt(dataclasses.replace(SERVER, host="new.example"))
+    lane.adopt(_changed(host="new.example"))
     assert lane.wait(0.0, 0) == 0
 
 
@@ -108,19 +121,19 @@ def test_another_limit_of_the_day_ends_what_the_old_one_stopped() -> None:
     lane = _lane()
     lane.quota_exhausted(1000)
     assert lane.wait(0.0, 0) == 1
-    lane.adopt(dataclasses.replace(SERVER, recipients_per_day=500))
+    lane.adopt(_changed(recipients_per_day=500))
     assert lane.wait(0.0, 0) == 0
 
 
 def test_the_largest_mail_is_that_of_the_present_host() -> None:
     lane = _lane()
-    lane.reached(SERVER, 10_000_000)
-    lane.adopt(dataclasses.replace(SERVER, username="anna", port=587))
-    lane.adopt(dataclasses.replace(SERVER, host="new.example"))
+    lane.connected(_terms(), 10_000_000)
+    lane.adopt(_changed(username="anna", port=587))
+    lane.adopt(_changed(host="new.example"))
     assert lane.max_size is None
-    lane.reached(SERVER, 10_000_000)  # an attempt that began before the change
+    lane.connected(_terms(), 10_000_000)  # an attempt that began before the change
     assert lane.max_size is None
-    lane.reached(dataclasses.replace(SERVER, host="new.example"), 50_000_000)
+    lane.connected(_changed(host="new.example"), 50_000_000)
     assert lane.max_size == 50_000_000
 
 

@@ -1,5 +1,6 @@
 """Every row of the matrix, against a provider that does what the row says; and the page that is made of the rows."""
 
+import itertools
 import shutil
 import socket
 from collections.abc import Sequence
@@ -12,9 +13,12 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
+from relay.model.errors import StorageError
+from relay.model.mail import Settlement
 from relay.storage import admin
 from relay.storage.engine import open_engine
 from relay.storage.upgrade import prepare_database
+from relay.transports import maildir
 from relay.upstream.transaction import Timeouts
 from tests.delivery.faults import (
     KEYS,
@@ -27,7 +31,7 @@ from tests.delivery.faults import (
     tls_context,
     uses_tls,
 )
-from tests.delivery.matrix import DOCUMENT, IN_THE_TRANSACTION, REFUSED, ROWS, Outcome, write_document
+from tests.delivery.matrix import DOCUMENT, IN_THE_TRANSACTION, INBOX, REFUSED, ROWS, Outcome, write_document
 from tests.peers.machine import free_port
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
@@ -38,6 +42,7 @@ pytestmark = pytest.mark.peer
 A = "a@example.net"
 USERS = [{**ANNA, "notify": "inbox"}, {"name": "pm", "address": "pm@example.com", "notify": "inbox"}]
 SERVER = {"hostname": "relay.office.example", "postmaster": "pm"}
+RETRY = {"intervals": ["1 min", "5 min"], "give_up_after": "1 h", "warn_after": "30 min"}
 WATCHED = {
     "message_delivered", "delivery_deferred", "message_bounced", "delivery_held", "possible_duplicate", "archive_split",
     "notice_queued", "account_paused", "account_unreachable", "account_slowed", "provider_asks_for_less",
@@ -120,6 +125,49 @@ async def test_a_row(
         events = sorted(line["event"] for line in lines if line["event"] in WATCHED)
         assert set(expected.events) <= set(events) if way.archive else events == sorted(expected.events)
         _assert_the_fault_came(step, fault, provider, [line["reply"] for line in lines if "reply" in line])
+
+
+@pytest.mark.parametrize("row", INBOX)
+async def test_a_row_of_an_inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str) -> None:
+    async with (
+        Provider({f"RCPT {A}": "550 5.1.1 no"}) as provider,
+        open_office(tmp_path, port=provider.port, account={"archive": False}, retry=RETRY) as office,
+    ):
+        with capture_logs() as lines:
+            if "not a folder" in row or "longer" in row:
+                office.settings.inboxes.write_text("in the way")
+            elif "full" in row:
+                monkeypatch.setattr(maildir, "deliver", _fill_the_disk)
+            elif "settlement failed" in row:
+                _lose_the_second_settlement(office, monkeypatch)
+            await office.hand_in(A)
+            await office.send()
+            for _ in range(20 if "longer" in row else "settlement failed" in row):  # the lane rests after a fault
+                await office.pass_time(5 * MINUTE)
+        waiting = [row for row in office.waiting() if row.account == ""]
+        found = waiting[0].state if waiting else "delivered"
+        again = f"{round((waiting[0].due - office.now) / MINUTE)} min" if waiting else ""
+        assert (found, again) == (INBOX[row].mail, INBOX[row].again)
+        events = {line["event"] for line in lines} & {*WATCHED, "inbox_delivered"}
+        assert events - {"message_bounced", "notice_queued"} == set(INBOX[row].events)
+        assert office.waiting("held") == []
+        assert len(office.inbox()) == (0 if waiting else 1)
+
+
+def _fill_the_disk(*_arguments: object, **_named: object) -> Path:
+    raise StorageError("No space left on device")
+
+
+def _lose_the_second_settlement(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first settlement of the notice (behind that of the mail) fail before it is written."""
+    settle, calls = office.queue.settle, itertools.count(1)
+
+    async def lose(settlement: Settlement) -> bool:
+        if next(calls) == 2:
+            raise ZeroDivisionError("a fault of ours")
+        return await settle(settlement)
+
+    monkeypatch.setattr(office.queue, "settle", lose)
 
 
 def test_the_page_is_made_of_the_rows() -> None:

@@ -119,7 +119,7 @@ async def test_a_pause_that_follows_is_told_later_if_it_lasts_and_at_once_behind
             await office.pass_time(minutes * MINUTE)
             assert len(office.inbox()) == told
         admin.resume_account(office.engine, "sales", now=office.now)
-        office.delivery.look()
+        office.delivery.rescan()
         await office.send()
         assert [pause.account for pause in admin.list_pauses(office.engine)] == ["sales"]
         assert len(office.inbox()) == 3

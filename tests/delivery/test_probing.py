@@ -27,12 +27,12 @@ async def test_other_settings_are_probed_at_once(tmp_path: Path) -> None:
         queue_id = (await office.hand_in(A)).text.split()[-1]
         await office.send()
         before = provider.connections
-        office.delivery.hurry()
+        office.delivery.flush()
         await office.send()
         assert provider.connections == before
         provider.answers.clear()
         office.configure(port=provider.port, account={"smtp": {**LOGIN["smtp"], "password": "right"}})
-        office.delivery.hurry()
+        office.delivery.flush()
         await office.send()
         assert office.outcomes(queue_id)[A] == "delivered"
 
@@ -155,7 +155,7 @@ async def test_what_a_failed_probe_was_told_pauses_no_account_that_was_resumed(
         with capture_logs() as lines:
             if by_person:
                 admin.resume_account(office.engine, "sales", now=office.now)
-                office.delivery.look()
+                office.delivery.rescan()
                 await office.send()
             else:
                 await office.pass_time(10 * MINUTE)
@@ -176,7 +176,7 @@ async def test_a_probe_that_takes_long_is_not_joined_by_another(tmp_path: Path) 
         running = asyncio.create_task(office.delivery.run())
         for _ in range(4):
             office.now += 11_000
-            office.delivery.look()
+            office.delivery.rescan()
             await provider.wait_for("AUTH", before + 1)
             await _look_once(office)
             # One that waits behind it would connect nowhere yet, and count as a probe all the same.
@@ -188,6 +188,6 @@ async def test_a_probe_that_takes_long_is_not_joined_by_another(tmp_path: Path) 
 
 async def _look_once(office: Office) -> None:
     """Wait until the queue has been looked at."""
-    office.delivery.look()
+    office.delivery.rescan()
     while office.delivery._alarm.is_set() or math.isinf(office.delivery._next_look):  # noqa: ASYNC110 - no event says so
         await asyncio.sleep(0)

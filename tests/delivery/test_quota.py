@@ -99,7 +99,7 @@ async def test_another_limit_or_a_person_ends_the_wait(tmp_path: Path) -> None:
             await office.send()
             assert len(provider.mails) == 1
             with capture_logs() as lines:
-                office.delivery.hurry()
+                office.delivery.flush()
                 await office.send()
             assert "account_full" in [line["event"] for line in lines]  # it was tried, and is full again
             office.configure(account=limited(provider.port, recipients_per_day=2))

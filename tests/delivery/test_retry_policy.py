@@ -97,7 +97,7 @@ async def test_a_fault_after_the_mail_was_taken_sends_it_no_second_time(tmp_path
         provider.answers["RCPT"] = "250 ok"
         office.now += 5 * MINUTE
         # The look reads pauses as well, for what waits: it is the attempt's reading that fails.
-        office.delivery._overdue.look = _nothing  # type: ignore[method-assign, assignment]
+        office.delivery._expiry.look = _nothing  # type: ignore[method-assign, assignment]
         break_down(office, method, iter([True]))
         await office.send()
         await minutes(office, 5)

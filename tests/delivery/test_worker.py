@@ -67,7 +67,7 @@ async def test_a_worker_that_is_cancelled_gives_back_nothing_that_another_has(tm
     async with open_office(tmp_path, schedule={"active": ["Fri 08:00-09:00"]}) as office:
         await office.hand_in(A)
         ((delivery, _),) = await office.queue.prefetch(Prefetch(to_account("sales"), office.now, 9))
-        lane = office.delivery._lane(to_account("sales"))
+        lane = office.delivery._lanes.at(to_account("sales"))
         worker = office.delivery._worker
         taken = await office.queue.claim_by_id(delivery)
         assert taken is not None
@@ -89,7 +89,7 @@ async def test_a_worker_that_is_cancelled_gives_back_nothing_that_another_has(tm
 async def test_a_mail_whose_recipients_all_have_it_already_ends_and_stops_nothing(tmp_path: Path) -> None:
     """A 250 that came too late, while whoever had claimed the mail meanwhile could not send it."""
     async with Provider() as provider, open_office(tmp_path, port=provider.port, account={"archive": False}) as office:
-        office.delivery._stopping = True  # nothing is sent yet
+        office.delivery._lanes.stopping = True  # nothing is sent yet
         queue_id = (await office.hand_in(A)).text.split()[-1]
         (late,) = await office.queue.claim(to_account("sales"), now=office.now, limit=1, open_now=True)
         office.queue.abandon(late, doubtful=True)
@@ -97,9 +97,9 @@ async def test_a_mail_whose_recipients_all_have_it_already_ends_and_stops_nothin
         (other,) = await office.queue.claim(to_account("sales"), now=office.now, limit=1, open_now=True)
         assert not await office.queue.settle(settled(late, {0: TAKEN}, DeliveryState.DONE))
         assert await office.queue.settle(settled(other, {0: LATER}, DeliveryState.QUEUED, due=office.now))
-        office.delivery._stopping = False
+        office.delivery._lanes.stopping = False
         await office.send()
         assert office.outcomes(queue_id) == {A: "delivered"}
         assert office.waiting() == []
         assert provider.mails == []
-        assert not office.delivery._lane(to_account("sales")).quota.exhausted_until
+        assert not office.delivery._lanes.at(to_account("sales")).quota.exhausted_until

@@ -60,7 +60,7 @@ async def test_a_mail_that_could_never_be_tried_is_told_and_given_up_all_the_sam
 
 async def test_what_an_account_with_fewer_connections_never_comes_to_is_given_up(tmp_path: Path) -> None:
     async with open_office(tmp_path, retry=RETRY, account={"archive": False}) as office:
-        lane = office.delivery._lane(to_account("sales"))
+        lane = office.delivery._lanes.at(to_account("sales"))
         lane._backoff.until = math.inf  # others' mails take all the time
         lane.narrowed(1, math.inf)
         queue_id = (await office.hand_in(A)).text.split()[-1]
@@ -266,8 +266,8 @@ async def test_a_fault_of_ours_with_one_mail_keeps_no_other_back(
             async def fail(*_arguments: object) -> None:
                 raise ZeroDivisionError("a fault of ours")
 
-            monkeypatch.setattr(office.delivery.notifier.notifications.policy, "delay", fail)
-            monkeypatch.setattr(office.delivery.notifier.notifications.rerouter, "leave", fail)
+            monkeypatch.setattr(office.delivery.notifications.policy, "delay", fail)
+            monkeypatch.setattr(office.delivery.notifications.rerouter, "leave", fail)
             with capture_logs() as lines:
                 await hours(office, 2)
                 await office.hand_in(A, sender="other@example.com")

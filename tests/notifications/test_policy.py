@@ -101,7 +101,7 @@ async def test_a_notice_that_bounces_is_not_tried_by_another_account(tmp_path: P
 async def test_where_no_account_can_send_the_postmaster_gets_what_its_reader_would_not_find(tmp_path: Path) -> None:
     account = make_account("sales", 9, owner="bert", excluded=True)
     async with open_office(tmp_path, accounts=[account], users=[ANNA, {**BERT, "notify": "mail"}]) as office:
-        composer = office.delivery.notifier.notifications.composer
+        composer = office.delivery.notifications.composer
         readers = {user.name: user for user in office.settings.directory.users}
         for name, subject in (("anna", b"Subject: E-mails"), ("bert", b"Subject: For bert: E-mails")):
             notice = composer.alert(AlertText(kind=Alert.ACCOUNT_GONE, reader=readers[name], account="sales"))

@@ -83,7 +83,7 @@ async def test_the_notices_of_an_account_that_is_removed_are_not_held_with_its_m
         await minutes(office, 8)
         async with Provider() as provider:
             office.configure(accounts=[make_account("spare", provider.port, archive=False)], users=BY_MAIL, retry=retry)
-            office.delivery.hurry()
+            office.delivery.flush()
             await minutes(office, 3)
             assert len([mail for mail in provider.mails if mail.sender == ""]) == 3  # two delays, one alert
             assert [(row.state, row.account) for row in office.waiting()] == [("held", "sales")]

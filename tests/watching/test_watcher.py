@@ -59,7 +59,7 @@ def watch(
         Runtime(settings=lambda: office.settings, queue=office.queue, now=now or (lambda: office.now)),
         database=database or office.engine,
         watches=Watches(office.queue._writer),
-        compose=office.delivery.notifier.notifications.composer.plain,
+        compose=office.delivery.notifications.composer.plain,
         wake=office.delivery.wake_lanes,
         statvfs=statvfs or statvfs_of(1 << 40),
         rounds=rounds,

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from relay.delivery import attempt, endings, inbox
+from relay.delivery import attempt, settlements
 from relay.model.errors import StorageError
 from relay.storage import admin
+from relay.transports.maildir import MaildirTransport
+from relay.transports.smtp import SmtpTransport
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
 
@@ -37,12 +39,12 @@ def point(office: Office, name: str) -> tuple[object, str]:
     attempter = office.delivery._attempter
     return {
         "quota": (attempter._quota, "reserve"),
-        "exchange": (office.delivery._exchanger, "exchange"),
+        "transport": (SmtpTransport, "deliver"),
         "before the dot": (office.queue, "confirm"),
-        "result": (attempt, "_result"),
+        "result": (attempt, "tell_lane"),
         "counted": (attempter, "_counted"),
         "decide_disposition": (attempt, "decide_disposition"),
-        "split": (endings, "splits_of"),
+        "split": (settlements, "splits_of"),
         "settle": (office.queue, "begin_to_settle"),
         "log": (attempt, "log_disposition"),
         "quota's end": (attempter._quota, "settle"),
@@ -50,7 +52,7 @@ def point(office: Office, name: str) -> tuple[object, str]:
 
 
 POINTS = [
-    "quota", "exchange", "before the dot", "result", "counted", "decide_disposition", "split", "settle", "log",
+    "quota", "transport", "before the dot", "result", "counted", "decide_disposition", "split", "settle", "log",
     "quota's end",
 ]  # fmt: skip
 
@@ -89,7 +91,7 @@ async def test_people_hear_at_once_of_what_is_held_since_nobody_knows_whether_it
     ):
         await office.send()  # the look of this minute
         for _ in range(2):  # the second doubt holds it
-            break_once(monkeypatch, attempt, "_result")
+            break_once(monkeypatch, attempt, "tell_lane")
         queue_id = (await office.hand_in(A)).text.split()[-1]
         await office.send()
         await office.pass_time(6_000)  # the lane has rested; the next look of a minute is far
@@ -141,7 +143,7 @@ async def test_a_fault_in_what_comes_next_leaves_what_is_being_settled_alone(
         Provider() as provider,
         open_office(tmp_path, port=provider.port, account={"archive": False}) as office,
     ):
-        break_once(monkeypatch, office.delivery._worker, "_goes_on")
+        break_once(monkeypatch, office.delivery._worker, "_next")
         real, refused = office.queue.begin_to_settle, list[Any]()
 
         def refuse_once(settlement: Any) -> Any:  # noqa: ANN401 - what the queue takes and gives
@@ -170,7 +172,7 @@ async def test_a_notice_whose_writing_meets_a_fault_of_ours_is_written_once(
         Provider({"RCPT": "550 5.1.1 no"}) as provider,
         open_office(tmp_path, port=provider.port, account={"archive": False}) as office,
     ):
-        break_once(monkeypatch, inbox, "decide_disposition")
+        break_once(monkeypatch, MaildirTransport, "_deliver")
         await office.hand_in(A)
         await office.send()
         for _ in range(2):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from relay.delivery.exchange import _size_of
 from relay.model.destination import to_account
 from relay.model.mail import ClaimedDelivery, Message
 from relay.storage import admin
+from relay.transports.smtp import _size_of
 from tests.peers.dialogue import Dialogue
 from tests.peers.office import MINUTE, open_office
 from tests.peers.provider import Provider

@@ -1,55 +1,61 @@
-"""What an attempt comes to, as it is written: the settlement, and what was concluded. Nothing here writes or waits."""
+"""What an attempt writes: the settlement, and what was decided. Nothing here writes or waits."""
 
 import os
 from dataclasses import dataclass, replace
 
-from relay.delivery.exchange import Exchange, Progress
+from relay.events.event import Event
 from relay.model.account import Account
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.disposition import Disposition
-from relay.rules.interpret_transaction import SmtpReplies, interpret_transaction
 from relay.settings import Settings
+from relay.transports.transport import Terms, TransportResult
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class About:
-    """What there is to decide_disposition from."""
+class Facts:
+    """What there is to decide from."""
 
-    account: Account
+    account: Account | None
+    """None where no account is concerned, as with a notice into an inbox."""
+    terms: Terms
     delivery: ClaimedDelivery
-    exchange: Exchange
+    result: TransportResult
     at: int
+    """When the attempt began, in milliseconds since 1970."""
     seconds: float
-    paused: bool
+    paused: bool = False
+    """Whether the account was paused for it."""
     again: bool = False
     """Whether the login was refused to the mail right after a probe had found that it works: this attempt counts."""
 
     @property
     def counts(self) -> bool:
         """Whether it is an attempt for the intervals."""
-        return self.again or not self.exchange.login_refused
+        return self.again or not self.result.learnt.login_refused
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
+class Decision:
     """What is written, and why."""
 
     settlement: Settlement
     disposition: Disposition
-    is_over: bool = False
+    expired: bool = False
     """Whether the time to give up has come."""
+    events: tuple[Event, ...] = ()
+    """What its notices mean, to be emitted once it is stored."""
     bounced_notice: bool = False
     """Whether it is a notice that was refused: it goes into an inbox, since of notices there are no notices."""
 
 
-def plain_ending(about: About, *, now: int, settings: Settings) -> Ending:
-    """Keep whom the provider took the mail for, and let the others wait: no rule is asked."""
-    delivery, exchange = about.delivery, about.exchange
-    delivered = {n: one for n, one in exchange.outcomes.items() if one.verdict is Verdict.DELIVERED}
-    later = Outcome(verdict=Verdict.DEFERRED, reply=exchange.reply)
+def plain_decision(facts: Facts, *, now: int, settings: Settings) -> Decision:
+    """Keep who got the mail, and let the others wait for the longest interval: no rule is asked."""
+    delivery, result = facts.delivery, facts.result
+    delivered = {n: one for n, one in result.outcomes.items() if one.verdict is Verdict.DELIVERED}
+    later = Outcome(verdict=Verdict.DEFERRED, reply=result.reply)
     outcomes = tuple((r.n, delivered.get(r.n, later)) for r in delivery.recipients)
     disposition = Disposition(
         outcomes=outcomes,
@@ -57,36 +63,53 @@ def plain_ending(about: About, *, now: int, settings: Settings) -> Ending:
         due=now + settings.retry.intervals[-1],
         uncertain=delivery.uncertain,
     )
-    return Ending(settlement=settlement_of(about, disposition, settings=settings), disposition=disposition)
+    return Decision(settlement=settlement_of(facts, disposition, settings=settings), disposition=disposition)
 
 
-def settlement_of(about: About, disposition: Disposition, *, settings: Settings) -> Settlement:
-    """Give what an attempt writes, without what goes beside the delivery itself."""
+def settlement_of(facts: Facts, disposition: Disposition, *, settings: Settings) -> Settlement:
+    """Return what an attempt writes, without what goes beside the delivery itself."""
     return Settlement(
-        delivery_id=about.delivery.id,
-        token=about.delivery.token,
-        key=make_id(about.at, os.urandom(10)),
-        at=about.at,
-        seconds=about.seconds,
-        reply=about.exchange.reply,
+        delivery_id=facts.delivery.id,
+        token=facts.delivery.token,
+        key=make_id(facts.at, os.urandom(10)),
+        at=facts.at,
+        seconds=facts.seconds,
+        reply=facts.result.reply,
         outcomes=disposition.outcomes,
         state=disposition.state,
         due=disposition.due,
         uncertain=disposition.uncertain,
-        counts=about.counts,
+        counts=facts.counts,
         keep_body=settings.limits.keep_delivered > 0,
     )
 
 
-def events_of(exchange: Exchange, disposition: Disposition) -> tuple[tuple[str, str], ...]:
-    """Name what `relay trace` shows beside the attempt itself."""
+def empty_settlement(delivery: ClaimedDelivery, *, now: int, settings: Settings) -> Settlement:
+    """Return what ends a delivery that has nobody left."""
+    return Settlement(
+        delivery_id=delivery.id,
+        token=delivery.token,
+        key=delivery.token,
+        at=now,
+        seconds=0.0,
+        reply=Reply(code=0, text="everybody has it already"),
+        outcomes=(),
+        state=DeliveryState.DONE,
+        uncertain=delivery.uncertain,
+        counts=False,
+        keep_body=settings.limits.keep_delivered > 0,
+    )
+
+
+def events_of(result: TransportResult, disposition: Disposition) -> tuple[tuple[str, str], ...]:
+    """Return what `relay trace` shows beside the attempt itself."""
     found = []
-    if exchange.uncertain:
-        found.append(("possible_duplicate", f"no answer to the final dot: {exchange.reply}"))
+    if result.doubtful:
+        found.append(("possible_duplicate", f"no answer to the final dot: {result.reply}"))
     if disposition.leaving:
         found.append(("doubt_split", "those who surely have not got it go on by themselves"))
-    if exchange.leaving:
-        found.append(("archive_split", f"the blind copy goes by itself: {exchange.reply}"))
+    if result.separate:
+        found.append(("archive_split", f"the blind copy goes by itself: {result.reply}"))
     return tuple(found)
 
 
@@ -103,13 +126,13 @@ def wait_instead(disposition: Disposition, due: int) -> Disposition:
 
 
 def splits_of(
-    delivery: ClaimedDelivery, exchange: Exchange, disposition: Disposition, now: int
+    delivery: ClaimedDelivery, result: TransportResult, disposition: Disposition, now: int
 ) -> tuple[NewDelivery, ...]:
     """Make deliveries of those who leave: who is deferred while others are in doubt, and the blind copy by itself.
 
     A copy that may have arrived already takes its doubt with it.
     """
-    doubt = exchange.uncertain and any(recipient.n in exchange.doubtful for recipient in exchange.leaving)
+    doubt = any(recipient.n in result.doubtful for recipient in result.separate)
     return tuple(
         NewDelivery(
             id=make_id(now, os.urandom(10)),
@@ -121,23 +144,7 @@ def splits_of(
         )
         for leaving, due, uncertain in (
             (disposition.leaving, disposition.leaving_due, delivery.uncertain),
-            (exchange.leaving, disposition.due if doubt else now, delivery.uncertain + doubt),
+            (result.separate, disposition.due if doubt else now, delivery.uncertain + doubt),
         )
         if leaving
     )
-
-
-def failed_exchange(delivery: ClaimedDelivery, progress: Progress) -> Exchange:
-    """Make of a fault of ours what a lost connection would be."""
-    taken = Reply(code=250) if progress.dot else None
-    answers = SmtpReplies(
-        mail=taken,
-        recipients=tuple(taken for _ in delivery.recipients),
-        data=None,
-        final=None,
-        lost=True,
-        uncertain=progress.dot,
-        error="a fault inside of the relay; its log says more",
-    )
-    judgement = interpret_transaction(delivery.recipients, answers)
-    return Exchange(outcomes=judgement.outcomes, reply=judgement.reply, judgement=judgement)

@@ -48,9 +48,9 @@ async def test_a_refused_token_costs_the_logins_of_the_intervals_whatever_rotate
         await office.hand_in(A)
         for _ in range(50):
             await office.pass_time(MINUTE)
-            office.delivery.hurry()
+            office.delivery.flush()
             for other in others:
-                other.hurry()
+                other.flush()
                 await other.run_until_idle()
         assert paused(office) == ["sales"]
         assert provider.connections == 1
@@ -84,7 +84,7 @@ async def test_a_new_grant_is_probed_at_once(tmp_path: Path) -> None:
         assert paused(office) == ["sales"]
         provider.answers.clear()
         credentials.token.grant += 1
-        office.delivery.hurry()
+        office.delivery.flush()
         await office.send()
         assert paused(office) == []
         assert len(provider.mails) == 1
@@ -123,6 +123,6 @@ async def test_a_secret_that_only_a_person_can_bring_back_pauses_the_account(tmp
         assert len(office.inbox()) == 1
         credentials.token.fault = None
         credentials.token.grant += 1
-        office.delivery.hurry()
+        office.delivery.flush()
         await office.send()
         assert len(provider.mails) == 2

@@ -5,11 +5,9 @@ all of them: so a wrong password costs one login, and not one for each connectio
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from relay.delivery.lanes import Lane
-from relay.delivery.pauses import PauseBook
 from relay.model.account import Account, SmtpServer
 from relay.model.credential import Credential
 from relay.model.errors import CredentialError, RelayError
@@ -39,16 +37,14 @@ class _Door:
 class Connections:
     """Keeps, opens and closes connections. An account's secret is read anew for each that is opened."""
 
-    def __init__(self, runtime: Runtime, *, timeouts: Timeouts, pauses: PauseBook | None = None) -> None:
+    def __init__(self, runtime: Runtime, *, timeouts: Timeouts, pauses: Callable[[], Iterable[Pause]]) -> None:
         self._settings, self._queue = runtime.settings, runtime.queue
         self._credentials = runtime.credentials
         self._timeouts = timeouts
         self._pauses = pauses
         self._doors: dict[str, _Door] = {}
 
-    async def acquire(
-        self, lane: Lane, account: Account, server: SmtpServer, *, probing: bool = False
-    ) -> tuple[Connection, bool]:
+    async def acquire(self, account: Account, server: SmtpServer, *, probing: bool = False) -> tuple[Connection, bool]:
         """Return a connection that is logged in, and whether it was kept from before. Raises ConnectError.
 
         A new one is opened to an account that is paused only for a probe; other nodes may have paused it a moment ago.
@@ -58,7 +54,6 @@ class Connections:
         kept = connection is not None
         if connection is None:
             connection = await self._open(door, account, server, credential, probing=probing)
-        lane.reached(server, connection.features.size)
         return connection, kept
 
     async def _open(
@@ -90,7 +85,7 @@ class Connections:
 
     async def _ask_whether_paused(self, account: Account) -> None:
         """Raise ConnectError where the account was paused since the mail that wants a connection was claimed."""
-        pauses: Iterable[Pause] = self._pauses or ()
+        pauses = self._pauses()
         if self._queue.is_shared:
             try:
                 pauses = await self._queue.pauses()
@@ -108,6 +103,10 @@ class Connections:
     def release(self, account: Account, connection: Connection) -> None:
         """Take a connection back; one that is of no use any more is closed."""
         self._door(account).pool.release(connection)
+
+    async def fingerprint(self, server: SmtpServer) -> str:
+        """Return a hash of what a login depends on; empty where its secret can't be had. Raises StorageError."""
+        return await self._credentials.fingerprint(server)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -1,0 +1,1 @@
+"""What carries a delivery to its destination: one module for each way."""
