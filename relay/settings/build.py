@@ -1,5 +1,6 @@
 """Builds settings from validated tables: with defaults, absolute paths, times in milliseconds, sources of secrets."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,14 @@ from relay.model.account import Account, Device, Directory, Pop3Server, Secret, 
 from relay.model.policy import ArchivePolicy, RetryPolicy
 from relay.rules.hours import parse_hours
 from relay.settings.database import resolve_database
-from relay.settings.schema import AccountTable, BackupTable, Document, ListenerTable, LogTable, Pop3Table, SmtpTable
+from relay.settings.schema import AccountTable, Document
 from relay.settings.values import BackupSettings, Limits, Listener, LogSettings, Settings
 
 _SMTP_PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
 _POP3_PORTS = {Security.TLS: 995, Security.STARTTLS: 110, Security.NONE: 110}
+_FILES = ("certificate", "private_key")
+_LOGIN_FILES = ("ca_file", "password_file")
+_SOURCES = {"value": "password", "file": "password_file", "env": "password_env", "command": "password_command"}
 
 
 def build_settings(document: Document, *, path: Path, folder: Path) -> Settings:
@@ -34,68 +38,36 @@ def build_settings(document: Document, *, path: Path, folder: Path) -> Settings:
         group=storage.get("group"),
         lease=storage.get("lease", 60_000),
         prepared_statements=storage.get("prepared_statements", True),
-        listeners=tuple(_listener(listener, folder) for listener in document.get("listener", ())) or (Listener(),),
+        listeners=tuple(Listener(**_absolute(one, folder, *_FILES)) for one in document.get("listener", ()))
+        or (Listener(),),
         directory=directory,
         archive=ArchivePolicy(**document.get("archive", {})),
         hours=parse_hours(schedule.get("active", ("Mon-Sun 00:00-24:00",)), schedule.get("timezone", "Europe/Berlin")),
         retry=RetryPolicy(**document.get("retry", {})),
         limits=Limits(**document.get("limits", {})),
-        log=_log(document.get("log", {}), folder),
-        backup=_backup(document["backup"], folder) if "backup" in document else None,
+        log=LogSettings(**_absolute(document.get("log", {}), folder, "file")),
+        backup=BackupSettings(**_absolute(document["backup"], folder, "folder")) if "backup" in document else None,
     )
-
-
-def _listener(table: ListenerTable, folder: Path) -> Listener:
-    given: dict[str, Any] = {**table}
-    for key in ("certificate", "private_key"):
-        if key in given:
-            given[key] = folder / given[key]
-    return Listener(**given)
 
 
 def _account(table: AccountTable, folder: Path) -> Account:
     given: dict[str, Any] = {**table}
     if "smtp" in table:
-        given["smtp"] = _smtp(table["smtp"], folder)
+        given["smtp"] = SmtpServer(**_login(table["smtp"], Security.STARTTLS, _SMTP_PORTS, folder))
     if "pop3" in table:
-        given["pop3"] = _pop3(table["pop3"], folder)
+        given["pop3"] = Pop3Server(**_login(table["pop3"], Security.TLS, _POP3_PORTS, folder))
     return Account(**given)
 
 
-def _smtp(table: SmtpTable, folder: Path) -> SmtpServer:
-    security = table.get("security", Security.STARTTLS)
-    rest: dict[str, Any] = {"security": security, "port": _SMTP_PORTS[security], **_login(table, folder)}
-    return SmtpServer(**rest)
-
-
-def _pop3(table: Pop3Table, folder: Path) -> Pop3Server:
-    security = table.get("security", Security.TLS)
-    rest: dict[str, Any] = {"security": security, "port": _POP3_PORTS[security], **_login(table, folder)}
-    return Pop3Server(**rest)
-
-
-def _login(table: SmtpTable | Pop3Table, folder: Path) -> dict[str, Any]:
+def _login(table: Mapping[str, Any], security: Security, ports: dict[Security, int], folder: Path) -> dict[str, Any]:
     """Return a server's keys, with absolute paths, and one `Secret` in place of the four password keys."""
-    rest: dict[str, Any] = {key: value for key, value in table.items() if not key.startswith("password")}
-    if "ca_file" in rest:
-        rest["ca_file"] = str(folder / rest["ca_file"])
-    file = table.get("password_file")
-    rest["password"] = Secret(
-        value=table.get("password"),
-        file=None if file is None else str(folder / file),
-        env=table.get("password_env"),
-        command=table.get("password_command"),
-    )
-    return rest
+    given: dict[str, Any] = {**table, **{key: str(folder / table[key]) for key in _LOGIN_FILES if key in table}}
+    security = given.setdefault("security", security)
+    given.setdefault("port", ports[security])
+    secret = Secret(**{field: given.pop(key, None) for field, key in _SOURCES.items()})
+    return {**given, "password": secret}
 
 
-def _backup(table: BackupTable, folder: Path) -> BackupSettings:
-    given: dict[str, Any] = {**table, "folder": folder / table["folder"]}
-    return BackupSettings(**given)
-
-
-def _log(table: LogTable, folder: Path) -> LogSettings:
-    given: dict[str, Any] = {**table}
-    if "file" in given:
-        given["file"] = folder / given["file"]
-    return LogSettings(**given)
+def _absolute(table: Mapping[str, Any], folder: Path, *keys: str) -> dict[str, Any]:
+    """Return a table in which the paths of these keys are absolute."""
+    return {key: folder / value if key in keys else value for key, value in table.items()}

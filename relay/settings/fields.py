@@ -29,7 +29,7 @@ _RESERVED = frozenset({"cur", "new", "tmp", "quarantine"})
 """Names that exist in a Maildir or beside it."""
 _ARGON2ID = re.compile(r"\$argon2id\$v=[0-9]+\$m=[0-9]{1,8},t=[0-9]{1,4},p=[0-9]{1,3}(?:\$[A-Za-z0-9+/]+){2}")
 _ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HEADER_NAME = re.compile(r"[!-9;-~]{1,77}")
+_HEADER_NAME = re.compile(r"[!-9;-~]{1,77}")  # RFC 5322 section 2.2
 _SHORTEST_LEASE = 20_000
 _LONGEST_LEASE = 3_600_000
 """Milliseconds."""
@@ -64,13 +64,6 @@ def read_user_name(value: object) -> str:
         )
     if name.casefold() in _RESERVED:
         raise ValueError("is a folder that a Maildir has itself, and an inbox is named after its user")
-    return name
-
-
-def read_group_name(value: object) -> str:
-    """Read the name of a system group."""
-    if GROUP_NAME.fullmatch(name := read_text(value)) is None:
-        raise ValueError('must be the name of a group of this system, such as "mail"')
     return name
 
 
@@ -115,20 +108,6 @@ def read_command(value: object) -> tuple[str, ...]:
     if not command or not command[0] or len(command) != len(words):
         raise ValueError("must be a command: a list of its words, or one text with balanced quotes")
     return command
-
-
-def read_environment(value: object) -> str:
-    """Read the name of an environment variable."""
-    if _ENVIRONMENT.fullmatch(name := read_text(value)) is None:
-        raise ValueError('must be the name of an environment variable, without "$"')
-    return name
-
-
-def read_header_name(value: object) -> str:
-    """Read the name of a header field (RFC 5322 section 2.2)."""
-    if _HEADER_NAME.fullmatch(name := read_text(value)) is None:
-        raise ValueError('must be the name of a header field, such as "Delivered-To"')
-    return name
 
 
 def read_period(value: object) -> str:
@@ -176,6 +155,17 @@ def read_lease(value: object) -> int:
     if not _SHORTEST_LEASE <= lease <= _LONGEST_LEASE:
         raise ValueError('must be "20 s" to "1 h"')
     return lease
+
+
+def matching(pattern: re.Pattern[str], what: str) -> PlainValidator:
+    """Return a reader of a text that matches a pattern; `what` says what it must be."""
+
+    def read_match(value: object) -> str:
+        if pattern.fullmatch(text := read_text(value)) is None:
+            raise ValueError(f"must be the name of {what}")
+        return text
+
+    return PlainValidator(read_match)
 
 
 def whole(least: int, most: int) -> PlainValidator:
@@ -226,12 +216,12 @@ Flag: TypeAlias = Annotated[bool, PlainValidator(read_flag)]
 Text: TypeAlias = Annotated[str, PlainValidator(read_text)]
 Name: TypeAlias = Annotated[str, PlainValidator(read_name)]
 UserName: TypeAlias = Annotated[str, PlainValidator(read_user_name)]
-GroupName: TypeAlias = Annotated[str, PlainValidator(read_group_name)]
+GroupName: TypeAlias = Annotated[str, matching(GROUP_NAME, 'a group of this system, such as "mail"')]
 MailAddress: TypeAlias = Annotated[Address, PlainValidator(read_address)]
 PasswordHash: TypeAlias = Annotated[str, PlainValidator(read_password_hash)]
 Command: TypeAlias = Annotated[tuple[str, ...], PlainValidator(read_command)]
-EnvironmentName: TypeAlias = Annotated[str, PlainValidator(read_environment)]
-HeaderName: TypeAlias = Annotated[str, PlainValidator(read_header_name)]
+EnvironmentName: TypeAlias = Annotated[str, matching(_ENVIRONMENT, 'an environment variable, without "$"')]
+HeaderName: TypeAlias = Annotated[str, matching(_HEADER_NAME, 'a header field, such as "Delivered-To"')]
 Hostname: TypeAlias = Annotated[str, PlainValidator(parse_hostname)]
 Host: TypeAlias = Annotated[str, PlainValidator(parse_host)]
 ListenerHost: TypeAlias = Annotated[str, PlainValidator(parse_listener_host)]

@@ -5,14 +5,7 @@ from typing import Final
 
 import aiosmtplib
 
-from relay.model.credential import Credential
-
 _UNKNOWN_MECHANISM: Final = 504
-
-
-def choose_mechanisms(offered: Sequence[str], credential: Credential) -> list[str]:
-    """Return the mechanisms by which a credential may be used here, the best one first; names in lower case."""
-    return [name for name in credential.mechanisms if name in offered]
 
 
 async def log_in(client: aiosmtplib.SMTP, username: str, secret: str, names: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+from collections.abc import Sequence
 
 import aiosmtplib
 
@@ -13,7 +14,7 @@ from relay.model.errors import RelayError
 from relay.model.reply import Reply
 from relay.rules.replies import is_login_refused, read_reply, read_text
 from relay.upstream.dialing import dial
-from relay.upstream.login import choose_mechanisms, log_in
+from relay.upstream.login import log_in
 from relay.upstream.rehearsal import Rehearsal, rehearse
 from relay.upstream.secrecy import Veil
 from relay.upstream.stream import SmtpStream, StreamLost, take_over
@@ -85,10 +86,10 @@ async def connect(
 ) -> Connection:
     """Connect and log in. Raises ConnectError, or CredentialError before anything is connected."""
     secret = None if credential is None else await credential.secret()
-    opening = _Opening(server, hostname, credential, timeouts, secret)
+    opening = _Opening(server, hostname, timeouts, secret)
     try:
         async with asyncio.timeout(timeouts.opening):
-            return await opening.run()
+            return await opening.run(None if credential is None else credential.mechanisms)
     except BaseException as error:
         opening.close()
         if isinstance(error, ConnectError) or not isinstance(error, Exception):
@@ -100,25 +101,17 @@ async def connect(
 class _Opening:
     """A connection that is being opened."""
 
-    def __init__(
-        self,
-        server: SmtpServer,
-        hostname: str,
-        credential: Credential | None,
-        timeouts: Timeouts,
-        secret: str | None,
-    ) -> None:
+    def __init__(self, server: SmtpServer, hostname: str, timeouts: Timeouts, secret: str | None) -> None:
         self._server = server
         self._hostname = hostname
-        self._credential = credential
-        self._secret = secret
         self._timeouts = timeouts
+        self._secret = secret
         self._client: aiosmtplib.SMTP | None = None
         self._veil = Veil(server.username, secret)
         self.stage = Stage.CONNECT
 
-    async def run(self) -> Connection:
-        """Connect, start TLS and log in; `stage` is the step that is being done."""
+    async def run(self, mechanisms: Sequence[str] | None) -> Connection:
+        """Connect, start TLS and log in by one of the mechanisms; `stage` is the step that is being done."""
         server = self._server
         context = None
         if server.security is not Security.NONE:
@@ -142,9 +135,9 @@ class _Opening:
                 raise self._lack("4.7.4", "the server offers no STARTTLS")
             await client.starttls()
             await client.ehlo()
-        if self._credential is not None:
+        if mechanisms is not None:
             self.stage = Stage.AUTH
-            names = choose_mechanisms(client.server_auth_methods, self._credential)
+            names = [name for name in mechanisms if name in client.server_auth_methods]
             if not names:
                 raise self._lack("4.7.4", "the server offers no login that we know")
             await log_in(client, server.username or "", self._secret or "", names)

@@ -3,7 +3,6 @@
 import pytest
 
 from relay.model.account import Security, SmtpServer
-from relay.upstream.login import choose_mechanisms
 from relay.upstream.smarthost import ConnectError, connect
 from relay.upstream.transaction import Stage
 from tests.peers.credentials import Token, password
@@ -22,16 +21,14 @@ async def fail(script: str, secret: str = "secret-word") -> tuple[ConnectError, 
     return error.value, [line for line in server.heard if not line.startswith("EHLO")]
 
 
-def test_the_choice_does_not_depend_on_the_servers_order() -> None:
-    assert choose_mechanisms(["cram-md5", "xoauth2", "login", "plain"], password("p")) == ["plain", "login", "cram-md5"]
-    assert choose_mechanisms(["gssapi"], password("p")) == []
-
-
-def test_a_credential_is_used_by_its_own_mechanisms_only() -> None:
+async def test_a_credential_is_used_by_its_own_mechanisms_only() -> None:
     token = Token()
     token.mechanisms = ("xoauth2",)
-    assert choose_mechanisms(["plain", "xoauth2"], token) == ["xoauth2"]
-    assert choose_mechanisms(["plain", "login"], token) == []
+    async with Dialogue(HELLO) as server:
+        settings = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
+        with pytest.raises(ConnectError, match="no login that we know"):
+            await connect(settings, hostname="x", credential=token, timeouts=QUICK)
+        assert not any(line.startswith("AUTH") for line in server.heard)
 
 
 @pytest.mark.parametrize("after", ["! silence", "! close", "S: 421 4.7.0 too many failures\n! close"])
