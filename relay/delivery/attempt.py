@@ -116,7 +116,7 @@ class Attempter:
 
             return Attempted(then=stand_back)
         until = next_day(self._settings().hours, self._now())
-        lane.quota_exhausted(until)
+        lane.quota.exhaust(until)
         emit(AccountFull(account=lane.destination.name, until=utc_time(until)))
         return Attempted()
 

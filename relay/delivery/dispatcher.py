@@ -208,7 +208,7 @@ class Delivery:
     def _forget_times(self) -> None:
         """Forget what was to wait by a wall clock that was wrong; the queue knows what the day has seen."""
         for lane in self._lanes:
-            lane.clock_went_back()
+            lane.quota.reset()
         self._prober.probe_soon()
 
     # The look at the queue

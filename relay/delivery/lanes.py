@@ -55,7 +55,7 @@ class Lane:
     """For each user the source of his that was served last; who was served last of all comes last."""
     busy: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _reserved: int = 0
+    reserved: int = 0
     """Places that are kept for mails which are just being accepted."""
     _claims: int = 0
     """How many workers are just claiming."""
@@ -80,7 +80,7 @@ class Lane:
     @property
     def is_free(self) -> bool:
         """Whether one more worker may start."""
-        return self.busy + self._reserved < self._most
+        return self.busy + self.reserved < self._most
 
     @property
     def is_overfull(self) -> bool:
@@ -92,11 +92,6 @@ class Lane:
         return 1 if self._throttle.failures else self._limit.most
 
     @property
-    def connections(self) -> int:
-        """How many connections are configured."""
-        return self._limit.configured
-
-    @property
     def is_narrowed(self) -> bool:
         """Whether the provider allows fewer connections than are configured."""
         return self._limit.allowed is not None
@@ -106,15 +101,10 @@ class Lane:
         """Whether mail may wait since the provider is not reached, or takes less than there is."""
         return self.outage is not None or self._throttle.failures > 0 or self.is_narrowed
 
-    @property
-    def failures(self) -> int:
-        """How often in a row the server could not be reached."""
-        return self._backoff.failures
-
     def wait(self, now: float, wall: int) -> float:
         """Return how many seconds are left until one more mail may begin. `wall`: milliseconds since 1970."""
         self._limit.expire(now)
-        rate = self._rate.wait(now, pending=self._reserved + self._claims)
+        rate = self._rate.wait(now, pending=self.reserved + self._claims)
         return max(self.rest(now), rate, self.quota.wait(wall))
 
     def rest(self, now: float) -> float:
@@ -164,12 +154,12 @@ class Lane:
         """Note that the provider took a mail: it asks for less no more."""
         self._throttle.relax()
 
-    def unreachable(self, reply: Reply) -> bool:
-        """Note why the server can't be reached; false where it could not be reached before, either."""
+    def unreachable(self, reply: Reply, *, connected: bool) -> bool:
+        """Note why the server is of no use; return whether that is new. `connected`: it was lost only later."""
         if self.outage is not None:
             return False
         self.outage = reply
-        return True
+        return not (connected and self._backoff.failures)
 
     def failed(self, now: float) -> None:
         """Rest, since nothing came about; a rest that runs is not made longer."""
@@ -186,14 +176,6 @@ class Lane:
     def narrowed(self, connections: int, now: float) -> None:
         """Note that the provider refused one connection more than these: no more are used for a while."""
         self._limit.narrow(connections, now)
-
-    def quota_exhausted(self, until: int) -> None:
-        """Note until when the day's recipients are used up, in milliseconds since 1970."""
-        self.quota.exhaust(until)
-
-    def clock_went_back(self) -> None:
-        """Forget what was to wait by a wall clock that was wrong."""
-        self.quota.reset()
 
     def renew(self) -> None:
         """Let what waits go at once: the settings are others than those that failed."""
@@ -273,14 +255,6 @@ class Lane:
         self.ready.clear()
         self.backlog = True
 
-    def reserve(self) -> None:
-        """Keep a place for a mail that is just being accepted."""
-        self._reserved += 1
-
-    def release(self) -> None:
-        """Give up a place that was kept."""
-        self._reserved -= 1
-
 
 class LaneSlot:
     """A place in a lane, kept for a mail that is just being accepted."""
@@ -288,15 +262,15 @@ class LaneSlot:
     def __init__(self, lane: Lane, monotonic: Callable[[], float]) -> None:
         self._lane = lane
         self._monotonic = monotonic
-        lane.reserve()
+        lane.reserved += 1
 
     def start(self, delivery: ClaimedDelivery, body: Body) -> None:
         """Attempt a delivery at once."""
-        self._lane.release()
+        self._lane.reserved -= 1
         self._lane.start_mail(self._monotonic())
         self._lane.start((delivery, body))
 
     def release(self) -> None:
         """Give the place back; what waits may have it."""
-        self._lane.release()
+        self._lane.reserved -= 1
         self._lane.kick()

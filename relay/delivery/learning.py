@@ -15,7 +15,7 @@ def tell_lane(lane: Lane, terms: Terms, result: TransportResult, now: float) -> 
         lane.connected(terms, learnt.max_size)
     if learnt.answers:
         lane.answered()
-    elif learnt.unreachable and lane.unreachable(reply) and not (learnt.connected and lane.failures):
+    elif learnt.unreachable and lane.unreachable(reply, connected=learnt.connected):
         emit(AccountUnreachable(account=lane.destination.name, code=reply.code, reply=str(reply)))
     if learnt.login_refused:
         return False

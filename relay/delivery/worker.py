@@ -120,7 +120,7 @@ class Worker:
                 lane.serve(delivery.message.source)
             if found:
                 lane.backlog = True  # there may be more
-        for _ in range(min(len(found), lane.connections)):
+        for _ in found:
             lane.kick()
 
     async def _claim(self, lane: Lane, *, newest: bool, open_now: bool) -> Work | None:

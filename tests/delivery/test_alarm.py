@@ -58,7 +58,7 @@ def _pace(office: Office, seconds: float) -> None:
 
 
 def _day(office: Office, seconds: float) -> None:
-    office.delivery._lanes.at(to_account("sales")).quota_exhausted(START + round(seconds * 1000))
+    office.delivery._lanes.at(to_account("sales")).quota.exhaust(START + round(seconds * 1000))
 
 
 @pytest.mark.parametrize(

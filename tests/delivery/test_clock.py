@@ -102,7 +102,7 @@ async def test_a_jump_backwards_that_an_attempt_notices_ends_what_waited_for_the
         await office.hand_in(A)
         await office.send()
         lane = office.delivery._lanes.at(to_account("sales"))
-        lane.quota_exhausted(office.now + 500 * DAY)  # the day that the wrong clock told was full
+        lane.quota.exhaust(office.now + 500 * DAY)  # the day that the wrong clock told was full
         office.now, office.skew = office.now - 400 * DAY, office.skew - 400 * DAY
         await office.delivery._attempter._clock.look()
         assert lane.quota.exhausted_until == 0

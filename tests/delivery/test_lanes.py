@@ -95,8 +95,8 @@ def _lane(server: SmtpServer = SERVER) -> Lane:
 )
 def test_other_settings_end_the_rest_of_a_server_that_could_not_be_reached(change: dict[str, Any]) -> None:
     lane = _lane()
-    assert lane.unreachable(Reply(code=0, text="connection refused"))
-    assert not lane.unreachable(Reply(code=0, text="connection refused"))
+    assert lane.unreachable(Reply(code=0, text="connection refused"), connected=False)
+    assert not lane.unreachable(Reply(code=0, text="connection refused"), connected=False)
     lane.failed(0.0)
     lane.adopt(_changed(connections=5))
     assert lane.wait(0.0, 0) > 0
@@ -110,7 +110,7 @@ def test_other_settings_end_the_rest_of_a_server_that_could_not_be_reached(chang
 def test_a_provider_that_asks_for_less_is_heard_until_the_account_is_another() -> None:
     lane = _lane()
     lane.throttled(0.0)
-    lane.quota_exhausted(1000)
+    lane.quota.exhaust(1000)
     lane.adopt(_changed(password=Secret(value="right")))
     assert lane.wait(0.0, 0) > 0
     lane.adopt(_changed(host="new.example"))
@@ -119,7 +119,7 @@ def test_a_provider_that_asks_for_less_is_heard_until_the_account_is_another() -
 
 def test_another_limit_of_the_day_ends_what_the_old_one_stopped() -> None:
     lane = _lane()
-    lane.quota_exhausted(1000)
+    lane.quota.exhaust(1000)
     assert lane.wait(0.0, 0) == 1
     lane.adopt(_changed(recipients_per_day=500))
     assert lane.wait(0.0, 0) == 0
