@@ -69,7 +69,7 @@ class _Saved:
 
 
 def plan_backup(settings: Settings, backup: BackupSettings, folder: Path | None = None) -> Job:
-    """Give what a backup copies; `folder`: where to, in place of the configured one.
+    """Return what a backup copies; `folder`: where to, in place of the configured one.
 
     Raises StorageError where the database is not SQLite.
     """
@@ -115,7 +115,7 @@ class BackupKeeper:
             await self._sleep(min(_LOOK, await self.look()))
 
     async def look(self) -> float:
-        """Make a backup if one is due; gives the seconds until the next one is. Raises StorageError."""
+        """Make a backup if one is due; return the seconds until the next one is. Raises StorageError."""
         settings = self._settings()
         if settings.backup is None:
             return _LOOK

@@ -71,7 +71,7 @@ class Housekeeper:
             await asyncio.sleep(seconds)
 
     async def clear_away(self) -> bool:
-        """Do one step; tells whether there is more to do. Raises StorageError."""
+        """Do one step; return whether there is more to do. Raises StorageError."""
         now, limits = self._now(), self._settings().limits
         purged = await self._queue.purge_history(now - limits.keep_history, STEP)
         forgotten = await self._queue.purge_arrivals(now - limits.keep_history, STEP)

@@ -164,7 +164,7 @@ def _clean(value: object, *, keep_lines: bool = False) -> object:
 
 
 def render_json(_logger: object, _method: str, event: Line) -> str:
-    """Give the event as one line of JSON, the keys that every line has first."""
+    """Return the event as one line of JSON, the keys that every line has first."""
     ordered = {key: event[key] for key in _FIRST_KEYS if key in event}
     ordered.update(event)
     return _encode(ordered)

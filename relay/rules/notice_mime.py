@@ -48,7 +48,7 @@ def ascii_only(text: str) -> str:
 
 
 def safe_domain(domain: str) -> str:
-    """Give a domain, or address literal, that can stand in any field; `localhost` for one that can not."""
+    """Return a domain, or address literal, that can stand in any field; `localhost` for one that can not."""
     return domain if _DOMAIN.fullmatch(domain) else "localhost"
 
 
@@ -100,7 +100,7 @@ def encode_text(text: str) -> bytes:
 
 
 def find_message_id(header: bytes) -> str | None:
-    """Give the Message-ID of a header with its angle brackets, if it is one that may be repeated."""
+    """Return the Message-ID of a header with its angle brackets, if it is one that may be repeated."""
     match = _MESSAGE_ID.search(header)
     return match[1].decode("ascii") if match else None
 

@@ -33,7 +33,7 @@ class FailedRecipient:
 
 
 def is_international(recipients: Sequence[FailedRecipient]) -> bool:
-    """Tell whether an address can't be written in ASCII, so that the types of RFC 6533 are needed."""
+    """Return whether an address can't be written in ASCII, so that the types of RFC 6533 are needed."""
     return not all(_wire(recipient.address).isascii() for recipient in recipients)
 
 
@@ -56,7 +56,7 @@ def write_status(
 
 
 def _wire(address: str) -> str:
-    """Give an address as RFC 3464 wants it: in ASCII where the domain's A-labels are enough for that."""
+    """Return an address as RFC 3464 wants it: in ASCII where the domain's A-labels are enough for that."""
     address = plain(address)
     local, at, domain = address.rpartition("@")
     return f"{local}{at}{ascii_domain(domain)}" if local.isascii() and not domain.isascii() else address

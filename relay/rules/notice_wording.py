@@ -57,7 +57,7 @@ class Facts:
 
 
 def others_of(outcomes: Mapping[int, RecipientState], named: Collection[int]) -> Others:
-    """Tell what became of the recipients who are not named; each is given by his number."""
+    """Return what became of the recipients who are not named; each is given by his number."""
     rest = {outcome for n, outcome in outcomes.items() if n not in named}
     if RecipientState.DELIVERED not in rest:
         return Others.OPEN if RecipientState.PENDING in rest else Others.NONE

@@ -43,10 +43,10 @@ class Submission:
         )
 
     def takes_bare_line_feeds(self, ip: IPv4Address | IPv6Address) -> bool:
-        """Tell whether a dot between bare line feeds ends a mail of this client, too: its device says so."""
+        """Return whether a dot between bare line feeds ends a mail of this client, too: its device says so."""
         device = self._settings().directory.device_at(ip)
         return device is not None and device.bare_line_feeds
 
     def resolve_postmaster(self) -> Address | None:
-        """Give the address that a bare `<postmaster>` stands for."""
+        """Return the address that a bare `<postmaster>` stands for."""
         return self._settings().directory.postmaster_address

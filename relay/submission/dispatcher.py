@@ -13,7 +13,7 @@ class Slot(Protocol):
         """Attempt a delivery that is `active` in the queue."""
 
     def release(self) -> None:
-        """Give the slot back unused."""
+        """Release the slot unused."""
 
 
 class Dispatcher(Protocol):
@@ -26,4 +26,4 @@ class Dispatcher(Protocol):
         """Take a delivery that was just queued."""
 
     def max_size(self, account: str) -> int | None:
-        """Tell the largest mail that the provider takes, in octets, where it is known."""
+        """Return the largest mail that the provider takes, in octets, where it is known."""

@@ -267,7 +267,7 @@ class IncomingMail:
 
 
 async def _strip(stripper: TiffStripper, chunk: bytes) -> bytes:
-    """Give the archived version of a chunk; what comes out does not depend on how it is cut here."""
+    """Return the archived version of a chunk; what comes out does not depend on how it is cut here."""
     pieces = [stripper.feed(chunk[:_STRIPPED_AT_ONCE])]
     for at in range(_STRIPPED_AT_ONCE, len(chunk), _STRIPPED_AT_ONCE):
         await asyncio.sleep(0)

@@ -62,7 +62,7 @@ class Change:
 def decide(
     watches: Mapping[str, Watch], findings: Sequence[Finding], now: int, *, node: str = ""
 ) -> tuple[Change, ...]:
-    """Give what changes, in the order of the findings, then what is over.
+    """Return what changes, in the order of the findings, then what is over.
 
     What needs a person is raised; it lasts until nothing of it is found, be it only to be watched: so a disk at its
     limit is told once. `node` names the one that looks, where several share a database: of what each has for itself,
@@ -83,18 +83,18 @@ def name_watch(finding: Finding, node: str) -> str:
 
 
 def topic_of(key: str) -> str:
-    """Give what a watch is about."""
+    """Return what a watch is about."""
     return key.partition("/")[0]
 
 
 def subject_of(key: str) -> str:
-    """Give the account, folder or other thing that a watch is about."""
+    """Return the account, folder or other thing that a watch is about."""
     subject = key.partition("/")[2]
     return subject.rpartition(_NODE)[0] if topic_of(key) in _LOCAL and _NODE in subject else subject
 
 
 def is_moot(key: str, snapshot: Snapshot) -> bool:
-    """Tell whether something is over since the configuration does not have it any more."""
+    """Return whether something is over since the configuration does not have it any more."""
     if topic_of(key) == "mailbox":
         return not any(one.name == subject_of(key) and one.mailbox is not None for one in snapshot.accounts)
     return topic_of(key) == "backup" and snapshot.backup is None
@@ -123,7 +123,7 @@ def _found(key: str, watch: Watch | None, finding: Finding, causes: Collection[s
 
 
 def _has_cause(finding: Finding, causes: Collection[str]) -> bool:
-    """Tell whether people are told of what causes this, or not yet that it is over: one trouble is one alert."""
+    """Return whether people are told of what causes this, or not yet that it is over: one trouble is one alert."""
     if finding.kind is Kind.MAIL_OVERDUE:
         return any(f"{kind}/{finding.subject}" in causes for kind in (Kind.PROVIDER_SILENT, Kind.LOGIN_REFUSED))
     return finding.kind is Kind.MAILBOX_FAILING and f"{Kind.DISK_LOW}/" in causes

@@ -98,7 +98,7 @@ class Finding:
 
 
 def find(snapshot: Snapshot, now: int) -> tuple[Finding, ...]:
-    """Give the findings of a snapshot, the most important first. `now` in milliseconds since 1970."""
+    """Return the findings of a snapshot, the most important first. `now` in milliseconds since 1970."""
     found = [
         *_service(snapshot),
         *(finding for account in snapshot.accounts for finding in _account(account)),
@@ -112,12 +112,12 @@ def find(snapshot: Snapshot, now: int) -> tuple[Finding, ...]:
 
 
 def disk_limits(snapshot: Snapshot) -> tuple[int, int]:
-    """Give the free octets below which a disk is to be watched, and below which it needs a person."""
+    """Return the free octets below which a disk is to be watched, and below which it needs a person."""
     return max(2 * snapshot.free_space, ENOUGH_DISK), snapshot.free_space
 
 
 def worst(findings: Sequence[Finding]) -> Grade:
-    """Give the grade of the whole."""
+    """Return the grade of the whole."""
     return max((finding.grade for finding in findings), key=GRADES.index, default=Grade.FINE)
 
 
@@ -204,7 +204,7 @@ def _mailbox(account: AccountState) -> Iterator[Finding]:
 
 
 def _is_refused(error: str) -> bool:
-    """Tell whether a login was refused for good: not for now, nor lost with its connection."""
+    """Return whether a login was refused for good: not for now, nor lost with its connection."""
     passes = any(code in error.upper() for code in _FOR_NOW) or read_cause(error) is not None
     return error.startswith(LOGIN_REFUSED) and not passes
 
@@ -287,5 +287,5 @@ def _past(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _with_since(snapshot: Snapshot, finding: Finding) -> Finding:
-    """Give a finding that has no time of its own the one when it was seen first."""
+    """Return a finding that has no time of its own the one when it was seen first."""
     return replace(finding, since=snapshot.first_seen.get(finding.key))

@@ -79,7 +79,7 @@ def look_at_files(settings: Settings) -> Files:
 
 
 def digest_of(path: Path) -> str:
-    """Give a hash of a configuration as it stands on the disk; empty where it can't be read."""
+    """Return a hash of a configuration as it stands on the disk; empty where it can't be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:

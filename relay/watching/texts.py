@@ -42,7 +42,7 @@ LANGUAGES: Mapping[str, Language] = {"de": GERMAN, "en": ENGLISH}
 
 
 def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -> Words:
-    """Give the words of a finding; `show_time` writes a moment (milliseconds since 1970) as the reader knows it."""
+    """Return the words of a finding; `show_time` writes a moment (milliseconds since 1970) as the reader knows it."""
     words = LANGUAGES[language]
     full = finding.kind is Kind.DISK_LOW and finding.grade is Grade.NEEDS_YOU
     text = words.full if full else words.texts[finding.kind]
