@@ -17,7 +17,6 @@ from relay.delivery.lanes import Lane, LaneSlot
 from relay.delivery.pauses import PauseBook
 from relay.delivery.probing import Prober
 from relay.delivery.rate_limit import recent_starts
-from relay.delivery.retry_policy import contain_faults
 from relay.delivery.worker import Worker
 from relay.emitting import emit
 from relay.events.accounts import AccountResumed
@@ -28,7 +27,7 @@ from relay.model.mail import AT_ONCE, Body, ClaimedDelivery, Work
 from relay.notifications import Notifications
 from relay.notifications.expiry import Expiry, Hindrance
 from relay.rules.hours import next_open
-from relay.runtime import Runtime
+from relay.runtime import Runtime, contain_faults
 from relay.transports.maildir import MaildirTransport
 from relay.transports.smtp import SmtpTransports
 from relay.transports.transport import Transports

@@ -9,9 +9,6 @@ from typing import Final, TypeVar
 from relay.emitting import emit
 from relay.events.service import ActivityFailed
 from relay.model.errors import RelayError
-from relay.runtime import contain_faults
-
-__all__ = ["PAUSES", "contain_faults", "log_and_continue", "retry_until_stored"]
 
 R = TypeVar("R")
 

@@ -1,13 +1,11 @@
 """What people do by commands."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from relay.events.event import Event
 from relay.events.fields import Account, By
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AdminAction(Event):
     """Somebody has changed the queue or an account by a command."""
 

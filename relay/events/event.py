@@ -31,7 +31,7 @@ class Event:
         """Return the fields that are said of this event, in their order."""
         said = vars(self).copy()
         for name, default in _optional(type(self)):  # type: ignore[arg-type] # a class is hashable, whatever mypy says
-            if said[name] is default:
+            if said[name] == default:
                 del said[name]
         return said
 

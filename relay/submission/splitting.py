@@ -34,7 +34,7 @@ def split_recipients(
 
 
 def source_of(client: Client, *, user: str, sender: str, subject: str) -> str:
-    """Return the source whose turns a mail takes: who, a blank, a sign of its kind (from where, program, sender, subject).
+    """Return the source whose turns a mail takes: who, a blank, a sign of the kind (whence, program, sender, subject).
 
     Users take turns, and the kinds of each; so a mailing, whose mails are alike, and the single mail that its own user
     writes meanwhile are two. The signs are few, since the look at what is due jumps through every source that has

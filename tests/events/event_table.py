@@ -6,7 +6,7 @@ python -m tests.events.event_table
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from types import ModuleType
 from typing import get_type_hints
@@ -79,7 +79,7 @@ def _tables() -> Iterator[str]:
         yield f"## {(module.__doc__ or '').splitlines()[0].removesuffix('.')}\n"
         yield "| event | level | fields | when, and what to do |\n| --- | --- | --- | --- |"
         for kind in events_of(module):
-            names = [field.name if field.default is not None else f"[{field.name}]" for field in fields(kind)]
+            names = [field.name if field.default is MISSING else f"[{field.name}]" for field in fields(kind)]
             yield f"| `{kind.name}` | {kind.level} | {', '.join(names)} | {' '.join((kind.__doc__ or '').split())} |"
         yield ""
 
