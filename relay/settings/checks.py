@@ -3,14 +3,16 @@
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+from typing import TypeVar
 
-from relay.model.address import Address
 from relay.rules.address import parse_addr_spec
 from relay.settings.document import Table
 from relay.settings.errors import Finding, Place
 from relay.settings.fields import USER_NAME
 from relay.settings.hosts import parse_ip, parse_network
 from relay.settings.needed import describe_missing
+
+T = TypeVar("T")
 
 _MOST_HELPED = 20
 """Unknown names for which a similar known one is looked for."""
@@ -44,10 +46,7 @@ def _check_presence(root: Table) -> Iterator[Finding]:
 
 
 def _check_names(root: Table) -> Iterator[Finding]:
-    def same(name: str) -> str:
-        return name
-
-    for kind, key in (("user", str.casefold), ("device", same), ("account", same)):
+    for kind, key in (("user", str.casefold), ("device", str), ("account", str)):
         why = "; the folder of a user's inbox is named so, in whatever case" if kind == "user" else ""
         yield from _check_unique(root.tables(kind), kind, key, why)
 
@@ -99,7 +98,7 @@ def _check_addresses(root: Table) -> Iterator[Finding]:
     owner: dict[str, Table] = {}
     for user in root.tables("user"):
         for place, text in [*_reference(user, "address"), *user.texts("aliases")]:
-            address = read_address(text)
+            address = _parsed(parse_addr_spec, text)
             if address is not None and (earlier := owner.setdefault(address.key, user)) is not user:
                 yield Finding(
                     place, f"user[{_label(earlier)}] has this address already: it can belong to one of them only"
@@ -127,7 +126,7 @@ def _check_listeners(root: Table) -> Iterator[Finding]:
 
 
 def _check_openness(listener: Table) -> Iterator[Finding]:
-    networks = [read_network(text) for _, text in listener.texts("networks")]
+    networks = [_parsed(parse_network, text) for _, text in listener.texts("networks")]
     everybody = any(network.prefixlen == 0 for network in _collapse(network for network in networks if network))
     if everybody and not listener.flag("require_auth"):
         reason = (
@@ -168,13 +167,13 @@ def _check_loops(root: Table) -> Iterator[Finding]:
         if account.table("pop3").flag("distribute")
         and account.flag("receive", default=True)
         and not account.flag("excluded")
-        and (address := read_address(account.text("address") or ""))
+        and (address := _parsed(parse_addr_spec, account.text("address") or ""))
     }
     archives = root.table("archive").texts("bcc")
     for account in root.tables("account"):
         archives += account.texts("archive")
     for place, text in archives:
-        address = read_address(text)
+        address = _parsed(parse_addr_spec, text)
         collected = distributed.get(address.key) if address else None
         if collected is not None:
             yield Finding(
@@ -191,18 +190,10 @@ def _check_lists(root: Table) -> Iterator[Finding]:
             yield Finding((*table.place, key), "must not be empty: fill the list, or delete the line")
 
 
-def read_address(text: str) -> Address | None:
-    """Parse an address; None if it is not one."""
+def _parsed(parse: Callable[[str], T], text: str) -> T | None:
+    """Return what a text is parsed to; None if that fails."""
     try:
-        return parse_addr_spec(text)
-    except ValueError:
-        return None
-
-
-def read_network(text: str) -> IPv4Network | IPv6Network | None:
-    """Parse a network; None if it is not one."""
-    try:
-        return parse_network(text)
+        return parse(text)
     except ValueError:
         return None
 

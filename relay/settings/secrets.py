@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from relay.model.account import Secret
 from relay.model.errors import CredentialError
@@ -50,13 +51,12 @@ def check_password_file(file: Path) -> str | None:
     return None if password.strip() else "its first line is empty: the password must stand there"
 
 
-class _Failure:
+class _Failure(NamedTuple):
     """Why there is no secret."""
 
-    def __init__(self, reason: str, advice: str = "") -> None:
-        self.reason = reason
-        self.advice = advice
-        """What to do if it is a password file."""
+    reason: str
+    advice: str = ""
+    """What to do if it is a password file."""
 
 
 def _read_variable(name: str) -> bytes | _Failure:

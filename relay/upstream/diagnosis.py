@@ -58,9 +58,9 @@ async def diagnose(fault: str, server: SmtpServer | Pop3Server) -> Diagnosis:
     speech = SMTP if isinstance(server, SmtpServer) else POP3
     cause = read_cause(fault)
     if cause is Cause.NO_TLS or (cause is None and server.security is not Security.TLS):
-        found = await _look_without_tls(server, speech)
+        found = await _look(server, speech, tls=False)
     elif cause is Cause.TLS_AT_ONCE or cause is None:
-        found = await _look_with_tls(server, speech)
+        found = await _look(server, speech, tls=True)
     elif cause.is_certificate:
         certificate = await fetch_certificate(server.host, server.port, speech, at_once=server.security is Security.TLS)
         found = None if certificate is None else _tell_certificate(cause, certificate, server)
@@ -74,30 +74,21 @@ async def diagnose(fault: str, server: SmtpServer | Pop3Server) -> Diagnosis:
     return Diagnosis(what=fault, advice=f"{words.what} {words.advice}")
 
 
-async def _look_without_tls(server: SmtpServer | Pop3Server, speech: Speech) -> Diagnosis | None:
-    greeting = await hear_greeting(server.host, server.port)
+async def _look(server: SmtpServer | Pop3Server, speech: Speech, *, tls: bool) -> Diagnosis | None:
+    """Inspect how a server greets with or without TLS; None if that explains nothing."""
+    greeting = await hear_greeting(server.host, server.port, tls=tls)
     if greeting is None:
         return None
     if not greeting.encode().startswith(speech.greeting):
         return _another_service(greeting, server, speech)
-    if server.security is not Security.TLS:
+    if (server.security is Security.TLS) is tls:
         return None
+    if tls:
+        return Diagnosis(what=f"port {server.port} begins with TLS", advice='Set security = "tls".')
+    advice = f'The server offers no encryption there. Take port {speech.tls_port} with security = "tls".'
     if await offers_encryption(server.host, server.port, speech):
         advice = 'Set security = "starttls".'
-    else:
-        advice = f'The server offers no encryption there. Take port {speech.tls_port} with security = "tls".'
     return Diagnosis(what=f"port {server.port} does not begin with TLS", advice=advice)
-
-
-async def _look_with_tls(server: SmtpServer | Pop3Server, speech: Speech) -> Diagnosis | None:
-    greeting = await hear_greeting(server.host, server.port, tls=True)
-    if greeting is None:
-        return None
-    if not greeting.encode().startswith(speech.greeting):
-        return _another_service(greeting, server, speech)
-    if server.security is Security.TLS:
-        return None
-    return Diagnosis(what=f"port {server.port} begins with TLS", advice='Set security = "tls".')
 
 
 def _another_service(greeting: str, server: SmtpServer | Pop3Server, speech: Speech) -> Diagnosis:
@@ -133,10 +124,8 @@ def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer
             else "Set this machine's date.",
         )
     if cause is Cause.CERTIFICATE_SELF_SIGNED:
-        return Diagnosis(
-            what=f"{host} has signed its certificate itself ({issuer})",
-            advice=f"{_trust('its certificate', server)}",
-        )
+        what = f"{host} has signed its certificate itself ({issuer})"
+        return Diagnosis(what=what, advice=_trust("its certificate", server))
     if cause is Cause.CERTIFICATE_ISSUER:
         known = "this machine does not know" if server.ca_file is None else f"is not in ca_file ({server.ca_file})"
         return Diagnosis(
