@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from relay.accounts.credentials import Credentials
-from relay.collection.context import PollContext
 from relay.collection.lease import Lease
 from relay.collection.poll import Poll, Tell
+from relay.collection.receiver import PollContext
 from relay.collection.troubles import Troubles
 from relay.model.account import Account, MailboxServer
 from relay.model.errors import RelayError, SourceError

@@ -9,9 +9,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from relay.collection.context import PollContext
 from relay.collection.plan import Contact, PollPlan, plan_poll
-from relay.collection.receiver import Receiver
+from relay.collection.receiver import PollContext, Receiver
 from relay.emitting import emit
 from relay.events.mailboxes import MailboxTooFull, MailLeft, MailNotGiven, MailNotWritten, PollLinesOmitted
 from relay.model.account import FirstPoll

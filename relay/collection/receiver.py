@@ -8,21 +8,27 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from relay.collection.context import PollContext
+from relay.collection.lease import Lease
 from relay.collection.maildir_writer import Arrived, MaildirWriter
+from relay.collection.troubles import Troubles
 from relay.emitting import emit
 from relay.events.mailboxes import MailNotWritten, MailQuarantined, MailReceived
+from relay.model.account import Account, MailboxServer
 from relay.model.arrival import Arrival, Place
-from relay.model.errors import SourceError
+from relay.model.errors import SourceError, StorageFullError
 from relay.model.ids import make_copy_ids
 from relay.model.maildrop import Listed, MessageKey
 from relay.rules.distribution import Distribution, plan_distribution
 from relay.rules.message_splitter import MessageSplitter
 from relay.rules.summary import Summary, summarise
+from relay.runtime import Runtime
+from relay.settings import Settings
+from relay.storage.mailboxes import Mailboxes
+from relay.storage.room import DiskRoom
 
 _SHORT_HEADER = 8_192
 """Octets that are read at once."""
@@ -34,6 +40,25 @@ _BATCH_OCTETS: Final = 1 << 20
 """Octets of small messages that are written together, with one fsync of the folder; a larger one is streamed."""
 _BATCH_FILES: Final = 64
 """Files that are open at a time for small messages; one message for more users has as many as it needs."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PollContext:
+    """One poll of one account's mailbox: its settings, which stay as they are until it ends, and its helpers."""
+
+    account: Account
+    server: MailboxServer
+    settings: Settings
+    runtime: Runtime
+    mailboxes: Mailboxes
+    lease: Lease
+    troubles: Troubles
+    disk: DiskRoom
+
+    def require_room(self) -> None:
+        """Raise StorageFullError if the disk has less room than `[limits] free_space`."""
+        if not self.disk.has(0):
+            raise StorageFullError("the disk has less room than [limits] free_space: mail stays on the server for now")
 
 
 class _Incoming:

@@ -18,17 +18,18 @@ from relay.model.maildrop import Mailbox, MessageKey, Seen
 from relay.storage import arrivals
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
-from relay.storage.statement import Many, Parameters, Statement, insert
+from relay.storage.statement import Many, Statement, insert
 from relay.storage.tables import mailbox, seen
 from relay.storage.transaction import Transaction
 from relay.storage.writer import Operation, Writer
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 LEASE: Final = 60_000
 """Milliseconds for which a node has a mailbox without renewing that."""
 _ADDED: Final = insert(mailbox)
-_IS_HELD: Final = and_(mailbox.c.account == bindparam("of"), mailbox.c.token == bindparam("by"))
+_IS_HELD: Final = and_(mailbox.c.account == bindparam("account"), mailbox.c.token == bindparam("token"))
 # A token that is there already is that of the same write, which is run again. A node that began anew takes its own.
 _ACQUIRE: Final = Statement(
     _ADDED.values(
@@ -57,7 +58,7 @@ _SELECT_SEEN: Final = Statement(
     )
 )
 _FORGET_ALL: Final = Statement(delete(seen).where(seen.c.account == bindparam("account")))
-_OF_ACCOUNT: Final = update(mailbox).where(mailbox.c.account == bindparam("of"))
+_OF_ACCOUNT: Final = update(mailbox).where(mailbox.c.account == bindparam("account"))
 _SET_MAILBOX: Final = Statement(_OF_ACCOUNT.values({name: bindparam(name) for name in ("host", "login", "folders")}))
 _BEGIN_ANEW: Final = Statement(_OF_ACCOUNT.values(last_ok=None, error=""))
 _ENDED_WELL: Final = Statement(_OF_ACCOUNT.values(last_ok=bindparam("now"), error=""))
@@ -65,10 +66,7 @@ _FAILED: Final = Statement(_OF_ACCOUNT.values(error=bindparam("reason")))
 _INSERT_SEEN: Final = Many.insert(
     insert(seen).on_conflict_do_nothing(), "account", "folder", "validity", "uid", "first_seen", "fetched"
 )
-_IS_MESSAGE: Final = and_(
-    *(seen.c[column] == bindparam(name) for column, name in (("account", "of"), ("folder", "in_folder"),
-                                                            ("validity", "of_validity"), ("uid", "named")))
-)  # fmt: skip
+_IS_MESSAGE: Final = and_(*(seen.c[name] == bindparam(name) for name in ("account", "folder", "validity", "uid")))
 _GONE: Final = Statement(update(seen).values(gone_at=bindparam("gone_at")).where(_IS_MESSAGE))
 _FORGET: Final = Statement(delete(seen).where(_IS_MESSAGE))
 
@@ -99,8 +97,7 @@ class FirstContact:
     """Messages that are left alone for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Write(Generic[T]):
+class _Write(NamedTuple, Generic[T]):
     """What a poll writes about its mailbox; it counts only while the token is the mailbox's."""
 
     account: str
@@ -109,16 +106,11 @@ class _Write(Generic[T]):
     content: T
 
 
-class _Fetched(NamedTuple):
-    keys: Sequence[MessageKey]
-    arrivals: Sequence[Arrival]
-    repeated: frozenset[str]
-
-
-class _Listing(NamedTuple):
-    gone: Sequence[MessageKey]
-    back: Sequence[MessageKey]
-    forget: Sequence[MessageKey]
+_Keys = Sequence[MessageKey]
+_Fetched = tuple[_Keys, Sequence[Arrival], frozenset[str]]
+"""Of which messages, their copies, and the ids of those whose file was there before."""
+_Listing = tuple[_Keys, _Keys, _Keys]
+"""What is gone, what is back, and what is forgotten."""
 
 
 class Mailboxes:
@@ -133,7 +125,7 @@ class Mailboxes:
         self._acquire = Operation(30, self._apply_acquire, synced=False)
         self._renew = Operation(31, self._apply_renew, synced=False)
         self._begin = Operation(32, self._if_held(_apply_begin))
-        self._fetched = Operation(33, self._apply_record)
+        self._fetched = Operation(33, self._if_held(_apply_record))
         self._listing = Operation(34, self._if_held(_apply_listing))
         self._end = Operation(35, self._if_held(_apply_end))
         self._release = Operation(36, _apply_release, synced=False)
@@ -160,7 +152,7 @@ class Mailboxes:
 
     async def begin(self, account: str, token: str, contact: FirstContact, *, now: int) -> None:
         """Record the first contact with a mailbox or folder. Raises MailboxElsewhereError."""
-        _require(await self._writer.run(self._begin, _Write(account, token, now, contact)))
+        _require_held(await self._writer.run(self._begin, _Write(account, token, now, contact)))
 
     async def record(
         self,
@@ -177,10 +169,8 @@ class Mailboxes:
         `arrivals` are the users' copies of them; `repeated` are the ids of those whose file stood there before. The
         result holds those of the latter that were recorded earlier: the id of each, and the id that counts.
         """
-        fetched = _Fetched(keys, arrivals, repeated)
-        known = await self._writer.run(self._fetched, _Write(account, token, now, fetched))
-        _require(known is not None)
-        return known or {}
+        write = _Write(account, token, now, (keys, arrivals, repeated))
+        return _require_held(await self._writer.run(self._fetched, write))
 
     async def note_listing(
         self,
@@ -197,18 +187,18 @@ class Mailboxes:
         Raises MailboxElsewhereError if the token is not the mailbox's any more.
         """
         if gone or back or forget:
-            listing = _Listing(gone, back, forget)
-            _require(await self._writer.run(self._listing, _Write(account, token, now, listing)))
+            write = _Write(account, token, now, (gone, back, forget))
+            _require_held(await self._writer.run(self._listing, write))
 
     async def end(self, account: str, token: str, *, now: int, error: str = "") -> None:
         """Record how a poll ended; `error` is empty if it went well. Raises MailboxElsewhereError."""
-        _require(await self._writer.run(self._end, _Write(account, token, now, error)))
+        _require_held(await self._writer.run(self._end, _Write(account, token, now, error)))
 
     # In the writer's thread
 
     def _holds(self, tx: Transaction, account: str, token: str) -> bool:
         """Return whether a mailbox is a poll's, and keep it so until the transaction ends; this renews the lease."""
-        return tx.change(_RENEW, lease_until=tx.lease_until(self.lease), of=account, by=token) == 1
+        return tx.change(_RENEW, lease_until=tx.lease_until(self.lease), account=account, token=token) == 1
 
     def _apply_acquire(self, tx: Transaction, wishes: Sequence[tuple[str, str]]) -> list[Grant | None]:
         granted = []
@@ -222,85 +212,74 @@ class Mailboxes:
         return [self._holds(tx, account, token) for account, token in leases]
 
     def _if_held(
-        self, apply: Callable[[Transaction, _Write[T]], None]
-    ) -> Callable[[Transaction, Sequence[_Write[T]]], list[bool]]:
-        """Return a function that applies each write whose token is the mailbox's, and returns which were."""
+        self, apply: Callable[[Transaction, _Write[T]], R]
+    ) -> Callable[[Transaction, Sequence[_Write[T]]], list[R | None]]:
+        """Return what applies each write whose token is the mailbox's; the result of any other is None."""
 
-        def apply_held(tx: Transaction, writes: Sequence[_Write[T]]) -> list[bool]:
-            held = []
-            for one in writes:
-                held.append(self._holds(tx, one.account, one.token))
-                if held[-1]:
-                    apply(tx, one)
-            return held
+        def apply_held(tx: Transaction, writes: Sequence[_Write[T]]) -> list[R | None]:
+            return [apply(tx, one) if self._holds(tx, one.account, one.token) else None for one in writes]
 
         return apply_held
 
-    def _apply_record(self, tx: Transaction, several: Sequence[_Write[_Fetched]]) -> list[Mapping[str, str] | None]:
-        held = [self._holds(tx, one.account, one.token) for one in several]
-        good = [one for one, is_held in zip(several, held, strict=True) if is_held]
-        tx.change_each(
-            _INSERT_SEEN, [_row(one.account, key, one.now, fetched=True) for one in good for key in one.content.keys]
-        )
-        return [
-            _keep_arrivals(tx, one.content) if is_held else None for one, is_held in zip(several, held, strict=True)
-        ]
 
-
-def _apply_begin(tx: Transaction, write: _Write[FirstContact]) -> None:
+def _apply_begin(tx: Transaction, write: _Write[FirstContact]) -> bool:
     account, contact = write.account, write.content
     hosts, folders = clean(" ".join(contact.hosts)), json.dumps(dict(contact.folders))
-    tx.change(_SET_MAILBOX, host=hosts, login=clean(contact.login), folders=folders, of=account)
+    tx.change(_SET_MAILBOX, host=hosts, login=clean(contact.login), folders=folders, account=account)
     if contact.is_new:
-        tx.change(_BEGIN_ANEW, of=account)
+        tx.change(_BEGIN_ANEW, account=account)
         tx.change(_FORGET_ALL, account=account)
-    tx.change_each(_INSERT_SEEN, [_row(account, key, write.now, fetched=False) for key in contact.skip])
+    _insert_seen(tx, write, contact.skip, fetched=False)
+    return True
 
 
-def _apply_listing(tx: Transaction, write: _Write[_Listing]) -> None:
-    account, listing = write.account, write.content
-    tx.change_each(_GONE, [{"gone_at": write.now, **_named(account, key)} for key in listing.gone])
-    tx.change_each(_GONE, [{"gone_at": None, **_named(account, key)} for key in listing.back])
-    tx.change_each(_FORGET, [_named(account, key) for key in listing.forget])
+def _apply_record(tx: Transaction, write: _Write[_Fetched]) -> Mapping[str, str]:
+    """Write the copies that are new; return the ids of the others, each with that under which it is known."""
+    keys, copies, repeated = write.content
+    _insert_seen(tx, write, keys, fetched=True)
+    found = {one.id: arrivals.find_known(tx, one) for one in copies if one.id in repeated}
+    known = {id_: before for id_, before in found.items() if before is not None}
+    arrivals.insert(tx, [one for one in copies if one.id not in known])
+    return known
 
 
-def _apply_end(tx: Transaction, write: _Write[str]) -> None:
+def _apply_listing(tx: Transaction, write: _Write[_Listing]) -> bool:
+    gone, back, forget = write.content
+    tx.change_each(_GONE, [{"gone_at": write.now, **_columns(write, key)} for key in gone])
+    tx.change_each(_GONE, [{"gone_at": None, **_columns(write, key)} for key in back])
+    tx.change_each(_FORGET, [_columns(write, key) for key in forget])
+    return True
+
+
+def _apply_end(tx: Transaction, write: _Write[str]) -> bool:
     if write.content:
-        tx.change(_FAILED, reason=clean(write.content), of=write.account)
+        tx.change(_FAILED, reason=clean(write.content), account=write.account)
     else:
-        tx.change(_ENDED_WELL, now=write.now, of=write.account)
+        tx.change(_ENDED_WELL, now=write.now, account=write.account)
+    return True
 
 
 def _apply_release(tx: Transaction, leases: Sequence[tuple[str, str]]) -> list[None]:
     for account, token in leases:
-        tx.change(_RELEASE, of=account, by=token)
+        tx.change(_RELEASE, account=account, token=token)
     return [None] * len(leases)
 
 
-def _row(account: str, key: MessageKey, now: int, *, fetched: bool) -> Parameters:
-    """Return the row of a message that is seen now."""
+def _insert_seen(tx: Transaction, write: _Write[T], keys: Sequence[MessageKey], *, fetched: bool) -> None:
+    how = {"first_seen": write.now, "fetched": fetched}
+    tx.change_each(_INSERT_SEEN, [{**_columns(write, key), **how} for key in keys])
+
+
+def _columns(write: _Write[T], key: MessageKey) -> dict[str, str]:
+    """Return the columns that name a message."""
     uid, folder, validity = map(clean, key)
-    return {
-        "account": account, "folder": folder, "validity": validity, "uid": uid, "first_seen": now, "fetched": fetched,
-    }  # fmt: skip
+    return {"account": write.account, "folder": folder, "validity": validity, "uid": uid}
 
 
-def _named(account: str, key: MessageKey) -> Parameters:
-    uid, folder, validity = map(clean, key)
-    return {"of": account, "in_folder": folder, "of_validity": validity, "named": uid}
-
-
-def _keep_arrivals(tx: Transaction, fetched: _Fetched) -> Mapping[str, str]:
-    """Write the copies that are new; return the ids of the others, each with that under which it is known."""
-    found = {one.id: arrivals.find_known(tx, one) for one in fetched.arrivals if one.id in fetched.repeated}
-    known = {id_: before for id_, before in found.items() if before is not None}
-    arrivals.insert(tx, [one for one in fetched.arrivals if one.id not in known])
-    return known
-
-
-def _require(held: bool) -> None:  # noqa: FBT001 - the result of a write
-    if not held:
+def _require_held(result: R | None) -> R:
+    if result is None:
         raise MailboxElsewhereError("another node polls this mailbox by now: the rest is left to it")
+    return result
 
 
 def list_mailboxes(engine: Database) -> Mapping[str, Mailbox]:

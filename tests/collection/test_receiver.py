@@ -13,7 +13,7 @@ from relay.model.arrival import Arrival, Place
 from relay.model.errors import StorageError
 from relay.storage import arrivals
 from relay.storage.engine import SqliteFile, transaction
-from tests.collection.test_collector import IN, Post, mail, mailbox, open_post, post
+from tests.collection.test_poll import IN, Post, mail, mailbox, open_post, post
 from tests.peers.dialogue import Dialogue
 
 __all__ = ["mailbox", "post"]

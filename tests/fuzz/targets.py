@@ -34,7 +34,7 @@ from relay.settings import ConfigurationError, load_settings
 from relay.settings.schema import TABLES
 from relay.upstream.smarthost import ConnectError, connect
 from relay.upstream.transaction import OutgoingMail, Timeouts
-from tests.collection.test_collector import Post, open_post
+from tests.collection.test_poll import Post, open_post
 from tests.fuzz.hostile import PLACES, cuts, headers, mails, runs
 from tests.peers.credentials import password
 from tests.peers.relay_process import ANNA, RelayProcess, make_account, to_toml, write_config

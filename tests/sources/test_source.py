@@ -19,7 +19,7 @@ from relay.model.maildrop import MessageKey
 from relay.pop_poller import LEAST_PAUSE, PopPoller
 from relay.storage import arrivals
 from relay.storage.engine import SqliteFile, transaction
-from tests.collection.test_collector import Post, mail, open_post
+from tests.collection.test_poll import Post, mail, open_post
 from tests.sources.memory import Folder, MemorySource
 
 POLL = ["list", "retrieve", "mark_collected", "delete", "commit"]
