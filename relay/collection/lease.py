@@ -1,4 +1,4 @@
-"""One node polls a mailbox: who does it holds a lease in the database, and whoever has lost it stops at once.
+"""One node polls a mailbox at a time: it holds a lease in the database, and stops at once when it has lost that.
 
 Guarantee: a poll whose lease another node may have taken writes and deletes nothing more. Time counts while the machine
 sleeps, too (CLOCK_BOOTTIME). With SQLite, which one process uses alone, a lease ends with its poll and needs no time.
@@ -18,7 +18,7 @@ from relay.storage.mailboxes import MailboxElsewhereError, Mailboxes
 class Lease:
     """The right to poll one account's mailbox; an asynchronous context manager that renews it meanwhile.
 
-    Entering it raises MailboxElsewhereError where another node has the mailbox.
+    Entering it raises MailboxElsewhereError if another node has the mailbox.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class Lease:
             await self._mailboxes.release(self._account, self.token)
 
     def check(self) -> None:
-        """Raise MailboxElsewhereError where another node may have the mailbox by now; asks nobody."""
+        """Raise MailboxElsewhereError if another node may have the mailbox by now; the database is not asked."""
         if self._shared and self._boottime() - self._renewed >= self._mailboxes.lease / 1000:
             self._lost = True
         if self._lost:
             raise MailboxElsewhereError("another node may poll this mailbox by now: the rest is left to it")
 
     async def confirm(self) -> None:
-        """Ask the database whether the lease still is ours, and renew it.
+        """Ask the database whether the lease is still ours, and renew it.
 
         Raises MailboxElsewhereError, or StorageError.
         """

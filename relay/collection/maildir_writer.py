@@ -38,7 +38,7 @@ class Copy(NamedTuple):
     place: Place
     file: str
     reason: str
-    """Why it is in the quarantine; empty where it is not."""
+    """Why it is in the quarantine; empty if it is not."""
     repeated: bool
     """Whether it stood there before."""
 
@@ -68,11 +68,11 @@ class _Opened:
     maildir: Maildir
     file: MailFile
     reason: str = ""
-    """Why it goes into the quarantine; empty where it does not."""
+    """Why it goes into the quarantine; empty if it does not."""
 
 
 class MaildirWriter:
-    """Writes what one poll collects. Every method raises StorageError where the disk does not do its part."""
+    """Writes what one poll collects. Every method raises StorageError if the disk fails."""
 
     def __init__(self, account: str, settings: Settings) -> None:
         self._account = account
@@ -140,7 +140,7 @@ class MaildirWriter:
             self._close_all()
 
     def _publish(self, several: Sequence[tuple[Arrived, list[_Opened]]]) -> None:
-        """Make messages visible where they do not stand already, and durable in any case.
+        """Make messages visible, unless they are already, and durable in any case.
 
         Others may write into an inbox: what they spoil there costs only the messages that go into it.
         """
@@ -173,7 +173,7 @@ class MaildirWriter:
         return Copy(share=one.share, place=place, file=name, reason=one.reason, repeated=repeated)
 
     def _files_for(self, arrived: Arrived) -> list[_Opened]:
-        """Open a file for each user, with the address for which he gets the mail on top."""
+        """Open a file for each user, with the address for which it is delivered on top."""
         opened = []
         for share in arrived.plan.shares:
             one = self._begin_file(share)
@@ -182,7 +182,7 @@ class MaildirWriter:
         return opened
 
     def _begin_file(self, share: Share) -> _Opened:
-        """Begin a mail for a user, in the quarantine where his inbox can't be used."""
+        """Begin a mail for a user, in the quarantine if the inbox can't be used."""
         try:
             maildir = self._maildir(self._settings.inboxes, share.user, shared=self._settings.group is not None)
             return _Opened(share=share, maildir=maildir, file=self._stack.enter_context(MailFile(maildir)))
@@ -193,7 +193,7 @@ class MaildirWriter:
             return _Opened(share=share, maildir=maildir, file=file, reason=str(error))
 
     def _maildir(self, folder: Path, user: str, *, shared: bool = False) -> Maildir:
-        """Give a Maildir, open until the batch ends; its names are read once a poll."""
+        """Return a Maildir, open until the batch ends; its names are read once a poll."""
         key = f"{folder}/{user}"
         if key not in self._open:
             maildir = self._stack.enter_context(Maildir(folder, user, shared=shared))

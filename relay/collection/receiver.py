@@ -35,7 +35,7 @@ _SHORT_HEADER = 8_192
 
 _HEADER_LIMIT: Final = 262_144
 MOST_TOLD: Final = 20
-"""Mails of a poll whose ids are told to whoever asked for it."""
+"""Mails of a poll whose ids are in its result."""
 _BATCH_OCTETS: Final = 1 << 20
 """Octets of small messages that are written together, with one fsync of the folder; a larger one is streamed."""
 _BATCH_FILES: Final = 64

@@ -1,4 +1,4 @@
-"""Which messages a poll leaves on the server for now, so that one that can't be had holds up no other one for ever.
+"""Which messages a poll leaves on the server for now, so that one that can't be fetched holds up no other for ever.
 
 What is known of them lives as long as the process: after a restart each gets its chance again.
 """
@@ -32,9 +32,9 @@ class Troubles:
     _known: dict[MessageKey, _Trouble] = field(default_factory=dict)
 
     def sort_out(self, wanted: Sequence[Listed], *, limit: int) -> tuple[list[Listed], list[tuple[Listed, str]]]:
-        """Give the messages to fetch, in the order in which they should come, and those to leave, each with the reason.
+        """Return the messages to fetch, in the order in which to fetch them, and those to leave, each with the reason.
 
-        `limit` is the largest size in octets. A message at which the session broke comes last; where that happens
+        `limit` is the largest size in octets. A message at which the session broke comes last; if that happens
         again, more and more polls leave it out, so that the others are deleted in their turn.
         """
         self._known = {mark: self._known[mark] for mark in map(_mark, wanted) if mark in self._known}
@@ -52,7 +52,7 @@ class Troubles:
         return fetch, left
 
     def is_news(self, message: Listed) -> bool:
-        """Tell whether it has not been said yet that a message is left; from now on it has."""
+        """Return whether it was not logged yet that a message is left; from now on it was."""
         trouble = self._of(message)
         news, trouble.told = not trouble.told, True
         return news

@@ -35,7 +35,7 @@ class Distribution:
     steps: tuple[str, ...]
 
     def reasons(self, share: Share) -> tuple[str, ...]:
-        """Give the steps that led to one of the users."""
+        """Return the steps that led to one of the users."""
         return (*self.steps[:-1], share.why)
 
 

@@ -82,6 +82,6 @@ class MailboxSource(Protocol):
     def close(self) -> None:
         """Cut the connection at once, if there is one; deletions that were not committed do not happen.
 
-        Whoever waits for the server at this moment gets a SourceError. The next `list` connects anew.
+        A call that is waiting for the server at this moment raises SourceError. The next `list` connects anew.
         """
         ...

@@ -139,7 +139,7 @@ class Mailboxes:
         return await self._writer.run(self._renew, (account, token))
 
     async def release(self, account: str, token: str) -> None:
-        """Give a mailbox back."""
+        """End the lease of a mailbox."""
         await self._writer.run(self._release, (account, token))
 
     async def find(self, account: str) -> Mailbox | None:

@@ -1,7 +1,7 @@
 """The bytes of a POP3 connection: lines and multi-line answers in, commands out, TLS put on; all of it bounded.
 
-Time is bounded by a credit of seconds, which each command renews, waiting uses up, and octets that come earn back: a
-server that drips is given up nearly as soon as one that is silent.
+Time is bounded by a credit of seconds: each command renews it, waiting uses it up, and octets that arrive add to it.
+So a server that sends very slowly is given up nearly as soon as one that is silent.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Pop3Stream(asyncio.Protocol):
     async def open(
         cls, host: str, port: int, *, context: ssl.SSLContext | None, seconds: float, veil: Veil
     ) -> "Pop3Stream":
-        """Connect, with TLS from the beginning where a context is given. Raises OSError, TimeoutError."""
+        """Connect, with TLS from the beginning if a context is given. Raises OSError, TimeoutError."""
         loop = asyncio.get_running_loop()
         connected = await dial(host, port, seconds=seconds)
         async with asyncio.timeout(seconds):
@@ -116,14 +116,14 @@ class Pop3Stream(asyncio.Protocol):
         return self.status_of(await self.read_line())
 
     def status_of(self, line: bytes) -> tuple[bool, str]:
-        """Tell what a line says as a status."""
+        """Return what a status line means: whether it is +OK, and its text. Raises Pop3Lost for anything else."""
         word, _, text = line.partition(b" ")
         if word.upper() not in (b"+OK", b"-ERR"):
             raise Pop3Lost("an answer that is no POP3")
         return word.upper() == b"+OK", read_text(self.veil.cover([text])[0])
 
     async def read_lines(self, most: int) -> AsyncIterator[bytes]:
-        """Give the lines of a multi-line answer, `most` of them at most. Raises Pop3Lost."""
+        """Yield the lines of a multi-line answer, `most` of them at most. Raises Pop3Lost."""
         count = 0
         while (line := await self.read_line()) != b".":
             count += 1
@@ -134,7 +134,7 @@ class Pop3Stream(asyncio.Protocol):
             yield line.removeprefix(b".")
 
     async def read_line(self) -> bytes:
-        """Give the next line without its end. Raises Pop3Lost."""
+        """Return the next line without its end. Raises Pop3Lost."""
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
@@ -148,9 +148,9 @@ class Pop3Stream(asyncio.Protocol):
         return line.removesuffix(b"\r")
 
     async def read_data(self) -> AsyncIterator[bytes]:
-        """Give the body of a multi-line answer in pieces: dots unstuffed, line ends CRLF, of any length.
+        """Yield the body of a multi-line answer in pieces: dots unstuffed, line ends CRLF, lines of any length.
 
-        Raises Pop3Lost where it is cut off.
+        Raises Pop3Lost if it is cut off.
         """
         dots = DotReader()
         while not dots.ended:
