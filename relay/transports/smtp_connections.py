@@ -24,6 +24,9 @@ class _Door:
     """Where the connections of one account are opened."""
 
     pool: Pool
+    credential: Credential | None = None
+    made_of: SmtpServer | None = None
+    """The settings that the credential was made of: making it for each mail would take longer than all else here."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a connection is opened."""
     failures: int = 0
@@ -49,12 +52,14 @@ class Connections:
 
         A new one is opened to an account that is paused only for a probe; other nodes may have paused it a moment ago.
         """
-        credential, door = self._credentials.of(server), self._door(account)
-        connection = door.pool.take(server, credential)
-        kept = connection is not None
-        if connection is None:
-            connection = await self._open(door, account, server, credential, probing=probing)
-        return connection, kept
+        door = self._door(account)
+        if door.made_of is not server:
+            door.made_of, door.credential = server, self._credentials.of(server)
+        credential = door.credential
+        kept = door.pool.take(server, credential)
+        if kept is not None:
+            return kept, True
+        return await self._open(door, account, server, credential, probing=probing), False
 
     async def _open(
         self, door: _Door, account: Account, server: SmtpServer, credential: Credential | None, *, probing: bool
