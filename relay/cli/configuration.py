@@ -157,15 +157,16 @@ def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
     enter(settings, serves=serves)
     from relay.model.errors import StorageError
     from relay.storage.backup import follow_links
-    from relay.storage.engine import SqliteFile, open_database
+    from relay.storage.engine import file_of, open_engine
     from relay.storage.version import GONE, NONE_YET, require_database
 
-    database = open_database(settings.database, prepared_statements=settings.prepared_statements)
-    if isinstance(database, SqliteFile) and not follow_links(database.path).exists():
-        there = database.path.parent.is_dir()
+    database = open_engine(settings.database, create=False, prepared_statements=settings.prepared_statements)
+    file = file_of(database)
+    if file is not None and not follow_links(file).exists():
+        there = file.parent.is_dir()
         if there and _service_runs(settings.folder):
-            raise StorageError(f"{database.path}: {GONE}")
-        raise StorageError(f"{database.path}: {NONE_YET if there else 'No such file or directory'}")
+            raise StorageError(f"{file}: {GONE}")
+        raise StorageError(f"{file}: {NONE_YET if there else 'No such file or directory'}")
     require_database(database)
     return database
 

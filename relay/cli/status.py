@@ -108,30 +108,23 @@ def _look(config: str | None) -> "tuple[int, Snapshot, Sequence[Finding]]":
 def _require_file(settings: "Settings") -> None:
     """Raise StorageError where the service works in a file that somebody has deleted: all would seem to be well."""
     from relay.model.errors import StorageError
-    from relay.storage.engine import SqliteFile, open_database
+    from relay.storage.engine import file_of, open_engine
     from relay.storage.version import GONE
 
-    database = open_database(settings.database)
-    if isinstance(database, SqliteFile):
-        raise StorageError(f"{database.path}: {GONE}")
-    database.dispose()
+    if (file := file_of(open_engine(settings.database, create=False))) is not None:
+        raise StorageError(f"{file}: {GONE}")
 
 
 def _open(settings: "Settings") -> "Database | None":
     """Open the database; None where no service has made one yet. Raises StorageError."""
     from relay.storage.backup import follow_links
-    from relay.storage.engine import SqliteFile, open_database, open_engine, transaction
+    from relay.storage.engine import file_of, open_engine, transaction
     from relay.storage.version import require_database, schema_of
 
-    database: Database = open_database(settings.database, prepared_statements=settings.prepared_statements)
-    if isinstance(database, SqliteFile):
-        if not follow_links(database.path).exists():
-            return None
-        database.patience = _DATABASE_PATIENCE  # no signal ends what SQLite waits for
-    else:
-        database.dispose()
-        prepared = settings.prepared_statements
-        database = open_engine(settings.database, prepared_statements=prepared, patience=_DATABASE_PATIENCE)
+    prepared = settings.prepared_statements
+    database = open_engine(settings.database, create=False, prepared_statements=prepared, patience=_DATABASE_PATIENCE)
+    if (file := file_of(database)) is not None and not follow_links(file).exists():
+        return None
     with transaction(database, write=False) as tx:
         found = schema_of(tx)
     if found is None:

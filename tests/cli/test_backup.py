@@ -7,7 +7,7 @@ import pytest
 
 from relay.settings import load_settings
 from relay.storage.backups import last_backup
-from relay.storage.engine import open_database
+from relay.storage.engine import open_engine
 from relay.storage.lock import StorageLock
 from relay.storage.manifest import find_backups
 from relay.supervisor import Service
@@ -154,7 +154,7 @@ def test_without_an_argument_it_goes_where_the_nightly_ones_are_and_counts_as_on
     said = run("backup")
     assert said.status == 1
     assert f"{folder}: there is no such folder: make it by" in said.err
-    engine = open_database(load_settings(config).database)
+    engine = open_engine(load_settings(config).database, create=False)
     assert "there is no such folder" in last_backup(engine).error
     folder.mkdir()
     made = []
@@ -179,7 +179,7 @@ def test_into_a_folder_goes_a_whole_backup_which_does_not_count(
     assert said.out.startswith(f"{backup}: ")
     assert "Passwords" not in said.out  # there are none
     assert {path.name for path in backup.iterdir()} == {"relay.db", "relay.toml", "manifest.json"}
-    assert last_backup(open_database(load_settings(config).database)).at is None
+    assert last_backup(open_engine(load_settings(config).database, create=False)).at is None
     assert queued
 
 

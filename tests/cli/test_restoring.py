@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from relay.cli import main
 from relay.settings import load_settings
 from relay.storage.backups import last_backup
-from relay.storage.engine import open_database, open_engine
+from relay.storage.engine import open_engine
 from relay.storage.lock import StorageLock
 from relay.storage.manifest import MANIFEST, find_backups, read_manifest
 from relay.storage.upgrade import prepare_database
@@ -170,7 +170,7 @@ def test_without_secrets_it_says_which_must_be_put_in_again(old: Machine, tmp_pa
     assert again.status == 0
     assert "inboxes: 0 mails put back; there already: 4" in again.out
     assert new.run("restore", "--yes").status == 0  # and without an argument, from [backup] folder
-    state = last_backup(open_database(f"sqlite:///{new.folder}/relay.db"))
+    state = last_backup(open_engine(f"sqlite:///{new.folder}/relay.db", create=False))
     assert (state.folder, state.at, state.begun) == (backup, read_manifest(backup).at, None)
 
 

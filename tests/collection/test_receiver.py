@@ -12,7 +12,7 @@ from relay.demo.mailbox import Mailbox
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import StorageError
 from relay.storage import arrivals
-from relay.storage.engine import SqliteFile, transaction
+from relay.storage.engine import open_engine, transaction
 from tests.collection.test_poll import IN, Post, mail, mailbox, open_post, post
 from tests.peers.dialogue import Dialogue
 
@@ -20,7 +20,7 @@ __all__ = ["mailbox", "post"]
 
 
 def rows(folder: Path) -> list[Arrival]:
-    with transaction(SqliteFile(folder / "relay.db"), write=False) as tx:
+    with transaction(open_engine(f"sqlite:///{folder}/relay.db", create=False), write=False) as tx:
         return [arrivals.read_arrival(row) for row in tx.records("SELECT * FROM arrival ORDER BY id")]
 
 

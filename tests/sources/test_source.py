@@ -18,7 +18,7 @@ from relay.model.errors import SourceError
 from relay.model.maildrop import MessageKey
 from relay.pop_poller import LEAST_PAUSE, PopPoller
 from relay.storage import arrivals
-from relay.storage.engine import SqliteFile, transaction
+from relay.storage.engine import open_engine, transaction
 from tests.collection.test_poll import Post, mail, open_post
 from tests.sources.memory import Folder, MemorySource
 
@@ -62,12 +62,12 @@ async def test_a_poll_makes_its_calls_in_order_and_deletes_what_it_has_recorded(
     assert office.source.calls == POLL
     assert {key.folder for key in office.source.read} == {"INBOX", "Lists/a b"}
     assert not any(folder.mails for folder in office.source.folders.values())
-    with transaction(SqliteFile(office.post.folder / "relay.db"), write=False) as tx:
+    with transaction(open_engine(f"sqlite:///{office.post.folder}/relay.db", create=False), write=False) as tx:
         kept = [arrivals.read_arrival(row) for row in tx.records(arrivals._BY_UIDL, wanted="1", limit=9)]
     assert sorted((one.folder, one.validity) for one in kept) == [("INBOX", "1"), ("Lists/a b", "7")]
     assert await office.poll() == [b"1", b"2", b"3"]
     assert (office.opened, office.source.calls) == (1, POLL * 2)
-    found = arrivals.find_at_provider(SqliteFile(office.post.folder / "relay.db"), kept[0])
+    found = arrivals.find_at_provider(open_engine(f"sqlite:///{office.post.folder}/relay.db", create=False), kept[0])
     assert (found.known, found.gone_at) == (True, office.post.now)
 
 

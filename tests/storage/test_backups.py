@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine
 
 from relay.storage.backups import BackupState, Done, Failed, last_backup, note_begun, note_done, note_failed
-from relay.storage.engine import open_database, open_engine, transaction
+from relay.storage.engine import open_engine, transaction
 from relay.storage.upgrade import prepare_database
 
 
@@ -34,7 +34,7 @@ def test_what_was_begun_done_and_failed_is_remembered(base: Engine, tmp_path: Pa
     failed = BackupState(at=1000, folder=tmp_path / "one ü", error="/backup: No space left on device", error_at=2001)
     assert last_backup(base) == failed
     # As short commands open it.
-    assert last_backup(open_database(f"sqlite:///{tmp_path}/relay.db")) == failed
+    assert last_backup(open_engine(f"sqlite:///{tmp_path}/relay.db", create=False)) == failed
     with transaction(base, write=True) as tx:
         note_done(tx, Done(at=3000, folder=tmp_path / "two"))
     assert last_backup(base) == BackupState(at=3000, folder=tmp_path / "two")

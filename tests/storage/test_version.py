@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from relay.model.errors import StorageError
-from relay.storage.engine import open_database, open_engine, transaction
+from relay.storage.engine import open_engine, transaction
 from relay.storage.upgrade import prepare_database
 from relay.storage.version import VERSION, require_database, schema_of
 
@@ -18,7 +18,7 @@ def url(tmp_path: Path) -> str:
 
 
 def test_a_database_of_this_program_can_be_used(url: str) -> None:
-    database = open_database(url)
+    database = open_engine(url, create=False)
     require_database(database)
     with transaction(database, write=False) as tx:
         assert schema_of(tx) == VERSION
@@ -34,7 +34,7 @@ def test_a_database_of_this_program_can_be_used(url: str) -> None:
     ],
 )
 def test_any_other_is_refused_and_left_alone(url: str, change: str, text: str) -> None:
-    database = open_database(url)
+    database = open_engine(url, create=False)
     with transaction(database, write=True) as tx:
         tx.change(change)
     with pytest.raises(StorageError, match=text):

@@ -21,7 +21,7 @@ from relay.pop_poller import PopPoller
 from relay.rules.causes import Cause, explain_cause
 from relay.runtime import Runtime, wall_clock
 from relay.storage import admin
-from relay.storage.engine import Database, SqliteFile
+from relay.storage.engine import Database, open_engine
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.quarantine import give, list_held
 from relay.storage.watches import Watches
@@ -309,7 +309,7 @@ async def test_mail_that_was_really_put_into_quarantine_is_told(tmp_path: Path) 
 
 async def test_the_loop_goes_on_after_a_fault_of_the_database(office: Office, tmp_path: Path) -> None:
     rounds = Rounds(every=0.001, least=0.0)
-    watcher = watch(office, database=SqliteFile(tmp_path / "none.db"), rounds=rounds)
+    watcher = watch(office, database=open_engine(f"sqlite:///{tmp_path}/none.db", create=False), rounds=rounds)
     with capture_logs() as lines:
         task = asyncio.create_task(watcher.run())
         await until(lambda: len([line for line in lines if line["event"] == "activity_failed"]) >= 3)
