@@ -1,20 +1,19 @@
 """Who is told what, where, and what nobody is ever told."""
 
-import asyncio
 import email
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from relay.model.destination import to_account
-from relay.model.errors import StorageError
-from relay.model.mail import Pause, RecipientKind
+from relay.model.destination import to_account, to_inbox
+from relay.model.mail import DeliveryState, RecipientKind
+from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.notifications.compose import AlertText
+from relay.notifications.policy import destinations_of, queued
+from relay.rules.disposition import Disposition, Failure
 from relay.rules.notice import Alert
 from relay.storage import admin
 from tests.peers.office import CLIENT, MINUTE, open_office
@@ -226,60 +225,30 @@ async def test_german_offices_get_german_notices(tmp_path: Path) -> None:
         assert "nicht" in text
 
 
-class _FailingOnce:
-    """A write of the queue that fails the first time."""
-
-    def __init__(self, real: Callable[..., Awaitable[Any]]) -> None:
-        self._real = real
-        self._failed = False
-
-    async def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 - any write
-        if not self._failed:
-            self._failed = True
-            raise StorageError("disk full")
-        return await self._real(*arguments)
-
-
-async def test_the_alert_of_a_pause_survives_a_fault_of_the_database(tmp_path: Path) -> None:
-    login = {"username": "u", "password": "p"}
-    async with Provider({"AUTH": "535 5.7.8 no"}) as provider:
-        account = {"smtp": {"host": "127.0.0.1", "port": provider.port, "security": "none", **login}}
-        async with open_office(tmp_path, account=account) as office:
-            office.queue.mark_sent = _FailingOnce(office.queue.mark_sent)  # type: ignore[method-assign, assignment]
-            await office.hand_in(A)
-            await asyncio.gather(*office.delivery._running())  # the fault meets the attempt, not the first look
-            for _ in range(3):
-                await office.pass_time(2 * MINUTE)
-            (alert,) = office.inbox()
-            assert b"sales" in alert
-            assert [row.state for row in office.waiting()] == ["queued"]
-
-
-async def test_the_alerts_of_a_change_are_told_after_a_crash_that_came_before_them(tmp_path: Path) -> None:
-    async with open_office(tmp_path, account={"archive": False}) as office:
-        gone = (await office.hand_in(A)).text.split()[-1]
-        await office.send()
-        await office.queue.pause(
-            Pause(account="sales", since=office.now, until=None, reason="no", refusal=Reply(code=535, text="no"))
-        )
-        await office.queue.hold_accounts(["sales"], now=office.now)
-        await office.restart()
-        await office.send()
-        assert len(office.inbox()) == 2
-        await office.restart()
-        await office.send()
-        assert len(office.inbox()) == 2
-        assert office.outcomes(gone)[A] == "pending"
-
-
-async def test_what_a_second_crash_holds_is_told_though_a_third_comes_at_once(tmp_path: Path) -> None:
+async def test_deciding_who_is_told_says_and_stores_nothing(tmp_path: Path) -> None:
     async with open_office(tmp_path, account={"archive": False}, schedule={"active": ["Fri 08:00-09:00"]}) as office:
-        await office.hand_in(A)
-        for _ in range(2):
-            await office.queue.claim(to_account("sales"), now=office.now, limit=1, open_now=True)
-            await office.queue.recover(now=office.now)
-        assert [row.state for row in office.waiting()] == ["held"]
-        await office.restart()
-        await office.send()
-        (told,) = office.inbox()
-        assert b"a mail" in told
+        await office.hand_in(A, reverse_path=None)
+        claimed = await office.queue.claim(to_account("sales"), now=office.now, limit=1, open_now=True)
+        delivery, account = claimed[0], office.settings.directory.account("sales")
+        assert account is not None
+        refused = Reply(code=550, enhanced="5.1.1", text="no such user")
+        disposition = Disposition(
+            outcomes=((0, Outcome(verdict=Verdict.BOUNCED, reply=refused)),),
+            state=DeliveryState.DONE,
+            failures=(Failure(recipient=delivery.recipients[0], reply=refused, expired=False),),
+        )
+        policy = office.delivery.notifications.policy
+        with capture_logs() as lines:
+            told = await policy.of_attempt(account, delivery, disposition, refused, sender_refused=refused)
+        assert lines == []
+        assert [event.name for event in told.events] == ["notice_dropped", "sender_refused"]
+        assert [notice.once for notice in told.notices] == ["sender/sales"]
+        assert len(office.waiting()) == 1
+
+
+async def test_each_way_of_a_notice_is_said_and_woken(tmp_path: Path) -> None:
+    async with open_office(tmp_path, users=[{**ANNA, "notify": "mail"}]) as office:
+        notice = office.delivery.notifications.composer.plain("A title", ["One.", "Two."], "sales")
+        ways = [event.fields() for event in queued([notice])]
+        assert [(way["to"], way["way"]) for way in ways] == [("anna@example.com", "mail"), ("anna", "inbox")]
+        assert destinations_of([notice]) == {to_account("sales"), to_inbox("anna")}
