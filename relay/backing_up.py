@@ -23,6 +23,7 @@ from relay.settings import BackupSettings, Settings
 from relay.storage.backups import Done, Failed, last_backup, note_begun, note_done, note_failed
 from relay.storage.lock import database_file
 from relay.storage.named_files import gather
+from relay.storage.ranks import Rank
 from relay.storage.saving import Job, Made, Pace, make_backup, remove_old
 from relay.storage.transaction import Transaction
 from relay.storage.writer import Operation, Writer
@@ -49,9 +50,9 @@ def _note_failed(tx: Transaction, several: Sequence[Failed]) -> list[None]:
     return [None] * len(several)
 
 
-_BEGUN: Final = Operation(90, _note_begun)
-_DONE: Final = Operation(91, _note_done)
-_FAILED: Final = Operation(92, _note_failed)
+_BEGUN: Final = Operation(Rank.BACKUP_BEGUN, _note_begun)
+_DONE: Final = Operation(Rank.BACKUP_DONE, _note_done)
+_FAILED: Final = Operation(Rank.BACKUP_FAILED, _note_failed)
 
 
 class _StoppedError(RelayError):

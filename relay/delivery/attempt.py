@@ -225,8 +225,7 @@ class Attempter:
             disposition = settlements.wait_instead(disposition, self._next(delivery.attempts + 1, now))
         settlement = replace(
             settlements.settlement_of(facts, disposition, settings=settings),
-            splits=settlements.splits_of(delivery, result, disposition, now),
-            notices=told.notices,
+            creates=(*settlements.splits_of(delivery, result, disposition, now), *told.notices),
             events=settlements.events_of(result, disposition),
         )
         return Decision(

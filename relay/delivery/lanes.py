@@ -17,11 +17,8 @@ from relay.delivery.ready_queue import ReadyQueue
 from relay.model.destination import Destination
 from relay.model.mail import Body, ClaimedDelivery, Work
 from relay.model.reply import Reply
-from relay.storage.claiming import who_of
+from relay.rules.turns import Cursor
 from relay.transports.transport import Terms
-
-MOST_TURNS = 1000
-"""Users of whom a lane remembers the source that was served last: who was not served for longest begins anew."""
 
 
 @dataclass(kw_only=True)
@@ -49,10 +46,8 @@ class Lane:
     """The largest mail that this server takes, as its last EHLO said; None: not known."""
     renewed: bool = False
     """Whether the server or the login is another since this was asked last."""
-    served: str = ""
-    """The source that was served last."""
-    turns: dict[str, str] = field(default_factory=dict)
-    """For each user the source of his that was served last; who was served last of all comes last."""
+    cursor: Cursor = field(default_factory=Cursor)
+    """Where the turns of users and mailings stand."""
     busy: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     reserved: int = 0
@@ -209,12 +204,7 @@ class Lane:
 
     def serve(self, source: str) -> None:
         """Note whose turn it was."""
-        self.served = source
-        who = who_of(source)
-        self.turns.pop(who, None)
-        self.turns[who] = source
-        if len(self.turns) > MOST_TURNS:
-            del self.turns[next(iter(self.turns))]
+        self.cursor = self.cursor.after(source)
 
     # Workers and work
 

@@ -108,16 +108,13 @@ class Worker:
                 return
             lane.backlog = False  # whatever is queued from now on says so
             try:
-                wish = Prefetch(lane.destination, self._now(), _PREFETCHED, lane.served, dict(lane.turns))
+                wish = Prefetch(lane.destination, self._now(), _PREFETCHED, lane.cursor)
                 found = await self._queue.prefetch(wish)
             except BaseException:
                 lane.backlog = True
                 raise
-            # Ids sort by time: the memory takes the last that came for the newest.
-            for work in sorted(found, key=lambda work: work[0].id):
+            for work in found:
                 lane.ready.add(*work)
-            for delivery, _ in found:
-                lane.serve(delivery.message.source)
             if found:
                 lane.backlog = True  # there may be more
         for _ in found:
@@ -133,8 +130,7 @@ class Worker:
                 now=now,
                 limit=1,
                 open_now=open_now,
-                served=lane.served,
-                turns=dict(lane.turns),
+                cursor=lane.cursor,
                 newest=newest,
             ),
         )
@@ -146,9 +142,10 @@ class Worker:
         return claimed[0], lane.ready.pop(claimed[0].id)
 
     async def _take(self, lane: Lane, *, newest: bool) -> Work | None:
-        work = lane.ready.take(newest=newest)
+        work = lane.ready.take(lane.cursor, newest=newest)
         if work is None:
             return None
+        lane.serve(work[0].message.source)
         granted = await self._wait(lane, self._granted(work[0]))
         return (granted[0], work[1]) if granted else None
 

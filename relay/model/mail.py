@@ -1,7 +1,8 @@
 """The queue's records: a message, its deliveries, their recipients. Times are integer milliseconds since 1970, UTC."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from relay.model.destination import Destination
 from relay.model.outcome import Outcome
@@ -16,6 +17,9 @@ MOST_UNCERTAIN = 2
 EVERY_ACCOUNT = "/"
 """The `account` of a pause of them all: no account's name has a slash. With a node's name behind it, of one node alone:
 a jump of its clock."""
+
+UNNUMBERED: Final = -1
+"""The number of a recipient who is added to a message that is in the queue already."""
 
 Body = tuple[bytes, ...] | None
 """A body in chunks; None where the queue must be asked."""
@@ -58,7 +62,7 @@ class Recipient:
     """One recipient of a message."""
 
     n: int
-    """His number within the message, from 0; it never changes."""
+    """His number within the message, from 0; it never changes. `UNNUMBERED`: the queue gives him the next one."""
     address: str
     """The addr-spec; the user's name in a delivery into an inbox."""
     kind: RecipientKind = RecipientKind.TO
@@ -66,6 +70,10 @@ class Recipient:
     """NOTIFY of RFC 3461, as `relay.model.envelope.DsnOptions` has it."""
     orcpt: str = ""
     """ORCPT of RFC 3461."""
+
+    def numbered(self, n: int) -> "Recipient":
+        """Return the same recipient with a number."""
+        return replace(self, n=n)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,6 +170,8 @@ class ClaimedDelivery:
     """Only those that are pending."""
     warned: bool = False
     """Whether the sender has been told that it still waits."""
+    due: int = AT_ONCE
+    """When it was due: of a source's mails the one that was due first goes first."""
     tried: int = 0
     """Attempts of any kind before this one: what was read before the last of them is out of date."""
     token: str = ""
@@ -180,6 +190,9 @@ class ClaimedDelivery:
         return self.message.header
 
 
+Created = NewMessage | NewDelivery
+"""What a change of a delivery creates: a mail of its own (a bounce), or a delivery of the same message: one to which
+recipients leave (a split), or one for new recipients (a copy)."""
 Work = tuple[ClaimedDelivery, Body]
 """A delivery that is to be attempted, and its body where it is in memory."""
 
@@ -207,15 +220,24 @@ class Settlement:
     """Whether there was an attempt; what is given up without one leaves no trace of one."""
     counts: bool = True
     """Whether this attempt counts for the retry intervals; one that a paused account ended does not."""
-    splits: tuple[NewDelivery, ...] = ()
-    """Deliveries of their own for recipients that leave this one; they keep their numbers."""
-    notices: tuple[NewMessage, ...] = ()
+    creates: tuple[Created, ...] = ()
+    """What is written with it; a body stays until all deliveries of its message are done, these included."""
     events: tuple[tuple[str, str], ...] = ()
     """(what, detail), for `relay trace`."""
     token: str = ""
     """That of the claim; empty for what is settled while it is queued, which nobody has claimed."""
     keep_body: bool = False
     """Whether the body stays when all is done (`keep_delivered`)."""
+
+    @property
+    def notices(self) -> tuple[NewMessage, ...]:
+        """The mails that it creates."""
+        return tuple(one for one in self.creates if isinstance(one, NewMessage))
+
+    @property
+    def splits(self) -> tuple[NewDelivery, ...]:
+        """The deliveries of the same message that it creates."""
+        return tuple(one for one in self.creates if isinstance(one, NewDelivery))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

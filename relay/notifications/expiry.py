@@ -181,7 +181,7 @@ class Expiry:
             )
             for one, reply, disposition in dispositions
         ]
-        settlements[0] = replace(settlements[0], notices=told.notices)
+        settlements[0] = replace(settlements[0], creates=told.notices)
         if not await self._queue.give_up(settlements):
             return set()  # one of them is being sent just now: the next look comes
         emit(*(event for one, reply in ends for event in _given_up(one, reply)), *queued(told.notices))

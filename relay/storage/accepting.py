@@ -3,39 +3,53 @@
 Each write may be repeated: rows that are there already stay as they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from relay.model.mail import DeliveryState, NewDelivery, NewMessage
-from relay.storage.rows import INSERT_MESSAGE, clean, message_row
-from relay.storage.statement import Parameter
+from sqlalchemy import bindparam, delete, exists, or_, select
+
+from relay.model.mail import DeliveryState, NewDelivery, NewMessage, Recipient
+from relay.storage import meta
+from relay.storage.rows import INSERT_MESSAGES, clean, message_row
+from relay.storage.statement import Many, Parameters, Statement, insert, is_in
+from relay.storage.tables import content, delivery, message, recipient
+from relay.storage.tables import meta as facts
 from relay.storage.transaction import Transaction
 
-_INSERT_CHUNK: Final = "INSERT INTO content (message_id, version, seq, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_INSERT_DELIVERY: Final = (
-    "INSERT INTO delivery"
-    " (id, message_id, destination, version, state, due, since, uncertain, token, node, lease_until, source)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_INSERT_CHUNKS: Final = Many.insert(insert(content).on_conflict_do_nothing())
+_INSERT_DELIVERIES: Final = Many.insert(
+    insert(delivery).on_conflict_do_nothing(),
+    *("id", "message_id", "destination", "version", "state", "due", "since", "uncertain", "token", "node"),
+    *("lease_until", "source"),
 )
-_INSERT_RECIPIENT: Final = (
-    "INSERT INTO recipient (message_id, n, delivery_id, address, kind, notify, orcpt) VALUES (?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT DO NOTHING"
+_INSERT_RECIPIENTS: Final = Many.insert(
+    insert(recipient).on_conflict_do_nothing(),
+    *("message_id", "n", "delivery_id", "address", "kind", "notify", "orcpt"),
 )
-_DROP_VERSION_1: Final = "DELETE FROM content WHERE message_id = ? AND version = 1"
+_DROP_VERSION_1: Final = Statement(
+    delete(content).where(content.c.message_id == bindparam("message"), content.c.version == 1)
+)
+IS_ORPHANED: Final = ~exists().where(message.c.id == content.c.message_id)
+"""That a chunk belongs to no message."""
+_DISCARD: Final = Statement(delete(content).where(is_in(content.c.message_id, "messages"), IS_ORPHANED))
+_FACT: Final = insert(facts).values(key=bindparam("key"), value=bindparam("now"))
 # Also where it was said in what is the future now: a clock was wrong.
-_SAY: Final = (
-    "INSERT INTO meta (key, value) VALUES (?, ?)"
-    " ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE meta.value < ? OR meta.value > excluded.value"
+_SAY: Final = Statement(
+    _FACT.on_conflict_do_update(
+        index_elements=["key"],
+        set_={"value": _FACT.excluded.value},
+        where=or_(facts.c.value < bindparam("since"), facts.c.value > _FACT.excluded.value),
+    )
 )
-_SAID: Final = "SELECT 1 FROM meta WHERE key = ? AND value >= ? AND value <= ?"
-_UNSAY: Final = "DELETE FROM meta WHERE key = ?"
-_FORGET_SAID: Final = "DELETE FROM meta WHERE key >= 'said/' AND key < 'said0' AND value < ?"
-_DISCARD: Final = (
-    "DELETE FROM content WHERE message_id {any}"
-    " AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = content.message_id)"
+_SAID: Final = Statement(
+    select(facts.c.key).where(
+        facts.c.key == bindparam("key"), facts.c.value >= bindparam("since"), facts.c.value <= bindparam("now")
+    )
 )
-
+_FORGET_SAID: Final = Statement(
+    delete(facts).where(facts.c.key >= "said/", facts.c.key < "said0", facts.c.value < bindparam("since"))
+)
 
 SAID_FOR: Final = 3_600_000
 """Milliseconds in which people are told the same thing once (`NewMessage.once`); the log has every case."""
@@ -73,7 +87,7 @@ class Placed:
 
 def write_chunks(tx: Transaction, chunks: Sequence[Chunk]) -> list[None]:
     """Write chunks ahead of their messages."""
-    tx.change_each(_INSERT_CHUNK, [(c.message_id, c.version, c.seq, c.data) for c in chunks])
+    tx.change_each(_INSERT_CHUNKS, [_chunk_row(c.message_id, c.version, c.seq, c.data) for c in chunks])
     return [None] * len(chunks)
 
 
@@ -84,52 +98,37 @@ def accept(tx: Transaction, mails: Sequence[NewMessage], *, by: Claimant) -> lis
     """
     count = len(mails)
     mails = [mail for mail in mails if not mail.once or _is_news(tx, mail)]
-    tx.change_each(INSERT_MESSAGE, [message_row(mail.message) for mail in mails])
-    tx.change_each(_INSERT_CHUNK, [(mail.message.id, *chunk) for mail in mails for chunk in mail.chunks])
-    tx.change_each(_DROP_VERSION_1, [(mail.message.id,) for mail in mails if mail.drop_version_1])
-    insert_deliveries(
-        tx,
-        [
-            Placed(mail.message.id, mail.message.received_at, mail.message.source, delivery)
-            for mail in mails
-            for delivery in mail.deliveries
-        ],
-        by=by,
-    )
-    tx.change_each(
-        _INSERT_RECIPIENT,
-        [
-            (
-                mail.message.id,
-                recipient.n,
-                delivery.id,
-                clean(recipient.address),
-                recipient.kind.value,
-                recipient.notify,
-                recipient.orcpt,
-            )
-            for mail in mails
-            for delivery in mail.deliveries
-            for recipient in delivery.recipients
-        ],
-    )
+    tx.change_each(INSERT_MESSAGES, [message_row(mail.message) for mail in mails])
+    tx.change_each(_INSERT_CHUNKS, [_chunk_row(mail.message.id, *chunk) for mail in mails for chunk in mail.chunks])
+    tx.change_each(_DROP_VERSION_1, [{"message": mail.message.id} for mail in mails if mail.drop_version_1])
+    placed = [
+        Placed(mail.message.id, mail.message.received_at, mail.message.source, delivery)
+        for mail in mails
+        for delivery in mail.deliveries
+    ]
+    insert_deliveries(tx, placed, by=by)
+    insert_recipients(tx, ((one, recipient) for one in placed for recipient in one.delivery.recipients))
     return [None] * count
+
+
+def _chunk_row(message_id: str, version: int, seq: int, data: bytes) -> Parameters:
+    return {"message_id": message_id, "version": version, "seq": seq, "data": data}
 
 
 def _is_news(tx: Transaction, mail: NewMessage) -> bool:
     at = mail.message.received_at
-    tx.change(_FORGET_SAID, _moment(at - SAID_FOR))
-    return tx.change(_SAY, _said(mail.once), _moment(at), _moment(at - SAID_FOR)) > 0
+    tx.change(_FORGET_SAID, since=_moment(at - SAID_FOR))
+    return tx.change(_SAY, key=_said(mail.once), now=_moment(at), since=_moment(at - SAID_FOR)) > 0
 
 
 def was_said(tx: Transaction, once: str, now: int) -> bool:
-    """Tell whether people were told something a moment ago."""
-    return bool(tx.rows(_SAID, _said(once), _moment(now - SAID_FOR), _moment(now)))
+    """Return whether people were told something a moment ago."""
+    return bool(tx.rows(_SAID, key=_said(once), since=_moment(now - SAID_FOR), now=_moment(now)))
 
 
 def unsay(tx: Transaction, once: str) -> None:
     """Forget that people were told something, so that they are told it again."""
-    tx.change(_UNSAY, _said(once))
+    meta.forget(tx, _said(once))
 
 
 def _said(once: str) -> str:
@@ -141,31 +140,48 @@ def _moment(at: int) -> str:
 
 
 def insert_deliveries(tx: Transaction, placed: Sequence[Placed], *, by: Claimant) -> None:
-    """Write deliveries."""
+    """Write deliveries, without their recipients."""
     lease = tx.lease_until(by.lease) if any(p.delivery.state is DeliveryState.ACTIVE for p in placed) else None
-    tx.change_each(_INSERT_DELIVERY, [_delivery_row(p, node=by.node, lease=lease) for p in placed])
+    tx.change_each(_INSERT_DELIVERIES, [_delivery_row(p, node=by.node, lease=lease) for p in placed])
 
 
-def _delivery_row(placed: Placed, *, node: str, lease: int | None) -> tuple[Parameter, ...]:
-    delivery = placed.delivery
-    active = delivery.state is DeliveryState.ACTIVE
-    return (
-        delivery.id,
-        placed.message_id,
-        clean(str(delivery.destination)),
-        delivery.version,
-        delivery.state.value,
-        delivery.due,
-        placed.since,
-        delivery.uncertain,
-        delivery.token if active else "",
-        node if active else "",
-        lease if active else None,
-        clean(placed.source),
-    )
+def _delivery_row(placed: Placed, *, node: str, lease: int | None) -> Parameters:
+    new = placed.delivery
+    active = new.state is DeliveryState.ACTIVE
+    return {
+        "id": new.id,
+        "message_id": placed.message_id,
+        "destination": clean(str(new.destination)),
+        "version": new.version,
+        "state": new.state.value,
+        "due": new.due,
+        "since": placed.since,
+        "uncertain": new.uncertain,
+        "token": new.token if active else "",
+        "node": node if active else "",
+        "lease_until": lease if active else None,
+        "source": clean(placed.source),
+    }
+
+
+def insert_recipients(tx: Transaction, recipients: Iterable[tuple[Placed, Recipient]]) -> None:
+    """Write recipients of deliveries."""
+    rows: list[Parameters] = [
+        {
+            "message_id": placed.message_id,
+            "n": one.n,
+            "delivery_id": placed.delivery.id,
+            "address": clean(one.address),
+            "kind": one.kind.value,
+            "notify": one.notify,
+            "orcpt": one.orcpt,
+        }
+        for placed, one in recipients
+    ]
+    tx.change_each(_INSERT_RECIPIENTS, rows)
 
 
 def discard(tx: Transaction, message_ids: Sequence[str]) -> list[None]:
     """Drop what was written ahead of mails that were aborted; an accepted mail keeps its body."""
-    tx.change(_DISCARD, list(message_ids))
+    tx.change(_DISCARD, messages=list(message_ids))
     return [None] * len(message_ids)

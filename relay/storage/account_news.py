@@ -4,26 +4,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import and_, bindparam, case, func, select
+
 from relay.model.destination import Destination
 from relay.model.ids import make_id
 from relay.model.reply import Reply
 from relay.storage.engine import Database, transaction
+from relay.storage.statement import Statement
+from relay.storage.tables import attempt, delivery
 from relay.storage.transaction import Transaction
 
 LOOKED_BACK: Final = 30 * 86_400_000
 """Milliseconds: attempts for older mails are not looked at."""
-_LAST: Final = (
-    "SELECT d.destination, max(CASE WHEN a.code BETWEEN 200 AND 299 THEN a.at END), max(a.at)"
-    " FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE a.delivery_id >= ? GROUP BY d.destination"
+_TOOK_IT: Final = attempt.c.code.between(200, 299)
+_IS_RECENT: Final = attempt.c.delivery_id >= bindparam("oldest")
+_OF_LANE: Final = and_(_IS_RECENT, delivery.c.destination == bindparam("lane"))
+_LAST: Final = Statement(
+    select(delivery.c.destination, func.max(case((_TOOK_IT, attempt.c.at))), func.max(attempt.c.at))
+    .join_from(attempt, delivery)
+    .where(_IS_RECENT)
+    .group_by(delivery.c.destination)
 )
-_REPLY: Final = (
-    "SELECT a.code, a.enhanced, a.reply FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
-    " WHERE a.delivery_id >= ? AND d.destination = ? AND a.at = ? AND NOT a.code BETWEEN 200 AND 299"
-    " ORDER BY a.delivery_id DESC, a.n DESC LIMIT 1"
+_REPLY: Final = Statement(
+    select(attempt.c.code, attempt.c.enhanced, attempt.c.reply)
+    .join_from(attempt, delivery)
+    .where(_OF_LANE, attempt.c.at == bindparam("last"), ~_TOOK_IT)
+    .order_by(attempt.c.delivery_id.desc(), attempt.c.n.desc())
+    .limit(1)
 )
-_SINCE: Final = (
-    "SELECT min(a.at) FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
-    " WHERE a.delivery_id >= ? AND d.destination = ? AND a.at > ?"
+_SINCE: Final = Statement(
+    select(func.min(attempt.c.at)).join_from(attempt, delivery).where(_OF_LANE, attempt.c.at > bindparam("after"))
 )
 
 
@@ -44,17 +54,17 @@ def read_news(engine: Database, *, now: int) -> Mapping[str, AccountNews]:
     """Read the news of all accounts that have tried anything. `now`: milliseconds since 1970."""
     since = make_id(max(0, now - LOOKED_BACK), bytes(10))
     with transaction(engine, write=False) as tx:
-        found = [(Destination.parse(row[0]), *row[1:]) for row in tx.rows(_LAST, since)]
+        found = [(Destination.parse(row[0]), *row[1:]) for row in tx.rows(_LAST, oldest=since)]
         return {to.name: _read(tx, since, str(to), good, last) for to, good, last in found if to.is_account}
 
 
 def _read(tx: Transaction, since: str, destination: str, good: int | None, last: int) -> AccountNews:
     if good is not None and good >= last:
         return AccountNews(last_sent=good)
-    code, enhanced, text = tx.rows(_REPLY, since, destination, last)[0]
+    code, enhanced, text = tx.rows(_REPLY, oldest=since, lane=destination, last=last)[0]
     return AccountNews(
         last_sent=good,
         last_error=Reply(code=code, enhanced=enhanced, text=text),
         failed_at=last,
-        failing_since=tx.rows(_SINCE, since, destination, good or 0)[0][0],
+        failing_since=tx.rows(_SINCE, oldest=since, lane=destination, after=good or 0)[0][0],
     )

@@ -4,49 +4,75 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import and_, bindparam, func, select, update
+
 from relay.model.destination import to_account
 from relay.model.mail import ClaimedDelivery, NewMessage, RecipientState, Settlement
 from relay.model.reply import Reply
 from relay.storage.accepting import Claimant, accept
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
+from relay.storage.selection import IS_QUEUED
 from relay.storage.settling import settle, write_events
+from relay.storage.statement import LIMIT, Statement, is_in
+from relay.storage.tables import attempt, delivery, message, recipient
 from relay.storage.transaction import Transaction
 
-# `state <> 'done'` beside another state lets SQLite use the partial index.
-_QUEUED: Final = "d.state = 'queued' AND d.state <> 'done'"
-_OLDEST: Final = f"SELECT min(d.since) FROM delivery d WHERE {_QUEUED} AND d.destination = ?"  # noqa: S608 - constants
-_FROM_MAILS: Final = " FROM delivery d JOIN message m ON m.id = d.message_id"
-_MAILS_DELAYED: Final = (
-    f"SELECT DISTINCT d.message_id {_FROM_MAILS} WHERE {_QUEUED} AND d.destination = ? AND NOT d.warned"
-    " AND d.since > ? AND d.since <= ? AND NOT m.notice ORDER BY d.message_id LIMIT ?"
+_OF_LANE: Final = and_(IS_QUEUED, delivery.c.destination == bindparam("lane"))
+_IS_OVER: Final = and_(_OF_LANE, delivery.c.since <= bindparam("before"))
+_IS_UNTOLD: Final = and_(IS_QUEUED, ~delivery.c.warned)
+_OF_MAILS: Final = is_in(delivery.c.message_id, "mails")
+_IN_ORDER: Final = (delivery.c.message_id, delivery.c.id)
+_OLDEST: Final = Statement(select(func.min(delivery.c.since)).where(_OF_LANE))
+_MAILS_DELAYED: Final = Statement(
+    select(delivery.c.message_id)
+    .distinct()
+    .join(message, message.c.id == delivery.c.message_id)
+    .where(_IS_OVER, _IS_UNTOLD, delivery.c.since > bindparam("after"), ~message.c.notice)
+    .order_by(delivery.c.message_id)
+    .limit(LIMIT)
 )
-_SELECT_DELAYED: Final = (
-    SELECT_CLAIMED + f"WHERE d.message_id {{any}} AND {_QUEUED} AND NOT d.warned ORDER BY d.message_id, d.id"
+_SELECT_DELAYED: Final = Statement(SELECT_CLAIMED.where(_OF_MAILS, _IS_UNTOLD).order_by(*_IN_ORDER))
+_MAILS_OVER: Final = Statement(
+    select(delivery.c.message_id).distinct().where(_IS_OVER).order_by(delivery.c.message_id).limit(LIMIT)
 )
-_MAILS_OVER: Final = (
-    f"SELECT DISTINCT d.message_id FROM delivery d WHERE {_QUEUED} AND d.destination = ? AND d.since <= ?"  # noqa: S608 - constants
-    " ORDER BY d.message_id LIMIT ?"
+_SELECT_OVER: Final = Statement(SELECT_CLAIMED.where(_OF_MAILS, _IS_OVER).order_by(*_IN_ORDER))
+_STILL_QUEUED: Final = Statement(
+    select(delivery.c.id).where(is_in(delivery.c.id, "ids"), delivery.c.state == "queued").with_for_update(of=delivery)
 )
-_SELECT_OVER: Final = (
-    SELECT_CLAIMED + f"WHERE d.message_id {{any}} AND {_QUEUED} AND d.destination = ? AND d.since <= ?"
-    " ORDER BY d.message_id, d.id"
+_IS_PENDING: Final = and_(
+    recipient.c.message_id == delivery.c.message_id,
+    recipient.c.delivery_id == delivery.c.id,
+    recipient.c.outcome == "pending",
 )
-_STILL_QUEUED: Final = "SELECT d.id FROM delivery d WHERE d.id {any} AND d.state = 'queued' {lock}"
-_STILL_PENDING: Final = (
-    "SELECT r.delivery_id, r.n FROM delivery d"
-    " JOIN recipient r ON r.message_id = d.message_id AND r.delivery_id = d.id AND r.outcome = 'pending'"
-    " WHERE d.id {any}"
+_STILL_PENDING: Final = Statement(
+    select(recipient.c.delivery_id, recipient.c.n)
+    .join_from(delivery, recipient, _IS_PENDING)
+    .where(is_in(delivery.c.id, "ids"))
 )
-_WARNED: Final = "UPDATE delivery SET warned = true WHERE id {any} AND state = 'queued' AND NOT warned"
-_PULL_BACK: Final = "UPDATE delivery SET due = ? WHERE state = 'queued' AND state <> 'done' AND due > ?"
-_BRING_FORWARD: Final = (
-    "UPDATE delivery SET due = ?, attempts = 0 WHERE state = 'queued' AND state <> 'done' AND destination = ?"
-    " AND attempts > 0 AND uncertain = 0 AND due > ?"
+_WARNED: Final = Statement(
+    update(delivery)
+    .values(warned=True)
+    .where(is_in(delivery.c.id, "ids"), delivery.c.state == "queued", ~delivery.c.warned)
 )
-_OUTCOMES: Final = "SELECT r.n, r.outcome FROM recipient r WHERE r.message_id = ? AND r.kind = 'to'"
-_LAST_ATTEMPTS: Final = (
-    "SELECT a.delivery_id, a.at, a.code, a.enhanced, a.reply FROM attempt a WHERE a.delivery_id {any}"
-    " AND a.n = (SELECT max(b.n) FROM attempt b WHERE b.delivery_id = a.delivery_id)"
+_PULL_BACK: Final = Statement(
+    update(delivery).values(due=bindparam("now")).where(IS_QUEUED, delivery.c.due > bindparam("latest"))
+)
+_BRING_FORWARD: Final = Statement(
+    update(delivery)
+    .values(due=bindparam("now"), attempts=0)
+    .where(_OF_LANE, delivery.c.attempts > 0, delivery.c.uncertain == 0, delivery.c.due > bindparam("now"))
+)
+_OUTCOMES: Final = Statement(
+    select(recipient.c.n, recipient.c.outcome).where(
+        recipient.c.message_id == bindparam("mail"), recipient.c.kind == "to"
+    )
+)
+_LATER: Final = attempt.alias()
+_LAST: Final = select(func.max(_LATER.c.n)).where(_LATER.c.delivery_id == attempt.c.delivery_id)
+_LAST_ATTEMPTS: Final = Statement(
+    select(attempt.c.delivery_id, attempt.c.at, attempt.c.code, attempt.c.enhanced, attempt.c.reply).where(
+        is_in(attempt.c.delivery_id, "ids"), attempt.c.n == _LAST.correlate(attempt).scalar_subquery()
+    )
 )
 
 
@@ -71,7 +97,7 @@ class LastAttempt:
 
 def oldest_since(tx: Transaction, account: str) -> int | None:
     """Tell since when the oldest of what is queued for an account waits; None where nothing is."""
-    since: int | None = tx.rows(_OLDEST, str(to_account(account)))[0][0]
+    since: int | None = tx.rows(_OLDEST, lane=str(to_account(account)))[0][0]
     return since
 
 
@@ -80,8 +106,9 @@ def delayed(tx: Transaction, account: str, after: int, before: int, limit: int) 
 
     Each mail comes whole: with all its deliveries that wait untold, whatever their account. Notices are left out.
     """
-    mails = [row[0] for row in tx.rows(_MAILS_DELAYED, str(to_account(account)), after, before, limit)]
-    return read_claimed(tx, tx.rows(_SELECT_DELAYED, mails)) if mails else []
+    lane = str(to_account(account))
+    mails = [row[0] for row in tx.rows(_MAILS_DELAYED, lane=lane, after=after, before=before, limit=limit)]
+    return read_claimed(tx, tx.rows(_SELECT_DELAYED, mails=mails)) if mails else []
 
 
 def tell_delay(tx: Transaction, told: Sequence[DelayTold], *, by: Claimant) -> list[bool]:
@@ -89,7 +116,7 @@ def tell_delay(tx: Transaction, told: Sequence[DelayTold], *, by: Claimant) -> l
 
     Several look at the same mail, and one of them tells, also where they come in one batch.
     """
-    granted = [tx.change(_WARNED, list(one.delivery_ids)) > 0 for one in told]
+    granted = [tx.change(_WARNED, ids=list(one.delivery_ids)) > 0 for one in told]
     notices = [one.notice for one, is_first in zip(told, granted, strict=True) if is_first and one.notice is not None]
     if notices:
         accept(tx, notices, by=by)
@@ -100,9 +127,9 @@ def tell_delay(tx: Transaction, told: Sequence[DelayTold], *, by: Claimant) -> l
 
 def queued_before(tx: Transaction, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
     """Give what is queued for an account since a moment or longer, of so many mails at most; nothing is claimed."""
-    way = str(to_account(account))
-    mails = [row[0] for row in tx.rows(_MAILS_OVER, way, before, limit)]
-    return read_claimed(tx, tx.rows(_SELECT_OVER, mails, way, before)) if mails else []
+    lane = str(to_account(account))
+    mails = [row[0] for row in tx.rows(_MAILS_OVER, lane=lane, before=before, limit=limit)]
+    return read_claimed(tx, tx.rows(_SELECT_OVER, mails=mails, lane=lane, before=before)) if mails else []
 
 
 def give_up(tx: Transaction, mails: Sequence[Sequence[Settlement]], *, by: Claimant) -> list[bool]:
@@ -112,8 +139,8 @@ def give_up(tx: Transaction, mails: Sequence[Sequence[Settlement]], *, by: Claim
     crash leaves nothing that looks as if it had been sent.
     """
     ids = [one.delivery_id for mail in mails for one in mail]
-    queued = {row[0] for row in tx.rows(_STILL_QUEUED, ids)}
-    pending = {(row[0], row[1]) for row in tx.rows(_STILL_PENDING, ids)}
+    queued = {row[0] for row in tx.rows(_STILL_QUEUED, ids=ids)}
+    pending = {(row[0], row[1]) for row in tx.rows(_STILL_PENDING, ids=ids)}
     whole = [
         all(one.delivery_id in queued and all((one.delivery_id, n) in pending for n, _ in one.outcomes) for one in mail)
         for mail in mails
@@ -124,7 +151,7 @@ def give_up(tx: Transaction, mails: Sequence[Sequence[Settlement]], *, by: Claim
 
 def pull_back(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
     """Make (now, latest) due now what is due after a moment that no schedule reaches; gives how many."""
-    return [tx.change(_PULL_BACK, now, latest) for now, latest in orders]
+    return [tx.change(_PULL_BACK, now=now, latest=latest) for now, latest in orders]
 
 
 def bring_forward(tx: Transaction, orders: Sequence[tuple[str, int]]) -> list[int]:
@@ -132,17 +159,17 @@ def bring_forward(tx: Transaction, orders: Sequence[tuple[str, int]]) -> list[in
 
     What may have been sent already stays where it is: it waits since it is in doubt, whatever the server.
     """
-    return [tx.change(_BRING_FORWARD, now, str(to_account(account)), now) for account, now in orders]
+    return [tx.change(_BRING_FORWARD, lane=str(to_account(account)), now=now) for account, now in orders]
 
 
 def outcomes(tx: Transaction, message_id: str) -> dict[int, RecipientState]:
     """Give what became so far of each real recipient of a mail, by his number."""
-    return {n: RecipientState(outcome) for n, outcome in tx.rows(_OUTCOMES, message_id)}
+    return {n: RecipientState(outcome) for n, outcome in tx.rows(_OUTCOMES, mail=message_id)}
 
 
 def last_attempts(tx: Transaction, delivery_ids: Sequence[str]) -> dict[str, LastAttempt]:
     """Give the last attempt of each delivery; one that was never tried is not in it."""
     return {
         row[0]: LastAttempt(at=row[1], reply=Reply(code=row[2], enhanced=row[3], text=row[4]))
-        for row in tx.rows(_LAST_ATTEMPTS, list(delivery_ids))
+        for row in tx.rows(_LAST_ATTEMPTS, ids=list(delivery_ids))
     }

@@ -17,6 +17,7 @@ from relay.model.errors import RelayError
 from relay.model.maildrop import Mailbox, MessageKey, Seen
 from relay.storage import arrivals
 from relay.storage.engine import Database, transaction
+from relay.storage.ranks import Rank
 from relay.storage.rows import clean
 from relay.storage.statement import Many, Statement, insert
 from relay.storage.tables import mailbox, seen
@@ -122,13 +123,13 @@ class Mailboxes:
         self.node = node
         self.lease = lease
         # Leases need not outlive a loss of power: with it all polls end.
-        self._acquire = Operation(30, self._apply_acquire, synced=False)
-        self._renew = Operation(31, self._apply_renew, synced=False)
-        self._begin = Operation(32, self._if_held(_apply_begin))
-        self._fetched = Operation(33, self._if_held(_apply_record))
-        self._listing = Operation(34, self._if_held(_apply_listing))
-        self._end = Operation(35, self._if_held(_apply_end))
-        self._release = Operation(36, _apply_release, synced=False)
+        self._acquire = Operation(Rank.ACQUIRE_MAILBOX, self._apply_acquire, synced=False)
+        self._renew = Operation(Rank.RENEW_MAILBOX, self._apply_renew, synced=False)
+        self._begin = Operation(Rank.BEGIN_MAILBOX, self._if_held(_apply_begin))
+        self._fetched = Operation(Rank.RECORD_FETCHED, self._if_held(_apply_record))
+        self._listing = Operation(Rank.RECORD_LISTING, self._if_held(_apply_listing))
+        self._end = Operation(Rank.END_POLL, self._if_held(_apply_end))
+        self._release = Operation(Rank.RELEASE_MAILBOX, _apply_release, synced=False)
 
     async def acquire(self, account: str, token: str) -> Grant | None:
         """Take a mailbox for one poll, which is known by its token; None if another node has it."""

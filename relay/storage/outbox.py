@@ -9,32 +9,56 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
+from sqlalchemy import bindparam, func, select, update
+
 from relay.model.destination import Destination, to_account
 from relay.model.mail import ClaimedDelivery, NewMessage, RecipientKind
 from relay.model.reply import Reply
 from relay.rules.notice_texts import Alert
+from relay.storage import meta
 from relay.storage.accepting import Claimant, accept
 from relay.storage.rows import SELECT_CLAIMED, clean, read_claimed
+from relay.storage.selection import IS_QUEUED
 from relay.storage.settling import write_events
-from relay.storage.transaction import AnyRow, Transaction
+from relay.storage.statement import LIMIT, Statement, is_in
+from relay.storage.tables import delivery, message, recipient
+from relay.storage.tables import meta as facts
+from relay.storage.transaction import Transaction
 
-_PREFIX: Final = "alert/"
-_SELECT_OWED: Final = "SELECT key, value FROM meta WHERE key >= 'alert/' AND key < 'alert0' ORDER BY key"
-_SELECT_ONE: Final = "SELECT d.key, d.value FROM meta d WHERE d.key = ? {lock}"
-_OWE_NOTHING: Final = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
-_OWE: Final = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-_PAID: Final = "DELETE FROM meta WHERE key = ? AND value = ?"
-_SELECT_DELIVERIES: Final = SELECT_CLAIMED + "WHERE d.id {any}"
-_SELECT_NOTICES: Final = (
-    SELECT_CLAIMED
-    + "WHERE d.state = 'queued' AND d.state <> 'done' AND d.destination = ? AND d.since <= ? AND m.notice"
-    " ORDER BY d.id LIMIT ?"
+_FAMILY: Final = "alert"
+_LOCK: Final = Statement(
+    select(facts.c.key, facts.c.value).where(facts.c.key == bindparam("key")).with_for_update(of=facts)
 )
-_MOVE: Final = (
-    "UPDATE delivery SET destination = ?, due = ?, attempts = 0 WHERE id = ? AND state = 'queued' AND destination = ?"
+_SELECT_DELIVERIES: Final = Statement(SELECT_CLAIMED.where(is_in(delivery.c.id, "ids")))
+_SELECT_NOTICES: Final = Statement(
+    SELECT_CLAIMED.where(
+        IS_QUEUED,
+        delivery.c.destination == bindparam("lane"),
+        delivery.c.since <= bindparam("before"),
+        message.c.notice,
+    )
+    .order_by(delivery.c.id)
+    .limit(LIMIT)
 )
-_READDRESS: Final = "UPDATE recipient SET address = ?, kind = ? WHERE message_id = ? AND delivery_id = ?"
-_REWRITE: Final = "UPDATE message SET size = size - length(header) + ?, header = ? WHERE id = ?"
+_MOVE: Final = Statement(
+    update(delivery)
+    .values(destination=bindparam("after"), due=bindparam("at"), attempts=0)
+    .where(
+        delivery.c.id == bindparam("delivery"),
+        delivery.c.state == "queued",
+        delivery.c.destination == bindparam("before"),
+    )
+)
+_READDRESS: Final = Statement(
+    update(recipient)
+    .values(address=bindparam("to"), kind=bindparam("why"))
+    .where(recipient.c.message_id == bindparam("mail"), recipient.c.delivery_id == bindparam("delivery"))
+)
+_REWRITE: Final = Statement(
+    update(message)
+    .values(size=message.c.size - func.length(message.c.header) + bindparam("octets"), header=bindparam("new"))
+    .where(message.c.id == bindparam("mail"))
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +76,7 @@ class PendingAlert:
     @property
     def key(self) -> str:
         """The name under which it is kept: the same cause is owed once."""
-        return f"{_PREFIX}{self.kind}/{clean(self.delivery_id or self.account)}"
+        return f"{_FAMILY}/{self.kind}/{clean(self.delivery_id or self.account)}"
 
     @property
     def value(self) -> str:
@@ -87,48 +111,50 @@ def enqueue(tx: Transaction, alerts: Sequence[PendingAlert]) -> None:
         whole = alert
         if alert.kind is Alert.ACCOUNT_GONE:
             # The row is there, and locked, before it is read: another node may count just now.
-            tx.change(_OWE_NOTHING, alert.key, replace(alert, count=0).value)
-            (known,) = tx.rows(_SELECT_ONE, alert.key)
+            meta.write_first(tx, alert.key, replace(alert, count=0).value)
+            (known,) = tx.rows(_LOCK, key=alert.key)
             whole = replace(alert, count=alert.count + _read(known).count)
-        tx.change(_OWE, whole.key, whole.value)
+        meta.write(tx, whole.key, whole.value)
 
 
 def pending_alerts(tx: Transaction) -> list[tuple[PendingAlert, ClaimedDelivery | None]]:
     """Give the alerts that are owed, each with its delivery where that is still there."""
-    alerts = [_read(row) for row in tx.rows(_SELECT_OWED)]
+    alerts = [_read(row) for row in meta.read_family(tx, _FAMILY)]
     ids = [alert.delivery_id for alert in alerts if alert.delivery_id]
-    found = {one.id: one for one in read_claimed(tx, tx.rows(_SELECT_DELIVERIES, ids))} if ids else {}
+    found = {one.id: one for one in read_claimed(tx, tx.rows(_SELECT_DELIVERIES, ids=ids))} if ids else {}
     return [(alert, found.get(alert.delivery_id)) for alert in alerts]
 
 
 def mark_sent(tx: Transaction, told: Sequence[SentAlert], *, by: Claimant) -> list[bool]:
     """Queue the notices of owed alerts; tells for each whether it was still owed as it stands there."""
-    paid = [tx.change(_PAID, one.alert.key, one.alert.value) > 0 for one in told]
+    paid = [meta.forget_if(tx, one.alert.key, one.alert.value) for one in told]
     accept(tx, [notice for one, is_paid in zip(told, paid, strict=True) if is_paid for notice in one.notices], by=by)
     return paid
 
 
 def queued_notices(tx: Transaction, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
     """Give the notices that are queued for an account since a moment or longer."""
-    return read_claimed(tx, tx.rows(_SELECT_NOTICES, str(to_account(account)), before, limit))
+    return read_claimed(tx, tx.rows(_SELECT_NOTICES, lane=str(to_account(account)), before=before, limit=limit))
 
 
 def move_notices(tx: Transaction, ways: Sequence[OtherWay]) -> list[bool]:
     """Send queued notices another way, due now; tells for each whether it was still queued where it was."""
     moved = []
     for way in ways:
-        message = way.delivery.message
-        where, before = clean(str(way.destination)), str(way.delivery.destination)
-        moved.append(tx.change(_MOVE, where, way.at, way.delivery.id, before) > 0)
+        mail = way.delivery.message.id
+        after, before = clean(str(way.destination)), str(way.delivery.destination)
+        count = tx.change(_MOVE, after=after, at=way.at, delivery=way.delivery.id, before=before)
+        moved.append(count > 0)
         if moved[-1]:
-            tx.change(_READDRESS, clean(way.address), way.kind.value, message.id, way.delivery.id)
-            tx.change(_REWRITE, len(way.header), way.header, message.id)
+            to, why = clean(way.address), way.kind.value
+            tx.change(_READDRESS, to=to, why=why, mail=mail, delivery=way.delivery.id)
+            tx.change(_REWRITE, octets=len(way.header), new=way.header, mail=mail)
             where = f"through {way.destination.name}" if way.destination.is_account else "into the inbox"
-            write_events(tx, [(message.id, way.at, "notice_moved", f"{way.delivery.account} fails: {where}")])
+            write_events(tx, [(mail, way.at, "notice_moved", f"{way.delivery.account} fails: {where}")])
     return moved
 
 
-def _read(row: AnyRow) -> PendingAlert:
+def _read(row: tuple[str, str]) -> PendingAlert:
     key, value = row
     account, delivery_id, count, code, enhanced, text = json.loads(value)
     return PendingAlert(

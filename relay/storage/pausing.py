@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import and_
+from sqlalchemy import and_, bindparam, or_, select, update
 
 from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.rules.notice_texts import Alert
+from relay.storage import meta
 from relay.storage.accepting import unsay
 from relay.storage.outbox import PendingAlert, enqueue
 from relay.storage.rows import clean, read_pause
+from relay.storage.statement import Statement, insert
 from relay.storage.tables import pause as pauses
 from relay.storage.transaction import Transaction
 
@@ -18,33 +20,55 @@ MOST_FINGERPRINTS: Final = 8
 """Settings that are remembered as refused: nodes whose configurations differ try their own once, and not in turns."""
 IS_OF_ALL: Final = and_(pauses.c.account >= "/", pauses.c.account < "0")
 """Behind a slash stand all accounts: of every node, or of one whose clock jumped."""
-_COLUMNS = "account, since, until, reason, by_person, probes, next_probe, fingerprint"
-_LASTING: Final = f"SELECT {_COLUMNS} FROM pause WHERE until IS NULL ORDER BY account"  # noqa: S608 - constants
-_LASTING_OF: Final = f"SELECT {_COLUMNS} FROM pause WHERE until IS NULL AND account = ?"  # noqa: S608 - constants
-_INSERT: Final = (
-    f"INSERT INTO pause ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
-    " ON CONFLICT (account, since) DO UPDATE SET until = excluded.until, reason = excluded.reason,"
-    " by_person = excluded.by_person, probes = excluded.probes, next_probe = excluded.next_probe,"
-    " fingerprint = excluded.fingerprint"
+_LASTS: Final = pauses.c.until.is_(None)
+_OF_ACCOUNT: Final = pauses.c.account == bindparam("name")
+_LASTING: Final = Statement(select(*pauses.c).where(_LASTS).order_by(pauses.c.account))
+_LASTING_OF: Final = Statement(select(*pauses.c).where(_LASTS, _OF_ACCOUNT))
+_NEW: Final = insert(pauses).values({column.key: bindparam(column.key) for column in pauses.c})
+_WRITE: Final = Statement(
+    _NEW.on_conflict_do_update(
+        index_elements=["account", "since"],
+        set_={c.key: _NEW.excluded[c.key] for c in pauses.c if not c.primary_key},
+    )
 )
-_BETWEEN: Final = (
-    "SELECT since, until FROM pause WHERE account IN (?, ?, ?) AND since < ? AND (until IS NULL OR until > ?)"
-    " ORDER BY since"
+_BETWEEN: Final = Statement(
+    select(pauses.c.since, pauses.c.until)
+    .where(
+        or_(*(pauses.c.account == bindparam(name) for name in ("name", "all", "all_here"))),
+        pauses.c.since < bindparam("end"),
+        or_(_LASTS, pauses.c.until > bindparam("start")),
+    )
+    .order_by(pauses.c.since)
 )
-_BEGIN_PROBE: Final = (
-    "UPDATE pause SET probes = probes + 1, next_probe = ?, fingerprint = ?"
-    " WHERE account = ? AND until IS NULL AND NOT by_person AND since = ? AND probes = ? AND fingerprint = ?"
+_BEGIN_PROBE: Final = Statement(
+    update(pauses)
+    .values(probes=pauses.c.probes + 1, next_probe=bindparam("next"), fingerprint=bindparam("after"))
+    .where(
+        _OF_ACCOUNT,
+        _LASTS,
+        ~pauses.c.by_person,
+        pauses.c.since == bindparam("begun"),
+        pauses.c.probes == bindparam("count"),
+        pauses.c.fingerprint == bindparam("before"),
+    )
 )
-_KEY: Final = "SELECT value FROM meta WHERE key = 'fingerprint_key'"
-_MAKE_KEY: Final = "INSERT INTO meta (key, value) VALUES ('fingerprint_key', ?) ON CONFLICT (key) DO NOTHING"
-FORGET_KEY: Final = "DELETE FROM meta WHERE key = 'fingerprint_key'"
-"""Without it nobody can try passwords against the fingerprints; the next service makes a new one."""
-_END: Final = "UPDATE pause SET until = ? WHERE account = ? AND until IS NULL"
-_END_OWN: Final = _END + " AND NOT by_person"
-_END_ANEW: Final = "UPDATE pause SET until = ?, probes = 0 WHERE account = ? AND until IS NULL"
-_PROBES_BEFORE: Final = (
-    "SELECT probes FROM pause WHERE account = ? AND until >= ? AND until <= ? AND NOT by_person"
-    " ORDER BY until DESC, since DESC LIMIT 1"
+_KEY: Final = "fingerprint_key"
+FORGET_KEY: Final = f"DELETE FROM meta WHERE key = '{_KEY}'"  # noqa: S608 - a constant
+"""Without it nobody can try passwords against the fingerprints; the next service makes a new one. As text, for a file
+that no service has open."""
+_END: Final = update(pauses).values(until=bindparam("now")).where(_OF_ACCOUNT, _LASTS)
+_END_OWN: Final = Statement(_END.where(~pauses.c.by_person))
+_END_ANEW: Final = Statement(_END.values(probes=0))
+_PROBES_BEFORE: Final = Statement(
+    select(pauses.c.probes)
+    .where(
+        _OF_ACCOUNT,
+        pauses.c.until >= bindparam("start"),
+        pauses.c.until <= bindparam("end"),
+        ~pauses.c.by_person,
+    )
+    .order_by(pauses.c.until.desc(), pauses.c.since.desc())
+    .limit(1)
 )
 
 
@@ -55,15 +79,16 @@ def lasting_pauses(tx: Transaction) -> list[Pause]:
 
 def pauses_between(tx: Transaction, account: str, node: str, start: int, end: int) -> list[tuple[int, int]]:
     """Give the times in which an account, or every account, was paused for a node, cut to a span."""
+    whose = {"name": account, "all": EVERY_ACCOUNT, "all_here": f"{EVERY_ACCOUNT}{node}"}
     return [
         (max(since, start), end if until is None else min(until, end))
-        for since, until in tx.rows(_BETWEEN, account, EVERY_ACCOUNT, f"{EVERY_ACCOUNT}{node}", end, start)
+        for since, until in tx.rows(_BETWEEN, **whose, start=start, end=end)
     ]
 
 
 def probes_before(tx: Transaction, account: str, start: int, end: int) -> int:
     """Tell how many probes the pause has seen that ended last, between two moments; 0 where a person has ended it."""
-    found = tx.rows(_PROBES_BEFORE, account, start, end)
+    found = tx.rows(_PROBES_BEFORE, name=account, start=start, end=end)
     return found[0][0] if found else 0
 
 
@@ -72,17 +97,17 @@ def told_as(account: str) -> str:
     return f"paused/{account}"
 
 
-def pause(tx: Transaction, pauses: Sequence[Pause]) -> list[Pause]:
+def pause(tx: Transaction, wishes: Sequence[Pause]) -> list[Pause]:
     """Write pauses; gives each as it stands now.
 
     One that lasts already keeps its beginning and its probes (`begin_probe` sees to them); a person's is not changed by
     the service. With one that is new, the postmaster is owed the alert of its refusal.
     """
-    return [_pause(tx, wish) for wish in pauses]
+    return [_pause(tx, wish) for wish in wishes]
 
 
 def _pause(tx: Transaction, wish: Pause) -> Pause:
-    lasting = [read_pause(row) for row in tx.rows(_LASTING_OF, wish.account)]
+    lasting = [read_pause(row) for row in tx.rows(_LASTING_OF, name=wish.account)]
     if lasting and wish.until is None:
         old = lasting[0]
         if wish.by_person:
@@ -96,9 +121,15 @@ def _pause(tx: Transaction, wish: Pause) -> Pause:
     elif wish.refusal is not None:
         enqueue(tx, [PendingAlert(kind=Alert.ACCOUNT_PAUSED, account=wish.account, reply=wish.refusal)])
     tx.change(
-        _INSERT,
-        *(clean(wish.account), wish.since, wish.until, clean(wish.reason), wish.by_person),
-        *(wish.probes, wish.next_probe, wish.fingerprint),
+        _WRITE,
+        account=clean(wish.account),
+        since=wish.since,
+        until=wish.until,
+        reason=clean(wish.reason),
+        by_person=wish.by_person,
+        probes=wish.probes,
+        next_probe=wish.next_probe,
+        fingerprint=wish.fingerprint,
     )
     return wish
 
@@ -125,8 +156,12 @@ def begin_probe(tx: Transaction, probes: Sequence[Probe]) -> list[bool]:
     return [
         tx.change(
             _BEGIN_PROBE,
-            *(probe.next_probe, remember(probe.pause.fingerprint, probe.fingerprint)),
-            *(probe.pause.account, probe.pause.since, probe.pause.probes, probe.pause.fingerprint),
+            next=probe.next_probe,
+            after=remember(probe.pause.fingerprint, probe.fingerprint),
+            name=probe.pause.account,
+            begun=probe.pause.since,
+            count=probe.pause.probes,
+            before=probe.pause.fingerprint,
         )
         > 0
         for probe in probes
@@ -135,13 +170,13 @@ def begin_probe(tx: Transaction, probes: Sequence[Probe]) -> list[bool]:
 
 def fingerprint_key(tx: Transaction, candidates: Sequence[bytes]) -> list[bytes]:
     """Give the key of this database's fingerprints; the first candidate becomes it where there is none yet."""
-    tx.change(_MAKE_KEY, candidates[0].hex())
-    return [bytes.fromhex(tx.rows(_KEY)[0][0])] * len(candidates)
+    meta.write_first(tx, _KEY, candidates[0].hex())
+    return [bytes.fromhex(meta.read(tx, _KEY) or "")] * len(candidates)
 
 
 def resume(tx: Transaction, ends: Sequence[tuple[str, int]]) -> list[bool]:
     """End (account, now) the service's own pauses; tells for each whether there was one."""
-    return [tx.change(_END_OWN, now, account) > 0 for account, now in ends]
+    return [tx.change(_END_OWN, now=now, name=account) > 0 for account, now in ends]
 
 
 def resume_by_person(tx: Transaction, account: str, now: int) -> bool:
@@ -150,4 +185,4 @@ def resume_by_person(tx: Transaction, account: str, now: int) -> bool:
     The next one begins anew: with the first interval, and people are told of it.
     """
     unsay(tx, told_as(account))
-    return tx.change(_END_ANEW, now, account) > 0
+    return tx.change(_END_ANEW, now=now, name=account) > 0

@@ -7,29 +7,55 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from sqlalchemy import and_, bindparam, delete, select, update
+
 from relay.model.destination import Destination, to_account
 from relay.model.errors import ClaimLostError
 from relay.model.mail import ClaimedDelivery, NewDelivery
-from relay.storage.accepting import Claimant, Placed, insert_deliveries
-from relay.storage.settling import move_recipients
+from relay.storage.accepting import Claimant
+from relay.storage.claiming import IS_HELD
+from relay.storage.creating import Cause, create
+from relay.storage.statement import Statement, insert, is_in
+from relay.storage.tables import attempt, counter, delivery, event, message
 from relay.storage.transaction import Transaction
 
-_BEGIN: Final = "INSERT INTO counter (account, day, recipients) VALUES (?, ?, 0) ON CONFLICT DO NOTHING"
-_ADD: Final = "UPDATE counter SET recipients = recipients + ? WHERE account = ? AND day = ? AND recipients + ? <= ?"
-_COUNTED: Final = "SELECT d.recipients FROM counter d WHERE d.account = ? AND d.day = ? {lock}"
-_GIVE_BACK: Final = "UPDATE counter SET recipients = recipients - ? WHERE account = ? AND day = ? AND recipients >= ?"
-_OF_DAY: Final = "SELECT account, recipients FROM counter WHERE day = ?"
+_OF_DAY: Final = and_(counter.c.account == bindparam("name"), counter.c.day == bindparam("on"))
+_COUNT: Final = bindparam("count", type_=counter.c.recipients.type)
+_BEGIN: Final = Statement(
+    insert(counter).values(account=bindparam("account"), day=bindparam("day"), recipients=0).on_conflict_do_nothing()
+)
+_ADD: Final = Statement(
+    update(counter)
+    .values(recipients=counter.c.recipients + _COUNT)
+    .where(_OF_DAY, counter.c.recipients + _COUNT <= bindparam("most"))
+)
+_COUNTED: Final = Statement(select(counter.c.recipients).where(_OF_DAY).with_for_update(of=counter))
+_TAKE_OFF: Final = Statement(
+    update(counter).values(recipients=counter.c.recipients - _COUNT).where(_OF_DAY, counter.c.recipients >= _COUNT)
+)
+_ALL_OF_DAY: Final = Statement(select(counter.c.account, counter.c.recipients).where(counter.c.day == bindparam("on")))
 # A delivery's id, and a message's, begins with the time when it was made.
-_ATTEMPTS: Final = (
-    "SELECT d.destination, a.at FROM attempt a JOIN delivery d ON d.id = a.delivery_id"
-    " WHERE a.delivery_id >= ? AND a.at > ? AND d.destination {any}"
+_ATTEMPTS: Final = Statement(
+    select(delivery.c.destination, attempt.c.at)
+    .join_from(attempt, delivery)
+    .where(
+        attempt.c.delivery_id >= bindparam("oldest"),
+        attempt.c.at > bindparam("after"),
+        is_in(delivery.c.destination, "lanes"),
+    )
 )
-_SPLITS: Final = (
-    "SELECT m.account, e.at FROM event e JOIN message m ON m.id = e.message_id"
-    " WHERE e.message_id >= ? AND e.at > ? AND e.what = 'archive_split' AND m.account {any}"
+_SPLITS: Final = Statement(
+    select(message.c.account, event.c.at)
+    .join_from(event, message)
+    .where(
+        event.c.message_id >= bindparam("oldest"),
+        event.c.at > bindparam("after"),
+        event.c.what == "archive_split",
+        is_in(message.c.account, "accounts"),
+    )
 )
-_HOLDS: Final = "SELECT 1 FROM delivery d WHERE d.id = ? AND d.token = ? AND d.state = 'active' {lock}"
-_FORGET: Final = "DELETE FROM counter WHERE day < ?"
+_LOCK: Final = Statement(select(delivery.c.id).where(IS_HELD).with_for_update(of=delivery))
+_FORGET: Final = Statement(delete(counter).where(counter.c.day < bindparam("first")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +83,14 @@ def count(tx: Transaction, counts: Sequence[Count]) -> list[bool]:
     """Count recipients where the day has room for them; tells for each whether it had. Days before are forgotten."""
     taken = []
     for one in counts:
-        tx.change(_BEGIN, one.account, one.day)
-        taken.append(tx.change(_ADD, one.recipients, one.account, one.day, one.recipients, one.most) > 0)
-    tx.change(_FORGET, min((one.day for one in counts), default=""))
+        tx.change(_BEGIN, account=one.account, day=one.day)
+        taken.append(_add(tx, one, one.recipients))
+    tx.change(_FORGET, first=min((one.day for one in counts), default=""))
     return taken
+
+
+def _add(tx: Transaction, wish: Count, count: int) -> bool:
+    return tx.change(_ADD, name=wish.account, on=wish.day, count=count, most=wish.most) > 0
 
 
 def count_part(tx: Transaction, parts: Sequence[Part], *, by: Claimant) -> list[int]:
@@ -73,27 +103,26 @@ def count_part(tx: Transaction, parts: Sequence[Part], *, by: Claimant) -> list[
 
 
 def _count_part(tx: Transaction, part: Part, by: Claimant) -> int:
-    wish, delivery = part.count, part.delivery
-    if not tx.rows(_HOLDS, delivery.id, delivery.token):
-        raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
-    tx.change(_BEGIN, wish.account, wish.day)
-    counted: int = tx.rows(_COUNTED, wish.account, wish.day)[0][0]
+    wish, claimed = part.count, part.delivery
+    if not tx.rows(_LOCK, delivery=claimed.id, held=claimed.token):
+        raise ClaimLostError(f"delivery {claimed.id} is not ours any more")
+    tx.change(_BEGIN, account=wish.account, day=wish.day)
+    counted = tx.rows(_COUNTED, name=wish.account, on=wish.day)[0][0]
     granted = max(0, min(wish.most - counted, wish.recipients))
     if not granted:
         return 0
-    tx.change(_ADD, granted, wish.account, wish.day, granted, wish.most)
-    left = delivery.recipients[granted:]
+    _add(tx, wish, granted)
+    left = claimed.recipients[granted:]
     if left:
-        rest = replace(part.rest, recipients=left)
-        insert_deliveries(tx, [Placed(delivery.message.id, delivery.since, delivery.message.source, rest)], by=by)
-        move_recipients(tx, delivery.message.id, delivery.id, rest)
+        cause = Cause(claimed.id, claimed.message.id, claimed.since, claimed.message.source)
+        create(tx, [(cause, replace(part.rest, recipients=left))], by=by)
     return granted
 
 
 def uncount(tx: Transaction, counts: Sequence[Count]) -> list[None]:
     """Take recipients off again whom the provider did not take."""
     for one in counts:
-        tx.change(_GIVE_BACK, one.recipients, one.account, one.day, one.recipients)
+        tx.change(_TAKE_OFF, count=one.recipients, name=one.account, on=one.day)
     return [None] * len(counts)
 
 
@@ -104,13 +133,14 @@ def starts_since(tx: Transaction, accounts: Sequence[str], after: int, oldest: s
     or was when the process died, has no attempt yet: whoever asks counts it himself.
     """
     found: dict[str, list[int]] = {account: [] for account in accounts}
-    for destination, at in tx.rows(_ATTEMPTS, oldest, after, [str(to_account(name)) for name in accounts]):
+    lanes = [str(to_account(name)) for name in accounts]
+    for destination, at in tx.rows(_ATTEMPTS, oldest=oldest, after=after, lanes=lanes):
         found[Destination.parse(destination).account].append(at)
-    for account, at in tx.rows(_SPLITS, oldest, after, list(accounts)):
+    for account, at in tx.rows(_SPLITS, oldest=oldest, after=after, accounts=list(accounts)):
         found[account].append(at)
     return {account: sorted(starts) for account, starts in found.items() if starts}
 
 
 def count_of_day(tx: Transaction, day: str) -> dict[str, int]:
     """Give what each account's day has seen."""
-    return {row[0]: row[1] for row in tx.rows(_OF_DAY, day)}
+    return {row[0]: row[1] for row in tx.rows(_ALL_OF_DAY, on=day)}

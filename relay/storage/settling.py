@@ -1,4 +1,4 @@
-"""What an attempt came to, and what ends: outcomes, splits and notices in one transaction; bodies and history go.
+"""What an attempt came to: outcomes and what they create in one transaction; and what ends: bodies and history go.
 
 Guarantee: a recipient's outcome changes only while it is pending. The same settlement twice is the same as once.
 A claim that is not held any more settles nothing.
@@ -8,58 +8,98 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from relay.model.mail import DeliveryState, NewDelivery, RecipientState, Settlement
+from sqlalchemy import bindparam, delete, exists, literal, or_, select, update
+
+from relay.model.mail import DeliveryState, RecipientState, Settlement
 from relay.model.outcome import Verdict
-from relay.storage.accepting import Claimant, Placed, accept, insert_deliveries
+from relay.storage.accepting import Claimant
+from relay.storage.creating import Cause, create, drop_bodies
 from relay.storage.rows import clean
+from relay.storage.statement import LIMIT, Many, Parameters, Statement, insert, is_in
+from relay.storage.tables import attempt, content, delivery, event, message, recipient
 from relay.storage.transaction import Transaction
 
-_SELECT: Final = (
-    "SELECT d.id, d.message_id, d.state, d.attempts, d.tried, d.since, d.due, d.uncertain, d.source, d.token"
-    " FROM delivery d WHERE d.id {any} {lock}"
+_SELECT: Final = Statement(
+    select(
+        *(delivery.c.id, delivery.c.message_id, delivery.c.state, delivery.c.attempts, delivery.c.tried),
+        *(delivery.c.since, delivery.c.source, delivery.c.token),
+    )
+    .where(is_in(delivery.c.id, "ids"))
+    .with_for_update(of=delivery)
 )
 """The fields of `_Delivery`."""
-_SELECT_KEYS: Final = "SELECT key FROM attempt WHERE delivery_id {any}"
-_INSERT_ATTEMPT: Final = (
-    "INSERT INTO attempt (delivery_id, n, key, at, seconds, code, enhanced, reply) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_SELECT_KEYS: Final = Statement(select(attempt.c.key).where(is_in(attempt.c.delivery_id, "deliveries")))
+_INSERT_ATTEMPTS: Final = Many.insert(insert(attempt))
+_SET_OUTCOMES: Final = Many.change(
+    lambda new: (
+        update(recipient)
+        .values(outcome=new.c.outcome, code=new.c.code, enhanced=new.c.enhanced, reply=new.c.reply)
+        .where(
+            recipient.c.message_id == new.c.message_id,
+            recipient.c.n == new.c.n,
+            recipient.c.delivery_id == new.c.delivery_id,
+            recipient.c.outcome == "pending",
+        )
+    ),
+    outcome=recipient.c.outcome,
+    code=recipient.c.code,
+    enhanced=recipient.c.enhanced,
+    reply=recipient.c.reply,
+    message_id=recipient.c.message_id,
+    n=recipient.c.n,
+    delivery_id=recipient.c.delivery_id,
 )
-_SET_OUTCOME: Final = (
-    "WITH new (outcome, code, enhanced, reply, message_id, n, delivery_id) AS (VALUES (CAST(? AS text),"
-    " CAST(? AS integer), CAST(? AS text), CAST(? AS text), CAST(? AS text), CAST(? AS integer), CAST(? AS text)))"
-    " UPDATE recipient SET outcome = new.outcome, code = new.code, enhanced = new.enhanced, reply = new.reply FROM new"
-    " WHERE recipient.message_id = new.message_id AND recipient.n = new.n"
-    " AND recipient.delivery_id = new.delivery_id AND recipient.outcome = 'pending'"
+UNCLAIMED: Final = {"marked": False, "token": "", "node": "", "lease_until": None}
+"""What a delivery says of its claim when that has ended."""
+_SET_DELIVERIES: Final = Many.change(
+    lambda new: (
+        update(delivery)
+        .values(
+            state=new.c.state,
+            due=new.c.due,
+            uncertain=new.c.uncertain,
+            attempts=new.c.attempts,
+            tried=new.c.tried,
+            **UNCLAIMED,
+        )
+        .where(delivery.c.id == new.c.id, delivery.c.token == new.c.token)
+    ),
+    state=delivery.c.state,
+    due=delivery.c.due,
+    uncertain=delivery.c.uncertain,
+    attempts=delivery.c.attempts,
+    tried=delivery.c.tried,
+    id=delivery.c.id,
+    token=delivery.c.token,
 )
-_SET_DELIVERY: Final = (
-    "WITH new (state, due, uncertain, attempts, tried, id) AS (VALUES (CAST(? AS text), CAST(? AS bigint),"
-    " CAST(? AS integer), CAST(? AS integer), CAST(? AS integer), CAST(? AS text)))"
-    " UPDATE delivery SET state = new.state, due = new.due, uncertain = new.uncertain, attempts = new.attempts,"
-    " tried = new.tried, marked = false, token = '', node = '', lease_until = NULL FROM new WHERE delivery.id = new.id"
+_COUNT_TRY: Final = Statement(
+    update(delivery).values(tried=bindparam("count")).where(delivery.c.id == bindparam("delivery"))
 )
-_COUNT_TRY: Final = "UPDATE delivery SET tried = ? WHERE id = ?"
-_MOVE_RECIPIENT: Final = (
-    "WITH new (delivery_id, message_id, n, old_id) AS (VALUES (CAST(? AS text), CAST(? AS text),"
-    " CAST(? AS integer), CAST(? AS text)))"
-    " UPDATE recipient SET delivery_id = new.delivery_id FROM new WHERE recipient.message_id = new.message_id"
-    " AND recipient.n = new.n AND recipient.delivery_id = new.old_id AND recipient.outcome = 'pending'"
+_WAITS: Final = exists().where(
+    delivery.c.message_id == message.c.id,
+    or_(
+        delivery.c.state != literal("done", literal_execute=True),
+        exists().where(attempt.c.delivery_id == delivery.c.id, attempt.c.at >= bindparam("before")),
+    ),
 )
-_DROP_CONTENT: Final = (
-    "DELETE FROM content WHERE message_id {any} AND NOT EXISTS"
-    " (SELECT 1 FROM delivery d WHERE d.message_id = content.message_id AND d.state <> 'done')"
+"""That something of a mail is open, or was attempted after a moment."""
+_SELECT_HISTORY: Final = Statement(
+    select(message.c.id)
+    .where(message.c.id < bindparam("first_kept"), message.c.received_at < bindparam("before"), ~_WAITS)
+    .order_by(message.c.id)
+    .limit(LIMIT)
 )
-_SELECT_HISTORY: Final = (
-    "SELECT m.id FROM message m WHERE m.id < ? AND m.received_at < ? AND NOT EXISTS"
-    " (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND (d.state <> 'done' OR EXISTS"
-    " (SELECT 1 FROM attempt a WHERE a.delivery_id = d.id AND a.at >= ?))) ORDER BY m.id LIMIT ?"
+_SELECT_SPENT: Final = Statement(
+    select(content.c.message_id)
+    .distinct()
+    .join(message, message.c.id == content.c.message_id)
+    .where(content.c.message_id < bindparam("first_kept"), ~_WAITS)
+    .order_by(content.c.message_id)
+    .limit(LIMIT)
 )
-_SELECT_SPENT: Final = (
-    "SELECT DISTINCT c.message_id FROM content c JOIN message m ON m.id = c.message_id WHERE c.message_id < ?"
-    " AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = c.message_id AND (d.state <> 'done' OR EXISTS"
-    " (SELECT 1 FROM attempt a WHERE a.delivery_id = d.id AND a.at >= ?))) ORDER BY c.message_id LIMIT ?"
-)
-_INSERT_EVENT: Final = "INSERT INTO event (message_id, at, what, detail) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_DELETE_CONTENT: Final = "DELETE FROM content WHERE message_id {any}"
-_DELETE_MESSAGE: Final = "DELETE FROM message WHERE id {any}"
+_INSERT_EVENTS: Final = Many.insert(insert(event).on_conflict_do_nothing())
+_DELETE_BODIES: Final = Statement(delete(content).where(is_in(content.c.message_id, "messages")))
+_DELETE_MESSAGES: Final = Statement(delete(message).where(is_in(message.c.id, "messages")))
 
 _STATES: Final = {
     Verdict.DELIVERED: RecipientState.DELIVERED.value,
@@ -79,22 +119,20 @@ class _Delivery(NamedTuple):
     attempts: int
     tried: int
     since: int
-    due: int
-    uncertain: int
     source: str
     token: str
+
+    @property
+    def as_cause(self) -> Cause:
+        """Return it as what `create` asks for."""
+        return Cause(self.id, self.message_id, self.since, self.source)
 
 
 class _Settled(NamedTuple):
     """A settlement with the delivery that it is about, as the attempt before it left it."""
 
     settlement: Settlement
-    message_id: str
-    since: int
-    state: DeliveryState
-    due: int
-    uncertain: int
-    source: str
+    row: _Delivery
     attempts: int
     tried: int
     changes: bool
@@ -109,7 +147,7 @@ def settle(tx: Transaction, settlements: Sequence[Settlement], *, by: Claimant) 
     asked to be sent it again. The attempt is noted, and `tried` counts it: it numbers what is noted, and nobody takes a
     delivery as he knew it before. The intervals stay those of the attempts that had the claim.
     """
-    found = map(_Delivery._make, tx.rows(_SELECT, [s.delivery_id for s in settlements]))
+    found = map(_Delivery._make, tx.rows(_SELECT, ids=[s.delivery_id for s in settlements]))
     deliveries = {row.id: row for row in found}
     known = _known_keys(tx, [row.id for row in deliveries.values() if row.tried])
     settled, lost = [], set[str]()
@@ -132,7 +170,7 @@ def _holds(settlement: Settlement, row: _Delivery) -> bool:
 
 
 def _known_keys(tx: Transaction, tried: list[str]) -> set[str]:
-    return {row[0] for row in tx.rows(_SELECT_KEYS, tried)} if tried else set()
+    return {row[0] for row in tx.rows(_SELECT_KEYS, deliveries=tried)} if tried else set()
 
 
 def _plan(settlement: Settlement, row: _Delivery, *, holds: bool) -> _Settled:
@@ -148,92 +186,91 @@ def _plan(settlement: Settlement, row: _Delivery, *, holds: bool) -> _Settled:
             and row.state != DeliveryState.ACTIVE
         )
         doubt = ("possible_duplicate", "it was taken under a claim that had run out")
-        settlement = replace(settlement, outcomes=taken, splits=(), notices=(), events=(doubt,) if taken else ())
+        settlement = replace(settlement, outcomes=taken, creates=(), events=(doubt,) if taken else ())
     return _Settled(
         settlement=settlement,
-        message_id=row.message_id,
-        since=row.since,
-        state=settlement.state,
-        due=settlement.due,
-        uncertain=settlement.uncertain,
+        row=row,
         changes=changes,
-        source=row.source,
         attempts=row.attempts + settlement.counts,
         tried=row.tried + settlement.attempted,
     )
 
 
 def _write(tx: Transaction, settled: Sequence[_Settled], *, by: Claimant) -> None:
-    tx.change_each(
-        _INSERT_ATTEMPT,
-        [
-            (s.delivery_id, n, s.key, s.at, s.seconds, s.reply.code, clean(s.reply.enhanced), clean(s.reply.text))
-            for s, n in ((plan.settlement, plan.tried) for plan in settled)
-            if s.attempted
-        ],
-    )
-    tx.change_each(
-        _SET_OUTCOME,
-        [
-            (
-                _STATES[outcome.verdict],
-                outcome.reply.code,
-                clean(outcome.reply.enhanced),
-                clean(outcome.reply.text),
-                plan.message_id,
-                n,
-                plan.settlement.delivery_id,
-            )
-            for plan in settled
-            for n, outcome in plan.settlement.outcomes
-        ],
-    )
-    splits = [Placed(p.message_id, p.since, p.source, split) for p in settled for split in p.settlement.splits]
-    if splits:
-        insert_deliveries(tx, splits, by=by)
-        tx.change_each(_MOVE_RECIPIENT, [m for p in settled for split in p.settlement.splits for m in _moves(p, split)])
-    tx.change_each(
-        _SET_DELIVERY,
-        [
-            (p.state.value, p.due, p.uncertain, p.attempts, p.tried, p.settlement.delivery_id)
-            for p in settled
-            if p.changes
-        ],
-    )
+    tx.change_each(_INSERT_ATTEMPTS, [_attempt_row(p.settlement, p.tried) for p in settled if p.settlement.attempted])
+    outcomes: list[Parameters] = [
+        {
+            "outcome": _STATES[outcome.verdict],
+            "code": outcome.reply.code,
+            "enhanced": clean(outcome.reply.enhanced),
+            "reply": clean(outcome.reply.text),
+            "message_id": plan.row.message_id,
+            "n": n,
+            "delivery_id": plan.row.id,
+        }
+        for plan in settled
+        for n, outcome in plan.settlement.outcomes
+    ]
+    tx.change_each(_SET_OUTCOMES, outcomes)
+    created = [(p.row.as_cause, one) for p in settled for one in p.settlement.creates]
+    if created:
+        create(tx, created, by=by)
+    tx.change_each(_SET_DELIVERIES, [_delivery_row(p) for p in settled if p.changes])
     for p in settled:
         if not p.changes:
-            tx.change(_COUNT_TRY, p.tried, p.settlement.delivery_id)
-    notices = [notice for plan in settled for notice in plan.settlement.notices]
-    if notices:
-        accept(tx, notices, by=by)
+            tx.change(_COUNT_TRY, count=p.tried, delivery=p.row.id)
     write_events(
-        tx, [(p.message_id, p.settlement.at, what, text) for p in settled for what, text in p.settlement.events]
+        tx, [(p.row.message_id, p.settlement.at, what, text) for p in settled for what, text in p.settlement.events]
     )
-    done = [p.message_id for p in settled if p.changes and p.state is DeliveryState.DONE and not p.settlement.keep_body]
-    if done:
-        tx.change(_DROP_CONTENT, done)
+    drop_bodies(tx, [p.row.message_id for p in settled if p.changes and _ends(p.settlement)])
 
 
-def _moves(plan: _Settled, split: NewDelivery) -> list[tuple[str | int, ...]]:
-    return [(split.id, plan.message_id, r.n, plan.settlement.delivery_id) for r in split.recipients]
+def _ends(settlement: Settlement) -> bool:
+    return settlement.state is DeliveryState.DONE and not settlement.keep_body
 
 
-def move_recipients(tx: Transaction, message_id: str, delivery_id: str, to: NewDelivery) -> None:
-    """Move recipients who are pending to another delivery of their mail; they keep their numbers."""
-    tx.change_each(_MOVE_RECIPIENT, [(to.id, message_id, r.n, delivery_id) for r in to.recipients])
+def _attempt_row(settlement: Settlement, n: int) -> Parameters:
+    reply = settlement.reply
+    return {
+        "delivery_id": settlement.delivery_id,
+        "n": n,
+        "key": settlement.key,
+        "at": settlement.at,
+        "seconds": settlement.seconds,
+        "code": reply.code,
+        "enhanced": clean(reply.enhanced),
+        "reply": clean(reply.text),
+    }
+
+
+def _delivery_row(plan: _Settled) -> Parameters:
+    settlement = plan.settlement
+    return {
+        "state": settlement.state.value,
+        "due": settlement.due,
+        "uncertain": settlement.uncertain,
+        "attempts": plan.attempts,
+        "tried": plan.tried,
+        "id": plan.row.id,
+        "token": plan.row.token,
+    }
 
 
 def write_events(tx: Transaction, events: Sequence[tuple[str, int, str, str]]) -> None:
     """Write (message, moment, what, detail) for `relay trace`."""
-    tx.change_each(_INSERT_EVENT, [(message_id, at, what, clean(detail)) for message_id, at, what, detail in events])
+    rows: list[Parameters] = [
+        {"message_id": message_id, "at": at, "what": what, "detail": clean(detail)}
+        for message_id, at, what, detail in events
+    ]
+    tx.change_each(_INSERT_EVENTS, rows)
 
 
 def drop_spent(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> list[int]:
     """Drop the bodies of (first id that is kept, before, limit): of mails whose last attempt was before a moment."""
     counts = []
     for first_kept, before, limit in orders:
-        ids = [row[0] for row in tx.rows(_SELECT_SPENT, first_kept, before, limit)]
-        tx.change(_DELETE_CONTENT, ids)
+        ids = [row[0] for row in tx.rows(_SELECT_SPENT, first_kept=first_kept, before=before, limit=limit)]
+        tx.change(_DELETE_BODIES, messages=ids)
         counts.append(len(ids))
     return counts
 
@@ -242,7 +279,7 @@ def purge_history(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> li
     """Delete (first id that is kept, before, limit): mails of the past of which nothing waits; gives how many."""
     counts = []
     for first_kept, before, limit in orders:
-        ids = [row[0] for row in tx.rows(_SELECT_HISTORY, first_kept, before, before, limit)]
+        ids = [row[0] for row in tx.rows(_SELECT_HISTORY, first_kept=first_kept, before=before, limit=limit)]
         delete_messages(tx, ids)
         counts.append(len(ids))
     tx.give_back_space(_PAGES_GIVEN_BACK)
@@ -251,5 +288,5 @@ def purge_history(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> li
 
 def delete_messages(tx: Transaction, ids: list[str]) -> int:
     """Delete messages with all that belongs to them; gives how many there were."""
-    tx.change(_DELETE_CONTENT, ids)
-    return tx.change(_DELETE_MESSAGE, ids)
+    tx.change(_DELETE_BODIES, messages=ids)
+    return tx.change(_DELETE_MESSAGES, messages=ids)

@@ -12,6 +12,7 @@ from typing import Final
 from relay.model.mail import NewMessage
 from relay.storage import meta
 from relay.storage.accepting import Claimant, accept
+from relay.storage.ranks import Rank
 from relay.storage.rows import clean
 from relay.storage.transaction import Transaction
 from relay.storage.writer import Operation, Writer
@@ -74,7 +75,7 @@ class Watches:
     def __init__(self, writer: Writer, *, node: str = "") -> None:
         self._writer = writer
         self._by = Claimant(node)
-        self._step = Operation(40, self._apply)
+        self._step = Operation(Rank.WATCH, self._apply)
 
     async def take(self, step: WatchStep) -> bool:
         """Take a step; false, and nothing done, where another node was first. Raises StorageError."""

@@ -240,6 +240,7 @@ class IncomingMail:
             attempts=0,
             uncertain=0,
             since=self.now,
+            due=delivery.due,
             message=message,
             recipients=delivery.recipients,
             token=delivery.token,

@@ -5,13 +5,12 @@ from typing import Any
 import pytest
 
 from relay.delivery.connection_limit import NARROW_SECONDS, ConnectionLimit
-from relay.delivery.lanes import MOST_TURNS, Lane, LaneSlot
+from relay.delivery.lanes import Lane, LaneSlot
 from relay.model.account import Account, Secret, Security, SmtpServer
 from relay.model.destination import to_account
 from relay.model.mail import Work
 from relay.model.reply import Reply
 from relay.rules.address import parse_addr_spec
-from relay.storage.claiming import who_of
 from relay.transports.smtp import SmtpTransport
 from relay.transports.transport import Terms
 
@@ -135,17 +134,6 @@ def test_the_largest_mail_is_that_of_the_present_host() -> None:
     assert lane.max_size is None
     lane.connected(_changed(host="new.example"), 50_000_000)
     assert lane.max_size == 50_000_000
-
-
-def test_a_lane_remembers_the_turns_of_so_many_users() -> None:
-    lane = Lane(destination=to_account("sales"), work=_Workers().work)
-    for n in range(MOST_TURNS):
-        lane.serve(f"user{n} scan")
-    lane.serve("user0 fax")
-    lane.serve("another scan")
-    assert len(lane.turns) == MOST_TURNS
-    assert lane.turns[who_of("user0 fax")] == "user0 fax"
-    assert who_of("user1 scan") not in lane.turns
 
 
 async def test_a_lane_keeps_for_a_while_to_the_connections_that_its_provider_allows() -> None:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from relay.delivery.ready_queue import ReadyQueue
 from relay.model.destination import to_account
 from relay.model.mail import ClaimedDelivery, Message, Recipient
+from relay.rules.turns import Cursor
 
 _BODY = (b"x" * 100,)
 
@@ -21,9 +22,10 @@ def _delivery(delivery_id: str, *, user: str = "anna", source: str = "anna 1") -
 
 
 def _order(fresh: ReadyQueue) -> list[str]:
-    taken = []
-    while (work := fresh.take()) is not None:
+    taken, cursor = [], Cursor()
+    while (work := fresh.take(cursor)) is not None:
         taken.append(work[0].id)
+        cursor = cursor.after(work[0].message.source)
     return taken
 
 
@@ -48,7 +50,7 @@ def test_the_newest_of_a_source_can_go_first() -> None:
     fresh = ReadyQueue()
     for n in range(3):
         fresh.add(_delivery(f"d{n}"), _BODY)
-    work = fresh.take(newest=True)
+    work = fresh.take(Cursor(), newest=True)
     assert work is not None
     assert work[0].id == "d2"
     assert work[1] == _BODY
@@ -60,7 +62,7 @@ def test_the_newest_of_all_kinds_of_a_user_can_go_first() -> None:
     for n in range(60):
         fresh.add(_delivery(f"d{n:02}", source=f"anna {n % 7}"), _BODY)
     fresh.add(_delivery("single", source="anna 0"), _BODY)
-    work = fresh.take(newest=True)
+    work = fresh.take(Cursor(), newest=True)
     assert work is not None
     assert work[0].id == "single"
 
@@ -71,7 +73,7 @@ def test_what_the_queue_gave_is_taken_out_with_its_body() -> None:
     assert fresh.pop("another") is None
     assert fresh.pop("d0") == _BODY
     assert not fresh
-    assert fresh.take() is None
+    assert fresh.take(Cursor()) is None
 
 
 def test_there_is_room_for_so_many_mails_and_octets() -> None:
@@ -80,7 +82,7 @@ def test_there_is_room_for_so_many_mails_and_octets() -> None:
     assert not fresh.add(_delivery("d1"), (b"x" * 200,))
     assert fresh.add(_delivery("d1"), _BODY)
     assert not fresh.add(_delivery("d2"), ())
-    fresh.take()
+    fresh.take(Cursor())
     assert fresh.add(_delivery("d2"), _BODY)
     fresh.clear()
     assert not fresh
@@ -110,7 +112,7 @@ def test_each_mail_leaves_exactly_once(steps: list[tuple[str, int, int]]) -> Non
             assert fresh.pop(chosen) == _BODY
             gone.append(chosen)
             inside.discard(chosen)
-        elif (work := fresh.take(newest=step == "newest")) is not None:
+        elif (work := fresh.take(Cursor(), newest=step == "newest")) is not None:
             gone.append(work[0].id)
             inside.discard(work[0].id)
         assert len(fresh) == len(inside)

@@ -11,8 +11,8 @@ from relay.model.destination import to_account
 from relay.model.errors import ClaimLostError, StorageError
 from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState
 from relay.rules.notice_texts import Alert
-from relay.storage import admin, claiming
-from relay.storage.claiming import who_of
+from relay.rules.turns import Cursor
+from relay.storage import admin, claiming, reclaiming
 from relay.storage.engine import WriteConnection, open_engine, transaction
 from relay.storage.prefetch import Prefetch
 from relay.storage.queue import Queue
@@ -155,7 +155,7 @@ async def test_sources_take_turns_and_the_newest_may_go_first(queue: Queue) -> N
         await queue.accept(mail)
     order, served = [], ""
     for newest in (False, False, False, True, False, False):
-        (found,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True, served=served, newest=newest)
+        (found,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True, cursor=Cursor(served), newest=newest)
         order.append(found.message.id)
         served = found.message.source
     expected = (mailing[0], others[0], others[1], mailing[3], mailing[1], mailing[2])
@@ -168,10 +168,10 @@ async def test_a_source_whose_mail_is_not_due_is_passed_over(queue: Queue) -> No
     for mail in (*later, due):
         await queue.accept(mail)
     for served in ("", "a", "c", "d", "zzz"):
-        (found,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True, served=served)
+        (found,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True, cursor=Cursor(served))
         assert found.message.id == due.message.id
         await queue.requeue(found)
-    assert await queue.claim(SALES, now=NOW - 1, limit=1, open_now=True, served="b") == []
+    assert await queue.claim(SALES, now=NOW - 1, limit=1, open_now=True, cursor=Cursor("b")) == []
     assert await queue.next_due() == {SALES: NOW}
 
 
@@ -224,12 +224,11 @@ async def test_of_two_that_take_the_same_at_once_one_gets_it(queue: Queue) -> No
 async def served_in_turn(queue: Queue, count: int, *, newest: bool = False) -> list[str]:
     """Claim one after the other as a lane does; gives the sources."""
     order: list[str] = []
-    turns: dict[str, str] = {}
+    cursor = Cursor()
     for _ in range(count):
-        served = order[-1] if order else ""
-        claimed = await queue.claim(SALES, now=NOW, limit=1, open_now=True, served=served, turns=turns, newest=newest)
+        claimed = await queue.claim(SALES, now=NOW, limit=1, open_now=True, cursor=cursor, newest=newest)
         order += [one.message.source for one in claimed]
-        turns[who_of(order[-1])] = order[-1]
+        cursor = cursor.after(order[-1])
     return order
 
 
@@ -253,7 +252,7 @@ async def test_the_kinds_of_a_user_go_on_from_the_first_again(queue: Queue) -> N
         await queue.accept(new_mail(source=source))
     order = []
     for last in ("anna 5", "anna 9", "anna 1"):
-        (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True, served=last, turns={"anna": last})
+        (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True, cursor=Cursor().after(last))
         order.append(one.message.source)
     assert order == ["anna 9", "anna 1", "anna 2"]
 
@@ -321,7 +320,9 @@ async def test_a_claim_or_a_mail_whose_answer_never_came_is_taken_up(
     assert await queue.next_due() == {}
     assert queue.has_orphans
     assert await queue.reclaim(now=NOW) == []
-    found = [one for _ in range(2) for one in await queue.claim(SALES, now=NOW, limit=9, open_now=True, served="-")]
+    found = [
+        one for _ in range(2) for one in await queue.claim(SALES, now=NOW, limit=9, open_now=True, cursor=Cursor("-"))
+    ]
     assert len({one.id for one in found}) == 3
 
 
@@ -389,7 +390,7 @@ async def test_what_changes_hands_between_two_queries_of_a_look_is_left_alone(
 
     def rows(self: Transaction, sql: Any, /, *parameters: Any, **named: Any) -> Any:  # noqa: ANN401 - see it
         found = real(self, sql, *parameters, **named)
-        if "d.token FROM delivery d WHERE d.state = 'active'" in sql and not claimed:
+        if sql is reclaiming._SELECT_OWN and not claimed:
             claimed.append(True)
             with engine.begin() as connection:
                 connection.execute(text("UPDATE delivery SET node = 'other', token = 'theirs'"))

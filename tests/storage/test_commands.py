@@ -95,7 +95,7 @@ async def test_a_mail_of_which_a_part_is_under_way_is_neither_deleted_nor_moved(
     await queue.accept(mail)
     (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     later = mail.deliveries[0].recipients[1:]
-    split = settled(claimed, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99, splits=new_mail(to=2).deliveries)
+    split = settled(claimed, {0: LATER}, DeliveryState.QUEUED, due=NOW + 99, creates=new_mail(to=2).deliveries)
     object.__setattr__(split.splits[0], "recipients", later)
     await queue.settle(split)
     await queue.claim(SALES, now=NOW, limit=1, open_now=True)

@@ -80,7 +80,7 @@ async def test_what_is_given_up_goes_from_queued_to_done_and_leaves_no_attempt(
     await queue.accept(mail)
     assert await queue.queued_before("sales", 0, 9) == []
     (old,) = await queue.queued_before("sales", NOW * 2, 9)
-    over = settled(old, {0: NEVER}, DeliveryState.DONE, attempted=False, counts=False, notices=(notice,))
+    over = settled(old, {0: NEVER}, DeliveryState.DONE, attempted=False, counts=False, creates=(notice,))
     (sent,) = await queue.claim(SALES, now=NOW * 2, limit=1, open_now=True)
     assert not await queue.give_up([over])  # it is just being sent
     assert count("message") == 1

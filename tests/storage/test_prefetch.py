@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 from relay.model.mail import DeliveryState
+from relay.rules.turns import Cursor
 from relay.storage.prefetch import Prefetch
 from relay.storage.queue import Queue
 from tests.storage.conftest import NOW, SALES, new_mail
@@ -43,15 +44,15 @@ async def test_each_user_gives_some_however_many_another_has(queue: Queue) -> No
     assert {source.split()[0] for source in found} == {"anna", "bert", "carl"}
     assert found.count("bert 1") >= 4
     assert len({source for source in found if source.startswith("anna")}) >= 4
-    assert (await read(queue, 12, served="anna 005"))[0] == "bert 1"
+    assert (await read(queue, 12, cursor=Cursor("anna 005")))[0] == "bert 1"
 
 
 async def test_the_sources_of_a_user_go_on_where_they_were(queue: Queue) -> None:
     for n in range(10):
         await queue.accept(new_mail(source=f"anna {n}"))
     assert (await read(queue, 4))[:4] == [f"anna {n}" for n in range(4)]
-    assert (await read(queue, 4, turns={"anna": "anna 3"}))[:4] == [f"anna {n}" for n in range(4, 8)]
-    assert (await read(queue, 4, turns={"anna": "anna 8"}))[:4] == ["anna 9", "anna 0", "anna 1", "anna 2"]
+    assert (await read(queue, 4, cursor=Cursor("", {"anna": "anna 3"})))[:4] == [f"anna {n}" for n in range(4, 8)]
+    assert (await read(queue, 4, cursor=Cursor("", {"anna": "anna 8"})))[:4] == ["anna 9", "anna 0", "anna 1", "anna 2"]
 
 
 async def test_the_newest_of_a_user_is_among_them(queue: Queue) -> None:

@@ -164,7 +164,7 @@ class QueueMachine(RuleBasedStateMachine):
             return
         first, *rest = one.recipients
         new = NewDelivery(id=new_id("s"), destination=one.destination, recipients=tuple(rest), due=NOW)
-        self._run(self._queue.settle(settled(one, {first.n: TAKEN}, DeliveryState.DONE, splits=(new,))))
+        self._run(self._queue.settle(settled(one, {first.n: TAKEN}, DeliveryState.DONE, creates=(new,))))
         self.outcomes[delivery.message, first.n] = "delivered"
         self.model[new.id] = _Delivery(delivery.message, "queued", one.account, {r.n: "pending" for r in rest})
         delivery.state, delivery.pending, delivery.due = "done", {}, AT_ONCE

@@ -58,9 +58,7 @@ async def test_a_split_takes_recipients_along_and_a_notice_is_written_with_it(
         id=new_id("d"), destination=SALES, recipients=(Recipient(n=1, address="n1@x.example"),), due=NOW
     )
     notice = new_mail(account="", notice=True)
-    await queue.settle(
-        settled(mail.deliveries[0].id, {0: TAKEN}, DeliveryState.DONE, splits=(split,), notices=(notice,))
-    )
+    await queue.settle(settled(mail.deliveries[0].id, {0: TAKEN}, DeliveryState.DONE, creates=(split, notice)))
     deliveries = admin.show_message(engine, mail.message.id).deliveries
     assert {d.id: [r.n for r in d.recipients] for d in deliveries} == {mail.deliveries[0].id: [0], split.id: [1]}
     assert count("content") == 2  # the other delivery still needs it, and so does the notice
@@ -111,9 +109,7 @@ async def test_a_claim_that_is_not_held_any_more_settles_nothing(queue: Queue, e
     (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert await queue.requeue(late)
     (running,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
-    bounced = settled(
-        late, {0: NEVER, 1: LATER}, DeliveryState.QUEUED, due=1, uncertain=1, notices=(notice,), splits=(split,)
-    )
+    bounced = settled(late, {0: NEVER, 1: LATER}, DeliveryState.QUEUED, due=1, uncertain=1, creates=(notice, split))
     assert not await queue.settle(bounced)
     assert not await queue.requeue(late)
     with pytest.raises(ClaimLostError):
@@ -178,7 +174,7 @@ async def test_who_is_in_the_split_of_a_late_settlement_is_sent_it_yet(queue: Qu
     split = NewDelivery(
         id=new_id("d"), destination=SALES, recipients=(Recipient(n=1, address="n1@x.example"),), due=NOW
     )
-    assert not await queue.settle(settled(late, {0: TAKEN}, DeliveryState.DONE, splits=(split,)))
+    assert not await queue.settle(settled(late, {0: TAKEN}, DeliveryState.DONE, creates=(split,)))
     (again,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert [recipient.n for recipient in again.recipients] == [1]
     assert count("content") == 1

@@ -7,7 +7,7 @@ from relay.model.address import Address
 from relay.model.envelope import DsnOptions, Envelope
 from relay.model.mail import RecipientKind
 from relay.rules.address import parse_addr_spec
-from relay.storage.claiming import who_of
+from relay.rules.turns import user_of
 from relay.submission.splitting import source_of, split_recipients
 from tests.peers.office import CLIENT
 
@@ -60,4 +60,4 @@ def test_a_single_mail_is_another_source_than_a_mailing() -> None:
 
 @given(st.from_regex(r"[a-z0-9._-]{0,9}", fullmatch=True), st.text(), st.text())
 def test_a_source_begins_with_who_it_is(user: str, sender: str, subject: str) -> None:
-    assert who_of(source_of(CLIENT, user=user, sender=sender, subject=subject)) == (user or str(CLIENT.ip))
+    assert user_of(source_of(CLIENT, user=user, sender=sender, subject=subject)) == (user or str(CLIENT.ip))

@@ -1,0 +1,59 @@
+"""How the parts of the queue reach the database: writes through the group commit, reads in their own threads."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from sqlalchemy import Engine
+
+from relay.model.errors import StorageError
+from relay.storage.accepting import Claimant
+from relay.storage.engine import transaction
+from relay.storage.ranks import Rank
+from relay.storage.transaction import Transaction
+from relay.storage.writer import Operation, Writer
+
+_READERS: Final = 2
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class Access:
+    """Reads and writes for one process. `node` names it among several on one PostgreSQL database.
+
+    `lease` is the milliseconds for which a claim holds there without being renewed.
+    """
+
+    def __init__(self, engine: Engine, writer: Writer, *, node: str = "", lease: int = 60_000) -> None:
+        self._engine = engine
+        self._writer = writer
+        self.node, self.lease = node, lease
+        self._by = Claimant(node, lease)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="queue-read")
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other nodes claim from this queue as well."""
+        return self._engine.dialect.name == "postgresql"
+
+    async def close(self) -> None:
+        """Finish the writes that wait, then end all threads."""
+        await self._writer.close()
+        await asyncio.to_thread(self._readers.shutdown)
+
+    async def _write(self, rank: Rank, apply: Callable[[Transaction, Sequence[A]], Sequence[R]], argument: A) -> R:
+        """Write once and wait until it is durable."""
+        return await self._writer.run(Operation(rank, apply), argument)
+
+    async def _read(self, query: Callable[..., R], *arguments: object) -> R:
+        def run() -> R:
+            with transaction(self._engine, write=False) as tx:
+                return query(tx, *arguments)
+
+        try:
+            reading = asyncio.get_running_loop().run_in_executor(self._readers, run)
+        except RuntimeError:
+            raise StorageError("the queue is closed") from None
+        return await reading

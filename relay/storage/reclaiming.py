@@ -1,0 +1,144 @@
+"""Claims that nobody holds any more: after a crash, after a fault, and where another node has died.
+
+What was surely not sent is queued as it was. The rest may have been sent: it is queued at once with one doubt more, or
+held where that is one too many.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from sqlalchemy import and_, bindparam, delete, or_, select, update
+
+from relay.model.ids import make_id
+from relay.model.mail import AT_ONCE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState
+from relay.rules.notice_texts import Alert
+from relay.storage import meta
+from relay.storage.accepting import IS_ORPHANED, Claimant
+from relay.storage.claiming import requeue
+from relay.storage.claims import Claims
+from relay.storage.outbox import PendingAlert, enqueue
+from relay.storage.rows import SELECT_CLAIMED, read_claimed
+from relay.storage.selection import IS_OPEN
+from relay.storage.settling import UNCLAIMED, write_events
+from relay.storage.statement import Many, Parameters, Statement, is_in
+from relay.storage.tables import content, delivery
+from relay.storage.transaction import AnyRow, Transaction
+
+_LONGEST_UPLOAD: Final = 86_400_000
+"""Milliseconds: on a shared database, younger chunks without a message may still be another node's upload."""
+_IS_ACTIVE: Final = and_(delivery.c.state == "active", IS_OPEN)
+_IS_OWN: Final = delivery.c.node == bindparam("claimant")
+_IS_EXPIRED: Final = delivery.c.lease_until <= bindparam("now")
+_ACTIVE: Final = SELECT_CLAIMED.where(_IS_ACTIVE).order_by(delivery.c.id)
+_SELECT_ACTIVE: Final = Statement(_ACTIVE.with_for_update(of=delivery))
+_SELECT_ABANDONED: Final = Statement(_ACTIVE.where(or_(_IS_OWN, _IS_EXPIRED)).with_for_update(of=delivery))
+_SELECT_EXPIRED: Final = Statement(
+    _ACTIVE.where(~_IS_OWN, _IS_EXPIRED).with_for_update(of=delivery, skip_locked=True)
+)  # fmt: skip
+_SELECT_OWN: Final = Statement(select(delivery.c.id, delivery.c.token).where(_IS_ACTIVE, _IS_OWN))
+_SELECT_ORPHANS: Final = Statement(_ACTIVE.where(is_in(delivery.c.id, "ids")).with_for_update(of=delivery))
+_RECLAIM: Final = Many.change(
+    lambda new: (
+        update(delivery)
+        .values(state=new.c.state, due=AT_ONCE, uncertain=new.c.uncertain, **UNCLAIMED)
+        .where(delivery.c.id == new.c.id, delivery.c.token == new.c.token)
+    ),
+    state=delivery.c.state,
+    uncertain=delivery.c.uncertain,
+    id=delivery.c.id,
+    token=delivery.c.token,
+)
+_SWEEP: Final = Statement(delete(content).where(content.c.message_id < bindparam("end"), IS_ORPHANED))
+_RENEW: Final = Statement(
+    update(delivery)
+    .values(lease_until=bindparam("until"))
+    .where(is_in(delivery.c.id, "ids"), is_in(delivery.c.token, "tokens"), _IS_ACTIVE)
+    .returning(delivery.c.id)
+)
+_NODE: Final = "node/"
+
+
+def recover(tx: Transaction, starts: Sequence[tuple[int, str]], *, by: Claimant) -> list[list[ClaimedDelivery]]:
+    """Reclaim what the last process left, given (the present moment, the name of this start).
+
+    Chunks that belong to no message are swept. Of what is held then, people are owed an alert.
+    """
+    if tx.is_shared:
+        for _, start in starts:
+            meta.write(tx, _NODE + by.node, start)
+    return [_recover_one(tx, now, by.node) for now, _ in starts]
+
+
+def latest_start(tx: Transaction, node: str) -> str | None:
+    """Return the name of the latest start of a node; None where none is known."""
+    return meta.read(tx, _NODE + node)
+
+
+def reclaim(tx: Transaction, moments: Sequence[int], *, by: Claimant, claims: Claims) -> list[list[ClaimedDelivery]]:
+    """Reclaim what is `active` and run by nobody: of this node, and of others whose leases are over.
+
+    What was surely not sent is queued as it was; the rest is as doubtful as what `recover` reclaims, and is returned.
+    """
+    return [_reclaim_one(tx, now, by.node, claims) for now in moments]
+
+
+def renew_leases(tx: Transaction, running: Sequence[Mapping[str, str]], *, by: Claimant) -> list[set[str]]:
+    """Prolong claims, given as delivery id -> token; return which of them still hold."""
+    if not tx.is_shared:
+        return [set(claims) for claims in running]
+    until = tx.lease_until(by.lease)
+    return [
+        {row[0] for row in tx.change_rows(_RENEW, until=until, ids=list(one), tokens=list(one.values()))}
+        for one in running
+    ]
+
+
+def _reclaim_one(tx: Transaction, now: int, node: str, claims: Claims) -> list[ClaimedDelivery]:
+    own = {row[0]: row[1] for row in tx.rows(_SELECT_OWN, claimant=node) if not claims.runs(row[0], row[1])}
+    # Until it is locked, another node may have reclaimed it and claimed it.
+    rows = [row for row in tx.rows(_SELECT_ORPHANS, ids=list(own)) if own[row[0]] == row[1]] if own else []
+    left = [row for row in rows if row[2] or claims.is_doubtful(row[0], row[1])]
+    doubtful = {row[0] for row in left}
+    requeue(tx, [(row[0], row[1]) for row in rows if row[0] not in doubtful])
+    if tx.is_shared:
+        left += tx.rows(_SELECT_EXPIRED, claimant=node, now=tx.time())
+    return _reclaim_rows(tx, left, now, "the attempt ended while it was being sent") if left else []
+
+
+def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
+    if tx.is_shared:
+        rows = tx.rows(_SELECT_ABANDONED, claimant=node, now=tx.time())
+        orphans_before = make_id(max(0, now - _LONGEST_UPLOAD), bytes(10))
+    else:
+        rows = tx.rows(_SELECT_ACTIVE)
+        orphans_before = "~"
+    doubtful = _reclaim_rows(tx, rows, now, "the service ended while it was being sent")
+    tx.change(_SWEEP, end=orphans_before)
+    return doubtful
+
+
+def _reclaim_rows(tx: Transaction, rows: Sequence[AnyRow], now: int, why: str) -> list[ClaimedDelivery]:
+    marked = {row[0]: int(row[2]) for row in rows}
+    found = [_doubted(delivery, marked[delivery.id]) for delivery in read_claimed(tx, rows)]
+    changes: list[Parameters] = [
+        {"state": _state_after(one).value, "uncertain": one.uncertain, "id": one.id, "token": one.token}
+        for one in found
+    ]
+    tx.change_each(_RECLAIM, changes)
+    doubtful = [delivery for delivery in found if delivery.destination.is_account]
+    write_events(tx, [(d.message.id, now, "possible_duplicate", why) for d in doubtful])
+    held = [delivery for delivery in doubtful if _state_after(delivery) is DeliveryState.HELD]
+    enqueue(tx, [PendingAlert(kind=Alert.UNCERTAIN_HELD, account=d.account, delivery_id=d.id) for d in held])
+    return doubtful
+
+
+def _doubted(delivery: ClaimedDelivery, marked: int) -> ClaimedDelivery:
+    # Writing into an inbox again adds nothing, so there is nothing to doubt.
+    if not delivery.destination.is_account:
+        return delivery
+    return replace(delivery, uncertain=delivery.uncertain + 1 + marked)
+
+
+def _state_after(delivery: ClaimedDelivery) -> DeliveryState:
+    return DeliveryState.HELD if delivery.uncertain >= MOST_UNCERTAIN else DeliveryState.QUEUED

@@ -1,0 +1,115 @@
+"""Whose mail goes next, as the queue's tables say it: the SQL of `relay.rules.turns`.
+
+The queries jump from source to source: their time grows with the number of sources, not with the queue.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import CTE, ColumnElement, Integer, and_, bindparam, func, select
+from sqlalchemy.sql.expression import ScalarSelect
+
+from relay.model.destination import Destination
+from relay.rules.turns import Cursor, behind, user_of
+from relay.storage.rows import SELECT_CLAIMED
+from relay.storage.selection import IS_QUEUED
+from relay.storage.statement import LIMIT, Statement
+from relay.storage.tables import delivery
+from relay.storage.transaction import AnyRow, Transaction
+
+_LATEST: Final = bindparam("latest", type_=delivery.c.due.type)
+_OF_LANE: Final = and_(IS_QUEUED, delivery.c.destination == bindparam("destination"))
+_OF_SOURCE: Final = SELECT_CLAIMED.where(
+    _OF_LANE, delivery.c.source == bindparam("source"), delivery.c.due <= _LATEST
+).limit(LIMIT)
+_OLDEST: Final = Statement(
+    _OF_SOURCE.order_by(delivery.c.due, delivery.c.id).with_for_update(of=delivery, skip_locked=True)
+)
+_NEWEST: Final = Statement(
+    _OF_SOURCE.order_by(delivery.c.due.desc(), delivery.c.id.desc()).with_for_update(of=delivery, skip_locked=True)
+)
+
+
+def _sources(first: ColumnElement[bool], go_on: str | None = None) -> CTE:
+    """Make the table of the sources of a lane that meet `first`, and of all behind them; `go_on`: up to this one."""
+    turn = select(func.min(delivery.c.source).label("source")).where(_OF_LANE, first).cte("turn", recursive=True)
+    behind_it = select(func.min(delivery.c.source)).where(_OF_LANE, delivery.c.source > turn.c.source)
+    more = turn.c.source.is_not(None) if go_on is None else turn.c.source < bindparam(go_on)
+    return turn.union_all(select(behind_it.correlate(turn).scalar_subquery()).where(more))
+
+
+def _due(turn: CTE, due: ColumnElement[int | None], *conditions: ColumnElement[bool]) -> ScalarSelect[int | None]:
+    found = select(due).where(_OF_LANE, delivery.c.source == turn.c.source, *conditions)
+    return found.correlate(turn).scalar_subquery()
+
+
+_TURN: Final = _sources(delivery.c.source > bindparam("after"))
+_TURNS: Final = select(_TURN.c.source, _due(_TURN, func.min(delivery.c.due)).label("due")).subquery("turns")
+_ALL: Final = select(_TURNS.c.source, _TURNS.c.due).where(_TURNS.c.source.is_not(None))
+SOURCES: Final = Statement(_ALL)
+"""All sources behind `after` that have something queued, each with the time when the first of it is due."""
+_NEXT: Final = Statement(_ALL.where(_TURNS.c.due <= _LATEST).limit(bindparam("limit", type_=Integer())))
+_OF_USER: Final = _sources(delivery.c.source >= bindparam("user"), "end")
+_NEWEST_OF: Final = select(
+    _OF_USER.c.source, _due(_OF_USER, func.max(delivery.c.due), delivery.c.due <= _LATEST).label("due")
+).subquery("turns")
+_NEWEST_SOURCE: Final = Statement(
+    select(_NEWEST_OF.c.source)
+    .where(_NEWEST_OF.c.source < bindparam("end"), _NEWEST_OF.c.due.is_not(None))
+    .order_by(_NEWEST_OF.c.due.desc(), _NEWEST_OF.c.source)
+    .limit(1)
+)
+
+
+class Lane:
+    """What one destination has queued and due, asked within one transaction."""
+
+    def __init__(self, tx: Transaction, destination: Destination, latest: int) -> None:
+        """`latest`: what is due later than this is not seen."""
+        self._tx = tx
+        self._where: dict[str, str | int] = {"destination": str(destination), "latest": latest}
+
+    def sources(self, after: str, limit: int) -> list[str]:
+        """Return the first sources behind a text that have something due."""
+        return [row[0] for row in self._tx.rows(_NEXT, **self._where, after=after, limit=limit)]
+
+    def source_behind(self, after: str) -> str:
+        """Return the first source behind a text that has something due; empty where none has."""
+        return next(iter(self.sources(after, 1)), "")
+
+    def oldest(self, source: str, limit: int) -> Sequence[AnyRow]:
+        """Return of a source what is due longest and no other node is just claiming; it is locked."""
+        return self._tx.rows(_OLDEST, **self._where, source=source, limit=limit)
+
+    def newest(self, user: str, limit: int) -> Sequence[AnyRow]:
+        """Return the newest of the source of a user which has his newest mail, likewise."""
+        found = self._tx.rows(_NEWEST_SOURCE, **self._where, user=user, end=behind(user))
+        return self._tx.rows(_NEWEST, **self._where, source=found[0][0], limit=limit) if found else []
+
+    def take_turn(self, cursor: Cursor, limit: int, *, newest: bool) -> Sequence[AnyRow]:
+        """Return what the user whose turn it is has due."""
+        last = behind(cursor.user) if cursor.served else ""
+        for after, end in ((last, ""), ("", last)):
+            source = self.source_behind(after)
+            # The first nearly always has something. It has not where other nodes hold all of it.
+            while source and (not end or source < end):
+                rows = self._of_user(user_of(source), source, cursor, limit, newest=newest)
+                if rows:
+                    return rows
+                source = self.source_behind(behind(user_of(source)))
+        return []
+
+    def _of_user(self, user: str, first: str, cursor: Cursor, limit: int, *, newest: bool) -> Sequence[AnyRow]:
+        """Return what a user has due, whose first source with something due is known."""
+        if newest and (rows := self.newest(user, limit)):
+            return rows
+        last = cursor.source_of(user)
+        source = self.source_behind(last) if last >= first else first
+        for start, stop in ((source, behind(user)), (first, f"{last}!")):
+            source = start
+            while source and source < stop:
+                rows = self.oldest(source, limit)
+                if rows:
+                    return rows
+                source = self.source_behind(source)
+        return []
