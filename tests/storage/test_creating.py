@@ -44,4 +44,4 @@ async def test_a_settlement_that_comes_too_late_creates_nothing(queue: Queue) ->
     (late,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.requeue(late)
     assert not await queue.settle(settled(late, {0: TAKEN}, DeliveryState.DONE, creates=(copy_for("anna"),)))
-    assert await queue.next_due() == {}
+    assert await queue.next_due() == {SALES: NOW}
