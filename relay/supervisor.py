@@ -10,9 +10,8 @@ import dataclasses
 import os
 import signal
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
 
 from relay import __version__
 from relay.activity import keep_running
@@ -20,9 +19,8 @@ from relay.admin.desk import Desk
 from relay.admin.running import Running
 from relay.auth import PasswordChecker
 from relay.backing_up import BackupKeeper
-from relay.collection import Collector, Tell
-from relay.collection.journal import log_decision
-from relay.control.server import ControlServer, Handler, names_in
+from relay.collection import Collector
+from relay.control.server import ControlServer, Handler
 from relay.delivery import Delivery
 from relay.emitting import emit
 from relay.events.service import (
@@ -279,13 +277,9 @@ class Service:
             authenticator=PasswordChecker(lambda: self.settings.directory),
         )
         await self._listeners.open()
-        self._desk = Desk(self._current, Running(self.delivery))
+        running = Running(self.delivery, self.poller, self._current, self.reload)
+        self._desk = Desk(self._current, running)
         handlers: dict[str, Handler] = {
-            "look": lambda *_: self._do(self.delivery.rescan),
-            "hurry": lambda request, _: self._do(partial(self.delivery.flush, names_in(request, "accounts"))),
-            "reload": lambda *_: self._answer_reload(),
-            "log_decision": lambda request, _: self._do(partial(log_decision, request)),
-            "poll": lambda request, _: self.poll(names_in(request, "accounts")),
             "ask": self._desk.serve,
             "status": lambda *_: {
                 "pid": os.getpid(),
@@ -299,32 +293,6 @@ class Service:
             await self._control.start()
         except OSError as error:
             raise RelayError(f"control socket in {self.settings.folder}: {error.strerror}") from error
-
-    async def _answer_reload(self) -> AsyncGenerator[dict[str, Any]]:
-        yield {"mistakes": await self.reload()}
-
-    def _do(self, action: Callable[[], None]) -> dict[str, Any]:
-        action()
-        return {}
-
-    async def poll(self, names: Collection[str] | None) -> AsyncGenerator[dict[str, Any]]:
-        """Poll these mailboxes (None: all) now, and tell of the progress: first `fetched` and `total`, then results."""
-        collected = [account for account in self.settings.directory.accounts if account.is_collected]
-        accounts = [account for account in collected if names is None or account.name in names]
-        news: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-
-        def tell(account: str) -> Tell:
-            return lambda fetched, total: news.put_nowait({"account": account, "fetched": fetched, "total": total})
-
-        polls = asyncio.create_task(self.poller.poll_now(accounts, tell))
-        polls.add_done_callback(lambda _: news.put_nowait({}))
-        while progress := await news.get():
-            yield progress
-        for name, result in (await polls).items():
-            if isinstance(result, str):
-                yield {"account": name, "error": result}
-            else:
-                yield {"account": name, "result": dataclasses.asdict(result)}
 
     async def _close_servers(self) -> None:
         if self._listeners is not None:

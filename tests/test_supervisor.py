@@ -15,6 +15,8 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
+from relay.admin.requests import Poll, Reload, RunQueue
+from relay.cli.asking import write_request
 from relay.control.client import ControlError, ask
 from relay.logs import LogSink
 from relay.model.errors import RelayError
@@ -115,7 +117,7 @@ async def test_a_port_that_is_taken_is_named_and_everything_is_released(tmp_path
                 await Service(settings).start()
 
 
-@pytest.mark.parametrize("accounts", [5, "sales", {"sales": 1}, [5], ["sales", ["sales"]], [{}], True])
+@pytest.mark.parametrize("accounts", [5, {"sales": 1}, [5], ["sales", ["sales"]], [{}], True, None])
 async def test_a_request_whose_accounts_are_no_names_is_refused_and_does_nothing(
     tmp_path: Path, accounts: object
 ) -> None:
@@ -124,9 +126,9 @@ async def test_a_request_whose_accounts_are_no_names_is_refused_and_does_nothing
     await asyncio.to_thread(submit, service.ports[0])  # makes a lane
     running = asyncio.create_task(service.run())
     with capture_logs() as lines:
-        for do in ("hurry", "poll"):
-            with pytest.raises(ControlError, match="bad request: accounts must be a list of names"):
-                await asyncio.to_thread(ask, tmp_path, do, accounts=accounts)
+        told = {**write_request(Poll()), "value": {"account": accounts}}
+        with pytest.raises(ControlError, match="bad request"):
+            await asyncio.to_thread(ask, tmp_path, "ask", **told)
         assert await asyncio.to_thread(ask, tmp_path, "status")
     assert "activity_failed" not in [line["event"] for line in lines]
     service.end("the test is over")
@@ -148,7 +150,8 @@ async def test_a_reload_takes_the_new_configuration_and_keeps_the_old_one_with_a
             assert await service.reload()
             assert service.settings.directory.account("sales") is not None
             path.write_text(good)
-            assert await asyncio.to_thread(ask, tmp_path, "reload") == {"ok": True, "mistakes": []}
+            answer = await asyncio.to_thread(ask, tmp_path, "ask", **write_request(Reload()))
+            assert answer == {"ok": True, "is": "Reloaded", "value": {"mistakes": []}}
         assert [line["event"] for line in lines].count("configuration_refused") >= 2
         assert "configuration_reloaded" in [line["event"] for line in lines]
         assert not [line for line in lines if "restart" in line.get("warning", "")]
@@ -156,7 +159,7 @@ async def test_a_reload_takes_the_new_configuration_and_keeps_the_old_one_with_a
         assert await service.reload() == []
         async with asyncio.timeout(5):
             assert "SIZE 1048576" in await asyncio.to_thread(ehlo, service.ports[0])
-        await asyncio.to_thread(ask, tmp_path, "hurry")
+        await asyncio.to_thread(ask, tmp_path, "ask", **write_request(RunQueue()))
         await asyncio.to_thread(submit, service.ports[0])
         await provider.wait_for("DATA")
         service.end("the test is over")

@@ -3,6 +3,7 @@
 Beside each mail stand the words for people, written where the office's time zone and the configuration are known.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relay.admin.wire import Moment
@@ -194,9 +195,11 @@ class Question:
     """`Hold these 3 mails`."""
     unasked: str
     """What is said where nobody is there to answer; empty: the usual."""
-    page: MailPage
+    page: MailPage | None = None
     """The first of the mails."""
-    notes: tuple[str, ...]
+    sheets: tuple[Sheet, ...] = ()
+    """In place of a page: each of the mails."""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,3 +230,112 @@ class Changed:
     """Mails."""
     good: bool
     """Whether that is what was wanted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountView:
+    """What is known of one account."""
+
+    name: str
+    address: str
+    owner: str | None
+    server: str
+    state: str
+    waiting: int
+    active: int
+    held: int
+    paused_since: Moment | None
+    paused_by: str | None
+    reason: str
+    next_probe: Moment | None
+    last_sent: Moment | None
+    last_error: str
+    failing_since: Moment | None
+    collected: bool
+    last_poll: Moment | None
+    poll_error: str
+    quarantined: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountList:
+    """The accounts in the order of the rules."""
+
+    configuration: str
+    """The file."""
+    accounts: tuple[AccountView, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """Name, whether it sends, whether it collects, what waits, what is held, address, owner, server: for people."""
+    troubles: tuple[str, ...]
+    """What is wrong with an account, and what helps."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reloaded:
+    """What became of a reload; with a mistake nothing was changed."""
+
+    mistakes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PollResult:
+    """What a poll that came to its end has done."""
+
+    fetched: int
+    failed: int
+    left: int
+    deleted: int
+    seconds: float
+    quarantined: int
+    reasons: Mapping[str, str]
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PollNews:
+    """How far the poll of a mailbox is; at its end the result, or why there is none."""
+
+    account: str
+    fetched: int = 0
+    total: int = 0
+    result: PollResult | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuarantinedMail:
+    """One mail in the quarantine."""
+
+    queue_id: str
+    received: Moment
+    user: str | None
+    address: str | None
+    account: str | None
+    uidl: str | None
+    message_id: str | None
+    sender: str
+    subject: str
+    size: int
+    file: str | None
+    reason: str | None
+    note: str | None
+    inbox_trouble: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quarantine:
+    """All that is in the quarantine, the oldest first."""
+
+    mails: tuple[QuarantinedMail, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """Id, when it came, for whom, from whom, subject: for people."""
+    notes: tuple[str, ...]
+    """What is to be done."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToldQuarantined:
+    """One mail of the quarantine."""
+
+    mail: QuarantinedMail
+    sheet: Sheet

@@ -9,7 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from relay import __version__
-from relay.admin.requests import VERSION, ChangeMails, ListMails, RunQueue, ShowMails
+from relay.admin.requests import (
+    VERSION,
+    ChangeMails,
+    DeleteQuarantined,
+    DeliverQuarantined,
+    ListAccounts,
+    ListMails,
+    ListQuarantine,
+    PauseAccount,
+    Poll,
+    Reload,
+    RunQueue,
+    ShowMails,
+    ShowQuarantined,
+)
 from relay.admin.room import Room, Service
 from relay.admin.wire import WireError, decode, encode
 from relay.control.lines import Answer
@@ -28,6 +42,14 @@ FUNCTIONS: Final[dict[type, str]] = {
     ShowMails: "relay.admin.mails:show",
     ChangeMails: "relay.admin.changes:change",
     RunQueue: "relay.admin.changes:run",
+    ListAccounts: "relay.admin.accounts:list_",
+    PauseAccount: "relay.admin.accounts:pause",
+    Reload: "relay.admin.service:reload",
+    Poll: "relay.admin.service:poll",
+    ListQuarantine: "relay.admin.quarantine:list_",
+    ShowQuarantined: "relay.admin.quarantine:show",
+    DeliverQuarantined: "relay.admin.quarantine:deliver",
+    DeleteQuarantined: "relay.admin.quarantine:delete",
 }
 """Where the function of each request is: imported when it is first used, or by `load_all`."""
 _REQUESTS: Final = {kind.__name__: kind for kind in FUNCTIONS}
@@ -100,7 +122,7 @@ class Desk:
         request = read_request(told)
         room = Room(
             settings=self._settings(),
-            database=self._database,
+            open_database=lambda: self._database,
             service=self._service,
             by=name_user(caller.uid, str(told.get("by", ""))),
             now=time.time_ns() // 1_000_000,

@@ -93,3 +93,58 @@ class ChangeMails:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunQueue:
     """Try everything that is queued now, at any hour: Progress, Note, and Changed at the end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListAccounts:
+    """List the accounts: AccountList."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PauseAccount:
+    """Pause an account, or end its pause: Note, then Changed."""
+
+    account: str
+    resume: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reload:
+    """Let the running service read its configuration anew: Reloaded."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Poll:
+    """Collect mail from an account's mailbox now (empty: from all): PollNews, at the end with each result."""
+
+    account: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListQuarantine:
+    """List what is in the quarantine: Quarantine."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShowQuarantined:
+    """Show one mail of the quarantine: ToldQuarantined."""
+
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliverQuarantined:
+    """Put mails of the quarantine into a user's inbox: Progress and Note for each."""
+
+    to: str
+    ids: tuple[str, ...] = ()
+    """Empty: all that was meant for this user."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeleteQuarantined:
+    """Delete mails of the quarantine for good: Question, then Note for each."""
+
+    ids: tuple[str, ...]
+    yes: bool = False
+    """Whether nobody is asked."""

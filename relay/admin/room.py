@@ -1,10 +1,11 @@
 """What the functions of the admin room work with: the settings, the database, the service if there is one, who asks."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from relay.admin.answers import PollNews
 from relay.events.event import Event
 from relay.settings import Settings
 from relay.storage.engine import Database
@@ -22,6 +23,12 @@ class Service(Protocol):
     def record(self, event: Event) -> None:
         """Log what was done."""
 
+    def reload(self) -> list[str]:
+        """Have the running service read its configuration anew; returns the mistakes. Raises RelayError."""
+
+    def poll(self, names: Collection[str]) -> Iterator[PollNews]:
+        """Poll these accounts' mailboxes, by a running service or here, and tell of the progress."""
+
     def rescan(self) -> None:
         """Let a running service see at once what was changed, such as a pause."""
 
@@ -31,12 +38,18 @@ class Room:
     """One request's view of the installation."""
 
     settings: Settings
-    database: Database
+    open_database: Callable[[], Database]
+    """Gives the same one each time. Raises StorageError, where there is none yet, too."""
     service: Service
     by: str
     """Who asks, for the log and the history of the mails."""
     now: int
     """When it was asked, in milliseconds."""
+
+    @property
+    def database(self) -> Database:
+        """The database."""
+        return self.open_database()
 
     @property
     def zone(self) -> dt.tzinfo:

@@ -1,27 +1,40 @@
 """`relay account`: the provider accounts, what waits for each, and which are paused."""
 
 import textwrap
-import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from relay.admin.answers import AccountList
+from relay.admin.requests import ListAccounts, PauseAccount
 from relay.admin.words import unknown
-from relay.cli.alone import tell_if_stopped
+from relay.cli.asking import ask
 from relay.cli.choosing import Text
-from relay.cli.configuration import config_option, enter, fail, json_option, load, open_storage, plain_faults
+from relay.cli.configuration import config_option, enter, fail, json_option, load, plain_faults
 from relay.cli.groups import Group
 from relay.cli.output import clean, print_json, say
-from relay.model.account import Account, Pop3Server, SmtpServer
-from relay.settings import Settings
+from relay.cli.queue_change import carry_out
+from relay.cli.table import Column, print_list
 
 if TYPE_CHECKING:
+    from relay.model.account import Account, Pop3Server, SmtpServer
+    from relay.settings import Settings
     from relay.upstream.probe import Step
 
 
 _WIDE = 71
 """Characters of a line of advice: with its indentation 80."""
+_COLUMNS: Final = (
+    Column(title="Account", least=12),
+    Column(title="Sends", most=30),
+    Column(title="Collects", most=30),
+    Column(title="Waiting"),
+    Column(title="Held", optional=5),
+    Column(title="Address", least=16, optional=1),
+    Column(title="Owner", least=6, most=16, optional=2),
+    Column(title="Server", least=16, most=40, optional=3),
+)
 
 
 @click.group("account", cls=Group)
@@ -35,21 +48,24 @@ def command() -> None:
 @plain_faults
 def list_(config: str | None, *, as_json: bool) -> None:
     """List the accounts in the order of the rules: whether each sends and is collected, and what waits for it."""
-    from relay.cli.account_list import gather, show, to_json
-
-    settings = load(config)
-    if not settings.directory.accounts:
+    for said in ask(config, ListAccounts(), reads=True):
+        told = said.read(AccountList)
+        if not told.accounts:
+            text = f"There is no account yet: add an [[account]] to {told.configuration}, then: relay check"
+            say(text, error=as_json)
+        elif not as_json:
+            show(told)
         if as_json:
-            print_json([])
-        say(f"There is no account yet: add an [[account]] to {settings.path}, then: relay check", error=as_json)
-        return
-    now = time.time_ns() // 1_000_000
-    lines = gather(settings, open_storage(settings), now=now)
-    if as_json:
-        print_json([to_json(line) for line in lines])
-    else:
-        show(lines, now=now)
-    tell_if_stopped(settings)
+            print_json(said.json["accounts"])
+
+
+def show(told: AccountList) -> None:
+    """Print the table, and below it what is wrong with each account and what helps."""
+    print_list(_COLUMNS, told.rows)
+    for trouble in told.troubles:
+        say()
+        for part in textwrap.wrap(clean(trouble), _WIDE + 5, break_long_words=False, break_on_hyphens=False):
+            say(part)
 
 
 @command.command("test", short_help="Log in to its servers, and say what works.")
@@ -97,7 +113,7 @@ def test(config: str | None, *, as_json: bool, account: str) -> None:
         say(f"{account} works" + (", but is excluded: nothing is sent or collected" if chosen.excluded else ""))
 
 
-def _name_server(server: SmtpServer | Pop3Server) -> str:
+def _name_server(server: "SmtpServer | Pop3Server") -> str:
     return f'{server.host} port {server.port}, security = "{server.security}"'
 
 
@@ -116,13 +132,7 @@ def _tell(which: str, steps: "Sequence[Step]", *, quiet: bool) -> "list[tuple[st
 @plain_faults
 def pause(config: str | None, account: str) -> None:
     """Send nothing through this account until `resume`; its mail is taken and kept, and nothing expires."""
-    from relay.storage import admin
-
-    settings = load(config)
-    _require(settings, account)
-    admin.pause_account(open_storage(settings), account, now=time.time_ns() // 1_000_000)
-    _tell_service(settings)
-    say(f"{account} is paused")
+    carry_out(config, PauseAccount(account=account))
 
 
 @command.command("resume", short_help="End a pause.")
@@ -131,27 +141,11 @@ def pause(config: str | None, account: str) -> None:
 @plain_faults
 def resume(config: str | None, account: str) -> None:
     """End an account's pause, also one that a refused login began."""
-    from relay.storage import admin
-
-    settings = load(config)
-    _require(settings, account)
-    if not admin.resume_account(open_storage(settings), account, now=time.time_ns() // 1_000_000):
-        fail(f"{account} is not paused; `relay account list` says how it stands")
-    _tell_service(settings)
-    say(f"the pause of {account} is over; `relay account list` says whether it works")
+    carry_out(config, PauseAccount(account=account, resume=True))
 
 
-def _require(settings: Settings, account: str) -> Account:
+def _require(settings: "Settings", account: str) -> "Account":
     found = settings.directory.account(account)
     if found is None:
         fail(unknown("account", account, (a.name for a in settings.directory.accounts)))
     return found
-
-
-def _tell_service(settings: Settings) -> None:
-    from relay.control.client import ControlError, ask
-
-    try:
-        ask(settings.folder, "look")
-    except ControlError as error:  # it is written down, and the service looks by itself
-        say(f"{error}; it takes this up within a minute", error=True)

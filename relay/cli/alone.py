@@ -1,39 +1,49 @@
 """Where no service runs: the command opens the database itself, and is the service for the moment in which it must."""
 
+import asyncio
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from functools import cache
 
+from relay.admin.answers import PollNews
 from relay.admin.desk import name_user
 from relay.admin.room import Room
-from relay.cli.configuration import load, open_storage
+from relay.cli.configuration import enter, load, open_storage
 from relay.cli.output import say
 from relay.events.event import Event
+from relay.model.errors import StateConflictError
 from relay.settings import Settings
 
 
-def open_room(config: str | None, *, serves: bool = False) -> Room:
-    """Load the configuration and open the database. Raises RelayError; ends the command where a mistake is found."""
+def open_room(config: str | None, *, serves: bool = False, silence: str = "") -> Room:
+    """Load the configuration, or end the command where a mistake is found; the database is opened when it is needed."""
     by = name_user(os.getuid(), os.environ.get("SUDO_USER", ""))
     settings = load(config, secrets=serves)
-    database = open_storage(settings, serves=serves)
-    return Room(settings=settings, database=database, service=Alone(settings), by=by, now=time.time_ns() // 1_000_000)
+    return Room(
+        settings=settings,
+        open_database=cache(lambda: open_storage(settings, serves=serves)),
+        service=Alone(settings, silence),
+        by=by,
+        now=time.time_ns() // 1_000_000,
+    )
 
 
 class Alone:
     """Does what a running service would do."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, silence: str) -> None:
         self._settings = settings
+        self._silence = silence
+        """Why the service that runs gives no answer; empty where none runs."""
 
     def flush(self, accounts: Collection[str] | None) -> bool:  # noqa: ARG002 - there is nobody to tell
-        """Tell that no service runs."""
-        return False
+        """Tell whether a service runs: what was changed is written down, and it looks by itself."""
+        self.rescan()
+        return bool(self._silence)
 
     def serve(self) -> None:
         """Be the service until nothing more is due."""
-        import asyncio
-
         from relay import logs
         from relay.supervisor import Service
 
@@ -51,6 +61,38 @@ class Alone:
 
         asyncio.run(once())
 
+    def reload(self) -> list[str]:
+        """Say that there is nobody to do it."""
+        self._require_none()
+        raise StateConflictError(
+            f"The service is not running ({self._settings.folder}): start it with `systemctl start relay` or"
+            " `relay serve`"
+        )
+
+    def poll(self, names: Collection[str]) -> Iterator[PollNews]:
+        """Be the service for this moment; its news come as they happen."""
+        from relay import logs
+        from relay.admin.running import poll
+        from relay.supervisor import Service
+
+        self._require_none()
+        enter(self._settings, serves=True)
+        logs.configure(form="console", level="critical", file=self._settings.log.file, descriptor=logs.STDERR)
+        with asyncio.Runner() as runner:
+            service = Service(self._settings)
+            runner.run(service.start(listen=False))
+            try:
+                accounts = [one for one in self._settings.directory.accounts if one.name in names]
+                news = poll(service.poller, accounts)
+
+                async def step() -> PollNews | None:
+                    return await anext(news, None)
+
+                while (one := runner.run(step())) is not None:
+                    yield one
+            finally:
+                runner.run(service.stop())
+
     def record(self, event: Event) -> None:
         """Write into the log's file what was done, if there is one."""
         from relay import logs
@@ -62,7 +104,13 @@ class Alone:
             emit(event)
 
     def rescan(self) -> None:
-        """Nothing runs that would have to look."""
+        """Say when a service that gives no answer sees what was changed."""
+        if self._silence:
+            say(f"{self._silence}; it takes this up within a minute", error=True)
+
+    def _require_none(self) -> None:
+        if self._silence:
+            raise StateConflictError(self._silence)
 
 
 def say_stopped(settings: Settings) -> str:
@@ -71,14 +119,3 @@ def say_stopped(settings: Settings) -> str:
     if settings.database.startswith("sqlite"):
         return f"The service is not running ({settings.folder}): nothing is sent or collected until {start} starts it."
     return f"No service runs here ({settings.folder}): only other nodes send and collect, until {start} starts it."
-
-
-def tell_if_stopped(settings: Settings) -> None:
-    """Say on standard error that no service runs here, where none does."""
-    from relay.control.client import ControlError, ask
-
-    try:
-        if ask(settings.folder, "status") is None:
-            say(say_stopped(settings), error=True)
-    except ControlError:
-        return  # one runs, or this user may not ask

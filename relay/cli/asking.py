@@ -21,6 +21,7 @@ from relay.model.errors import RelayError
 from relay.places import PLACES, find_file, find_storage
 
 _T = TypeVar("_T")
+_Conversation = Generator[Answer, Answer | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,10 @@ def ask(
     log in. `agree` answers a question in between.
     """
     try:
-        folder = _find_folder(config)
-        conversation = None if folder is None else _ask_service(folder, request)
-        first = None if conversation is None else next(conversation, None)
+        conversation, first, silence = _begin(config, request)
         if conversation is None or first is None:
-            conversation = _ask_here(config, request, reads=reads, serves=serves)
-            first = next(conversation, None)
+            conversation = _ask_here(config, request, reads=reads, serves=serves, silence=silence)
+            first = next(conversation)
         while first is not None:
             said = Said(first["is"], first.get("value"))
             if said.name == "":
@@ -79,29 +78,45 @@ def ask(
         raise click.UsageError(str(error)) from None
 
 
+def _begin(config: str | None, request: object) -> tuple[_Conversation | None, Answer | None, str]:
+    """Ask the service and return its first answer, and why it is silent; None and an empty text where none runs."""
+    folder = _find_folder(config)
+    if folder is None:
+        return None, None, ""
+    conversation = _ask_service(folder, request)
+    try:
+        return conversation, next(conversation, None), ""
+    except NoAnswerError as error:
+        return None, None, str(error)
+
+
 def _find_folder(config: str | None) -> Path | None:
     """Return the storage folder; None where the configuration must be read whole to say what is wrong with it."""
     file = find_file(config)
     if file is None:
         return None
-    if os.geteuid() == 0 and file == PLACES[0]:  # root stands in somebody's folder: looked at before it is believed
-        return None
+    if os.geteuid() == 0 and file == PLACES[0]:  # root may stand in a stranger's folder, who must not choose for him
+        from relay.cli.configuration import load
+
+        return load(config).folder
     return find_storage(file)
 
 
-def _ask_service(folder: Path, request: object) -> Generator[Answer, Answer | None]:
-    """Ask the running service; yields nothing where none runs, or where it gives no answer at all."""
-    told = {
+def write_request(request: object) -> Answer:
+    """Write a request for the control socket. Root may say on whose behalf he asks."""
+    return {
         "name": type(request).__name__,
         "version": VERSION,
         "program": __version__,
         "by": os.environ.get("SUDO_USER", ""),
         "value": encode(request),
     }
+
+
+def _ask_service(folder: Path, request: object) -> _Conversation:
+    """Ask the running service; yields nothing where none runs."""
     try:
-        yield from follow(folder, "ask", patience=PATIENCE, **told)
-    except NoAnswerError:
-        return
+        yield from follow(folder, "ask", patience=PATIENCE, **write_request(request))
     except ControlError as error:
         if str(error) == "unknown request":
             raise ControlError(
@@ -111,13 +126,13 @@ def _ask_service(folder: Path, request: object) -> Generator[Answer, Answer | No
         raise
 
 
-def _ask_here(config: str | None, request: object, *, reads: bool, serves: bool) -> Generator[Answer, Answer | None]:
-    """Answer in this process, which opens the database itself."""
+def _ask_here(config: str | None, request: object, *, reads: bool, serves: bool, silence: str) -> _Conversation:
+    """Answer in this process, which opens the database itself. `silence`: a service runs, but gives no answer."""
     from relay.admin.desk import answer
     from relay.cli.alone import open_room, say_stopped
 
-    room = open_room(config, serves=serves)
+    room = open_room(config, serves=serves, silence=silence)
     yield {"is": "", "zone": str(room.zone)}
     yield from answer(room, request)
-    if reads:
+    if reads and not silence:
         say(say_stopped(room.settings), error=True)

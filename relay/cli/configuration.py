@@ -116,7 +116,6 @@ def _import_early(*, serves: bool) -> None:
 _TO_LOOK = (
     "encodings.idna",
     "relay.cli.mail_table",
-    "relay.collection.journal",
     "relay.control.client",
     "relay.logs",
     "relay.routing",

@@ -12,7 +12,7 @@ from relay.cli.asking import Said, ask
 from relay.cli.choosing import Text, filter_options
 from relay.cli.configuration import FAILED, config_option, plain_faults
 from relay.cli.mail_table import print_mails
-from relay.cli.output import confirm_many, say
+from relay.cli.output import confirm_many, print_sheet, say
 from relay.cli.progress import Bar
 from relay.rules.states import State
 
@@ -61,7 +61,11 @@ def carry_out(config: str | None, request: object, *, serves: bool = False) -> N
 
 def _agree(said: Said) -> bool:
     question = said.read(Question)
-    print_mails(question.page)
+    if question.page is not None:
+        print_mails(question.page)
+    for sheet in question.sheets:
+        print_sheet(sheet)
+        say()
     for note in question.notes:
         say(note)
     confirm_many(question.text, yes=False, unasked=question.unasked)

@@ -50,16 +50,6 @@ class BadRequestError(RelayError):
     """A request that can't be understood."""
 
 
-def names_in(request: Answer, key: str) -> frozenset[str] | None:
-    """Read a request's list of names; None where it has none, which means all. Raises BadRequestError."""
-    names = request.get(key)
-    if names is None:
-        return None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BadRequestError(f"bad request: {key} must be a list of names")
-    return frozenset(names)
-
-
 class ControlServer:
     """Answers commands of the same machine."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiosmtplib
 
 from relay import logs
+from relay.admin.running import poll
 from relay.auth import hash_password
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD, Provider, Received
@@ -95,8 +96,9 @@ async def _show_mailbox(number: int, service: Service, mailbox: Mailbox, inboxes
     say(f"{number}. The other way: an answer waits in the provider's mailbox of sales@example.com")
     mailbox.mails.append(ANSWER)
     for _ in range(2):  # the first may be the one that was under way before the answer came
-        results = [news async for news in service.poll(["sales"])]
-        fetched = results[-1].get("result", {}).get("fetched", 0)
+        accounts = [account for account in service.settings.directory.accounts if account.name == "sales"]
+        *_, last = [news async for news in poll(service.poller, accounts)]
+        fetched = 0 if last.result is None else last.result.fetched
         if fetched:
             break
     say(f"   polled      {fetched} fetched, {len(mailbox.mails)} left at the provider")

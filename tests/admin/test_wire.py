@@ -1,6 +1,6 @@
 """Whatever is asked or answered comes out of its JSON as it went in."""
 
-import dataclasses
+import ast
 import hashlib
 import inspect
 from typing import Any
@@ -60,7 +60,7 @@ def test_what_does_not_fit_is_refused(kind: type, json: Any) -> None:  # noqa: A
         decode(kind, json)
 
 
-KNOWN = (1, "c3d6958d75517eaf")
+KNOWN = (1, "ff47201acd80fe7a")
 """Of the release that is out: `VERSION`, and the digest of all requests and answers."""
 
 
@@ -69,12 +69,14 @@ def test_the_version_is_counted_up_with_each_change_of_what_is_said() -> None:
 
     Where this fails: count `VERSION` up, unless it was counted up since the last release, and write both here.
     """
-    kinds = [
-        kind
+    told = [
+        f"{kind.name}.{ast.unparse(one.target)}: {ast.unparse(one.annotation)}"
         for module in (answers, requests)
-        for _, kind in inspect.getmembers(module, inspect.isclass)
-        if dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__
+        for kind in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(kind, ast.ClassDef)
+        for one in kind.body
+        if isinstance(one, ast.AnnAssign)
     ]
-    told = "\n".join(f"{kind.__name__}.{one.name}: {one.type}" for kind in kinds for one in dataclasses.fields(kind))
-    digest = hashlib.sha256("\n".join([told, *sorted(kind.__name__ for kind in FUNCTIONS)]).encode()).hexdigest()[:16]
+    told += sorted(kind.__name__ for kind in FUNCTIONS)
+    digest = hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
     assert (VERSION, digest) == KNOWN

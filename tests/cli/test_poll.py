@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from relay.admin.answers import PollNews, PollResult
+from relay.admin.wire import encode
+from relay.cli.asking import Said
 from relay.cli.poll import _show_progress
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD
@@ -43,12 +46,13 @@ def test_a_terminal_sees_how_far_a_mailbox_is(monkeypatch: pytest.MonkeyPatch, q
     ours, terminal = pty.openpty()
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
-    news = [{"account": "sales", "fetched": n, "total": 4} for n in range(5)]
+    result = PollResult(fetched=4, failed=0, left=0, deleted=4, seconds=1, quarantined=0, reasons={}, ids=())
+    end = PollNews(account="sales", result=result)
+    news = [*(PollNews(account="sales", fetched=n, total=4) for n in range(5)), end]
     with os.fdopen(terminal, "w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)
-        assert _show_progress(iter([*news, {"account": "sales", "result": {"fetched": 4}}]), quiet=quiet) == {
-            "sales": {"fetched": 4}
-        }
+        said = (Said("PollNews", encode(one)) for one in news)
+        assert _show_progress(said, quiet=quiet) == {"sales": end}
     shown = read_all(ours)
     assert (b"sales" in shown, b"100%" in shown) == (not quiet, not quiet)
 

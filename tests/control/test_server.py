@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from relay.control.client import ControlError, ask, follow
 from relay.control.lines import NAME
-from relay.control.server import _MOST_REQUESTS, BadRequestError, Caller, ControlServer, names_in
+from relay.control.server import _MOST_REQUESTS, Caller, ControlServer
 from relay.model.errors import RelayError
 from tests.peers.machine import require_root
 
@@ -94,17 +94,6 @@ async def test_junk_gets_an_answer_or_none_and_does_no_harm(tmp_path: Path, line
     writer.close()
     assert await asyncio.to_thread(ask, tmp_path, "look") == {"ok": True}
     await server.close()
-
-
-def test_names_in_a_request_are_a_list_of_texts_or_none_at_all() -> None:
-    assert names_in({"do": "poll"}, "accounts") is None
-    assert names_in({"accounts": None}, "accounts") is None
-    assert names_in({"accounts": []}, "accounts") == frozenset()
-    assert names_in({"accounts": ["a", "a", "\ud800"]}, "accounts") == frozenset({"a", "\ud800"})
-    values: list[object] = [5, "sales", True, {"sales": 1}, [5], ["sales", None], [["sales"]], [{}], float("nan")]
-    for value in values:
-        with pytest.raises(BadRequestError, match="accounts must be a list of names"):
-            names_in({"accounts": value}, "accounts")
 
 
 async def test_a_handler_that_fails_is_no_service_that_is_missing(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """The list of accounts says no more than what is known, and what is wrong with what helps."""
 
+import datetime as dt
 from dataclasses import replace
 
 import pytest
 
-from relay.cli.account_list import Line, show, to_json
+from relay.admin.accounts import Line, find_troubles, row, view
+from relay.admin.answers import AccountList
+from relay.admin.wire import encode
+from relay.cli.account import show
 from relay.model.account import Account, Pop3Server, Security, SmtpServer
 from relay.model.address import Address
 from relay.model.mail import Pause
@@ -62,18 +66,20 @@ def test_programs_read_times_with_their_zone() -> None:
         mailbox=Mailbox(account="sales", hosts=("x",), login="u", last_ok=NOW, error="no"),
         quarantined=3,
     )
-    found = to_json(line)
+    found = encode(view(line))
     assert found["paused_since"] == found["last_poll"] == "2026-05-28T20:26:40.000Z"
     assert found["next_probe"] == "2026-05-28T21:26:40.000Z"
     assert (found["last_sent"], found["failing_since"]) == ("2026-05-28T19:26:40.000Z", "2026-05-28T19:56:40.000Z")
     assert (found["state"], found["waiting"], found["quarantined"]) == ("login refused", 2, 3)
     assert found["last_error"] == LOST.text
-    empty = to_json(Line(account=SALES))
+    empty = encode(view(Line(account=SALES)))
     assert (empty["last_sent"], empty["last_poll"], empty["paused_by"], empty["last_error"]) == (None, None, None, "")
 
 
 def shown(capsys: pytest.CaptureFixture[str], *lines: Line) -> str:
-    show(lines, now=NOW)
+    rows = tuple(row(line, NOW, dt.UTC) for line in lines)
+    troubles = tuple(trouble for line in lines for trouble in find_troubles(line, dt.UTC))
+    show(AccountList(configuration="relay.toml", accounts=tuple(map(view, lines)), rows=rows, troubles=troubles))
     return capsys.readouterr().out
 
 

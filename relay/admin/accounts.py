@@ -1,0 +1,230 @@
+"""The accounts as `relay account list` shows them: never better than what their last attempts say."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from relay.admin.answers import AccountList, AccountView, Changed, Note
+from relay.admin.requests import ListAccounts, PauseAccount
+from relay.admin.room import Room
+from relay.admin.wire import Moment
+from relay.admin.words import count, show_soon, show_time, unknown
+from relay.events.admin import AdminAction
+from relay.model.account import Account
+from relay.model.errors import NotFoundError, StateConflictError
+from relay.model.mail import Pause
+from relay.model.maildrop import Mailbox
+from relay.rules.notice_advice import Advice, FailureReason, choose_advice
+from relay.storage import admin
+from relay.storage.account_news import AccountNews, read_news
+from relay.storage.arrivals import list_quarantined
+from relay.storage.mailboxes import list_mailboxes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """What is known of one account."""
+
+    account: Account
+    waiting: int = 0
+    active: int = 0
+    held: int = 0
+    pause: Pause | None = None
+    news: AccountNews | None = None
+    mailbox: Mailbox | None = None
+    quarantined: int = 0
+
+    @property
+    def state(self) -> str:
+        """Whether it sends: one of a few words, for people and programs alike."""
+        if self.account.excluded:
+            return "excluded"
+        if self.account.smtp is None:
+            return "only receives"
+        if self.pause is not None:
+            return "paused" if self.pause.by_person else "login refused"
+        if self.news is None:
+            return "not tried yet"
+        if self.fails:
+            return "fails"
+        return "sends" if self.news.last_sent is not None else "not tried yet"
+
+    @property
+    def fails(self) -> bool:
+        """Whether the last attempt says something against the account, and not only against one mail."""
+        if self.news is None or (reply := self.news.last_error) is None:
+            return False
+        if reply.code in (0, 421):
+            return True
+        meaning = choose_advice(reply, FailureReason.REFUSED)
+        return meaning in (Advice.SENDER_REFUSED, Advice.AUTHENTICATION, Advice.RELAY_DENIED)
+
+
+def list_(room: Room, _request: ListAccounts) -> Iterator[AccountList]:
+    """List the accounts in the order of the rules, with what is wrong with each and what helps."""
+    lines = _gather(room) if room.settings.directory.accounts else []
+    yield AccountList(
+        configuration=str(room.settings.path),
+        accounts=tuple(map(view, lines)),
+        rows=tuple(row(line, room.now, room.zone) for line in lines),
+        troubles=tuple(trouble for line in lines for trouble in find_troubles(line, room.zone)),
+    )
+
+
+def pause(room: Room, request: PauseAccount) -> Iterator[Note | Changed]:
+    """Pause an account until it is resumed, or end its pause, whoever began it."""
+    name, now = request.account, time.time_ns() // 1_000_000
+    if room.settings.directory.account(name) is None:
+        known = (one.name for one in room.settings.directory.accounts)
+        raise NotFoundError(unknown("account", name, known))
+    if request.resume:
+        if not admin.resume_account(room.database, name, now=now):
+            raise StateConflictError(f"{name} is not paused; `relay account list` says how it stands")
+    else:
+        admin.pause_account(room.database, name, now=now)
+    room.service.record(AdminAction(action="resume" if request.resume else "pause", by=room.by, account=name))
+    room.service.rescan()
+    over = f"the pause of {name} is over; `relay account list` says whether it works"
+    yield Note(text=over if request.resume else f"{name} is paused")
+    yield Changed(count=0, good=True)
+
+
+def _gather(room: Room) -> list[Line]:
+    """Read what is known of each account, in the order of the rules."""
+    engine = room.database
+    pauses = {pause.account: pause for pause in admin.list_pauses(engine)}
+    counts = admin.count_open(engine)
+    news, mailboxes = read_news(engine, now=room.now), list_mailboxes(engine)
+    quarantined = Counter(arrival.account for arrival in list_quarantined(engine))
+
+    def line(account: Account) -> Line:
+        states: Mapping[str, int] = counts.get(account.name, {})
+        return Line(
+            account=account,
+            waiting=states.get("queued", 0),
+            active=states.get("active", 0),
+            held=states.get("held", 0),
+            pause=pauses.get(account.name),
+            news=news.get(account.name),
+            mailbox=mailboxes.get(account.name) if account.is_collected else None,
+            quarantined=quarantined[account.name],
+        )
+
+    return [line(account) for account in room.settings.directory.accounts]
+
+
+def view(line: Line) -> AccountView:
+    """Return what programs read."""
+    account, pause, news, mailbox = line.account, line.pause, line.news, line.mailbox
+    return AccountView(
+        name=account.name,
+        address=str(account.address),
+        owner=account.owner,
+        server=account.outgoing_server,
+        state=line.state,
+        waiting=line.waiting,
+        active=line.active,
+        held=line.held,
+        paused_since=None if pause is None else Moment(pause.since),
+        paused_by=None if pause is None else "command" if pause.by_person else "login refused",
+        reason="" if pause is None else pause.reason,
+        next_probe=None if pause is None or pause.by_person else _moment(pause.next_probe),
+        last_sent=None if news is None else _moment(news.last_sent),
+        last_error="" if news is None or news.last_error is None else str(news.last_error),
+        failing_since=None if news is None else _moment(news.failing_since),
+        collected=account.is_collected,
+        last_poll=None if mailbox is None else _moment(mailbox.last_ok),
+        poll_error="" if mailbox is None else mailbox.error,
+        quarantined=line.quarantined,
+    )
+
+
+def _moment(milliseconds: int | None) -> Moment | None:
+    return None if milliseconds is None else Moment(milliseconds)
+
+
+def row(line: Line, now: int, zone: tzinfo) -> tuple[str, ...]:
+    """Return the cells of an account in a table for people."""
+    account = line.account
+    return (
+        account.name,
+        _sends(line, now, zone),
+        _collects(line, now, zone),
+        str(line.waiting + line.active),
+        str(line.held),
+        str(account.address),
+        account.owner or "",
+        account.outgoing_server,
+    )
+
+
+def _sends(line: Line, now: int, zone: tzinfo) -> str:
+    if line.state == "only receives":
+        return "no"
+    if line.state == "sends" and line.news is not None and line.news.last_sent is not None:
+        return f"works, last {show_ago(line.news.last_sent, now, zone)}"
+    return line.state.upper() if line.state in ("fails", "login refused") else line.state
+
+
+def _collects(line: Line, now: int, zone: tzinfo) -> str:
+    if not line.account.is_collected:
+        return "no"
+    if line.mailbox is not None and line.mailbox.error:
+        return "FAILS"
+    if line.mailbox is None or line.mailbox.last_ok is None:
+        return "not tried yet"
+    return f"works, last {show_ago(line.mailbox.last_ok, now, zone)}"
+
+
+def show_ago(milliseconds: int, now: int, zone: tzinfo) -> str:
+    """Show a time of the past as shortly as it is clear: `14:05` of today, else with its date."""
+    soon = show_soon(milliseconds, now, zone)
+    return soon if len(soon) == len("14:05") else show_time(milliseconds, zone)[:10]
+
+
+def find_troubles(line: Line, zone: tzinfo) -> list[str]:
+    """Say what is wrong with an account, and what helps."""
+    name, found = line.account.name, []
+    held_up = f" {count(line.waiting, 'mail')} {'waits' if line.waiting == 1 else 'wait'}." if line.waiting else ""
+    test = f"relay account test {name}"
+    if line.pause is not None and line.account.smtp is not None and not line.account.excluded:
+        since = show_time(line.pause.since, zone)
+        if line.pause.by_person:
+            found.append(f"{name}: paused by a command since {since}.{held_up} To go on: relay account resume {name}")
+        else:
+            found.append(
+                f"{name}: the provider refuses the login since {since}: {_sentence(line.pause.reason)}{held_up}"
+                f" Nothing is lost, and nothing expires. Correct the password, then: {test}"
+            )
+    elif line.news is not None and line.news.last_error is not None and line.state != "excluded":
+        found.append(_failure(line, held_up, test, zone))
+    if line.mailbox is not None and line.mailbox.error:
+        good = line.mailbox.last_ok
+        since = f"since {show_time(good, zone)}" if good else "so far"
+        found.append(f"{name}: nothing could be collected {since}: {_sentence(line.mailbox.error)} See: {test}")
+    if line.quarantined:
+        found.append(
+            f"{name}: {count(line.quarantined, 'collected mail')} could not be put into an inbox, and"
+            f" {'lies' if line.quarantined == 1 else 'lie'} in the quarantine. See: relay quarantine list"
+        )
+    return found
+
+
+def _failure(line: Line, held_up: str, test: str, zone: tzinfo) -> str:
+    news = line.news
+    assert news is not None
+    assert news.last_error is not None
+    if line.fails:
+        since = show_time(news.failing_since, zone)
+        return f"{line.account.name}: can't send since {since}: {_sentence(news.last_error)}{held_up} See: {test}"
+    return (
+        f"{line.account.name}: the last try, {show_time(news.failed_at, zone)}, was in vain:"
+        f" {_sentence(news.last_error)}{held_up} That may be about this mail alone: relay queue list"
+    )
+
+
+def _sentence(said: object) -> str:
+    """End what a server said with one full stop, whether it had one or not."""
+    return f"{str(said).rstrip('. ')}."

@@ -1,0 +1,248 @@
+"""Lists, shows, delivers and deletes mail whose user's inbox could not be used."""
+
+import contextlib
+import difflib
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from relay.admin.answers import Note, Progress, Quarantine, QuarantinedMail, Question, Sheet, ToldQuarantined
+from relay.admin.requests import DeleteQuarantined, DeliverQuarantined, ListQuarantine, ShowQuarantined
+from relay.admin.room import Room
+from relay.admin.wire import Moment
+from relay.admin.words import count, show_size, show_time, unknown
+from relay.events.mailboxes import QuarantineDeleted, QuarantineDelivered
+from relay.model.account import User
+from relay.model.arrival import Arrival, Place
+from relay.model.errors import NotFoundError, StateConflictError, StorageError
+from relay.rules.address import parse_addr_spec
+from relay.storage.arrivals import find_arrivals
+from relay.storage.inbox_trouble import find_trouble
+from relay.storage.quarantine import Held, find_held, give, list_held
+from relay.storage.quarantine import delete as delete_held
+
+
+def list_(room: Room, _request: ListQuarantine) -> Iterator[Quarantine]:
+    """List what is there, the oldest first, and what mends it."""
+    house = _open(room)
+    yield Quarantine(
+        mails=tuple(_view(house, one) for one in house.held),
+        rows=tuple(_row(house, one.arrival) for one in house.held),
+        notes=tuple(_notes(house)),
+    )
+
+
+def show(room: Room, request: ShowQuarantined) -> Iterator[ToldQuarantined]:
+    """Show one mail, why it is there, and its way out. Raises NotFoundError, StateConflictError."""
+    house = _open(room)
+    one = house.choose(request.id)
+    yield ToldQuarantined(mail=_view(house, one), sheet=_sheet(house, one))
+
+
+def deliver(room: Room, request: DeliverQuarantined) -> Iterator[Note | Progress]:
+    """Put mails into a user's inbox, one after the other; what is interrupted is ended by the same request."""
+    house = _open(room)
+    user = house.user(request.to)
+    if request.ids:
+        chosen = _unique(house, request.ids)
+    else:
+        chosen = [one for one in house.held if one.arrival.user == user.name and one.path is not None]
+    for one in chosen:
+        if one.path is None:
+            raise StateConflictError(f"{one.arrival.id}: {_state(one)}")
+    if not chosen:
+        there = count(len(house.held), "mail")
+        raise NotFoundError(f"nothing in the quarantine is for {user.name} ({there} in all)")
+    for one in chosen:
+        file = _give(house, one, user)
+        room.service.record(
+            QuarantineDelivered(
+                queue_id=one.arrival.id, account=one.arrival.account, user=user.name, file=file, by=room.by
+            )
+        )
+        yield Note(text=f"{one.arrival.id} stands in the inbox of {user.name}: {file}")
+        yield Progress(what=f"Delivering to {user.name}", done=1, total=len(chosen))
+
+
+def _give(house: "_House", one: Held, user: User) -> str:
+    settings = house.room.settings
+    try:
+        path = give(
+            house.room.database,
+            one,
+            inboxes=settings.inboxes,
+            user=user.name,
+            address=user.address,
+            shared=settings.group is not None,
+            now=time.time_ns() // 1_000_000,
+            by=house.room.by,
+        )
+    except StorageError as error:
+        trouble = house.trouble(user.name)
+        why = f"the inbox of {user.name} still can't be used: {trouble}" if trouble else str(error)
+        raise StorageError(f"{one.arrival.id} stays in the quarantine: {why}") from None
+    return str(path)
+
+
+def delete(room: Room, request: DeleteQuarantined) -> Generator[Question | Note, bool | None]:
+    """Delete mails for good."""
+    house = _open(room)
+    chosen = _unique(house, request.ids)
+    if not request.yes:
+        what = "this mail" if len(chosen) == 1 else f"these {len(chosen)} mails"
+        sheets = tuple(_sheet(house, one) for one in chosen)
+        agreed = yield Question(text=f"Delete {what} for good", unasked="", sheets=sheets)
+        if not agreed:
+            return
+    for one in chosen:
+        arrival = one.arrival
+        delete_held(room.database, one, now=time.time_ns() // 1_000_000, by=room.by)
+        room.service.record(
+            QuarantineDeleted(
+                queue_id=arrival.id, account=arrival.account, user=arrival.user, file=arrival.file, by=room.by
+            )
+        )
+        yield Note(text=f"{arrival.id} is deleted.")
+
+
+def _unique(house: "_House", ids: Sequence[str]) -> list[Held]:
+    return list({one.arrival.id: one for one in map(house.choose, ids)}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What is in the quarantine, and how it is reached."""
+
+    room: Room
+    held: list[Held]
+    troubles: dict[str, str] = field(default_factory=dict)
+    """What was found to keep mail out of inboxes, by user: many mails may be for one."""
+
+    def choose(self, text: str) -> Held:
+        """Return the one mail that is meant. Raises NotFoundError with the nearest one, StateConflictError."""
+        found = find_held(self.held, text)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise StateConflictError(
+                f"{text!r} is the beginning of {len(found)} ids in the quarantine: give more of it"
+            )
+        left = [one for one in find_arrivals(self.room.database, text) if one.place is not Place.QUARANTINE]
+        for one in (one for one in left if text.strip().lower() in (one.id, one.mail, one.uidl)):
+            place = f"it was put into the inbox of {one.holder}" if one.holder else "it was deleted"
+            raise StateConflictError(f"{one.id} is not in the quarantine: {place}. `relay trace {one.id}` tells more")
+        near = difflib.get_close_matches(text.lower(), [one.arrival.id for one in self.held], n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        rest = "`relay quarantine list` shows what is there" if self.held else "it is empty"
+        raise NotFoundError(f"no mail in the quarantine has the id {text!r}{hint} ({rest})")
+
+    def user(self, name: str) -> User:
+        """Return a user of the configuration. Raises NotFoundError with the nearest one."""
+        directory = self.room.settings.directory
+        found = directory.user(name)
+        if found is None:
+            raise NotFoundError(unknown("user", name, [one.name for one in directory.users]))
+        return found
+
+    def trouble(self, user: str) -> str:
+        """Say what keeps mail out of a user's inbox, and what mends it; empty where nothing is found."""
+        if user not in self.troubles:
+            settings = self.room.settings
+            self.troubles[user] = str(find_trouble(settings.inboxes, user, settings.folder) or "")
+        return self.troubles[user]
+
+
+def _open(room: Room) -> _House:
+    held = list_held(room.database, room.settings.folder)
+    return _House(room, [one if one.has_row else _name_user(room, one) for one in held])
+
+
+def _name_user(room: Room, held: Held) -> Held:
+    """Say for whom a file without a row is: the user whose address stands on top of it."""
+    with contextlib.suppress(ValueError):
+        user = room.settings.directory.user_of(parse_addr_spec(held.arrival.address))
+        if user is not None:
+            return replace(held, arrival=replace(held.arrival, user=user.name))
+    return held
+
+
+def _row(house: _House, one: Arrival) -> tuple[str, ...]:
+    return one.id, show_time(one.at, house.room.zone)[:16], one.user or one.address or "?", one.sender, one.subject
+
+
+def _notes(house: _House) -> list[str]:
+    """Say of each user what is to be done, and of each mail that needs another deed."""
+    lines, waiting = [], [one for one in house.held if not _state(one)]
+    for user in dict.fromkeys(one.arrival.user for one in waiting if one.arrival.user):
+        mails = count(sum(one.arrival.user == user for one in waiting), "mail")
+        if house.room.settings.directory.user(user) is None:
+            lines.append(f"{mails} for {user}, who is no user any more: `relay quarantine deliver ID --to USER`.")
+        elif trouble := house.trouble(user):
+            lines.append(f"{mails} for {user}, whose inbox still can't be used: {trouble}")
+        else:
+            lines.append(
+                f"{mails} for {user}, whose inbox can be used by now: `relay quarantine deliver --all --to {user}`."
+            )
+    if any(not one.arrival.user for one in waiting):
+        lines.append("Nobody knows any more for whom the rest is: `relay quarantine deliver ID --to USER`.")
+    return lines + [f"{one.arrival.id}: {text}" for one in house.held if (text := _state(one))]
+
+
+def _state(one: Held) -> str:
+    """Say what is special about a mail; empty: it is in the quarantine, and that is all."""
+    if one.path is None:
+        node = f" (the node {one.arrival.node} wrote it)" if one.arrival.node else ""
+        return f"its file is not there{node}; `relay quarantine delete {one.arrival.id}` forgets it"
+    if one.is_left_over and one.arrival.holder:
+        return (
+            f"it stands in the inbox of {one.arrival.holder} already; only its file here is left:"
+            f" `relay quarantine delete {one.arrival.id}`"
+        )
+    return ""
+
+
+def _view(house: _House, one: Held) -> QuarantinedMail:
+    arrival = one.arrival
+    return QuarantinedMail(
+        queue_id=arrival.id,
+        received=Moment(arrival.at),
+        user=arrival.user or None,
+        address=arrival.address or None,
+        account=arrival.account or None,
+        uidl=arrival.uidl or None,
+        message_id=arrival.header_message_id or None,
+        sender=arrival.sender,
+        subject=arrival.subject,
+        size=arrival.size,
+        file=None if one.path is None else str(one.path),
+        reason=arrival.reason or None,
+        note=_state(one) or None,
+        inbox_trouble=(house.trouble(arrival.user) if arrival.user else "") or None,
+    )
+
+
+def _sheet(house: _House, one: Held) -> Sheet:
+    arrival = one.arrival
+    user = arrival.user if arrival.user and house.room.settings.directory.user(arrival.user) is not None else ""
+    trouble = house.trouble(user) if user else ""
+    return Sheet(
+        lines=(),
+        facts=(
+            ("Mail", f"{arrival.id} {arrival.header_message_id}".rstrip()),
+            ("From", arrival.sender),
+            ("Subject", arrival.subject),
+            ("Size", show_size(arrival.size)),
+            (
+                "Came",
+                f"{show_time(arrival.at, house.room.zone)}"
+                + (f", from the mailbox of {arrival.account}" if arrival.account else ""),
+            ),
+            ("For", f"{arrival.user or 'nobody knows whom'}" + (f" ({arrival.address})" if arrival.address else "")),
+            ("Because", arrival.why),
+            ("File", "is not there" if one.path is None else str(one.path)),
+            ("Reason", arrival.reason or "not known: it is older than the records, or was put there by hand"),
+            ("Note", _state(one)),
+            ("Now", f"the inbox of {user} still can't be used: {trouble}" if trouble else ""),
+            ("Next", f"relay quarantine deliver {arrival.id} --to {user or 'USER'}" if one.path is not None else ""),
+        ),
+    )
