@@ -17,8 +17,6 @@ class FailureReason(StrEnum):
     """The provider said no (5xx)."""
     EXPIRED = "expired"
     """It was never taken within `give_up_after`."""
-    ACCOUNT_GONE = "account_gone"
-    """The account that it was to leave by is no longer there, or excluded."""
 
 
 class Advice(StrEnum):
@@ -44,7 +42,6 @@ class Advice(StrEnum):
     LOOP = "loop"
     UNREACHABLE = "unreachable"
     EXPIRED = "expired"
-    ACCOUNT_GONE = "account_gone"
     OTHER = "other"
 
 
@@ -154,8 +151,6 @@ _ADDRESSES = re.compile(r"<[^<>]*+>|[^\s@]*+@\S*+|\bhttps?:\S*+")
 
 def choose_advice(reply: Reply, reason: FailureReason) -> Advice:
     """Choose the advice for a recipient who does not get a mail, by the last reply that it got."""
-    if reason is FailureReason.ACCOUNT_GONE:
-        return Advice.ACCOUNT_GONE
     status = reply.enhanced.partition(".")[2]
     advice = _CLEAR_STATUS.get(status) or _read_phrases(reply.text) or _VAGUE_STATUS.get(status)
     if advice is None and status.startswith("6."):

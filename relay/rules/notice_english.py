@@ -119,12 +119,6 @@ ENGLISH = Texts(
             cause="Your e-mail provider or the recipient put the e-mail off each time.",
             action="Send the e-mail {again}. If it is urgent, choose another way.",
         ),
-        Advice.ACCOUNT_GONE: Hint(
-            cause="The account that the e-mail was to be sent through is no longer part of the mail service, or is"
-            " excluded from it.",
-            action="Send the e-mail {again} with another sender address, or ask the person who looks after the mail"
-            " service.",
-        ),
         Advice.OTHER: Hint(
             cause="Your e-mail provider refused the e-mail.",
             action="The provider's reply usually names the reason. If it does not help you, show this notice to the"

@@ -125,12 +125,6 @@ GERMAN = Texts(
             cause="Ihr E-Mail-Anbieter oder der Empfänger hat die E-Mail jedes Mal auf später verschoben.",
             action="Senden Sie die E-Mail {again}. Ist sie dringend, wählen Sie einen anderen Weg.",
         ),
-        Advice.ACCOUNT_GONE: Hint(
-            cause="Das Konto, über das die E-Mail gesendet werden sollte, gibt es im Maildienst nicht mehr, oder es ist"
-            " davon ausgenommen.",
-            action="Senden Sie die E-Mail mit einer anderen Absenderadresse {again}, oder fragen Sie die Person,"
-            " die den Maildienst betreut.",
-        ),
         Advice.OTHER: Hint(
             cause="Ihr E-Mail-Anbieter hat die E-Mail abgelehnt.",
             action="Die Antwort des Anbieters nennt meist den Grund. Hilft sie Ihnen nicht weiter, zeigen Sie diese"

@@ -14,7 +14,6 @@ from relay.rules.notice_mime import ascii_only, make_field, plain, safe_domain
 from relay.rules.notice_texts import Report
 
 _STATUS = re.compile(r"[245](\.[0-9]{1,3}\.[0-9]{1,3})")
-_STATUS_OF_REASON = {FailureReason.EXPIRED: "4.4.7", FailureReason.ACCOUNT_GONE: "5.7.1"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,5 +103,6 @@ def _status_of(recipient: FailedRecipient, report: Report) -> str:
     match = _STATUS.fullmatch(recipient.reply.enhanced)
     if report is Report.DELAYED:
         return f"4{match[1]}" if match else "4.4.7"
-    status = _STATUS_OF_REASON.get(recipient.reason)
-    return status or (f"5{match[1]}" if match else "5.0.0")
+    if recipient.reason is FailureReason.EXPIRED:
+        return "4.4.7"
+    return f"5{match[1]}" if match else "5.0.0"

@@ -212,7 +212,6 @@ def test_every_recipient_has_a_status_of_his_own() -> None:
         (Reply(code=550), FailureReason.REFUSED, "5.0.0"),
         (Reply(code=550, enhanced="5.1"), FailureReason.REFUSED, "5.0.0"),
         (Reply(code=451, enhanced="4.3.0"), FailureReason.EXPIRED, "4.4.7"),
-        (Reply(code=0), FailureReason.ACCOUNT_GONE, "5.7.1"),
     ],
 )
 def test_the_status_code(reply: Reply, reason: FailureReason, status: str) -> None:

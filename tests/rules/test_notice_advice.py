@@ -75,11 +75,6 @@ def test_what_expired_is_explained_by_its_last_reply(reply: Reply, advice: Advic
     assert choose_advice(reply, FailureReason.EXPIRED) is advice
 
 
-def test_without_its_account_no_reply_counts() -> None:
-    reply = Reply(code=550, enhanced="5.1.1", text="User unknown")
-    assert choose_advice(reply, FailureReason.ACCOUNT_GONE) is Advice.ACCOUNT_GONE
-
-
 @given(st.integers(0, 599), st.text(max_size=10), st.text(max_size=60), st.sampled_from(FailureReason))
 def test_any_reply_gets_some_advice(code: int, enhanced: str, text: str, reason: FailureReason) -> None:
     assert choose_advice(Reply(code=code, enhanced=enhanced, text=text), reason) in Advice
