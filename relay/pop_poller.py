@@ -8,7 +8,7 @@ command included, it is polled at once.
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from relay.collection import Collector, PollResult, Tell, reason_of
 from relay.emitting import emit
@@ -46,11 +46,17 @@ class _Mailbox:
     task: asyncio.Task[PollResult | None] | None = None
     waiting: asyncio.Task[None] | None = None
     """Between two polls: waits for the source to announce new mail."""
-    tells: list[Tell] | None = None
+    listeners: list[Tell] = field(default_factory=list)
+    """Of the poll that runs, or of the last one."""
 
     @property
     def is_polled(self) -> bool:
         return self.task is not None and not self.task.done()
+
+    def tell(self, fetched: int, total: int) -> None:
+        """Pass on the progress of the poll."""
+        for listener in self.listeners:
+            listener(fetched, total)
 
     async def stop_waiting(self) -> None:
         """End the wait for new mail."""
@@ -127,22 +133,19 @@ class PopPoller:
 
         `tell` makes a listener for an account. For a mailbox that is being polled already, that poll counts.
         """
-        results: dict[str, PollResult | str] = {}
         tasks = []
         for account in accounts:
             mailbox = self._mailbox(account)
             if not mailbox.is_polled:
                 self._start(account, mailbox)
             assert mailbox.task is not None
-            assert mailbox.tells is not None
-            mailbox.tells.append(tell(account.name))
+            mailbox.listeners.append(tell(account.name))
             tasks.append(mailbox.task)
-        for account, result in zip(accounts, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
-            if isinstance(result, PollResult):
-                results[account.name] = result
-                continue
-            results[account.name] = self._mailbox(account).failure
-        return results
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        return {
+            account.name: result if isinstance(result, PollResult) else self._mailbox(account).failure
+            for account, result in zip(accounts, results, strict=True)
+        }
 
     async def drain(self, seconds: float) -> None:
         """Start nothing more; let running polls end for so long, then cut them off: the rest stays on the server."""
@@ -187,22 +190,16 @@ class PopPoller:
         return ""
 
     def _start(self, account: Account, mailbox: _Mailbox) -> None:
-        tells: list[Tell] = []
-        mailbox.tells = tells
-        mailbox.tried, mailbox.changed, mailbox.failure = account.mailbox, False, "the poll did not end"
+        mailbox.tried, mailbox.changed, mailbox.listeners = account.mailbox, False, []
+        mailbox.failure = "the poll did not end"
+        mailbox.task = asyncio.create_task(self._poll(account, mailbox), name=f"poll {account.name}")
 
-        def tell(fetched: int, total: int) -> None:
-            for one in tells:
-                one(fetched, total)
-
-        mailbox.task = asyncio.create_task(self._poll(account, mailbox, tell), name=f"poll {account.name}")
-
-    async def _poll(self, account: Account, mailbox: _Mailbox, tell: Tell) -> PollResult | None:
+    async def _poll(self, account: Account, mailbox: _Mailbox) -> PollResult | None:
         assert account.mailbox is not None
         interval = account.mailbox.interval / 1000
         await mailbox.stop_waiting()
         try:
-            result = await self._collector.poll(account, tell)
+            result = await self._collector.poll(account, mailbox.tell)
         except MailboxElsewhereError as error:
             mailbox.due = self._next_due(interval)
             mailbox.failure = str(error)
