@@ -66,8 +66,15 @@ class Transaction:
         if self.is_shared:
             # Not to_regclass, which may remember from before another node's commit that there is none.
             visible = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = ANY(current_schemas(false))"
-            return bool(self.rows(f"{visible} AND tablename = ?", name))
-        return bool(self.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name))
+            return bool(self.raw(f"{visible} AND tablename = ?", name))
+        return bool(self.raw("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name))
+
+    def raw(self, sql: str, *places: Parameter) -> Sequence[AnyRow]:
+        """Run SQL of one database's own, with `?` for a parameter: its catalogue, clock, settings; return the rows."""
+        with self._cursor() as cursor:
+            cursor.execute(sql.replace("?", "%s") if self.is_shared else sql, places)
+            found: Sequence[AnyRow] = cursor.fetchall() if cursor.description else []
+        return found
 
     @overload
     def rows(self, statement: Statement[*Ts], /, **parameters: Parameter) -> Sequence[tuple[*Ts]]: ...
@@ -150,7 +157,7 @@ class Transaction:
 
     def time(self) -> int:
         """Tell the time of a shared database, in milliseconds: the clocks of the nodes may differ."""
-        return int(self.rows("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")[0][0])
+        return int(self.raw("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")[0][0])
 
     def lease_until(self, lease: int) -> int | None:
         """Tell until when a claim made now holds for `lease` milliseconds; None where it ends with the process."""
@@ -160,10 +167,10 @@ class Transaction:
         """Return so many free pages to the file system, where the database does not do that by itself."""
         if self.is_shared:
             return
-        free = int(self.rows("PRAGMA freelist_count")[0][0])
+        free = int(self.raw("PRAGMA freelist_count")[0][0])
         for _ in range(min(pages, free)):
             # It frees a page at each step, and the driver takes one step only, since there are no columns to read.
-            self.rows("PRAGMA incremental_vacuum(1)")
+            self.raw("PRAGMA incremental_vacuum(1)")
 
     def _bound(self, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
         if self.is_shared:

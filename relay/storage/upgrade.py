@@ -33,7 +33,7 @@ def prepare_database(engine: Engine) -> None:
         _keep_copy(engine, found)
     with transaction(engine, write=True) as tx:
         if tx.is_shared:
-            tx.rows("SELECT pg_advisory_xact_lock(?)", _SCHEMA_LOCK)
+            tx.raw("SELECT pg_advisory_xact_lock(?)", _SCHEMA_LOCK)
         found = schema_of(tx)
         if found is None:
             metadata.create_all(tx.connection)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from relay.demo.mailbox import Mailbox
@@ -13,6 +14,8 @@ from relay.model.arrival import Arrival, Place
 from relay.model.errors import StorageError
 from relay.storage import arrivals
 from relay.storage.engine import open_engine, transaction
+from relay.storage.statement import Statement
+from relay.storage.tables import arrival
 from tests.collection.test_poll import IN, Post, mail, mailbox, open_post, post
 from tests.peers.dialogue import Dialogue
 
@@ -21,7 +24,7 @@ __all__ = ["mailbox", "post"]
 
 def rows(folder: Path) -> list[Arrival]:
     with transaction(open_engine(f"sqlite:///{folder}/relay.db", create=False), write=False) as tx:
-        return [arrivals.read_arrival(row) for row in tx.records("SELECT * FROM arrival ORDER BY id")]
+        return [arrivals.read_arrival(row) for row in tx.records(Statement(select(arrival).order_by(arrival.c.id)))]
 
 
 def lines_of(lines: Sequence[MutableMapping[str, Any]], event: str) -> list[MutableMapping[str, Any]]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from relay.model.arrival import Arrival, Place
 from relay.model.maildrop import MessageKey
@@ -13,6 +13,8 @@ from relay.storage import arrivals
 from relay.storage.engine import open_engine, transaction
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
+from relay.storage.statement import Statement
+from relay.storage.tables import arrival
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from tests.storage.conftest import NOW, new_copies
@@ -31,7 +33,7 @@ async def mailboxes(engine: Engine) -> AsyncGenerator[Mailboxes]:
 
 def rows(engine: Engine) -> list[Arrival]:
     with transaction(engine, write=False) as tx:
-        return [arrivals.read_arrival(row) for row in tx.records("SELECT * FROM arrival ORDER BY id")]
+        return [arrivals.read_arrival(row) for row in tx.records(Statement(select(arrival).order_by(arrival.c.id)))]
 
 
 async def test_each_copy_has_a_row_beside_the_unique_id(engine: Engine, mailboxes: Mailboxes) -> None:
@@ -134,7 +136,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Generator[Engine]:
 def test_any_text_of_a_stranger_can_be_kept(file: Engine, text: str) -> None:
     (one,) = new_copies("a")
     with transaction(file, write=True) as tx:
-        tx.change("DELETE FROM arrival")
+        tx.raw("DELETE FROM arrival")
         arrivals.insert(tx, [replace(one, subject=text, sender=text, header_message_id=text, uidl=text, why=text)])
     (kept,) = rows(file)
     assert "\x00" not in kept.subject

@@ -82,10 +82,10 @@ async def test_what_is_deleted_leaves_its_history(queue: Queue, engine: Engine) 
     assert [(event.what, event.detail) for event in shown.events] == [("deleted", "by command; nobody is told")]
     assert await queue.next_due() == {}
     with transaction(engine, write=True) as tx:
-        tx.change("UPDATE delivery SET state = 'queued', token = 'left over' WHERE id = ?", waiting.deliveries[0].id)
+        tx.raw("UPDATE delivery SET state = 'queued', token = 'left over' WHERE id = ?", waiting.deliveries[0].id)
     assert commands.delete(engine, ids[1:], now=NOW).count == 1
     with transaction(engine, write=False) as tx:
-        assert tx.rows("SELECT state, token FROM delivery WHERE id = ?", waiting.deliveries[0].id) == [("done", "")]
+        assert tx.raw("SELECT state, token FROM delivery WHERE id = ?", waiting.deliveries[0].id) == [("done", "")]
     await queue.settle(settled(active.deliveries[0].id, {0: TAKEN}, DeliveryState.DONE))
     assert admin.show_message(engine, ids[0]).deliveries[0].recipients[0].outcome == "delivered"
 

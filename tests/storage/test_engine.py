@@ -35,13 +35,13 @@ def test_a_transaction_that_raises_keeps_nothing(engine: Engine) -> None:
     with pytest.raises(StorageError):
         break_off(engine)
     with transaction(engine, write=False) as tx:
-        assert tx.rows("SELECT * FROM mailbox") == []
+        assert tx.raw("SELECT * FROM mailbox") == []
 
 
 def break_off(engine: Engine) -> None:
     with transaction(engine, write=True) as tx:
-        tx.change("INSERT INTO mailbox (account, host, login) VALUES ('a', 'b', 'c')")
-        tx.rows("SELECT * FROM missing")
+        tx.raw("INSERT INTO mailbox (account, host, login) VALUES ('a', 'b', 'c')")
+        tx.raw("SELECT * FROM missing")
 
 
 def test_a_command_opens_the_file_that_is_there(tmp_path: Path) -> None:
@@ -51,26 +51,26 @@ def test_a_command_opens_the_file_that_is_there(tmp_path: Path) -> None:
     assert file_of(engine) == tmp_path / "a b?.db"
     with transaction(engine, write=True) as tx:
         assert not tx.has_table("t")
-        tx.change("CREATE TABLE t (a INTEGER)")
+        tx.raw("CREATE TABLE t (a INTEGER)")
     with pytest.raises(StorageError), transaction(engine, write=True) as tx:  # noqa: PT012 - the first change is undone
-        tx.change("INSERT INTO t VALUES (1)")
-        tx.change("DELETE FROM u")
+        tx.raw("INSERT INTO t VALUES (1)")
+        tx.raw("DELETE FROM u")
     with transaction(engine, write=False) as tx:
-        assert tx.rows("SELECT count(*) FROM t") == [(0,)]
+        assert tx.raw("SELECT count(*) FROM t") == [(0,)]
 
 
 def test_a_reader_need_not_wait_for_who_writes(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'relay.db'}"
     engine = open_engine(url)
     with transaction(engine, write=True) as tx:
-        tx.change("CREATE TABLE t (a INTEGER)")
+        tx.raw("CREATE TABLE t (a INTEGER)")
     assert auto_vacuum(tmp_path / "relay.db") == 2
     with transaction(engine, write=True) as writer:
-        writer.change("INSERT INTO t VALUES (1)")
+        writer.raw("INSERT INTO t VALUES (1)")
         begun = time.monotonic()
         for database in (open_engine(url, create=False), open_engine(url)):
             with transaction(database, write=False) as tx:
-                assert tx.rows("SELECT count(*) FROM t") == [(0,)]
+                assert tx.raw("SELECT count(*) FROM t") == [(0,)]
             database.dispose()
         assert time.monotonic() - begun < 5  # a write has 10 seconds
     engine.dispose()
@@ -94,7 +94,7 @@ def test_what_is_not_synced_is_synced_with_the_next_that_is(engine: Engine) -> N
     for synced in (False, True, False):
         tx = connection.begin(synced=synced)
         mode = "SHOW synchronous_commit" if tx.is_shared else "PRAGMA synchronous"
-        modes.append(str(tx.rows(mode)[0][0]))
+        modes.append(str(tx.raw(mode)[0][0]))
         connection.commit()
     connection.abandon()
     assert modes in (["1", "2", "1"], ["off", "on", "off"])

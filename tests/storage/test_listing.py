@@ -18,9 +18,9 @@ OUTCOMES = ("pending", "delivered", "bounced")
 def end(engine: Engine, queue_id: str, outcomes: Sequence[tuple[str, str]], state: str) -> None:
     """Let a mail's recipients be of these kinds, with these outcomes."""
     with transaction(engine, write=True) as tx:
-        tx.change("UPDATE delivery SET state = ? WHERE message_id = ?", state, queue_id)
+        tx.raw("UPDATE delivery SET state = ? WHERE message_id = ?", state, queue_id)
         for n, (kind, outcome) in enumerate(outcomes):
-            tx.change(
+            tx.raw(
                 "UPDATE recipient SET kind = ?, outcome = ? WHERE message_id = ? AND n = ?", kind, outcome, queue_id, n
             )
 
@@ -81,11 +81,11 @@ async def test_a_mail_of_several_deliveries_is_one_row(queue: Queue, engine: Eng
     mail = new_mail(to=2)
     await queue.accept(mail)
     with transaction(engine, write=True) as tx:
-        tx.change(
+        tx.raw(
             "INSERT INTO delivery (id, message_id, destination, version, state, due, since, uncertain, node)"
             " SELECT 'more', message_id, 'account:other', 1, 'held', 0, 0, 0, '' FROM delivery"
         )
-        tx.change("UPDATE recipient SET delivery_id = 'more' WHERE n = 1")
+        tx.raw("UPDATE recipient SET delivery_id = 'more' WHERE n = 1")
     (row,) = list_mails(engine, MailFilter())
     assert [(way.account, way.state, len(way.recipients)) for way in row.deliveries] == [
         ("sales", "queued", 1), ("other", "held", 1),

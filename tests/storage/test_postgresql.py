@@ -39,9 +39,9 @@ def behind_a_proxy(url: str) -> Generator[tuple[Proxy, str]]:
 
 def ask_what_falls_silent(engine: Engine, proxy: Proxy) -> None:
     with transaction(engine, write=False) as tx:
-        assert tx.rows("SELECT 1") == [(1,)]
+        assert tx.raw("SELECT 1") == [(1,)]
         proxy.fall_silent()
-        tx.rows("SELECT 1")
+        tx.raw("SELECT 1")
 
 
 def test_a_server_that_falls_silent_is_given_up(postgresql_tables: str) -> None:
@@ -51,7 +51,7 @@ def test_a_server_that_falls_silent_is_given_up(postgresql_tables: str) -> None:
             ask_what_falls_silent(engine, proxy)
         proxy.speak_again()
         with transaction(engine, write=False) as tx:
-            assert tx.rows("SELECT 1") == [(1,)]
+            assert tx.raw("SELECT 1") == [(1,)]
         engine.dispose()
 
 
@@ -91,7 +91,7 @@ async def test_statements_are_prepared_unless_there_is_a_pooler(postgresql_table
         await queue.next_due()
     with transaction(engine, write=False) as tx:
         for _ in range(8):
-            found = tx.rows("SELECT count(*) FROM pg_prepared_statements")
+            found = tx.raw("SELECT count(*) FROM pg_prepared_statements")
     assert (found[0][0] > 0) is prepared
     await queue.close()
     engine.dispose()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from relay.model.address import Address
 from relay.model.arrival import Arrival, Place
@@ -19,6 +19,8 @@ from relay.storage.engine import transaction
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.maildir import Maildir, MailFile
 from relay.storage.quarantine import Backlog, Held, count_held, delete, find_held, give, list_held
+from relay.storage.statement import Statement
+from relay.storage.tables import arrival
 from relay.storage.writer import Writer
 from tests.storage.conftest import NOW, new_copies
 
@@ -55,7 +57,7 @@ class House:
     @property
     def row(self) -> Arrival:
         with transaction(self.engine, write=False) as tx:
-            (row,) = tx.records("SELECT * FROM arrival")
+            (row,) = tx.records(Statement(select(arrival)))
         return arrivals.read_arrival(row)
 
     def give(self, held: Held, user: str = "anna", address: Address = ANNA) -> Path:
@@ -212,7 +214,7 @@ async def test_a_mail_is_deleted_for_good(house: House) -> None:
     assert house.held == []
     assert list((house.folder / "quarantine/new").iterdir()) == []
     with transaction(house.engine, write=False) as tx:
-        assert [row[0] for row in tx.rows("SELECT place FROM arrival")] == ["deleted"] * 2
+        assert [row[0] for row in tx.raw("SELECT place FROM arrival")] == ["deleted"] * 2
 
 
 async def test_what_was_quarantined_twice_under_one_name_is_listed_twice(house: House) -> None:

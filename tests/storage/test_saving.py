@@ -189,7 +189,7 @@ async def test_a_copy_in_steps_is_of_one_moment_and_nobody_waits_for_it(job: Job
     copy.close()
     assert len(written) > 3
     with transaction(engine, write=False) as tx:
-        assert tx.rows("SELECT count(*) FROM meta WHERE key LIKE 'x/%'") == [(len(written),)]
+        assert tx.raw("SELECT count(*) FROM meta WHERE key LIKE 'x/%'") == [(len(written),)]
     await queue.close()
     engine.dispose()
 
@@ -273,7 +273,7 @@ def test_a_damaged_database_makes_no_backup(job: Job) -> None:
     engine = open_engine(f"sqlite:///{job.database}")
     with transaction(engine, write=True) as tx:
         for n in range(5000):
-            tx.change("INSERT INTO meta VALUES (?, ?)", f"{n:020d}", "x" * 50)
+            tx.raw("INSERT INTO meta VALUES (?, ?)", f"{n:020d}", "x" * 50)
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     engine.dispose()

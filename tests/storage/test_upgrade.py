@@ -110,19 +110,19 @@ async def test_what_an_older_release_has_for_inboxes_goes_into_them(url: str) ->
     _load(engine, 4)
     prepare_database(engine)
     with transaction(engine, write=False) as tx:
-        assert tx.rows("SELECT DISTINCT destination FROM delivery ORDER BY destination") == [
+        assert tx.raw("SELECT DISTINCT destination FROM delivery ORDER BY destination") == [
             ("account:other",),
             ("account:sales",),
             ("inbox:anna",),
             ("inbox:bert",),
         ]
-        assert tx.rows("SELECT count(*) FROM attempt")[0][0] == 3
+        assert tx.raw("SELECT count(*) FROM attempt")[0][0] == 3
     queue = Queue(engine, Writer(engine))
     (notice,) = await queue.claim(to_inbox("anna"), now=1_790_000_000_000, limit=9, open_now=True)
     assert [(one.address, one.kind) for one in notice.recipients] == [("anna", RecipientKind.INBOX)]
     # Later kinds need no new table.
     with transaction(engine, write=True) as tx:
-        tx.change("UPDATE recipient SET kind = 'sent' WHERE n = 0")
+        tx.raw("UPDATE recipient SET kind = 'sent' WHERE n = 0")
     await queue.close()
     engine.dispose()
 
@@ -162,7 +162,7 @@ async def _collect(engine: Engine, writer: Writer) -> None:
     (copy,) = new_copies("uid-2")
     await mailboxes.record("sales", "t", [MessageKey("uid-2")], now=NOW, arrivals=[copy])
     with transaction(engine, write=False) as tx:
-        assert [row[0] for row in tx.rows("SELECT uidl FROM arrival WHERE uidl = 'uid-2'")] == ["uid-2"]
+        assert [row[0] for row in tx.raw("SELECT uidl FROM arrival WHERE uidl = 'uid-2'")] == ["uid-2"]
     await mailboxes.release("sales", "t")
 
 
@@ -174,7 +174,7 @@ def test_a_sqlite_file_is_copied_before_it_is_changed(tmp_path: Path) -> None:
     copy = open_engine(f"sqlite:///{tmp_path}/relay.db.schema-1")
     with transaction(copy, write=False) as tx:
         assert schema_of(tx) == 1
-        assert tx.rows("SELECT count(*) FROM delivery")[0][0] == 4
+        assert tx.raw("SELECT count(*) FROM delivery")[0][0] == 4
     copy.dispose()
 
 

@@ -36,6 +36,6 @@ def test_a_database_of_this_program_can_be_used(url: str) -> None:
 def test_any_other_is_refused_and_left_alone(url: str, change: str, text: str) -> None:
     database = open_engine(url, create=False)
     with transaction(database, write=True) as tx:
-        tx.change(change)
+        tx.raw(change)
     with pytest.raises(StorageError, match=text):
         require_database(database)

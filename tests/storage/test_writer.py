@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, text, update
 from structlog.testing import capture_logs
 
 from relay.model.errors import NotFoundError, StorageError
 from relay.storage.engine import WriteConnection
+from relay.storage.statement import Many, Statement, insert
 from relay.storage.transaction import Transaction
 from relay.storage.writer import MOST_WRITES, Operation, Writer
 
@@ -28,17 +29,20 @@ def table(engine: Engine) -> Generator[None]:
         connection.execute(text("DROP TABLE t"))
 
 
+T = Table("t", MetaData(), Column("x", Integer), Column("y", Integer))
+INTO_T = Many.insert(insert(T))
+INTO_U = Many.insert(insert(Table("u", MetaData(), Column("x", Integer))))
 batches: list[int] = []
 
 
 def _insert(tx: Transaction, numbers: Sequence[int]) -> list[int]:
     batches.append(len(numbers))
-    tx.change_each("INSERT INTO t (x, y) VALUES (?, ?)", [(n, n) for n in numbers])
+    tx.change_each(INTO_T, [{"x": n, "y": n} for n in numbers])
     return [n * 10 for n in numbers]
 
 
 def _break_commit(tx: Transaction, numbers: Sequence[int]) -> list[None]:
-    tx.change_each("INSERT INTO u (x) VALUES (?)", [(n,) for n in numbers])
+    tx.change_each(INTO_U, [{"x": n} for n in numbers])
     return [None] * len(numbers)
 
 
@@ -135,8 +139,8 @@ async def test_the_death_of_the_thread_is_told_to_all_who_wait(engine: Engine) -
 
 async def test_no_data_is_in_an_error(engine: Engine) -> None:
     def insert_text(tx: Transaction, texts: Sequence[str]) -> list[None]:
-        tx.change_each("INSERT INTO t (x, y) VALUES (1, ?)", [(secret,) for secret in texts])
-        tx.change_each("INSERT INTO t (x, y) VALUES (1, ?)", [(secret,) for secret in texts])
+        for _ in range(2):
+            tx.change_each(INTO_T, [{"x": 1, "y": secret} for secret in texts])
         return [None] * len(texts)
 
     writer = Writer(engine)
@@ -151,7 +155,7 @@ async def test_a_query_that_fails_is_told_and_the_thread_lives(engine: Engine) -
     writer = Writer(engine)
 
     def ask_for_what_is_missing(tx: Transaction, _numbers: Sequence[int]) -> list[None]:
-        tx.rows("SELECT * FROM missing")
+        tx.raw("SELECT * FROM missing")
         return []
 
     broken = Operation(1, ask_for_what_is_missing)
@@ -242,8 +246,8 @@ async def test_a_writer_leaves_no_name_behind(engine: Engine) -> None:
 
 async def test_what_changes_nothing_writes_nothing(engine: Engine, count: Callable[[str], int]) -> None:
     def look(tx: Transaction, numbers: Sequence[int]) -> list[int]:
-        tx.change("UPDATE t SET y = 1 WHERE x = 4711")
-        return [row[0] for _ in numbers for row in tx.rows("SELECT count(*) FROM t")]
+        tx.change(Statement(update(T).values(y=1).where(T.c.x == 4711)))
+        return [row[0] for _ in numbers for row in tx.raw("SELECT count(*) FROM t")]
 
     writer = Writer(engine)
     before = count("meta")

@@ -24,7 +24,7 @@ async def test_what_can_not_be_written_is_told_with_a_later_chunk_or_at_the_end(
     async with open_office(tmp_path) as office:
         body = BodyVersion(number=0, queue=office.queue, message_id="m" * 26)
         with transaction(office.engine, write=True) as tx:
-            tx.change("DROP TABLE content")
+            tx.raw("DROP TABLE content")
         for chunk in (b"one", b"two", b"three", b"four"):
             await body.add(chunk)
         with pytest.raises(StorageError):
