@@ -265,7 +265,7 @@ async def test_a_running_node_takes_up_what_others_left_and_never_its_own(engine
         await other.accept(mail)
     with transaction(engine, write=True) as tx:
         shared = tx.is_shared
-        tx.change("UPDATE delivery SET lease_until = 0 WHERE message_id {any}", [own.message.id, abandoned.message.id])
+        tx.raw("UPDATE delivery SET lease_until = 0 WHERE message_id IN (?, ?)", own.message.id, abandoned.message.id)
     found = [one.message.id for one in await mine.reclaim(now=NOW)]
     assert found == ([abandoned.message.id] if shared else [])
     assert await mine.reclaim(now=NOW) == []
@@ -334,7 +334,7 @@ async def test_a_node_that_slept_through_its_lease_is_told_before_its_dot(postgr
     (late,) = await first.claim(to_account("slept"), now=NOW, limit=1, open_now=True)
     await first.confirm(late)
     with transaction(engine, write=True) as tx:
-        tx.change("UPDATE delivery SET lease_until = 1 WHERE id = ?", late.id)
+        tx.raw("UPDATE delivery SET lease_until = 1 WHERE id = ?", late.id)
     assert late.id in {one.id for one in await second.reclaim(now=NOW)}
     (running,) = await second.claim(to_account("slept"), now=NOW, limit=1, open_now=True)
     first._claims._held[late.id].until = 0.0  # its own clock says that the lease is over
@@ -357,10 +357,10 @@ async def test_leases_are_prolonged_for_what_really_runs(postgresql_tables: str)
     runs, lost = [(await queue.claim(to_account("renews"), now=NOW, limit=1, open_now=True))[0] for _ in range(2)]
     queue.abandon(lost, doubtful=False)
     with transaction(engine, write=True) as tx:
-        tx.change("UPDATE delivery SET lease_until = 1 WHERE node = 'renews'")
+        tx.raw("UPDATE delivery SET lease_until = 1 WHERE node = 'renews'")
     await queue.renew_leases()
     with transaction(engine, write=False) as tx:
-        until: dict[str, int] = dict(tx.rows("SELECT id, lease_until FROM delivery WHERE node = 'renews'"))
+        until: dict[str, int] = dict(tx.raw("SELECT id, lease_until FROM delivery WHERE node = 'renews'"))
     assert until[lost.id] == 1
     assert until[runs.id] > 1
     await queue.close()

@@ -360,9 +360,9 @@ async def test_a_fault_in_a_read_is_not_a_closed_queue(queue: Queue, monkeypatch
 
 async def test_a_read_sees_one_moment_in_all_its_queries(engine: Engine, queue: Queue) -> None:
     with transaction(engine, write=False) as tx:
-        assert tx.rows("SELECT count(*) FROM message") == [(0,)]
+        assert tx.raw("SELECT count(*) FROM message") == [(0,)]
         await queue.accept(new_mail())
-        assert tx.rows("SELECT count(*) FROM message") == [(0,)]
+        assert tx.raw("SELECT count(*) FROM message") == [(0,)]
 
 
 async def test_a_chunk_is_synced_where_the_server_may_lose_it_and_we_live_on(queue: Queue, engine: Engine) -> None:
