@@ -10,11 +10,14 @@ class _OfAccount(Event):
     account: Account
 
 
-class AccountPaused(_OfAccount, level="error"):
-    """The provider refused the login: mail stays queued, its time to live stands still. Correct the password."""
-
+class _Answered(_OfAccount):
     code: Code
     reply: Reply
+
+
+class AccountPaused(_Answered, level="error"):
+    """The provider refused the login: mail stays queued, its time to live stands still. Correct the password."""
+
     next_probe: Annotated[str | None, "when the login is tried again"]
 
 
@@ -24,18 +27,12 @@ class AccountResumed(_OfAccount):
     reason: Annotated[str, "why"]
 
 
-class AccountUnreachable(_OfAccount, level="error"):
+class AccountUnreachable(_Answered, level="error"):
     """No connection to the provider, or it is lost at MAIL: the account's mail waits."""
 
-    code: Code
-    reply: Reply
 
-
-class ProviderAsksForLess(_OfAccount, level="warning"):
+class ProviderAsksForLess(_Answered, level="warning"):
     """421, or a 45x that names a rate: it concerns the whole account. Often: set `messages_per_minute` lower."""
-
-    code: Code
-    reply: Reply
 
 
 class AccountNarrowed(_OfAccount, level="warning"):

@@ -25,29 +25,24 @@ class MessageDelivered(_OfDelivery):
     seconds: Seconds | None
 
 
-class DeliveryDeferred(_OfDelivery, level="warning"):
-    """These recipients are tried again, until `give_up_after` is over."""
-
+class _NotDelivered(_OfDelivery):
     recipients: Recipients
     code: Code
     reply: Reply
+
+
+class DeliveryDeferred(_NotDelivered, level="warning"):
+    """These recipients are tried again, until `give_up_after` is over."""
+
     next_attempt: NextAttempt
 
 
-class MessageBounced(_OfDelivery, level="error"):
+class MessageBounced(_NotDelivered, level="error"):
     """These recipients never get it; the user is told, so that nothing is to be done here."""
 
-    recipients: Recipients
-    code: Code
-    reply: Reply
 
-
-class ArchiveFailed(_OfDelivery, level="error"):
+class ArchiveFailed(_NotDelivered, level="error"):
     """The blind copy could not be delivered; the postmaster is told. Look after the archive's mailbox."""
-
-    recipients: Recipients
-    code: Code
-    reply: Reply
 
 
 class DeliveryHeld(_OfDelivery, level="error"):
