@@ -23,10 +23,10 @@ from relay.settings import BackupSettings, Settings
 from relay.storage.backups import Done, Failed, last_backup, note_begun, note_done, note_failed
 from relay.storage.lock import database_file
 from relay.storage.named_files import gather
-from relay.storage.ranks import Rank
+from relay.storage.operation import Operation, Rank
 from relay.storage.saving import Job, Made, Pace, make_backup, remove_old
 from relay.storage.transaction import Transaction
-from relay.storage.writer import Operation, Writer
+from relay.storage.writer import Writer
 
 _LOOK: Final = 60.0
 """Seconds after which the clock is looked at again: it may jump, and a person may have made a backup meanwhile."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from relay.model.errors import StorageError
+from relay.storage.committer import FIND_OUT
 from relay.storage.engine import PATIENCE
-from relay.storage.writer import FIND_OUT
 from relay.systemd import feed_watchdog, notify, watchdog_limit
 
 

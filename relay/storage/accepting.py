@@ -47,9 +47,6 @@ _SAID: Final = Statement(
         facts.c.key == bindparam("key"), facts.c.value >= bindparam("since"), facts.c.value <= bindparam("now")
     )
 )
-_FORGET_SAID: Final = Statement(
-    delete(facts).where(facts.c.key >= "said/", facts.c.key < "said0", facts.c.value < bindparam("since"))
-)
 
 SAID_FOR: Final = 3_600_000
 """Milliseconds in which people are told the same thing once (`NewMessage.once`); the log has every case."""
@@ -117,7 +114,7 @@ def _chunk_row(message_id: str, version: int, seq: int, data: bytes) -> Paramete
 
 def _is_news(tx: Transaction, mail: NewMessage) -> bool:
     at = mail.message.received_at
-    tx.change(_FORGET_SAID, since=_moment(at - SAID_FOR))
+    meta.forget_below(tx, "said", _moment(at - SAID_FOR))
     return tx.change(_SAY, key=_said(mail.once), now=_moment(at), since=_moment(at - SAID_FOR)) > 0
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 from relay.model.errors import StorageError
 from relay.storage.accepting import Claimant
 from relay.storage.engine import transaction
-from relay.storage.ranks import Rank
+from relay.storage.operation import Operation, Rank
 from relay.storage.transaction import Transaction
-from relay.storage.writer import Operation, Writer
+from relay.storage.writer import Writer
 
 _READERS: Final = 2
 

@@ -17,12 +17,12 @@ from relay.model.errors import RelayError
 from relay.model.maildrop import Mailbox, MessageKey, Seen
 from relay.storage import arrivals
 from relay.storage.engine import Database, transaction
-from relay.storage.ranks import Rank
+from relay.storage.operation import Operation, Rank
 from relay.storage.rows import clean
 from relay.storage.statement import Many, Statement, insert
 from relay.storage.tables import mailbox, seen
 from relay.storage.transaction import Transaction
-from relay.storage.writer import Operation, Writer
+from relay.storage.writer import Writer
 
 T = TypeVar("T")
 R = TypeVar("R")

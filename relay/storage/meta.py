@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 
 from relay.storage.statement import Statement, insert
 from relay.storage.tables import meta
@@ -13,11 +13,10 @@ _KEY: Final = meta.c.key == bindparam("key")
 _IS_AS_BEFORE: Final = meta.c.value == bindparam("before")
 _NEW: Final = insert(meta).values(key=bindparam("key"), value=bindparam("value"))
 _SELECT: Final = Statement(select(meta.c.value).where(_KEY))
-_SELECT_FAMILY: Final = Statement(
-    select(meta.c.key, meta.c.value)
-    .where(meta.c.key >= bindparam("first"), meta.c.key < bindparam("end"))
-    .order_by(meta.c.key)
-)
+_SELECT_LOCKED: Final = Statement(select(meta.c.value).where(_KEY).with_for_update())
+_IN_FAMILY: Final = and_(meta.c.key >= bindparam("first"), meta.c.key < bindparam("end"))
+_SELECT_FAMILY: Final = Statement(select(meta.c.key, meta.c.value).where(_IN_FAMILY).order_by(meta.c.key))
+_FORGET_BELOW: Final = Statement(delete(meta).where(_IN_FAMILY, meta.c.value < bindparam("value")))
 _WRITE: Final = Statement(_NEW.on_conflict_do_update(index_elements=["key"], set_={"value": _NEW.excluded.value}))
 _WRITE_FIRST: Final = Statement(_NEW.on_conflict_do_nothing())
 _REPLACE: Final = Statement(update(meta).values(value=bindparam("after")).where(_KEY, _IS_AS_BEFORE))
@@ -31,9 +30,14 @@ def read(tx: Transaction, key: str) -> str | None:
     return found[0][0] if found else None
 
 
+def read_locked(tx: Transaction, key: str) -> str:
+    """Return what is known under a key that is there; until the transaction ends, no other node changes it."""
+    return tx.rows(_SELECT_LOCKED, key=key)[0][0]
+
+
 def read_family(tx: Transaction, family: str) -> Sequence[tuple[str, str]]:
     """Return (key, value) of all keys that begin with `family` and a slash, sorted by key."""
-    return tx.rows(_SELECT_FAMILY, first=f"{family}/", end=f"{family}0")  # the 0 follows the slash in ASCII
+    return tx.rows(_SELECT_FAMILY, **_bounds(family))
 
 
 def write(tx: Transaction, key: str, value: str) -> None:
@@ -59,3 +63,12 @@ def forget(tx: Transaction, key: str) -> None:
 def forget_if(tx: Transaction, key: str, before: str) -> bool:
     """Remove a key whose value is still as it was; return whether it was."""
     return tx.change(_FORGET_IF, key=key, before=before) > 0
+
+
+def forget_below(tx: Transaction, family: str, value: str) -> None:
+    """Remove the keys that begin with `family` and a slash, and whose values are smaller."""
+    tx.change(_FORGET_BELOW, **_bounds(family), value=value)
+
+
+def _bounds(family: str) -> dict[str, str]:
+    return {"first": f"{family}/", "end": f"{family}0"}  # the 0 follows the slash in ASCII

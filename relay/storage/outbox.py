@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, update
 
 from relay.model.destination import Destination, to_account
 from relay.model.mail import ClaimedDelivery, NewMessage, RecipientKind
@@ -22,13 +22,9 @@ from relay.storage.selection import IS_QUEUED
 from relay.storage.settling import write_events
 from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import delivery, message, recipient
-from relay.storage.tables import meta as facts
 from relay.storage.transaction import Transaction
 
 _FAMILY: Final = "alert"
-_LOCK: Final = Statement(
-    select(facts.c.key, facts.c.value).where(facts.c.key == bindparam("key")).with_for_update(of=facts)
-)
 _SELECT_DELIVERIES: Final = Statement(SELECT_CLAIMED.where(is_in(delivery.c.id, "ids")))
 _SELECT_NOTICES: Final = Statement(
     SELECT_CLAIMED.where(
@@ -112,8 +108,8 @@ def enqueue(tx: Transaction, alerts: Sequence[PendingAlert]) -> None:
         if alert.kind is Alert.ACCOUNT_GONE:
             # The row is there, and locked, before it is read: another node may count just now.
             meta.write_first(tx, alert.key, replace(alert, count=0).value)
-            (known,) = tx.rows(_LOCK, key=alert.key)
-            whole = replace(alert, count=alert.count + _read(known).count)
+            known = _read((alert.key, meta.read_locked(tx, alert.key)))
+            whole = replace(alert, count=alert.count + known.count)
         meta.write(tx, whole.key, whole.value)
 
 

@@ -22,13 +22,13 @@ from relay.storage import accepting, claiming, prefetch, reclaiming, settling
 from relay.storage.accepting import Chunk
 from relay.storage.claiming import Claim, Held
 from relay.storage.claims import Claims
+from relay.storage.operation import Operation, Rank
 from relay.storage.prefetch import Prefetch
-from relay.storage.ranks import Rank
 from relay.storage.statement import LIMIT, Statement
 from relay.storage.tables import content
 from relay.storage.transaction import Transaction
 from relay.storage.upkeep import Upkeep
-from relay.storage.writer import Operation, Writer
+from relay.storage.writer import Writer
 
 PATIENCE: Final = 30.0
 """Seconds after which a client is asked to come again whose mail the database has not taken."""

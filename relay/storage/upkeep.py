@@ -9,10 +9,10 @@ from relay.model.mail import ClaimedDelivery, Pause, RecipientState, Settlement
 from relay.storage import accepting, arrivals, expiry, outbox, pausing, quota, settling
 from relay.storage.access import Access
 from relay.storage.expiry import DelayTold, LastAttempt
+from relay.storage.operation import Rank
 from relay.storage.outbox import OtherWay, PendingAlert, SentAlert
 from relay.storage.pausing import Probe
 from relay.storage.quota import Count, Part
-from relay.storage.ranks import Rank
 
 
 class Upkeep(Access):

@@ -12,10 +12,10 @@ from typing import Final
 from relay.model.mail import NewMessage
 from relay.storage import meta
 from relay.storage.accepting import Claimant, accept
-from relay.storage.ranks import Rank
+from relay.storage.operation import Operation, Rank
 from relay.storage.rows import clean
 from relay.storage.transaction import Transaction
-from relay.storage.writer import Operation, Writer
+from relay.storage.writer import Writer
 
 _FAMILY: Final = "watch"
 

@@ -301,7 +301,7 @@ def _lose_answers(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Callable[[Wr
         raise sqlite3.OperationalError("the answer is lost")
 
     monkeypatch.setattr(WriteConnection, "commit", lost)
-    monkeypatch.setattr(queue._writer, "_find_out", lambda _name: None)
+    monkeypatch.setattr(queue._writer._committer, "_find_out", lambda _name: None)
     return commit
 
 

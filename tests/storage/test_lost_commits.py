@@ -20,11 +20,11 @@ from relay.storage import admin
 from relay.storage.engine import WriteConnection
 from relay.storage.expiry import DelayTold
 from relay.storage.mailboxes import FirstContact, Mailboxes
+from relay.storage.operation import Rank
 from relay.storage.outbox import OtherWay, SentAlert
 from relay.storage.pausing import Probe
 from relay.storage.queue import Queue
 from relay.storage.quota import Count, Part
-from relay.storage.ranks import Rank
 from relay.storage.tables import metadata
 from relay.storage.writer import Writer
 from tests.storage import conftest
@@ -466,7 +466,7 @@ class _Stage:
 
 @pytest.fixture
 def stage(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> _Stage:
-    monkeypatch.setattr("relay.storage.writer._PAUSES", (0.0,))
+    monkeypatch.setattr("relay.storage.committer._PAUSES", (0.0,))
     monkeypatch.setattr(conftest, "_numbers", itertools.count(1))
     return _Stage(engine, _Commits(monkeypatch))
 

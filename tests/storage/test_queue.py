@@ -27,12 +27,13 @@ from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewDeliver
 from relay.model.outcome import Outcome, Verdict
 from relay.storage import admin, commands
 from relay.storage.engine import WriteConnection, open_engine, transaction
+from relay.storage.operation import Operation
 from relay.storage.queue import Queue
 from relay.storage.steps import Done
 from relay.storage.tables import metadata
 from relay.storage.transaction import Transaction
 from relay.storage.upgrade import prepare_database
-from relay.storage.writer import Operation, Writer
+from relay.storage.writer import Writer
 from tests.storage.conftest import INBOX, LATER, NEVER, NOW, TAKEN, empty_postgresql, new_id, new_mail, settled
 
 T = TypeVar("T")
@@ -201,7 +202,7 @@ class QueueMachine(RuleBasedStateMachine):
         self._recover()
 
     async def _die(self, coming: list[NewMessage], moment: str) -> None:
-        commit = self._writer._commit
+        commit = self._writer._committer.commit
 
         def die(*batch: Any) -> None:  # noqa: ANN401 - the writer's own
             if moment == "nobody is told":
@@ -209,10 +210,10 @@ class QueueMachine(RuleBasedStateMachine):
             raise StorageError("the process is dead")
 
         if moment == "nothing is committed":
-            self._writer._connection = _DyingConnection(self._engine)
-            self._writer._find_out = lambda _name: None  # type: ignore[method-assign, assignment]  # it is dead: it asks nothing
+            self._writer._committer._connection = _DyingConnection(self._engine)
+            self._writer._committer._find_out = lambda _name: None  # type: ignore[method-assign, assignment]  # it is dead: it asks nothing
         else:
-            self._writer._commit = die  # type: ignore[method-assign, assignment]
+            self._writer._committer.commit = die  # type: ignore[method-assign, assignment]
         clients = [asyncio.create_task(self._queue.accept(mail)) for mail in coming]
         said = await asyncio.gather(*clients, return_exceptions=True)
         assert all(isinstance(one, StorageError) for one in said)

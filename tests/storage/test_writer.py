@@ -11,9 +11,10 @@ from structlog.testing import capture_logs
 
 from relay.model.errors import NotFoundError, StorageError
 from relay.storage.engine import WriteConnection
+from relay.storage.operation import Operation
 from relay.storage.statement import Many, Statement, insert
 from relay.storage.transaction import Transaction
-from relay.storage.writer import MOST_WRITES, Operation, Writer
+from relay.storage.writer import MOST_WRITES, Writer
 
 pytestmark = pytest.mark.usefixtures("table")
 
@@ -210,8 +211,8 @@ async def test_where_the_database_never_answers_the_batch_fails(
         raise sqlite3.OperationalError("it does not answer")
 
     monkeypatch.setattr(WriteConnection, "rollback", silent)
-    monkeypatch.setattr("relay.storage.writer.FIND_OUT", 0.0)
-    monkeypatch.setattr("relay.storage.writer.FIND_OUT_FROM_FILE", 0.0)
+    monkeypatch.setattr("relay.storage.committer.FIND_OUT", 0.0)
+    monkeypatch.setattr("relay.storage.committer.FIND_OUT_FROM_FILE", 0.0)
     with capture_logs() as lines, pytest.raises(StorageError, match="COMMIT failed"):
         await writer.run(INSERT, 2)
     assert [line["took_effect"] for line in lines if line["event"] == "commit_in_doubt"] == [None]

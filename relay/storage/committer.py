@@ -1,0 +1,146 @@
+"""One batch of writes as one transaction, and what became of it where the answer to its COMMIT is lost.
+
+Guarantee: a batch that returns has taken effect, once. Each batch that changes anything leaves its own name in the
+database. So, where COMMIT fails or its answer is lost, the next connection finds out whether it took effect: if it did,
+all is well; if not, the batch runs again. Only a database that gives no answer at all leaves that open.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import Engine
+
+from relay.emitting import emit
+from relay.events.service import CommitInDoubt
+from relay.model.ids import make_id
+from relay.storage import meta
+from relay.storage.engine import WriteConnection, file_of
+from relay.storage.faults import is_conflict, is_connection_lost, is_fault_of_database, is_surely_undone, storage_error
+from relay.storage.operation import Operation
+
+_TRIES: Final = 3
+"""Of a batch that met another node's, or whose COMMIT did not take effect."""
+FIND_OUT: Final = 20.0
+"""Seconds within which a database must say whether a COMMIT took effect."""
+FIND_OUT_FROM_FILE: Final = 1.0
+"""The same of a file: a disk that does not take a COMMIT has no more to say later, and clients wait."""
+_PAUSES: Final = (0.0, 0.05, 0.2, 0.5, 1.0)
+"""Seconds between the questions; the last one repeats."""
+_DAY: Final = 86_400_000
+"""Milliseconds."""
+_FAMILY: Final = "batch"
+
+
+@dataclass(slots=True, eq=False)
+class Write:
+    """One write, whose caller waits for its future."""
+
+    operation: Operation[Any, Any]
+    argument: object
+    octets: int
+    future: asyncio.Future[Any]
+    turn: list[bool]
+    """One entry, for whoever comes first: the thread, to begin it, or the caller, to withdraw it."""
+    result: object = None
+    error: Exception | None = None
+
+
+class CommitError(Exception):
+    """COMMIT failed, or its answer was lost: whether it took effect must be found out."""
+
+
+class Committer:
+    """Commits batches for one writer, in its thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: WriteConnection | None = None
+        self._key = f"{_FAMILY}/{os.urandom(8).hex()}"
+        """Where this writer's batches leave their names; the last one counts."""
+        self._number = int.from_bytes(os.urandom(4), "big")
+
+    def commit(self, batch: Sequence[Write]) -> None:
+        """Run a batch; each write then has its result. Raises what a write raises; CommitError for a failed COMMIT."""
+        for n in range(1, _TRIES + 1):
+            is_old = self._connection is not None
+            self._number += 1
+            name = make_id(time.time_ns() // 1_000_000, self._number.to_bytes(10, "big"))
+            try:
+                self._commit_once(batch, name)
+            except CommitError as error:
+                self._disconnect()
+                took_effect = self._find_out(name)
+                emit(CommitInDoubt(error=str(error), took_effect=took_effect))
+                if took_effect:
+                    return
+                if took_effect is None or n == _TRIES:
+                    raise
+            except Exception as error:
+                self._disconnect()
+                # Of a server that was restarted meanwhile, the connection of before says nothing.
+                if n == _TRIES or not (is_conflict(error) or (is_old and is_connection_lost(error))):
+                    raise
+            else:
+                return
+
+    def _find_out(self, name: str) -> bool | None:
+        """Ask whether the batch of a name took effect; None where the database gives no answer in time."""
+        is_file = self._engine.dialect.name == "sqlite"
+        ends = time.monotonic() + (FIND_OUT_FROM_FILE if is_file else FIND_OUT)
+        for n in itertools.count():
+            time.sleep(_PAUSES[min(n, len(_PAUSES) - 1)])
+            try:
+                self._connection = WriteConnection(self._engine)
+                tx = self._connection.begin()
+                # It waits, on a shared database, for the transaction in doubt: that holds the key until it has ended.
+                meta.write_first(tx, self._key, "")
+                noted = meta.read_locked(tx, self._key)
+                self._connection.rollback()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next question may be answered
+                self._disconnect()
+                if time.monotonic() > ends or not is_fault_of_database(error):
+                    return None
+            else:
+                return noted == name
+        return None
+
+    def _commit_once(self, batch: Sequence[Write], name: str) -> None:
+        if self._connection is None:
+            self._connection = WriteConnection(self._engine)
+        tx = self._connection.begin(synced=any(write.operation.synced for write in batch))
+        for operation, group in groupby(batch, key=lambda write: write.operation):
+            writes = list(group)
+            results = operation.apply(tx, [write.argument for write in writes])
+            for write, result in zip(writes, results, strict=True):
+                write.result = result
+        # What has changed nothing comes to the same when it runs again; and it needs no sync.
+        if tx.has_changed:
+            meta.write(tx, self._key, name)
+        try:
+            self._connection.commit()
+        except Exception as error:
+            if is_conflict(error) or is_surely_undone(error):
+                raise
+            raise CommitError(storage_error(error, file_of(self._engine))) from None
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abandon()
+
+    def close(self) -> None:
+        """Leave no name behind, at a good end; what a crash leaves is forgotten a day later."""
+        with contextlib.suppress(Exception):
+            if self._connection is not None:
+                tx = self._connection.begin()
+                meta.forget(tx, self._key)
+                meta.forget_below(tx, _FAMILY, make_id(time.time_ns() // 1_000_000 - _DAY, bytes(10)))
+                self._connection.commit()
+        self._disconnect()
