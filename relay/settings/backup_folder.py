@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from relay.settings.document import Table
-from relay.settings.errors import Finding
+from relay.settings.errors import Finding, warn
 
 _PLACE: Final = ("backup", "folder")
 _PATIENCE: Final = 3.0
@@ -43,7 +43,7 @@ def check_backup(root: Table, folder: Path, *, look: bool) -> Iterator[Finding]:
         findings = _within_patience(lambda: list(_look(folder / name, folder)))
         if findings is None:
             reason = "gives no answer: look at the disk or the share; without it there are no backups"
-            findings = [Finding(_PLACE, reason, warning=True)]
+            findings = [warn(_PLACE, reason)]
         yield from findings
 
 
@@ -53,10 +53,10 @@ def _look(target: Path, folder: Path) -> Iterator[Finding]:
         return
     unusable = why_unusable(target, folder)
     if unusable is not None:
-        yield Finding(_PLACE, unusable, warning=True)
+        yield warn(_PLACE, unusable)
     if is_within(target, folder):
         reason = "is inside of the storage folder: who loses that disk loses the backups, too; name a place elsewhere"
-        yield Finding(_PLACE, reason, warning=True)
+        yield warn(_PLACE, reason)
 
 
 def _within_patience(look: Callable[[], list[Finding]]) -> list[Finding] | None:

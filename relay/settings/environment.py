@@ -11,7 +11,7 @@ from pathlib import Path
 from relay.settings.advice import shut_to_others
 from relay.settings.backup_folder import check_backup
 from relay.settings.document import Table
-from relay.settings.errors import PLACEHOLDER, Finding, Place
+from relay.settings.errors import PLACEHOLDER, Finding, Place, warn
 from relay.settings.folders import check_folders, find_mode
 from relay.settings.secrets import check_password_file
 from relay.settings.sharing import check_sharing
@@ -58,7 +58,7 @@ def _check_certificate(listener: Table, folder: Path) -> Iterator[Finding]:
         for key in ("certificate", "private_key"):
             if listener.has(key):
                 reason = 'is not used: tls = "starttls" or "implicit" is missing'
-                yield Finding((*listener.place, key), reason, warning=True)
+                yield warn((*listener.place, key), reason)
 
 
 def _check_pair(place: Place, certificate: Path, key: Path) -> Iterator[Finding]:
@@ -82,7 +82,7 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
     file = folder / name
     if not Path(name).is_absolute() and not isinstance(find_mode(folder), int):
         # Each file in it leads to the same finding, which is shown once.
-        yield _no_folder(folder)
+        yield Finding(("storage", "folder"), f"there is no such folder: make it ({folder}), or mend its name")
         return
     reason = _why_unusable(file) or (check_password_file(file) if key == "password_file" else None)
     if reason is not None:
@@ -90,12 +90,7 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
         yield Finding(place, f"{reason}{whole}{_advise(file, key)}")
     elif private and isinstance(mode := find_mode(file), int) and mode & stat.S_IROTH:
         reason = f"everybody on this machine can read it: {shut_to_others(file, folder)}"
-        yield Finding(place, reason, warning=True)
-
-
-def _no_folder(folder: Path) -> Finding:
-    """Return the finding that the storage folder is missing, which stands for all files in it."""
-    return Finding(("storage", "folder"), f"there is no such folder: make it ({folder}), or mend its name")
+        yield warn(place, reason)
 
 
 def _advise(file: Path, key: str) -> str:
@@ -178,4 +173,4 @@ def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
         if server.text("password") not in (None, PLACEHOLDER):
             advice = shut_to_others(file.absolute(), find_folder(root, file))
             reason = f"everybody on this machine can read this file: {advice}, or use password_file"
-            yield Finding((*server.place, "password"), reason, warning=True)
+            yield warn((*server.place, "password"), reason)

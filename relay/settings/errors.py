@@ -49,6 +49,11 @@ class Finding:
     """True: it is valid, but probably not what was meant."""
 
 
+def warn(place: Place, reason: str) -> Finding:
+    """Return the finding of something that is valid, but probably not what was meant."""
+    return Finding(place, reason, warning=True)
+
+
 def write_findings(name: str, document: Mapping[str, object], findings: Iterable[Finding]) -> tuple[str, ...]:
     """Return a line for each finding, `MOST` at most, in the order of the document. `name`: of the file."""
     index = _Index()

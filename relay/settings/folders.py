@@ -8,7 +8,7 @@ from pathlib import Path
 from relay.settings.advice import SERVICE_USER, name_user
 from relay.settings.database import sqlite_path
 from relay.settings.document import Table
-from relay.settings.errors import Finding, Place
+from relay.settings.errors import Finding, Place, warn
 
 
 def check_folders(root: Table, folder: Path) -> Iterator[Finding]:
@@ -20,7 +20,7 @@ def check_folders(root: Table, folder: Path) -> Iterator[Finding]:
     place = ("storage", "folder")
     if not isinstance(mode, int):
         reason = f"{mode}: the service can't start without it. Make it: {_make(folder)}"
-        yield Finding(place, _with(folder, root, reason), warning=True)
+        yield warn(place, _with(folder, root, reason))
         return
     if not stat.S_ISDIR(mode):
         yield Finding(place, _with(folder, root, "is no folder"))
@@ -64,14 +64,14 @@ def _check_mode(place: Place, folder: Path, mode: int) -> Iterator[Finding]:
     quoted = shlex.quote(str(folder))
     if mode & stat.S_IWOTH:
         reason = f"everybody on this machine can delete and exchange what is in it: chmod o-w {quoted}"
-        yield Finding(place, reason, warning=True)
+        yield warn(place, reason)
     if mode & stat.S_IRWXU != stat.S_IRWXU:
         try:
             owner = name_user(folder.stat().st_uid)
         except OSError:
             return
         reason = f"its owner {owner}, who runs the service, can't write in it: chmod u+rwx {quoted}"
-        yield Finding(place, reason, warning=True)
+        yield warn(place, reason)
 
 
 def _check_database(storage: Table, folder: Path) -> Iterator[Finding]:
@@ -83,7 +83,7 @@ def _check_database(storage: Table, folder: Path) -> Iterator[Finding]:
     if not isinstance(parent, int) or not stat.S_ISDIR(parent):
         why = "is no folder" if isinstance(parent, int) else parent
         reason = f"the database can't be made: {path.parent}: {why}. Make it: {_make(path.parent)}"
-        yield Finding(place, reason, warning=True)
+        yield warn(place, reason)
     elif isinstance(mode := find_mode(path), int) and stat.S_ISDIR(mode):
         yield Finding(place, f"is a folder, and must name a file in it ({path})")
 

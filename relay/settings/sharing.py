@@ -15,7 +15,7 @@ from typing import Final
 
 from relay.settings.advice import find_groups, name_user
 from relay.settings.document import Table
-from relay.settings.errors import Finding
+from relay.settings.errors import Finding, warn
 
 PLACE: Final = ("storage", "group")
 GROUP_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
@@ -93,14 +93,14 @@ def check_sharing(root: Table, folder: Path) -> Iterator[Finding]:
             commands.insert(0, f"chown -h {owner} {shlex.quote(str(find_top(inboxes)))}")
         if _inboxes_in(inboxes):
             commands.append(share_existing(inboxes, group))
-        yield _warn(f"{inboxes} {fault}: {' && '.join(commands)}")
+        yield warn(PLACE, f"{inboxes} {fault}: {' && '.join(commands)}")
     elif (inbox := next((path for path in _inboxes_in(inboxes) if not _is_open(path, gid)), None)) is not None:
-        yield _warn(f"{inbox} is not open to it yet: {share_existing(inboxes, group)}")
+        yield warn(PLACE, f"{inbox} is not open to it yet: {share_existing(inboxes, group)}")
     for shut in _shut_on_the_way(inboxes, gid):
-        yield _warn(f"nobody of it gets through {shut}: chmod o+x {shlex.quote(str(shut))}")
+        yield warn(PLACE, f"nobody of it gets through {shut}: chmod o+x {shlex.quote(str(shut))}")
     if storage.st_uid != 0 and gid not in find_groups(storage.st_uid, storage.st_gid):
         reason = f"{owner}, who runs the service, is not in it and can't deliver into a folder that a mail reader makes"
-        yield _warn(f"{reason}: {join_group(owner, group)}, then restart the service")
+        yield warn(PLACE, f"{reason}: {join_group(owner, group)}, then restart the service")
 
 
 def _why_not_shared(inboxes: Path, owner: int, gid: int) -> str | None:
@@ -144,7 +144,3 @@ def _look(path: Path, *, follow: bool = True) -> os.stat_result | None:
         return path.stat(follow_symlinks=follow)
     except (OSError, ValueError):
         return None
-
-
-def _warn(reason: str) -> Finding:
-    return Finding(PLACE, reason, warning=True)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from relay.model.account import Account, Device, Notify, Pop3Server, Security, SmtpServer, User
 from relay.model.address import Address, ascii_domain
-from relay.settings.errors import PLACEHOLDER, Finding, Place
+from relay.settings.errors import PLACEHOLDER, Finding, Place, warn
 from relay.settings.hosts import is_loopback
 from relay.settings.values import Listener, ListenerTls, Settings
 
@@ -47,18 +47,18 @@ def find_warnings(settings: Settings) -> Iterator[Finding]:
     for n, account in enumerate(settings.directory.accounts):
         if account.restrict and account.smtp is not None and proved.isdisjoint((account.owner, *account.users)):
             reason = "nobody can send with this account: neither its owner nor its users have a password or a device"
-            yield _warn(("account", n, "restrict"), reason)
+            yield warn(("account", n, "restrict"), reason)
         if account.restrict and account.smtp is None:
             reason = "has no effect without [account.smtp]: the rules do not see it, anybody may show its address"
-            yield _warn(("account", n, "restrict"), reason)
+            yield warn(("account", n, "restrict"), reason)
         if account.users and not account.restrict:
-            yield _warn(("account", n, "users"), "has no effect without restrict = true")
+            yield warn(("account", n, "users"), "has no effect without restrict = true")
         if account.smtp is not None:
             yield from _look_at_server(("account", n, "smtp"), account.smtp)
         if account.pop3 is not None:
             yield from _look_at_server(("account", n, "pop3"), account.pop3)
     if settings.retry.warn_after >= settings.retry.give_up_after:
-        yield _warn(("retry", "warn_after"), "not before give_up_after: nobody is warned of mail that waits")
+        yield warn(("retry", "warn_after"), "not before give_up_after: nobody is warned of mail that waits")
 
 
 def _look_at_listener(place: Place, listener: Listener, accounts: tuple[Account, ...]) -> Iterator[Finding]:
@@ -68,28 +68,28 @@ def _look_at_listener(place: Place, listener: Listener, accounts: tuple[Account,
             "other machines reach it, but only this machine may connect. To let the office in, add its network, e.g."
             ' networks = ["192.168.1.0/24"] ("ip -4 addr" shows yours)'
         )
-        yield _warn((*place, "host"), reason)
+        yield warn((*place, "host"), reason)
     plain = listener.tls is ListenerTls.NONE and not listener.plaintext_auth
     if listener.require_auth and plain and lan:
         reason = "AUTH is offered only under TLS and on loopback: from elsewhere nobody can log in, thus send"
-        yield _warn((*place, "require_auth"), reason)
+        yield warn((*place, "require_auth"), reason)
     if lan and not listener.require_auth:
         reason = "whoever connects from these networks may send as any user without a login"
         if any(account.restrict for account in accounts):
             reason += "; only accounts with restrict = true ask for a login or a device"
-        yield _warn((*place, "networks"), f"{reason} (require_auth = true asks everybody to log in)")
+        yield warn((*place, "networks"), f"{reason} (require_auth = true asks everybody to log in)")
 
 
 def _look_at_user(place: Place, user: User, accounts: tuple[Account, ...], *, reads_inbox: bool) -> Iterator[Finding]:
     """`reads_inbox`: whether the user's notices go into his inbox, as configured or because his mail is collected."""
     if user.admin:
-        yield _warn((*place, "admin"), "has no effect yet: there is no page to sign in to; postmaster gets the alerts")
+        yield warn((*place, "admin"), "has no effect yet: there is no page to sign in to; postmaster gets the alerts")
     if user.local:
-        yield _warn((*place, "local"), "has no effect yet: mail to this user goes out through the provider")
+        yield warn((*place, "local"), "has no effect yet: mail to this user goes out through the provider")
     for n, address in enumerate(user.addresses):
         if is_internal(address):
             where = (*place, "address") if n == 0 else (*place, "aliases", n - 1)
-            yield _warn(where, "no provider delivers to such a domain: replies and notices to this address are lost")
+            yield warn(where, "no provider delivers to such a domain: replies and notices to this address are lost")
     if reads_inbox:
         return
     if not any(account.smtp is not None and not account.excluded for account in accounts):
@@ -98,7 +98,7 @@ def _look_at_user(place: Place, user: User, accounts: tuple[Account, ...], *, re
         reason = "no account of his is collected, and no mail reaches his profile address"
     else:
         return
-    yield _warn(place, f'no notice of failed mail can reach this user: {reason}; notify = "inbox" if he reads that')
+    yield warn(place, f'no notice of failed mail can reach this user: {reason}; notify = "inbox" if he reads that')
 
 
 def _look_at_devices(devices: tuple[Device, ...], listeners: tuple[Listener, ...]) -> Iterator[Finding]:
@@ -110,14 +110,14 @@ def _look_at_devices(devices: tuple[Device, ...], listeners: tuple[Listener, ...
             earlier = next((first[wider] for wider in _wider(network) if wider in first), device.name)
             if earlier != device.name:
                 reason = f"device[{earlier}] comes first with this address: its user is taken; name each address once"
-                yield _warn(("device", n, "networks", m), reason)
+                yield warn(("device", n, "networks", m), reason)
         for network in device.networks:
             first.setdefault(network, device.name)
         if device.bare_line_feeds and any(network.num_addresses > 1 for network in device.networks):
             reason = "it is meant for single scanners: a mail that a server passes on could hide another one in it"
-            yield _warn(("device", n, "bare_line_feeds"), f"{reason}; name single addresses (/32, /128)")
+            yield warn(("device", n, "bare_line_feeds"), f"{reason}; name single addresses (/32, /128)")
         if not any(_overlap(network, other) for network in device.networks for other in heard):
-            yield _warn(("device", n, "networks"), _let_in(device, listeners))
+            yield warn(("device", n, "networks"), _let_in(device, listeners))
 
 
 def _let_in(device: Device, listeners: tuple[Listener, ...]) -> str:
@@ -156,28 +156,28 @@ def _look_at_senders(accounts: tuple[Account, ...]) -> Iterator[Finding]:
             and (earlier := first.setdefault(account.address.key, account.name)) != account.name
         ):
             reason = f"account[{earlier}] comes first with this address: rules 1 and 2 never choose this one"
-            yield _warn(("account", n, "address"), reason)
+            yield warn(("account", n, "address"), reason)
     if not any(account.smtp is not None and not account.excluded for account in accounts):
-        yield _warn(("account",), "no account can send: every mail is refused")
+        yield warn(("account",), "no account can send: every mail is refused")
 
 
 def _look_at_server(place: Place, server: SmtpServer | Pop3Server) -> Iterator[Finding]:
     if server.security is Security.NONE and server.username is not None and not is_loopback(server.host):
-        yield _warn((*place, "security"), "the password crosses the network unprotected")
+        yield warn((*place, "security"), "the password crosses the network unprotected")
     if server.password.value == PLACEHOLDER:
-        yield _warn((*place, "password"), "is still the one of the example: put the account's own there")
+        yield warn((*place, "password"), "is still the one of the example: put the account's own there")
     ports = _SMTP_PORTS if isinstance(server, SmtpServer) else _POP3_PORTS
     advice = " and ".join(f'{port} with security = "{security}"' for security, port in ports.items())
     other = _OTHERS[type(server)].get(server.port)
     if other is not None:
         kind = "SMTP" if isinstance(server, SmtpServer) else "POP3"
-        yield _warn((*place, "port"), f"is a port of {other}; usual for {kind} are {advice}")
+        yield warn((*place, "port"), f"is a port of {other}; usual for {kind} are {advice}")
         return
     usual = _USUAL_SECURITY.get(server.port, server.security)
     if server.security is usual or (server.security is Security.NONE and usual is not Security.TLS):
         return
     instead = f'; "{server.security}" is usual on port {ports[server.security]}' if server.security in ports else ""
-    yield _warn(
+    yield warn(
         (*place, "security"),
         f'port {server.port} usually means security = "{usual}"{instead}: compare both with what the provider names',
     )
@@ -187,7 +187,3 @@ def is_internal(address: Address) -> bool:
     """Return whether an address has an internal domain, to which no provider can deliver."""
     domain = ascii_domain(address.domain)
     return domain.endswith(_INTERNAL) or ("." not in domain and not domain.startswith("["))
-
-
-def _warn(place: Place, reason: str) -> Finding:
-    return Finding(place, reason, warning=True)
