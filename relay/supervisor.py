@@ -23,15 +23,7 @@ from relay.collection import Collector
 from relay.control.server import ControlServer, Handler
 from relay.delivery import Delivery
 from relay.emitting import emit
-from relay.events.service import (
-    ActivityFailed,
-    ConfigurationRefused,
-    ConfigurationReloaded,
-    ConfigurationWarning,
-    ServiceStarted,
-    ServiceStopped,
-    ServiceStopping,
-)
+from relay.events import service as events
 from relay.housekeeping import Housekeeper
 from relay.listeners import Listeners
 from relay.logs import LogSink
@@ -112,7 +104,7 @@ class Service:
         if self.settings.group is not None:
             users = [user.name for user in self.settings.directory.users]
             for fault in await asyncio.to_thread(make_inboxes, self.settings.inboxes, users):
-                emit(ConfigurationWarning(warning=fault))
+                emit(events.ConfigurationWarning(warning=fault))
 
     def _prepare_database(self) -> None:
         """Make or upgrade the database, however long that takes."""
@@ -140,14 +132,10 @@ class Service:
         self._watch("watchdog", partial(feed_watchdog, self._writer.answer))
         self._watch("backup", self.backups.run)
         self._tasks.append(asyncio.create_task(self._watch_writer()))
+        config, directory = str(self.settings.path), self.settings.directory
+        people, accounts = len(directory.users), len(directory.accounts)
         emit(
-            ServiceStarted(
-                version=__version__,
-                config=str(self.settings.path),
-                pid=os.getpid(),
-                accounts=len(self.settings.directory.accounts),
-                users=len(self.settings.directory.users),
-            )
+            events.ServiceStarted(version=__version__, config=config, pid=os.getpid(), accounts=accounts, users=people)
         )
         notify("READY=1")
         await self._ended.wait()
@@ -163,13 +151,13 @@ class Service:
         """Take no new mail, let running work end within `drain_timeout` in all, leave the rest in the queue."""
         self._stopping = True
         notify("STOPPING=1")
-        emit(ServiceStopping(reason=self._reason or "done", active=self.delivery.active + self.poller.active))
+        emit(events.ServiceStopping(reason=self._reason or "done", active=self.delivery.active + self.poller.active))
         await self._drain(time.monotonic() + self.settings.limits.drain_timeout / 1000)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._undo.aclose()
-        emit(ServiceStopped())
+        emit(events.ServiceStopped())
 
     async def _drain(self, deadline: float) -> None:
         def left() -> float:
@@ -216,7 +204,7 @@ class Service:
     def _refuse(self, mistakes: Sequence[str]) -> list[str]:
         self._reopen_log(self.settings)  # a rotation of the log wants that, whatever stands in the configuration
         for mistake in mistakes:
-            emit(ConfigurationRefused(mistake=mistake))
+            emit(events.ConfigurationRefused(mistake=mistake))
         return list(mistakes)
 
     def _put_into_force(self, settings: Settings) -> None:
@@ -229,10 +217,10 @@ class Service:
         if (settings.log.format, settings.log.level) != (before.log.format, before.log.level):
             restart.append("log")
         for key in restart:
-            emit(ConfigurationWarning(warning=f"{key}: changed; takes effect only at a restart"))
+            emit(events.ConfigurationWarning(warning=f"{key}: changed; takes effect only at a restart"))
         self.settings = dataclasses.replace(settings, database=before.database, folder=before.folder)
         self._log_warnings(settings)
-        emit(ConfigurationReloaded(config=str(settings.path)))
+        emit(events.ConfigurationReloaded(config=str(settings.path)))
         self.delivery.settings_changed()
         self.poller.look()
 
@@ -255,7 +243,7 @@ class Service:
         except RelayError:
             pass  # it is stopping
         except Exception as error:  # noqa: BLE001 - the service goes on with what it has
-            emit(ActivityFailed(activity="reload", error=repr(error), exception=error))
+            emit(events.ActivityFailed(activity="reload", error=repr(error), exception=error))
 
     def _current(self) -> Settings:
         return self.settings
@@ -267,7 +255,7 @@ class Service:
 
     def _log_warnings(self, settings: Settings) -> None:
         for warning in settings.warnings:
-            emit(ConfigurationWarning(warning=warning))
+            emit(events.ConfigurationWarning(warning=warning))
 
     async def _listen(self) -> None:
         submission = Submission(settings=self._current, queue=self.queue, dispatcher=self.delivery)
