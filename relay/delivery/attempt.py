@@ -33,7 +33,7 @@ from relay.runtime import Runtime
 from relay.transports.transport import Login, Progress, Transport, TransportResult, Transports, failed
 
 
-async def _nothing(_held: bool = True) -> None:  # noqa: FBT001, FBT002 - as what it stands for
+async def _nothing() -> None:
     pass
 
 
@@ -47,8 +47,8 @@ class Attempted:
     """What is to be written; None: the delivery is requeued as it was."""
     lost: bool = False
     """Whether nothing is to be written, since the delivery is somebody else's by now."""
-    then: Callable[[bool], Awaitable[None]] = _nothing
-    """Runs once that is stored: logs, wakes and tells. It is told whether the claim still held."""
+    then: Callable[[], Awaitable[None]] = _nothing
+    """Runs once that is stored: logs, wakes and tells."""
     release: Callable[[], Awaitable[None]] = _nothing
     """Runs in any case at the end: gives back what was reserved of the day."""
 
@@ -85,7 +85,7 @@ class Attempter:
         if not delivery.recipients:
             # A settlement that came too late has said that they have it, and the one behind it kept it waiting.
             settlement = settlements.empty_settlement(delivery, now=self._now(), settings=self._settings())
-            return Attempted(goes_on=True, settlement=settlement, then=partial(self._after_nobody, delivery))
+            return Attempted(goes_on=True, settlement=settlement)
         transport = self._transports.at(delivery.destination)
         if transport is None:
             return Attempted(then=partial(self._after_orphaned, delivery))
@@ -110,11 +110,7 @@ class Attempter:
 
     def _without_quota(self, lane: Lane, grant: Grant) -> Attempted:
         if grant.contended:
-
-            async def stand_back(_held: bool) -> None:  # noqa: FBT001 - see `Attempted.then`
-                self._quota.stand_back(lane)
-
-            return Attempted(then=stand_back)
+            return Attempted(then=partial(self._quota.stand_back, lane))
         until = next_day(self._settings().hours, self._now())
         lane.quota.exhaust(until)
         emit(AccountFull(account=lane.destination.name, until=utc_time(until)))
@@ -260,12 +256,9 @@ class Attempter:
         self._queue.abandon(delivery, doubtful=False)
         return Attempted(goes_on=True, lost=True)
 
-    async def _after_settled(self, facts: Facts, decision: Decision, held: bool) -> None:  # noqa: FBT001 - see `then`
+    async def _after_settled(self, facts: Facts, decision: Decision) -> None:
         delivery, result = facts.delivery, facts.result
         settlement, disposition = decision.settlement, decision.disposition
-        if not held:
-            log_lost(delivery, "settled too late", outcomes=settlement.outcomes)
-            return
         log_disposition(delivery, disposition, result.reply, seconds=facts.seconds, uncertain=bool(result.doubtful))
         emit(*decision.events, *queued(settlement.notices))
         waits = disposition.state is DeliveryState.QUEUED
@@ -277,14 +270,10 @@ class Attempter:
         if waits or settlement.splits:
             self._wake({delivery.destination})
 
-    async def _after_nobody(self, delivery: ClaimedDelivery, held: bool) -> None:  # noqa: FBT001 - see `then`
-        if not held:
-            log_lost(delivery, "settled too late")
-
-    async def _after_narrowed(self, delivery: ClaimedDelivery, _held: bool) -> None:  # noqa: FBT001 - see `then`
+    async def _after_narrowed(self, delivery: ClaimedDelivery) -> None:
         self._wake({delivery.destination})
 
-    async def _after_orphaned(self, delivery: ClaimedDelivery, _held: bool) -> None:  # noqa: FBT001 - see `then`
+    async def _after_orphaned(self, delivery: ClaimedDelivery) -> None:
         """Hold what has lost its account, and tell the postmaster. Where that fails, the next look does it."""
         with log_and_continue(f"hold {delivery.destination.name}"):
             self._wake(await self._notifications.outbox.hold_orphaned([delivery.destination.name]))

@@ -79,7 +79,7 @@ class Quota:
             count=replace(count, recipients=granted),
         )
 
-    def stand_back(self, lane: Lane) -> None:
+    async def stand_back(self, lane: Lane) -> None:
         """Let the lane begin nothing until one of the attempts that hold the room has ended."""
         if not lane.quota.contend():
             self._wake({lane.destination})

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from relay.delivery.attempt import Attempted, Attempter
+from relay.delivery.event_log import log_lost
 from relay.delivery.lane_book import LaneBook
 from relay.delivery.lanes import Lane
 from relay.delivery.retry_policy import retry_until_stored
@@ -182,10 +183,11 @@ class Worker:
                         following = await self._follow(lane)
                     else:
                         self._stopped(lane)
-                    held = await storing
+                    stored = await storing
                 finally:
                     storing.cancel()
-                await attempted.then(held)
+                if stored:
+                    await attempted.then()
             finally:
                 await attempted.release()
         except BaseException as error:
@@ -203,12 +205,17 @@ class Worker:
     async def _store(self, delivery: ClaimedDelivery, attempted: Attempted) -> bool:
         """Write what an attempt came to, again and again while the database refuses: what was sent is not forgotten.
 
-        Returns whether the claim still held.
+        Returns False where a settlement came too late, for somebody else has the delivery.
         """
         settlement = attempted.settlement
-        if settlement is not None:
-            return await retry_until_stored("settle", lambda: self._queue.settle(settlement))
-        return attempted.lost or await retry_until_stored("unclaim", lambda: self._queue.requeue(delivery))
+        if settlement is None:
+            if not attempted.lost:
+                await retry_until_stored("unclaim", lambda: self._queue.requeue(delivery))
+            return True
+        stored = await retry_until_stored("settle", lambda: self._queue.settle(settlement))
+        if not stored:
+            log_lost(delivery, "settled too late", outcomes=settlement.outcomes)
+        return stored
 
     async def _follow(self, lane: Lane) -> Work | None:
         """Claim what is next. A fault in this leaves what is just being settled alone."""

@@ -126,9 +126,10 @@ class ProgressMachine(RuleBasedStateMachine):
             for _ in range(times):
                 self._count += 1
                 header = f"From: sales@example.com\nSubject: {self._count}.\n"
-                reply = await self._office.hand_in(*to, header=header)
-                if reply.code == 250:
-                    self._ids[reply.text.split()[-1]] = len(to)
+                with contextlib.suppress(StorageError):  # a client would get a 451
+                    reply = await self._office.hand_in(*to, header=header)
+                    if reply.code == 250:
+                        self._ids[reply.text.split()[-1]] = len(to)
 
         self._run(hand_in())
 
