@@ -15,14 +15,9 @@ from relay.model.mail import Message, NewDelivery, NewMessage, Recipient, Recipi
 from relay.model.reply import Reply
 from relay.rules.dsn import decode_xtext
 from relay.rules.notice import (
-    Alert,
-    Facts,
-    FailedRecipient,
     Letterhead,
     Notice,
     OriginalMail,
-    Others,
-    Report,
     alert_notice,
     has_inbox,
     notice_reader,
@@ -30,6 +25,9 @@ from relay.rules.notice import (
     redirect,
     report_notice,
 )
+from relay.rules.notice_status import FailedRecipient
+from relay.rules.notice_texts import Alert, Others, Report
+from relay.rules.notice_wording import Facts
 from relay.rules.plain_notice import plain_notice
 from relay.runtime import Runtime
 

@@ -13,7 +13,7 @@ from relay.model.reply import Reply
 from relay.notifications.compose import AlertText
 from relay.notifications.policy import Notices, Policy, destinations_of, queued
 from relay.notifications.reroute import Rerouter
-from relay.rules.notice import Alert
+from relay.rules.notice_texts import Alert
 from relay.runtime import Runtime, contain_faults
 from relay.storage.outbox import PendingAlert, SentAlert
 from relay.storage.pausing import told_as

@@ -25,7 +25,10 @@ from relay.model.reply import Reply
 from relay.notifications.compose import AlertText, Composer
 from relay.rules.disposition import Disposition
 from relay.rules.dsn import wants_delay, wants_failure, wants_success
-from relay.rules.notice import Alert, FailedRecipient, FailureReason, Report, others_of
+from relay.rules.notice_advice import FailureReason
+from relay.rules.notice_status import FailedRecipient
+from relay.rules.notice_texts import Alert, Report
+from relay.rules.notice_wording import others_of
 from relay.runtime import Runtime
 from relay.storage.expiry import LastAttempt
 

@@ -12,7 +12,6 @@ from email.utils import format_datetime
 
 from relay.model.account import Account, Directory, Notify, User
 from relay.model.address import Address, ascii_domain
-from relay.rules.notice_advice import FailureReason
 from relay.rules.notice_mime import (
     TEXT_FIELDS,
     encode_text,
@@ -29,28 +28,7 @@ from relay.rules.notice_mime import (
 )
 from relay.rules.notice_status import FailedRecipient, is_international, write_status
 from relay.rules.notice_texts import TEXTS, Alert, Others, Report
-from relay.rules.notice_wording import Facts, Story, others_of, word_alert, word_report
-
-__all__ = [
-    "Alert",
-    "Facts",
-    "FailedRecipient",
-    "FailureReason",
-    "Letterhead",
-    "Notice",
-    "OriginalMail",
-    "Others",
-    "Report",
-    "alert_notice",
-    "change_sender",
-    "has_inbox",
-    "notice_reader",
-    "notice_way",
-    "others_of",
-    "redirect",
-    "report_notice",
-    "text_notice",
-]
+from relay.rules.notice_wording import Facts, Story, word_alert, word_report
 
 _SUBJECT_OCTETS = 200
 _EIGHT_BIT = b"Content-Transfer-Encoding: 8bit\r\n"

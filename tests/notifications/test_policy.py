@@ -14,7 +14,7 @@ from relay.model.reply import Reply
 from relay.notifications.compose import AlertText
 from relay.notifications.policy import destinations_of, queued
 from relay.rules.disposition import Disposition, Failure
-from relay.rules.notice import Alert
+from relay.rules.notice_texts import Alert
 from relay.storage import admin
 from tests.peers.office import CLIENT, MINUTE, open_office
 from tests.peers.provider import Provider

@@ -12,21 +12,11 @@ from hypothesis import strategies as st
 from relay.model.account import Account, Directory, Notify, Pop3Server, Security, User
 from relay.model.address import Address
 from relay.model.reply import Reply
-from relay.rules.notice import (
-    Alert,
-    Facts,
-    FailedRecipient,
-    FailureReason,
-    Letterhead,
-    Notice,
-    OriginalMail,
-    Report,
-    alert_notice,
-    notice_reader,
-    notice_way,
-    report_notice,
-)
-from relay.rules.notice_texts import TEXTS
+from relay.rules.notice import Letterhead, Notice, OriginalMail, alert_notice, notice_reader, notice_way, report_notice
+from relay.rules.notice_advice import FailureReason
+from relay.rules.notice_status import FailedRecipient
+from relay.rules.notice_texts import TEXTS, Alert, Report
+from relay.rules.notice_wording import Facts
 
 AT = datetime(2026, 6, 1, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
 SALES = Address(local="sales", domain="example.com")
