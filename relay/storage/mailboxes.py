@@ -107,10 +107,10 @@ class _Write(NamedTuple, Generic[T]):
     content: T
 
 
-_Keys = Sequence[MessageKey]
-_Fetched = tuple[_Keys, Sequence[Arrival], frozenset[str]]
+Keys = Sequence[MessageKey]
+_Fetched = tuple[Keys, Sequence[Arrival], frozenset[str]]
 """Of which messages, their copies, and the ids of those whose file was there before."""
-_Listing = tuple[_Keys, _Keys, _Keys]
+_Listing = tuple[Keys, Keys, Keys]
 """What is gone, what is back, and what is forgotten."""
 
 
@@ -153,13 +153,13 @@ class Mailboxes:
 
     async def begin(self, account: str, token: str, contact: FirstContact, *, now: int) -> None:
         """Record the first contact with a mailbox or folder. Raises MailboxElsewhereError."""
-        _require_held(await self._writer.run(self._begin, _Write(account, token, now, contact)))
+        await self._write(self._begin, account, token, now, contact)
 
     async def record(
         self,
         account: str,
         token: str,
-        keys: Sequence[MessageKey],
+        keys: Keys,
         *,
         now: int,
         arrivals: Sequence[Arrival] = (),
@@ -170,30 +170,27 @@ class Mailboxes:
         `arrivals` are the users' copies of them; `repeated` are the ids of those whose file stood there before. The
         result holds those of the latter that were recorded earlier: the id of each, and the id that counts.
         """
-        write = _Write(account, token, now, (keys, arrivals, repeated))
-        return _require_held(await self._writer.run(self._fetched, write))
+        return await self._write(self._fetched, account, token, now, (keys, arrivals, repeated))
 
-    async def note_listing(
-        self,
-        account: str,
-        token: str,
-        *,
-        gone: Sequence[MessageKey],
-        back: Sequence[MessageKey],
-        forget: Sequence[MessageKey],
-        now: int,
-    ) -> None:
+    async def note_listing(self, account: str, token: str, *, gone: Keys, back: Keys, forget: Keys, now: int) -> None:
         """Record which messages are no longer on the server, are there again, or need not be known any more.
 
         Raises MailboxElsewhereError if the token is not the mailbox's any more.
         """
         if gone or back or forget:
-            write = _Write(account, token, now, (gone, back, forget))
-            _require_held(await self._writer.run(self._listing, write))
+            await self._write(self._listing, account, token, now, (gone, back, forget))
 
     async def end(self, account: str, token: str, *, now: int, error: str = "") -> None:
         """Record how a poll ended; `error` is empty if it went well. Raises MailboxElsewhereError."""
-        _require_held(await self._writer.run(self._end, _Write(account, token, now, error)))
+        await self._write(self._end, account, token, now, error)
+
+    async def _write(
+        self, operation: Operation[_Write[T], R | None], account: str, token: str, now: int, content: T
+    ) -> R:
+        result = await self._writer.run(operation, _Write(account, token, now, content))
+        if result is None:
+            raise MailboxElsewhereError("another node polls this mailbox by now: the rest is left to it")
+        return result
 
     # In the writer's thread
 
@@ -275,12 +272,6 @@ def _columns(write: _Write[T], key: MessageKey) -> dict[str, str]:
     """Return the columns that name a message."""
     uid, folder, validity = map(clean, key)
     return {"account": write.account, "folder": folder, "validity": validity, "uid": uid}
-
-
-def _require_held(result: R | None) -> R:
-    if result is None:
-        raise MailboxElsewhereError("another node polls this mailbox by now: the rest is left to it")
-    return result
 
 
 def list_mailboxes(engine: Database) -> Mapping[str, Mailbox]:
