@@ -17,8 +17,9 @@ from pathlib import Path
 from relay.emitting import emit
 from relay.events.service import ActivityFailed, ListenerClosed, Listening
 from relay.intake.budget import Shares
-from relay.intake.hooks import Authenticator, Submission
-from relay.intake.room import SharedRoom
+from relay.intake.disk_space import SharedDiskSpace
+from relay.intake.listener_context import SharedResources
+from relay.intake.ports import Authenticator, Submission
 from relay.intake.throttle import LoginThrottle
 from relay.model.errors import RelayError
 from relay.server import SmtpServer
@@ -59,14 +60,18 @@ class Listeners:
     def __post_init__(self) -> None:
         """Begin with none."""
         self.servers: list[SmtpServer] = []
-        self._budget = Shares(self.settings().limits.bytes_in_flight)
-        self._files = Shares(_files_for_clients())
-        self._logins = LoginThrottle(self.authenticator)
         database = database_file(self.settings().database)  # it never changes while the service runs
         folders = () if database is None else (database.parent,)
         disk = DiskRoom(lambda: (*folders, self.settings().inboxes), lambda: self.settings().limits.free_space)
         kept = KeptFile(database) if database is not None and database.exists() else None
-        self._room = SharedRoom(lambda octets: (kept is None or kept.is_there()) and disk.has(octets))
+        self._shared = SharedResources(
+            submission=self.submission,
+            authenticator=self.authenticator,
+            budget=Shares(self.settings().limits.bytes_in_flight),
+            logins=LoginThrottle(self.authenticator),
+            disk_space=SharedDiskSpace(lambda octets: (kept is None or kept.is_there()) and disk.has(octets)),
+            files=Shares(_files_for_clients()),
+        )
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -93,7 +98,7 @@ class Listeners:
         if faults:
             return faults + await self._undo(change)
         self.servers = [change.opened.get(place) or before[place] for place in wanted]
-        self._budget.resize(new.limits.bytes_in_flight)
+        self._shared.budget.resize(new.limits.bytes_in_flight)
         for server in change.opened.values():
             _log_listening(server)
         for server in gone:
@@ -122,12 +127,7 @@ class Listeners:
             limits=settings.limits,
             hostname=settings.hostname,
             language=settings.language,
-            submission=self.submission,
-            authenticator=self.authenticator,
-            budget=self._budget,
-            room=self._room,
-            logins=self._logins,
-            files=self._files,
+            shared=self._shared,
         )
         await server.start()
         return server

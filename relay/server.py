@@ -6,21 +6,17 @@ import errno
 import socket
 import ssl
 
-from relay.intake.budget import Shares
-from relay.intake.desk import Desk
-from relay.intake.gate import Gate
-from relay.intake.hooks import Authenticator, Submission
-from relay.intake.room import SharedRoom
+from relay.intake.connection_limits import ConnectionLimits
+from relay.intake.handler import Handler
+from relay.intake.listener_context import ListenerContext, SharedResources
+from relay.intake.replies import SHUTTING_DOWN
 from relay.intake.session import SmtpSession
-from relay.intake.throttle import LoginThrottle
 from relay.model.errors import RelayError
-from relay.model.reply import Reply
 from relay.settings import Limits, Listener, ListenerTls
 
 _BACKLOG = 512
 _AT_ONCE = 8
 """Connections that asyncio accepts before those that came are looked at: each is an open file meanwhile."""
-_SHUTDOWN = Reply(code=421, enhanced="4.3.2", text="The service is shutting down")
 
 
 class SmtpServer:
@@ -33,63 +29,57 @@ class SmtpServer:
         limits: Limits,
         hostname: str,
         language: str = "en",
-        submission: Submission,
-        authenticator: Authenticator,
-        budget: Shares,
-        room: SharedRoom | None = None,
-        logins: LoginThrottle | None = None,
-        files: Shares | None = None,
+        shared: SharedResources,
     ) -> None:
-        self._listener = listener
-        self._desk = Desk(
+        self._context = ListenerContext(
             listener=listener,
             limits=limits,
             hostname=hostname,
             language=language,
-            submission=submission,
-            authenticator=authenticator,
-            budget=budget,
-            room=room,
-            gate=Gate(
+            shared=shared,
+            connection_limits=ConnectionLimits(
                 networks=listener.networks,
                 most=limits.connections,
                 most_per_client=limits.connections_per_client,
-                files=files,
+                files=shared.files,
             ),
-            logins=logins or LoginThrottle(authenticator),
         )
+        self._handler = Handler(self._context)
         self._servers: list[asyncio.Server] = []
         self.port = listener.port
         """The port that is listened on, once it is started."""
 
     async def start(self) -> None:
         """Listen. Raises RelayError where the address or the certificate is of no use."""
-        self._desk.tls_context = _load_certificate(self._listener)
-        self._desk.tls_first = self._listener.tls is ListenerTls.IMPLICIT
+        self._context.tls_context = _load_certificate(self.listener)
+        self._context.tls_first = self.listener.tls is ListenerTls.IMPLICIT
         loop = asyncio.get_running_loop()
-        for bound in await asyncio.to_thread(_bind, self._listener):
-            # The session begins TLS itself, behind the gate: asyncio would shake hands with anybody.
-            server = await loop.create_server(lambda: SmtpSession(self._desk), sock=bound, backlog=_AT_ONCE)
+        for bound in await asyncio.to_thread(_bind, self.listener):
+            # The session begins implicit TLS itself, once its client is counted: asyncio would do so with anybody.
+            server = await loop.create_server(self._make_session, sock=bound, backlog=_AT_ONCE)
             self._servers.append(server)
             bound.listen(_BACKLOG)
             self.port = bound.getsockname()[1]
+
+    def _make_session(self) -> SmtpSession:
+        return SmtpSession(self._context, self._handler)
 
     def change(self, listener: Listener, limits: Limits, hostname: str, language: str = "en") -> None:
         """Take other settings for the same address, its certificate read anew; new sessions follow them.
 
         Raises RelayError, and changes nothing, where the certificate is of no use.
         """
-        self._desk.tls_context = _load_certificate(listener)
-        self._listener = self._desk.listener = listener
-        self._desk.limits, self._desk.hostname, self._desk.language = limits, hostname, language
-        self._desk.gate.change(
+        self._context.tls_context = _load_certificate(listener)
+        self._context.listener = listener
+        self._context.limits, self._context.hostname, self._context.language = limits, hostname, language
+        self._context.connection_limits.change(
             networks=listener.networks, most=limits.connections, most_per_client=limits.connections_per_client
         )
 
     @property
     def listener(self) -> Listener:
         """What it was told to be."""
-        return self._listener
+        return self._context.listener
 
     def stop_listening(self) -> None:
         """Close the sockets; sessions go on."""
@@ -99,25 +89,25 @@ class SmtpServer:
     async def drain(self, seconds: float) -> None:
         """Take no new session, end the idle ones, give those that hand in a mail so long to end."""
         self.stop_listening()
-        self._desk.closing = True
-        for session in list(self._desk.sessions):
+        self._context.closing = True
+        for session in list(self._context.sessions):
             if not session.busy:
-                session.say_last(_SHUTDOWN)
+                session.say_last(SHUTTING_DOWN)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._desk.quiet.wait()
-                if self._desk.work:
-                    await asyncio.wait(self._desk.work)
+                await self._context.quiet.wait()
+                if self._context.tasks:
+                    await asyncio.wait(self._context.tasks)
 
     async def close(self) -> None:
         """End whatever is left."""
         for server in self._servers:
             server.close()
-        for session in list(self._desk.sessions):
-            session.say_last(_SHUTDOWN)
+        for session in list(self._context.sessions):
+            session.say_last(SHUTTING_DOWN)
             session.abort()
-        if self._desk.work:
-            await asyncio.wait(self._desk.work, timeout=1)
+        if self._context.tasks:
+            await asyncio.wait(self._context.tasks, timeout=1)
         self._servers.clear()
 
 

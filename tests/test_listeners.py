@@ -148,4 +148,4 @@ async def test_a_reload_changes_the_language_of_refusals(tmp_path: Path) -> None
         write_config(tmp_path, accounts=[make_account("sales", 9)], language="de")
         assert await service.reload() == []
         assert service._listeners is not None
-        assert [server._desk.language for server in service._listeners.servers] == ["de"]
+        assert [server._context.language for server in service._listeners.servers] == ["de"]

@@ -7,9 +7,9 @@ the same order: may the client connect, must it log in, is each recipient one, i
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
-from relay.intake.commands import TOO_MANY_RECIPIENTS, offers_login, read_recipient, refuse_stranger
-from relay.intake.gate import refuse_ip
-from relay.intake.judging import judge_header, judge_octets, most_refused
+from relay.intake.commands import TOO_MANY_RECIPIENTS, offers_login, read_recipient, refuse_without_login
+from relay.intake.connection_limits import refuse_ip
+from relay.intake.content_limits import most_refused, refuse_header, refuse_octets
 from relay.intake.path import BadCommandError
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
@@ -94,7 +94,7 @@ def _refuse_client(settings: Settings, question: Question) -> Reply | None:
         over_tls=listener.tls is not ListenerTls.NONE,  # where TLS is offered, the client uses it
         has_passwords=any(user.password_hash for user in settings.directory.users),
     )
-    return refusal or refuse_stranger(listener, question.login, may_log_in=may_log_in)
+    return refusal or refuse_without_login(listener, question.login, may_log_in=may_log_in)
 
 
 def _read_recipients(
@@ -123,13 +123,13 @@ def _read_header(message: bytes, limits: Limits, *, most: int) -> bytes | Reply:
     lines = LineEnds()
     content = lines.feed(message) + lines.close()
     cut_off = most_refused(most)  # whoever sends more is told before its end, when nobody knows the size
-    judgement = judge_octets(len(content), most=most, too_long=lines.too_long, whole=len(content) <= cut_off)
-    if judgement is not None:
-        return judgement.reply
+    refusal = refuse_octets(len(content), most=most, too_long=lines.too_long, whole=len(content) <= cut_off)
+    if refusal is not None:
+        return refusal.reply
     splitter = MessageSplitter(header_limit=limits.header_size)
     splitter.feed(content)
-    judgement = judge_header(splitter, most=limits.header_size)
-    if judgement is not None:
-        return judgement.reply
+    refusal = refuse_header(splitter, most=limits.header_size)
+    if refusal is not None:
+        return refusal.reply
     splitter.close()
     return splitter.header or b""

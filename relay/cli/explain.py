@@ -136,7 +136,7 @@ def command(  # noqa: PLR0913 - each option is one
 
 
 def _read_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    from relay.intake.gate import client_ip
+    from relay.intake.connection_limits import client_ip
 
     try:
         return client_ip(text)

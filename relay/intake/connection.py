@@ -1,227 +1,266 @@
-"""One client's connection: lines and bytes in, replies out.
+"""One client's connection from its first moment to its last: who is let in, TLS, the time limits, the last reply.
 
-What is there is handled in the call that brings it: pipelined commands need no turn of the event loop, no task and no
-timer each, and their replies leave in one write.
+aiosmtpd's `SMTP` keeps the connection; each method here overrides one of its methods, or asyncio's, and says why.
 
-Guarantee: a session holds no more than about READ octets of what its client sends ahead, and sends no more than the
-transport's high-water mark and one turn's replies to a client that does not read.
+Guarantee: a client is checked and counted before its first octet is read, with TLS too, and counted out once. What a
+client has sent behind its last reply is not executed. It gets time for each command and for each part of a mail, never
+without end.
 """
 
 import asyncio
-from typing import Final
+import contextlib
+import sys
+from asyncio.sslproto import SSLProtocol
+from collections import defaultdict
+from typing import Any, Final, NoReturn
 
-import structlog
+import aiosmtpd.smtp
+from aiosmtpd.smtp import SMTP
 
-from relay.intake.desk import Desk
-from relay.intake.feed import Feed, SessionEnd
-from relay.intake.lifetime import Lifetime
-from relay.intake.lines import LineBuffer, LineTooLongError
+from relay.emitting import emit
+from relay.events.sessions import SessionRefused
+from relay.intake.budget import Ip
+from relay.intake.connection_limits import client_ip
+from relay.intake.deadline import Deadline
+from relay.intake.listener_context import ListenerContext
+from relay.intake.replies import (
+    HTTP_VERBS,
+    TOO_MANY_COMMANDS,
+    encode,
+)
 from relay.model.reply import Reply
 from relay.rules.refusal_texts import Refused
-from relay.rules.refusals import refuse, speak, write_lines
+from relay.rules.refusals import refuse
 
-log = structlog.get_logger()
+# aiosmtpd ends a session at five unknown commands; `errors_per_session` of the configuration counts all errors.
+aiosmtpd.smtp.BOGUS_LIMIT = sys.maxsize
 
-READ: Final = 262_144
-"""Octets that are held, or came in one turn of the loop, at most, before the client is no longer read."""
+LONGEST_COMMAND: Final = 12_288
+"""Octets of a command line: RFC 4954 section 4 requires as many for AUTH."""
+READ_AHEAD: Final = 131_072
+"""Octets of a client that asyncio's reader keeps before it stops reading; at most twice as many and one read."""
+HANDSHAKE = 30.0
+"""Seconds that a client has for TLS, however its octets come."""
 LAST_WORDS = 5.0
 """Seconds that a client has to read the last reply."""
-_TURN: Final = 64
-"""Commands that are handled before others get their turn."""
-_PIECE: Final = 32
-"""Commands that a piece of a mail is worth: it may be all line ends."""
-INTERNAL_FAULT: Final = refuse(Refused.INTERNAL_FAULT)
+WITHOUT_MAIL = 1800.0
+"""Seconds that a session lasts, whatever is said in it, unless a mail is taken."""
+
+_BROWSER: Final = dict.fromkeys(HTTP_VERBS, READ_AHEAD)
+"""Long lines that are nevertheless looked at, so that the session ends at them."""
 
 
-class ClientConnection(Lifetime):
-    """The bytes of one session; `SmtpSession` adds what they mean."""
+class SessionEnd(asyncio.CancelledError):
+    """Ends the session's task: behind a cancellation, and nothing else, aiosmtpd's loop runs no further command."""
 
-    feed: Feed | None = None
-    """Who takes the bytes now, if it is not the dialogue."""
-    _eof = False
-    _at_work = False
-    _deferred = False
-    _read = 0
-    """Octets that came since others had their turn."""
-    _writing_paused = False
-    _reading_paused = False
-    _waiter: asyncio.Future[None] | None = None
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
-        self._buffer = LineBuffer()
-        self._out: list[bytes] = []
+class Connection(SMTP):
+    """A connection; `SmtpSession` adds the dialogue."""
 
-    # What SmtpSession gives
+    command_size_limit = LONGEST_COMMAND
+    line_length_limit = READ_AHEAD
+    # aiosmtpd has None here before the connection is made.
+    transport: Any
+    session: Any
+    envelope: Any
+    _timeout_handle: Any
+    _original_transport: Any
+    ip: Ip
+    busy = False
+    """Whether a mail is being received or kept: then a shutdown waits for its reply."""
+    end_reason = "it left"
+    """Why the session ends, for the log; empty where it is we who end it."""
+    _entered = False
+    _securing = False
+    """Whether TLS is being negotiated: nothing can be said."""
+    _ended = False
+    _ends_without_mail = 0.0
+    """When, on the loop's clock, the session ends unless a mail was taken."""
+    _commands = -1  # aiosmtpd starts its timer once before the first
 
-    def handle_line(self, line: bytes) -> None:
-        """Do a command. Raises SessionEnd, LineTooLongError."""
-        raise NotImplementedError
+    def __init__(self, context: ListenerContext, handler: object) -> None:
+        loop = asyncio.get_running_loop()
+        self.context = context
+        self.deadline = Deadline(loop, self._timeout_cb)
+        # For each session: aiosmtpd's default is one dictionary for the whole class, which each EHLO changes.
+        self.command_size_limits = defaultdict(_longest_command)
+        super().__init__(
+            handler,
+            data_size_limit=context.listener.max_message_size,
+            enable_SMTPUTF8=True,
+            hostname=context.hostname,
+            ident="ESMTP",
+            tls_context=context.tls_context,
+            auth_require_tls=False,  # who may log in is decided by handle_AUTH: aiosmtpd forgets implicit TLS
+            loop=loop,
+        )
+        self.command_size_limits.update(_BROWSER)
 
-    def handle_long_line(self, beginning: bytes) -> None:
-        """Answer a command line that was too long; its first octets are given. Raises SessionEnd."""
-        raise NotImplementedError
+    # Beginning
+
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - asyncio's transports share no useful type
+        """Check and count the client first, and begin TLS where it comes before the greeting; aiosmtpd knows neither.
+
+        It is called again when the client is connected over TLS.
+        """
+        if self._tls_protocol is not None:
+            self._securing = False
+            if self._ended:
+                transport.abort()
+            else:
+                super().connection_made(transport)
+            return
+        peer = transport.get_extra_info("peername")
+        if not peer:  # it has left already
+            transport.set_protocol(asyncio.Protocol())
+            transport.close()
+            return
+        self.ip = client_ip(peer[0])
+        refusal = self.context.connection_limits.enter(self.ip)
+        if refusal is not None:
+            self._turn_away(transport, refusal)
+            return
+        self._entered = True
+        self.context.sessions.add(self)
+        self.allow_next_mail()
+        if self.context.tls_first:
+            self._begin_tls(transport)
+        else:
+            super().connection_made(transport)
+
+    def _turn_away(self, transport: Any, reply: Reply) -> None:  # noqa: ANN401 - see above
+        emit(SessionRefused(client=str(self.ip), reason=reply.text, code=reply.code))
+        transport.set_protocol(asyncio.Protocol())  # what the client sends goes nowhere
+        if not self.context.tls_first:  # in the clear it would be junk to a client that waits for TLS
+            transport.write(encode(reply, self.context.language))
+        transport.close()
+
+    def _begin_tls(self, transport: Any) -> None:  # noqa: ANN401 - see above
+        """Begin implicit TLS as aiosmtpd does STARTTLS; asyncio's server would do so before the client is counted."""
+        assert self.tls_context is not None
+        self.begin_handshake()
+        waiter = self.loop.create_future()
+        waiter.add_done_callback(self._end_failed_handshake)
+        self._tls_protocol = SSLProtocol(self.loop, self, self.tls_context, waiter, server_side=True)
+        self._original_transport = transport
+        transport.set_protocol(self._tls_protocol)
+        self._tls_protocol.connection_made(transport)
+
+    def begin_handshake(self) -> None:
+        """Give the client its time for TLS, in which nothing can be said."""
+        self._securing = True
+        self.deadline.set(HANDSHAKE)
+
+    def _end_failed_handshake(self, waiter: "asyncio.Future[None]") -> None:
+        if not waiter.cancelled() and waiter.exception() is not None:
+            self.abort()
 
     @property
-    def must_wait(self) -> bool:
-        """Whether something is under way that must end before the next bytes can be looked at."""
-        raise NotImplementedError
+    def over_tls(self) -> bool:
+        """Whether the session is encrypted."""
+        return self._tls_protocol is not None
 
-    # Bytes in
+    async def _handle_client(self) -> None:
+        """Run the dialogue; a connection that breaks is no fault, and needs no traceback in the log."""
+        with contextlib.suppress(ConnectionError):
+            await super()._handle_client()
 
-    def data_received(self, data: bytes) -> None:
-        """Take bytes; those of a client that was turned away, or told good-bye, are nobody's."""
-        if self._ended or not self._entered:
-            return
-        self._read += len(data)
-        if self._read >= READ:
-            self._defer()  # the loop would read on from this client as long as there is something, and from nobody else
-        if self.feed is not None and not self._buffer and not self._at_work and not self.must_wait:
-            self.proceed(data)
-        else:
-            self._buffer.add(data)
-            self.proceed()
+    # End
 
-    def eof_received(self) -> bool | None:
-        """Read on to the end: who half-closes after the final dot still gets his reply."""
-        if not self._entered:
-            return False
-        self._eof = True
-        self.proceed()
+    def eof_received(self) -> bool:
+        """Read on to the end of what came: who half-closes behind the final dot still gets the reply.
+
+        aiosmtpd cancels the session instead. Over TLS there is no half-closed connection.
+        """
+        asyncio.StreamReaderProtocol.eof_received(self)
         return not self.over_tls
 
-    def proceed(self, data: bytes = b"") -> None:
-        """Handle what is there, until something has to be waited for; the replies leave in one write."""
-        if self._at_work:
+    def connection_lost(self, error: Exception | None) -> None:
+        """Count the client out, once: aiosmtpd and a failed handshake call this more than once."""
+        if not self._entered:
             return
-        self._at_work = True
-        try:
-            self._handle(data)
-        except SessionEnd as end:
-            self.say_last(end.reply)
-        except Exception as error:  # the one session ends, the others must not notice
-            log.exception("session_failed", client=str(self.ip), error=repr(error))
-            self.say_last(INTERNAL_FAULT)
-        finally:
-            self._at_work = False
-            self._flush()
-        self._wake()
-        self._regulate()
-
-    def _handle(self, data: bytes) -> None:
-        turn = 0
-        while not (self._ended or self._writing_paused or self.must_wait):
-            if turn >= _TURN:
-                self._defer()
-                return
-            if self.feed is not None:
-                if not data:
-                    if not self._buffer:
-                        break
-                    data = self._buffer.take(self.feed.wants)
-                turn += _PIECE
-                rest = self.feed.take(data)
-                if rest is not None:
-                    self.feed = None
-                    self._buffer.put_back(rest)
-                data = b""
-                continue
-            turn += 1
-            try:
-                line = self._buffer.take_line()
-            except LineTooLongError as error:
-                self.handle_long_line(error.beginning)
-                continue
-            if line is None:
-                break
-            self.handle_line(line)
-        if self._eof and not (self._ended or self._writing_paused or self.must_wait):
-            self.gone("it left")
-            raise SessionEnd
-
-    def _defer(self) -> None:
-        if not self._deferred:
-            self._deferred = True
-            self.loop.call_soon(self._take_turn)
-
-    def _take_turn(self) -> None:
-        self._deferred = False
-        self._read = 0
-        self.proceed()
-
-    async def read_line(self) -> bytes:
-        """Wait for the next line, while `must_wait` keeps the dialogue from it. Raises SessionEnd, LineTooLongError."""
-        while (line := self._buffer.take_line()) is None:
-            if self._eof or self._ended:
-                raise SessionEnd
-            self._waiter = self.loop.create_future()
-            await self._waiter
-        return line
-
-    def drop_input(self) -> None:
-        """Throw away what came and was not looked at."""
-        self._buffer.clear()
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _regulate(self) -> None:
-        """Read on, or no longer: memory must not grow with what a client sends ahead."""
-        if self.transport is None or self.transport.is_closing():
-            return
-        full = len(self._buffer) >= READ or (self.feed is not None and self.must_wait) or self._read >= READ
-        if full == self._reading_paused or self._eof:
-            return
-        self._reading_paused = full
-        if full:
-            self.transport.pause_reading()
-        else:
-            self.transport.resume_reading()
-
-    # Replies out
-
-    def send(self, *lines: str) -> None:
-        """Send reply lines; those to pipelined commands leave together."""
-        self._out.append("".join([f"{line}\r\n" for line in lines]).encode("utf-8", "replace"))
-        if not self._at_work:
-            self._flush()
-
-    def send_reply(self, reply: Reply) -> None:
-        """Send a reply; a refusal in the office's language, each line with its codes."""
-        if reply.code >= 400:
-            reply = speak(reply, self.desk.language)
-        self.send(*write_lines(reply))
-
-    def _flush(self) -> None:
-        out, self._out = self._out, []
-        if out and self.transport is not None and not self.transport.is_closing():
-            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
-
-    def pause_writing(self) -> None:
-        """Handle no more commands: the client does not read its replies."""
-        self._writing_paused = True
-
-    def resume_writing(self) -> None:
-        """Handle commands again."""
-        self._writing_paused = False
-        self.proceed()
-
-    def say_last(self, reply: Reply | None) -> None:
-        """Send a last reply, and close."""
-        if self._ended or self.transport is None:
-            return
-        if self._securing:  # there is no way to say it
-            self.abort()
-            return
+        self._entered = self._securing = False
         self._ended = True
-        self.feed = None
+        self.context.connection_limits.leave(self.ip)
+        self.context.sessions.discard(self)
+        self.deadline.cancel()
+        if self._handler_coroutine is not None:
+            super().connection_lost(error)
+        elif self._original_transport is not None:  # it left before the dialogue began
+            self._original_transport.close()
+        if self.envelope is not None:
+            self.envelope.release()
+        self._original_transport = self._tls_protocol = None
+
+    def abort(self) -> None:
+        """End the session at once, without a word."""
+        transport = self._original_transport or self.transport
+        if transport is not None:
+            transport.abort()
+        self.connection_lost(None)
+
+    def end(self, reply: Reply | None) -> NoReturn:
+        """Send the last reply, if any, and close; called by the session's task. Raises SessionEnd."""
         if reply is not None:
-            self.send_reply(reply)
-        self._flush()
-        # A client that does not read must not keep the connection open.
-        self._deadline.set(LAST_WORDS)
-        self._buffer.clear()
-        self.transport.close()
-        self.leave()
+            self.end_reason = ""
+        self._close(reply)
+        raise SessionEnd
+
+    def say_last(self, reply: Reply | None, reason: str = "") -> None:
+        """Send the last reply and close, whatever the session's task is doing."""
+        if self._ended:
+            return
+        self.end_reason = reason
+        self._close(reply)
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
+
+    def _close(self, reply: Reply | None) -> None:
+        if self._securing:
+            self.abort()
+        elif not self._ended:
+            self._ended = True
+            if reply is not None:
+                self._writer.write(encode(reply, self.context.language))
+            self.deadline.set(LAST_WORDS)  # a client that does not read must not keep the connection
+            self.transport.close()
+
+    # Time
+
+    def _reset_timeout(self, duration: float | None = None) -> None:  # noqa: ARG002 - aiosmtpd's signature
+        """Count a command, and give time anew. Raises SessionEnd at one too many.
+
+        aiosmtpd calls this before each command that it knows. It counts each verb by itself, and makes a timer each
+        time, which costs as much as the command.
+        """
+        self._commands += 1
+        if self._commands > self.context.limits.commands_per_session:
+            self.end(TOO_MANY_COMMANDS)
+        self._timeout_handle = self.deadline
+        self.restart_clock()
+
+    def restart_clock(self) -> None:
+        """Give the client the time for its next command, but not for ever without a mail."""
+        if not self._ended:
+            left = self._ends_without_mail - self.loop.time()
+            self.deadline.set(max(0.0, min(self.context.limits.session_idle / 1000, left)))
+
+    def allow_next_mail(self) -> None:
+        """Give the client time for its next mail."""
+        self._ends_without_mail = self.loop.time() + WITHOUT_MAIL
+
+    def _timeout_cb(self) -> None:
+        """Say why the session ends: aiosmtpd closes without a word."""
+        if self._ended or self._securing:
+            self.abort()
+        else:
+            self.say_last(self.timeout_reply, "it was too slow")
+
+    @property
+    def timeout_reply(self) -> Reply:
+        """What a client is told whose time is up."""
+        return refuse(Refused.TOO_SLOW)
+
+
+def _longest_command() -> int:
+    return LONGEST_COMMAND

@@ -1,7 +1,7 @@
 """A deadline that moves with each sign of life, on one timer that is hardly ever touched.
 
 Guarantee: the callback runs once for each deadline that passes, at most a millisecond before it, and never after
-`clear` or `close`. To move the deadline further away costs no timer: the one that is armed looks, and arms itself anew.
+`clear` or `cancel`. To move the deadline further away costs no timer: the armed one looks, and arms itself anew.
 """
 
 import asyncio
@@ -58,8 +58,8 @@ class Deadline:
         """Have no deadline until the next `set`."""
         self._at = self._later = None
 
-    def close(self) -> None:
-        """Have no deadline, and no timer either."""
+    def cancel(self) -> None:
+        """Have no deadline, and no timer either; named as asyncio's timers name it."""
         self._at = None
         if self._handle is not None:
             self._handle.cancel()

@@ -1,90 +1,125 @@
-"""AUTH PLAIN and LOGIN (RFC 4954, RFC 4616): the dialogue; whether a password is right is asked elsewhere."""
+"""AUTH PLAIN and LOGIN (RFC 4954, RFC 4616) on aiosmtpd's dialogue; whether a password is right is asked elsewhere.
 
-import base64
-import binascii
-from typing import TYPE_CHECKING
+aiosmtpd checks a login in the event loop's thread, and knows mechanisms in capital letters alone.
+"""
 
-import structlog
+from base64 import b64decode
+from binascii import Error
+from functools import partial
+from typing import Any, Final
 
-from relay.intake.lines import LineTooLongError
+from aiosmtpd.smtp import MISSING, AuthResult, LoginPassword
+
+from relay.emitting import emit
+from relay.events.sessions import AuthFailed, AuthNotChecked
+from relay.intake.connection import LONGEST_COMMAND, Connection
 from relay.intake.path import BadCommandError
+from relay.intake.replies import ANSWER_TOO_LONG, EHLO_FIRST
 from relay.intake.throttle import TooManyLoginsError
 from relay.model.errors import RelayError
-from relay.model.reply import Reply
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse
 
-if TYPE_CHECKING:
-    from relay.intake.session import SmtpSession
-
-log = structlog.get_logger()
-
-_WRONG = refuse(Refused.WRONG_LOGIN)
-_LATER = refuse(Refused.LOGIN_LATER)
-_TOO_MANY = refuse(Refused.TOO_MANY_LOGINS)
-_SHOWN = 100
+_WRONG: Final = refuse(Refused.WRONG_LOGIN)
+_LATER: Final = refuse(Refused.LOGIN_LATER)
+_TOO_MANY: Final = refuse(Refused.TOO_MANY_LOGINS)
+_WELCOME: Final = "235 2.7.0 Welcome"
+_SHOWN: Final = 100
 """Characters of a login that the log shows."""
-_GOOD = Reply(code=235, enhanced="2.7.0", text="Welcome")
+_LONGEST_ANSWER: Final = LONGEST_COMMAND * 3 // 4
+"""Octets of an answer behind its base64."""
 
 
-class Login:
-    """One AUTH command."""
+class LoginDialogue(Connection):
+    """The part of a session that logs in."""
 
-    def __init__(self, session: "SmtpSession") -> None:
-        self._session = session
+    AuthLoginUsernameChallenge = "Username:"
+    AuthLoginPasswordChallenge = "Password:"
+    _failed_logins = 0
 
-    async def run(self, argument: str) -> tuple[Reply, str | None]:
-        """Hold the dialogue; gives the reply and the user's name. Raises BadCommandError where it is broken off."""
-        mechanism, _, initial = argument.partition(" ")
-        match mechanism.upper():
-            case "PLAIN":
-                credentials = _parse_plain(_decode(initial) if initial else await self._ask(""))
-            case "LOGIN":
-                login = _decode(initial) if initial else await self._ask("Username:")
-                credentials = _text(login), _text(await self._ask("Password:"))
-            case "":
-                raise BadCommandError(501, "5.5.4", "Syntax: AUTH mechanism")
-            case _:
-                raise BadCommandError(504, "5.5.4", "Only PLAIN and LOGIN are known here")
-        return await self._check(mechanism.upper(), *credentials)
+    async def smtp_AUTH(self, arg: str | None) -> None:
+        """Log in; the mechanism may be written in small letters."""
+        if not self.session.extended_smtp:
+            raise BadCommandError.by(EHLO_FIRST)
+        mechanism, blank, response = (arg or "").partition(" ")
+        await super().smtp_AUTH(f"{mechanism.upper()}{blank}{response}")
 
-    async def _check(self, mechanism: str, login: str, password: str) -> tuple[Reply, str | None]:
-        session = self._session
-        session.stop_clock()
-        about = {"client": str(session.ip), "mechanism": mechanism, "login": login[:_SHOWN]}
+    async def challenge_auth(
+        self,
+        challenge: str | bytes,
+        encode_to_b64: bool = True,  # noqa: FBT001, FBT002 - aiosmtpd's signature
+        log_client_response: bool = False,  # noqa: FBT001, FBT002
+    ) -> Any:  # noqa: ANN401 - octets, or aiosmtpd's MISSING
+        """Ask the client; one that leaves instead has answered nothing. Raises BadCommandError at a long answer."""
         try:
-            user = await session.desk.logins.check(session.ip, login, password)
+            answer = await super().challenge_auth(challenge, encode_to_b64, log_client_response)
+        except ValueError:  # asyncio's word for a line beyond READ_AHEAD, of which the rest is still to come
+            self.end(ANSWER_TOO_LONG)
+        if answer == b"" and self._reader.at_eof():
+            self.end(None)
+        if answer is not MISSING and len(answer) > _LONGEST_ANSWER:
+            raise BadCommandError.by(ANSWER_TOO_LONG)
+        return answer
+
+    async def auth_PLAIN(self, _: object, args: list[str]) -> AuthResult:
+        """Check a login; aiosmtpd's does not look at the identity that it should act for, and can't wait."""
+        if len(args) == 1:
+            response = await self.challenge_auth("")
+            if response is MISSING:
+                return AuthResult(success=False)
+        else:
+            response = _decode(args[1])
+        parts = response.split(b"\0")
+        if len(parts) != 3:
+            raise BadCommandError(501, "5.5.2", "This is not PLAIN")
+        identity, login, password = map(_text, parts)
+        if identity not in ("", login):
+            # Nobody acts for somebody else here: it can only be wrong. No login holds a NUL, and the log shows both.
+            login = f"{login}\0{identity}"
+        return await self._check("PLAIN", login, password)
+
+    async def auth_LOGIN(self, _: object, args: list[str]) -> AuthResult:
+        """Check a login; aiosmtpd asks for it, but can't wait for the check."""
+        result = await super().auth_LOGIN(_, args)
+        if result.auth_data is None:
+            return result
+        return await self._check("LOGIN", *map(_text, result.auth_data))
+
+    def _authenticate(self, _mechanism: str, auth_data: LoginPassword) -> AuthResult:
+        """Hand on what `auth_LOGIN` has asked for. It counts as wrong until `_check` has checked it."""
+        return AuthResult(success=False, handled=False, auth_data=auth_data)
+
+    async def _check(self, mechanism: str, login: str, password: str) -> AuthResult:
+        failed = partial(AuthFailed, client=str(self.ip), mechanism=mechanism, login=login[:_SHOWN])
+        self.deadline.clear()
+        try:
+            user = await self.context.shared.logins.check(self.ip, login, password)
         except TooManyLoginsError:
-            log.warning("auth_failed", **about, reason="too many failed logins, this one was not looked at")
-            return _TOO_MANY, None
+            emit(failed(reason="too many failed logins, this one was not looked at"))
+            return _refuse(_TOO_MANY)
         except (RelayError, OSError, MemoryError) as error:
-            log.error("auth_failed", **about, reason=repr(error))
-            return _LATER, None
+            emit(AuthNotChecked(client=str(self.ip), mechanism=mechanism, login=login[:_SHOWN], reason=repr(error)))
+            return _refuse(_LATER)
+        finally:
+            self.restart_clock()
         if user is not None:
-            return _GOOD, user
-        session.failed_logins += 1
-        log.warning("auth_failed", **about, reason="wrong login or password")
-        if session.failed_logins >= session.desk.limits.auth_failures:
-            return refuse(Refused.GIVEN_UP), None
-        return _WRONG, None
+            return AuthResult(success=True, message=_WELCOME, auth_data=user)
+        self._failed_logins += 1
+        emit(failed(reason="wrong login or password"))
+        given_up = self._failed_logins >= self.context.limits.auth_failures
+        return _refuse(refuse(Refused.GIVEN_UP) if given_up else _WRONG)
 
-    async def _ask(self, prompt: str) -> bytes:
-        self._session.send(f"334 {base64.b64encode(prompt.encode()).decode()}")
-        try:
-            line = await self._session.read_line()
-        except LineTooLongError:
-            raise BadCommandError(500, "5.5.6", "The answer is too long") from None
-        if line == b"*":
-            raise BadCommandError(501, "5.7.0", "The login was given up")
-        return _decode(line.decode("ascii", "replace"))
+
+def _refuse(reply: Any) -> AuthResult:  # noqa: ANN401 - aiosmtpd hands any reply to `push`, but types it as text
+    return AuthResult(success=False, handled=False, message=reply)
 
 
 def _decode(text: str) -> bytes:
     if text == "=":  # RFC 4954 section 4: an empty initial response
         return b""
     try:
-        return base64.b64decode(text.encode("ascii"), validate=True)
-    except (binascii.Error, ValueError):
+        return b64decode(text.encode("ascii"), validate=True)
+    except (Error, ValueError):
         raise BadCommandError(501, "5.5.2", "This is not base64") from None
 
 
@@ -93,14 +128,3 @@ def _text(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return data.decode("latin-1")
-
-
-def _parse_plain(data: bytes) -> tuple[str, str]:
-    parts = data.split(b"\0")
-    if len(parts) != 3:
-        raise BadCommandError(501, "5.5.2", "This is not PLAIN")
-    authorization, login, password = map(_text, parts)
-    if authorization in ("", login):
-        return login, password
-    # Nobody acts for somebody else here: it can only be wrong. No login holds a NUL, and the log shows both names.
-    return f"{login}\0{authorization}", password

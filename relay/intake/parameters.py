@@ -15,7 +15,7 @@ NO_OPTIONS: Final = DsnOptions()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailParameters:
-    """What MAIL said beside the path."""
+    """What MAIL said beside the path (RFC 1870, 6531, 3461)."""
 
     size: int | None = None
     """Octets, as the client counts them."""
@@ -24,13 +24,13 @@ class MailParameters:
     envelope_id: str = ""
 
 
-_NOTHING_ASKED: Final = MailParameters()
+NO_PARAMETERS: Final = MailParameters()
 
 
 def read_mail_parameters(parsed: PathArgument, *, esmtp: bool, may_log_in: bool) -> MailParameters:
     """Read the parameters of MAIL. Raises BadCommandError."""
     if not parsed.parameters:
-        return _NOTHING_ASKED
+        return NO_PARAMETERS
     given = _given(parsed, esmtp=esmtp)
     size = None
     if "SIZE" in given:
@@ -45,7 +45,7 @@ def read_mail_parameters(parsed: PathArgument, *, esmtp: bool, may_log_in: bool)
         raise BadCommandError(501, "5.5.4", "SMTPUTF8 takes no value")
     if may_log_in:
         given.pop("AUTH", None)  # RFC 4954 section 5: who wrote it first; nobody here needs it
-    ret, envelope_id = _wish(read_ret, given, "RET"), _wish(read_envelope_id, given, "ENVID")
+    ret, envelope_id = _read_option(read_ret, given, "RET"), _read_option(read_envelope_id, given, "ENVID")
     _refuse_others(given)
     return MailParameters(size=size, smtputf8=smtputf8, ret=ret, envelope_id=envelope_id)
 
@@ -55,7 +55,9 @@ def read_rcpt_parameters(parsed: PathArgument, *, esmtp: bool) -> DsnOptions:
     if not parsed.parameters:
         return NO_OPTIONS
     given = _given(parsed, esmtp=esmtp)
-    options = DsnOptions(notify=_wish(read_notify, given, "NOTIFY"), orcpt=_wish(read_orcpt, given, "ORCPT"))
+    options = DsnOptions(
+        notify=_read_option(read_notify, given, "NOTIFY"), orcpt=_read_option(read_orcpt, given, "ORCPT")
+    )
     _refuse_others(given)
     return options
 
@@ -66,7 +68,7 @@ def _given(parsed: PathArgument, *, esmtp: bool) -> dict[str, str | None]:
     return dict(parsed.parameters)
 
 
-def _wish(read: Callable[[str | None], str], given: dict[str, str | None], name: str) -> str:
+def _read_option(read: Callable[[str | None], str], given: dict[str, str | None], name: str) -> str:
     if name not in given:
         return ""
     try:

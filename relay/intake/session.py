@@ -1,111 +1,224 @@
-"""The SMTP dialogue with one client (RFC 5321): which command may come when, and what it is answered."""
+"""The SMTP dialogue with one client (RFC 5321), as a subclass of aiosmtpd's `SMTP`.
 
-from collections.abc import Mapping
-from typing import ClassVar
+aiosmtpd reads the commands and runs its verbs, which ask the hooks of `handler.py`. What is overridden, here and in
+`connection.py` and `login.py`, is what a guarantee of the service needs; each method says which.
 
-from relay.intake.dialogue import Handler, make_reply
-from relay.intake.feed import SessionEnd
-from relay.intake.login import Login
-from relay.intake.transaction import OK, TransactionDialogue
+Guarantee: each command has one reply, in its order, with an enhanced code. A fault of ours is a 451 that tells nothing
+of our inside; the log has it. No client keeps the event loop from the others for longer than a few commands.
+"""
+
+import asyncio
+from asyncio import IncompleteReadError
+from typing import Any, Final
+
+from aiosmtpd.smtp import TLSSetupException
+
+from relay.emitting import emit
+from relay.events.sessions import SessionFailed, SessionRefused
+from relay.events.submission import MessageRejected
+from relay.intake.commands import offers_login, refuse_without_login
+from relay.intake.login import LoginDialogue
+from relay.intake.mail import Mail
+from relay.intake.path import BadCommandError
+from relay.intake.receiving import Receiver
+from relay.intake.replies import (
+    HELP,
+    INTERNAL_FAULT,
+    LINE_TOO_LONG,
+    NO_ARGUMENT,
+    NO_MAIL,
+    SHUTTING_DOWN,
+    THIS_IS_SMTP,
+    TLS_IS_ON,
+    encode,
+    translate,
+)
+from relay.model.envelope import Client
 from relay.model.reply import Reply
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse
 
+_TURN: Final = 64
+"""Replies after which others have their turn."""
+_NO_RECIPIENTS: Final = refuse(Refused.NO_RECIPIENTS)
 
-class SmtpSession(TransactionDialogue):
+
+class SmtpSession(LoginDialogue):
     """One session."""
 
-    failed_logins = 0
+    receiver: Receiver | None = None
+    """The mail that is coming in."""
+    _errors = 0
+    _turn = 0
+    """Replies since others had their turn."""
 
-    def begin(self) -> None:
-        """Greet the client."""
-        self.be_patient()
-        self.heard()
-        self.send(f"220 {self.desk.hostname} ESMTP")
+    def __dir__(self) -> tuple[str, ...]:
+        """List the verbs and mechanisms alone: aiosmtpd looks through all names for each session."""
+        return _VERBS
 
-    # The commands
+    @property
+    def may_log_in(self) -> bool:
+        """Whether AUTH is offered."""
+        has_passwords = self.context.shared.authenticator.has_passwords
+        return offers_login(self.context.listener, self.ip, over_tls=self.over_tls, has_passwords=has_passwords)
 
-    def _helo(self, argument: str) -> Reply | None:
-        return self._greet(argument, esmtp=False)
+    @property
+    def user(self) -> str | None:
+        """The name of the user who has logged in."""
+        name: str | None = self.session.auth_data
+        return name
 
-    def _ehlo(self, argument: str) -> Reply | None:
-        return self._greet(argument, esmtp=True)
+    @property
+    def client(self) -> Client:
+        """What is known of the client by now."""
+        return Client(
+            ip=self.ip,
+            helo=self.session.host_name or "",
+            esmtp=self.session.extended_smtp,
+            tls=self.over_tls,
+            login=self.user,
+            default_user=self.context.listener.default_user,
+        )
 
-    def _greet(self, argument: str, *, esmtp: bool) -> Reply | None:
-        if not argument:
-            return make_reply(501, "5.5.4", "Say your name with it")
-        self.reset()
-        self.helo, self.esmtp = argument[:255], esmtp
-        lines = [self.desk.hostname]
-        if esmtp:
-            lines += ["PIPELINING", "CHUNKING", f"SIZE {self.desk.listener.max_message_size}", "8BITMIME", "SMTPUTF8"]
-            lines.append("DSN")
-            if self.desk.tls_context is not None and not self.over_tls:
-                lines.append("STARTTLS")
-            if self.may_log_in:
-                lines.append("AUTH PLAIN LOGIN")
-            lines.append("ENHANCEDSTATUSCODES")
-        self.send(*(f"250{'-' if n < len(lines) - 1 else ' '}{line}" for n, line in enumerate(lines)))
-        return None
+    # Replies
 
-    def _noop(self, _argument: str) -> Reply:
-        return OK
+    async def push(self, status: Any) -> None:  # noqa: ANN401 - see below
+        """Send a reply: all pass here, so errors are counted here, and what must be the last one is. Raises SessionEnd.
 
-    def _vrfy(self, _argument: str) -> Reply:
-        return make_reply(252, "2.1.5", "Send the mail, then it is known")
+        Octets are sent as they are, a Reply in the office's language; a string is aiosmtpd's own and is translated.
+        """
+        if status is None:  # the session ended while an exception was handled
+            return
+        reply = translate(status) if isinstance(status, str) else status
+        if isinstance(reply, bytes):
+            self._writer.write(reply + b"\r\n")
+        else:
+            self._answer(reply)
+        if self.context.closing and not self.busy:
+            self.end(SHUTTING_DOWN)
+        self._turn += 1
+        if self._turn >= _TURN:
+            await self.yield_turn()
+        await self._writer.drain()
 
-    def _expn(self, _argument: str) -> Reply:
-        return make_reply(502, "5.5.1", "There are no lists here")
+    def _answer(self, reply: Reply) -> None:
+        if reply is LINE_TOO_LONG and not self.session.host_name:
+            reply = THIS_IS_SMTP  # no mail program begins so; a browser does
+        if reply is THIS_IS_SMTP:
+            emit(SessionRefused(client=str(self.ip), reason="it speaks HTTP", code=421))
+        if reply.code == 421:
+            self.end(reply)
+        self._writer.write(encode(reply, self.context.language))
+        if reply.code >= 400:
+            self._errors += 1
+            if self._errors >= self.context.limits.errors_per_session:
+                self.end(refuse(Refused.TOO_MANY_ERRORS))
 
-    def _help(self, _argument: str) -> Reply:
-        return make_reply(214, "2.0.0", "EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT STARTTLS AUTH")
+    async def yield_turn(self) -> None:
+        """Let others have their turn: what a client has sent ahead is handled without one by itself."""
+        self._turn = 0
+        await asyncio.sleep(0)
 
-    def _quit(self, _argument: str) -> Reply | None:
-        raise SessionEnd(make_reply(221, "2.0.0", "Bye"))
-
-    def _starttls(self, argument: str) -> Reply | None:
-        if argument:
-            return make_reply(501, "5.5.4", "STARTTLS takes no argument")
-        if self.desk.tls_context is None:
-            return make_reply(502, "5.5.1", "There is no TLS here")
-        if self.over_tls:
-            return make_reply(503, "5.5.1", "TLS is on already")
-        self.start(self._secure())
-        return None
-
-    async def _secure(self) -> None:
-        await self.start_tls()
-        # What was said in the clear counts for nothing (RFC 3207 section 4.2).
-        self.reset()
-        self.helo, self.esmtp, self.user = "", False, None
-
-    def _auth(self, argument: str) -> Reply | None:
-        if not self.esmtp:
-            return make_reply(503, "5.5.1", "EHLO first")
-        if self.user is not None or self.transaction is not None:
-            return make_reply(503, "5.5.1", "Not now")
-        if not self.may_log_in:
-            return refuse(Refused.NO_TLS_FOR_LOGIN)
-        self.start(self._log_in(argument))
-        return None
-
-    async def _log_in(self, argument: str) -> Reply:
-        reply, self.user = await Login(self).run(argument)
+    def reject(
+        self, reason: str, reply: Reply, *, reverse_path: str | None = None, recipient: str | None = None
+    ) -> Reply:
+        """Log why a mail is refused before the rules see it. Returns the reply."""
+        if reverse_path is None and self.envelope.mail_from:
+            reverse_path = self.envelope.shown_sender
+        emit(
+            MessageRejected(
+                client=str(self.ip),
+                user=self.user,
+                reverse_path=reverse_path,
+                recipient=recipient,
+                reason=reason,
+                code=reply.code,
+                reply=str(reply),
+            )
+        )
         return reply
 
-    handlers: ClassVar[Mapping[str, Handler]] = {
-        "HELO": _helo,
-        "EHLO": _ehlo,
-        "NOOP": _noop,
-        "RSET": TransactionDialogue.rset,
-        "VRFY": _vrfy,
-        "EXPN": _expn,
-        "HELP": _help,
-        "QUIT": _quit,
-        "STARTTLS": _starttls,
-        "AUTH": _auth,
-        "MAIL": TransactionDialogue.mail_from,
-        "RCPT": TransactionDialogue.rcpt_to,
-        "DATA": TransactionDialogue.data,
-        "BDAT": TransactionDialogue.bdat,
-    }
+    async def handle_exception(self, error: Exception) -> Any:  # noqa: ANN401 - see push
+        """Return what a fault of ours is answered. aiosmtpd's 500 would lose the mail, and show what went wrong.
+
+        A refused command comes here as an exception, too; so does the end of what the client sends.
+        """
+        if isinstance(error, BadCommandError):
+            return error.reply
+        if isinstance(error, IncompleteReadError | ConnectionError):
+            self.end(None)
+        if not isinstance(error, TLSSetupException):  # there, aiosmtpd closes; the client broke off, or sent junk
+            self.log_fault(error)
+        return INTERNAL_FAULT
+
+    def log_fault(self, error: Exception) -> None:
+        """Log a fault of ours."""
+        emit(SessionFailed(client=str(self.ip), error=repr(error), exception=error))
+
+    # Verbs
+
+    def _create_envelope(self) -> Mail:
+        """Return a mail of ours, with nothing in it; what the one before held is given back."""
+        if self.envelope is not None:
+            self.envelope.release()
+        return Mail()
+
+    def _strip_command_keyword(self, _keyword: str, arg: str) -> str:
+        """Leave the argument of MAIL and RCPT whole, for the hooks' strict parser: aiosmtpd's is lax."""
+        return arg
+
+    def _getaddr(self, arg: str) -> tuple[str, str]:
+        """Leave it whole here, too: aiosmtpd would write parameters in capitals, and refuse those of RFC 3461."""
+        return arg, ""
+
+    async def check_auth_needed(self, caller_method: str) -> bool:
+        """Refuse MAIL, where a login is required, in the office's language; nothing else needs one."""
+        if caller_method != "MAIL" or not self.context.listener.require_auth:
+            return False
+        refusal = refuse_without_login(self.context.listener, self.user, may_log_in=self.may_log_in)
+        if refusal is None:
+            return False
+        await self.push(self.reject("no_login", refusal))
+        return True
+
+    async def smtp_STARTTLS(self, arg: str | None) -> None:
+        """Refuse TLS within TLS, which aiosmtpd does not; the handshake has a time limit of its own."""
+        if self.over_tls:
+            await self.push(TLS_IS_ON)
+            return
+        if self.tls_context is not None and not arg:
+            self.begin_handshake()
+        await super().smtp_STARTTLS(arg)
+
+    async def smtp_HELP(self, _arg: str | None) -> None:
+        """Name the commands, with the code that RFC 5321 section 4.2.2 has for it."""
+        await self.push(HELP)
+
+    async def smtp_DATA(self, arg: str | None) -> None:
+        """Take a mail as a stream: aiosmtpd's holds all of it in memory, and has one time limit for the whole."""
+        mail = self.envelope
+        if not mail.mail_from or not mail.rcpt_tos or arg:
+            await self.push(NO_MAIL if not mail.mail_from else NO_ARGUMENT if mail.rcpt_tos else _NO_RECIPIENTS)
+            return
+        self.context.begin_mail(self)
+        try:
+            self.receiver = Receiver(self, mail)
+            reply = await self.receiver.receive()
+        finally:
+            self.receiver = None
+            self.context.end_mail(self)
+            self.envelope = self._create_envelope()
+        if reply.is_positive:
+            self.allow_next_mail()
+        self.restart_clock()
+        await self.push(reply)
+
+    @property
+    def timeout_reply(self) -> Reply:
+        """What a client is told whose time is up: one that waits at a dot between bare line feeds, how it can end."""
+        if self.receiver is not None and self.receiver.hangs:
+            return refuse(Refused.BARE_LINE_FEEDS, ip=str(self.ip))
+        return super().timeout_reply
+
+
+_VERBS: Final = tuple(name for name in dir(SmtpSession) if name.startswith(("smtp_", "auth_")))

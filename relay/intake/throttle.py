@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Final
 
 from relay.intake.budget import Ip, origin
-from relay.intake.hooks import Authenticator
-from relay.intake.turns import Turns
+from relay.intake.keyed_locks import KeyedLocks
+from relay.intake.ports import Authenticator
 
 _FORGET: Final = 900.0
 """Seconds after the last failure until all of them are forgotten."""
@@ -82,8 +82,8 @@ class LoginThrottle:
         self._names = Failures()
         self._compared = Failures()
         self._known: OrderedDict[Hashable, None] = OrderedDict()
-        self._waits = Turns()
-        self._checks = Turns()
+        self._waits = KeyedLocks()
+        self._checks = KeyedLocks()
         self._running: dict[Hashable, asyncio.Task[str | None]] = {}
 
     async def check(self, ip: Ip, login: str, password: str) -> str | None:
@@ -104,7 +104,7 @@ class LoginThrottle:
         guess = (client, login, password)
         task = self._running.get(guess)
         if task is None:
-            if self._waits.there(lane) * _delay(self._lanes.count(lane, now), _LONGEST_DELAY) > _PATIENCE:
+            if self._waits.users(lane) * _delay(self._lanes.count(lane, now), _LONGEST_DELAY) > _PATIENCE:
                 raise TooManyLoginsError
             work = self._wait_and_try(client, name, lane, login, password)
             self._running[guess] = task = asyncio.get_running_loop().create_task(work)
@@ -113,7 +113,7 @@ class LoginThrottle:
 
     async def _wait_and_try(self, client: Ip, name: str, lane: Hashable, login: str, password: str) -> str | None:
         came = self._monotonic()
-        async with self._waits.take(lane):
+        async with self._waits.hold(lane):
             now = self._monotonic()
             if now - came > _PATIENCE:
                 raise TooManyLoginsError
@@ -123,7 +123,7 @@ class LoginThrottle:
             if wait > 0:
                 await self._sleep(wait)
             # One check at a time for each client: none keeps all workers from the others.
-            async with self._checks.take(client):
+            async with self._checks.hold(client):
                 user = await self._authenticator.check(login, password)
             self._count(client, name, lane, good=user is not None)
             return user

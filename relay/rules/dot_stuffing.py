@@ -114,7 +114,7 @@ class BareDotReader:
 
 
 class LineEnds:
-    """Makes every line end CRLF in data that comes in pieces, as BDAT sends it (RFC 3030); no dot means anything."""
+    """Makes every line end CRLF in data that comes in pieces, such as a file; no dot means anything."""
 
     def __init__(self) -> None:
         self._cr = False

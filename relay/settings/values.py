@@ -72,7 +72,7 @@ class Limits:
     session_idle: int = 300 * _SECOND
     """Time without a command after which 421 is sent (RFC 5321 section 4.5.3.2.7)."""
     data_idle: int = 180 * _SECOND
-    """What a client may be behind 8 KiB a second within DATA or BDAT."""
+    """What a client may be behind 8 KiB a second within DATA."""
     bytes_in_flight: int = 64 * _MIB
     """Memory for all mails that are being received (a large one takes 2 MiB); beyond it 452.
 

@@ -43,7 +43,7 @@ _STRIPPED_AT_ONCE: Final = 32_768
 
 @dataclass(kw_only=True)
 class IncomingMail:
-    """One mail being received; `relay.intake.hooks.Incoming` tells the order of the calls."""
+    """One mail being received; `relay.intake.ports.Incoming` tells the order of the calls."""
 
     envelope: Envelope
     client: Client

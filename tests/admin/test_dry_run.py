@@ -13,6 +13,8 @@ import pytest
 
 from relay.auth import PasswordChecker
 from relay.intake.budget import Shares
+from relay.intake.listener_context import SharedResources
+from relay.intake.throttle import LoginThrottle
 from relay.server import SmtpServer
 from tests.cli.conftest import Run
 from tests.peers.office import open_office
@@ -164,13 +166,17 @@ async def open_listener(folder: Path, listener: dict[str, Any]) -> AsyncGenerato
     given = {**listener, "networks": ["127.0.0.1/32", f"{SCANNER}/32"], "max_message_size": "200 KiB"}
     async with open_office(folder, **OFFICE, listener=given) as office:
         settings = office.settings
+        passwords = PasswordChecker(lambda: settings.directory)
         server = SmtpServer(
             listener=settings.listeners[0],
             limits=settings.limits,
             hostname=settings.hostname,
-            submission=office.submission,
-            authenticator=PasswordChecker(lambda: settings.directory),
-            budget=Shares(settings.limits.bytes_in_flight),
+            shared=SharedResources(
+                submission=office.submission,
+                authenticator=passwords,
+                budget=Shares(settings.limits.bytes_in_flight),
+                logins=LoginThrottle(passwords),
+            ),
         )
         await server.start()
         try:

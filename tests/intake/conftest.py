@@ -15,7 +15,8 @@ import trustme
 
 from relay.auth import PasswordChecker
 from relay.intake.budget import Shares
-from relay.intake.room import SharedRoom
+from relay.intake.disk_space import SharedDiskSpace
+from relay.intake.listener_context import SharedResources
 from relay.intake.throttle import LoginThrottle
 from relay.model.account import Directory, User
 from relay.model.address import Address
@@ -174,7 +175,7 @@ class Clock:
         await asyncio.sleep(0)
 
 
-class Desk:
+class RunningListener:
     """One listener that runs."""
 
     def __init__(self, server: SmtpServer, recorder: Recorder, budget: Shares, clock: Clock) -> None:
@@ -202,7 +203,7 @@ class Desk:
     async def wait_until_empty(self) -> None:
         """Wait until the last session has ended."""
         async with asyncio.timeout(10):
-            while self.server._desk.sessions:  # noqa: ASYNC110 - nobody tells of it
+            while self.server._context.sessions:  # noqa: ASYNC110 - nobody tells of it
                 await asyncio.sleep(0.01)
 
     @property
@@ -222,17 +223,18 @@ Tls = tuple[str, Certificate]
 
 
 @asynccontextmanager
-async def open_desk(
+async def open_listener(
     *,
     limits: Mapping[str, Any] | None = None,
     tls: Tls | None = None,
     directory: Directory = DIRECTORY,
-    room: SharedRoom | None = None,
+    disk_space: SharedDiskSpace | None = None,
     files: Shares | None = None,
+    recorder: Recorder | None = None,
     **listener: Any,  # noqa: ANN401 - a value of the configuration
-) -> AsyncGenerator[Desk]:
+) -> AsyncGenerator[RunningListener]:
     """Run a listener; `limits` and `listener` replace single values, `tls` is a way and a certificate."""
-    recorder = Recorder()
+    recorder = recorder or Recorder()
     chosen = Limits(**(limits or {}))
     budget = Shares(chosen.bytes_in_flight)
     given = {"port": 0, "networks": (ip_network("127.0.0.0/8"), ip_network("::1/128")), **listener}
@@ -243,20 +245,22 @@ async def open_desk(
         listener=Listener(**given),
         limits=chosen,
         hostname="relay.example",
-        submission=recorder,
-        authenticator=authenticator,
-        budget=budget,
-        room=room,
-        logins=LoginThrottle(authenticator, monotonic=clock, sleep=clock.sleep),
-        files=files,
+        shared=SharedResources(
+            submission=recorder,
+            authenticator=authenticator,
+            budget=budget,
+            disk_space=disk_space,
+            logins=LoginThrottle(authenticator, monotonic=clock, sleep=clock.sleep),
+            files=files,
+        ),
     )
     await server.start()
-    desk = Desk(server, recorder, budget, clock)
+    running = RunningListener(server, recorder, budget, clock)
     try:
-        yield desk
+        yield running
     finally:
         recorder.gate.set()
-        desk.close()
+        running.close()
         await server.close()
 
 

@@ -2,7 +2,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from relay.intake.commands import offers_login, read_recipient, read_sender, refuse_stranger
+from relay.intake.commands import offers_login, read_recipient, read_sender, refuse_without_login
 from relay.intake.path import BadCommandError
 from relay.model.envelope import DsnOptions
 from relay.rules.address import parse_addr_spec
@@ -29,11 +29,11 @@ def test_a_login_is_offered_where_nobody_can_listen(
 
 
 def test_only_a_login_gets_by_where_everybody_must_log_in() -> None:
-    assert refuse_stranger(Listener(), None, may_log_in=False) is None
+    assert refuse_without_login(Listener(), None, may_log_in=False) is None
     asking = Listener(require_auth=True)
-    assert refuse_stranger(asking, "anna", may_log_in=True) is None
-    assert str(refuse_stranger(asking, None, may_log_in=True)) == "530 5.7.0 Log in first"
-    assert str(refuse_stranger(asking, None, may_log_in=False)) == "530 5.7.0 TLS first"
+    assert refuse_without_login(asking, "anna", may_log_in=True) is None
+    assert str(refuse_without_login(asking, None, may_log_in=True)) == "530 5.7.0 Log in first"
+    assert str(refuse_without_login(asking, None, may_log_in=False)) == "530 5.7.0 TLS first"
 
 
 def test_an_international_address_needs_smtputf8() -> None:

@@ -80,7 +80,7 @@ def test_moving_it_away_costs_no_timer_and_closing_it_leaves_none() -> None:
         one.set(300)
         one.set(180)
     assert timers.made == 2
-    one.close()
+    one.cancel()
     timers.go_to(1000)
     assert calls == []
 
@@ -127,4 +127,4 @@ async def test_a_deadline_that_was_shortened_can_be_put_back() -> None:
     assert deadline._at == before
     deadline.shorten(0.001)
     await asyncio.wait_for(passed.wait(), 5)
-    deadline.close()
+    deadline.cancel()

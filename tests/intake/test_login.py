@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 from structlog.testing import capture_logs
 
-from tests.intake.conftest import PASSWORD, Certificate, open_desk
+from tests.intake.conftest import PASSWORD, Certificate, open_listener
 
 
 def b64(text: str | bytes) -> str:
@@ -46,50 +46,50 @@ GOOD = b64(f"\0anna\0{PASSWORD}")
     ],
 )
 async def test_dialogues(dialogue: list[str], expected: str) -> None:
-    async with open_desk() as desk:
-        client = await desk.greeted()
+    async with open_listener() as running:
+        client = await running.greeted()
         reply = await client.say(*dialogue)
         assert reply.startswith(f"{expected} "), reply
         assert (await client.say("NOOP")).startswith("250")
 
 
 async def test_who_is_logged_in_is_known_to_the_submission() -> None:
-    async with open_desk(require_auth=True) as desk:
-        client = await desk.greeted()
+    async with open_listener(require_auth=True) as running:
+        client = await running.greeted()
         await client.say(f"AUTH PLAIN {GOOD}")
         await client.begin()
         await client.send(b"\r\n.\r\n")
         assert (await client.read()).startswith("250")
-        assert desk.mail.client.login == "anna"
+        assert running.mail.client.login == "anna"
 
 
 WRONG = f"AUTH PLAIN {b64(f'{chr(0)}anna{chr(0)}wrong')}"
 
 
 async def test_too_many_failures_end_the_session_and_the_next_one_waits_on() -> None:
-    async with open_desk(limits={"auth_failures": 3}) as desk:
-        client = await desk.greeted()
+    async with open_listener(limits={"auth_failures": 3}) as running:
+        client = await running.greeted()
         replies = [(await client.say(WRONG))[:3] for _ in range(3)]
         assert replies == ["535", "535", "421"]
         assert await client.read() == ""
-        again = await desk.greeted()
+        again = await running.greeted()
         await again.say(WRONG)
-        assert desk.clock.delays == [0.5, 1.0, 2.0]
+        assert running.clock.delays == [0.5, 1.0, 2.0]
         assert (await again.say(f"AUTH PLAIN {GOOD}")).startswith("235")
 
 
 async def test_wrong_logins_on_seven_connections_are_slowed_like_those_on_one() -> None:
-    async with open_desk() as desk:
+    async with open_listener() as running:
         for _ in range(7):
-            client = await desk.greeted()
+            client = await running.greeted()
             assert (await client.say(WRONG)).startswith("535")
             await client.say("QUIT")
-        assert desk.clock.delays == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
+        assert running.clock.delays == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
 
 
 async def test_many_connections_at_once_guess_no_faster_than_one() -> None:
-    async with open_desk() as desk:
-        clients = [await desk.greeted() for _ in range(40)]
+    async with open_listener() as running:
+        clients = [await running.greeted() for _ in range(40)]
         guesses = [f"AUTH PLAIN {b64(f'{chr(0)}anna{chr(0)}wrong{n}')}" for n in range(40)]
         replies = await asyncio.gather(*(client.say(guess) for client, guess in zip(clients, guesses, strict=True)))
         looked_at = [reply for reply in replies if reply.startswith("535")]
@@ -101,8 +101,8 @@ async def test_many_connections_at_once_guess_no_faster_than_one() -> None:
 
 async def test_the_log_names_the_login_escaped_and_never_the_password() -> None:
     with capture_logs() as lines:
-        async with open_desk() as desk:
-            client = await desk.greeted()
+        async with open_listener() as running:
+            client = await running.greeted()
             await client.say(f"AUTH PLAIN {b64(f'{chr(0)}an{chr(27)}na{chr(0)}hunter2')}")
             await client.say(f"AUTH PLAIN {b64(f'bert{chr(0)}anna{chr(0)}hunter2')}")
             await client.say("AUTH LOGIN", b64("x" * 500), b64("hunter2"))
@@ -114,9 +114,9 @@ async def test_the_log_names_the_login_escaped_and_never_the_password() -> None:
 
 async def test_without_tls_a_login_is_for_loopback_alone_unless_configured(certificate: Certificate) -> None:
     for plaintext in (False, True):
-        async with open_desk(tls=("starttls", certificate), plaintext_auth=plaintext) as desk:
-            client = await desk.greeted()
-            (session,) = desk.server._desk.sessions
+        async with open_listener(tls=("starttls", certificate), plaintext_auth=plaintext) as running:
+            client = await running.greeted()
+            (session,) = running.server._context.sessions
             session.ip = ip_address("192.0.2.1")  # no loopback address is another machine's
             assert ("AUTH" in await client.say("EHLO x")) == plaintext
             reply = await client.say(f"AUTH PLAIN {GOOD}")

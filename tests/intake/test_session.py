@@ -1,7 +1,10 @@
 """The dialogue, command by command, as clients hold it: good ones, careless ones, hostile ones."""
 
 import asyncio
+import gc
 import re
+import socket
+import struct
 from collections.abc import Callable, Coroutine
 from ssl import SSLContext
 from typing import Any
@@ -10,16 +13,17 @@ import pytest
 import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from relay.model.address import Address
-from tests.intake.conftest import ANNA, PASSWORD, Certificate, open_desk
+from tests.intake.conftest import ANNA, PASSWORD, Certificate, Recorder, open_listener
 
 MAIL, RCPT = "MAIL FROM:<s@x.example>", "RCPT TO:<a@x.example>"
 
 
 async def test_a_plain_dialogue_goes_through_with_enhanced_codes() -> None:
-    async with open_desk() as desk:
-        client = await desk.connect()
+    async with open_listener() as running:
+        client = await running.connect()
         assert await client.read() == "220 relay.example ESMTP"
         offers = (await client.say("EHLO client.example")).split("\n")
         assert offers[0] == "250-relay.example"
@@ -30,23 +34,23 @@ async def test_a_plain_dialogue_goes_through_with_enhanced_codes() -> None:
         assert (await client.say("DATA")).startswith("354 ")
         await client.send(b"Subject: x\r\n\r\nhello\r\n.\r\n")
         assert await client.read() == "250 2.0.0 queued as q1"
-        assert (desk.mail.header, desk.mail.body) == (b"Subject: x\r\n", b"hello\r\n")
-        assert desk.mail.envelope.recipients == (Address(local="a", domain="x.example"),)
-        assert desk.mail.client.esmtp
+        assert (running.mail.header, running.mail.body) == (b"Subject: x\r\n", b"hello\r\n")
+        assert running.mail.envelope.recipients == (Address(local="a", domain="x.example"),)
+        assert running.mail.client.esmtp
         assert await client.say("QUIT") == "221 2.0.0 Bye"
         assert await client.read() == ""
 
 
 async def test_helo_offers_nothing_and_takes_no_parameters() -> None:
-    async with open_desk() as desk:
-        client = await desk.connect()
+    async with open_listener() as running:
+        client = await running.connect()
         await client.read()
         assert await client.say("HELO old.example") == "250 relay.example"
         assert (await client.say("MAIL FROM:<s@x.example> SIZE=1")).startswith("501 5.5.4")
         assert await client.begin() != ""
         await client.send(b"\r\n.\r\n")
         await client.read()
-        assert not desk.mail.client.esmtp
+        assert not running.mail.client.esmtp
 
 
 @pytest.mark.parametrize(
@@ -67,8 +71,14 @@ async def test_helo_offers_nothing_and_takes_no_parameters() -> None:
         (["EXPN all"], "502 5.5.1"),
         (["HELP"], "214 2.0.0"),
         (["DANCE"], "500 5.5.1"),
-        ([""], "500 5.5.1"),
-        (["STARTTLS"], "502 5.5.1"),
+        ([""], "500 5.5.2"),
+        (["STARTTLS"], "454 4.7.0"),
+        (["RSET now"], "501 5.5.4"),
+        (["VRFY"], "501 5.5.4"),
+        ([b"EHLO \xff"], "500 5.5.2"),
+        ([b"HELO a\x01b"], "500 5.5.2"),
+        ([b"VRFY \x00\xff"], "252 2.1.5"),
+        ([b"BDAT 10 LAST"], "500 5.5.1"),
         (["mail from:<s@x.example>"], "250 2.1.0"),
         (["MAIL FROM: <s@x.example>"], "250 2.1.0"),
         (["MAIL FROM:s@x.example"], "250 2.1.0"),
@@ -108,34 +118,34 @@ async def test_helo_offers_nothing_and_takes_no_parameters() -> None:
     ],
 )  # fmt: skip
 async def test_each_command_has_its_answer(commands: list[str | bytes], expected: str) -> None:
-    async with open_desk() as desk:
-        client = await desk.greeted()
+    async with open_listener() as running:
+        client = await running.greeted()
         reply = await client.say(*commands)
         assert reply.startswith(f"{expected} "), reply
         assert (await client.say("NOOP")).startswith("250 2.0.0")
 
 
 async def test_nothing_goes_before_hello() -> None:
-    async with open_desk() as desk:
-        client = await desk.connect()
+    async with open_listener() as running:
+        client = await running.connect()
         await client.read()
         assert (await client.say(MAIL)).startswith("503 5.5.1")
         assert (await client.say("AUTH PLAIN x")).startswith("503 5.5.1")
 
 
 async def test_paths_become_addresses() -> None:
-    async with open_desk() as desk:
-        client = await desk.greeted()
+    async with open_listener() as running:
+        client = await running.greeted()
         await client.say("MAIL FROM:<>", "RCPT TO:<PostMaster>", "RCPT TO:<@r.example:b@x.example>", "DATA")
         await client.send(b"\r\n.\r\n")
         await client.read()
-        assert desk.mail.envelope.reverse_path is None
-        assert desk.mail.envelope.recipients == (ANNA, Address(local="b", domain="x.example"))
+        assert running.mail.envelope.reverse_path is None
+        assert running.mail.envelope.recipients == (ANNA, Address(local="b", domain="x.example"))
 
 
 async def test_pipelined_commands_are_answered_in_their_order_and_the_next_mail_may_follow_the_dot() -> None:
-    async with open_desk() as desk:
-        client = await desk.greeted()
+    async with open_listener() as running:
+        client = await running.greeted()
         one = f"{MAIL}\r\n{RCPT}\r\nRCPT TO:<bare>\r\nDATA\r\n"
         await client.send(one)
         replies = [await client.read() for _ in range(4)]
@@ -143,22 +153,22 @@ async def test_pipelined_commands_are_answered_in_their_order_and_the_next_mail_
         await client.send(f"Subject: 1\r\n\r\none\r\n.\r\n{one}Subject: 2\r\n\r\ntwo\r\n.\r\nQUIT\r\n")
         replies = [await client.read() for _ in range(7)]
         assert [reply[:3] for reply in replies] == ["250", "250", "250", "550", "354", "250", "221"]
-        assert [mail.body for mail in desk.recorder.mails] == [b"one\r\n", b"two\r\n"]
+        assert [mail.body for mail in running.recorder.mails] == [b"one\r\n", b"two\r\n"]
 
 
 async def test_commands_may_come_byte_by_byte() -> None:
-    async with open_desk() as desk:
-        client = await desk.greeted()
+    async with open_listener() as running:
+        client = await running.greeted()
         for byte in f"{MAIL}\r\n{RCPT}\r\nDATA\r\nSubject: x\r\n\r\n..dot\r\n.\r\n".encode():
             client.writer.write(bytes([byte]))
             await asyncio.sleep(0)
         assert [(await client.read())[:3] for _ in range(4)] == ["250", "250", "354", "250"]
-        assert desk.mail.body == b".dot\r\n"
+        assert running.mail.body == b".dot\r\n"
 
 
 async def test_too_many_recipients_are_asked_to_come_again() -> None:
-    async with open_desk(limits={"recipients_per_message": 2}) as desk:
-        client = await desk.greeted()
+    async with open_listener(limits={"recipients_per_message": 2}) as running:
+        client = await running.greeted()
         assert (await client.say(MAIL, RCPT, RCPT, RCPT)).startswith("452 4.5.3")
         assert (await client.say("DATA")).startswith("354")
 
@@ -173,34 +183,153 @@ async def test_too_many_recipients_are_asked_to_come_again() -> None:
 async def test_too_many_errors_or_commands_end_the_session(
     limits: dict[str, int], command: str, replies: list[str]
 ) -> None:
-    async with open_desk(limits=limits) as desk:
-        client = await desk.greeted()
+    async with open_listener(limits=limits) as running:
+        client = await running.greeted()
         await client.send(f"{command}\r\n" * 3)
         assert [(await client.read())[:3] for _ in replies] == replies
         assert await client.read() == ""
 
 
 async def test_a_browser_is_cut_off_before_it_can_post_a_mail() -> None:
-    async with open_desk() as desk:
-        client = await desk.connect()
+    async with open_listener() as running:
+        client = await running.connect()
         await client.read()
         await client.send(f"POST / HTTP/1.1\r\nHost: relay\r\n\r\nHELO x\r\n{MAIL}\r\n{RCPT}\r\nDATA\r\n\r\n.\r\n")
         assert (await client.read()).startswith("421 ")
         assert await client.read() == ""
-        assert desk.recorder.mails == []
+        assert running.recorder.mails == []
 
 
 async def test_require_auth_refuses_before_anything_else() -> None:
-    async with open_desk(require_auth=True) as desk:
-        client = await desk.greeted()
+    async with open_listener(require_auth=True) as running:
+        client = await running.greeted()
         assert (await client.say(MAIL)).startswith("530 5.7.0")
 
 
 async def test_an_idle_client_is_told_and_let_go() -> None:
-    async with open_desk(limits={"session_idle": 30}) as desk:
-        client = await desk.greeted()
+    async with open_listener(limits={"session_idle": 30}) as running:
+        client = await running.greeted()
         assert (await client.read()).startswith("421 4.4.2")
         assert await client.read() == ""
+
+
+@pytest.mark.parametrize("line", [b"\x01", b"NOOP\x00", b"\xff", b"WHAT", b"", b"  "])
+async def test_what_is_no_command_gets_an_answer_and_the_dialogue_goes_on(line: bytes) -> None:
+    async with open_listener() as running:
+        client = await running.greeted()
+        assert (await client.say(line)).startswith("500 5.5.")
+        assert (await client.say("noop ")).startswith("250")
+
+
+@pytest.mark.parametrize(
+    "line", [b"GET / HTTP/1.1", b"get /\x00", b"POST /\xff", b"Host: x", b"user-agent: x", b"GET /" + b"x" * 20_000]
+)
+async def test_a_browser_is_known_however_it_spells(line: bytes) -> None:
+    async with open_listener() as running:
+        client = await running.greeted()
+        assert (await client.say(line)).startswith("421 4.7.0")
+        assert await client.read() == ""
+
+
+async def test_many_pipelined_commands_let_others_have_their_turn() -> None:
+    async with open_listener() as running:
+        many, other = await running.greeted(), await running.greeted()
+        await many.send(b"NOOP\r\n" * 20_000)
+        assert (await other.say("NOOP")).startswith("250")
+        for _ in range(20_000):
+            assert await many.read() == "250 2.0.0 OK"
+
+
+async def test_lines_behind_a_command_that_waits_are_answered_behind_it() -> None:
+    async with open_listener() as running:
+        client = await running.greeted()
+        await client.send(b"AUTH PLAIN AGEAYg==\r\nNOOP\r\nAUTH LOGIN\r\n*\r\nNOOP\r\n")
+        codes = [(await client.read())[:3] for _ in range(5)]
+        assert codes == ["535", "250", "334", "501", "250"]
+
+
+async def test_a_client_that_leaves_within_auth_or_starttls_is_forgotten(certificate: Certificate) -> None:
+    async with open_listener(tls=("starttls", certificate), plaintext_auth=True) as running:
+        for command in ("AUTH LOGIN", "STARTTLS"):
+            for half in (False, True):
+                client = await running.greeted()
+                await client.say(command)
+                if half:
+                    client.writer.write_eof()
+                    await client.reader.read()
+                client.close()
+        bad = await running.greeted()
+        await bad.say("STARTTLS")
+        await bad.send(b"this is no TLS" * 100)
+        await bad.reader.read()
+        await running.wait_until_empty()
+        assert not running.server._context.connection_limits.inside
+
+
+async def test_a_session_over_tls_ends_in_good_order(certificate: Certificate, client_context: SSLContext) -> None:
+    async with open_listener(tls=("starttls", certificate)) as running:
+        client = await running.greeted()
+        await client.say("STARTTLS")
+        await client.start_tls(client_context)
+        await client.hello()
+        assert (await client.say("QUIT")).startswith("221")
+        assert await client.read() == ""
+        await running.wait_until_empty()
+
+
+@pytest.mark.parametrize(
+    ("limits", "last", "code"),
+    [
+        ({}, "QUIT", "221"),
+        ({}, "GET / HTTP/1.1", "421"),
+        ({"errors_per_session": 1}, "DANCE", "421"),
+        ({"commands_per_session": 4}, "NOOP", "421"),
+        ({"auth_failures": 1}, "AUTH PLAIN AGFubmEAd3Jvbmc=", "421"),
+    ],
+)
+async def test_nothing_behind_the_last_reply_is_executed(limits: dict[str, int], last: str, code: str) -> None:
+    async with open_listener(limits=limits) as running:
+        client = await running.greeted()
+        if last.startswith(("AUTH", "DANCE")):
+            await client.send(f"{last}\r\n{MAIL}\r\n{RCPT}\r\nDATA\r\n\r\nhello\r\n.\r\n")
+        else:
+            await client.send(f"{MAIL}\r\n{RCPT}\r\nNOOP\r\n{last}\r\nDATA\r\n\r\nhello\r\n.\r\n")
+        said = (await client.reader.read()).decode().splitlines()
+        assert said[-1].startswith(code)
+        assert not any(line.startswith("354") for line in said)
+        await running.wait_until_empty()
+        assert running.recorder.mails == []
+        assert running.budget.taken == 0
+
+
+async def test_a_fault_of_ours_in_a_command_is_a_451_that_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_self: object) -> None:
+        raise OSError(28, "secret detail")
+
+    with capture_logs() as lines:
+        async with open_listener() as running:
+            monkeypatch.setattr(Recorder, "resolve_postmaster", fail)
+            client = await running.greeted()
+            assert (await client.say(MAIL, RCPT)) == "451 4.3.0 Something went wrong here, try again later"
+            monkeypatch.undo()
+            assert (await client.say(RCPT)).startswith("250")
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == ["session_failed"]
+
+
+async def test_clients_that_vanish_leave_no_trace_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with capture_logs() as lines:
+        async with open_listener() as running:
+            for said in ("", "NO", "NOOP\r\n" * 100, f"{MAIL}\r\n", "AUTH LOGIN\r\n"):
+                client = await running.greeted()
+                await client.send(said)
+                raw = client.writer.get_extra_info("socket")
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.writer.transport.abort()
+            await running.wait_until_empty()
+            gc.collect()  # asyncio tells of a task's exception when the task is freed
+            assert running.budget.taken == 0
+    assert lines == []
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
 # TLS
@@ -228,8 +357,8 @@ def both_loops(test: Callable[[Certificate, SSLContext], Coroutine[Any, Any, Non
 async def test_starttls_begins_anew_and_throws_away_what_was_pipelined(
     certificate: Certificate, client_context: SSLContext
 ) -> None:
-    async with open_desk(tls=("starttls", certificate)) as desk:
-        client = await desk.connect()
+    async with open_listener(tls=("starttls", certificate)) as running:
+        client = await running.connect()
         await client.read()
         assert "STARTTLS" in await client.say("EHLO client.example")
         assert (await client.say("STARTTLS now")).startswith("501 5.5.4")
@@ -245,31 +374,31 @@ async def test_starttls_begins_anew_and_throws_away_what_was_pipelined(
         await client.begin()
         await client.send(b"Subject: x\r\n\r\n" + b"y" * 500_000 + b"\r\n.\r\n")
         assert (await client.read()).startswith("250 ")
-        assert desk.mail.client.tls
-        assert len(desk.mail.body) == 500_002
+        assert running.mail.client.tls
+        assert len(running.mail.body) == 500_002
 
 
 @both_loops
 async def test_implicit_tls_offers_a_login(certificate: Certificate, client_context: SSLContext) -> None:
-    async with open_desk(tls=("implicit", certificate)) as desk:
-        client = await desk.greeted(context=client_context)
+    async with open_listener(tls=("implicit", certificate)) as running:
+        client = await running.greeted(context=client_context)
         offers = await client.say("EHLO client.example")
         assert "AUTH PLAIN LOGIN" in offers
         assert "STARTTLS" not in offers
         await client.begin()
         await client.send(b"\r\n.\r\n")
         assert (await client.read()).startswith("250 ")
-        assert desk.mail.client.tls
+        assert running.mail.client.tls
 
 
 async def test_a_handshake_that_fails_harms_nobody_else(certificate: Certificate) -> None:
-    async with open_desk(tls=("starttls", certificate)) as desk:
-        bad = await desk.greeted()
+    async with open_listener(tls=("starttls", certificate)) as running:
+        bad = await running.greeted()
         await bad.send("STARTTLS\r\n")
         await bad.read()
         await bad.send(b"this is no TLS" * 100)
         await bad.reader.read()
-        other = await desk.greeted()
+        other = await running.greeted()
         assert (await other.say("NOOP")).startswith("250")
 
 
@@ -292,8 +421,8 @@ _ends = st.sampled_from([b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\r\n.\r\n"])
 async def test_whatever_comes_gets_replies_that_tell_nothing_and_others_are_not_harmed(
     lines: list[tuple[bytes, bytes]],
 ) -> None:
-    async with open_desk() as desk:
-        client = await desk.connect()
+    async with open_listener() as running:
+        client = await running.connect()
         await client.send(b"".join(word + end for word, end in lines))
         client.writer.write_eof()
         said = (await client.reader.read()).decode()
@@ -301,13 +430,13 @@ async def test_whatever_comes_gets_replies_that_tell_nothing_and_others_are_not_
             assert _ENHANCED.match(line), line
             assert "Error" not in line
             assert "Traceback" not in line
-        other = await desk.greeted()
+        other = await running.greeted()
         assert (await other.say("NOOP")).startswith("250")
 
 
 async def test_the_password_is_in_no_reply() -> None:
-    async with open_desk() as desk:
-        client = await desk.greeted()
+    async with open_listener() as running:
+        client = await running.greeted()
         assert PASSWORD not in await client.say(f"AUTH PLAIN {PASSWORD}")
 
 
@@ -326,9 +455,9 @@ async def test_the_password_is_in_no_reply() -> None:
     ],
 )
 async def test_a_german_office_is_told_in_both_languages(said: str, german: str, english: str) -> None:
-    async with open_desk() as desk:
-        desk.server._desk.language = "de"
-        reader, writer = await asyncio.open_connection("127.0.0.1", desk.server.port)
+    async with open_listener() as running:
+        running.server._context.language = "de"
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.server.port)
         writer.write(f"EHLO x\r\nMAIL FROM:<s@x.example>\r\n{said}\r\nQUIT\r\n".encode())
         heard = (await reader.read()).decode("ascii").split("\r\n")
         writer.close()
@@ -337,9 +466,9 @@ async def test_a_german_office_is_told_in_both_languages(said: str, german: str,
 
 
 async def test_who_is_turned_away_is_told_in_both_languages() -> None:
-    async with open_desk(networks=()) as desk:
-        desk.server._desk.language = "de"
-        reader, writer = await asyncio.open_connection("127.0.0.1", desk.server.port)
+    async with open_listener(networks=()) as running:
+        running.server._context.language = "de"
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.server.port)
         assert await reader.read() == (
             b"554-5.7.1 Von 127.0.0.1 aus darf dieser Maildienst nicht benutzt werden\r\n"
             b"554 5.7.1 127.0.0.1 may not connect\r\n"

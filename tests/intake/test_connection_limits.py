@@ -3,7 +3,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from relay.intake.budget import Shares
-from relay.intake.gate import Gate, client_ip
+from relay.intake.connection_limits import ConnectionLimits, client_ip
 
 A, B = ip_address("192.0.2.1"), ip_address("192.0.2.2")
 NETWORKS = [ip_network("192.0.2.0/24"), ip_network("fd00::/8")]
@@ -18,35 +18,35 @@ def test_a_sockets_address_is_read(text: str, expected: str) -> None:
 
 
 def test_strangers_are_turned_away_and_mapped_addresses_are_none() -> None:
-    gate = Gate(networks=NETWORKS, most=9, most_per_client=9)
-    refusal = gate.enter(ip_address("198.51.100.1"))
+    limits = ConnectionLimits(networks=NETWORKS, most=9, most_per_client=9)
+    refusal = limits.enter(ip_address("198.51.100.1"))
     assert refusal is not None
     assert (refusal.code, refusal.enhanced) == (554, "5.7.1")
-    assert gate.enter(client_ip("::ffff:192.0.2.9")) is None
+    assert limits.enter(client_ip("::ffff:192.0.2.9")) is None
 
 
 def test_connections_are_counted_in_all_and_for_each_client() -> None:
-    gate = Gate(networks=NETWORKS, most=6, most_per_client=2)
-    assert [gate.enter(ip) is None for ip in (A, A, A, B, B)] == [True, True, False, True, True]
-    gate.leave(B)
-    assert gate.enter(A) is not None
-    gate.leave(A)
-    assert gate.enter(A) is None
-    assert gate.inside == 3
+    limits = ConnectionLimits(networks=NETWORKS, most=6, most_per_client=2)
+    assert [limits.enter(ip) is None for ip in (A, A, A, B, B)] == [True, True, False, True, True]
+    limits.leave(B)
+    assert limits.enter(A) is not None
+    limits.leave(A)
+    assert limits.enter(A) is None
+    assert limits.inside == 3
 
 
 def test_a_dozen_greedy_clients_leave_room_for_one_that_comes_new() -> None:
-    gate = Gate(networks=[ip_network("0.0.0.0/0")], most=1000, most_per_client=100)
+    limits = ConnectionLimits(networks=[ip_network("0.0.0.0/0")], most=1000, most_per_client=100)
     for n in range(12):
         for _ in range(200):
-            gate.enter(ip_address(n))
-    assert gate.inside < 1000
-    assert gate.enter(A) is None
+            limits.enter(ip_address(n))
+    assert limits.inside < 1000
+    assert limits.enter(A) is None
 
 
 def test_the_files_of_the_process_are_shared_by_all_listeners() -> None:
     files = Shares(4)
-    first, second = (Gate(networks=NETWORKS, most=100, most_per_client=100, files=files) for _ in range(2))
+    first, second = (ConnectionLimits(networks=NETWORKS, most=100, most_per_client=100, files=files) for _ in range(2))
     assert [first.enter(A) is None for _ in range(3)] == [True, True, False]
     assert second.enter(B) is None
     assert second.enter(B) is not None

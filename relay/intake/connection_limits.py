@@ -1,4 +1,4 @@
-"""Who may connect, and how many at a time."""
+"""Who may connect, and how many connections there may be at a time."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -12,7 +12,7 @@ _NO_LIMIT = 1 << 32
 
 
 def client_ip(text: str) -> Ip:
-    """Read the address of a socket: without its zone, and IPv4 where it came mapped into IPv6."""
+    """Parse the address of a socket: without its zone, and as IPv4 where it is mapped into IPv6."""
     ip = ip_address(text.partition("%")[0])
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
         return ip.ipv4_mapped
@@ -20,14 +20,14 @@ def client_ip(text: str) -> Ip:
 
 
 def refuse_ip(ip: Ip, networks: Sequence[IPv4Network | IPv6Network]) -> Reply | None:
-    """Turn away a client whose address is in none of these networks."""
+    """Return the refusal for a client whose address is in none of these networks, else None."""
     if any(ip in network for network in networks):
         return None
     return refuse(Refused.MAY_NOT_CONNECT, ip=str(ip))
 
 
-class Gate:
-    """Counts the connections of one listener."""
+class ConnectionLimits:
+    """Counts the connections of one listener, and refuses those that are too many or not allowed."""
 
     def __init__(
         self,
@@ -44,13 +44,13 @@ class Gate:
         """What all listeners share: each connection is an open file of the process."""
 
     def change(self, *, networks: Sequence[IPv4Network | IPv6Network], most: int, most_per_client: int) -> None:
-        """Set whom to let in from now on; who is inside stays."""
+        """Apply other limits to new connections; open ones stay."""
         self._networks = networks
         self._most_per_client = most_per_client
         self._places.resize(most)
 
     def enter(self, ip: Ip) -> Reply | None:
-        """Let a connection in; else give the reply with which it is turned away, and count nothing."""
+        """Count a new connection. Returns the refusal, and counts nothing, if it must be turned away."""
         refusal = refuse_ip(ip, self._networks)
         if refusal is not None:
             return refusal
@@ -60,7 +60,7 @@ class Gate:
         return refuse(Refused.TOO_MANY_CONNECTIONS)
 
     def leave(self, ip: Ip) -> None:
-        """Count a connection out that was let in."""
+        """Count out a connection that `enter` counted."""
         self._places.give(ip)
         self._files.give(ip)
 

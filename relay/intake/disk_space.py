@@ -1,7 +1,7 @@
 """The clients' shares of the disk.
 
-What a client has written of mails that are not whole counts again for itself: it gets no more where it has more than
-it leaves to the others, so that mails which never end fill no disk.
+What a client has written of unfinished mails counts a second time against that client: it gets no more where it has
+more than it leaves to the others, so that mails which never end do not fill the disk.
 """
 
 from collections import Counter
@@ -10,17 +10,17 @@ from collections.abc import Callable
 from relay.intake.budget import Ip
 
 
-class SharedRoom:
-    """Room on the disk for what clients send. `has` tells whether there is room for a mail of so many octets."""
+class SharedDiskSpace:
+    """Space on the disk for what clients send. `has` returns whether a mail of so many octets still fits."""
 
     def __init__(self, has: Callable[[int], bool]) -> None:
         self.has = has
         self._unfinished: Counter[Ip] = Counter()
 
     def take(self, ip: Ip, octets: int) -> bool:
-        """Count octets of a mail that is not whole, which are about to be written; false, and not counted, if too many.
+        """Count octets of an unfinished mail, about to be written. Returns False, and counts nothing, if too many.
 
-        What is counted must be given back, once the mail is whole or gone.
+        What is counted must be given back once the mail is complete or dropped.
         """
         if not self.has(self._unfinished[ip] + octets):
             return False

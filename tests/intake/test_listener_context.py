@@ -2,12 +2,12 @@
 
 import asyncio
 
-from tests.intake.conftest import open_desk
+from tests.intake.conftest import open_listener
 
 
 async def test_work_that_was_begun_ends_also_if_nobody_waits() -> None:
-    async with open_desk() as desk:
-        shared = desk.server._desk
+    async with open_listener() as running:
+        shared = running.server._context
         done, go = asyncio.Event(), asyncio.Event()
 
         async def work() -> None:
@@ -15,17 +15,17 @@ async def test_work_that_was_begun_ends_also_if_nobody_waits() -> None:
             done.set()
 
         shared.start(work())
-        assert len(shared.work) == 1
+        assert len(shared.tasks) == 1
         go.set()
         await asyncio.wait_for(done.wait(), 5)
         await asyncio.sleep(0)
-        assert not shared.work
+        assert not shared.tasks
 
 
 async def test_two_mails_at_once_are_counted() -> None:
-    async with open_desk() as desk:
-        shared = desk.server._desk
-        first, second = await desk.greeted(), await desk.greeted()
+    async with open_listener() as running:
+        shared = running.server._context
+        first, second = await running.greeted(), await running.greeted()
         await first.begin()
         await second.begin()
         await first.send(b"\r\n.\r\n")

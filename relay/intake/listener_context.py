@@ -1,0 +1,81 @@
+"""What the sessions of one listener share: its settings, its limits, and what is going on."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from ssl import SSLContext
+from typing import TYPE_CHECKING, TypeVar
+
+from relay.intake.budget import Shares
+from relay.intake.connection_limits import ConnectionLimits
+from relay.intake.disk_space import SharedDiskSpace
+from relay.intake.ports import Authenticator, Submission
+from relay.intake.throttle import LoginThrottle
+from relay.settings import Limits, Listener
+
+if TYPE_CHECKING:
+    from relay.intake.connection import Connection
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedResources:
+    """What all listeners of a service share."""
+
+    submission: Submission
+    authenticator: Authenticator
+    budget: Shares
+    """Octets of mails that are being received, as far as they are in memory."""
+    logins: LoginThrottle
+    disk_space: SharedDiskSpace | None = None
+    """None: there is space for everything."""
+    files: Shares | None = None
+    """Open files of the process that connections may take; None: any number."""
+
+
+@dataclass(kw_only=True, eq=False)
+class ListenerContext:
+    """What all sessions of one listener share. A reload changes the settings while sessions run."""
+
+    listener: Listener
+    limits: Limits
+    hostname: str
+    language: str = "en"
+    """In what refusals are written, beside English."""
+    shared: SharedResources
+    connection_limits: ConnectionLimits
+    tls_context: SSLContext | None = None
+    tls_first: bool = False
+    """Whether TLS comes before the greeting (implicit TLS)."""
+    sessions: set["Connection"] = field(default_factory=set)
+    tasks: set["asyncio.Task[object]"] = field(default_factory=set)
+    """What runs to its end even if its client leaves: steps of mails towards the submission, and what clears up."""
+    closing: bool = False
+    """Whether the service stops: each session ends behind its next reply."""
+    quiet: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while no mail is being received."""
+    _receiving: int = 0
+
+    def __post_init__(self) -> None:
+        self.quiet.set()
+
+    def begin_mail(self, session: "Connection") -> None:
+        """Mark a session as busy: a shutdown waits for its reply."""
+        session.busy = True
+        self._receiving += 1
+        self.quiet.clear()
+
+    def end_mail(self, session: "Connection") -> None:
+        """Mark a session as not busy."""
+        session.busy = False
+        self._receiving -= 1
+        if not self._receiving:
+            self.quiet.set()
+
+    def start(self, work: Coroutine[object, object, _Result]) -> asyncio.Task[_Result]:
+        """Start work that runs to its end, whatever becomes of the session that began it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
