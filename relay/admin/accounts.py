@@ -17,7 +17,7 @@ from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
 from relay.rules.notice_advice import Advice, FailureReason, choose_advice
-from relay.storage import admin
+from relay.storage import admin, counts
 from relay.storage.account_news import AccountNews, read_news
 from relay.storage.arrivals import list_quarantined
 from relay.storage.mailboxes import list_mailboxes
@@ -95,12 +95,12 @@ def _gather(room: Room) -> list[Line]:
     """Read what is known of each account, in the order of the rules."""
     engine = room.database
     pauses = {pause.account: pause for pause in admin.list_pauses(engine)}
-    counts = admin.count_open(engine)
+    found = counts.count_open(engine)
     news, mailboxes = read_news(engine, now=room.now), list_mailboxes(engine)
     quarantined = Counter(arrival.account for arrival in list_quarantined(engine))
 
     def line(account: Account) -> Line:
-        states: Mapping[str, int] = counts.get(account.name, {})
+        states: Mapping[str, int] = found.get(account.name, {})
         return Line(
             account=account,
             waiting=states.get("queued", 0),

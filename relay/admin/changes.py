@@ -19,7 +19,7 @@ from relay.model.route import Refusal
 from relay.routing import plan_move
 from relay.rules.headers import apply_edits
 from relay.rules.states import State
-from relay.storage import admin, commands
+from relay.storage import admin, commands, counts
 from relay.storage.listing import read_mails
 from relay.storage.steps import Done, parts
 
@@ -156,7 +156,7 @@ def _find(room: Room, request: ChangeMails) -> list[str]:
     require_known(room, request.filter)
     if request.ids:
         return list(dict.fromkeys(one for text in request.ids for one in admin.find_messages(room.database, text)))
-    return admin.select_messages(room.database, selection_of(room, request.filter))
+    return counts.select_messages(room.database, selection_of(room, request.filter))
 
 
 def _question(room: Room, text: str, ids: Sequence[str], deed: _Deed) -> Question:
@@ -202,10 +202,10 @@ def _tell(done: _Done, what: str, *, named: bool) -> Iterator[Note]:
 
 def _tell_when(room: Room, ids: list[str], account: str) -> Iterator[Note]:
     """Say when mails that were moved leave: each keeps the next attempt that it had, and what is held stays so."""
-    if held := admin.count_held(room.database, ids, account):
+    if held := counts.count_held(room.database, ids, account):
         told = count(held, "of them is", "of them are")
         yield Note(text=f"{told} held still: `relay queue release --account {account}` lets go what that account holds")
-    waiting = admin.next_attempts(room.database, ids, account, now=room.now)
+    waiting = counts.next_attempts(room.database, ids, account, now=room.now)
     for message_id, due in waiting[:_MOST_TOLD]:
         when = show_time(due, room.zone)
         yield Note(text=f"{message_id} keeps its next attempt, {when}: `relay queue retry {message_id}` sends it now")
@@ -219,12 +219,12 @@ def _count_active(room: Room, chosen: Filter, found: Sequence[str]) -> int:
     if not chosen.is_given or chosen.states:
         return 0
     selection = selection_of(room, replace(chosen, states=(State.ACTIVE,)))
-    return len(set(admin.select_messages(room.database, selection)) - {*found})
+    return len(set(counts.select_messages(room.database, selection)) - {*found})
 
 
 def _deliver(room: Room, ids: list[str]) -> Generator[Note, None, bool]:
     """Have these mails delivered; returns whether none is left, where this process had to do it."""
-    accounts = admin.accounts_of(room.database, ids)
+    accounts = counts.accounts_of(room.database, ids)
     blocked = find_blocked(room)
     for account in accounts:
         if account in blocked:
@@ -240,7 +240,7 @@ def _serve(room: Room, ids: Sequence[str], accounts: Sequence[str] | None) -> in
     if room.service.flush(accounts):
         return 0
     room.service.serve()
-    return admin.count_waiting(room.database, ids)
+    return counts.count_waiting(room.database, ids)
 
 
 def _still_waits(mails: int) -> Note:

@@ -10,6 +10,7 @@ from relay.model.destination import Destination
 from relay.model.ids import make_id
 from relay.model.reply import Reply
 from relay.storage.engine import Database, transaction
+from relay.storage.selection import is_recent
 from relay.storage.statement import Statement
 from relay.storage.tables import attempt, delivery
 from relay.storage.transaction import Transaction
@@ -17,7 +18,7 @@ from relay.storage.transaction import Transaction
 LOOKED_BACK: Final = 30 * 86_400_000
 """Milliseconds: attempts for older mails are not looked at."""
 _TOOK_IT: Final = attempt.c.code.between(200, 299)
-_IS_RECENT: Final = attempt.c.delivery_id >= bindparam("oldest")
+_IS_RECENT: Final = is_recent(attempt.c.delivery_id)
 _OF_LANE: Final = and_(_IS_RECENT, delivery.c.destination == bindparam("lane"))
 _LAST: Final = Statement(
     select(delivery.c.destination, func.max(case((_TOOK_IT, attempt.c.at))), func.max(attempt.c.at))

@@ -6,16 +6,15 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Text, bindparam, func, or_, select
+from sqlalchemy import Text, bindparam, or_, select
 
-from relay.model.destination import to_account
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.ids import is_id
 from relay.model.mail import DeliveryState, Pause
 from relay.model.reply import Reply
 from relay.storage import pausing, quota
 from relay.storage.engine import Database, transaction
-from relay.storage.selection import ACCOUNT, IS_OPEN
+from relay.storage.selection import ACCOUNT
 from relay.storage.selection import Selection as Selection  # noqa: PLC0414 - what is listed here is chosen by it
 from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import attempt, delivery, event, message, pause, recipient
@@ -26,11 +25,7 @@ SHORTEST_PREFIX: Final = 6
 _MOST_MATCHES: Final = 100
 _FOR_EVER: Final = 1 << 62
 
-_IDS: Final = is_in(delivery.c.message_id, "ids")
-_TO: Final = delivery.c.destination == bindparam("destination")
 _MESSAGE: Final = bindparam("message", type_=Text())
-_COUNT: Final = func.count(delivery.c.message_id.distinct())
-
 _SELECT_MESSAGE: Final = Statement(
     select(
         *message.c["id", "received_at", "user", "account", "rule", "reverse_path", "header_message_id", "subject"],
@@ -70,16 +65,6 @@ _SELECT_PAUSES: Final = Statement(
     )
     .order_by(pause.c.since, pause.c.account)
 )
-_SELECT_ACCOUNTS: Final = Statement(
-    select(ACCOUNT).distinct().where(_IDS, delivery.c.state == "queued").order_by(ACCOUNT)
-)
-_SELECT_NEXT: Final = Statement(
-    select(delivery.c.message_id, func.min(delivery.c.due))
-    .where(_IDS, delivery.c.state == "queued", _TO)
-    .group_by(delivery.c.message_id)
-    .order_by(delivery.c.message_id)
-)
-_COUNT_HELD: Final = Statement(select(_COUNT).where(_IDS, delivery.c.state == "held", _TO))
 _SELECT_NOTICES: Final = Statement(
     select(message.c.id).where(message.c.about == _MESSAGE, message.c.about != "").order_by(message.c.id)
 )
@@ -98,14 +83,6 @@ _BY_DELIVERY: Final = Statement(
     .where(delivery.c.id >= bindparam("first"), delivery.c.id < bindparam("end"))
     .order_by(delivery.c.message_id)
     .limit(LIMIT)
-)
-_IS_KNOWN: Final = {
-    "account": Statement(select(delivery.c.id).where(delivery.c.destination == bindparam("name")).limit(1)),
-    "user": Statement(select(message.c.id).where(message.c.user == bindparam("name")).limit(1)),
-}
-_COUNT_MAILS: Final = Statement(select(_COUNT).where(_IDS, IS_OPEN))
-_COUNT_OPEN: Final = Statement(
-    select(ACCOUNT, delivery.c.state, _COUNT).where(IS_OPEN).group_by(ACCOUNT, delivery.c.state)
 )
 
 
@@ -208,14 +185,6 @@ def list_deliveries(engine: Database, selection: Selection, *, limit: int = 200)
         return _deliveries(tx, tx.records(found))
 
 
-def select_messages(engine: Database, selection: Selection) -> list[str]:
-    """Give the ids of the mails of which a delivery is selected, the oldest first."""
-    ids = select(delivery.c.message_id).distinct().join_from(delivery, message, message.c.id == delivery.c.message_id)
-    found = ids.where(*selection.conditions()).order_by(delivery.c.message_id)
-    with transaction(engine, write=False) as tx:
-        return [row[0] for row in tx.rows(Statement(found, composed=True))]
-
-
 def find_messages(engine: Database, text: str) -> list[str]:
     """Find mails by queue id or delivery id, the beginning of one, or Message-ID, with or without its brackets.
 
@@ -226,11 +195,8 @@ def find_messages(engine: Database, text: str) -> list[str]:
         raise NotFoundError("an empty text is no id")
     bare = wanted.removeprefix("<").removesuffix(">")
     with transaction(engine, write=False) as tx:
-        found = (
-            [row[0] for row in tx.rows(_BY_HEADER_ID, wanted=f"<{bare}>", limit=_MOST_MATCHES)]
-            if bare.isprintable()
-            else []
-        )
+        named = tx.rows(_BY_HEADER_ID, wanted=f"<{bare}>", limit=_MOST_MATCHES) if bare.isprintable() else []
+        found = [row[0] for row in named]
         prefix = wanted.lower()
         if is_id(prefix.partition(".")[0]):  # the file of a notice in an inbox is named by its delivery
             prefix = prefix.partition(".")[0]
@@ -283,8 +249,6 @@ def _pauses(
 
 
 def _deliveries(tx: Transaction, rows: Sequence[dict[str, Any]]) -> list[DeliveryRow]:
-    if not rows:
-        return []
     people = _grouped(tx.records(_SELECT_RECIPIENTS, ids=list({row["message_id"] for row in rows})), RecipientRow)
     tries = _grouped(tx.records(_SELECT_ATTEMPTS, ids=[row["id"] for row in rows]), AttemptRow)
     return [
@@ -307,57 +271,14 @@ def _grouped(rows: Sequence[dict[str, Any]], kind: type) -> dict[str, tuple[Any,
 
 
 def _last_reply(tries: Sequence[AttemptRow]) -> str:
-    if not tries:
-        return ""
-    last = tries[-1]
-    return str(Reply(code=last.code, enhanced=last.enhanced, text=last.reply))
-
-
-def count_open(engine: Database) -> dict[str, dict[str, int]]:
-    """Count the mails of which anything is open, for each account and state of a delivery."""
-    counts: dict[str, dict[str, int]] = {}
-    with transaction(engine, write=False) as tx:
-        for account, state, count in tx.rows(_COUNT_OPEN):
-            counts.setdefault(account, {})[state] = count
-    return counts
-
-
-def count_waiting(engine: Database, ids: Sequence[str]) -> int:
-    """Count those of these mails of which anything waits, held ones too."""
-    with transaction(engine, write=False) as tx:
-        return tx.rows(_COUNT_MAILS, ids=list(ids))[0][0]
-
-
-def next_attempts(engine: Database, ids: Sequence[str], account: str, *, now: int) -> list[tuple[str, int]]:
-    """Give those of these mails that an account does not try before a later moment, with that moment."""
-    with transaction(engine, write=False) as tx:
-        return [
-            row for row in tx.rows(_SELECT_NEXT, ids=list(ids), destination=str(to_account(account))) if row[1] > now
-        ]
-
-
-def count_held(engine: Database, ids: Sequence[str], account: str) -> int:
-    """Give how many of these mails an account holds until a person releases them."""
-    with transaction(engine, write=False) as tx:
-        return tx.rows(_COUNT_HELD, ids=list(ids), destination=str(to_account(account)))[0][0]
-
-
-def accounts_of(engine: Database, ids: Sequence[str]) -> list[str]:
-    """Give the accounts by which these mails wait to leave."""
-    with transaction(engine, write=False) as tx:
-        return [row[0] for row in tx.rows(_SELECT_ACCOUNTS, ids=list(ids))]
+    last = tries[-1] if tries else None
+    return "" if last is None else str(Reply(code=last.code, enhanced=last.enhanced, text=last.reply))
 
 
 def count_of_day(engine: Database, day: str) -> dict[str, int]:
     """Give how many recipients each account has had on a day (`2026-05-28`)."""
     with transaction(engine, write=False) as tx:
         return quota.count_of_day(tx, day)
-
-
-def is_known(engine: Database, what: str, name: str) -> bool:
-    """Tell whether a mail is of this `account` or `user`, though the configuration may no longer have it."""
-    with transaction(engine, write=False) as tx:
-        return bool(tx.rows(_IS_KNOWN[what], name=str(to_account(name)) if what == "account" else name))
 
 
 def list_pauses(engine: Database) -> list[Pause]:

@@ -15,6 +15,7 @@ from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.storage.accepting import Claimant
 from relay.storage.claiming import IS_HELD
 from relay.storage.creating import Cause, create
+from relay.storage.selection import is_recent
 from relay.storage.statement import Statement, insert, is_in
 from relay.storage.tables import attempt, counter, delivery, event, message
 from relay.storage.transaction import Transaction
@@ -39,7 +40,7 @@ _ATTEMPTS: Final = Statement(
     select(delivery.c.destination, attempt.c.at)
     .join_from(attempt, delivery)
     .where(
-        attempt.c.delivery_id >= bindparam("oldest"),
+        is_recent(attempt.c.delivery_id),
         attempt.c.at > bindparam("after"),
         is_in(delivery.c.destination, "lanes"),
     )
@@ -48,7 +49,7 @@ _SPLITS: Final = Statement(
     select(message.c.account, event.c.at)
     .join_from(event, message)
     .where(
-        event.c.message_id >= bindparam("oldest"),
+        is_recent(event.c.message_id),
         event.c.at > bindparam("after"),
         event.c.what == "archive_split",
         is_in(message.c.account, "accounts"),

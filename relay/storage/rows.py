@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Select, select
@@ -14,6 +15,7 @@ from relay.storage.transaction import AnyRow, Transaction
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MESSAGE: Final = tuple(message.c.keys())
+_values_of: Final = attrgetter(*_MESSAGE)
 INSERT_MESSAGES: Final = Many.insert(insert(message).on_conflict_do_nothing())
 _DELIVERY: Final = (
     *(delivery.c.id, delivery.c.token, delivery.c.marked, delivery.c.destination, delivery.c.version),
@@ -42,12 +44,14 @@ _PENDING: Final = Statement(
 
 def clean(text: str) -> str:
     """Make a text storable: a NUL or a lone surrogate becomes U+FFFD, a member of an enum its value."""
+    if type(text) is str and text.isprintable():  # what is unstorable is not printable; 13 texts of each mail come by
+        return text
     return _UNSTORABLE.sub("\ufffd", str(text))
 
 
 def message_row(mail: Message) -> Parameters:
     """Return the parameters of INSERT_MESSAGES."""
-    values = ((name, getattr(mail, name)) for name in _MESSAGE)
+    values = zip(_MESSAGE, _values_of(mail), strict=True)
     return {name: clean(value) if isinstance(value, str) else value for name, value in values}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, literal
 
 from relay.model.destination import to_account
 from relay.model.mail import DeliveryState
@@ -19,6 +19,15 @@ ACCOUNT: Final = case(
     (func.substr(delivery.c.destination, 1, 8) == "account:", func.substr(delivery.c.destination, 9)), else_=""
 ).label("account")
 """The name of a delivery's account; empty where it goes into an inbox."""
+
+
+def is_recent(ids: ColumnElement[str]) -> ColumnElement[bool]:
+    """Make the condition that an id is not below the parameter `oldest`: ids sort by time.
+
+    The upper bound is behind all ids: PostgreSQL, which plans before it knows `oldest`, takes a range with one end for
+    a third of the table, and reads all of it.
+    """
+    return and_(ids >= bindparam("oldest"), ids < "~")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,7 @@ from relay.rules.hours import OpeningHours, day_of
 from relay.rules.retry import counted_since, counted_time
 from relay.rules.states import DELETED
 from relay.storage import pausing, quota
-from relay.storage.selection import ACCOUNT, IS_OPEN, IS_QUEUED
+from relay.storage.selection import ACCOUNT, IS_OPEN, IS_QUEUED, is_recent
 from relay.storage.statement import Statement, highest, lowest
 from relay.storage.tables import attempt, delivery, mailbox, message, pause, recipient
 from relay.storage.transaction import Transaction
@@ -60,7 +60,7 @@ _ANSWERED: Final = Statement(
     select(highest(attempt.c.at))
     .select_from(_WITH_ATTEMPTS)
     .where(
-        attempt.c.delivery_id >= bindparam("oldest"),
+        is_recent(attempt.c.delivery_id),
         attempt.c.at >= bindparam("first"),
         attempt.c.code != 0,
         _TO,
@@ -76,9 +76,7 @@ _LAST_UNANSWERED: Final = Statement(
     .limit(1)
 )
 # What was deleted by a person has not bounced, though it never arrives.
-_IS_RECENT: Final = and_(
-    recipient.c.message_id >= bindparam("oldest"), ~and_(recipient.c.code == 0, recipient.c.reply == DELETED)
-)
+_IS_RECENT: Final = and_(is_recent(recipient.c.message_id), ~and_(recipient.c.code == 0, recipient.c.reply == DELETED))
 _FAILED: Final = case((recipient.c.outcome == "bounced", recipient.c.message_id))
 _other: Final = recipient.alias("other")
 # What all recipients were refused alike is about the mail or its sender, and says nothing of the archive.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from relay.storage import admin, commands
+from relay.storage import admin, commands, counts
 from tests.peers.office import MINUTE, open_office
 from tests.peers.provider import Provider
 
@@ -85,7 +85,7 @@ async def test_a_data_reply_that_included_the_archive_decides_nothing(tmp_path: 
             assert office.outcomes(queue_id) == {A: "pending", ARCHIVE: "pending"}
             assert "possible_duplicate" in [line["event"] for line in lines]
             assert len(admin.show_message(office.engine, queue_id).deliveries) == 2
-            assert admin.count_open(office.engine) == {"sales": {"queued": 1}}  # one mail, though its copy waits apart
+            assert counts.count_open(office.engine) == {"sales": {"queued": 1}}  # one mail, though its copy waits apart
             return
         assert [mail.recipients for mail in provider.mails] == [[A]]
         expected = "bounced" if final.startswith("5") else "pending"

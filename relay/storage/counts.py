@@ -1,0 +1,84 @@
+"""Which mails a command is about, and how many: short questions, each a transaction of its own."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, func, select
+
+from relay.model.destination import to_account
+from relay.storage.engine import Database, transaction
+from relay.storage.selection import ACCOUNT, IS_OPEN, Selection
+from relay.storage.statement import Statement, is_in
+from relay.storage.tables import delivery, message
+
+_IDS: Final = is_in(delivery.c.message_id, "ids")
+_TO: Final = delivery.c.destination == bindparam("destination")
+_COUNT: Final = func.count(delivery.c.message_id.distinct())
+
+_SELECT_ACCOUNTS: Final = Statement(
+    select(ACCOUNT).distinct().where(_IDS, delivery.c.state == "queued").order_by(ACCOUNT)
+)
+_SELECT_NEXT: Final = Statement(
+    select(delivery.c.message_id, func.min(delivery.c.due))
+    .where(_IDS, delivery.c.state == "queued", _TO)
+    .group_by(delivery.c.message_id)
+    .order_by(delivery.c.message_id)
+)
+_COUNT_HELD: Final = Statement(select(_COUNT).where(_IDS, delivery.c.state == "held", _TO))
+_IS_KNOWN: Final = {
+    "account": Statement(select(delivery.c.id).where(delivery.c.destination == bindparam("name")).limit(1)),
+    "user": Statement(select(message.c.id).where(message.c.user == bindparam("name")).limit(1)),
+}
+_COUNT_MAILS: Final = Statement(select(_COUNT).where(_IDS, IS_OPEN))
+_COUNT_OPEN: Final = Statement(
+    select(ACCOUNT, delivery.c.state, _COUNT).where(IS_OPEN).group_by(ACCOUNT, delivery.c.state)
+)
+
+
+def count_open(engine: Database) -> dict[str, dict[str, int]]:
+    """Count the mails of which anything is open, for each account and state of a delivery."""
+    counts: dict[str, dict[str, int]] = {}
+    with transaction(engine, write=False) as tx:
+        for account, state, count in tx.rows(_COUNT_OPEN):
+            counts.setdefault(account, {})[state] = count
+    return counts
+
+
+def count_waiting(engine: Database, ids: Sequence[str]) -> int:
+    """Count those of these mails of which anything waits, held ones too."""
+    with transaction(engine, write=False) as tx:
+        return tx.rows(_COUNT_MAILS, ids=list(ids))[0][0]
+
+
+def next_attempts(engine: Database, ids: Sequence[str], account: str, *, now: int) -> list[tuple[str, int]]:
+    """Give those of these mails that an account does not try before a later moment, with that moment."""
+    with transaction(engine, write=False) as tx:
+        return [
+            row for row in tx.rows(_SELECT_NEXT, ids=list(ids), destination=str(to_account(account))) if row[1] > now
+        ]
+
+
+def count_held(engine: Database, ids: Sequence[str], account: str) -> int:
+    """Give how many of these mails an account holds until a person releases them."""
+    with transaction(engine, write=False) as tx:
+        return tx.rows(_COUNT_HELD, ids=list(ids), destination=str(to_account(account)))[0][0]
+
+
+def accounts_of(engine: Database, ids: Sequence[str]) -> list[str]:
+    """Give the accounts by which these mails wait to leave."""
+    with transaction(engine, write=False) as tx:
+        return [row[0] for row in tx.rows(_SELECT_ACCOUNTS, ids=list(ids))]
+
+
+def is_known(engine: Database, what: str, name: str) -> bool:
+    """Tell whether a mail is of this `account` or `user`, though the configuration may no longer have it."""
+    with transaction(engine, write=False) as tx:
+        return bool(tx.rows(_IS_KNOWN[what], name=str(to_account(name)) if what == "account" else name))
+
+
+def select_messages(engine: Database, selection: Selection) -> list[str]:
+    """Give the ids of the mails of which a delivery is selected, the oldest first."""
+    ids = select(delivery.c.message_id).distinct().join_from(delivery, message, message.c.id == delivery.c.message_id)
+    found = ids.where(*selection.conditions()).order_by(delivery.c.message_id)
+    with transaction(engine, write=False) as tx:
+        return [row[0] for row in tx.rows(Statement(found, composed=True))]
