@@ -1,7 +1,6 @@
 """Numbers, times and sizes as people read them. Pure; times are milliseconds since 1970."""
 
 import datetime as dt
-import difflib
 from collections.abc import Iterable
 from typing import Final
 
@@ -61,6 +60,8 @@ def count(number: int, one: str, several: str = "") -> str:
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """Say that there is no such account or user, with the nearest name that there is, and all of them."""
+    import difflib  # noqa: PLC0415 - for who mistypes
+
     names = list(known)
     near = difflib.get_close_matches(name.lower(), [one.lower() for one in names], n=1)
     hint = next((f"did you mean {one!r}? " for one in names if one.lower() in near), "")

@@ -1,6 +1,5 @@
 """How commands choose mails: by their ids, or many by what they have in common."""
 
-import difflib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -71,6 +70,8 @@ class _State(click.ParamType[State]):
             return State(text)
         names = [str(one) for one in self._choices]
         near = [one for one in _OLD_STATES.get(text, ()) if one in names]
+        import difflib
+
         if not near and text not in list(State):  # what is a state was meant as that
             near = difflib.get_close_matches(text, names, n=1, cutoff=0.4)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""

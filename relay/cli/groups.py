@@ -1,7 +1,5 @@
 """Groups of commands that name the nearest command where there is none of a name."""
 
-import difflib
-
 import click
 
 
@@ -20,5 +18,7 @@ class Group(click.Group):
 
 def nearest(name: str, known: list[str]) -> str:
     """Name the nearest of those that there are, else all of them."""
+    import difflib
+
     near = difflib.get_close_matches(name[:80].lower(), known, n=2)
     return f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"

@@ -1,11 +1,13 @@
 """Mails as a table for people: one line a mail, whose id is always whole."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from relay.admin.answers import ListedMail, MailPage
 from relay.cli.output import show_age, show_size
 from relay.cli.table import Column, print_list
 from relay.rules.states import State
+
+if TYPE_CHECKING:
+    from relay.admin.answers import ListedMail, MailPage
 
 _COLUMNS: Final = (
     Column(title="Queue id"),
@@ -19,12 +21,12 @@ _COLUMNS: Final = (
 )
 
 
-def print_mails(page: MailPage) -> None:
+def print_mails(page: "MailPage") -> None:
     """Print a table of mails."""
     print_list(_COLUMNS, [_row(mail, told, page.now) for mail, told in zip(page.mails, page.words, strict=True)])
 
 
-def _row(mail: ListedMail, told: str, now: int) -> tuple[object, ...]:
+def _row(mail: "ListedMail", told: str, now: int) -> tuple[object, ...]:
     return (
         mail.queue_id,
         show_age(now - mail.received),
@@ -37,7 +39,7 @@ def _row(mail: ListedMail, told: str, now: int) -> tuple[object, ...]:
     )
 
 
-def _people(mail: ListedMail) -> tuple[str, str]:
+def _people(mail: "ListedMail") -> tuple[str, str]:
     """Give the first of those who have not got it, else of all, and how many there are beside."""
     people = [one for one in mail.recipients if one.kind != "archive"] or list(mail.recipients)
     first = next((one for one in people if one.state.is_open), None) or next(

@@ -5,16 +5,19 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from relay.admin import words
-from relay.admin.answers import Sheet
 from relay.admin.words import count as count  # noqa: PLC0414 - commands find here all that they print with
 from relay.admin.words import show_age as show_age  # noqa: PLC0414
 from relay.admin.words import show_size as show_size  # noqa: PLC0414
 from relay.admin.words import show_span as show_span  # noqa: PLC0414
 from relay.escaping import printable
+
+if TYPE_CHECKING:
+    from relay.admin.answers import Sheet
 
 _ZONE = "relay.zone"
 
@@ -66,7 +69,7 @@ def print_facts(facts: Sequence[tuple[str, object]]) -> None:
             say(f"{'' if n else name:<{width}}  {line}")
 
 
-def print_sheet(sheet: Sheet) -> None:
+def print_sheet(sheet: "Sheet") -> None:
     """Print what people read of one thing."""
     print_facts(sheet.facts)
     for line in sheet.lines:

@@ -3,10 +3,12 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
-from relay.admin.answers import Progress as Told
 from relay.escaping import printable
+
+if TYPE_CHECKING:
+    from relay.admin.answers import Progress as Told
 
 Step: TypeAlias = Callable[[int], None]
 """Tell that so many more units are done."""
@@ -50,7 +52,7 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self.hide()
 
-    def show(self, told: Told) -> None:
+    def show(self, told: "Told") -> None:
         """Show how far the work is."""
         if self._step is None:
             self._step = self._stack.enter_context(progress(told.what, told.total))

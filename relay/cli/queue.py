@@ -2,7 +2,6 @@
 
 import click
 
-from relay.admin.answers import ListEnd, MailPage
 from relay.admin.requests import Filter, ListMails, RunQueue, ShowMails
 from relay.cli.asking import ask
 from relay.cli.choosing import Text, filter_options
@@ -37,26 +36,27 @@ def list_(
     What is open is listed: waiting, active (being sent) and held; with --state or --all also what is delivered (handed
     over to the provider for all recipients), failed (nobody gets it) or partly (some have it).
     """
-    from relay.cli.mail_table import print_mails
-
     printed = JsonList()
     mails = 0
     for said in ask(config, ListMails(filter=chosen, limit=limit), reads=True):
         if said.name == "MailPage":
             mails += len(said.json["mails"])
             if not as_json:
+                from relay.admin.answers import MailPage
+                from relay.cli.mail_table import print_mails
+
                 print_mails(said.read(MailPage))
                 continue
             for mail in said.json["mails"]:
                 printed.add(mail)
         else:
-            end = said.read(ListEnd)
             if as_json:
                 printed.end()
-            if end.nothing and (chosen.is_narrow or not as_json):
-                say(end.nothing, error=as_json)
+            nothing = said.json["nothing"]
+            if nothing and (chosen.is_narrow or not as_json):
+                say(nothing, error=as_json)
             if not as_json:
-                for line in [f"(the newest {limit:,}; --limit shows more)"] * (mails == limit) + [*end.notes]:
+                for line in [f"(the newest {limit:,}; --limit shows more)"] * (mails == limit) + said.json["notes"]:
                     say(line)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from relay.admin.answers import Changed, Note, Progress, Question
 from relay.admin.requests import Action, ChangeMails, Filter
 from relay.cli.asking import Said, ask
 from relay.cli.choosing import Text, filter_options
@@ -43,6 +42,8 @@ def _change(action: Action, short_help: str, *states: State, account: str = "--a
 
 def carry_out(config: str | None, request: object, *, serves: bool = False) -> None:
     """Have something changed, and tell of it; ends with status 1 where not all was done that was wanted."""
+    from relay.admin.answers import Changed, Note, Progress
+
     serves = serves or (isinstance(request, ChangeMails) and request.action in _SERVES)
     good = True
     with Bar() as bar:
@@ -60,6 +61,8 @@ def carry_out(config: str | None, request: object, *, serves: bool = False) -> N
 
 
 def _agree(said: Said) -> bool:
+    from relay.admin.answers import Question
+
     question = said.read(Question)
     if question.page is not None:
         print_mails(question.page)

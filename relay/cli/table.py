@@ -5,7 +5,6 @@ whoever searches in it finds what is there.
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,6 +56,8 @@ def _width() -> int | None:
     """Give the width of the terminal; None where the output goes elsewhere, and COLUMNS does not say."""
     if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
         return None
+    import shutil
+
     return max(_NARROWEST, shutil.get_terminal_size().columns)
 
 

@@ -2,7 +2,6 @@
 
 import click
 
-from relay.admin.answers import ToldMail
 from relay.admin.requests import ShowMails
 from relay.cli.asking import ask
 from relay.cli.choosing import Text
@@ -27,6 +26,8 @@ def command(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A00
 
 def tell(config: str | None, request: ShowMails, *, as_json: bool) -> None:
     """Print the mails of an id."""
+    from relay.admin.answers import ToldMail
+
     printed = JsonList()
     for n, said in enumerate(ask(config, request, reads=True)):
         if as_json:

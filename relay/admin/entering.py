@@ -1,0 +1,146 @@
+"""How a command that works without a service enters the storage folder: as its owner, and with the database open."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from relay.settings import Settings
+    from relay.storage.engine import Database
+
+
+def require_own_hand(config: str | None, settings: "Settings") -> None:
+    """Raise ConfigurationError where root names no configuration, and that of this folder is a stranger's.
+
+    Whoever could write it would have root run his commands and write where he likes, only because root stands in his
+    folder. He may choose what is his own: a storage folder of his, as whose owner root then goes on.
+    """
+    from relay.settings.load import PLACES, VARIABLE
+
+    is_named = config or os.environ.get(VARIABLE)
+    if os.geteuid() != 0 or is_named or settings.path.absolute() != PLACES[0].absolute():
+        return
+    from relay.model.errors import StorageError
+    from relay.settings import ConfigurationError
+    from relay.storage.owner import Owner, find_owner, strangers
+
+    for part, uid in strangers(settings.path):
+        try:
+            owner = find_owner(settings.folder)
+        except StorageError:
+            owner = None
+        if owner is None or owner.uid != uid:
+            text = (
+                f"{settings.path}: {part} is of {Owner(uid, uid)}, who could have written it for root to run: go to"
+                f" another folder; if it is meant, name it: -c {settings.path.name}"
+            )
+            raise ConfigurationError([text])
+
+
+def enter(settings: "Settings", *, serves: bool = False, low_ports: bool = False) -> None:
+    """Become who owns the storage folder, if root asks and the folder is somebody else's; else change nothing.
+
+    Every command calls this before it opens anything in the folder, the log, or what a service is reached by. Whatever
+    root alone can read (the configuration, a copy that is taken back) is opened before. `serves`: the command may
+    become the service; `low_ports`: keep the right to open ports below 1024. Raises StorageError.
+    """
+    from relay.storage.maildir import SHARING_UMASK
+    from relay.storage.owner import become_owner, find_owner
+
+    os.umask(SHARING_UMASK)
+
+    owner = find_owner(settings.folder)
+    if owner is None:
+        return
+    from relay.storage.lock import database_name, files_of_service
+    from relay.storage.owner import require_within
+
+    if (database := database_name(settings.database)) is not None:
+        require_within(settings.folder, database, owner)
+    belongings = [*files_of_service(settings.folder, settings.database), settings.inboxes]
+    _import_early(serves=serves)
+    become_owner(owner, settings.folder, belongings, low_ports=low_ports)
+
+
+def _import_early(*, serves: bool) -> None:
+    """Import what is otherwise imported when it is used: the owner may not be able to read where root's Python lies."""
+    from importlib import import_module
+    from pkgutil import iter_modules
+
+    from relay.admin.desk import load_all
+    from relay.rules.charsets import load_codecs
+    from relay.storage import migrations
+
+    names = list(_TO_LOOK)
+    if serves:
+        names += [*_TO_SERVE, *(f"{migrations.__name__}.{found.name}" for found in iter_modules(migrations.__path__))]
+    for name in names:
+        import_module(name)
+    load_all()
+    load_codecs()
+
+
+_TO_LOOK = (
+    "encodings.idna",
+    "relay.cli.mail_table",
+    "relay.control.client",
+    "relay.logs",
+    "relay.routing",
+    "relay.rules.hours",
+    "relay.rules.moments",
+    "relay.storage.account_news",
+    "relay.storage.admin",
+    "relay.storage.arrivals",
+    "relay.storage.backup",
+    "relay.storage.commands",
+    "relay.storage.engine",
+    "relay.storage.inbox_trouble",
+    "relay.storage.listing",
+    "relay.storage.mailboxes",
+    "relay.storage.quarantine",
+    "relay.storage.version",
+    "rich.cells",
+    "rich.progress",
+    "relay.watching.taking",
+    "relay.watching.texts",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+)
+_TO_SERVE = (
+    "alembic.migration",
+    "alembic.operations",
+    "concurrent.futures.thread",
+    "relay.supervisor",
+    "relay.upstream.probe",
+)
+
+
+def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
+    """Open the database beside a running service, or alone. Raises StorageError, also where it is not there yet.
+
+    `serves`: the command may become the service.
+    """
+    enter(settings, serves=serves)
+    from relay.model.errors import StorageError
+    from relay.storage.backup import follow_links
+    from relay.storage.engine import file_of, open_engine
+    from relay.storage.version import GONE, NONE_YET, require_database
+
+    database = open_engine(settings.database, create=False, prepared_statements=settings.prepared_statements)
+    file = file_of(database)
+    if file is not None and not follow_links(file).exists():
+        there = file.parent.is_dir()
+        if there and _service_runs(settings.folder):
+            raise StorageError(f"{file}: {GONE}")
+        raise StorageError(f"{file}: {NONE_YET if there else 'No such file or directory'}")
+    require_database(database)
+    return database
+
+
+def _service_runs(folder: Path) -> bool:
+    from relay.control.client import ControlError, ask
+
+    try:
+        return ask(folder, "status", patience=2) is not None
+    except (ControlError, OSError):
+        return False
