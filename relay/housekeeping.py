@@ -4,14 +4,11 @@ It goes in small steps with pauses between them, so that mail goes first however
 """
 
 import asyncio
-import time
-from collections.abc import Callable
 
 from relay.emitting import emit
 from relay.events.service import ActivityFailed, NodeNameTaken
 from relay.model.errors import RelayError
-from relay.settings import Settings
-from relay.storage.queue import Queue
+from relay.runtime import Runtime
 
 ROUND = 60.0
 """Seconds between two rounds."""
@@ -27,18 +24,9 @@ _AGAIN = 1.0
 class Housekeeper:
     """Keeps the storage of one service in order."""
 
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        queue: Queue,
-        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._settings = settings
-        self._queue = queue
-        self._now = now
-        self._monotonic = monotonic
+    def __init__(self, runtime: Runtime) -> None:
+        self._settings, self._queue = runtime.settings, runtime.queue
+        self._now, self._monotonic = runtime.now, runtime.monotonic
         self._bodies_may_be_left = True
         """Bodies of what is done, from a time when they were to be kept."""
 

@@ -89,14 +89,14 @@ class Service:
             )
             collector = Collector(runtime, self.mailboxes)
             self.poller = PopPoller(runtime, collector, polled=self.watcher.look_soon)
-            self.housekeeper = Housekeeper(settings=self._current, queue=self.queue)
+            self.housekeeper = Housekeeper(runtime)
             self.backups = BackupKeeper(settings=self._current, engine=self._engine, writer=self._writer)
             self._log_warnings(self.settings)
             await self._make_inboxes()
             await self.delivery.recover()
             undo.push_async_callback(self._close_servers)
             if listen:
-                await self._listen()
+                await self._listen(runtime)
             self._undo = undo.pop_all()
 
     async def _make_inboxes(self) -> None:
@@ -257,11 +257,10 @@ class Service:
         for warning in settings.warnings:
             emit(events.ConfigurationWarning(warning=warning))
 
-    async def _listen(self) -> None:
-        submission = Submission(settings=self._current, queue=self.queue, dispatcher=self.delivery)
+    async def _listen(self, runtime: Runtime) -> None:
         self._listeners = Listeners(
             settings=self._current,
-            submission=submission,
+            submission=Submission(runtime, self.delivery),
             authenticator=PasswordChecker(lambda: self.settings.directory),
         )
         await self._listeners.open()

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from relay.housekeeping import ROUND, STEP, Housekeeper
 from relay.model.arrival import Place
+from relay.runtime import Runtime
 from relay.storage import arrivals
 from relay.storage.engine import transaction
 from tests.peers.office import MINUTE, Office, open_office
@@ -20,7 +21,7 @@ from tests.storage.conftest import new_copies
 @asynccontextmanager
 async def keeping(folder: Path, provider: Provider, **limits: str) -> AsyncGenerator[tuple[Office, Housekeeper]]:
     async with open_office(folder, port=provider.port, limits=limits) as office:
-        yield office, Housekeeper(settings=lambda: office.settings, queue=office.queue, now=lambda: office.now)
+        yield office, Housekeeper(Runtime(settings=lambda: office.settings, queue=office.queue, now=lambda: office.now))
 
 
 def bodies(office: Office) -> int:
@@ -91,7 +92,7 @@ async def test_while_it_is_behind_its_pauses_are_short_and_leave_mail_the_larger
 
     queue.purge_history, queue.drop_spent.return_value = purge, 0
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    keeper = Housekeeper(settings=AsyncMock(), queue=queue, monotonic=lambda: clock[0])
+    keeper = Housekeeper(Runtime(settings=AsyncMock(), queue=queue, monotonic=lambda: clock[0]))
     settings = AsyncMock()
     settings.limits.keep_history = settings.limits.keep_delivered = 0
     keeper._settings = lambda: settings

@@ -1,13 +1,10 @@
 """From a mail that comes in to one that is kept."""
 
-import time
-from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
-from relay.settings import Settings
-from relay.storage.queue import Queue
+from relay.runtime import Runtime
 from relay.submission.dispatcher import Dispatcher, Slot
 from relay.submission.incoming import IncomingMail
 
@@ -17,18 +14,9 @@ __all__ = ["Dispatcher", "IncomingMail", "Slot", "Submission"]
 class Submission:
     """Takes mails from SMTP sessions, one `Incoming` for each."""
 
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        queue: Queue,
-        dispatcher: Dispatcher,
-        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-    ) -> None:
-        self._settings = settings
-        self._queue = queue
+    def __init__(self, runtime: Runtime, dispatcher: Dispatcher) -> None:
+        self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
         self._dispatcher = dispatcher
-        self._now = now
 
     def begin(self, envelope: Envelope, client: Client, *, show_client: bool) -> IncomingMail:
         """Begin to take one mail."""

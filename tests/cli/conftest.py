@@ -20,6 +20,7 @@ from relay.model.destination import Destination
 from relay.model.envelope import Envelope
 from relay.model.mail import Body, ClaimedDelivery
 from relay.rules.address import parse_addr_spec
+from relay.runtime import Runtime
 from relay.settings import load_settings
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
@@ -128,7 +129,7 @@ async def hand_in(config: Path, subjects: list[str], *, sender: str | None = Non
     engine = open_engine(settings.database)
     prepare_database(engine)
     queue = Queue(engine, Writer(engine))
-    submission = Submission(settings=lambda: settings, queue=queue, dispatcher=_Nobody())
+    submission = Submission(Runtime(settings=lambda: settings, queue=queue), _Nobody())
     people = ["customer@example.net", *(f"other{n}@example.net" for n in range(1, to))]
     envelope = Envelope(
         reverse_path=None if sender is None else parse_addr_spec(sender),

@@ -36,12 +36,11 @@ async def _office(folder: Path, **tables: Any) -> AsyncGenerator[tuple[Office, _
     clock = _Clock()
     smtp = {"host": "127.0.0.1", "port": 9, "security": "none", "messages_per_minute": 2}
     async with open_office(folder, account={"archive": False, "smtp": smtp}, **tables) as office:
-        office.delivery = Delivery(
-            Runtime(settings=lambda: office.settings, queue=office.queue, now=clock.wall, monotonic=clock.monotonic)
+        runtime = Runtime(
+            settings=lambda: office.settings, queue=office.queue, now=clock.wall, monotonic=clock.monotonic
         )
-        office.submission = Submission(
-            settings=lambda: office.settings, queue=office.queue, dispatcher=office.delivery, now=clock.wall
-        )
+        office.delivery = Delivery(runtime)
+        office.submission = Submission(runtime, office.delivery)
         await office.delivery._look()
         office.delivery._next_look = NEXT_LOOK
         office.delivery._alarm.clear()

@@ -137,10 +137,11 @@ async def ask_service(folder: Path, office: Table, questions: Sequence[Question]
     engine = open_engine(settings.database)
     await asyncio.to_thread(prepare_database, engine)
     queue = Queue(engine, Writer(engine))
-    delivery = Delivery(Runtime(settings=lambda: settings, queue=queue, now=lambda: _NOW))
+    runtime = Runtime(settings=lambda: settings, queue=queue, now=lambda: _NOW)
+    delivery = Delivery(runtime)
     listeners = Listeners(
         settings=lambda: settings,
-        submission=Submission(settings=lambda: settings, queue=queue, dispatcher=delivery, now=lambda: _NOW),
+        submission=Submission(runtime, delivery),
         authenticator=PasswordChecker(lambda: settings.directory),
     )
     try:

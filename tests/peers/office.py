@@ -60,9 +60,7 @@ class Office:
             random=self._random,
         )
         self.delivery = Delivery(runtime, timeouts=self.timeouts)
-        self.submission = Submission(
-            settings=lambda: self.settings, queue=self.queue, dispatcher=self.delivery, now=lambda: self.now
-        )
+        self.submission = Submission(runtime, self.delivery)
 
     def _random(self) -> float:
         self.randoms.append(self.randoms.pop(0))
