@@ -11,10 +11,11 @@ To add a question or an action:
    `Moment`: milliseconds here, ISO 8601 in JSON. Count `VERSION` in `requests.py` up (a test reminds you).
 2. Write the function: a generator that takes a `Room` and the request and yields the answers, a large list page by
    page. It runs in a thread; between two `yield`s it may block, but no transaction may be open at a `yield`. To ask the
-   person something it yields a `Question` and gets true or false. What waits for the service itself, not for the disk,
-   is an `async` generator and runs on the event loop. Errors for people are `RelayError`; `MisuseError` is wrong usage.
+   person something it yields a `Question` and gets true or false. What it wants of the service itself is a method of
+   `Service` in `room.py`, written twice: `Running` and, for a command alone, `relay/cli/alone.py`. Errors for people
+   are `RelayError`; `MisuseError` is wrong usage.
 3. Name both in the table `FUNCTIONS` in `desk.py`.
-4. Whatever it changes, it logs with `room.log_action`, which knows who asked.
+4. Whatever it changes, it logs: `room.service.record` takes the event; `room.by` is who asked.
 5. The command calls `ask` of `relay/cli/asking.py` with the request and prints what comes. Test it with the fixture
    `both_ways` of `tests/cli/conftest.py`, which runs the test with a service and without one.
 """
