@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Select, select
@@ -15,7 +14,6 @@ from relay.storage.transaction import AnyRow, Transaction
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MESSAGE: Final = tuple(message.c.keys())
-_values_of: Final = attrgetter(*_MESSAGE)
 INSERT_MESSAGES: Final = Many.insert(insert(message).on_conflict_do_nothing())
 _DELIVERY: Final = (
     *(delivery.c.id, delivery.c.token, delivery.c.marked, delivery.c.destination, delivery.c.version),
@@ -51,8 +49,27 @@ def clean(text: str) -> str:
 
 def message_row(mail: Message) -> Parameters:
     """Return the parameters of INSERT_MESSAGES."""
-    values = zip(_MESSAGE, _values_of(mail), strict=True)
-    return {name: clean(value) if isinstance(value, str) else value for name, value in values}
+    return {
+        "id": mail.id,
+        "received_at": mail.received_at,
+        "user": None if mail.user is None else clean(mail.user),
+        "account": clean(mail.account),
+        "rule": clean(mail.rule),
+        "reverse_path": clean(mail.reverse_path),
+        "header_message_id": clean(mail.header_message_id),
+        "subject": clean(mail.subject),
+        "size": mail.size,
+        "client": clean(mail.client),
+        "header": mail.header,
+        "archive_header": mail.archive_header,
+        "eightbit": mail.eightbit,
+        "smtputf8": mail.smtputf8,
+        "notice": mail.notice,
+        "why": clean(mail.why),
+        "envelope_id": clean(mail.envelope_id),
+        "ret": mail.ret,
+        "about": mail.about,
+    }
 
 
 def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDelivery]:
