@@ -67,10 +67,10 @@ def _all() -> Pairs:
     for sentence in (state_words._CHECKED, state_words._COME_AGAIN, state_words._GIVEN_UP):
         yield "why it waits", sentence["de"], sentence["en"]
     yield from _both("grade", state_words._GRADES["de"], state_words._GRADES["en"])
-    for kind, refusing in refusal_texts.REFUSALS.items():
-        yield f"refusal {kind}", refusing.words.german, refusing.words.english
-    for part, words in refusal_parts.PARTS.items():
-        yield f"refusal {part}", words.german, words.english
+    for kind in refusal_texts.Refused:
+        yield f"refusal {kind}", kind.words.german, kind.words.english
+    for part in refusal_parts.Part:
+        yield f"refusal {part}", part.value.german, part.value.english
     for english, german in refusal_parts.ADDRESS_FAULTS.items():
         yield f"refusal {english}", german, english
     for table in (tiff._TEXTS, tiff._ENCODED, tiff._NAMELESS):

@@ -1,23 +1,8 @@
 """Parts of refusals, and what may be wrong with an address, in English and in German; `refusal_texts` has the whole."""
 
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import Enum
 from typing import Final, NamedTuple
-
-
-class Part(StrEnum):
-    """Parts of the sentences that refuse something."""
-
-    ADD_TO_USERS = "add_to_users"
-    LOG_IN = "log_in"
-    NO_SENDER = "no_sender"
-    RECIPIENT = "recipient"
-    SENDER = "sender"
-    STRANGER = "stranger"
-    THE_EXCLUDED = "the_excluded"
-    UNKNOWN_SENDER = "unknown_sender"
-    WITHOUT_LOGIN = "without_login"
-    WITHOUT_PROOF = "without_proof"
 
 
 class Words(NamedTuple):
@@ -27,36 +12,38 @@ class Words(NamedTuple):
     german: str
 
 
-PARTS: Final[Mapping[Part, Words]] = {
-    Part.ADD_TO_USERS: Words(
+class Part(Enum):
+    """Parts of the sentences that refuse something."""
+
+    ADD_TO_USERS = Words(
         "{who} may not use the account {account}: only its owner and its users may; let the administrator add {who}"
         " to its users",
         "{who} darf das Konto {account} nicht benutzen: Das dürfen nur sein Besitzer und seine Benutzer. Wer den"
         " Maildienst betreut, kann {who} dort eintragen",
-    ),
-    Part.LOG_IN: Words(
+    )
+    LOG_IN = Words(
         "log in, or let the administrator add a device for {ip}",
         "Melden Sie sich im Mailprogramm mit Name und Passwort an, oder bitten Sie die Person, die den"
         " Maildienst betreut, das Gerät {ip} einzutragen",
-    ),
-    Part.NO_SENDER: Words("there is no {where} address", "eine Absenderadresse fehlt"),
-    Part.RECIPIENT: Words("The recipient's address", "Die Adresse des Empfängers"),
-    Part.SENDER: Words("The sender's address", "Die Adresse des Absenders"),
-    Part.STRANGER: Words("an unknown client", "Wer unbekannt ist,"),
-    Part.THE_EXCLUDED: Words(
+    )
+    NO_SENDER = Words("there is no {where} address", "eine Absenderadresse fehlt")
+    RECIPIENT = Words("The recipient's address", "Die Adresse des Empfängers")
+    SENDER = Words("The sender's address", "Die Adresse des Absenders")
+    STRANGER = Words("an unknown client", "Wer unbekannt ist,")
+    THE_EXCLUDED = Words(
         "the account {account} is excluded from the service", "Das Konto {account} ist vom Maildienst ausgenommen"
-    ),
-    Part.UNKNOWN_SENDER: Words("{address} is no account's address", "{address} gehört zu keinem Konto"),
-    Part.WITHOUT_LOGIN: Words(
+    )
+    UNKNOWN_SENDER = Words("{address} is no account's address", "{address} gehört zu keinem Konto")
+    WITHOUT_LOGIN = Words(
         "{who} may not use the account {account} without a login: {advice}",
         "{who} darf das Konto {account} nicht ohne Anmeldung benutzen. {advice}",
-    ),
-    Part.WITHOUT_PROOF: Words(
+    )
+    WITHOUT_PROOF = Words(
         "{who} may not use the account {account}: only its owner and its users may, by a login or a device: {advice}",
         "{who} darf das Konto {account} nicht benutzen: Das dürfen nur sein Besitzer und seine Benutzer, mit"
         " Anmeldung oder Gerät. {advice}",
-    ),
-}
+    )
+
 
 ADDRESS_FAULTS: Final[Mapping[str, str]] = {
     "is longer than any address": "ist länger als jede gültige Adresse",

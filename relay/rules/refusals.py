@@ -12,8 +12,8 @@ from typing import Final
 from relay.escaping import HARMFUL
 from relay.model.address import Address, ascii_domain, quote_local
 from relay.model.reply import Reply
-from relay.rules.refusal_parts import ADDRESS_FAULTS, OTHER_FAULT, PARTS, Part, Words
-from relay.rules.refusal_texts import REFUSALS, Refused
+from relay.rules.refusal_parts import ADDRESS_FAULTS, OTHER_FAULT, Part, Words
+from relay.rules.refusal_texts import Refused
 
 LONGEST_LINE: Final = 512
 """Octets of a reply line with its code and its CRLF (RFC 5321 section 4.5.3.1.5)."""
@@ -29,14 +29,13 @@ _UNITS: Final = ((1 << 20, "MiB"), (1 << 10, "KiB"))
 
 def say(part: Part, /, **facts: str | Words) -> Words:
     """Give a part of a sentence, for another one."""
-    return _fill(PARTS[part], facts)
+    return _fill(part.value, facts)
 
 
 def refuse(kind: Refused, /, **facts: str | Words) -> Reply:
     """Give the reply of a refusal. A fact is a text of strangers, which is cleaned and bounded, or a part of ours."""
-    refusing = REFUSALS[kind]
-    words = _fill(refusing.words, facts)
-    return Reply(code=refusing.code, enhanced=refusing.enhanced, text=words.english, german=words.german)
+    words = _fill(kind.words, facts)
+    return Reply(code=kind.code, enhanced=kind.enhanced, text=words.english, german=words.german)
 
 
 def refuse_address(whose: Part, fault: str) -> Reply:

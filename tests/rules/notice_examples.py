@@ -13,8 +13,8 @@ from relay.rules.notice_advice import Advice, FailureReason
 from relay.rules.notice_status import FailedRecipient
 from relay.rules.notice_texts import TEXTS, Alert, Others, Report
 from relay.rules.notice_wording import Facts, Story, word_alert, word_report
-from relay.rules.refusal_parts import PARTS, Part, Words
-from relay.rules.refusal_texts import REFUSALS, Refused
+from relay.rules.refusal_parts import Part, Words
+from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse, refuse_address, refuse_size, say, speak, write_lines
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "notices.md"
@@ -126,14 +126,13 @@ def _all_refusals() -> Iterator[Reply]:
                 yield refuse_address(Part.RECIPIENT, "has a bad domain")
             case Refused.RESTRICTED:
                 for part in (Part.ADD_TO_USERS, Part.WITHOUT_LOGIN, Part.WITHOUT_PROOF):
-                    given = why if "{advice}" not in PARTS[part].english else {**why, "advice": advice}
+                    given = why if "{advice}" not in part.value.english else {**why, "advice": advice}
                     yield refuse(kind, why=say(part, **given))
             case Refused.MANY_FIELDS:
                 yield refuse(kind, count="12000", most="10000")
             case Refused.NOT_VISIBLE:
                 yield refuse(kind, **facts, why=say(Part.THE_EXCLUDED, account="chef"))
             case _:
-                assert kind in REFUSALS
                 yield refuse(kind, **facts)
 
 

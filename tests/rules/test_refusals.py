@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from relay.model.address import Address
 from relay.model.reply import Reply
-from relay.rules.refusal_parts import PARTS, Part
-from relay.rules.refusal_texts import REFUSALS, Refused
+from relay.rules.refusal_parts import Part
+from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import (
     LONGEST_LINE,
     MOST_LINES,
@@ -30,10 +30,10 @@ _LINE = re.compile(r"[45][0-9]{2}[- ][45]\.[0-9]+\.[0-9]+ [ -~]*")
 def test_whatever_a_client_says_each_line_is_ascii_short_and_has_the_codes(
     kind: Refused, language: str, foreign: str
 ) -> None:
-    facts = dict.fromkeys(placeholders(REFUSALS[kind].words.english), foreign)
+    facts = dict.fromkeys(placeholders(kind.words.english), foreign)
     spoken = speak(refuse(kind, **facts), language)
     lines = write_lines(spoken)
-    code, enhanced = REFUSALS[kind].code, REFUSALS[kind].enhanced
+    code, enhanced = kind.code, kind.enhanced
     for n, line in enumerate(lines):
         assert _LINE.fullmatch(line)
         assert len(line) + 2 <= LONGEST_LINE == 512  # RFC 5321 section 4.5.3.1.5, with CRLF
@@ -43,7 +43,7 @@ def test_whatever_a_client_says_each_line_is_ascii_short_and_has_the_codes(
 
 @given(part=st.sampled_from(Part), foreign=st.text(max_size=3000))
 def test_parts_of_sentences_are_as_harmless(part: Part, foreign: str) -> None:
-    facts = dict.fromkeys(placeholders(PARTS[part].english), foreign)
+    facts = dict.fromkeys(placeholders(part.value.english), foreign)
     reply = refuse(Refused.RESTRICTED, why=say(part, **facts))
     assert all(len(line) + 2 <= LONGEST_LINE and line.isascii() for line in write_lines(speak(reply, "de")))
 
