@@ -66,7 +66,6 @@ def _all() -> Pairs:
     yield from _both("state", state_words._WORDS["de"], state_words._WORDS["en"])
     for sentence in (state_words._CHECKED, state_words._COME_AGAIN, state_words._GIVEN_UP):
         yield "why it waits", sentence["de"], sentence["en"]
-    yield from _both("grade", state_words._GRADES["de"], state_words._GRADES["en"])
     for kind in refusal_texts.Refused:
         yield f"refusal {kind}", kind.words.german, kind.words.english
     for part in refusal_parts.Part:

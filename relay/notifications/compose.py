@@ -22,13 +22,13 @@ from relay.rules.notice import (
     has_inbox,
     notice_reader,
     notice_way,
+    plain_notice,
     redirect,
     report_notice,
 )
 from relay.rules.notice_status import FailedRecipient
 from relay.rules.notice_texts import Alert, Others, Report
 from relay.rules.notice_wording import Facts
-from relay.rules.plain_notice import plain_notice
 from relay.runtime import Runtime
 
 LARGEST_ATTACHED = 1 << 20

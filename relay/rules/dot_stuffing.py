@@ -15,14 +15,18 @@ _BARE_BEGINNING: Final = re.compile(rb"(?:\r?\n(?:\.\r?)?|\r)\Z")
 _BEGINNINGS: Final = tuple(_END[:n] for n in (1, 2, 3, 4))
 
 
-class _Ruler:
-    """Measures lines that come in pieces, each with CRLF."""
+class _Reader:
+    """Reads data that comes in pieces, and measures its lines, which have CRLF by then."""
 
     def __init__(self) -> None:
         self._line = 0
         self.too_long = False
+        """Whether a line was longer than LONGEST_LINE."""
+        self.ended = False
+        self.rest = b""
+        """What came behind the end."""
 
-    def measure(self, content: bytes) -> None:
+    def _measure(self, content: bytes) -> None:
         first = content.find(b"\n")
         head = self._line + (len(content) if first < 0 else first - 1)  # without its CR
         if head > LONGEST_LINE or _has_long_line(content):
@@ -30,18 +34,15 @@ class _Ruler:
         self._line = self._line + len(content) if first < 0 else len(content) - content.rfind(b"\n") - 1
 
 
-class DotReader:
+class DotReader(_Reader):
     """Finds the end of the data, unstuffs dots, makes every line end CRLF."""
 
     def __init__(self) -> None:
+        super().__init__()
         # The line before the data ended, too: a dot alone at the very beginning ends an empty mail.
         self._kept = _CRLF
         self._virtual = 2
         """Octets of what is kept that never came."""
-        self._ruler = _Ruler()
-        self.ended = False
-        self.rest = b""
-        """What came behind the end."""
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the connection, give what they add to the mail."""
@@ -64,29 +65,21 @@ class DotReader:
         content = normalise_lines(content.replace(b"\r\n.", _CRLF) if dot >= 0 else content)
         if self._virtual:
             content, self._virtual = content[2:], 0
-        self._ruler.measure(content)
+        self._measure(content)
         return content
 
-    @property
-    def too_long(self) -> bool:
-        """Whether a line was longer than LONGEST_LINE."""
-        return self._ruler.too_long
 
-
-class BareDotReader:
+class BareDotReader(_Reader):
     """The same for a device that writes bare line feeds: a dot between any two of LF and CRLF ends the data.
 
     Only for one that passes on no mail of others: such mail could hide a second one behind a dot of its own.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._kept = b"\n"
         """A line end before the data, which never came, or what may be the beginning of the end."""
         self._virtual = True
-        self._ruler = _Ruler()
-        self.ended = False
-        self.rest = b""
-        """What came behind the end."""
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the connection, give what they add to the mail."""
@@ -104,24 +97,19 @@ class BareDotReader:
         content = normalise_lines(content.replace(b"\n.", b"\n"))
         if self._virtual:
             content, self._virtual = content[2:], False
-        self._ruler.measure(content)
+        self._measure(content)
         return content
 
-    @property
-    def too_long(self) -> bool:
-        """Whether a line was longer than LONGEST_LINE."""
-        return self._ruler.too_long
 
-
-class LineEnds:
+class LineEnds(_Reader):
     """Makes every line end CRLF in data that comes in pieces, such as a file; no dot means anything."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._cr = False
         """Whether a CR waits for what follows it."""
         self._open = False
         """Whether the last line has no end yet."""
-        self._ruler = _Ruler()
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes, give what they add to the mail."""
@@ -131,7 +119,7 @@ class LineEnds:
         content = normalise_lines(data[:-1] if self._cr else data)
         if content:
             self._open = not content.endswith(b"\n")
-            self._ruler.measure(content)
+            self._measure(content)
         return content
 
     def close(self) -> bytes:
@@ -139,11 +127,6 @@ class LineEnds:
         end = b"\r\n" if self._cr or self._open else b""
         self._cr = self._open = False
         return end
-
-    @property
-    def too_long(self) -> bool:
-        """Whether a line was longer than LONGEST_LINE."""
-        return self._ruler.too_long
 
 
 def normalise_lines(data: bytes) -> bytes:

@@ -116,11 +116,7 @@ def open_after(hours: OpeningHours, at: int, span: int) -> int:
 def _find_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (
-        KeyError,
-        ValueError,
-        OSError,
-    ):  # what it raises depends on how the name is wrong: unknown, '../x', a folder
+    except (KeyError, ValueError, OSError):  # by how the name is wrong: unknown, '../x', a folder
         raise ValueError(f"{name!r}: no such time zone") from None
 
 

@@ -28,9 +28,10 @@ from relay.rules.notice_mime import (
 )
 from relay.rules.notice_status import FailedRecipient, is_international, write_status
 from relay.rules.notice_texts import TEXTS, Alert, Others, Report
-from relay.rules.notice_wording import Facts, Story, word_alert, word_report
+from relay.rules.notice_wording import Facts, Story, close_text, word_alert, word_report
 
 _SUBJECT_OCTETS = 200
+_TITLE_OCTETS = 400
 _EIGHT_BIT = b"Content-Transfer-Encoding: 8bit\r\n"
 
 
@@ -141,6 +142,15 @@ def text_notice(head: Letterhead, subject: str, text: str) -> Notice:
     message_id, fields = _common_fields(head)
     header = make_subject(subject) + fields + b"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n" + TEXT_FIELDS
     return Notice(header=header, body=encode_text(text), message_id=message_id, subject=subject)
+
+
+def plain_notice(head: Letterhead, title: str, paragraphs: Sequence[str]) -> Notice:
+    """Write a notice: `title` becomes its subject, the paragraphs its text; empty ones are left out.
+
+    What strangers said in the paragraphs must have been made `plain` by the caller.
+    """
+    text = close_text(head.language, paragraphs, head.hostname)
+    return text_notice(head, plain(title, _TITLE_OCTETS), text)
 
 
 def change_sender(header: bytes, *, language: str, sender: Address) -> bytes:

@@ -107,8 +107,7 @@ def word_report(language: str, report: Report, recipients: Sequence[FailedRecipi
     if story.doubtful:
         paragraphs.append(texts.doubt)
     paragraphs.append(texts.whole_attached if story.whole else texts.header_attached)
-    paragraphs.append(_closing(texts, story.hostname))
-    return (title or words.subject).format(subject=named), _join(paragraphs)
+    return (title or words.subject).format(subject=named), close_text(language, paragraphs, story.hostname)
 
 
 def word_alert(language: str, kind: Alert, facts: Facts) -> tuple[str, str]:
@@ -135,9 +134,8 @@ def word_alert(language: str, kind: Alert, facts: Facts) -> tuple[str, str]:
         " ".join(filter(None, (what, words.comfort if facts.comfort else ""))).format_map(named),
         _lines(details),
         f"{texts.action_label}: {action.format_map(named)}",
-        _closing(texts, facts.hostname),
     ]
-    return words.subject.format_map(named), _join(paragraphs)
+    return words.subject.format_map(named), close_text(language, paragraphs, facts.hostname)
 
 
 def _said(language: str, texts: Texts, reply: Reply) -> tuple[str, str]:
@@ -153,13 +151,11 @@ def _said(language: str, texts: Texts, reply: Reply) -> tuple[str, str]:
     return texts.problem_label, plain(str(reply)) if language == "en" else ""
 
 
-def _closing(texts: Texts, hostname: str) -> str:
-    return texts.closing.format(hostname=safe_domain(ascii_domain(hostname)))
-
-
 def _lines(facts: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{label}: {value}" for label, value in facts if value)
 
 
-def _join(paragraphs: Sequence[str]) -> str:
-    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
+def close_text(language: str, paragraphs: Sequence[str], hostname: str) -> str:
+    """Join paragraphs, without the empty ones, and say at the end which mail service wrote them."""
+    closing = TEXTS[language].closing.format(hostname=safe_domain(ascii_domain(hostname)))
+    return "\n\n".join(paragraph for paragraph in (*paragraphs, closing) if paragraph) + "\n"

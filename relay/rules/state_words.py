@@ -11,7 +11,7 @@ from relay.model.reply import Reply
 from relay.rules.causes import explain_cause, read_cause
 from relay.rules.notice_advice import Advice, FailureReason, choose_advice
 from relay.rules.notice_texts import TEXTS
-from relay.rules.states import Grade, Situation, Standing
+from relay.rules.states import Situation, Standing
 
 _WORDS: Final[Mapping[str, Mapping[Situation, str]]] = {
     "en": {
@@ -56,12 +56,6 @@ _WORDS: Final[Mapping[str, Mapping[Situation, str]]] = {
 """By the configuration's `language`. What German says of a mail is feminine: die E-Mail."""
 
 
-_GRADES: Final[Mapping[str, Mapping[Grade, str]]] = {
-    "en": {Grade.FINE: "fine", Grade.WATCH: "watch", Grade.NEEDS_YOU: "needs you"},
-    "de": {Grade.FINE: "in Ordnung", Grade.WATCH: "beobachten", Grade.NEEDS_YOU: "braucht Sie"},
-}
-
-
 _GREYLISTING: Final = re.compile("gr[ea]y.?list", re.IGNORECASE)
 _TEMPORARY: Final = (
     Advice.MAILBOX_FULL,
@@ -99,11 +93,6 @@ def say_standing(standing: Standing, language: str, show_time: Callable[[int], s
     """Give the words for how a mail stands; `show_time` writes a time, given in milliseconds."""
     when = "" if standing.when is None else show_time(standing.when)
     return say_situation(standing.situation, language, when)
-
-
-def say_grade(grade: Grade, language: str) -> str:
-    """Give the word for a grade."""
-    return _GRADES[language][grade]
 
 
 def say_cause(reply: Reply, language: str, *, is_over: bool = False) -> str:

@@ -3,11 +3,11 @@
 An unknown key is an error everywhere. A validated table holds the keys that were given, and only these.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Required
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Required, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, with_config
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict, is_typeddict
 
 from relay.model.account import FirstPoll, Notify, OnUncertain, Security
 from relay.settings.fields import (
@@ -41,10 +41,7 @@ from relay.settings.fields import (
 )
 from relay.settings.values import ListenerTls
 
-_only_these_keys = with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))
 
-
-@_only_these_keys
 class ServerTable(TypedDict, total=False):
     """`[server]`."""
 
@@ -52,7 +49,6 @@ class ServerTable(TypedDict, total=False):
     postmaster: Required[Text]
 
 
-@_only_these_keys
 class StorageTable(TypedDict, total=False):
     """`[storage]`."""
 
@@ -64,7 +60,6 @@ class StorageTable(TypedDict, total=False):
     prepared_statements: Flag
 
 
-@_only_these_keys
 class ListenerTable(TypedDict, total=False):
     """`[[listener]]`."""
 
@@ -81,7 +76,6 @@ class ListenerTable(TypedDict, total=False):
     received_client: Flag
 
 
-@_only_these_keys
 class UserTable(TypedDict, total=False):
     """`[[user]]`."""
 
@@ -94,7 +88,6 @@ class UserTable(TypedDict, total=False):
     local: Flag
 
 
-@_only_these_keys
 class DeviceTable(TypedDict, total=False):
     """`[[device]]`."""
 
@@ -116,7 +109,6 @@ class _Login(TypedDict, total=False):
     ca_file: Text
 
 
-@_only_these_keys
 class SmtpTable(_Login, total=False):
     """`[account.smtp]`."""
 
@@ -127,7 +119,6 @@ class SmtpTable(_Login, total=False):
     recipients_per_day: Count
 
 
-@_only_these_keys
 class Pop3Table(_Login, total=False):
     """`[account.pop3]`."""
 
@@ -141,7 +132,6 @@ class Pop3Table(_Login, total=False):
     envelope_position: Annotated[int, whole(-100, 100)]
 
 
-@_only_these_keys
 class AccountTable(TypedDict, total=False):
     """`[[account]]`."""
 
@@ -160,7 +150,6 @@ class AccountTable(TypedDict, total=False):
     pop3: Pop3Table
 
 
-@_only_these_keys
 class ArchiveTable(TypedDict, total=False):
     """`[archive]`."""
 
@@ -168,7 +157,6 @@ class ArchiveTable(TypedDict, total=False):
     strip_tiff: Flag
 
 
-@_only_these_keys
 class ScheduleTable(TypedDict, total=False):
     """`[schedule]`."""
 
@@ -176,7 +164,6 @@ class ScheduleTable(TypedDict, total=False):
     timezone: Timezone
 
 
-@_only_these_keys
 class RetryTable(TypedDict, total=False):
     """`[retry]`."""
 
@@ -185,7 +172,6 @@ class RetryTable(TypedDict, total=False):
     warn_after: Duration
 
 
-@_only_these_keys
 class LimitsTable(TypedDict, total=False):
     """`[limits]`."""
 
@@ -205,7 +191,6 @@ class LimitsTable(TypedDict, total=False):
     auth_failures: Count
 
 
-@_only_these_keys
 class BackupTable(TypedDict, total=False):
     """`[backup]`."""
 
@@ -216,7 +201,6 @@ class BackupTable(TypedDict, total=False):
     secrets: Flag
 
 
-@_only_these_keys
 class LogTable(TypedDict, total=False):
     """`[log]`."""
 
@@ -225,9 +209,9 @@ class LogTable(TypedDict, total=False):
     file: Text
 
 
-@_only_these_keys
+@with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))
 class Document(TypedDict, total=False):
-    """The whole file."""
+    """The whole file. What holds for its keys holds for those of all tables in it."""
 
     language: Annotated[str, one_of("de", "en")]
     server: Required[ServerTable]
@@ -246,27 +230,20 @@ class Document(TypedDict, total=False):
 
 DOCUMENT: TypeAdapter[Document] = TypeAdapter(Document)
 
-TABLES: Mapping[tuple[str, ...], frozenset[str]] = {
-    place: frozenset(table.__annotations__)
-    for place, table in {
-        (): Document,
-        ("server",): ServerTable,
-        ("storage",): StorageTable,
-        ("listener",): ListenerTable,
-        ("user",): UserTable,
-        ("device",): DeviceTable,
-        ("account",): AccountTable,
-        ("account", "smtp"): SmtpTable,
-        ("account", "pop3"): Pop3Table,
-        ("archive",): ArchiveTable,
-        ("schedule",): ScheduleTable,
-        ("retry",): RetryTable,
-        ("limits",): LimitsTable,
-        ("log",): LogTable,
-        ("backup",): BackupTable,
-    }.items()
-}
-"""The known keys of each table, by its place without positions."""
 
-LISTS = frozenset({("listener",), ("user",), ("device",), ("account",)})
+def _tables(place: tuple[str, ...], kind: type) -> Iterator[tuple[tuple[str, ...], frozenset[str], bool]]:
+    """Yield each table with its keys, and whether it stands in a list of such tables."""
+    listed = get_origin(kind) is tuple
+    table = get_args(kind)[0] if listed else kind
+    if is_typeddict(table):
+        keys = get_type_hints(table)
+        yield place, frozenset(keys), listed
+        for key, value in keys.items():
+            yield from _tables((*place, key), value)
+
+
+_TABLES = [*_tables((), Document)]
+TABLES: Mapping[tuple[str, ...], frozenset[str]] = {place: keys for place, keys, _ in _TABLES}
+"""The known keys of each table, by its place without positions."""
+LISTS = frozenset(place for place, _, listed in _TABLES if listed)
 """The places that hold a list of tables."""

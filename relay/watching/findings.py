@@ -6,6 +6,7 @@ More trouble never gives a better grade: no finding hides another one. What heal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from relay.rules.causes import read_cause
@@ -97,6 +98,10 @@ class Finding:
         return f"{_TOPIC.get(self.kind, self.kind)}/{subject}"
 
 
+_needs_you = partial(Finding, grade=Grade.NEEDS_YOU)
+_watch = partial(Finding, grade=Grade.WATCH)
+
+
 def find(snapshot: Snapshot, now: int) -> tuple[Finding, ...]:
     """Return the findings of a snapshot, the most important first. `now` in milliseconds since 1970."""
     found = [
@@ -129,11 +134,11 @@ def _order(finding: Finding) -> tuple[int, int, int, str]:
 def _service(snapshot: Snapshot) -> Iterator[Finding]:
     if snapshot.running is Running.NO:
         kind = Kind.SERVICE_DOWN if snapshot.accounts else Kind.NO_ACCOUNT  # without one it does not start
-        yield Finding(kind=kind, grade=Grade.NEEDS_YOU, mails=snapshot.waiting)
+        yield _needs_you(kind=kind, mails=snapshot.waiting)
     elif snapshot.running is Running.SILENT:
-        yield Finding(kind=Kind.SERVICE_SILENT, grade=Grade.NEEDS_YOU, mails=snapshot.waiting, detail=snapshot.silence)
+        yield _needs_you(kind=Kind.SERVICE_SILENT, mails=snapshot.waiting, detail=snapshot.silence)
     if snapshot.configuration_changed:
-        yield Finding(kind=Kind.CONFIGURATION_CHANGED, grade=Grade.WATCH)
+        yield _watch(kind=Kind.CONFIGURATION_CHANGED)
 
 
 def _account(account: AccountState) -> Iterator[Finding]:
@@ -145,35 +150,20 @@ def _account(account: AccountState) -> Iterator[Finding]:
         return  # whatever kept it from sending was ended by that
     if queue.held:
         yield from _held(account)
-    if pause is not None:
-        yield Finding(
-            kind=Kind.PAUSED if pause.by_person else Kind.LOGIN_REFUSED,
-            grade=Grade.WATCH if pause.by_person else Grade.NEEDS_YOU,
-            subject=name,
-            since=pause.since,
-            mails=queue.waiting,
-            detail="" if pause.by_person else pause.reason,
+    if pause is not None and pause.by_person:
+        yield _watch(kind=Kind.PAUSED, subject=name, since=pause.since, mails=queue.waiting)
+    elif pause is not None:
+        yield _needs_you(
+            kind=Kind.LOGIN_REFUSED, subject=name, since=pause.since, mails=queue.waiting, detail=pause.reason
         )
     if queue.silent_since is not None:
-        yield Finding(
-            kind=Kind.PROVIDER_SILENT,
-            grade=Grade.NEEDS_YOU,
-            subject=name,
-            since=queue.silent_since,
-            mails=queue.waiting,
-            detail=queue.silence,
-        )
+        since, said = queue.silent_since, queue.silence
+        yield _needs_you(kind=Kind.PROVIDER_SILENT, subject=name, since=since, mails=queue.waiting, detail=said)
     if queue.overdue:
-        yield Finding(
-            kind=Kind.MAIL_OVERDUE,
-            grade=Grade.NEEDS_YOU,
-            subject=name,
-            since=queue.overdue_since,
-            mails=queue.overdue,
-        )
+        yield _needs_you(kind=Kind.MAIL_OVERDUE, subject=name, since=queue.overdue_since, mails=queue.overdue)
     most = account.recipients_per_day
     if most is not None and account.recipients_today >= most:
-        yield Finding(kind=Kind.DAY_FULL, grade=Grade.WATCH, subject=name, mails=queue.waiting, number=most)
+        yield _watch(kind=Kind.DAY_FULL, subject=name, mails=queue.waiting, number=most)
 
 
 def _held(account: AccountState) -> Iterator[Finding]:
@@ -181,7 +171,7 @@ def _held(account: AccountState) -> Iterator[Finding]:
     sure = queue.held - queue.doubtful
     for kind, mails in ((Kind.HELD_DOUBTFUL, queue.doubtful), (Kind.HELD, sure)):
         if mails > 0:
-            yield Finding(kind=kind, grade=Grade.NEEDS_YOU, subject=account.name, since=queue.held_since, mails=mails)
+            yield _needs_you(kind=kind, subject=account.name, since=queue.held_since, mails=mails)
 
 
 def _mailbox(account: AccountState) -> Iterator[Finding]:
@@ -189,18 +179,13 @@ def _mailbox(account: AccountState) -> Iterator[Finding]:
     if mailbox is None or not mailbox.error:
         return
     refused = _is_refused(mailbox.error)
-    patience = (
-        REFUSED_INTERVALS * mailbox.interval if refused else max(SHORTEST_FAILING, FAILING_INTERVALS * mailbox.interval)
-    )
+    intervals = REFUSED_INTERVALS if refused else FAILING_INTERVALS
+    patience = max(0 if refused else SHORTEST_FAILING, intervals * mailbox.interval)
     # One that has never been collected was set up a moment ago: somebody is just waiting for it.
     lasts = mailbox.last_ok is None or mailbox.failing_for >= patience
-    yield Finding(
-        kind=Kind.MAILBOX_REFUSED if refused else Kind.MAILBOX_FAILING,
-        grade=Grade.NEEDS_YOU if lasts else Grade.WATCH,
-        subject=account.name,
-        since=mailbox.last_ok,
-        detail=mailbox.error,
-    )
+    kind = Kind.MAILBOX_REFUSED if refused else Kind.MAILBOX_FAILING
+    found = _needs_you if lasts else _watch
+    yield found(kind=kind, subject=account.name, since=mailbox.last_ok, detail=mailbox.error)
 
 
 def _is_refused(error: str) -> bool:
@@ -216,7 +201,7 @@ def _strangers(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _gone(name: str, mails: int, since: int | None) -> Finding:
-    return Finding(kind=Kind.ACCOUNT_GONE, grade=Grade.NEEDS_YOU, subject=name, since=since, mails=mails)
+    return _needs_you(kind=Kind.ACCOUNT_GONE, subject=name, since=since, mails=mails)
 
 
 def _storage(snapshot: Snapshot) -> Iterator[Finding]:
@@ -225,17 +210,10 @@ def _storage(snapshot: Snapshot) -> Iterator[Finding]:
         watch, needs = disk_limits(snapshot)
         low = disk.free < needs
         if low or disk.free < watch:
-            finding = Finding(
-                kind=Kind.DISK_LOW, grade=Grade.NEEDS_YOU if low else Grade.WATCH, subject=disk.folder, number=disk.free
-            )
-            yield _with_since(snapshot, finding)
+            found = _needs_you if low else _watch
+            yield _with_since(snapshot, found(kind=Kind.DISK_LOW, subject=disk.folder, number=disk.free))
     if snapshot.quarantined:
-        yield Finding(
-            kind=Kind.QUARANTINE,
-            grade=Grade.NEEDS_YOU,
-            since=snapshot.quarantined_since,
-            mails=snapshot.quarantined,
-        )
+        yield _needs_you(kind=Kind.QUARANTINE, since=snapshot.quarantined_since, mails=snapshot.quarantined)
 
 
 def _backup(snapshot: Snapshot, now: int) -> Iterator[Finding]:
@@ -243,19 +221,13 @@ def _backup(snapshot: Snapshot, now: int) -> Iterator[Finding]:
     if backup is None:
         return
     if backup.error:
-        yield Finding(
-            kind=Kind.BACKUP_FAILED,
-            grade=Grade.NEEDS_YOU,
-            subject=backup.folder,
-            since=backup.error_at,
-            detail=backup.error,
-        )
+        yield _needs_you(kind=Kind.BACKUP_FAILED, subject=backup.folder, since=backup.error_at, detail=backup.error)
     elif backup.at is None:
-        finding = _with_since(snapshot, Finding(kind=Kind.BACKUP_NONE, grade=Grade.WATCH, subject=backup.folder))
+        finding = _with_since(snapshot, _watch(kind=Kind.BACKUP_NONE, subject=backup.folder))
         late = finding.since is not None and now - finding.since > BACKUP_AGE
         yield replace(finding, grade=Grade.NEEDS_YOU if late else Grade.WATCH)
     elif now - backup.at > BACKUP_AGE:
-        yield Finding(kind=Kind.BACKUP_OLD, grade=Grade.NEEDS_YOU, subject=backup.folder, since=backup.at)
+        yield _needs_you(kind=Kind.BACKUP_OLD, subject=backup.folder, since=backup.at)
 
 
 def _certificates(snapshot: Snapshot, now: int) -> Iterator[Finding]:
@@ -263,27 +235,18 @@ def _certificates(snapshot: Snapshot, now: int) -> Iterator[Finding]:
         left = certificate.expires - now
         if left >= CERTIFICATE_DAYS * DAY:
             continue
-        expired = left <= 0
-        yield Finding(
-            kind=Kind.CERTIFICATE_EXPIRED if expired else Kind.CERTIFICATE_EXPIRES,
-            grade=Grade.NEEDS_YOU if expired else Grade.WATCH,
-            subject=certificate.path,
-            since=certificate.expires if expired else None,
-            number=max(0, left // DAY),
-        )
+        if left <= 0:
+            yield _needs_you(kind=Kind.CERTIFICATE_EXPIRED, subject=certificate.path, since=certificate.expires)
+        else:
+            yield _watch(kind=Kind.CERTIFICATE_EXPIRES, subject=certificate.path, number=left // DAY)
 
 
 def _past(snapshot: Snapshot) -> Iterator[Finding]:
     for trouble in snapshot.archive:
-        yield Finding(
-            kind=Kind.ARCHIVE_FAILING,
-            grade=Grade.NEEDS_YOU,
-            subject=trouble.address,
-            since=trouble.since,
-            number=trouble.failed,
-        )
+        kind, since = Kind.ARCHIVE_FAILING, trouble.since
+        yield _needs_you(kind=kind, subject=trouble.address, since=since, number=trouble.failed)
     if snapshot.bounced:
-        yield Finding(kind=Kind.BOUNCED, grade=Grade.WATCH, since=snapshot.bounced_last, number=snapshot.bounced)
+        yield _watch(kind=Kind.BOUNCED, since=snapshot.bounced_last, number=snapshot.bounced)
 
 
 def _with_since(snapshot: Snapshot, finding: Finding) -> Finding:

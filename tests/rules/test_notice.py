@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from relay.model.account import Account, Directory, Notify, Pop3Server, Security, User
 from relay.model.address import Address
 from relay.model.reply import Reply
-from relay.rules.notice import Letterhead, Notice, OriginalMail, alert_notice, notice_reader, notice_way, report_notice
+from relay.rules.notice import (
+    Letterhead,
+    Notice,
+    OriginalMail,
+    alert_notice,
+    notice_reader,
+    notice_way,
+    plain_notice,
+    report_notice,
+)
 from relay.rules.notice_advice import FailureReason
 from relay.rules.notice_status import FailedRecipient
 from relay.rules.notice_texts import TEXTS, Alert, Report
@@ -438,3 +447,16 @@ def test_which_way_he_is_told(notify: Notify | None, owner: str, collected: bool
     anna = user("anna", notify)
     directory = Directory(users=(anna,), accounts=(account(owner, collected=collected),), postmaster="anna")
     assert notice_way(directory=directory, user=anna) is way
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_a_notice_of_paragraphs_is_a_plain_text_with_our_loop_field(language: str) -> None:
+    notice = plain_notice(head(language, "01abc"), "Größe\r\nBcc: x@y.example", ("eins", "", "zwei\ndrei"))
+    mail = email.message_from_bytes(notice.header + b"\r\n" + notice.body, policy=email.policy.default)
+    assert mail["Subject"] == notice.subject == "Größe Bcc: x@y.example"
+    assert (mail["Auto-Submitted"], mail["Relay-Loop"]) == ("auto-generated", "relay.office.example")
+    assert mail["Message-ID"] == notice.message_id == "<01abc@example.com>"
+    assert (mail["Bcc"], mail.get_content_type()) == (None, "text/plain")
+    first, second, closing = "\n".join(mail.get_content().strip().splitlines()).split("\n\n")
+    assert (first, second) == ("eins", "zwei\ndrei")
+    assert "relay.office.example" in closing
