@@ -13,7 +13,7 @@ from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.runtime import Runtime
 from relay.storage.maildir import deliver
-from relay.transports.transport import Progress, Terms, TransportResult
+from relay.transports.transport import Learnt, Progress, Terms, TransportResult
 
 _WRITTEN = Outcome(verdict=Verdict.DELIVERED, reply=Reply(code=250, enhanced="2.0.0", text="written"))
 _TERMS = Terms(connections=2, any_hour=True, gives_up=False)  # a disk that is full for a week must not cost a mail
@@ -32,7 +32,9 @@ class MaildirTransport:
     async def deliver(self, claimed: ClaimedDelivery, body: Body, _progress: Progress) -> TransportResult:
         """Write a delivery into the inbox; what can't be written is deferred."""
         outcomes = {recipient.n: await self._deliver(claimed, recipient, body) for recipient in claimed.recipients}
-        return TransportResult(outcomes=outcomes, reply=next(iter(outcomes.values())).reply)
+        written = any(outcome is _WRITTEN for outcome in outcomes.values())  # then the lane needs no rest any more
+        reply = next(iter(outcomes.values())).reply
+        return TransportResult(outcomes=outcomes, reply=reply, learnt=Learnt(answers=written))
 
     async def _deliver(self, claimed: ClaimedDelivery, recipient: Recipient, body: Body) -> Outcome:
         settings = self._settings()

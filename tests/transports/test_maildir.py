@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from relay.model.destination import to_inbox
 from tests.peers.office import MINUTE, open_office
 from tests.peers.provider import Provider
 
@@ -75,3 +76,15 @@ async def test_the_body_of_a_notice_is_kept_as_others_are(tmp_path: Path) -> Non
             with office.engine.connect() as connection:
                 query = "SELECT count(DISTINCT message_id) FROM content"
                 assert connection.execute(text(query)).scalar_one() == kept
+
+
+async def test_a_notice_that_is_written_ends_the_rests_after_faults(tmp_path: Path) -> None:
+    async with Provider(REFUSED) as provider, open_office(tmp_path, port=provider.port) as office:
+        lane = office.delivery._lanes.at(to_inbox("anna"))
+        for n in range(3):
+            lane.failed(-1000.0 + n * 100)
+        await office.hand_in(A)
+        await office.send()
+        assert len(office.inbox()) == 1
+        lane.failed(0.0)
+        assert lane.rest(0.0) == 5.0  # not doubled by the faults of long ago
