@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,40 +20,22 @@ from relay.emitting import emit
 from relay.events.backup import BackupFailed, BackupFinished, BackupIncomplete, BackupNotRemoved, BackupPostponed
 from relay.model.errors import RelayError, StorageBusyError, StorageError
 from relay.rules.nightly import Past, next_backup
+from relay.runtime import wall_clock
 from relay.settings import BackupSettings, Settings
 from relay.storage.backups import Done, Failed, last_backup, note_begun, note_done, note_failed
 from relay.storage.lock import database_file
 from relay.storage.named_files import gather
-from relay.storage.operation import Operation, Rank
+from relay.storage.operation import Operation, Rank, each
 from relay.storage.saving import Job, Made, Pace, make_backup, remove_old
-from relay.storage.transaction import Transaction
 from relay.storage.writer import Writer
 
 _LOOK: Final = 60.0
 """Seconds after which the clock is looked at again: it may jump, and a person may have made a backup meanwhile."""
 _PATIENCE: Final = 5.0
 """Seconds that the end of the service waits for a backup to clean up; what is left then the next one removes."""
-
-
-def _note_begun(tx: Transaction, several: Sequence[int]) -> list[str]:
-    return [note_begun(tx, at) for at in several]
-
-
-def _note_done(tx: Transaction, several: Sequence[Done]) -> list[None]:
-    for done in several:
-        note_done(tx, done)
-    return [None] * len(several)
-
-
-def _note_failed(tx: Transaction, several: Sequence[Failed]) -> list[None]:
-    for failed in several:
-        note_failed(tx, failed)
-    return [None] * len(several)
-
-
-_BEGUN: Final = Operation(Rank.BACKUP_BEGUN, _note_begun)
-_DONE: Final = Operation(Rank.BACKUP_DONE, _note_done)
-_FAILED: Final = Operation(Rank.BACKUP_FAILED, _note_failed)
+_BEGUN: Final = Operation(Rank.BACKUP_BEGUN, each(note_begun))
+_DONE: Final = Operation(Rank.BACKUP_DONE, each(note_done))
+_FAILED: Final = Operation(Rank.BACKUP_FAILED, each(note_failed))
 
 
 class _StoppedError(RelayError):
@@ -97,7 +80,7 @@ class BackupKeeper:
         settings: Callable[[], Settings],
         engine: Engine,
         writer: Writer,
-        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now: Callable[[], int] = wall_clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rest: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -171,35 +154,24 @@ class BackupKeeper:
 
         A share that gives no answer holds the thread for ever, but neither the service nor its end.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[_Saved] = loop.create_future()
-
-        def tell(saved: _Saved | None, error: BaseException | None) -> None:
-            if future.done():
-                return
-            if saved is None:
-                future.set_exception(error or RelayError("nothing was made"))
-            else:
-                future.set_result(saved)
+        result: Future[_Saved] = Future()
 
         def run() -> None:
-            saved, fault = None, None
-            try:
-                saved = work()
-            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-                fault = error
-            with contextlib.suppress(RuntimeError):  # nobody waits any more
-                loop.call_soon_threadsafe(tell, saved, fault)
+            with contextlib.suppress(InvalidStateError):  # nobody waits any more
+                try:
+                    result.set_result(work())
+                except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+                    result.set_exception(error)
 
-        thread = threading.Thread(target=run, name="backup", daemon=True)
+        thread, saved = threading.Thread(target=run, name="backup", daemon=True), asyncio.wrap_future(result)
         thread.start()
         try:
-            return await asyncio.shield(future)
+            return await asyncio.shield(saved)
         except asyncio.CancelledError:
             self._stopping.set()
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(asyncio.shield(future), _PATIENCE)
+                await asyncio.wait_for(saved, _PATIENCE)
             raise
         finally:
-            if future.done():
+            if result.done() and not result.cancelled():
                 thread.join(_PATIENCE)

@@ -137,10 +137,10 @@ def _split(text: str) -> list[list[_Token]]:
             at += 1
             lists[-1].append((" ", " "))
         elif char == '"':
-            at, content = _until(text, at + 1, '"')
+            at, content = _within(text, at + 1, "", '"')
             lists[-1].append(("quoted", content))
         elif char == "(":
-            at, content = _comment(text, at + 1)
+            at, content = _within(text, at + 1, "(", ")")
             lists[-1].append(("comment", content))
         elif char == "[":
             stop = text.find("]", at, at + 300)
@@ -166,33 +166,24 @@ def _split(text: str) -> list[list[_Token]]:
     return lists
 
 
-def _until(text: str, at: int, mark: str) -> tuple[int, str]:
-    out = []
-    while at < len(text):
-        char = text[at]
-        if char == "\\" and at + 1 < len(text):
-            out.append(text[at + 1])
-            at += 2
-            continue
-        at += 1
-        if char == mark:
-            break
-        out.append(char)
-    return at, "".join(out)
+def _within(text: str, at: int, opening: str, closing: str) -> tuple[int, str]:
+    """Read from behind an opening character to the closing one that belongs to it; give the position behind that.
 
-
-def _comment(text: str, at: int) -> tuple[int, str]:
+    A backslash quotes what follows it. What has no end is read to the end of the text.
+    """
     depth, out = 1, []
     while at < len(text):
         char = text[at]
-        if char == "\\" and at + 1 < len(text):
-            out.append(text[at + 1])
-            at += 2
-            continue
         at += 1
-        depth += (char == "(") - (char == ")")
-        if depth == 0:
-            break
+        if char == "\\" and at < len(text):
+            char = text[at]
+            at += 1
+        elif char == closing:
+            depth -= 1
+            if not depth:
+                break
+        elif char == opening:
+            depth += 1
         out.append(char)
     return at, "".join(out)
 

@@ -42,12 +42,15 @@ def decode_word(charset: str, encoding: str, content: str) -> str | None:
         return None
 
 
-def encode_words(text: str) -> list[bytes]:
-    """Encode a text as encoded words in UTF-8 and base64, each of at most 75 characters (RFC 2047 section 2)."""
+def encode_words(text: str, most: int = _ENCODED_OCTETS) -> list[bytes]:
+    """Encode a text as encoded words in UTF-8 and base64, each of at most `most` octets before it is encoded.
+
+    By default a word has at most 75 characters (RFC 2047 section 2).
+    """
     words, part = [], b""
     for char in text:
         octets = char.encode()
-        if len(part) + len(octets) > _ENCODED_OCTETS:
+        if len(part) + len(octets) > most:
             words.append(part)
             part = b""
         part += octets

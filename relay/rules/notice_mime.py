@@ -7,10 +7,10 @@ import binascii
 import hashlib
 import re
 import unicodedata
-from base64 import b64encode
 from collections.abc import Iterable
 
 from relay.model.address import Address
+from relay.rules.encoded_words import encode_words
 from relay.rules.headers import split_fields
 
 TEXT_FIELDS = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n"
@@ -68,14 +68,14 @@ def make_subject(text: str) -> bytes:
     text = plain(text)
     if text.isascii() and "=?" not in text:
         return make_field("Subject", text)
-    return b"Subject: " + "\r\n ".join(_encode_words(text)).encode() + b"\r\n"
+    return b"Subject: " + b"\r\n ".join(encode_words(text, _WORD_OCTETS)) + b"\r\n"
 
 
 def make_mailbox(name: str, display: str, address: Address) -> bytes:
     """Write a From or To with one mailbox. A non-ASCII local part stays UTF-8 (RFC 6532)."""
     display = plain(display, 200) or "?"
     if not display.isascii() or "=?" in display:
-        display = "\r\n ".join(_encode_words(display))
+        display = b"\r\n ".join(encode_words(display, _WORD_OCTETS)).decode()
     elif not _ATOMS.fullmatch(display):
         display = '"' + re.sub(r'(["\\])', r"\\\1", display) + '"'
     mailbox = f"<{plain(address.wire)}>"
@@ -125,13 +125,3 @@ def join_parts(boundary: str, parts: Iterable[bytes]) -> bytes:
 
 def _clip(text: str, octets: int) -> str:
     return text.encode("utf-8", "replace")[:octets].decode("utf-8", "ignore")
-
-
-def _encode_words(text: str) -> list[str]:
-    chunks = [b""]
-    for character in text:
-        encoded = character.encode()
-        if len(chunks[-1]) + len(encoded) > _WORD_OCTETS:
-            chunks.append(b"")
-        chunks[-1] += encoded
-    return [f"=?utf-8?b?{b64encode(chunk).decode()}?=" for chunk in chunks]
