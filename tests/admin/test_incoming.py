@@ -11,8 +11,6 @@ from relay.demo.mailbox import Mailbox
 from tests.cli.conftest import Run, hand_in
 from tests.cli.test_poll import mailbox
 
-pytestmark = pytest.mark.usefixtures("both_ways")
-
 __all__ = ["mailbox"]
 
 MAIL = (
