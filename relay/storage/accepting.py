@@ -119,7 +119,7 @@ def _is_news(tx: Transaction, mail: NewMessage) -> bool:
 
 
 def was_said(tx: Transaction, once: str, now: int) -> bool:
-    """Return whether people were told something a moment ago."""
+    """Return whether people were told something a moment ago (`NewMessage.once`), by whichever node."""
     return bool(tx.rows(_SAID, key=_said(once), since=_moment(now - SAID_FOR), now=_moment(now)))
 
 

@@ -1,9 +1,10 @@
 """How the parts of the queue reach the database: writes through the group commit, reads in their own threads."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from functools import partial, wraps
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Engine
 
@@ -16,8 +17,15 @@ from relay.storage.writer import Writer
 
 _READERS: Final = 2
 
+P = ParamSpec("P")
 A = TypeVar("A")
 R = TypeVar("R")
+A_contra = TypeVar("A_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+
+class _WrittenBy(Protocol[A_contra, R_co]):
+    def __call__(self, tx: Transaction, batch: Sequence[A_contra], /, *, by: Claimant) -> Sequence[R_co]: ...
 
 
 class Access:
@@ -57,3 +65,33 @@ class Access:
         except RuntimeError:
             raise StorageError("the queue is closed") from None
         return await reading
+
+
+def asks(query: Callable[Concatenate[Transaction, P], R]) -> Callable[Concatenate[Access, P], Coroutine[Any, Any, R]]:
+    """Return the method that asks the database by a function of the storage, which takes the same arguments."""
+
+    @wraps(query)
+    async def ask(self: Access, /, *arguments: P.args, **named: P.kwargs) -> R:
+        return await self._read(partial(query, **named), *arguments)
+
+    return ask
+
+
+def writes(
+    rank: Rank, apply: Callable[[Transaction, Sequence[A]], Sequence[R]]
+) -> Callable[[Access, A], Coroutine[Any, Any, R]]:
+    """Return the method that writes one argument of a kind of write; `apply` writes those of a whole batch."""
+
+    async def write(self: Access, argument: A) -> R:
+        return await self._write(rank, apply, argument)
+
+    return write
+
+
+def writes_as(rank: Rank, apply: _WrittenBy[A, R]) -> Callable[[Access, A], Coroutine[Any, Any, R]]:
+    """Return the method as `writes` does, of what is written in the name of this node."""
+
+    async def write(self: Access, argument: A) -> R:
+        return await self._write(rank, partial(apply, by=self._by), argument)
+
+    return write

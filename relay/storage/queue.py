@@ -20,6 +20,7 @@ from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Settlem
 from relay.rules.turns import Cursor
 from relay.storage import accepting, claiming, prefetch, reclaiming, settling
 from relay.storage.accepting import Chunk
+from relay.storage.access import asks, writes
 from relay.storage.claiming import Claim, Held
 from relay.storage.claims import Claims
 from relay.storage.operation import Operation, Rank
@@ -85,9 +86,7 @@ class Queue(Upkeep):
                 self._claims.abandon(one.id, one.token)
             raise
 
-    async def discard(self, message_id: str) -> None:
-        """Drop the chunks of a mail that was aborted."""
-        await self._write(Rank.DISCARD, accepting.discard, message_id)
+    discard = writes(Rank.DISCARD, accepting.discard)
 
     # A mail goes out
 
@@ -261,9 +260,7 @@ class Queue(Upkeep):
         kept = await self._write(Rank.RENEW_LEASES, partial(reclaiming.renew_leases, by=self._by), running)
         self._claims.renewed(running, kept, until)
 
-    async def next_due(self) -> dict[Destination, int]:
-        """Give the smallest `due` among what is queued, for each destination that has something queued."""
-        return await self._read(claiming.next_due)
+    next_due = asks(claiming.next_due)
 
     async def queued_accounts(self) -> set[str]:
         """Give the accounts that have something queued."""

@@ -38,17 +38,7 @@ _SELECT_EXPIRED: Final = Statement(
 )  # fmt: skip
 _SELECT_OWN: Final = Statement(select(delivery.c.id, delivery.c.token).where(_IS_ACTIVE, _IS_OWN))
 _SELECT_ORPHANS: Final = Statement(_ACTIVE.where(is_in(delivery.c.id, "ids")).with_for_update(of=delivery))
-_RECLAIM: Final = Many.change(
-    lambda new: (
-        update(delivery)
-        .values(state=new.c.state, due=AT_ONCE, uncertain=new.c.uncertain, **UNCLAIMED)
-        .where(delivery.c.id == new.c.id, delivery.c.token == new.c.token)
-    ),
-    state=delivery.c.state,
-    uncertain=delivery.c.uncertain,
-    id=delivery.c.id,
-    token=delivery.c.token,
-)
+_RECLAIM: Final = Many.update(delivery, "state", "uncertain", by=("id", "token"), same={**UNCLAIMED, "due": AT_ONCE})
 _SWEEP: Final = Statement(delete(content).where(content.c.message_id < bindparam("end"), IS_ORPHANED))
 _RENEW: Final = Statement(
     update(delivery)

@@ -30,47 +30,16 @@ _SELECT: Final = Statement(
 """The fields of `_Delivery`."""
 _SELECT_KEYS: Final = Statement(select(attempt.c.key).where(is_in(attempt.c.delivery_id, "deliveries")))
 _INSERT_ATTEMPTS: Final = Many.insert(insert(attempt))
-_SET_OUTCOMES: Final = Many.change(
-    lambda new: (
-        update(recipient)
-        .values(outcome=new.c.outcome, code=new.c.code, enhanced=new.c.enhanced, reply=new.c.reply)
-        .where(
-            recipient.c.message_id == new.c.message_id,
-            recipient.c.n == new.c.n,
-            recipient.c.delivery_id == new.c.delivery_id,
-            recipient.c.outcome == "pending",
-        )
-    ),
-    outcome=recipient.c.outcome,
-    code=recipient.c.code,
-    enhanced=recipient.c.enhanced,
-    reply=recipient.c.reply,
-    message_id=recipient.c.message_id,
-    n=recipient.c.n,
-    delivery_id=recipient.c.delivery_id,
+_SET_OUTCOMES: Final = Many.update(
+    recipient,
+    *("outcome", "code", "enhanced", "reply"),
+    by=("message_id", "n", "delivery_id"),
+    only=[recipient.c.outcome == "pending"],
 )
 UNCLAIMED: Final = {"marked": False, "token": "", "node": "", "lease_until": None}
 """What a delivery says of its claim when that has ended."""
-_SET_DELIVERIES: Final = Many.change(
-    lambda new: (
-        update(delivery)
-        .values(
-            state=new.c.state,
-            due=new.c.due,
-            uncertain=new.c.uncertain,
-            attempts=new.c.attempts,
-            tried=new.c.tried,
-            **UNCLAIMED,
-        )
-        .where(delivery.c.id == new.c.id, delivery.c.token == new.c.token)
-    ),
-    state=delivery.c.state,
-    due=delivery.c.due,
-    uncertain=delivery.c.uncertain,
-    attempts=delivery.c.attempts,
-    tried=delivery.c.tried,
-    id=delivery.c.id,
-    token=delivery.c.token,
+_SET_DELIVERIES: Final = Many.update(
+    delivery, "state", "due", "uncertain", "attempts", "tried", by=("id", "token"), same=UNCLAIMED
 )
 _COUNT_TRY: Final = Statement(
     update(delivery).values(tried=bindparam("count")).where(delivery.c.id == bindparam("delivery"))

@@ -11,6 +11,7 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, Final, Generic, TypeAlias, TypeVar, TypeVarTuple, cast, overload
 
 from sqlalchemy import (
@@ -25,6 +26,7 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
+    update,
     values,
 )
 from sqlalchemy.dialects import postgresql
@@ -245,6 +247,26 @@ class Many:
             return make(values(*names).data(data).cte("new"))
 
         return cls(make_many)
+
+    @classmethod
+    def update(
+        cls,
+        table: Table,
+        *changed: str,
+        by: Sequence[str],
+        only: Sequence[ColumnElement[bool]] = (),
+        same: Mapping[str, Any] = MappingProxyType({}),
+    ) -> "Many":
+        """Make a change that gives these columns a row's values, where the columns `by` are equal and all `only` hold.
+
+        `same`: what other columns get, the same in each row.
+        """
+
+        def make(new: CTE) -> UpdateBase:
+            found = [table.c[name] == new.c[name] for name in by]
+            return update(table).values({**{name: new.c[name] for name in changed}, **same}).where(*found, *only)
+
+        return cls.change(make, **{name: table.c[name] for name in (*changed, *by)})
 
     def form(self, dialect: str, rows: int = 1) -> Form:
         """Give its form for a database and so many rows; it is compiled when it is first asked for."""

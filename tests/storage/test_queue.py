@@ -350,13 +350,12 @@ async def test_a_closed_queue_says_so(engine: Engine) -> None:
         await queue.next_due()
 
 
-async def test_a_fault_in_a_read_is_not_a_closed_queue(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_in_a_read_is_not_a_closed_queue(queue: Queue) -> None:
     def fail(_tx: Transaction) -> None:
         raise RuntimeError("dictionary changed size during iteration")
 
-    monkeypatch.setattr("relay.storage.claiming.next_due", fail)
     with pytest.raises(RuntimeError, match="changed size"):
-        await queue.next_due()
+        await asks(fail)(queue)
 
 
 async def test_a_read_sees_one_moment_in_all_its_queries(engine: Engine, queue: Queue) -> None:
