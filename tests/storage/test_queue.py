@@ -26,6 +26,7 @@ from relay.model.errors import StorageError
 from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewDelivery, NewMessage
 from relay.model.outcome import Outcome, Verdict
 from relay.storage import admin, commands
+from relay.storage.access import asks
 from relay.storage.engine import WriteConnection, open_engine, transaction
 from relay.storage.operation import Operation
 from relay.storage.queue import Queue
