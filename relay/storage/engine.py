@@ -70,10 +70,7 @@ def _open_sqlite(url: URL, *, create: bool, patience: float | None) -> Engine:
         raise StorageError("the SQLite database must be a file")
     path = Path(url.database)
     if create:
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        except OSError as error:
-            raise StorageError(why_unwritable(path) or f"{path}: {error.strerror}") from None
+        _make_missing(path)
         _require_writable(path)
     busy = min(_BUSY_SECONDS, patience or _BUSY_SECONDS)
 
@@ -106,6 +103,16 @@ def _open_sqlite(url: URL, *, create: bool, patience: float | None) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _make_missing(path: Path) -> None:
+    # A file that is there is not opened: to close it would drop all locks that SQLite holds on it in this process, and
+    # the next program that closes the database would delete the log (WAL) that is written here.
+    try:
+        if not path.is_file():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StorageError(why_unwritable(path) or f"{path}: {error.strerror}") from None
 
 
 def _require_writable(path: Path) -> None:

@@ -6,6 +6,7 @@ import smtplib
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Generator
@@ -272,3 +273,18 @@ def _refused(port: int) -> str:
         client.ehlo()
         code, text = client.mail("sales@example.com")
     return "" if code == 250 else f"{code} {text.decode()}"
+
+
+def test_other_programs_that_close_the_database_leave_the_service_its_log(tmp_path: Path) -> None:
+    with RelayProcess(write_config(tmp_path, accounts=[make_account("sales", 1)])) as relay:
+        for commands in ((), (["queue", "list"], ["queue", "run"]), (["status"],), (["check"],), (["reload"],)):
+            for command in commands:
+                relay.run(*command, check=False)
+            subprocess.run([sys.executable, "-c", _OPEN_AND_CLOSE, tmp_path / "relay.db"], check=True)
+            assert submit(relay.port, "hello") == 250
+        relay.kill()
+    with contextlib.closing(sqlite3.connect(tmp_path / "relay.db")) as database:
+        assert database.execute("SELECT count(*) FROM message").fetchone() == (5,)
+
+
+_OPEN_AND_CLOSE = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT 1 FROM meta'); db.close()"

@@ -1,5 +1,7 @@
 import contextlib
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -29,6 +31,24 @@ def test_what_is_no_database_of_ours_is_refused_with_a_clear_text(url: str) -> N
     with pytest.raises(StorageError) as error:
         open_engine(url)
     assert "\n" not in str(error.value)
+
+
+def test_to_open_the_file_once_more_leaves_the_locks_that_keep_its_log(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/relay.db"
+    first = open_engine(url)
+    with transaction(first, write=True) as tx:
+        tx.raw("CREATE TABLE t (a INTEGER)")
+    open_engine(url).dispose()
+    look = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); print(*db.execute('SELECT * FROM t')); db.close()"
+
+    def look_elsewhere() -> str:
+        return subprocess.check_output([sys.executable, "-c", look, tmp_path / "relay.db"], text=True)
+
+    assert look_elsewhere() == "\n"
+    with transaction(first, write=True) as tx:
+        tx.raw("INSERT INTO t VALUES (1)")
+    assert look_elsewhere() == "(1,)\n"
+    first.dispose()
 
 
 def test_a_transaction_that_raises_keeps_nothing(engine: Engine) -> None:
