@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from relay.model.account import Account, Directory, User
 from relay.model.address import Address
 from relay.rules.address import LONGEST_FIELD, parse_mailboxes
-from relay.rules.headers import Field, split_fields
+from relay.rules.headers import split_fields
 
 _RECIPIENTS = ("to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc")
 
@@ -58,7 +58,8 @@ def plan_distribution(*, directory: Directory, account: Account, header: bytes) 
         if shares:
             return Distribution(shares=shares, steps=(_tell(shares, where),))
         steps.append(f"No user's address stands in {where}.")
-    shares = _find(directory, _recipient_values(fields), "To, Cc, Bcc or Resent-*")
+    values = [one.value for one in fields if one.key in _RECIPIENTS]
+    shares = _find(directory, values, "To, Cc, Bcc or Resent-*")
     if shares:
         return Distribution(shares=shares, steps=(*steps, _tell(shares, "To, Cc, Bcc or Resent-*")))
     steps.append("No user's address stands in To, Cc, Bcc or Resent-*.")
@@ -73,10 +74,6 @@ def _at(values: Sequence[bytes], position: int) -> list[bytes]:
 
 def _to_owner(owner: User, why: str) -> Distribution:
     return Distribution(shares=(Share(user=owner.name, address=owner.address, why=why),), steps=(why,))
-
-
-def _recipient_values(fields: Sequence[Field]) -> list[bytes]:
-    return [one.value for one in fields if one.key in _RECIPIENTS]
 
 
 def _find(directory: Directory, values: Sequence[bytes], where: str) -> tuple[Share, ...]:

@@ -15,13 +15,14 @@ _TIME: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: uhr)?")
 _EXACT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[t ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:z|[+-][0-9]{2}:?[0-9]{2})"
 )
-_UNITS: Final = {
+UNITS: Final = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), 1_000),
     **dict.fromkeys(("min", "minute", "minutes"), 60_000),
     **dict.fromkeys(("h", "hour", "hours"), 3_600_000),
     **dict.fromkeys(("d", "day", "days"), 86_400_000),
     **dict.fromkeys(("week", "weeks"), 604_800_000),
 }
+"""Milliseconds of the units of time, by the words for each."""
 _WORDS: Final = {"today": 0, "yesterday": 1}
 LIKE: Final = '"2 h", "14:30", "yesterday", "2026-11-27", "2026-11-27 14:30"'
 
@@ -45,9 +46,9 @@ def parse_moment(text: str, *, now: int, zone: dt.tzinfo, end: bool = False) -> 
         return now
     span = _SPAN.fullmatch(wanted)
     if span is not None:
-        if span[2] not in _UNITS:
+        if span[2] not in UNITS:
             raise ValueError(f"{span[2]!r} is no unit: must be like {LIKE}")
-        return max(0, now - int(span[1]) * _UNITS[span[2]])
+        return max(0, now - int(span[1]) * UNITS[span[2]])
     try:
         if _EXACT.fullmatch(wanted):
             return _milliseconds(dt.datetime.fromisoformat(wanted.upper()))

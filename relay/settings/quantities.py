@@ -2,23 +2,14 @@
 
 import re
 
+from relay.rules.moments import UNITS
+
 _WRITTEN = re.compile(r"([0-9]{1,12})\s*([A-Za-z]+)")
 
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 
-_SECOND = 1_000
-_MINUTE = 60 * _SECOND
-_HOUR = 60 * _MINUTE
-_DAY = 24 * _HOUR
-
-_TIMES = {
-    "ms": 1,
-    **dict.fromkeys(("s", "sec", "second", "seconds"), _SECOND),
-    **dict.fromkeys(("min", "minute", "minutes"), _MINUTE),
-    **dict.fromkeys(("h", "hour", "hours"), _HOUR),
-    **dict.fromkeys(("d", "day", "days"), _DAY),
-    **dict.fromkeys(("week", "weeks"), 7 * _DAY),
-}
+_SECOND, _MINUTE, _HOUR, _DAY = (UNITS[name] for name in ("s", "min", "h", "day"))
+_TIMES = {"ms": 1, **UNITS}
 _SIZES = {
     "b": 1,
     "bytes": 1,

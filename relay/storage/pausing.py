@@ -11,7 +11,7 @@ from relay.rules.notice_texts import Alert
 from relay.storage import meta
 from relay.storage.accepting import unsay
 from relay.storage.outbox import PendingAlert, enqueue
-from relay.storage.rows import clean, read_pause
+from relay.storage.rows import clean
 from relay.storage.statement import Statement, insert
 from relay.storage.tables import pause as pauses
 from relay.storage.transaction import Transaction
@@ -74,7 +74,7 @@ _PROBES_BEFORE: Final = Statement(
 
 def lasting_pauses(tx: Transaction) -> list[Pause]:
     """Give the pauses that last."""
-    return [read_pause(row) for row in tx.rows(_LASTING)]
+    return [Pause(**row) for row in tx.records(_LASTING)]
 
 
 def pauses_between(tx: Transaction, account: str, node: str, start: int, end: int) -> list[tuple[int, int]]:
@@ -107,7 +107,7 @@ def pause(tx: Transaction, wishes: Sequence[Pause]) -> list[Pause]:
 
 
 def _pause(tx: Transaction, wish: Pause) -> Pause:
-    lasting = [read_pause(row) for row in tx.rows(_LASTING_OF, name=wish.account)]
+    lasting = [Pause(**row) for row in tx.records(_LASTING_OF, name=wish.account)]
     if lasting and wish.until is None:
         old = lasting[0]
         if wish.by_person:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Select, select
 
 from relay.model.destination import Destination
-from relay.model.mail import ClaimedDelivery, Message, Pause, Recipient, RecipientKind
+from relay.model.mail import ClaimedDelivery, Message, Recipient, RecipientKind
 from relay.storage.statement import Many, Parameters, Statement, insert, is_in
 from relay.storage.tables import delivery, message, recipient
 from relay.storage.transaction import AnyRow, Transaction
@@ -99,21 +99,6 @@ def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDeliver
         )
         for row in rows
     ]
-
-
-def read_pause(row: AnyRow) -> Pause:
-    """Make a pause of a row: account, since, until, reason, by_person, probes, next_probe, fingerprint."""
-    account, since, until, reason, by_person, probes, next_probe, fingerprint = row
-    return Pause(
-        account=account,
-        since=since,
-        until=until,
-        reason=reason,
-        by_person=by_person,
-        probes=probes,
-        next_probe=next_probe,
-        fingerprint=fingerprint,
-    )
 
 
 def _unique(ids: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ It reads only, needs no secrets and no lock, and waits for nobody for longer tha
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -88,7 +88,7 @@ def digest_of(path: Path) -> str:
 
 def take_snapshot(
     settings: Settings,
-    database: "Database | None",
+    database: Database | None,
     *,
     now: int,
     service: Service,
@@ -124,7 +124,7 @@ def take_snapshot(
         bounced_last=standing.bounced_last,
         certificates=files.certificates,
         configuration_changed=bool(service.digest and files.digest) and service.digest != files.digest,
-        first_seen=_first_seen(watches),
+        first_seen={key: watch.since for key, watch in watches.items() if watch.well is None},
     )
 
 
@@ -161,10 +161,6 @@ def _backup(settings: Settings, known: backups.BackupState) -> BackupState | Non
     if settings.backup is None:
         return None
     return BackupState(folder=str(settings.backup.folder), at=known.at, error=known.error, error_at=known.error_at)
-
-
-def _first_seen(watches: Mapping[str, Watch]) -> dict[str, int]:
-    return {key: watch.since for key, watch in watches.items() if watch.well is None}
 
 
 def _expiry(path: Path) -> int | None:
