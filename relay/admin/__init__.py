@@ -1,14 +1,14 @@
 """The admin room: the questions and actions of people, answered with and without a running service.
 
-A command (later the page) makes a request, a frozen dataclass of `requests`, and reads answers, frozen dataclasses of
-`answers`. Where a service runs, the request goes to it by the control socket; else the command opens the database
-itself. Both call the same function.
+Whoever asks, such as a command, makes a request, a frozen dataclass of `requests`, and reads answers, frozen
+dataclasses of `answers`. Where a service runs, the request goes to it by the control socket; else the command opens the
+database itself. Both call the same function.
 
 To add a question or an action:
 
 1. Write its request in `requests.py` and its answers in `answers.py`. Fields are texts, numbers, enums, tuples,
    mappings and other such dataclasses; `wire` makes JSON of them and reads them back. A time that programs see is a
-   `Moment`: milliseconds here, ISO 8601 in JSON. Count `VERSION` in `requests.py` up (a test reminds you).
+   `Moment`: milliseconds here, ISO 8601 in JSON. `tests/admin/test_wire.py` says when `VERSION` is to be counted up.
 2. Write the function: a generator that takes a `Room` and the request and yields the answers, a large list page by
    page. It runs in a thread; between two `yield`s it may block, but no transaction may be open at a `yield`. To ask the
    person something it yields a `Question` and gets true or false. What it wants of the service itself is a method of
@@ -16,6 +16,6 @@ To add a question or an action:
    are `RelayError`; `MisuseError` is wrong usage.
 3. Name both in the table `FUNCTIONS` in `desk.py`.
 4. Whatever it changes, it logs: `room.service.record` takes the event; `room.by` is who asked.
-5. The command calls `ask` of `relay/cli/asking.py` with the request and prints what comes. Test it with the fixture
-   `both_ways` of `tests/cli/conftest.py`, which runs the test with a service and without one.
+5. The command (a file of `relay/cli/`, named in its `COMMANDS`) calls `ask` of `relay/cli/asking.py` and prints what
+   comes. Test it with the fixture `both_ways` of `tests/cli/conftest.py`: with a service and without one.
 """

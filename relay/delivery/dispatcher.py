@@ -129,8 +129,8 @@ class Delivery:
     def flush(self, accounts: Collection[str] | None = None) -> None:
         """Look at the queue now, and let no lane rest (`relay queue run`).
 
-        With `accounts`, whose mails people want at once, only what rests since its server could not be reached is tried
-        again, and only of these: what a provider asked for holds on, and so does everybody else's wait.
+        With `accounts`, whose mails people want at once, only lanes of these end their rest, and only one that began
+        since a server could not be reached: where a provider asked for less, the rest goes on.
         """
         for lane in self._lanes:
             lane.drop_ready()

@@ -35,9 +35,9 @@ class Lane:
     again: bool = False
     """Whether something came while a worker was about to stop."""
     hidden: bool = False
-    """Whether something was due when the queue was looked at, so that what is due later was not seen."""
+    """Whether the last look at the queue found something due here, and so did not see what is due later."""
     went_on: bool = False
-    """Whether a mail was claimed since."""
+    """Whether a mail was claimed since that look."""
     prefetching: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while one worker reads ahead for all."""
     outage: Reply | None = None
@@ -45,7 +45,7 @@ class Lane:
     max_size: int | None = None
     """The largest mail that this server takes, as its last EHLO said; None: not known."""
     renewed: bool = False
-    """Whether the server or the login is another since this was asked last."""
+    """Whether the server or the login has changed since this was last asked."""
     cursor: Cursor = field(default_factory=Cursor)
     """Where the turns of users and mailings stand."""
     busy: int = 0
@@ -103,7 +103,7 @@ class Lane:
         return max(self.rest(now), rate, self.quota.wait(wall))
 
     def rest(self, now: float) -> float:
-        """Return how many seconds of it are rest after trouble with the server."""
+        """Return how many seconds are left of a rest after trouble with the server."""
         return max(self._backoff.wait(now), self._throttle.wait(now))
 
     @property

@@ -18,7 +18,7 @@ from relay.runtime import Runtime
 from relay.storage.pausing import Probe
 
 SOON = 600_000
-"""Milliseconds behind the end of a pause within which another goes on where that one was: the probe saw too little."""
+"""Milliseconds after a pause within which a new one goes on with its intervals: the probe that ended it saw little."""
 
 
 class PauseBook:
@@ -62,7 +62,7 @@ class PauseBook:
         return next_attempt(policy=policy, hours=hours, attempts=probes + 1, now=self._now(), jitter=self._random())
 
     async def probes_before(self, account: str) -> int:
-        """Tell how many probes a pause had seen that the last of them has ended a moment ago. Raises StorageError.
+        """Tell how many probes there were in a pause whose last one has just ended it. Raises StorageError.
 
         0: there was none. What a person has ended counts for nothing.
         """

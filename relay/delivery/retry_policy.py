@@ -1,4 +1,4 @@
-"""Policies for faults: retry until stored, log and continue, contain a fault to one thing of many."""
+"""What is done where the database refuses: it is tried until it is stored, or logged, and the work goes on."""
 
 import asyncio
 import contextlib

@@ -39,7 +39,7 @@ class DeliveryState(StrEnum):
 
 
 class RecipientKind(StrEnum):
-    """Why somebody gets a mail. On which way it reaches him is said by the destination of the delivery alone."""
+    """Why somebody gets a mail. How it gets there is said by the destination of the delivery alone."""
 
     TO = "to"
     """It is addressed to him."""

@@ -8,7 +8,7 @@ collection makes the calls of one poll in this order, one after the other:
 Between two polls it calls `wait`, and `close` at the end of everything, after a fault, or from elsewhere at any time.
 
 To add a source: a subclass of `MailboxServer` for its settings (`relay.model.account`, returned by `Account.mailbox`),
-a module in this package, and a line in `relay.sources.registry`. Nothing else changes.
+a module in this package, and a line in `relay.sources.registry`. docs/contributing/add-a-mailbox-source.md has more.
 
 What every source must guarantee:
 

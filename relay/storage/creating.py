@@ -32,9 +32,7 @@ _MOVE_RECIPIENTS: Final = Many.change(
     old_id=recipient.c.delivery_id,
 )
 _LOCK: Final = Statement(select(message.c.id).where(message.c.id == bindparam("message")).with_for_update())
-_HIGHEST: Final = Statement(
-    select(func.max(recipient.c.n)).where(recipient.c.message_id == bindparam("message"))
-)  # fmt: skip
+_HIGHEST: Final = Statement(select(func.max(recipient.c.n)).where(recipient.c.message_id == bindparam("message")))
 _IS_OPEN: Final = exists().where(delivery.c.message_id == content.c.message_id, delivery.c.state != "done")
 _DROP_BODIES: Final = Statement(delete(content).where(is_in(content.c.message_id, "messages"), ~_IS_OPEN))
 

@@ -146,7 +146,7 @@ class Queue(Upkeep):
             self._claims.drop(settlement.delivery_id, settlement.token)
 
     async def prefetch(self, wish: Prefetch) -> list[Work]:
-        """Read what is due, for `take`: as little is changed by it as is promised."""
+        """Read what is due, many mails at a time, so that `claim_by_id` can claim them; nothing is claimed by this."""
         return await self._read(prefetch.prefetch, wish)
 
     async def claim_by_id(self, delivery: ClaimedDelivery) -> ClaimedDelivery | None:

@@ -113,8 +113,8 @@ def settle(tx: Transaction, settlements: Sequence[Settlement], *, by: Claimant) 
 
     A settlement that is written already, or whose mail is gone, changes nothing. Where the claim does not hold any
     more, the delivery is another's or waits: nothing of it is changed, but for this: who surely got the mail is not
-    asked to be sent it again. The attempt is noted, and `tried` counts it: it numbers what is noted, and nobody takes a
-    delivery as he knew it before. The intervals stay those of the attempts that had the claim.
+    sent it again. The attempt is noted, and `tried` counts it: that numbers the attempts, and keeps whoever read the
+    delivery before from claiming it. The retry intervals count only the attempts that had the claim.
     """
     found = map(_Delivery._make, tx.rows(_SELECT, ids=[s.delivery_id for s in settlements]))
     deliveries = {row.id: row for row in found}

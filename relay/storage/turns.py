@@ -82,7 +82,7 @@ class Lane:
         return self._tx.rows(_OLDEST, **self._where, source=source, limit=limit)
 
     def newest(self, user: str, limit: int) -> Sequence[AnyRow]:
-        """Return the newest of the source of a user which has his newest mail, likewise."""
+        """Return the newest mail of a user, and what is newest behind it of the same source, likewise locked."""
         found = self._tx.rows(_NEWEST_SOURCE, **self._where, user=user, end=behind(user))
         return self._tx.rows(_NEWEST, **self._where, source=found[0][0], limit=limit) if found else []
 

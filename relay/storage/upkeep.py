@@ -12,7 +12,7 @@ from relay.storage.operation import Rank
 class Upkeep(Access):
     """The part of the queue that looks after it.
 
-    What is made by `asks` and `writes` is documented by the function that it is made of.
+    What is made by `asks`, `writes` and `writes_as` is documented by the function that it is made of.
     """
 
     # What waits for long

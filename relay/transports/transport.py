@@ -136,7 +136,7 @@ class Transports:
 
 
 def failed(delivery: ClaimedDelivery, progress: Progress) -> TransportResult:
-    """Return for a fault of ours what a lost connection would be."""
+    """Return the result of a delivery that a fault of ours has ended: that of a lost connection."""
     reply = Reply(code=0, enhanced="4.4.2", text="a fault inside of the relay; its log says more")
     deferred = Outcome(verdict=Verdict.DEFERRED, reply=reply)
     numbers = frozenset(recipient.n for recipient in delivery.recipients)
