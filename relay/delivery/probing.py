@@ -1,4 +1,4 @@
-"""Probes of paused accounts: a login, by the retry intervals, and at once when its settings are others."""
+"""Probes of paused accounts: a login, by the retry intervals, and at once when its settings have changed."""
 
 import asyncio
 import math

@@ -102,7 +102,7 @@ def oldest_since(tx: Transaction, account: str) -> int | None:
 
 
 def delayed(tx: Transaction, account: str, after: int, before: int, limit: int) -> list[ClaimedDelivery]:
-    """Give what waits since later than `after` and not later than `before`, untold, of so many mails at most.
+    """Give what waits since a moment later than `after`, up to `before`, and nobody was told of: so many mails at most.
 
     Each mail comes whole: with all its deliveries that wait untold, whatever their account. Notices are left out.
     """
@@ -133,10 +133,10 @@ def queued_before(tx: Transaction, account: str, before: int, limit: int) -> lis
 
 
 def give_up(tx: Transaction, mails: Sequence[Sequence[Settlement]], *, by: Claimant) -> list[bool]:
-    """Settle what nobody attempts: all of a mail's deliveries together, or none where one of them has been claimed.
+    """Settle what nobody attempts: all of a mail's deliveries together, or none of them.
 
-    Nor where somebody has got his outcome since: the notice would name him. They go from queued to done, so that a
-    crash leaves nothing that looks as if it had been sent.
+    None, where one of them has been claimed, or a recipient has an outcome by now, whom the notice would name as well.
+    They go from queued to done, so that a crash leaves nothing that looks as if it had been sent.
     """
     ids = [one.delivery_id for mail in mails for one in mail]
     queued = {row[0] for row in tx.rows(_STILL_QUEUED, ids=ids)}
