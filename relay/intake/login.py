@@ -42,7 +42,7 @@ class LoginDialogue(Connection):
         if not self.session.extended_smtp:
             raise BadCommandError.by(EHLO_FIRST)
         mechanism, blank, response = (arg or "").partition(" ")
-        await super().smtp_AUTH(f"{mechanism.upper()}{blank}{response}")
+        await super().smtp_AUTH(f"{mechanism.upper()}{blank}{response}".strip())  # of what it splits at, too
 
     async def challenge_auth(
         self,

@@ -41,6 +41,8 @@ GOOD = b64(f"\0anna\0{PASSWORD}")
         (["AUTH PLAIN", "x" * 13_000], "500 5.5.6"),
         (["AUTH CRAM-MD5"], "504 5.5.4"),
         (["AUTH"], "501 5.5.4"),
+        (["AUTH \x1c"], "501 5.5.4"),
+        (["AUTH \xa0 \xa0"], "501 5.5.4"),
         ([f"AUTH PLAIN {GOOD}", f"AUTH PLAIN {GOOD}"], "503 5.5.1"),
         (["MAIL FROM:<s@x.example>", f"AUTH PLAIN {GOOD}"], "503 5.5.1"),
     ],
