@@ -13,10 +13,11 @@ import click
 
 from relay import __version__
 from relay.admin.requests import VERSION, MisuseError
-from relay.admin.wire import WireError, decode, encode
+from relay.admin.wire import decode, encode
 from relay.cli.output import say, use_zone
 from relay.control.client import PATIENCE, ControlError, NoAnswerError, follow
 from relay.control.lines import Answer
+from relay.escaping import printable
 from relay.model.errors import RelayError
 from relay.places import PLACES, find_file, find_storage
 
@@ -36,7 +37,7 @@ class Said:
         if self.name == kind.__name__:
             try:
                 return decode(kind, self.json)
-            except WireError as error:
+            except ValueError as error:  # a WireError, or tuples of another length
                 raise RelayError(f"the answer can't be read: {error}") from None
         raise RelayError(f"the answer can't be read: {self.name} in place of {kind.__name__}")
 
@@ -60,9 +61,9 @@ def ask(
             conversation = _ask_here(config, request, reads=reads, serves=serves, silence=silence)
             first = next(conversation)
         while first is not None:
-            said = Said(first["is"], first.get("value"))
+            said = Said(str(first.get("is")), first.get("value"))
             if said.name == "":
-                use_zone(first["zone"])
+                use_zone(str(first.get("zone")))
             reply = {"yes": agree is not None and agree(said)} if said.name == "Question" else None
             if said.name not in ("", "Question"):
                 yield said
@@ -70,12 +71,10 @@ def ask(
                 first = conversation.send(reply)
             except StopIteration:
                 return
-    except ControlError as error:
+    except (ControlError, MisuseError) as error:
         if error.kind == MisuseError.kind:
-            raise click.UsageError(str(error)) from None
+            raise click.UsageError(printable(str(error))) from None
         raise
-    except MisuseError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def _begin(config: str | None, request: object) -> tuple[_Conversation | None, Answer | None, str]:

@@ -120,5 +120,5 @@ def confirm_many(what: str, *, yes: bool, unasked: str = "") -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(unasked or f"{what}: add --yes to do it without a question")
-    click.confirm(f"{what}?", abort=True)
+        raise click.UsageError(printable(unasked or f"{what}: add --yes to do it without a question"))
+    click.confirm(printable(f"{what}?"), abort=True)

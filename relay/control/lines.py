@@ -37,7 +37,7 @@ class Joiner:
         """Return the object that a line completes; None where it is a part. Raises ValueError for anything else."""
         found = self._object(line)
         if isinstance(part := found.get("part"), str):
-            self._size += len(part)
+            self._size += max(len(part), 64)  # an empty one takes memory, too
             if self._size > self._longest:
                 raise ValueError("too long")
             self._parts.append(part)

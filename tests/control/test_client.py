@@ -57,3 +57,11 @@ def test_parts_are_bounded() -> None:
     assert joiner.read(b'{"part": "%s"}' % (b"x" * 999)) is None
     with pytest.raises(ValueError, match="too long"):
         joiner.read(b'{"part": "xx"}')
+
+
+def test_parts_of_nothing_are_bounded_as_well() -> None:
+    joiner = Joiner(1000)
+    for _ in range(15):
+        joiner.read(b'{"part": ""}')
+    with pytest.raises(ValueError, match="too long"):
+        joiner.read(b'{"part": ""}')
