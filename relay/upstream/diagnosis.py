@@ -19,6 +19,7 @@ from relay.upstream.peeking import (
     hear_greeting,
     offers_encryption,
 )
+from relay.upstream.secrecy import Veil
 
 T = TypeVar("T")
 
@@ -53,20 +54,20 @@ async def open_watched(opening: Coroutine[Any, Any, T], server: SmtpServer | Pop
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def diagnose(fault: str, server: SmtpServer | Pop3Server) -> Diagnosis:
+async def diagnose(fault: str, server: SmtpServer | Pop3Server, veil: Veil) -> Diagnosis:
     """Explain an error before the login, given the text that was stored for it; inspects the server if that helps."""
     speech = SMTP if isinstance(server, SmtpServer) else POP3
     cause = read_cause(fault)
     if cause is Cause.NO_TLS or (cause is None and server.security is not Security.TLS):
-        found = await _look(server, speech, tls=False)
+        found = await _look(server, speech, veil, tls=False)
     elif cause is Cause.TLS_AT_ONCE or cause is None:
-        found = await _look(server, speech, tls=True)
+        found = await _look(server, speech, veil, tls=True)
     elif cause.is_certificate:
         certificate = await fetch_certificate(server.host, server.port, speech, at_once=server.security is Security.TLS)
         found = None if certificate is None else _tell_certificate(cause, certificate, server)
     else:
         found = None
-    if found is not None:
+    if found is not None and not veil.hides(found.what.encode()):  # a certificate may name what it likes
         return found
     if cause is None:
         return Diagnosis(what=fault)
@@ -74,9 +75,9 @@ async def diagnose(fault: str, server: SmtpServer | Pop3Server) -> Diagnosis:
     return Diagnosis(what=fault, advice=f"{words.what} {words.advice}")
 
 
-async def _look(server: SmtpServer | Pop3Server, speech: Speech, *, tls: bool) -> Diagnosis | None:
+async def _look(server: SmtpServer | Pop3Server, speech: Speech, veil: Veil, *, tls: bool) -> Diagnosis | None:
     """Inspect how a server greets with or without TLS; None if that explains nothing."""
-    greeting = await hear_greeting(server.host, server.port, tls=tls)
+    greeting = await hear_greeting(server.host, server.port, veil, tls=tls)
     if greeting is None:
         return None
     if not greeting.encode().startswith(speech.greeting):

@@ -13,6 +13,7 @@ from typing import Final
 from relay.rules.certificates import Certificate, read_certificate
 from relay.rules.replies import read_text
 from relay.upstream.dialing import dial
+from relay.upstream.secrecy import Veil
 
 PATIENCE: Final = 5.0
 """Seconds for each inspection."""
@@ -55,11 +56,11 @@ async def begins_with_tls(host: str, port: int) -> bool:
         return False
 
 
-async def hear_greeting(host: str, port: int, *, tls: bool = False) -> str | None:
-    """Return the first line that a server sends; None if it sends none or can't be reached this way."""
+async def hear_greeting(host: str, port: int, veil: Veil, *, tls: bool = False) -> str | None:
+    """Return the first line that a server sends, veiled; None if it sends none or can't be reached this way."""
     try:
         async with _connected(host, port, tls=tls) as (reader, _):
-            return read_text((await _line(reader)).rstrip())
+            return read_text(veil.cover([(await _line(reader)).rstrip()])[0])
     except (OSError, EOFError):
         return None
 

@@ -1,7 +1,6 @@
 """Tries an account's servers step by step for `relay account test`; nothing is sent, fetched or deleted."""
 
 import asyncio
-from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from relay.model.account import Account, FirstPoll, Pop3Server, Security, SmtpServer
@@ -10,10 +9,11 @@ from relay.model.errors import CredentialError
 from relay.model.reply import Reply
 from relay.rules.causes import Cause, explain_cause, read_cause
 from relay.rules.notice_advice import Advice, FailureReason, choose_advice
-from relay.upstream.diagnosis import BeginsWithTlsError, Diagnosis, advise_login, diagnose, open_watched
+from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, open_watched
 from relay.upstream.dialing import resolve
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
 from relay.upstream.rehearsal import Rehearsal
+from relay.upstream.secrecy import Veil
 from relay.upstream.smarthost import ConnectError, Connection, connect
 from relay.upstream.stream import StreamLost
 from relay.upstream.transaction import Timeouts
@@ -65,7 +65,7 @@ async def probe_smtp(
     try:
         connection = await open_watched(opening, server)
     except BeginsWithTlsError:
-        return [*steps, await _fail("connect", diagnose(_TLS_AT_ONCE, server))]
+        return [*steps, await _fail("connect", _TLS_AT_ONCE, server, credential)]
     except CredentialError as error:
         return [*steps, _fail_secret(error, credential, place)]
     except ConnectError as error:
@@ -86,7 +86,7 @@ async def _take_leave(connection: Connection) -> Step:
 async def _fail_smtp(error: ConnectError, server: SmtpServer, credential: Credential | None, place: str) -> Step:
     name, reply = _SMTP_STEPS[error.stage], error.reply
     if not reply.code:
-        return await _fail(name, diagnose(str(reply.text), server))
+        return await _fail(name, str(reply.text), server, credential)
     if error.login_refused and server.username is not None and credential is not None:
         advice = advise_login(server.username, credential, place)
     elif error.login_refused:
@@ -144,7 +144,7 @@ async def probe_pop3(account: Account, server: Pop3Server, credential: Credentia
         session = await open_watched(open_pop3(server, credential, patience=_PATIENCE), server)
         mailbox = await _count(session, account, server)
     except BeginsWithTlsError:
-        return [*steps, await _fail("connect", diagnose(_TLS_AT_ONCE, server))]
+        return [*steps, await _fail("connect", _TLS_AT_ONCE, server, credential)]
     except TimeoutError:
         text = f"the list did not end within {_LONGEST_LISTING:g} s"
         return [*steps, *_until(names, Step(name="list the messages", good=False, text=text))]
@@ -192,7 +192,7 @@ def _tell_fate(account: Account, server: Pop3Server) -> str:
 async def _fail_pop3(error: Pop3Error, server: Pop3Server, credential: Credential, place: str) -> Step:
     name = _POP3_STEPS.get(error.stage, error.stage)
     if error.stage in (Pop3Stage.CONNECT, Pop3Stage.STARTTLS) or read_cause(error.text) is not None:
-        return await _fail(name, diagnose(error.text, server))
+        return await _fail(name, error.text, server, credential)
     if error.stage is Pop3Stage.LOGIN:
         for_now = next((advice for code, advice in _FOR_NOW.items() if code in error.text.upper()), None)
         advice = for_now or advise_login(server.username, credential, place)
@@ -200,8 +200,8 @@ async def _fail_pop3(error: Pop3Error, server: Pop3Server, credential: Credentia
     return Step(name=name, good=False, text=error.text)
 
 
-async def _fail(name: str, diagnosis: Awaitable[Diagnosis]) -> Step:
-    found = await diagnosis
+async def _fail(name: str, fault: str, server: SmtpServer | Pop3Server, credential: Credential | None) -> Step:
+    found = await diagnose(fault, server, Veil(server.username, await credential.secret() if credential else None))
     return Step(name=name, good=False, text=found.what, advice=found.advice)
 
 

@@ -38,7 +38,7 @@ STEPS = {
 async def test_a_password_that_the_provider_repeats_is_told_nowhere(tmp_path: Path, step: str) -> None:
     smtp = {"username": "u", "password": PASSWORD}
     async with (
-        Dialogue(STEPS[step], STEPS[step]) as server,
+        Dialogue(*[STEPS[step]] * 3) as server,
         open_office(tmp_path, port=server.port, account={"smtp": smtp}, archive=[]) as office,
     ):
         with capture_logs() as lines:

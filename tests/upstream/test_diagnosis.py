@@ -12,6 +12,7 @@ from relay.model.credential import Identity
 from relay.upstream import diagnosis
 from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, open_watched
 from relay.upstream.pop3 import open_pop3
+from relay.upstream.secrecy import Veil
 from relay.upstream.smarthost import ConnectError, connect
 from tests.peers.credentials import password
 from tests.peers.dialogue import Dialogue
@@ -19,6 +20,8 @@ from tests.peers.machine import free_port
 from tests.upstream.conftest import QUICK, Authority
 
 HELLO = "S: 220 hi\nC: EHLO .*\n"
+SECRET = "secret-of-u"
+NOTHING = Veil(None, None)
 
 
 def smtp(port: int, security: Security, **more: object) -> SmtpServer:
@@ -33,7 +36,7 @@ async def fault(server: SmtpServer) -> str:
 
 
 async def tell(server: SmtpServer) -> tuple[str, str]:
-    found = await diagnose(await fault(server), server)
+    found = await diagnose(await fault(server), server, Veil("u", SECRET))
     return found.what, found.advice
 
 
@@ -63,7 +66,7 @@ async def test_both_waiting_for_the_other_is_found_out(
         where = smtp(server.port, security)
         with pytest.raises(BeginsWithTlsError):
             await open_watched(connect(where, hostname="x", credential=None, timeouts=QUICK), where)
-        found = await diagnose("it begins with TLS", where)
+        found = await diagnose("it begins with TLS", where, NOTHING)
     assert (found.what, found.advice) == (f"port {server.port} begins with TLS", 'Set security = "tls".')
 
 
@@ -86,6 +89,15 @@ async def test_another_kind_of_server_is_named(greeting: str, kind: str) -> None
     assert 'port 465 with security = "tls"' in advice
 
 
+@pytest.mark.parametrize(
+    "greeting", [SECRET, f"554 {SECRET}", f"* OK {'x' * 66} {SECRET}", f"{SECRET[:4]} {SECRET[4:]}"]
+)
+async def test_a_password_in_the_second_greeting_is_not_told(greeting: str) -> None:
+    async with Dialogue("S: ready\n! silence", f"S: {greeting}") as server:
+        what, _ = await tell(smtp(server.port, Security.NONE))
+    assert what.endswith("no SMTP server: (withheld: the server repeats the account's password)")
+
+
 async def test_another_kind_of_server_is_named_behind_tls_too(authority: Authority) -> None:
     scripts = ["S: * OK IMAP4rev1\n! silence"] * 2
     async with Dialogue(*scripts, context=authority.server(), implicit_tls=True) as server:
@@ -94,7 +106,7 @@ async def test_another_kind_of_server_is_named_behind_tls_too(authority: Authori
         )
         with pytest.raises(Exception, match="connect: ") as error:
             await open_pop3(where, password("p"), patience=5)
-        found = await diagnose(str(error.value).removeprefix("connect: "), where)
+        found = await diagnose(str(error.value).removeprefix("connect: "), where, NOTHING)
     assert found.what.startswith(f"on port {server.port} answers an IMAP server, and no POP3 server")
 
 
@@ -122,6 +134,9 @@ async def test_a_certificate_is_told_with_what_it_says(authority: Authority, tmp
     what, advice = await certificate(made.issue_cert("mail.example", "*.example.org"), ca_file=str(path))
     assert what == "the certificate is for mail.example, *.example.org, and not for 127.0.0.1"
     assert "host" in advice
+    what, advice = await certificate(made.issue_cert(f"{SECRET}.example"), ca_file=str(path))
+    assert SECRET not in what
+    assert advice
     old = made.issue_cert("127.0.0.1", not_after=dt.datetime(2020, 5, 1, tzinfo=dt.UTC))
     what, advice = await certificate(old, ca_file=str(path))
     assert what.startswith("the certificate of 127.0.0.1 has expired on 2020-05-01; this machine says that it is 20")
@@ -137,12 +152,12 @@ async def test_a_certificate_is_told_with_what_it_says(authority: Authority, tmp
 
 
 async def test_without_a_look_there_are_still_words() -> None:
-    found = await diagnose("127.0.0.1:1: Connection refused", smtp(free_port(), Security.TLS))
+    found = await diagnose("127.0.0.1:1: Connection refused", smtp(free_port(), Security.TLS), NOTHING)
     assert found.what == "127.0.0.1:1: Connection refused"
     assert "Compare host and port" in found.advice
-    found = await diagnose("something new", smtp(free_port(), Security.TLS))
+    found = await diagnose("something new", smtp(free_port(), Security.TLS), NOTHING)
     assert (found.what, found.advice) == ("something new", "")
-    found = await diagnose("the certificate of x: certificate has expired", smtp(free_port(), Security.TLS))
+    found = await diagnose("the certificate of x: certificate has expired", smtp(free_port(), Security.TLS), NOTHING)
     assert "has expired" in found.advice
 
 

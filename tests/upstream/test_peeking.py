@@ -14,30 +14,32 @@ from relay.upstream.peeking import (
     hear_greeting,
     offers_encryption,
 )
+from relay.upstream.secrecy import Veil
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import free_port
 from tests.upstream.conftest import Authority
 
 HOST = "127.0.0.1"
+NOTHING = Veil(None, None)
 
 
 async def test_a_port_that_begins_with_tls_is_known(authority: Authority) -> None:
     async with Dialogue("S: +OK hi", context=authority.server(), implicit_tls=True) as server:
         assert await begins_with_tls(HOST, server.port)
     async with Dialogue("S: +OK hi", context=authority.server(), implicit_tls=True) as server:
-        assert await hear_greeting(HOST, server.port, tls=True) == "+OK hi"
+        assert await hear_greeting(HOST, server.port, NOTHING, tls=True) == "+OK hi"
     async with Dialogue("S: 220 hi\n! silence", "S: 220 hi\x1b[31m\n! silence") as server:
         assert not await begins_with_tls(HOST, server.port)
-        assert await hear_greeting(HOST, server.port) == "220 hi?[31m"
+        assert await hear_greeting(HOST, server.port, NOTHING) == "220 hi?[31m"
     assert not await begins_with_tls(HOST, free_port())
-    assert await hear_greeting(HOST, free_port()) is None
+    assert await hear_greeting(HOST, free_port(), NOTHING) is None
 
 
 @pytest.mark.parametrize("script", ["! silence", "! close", "S: " + "x" * 10_000])
 async def test_what_does_not_greet_says_nothing(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peeking, "PATIENCE", 0.2)
     async with Dialogue(script) as server:
-        assert await hear_greeting(HOST, server.port) is None
+        assert await hear_greeting(HOST, server.port, NOTHING) is None
 
 
 SMTP_OFFER = "S: 220 hi\nC: EHLO .*\nS: 250-server\nS: 250-STARTTLS\nS: 250 HELP\n"
