@@ -51,9 +51,9 @@ IN_COMMIT = "everything is written, nothing committed"
 NAMES = (*POINTS, IN_COMMIT)
 FREQUENT = frozenset(
     name for name, (where, function, _) in POINTS.items()
-    if where is not Queue or function in ("accept", "begin_to_settle", "claim_by_id")
+    if where not in (Queue, pool) or function in ("accept", "begin_to_settle", "claim_by_id")
 ) | {IN_COMMIT}  # fmt: skip
-"""Passed many times a second: the process may die at a later passing."""
+"""Passed many times a second: the process may die at a later passing. A connection is kept for many mails."""
 
 
 _FINDS = ("claim", "claim_by_id", "hold_accounts")
