@@ -6,7 +6,8 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from relay.admin.answers import Copy, IncomingMail, Sheet
+from relay.admin.answers import Sheet
+from relay.admin.mail_answers import Copy, IncomingMail
 from relay.admin.room import Room
 from relay.admin.wire import Moment
 from relay.admin.words import show_size, show_time

@@ -3,8 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from relay.admin.answers import Attempt, Event, ListedDelivery, ListedMail, Pause, Recipient, TracedDelivery, TracedMail
 from relay.admin.attempt_accounts import accounts_of_attempts
+from relay.admin.mail_answers import (
+    Attempt,
+    Event,
+    ListedDelivery,
+    ListedMail,
+    Pause,
+    Recipient,
+    TracedDelivery,
+    TracedMail,
+)
 from relay.admin.wire import Moment
 from relay.rules.state_words import say_cause
 from relay.rules.states import Standing, state_of, state_of_recipient

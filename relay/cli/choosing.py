@@ -12,6 +12,9 @@ from relay.rules.states import State
 
 _OLD_STATES = {"queued": ("waiting",), "done": ("delivered", "failed", "partly")}
 """What earlier releases called them."""
+_FIELDS = {name: name for name in ("states", "user", "older", "since", "until", "to", "everything")}
+_FIELDS["account"] = "of_account"
+"""The option of each field of a filter."""
 _LONGEST = 1000
 """Characters of an argument."""
 
@@ -101,25 +104,11 @@ def filter_options(
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def run(
-            *,
-            states: tuple[State, ...],
-            of_account: str | None,
-            user: str | None,
-            older: int | None,
-            since: str | None,
-            until: str | None,
-            to: str | None,
-            everything: bool,
-            **rest: Any,  # noqa: ANN401 - whatever else the command takes
-        ) -> Any:  # noqa: ANN401
-            if everything and states and not every:
+        def run(**given: Any) -> Any:  # noqa: ANN401 - the filter's, and whatever else the command takes
+            chosen = {name: given.pop(option) for name, option in _FIELDS.items()}
+            if chosen["everything"] and chosen["states"] and not every:
                 raise click.UsageError("--all and --state: one of the two")
-            chosen = Filter(
-                states=states, account=of_account, user=user, older=older, since=since, until=until, to=to,
-                everything=everything, default=default, lists=not every,
-            )  # fmt: skip
-            return function(chosen=chosen, **rest)
+            return function(chosen=Filter(**chosen, default=default, lists=not every), **given)
 
         for option in reversed(options):
             run = option(run)

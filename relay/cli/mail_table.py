@@ -7,7 +7,8 @@ from relay.cli.table import Column, print_list
 from relay.rules.states import State
 
 if TYPE_CHECKING:
-    from relay.admin.answers import ListedMail, MailPage
+    from relay.admin.answers import MailPage
+    from relay.admin.mail_answers import ListedMail
 
 _COLUMNS: Final = (
     Column(title="Queue id"),

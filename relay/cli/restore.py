@@ -34,13 +34,14 @@ def command(
     is kept beside it, and so is a configuration that is replaced.
     """
     if source is None:
-        from relay.cli.restoring import configured_folder
+        from relay.cli.restore_plan import configured_folder
 
         source = configured_folder(config)
     if not os.path.lexists(source):
         raise click.BadParameter(f"'{source}' does not exist.", param_hint="'FILE|FOLDER'")
     if source.is_dir():
-        from relay.cli.restoring import find_whole, restore_whole
+        from relay.cli.restore_plan import find_whole
+        from relay.cli.restoring import restore_whole
 
         restore_whole(
             config,

@@ -2,66 +2,17 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from relay.cli.configuration import FAILED, enter, fail, refuse, require_own_hand
-from relay.cli.output import confirm_many, count, say, show_time
+from relay.cli.configuration import FAILED, enter, fail
+from relay.cli.output import confirm_many, count, say
 from relay.cli.progress import progress
+from relay.cli.restore_plan import Plan, make_plan
 
 if TYPE_CHECKING:
-    from relay.settings import Settings
-    from relay.storage.manifest import Entry, Manifest
-    from relay.storage.owner import Owner
-
-
-def configured_folder(config: str | None) -> Path:
-    """Give `[backup] folder`, also where secrets must still be put in again; ends the command where there is none."""
-    from relay.settings import ConfigurationError, find_configuration
-    from relay.settings.tolerant import read_places
-
-    try:
-        path = find_configuration(config)
-        settings = read_places(path.read_bytes(), path.absolute())
-        require_own_hand(config, settings)
-        backup = settings.backup
-    except ConfigurationError as error:
-        refuse(error)
-    if backup is None:
-        raise click.UsageError("name the backup: there is no [backup] folder to look for it in")
-    return backup.folder
-
-
-def find_whole(folder: Path) -> Path:
-    """Give the backup that a folder is, or the newest one in it; ends the command where there is none."""
-    from relay.storage.manifest import find_backups, is_backup
-
-    if is_backup(folder):
-        return folder
-    found = find_backups(folder)
-    return found[-1] if found else fail(f"{folder}: neither a backup nor a folder with backups (relay-...Z) in it")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Plan:
-    """What is put back where."""
-
-    backup: Path
-    manifest: "Manifest"
-    path: Path
-    """Of the configuration."""
-    content: bytes | None
-    """The configuration to be written; None: the one that is there stays."""
-    replaces: bool
-    """Whether one is there that is to be replaced."""
-    settings: "Settings"
-    database: Path
-    owner: "Owner | None"
-    other_installation: bool
+    from relay.storage.manifest import Entry
 
 
 def restore_whole(
@@ -79,100 +30,13 @@ def restore_whole(
         )
     with progress("Looking through the backup", sum(entry.size for entry in manifest.files)) as step:
         verify(backup, manifest, step)
-    plan = _plan(config, backup, manifest, configuration=configuration, other_installation=other_installation)
-    confirm_many(_question(plan), yes=yes)
+    plan = make_plan(config, backup, manifest, configuration=configuration, other_installation=other_installation)
+    confirm_many(plan.question, yes=yes)
     if plan.owner is None:
         _put_back_data(plan)
     else:
         _as_another(lambda: _put_back_data(plan))
     _put_back_configuration(plan)
-
-
-def _plan(
-    config: str | None, backup: Path, manifest: "Manifest", *, configuration: bool, other_installation: bool
-) -> _Plan:
-    from relay.settings import ConfigurationError
-    from relay.settings.tolerant import read_places
-    from relay.storage.lock import database_file
-    from relay.storage.manifest import CONFIGURATION, read_entry
-    from relay.storage.named_files import find_names
-    from relay.storage.owner import find_owner, require_same_hand
-
-    path = _find_configuration(config, backup, manifest)
-    if path.absolute().parent.resolve() == backup.resolve():
-        fail(
-            f"{path}: is the backup's own configuration: name the one of the service (-c FILE), or go to another folder"
-        )
-    present = path.read_bytes() if path.exists() else None
-    entry = manifest.find(CONFIGURATION)
-    saved = None if entry is None else read_entry(backup, entry)
-    wanted = saved if saved is not None and saved != present and (present is None or configuration) else None
-    content = present if wanted is None else wanted
-    if content is None:
-        fail(f"{backup}: has no configuration, and {path} is not there: write that first, then restore again")
-    try:
-        settings = read_places(content, path.absolute())
-        if content is present:
-            require_own_hand(config, settings)
-    except ConfigurationError as error:
-        refuse(error)
-    database = database_file(settings.database)
-    if database is None:
-        fail(f"{path}: the database is PostgreSQL: take its copy back with pg_restore (docs/backup.md)")
-    _check_folder(settings.folder)
-    owner, named = find_owner(settings.folder), find_names(content)
-    if wanted is not None:
-        require_same_hand(backup / CONFIGURATION, settings.folder, owner)
-    return _Plan(
-        backup=backup,
-        # Nobody but the configuration says where a file belongs.
-        manifest=replace(manifest, files=tuple(one for one in manifest.files if not one.origin or one.origin in named)),
-        path=path,
-        content=wanted,
-        replaces=wanted is not None and present is not None,
-        settings=settings,
-        database=database,
-        owner=owner,
-        other_installation=other_installation,
-    )
-
-
-def _find_configuration(config: str | None, backup: Path, manifest: "Manifest") -> Path:
-    """Give where the configuration is, or belongs: where a command looks for it, else where it was."""
-    from relay.settings import ConfigurationError, find_configuration
-    from relay.storage.manifest import MANIFEST
-    from relay.storage.owner import strangers
-
-    try:
-        return find_configuration(config)
-    except ConfigurationError:
-        path = Path(manifest.configuration)
-    if os.geteuid() == 0 and any(strangers(backup / MANIFEST)):
-        fail(
-            f"{backup}: somebody else than root could have written where the configuration was: name the place, -c FILE"
-        )
-    if not path.parent.is_dir():
-        fail(f"{path.parent}: there is no such folder; the configuration was there: make it, or name a place (-c FILE)")
-    return path
-
-
-def _check_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    if os.geteuid() == 0:
-        fail(
-            f"{folder}: there is no such storage folder: install the package, or make it for the user who runs the"
-            f' service: "install -d -o relay -g relay -m 0711 {folder}"'
-        )
-    folder.mkdir(mode=0o700, parents=True)
-
-
-def _question(plan: _Plan) -> str:
-    text = f"Put the state of {show_time(plan.manifest.at)} ({plan.backup}) back into {plan.database}"
-    if plan.replaces:
-        newer = plan.path.stat().st_mtime * 1000 > plan.manifest.at
-        text += f", and replace {plan.path}" + (", which is newer than the backup" if newer else "")
-    return text
 
 
 def _as_another(work: Callable[[], None]) -> None:
@@ -198,7 +62,7 @@ def _as_another(work: Callable[[], None]) -> None:
         sys.exit(status if status > 0 else FAILED)
 
 
-def _put_back_data(plan: _Plan) -> None:
+def _put_back_data(plan: Plan) -> None:
     """Put back what is the service's own, with the rights of who owns the storage folder."""
     from relay import logs
     from relay.cli.restore import tell_restored
@@ -255,12 +119,12 @@ def _put_back_data(plan: _Plan) -> None:
         if manifest.inboxes:
             say(f"inboxes: {count(mails.added, 'mail')} put back; there already: {mails.there}")
         for line in put_back_files(
-            plan.backup, _files_within(plan), storage=settings.folder, allowed=settings.folder, group=None
+            plan.backup, plan.files_within, storage=settings.folder, allowed=settings.folder, group=None
         ):
             say(line)
 
 
-def _put_back_configuration(plan: _Plan) -> None:
+def _put_back_configuration(plan: Plan) -> None:
     """Put back the configuration and what it names beside it, with the rights of who gave the command."""
     from relay.model.errors import StorageError
     from relay.settings.advice import group_of
@@ -277,7 +141,7 @@ def _put_back_configuration(plan: _Plan) -> None:
         say(f"{plan.path} is the backup's now")
     elif (saved := plan.manifest.find("relay.toml")) is not None and not _is_same(plan.path, saved):
         say(f"{plan.path} stays as it is; the backup's is {plan.backup / 'relay.toml'} (--configuration puts it back)")
-    within = {entry.path for entry in _files_within(plan)}
+    within = {entry.path for entry in plan.files_within}
     beside = [entry for entry in plan.manifest.files if entry.origin and entry.path not in within]
     for line in put_back_files(
         plan.backup, beside, storage=plan.settings.folder, allowed=plan.path.absolute().parent, group=group
@@ -286,7 +150,7 @@ def _put_back_configuration(plan: _Plan) -> None:
     _tell_what_is_left(plan)
 
 
-def _tell_what_is_left(plan: _Plan) -> None:
+def _tell_what_is_left(plan: Plan) -> None:
     if plan.content is not None and plan.manifest.blanked:
         say(f"put these in again, in {plan.path}: they are not in the backup:")
         for place in plan.manifest.blanked:
@@ -300,7 +164,7 @@ def _tell_what_is_left(plan: _Plan) -> None:
     say('test it with "relay check", then start the service ("systemctl start relay")')
 
 
-def _find_gone(plan: _Plan, content: bytes) -> list[str]:
+def _find_gone(plan: Plan, content: bytes) -> list[str]:
     """Give the files that a configuration names and that are not there."""
     from relay.storage.named_files import find_names
 
@@ -314,16 +178,6 @@ def _find_gone(plan: _Plan, content: bytes) -> list[str]:
         return False
 
     return sorted(filter(is_gone, find_names(content)))
-
-
-def _files_within(plan: _Plan) -> "Sequence[Entry]":
-    """Give the files that belong into the storage folder."""
-    folder = plan.settings.folder
-    return [
-        entry
-        for entry in plan.manifest.files
-        if entry.origin and Path(os.path.normpath(folder / entry.origin)).is_relative_to(os.path.normpath(folder))
-    ]
 
 
 def _is_same(path: Path, saved: "Entry") -> bool:

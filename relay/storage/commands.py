@@ -163,7 +163,6 @@ def move(
     reverse_path: str,
     now: int,
     by: str = "",
-    progress: Progress = no_progress,
 ) -> Done:
     """Let what waits of these mails leave through another account, whose sender `rewrite` writes.
 
@@ -192,7 +191,7 @@ def move(
         one.change(_MOVE_DELIVERIES, moved, destination=str(to_account(account)))
         one.note(now, "moved", f"{_by_command(by)}, to the account {account}")
 
-    return in_steps(engine, ids, step, progress)
+    return in_steps(engine, ids, step, no_progress)
 
 
 def delete(engine: Database, ids: Sequence[str], *, now: int, by: str = "", progress: Progress = no_progress) -> Done:

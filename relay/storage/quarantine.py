@@ -16,7 +16,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
-from relay.model.address import Address
+from relay.model.account import User
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import StorageError
 from relay.model.ids import make_copy_ids
@@ -107,8 +107,7 @@ def give(
     held: Held,
     *,
     inboxes: Path,
-    user: str,
-    address: Address,
+    user: User,
     shared: bool,
     now: int,
     by: str,
@@ -119,17 +118,17 @@ def give(
     Raises StorageError; the mail is in the quarantine then, and maybe in the inbox, where a repetition finds it.
     """
     assert held.path is not None
-    with os.fdopen(open_regular(held.path), "rb") as stream, Maildir(inboxes, user, shared=shared) as inbox:
+    with os.fdopen(open_regular(held.path), "rb") as stream, Maildir(inboxes, user.name, shared=shared) as inbox:
         name, path = _place_for(inbox, held, stream)
         if path is None:
             with MailFile(inbox) as file:
-                if user != held.arrival.user:
-                    file.write_as_is(f"Delivered-To: {address.wire}\n".encode())
+                if user.name != held.arrival.user:
+                    file.write_as_is(f"Delivered-To: {user.address.wire}\n".encode())
                 while piece := stream.read(_PIECE):
                     file.write_as_is(piece)
                 path = file.publish(name)
         inbox.sync()
-    arrivals.note_left(engine, held.arrival, given_to=user, file=name, at=now, by=by)
+    arrivals.note_left(engine, held.arrival, given_to=user.name, file=name, at=now, by=by)
     _remove(held.path)
     return path
 

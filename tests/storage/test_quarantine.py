@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
+from relay.model.account import User
 from relay.model.address import Address
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import StorageError
@@ -62,8 +63,8 @@ class House:
 
     def give(self, held: Held, user: str = "anna", address: Address = ANNA) -> Path:
         return give(
-            self.engine, held, inboxes=self.folder / "inboxes", user=user, address=address, shared=False, now=NOW + 5,
-            by="root",
+            self.engine, held, inboxes=self.folder / "inboxes", user=User(name=user, address=address), shared=False,
+            now=NOW + 5, by="root",
         )  # fmt: skip
 
     def inbox(self, user: str = "anna") -> list[bytes]:

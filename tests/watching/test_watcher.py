@@ -299,8 +299,8 @@ async def test_mail_that_was_really_put_into_quarantine_is_told(tmp_path: Path) 
             (office.settings.inboxes / "bert").unlink()
             bert_now = office.settings.directory.users[1]
             give(
-                office.engine, held, inboxes=office.settings.inboxes, user="bert", address=bert_now.address,
-                shared=False, now=office.now, by="root",
+                office.engine, held, inboxes=office.settings.inboxes, user=bert_now, shared=False,
+                now=office.now, by="root",
             )  # fmt: skip
             await pass_time(office, watcher, 20)
             _, clear = await inbox(office)
