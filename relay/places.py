@@ -21,6 +21,16 @@ def find_file(option: str | None) -> Path | None:
     return Path(named) if named else next(filter(os.path.lexists, PLACES), None)
 
 
+def digest_of(file: Path) -> str:
+    """Return a hash of a configuration as it stands on the disk; empty where it can't be read."""
+    import hashlib  # noqa: PLC0415 - most commands need none
+
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
 def find_storage(file: Path) -> Path | None:
     """Return the absolute storage folder that a configuration names; None where the file can't be read as TOML."""
     try:

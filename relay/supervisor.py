@@ -28,6 +28,7 @@ from relay.housekeeping import Housekeeper
 from relay.listeners import Listeners
 from relay.logs import LogSink
 from relay.model.errors import RelayError
+from relay.places import digest_of
 from relay.pop_poller import PopPoller
 from relay.runtime import Runtime
 from relay.settings import ConfigurationError, Settings, load_settings
@@ -41,7 +42,6 @@ from relay.storage.watches import Watches
 from relay.storage.writer import Writer
 from relay.submission import Submission
 from relay.systemd import feed_watchdog, notify
-from relay.watching.taking import digest_of
 from relay.watching.watcher import Watcher
 
 
@@ -264,7 +264,7 @@ class Service:
             authenticator=PasswordChecker(lambda: self.settings.directory),
         )
         await self._listeners.open()
-        running = Running(self.delivery, self.poller, self._current, self.reload)
+        running = Running(self.delivery, self.poller, self._current, self.reload, lambda: self._digest)
         self._desk = Desk(self._current, running)
         handlers: dict[str, Handler] = {
             "ask": self._desk.serve,

@@ -1,18 +1,20 @@
 """The accounts as `relay account list` shows them: never better than what their last attempts say."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from relay.admin.answers import AccountList, AccountView, Changed, Note
-from relay.admin.requests import ListAccounts, PauseAccount
+from relay.accounts.credentials import Credentials
+from relay.admin.answers import AccountList, AccountView, Changed, Note, TriedServer, TriedStep
+from relay.admin.requests import ListAccounts, PauseAccount, TryAccount
 from relay.admin.room import Room
 from relay.admin.wire import Moment
 from relay.admin.words import count, show_soon, show_time, unknown
 from relay.events.admin import AdminAction
-from relay.model.account import Account
+from relay.model.account import Account, SmtpServer
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
@@ -21,6 +23,7 @@ from relay.storage import admin, counts
 from relay.storage.account_news import AccountNews, read_news
 from relay.storage.arrivals import list_quarantined
 from relay.storage.mailboxes import list_mailboxes
+from relay.upstream.probe import probe_pop3, probe_smtp
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +92,35 @@ def pause(room: Room, request: PauseAccount) -> Iterator[Note | Changed]:
     over = f"the pause of {name} is over; `relay account list` says whether it works"
     yield Note(text=over if request.resume else f"{name} is paused")
     yield Changed(count=0, good=True)
+
+
+def try_(room: Room, request: TryAccount) -> Iterator[Note | TriedServer]:
+    """Log in to the account's servers and tell each step; nothing is sent, fetched or deleted. Raises RelayError."""
+    directory, name, path = room.settings.directory, request.account, room.settings.path
+    account = directory.account(name)
+    if account is None:
+        raise NotFoundError(unknown("account", name, (one.name for one in directory.accounts)))
+    if account.smtp is None and account.pop3 is None:
+        text = f"account[{name}] has neither [account.smtp] nor [account.pop3]: there is nothing to test"
+        raise StateConflictError(text)
+    good = True
+    for kind, what, server in (("smtp", "Sending", account.smtp), ("pop3", "Collecting", account.pop3)):
+        if server is None:
+            continue
+        place = f'{server.host} port {server.port}, security = "{server.security}"'
+        yield Note(text=f"{what}: {place}, account[{name}].{kind}")
+        if isinstance(server, SmtpServer):
+            tried = probe_smtp(account, server, Credentials.of(server), hostname=room.settings.hostname)
+        else:
+            tried = probe_pop3(account, server, Credentials.of(server))
+        steps = asyncio.run(tried)
+        good = good and all(step.good for step in steps)
+        told = (TriedStep(server=kind, step=one.name, good=one.good, text=one.text, advice=one.advice) for one in steps)
+        yield TriedServer(steps=tuple(told))
+    if good:
+        yield Note(text=f"{name} works" + (", but is excluded: nothing is sent or collected" * account.excluded))
+    else:
+        yield Note(text=f"{name} does not work yet: mend what FAILED, in {path}, and test it again", is_fault=True)
 
 
 def _gather(room: Room) -> list[Line]:

@@ -199,3 +199,125 @@ class ToldQuarantined:
 
     mail: QuarantinedMail
     sheet: Sheet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountStatus:
+    """How an account stands."""
+
+    name: str
+    waiting: int
+    active: int
+    held: int
+    oldest: Moment | None
+    paused_since: Moment | None
+    last_poll: Moment | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatusFinding:
+    """What needs a person, or is to be watched."""
+
+    kind: str
+    subject: str
+    grade: str
+    since: Moment | None
+    mails: int
+    detail: str
+    title: str
+    what: str
+    action: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """How things stand."""
+
+    grade: str
+    at: Moment
+    running: str
+    waiting: int
+    active: int
+    held: int
+    oldest: Moment | None
+    quarantined: int
+    disk_free: int | None
+    backup: Moment | None
+    accounts: tuple[AccountStatus, ...]
+    findings: tuple[StatusFinding, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToldStatus:
+    """How things stand, and the words for people and for monitoring."""
+
+    status: Status
+    line: str
+    """Of all, with figures behind a bar."""
+    more: tuple[str, ...]
+    """Lines about each finding."""
+    exit_status: int
+    """0 fine, 1 watch, 2 needs you."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExplainedMail:
+    """What would become of a mail."""
+
+    sent: bool
+    user: str | None
+    identity: str | None = None
+    """How it is known who submits; None where the mail would not come so far."""
+    rule: str | None = None
+    account: str | None = None
+    sender_before: str | None = None
+    sender_after: str | None = None
+    envelope_sender: str | None = None
+    recipients: tuple[str, ...]
+    refused_recipients: tuple[Mapping[str, str], ...]
+    """Each with `recipient`, as it was written, and `reply`; the mail goes to the others."""
+    blind_copy: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    reply: str | None
+    """What the client reads if the mail is refused, code and text."""
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExplainedIncoming:
+    """In whose inboxes a collected mail would stand."""
+
+    account: str
+    polled: bool
+    users: tuple[Mapping[str, str], ...]
+    """Each with `user` and `address`."""
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """What would become of a mail, and why."""
+
+    mail: ExplainedMail | None = None
+    incoming: ExplainedIncoming | None = None
+    """In place of `mail`: of one that comes in."""
+    sheet: Sheet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TriedStep:
+    """One step of a login that was tried, and its result."""
+
+    server: str
+    step: str
+    good: bool
+    text: str
+    advice: str
+    """What it means and what to do, in whole sentences."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TriedServer:
+    """The steps of one server."""
+
+    steps: tuple[TriedStep, ...]

@@ -14,6 +14,8 @@ from relay.admin.requests import (
     ChangeMails,
     DeleteQuarantined,
     DeliverQuarantined,
+    Explain,
+    ExplainIncoming,
     ListAccounts,
     ListMails,
     ListQuarantine,
@@ -23,6 +25,8 @@ from relay.admin.requests import (
     RunQueue,
     ShowMails,
     ShowQuarantined,
+    ShowStatus,
+    TryAccount,
 )
 from relay.admin.room import Room, Service
 from relay.admin.wire import WireError, decode, encode
@@ -38,12 +42,16 @@ _THREADS: Final = 4
 _LONGEST_NAME: Final = 64
 
 FUNCTIONS: Final[dict[type, str]] = {
+    ShowStatus: "relay.admin.status:status",
     ListMails: "relay.admin.mails:list_",
     ShowMails: "relay.admin.mails:show",
     ChangeMails: "relay.admin.changes:change",
     RunQueue: "relay.admin.changes:run",
     ListAccounts: "relay.admin.accounts:list_",
     PauseAccount: "relay.admin.accounts:pause",
+    TryAccount: "relay.admin.accounts:try_",
+    Explain: "relay.admin.explain:explain",
+    ExplainIncoming: "relay.admin.explain:explain_incoming",
     Reload: "relay.admin.service:reload",
     Poll: "relay.admin.service:poll",
     ListQuarantine: "relay.admin.quarantine:list_",
@@ -114,7 +122,8 @@ class Desk:
         self._settings = settings
         self._service = service
         at_start = settings()
-        self._database = open_engine(at_start.database, prepared_statements=at_start.prepared_statements)
+        prepared = at_start.prepared_statements
+        self._database = open_engine(at_start.database, create=False, prepared_statements=prepared)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="admin")
 
     async def serve(self, told: Answer, caller: Caller) -> AsyncGenerator[Answer]:

@@ -1,5 +1,6 @@
 """How a command that works without a service enters the storage folder: as its owner, and with the database open."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,6 +134,45 @@ def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
         if there and _service_runs(settings.folder):
             raise StorageError(f"{file}: {GONE}")
         raise StorageError(f"{file}: {NONE_YET if there else 'No such file or directory'}")
+    require_database(database)
+    return database
+
+
+def read_for_owner(settings: "Settings", file: Path) -> bytes:
+    """Read a file. What the storage folder's owner could have put there, root reads with his rights alone.
+
+    Raises OSError.
+    """
+    from relay.model.errors import StorageError
+    from relay.storage.elsewhere import is_for_root
+    from relay.storage.owner import find_owner
+
+    owner = None
+    with contextlib.suppress(StorageError):  # no folder, or none that root would use: nothing of it is opened here
+        owner = find_owner(settings.folder)
+    if owner is not None and not is_for_root(file, owner):
+        enter(settings)
+    return file.read_bytes()
+
+
+def find_database(settings: "Settings", *, patience: float) -> "Database | None":
+    """Open the database; None where no service has made one yet. Raises StorageError.
+
+    `patience`: seconds for a database that somebody else has locked.
+    """
+    from relay.storage.backup import follow_links
+    from relay.storage.engine import file_of, open_engine, transaction
+    from relay.storage.version import require_database, schema_of
+
+    prepared = settings.prepared_statements
+    database = open_engine(settings.database, create=False, prepared_statements=prepared, patience=patience)
+    if (file := file_of(database)) is not None and not follow_links(file).exists():
+        return None
+    with transaction(database, write=False) as tx:
+        found = schema_of(tx)
+    if found is None:
+        database.dispose()
+        return None
     require_database(database)
     return database
 

@@ -1,6 +1,6 @@
 """What people ask and order: one frozen dataclass for each question and each action."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -16,6 +16,14 @@ class MisuseError(RelayError):
     """Wrong usage: the request makes no sense, whatever there is."""
 
     kind = "misuse"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShowStatus:
+    """Tell how things stand: ToldStatus."""
+
+    digest: str = ""
+    """A hash of the configuration's file, by who could read it; empty: the service looks itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,3 +156,38 @@ class DeleteQuarantined:
     ids: tuple[str, ...]
     yes: bool = False
     """Whether nobody is asked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explain:
+    """Apply the rules to a mail that is not sent: Explanation. Not for the control socket: a mail is no JSON."""
+
+    message: bytes = field(repr=False)
+    """The mail as a file holds it."""
+    user: str | None = None
+    """Who submits, as if he had logged in."""
+    ip: str | None = None
+    device: str | None = None
+    """In place of `ip`: the name of the device that the client is."""
+    to: tuple[str, ...] = ()
+    """The paths of RCPT, with or without brackets."""
+    null_sender: bool = False
+    smtputf8: bool = True
+    listener: int = 1
+    """To which the client connects, counted from 1."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExplainIncoming:
+    """Say in whose inbox a collected mail would stand: Explanation. Not for the control socket."""
+
+    message: bytes = field(repr=False)
+    account: str = ""
+    """By whose mailbox it comes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TryAccount:
+    """Log in to the account's servers: Note and TriedServer for each, then a Note, which is a fault if one failed."""
+
+    account: str

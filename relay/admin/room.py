@@ -29,6 +29,10 @@ class Service(Protocol):
     def poll(self, names: Collection[str]) -> Iterator[PollNews]:
         """Poll these accounts' mailboxes, by a running service or here, and tell of the progress."""
 
+    @property
+    def digest(self) -> str:
+        """The hash of the configuration that is in force."""
+
     def rescan(self) -> None:
         """Let a running service see at once what was changed, such as a pause."""
 

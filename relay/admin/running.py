@@ -24,17 +24,24 @@ class Running:
         poller: PopPoller,
         settings: Callable[[], Settings],
         reload: Callable[[], Awaitable[list[str]]],
+        digest: Callable[[], str],
     ) -> None:
         self._delivery = delivery
         self._poller = poller
         self._settings = settings
         self._reload = reload
+        self._digest = digest
         self._loop = asyncio.get_running_loop()
 
     def flush(self, accounts: Collection[str] | None) -> bool:
         """Try these accounts' mails at once (None: all)."""
         self._loop.call_soon_threadsafe(self._delivery.flush, None if accounts is None else frozenset(accounts))
         return True
+
+    @property
+    def digest(self) -> str:
+        """The hash of the configuration that is in force."""
+        return self._digest()
 
     def serve(self) -> None:
         """Do nothing: it serves already."""

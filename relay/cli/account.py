@@ -1,27 +1,20 @@
 """`relay account`: the provider accounts, what waits for each, and which are paused."""
 
 import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
-from relay.admin.answers import AccountList
-from relay.admin.requests import ListAccounts, PauseAccount
-from relay.admin.words import unknown
-from relay.cli.asking import ask
+from relay.admin.answers import AccountList, Note, TriedServer
+from relay.admin.requests import ListAccounts, PauseAccount, TryAccount
+from relay.cli.alone import open_room
+from relay.cli.asking import ask, ask_here
 from relay.cli.choosing import Text
-from relay.cli.configuration import config_option, enter, fail, json_option, load, plain_faults
+from relay.cli.configuration import config_option, enter, fail, json_option, plain_faults
 from relay.cli.groups import Group
 from relay.cli.output import clean, print_json, say
 from relay.cli.queue_change import carry_out
 from relay.cli.table import Column, print_list
-
-if TYPE_CHECKING:
-    from relay.model.account import Account, Pop3Server, SmtpServer
-    from relay.settings import Settings
-    from relay.upstream.probe import Step
-
 
 _WIDE = 71
 """Characters of a line of advice: with its indentation 80."""
@@ -78,52 +71,30 @@ def test(config: str | None, *, as_json: bool, account: str) -> None:
 
     The provider is also asked whether it lets the account's address send, and what is in the mailbox.
     """
-    import asyncio
-
-    from relay.accounts.credentials import Credentials
-    from relay.upstream.probe import probe_pop3, probe_smtp
-
-    settings = load(config, secrets=True)
-    chosen = _require(settings, account)
-    if settings.folder.exists():  # it may be tried before there is a service
-        enter(settings, serves=True)  # what the service can't read, this command is not to log in with
-    if chosen.smtp is None and chosen.pop3 is None:
-        fail(f"account[{chosen.name}] has neither [account.smtp] nor [account.pop3]: there is nothing to test")
-    steps: list[tuple[str, Step]] = []
-    if chosen.smtp is not None:
-        if not as_json:
-            say(f"Sending: {_name_server(chosen.smtp)}, account[{chosen.name}].smtp")
-        tried = probe_smtp(chosen, chosen.smtp, Credentials.of(chosen.smtp), hostname=settings.hostname)
-        steps += _tell("smtp", asyncio.run(tried), quiet=as_json)
-    if chosen.pop3 is not None:
-        if not as_json:
-            say(f"Collecting: {_name_server(chosen.pop3)}, account[{chosen.name}].pop3")
-        tried = probe_pop3(chosen, chosen.pop3, Credentials.of(chosen.pop3))
-        steps += _tell("pop3", asyncio.run(tried), quiet=as_json)
+    room = open_room(config, serves=True)
+    if room.settings.folder.exists():  # it may be tried before there is a service
+        enter(room.settings, serves=True)  # what the service can't read, this command is not to log in with
+    steps, fault = [], ""
+    for said in ask_here(room, TryAccount(account=account)):
+        if said.name == TriedServer.__name__:
+            steps += said.json["steps"]
+            if not as_json:
+                _show_steps(said.read(TriedServer))
+        elif (note := said.read(Note)).is_fault:
+            fault = note.text
+        elif not as_json:
+            say(note.text)
     if as_json:
-        print_json(
-            [
-                {"server": which, "step": one.name, "good": one.good, "text": one.text, "advice": one.advice}
-                for which, one in steps
-            ]
-        )
-    if not all(step.good for _, step in steps):
-        fail(f"{account} does not work yet: mend what FAILED, in {settings.path}, and test it again")
-    if not as_json:
-        say(f"{account} works" + (", but is excluded: nothing is sent or collected" if chosen.excluded else ""))
+        print_json(steps)
+    if fault:
+        fail(fault)
 
 
-def _name_server(server: "SmtpServer | Pop3Server") -> str:
-    return f'{server.host} port {server.port}, security = "{server.security}"'
-
-
-def _tell(which: str, steps: "Sequence[Step]", *, quiet: bool) -> "list[tuple[str, Step]]":
-    """Tell the steps to people, unless `quiet`, and give them with the server's kind."""
-    for step in () if quiet else steps:
-        say(f"  {'ok    ' if step.good else 'FAILED'} {step.name}" + (f": {clean(step.text)}" if step.text else ""))
+def _show_steps(told: TriedServer) -> None:
+    for step in told.steps:
+        say(f"  {'ok    ' if step.good else 'FAILED'} {step.step}" + (f": {clean(step.text)}" if step.text else ""))
         for line in textwrap.wrap(clean(step.advice), _WIDE, break_long_words=False, break_on_hyphens=False):
             say(f"{'':9}{line}")
-    return [(which, step) for step in steps]
 
 
 @command.command("pause", short_help="Send nothing through an account until resume.")
@@ -142,10 +113,3 @@ def pause(config: str | None, account: str) -> None:
 def resume(config: str | None, account: str) -> None:
     """End an account's pause, also one that a refused login began."""
     carry_out(config, PauseAccount(account=account, resume=True))
-
-
-def _require(settings: "Settings", account: str) -> "Account":
-    found = settings.directory.account(account)
-    if found is None:
-        fail(unknown("account", account, (a.name for a in settings.directory.accounts)))
-    return found

@@ -42,6 +42,9 @@ class Alone:
         self.rescan()
         return bool(self._silence)
 
+    digest = ""
+    """Nothing is in force but the file that was just read."""
+
     def serve(self) -> None:
         """Be the service until nothing more is due."""
         from relay import logs

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,6 +20,9 @@ from relay.control.lines import Answer
 from relay.escaping import printable
 from relay.model.errors import RelayError
 from relay.places import PLACES, find_file, find_storage
+
+if TYPE_CHECKING:
+    from relay.admin.room import Room
 
 _T = TypeVar("_T")
 _Conversation = Generator[Answer, Answer | None]
@@ -77,6 +80,20 @@ def ask(
         raise
 
 
+def ask_here(room: "Room", request: object) -> Generator[Said]:
+    """Answer in this process, by the configuration as it stands on the disk, whatever a service has in force.
+
+    Raises RelayError, and click.UsageError.
+    """
+    from relay.admin.desk import answer
+
+    try:
+        for one in answer(room, request):
+            yield Said(one["is"], one["value"])
+    except MisuseError as error:
+        raise click.UsageError(str(error)) from None
+
+
 def _begin(config: str | None, request: object) -> tuple[_Conversation | None, Answer | None, str]:
     """Ask the service and return its first answer, and why it is silent; None and an empty text where none runs."""
     folder = _find_folder(config)
@@ -91,14 +108,22 @@ def _begin(config: str | None, request: object) -> tuple[_Conversation | None, A
 
 def _find_folder(config: str | None) -> Path | None:
     """Return the storage folder; None where the configuration must be read whole to say what is wrong with it."""
-    file = find_file(config)
-    if file is None:
+    if (file := find_own_file(config)) is not None:
+        return find_storage(file)
+    if find_file(config) is None:
         return None
-    if os.geteuid() == 0 and file == PLACES[0]:  # root may stand in a stranger's folder, who must not choose for him
-        from relay.cli.configuration import load
+    from relay.cli.configuration import load
 
-        return load(config).folder
-    return find_storage(file)
+    return load(config).folder
+
+
+def find_own_file(config: str | None) -> Path | None:
+    """Return the configuration's file; None where there is none, and where it may be a stranger's who chooses for root.
+
+    Root may just stand in his folder.
+    """
+    file = find_file(config)
+    return None if os.geteuid() == 0 and file == PLACES[0] else file
 
 
 def write_request(request: object) -> Answer:

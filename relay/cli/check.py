@@ -11,8 +11,6 @@ import click
 from relay.cli.configuration import MISUSED, config_option, enter, json_option, load, plain_faults
 from relay.cli.output import count, print_json, say
 from relay.cli.summary import describe_service, describe_work
-from relay.cli.unit import find_backup_trouble
-from relay.cli.unusable import find_unusable
 
 if TYPE_CHECKING:
     from relay.settings import Settings
@@ -33,6 +31,8 @@ def command(config: str | None, *, as_json: bool) -> None:
     """
     from dataclasses import replace
 
+    from relay.admin.unit import find_backup_trouble
+    from relay.admin.unusable import find_unusable
     from relay.model.errors import StorageError
 
     settings = load(config, secrets=True)
@@ -90,8 +90,9 @@ def _find_foreign(settings: "Settings") -> list[str]:
 def _ask(settings: "Settings") -> "tuple[str, Service]":
     """Give a hash of the configuration's file, which may be root's alone, and what a service says of itself."""
     from relay.model.errors import StorageError
+    from relay.places import digest_of
     from relay.watching.snapshot import Running
-    from relay.watching.taking import Service, ask_service, digest_of
+    from relay.watching.taking import Service, ask_service
 
     digest = digest_of(settings.path)
     if not settings.folder.is_dir():

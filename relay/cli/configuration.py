@@ -9,6 +9,7 @@ import click
 
 from relay.admin.entering import enter as enter  # noqa: PLC0414 - commands find here all that they begin with
 from relay.admin.entering import open_storage as open_storage  # noqa: PLC0414
+from relay.admin.entering import read_for_owner as read_for_owner  # noqa: PLC0414
 from relay.admin.entering import require_own_hand as require_own_hand  # noqa: PLC0414
 from relay.cli.output import say, use_zone
 

@@ -13,7 +13,6 @@ import click
 
 from relay.cli.configuration import DONE, FAILED, config_option, enter, fail, load, plain_faults
 from relay.cli.output import say
-from relay.cli.unusable import warn_of_owner
 from relay.model.errors import StorageBusyError
 from relay.settings import Settings
 
@@ -34,6 +33,8 @@ def command(config: str | None, *, condition: bool) -> None:
         sys.exit(_look_for_account(config))
     # Until somebody obeys it, SIGHUP would end the process: it waits, and what changes meanwhile is read then.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    from relay.admin.unusable import warn_of_owner
+
     settings = warn_of_owner(load(config, secrets=True))
     enter(settings, serves=True, low_ports=any(0 < listener.port < _FIRST_OPEN_PORT for listener in settings.listeners))
     from relay import logs

@@ -3,7 +3,6 @@
 It reads only, needs no secrets and no lock, and waits for nobody for longer than a few seconds.
 """
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Final
 
 from relay.control.client import ControlError, ask
 from relay.model.account import Account
+from relay.places import digest_of
 from relay.rules.certificates import read_pem
 from relay.rules.hours import open_time
 from relay.settings import Settings
@@ -76,14 +76,6 @@ def look_at_files(settings: Settings) -> Files:
     found = [(str(path), _expiry(path)) for path in sorted(paths)]
     certificates = [CertificateState(path=path, expires=expires) for path, expires in found if expires is not None]
     return Files(digest=digest_of(settings.path), certificates=tuple(certificates))
-
-
-def digest_of(path: Path) -> str:
-    """Return a hash of a configuration as it stands on the disk; empty where it can't be read."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
 
 
 def take_snapshot(

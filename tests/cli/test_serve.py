@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.cli.unusable import LOGS_OF_UNIT
+from relay.admin.unusable import LOGS_OF_UNIT
 from relay.settings import load_settings
 from relay.storage.lock import StorageLock
 from tests.cli.conftest import Run

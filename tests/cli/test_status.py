@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from relay.places import digest_of
 from relay.settings import load_settings
 from relay.storage.engine import open_engine
 from relay.storage.upgrade import prepare_database
-from relay.watching.taking import digest_of
 from tests.cli.conftest import Run
 from tests.peers.relay_process import RelayProcess, make_account, write_config
 from tests.storage.conftest import postgresql_server

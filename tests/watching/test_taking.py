@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 import trustme
 
+from relay.places import digest_of
 from relay.settings import Settings
 from relay.storage import admin, backups
 from relay.storage.engine import transaction
 from relay.watching.findings import Kind, find
 from relay.watching.snapshot import Running, Snapshot
-from relay.watching.taking import Files, Service, ask_service, digest_of, look_at_files, take_snapshot
+from relay.watching.taking import Files, Service, ask_service, look_at_files, take_snapshot
 from tests.peers.machine import free_port
 from tests.peers.office import MINUTE, START, Office, open_office
 from tests.peers.provider import Provider

@@ -6,12 +6,12 @@ import shlex
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from relay.settings import Settings
-    from relay.storage.owner import Owner
-
+from relay.settings import Settings
+from relay.settings.advice import let_read
+from relay.settings.backup_folder import drop_in
+from relay.storage.lock import database_file
+from relay.storage.owner import Owner, find_owner, find_shut
 
 UNITS = (Path("/etc/systemd/system/relay.service"), Path("/usr/lib/systemd/system/relay.service"))
 DROP_INS = Path("/etc/systemd/system/relay.service.d")
@@ -23,13 +23,11 @@ HOMES = ("/home", "/root", "/run/user")
 """What the unit's ProtectHome=yes shuts."""
 
 
-def warn_of_owner(settings: "Settings") -> "Settings":
+def warn_of_owner(settings: Settings) -> Settings:
     """Add a warning for each file that root can read, and the user whom the service becomes can't use.
 
     The service reads these again while it runs, without root's rights. Raises StorageError as `find_owner` does.
     """
-    from relay.storage.owner import find_owner
-
     owner = find_owner(settings.folder)
     if owner is None:
         return settings
@@ -42,14 +40,12 @@ def warn_of_owner(settings: "Settings") -> "Settings":
     return replace(settings, warnings=(*settings.warnings, *warnings))
 
 
-def find_unusable(settings: "Settings") -> "tuple[list[str], list[str]]":
+def find_unusable(settings: Settings) -> tuple[list[str], list[str]]:
     """Give what keeps a service from its start that its own user starts, not root; and what may do so.
 
     The unit config/relay.service runs as the user who owns the storage folder, and lets him write there and
     in its folder for logs only. Empty where another user than root asks. Raises StorageError as `find_owner` does.
     """
-    from relay.storage.owner import find_owner
-
     owner = find_owner(settings.folder)
     if owner is None:
         return [], []
@@ -75,7 +71,7 @@ def find_unusable(settings: "Settings") -> "tuple[list[str], list[str]]":
     return mistakes, [*warnings, *_find_far_folders(settings)]
 
 
-def _find_at_home(settings: "Settings") -> list[Path]:
+def _find_at_home(settings: Settings) -> list[Path]:
     """Give the files that an installed unit can't reach, whatever their rights; a file at home is tried by hand."""
     if not any(unit.exists() for unit in UNITS) or _is_at_home(settings.path):
         return []
@@ -87,11 +83,8 @@ def _is_at_home(path: Path) -> bool:
     return any(whole.is_relative_to(home) for home in HOMES)
 
 
-def _find_far_folders(settings: "Settings") -> list[str]:
+def _find_far_folders(settings: Settings) -> list[str]:
     """Give what an installed unit does not let the service write in, of the folders that it must."""
-    from relay.settings.backup_folder import drop_in
-    from relay.storage.lock import database_file
-
     if not any(unit.exists() for unit in UNITS):
         return []
     allowed = [FOLDER_OF_UNIT, *_opened()]
@@ -143,9 +136,7 @@ class _Shut:
     advice: str
 
 
-def _find_shut(settings: "Settings", owner: "Owner") -> list[_Shut]:
-
-    from relay.storage.owner import find_shut
+def _find_shut(settings: Settings, owner: Owner) -> list[_Shut]:
 
     log, public = settings.log.file, _public_files(settings)
     files = [(path, os.R_OK) for path in _reasons_to_read(settings)] + ([] if log is None else [(log, os.W_OK)])
@@ -161,13 +152,11 @@ def _find_shut(settings: "Settings", owner: "Owner") -> list[_Shut]:
     ]
 
 
-def _let_read(path: Path, shut: Path, owner: "Owner", *, public: bool) -> str:
+def _let_read(path: Path, shut: Path, owner: Owner, *, public: bool) -> str:
     """Give the commands, those for a file behind a folder that is shut to the owner, too.
 
     A secret is never opened to others: the folder may be all that has kept them out.
     """
-    from relay.settings.advice import let_read
-
     file = f"chmod o+r {shlex.quote(str(path))}" if public else let_read(path, owner.uid, owner.gid)
     if shut == path:
         return file
@@ -175,7 +164,7 @@ def _let_read(path: Path, shut: Path, owner: "Owner", *, public: bool) -> str:
     return folder if public and path.stat().st_mode & stat.S_IROTH else f"{folder} && {file}"
 
 
-def _let_write(path: Path, shut: Path, owner: "Owner") -> str:
+def _let_write(path: Path, shut: Path, owner: Owner) -> str:
 
     if shut != path:
         return f"chmod o+x {shlex.quote(str(shut))}, then look again"
@@ -183,18 +172,18 @@ def _let_write(path: Path, shut: Path, owner: "Owner") -> str:
     return f"chown {who} {file}" if os.path.lexists(path) else f"install -o {who} -m 0640 /dev/null {file}"
 
 
-def _name(owner: "Owner") -> str:
+def _name(owner: Owner) -> str:
     return f"uid {owner.uid}" + (f" ({owner})" if owner.has_name else "")
 
 
-def _public_files(settings: "Settings") -> set[Path]:
+def _public_files(settings: Settings) -> set[Path]:
     """Give the files that hold no secret."""
     servers = [server for account in settings.directory.accounts for server in (account.smtp, account.pop3)]
     files = {Path(server.ca_file) for server in servers if server is not None and server.ca_file is not None}
     return files | {listener.certificate for listener in settings.listeners if listener.certificate is not None}
 
 
-def _reasons_to_read(settings: "Settings") -> dict[Path, str]:
+def _reasons_to_read(settings: Settings) -> dict[Path, str]:
     """Give the files that a running service reads, each with what fails without it."""
     reasons = {settings.path: "a reload will fail"}
     for account in settings.directory.accounts:

@@ -5,24 +5,22 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from relay.settings import Settings
+from relay.settings import Settings
+from relay.settings.backup_folder import drop_in, give
+from relay.storage.owner import find_owner, find_shut
 
 _PROPERTIES: Final = ("LoadState", "ProtectSystem", "ProtectHome", "ReadWritePaths", "StateDirectory")
 _PATIENCE: Final = 5.0
 _HOMES: Final = ("/home", "/root", "/run/user")
 
 
-def find_backup_trouble(settings: "Settings") -> list[str]:
+def find_backup_trouble(settings: Settings) -> list[str]:
     """Give what keeps the service from the folder of its backups, a line each; for root, who is kept from nothing.
 
     Raises StorageError as `find_owner` does.
     """
-    from relay.settings.backup_folder import drop_in, give
-    from relay.storage.owner import find_owner, find_shut
-
     backup, owner = settings.backup, find_owner(settings.folder)
     if backup is None or owner is None or not backup.folder.is_dir():
         return []

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.cli import unusable
-from relay.cli.unusable import find_unusable
+from relay.admin import unusable
+from relay.admin.unusable import find_unusable
 from relay.settings import load_settings
 from tests.peers.machine import require_root
 from tests.peers.relay_process import make_account, write_config
