@@ -125,6 +125,8 @@ class Desk:
         prepared = at_start.prepared_statements
         self._database = open_engine(at_start.database, create=False, prepared_statements=prepared)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="admin")
+        # Who waits for a provider must not keep the others from their answer.
+        self._polls = ThreadPoolExecutor(_THREADS, thread_name_prefix="admin poll")
 
     async def serve(self, told: Answer, caller: Caller) -> AsyncGenerator[Answer]:
         """Answer one request: first that it was taken, then what the function yields."""
@@ -139,8 +141,9 @@ class Desk:
         yield {"is": "", "zone": str(room.zone)}
         said = answer(room, request)
         reply: Answer | None = None
+        threads = self._polls if isinstance(request, Poll | TryAccount) else self._threads
         try:
-            while (one := await self._take(said, reply)) is not None:
+            while (one := await self._take(threads, said, reply)) is not None:
                 yield one
                 reply = None
                 if one["is"] == "Question":
@@ -151,7 +154,9 @@ class Desk:
         finally:
             said.close()
 
-    async def _take(self, said: Generator[Answer, Answer | None], reply: Answer | None) -> Answer | None:
+    async def _take(
+        self, threads: ThreadPoolExecutor, said: Generator[Answer, Answer | None], reply: Answer | None
+    ) -> Answer | None:
         """Take the next answer in a thread; None at the end. A step that has begun is waited for, whatever happens."""
 
         def step() -> Answer | None:
@@ -161,7 +166,7 @@ class Desk:
                 return None
 
         try:
-            future = asyncio.get_running_loop().run_in_executor(self._threads, step)
+            future = asyncio.get_running_loop().run_in_executor(threads, step)
         except RuntimeError:
             raise RelayError("the service is stopping") from None
         try:
@@ -172,5 +177,6 @@ class Desk:
 
     async def close(self) -> None:
         """Take no more requests, and wait for the steps that are under way."""
-        await asyncio.to_thread(self._threads.shutdown)
+        for threads in (self._threads, self._polls):
+            await asyncio.to_thread(threads.shutdown)
         self._database.dispose()

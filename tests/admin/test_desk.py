@@ -7,14 +7,19 @@ import pwd
 import sqlite3
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relay.admin import desk
+from relay.admin.answers import PollNews
 from relay.admin.desk import name_user
-from relay.admin.requests import VERSION
+from relay.admin.requests import VERSION, ListAccounts, Poll
+from relay.cli.asking import write_request
 from relay.control.client import ControlError, ask
 from relay.settings import load_settings
 from tests.cli.conftest import Run, hand_in, serve
@@ -67,6 +72,30 @@ def test_another_release_is_told_in_plain_words(run: Run, config: Path, monkeypa
 def test_what_can_not_be_understood_is_refused(config: Path, told: dict[str, Any]) -> None:
     with serve(config), pytest.raises(ControlError, match=r"bad request|restart"):
         ask(load_settings(config).folder, "ask", **told)
+
+
+def test_polls_that_wait_for_a_provider_keep_no_other_request_waiting(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider, polling = threading.Event(), threading.Semaphore(0)
+
+    def poll(_room: object, _request: object) -> Iterator[PollNews]:
+        polling.release()
+        provider.wait(30)
+        yield PollNews(account="a")
+
+    monkeypatch.setattr("relay.admin.service.poll", poll)
+    with serve(config), ThreadPoolExecutor() as people:
+        folder = load_settings(config).folder
+        try:
+            polls = [people.submit(ask, folder, "ask", **write_request(Poll())) for _ in range(4)]
+            assert all(polling.acquire(timeout=10) for _ in polls)
+            told = people.submit(ask, folder, "ask", **write_request(ListAccounts())).result(10)
+        finally:
+            provider.set()
+        assert told is not None
+        assert told["is"] == "AccountList"
+        assert all(one.result(10) for one in polls)
 
 
 def test_a_long_list_comes_in_pages(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
