@@ -17,5 +17,6 @@ To add a question or an action:
 3. Name both in the table `FUNCTIONS` in `desk.py`.
 4. Whatever it changes, it logs: `room.service.record` takes the event; `room.by` is who asked.
 5. The command (a file of `relay/cli/`, named in its `COMMANDS`) calls `ask` of `relay/cli/asking.py` and prints what
-   comes. Test it with the fixture `both_ways` of `tests/cli/conftest.py`: with a service and without one.
+   comes; `ask_here` where it is to go by the file as it stands, in force or not. Test it with
+   the fixture `both_ways` of `tests/cli/conftest.py`: with a service and without one.
 """

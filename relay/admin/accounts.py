@@ -11,7 +11,7 @@ from relay.accounts.credentials import Credentials
 from relay.admin.answers import AccountList, AccountView, Changed, Note, TriedServer, TriedStep
 from relay.admin.requests import ListAccounts, PauseAccount, TryAccount
 from relay.admin.room import Room
-from relay.admin.wire import Moment
+from relay.admin.wire import Moment, to_moment
 from relay.admin.words import count, show_soon, show_time, unknown
 from relay.events.admin import AdminAction
 from relay.model.account import Account, SmtpServer
@@ -162,19 +162,15 @@ def view(line: Line) -> AccountView:
         paused_since=None if pause is None else Moment(pause.since),
         paused_by=None if pause is None else "command" if pause.by_person else "login refused",
         reason="" if pause is None else pause.reason,
-        next_probe=None if pause is None or pause.by_person else _moment(pause.next_probe),
-        last_sent=None if news is None else _moment(news.last_sent),
+        next_probe=None if pause is None or pause.by_person else to_moment(pause.next_probe),
+        last_sent=None if news is None else to_moment(news.last_sent),
         last_error="" if news is None or news.last_error is None else str(news.last_error),
-        failing_since=None if news is None else _moment(news.failing_since),
+        failing_since=None if news is None else to_moment(news.failing_since),
         collected=account.is_collected,
-        last_poll=None if mailbox is None else _moment(mailbox.last_ok),
+        last_poll=None if mailbox is None else to_moment(mailbox.last_ok),
         poll_error="" if mailbox is None else mailbox.error,
         quarantined=line.quarantined,
     )
-
-
-def _moment(milliseconds: int | None) -> Moment | None:
-    return None if milliseconds is None else Moment(milliseconds)
 
 
 def row(line: Line, now: int, zone: tzinfo) -> tuple[str, ...]:

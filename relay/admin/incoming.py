@@ -9,7 +9,7 @@ from pathlib import Path
 from relay.admin.answers import Sheet
 from relay.admin.mail_answers import Copy, IncomingMail
 from relay.admin.room import Room
-from relay.admin.wire import Moment
+from relay.admin.wire import Moment, to_moment
 from relay.admin.words import show_size, show_time
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import StateConflictError, StorageError
@@ -132,7 +132,7 @@ def view_incoming(mail: Found) -> IncomingMail:
                 holder=one.holder or None,
                 file=None if file is None else str(file),
                 reason=one.reason or None,
-                left_at=None if one.left_at is None else Moment(one.left_at),
+                left_at=to_moment(one.left_at),
                 left_by=one.left_by or None,
             )
             for one, file in zip(mail.copies, mail.files, strict=True)

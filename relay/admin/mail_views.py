@@ -14,7 +14,7 @@ from relay.admin.mail_answers import (
     TracedDelivery,
     TracedMail,
 )
-from relay.admin.wire import Moment
+from relay.admin.wire import Moment, to_moment
 from relay.rules.state_words import say_cause
 from relay.rules.states import Standing, state_of, state_of_recipient
 from relay.storage.admin import DeliveryRow, MessageDetail
@@ -45,7 +45,7 @@ def view_traced(mail: MessageDetail, standing: Standing) -> TracedMail:
         ),
         events=tuple(Event(at=Moment(one.at), what=one.what, detail=one.detail) for one in mail.events),
         pauses=tuple(
-            Pause(account=one.account, since=Moment(one.since), until=_moment(one.until), reason=one.reason)
+            Pause(account=one.account, since=Moment(one.since), until=to_moment(one.until), reason=one.reason)
             for one in mail.pauses
         ),
         notices=mail.notices,
@@ -74,7 +74,7 @@ def _head(
         "state": standing.state,
         "situation": standing.situation,
         "blind_copy": standing.copy_state,
-        "next_attempt": _moment(standing.when),
+        "next_attempt": to_moment(standing.when),
         "cause": None if (said := standing.cause) is None else say_cause(said, "en", is_over=bool(standing.lost)),
         "received": Moment(mail.received_at),
         "user": mail.user,
@@ -107,10 +107,6 @@ def _delivery(way: MailDelivery | DeliveryRow) -> dict[str, Any]:
         "next_attempt": Moment(way.due) if way.state == "queued" and way.due else None,
         "uncertain": way.uncertain,
     }
-
-
-def _moment(milliseconds: int | None) -> Moment | None:
-    return None if milliseconds is None else Moment(milliseconds)
 
 
 def account_of(first: str, deliveries: Sequence[MailDelivery | DeliveryRow]) -> str:

@@ -9,7 +9,7 @@ from relay.admin.answers import AccountStatus, Status, StatusFinding, ToldStatus
 from relay.admin.entering import enter, find_database
 from relay.admin.requests import ShowStatus
 from relay.admin.room import Room
-from relay.admin.wire import Moment
+from relay.admin.wire import Moment, to_moment
 from relay.admin.words import show_span, show_time
 from relay.model.errors import StorageError
 from relay.settings import Settings
@@ -77,19 +77,19 @@ def _tell(settings: Settings, snapshot: Snapshot, now: int) -> ToldStatus:
             waiting=snapshot.waiting,
             active=snapshot.active,
             held=snapshot.held,
-            oldest=_moment(snapshot.oldest),
+            oldest=to_moment(snapshot.oldest),
             quarantined=snapshot.quarantined,
             disk_free=snapshot.disk_free,
-            backup=None if snapshot.backup is None else _moment(snapshot.backup.at),
+            backup=None if snapshot.backup is None else to_moment(snapshot.backup.at),
             accounts=tuple(
                 AccountStatus(
                     name=account.name,
                     waiting=account.queue.waiting,
                     active=account.queue.active,
                     held=account.queue.held,
-                    oldest=_moment(account.queue.oldest),
-                    paused_since=None if account.pause is None else _moment(account.pause.since),
-                    last_poll=None if account.mailbox is None else _moment(account.mailbox.last_ok),
+                    oldest=to_moment(account.queue.oldest),
+                    paused_since=None if account.pause is None else to_moment(account.pause.since),
+                    last_poll=None if account.mailbox is None else to_moment(account.mailbox.last_ok),
                 )
                 for account in snapshot.accounts
             ),
@@ -98,7 +98,7 @@ def _tell(settings: Settings, snapshot: Snapshot, now: int) -> ToldStatus:
                     kind=str(finding.kind),
                     subject=finding.subject,
                     grade=finding.grade.name.lower(),
-                    since=_moment(finding.since),
+                    since=to_moment(finding.since),
                     mails=finding.mails,
                     detail=finding.detail,
                     title=words.title,
@@ -112,10 +112,6 @@ def _tell(settings: Settings, snapshot: Snapshot, now: int) -> ToldStatus:
         more=tuple(line for finding, words in told for line in _lines(finding, words)),
         exit_status=GRADES.index(grade),
     )
-
-
-def _moment(milliseconds: int | None) -> Moment | None:
-    return None if milliseconds is None else Moment(milliseconds)
 
 
 def _first(now: int, snapshot: Snapshot, findings: Sequence[Words]) -> str:

@@ -24,6 +24,11 @@ class WireError(ValueError):
     """JSON that does not fit the type that it is to be read as."""
 
 
+def to_moment(milliseconds: int | None) -> Moment | None:
+    """Make a moment of a time that may be missing."""
+    return None if milliseconds is None else Moment(milliseconds)
+
+
 def encode(value: object) -> Json:
     """Make JSON of a value."""
     if is_dataclass(value) and not isinstance(value, type):
