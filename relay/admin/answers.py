@@ -6,7 +6,7 @@ The words are written where the office's time zone and the configuration are kno
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from relay.admin.mail_answers import IncomingMail, ListedMail, TracedMail
+from relay.admin.mail_answers import ExplainedIncoming, ExplainedMail, IncomingMail, ListedMail, TracedMail
 from relay.admin.wire import Moment
 
 
@@ -258,40 +258,6 @@ class ToldStatus:
     """Lines about each finding."""
     exit_status: int
     """0 fine, 1 watch, 2 needs you."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExplainedMail:
-    """What would become of a mail."""
-
-    sent: bool
-    user: str | None
-    identity: str | None = None
-    """How it is known who submits; None where the mail would not come so far."""
-    rule: str | None = None
-    account: str | None = None
-    sender_before: str | None = None
-    sender_after: str | None = None
-    envelope_sender: str | None = None
-    recipients: tuple[str, ...]
-    refused_recipients: tuple[Mapping[str, str], ...]
-    """Each with `recipient`, as it was written, and `reply`; the mail goes to the others."""
-    blind_copy: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
-    reply: str | None
-    """What the client reads if the mail is refused, code and text."""
-    why: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExplainedIncoming:
-    """In whose inboxes a collected mail would stand."""
-
-    account: str
-    polled: bool
-    users: tuple[Mapping[str, str], ...]
-    """Each with `user` and `address`."""
-    why: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
-from relay.admin.answers import ExplainedIncoming, ExplainedMail, Explanation, Sheet
+from relay.admin.answers import Explanation, Sheet
 from relay.admin.dry_run import Answer, Question, ask
+from relay.admin.mail_answers import ExplainedIncoming, ExplainedMail
 from relay.admin.requests import Explain, ExplainIncoming, MisuseError
 from relay.admin.room import Room
 from relay.admin.words import unknown

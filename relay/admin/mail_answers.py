@@ -1,5 +1,6 @@
 """Mails as programs read them: what `--json` prints of each, with the names of the log (decision 28)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relay.admin.wire import Moment
@@ -144,3 +145,37 @@ class IncomingMail:
     uidl: str | None
     at_provider: str | None
     copies: tuple[Copy, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExplainedMail:
+    """What would become of a mail."""
+
+    sent: bool
+    user: str | None
+    identity: str | None = None
+    """How it is known who submits; None where the mail would not come so far."""
+    rule: str | None = None
+    account: str | None = None
+    sender_before: str | None = None
+    sender_after: str | None = None
+    envelope_sender: str | None = None
+    recipients: tuple[str, ...]
+    refused_recipients: tuple[Mapping[str, str], ...]
+    """Each with `recipient`, as it was written, and `reply`; the mail goes to the others."""
+    blind_copy: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    reply: str | None
+    """What the client reads if the mail is refused, code and text."""
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExplainedIncoming:
+    """In whose inboxes a collected mail would stand."""
+
+    account: str
+    polled: bool
+    users: tuple[Mapping[str, str], ...]
+    """Each with `user` and `address`."""
+    why: tuple[str, ...]
