@@ -60,6 +60,7 @@ def test_what_an_account_that_is_gone_holds_is_moved(run: Run, config: Path, que
     run("queue", "hold", *queued)
     assert f"`relay queue release {queued[0]}` sends it" in run("trace", queued[0]).out
     write_config(config.parent, accounts=[make_account("other", 9)], users=[ANNA])
+    run("reload")  # a running service answers by the configuration that is in force
     for command in (("trace",), ("queue", "show")):
         out = run(*command, queued[0]).out
         assert "stopped: its account is gone or excluded" in out

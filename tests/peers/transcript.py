@@ -25,6 +25,7 @@ class Transcript:
         self._target = (host, port)
         self._say = say
         self._connections = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -34,6 +35,9 @@ class Transcript:
 
     async def __aexit__(self, *_exception: object) -> None:
         self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def serve_forever(self) -> None:
         """Go on until it is cancelled."""
@@ -49,12 +53,18 @@ class Transcript:
             text = shown[:_LONGEST].decode("utf-8", "backslashreplace")
             self._say(f"{number} {time.monotonic() - began:7.3f} {side}: {text}{more}")
 
-        with contextlib.suppress(OSError):
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, asyncio.CancelledError):
+            stack.callback(writer.close)
             server_reader, server_writer = await asyncio.open_connection(*self._target)
+            stack.callback(server_writer.close)
             await asyncio.gather(
                 self._pass_on(reader, server_writer, lambda line: note("C", line)),
                 self._pass_on(server_reader, writer, lambda line: note("S", line)),
             )
+        self._tasks.discard(task)
         note("-", b"closed")
 
     async def _pass_on(
