@@ -263,7 +263,6 @@ class Service:
             submission=Submission(runtime, self.delivery),
             authenticator=PasswordChecker(lambda: self.settings.directory),
         )
-        await self._listeners.open()
         running = Running(self.delivery, self.poller, self._current, self.reload, lambda: self._digest)
         self._desk = Desk(self._current, running)
         handlers: dict[str, Handler] = {
@@ -280,6 +279,7 @@ class Service:
             await self._control.start()
         except OSError as error:
             raise RelayError(f"control socket in {self.settings.folder}: {error.strerror}") from error
+        await self._listeners.open()  # last: whoever reads in the log that it listens may ask the service, too
 
     async def _close_servers(self) -> None:
         if self._listeners is not None:
