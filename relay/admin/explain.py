@@ -46,8 +46,8 @@ def explain_incoming(room: Room, request: ExplainIncoming) -> Iterator[Explanati
     """Say in whose inbox a mail would stand that an account's mailbox brings. Raises MisuseError."""
     directory, name = room.settings.directory, request.account
     account = directory.account(name)
-    if account is None or account.pop3 is None:
-        known = [one.name for one in directory.accounts if one.pop3 is not None]
+    if account is None or account.mailbox is None:
+        known = [one.name for one in directory.accounts if one.mailbox is not None]
         raise _bad("account", unknown("account with a mailbox", name, known))
     plan = plan_distribution(directory=directory, account=account, header=split_message(request.message)[0])
     facts = (

@@ -66,13 +66,13 @@ def _look_at(room: Room, copies: tuple[Arrival, ...], held: Sequence[Held], shut
     first, quarantined = copies[0], {one.arrival.id: one.path for one in held}
     looks = [_find_file(room, one, quarantined.get(one.id), shut) for one in copies]
     account = room.settings.directory.account(first.account)
-    pop3 = None if account is None else account.pop3
+    mailbox = None if account is None else account.mailbox
     return Found(
         copies=copies,
         places=tuple(words for _, words in looks),
         files=tuple(path for path, _ in looks),
         provider=_at_provider(room, first, find_at_provider(room.database, first)) if first.account else "",
-        mailbox="" if pop3 is None else f"{pop3.username} at {pop3.host}",
+        mailbox="" if mailbox is None else f"{mailbox.username} at {mailbox.host}",
     )
 
 

@@ -33,7 +33,7 @@ def _choose(room: Room, account: str) -> list[str]:
         raise NotFoundError(unknown("account that is collected and called", account, collected))
     if found.is_collected:
         return [account]
-    if found.pop3 is None:
+    if found.mailbox is None:
         raise StateConflictError(
             f"for {account} no mailbox is set up, so nothing is collected. If it should be, add [account.pop3]"
             f" below that account in {settings.path}"

@@ -178,8 +178,8 @@ def _name(owner: Owner) -> str:
 
 def _public_files(settings: Settings) -> set[Path]:
     """Give the files that hold no secret."""
-    servers = [server for account in settings.directory.accounts for server in (account.smtp, account.pop3)]
-    files = {Path(server.ca_file) for server in servers if server is not None and server.ca_file is not None}
+    servers = [server for account in settings.directory.accounts for server in account.servers]
+    files = {Path(server.ca_file) for server in servers if server.ca_file is not None}
     return files | {listener.certificate for listener in settings.listeners if listener.certificate is not None}
 
 
@@ -187,9 +187,7 @@ def _reasons_to_read(settings: Settings) -> dict[Path, str]:
     """Give the files that a running service reads, each with what fails without it."""
     reasons = {settings.path: "a reload will fail"}
     for account in settings.directory.accounts:
-        for server in (account.smtp, account.pop3):
-            if server is None:
-                continue
+        for server in account.servers:
             for name in (server.password.file, server.ca_file):
                 if name is not None:
                     reasons.setdefault(Path(name), f"{account.name} can't log in")

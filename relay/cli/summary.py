@@ -58,13 +58,13 @@ def _describe_listener(listener: "Listener") -> str:
 
 
 def _describe_collecting(account: "Account") -> str:
-    assert account.pop3 is not None
-    leave = account.pop3.leave_on_server
+    assert account.mailbox is not None
+    leave = account.mailbox.leave_on_server
     if leave is True:
         fate = "stays at the provider"
     else:
         fate = "then deleted at the provider" if leave is False else f"deleted there after {_span(leave)}"
-    return f"{account.name} every {_span(account.pop3.interval)}, {fate}"
+    return f"{account.name} every {_span(account.mailbox.interval)}, {fate}"
 
 
 def _span(milliseconds: int) -> str:

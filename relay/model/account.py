@@ -196,6 +196,11 @@ class Account:
         return self.pop3
 
     @property
+    def servers(self) -> tuple[SmtpServer | MailboxServer, ...]:
+        """The servers that it logs in to: the one that it sends by, and the one of its mailbox."""
+        return tuple(server for server in (self.smtp, self.mailbox) if server is not None)
+
+    @property
     def is_collected(self) -> bool:
         """Whether its mailbox is polled."""
         return self.mailbox is not None and self.receive and not self.excluded

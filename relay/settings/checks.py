@@ -11,6 +11,7 @@ from relay.settings.errors import Finding, Place
 from relay.settings.fields import USER_NAME
 from relay.settings.hosts import parse_ip, parse_network
 from relay.settings.needed import describe_missing
+from relay.settings.schema import MAILBOX_TABLES, SERVER_TABLES
 
 T = TypeVar("T")
 
@@ -146,7 +147,7 @@ def _collapse(networks: Iterable[IPv4Network | IPv6Network]) -> list[IPv4Network
 
 
 def _check_logins(account: Table) -> Iterator[Finding]:
-    for server in (account.table("smtp"), account.table("pop3")):
+    for server in map(account.table, SERVER_TABLES):
         if not server.content:
             continue
         sources = [key for key in PASSWORD_SOURCES if server.has(key)]
@@ -164,7 +165,7 @@ def _check_loops(root: Table) -> Iterator[Finding]:
     distributed = {
         address.key: account
         for account in root.tables("account")
-        if account.table("pop3").flag("distribute")
+        if any(account.table(kind).flag("distribute") for kind in MAILBOX_TABLES)
         and account.flag("receive", default=True)
         and not account.flag("excluded")
         and (address := _parsed(parse_addr_spec, account.text("address") or ""))

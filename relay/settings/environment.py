@@ -13,6 +13,7 @@ from relay.settings.backup_folder import check_backup
 from relay.settings.document import Table
 from relay.settings.errors import PLACEHOLDER, Finding, Place, warn
 from relay.settings.folders import check_folders, find_mode
+from relay.settings.schema import SERVER_TABLES
 from relay.settings.secrets import check_password_file
 from relay.settings.sharing import check_sharing
 
@@ -35,7 +36,7 @@ def check_environment(root: Table, file: Path, environment: Mapping[str, str], *
     for listener in root.tables("listener"):
         yield from _check_certificate(listener, folder)
     for account in root.tables("account"):
-        for server in (account.table("smtp"), account.table("pop3")):
+        for server in map(account.table, SERVER_TABLES):
             yield from _check_authorities(server, folder)
             if secrets:
                 yield from _check_file(server, "password_file", folder, private=True)
@@ -165,7 +166,7 @@ def _check_environment(server: Table, environment: Mapping[str, str]) -> Iterato
 
 def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
     """Warn of passwords in a configuration that others can read, unless they can't enter its folder."""
-    servers = [account.table(kind) for account in root.tables("account") for kind in ("smtp", "pop3")]
+    servers = [account.table(kind) for account in root.tables("account") for kind in SERVER_TABLES]
     mode, parent = find_mode(file), find_mode(file.absolute().parent)
     if not (isinstance(mode, int) and isinstance(parent, int) and mode & stat.S_IROTH and parent & stat.S_IXOTH):
         return

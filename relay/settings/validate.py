@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from relay.settings.errors import MOST, Finding, Place
 from relay.settings.needed import describe_missing
-from relay.settings.schema import DOCUMENT, LISTS, TABLES, Document
+from relay.settings.schema import DOCUMENT, LISTS, MAILBOX_TABLES, TABLES, Document
 
 _LONGEST_COMPARED = 80
 
@@ -39,7 +39,7 @@ def _near(names: tuple[str, ...], cutoff: float = 0.6) -> list[str]:
     return difflib.get_close_matches(names[-1][:_LONGEST_COMPARED], known, n=1, cutoff=cutoff)
 
 
-_KINDS = {"smtp": "sending", "pop3": "collecting"}
+_KINDS = {"smtp": "sending", **dict.fromkeys(MAILBOX_TABLES, "collecting")}
 """Tables below an account, and what each is for."""
 
 

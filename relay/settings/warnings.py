@@ -1,10 +1,11 @@
 """Finds settings that are valid, but probably not what was meant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
-from relay.model.account import Account, Device, Notify, Pop3Server, Security, SmtpServer, User
+from relay.model.account import Account, Device, MailboxServer, Notify, Pop3Server, Security, SmtpServer, User
 from relay.model.address import Address, ascii_domain
 from relay.settings.errors import PLACEHOLDER, Finding, Place, warn
 from relay.settings.hosts import is_loopback
@@ -23,13 +24,35 @@ _USUAL_SECURITY = {
     995: Security.TLS,
     110: Security.STARTTLS,
 }
-_SMTP_PORTS = {Security.TLS: 465, Security.STARTTLS: 587}
-_POP3_PORTS = {Security.TLS: 995, Security.STARTTLS: 110}
-_OTHERS = {
-    SmtpServer: {110: "POP3", 995: "POP3", 143: "IMAP", 993: "IMAP"},
-    Pop3Server: {25: "SMTP", 465: "SMTP", 587: "SMTP", 143: "IMAP", 993: "IMAP"},
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Protocol:
+    """What the server of a kind of settings speaks."""
+
+    name: str
+    table: str
+    """Of the settings, below their account."""
+    ports: Mapping[Security, int]
+    """Those that are usual."""
+    others: Mapping[int, str]
+    """Ports at which another protocol is usual, and which one."""
+
+
+_PROTOCOLS: Mapping[type[SmtpServer | MailboxServer], _Protocol] = {
+    SmtpServer: _Protocol(
+        name="SMTP",
+        table="smtp",
+        ports={Security.TLS: 465, Security.STARTTLS: 587},
+        others={110: "POP3", 995: "POP3", 143: "IMAP", 993: "IMAP"},
+    ),
+    Pop3Server: _Protocol(
+        name="POP3",
+        table="pop3",
+        ports={Security.TLS: 995, Security.STARTTLS: 110},
+        others={25: "SMTP", 465: "SMTP", 587: "SMTP", 143: "IMAP", 993: "IMAP"},
+    ),
 }
-"""Ports at which another protocol is usual than the one of these settings."""
 
 
 def find_warnings(settings: Settings) -> Iterator[Finding]:
@@ -53,10 +76,8 @@ def find_warnings(settings: Settings) -> Iterator[Finding]:
             yield warn(("account", n, "restrict"), reason)
         if account.users and not account.restrict:
             yield warn(("account", n, "users"), "has no effect without restrict = true")
-        if account.smtp is not None:
-            yield from _look_at_server(("account", n, "smtp"), account.smtp)
-        if account.pop3 is not None:
-            yield from _look_at_server(("account", n, "pop3"), account.pop3)
+        for server in account.servers:
+            yield from _look_at_server(("account", n), server)
     if settings.retry.warn_after >= settings.retry.give_up_after:
         yield warn(("retry", "warn_after"), "not before give_up_after: nobody is warned of mail that waits")
 
@@ -161,17 +182,17 @@ def _look_at_senders(accounts: tuple[Account, ...]) -> Iterator[Finding]:
         yield warn(("account",), "no account can send: every mail is refused")
 
 
-def _look_at_server(place: Place, server: SmtpServer | Pop3Server) -> Iterator[Finding]:
+def _look_at_server(account: Place, server: SmtpServer | MailboxServer) -> Iterator[Finding]:
+    protocol = _PROTOCOLS[type(server)]
+    place, ports = (*account, protocol.table), protocol.ports
     if server.security is Security.NONE and server.username is not None and not is_loopback(server.host):
         yield warn((*place, "security"), "the password crosses the network unprotected")
     if server.password.value == PLACEHOLDER:
         yield warn((*place, "password"), "is still the one of the example: put the account's own there")
-    ports = _SMTP_PORTS if isinstance(server, SmtpServer) else _POP3_PORTS
     advice = " and ".join(f'{port} with security = "{security}"' for security, port in ports.items())
-    other = _OTHERS[type(server)].get(server.port)
+    other = protocol.others.get(server.port)
     if other is not None:
-        kind = "SMTP" if isinstance(server, SmtpServer) else "POP3"
-        yield warn((*place, "port"), f"is a port of {other}; usual for {kind} are {advice}")
+        yield warn((*place, "port"), f"is a port of {other}; usual for {protocol.name} are {advice}")
         return
     usual = _USUAL_SECURITY.get(server.port, server.security)
     if server.security is usual or (server.security is Security.NONE and usual is not Security.TLS):

@@ -122,13 +122,13 @@ def take_snapshot(
 
 def _account(settings: Settings, account: Account, standing: Standing, now: int) -> AccountState:
     mailbox = None
-    if account.is_collected and account.pop3 is not None and account.name in standing.mailboxes:
+    if account.is_collected and account.mailbox is not None and account.name in standing.mailboxes:
         polled = standing.mailboxes[account.name]
         mailbox = MailboxState(
             last_ok=polled.last_ok,
             error=polled.error,
             failing_for=0 if polled.last_ok is None else open_time(settings.hours, polled.last_ok, now),
-            interval=account.pop3.interval,
+            interval=account.mailbox.interval,
         )
     return AccountState(
         name=account.name,
