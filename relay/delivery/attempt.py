@@ -121,6 +121,7 @@ class Attempter:
     ) -> tuple[Attempted, int | None]:
         """Deliver and decide; returns also how many recipients took it, None where that is in doubt."""
         at, begun = self._now(), self._monotonic()
+        account = self._settings().directory.account(delivery.account)  # a reload may remove it meanwhile
         try:
             result = await transport.deliver(delivery, body, progress)
         except ClaimLostError as error:  # before the dot: somebody else has it, or takes it up
@@ -138,7 +139,7 @@ class Attempter:
             if not paused:
                 lane.failed(self._monotonic())
         facts = Facts(
-            account=self._settings().directory.account(delivery.destination.account),
+            account=account,
             terms=transport.terms,
             delivery=delivery,
             result=result,
@@ -207,15 +208,14 @@ class Attempter:
             disposition = settlements.wait_instead(disposition, self._next(delivery.attempts + 1, now))
         told = Notices()
         try:
-            if facts.account is not None:
-                told = await self._notifications.policy.of_attempt(
-                    facts.account,
-                    delivery,
-                    disposition,
-                    result.reply,
-                    sender_refused=result.reply if result.sender_refused else None,
-                    confirms=result.confirms,
-                )
+            told = await self._notifications.policy.of_attempt(
+                facts.account,
+                delivery,
+                disposition,
+                result.reply,
+                sender_refused=result.reply if result.sender_refused else None,
+                confirms=result.confirms,
+            )
         except Exception as error:  # noqa: BLE001 - a bounce that nobody is told of would be a mail lost in silence
             emit(ActivityFailed(activity="notice", queue_id=delivery.message.id, error=repr(error), exception=error))
             disposition = settlements.wait_instead(disposition, self._next(delivery.attempts + 1, now))

@@ -19,7 +19,7 @@ class Facts:
     """What there is to decide from."""
 
     account: Account | None
-    """None where no account is concerned, as with a notice into an inbox."""
+    """The account as it was when the attempt began; None where none sends it, as with a notice into an inbox."""
     terms: Terms
     delivery: ClaimedDelivery
     result: TransportResult

@@ -75,7 +75,7 @@ class Policy:
 
     async def of_attempt(
         self,
-        account: Account,
+        account: Account | None,
         delivery: ClaimedDelivery,
         disposition: Disposition,
         reply: Reply,
@@ -86,8 +86,8 @@ class Policy:
     ) -> Notices:
         """Return the notices that a disposition asks for; the settlement stores them. Raises StorageError.
 
-        `confirms`: the provider itself sends the confirmations that were asked for. `tried`: when each recipient was
-        tried last, by his number; without it, just now.
+        `account`: the one that sends it, if one does. `confirms`: the provider itself sends the confirmations that were
+        asked for. `tried`: when each recipient was tried last, by his number; without it, just now.
         """
         found = Notices()
         if disposition.failures:
@@ -97,9 +97,9 @@ class Policy:
         if not confirms:
             found += await self._success(account, delivery, disposition)
         if sender_refused is None:  # else that is told, and it is no fault of the archive's
-            found += await self._missing_copies(account, delivery, disposition)
+            found += await self._missing_copies(delivery, disposition)
         else:
-            found += await self._sender_refused(account, delivery.message, sender_refused)
+            found += await self._sender_refused(account, delivery, sender_refused)
         if disposition.state is DeliveryState.HELD:
             found += await self.held(delivery, reply, archive_only=disposition.only_the_archive_is_in_doubt)
         return found
@@ -152,7 +152,7 @@ class Policy:
         return await self._queue.was_said(once, now=self._now())
 
     async def _failure(
-        self, account: Account, delivery: ClaimedDelivery, disposition: Disposition, tried: Mapping[int, int]
+        self, account: Account | None, delivery: ClaimedDelivery, disposition: Disposition, tried: Mapping[int, int]
     ) -> Notices:
         message = delivery.message
         if (dropped := _dropped(message)) is not None:
@@ -179,7 +179,7 @@ class Policy:
         )
         return Notices(notices=(notice,))
 
-    async def _missing_copies(self, account: Account, delivery: ClaimedDelivery, disposition: Disposition) -> Notices:
+    async def _missing_copies(self, delivery: ClaimedDelivery, disposition: Disposition) -> Notices:
         """Tell the postmaster of blind copies that failed; one that goes by itself may fail as its mail did before."""
         if not disposition.archive_failures:
             return Notices()
@@ -190,7 +190,7 @@ class Policy:
                 AlertText(
                     kind=Alert.ARCHIVE_FAILED,
                     message=delivery.message,
-                    account=account.name,
+                    account=delivery.account,
                     address=failure.recipient.address,
                     reply=failure.reply,
                     once=f"archive/{failure.recipient.address}",
@@ -200,19 +200,20 @@ class Policy:
             )
         )
 
-    async def _sender_refused(self, account: Account, message: Message, reply: Reply) -> Notices:
-        event = SenderRefused(queue_id=message.id, account=account.name, code=reply.code, reply=str(reply))
+    async def _sender_refused(self, account: Account | None, delivery: ClaimedDelivery, reply: Reply) -> Notices:
+        message, name = delivery.message, delivery.account
+        event = SenderRefused(queue_id=message.id, account=name, code=reply.code, reply=str(reply))
         text = AlertText(
             kind=Alert.SENDER_REFUSED,
             message=message,
-            account=account.name,
-            address=str(account.address),
+            account=name,
+            address="" if account is None else str(account.address),
             reply=reply,
-            once=f"sender/{account.name}",
+            once=f"sender/{name}",
         )
         return Notices(events=(event,)) + await self.alert(text)
 
-    async def _success(self, account: Account, delivery: ClaimedDelivery, disposition: Disposition) -> Notices:
+    async def _success(self, account: Account | None, delivery: ClaimedDelivery, disposition: Disposition) -> Notices:
         delivered = {n: outcome.reply for n, outcome in disposition.outcomes if outcome.verdict is Verdict.DELIVERED}
         wanted = [
             self._reported(recipient, delivered[recipient.n], FailureReason.REFUSED, tried=self._now())

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from relay.storage import admin, commands, counts
 from tests.peers.office import MINUTE, open_office
 from tests.peers.provider import Provider
+from tests.peers.relay_process import make_account
 
 A, B, ARCHIVE = "a@example.net", "b@example.net", "central@example.com"
 
@@ -60,6 +61,24 @@ async def test_a_bounce_tells_the_user_in_his_inbox(tmp_path: Path) -> None:
         assert b"no such user" in notice
         assert b"hello" in notice
         assert o.waiting() == []
+
+
+async def test_a_bounce_is_told_though_a_reload_has_removed_its_account_meanwhile(tmp_path: Path) -> None:
+    class Slow(Provider):
+        async def hear(self, command: str) -> None:
+            await super().hear(command)
+            if command.startswith("RCPT"):
+                office.configure(accounts=[make_account("other", self.port)])
+
+    async with (
+        Slow({f"RCPT {A}": "550 5.1.1 no such user"}) as provider,
+        open_office(tmp_path, port=provider.port) as office,
+    ):
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        await office.send()
+        assert office.outcomes(queue_id)[A] == "bounced"
+        (notice,) = office.inbox()
+        assert b"no such user" in notice
 
 
 async def test_a_failing_archive_neither_bounces_nor_delays(tmp_path: Path) -> None:
