@@ -1,16 +1,17 @@
 import asyncio
 
 from tests.peers.dialogue import Dialogue
-from tests.peers.transcript import Transcript
+from tests.peers.proxy import Proxy
+from tests.peers.transcript import write_down
 
 
 async def test_both_sides_are_written_down_and_nothing_is_changed() -> None:
     said: list[str] = []
     async with (
         Dialogue("S: 220 hello\nC: EHLO x\nS: 250 you\n! close") as server,
-        Transcript("127.0.0.1", server.port, said.append) as transcript,
+        Proxy(("127.0.0.1", server.port), listen=write_down(said.append)) as proxy,
     ):
-        reader, writer = await asyncio.open_connection("127.0.0.1", transcript.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         assert await reader.readline() == b"220 hello\r\n"
         writer.write(b"EHLO x\r\n")
         assert await reader.read() == b"250 you\r\n"

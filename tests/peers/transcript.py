@@ -12,81 +12,45 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable
-from typing import Self
+
+from tests.peers.proxy import Hear, Proxy
 
 _LONGEST = 200
 """Octets of a line that are shown."""
 
 
-class Transcript:
-    """A running proxy on a free loopback port, as an asynchronous context manager. `say` is given each line."""
+def write_down(say: Callable[[str], None]) -> Callable[[int], Hear]:
+    """Return what a proxy's `listen` is to be, so that `say` is given each line of each connection."""
 
-    def __init__(self, host: str, port: int, say: Callable[[str], None]) -> None:
-        self._target = (host, port)
-        self._say = say
-        self._connections = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_exception: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def serve_forever(self) -> None:
-        """Go on until it is cancelled."""
-        await self._server.serve_forever()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
-        number, began = self._connections, time.monotonic()
+    def listen(number: int) -> Hear:
+        began = time.monotonic()
+        rests = {"C": b"", "S": b""}
 
         def note(side: str, line: bytes) -> None:
             shown = line.rstrip(b"\r\n")
             more = f" ... ({len(shown):,} octets)" if len(shown) > _LONGEST else ""
             text = shown[:_LONGEST].decode("utf-8", "backslashreplace")
-            self._say(f"{number} {time.monotonic() - began:7.3f} {side}: {text}{more}")
+            say(f"{number} {time.monotonic() - began:7.3f} {side}: {text}{more}")
 
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, asyncio.CancelledError):
-            stack.callback(writer.close)
-            server_reader, server_writer = await asyncio.open_connection(*self._target)
-            stack.callback(server_writer.close)
-            await asyncio.gather(
-                self._pass_on(reader, server_writer, lambda line: note("C", line)),
-                self._pass_on(server_reader, writer, lambda line: note("S", line)),
-            )
-        self._tasks.discard(task)
-        note("-", b"closed")
-
-    async def _pass_on(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, note: Callable[[bytes], None]
-    ) -> None:
-        rest = b""
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-            *lines, rest = (rest + data).split(b"\n")
+        def hear(side: str, octets: bytes) -> None:
+            if side == "-":
+                note(side, b"closed")
+                return
+            *lines, rests[side] = (rests[side] + octets).split(b"\n")
+            if not octets and rests[side]:
+                lines.append(rests[side])
             for line in lines:
-                note(line)
-        if rest:
-            note(rest)
-        if writer.can_write_eof():
-            writer.write_eof()
+                note(side, line)
+
+        return hear
+
+    return listen
 
 
 async def _main(host: str, port: int) -> None:
-    async with Transcript(host, port, lambda line: print(line, flush=True)) as transcript:
-        print(f"connect to 127.0.0.1:{transcript.port}", file=sys.stderr, flush=True)
-        await transcript.serve_forever()
+    async with Proxy((host, port), listen=write_down(lambda line: print(line, flush=True))) as proxy:
+        print(f"connect to 127.0.0.1:{proxy.port}", file=sys.stderr, flush=True)
+        await proxy.serve_forever()
 
 
 if __name__ == "__main__":
