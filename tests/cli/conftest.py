@@ -2,7 +2,6 @@ import asyncio
 import contextlib
 import json
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from relay.submission import Submission
 from relay.supervisor import Service
+from tests.peers.machine import Loop
 from tests.peers.office import CLIENT
 from tests.peers.relay_process import ANNA, make_account, write_config
 
@@ -90,18 +90,14 @@ def both_ways(request: pytest.FixtureRequest, config: Path) -> Generator[None]:
 @contextmanager
 def serve(config: Path) -> Generator[list[Any]]:
     """Start the real service in a thread, and give its log; its activities do not run, so that nothing is sent."""
-    loop, service = asyncio.new_event_loop(), Service(load_settings(config))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(service.start(), loop).result(30)
-    try:
-        with capture_logs() as lines:
-            yield lines
-    finally:
-        asyncio.run_coroutine_threadsafe(service.stop(), loop).result(30)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    service = Service(load_settings(config))
+    with Loop() as loop:
+        loop.run(service.start())
+        try:
+            with capture_logs() as lines:
+                yield lines
+        finally:
+            loop.run(service.stop())
 
 
 class _Nobody:
@@ -152,24 +148,13 @@ async def hand_in(config: Path, subjects: list[str], *, sender: str | None = Non
 @contextmanager
 def serve_mailbox() -> Generator[Mailbox]:
     """Serve a mailbox over POP3, in a thread of its own."""
-    mailbox, loop, ready = Mailbox(), asyncio.new_event_loop(), threading.Event()
-
-    def serve() -> None:
-        loop.run_until_complete(mailbox.start())
-        ready.set()
-        loop.run_forever()
-        loop.run_until_complete(mailbox.close())
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    ready.wait()
-    try:
-        yield mailbox
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+    mailbox = Mailbox()
+    with Loop() as loop:
+        loop.run(mailbox.start())
+        try:
+            yield mailbox
+        finally:
+            loop.run(mailbox.close())
 
 
 def change(config: Path, sql: str, *values: object) -> None:

@@ -7,10 +7,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import pytest
 
@@ -69,6 +70,25 @@ async def until(condition: Callable[[], object], *, seconds: float = 10) -> None
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(_POLL)
+
+
+class Loop:
+    """An event loop in a thread of its own, as a context manager: what runs there goes on while a test blocks."""
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def run(self, coroutine: Coroutine[Any, Any, T], *, seconds: float = 30) -> T:
+        """Run a coroutine there to its end; returns or raises what it does, and TimeoutError after so many seconds."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(seconds)
 
 
 def wait_for_port(port: int, process: "subprocess.Popen[bytes]", *, errors: Path, timeout: float = 20) -> None:

@@ -1,7 +1,6 @@
 """A PostgreSQL that says nothing any more: clients are asked to come again, and what was begun is found out."""
 
 import asyncio
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from relay.storage import queue as queue_module
 from relay.storage.engine import open_engine, transaction
 from relay.storage.queue import Queue
 from relay.storage.writer import Writer
+from tests.peers.machine import Loop
 from tests.peers.proxy import Proxy
 from tests.storage.conftest import new_mail
 
@@ -23,18 +23,14 @@ def behind_a_proxy(url: str) -> Generator[tuple[Proxy, str]]:
     """A proxy before the server, in a loop of its own: what is tested may block."""
     folder = str(make_url(url).query["host"])
     (socket,) = [str(path) for path in Path(folder).glob(".s.PGSQL.*") if path.suffix != ".lock"]
-    loop, proxy = asyncio.new_event_loop(), Proxy(socket)
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(proxy.__aenter__(), loop).result()
-    before = make_url(url).set(query={}, host="127.0.0.1", port=proxy.port)
-    try:
-        yield proxy, before.render_as_string(hide_password=False)
-    finally:
-        asyncio.run_coroutine_threadsafe(proxy.__aexit__(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    proxy = Proxy(socket)
+    with Loop() as loop:
+        loop.run(proxy.__aenter__())
+        before = make_url(url).set(query={}, host="127.0.0.1", port=proxy.port)
+        try:
+            yield proxy, before.render_as_string(hide_password=False)
+        finally:
+            loop.run(proxy.__aexit__())
 
 
 def ask_what_falls_silent(engine: Engine, proxy: Proxy) -> None:
