@@ -8,7 +8,6 @@ import pwd
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from typing import Any
 
 from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import require_program
-from tests.peers.relay_process import ROOT, write_config
+from tests.peers.relay_process import ROOT, python_of, write_config
 
 _OTHER_USER = "nobody"
 _ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
@@ -32,8 +31,7 @@ def collect_by_relay(port: int, user: str, folder: Path, *, checkout: Path = ROO
     pop3 = {"host": "127.0.0.1", "port": port, "security": "none", "username": user, "password": PASSWORD}
     account = {"name": "sales", "address": "sales@example.com", "owner": "anna", "pop3": pop3}
     config = write_config(folder, accounts=[account])
-    python = sys.executable if checkout == ROOT else str(checkout / ".venv" / "bin" / "python")
-    _run([python, "-m", "relay", "poll", "-c", str(config)], folder, checkout=checkout)
+    _run([python_of(checkout), "-m", "relay", "poll", "-c", str(config)], folder, checkout=checkout)
 
 
 def collect_by_mpop(port: int, user: str, folder: Path) -> None:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.contestants import Start, Surroundings
+from bench.contestants import NOBODY, Start, Surroundings
 from bench.figures import Figures
 from bench.relaying import Load, submit
 from tests.peers.relay_process import RelayProcess
 
-_NOBODY: Final = 9
-"""A port where no provider listens."""
 _REPEATED: Final = 10
 
 
@@ -29,7 +27,7 @@ class Ask:
             return {}
         with (
             tempfile.TemporaryDirectory(prefix="bench-") as name,
-            start(Surroundings(provider=_NOBODY, folder=Path(name))) as relay,
+            start(Surroundings(provider=NOBODY, folder=Path(name))) as relay,
         ):
             assert isinstance(relay, RelayProcess)
             submit(relay, Load(messages=self.waiting, sessions=5, length=1000))

@@ -23,6 +23,9 @@ PASSWORD: Final = "correct-horse"  # noqa: S105 - of servers that live for a mom
 """At the server for LOGIN, and at the provider for SENDER."""
 LOGIN: Final = "anna@example.com"
 
+NOBODY: Final = 9
+"""A port of loopback where no provider listens."""
+
 _CONNECTIONS: Final = 20  # what Postfix opens to one destination
 _ARCHIVE: Final = "central@example.com"
 

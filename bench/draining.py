@@ -2,19 +2,16 @@
 
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from bench.contestants import Start, Surroundings
-from bench.figures import Figures
+from bench.contestants import NOBODY, Start, Surroundings
+from bench.figures import Figures, rate
 from bench.memory import Scale
 from bench.relaying import Load, patience, submit
 from tests.peers.relay_process import RelayProcess
 from tests.peers.sink import Sink
 
-_NOBODY: Final = 9
-"""A port where no provider listens."""
 _SESSIONS: Final = 20
 
 
@@ -30,7 +27,7 @@ class Drain:
         """Run one round. Raises RuntimeError if a mail is not taken, TimeoutError if one is not delivered."""
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             folder = Path(name)
-            with start(Surroundings(provider=_NOBODY, folder=folder)) as relay, Scale(relay.pid, on=weigh) as scale:
+            with start(Surroundings(provider=NOBODY, folder=folder)) as relay, Scale(relay.pid, on=weigh) as scale:
                 assert isinstance(relay, RelayProcess)
                 submit(relay, Load(messages=self.messages, sessions=_SESSIONS, length=self.length))
                 with Sink(keep=False) as sink:
@@ -41,5 +38,4 @@ class Drain:
                     )
                 if scale.figures:
                     return scale.figures
-                moments = [datetime.fromisoformat(line["timestamp"]) for line in delivered]
-        return {"delivered, mails/s": (len(moments) - 1) / (max(moments) - min(moments)).total_seconds()}
+        return {"delivered, mails/s": rate(delivered)}

@@ -2,6 +2,8 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 Figures = Mapping[str, float]
 """What one round gave: a name with its unit, such as `accepted, mails/s`, and the value."""
@@ -14,6 +16,12 @@ def percentile(values: Sequence[float], percent: float) -> float:
     ordered = sorted(values)
     rank = -(-len(ordered) * percent // 100)  # rounded up
     return ordered[max(0, min(len(ordered), int(rank)) - 1)]
+
+
+def rate(events: Sequence[Mapping[str, Any]]) -> float:
+    """Give how many of these lines of the log came a second, from the first to the last of them."""
+    moments = [datetime.fromisoformat(line["timestamp"]) for line in events]
+    return (len(moments) - 1) / (max(moments) - min(moments)).total_seconds()
 
 
 def show(value: float) -> str:

@@ -7,20 +7,17 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from bench.contestants import SENDER
-from bench.figures import show, spread
+from bench.contestants import NOBODY, SENDER
+from bench.figures import rate, show, spread
 from bench.filling import fill
 from tests.peers.programs import submit_many
 from tests.peers.relay_process import ROOT, RelayProcess, make_account, write_config
 from tests.peers.sink import Sink
 
 _CONNECTIONS: Final = 20
-_NOBODY: Final = 9
-"""A port where no provider listens."""
 
 
 @dataclass(kw_only=True)
@@ -89,7 +86,7 @@ def _hold_up(count: int, messages: int, drained: int) -> Backlog:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         fill(folder / "relay.db", count, queued=True)
-        relay = RelayProcess(_config(folder, _NOBODY))
+        relay = RelayProcess(_config(folder, NOBODY))
         began = time.monotonic()
         with relay:
             found.start = time.monotonic() - began
@@ -106,8 +103,7 @@ def _hold_up(count: int, messages: int, drained: int) -> Backlog:
                 relay.reload()  # another port for the account: it is tried at once
                 sink.wait_for_end()
             found.memory = relay.memory()[1]
-            moments = [datetime.fromisoformat(line["timestamp"]) for line in relay.find("message_delivered")]
-            found.drained = (len(moments) - 1) / (max(moments) - min(moments)).total_seconds()
+            found.drained = rate(relay.find("message_delivered"))
     return found
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from bench.page import keep
 from bench.plan import QUICK, Counts, list_measurements
+from tests.peers.relay_process import python_of
 
 
 def main() -> int:
@@ -63,7 +64,7 @@ def _read_arguments(names: list[str]) -> argparse.Namespace:
 
 def _checkout(text: str) -> Path:
     folder = Path(text).resolve()
-    if not (folder / ".venv" / "bin" / "python").exists():
+    if not Path(python_of(folder)).exists():
         raise argparse.ArgumentTypeError(f"{folder} has no .venv: `make install` there sets it up")
     return folder
 

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.figures import percentile, show, spread, tabulate
+from bench.figures import percentile, rate, show, spread, tabulate
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:
@@ -11,6 +11,11 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
     assert percentile([7.0], 1) == 7
     with pytest.raises(ValueError, match="no values"):
         percentile([], 99)
+
+
+def test_a_rate_is_that_between_the_first_and_the_last() -> None:
+    seconds = ("01.500", "00.000", "02.000")
+    assert rate([{"timestamp": f"2026-11-27T10:00:{second}Z"} for second in seconds]) == 1
 
 
 def test_figures_have_three_digits_and_rounds_their_range() -> None:

@@ -77,6 +77,11 @@ def _is_tables(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_is_table, value))
 
 
+def python_of(checkout: Path) -> str:
+    """Return the Python that runs the relay of a checkout: the one that runs us, where it is our own."""
+    return sys.executable if checkout == ROOT else str(checkout / ".venv" / "bin" / "python")
+
+
 class RelayProcess:
     """`relay serve` in a process of its own; a context manager that starts it, and at the end stops it.
 
@@ -233,5 +238,4 @@ class RelayProcess:
 
 def _command(*arguments: object, through: Sequence[str] = (), checkout: Path = ROOT) -> list[str]:
     *words, config = map(str, arguments)
-    python = sys.executable if checkout == ROOT else str(checkout / ".venv" / "bin" / "python")
-    return [python, "-m", *(through or ("relay",)), *words, "-c", config]
+    return [python_of(checkout), "-m", *(through or ("relay",)), *words, "-c", config]
