@@ -73,10 +73,6 @@ class SmtpServer:
         """Everything that a login depends on, apart from the password."""
         return (self.host, self.port, self.security, self.username, self.verify, self.ca_file)
 
-    def is_like(self, other: "SmtpServer") -> bool:
-        """Whether two settings have the same server and login, and the same source of the password."""
-        return self.login == other.login and self.password == other.password
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailboxServer:
