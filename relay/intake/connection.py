@@ -63,7 +63,6 @@ class Connection(SMTP):
     transport: Any
     session: Any
     envelope: Any
-    _timeout_handle: Any
     _original_transport: Any
     ip: Ip
     busy = False
@@ -95,6 +94,7 @@ class Connection(SMTP):
             loop=loop,
         )
         self.command_size_limits.update(_BROWSER)
+        self._timeout_handle: Any = self.deadline
 
     # Beginning
 
@@ -236,7 +236,6 @@ class Connection(SMTP):
         self._commands += 1
         if self._commands > self.context.limits.commands_per_session:
             self.end(TOO_MANY_COMMANDS)
-        self._timeout_handle = self.deadline
         self.restart_clock()
 
     def restart_clock(self) -> None:
