@@ -101,8 +101,7 @@ class SmtpServer:
 
     async def close(self) -> None:
         """End whatever is left."""
-        for server in self._servers:
-            server.close()
+        self.stop_listening()
         for session in list(self._context.sessions):
             session.say_last(SHUTTING_DOWN)
             session.abort()

@@ -6,6 +6,7 @@ from typing import Final
 from relay.intake.budget import Ip
 from relay.intake.parameters import MailParameters, read_mail_parameters, read_rcpt_parameters
 from relay.intake.path import BadCommandError, parse_argument, parse_forward_path, parse_reverse_path
+from relay.intake.replies import CONTROL_CHARACTERS
 from relay.model.address import Address
 from relay.model.envelope import DsnOptions
 from relay.model.reply import Reply
@@ -26,7 +27,7 @@ def check_characters(argument: str, *, is_path: bool = False) -> None:
     if _NO_UTF8.search(argument) is not None:
         raise BadCommandError(*((553, "5.6.7") if is_path else (500, "5.5.2")), "This is not UTF-8")
     if _CONTROL.search(argument) is not None:
-        raise BadCommandError(500, "5.5.2", "Control characters are not allowed")
+        raise BadCommandError.by(CONTROL_CHARACTERS)
 
 
 def offers_login(listener: Listener, ip: Ip, *, over_tls: bool, has_passwords: bool) -> bool:

@@ -3,11 +3,9 @@
 from aiosmtpd.smtp import Envelope as AiosmtpdEnvelope
 
 from relay.intake.budget import Holding
-from relay.intake.parameters import NO_PARAMETERS, MailParameters
+from relay.intake.parameters import NO_OPTIONS, NO_PARAMETERS, MailParameters
 from relay.model.address import Address
 from relay.model.envelope import DsnOptions, Envelope
-
-_NO_OPTIONS = DsnOptions()
 
 
 class Mail(AiosmtpdEnvelope):
@@ -45,5 +43,5 @@ class Mail(AiosmtpdEnvelope):
             smtputf8=self.parameters.smtputf8,
             ret=self.parameters.ret,
             envelope_id=self.parameters.envelope_id,
-            dsn_options=options if any(one != _NO_OPTIONS for one in options) else (),
+            dsn_options=options if any(one != NO_OPTIONS for one in options) else (),
         )

@@ -63,7 +63,7 @@ def read_rcpt_parameters(parsed: PathArgument, *, esmtp: bool) -> DsnOptions:
 
 
 def _given(parsed: PathArgument, *, esmtp: bool) -> dict[str, str | None]:
-    if parsed.parameters and not esmtp:
+    if not esmtp:
         raise BadCommandError(501, "5.5.4", "Parameters need EHLO")
     return dict(parsed.parameters)
 
