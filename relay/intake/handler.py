@@ -82,8 +82,7 @@ class Handler:
         shown = str(reverse_path or "<>")
         if size > most:
             return server.reject(TOO_LARGE, refuse_size(size, most=most), reverse_path=shown)
-        disk = self._context.shared.disk_space
-        if disk is not None and not disk.has(size):
+        if not self._context.shared.disk_space.has(size):
             return server.reject("no_disk", NO_DISK, reverse_path=shown)
         mail.mail_from, mail.smtp_utf8 = argument, parameters.smtputf8
         mail.reverse_path, mail.parameters = reverse_path, parameters

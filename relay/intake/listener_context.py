@@ -28,8 +28,7 @@ class SharedResources:
     budget: Shares
     """Octets of mails that are being received, as far as they are in memory."""
     logins: LoginThrottle
-    disk_space: SharedDiskSpace | None = None
-    """None: there is space for everything."""
+    disk_space: SharedDiskSpace
     files: Shares | None = None
     """Open files of the process that connections may take; None: any number."""
 

@@ -177,10 +177,7 @@ class Receiver:
                 self._refuse("no_disk", NO_DISK)
 
     def _take_disk_space(self, octets: int) -> bool:
-        disk = self._context.shared.disk_space
-        if disk is None:
-            return True
-        if not disk.take(self._session.ip, octets):
+        if not self._context.shared.disk_space.take(self._session.ip, octets):
             return False
         self._on_disk += octets
         return True
@@ -271,7 +268,7 @@ class Receiver:
     def _give_back(self) -> None:
         """Give back the client's shares of memory and disk."""
         self._holding.close()
-        if self._context.shared.disk_space is not None and self._on_disk:
+        if self._on_disk:
             self._context.shared.disk_space.give(self._session.ip, self._on_disk)
             self._on_disk = 0
 

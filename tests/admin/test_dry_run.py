@@ -13,6 +13,7 @@ import pytest
 
 from relay.auth import PasswordChecker
 from relay.intake.budget import Shares
+from relay.intake.disk_space import SharedDiskSpace
 from relay.intake.listener_context import SharedResources
 from relay.intake.throttle import LoginThrottle
 from relay.server import SmtpServer
@@ -176,6 +177,7 @@ async def open_listener(folder: Path, listener: dict[str, Any]) -> AsyncGenerato
                 authenticator=passwords,
                 budget=Shares(settings.limits.bytes_in_flight),
                 logins=LoginThrottle(passwords),
+                disk_space=SharedDiskSpace(lambda _octets: True),
             ),
         )
         await server.start()

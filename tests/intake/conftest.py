@@ -249,7 +249,7 @@ async def open_listener(
             submission=recorder,
             authenticator=authenticator,
             budget=budget,
-            disk_space=disk_space,
+            disk_space=disk_space or SharedDiskSpace(lambda _octets: True),
             logins=LoginThrottle(authenticator, monotonic=clock, sleep=clock.sleep),
             files=files,
         ),
