@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from relay.collection.plan import Contact, PollPlan, plan_poll
 from relay.collection.receiver import PollContext, Receiver
 from relay.emitting import emit
-from relay.events.mailboxes import MailboxTooFull, MailLeft, MailNotGiven, MailNotWritten, PollLinesOmitted
+from relay.events.mailboxes import MailboxTooFull, MailLeft, MailNotGiven, PollLinesOmitted
 from relay.model.account import FirstPoll
 from relay.model.errors import RelayError, SourceError
 from relay.model.maildrop import FolderListing, Listed
@@ -38,7 +38,7 @@ class Poll:
         """How many messages the server sent or refused."""
         self._said: Counter[str] = Counter()
         """How many lines of each kind there were to log about single messages."""
-        self.receiver = Receiver(context)
+        self.receiver = Receiver(context, self._may_log)
         self.refused = 0
         """How many messages the server listed and did not send."""
         self.left = 0
@@ -141,7 +141,6 @@ class Poll:
         return self._said[event] <= MOST_SAID
 
     def _log_omitted(self) -> None:
-        self._said[MailNotWritten.name] = self.receiver.unwritten
         for event, count in self._said.items():
             if count > MOST_SAID:
                 emit(PollLinesOmitted(account=self._context.account.name, of=event, count=count - MOST_SAID))

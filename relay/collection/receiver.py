@@ -7,7 +7,7 @@ that turns out to be larger than it may be ends the session; nothing of it becom
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -105,8 +105,10 @@ class _Incoming:
 class Receiver:
     """What one poll receives."""
 
-    def __init__(self, context: PollContext) -> None:
+    def __init__(self, context: PollContext, may_log: Callable[[str], bool]) -> None:
+        """`may_log` counts a line about a single message, by the name of its event, and says whether to log it."""
         self._context = context
+        self._may_log = may_log
         self._limit = context.server.max_message_size
         self._inboxes = MaildirWriter(context.account.name, context.settings)
         self._batch: list[Arrived] = []
@@ -217,7 +219,7 @@ class Receiver:
         for one in (one for one in arrived if one.fault):
             self.unwritten += 1
             self.count -= 1
-            if self.unwritten <= MOST_TOLD:
+            if self._may_log(MailNotWritten.name):
                 emit(MailNotWritten(account=account, uidl=one.key.uid, reason=one.fault))
         batch = [one for one in arrived if not one.fault]
         if not batch:
