@@ -16,7 +16,7 @@ from relay.cli.progress import Bar
 from relay.rules.states import State
 
 _SERVES = (Action.RETRY, Action.RELEASE)
-"""Where no service runs, the command is the service until nothing more is due."""
+"""Of these the command is the service until nothing more is due, where none runs."""
 
 
 def _change(action: Action, short_help: str, *states: State, account: str = "--account") -> Callable[[Any], Any]:
@@ -24,7 +24,8 @@ def _change(action: Action, short_help: str, *states: State, account: str = "--a
 
     def decorate(function: Callable[[], None]) -> click.Command:
         def run(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool, to_account: str = "") -> None:
-            carry_out(config, ChangeMails(action=action, filter=chosen, ids=ids, account=to_account, yes=yes))
+            request = ChangeMails(action=action, filter=chosen, ids=ids, account=to_account, yes=yes)
+            carry_out(config, request, serves=action in _SERVES)
 
         run.__doc__ = function.__doc__
         command = click.argument("ids", nargs=-1, metavar="[ID]...", type=Text())(plain_faults(run))
@@ -44,7 +45,6 @@ def carry_out(config: str | None, request: object, *, serves: bool = False) -> N
     """Have something changed, and tell of it; ends with status 1 where not all was done that was wanted."""
     from relay.admin.answers import Changed, Note, Progress
 
-    serves = serves or (isinstance(request, ChangeMails) and request.action in _SERVES)
     good = True
     with Bar() as bar:
         for said in ask(config, request, serves=serves, agree=_agree):
