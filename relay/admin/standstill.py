@@ -14,16 +14,10 @@ def find_standstill(room: Room) -> Standstill:
     """Find what keeps accounts from sending."""
     hours, accounts = room.settings.hours, room.settings.directory.accounts
     pauses = admin.list_pauses(room.database)
-    counts = admin.count_of_day(room.database, day_of(hours, room.now))
-    most = {account.name: account.recipients_per_day for account in accounts}
     return Standstill(
         refused=[pause.account for pause in pauses if not pause.by_person],
         paused=[pause.account for pause in pauses if pause.by_person],
-        full={
-            name: next_day(hours, room.now)
-            for name, limit in most.items()
-            if limit is not None and counts.get(name, 0) >= limit
-        },
+        full=_find_full(room),
         closed_until=None if is_open(hours, room.now) else next_open(hours, room.now),
         sends=[account.name for account in accounts if account.sends],
     )
@@ -31,7 +25,10 @@ def find_standstill(room: Room) -> Standstill:
 
 def find_blocked(room: Room) -> dict[str, str]:
     """Say of each account that sends nothing now, whatever is tried, why, and what lets it go on."""
-    told = {name: f"has had its recipients of the day: it goes on at {at}" for name, at in _full(room).items()}
+    told = {
+        name: f"has had its recipients of the day: it goes on at {show_time(again, room.zone)}"
+        for name, again in _find_full(room).items()
+    }
     for pause in admin.list_pauses(room.database):
         told[pause.account] = (
             f"is paused since {show_time(pause.since, room.zone)} ({printable(pause.reason)}):"
@@ -53,5 +50,12 @@ def say_standstill(room: Room, found: Standstill) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _full(room: Room) -> dict[str, str]:
-    return {name: show_time(at, room.zone) for name, at in find_standstill(room).full.items()}
+def _find_full(room: Room) -> dict[str, int]:
+    """Return the accounts that have had their recipients of the day, each with when it goes on."""
+    hours = room.settings.hours
+    counts = admin.count_of_day(room.database, day_of(hours, room.now))
+    return {
+        account.name: next_day(hours, room.now)
+        for account in room.settings.directory.accounts
+        if (most := account.recipients_per_day) is not None and counts.get(account.name, 0) >= most
+    }
