@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from relay.admin.answers import PollNews
+from relay.admin.asking import Said
 from relay.admin.requests import Poll
-from relay.cli.asking import Said, ask
+from relay.cli.asking import ask
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, json_option, plain_faults
 from relay.cli.output import clean, print_json, say

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from relay.admin.asking import Said
 from relay.admin.requests import Action, ChangeMails, Filter
-from relay.cli.asking import Said, ask
+from relay.cli.asking import ask
 from relay.cli.choosing import Text, filter_options
 from relay.cli.configuration import FAILED, config_option, plain_faults
 from relay.cli.mail_table import print_mails

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from relay.admin.asking import Said, ask_service
 from relay.admin.requests import ShowStatus
 from relay.admin.wire import encode
-from relay.cli.asking import Said, find_own_file, write_request
+from relay.cli.asking import find_own_file
 from relay.cli.configuration import config_option, json_option, require_own_hand
 from relay.cli.output import print_json, say
-from relay.control.client import NoAnswerError, follow
+from relay.control.client import NoAnswerError
 from relay.model.errors import RelayError
 from relay.places import digest_of, find_storage
 
@@ -94,7 +95,7 @@ def _ask(folder: Path, digest: str) -> "ToldStatus":
     """Ask the running service. Raises RelayError, also where none runs."""
     from relay.admin.answers import ToldStatus
 
-    for answer in follow(folder, "ask", patience=SILENCE, **write_request(ShowStatus(digest=digest))):
+    for answer in ask_service(folder, ShowStatus(digest=digest), patience=SILENCE):
         if answer["is"]:
             return Said(answer["is"], answer.get("value")).read(ToldStatus)
     raise RelayError("no service runs")

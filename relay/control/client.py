@@ -43,15 +43,15 @@ def follow(
     *,
     patience: float | None = None,
     **arguments: Any,  # noqa: ANN401 - JSON
-) -> Generator[Answer, Answer | None]:
-    """Ask the service of a storage folder and yield each of its answers; nothing where none runs.
+) -> Generator[Answer, Answer | None, bool]:
+    """Ask the service of a storage folder and yield each of its answers; returns whether one runs.
 
     What is sent into the generator is sent to the service. Raises ControlError where it says that it could not do it,
     and where it is silent for `patience` seconds (None: for ever); NoAnswerError where it has said nothing at all.
     """
     connection = connect(folder, patience)
     if connection is None:
-        return
+        return False
     answered, joiner = False, Joiner(LONGEST_ANSWER)
     with connection:
         try:
@@ -76,6 +76,7 @@ def follow(
             raise ControlError("the service has given no answer that can be read") from None
     if not answered:
         raise NoAnswerError("the service has given no answer: perhaps it is just stopping")
+    return True
 
 
 def connect(folder: Path, patience: float | None) -> socket.socket | None:

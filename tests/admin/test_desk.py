@@ -17,9 +17,9 @@ import pytest
 
 from relay.admin import desk
 from relay.admin.answers import PollNews
+from relay.admin.asking import write_request
 from relay.admin.desk import name_user
 from relay.admin.requests import VERSION, ListAccounts, Poll
-from relay.cli.asking import write_request
 from relay.control.client import ControlError, ask
 from relay.settings import load_settings
 from tests.cli.conftest import Run, hand_in, serve
@@ -54,7 +54,7 @@ def test_without_a_service_the_logs_file_has_it(run: Run, config: Path, queued: 
 
 def test_another_release_is_told_in_plain_words(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(config):
-        monkeypatch.setattr("relay.cli.asking.VERSION", VERSION + 1)
+        monkeypatch.setattr("relay.admin.asking.VERSION", VERSION + 1)
         said = run("queue", "list")
         assert (said.status, said.out) == (1, "")
         assert "restart the service (`systemctl restart relay`)" in said.err

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from relay.admin.answers import PollNews, PollResult
+from relay.admin.asking import Said
 from relay.admin.wire import encode
-from relay.cli.asking import Said
 from relay.cli.poll import _show_progress
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD
