@@ -46,7 +46,7 @@ class MailWords:
         self._mail = mail
         self._room = room
         self._standstill = standstill
-        self._standing = find_standing(mail.deliveries, now=room.now, standstill=standstill)
+        self.standing = find_standing(mail.deliveries, now=room.now, standstill=standstill)
 
     def show(self) -> Sheet:
         """Tell where the mail comes from, how it stands, and what became of each recipient."""
@@ -97,7 +97,7 @@ class MailWords:
         return show_time(at, self._room.zone)
 
     def _state(self) -> tuple[tuple[str, str], ...]:
-        standing = self._standing
+        standing = self.standing
         return (
             ("State", f"{standing.state}: {say_in_short(standing, self._room)}"),
             ("What to do", advise(self._mail, standing)),

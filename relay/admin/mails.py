@@ -58,7 +58,7 @@ def show(room: Room, request: ShowMails) -> Iterator[ToldMail]:
     for message_id in found:
         mail = admin.show_message(room.database, message_id)
         words = MailWords(mail, room, standstill)
-        view = view_traced(mail, find_standing(mail.deliveries, now=room.now, standstill=standstill))
+        view = view_traced(mail, words.standing)
         yield ToldMail(mail=view, incoming=None, sheet=words.trace() if request.whole else words.show())
     for one in incoming:
         yield ToldMail(mail=None, incoming=view_incoming(one), sheet=trace_incoming(one, room))
