@@ -79,6 +79,8 @@ def _moment(room: Room, option: str, text: str | None, *, end: bool) -> int | No
 
 def nothing_matches(room: Room, chosen: Filter) -> str:
     """Say that a filter matches no mail, and how many there are without it."""
+    if not chosen.is_narrow:
+        return "No mail is known yet." if chosen.looks_back else "The queue is empty: nothing waits."
     finished = any(not state.is_open for state in chosen.states) or (
         chosen.everything and State.DELIVERED not in chosen.default
     )
@@ -91,7 +93,5 @@ def nothing_matches(room: Room, chosen: Filter) -> str:
     ]
     if total is not None:
         told.append(f"{count(total, 'mail')} {'is' if total == 1 else 'are'} known in all")
-    if not chosen.is_narrow:
-        return "No mail is known yet." if chosen.looks_back else "The queue is empty: nothing waits."
     more = " `--all` looks among what is done, too." if chosen.lists and not finished and not chosen.states else ""
     return f"No mail matches; {', '.join(told) or 'nothing waits'}.{more}"
