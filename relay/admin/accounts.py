@@ -1,7 +1,6 @@
 """The accounts as `relay account list` shows them: never better than what their last attempts say."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -78,15 +77,15 @@ def list_(room: Room, _request: ListAccounts) -> Iterator[AccountList]:
 
 def pause(room: Room, request: PauseAccount) -> Iterator[Note | Changed]:
     """Pause an account until it is resumed, or end its pause, whoever began it."""
-    name, now = request.account, time.time_ns() // 1_000_000
+    name = request.account
     if room.settings.directory.account(name) is None:
         known = (one.name for one in room.settings.directory.accounts)
         raise NotFoundError(unknown("account", name, known))
     if request.resume:
-        if not admin.resume_account(room.database, name, now=now):
+        if not admin.resume_account(room.database, name, now=room.now):
             raise StateConflictError(f"{name} is not paused; `relay account list` says how it stands")
     else:
-        admin.pause_account(room.database, name, now=now)
+        admin.pause_account(room.database, name, now=room.now)
     room.service.record(AdminAction(action="resume" if request.resume else "pause", by=room.by, account=name))
     room.service.rescan()
     over = f"the pause of {name} is over; `relay account list` says whether it works"
