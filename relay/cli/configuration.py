@@ -11,7 +11,7 @@ from relay.admin.entering import enter as enter  # noqa: PLC0414 - commands find
 from relay.admin.entering import open_storage as open_storage  # noqa: PLC0414
 from relay.admin.entering import read_for_owner as read_for_owner  # noqa: PLC0414
 from relay.admin.entering import require_own_hand as require_own_hand  # noqa: PLC0414
-from relay.cli.output import say, use_zone
+from relay.cli.output import say
 
 if TYPE_CHECKING:
     from relay.settings import ConfigurationError, Settings
@@ -39,7 +39,6 @@ def load(config: str | None, *, secrets: bool = False) -> "Settings":
         require_own_hand(config, settings)
     except ConfigurationError as error:
         refuse(error)
-    use_zone(settings.hours.timezone)
     return settings
 
 

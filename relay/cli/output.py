@@ -1,7 +1,6 @@
 """How commands print: lines and tables for people, JSON for programs. Nothing of a stranger reaches a terminal raw."""
 
 import dataclasses
-import datetime as dt
 import json
 import sys
 from collections.abc import Sequence
@@ -9,17 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.admin import words
 from relay.admin.words import count as count  # noqa: PLC0414 - commands find here all that they print with
 from relay.admin.words import show_age as show_age  # noqa: PLC0414
 from relay.admin.words import show_size as show_size  # noqa: PLC0414
-from relay.admin.words import show_span as show_span  # noqa: PLC0414
 from relay.escaping import printable
 
 if TYPE_CHECKING:
     from relay.admin.answers import Sheet
-
-_ZONE = "relay.zone"
 
 
 def print_json(value: object) -> None:
@@ -83,33 +78,6 @@ def clean(value: object) -> str:
 
 def _joined(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
-
-
-def use_zone(zone: dt.tzinfo | str) -> None:
-    """Let this command show times in the office's zone, whatever that of the machine or the terminal is."""
-    context = click.get_current_context(silent=True)
-    if context is not None:
-        context.meta[_ZONE] = zone
-
-
-def _zone() -> dt.tzinfo | None:
-    context = click.get_current_context(silent=True)
-    zone = None if context is None else context.meta.get(_ZONE)
-    if isinstance(zone, str):
-        from zoneinfo import ZoneInfo
-
-        return ZoneInfo(zone)
-    return zone
-
-
-def show_time(milliseconds: int | None) -> str:
-    """Show a time of the queue as the office's time."""
-    return words.show_time(milliseconds, _zone())
-
-
-def show_soon(milliseconds: int, now: int) -> str:
-    """Show a time as shortly as it is clear, as the office's time."""
-    return words.show_soon(milliseconds, now, _zone())
 
 
 def confirm_many(what: str, *, yes: bool, unasked: str = "") -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from relay.admin.words import show_time
 from relay.cli.configuration import fail, refuse, require_own_hand
-from relay.cli.output import show_time
 
 if TYPE_CHECKING:
     from relay.settings import Settings
@@ -64,7 +64,7 @@ class Plan:
     @property
     def question(self) -> str:
         """What the person is asked."""
-        text = f"Put the state of {show_time(self.manifest.at)} ({self.backup}) back into {self.database}"
+        text = f"Put the state of {show_time(self.manifest.at, None)} ({self.backup}) back into {self.database}"
         if self.replaces:
             newer = self.path.stat().st_mtime * 1000 > self.manifest.at
             text += f", and replace {self.path}" + (", which is newer than the backup" if newer else "")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.cli.output import clean, print_facts, print_json, say, show_size, show_span, show_time
+from relay.cli.output import clean, print_facts, print_json, say
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,6 @@ def test_facts_and_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "Name         a\n             b\nLonger name  1\n"
     print_json([_Row("ä", b"\xff")])
     assert json.loads(capsys.readouterr().out) == [{"name": "ä", "data": "\ufffd"}]
-
-
-def test_times_spans_and_sizes_are_for_people() -> None:
-    assert show_time(None) == ""
-    assert show_time(0) == "at once"
-    assert len(show_time(1_780_000_000_000)) == 19
-    assert [show_span(ms) for ms in (0, 999, 61_000, 90_061_000)] == ["0 s", "0 s", "1 min 1 s", "1 d 1 h"]
-    assert [show_size(n) for n in (0, 1023, 1536, 5 << 20)] == ["0 B", "1023 B", "1.5 KiB", "5.0 MiB"]
 
 
 HOSTILE = "ok\r\n2026-01-01 00:00:00  held\x1b[2J\x9b31m\u202e\u2028\u200b\x7f[red]x[/red][link=https://evil.example]y"
