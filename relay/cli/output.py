@@ -1,6 +1,5 @@
 """How commands print: lines and tables for people, JSON for programs. Nothing of a stranger reaches a terminal raw."""
 
-import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def print_json(value: object) -> None:
-    """Print a value (dataclasses and lists of them included) as JSON; whatever is not ASCII is escaped."""
-    click.echo(json.dumps(value, default=_plain, indent=2))
+    """Print JSON; whatever is not ASCII is escaped."""
+    click.echo(json.dumps(value, indent=2))
 
 
 class JsonList:
@@ -30,7 +29,7 @@ class JsonList:
 
     def add(self, value: object) -> None:
         """Print one item."""
-        text = json.dumps([value], default=_plain, indent=2)[2:-2]
+        text = json.dumps([value], indent=2)[2:-2]
         click.echo(("," if self._begun else "[") + "\n" + text, nl=False)
         self._begun = True
 
@@ -42,14 +41,6 @@ class JsonList:
 def say(text: str = "", *, error: bool = False) -> None:
     """Print one line, whatever the text holds; `error`: to standard error."""
     click.echo(printable(text), err=error)
-
-
-def _plain(value: object) -> object:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.repr}
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return str(value)
 
 
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:

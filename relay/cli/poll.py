@@ -10,6 +10,7 @@ import click
 from relay.admin.answers import PollNews
 from relay.admin.asking import Said
 from relay.admin.requests import Poll
+from relay.admin.wire import encode
 from relay.cli.asking import ask
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, json_option, plain_faults
@@ -31,7 +32,7 @@ def command(config: str | None, *, as_json: bool, account: str | None) -> None:
     """
     results = _show_progress(ask(config, Poll(account=account or ""), serves=True), quiet=as_json)
     if as_json:
-        print_json({name: one.result or {"error": one.error} for name, one in results.items()})
+        print_json({name: encode(one.result) if one.result else {"error": one.error} for name, one in results.items()})
     else:
         for one in results.values():
             for line in _tell(one):
