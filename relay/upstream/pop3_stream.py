@@ -11,6 +11,7 @@ from typing import cast
 
 from relay.rules.dot_stuffing import DotReader
 from relay.rules.replies import read_text
+from relay.upstream.awaited import AwaitedProtocol
 from relay.upstream.dialing import dial
 from relay.upstream.secrecy import Veil
 
@@ -29,16 +30,15 @@ class Pop3Lost(Exception):  # noqa: N818 - it says what happened
     """The connection is gone, or what came over it is no POP3."""
 
 
-class Pop3Stream(asyncio.Protocol):
+class Pop3Stream(AwaitedProtocol):
     """One connection. No progress for `seconds` is a loss, and so is hardly any. Status lines come veiled."""
 
     def __init__(self, seconds: float, veil: Veil) -> None:
+        super().__init__()
         self._seconds = self._credit = seconds
         self.veil = veil
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._lost: str | None = None
         self._paused = False
 
     @classmethod
@@ -80,23 +80,6 @@ class Pop3Stream(asyncio.Protocol):
             self._paused = True
             self._connected().pause_reading()
         self._wake()
-
-    def eof_received(self) -> bool:
-        """Note the end; the transport closes itself."""
-        self._fail("the server closed the connection")
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note the loss."""
-        self._fail("the connection was reset" if exc else "the connection was closed")
-
-    def _fail(self, why: str) -> None:
-        self._lost = self._lost or why
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
     def _connected(self) -> asyncio.Transport:
         assert self._transport is not None

@@ -7,6 +7,7 @@ from typing import cast
 
 from relay.model.reply import Reply
 from relay.rules.replies import read_reply
+from relay.upstream.awaited import AwaitedProtocol
 from relay.upstream.secrecy import Veil
 
 LONGEST_LINE = 8192
@@ -26,13 +27,14 @@ class StreamLost(Exception):  # noqa: N818 - it says what happened
     """The connection is gone, or what came over it is no SMTP."""
 
 
-class SmtpStream(asyncio.Protocol):
+class SmtpStream(AwaitedProtocol):
     """Parses replies as they come, veiled; gives back-pressure and progress for what goes out.
 
     One timer serves all waits: each only notes its deadline, and the timer looks whether it is over.
     """
 
     def __init__(self, transport: asyncio.Transport, veil: Veil) -> None:
+        super().__init__()
         self._loop = asyncio.get_running_loop()
         self.transport = transport
         self._veil = veil
@@ -41,12 +43,10 @@ class SmtpStream(asyncio.Protocol):
         self._length = 0
         self._replies: deque[Reply] = deque()
         self._awaited = 0
-        self._waiter: asyncio.Future[bool] | None = None
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._paused = False
-        self._lost: str | None = None
         transport.set_write_buffer_limits(high=_HIGH_WATER, low=_HIGH_WATER // 4)
         transport.set_protocol(self)
 
@@ -102,14 +102,9 @@ class SmtpStream(asyncio.Protocol):
         self._replies.append(reply)
         self._wake()
 
-    def eof_received(self) -> bool:
-        """Note the end; the transport closes itself."""
-        self._fail("the server closed the connection")
-        return False
-
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note the loss, and wake whoever waits."""
-        self._fail("the connection was reset" if exc else "the connection was closed")
+        """Note the loss, wake whoever waits, and stop the timer."""
+        super().connection_lost(exc)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -122,15 +117,6 @@ class SmtpStream(asyncio.Protocol):
         """Let the writer go on."""
         self._paused = False
         self._wake()
-
-    def _fail(self, why: str) -> None:
-        if self._lost is None:
-            self._lost = why
-        self._wake()
-
-    def _wake(self, *, in_time: bool = True) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(in_time)
 
     async def _wait(self, seconds: float) -> bool:
         """Wait until something happens; False: nothing did within `seconds`."""
