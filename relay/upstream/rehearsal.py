@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from relay.model.address import Address
 from relay.model.reply import Reply
 from relay.upstream.stream import SmtpStream
+from relay.upstream.transaction import NO_SMTPUTF8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,8 +24,7 @@ async def rehearse(stream: SmtpStream, address: Address, *, smtputf8: bool, seco
     Both are needed: some servers refuse a sender only at RCPT, as Postfix does (`smtpd_delay_reject`).
     """
     if not address.wire.isascii() and not smtputf8:
-        text = "The provider does not take international addresses (SMTPUTF8)"
-        return Rehearsal(mail=Reply(code=0, enhanced="5.6.7", text=text), recipient=None)
+        return Rehearsal(mail=NO_SMTPUTF8, recipient=None)
     option = "" if address.wire.isascii() else " SMTPUTF8"
     mail = await _say(stream, f"MAIL FROM:<{address.wire}>{option}", seconds)
     recipient = await _say(stream, f"RCPT TO:<{address.wire}>", seconds) if mail.is_positive else None

@@ -14,6 +14,8 @@ from relay.upstream.stream import SmtpStream, StreamLost
 
 UNFIT = (421, 503)
 """Answers to MAIL that speak of the connection: the server closes it, or believes that a transaction is open."""
+NO_SMTPUTF8 = Reply(code=0, enhanced="5.6.7", text="The provider does not take international addresses (SMTPUTF8)")
+"""What stands in place of a reply where the server has not offered SMTPUTF8. Without a code: it is ours."""
 _ONE_WRITE = 65_536
 """Octets up to which header, body and dot leave in one write; of a larger mail the dot leaves with what is left."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -149,7 +151,7 @@ def _note_loss(run: _Run, error: str) -> None:
 def _unsendable(features: Features, mail: OutgoingMail) -> Reply | None:
     """Refuse what the server has said beforehand that it does not take. A reply without a code: it is ours."""
     if mail.smtputf8 and not features.smtputf8:
-        return Reply(code=0, enhanced="5.6.7", text="The provider does not take international addresses (SMTPUTF8)")
+        return NO_SMTPUTF8
     if features.size and mail.size is not None and mail.size > features.size:
         return Reply(code=0, enhanced="5.3.4", text=f"The provider takes at most {features.size} octets")
     return None
