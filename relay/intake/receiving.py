@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from relay.emitting import emit
-from relay.events.submission import MessageBrokenOff, MessageFailed, MessageRejected
+from relay.events.submission import MessageBrokenOff, MessageFailed
 from relay.intake.content_limits import TOO_LARGE, most_refused, refuse_header, refuse_octets
 from relay.intake.handler import NO_DISK, NO_MEMORY, NOT_COUNTED
 from relay.intake.mail import Mail
@@ -226,18 +226,8 @@ class Receiver:
 
     def _refuse(self, reason: str, reply: Reply) -> None:
         """Log why a mail is refused on its way in, and let go of it."""
-        emit(
-            MessageRejected(
-                queue_id=self._incoming.queue_id,
-                client=str(self._session.ip),
-                user=self._session.user,
-                reverse_path=self._reverse_path,
-                reason=reason,
-                code=reply.code,
-                reply=str(reply),
-            )
-        )
-        self._refusal = reply
+        queue_id, reverse_path = self._incoming.queue_id, self._reverse_path
+        self._refusal = self._session.reject(reason, reply, queue_id=queue_id, reverse_path=reverse_path)
         self._is_too_large = reason == TOO_LARGE
         self._drop()
 

@@ -120,13 +120,20 @@ class SmtpSession(LoginDialogue):
         await asyncio.sleep(0)
 
     def reject(
-        self, reason: str, reply: Reply, *, reverse_path: str | None = None, recipient: str | None = None
+        self,
+        reason: str,
+        reply: Reply,
+        *,
+        queue_id: str | None = None,
+        reverse_path: str | None = None,
+        recipient: str | None = None,
     ) -> Reply:
         """Log why a mail is refused before the rules see it. Returns the reply."""
         if reverse_path is None and self.envelope.mail_from:
             reverse_path = self.envelope.shown_sender
         emit(
             MessageRejected(
+                queue_id=queue_id,
                 client=str(self.ip),
                 user=self.user,
                 reverse_path=reverse_path,
