@@ -30,7 +30,8 @@ from relay.rules.hours import next_day
 from relay.rules.moments import utc_time
 from relay.rules.retry import counted_time, has_expired, next_attempt
 from relay.runtime import Runtime
-from relay.transports.transport import Login, Progress, Transport, TransportResult, Transports, failed
+from relay.transports.registry import Transports
+from relay.transports.transport import Login, Progress, Transport, TransportResult, failed
 
 
 async def _nothing() -> None:

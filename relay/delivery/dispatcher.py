@@ -21,16 +21,14 @@ from relay.delivery.worker import Worker
 from relay.emitting import emit
 from relay.events.accounts import AccountResumed
 from relay.events.delivery import QueueRecovered
-from relay.model.destination import Destination, DestinationKind, to_account
+from relay.model.destination import Destination, to_account
 from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, Body, ClaimedDelivery, Work
 from relay.notifications import Notifications
 from relay.notifications.expiry import Expiry, Hindrance
 from relay.rules.hours import next_open
 from relay.runtime import Runtime, contain_faults
-from relay.transports.maildir import MaildirTransport
-from relay.transports.smtp import SmtpTransports
-from relay.transports.transport import Transports
+from relay.transports.registry import Transports
 from relay.upstream.transaction import TIMEOUTS, Timeouts
 
 LONGEST_LOOK = 60.0
@@ -51,17 +49,7 @@ class Delivery:
         self._next_look = math.inf
         """Monotonic seconds when the queue is looked at next, whatever happens."""
         self._pauses = PauseBook(runtime)
-        self._smtp = SmtpTransports(
-            runtime,
-            timeouts=timeouts,
-            pauses=lambda: self._pauses,
-        )
-        self._transports = Transports(
-            {
-                DestinationKind.ACCOUNT: self._smtp.at,
-                DestinationKind.INBOX: lambda user: MaildirTransport(runtime, user),
-            }
-        )
+        self._transports = Transports(runtime, timeouts=timeouts, pauses=lambda: self._pauses)
         self._lanes = LaneBook(runtime, transports=self._transports, pauses=self._pauses, work=self._work)
         self.notifications = parts = Notifications(
             runtime, is_paused=self._pauses.__contains__, works=self._lanes.works
@@ -191,7 +179,7 @@ class Delivery:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self._smtp.close()
+        await self._transports.close()
 
     async def _work(self, lane: Lane, first: Work | None) -> None:
         await self._worker.work(lane, first)

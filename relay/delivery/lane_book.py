@@ -9,7 +9,7 @@ from relay.model.destination import Destination, to_account
 from relay.model.mail import Work
 from relay.rules.hours import is_open, next_open
 from relay.runtime import Runtime
-from relay.transports.transport import Transports
+from relay.transports.registry import Transports
 
 _LONG_REST = 60.0
 """Seconds: an account that rests for longer is no way for a notice that may take another."""

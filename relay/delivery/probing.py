@@ -14,7 +14,8 @@ from relay.model.errors import RelayError
 from relay.model.mail import Pause
 from relay.rules.retry import latest_due
 from relay.runtime import Runtime
-from relay.transports.transport import Login, Transports
+from relay.transports.registry import Transports
+from relay.transports.transport import Login
 
 LEAST_BETWEEN_PROBES = 10.0
 """Seconds between two looks at whether a paused account may be probed."""

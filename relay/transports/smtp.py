@@ -24,14 +24,7 @@ from relay.upstream.transaction import UNFIT, MailTransaction, OutgoingMail, Sta
 class SmtpTransports:
     """The transports of all accounts, which share the connections of each."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        *,
-        timeouts: Timeouts,
-        pauses: Callable[[], Iterable[Pause]] = tuple,
-    ) -> None:
-        """`pauses` returns those of this moment, as far as they are known in memory."""
+    def __init__(self, runtime: Runtime, *, timeouts: Timeouts, pauses: Callable[[], Iterable[Pause]]) -> None:
         self._settings, self._queue = runtime.settings, runtime.queue
         self._connections = Connections(runtime, timeouts=timeouts, pauses=pauses)
         self._known: dict[str, SmtpTransport] = {}

@@ -4,12 +4,11 @@ A transport knows nothing of lanes: what it learnt of the other side is in its r
 conclusions.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from relay.model.account import OnUncertain
-from relay.model.destination import Destination, DestinationKind
 from relay.model.mail import Body, ClaimedDelivery, Recipient
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
@@ -122,17 +121,6 @@ class Transport(Protocol):
         What goes wrong on the other side is in the result. Raises ClaimLostError where the delivery turned out to be
         somebody else's before anything was sent, and whatever a fault of ours raises.
         """
-
-
-class Transports:
-    """Finds the transport of a destination, by its kind and by the settings of this moment."""
-
-    def __init__(self, makers: Mapping[DestinationKind, Callable[[str], Transport | None]]) -> None:
-        self._makers = makers
-
-    def at(self, destination: Destination) -> Transport | None:
-        """Return what serves a destination now; None where nothing does: it is gone, or excluded."""
-        return self._makers[destination.kind](destination.name)
 
 
 def failed(delivery: ClaimedDelivery, progress: Progress) -> TransportResult:

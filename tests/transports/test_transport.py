@@ -1,8 +1,8 @@
-from relay.model.destination import DestinationKind, to_account, to_inbox
+from relay.model.destination import to_account
 from relay.model.mail import ClaimedDelivery, Message, Recipient
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
-from relay.transports.transport import Progress, Terms, Transport, TransportResult, Transports, failed
+from relay.transports.transport import Progress, TransportResult, failed
 
 GOT = Outcome(verdict=Verdict.DELIVERED, reply=Reply(code=250))
 LATER = Outcome(verdict=Verdict.DEFERRED, reply=Reply(code=451))
@@ -14,29 +14,6 @@ DELIVERY = ClaimedDelivery(
     id="d", destination=to_account("sales"), version=0, attempts=0, uncertain=0, since=0, message=MESSAGE,
     recipients=(Recipient(n=0, address="a@x.example"), Recipient(n=3, address="b@x.example")),
 )  # fmt: skip
-
-
-class _Nowhere:
-    """A transport that a test needs to exist."""
-
-    terms = Terms()
-    login = None
-
-    async def deliver(self, *_arguments: object) -> TransportResult:
-        raise NotImplementedError
-
-
-def test_the_kind_of_a_destination_decides_who_serves_it_and_its_name_whether_anybody_does() -> None:
-    sales: Transport = _Nowhere()
-    transports = Transports(
-        {
-            DestinationKind.ACCOUNT: lambda name: sales if name == "sales" else None,
-            DestinationKind.INBOX: lambda _: None,
-        }
-    )
-    assert transports.at(to_account("sales")) is sales
-    assert transports.at(to_account("gone")) is None
-    assert transports.at(to_inbox("sales")) is None
 
 
 def test_a_fault_of_ours_is_a_doubt_only_where_the_mail_may_have_arrived() -> None:
