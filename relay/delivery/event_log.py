@@ -13,6 +13,7 @@ from relay.events.delivery import (
     MessageDelivered,
     PossibleDuplicate,
 )
+from relay.model.destination import DestinationKind
 from relay.model.mail import (
     MOST_UNCERTAIN,
     ClaimedDelivery,
@@ -37,7 +38,7 @@ def log_disposition(
     for (verdict, answer, archive), addresses in _by_outcome(delivery.recipients, disposition.outcomes, kinds).items():
         code, said = answer.code, str(answer)
         if verdict is Verdict.DELIVERED:
-            if delivery.destination.is_account:  # of an inbox its transport has said so
+            if delivery.destination.kind is not DestinationKind.INBOX:  # of that its transport has said so
                 emit(MessageDelivered(**about, recipients=addresses, reply=said, seconds=round(seconds, 3)))
         elif verdict is Verdict.DEFERRED:
             due = utc_time(disposition.leaving_due if leaving.issuperset(addresses) else next_attempt)
@@ -59,7 +60,7 @@ def log_lost(delivery: ClaimedDelivery, reason: str, *, outcomes: Iterable[tuple
     emit(ClaimLost(**about, reason=reason))
     addresses = {r.n: r.address for r in delivery.recipients}
     delivered = [(addresses[n], outcome) for n, outcome in outcomes if outcome.verdict is Verdict.DELIVERED]
-    if delivered and delivery.destination.is_account:  # a file that is written again is the same file
+    if delivered and not delivery.destination.is_idempotent:
         people, reply = [address for address, _ in delivered], str(delivered[0][1].reply)
         emit(MessageDelivered(**about, recipients=people, reply=reply, seconds=None))
         emit(PossibleDuplicate(**about, reason="taken under a claim that had run out", next_attempt=None))

@@ -43,6 +43,11 @@ class Destination:
         return self.kind is DestinationKind.ACCOUNT
 
     @property
+    def is_idempotent(self) -> bool:
+        """Whether a delivery that is repeated adds nothing here, so that it is never in doubt."""
+        return self.kind is DestinationKind.INBOX
+
+    @property
     def account(self) -> str:
         """The name of the account, as commands and the log show it; empty for an inbox."""
         return self.name if self.is_account else ""

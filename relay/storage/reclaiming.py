@@ -116,7 +116,7 @@ def _reclaim_rows(tx: Transaction, rows: Sequence[AnyRow], now: int, why: str) -
         for one in found
     ]
     tx.change_each(_RECLAIM, changes)
-    doubtful = [delivery for delivery in found if delivery.destination.is_account]
+    doubtful = [delivery for delivery in found if not delivery.destination.is_idempotent]
     write_events(tx, [(d.message.id, now, "possible_duplicate", why) for d in doubtful])
     held = [delivery for delivery in doubtful if _state_after(delivery) is DeliveryState.HELD]
     enqueue(tx, [PendingAlert(kind=Alert.UNCERTAIN_HELD, account=d.account, delivery_id=d.id) for d in held])
@@ -124,9 +124,8 @@ def _reclaim_rows(tx: Transaction, rows: Sequence[AnyRow], now: int, why: str) -
 
 
 def _doubted(delivery: ClaimedDelivery, marked: int) -> ClaimedDelivery:
-    # Writing into an inbox again adds nothing, so there is nothing to doubt.
-    if not delivery.destination.is_account:
-        return delivery
+    if delivery.destination.is_idempotent:
+        return delivery  # there is nothing to doubt
     return replace(delivery, uncertain=delivery.uncertain + 1 + marked)
 
 

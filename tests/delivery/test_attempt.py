@@ -4,14 +4,21 @@ import email
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from relay.model.destination import DestinationKind
+from relay.model.mail import Body, ClaimedDelivery
+from relay.model.outcome import Outcome, Verdict
+from relay.model.reply import Reply
 from relay.storage import admin, commands, counts
+from relay.transports.transport import Learnt, Progress, Terms, TransportResult
 from tests.peers.office import MINUTE, open_office
 from tests.peers.provider import Provider
 from tests.peers.relay_process import make_account
 
 A, B, ARCHIVE = "a@example.net", "b@example.net", "central@example.com"
+OK = Reply(code=250)
 
 
 async def test_a_taken_mail_is_done_and_its_body_gone(tmp_path: Path) -> None:
@@ -79,6 +86,38 @@ async def test_a_bounce_is_told_though_a_reload_has_removed_its_account_meanwhil
         assert office.outcomes(queue_id)[A] == "bounced"
         (notice,) = office.inbox()
         assert b"no such user" in notice
+
+
+async def test_a_third_kind_of_destination_is_doubted_after_a_crash_and_its_bounce_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fax = str.__new__(DestinationKind, "fax")
+    fax._name_, fax._value_ = "FAX", "fax"
+    monkeypatch.setitem(DestinationKind._value2member_map_, "fax", fax)
+    refusal = Reply(code=550, enhanced="5.1.1", text="no such number")
+
+    class Fax:
+        terms = Terms(any_hour=True)
+        login = None
+
+        async def deliver(self, claimed: ClaimedDelivery, _body: Body, _progress: Progress) -> TransportResult:
+            no, yes = Outcome(verdict=Verdict.BOUNCED, reply=refusal), Outcome(verdict=Verdict.DELIVERED, reply=OK)
+            outcomes = {r.n: yes if r.address == B else no for r in claimed.recipients}
+            return TransportResult(outcomes=outcomes, reply=OK, learnt=Learnt(answers=True))
+
+    async with open_office(tmp_path, schedule={"active": ["Fri 08:00-09:00"]}) as office:
+        queue_id = (await office.hand_in(A, B)).text.split()[-1]
+        with office.engine.begin() as connection:
+            connection.execute(text("UPDATE delivery SET destination = 'fax:sales', state = 'active'"))
+        with capture_logs() as lines:
+            await office.restart()
+            monkeypatch.setitem(office.delivery._transports._makers, fax, lambda _: Fax())
+            await office.send()
+        assert office.outcomes(queue_id) == {A: "bounced", B: "delivered", ARCHIVE: "bounced"}
+        assert [event.what for event in admin.show_message(office.engine, queue_id).events] == ["possible_duplicate"]
+        said = ["possible_duplicate", "queue_recovered", "message_bounced", "message_delivered", "archive_failed"]
+        assert [line["event"] for line in lines if line["event"] in said] == said
+        assert any(b"no such number" in mail and A.encode() in mail for mail in office.inbox())
 
 
 async def test_a_failing_archive_neither_bounces_nor_delays(tmp_path: Path) -> None:

@@ -26,3 +26,7 @@ def test_what_is_no_destination_is_refused(text: str) -> None:
 def test_only_an_account_has_an_account() -> None:
     assert (to_account("sales").account, to_inbox("anna").account) == ("sales", "")
     assert (to_account("sales").is_account, to_inbox("anna").is_account) == (True, False)
+
+
+def test_only_into_an_inbox_another_try_adds_nothing() -> None:
+    assert [kind for kind in DestinationKind if Destination(kind, "x").is_idempotent] == [DestinationKind.INBOX]
