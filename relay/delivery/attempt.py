@@ -14,11 +14,10 @@ from relay.delivery.event_log import log_disposition, log_lost
 from relay.delivery.lanes import Lane
 from relay.delivery.learning import tell_lane
 from relay.delivery.pauses import PauseBook
-from relay.delivery.quota import Grant, Quota
+from relay.delivery.quota import Quota
 from relay.delivery.retry_policy import log_and_continue
 from relay.delivery.settlements import Decision, Facts
 from relay.emitting import emit
-from relay.events.accounts import AccountFull
 from relay.events.service import ActivityFailed
 from relay.model.destination import Destination
 from relay.model.errors import ClaimLostError, RelayError
@@ -26,8 +25,6 @@ from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Settlement
 from relay.notifications import Notifications
 from relay.notifications.policy import Notices, destinations_of, queued
 from relay.rules.disposition import Answered, Schedule, decide_disposition
-from relay.rules.hours import next_day
-from relay.rules.moments import utc_time
 from relay.rules.retry import counted_time, has_expired, next_attempt
 from relay.runtime import Runtime
 from relay.transports.registry import Transports
@@ -99,7 +96,7 @@ class Attempter:
             lane.failed(self._monotonic())
             return Attempted()
         if not grant.delivery.recipients:
-            return self._without_quota(lane, grant)
+            return Attempted(then=partial(self._quota.stand_back, lane)) if grant.contended else Attempted()
         taken: int | None = 0
         try:
             attempted, taken = await self._attempt(lane, transport, grant.delivery, body, progress)
@@ -108,14 +105,6 @@ class Attempter:
             taken = None if progress.may_have_arrived else 0
             await self._quota.settle(lane, grant.count, taken=taken)
             raise
-
-    def _without_quota(self, lane: Lane, grant: Grant) -> Attempted:
-        if grant.contended:
-            return Attempted(then=partial(self._quota.stand_back, lane))
-        until = next_day(self._settings().hours, self._now())
-        lane.quota.exhaust(until)
-        emit(AccountFull(account=lane.destination.name, until=utc_time(until)))
-        return Attempted()
 
     async def _attempt(
         self, lane: Lane, transport: Transport, delivery: ClaimedDelivery, body: Body, progress: Progress

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from relay.delivery.lanes import Lane
 from relay.delivery.retry_policy import log_and_continue
 from relay.emitting import emit
+from relay.events.accounts import AccountFull
 from relay.events.delivery import MailParted
 from relay.model.destination import Destination
 from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.rules.hours import day_of, next_day
+from relay.rules.moments import utc_time
 from relay.runtime import Runtime
 from relay.storage.quota import Count, Part
 from relay.transports.transport import Terms
@@ -68,12 +70,13 @@ class Quota:
         finally:
             if not granted:
                 self._release(lane)
-        if 0 < granted < wanted:
-            emit(
-                MailParted(
-                    queue_id=delivery.message.id, account=count.account, recipients=granted, left=wanted - granted
-                )
-            )
+        if not granted:
+            until = next_day(hours, self._now())
+            lane.quota.exhaust(until)
+            emit(AccountFull(account=count.account, until=utc_time(until)))
+        elif granted < wanted:
+            left = wanted - granted
+            emit(MailParted(queue_id=delivery.message.id, account=count.account, recipients=granted, left=left))
         return Grant(
             delivery=replace(delivery, recipients=delivery.recipients[:granted]),
             count=replace(count, recipients=granted),
