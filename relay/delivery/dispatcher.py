@@ -214,16 +214,15 @@ class Delivery:
             with contain_faults("alerts"):
                 self.wake_lanes(await self.notifications.outbox.send_pending())
             with contain_faults("what waits for long"):
-                self.wake_lanes(await self._expiry.look(await self._hindrances()))
+                self.wake_lanes(await self._expiry.look(self._hindrances()))
             self._swept = self._monotonic()
 
-    async def _hindrances(self) -> list[Hindrance]:
+    def _hindrances(self) -> list[Hindrance]:
         """Return why mail of accounts that are not paused may wait for long."""
-        paused = {pause.account for pause in await self._queue.pauses()}
         found = []
         for lane in self._lanes:
             account = lane.destination.account
-            if account in paused:
+            if account in self._pauses:
                 lane.answered()  # if only to refuse the login
             elif account and lane.is_hindered:
                 found.append(Hindrance(account=account, outage=lane.outage, is_narrowed=lane.is_narrowed))
