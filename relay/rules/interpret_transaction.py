@@ -58,9 +58,8 @@ class TransactionResult:
     """Send at once again, to those without an outcome; the archive leaves this delivery."""
     archive_leaves: bool = False
     """The archive becomes a delivery of its own, though nothing is sent again at once: the server closes."""
-    uncertain: bool = False
     doubtful: frozenset[int] = frozenset()
-    """Where `uncertain`: those who may have the mail. The others surely have not."""
+    """Those who may have the mail, though nobody said so. The others surely have not."""
     more_at_once: bool = False
     """The provider took some recipients and wants the others in another transaction (452)."""
     login_refused: bool = False
@@ -133,7 +132,7 @@ def _interpret_data(recipients: Sequence[Recipient], replies: SmtpReplies) -> Tr
         # It may be the archive's address that makes the server break off: the next attempt goes without it.
         leaves = len({r.kind is RecipientKind.ARCHIVE for r in taken}) > 1
         doubtful = frozenset(r.n for r in taken)
-        return TransactionResult(outcomes=outcomes, reply=end, uncertain=True, doubtful=doubtful, archive_leaves=leaves)
+        return TransactionResult(outcomes=outcomes, reply=end, doubtful=doubtful, archive_leaves=leaves)
     leaves = False
     if _archive_may_be_the_cause(recipients, taken, replies):
         if not _closed_by_others(pairs, replies):

@@ -90,7 +90,7 @@ def test_the_archive_alone_takes_its_reply() -> None:
 
 def test_lost_after_the_dot_is_uncertain_and_never_repeated_at_once() -> None:
     result = interpret_transaction((A, ARCHIVE), answers(OK, OK, lost=True, uncertain=True))
-    assert result.uncertain
+    assert result.doubtful == {0, 2}
     assert not result.repeat_without_archive
     assert {o.verdict for o in result.outcomes.values()} == {Verdict.DEFERRED}
 
@@ -247,8 +247,8 @@ def test_nobody_is_forgotten_and_only_2xx_delivers(
         assert missing
         assert any(r.kind is RecipientKind.ARCHIVE for r in recipients)
         assert any(r.kind is RecipientKind.TO for r in missing)
-        assert not result.uncertain
-    assert bool(result.doubtful) <= result.uncertain
+        assert not result.doubtful
+    assert bool(result.doubtful) <= given_answers.uncertain
     for n, outcome in result.outcomes.items():
         if outcome.verdict is Verdict.DELIVERED:
             own = given_answers.recipients[n]
