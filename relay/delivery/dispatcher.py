@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from relay.delivery.attempt import Attempter
 from relay.delivery.clock import ClockWatch
 from relay.delivery.event_log import log_doubts
+from relay.delivery.expiry import Expiry, Hindrance
 from relay.delivery.lane_book import LaneBook
 from relay.delivery.lanes import Lane, LaneSlot
 from relay.delivery.pauses import PauseBook
@@ -25,7 +26,6 @@ from relay.model.destination import Destination, to_account
 from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, Body, ClaimedDelivery, Work
 from relay.notifications import Notifications
-from relay.notifications.expiry import Expiry, Hindrance
 from relay.rules.hours import next_open
 from relay.runtime import Runtime, contain_faults
 from relay.transports.registry import Transports

@@ -1,8 +1,8 @@
 """People are told: of mail that was not delivered, that waits or is held, and of what needs the postmaster.
 
 A notice is a mail of ours in the same queue, as durable as any other. `Policy` decides who is told what, `Composer`
-makes the mail, `Outbox` sends the alerts that are owed, `Rerouter` finds blocked notices another way, and `Expiry`
-tells of mail that waits for long and gives it up. What has something new to send is returned: the caller wakes it.
+makes the mail, `Outbox` sends the alerts that are owed, and `Rerouter` finds blocked notices another way. What has
+something new to send is returned: the caller wakes it.
 """
 
 from collections.abc import Callable

@@ -9,13 +9,13 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from relay.delivery.event_log import log_disposition
 from relay.emitting import emit
-from relay.events.delivery import ArchiveFailed, MailDelayed, MessageBounced
-from relay.events.event import Event
+from relay.events.delivery import MailDelayed
 from relay.model.account import Account
 from relay.model.destination import Destination
 from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, RecipientKind, Settlement
+from relay.model.mail import ClaimedDelivery, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.notifications.policy import Policy, destinations_of, queued
@@ -184,7 +184,9 @@ class Expiry:
         settlements[0] = replace(settlements[0], creates=told.notices)
         if not await self._queue.give_up(settlements):
             return set()  # one of them is being sent just now: the next look comes
-        emit(*(event for one, reply in ends for event in _given_up(one, reply)), *queued(told.notices))
+        for one, reply, disposition in dispositions:
+            log_disposition(one, disposition, reply, seconds=0.0, uncertain=False)
+        emit(*queued(told.notices))
         return destinations_of(told.notices)
 
     def _decide(self, account: Account, delivery: ClaimedDelivery, reply: Reply) -> Disposition:
@@ -212,21 +214,3 @@ def _together(dispositions: Sequence[Disposition]) -> Disposition:
         failures=tuple(failure for one in dispositions for failure in one.failures),
         archive_failures=tuple(failure for one in dispositions for failure in one.archive_failures),
     )
-
-
-def _given_up(delivery: ClaimedDelivery, reply: Reply) -> Iterable[Event]:
-    for kind in (MessageBounced, ArchiveFailed):
-        recipients = [
-            recipient.address
-            for recipient in delivery.recipients
-            if (recipient.kind is RecipientKind.ARCHIVE) is (kind is ArchiveFailed)
-        ]
-        if recipients:
-            yield kind(
-                queue_id=delivery.message.id,
-                delivery_id=delivery.id,
-                account=delivery.account,
-                recipients=recipients,
-                code=reply.code,
-                reply=str(reply),
-            )

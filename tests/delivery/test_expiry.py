@@ -203,7 +203,7 @@ async def test_an_account_that_is_asked_to_send_less_gives_up_in_time(tmp_path: 
 async def test_a_paused_account_keeps_no_warning_of_another_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.notifications.expiry._AT_ONCE", 5)
+    monkeypatch.setattr("relay.delivery.expiry._AT_ONCE", 5)
     accounts = [make_account("sales", 9, archive=False), make_account("other", 9, archive=False)]
     async with open_office(tmp_path, accounts=accounts, retry=RETRY) as office:
         admin.pause_account(office.engine, "sales", now=office.now)
@@ -217,7 +217,7 @@ async def test_a_paused_account_keeps_no_warning_of_another_back(
 
 
 async def test_a_warning_is_not_parted_by_the_limit_of_a_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.notifications.expiry._AT_ONCE", 2)
+    monkeypatch.setattr("relay.delivery.expiry._AT_ONCE", 2)
     async with open_office(tmp_path, account=account_at(9, recipients_per_message=2), retry=RETRY) as office:
         for _ in range(3):
             await office.hand_in(*(f"{n}@example.net" for n in range(9)))
