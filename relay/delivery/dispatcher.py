@@ -124,7 +124,7 @@ class Delivery:
             lane.drop_ready()
             if accounts is None:
                 lane.flush()
-            elif lane.destination.account in accounts:
+            elif lane.account in accounts:
                 lane.answered()
         if accounts is None:
             self._prober.probe_soon()
@@ -221,7 +221,7 @@ class Delivery:
         """Return why mail of accounts that are not paused may wait for long."""
         found = []
         for lane in self._lanes:
-            account = lane.destination.account
+            account = lane.account
             if account in self._pauses:
                 lane.answered()  # if only to refuse the login
             elif account and lane.is_hindered:
@@ -234,7 +234,7 @@ class Delivery:
             if lane.renewed:
                 lane.renewed = False
                 try:
-                    await self._queue.bring_forward(lane.destination.account, now=now)
+                    await self._queue.bring_forward(lane.account, now=now)
                 except RelayError:
                     lane.renewed = True  # the next look does it
                     raise

@@ -58,7 +58,7 @@ class LaneBook:
 
     def may_start(self, lane: Lane) -> bool:
         """Tell whether a lane may begin a mail now, if that may be sent at this hour."""
-        if self.stopping or lane.destination.account in self._pauses or lane.quota.contended or self.wait(lane) > 0:
+        if self.stopping or lane.account in self._pauses or lane.quota.contended or self.wait(lane) > 0:
             return False
         return self.serves(lane.destination)
 
