@@ -85,7 +85,6 @@ class Connection(SMTP):
         self.command_size_limits = defaultdict(_longest_command)
         super().__init__(
             handler,
-            data_size_limit=context.listener.max_message_size,
             enable_SMTPUTF8=True,
             hostname=context.hostname,
             ident="ESMTP",

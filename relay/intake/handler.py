@@ -84,8 +84,7 @@ class Handler:
             return server.reject(TOO_LARGE, refuse_size(size, most=most), reverse_path=shown)
         if not self._context.shared.disk_space.has(size):
             return server.reject("no_disk", NO_DISK, reverse_path=shown)
-        mail.mail_from, mail.smtp_utf8 = argument, parameters.smtputf8
-        mail.reverse_path, mail.parameters = reverse_path, parameters
+        mail.mail_from, mail.reverse_path, mail.parameters = argument, reverse_path, parameters
         mail.holding = Holding(self._context.shared.budget, server.ip)
         return SENDER_OK
 
