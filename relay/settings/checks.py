@@ -6,12 +6,11 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import TypeVar
 
 from relay.rules.address import parse_addr_spec
-from relay.settings.document import Table
+from relay.settings.document import MAILBOX_TABLES, SERVER_TABLES, Table
 from relay.settings.errors import Finding, Place
 from relay.settings.fields import USER_NAME
 from relay.settings.hosts import parse_ip, parse_network
 from relay.settings.needed import describe_missing
-from relay.settings.schema import MAILBOX_TABLES, SERVER_TABLES
 
 T = TypeVar("T")
 

@@ -14,6 +14,11 @@ from typing import Any
 from relay.settings.errors import ConfigurationError, Place, write_line
 from relay.settings.syntax import explain_fault
 
+MAILBOX_TABLES = ("pop3",)
+"""The tables of an account of which each is a mailbox that is collected."""
+SERVER_TABLES = ("smtp", *MAILBOX_TABLES)
+"""The tables of an account of which each is a server that it logs in to."""
+
 _LARGEST = 4 * 1024 * 1024
 """Octets; a larger file is no configuration."""
 _DEEPEST = 100

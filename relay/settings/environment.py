@@ -10,10 +10,9 @@ from pathlib import Path
 
 from relay.settings.advice import shut_to_others
 from relay.settings.backup_folder import check_backup
-from relay.settings.document import Table
+from relay.settings.document import SERVER_TABLES, Table
 from relay.settings.errors import PLACEHOLDER, Finding, Place, warn
 from relay.settings.folders import check_folders, find_mode
-from relay.settings.schema import SERVER_TABLES
 from relay.settings.secrets import check_password_file
 from relay.settings.sharing import check_sharing
 

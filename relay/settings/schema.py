@@ -4,7 +4,7 @@ An unknown key is an error everywhere. A validated table holds the keys that wer
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Final, Required, get_args, get_origin, get_type_hints
+from typing import Annotated, Required, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict, is_typeddict
@@ -148,12 +148,6 @@ class AccountTable(TypedDict, total=False):
     on_uncertain: Annotated[OnUncertain, member_of(OnUncertain)]
     smtp: SmtpTable
     pop3: Pop3Table
-
-
-MAILBOX_TABLES: Final = ("pop3",)
-"""The tables of an account of which each is a mailbox that is collected."""
-SERVER_TABLES: Final = ("smtp", *MAILBOX_TABLES)
-"""The tables of an account of which each is a server that it logs in to."""
 
 
 class ArchiveTable(TypedDict, total=False):

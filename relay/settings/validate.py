@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from relay.settings.document import MAILBOX_TABLES
 from relay.settings.errors import MOST, Finding, Place
 from relay.settings.needed import describe_missing
-from relay.settings.schema import DOCUMENT, LISTS, MAILBOX_TABLES, TABLES, Document
+from relay.settings.schema import DOCUMENT, LISTS, TABLES, Document
 
 _LONGEST_COMPARED = 80
 
