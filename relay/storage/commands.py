@@ -14,11 +14,12 @@ from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, DeliveryState
 from relay.rules.states import DELETED
 from relay.storage import settling
+from relay.storage.creating import drop_bodies
 from relay.storage.engine import Database, transaction
 from relay.storage.selection import IS_QUEUED
 from relay.storage.statement import Statement, is_in
 from relay.storage.steps import Done, Mail, Progress, Step, in_steps, no_progress, parts
-from relay.storage.tables import content, delivery, message, recipient
+from relay.storage.tables import delivery, message, recipient
 
 _OF_MAILS: Final = is_in(delivery.c.message_id, "mails")
 _HELD: Final = delivery.c.state == "held"
@@ -67,10 +68,7 @@ _DELETE_RECIPIENTS: Final = Statement(
     .values(outcome="bounced", code=0, enhanced="", reply=DELETED)
     .where(is_in(recipient.c.message_id, "mails"), recipient.c.outcome == "pending")
 )
-_DELETE_DELIVERIES: Final = Statement(
-    _CHANGE.values(state="done", marked=False, token="", node="", lease_until=None).where(_WAITS)
-)
-_DELETE_CONTENT: Final = Statement(content.delete().where(is_in(content.c.message_id, "mails")))
+_DELETE_DELIVERIES: Final = Statement(_CHANGE.values(state="done", **settling.UNCLAIMED).where(_WAITS))
 
 _IS_HELD: Final = "is held: `relay queue release` lets it go"
 _TO_INBOX: Final = "goes into an inbox: no account sends it"
@@ -204,7 +202,7 @@ def delete(engine: Database, ids: Sequence[str], *, now: int, by: str = "", prog
         ids = one.free()
         one.tx.change(_DELETE_RECIPIENTS, mails=ids)
         one.change(_DELETE_DELIVERIES, ids)
-        one.tx.change(_DELETE_CONTENT, mails=ids)
+        drop_bodies(one.tx, ids)
         one.note(now, "deleted", f"{_by_command(by)}; nobody is told")
 
     return in_steps(engine, ids, step, progress)
