@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, exists, func, select, update
 
 from relay.model.mail import Created, NewDelivery, NewMessage, Recipient
 from relay.storage.accepting import Claimant, Placed, accept, insert_deliveries, insert_recipients
+from relay.storage.selection import IS_OPEN
 from relay.storage.statement import Many, Parameters, Statement, is_in
 from relay.storage.tables import content, delivery, message, recipient
 from relay.storage.transaction import Transaction
@@ -33,8 +34,8 @@ _MOVE_RECIPIENTS: Final = Many.change(
 )
 _LOCK: Final = Statement(select(message.c.id).where(message.c.id == bindparam("message")).with_for_update())
 _HIGHEST: Final = Statement(select(func.max(recipient.c.n)).where(recipient.c.message_id == bindparam("message")))
-_IS_OPEN: Final = exists().where(delivery.c.message_id == content.c.message_id, delivery.c.state != "done")
-_DROP_BODIES: Final = Statement(delete(content).where(is_in(content.c.message_id, "messages"), ~_IS_OPEN))
+_WAITS: Final = exists().where(delivery.c.message_id == content.c.message_id, IS_OPEN)
+_DROP_BODIES: Final = Statement(delete(content).where(is_in(content.c.message_id, "messages"), ~_WAITS))
 
 
 class Cause(NamedTuple):

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from sqlalchemy import bindparam, delete, exists, literal, or_, select, update
+from sqlalchemy import bindparam, delete, exists, or_, select, update
 
 from relay.model.mail import DeliveryState, RecipientState, Settlement
 from relay.model.outcome import Verdict
 from relay.storage.accepting import Claimant
 from relay.storage.creating import Cause, create, drop_bodies
 from relay.storage.rows import clean
+from relay.storage.selection import IS_OPEN
 from relay.storage.statement import LIMIT, Many, Parameters, Statement, insert, is_in
 from relay.storage.tables import attempt, content, delivery, event, message, recipient
 from relay.storage.transaction import Transaction
@@ -47,7 +48,7 @@ _COUNT_TRY: Final = Statement(
 _WAITS: Final = exists().where(
     delivery.c.message_id == message.c.id,
     or_(
-        delivery.c.state != literal("done", literal_execute=True),
+        IS_OPEN,
         exists().where(attempt.c.delivery_id == delivery.c.id, attempt.c.at >= bindparam("before")),
     ),
 )
