@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import and_, bindparam, case, func, select
+from sqlalchemy import bindparam, case, func, select
 
 from relay.model.destination import Destination
 from relay.model.ids import make_id
 from relay.model.reply import Reply
 from relay.storage.engine import Database, transaction
-from relay.storage.selection import is_recent
+from relay.storage.selection import TO_LANE, is_recent
 from relay.storage.statement import Statement
 from relay.storage.tables import attempt, delivery
 from relay.storage.transaction import Transaction
@@ -19,7 +19,6 @@ LOOKED_BACK: Final = 30 * 86_400_000
 """Milliseconds: attempts for older mails are not looked at."""
 _TOOK_IT: Final = attempt.c.code.between(200, 299)
 _IS_RECENT: Final = is_recent(attempt.c.delivery_id)
-_OF_LANE: Final = and_(_IS_RECENT, delivery.c.destination == bindparam("lane"))
 _LAST: Final = Statement(
     select(delivery.c.destination, func.max(case((_TOOK_IT, attempt.c.at))), func.max(attempt.c.at))
     .join_from(attempt, delivery)
@@ -29,12 +28,14 @@ _LAST: Final = Statement(
 _REPLY: Final = Statement(
     select(attempt.c.code, attempt.c.enhanced, attempt.c.reply)
     .join_from(attempt, delivery)
-    .where(_OF_LANE, attempt.c.at == bindparam("last"), ~_TOOK_IT)
+    .where(_IS_RECENT, TO_LANE, attempt.c.at == bindparam("last"), ~_TOOK_IT)
     .order_by(attempt.c.delivery_id.desc(), attempt.c.n.desc())
     .limit(1)
 )
 _SINCE: Final = Statement(
-    select(func.min(attempt.c.at)).join_from(attempt, delivery).where(_OF_LANE, attempt.c.at > bindparam("after"))
+    select(func.min(attempt.c.at))
+    .join_from(attempt, delivery)
+    .where(_IS_RECENT, TO_LANE, attempt.c.at > bindparam("after"))
 )
 
 

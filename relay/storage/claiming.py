@@ -18,7 +18,7 @@ from relay.rules.turns import Cursor
 from relay.storage.accepting import Claimant
 from relay.storage.outbox import PendingAlert, enqueue
 from relay.storage.rows import read_claimed
-from relay.storage.selection import IS_QUEUED
+from relay.storage.selection import IS_QUEUED, TO_LANE
 from relay.storage.settling import UNCLAIMED, write_events
 from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import delivery
@@ -40,7 +40,7 @@ _CLAIM_BY_ID: Final = Statement(
     update(delivery)
     .values(_ACTIVE)
     .where(
-        delivery.c.destination == bindparam("lane"),
+        TO_LANE,
         delivery.c.tried == bindparam("before"),
         delivery.c.state == "queued",
         delivery.c.id == bindparam("delivery"),
@@ -170,7 +170,7 @@ def next_due(tx: Transaction) -> dict[Destination, int]:
     found = {}
     for (lane,) in tx.rows(_LANES):
         # On a shared database the last one may have gone between the two queries.
-        dues = [due for _, due in tx.rows(SOURCES, destination=lane, after="") if due is not None]
+        dues = [due for _, due in tx.rows(SOURCES, lane=lane, after="") if due is not None]
         if dues:
             found[Destination.parse(lane)] = min(dues)
     return found

@@ -7,31 +7,29 @@ from sqlalchemy import bindparam, func, select
 
 from relay.model.destination import to_account
 from relay.storage.engine import Database, transaction
-from relay.storage.selection import ACCOUNT, IS_OPEN, Selection
+from relay.storage.selection import ACCOUNT, IS_OPEN, MAILS, TO_LANE, Selection
 from relay.storage.statement import Statement, is_in
 from relay.storage.tables import delivery, message
 
 _IDS: Final = is_in(delivery.c.message_id, "ids")
-_TO: Final = delivery.c.destination == bindparam("destination")
-_COUNT: Final = func.count(delivery.c.message_id.distinct())
 
 _SELECT_ACCOUNTS: Final = Statement(
     select(ACCOUNT).distinct().where(_IDS, delivery.c.state == "queued").order_by(ACCOUNT)
 )
 _SELECT_NEXT: Final = Statement(
     select(delivery.c.message_id, func.min(delivery.c.due))
-    .where(_IDS, delivery.c.state == "queued", _TO)
+    .where(_IDS, delivery.c.state == "queued", TO_LANE)
     .group_by(delivery.c.message_id)
     .order_by(delivery.c.message_id)
 )
-_COUNT_HELD: Final = Statement(select(_COUNT).where(_IDS, delivery.c.state == "held", _TO))
+_COUNT_HELD: Final = Statement(select(MAILS).where(_IDS, delivery.c.state == "held", TO_LANE))
 _IS_KNOWN: Final = {
     "account": Statement(select(delivery.c.id).where(delivery.c.destination == bindparam("name")).limit(1)),
     "user": Statement(select(message.c.id).where(message.c.user == bindparam("name")).limit(1)),
 }
-_COUNT_MAILS: Final = Statement(select(_COUNT).where(_IDS, IS_OPEN))
+_COUNT_MAILS: Final = Statement(select(MAILS).where(_IDS, IS_OPEN))
 _COUNT_OPEN: Final = Statement(
-    select(ACCOUNT, delivery.c.state, _COUNT).where(IS_OPEN).group_by(ACCOUNT, delivery.c.state)
+    select(ACCOUNT, delivery.c.state, MAILS).where(IS_OPEN).group_by(ACCOUNT, delivery.c.state)
 )
 
 
@@ -53,15 +51,13 @@ def count_waiting(engine: Database, ids: Sequence[str]) -> int:
 def next_attempts(engine: Database, ids: Sequence[str], account: str, *, now: int) -> list[tuple[str, int]]:
     """Give those of these mails that an account does not try before a later moment, with that moment."""
     with transaction(engine, write=False) as tx:
-        return [
-            row for row in tx.rows(_SELECT_NEXT, ids=list(ids), destination=str(to_account(account))) if row[1] > now
-        ]
+        return [row for row in tx.rows(_SELECT_NEXT, ids=list(ids), lane=str(to_account(account))) if row[1] > now]
 
 
 def count_held(engine: Database, ids: Sequence[str], account: str) -> int:
     """Give how many of these mails an account holds until a person releases them."""
     with transaction(engine, write=False) as tx:
-        return tx.rows(_COUNT_HELD, ids=list(ids), destination=str(to_account(account)))[0][0]
+        return tx.rows(_COUNT_HELD, ids=list(ids), lane=str(to_account(account)))[0][0]
 
 
 def accounts_of(engine: Database, ids: Sequence[str]) -> list[str]:

@@ -11,18 +11,17 @@ from relay.model.mail import ClaimedDelivery, NewMessage, RecipientState, Settle
 from relay.model.reply import Reply
 from relay.storage.accepting import Claimant, accept
 from relay.storage.rows import SELECT_CLAIMED, read_claimed
-from relay.storage.selection import IS_QUEUED
+from relay.storage.selection import IN_LANE, IS_QUEUED
 from relay.storage.settling import settle, write_events
 from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import attempt, delivery, message, recipient
 from relay.storage.transaction import Transaction
 
-_OF_LANE: Final = and_(IS_QUEUED, delivery.c.destination == bindparam("lane"))
-_IS_OVER: Final = and_(_OF_LANE, delivery.c.since <= bindparam("before"))
+_IS_OVER: Final = and_(IN_LANE, delivery.c.since <= bindparam("before"))
 _IS_UNTOLD: Final = and_(IS_QUEUED, ~delivery.c.warned)
 _OF_MAILS: Final = is_in(delivery.c.message_id, "mails")
 _IN_ORDER: Final = (delivery.c.message_id, delivery.c.id)
-_OLDEST: Final = Statement(select(func.min(delivery.c.since)).where(_OF_LANE))
+_OLDEST: Final = Statement(select(func.min(delivery.c.since)).where(IN_LANE))
 _MAILS_DELAYED: Final = Statement(
     select(delivery.c.message_id)
     .distinct()
@@ -60,7 +59,7 @@ _PULL_BACK: Final = Statement(
 _BRING_FORWARD: Final = Statement(
     update(delivery)
     .values(due=bindparam("now"), attempts=0)
-    .where(_OF_LANE, delivery.c.attempts > 0, delivery.c.uncertain == 0, delivery.c.due > bindparam("now"))
+    .where(IN_LANE, delivery.c.attempts > 0, delivery.c.uncertain == 0, delivery.c.due > bindparam("now"))
 )
 _OUTCOMES: Final = Statement(
     select(recipient.c.n, recipient.c.outcome).where(

@@ -17,7 +17,7 @@ from relay.model.ids import make_id
 from relay.model.mail import DeliveryState
 from relay.rules.states import State
 from relay.storage.engine import Database, transaction
-from relay.storage.selection import ACCOUNT, IS_OPEN, is_like
+from relay.storage.selection import ACCOUNT, IS_OPEN, MAILS, is_like
 from relay.storage.statement import Statement, is_in
 from relay.storage.tables import delivery, message, recipient
 from relay.storage.transaction import Transaction
@@ -64,10 +64,7 @@ _SELECT_RECIPIENTS: Final = Statement(
     .order_by(recipient.c.delivery_id, recipient.c.n)
 )
 _COUNT_OPEN: Final = Statement(
-    select(delivery.c.state, func.count(delivery.c.message_id.distinct()))
-    .where(IS_OPEN)
-    .group_by(delivery.c.state)
-    .order_by(delivery.c.state)
+    select(delivery.c.state, MAILS).where(IS_OPEN).group_by(delivery.c.state).order_by(delivery.c.state)
 )
 _COUNT_ALL: Final = Statement(select(func.count()).select_from(message))
 _CLOCKS: Final = 86_400_000

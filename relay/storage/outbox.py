@@ -18,7 +18,7 @@ from relay.rules.notice_texts import Alert
 from relay.storage import meta
 from relay.storage.accepting import Claimant, accept
 from relay.storage.rows import SELECT_CLAIMED, clean, read_claimed
-from relay.storage.selection import IS_QUEUED
+from relay.storage.selection import IN_LANE
 from relay.storage.settling import write_events
 from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import delivery, message, recipient
@@ -28,8 +28,7 @@ _FAMILY: Final = "alert"
 _SELECT_DELIVERIES: Final = Statement(SELECT_CLAIMED.where(is_in(delivery.c.id, "ids")))
 _SELECT_NOTICES: Final = Statement(
     SELECT_CLAIMED.where(
-        IS_QUEUED,
-        delivery.c.destination == bindparam("lane"),
+        IN_LANE,
         delivery.c.since <= bindparam("before"),
         message.c.notice,
     )

@@ -15,6 +15,11 @@ from relay.storage.tables import delivery, message, recipient
 IS_OPEN: Final = delivery.c.state != literal("done", literal_execute=True)
 """That something of a delivery waits; beside a state it lets SQLite use the index of what is open."""
 IS_QUEUED: Final = and_(delivery.c.state == literal("queued", literal_execute=True), IS_OPEN)
+TO_LANE: Final = delivery.c.destination == bindparam("lane")
+"""That a delivery goes to the destination `lane`."""
+IN_LANE: Final = and_(IS_QUEUED, TO_LANE)
+MAILS: Final = func.count(delivery.c.message_id.distinct())
+"""How many mails some deliveries are of."""
 ACCOUNT: Final = case(
     (func.substr(delivery.c.destination, 1, 8) == "account:", func.substr(delivery.c.destination, 9)), else_=""
 ).label("account")

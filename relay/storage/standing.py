@@ -17,7 +17,7 @@ from relay.rules.hours import OpeningHours, day_of
 from relay.rules.retry import counted_since, counted_time
 from relay.rules.states import DELETED
 from relay.storage import pausing, quota
-from relay.storage.selection import ACCOUNT, IS_OPEN, IS_QUEUED, is_recent
+from relay.storage.selection import ACCOUNT, IN_LANE, IS_OPEN, IS_QUEUED, MAILS, TO_LANE, is_recent
 from relay.storage.statement import Statement, highest, lowest
 from relay.storage.tables import attempt, delivery, mailbox, message, pause, recipient
 from relay.storage.transaction import Transaction
@@ -27,13 +27,11 @@ _LONGEST_WAIT: Final = 30 * 86_400_000
 """Milliseconds: how old a mail may be whose attempts are looked at."""
 SILENT_AFTER: Final = 3_600_000
 """Milliseconds, open and unpaused, after which a provider that gives no answer is named."""
-_MAILS: Final = func.count(delivery.c.message_id.distinct())
-_TO: Final = delivery.c.destination == bindparam("destination")
 _OPEN: Final = Statement(
     select(
         ACCOUNT,
         delivery.c.state,
-        _MAILS,
+        MAILS,
         func.min(delivery.c.since),
         func.count(case((delivery.c.uncertain > 0, delivery.c.message_id)).distinct()),
     )
@@ -47,9 +45,9 @@ _PAUSES: Final = Statement(
     )
 )
 _OVERDUE: Final = Statement(
-    select(_MAILS, lowest(delivery.c.since))
+    select(MAILS, lowest(delivery.c.since))
     .join_from(delivery, message, message.c.id == delivery.c.message_id)
-    .where(IS_QUEUED, _TO, delivery.c.since <= bindparam("before"), ~message.c.notice)
+    .where(IN_LANE, delivery.c.since <= bindparam("before"), ~message.c.notice)
 )
 _WITH_ATTEMPTS: Final = delivery.join(attempt, attempt.c.delivery_id == delivery.c.id)
 _UNANSWERED: Final = and_(IS_QUEUED, attempt.c.code == 0)
@@ -63,10 +61,10 @@ _ANSWERED: Final = Statement(
         is_recent(attempt.c.delivery_id),
         attempt.c.at >= bindparam("first"),
         attempt.c.code != 0,
-        _TO,
+        TO_LANE,
     )
 )
-_UNANSWERED_SINCE: Final = (_UNANSWERED, _TO, attempt.c.at > bindparam("behind"))
+_UNANSWERED_SINCE: Final = (_UNANSWERED, TO_LANE, attempt.c.at > bindparam("behind"))
 _FIRST_UNANSWERED: Final = Statement(select(lowest(attempt.c.at)).select_from(_WITH_ATTEMPTS).where(*_UNANSWERED_SINCE))
 _LAST_UNANSWERED: Final = Statement(
     select(attempt.c.code, attempt.c.enhanced, attempt.c.reply)
@@ -229,7 +227,7 @@ def _overdue(
     before = counted_since(hours=hours, pauses=pauses, span=retry.warn_after, oldest=oldest, now=now)
     if before is None:
         return queue
-    count, since = tx.rows(_OVERDUE, destination=str(to_account(account)), before=before)[0]
+    count, since = tx.rows(_OVERDUE, lane=str(to_account(account)), before=before)[0]
     return replace(queue, overdue=count, overdue_since=since)
 
 
@@ -242,16 +240,16 @@ def _silent(
     there may be attempts counts: one that fails when the office closes says nothing of the night.
     """
     oldest = make_id(max(0, now - _LONGEST_WAIT), bytes(10))
-    destination = str(to_account(account))
-    answered = tx.rows(_ANSWERED, oldest=oldest, first=first, destination=destination)[0][0]
+    lane = str(to_account(account))
+    answered = tx.rows(_ANSWERED, oldest=oldest, first=first, lane=lane)[0][0]
     behind = -1 if answered is None else answered
-    since = tx.rows(_FIRST_UNANSWERED, destination=destination, behind=behind)[0][0]
+    since = tx.rows(_FIRST_UNANSWERED, lane=lane, behind=behind)[0][0]
     if (
         since is None
         or counted_time(hours=hours, pauses=_pauses(tx, account, since, now), since=since, now=now) < SILENT_AFTER
     ):
         return queue
-    code, enhanced, text = tx.rows(_LAST_UNANSWERED, destination=destination, behind=behind)[0]
+    code, enhanced, text = tx.rows(_LAST_UNANSWERED, lane=lane, behind=behind)[0]
     return replace(queue, silent_since=since, silence=str(Reply(code=code, enhanced=enhanced, text=text)))
 
 

@@ -6,21 +6,20 @@ The queries jump from source to source: their time grows with the number of sour
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import CTE, ColumnElement, Integer, and_, bindparam, func, select
+from sqlalchemy import CTE, ColumnElement, bindparam, func, select
 from sqlalchemy.sql.expression import ScalarSelect
 
 from relay.model.destination import Destination
 from relay.rules.turns import Cursor, behind, user_of
 from relay.storage.rows import SELECT_CLAIMED
-from relay.storage.selection import IS_QUEUED
+from relay.storage.selection import IN_LANE
 from relay.storage.statement import LIMIT, Statement
 from relay.storage.tables import delivery
 from relay.storage.transaction import AnyRow, Transaction
 
 _LATEST: Final = bindparam("latest", type_=delivery.c.due.type)
-_OF_LANE: Final = and_(IS_QUEUED, delivery.c.destination == bindparam("destination"))
 _OF_SOURCE: Final = SELECT_CLAIMED.where(
-    _OF_LANE, delivery.c.source == bindparam("source"), delivery.c.due <= _LATEST
+    IN_LANE, delivery.c.source == bindparam("source"), delivery.c.due <= _LATEST
 ).limit(LIMIT)
 _OLDEST: Final = Statement(
     _OF_SOURCE.order_by(delivery.c.due, delivery.c.id).with_for_update(of=delivery, skip_locked=True)
@@ -32,14 +31,14 @@ _NEWEST: Final = Statement(
 
 def _sources(first: ColumnElement[bool], go_on: str | None = None) -> CTE:
     """Make the table of the sources of a lane that meet `first`, and of all behind them; `go_on`: up to this one."""
-    turn = select(func.min(delivery.c.source).label("source")).where(_OF_LANE, first).cte("turn", recursive=True)
-    behind_it = select(func.min(delivery.c.source)).where(_OF_LANE, delivery.c.source > turn.c.source)
+    turn = select(func.min(delivery.c.source).label("source")).where(IN_LANE, first).cte("turn", recursive=True)
+    behind_it = select(func.min(delivery.c.source)).where(IN_LANE, delivery.c.source > turn.c.source)
     more = turn.c.source.is_not(None) if go_on is None else turn.c.source < bindparam(go_on)
     return turn.union_all(select(behind_it.correlate(turn).scalar_subquery()).where(more))
 
 
 def _due(turn: CTE, due: ColumnElement[int | None], *conditions: ColumnElement[bool]) -> ScalarSelect[int | None]:
-    found = select(due).where(_OF_LANE, delivery.c.source == turn.c.source, *conditions)
+    found = select(due).where(IN_LANE, delivery.c.source == turn.c.source, *conditions)
     return found.correlate(turn).scalar_subquery()
 
 
@@ -48,7 +47,7 @@ _TURNS: Final = select(_TURN.c.source, _due(_TURN, func.min(delivery.c.due)).lab
 _ALL: Final = select(_TURNS.c.source, _TURNS.c.due).where(_TURNS.c.source.is_not(None))
 SOURCES: Final = Statement(_ALL)
 """All sources behind `after` that have something queued, each with the time when the first of it is due."""
-_NEXT: Final = Statement(_ALL.where(_TURNS.c.due <= _LATEST).limit(bindparam("limit", type_=Integer())))
+_NEXT: Final = Statement(_ALL.where(_TURNS.c.due <= _LATEST).limit(LIMIT))
 _OF_USER: Final = _sources(delivery.c.source >= bindparam("user"), "end")
 _NEWEST_OF: Final = select(
     _OF_USER.c.source, _due(_OF_USER, func.max(delivery.c.due), delivery.c.due <= _LATEST).label("due")
@@ -67,7 +66,7 @@ class Lane:
     def __init__(self, tx: Transaction, destination: Destination, latest: int) -> None:
         """`latest`: what is due later than this is not seen."""
         self._tx = tx
-        self._where: dict[str, str | int] = {"destination": str(destination), "latest": latest}
+        self._where: dict[str, str | int] = {"lane": str(destination), "latest": latest}
 
     def sources(self, after: str, limit: int) -> list[str]:
         """Return the first sources behind a text that have something due."""
