@@ -25,8 +25,8 @@ from relay.storage.tables import delivery
 from relay.storage.transaction import Transaction
 from relay.storage.turns import SOURCES, Lane
 
-IS_HELD: Final = and_(
-    delivery.c.id == bindparam("delivery"), delivery.c.token == bindparam("held"), delivery.c.state == "active"
+IS_CLAIMED: Final = and_(
+    delivery.c.id == bindparam("delivery"), delivery.c.token == bindparam("claim"), delivery.c.state == "active"
 )
 """That a delivery is claimed by a token."""
 _ACTIVE: Final = {
@@ -46,9 +46,9 @@ _CLAIM_BY_ID: Final = Statement(
         delivery.c.id == bindparam("delivery"),
     )
 )
-_REQUEUE: Final = Statement(update(delivery).values(state="queued", **UNCLAIMED).where(IS_HELD))
-_MARK: Final = Statement(update(delivery).values(marked=True).where(IS_HELD))
-_SELECT_HELD: Final = Statement(select(delivery.c.id).where(IS_HELD))
+_REQUEUE: Final = Statement(update(delivery).values(state="queued", **UNCLAIMED).where(IS_CLAIMED))
+_MARK: Final = Statement(update(delivery).values(marked=True).where(IS_CLAIMED))
+_SELECT_CLAIM: Final = Statement(select(delivery.c.id).where(IS_CLAIMED))
 _SELECT_OF_LANES: Final = Statement(
     select(delivery.c.id, delivery.c.message_id, delivery.c.destination)
     .where(IS_QUEUED, is_in(delivery.c.destination, "lanes"))
@@ -133,7 +133,7 @@ def claim_by_id(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, by: Claim
 
 def requeue(tx: Transaction, claims: Sequence[tuple[str, str]]) -> list[bool]:
     """Give (delivery, token) back as they were, nothing is counted; return for each whether its claim still held."""
-    return [tx.change(_REQUEUE, delivery=delivery_id, held=token) > 0 for delivery_id, token in claims]
+    return [tx.change(_REQUEUE, delivery=delivery_id, claim=token) > 0 for delivery_id, token in claims]
 
 
 def mark_uncertain(tx: Transaction, claims: Sequence[tuple[str, str]]) -> list[bool]:
@@ -141,12 +141,12 @@ def mark_uncertain(tx: Transaction, claims: Sequence[tuple[str, str]]) -> list[b
 
     Returns for each whether its claim still held.
     """
-    return [tx.change(_MARK, delivery=delivery_id, held=token) > 0 for delivery_id, token in claims]
+    return [tx.change(_MARK, delivery=delivery_id, claim=token) > 0 for delivery_id, token in claims]
 
 
-def is_held(tx: Transaction, delivery_id: str, token: str) -> bool:
+def is_claimed(tx: Transaction, delivery_id: str, token: str) -> bool:
     """Return whether a claim still holds."""
-    return bool(tx.rows(_SELECT_HELD, delivery=delivery_id, held=token))
+    return bool(tx.rows(_SELECT_CLAIM, delivery=delivery_id, claim=token))
 
 
 def hold_accounts(tx: Transaction, orders: Sequence[tuple[Sequence[str], int, int]]) -> list[list[Held]]:

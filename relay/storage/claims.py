@@ -20,7 +20,7 @@ def boot_time() -> float:
 
 
 @dataclass(slots=True)
-class _Held:
+class _Running:
     token: str
     until: float
     """By the boot clock: until then no other node can have taken it."""
@@ -34,7 +34,7 @@ class Claims:
         """`lease` is the seconds for which a claim holds on a shared database without being renewed."""
         self._lease = lease
         self._clock = clock
-        self._held: dict[str, _Held] = {}
+        self._running: dict[str, _Running] = {}
         self._pending: set[str] = set()
         self._doubts: set[tuple[str, str]] = set()
         self.orphans = False
@@ -52,7 +52,7 @@ class Claims:
 
     def hold(self, delivery_id: str, token: str, until: float) -> None:
         """Note a claim."""
-        self._held[delivery_id] = _Held(token, until)
+        self._running[delivery_id] = _Running(token, until)
         self._pending.discard(token)
 
     def forget_token(self, token: str) -> None:
@@ -66,7 +66,7 @@ class Claims:
         """
         if self._of(delivery_id, token) is None:
             return False
-        del self._held[delivery_id]
+        del self._running[delivery_id]
         return True
 
     def abandon(self, delivery_id: str, token: str, *, doubtful: bool = False) -> None:
@@ -78,23 +78,23 @@ class Claims:
     def renewed(self, claims: Mapping[str, str], kept: set[str], until: float) -> None:
         """Note which of some claims (delivery id -> token) a renewal still found."""
         for delivery_id, token in claims.items():
-            held = self._of(delivery_id, token)
-            if held is not None and delivery_id in kept:
-                held.until = until
-            elif held is not None:
-                held.lost = True
+            claim = self._of(delivery_id, token)
+            if claim is not None and delivery_id in kept:
+                claim.until = until
+            elif claim is not None:
+                claim.lost = True
 
     def is_good(self, delivery_id: str, token: str) -> bool | None:
         """Tell whether a claim surely holds for `MARGIN` more; None where its lease is too old to tell."""
-        held = self._of(delivery_id, token)
-        if held is None or held.lost:
+        claim = self._of(delivery_id, token)
+        if claim is None or claim.lost:
             return False
-        return True if held.until - self._clock() > MARGIN else None
+        return True if claim.until - self._clock() > MARGIN else None
 
     @property
     def running(self) -> dict[str, str]:
         """What runs: delivery id -> token."""
-        return {delivery_id: held.token for delivery_id, held in list(self._held.items())}
+        return {delivery_id: claim.token for delivery_id, claim in list(self._running.items())}
 
     def runs(self, delivery_id: str, token: str) -> bool:
         """Tell whether somebody runs this claim, or is just making it."""
@@ -113,6 +113,6 @@ class Claims:
         """Note that these are in the database: not before, since what writes them may have to run again."""
         self._doubts -= doubts
 
-    def _of(self, delivery_id: str, token: str) -> _Held | None:
-        held = self._held.get(delivery_id)
-        return held if held is not None and held.token == token else None
+    def _of(self, delivery_id: str, token: str) -> _Running | None:
+        claim = self._running.get(delivery_id)
+        return claim if claim is not None and claim.token == token else None

@@ -198,8 +198,8 @@ class Queue(Upkeep):
             return
         if self._claims.is_good(delivery.id, delivery.token) is None:
             await self.renew_leases({delivery.id: delivery.token})
-        held = await self._read(claiming.is_held, delivery.id, delivery.token)
-        if not held or not self._claims.is_good(delivery.id, delivery.token):
+        is_ours = await self._read(claiming.is_claimed, delivery.id, delivery.token)
+        if not is_ours or not self._claims.is_good(delivery.id, delivery.token):
             raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
 
     async def chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:

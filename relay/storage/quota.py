@@ -13,7 +13,7 @@ from relay.model.destination import Destination, to_account
 from relay.model.errors import ClaimLostError
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.storage.accepting import Claimant
-from relay.storage.claiming import IS_HELD
+from relay.storage.claiming import IS_CLAIMED
 from relay.storage.creating import Cause, create
 from relay.storage.selection import is_recent
 from relay.storage.statement import Statement, insert, is_in
@@ -55,7 +55,7 @@ _SPLITS: Final = Statement(
         is_in(message.c.account, "accounts"),
     )
 )
-_LOCK: Final = Statement(select(delivery.c.id).where(IS_HELD).with_for_update(of=delivery))
+_LOCK: Final = Statement(select(delivery.c.id).where(IS_CLAIMED).with_for_update(of=delivery))
 _FORGET: Final = Statement(delete(counter).where(counter.c.day < bindparam("first")))
 
 
@@ -105,7 +105,7 @@ def count_part(tx: Transaction, parts: Sequence[Part], *, by: Claimant) -> list[
 
 def _count_part(tx: Transaction, part: Part, by: Claimant) -> int:
     wish, claimed = part.count, part.delivery
-    if not tx.rows(_LOCK, delivery=claimed.id, held=claimed.token):
+    if not tx.rows(_LOCK, delivery=claimed.id, claim=claimed.token):
         raise ClaimLostError(f"delivery {claimed.id} is not ours any more")
     tx.change(_BEGIN, account=wish.account, day=wish.day)
     counted = tx.rows(_COUNTED, name=wish.account, on=wish.day)[0][0]

@@ -145,11 +145,11 @@ async def test_a_node_that_slept_through_its_lease_is_told_before_its_dot(postgr
         tx.raw("UPDATE delivery SET lease_until = 1 WHERE id = ?", late.id)
     assert late.id in {one.id for one in await second.reclaim(now=NOW)}
     (running,) = await second.claim(to_account("slept"), now=NOW, limit=1, open_now=True)
-    first._claims._held[late.id].until = 0.0  # its own clock says that the lease is over
+    first._claims._running[late.id].until = 0.0  # its own clock says that the lease is over
     with pytest.raises(ClaimLostError):
         await first.confirm(late)
     assert not await first.settle(settled(late, {0: LATER}, DeliveryState.QUEUED, due=NOW))
-    second._claims._held[running.id].until = 0.0
+    second._claims._running[running.id].until = 0.0
     await second.confirm(running)  # the database prolongs it
     assert await second.settle(settled(running, {0: TAKEN}, DeliveryState.DONE))
     for queue in (first, second):
