@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import bindparam, delete, exists, or_, select
+from sqlalchemy import bindparam, delete, exists, or_
 
 from relay.model.mail import DeliveryState, NewDelivery, NewMessage, Recipient
 from relay.storage import meta
@@ -40,11 +40,6 @@ _SAY: Final = Statement(
         index_elements=["key"],
         set_={"value": _FACT.excluded.value},
         where=or_(facts.c.value < bindparam("since"), facts.c.value > _FACT.excluded.value),
-    )
-)
-_SAID: Final = Statement(
-    select(facts.c.key).where(
-        facts.c.key == bindparam("key"), facts.c.value >= bindparam("since"), facts.c.value <= bindparam("now")
     )
 )
 
@@ -120,7 +115,8 @@ def _is_news(tx: Transaction, mail: NewMessage) -> bool:
 
 def was_said(tx: Transaction, once: str, now: int) -> bool:
     """Return whether people were told something a moment ago (`NewMessage.once`), by whichever node."""
-    return bool(tx.rows(_SAID, key=_said(once), since=_moment(now - SAID_FOR), now=_moment(now)))
+    said = meta.read(tx, _said(once))
+    return said is not None and _moment(now - SAID_FOR) <= said <= _moment(now)
 
 
 def unsay(tx: Transaction, once: str) -> None:
