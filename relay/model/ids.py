@@ -27,6 +27,11 @@ def make_id(milliseconds: int, random: bytes) -> str:
     return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
 
 
+def first_id(milliseconds: int) -> str:
+    """Return the id before all those that are made at a moment or later, as a bound for queries."""
+    return make_id(max(0, milliseconds), bytes(_RANDOM_BYTES))
+
+
 def make_copy_ids(milliseconds: int, random: bytes, count: int) -> list[str]:
     """Make ids for up to 32,768 copies of one mail; they differ in their last COPY_DIGITS characters only."""
     if count > len(_ALPHABET) ** COPY_DIGITS:

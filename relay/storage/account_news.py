@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import bindparam, case, func, select
 
 from relay.model.destination import Destination
-from relay.model.ids import make_id
+from relay.model.ids import first_id
 from relay.model.reply import Reply
 from relay.storage.engine import Database, transaction
 from relay.storage.selection import TO_LANE, is_recent
@@ -54,7 +54,7 @@ class AccountNews:
 
 def read_news(engine: Database, *, now: int) -> Mapping[str, AccountNews]:
     """Read the news of all accounts that have tried anything. `now`: milliseconds since 1970."""
-    since = make_id(max(0, now - LOOKED_BACK), bytes(10))
+    since = first_id(now - LOOKED_BACK)
     with transaction(engine, write=False) as tx:
         found = [(Destination.parse(row[0]), *row[1:]) for row in tx.rows(_LAST, oldest=since)]
         return {to.name: _read(tx, since, str(to), good, last) for to, good, last in found if to.is_account}

@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from relay.emitting import emit
 from relay.events.service import CommitInDoubt
-from relay.model.ids import make_id
+from relay.model.ids import first_id, make_id
 from relay.storage import meta
 from relay.storage.engine import WriteConnection, file_of
 from relay.storage.faults import is_conflict, is_connection_lost, is_fault_of_database, is_surely_undone, storage_error
@@ -141,6 +141,6 @@ class Committer:
             if self._connection is not None:
                 tx = self._connection.begin()
                 meta.forget(tx, self._key)
-                meta.forget_below(tx, _FAMILY, make_id(time.time_ns() // 1_000_000 - _DAY, bytes(10)))
+                meta.forget_below(tx, _FAMILY, first_id(time.time_ns() // 1_000_000 - _DAY))
                 self._connection.commit()
         self._disconnect()

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from relay.model.destination import to_account
-from relay.model.ids import make_id
+from relay.model.ids import first_id
 from relay.model.mail import DeliveryState
 from relay.rules.states import State
 from relay.storage.engine import Database, transaction
@@ -177,14 +177,10 @@ def _conditions(wanted: MailFilter) -> list[ColumnElement[bool]]:
     if wanted.recipient is not None:
         conditions.append(exists().where(_OF_MAIL, is_like(recipient.c.address, wanted.recipient)))
     if wanted.since is not None:
-        conditions += [message.c.id >= _id_at(wanted.since - _CLOCKS), message.c.received_at >= wanted.since]
+        conditions += [message.c.id >= first_id(wanted.since - _CLOCKS), message.c.received_at >= wanted.since]
     if wanted.until is not None:
-        conditions += [message.c.id < _id_at(wanted.until + _CLOCKS), message.c.received_at < wanted.until]
+        conditions += [message.c.id < first_id(wanted.until + _CLOCKS), message.c.received_at < wanted.until]
     return conditions
-
-
-def _id_at(milliseconds: int) -> str:
-    return make_id(max(0, milliseconds), bytes(10))
 
 
 def _read(tx: Transaction, ids: list[str]) -> list[MailRow]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import and_, bindparam, delete, or_, select, update
 
-from relay.model.ids import make_id
+from relay.model.ids import first_id
 from relay.model.mail import AT_ONCE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState
 from relay.rules.notice_texts import Alert
 from relay.storage import meta
@@ -99,7 +99,7 @@ def _reclaim_one(tx: Transaction, now: int, node: str, claims: Claims) -> list[C
 def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
     if tx.is_shared:
         rows = tx.rows(_SELECT_ABANDONED, claimant=node, now=tx.time())
-        orphans_before = make_id(max(0, now - _LONGEST_UPLOAD), bytes(10))
+        orphans_before = first_id(now - _LONGEST_UPLOAD)
     else:
         rows = tx.rows(_SELECT_ACTIVE)
         orphans_before = "~"

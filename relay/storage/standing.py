@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import and_, bindparam, case, exists, func, or_, select
 
 from relay.model.destination import to_account
-from relay.model.ids import make_id
+from relay.model.ids import first_id
 from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
 from relay.rules.hours import OpeningHours, day_of
@@ -183,7 +183,7 @@ def read_standing(tx: Transaction, *, hours: OpeningHours, retry: RetryPolicy, n
     for account, first in tx.rows(_SILENT):
         if account in queues and account and now - first >= SILENT_AFTER:
             queues[account] = _silent(tx, account, queues[account], first, hours=hours, now=now)
-    week = make_id(max(0, now - WEEK), bytes(10))
+    week = first_id(now - WEEK)
     bounced, last = tx.rows(_BOUNCED, oldest=week)[0]
     return Standing(
         queues=queues,
@@ -239,7 +239,7 @@ def _silent(
     `first` is when what waits was tried in vain first; answers of before are not even looked up. Only time in which
     there may be attempts counts: one that fails when the office closes says nothing of the night.
     """
-    oldest = make_id(max(0, now - _LONGEST_WAIT), bytes(10))
+    oldest = first_id(now - _LONGEST_WAIT)
     lane = str(to_account(account))
     answered = tx.rows(_ANSWERED, oldest=oldest, first=first, lane=lane)[0][0]
     behind = -1 if answered is None else answered

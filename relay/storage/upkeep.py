@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from relay.model.ids import make_id
+from relay.model.ids import first_id
 from relay.storage import accepting, arrivals, expiry, outbox, pausing, quota, settling
 from relay.storage.access import Access, asks, writes, writes_as
 from relay.storage.operation import Rank
@@ -52,7 +52,7 @@ class Upkeep(Access):
 
     async def starts_since(self, accounts: Sequence[str], *, after: int, oldest: int) -> dict[str, list[int]]:
         """Give when transactions of accounts began after a moment, of mails that are not older than `oldest`."""
-        return await self._read(quota.starts_since, accounts, after, make_id(max(0, oldest), bytes(10)))
+        return await self._read(quota.starts_since, accounts, after, first_id(oldest))
 
     uncount_recipients = writes(Rank.UNCOUNT_RECIPIENTS, quota.uncount)
 
@@ -83,7 +83,7 @@ class Upkeep(Access):
 
         Ids begin with the time, so that only what is old is looked at: `first_kept` is the first id that stays.
         """
-        first_kept = first_kept or make_id(before, bytes(10))
+        first_kept = first_kept or first_id(before)
         return await self._write(Rank.PURGE_HISTORY, settling.purge_history, (first_kept, before, limit))
 
     async def purge_arrivals(self, before: int, limit: int) -> int:
@@ -91,9 +91,9 @@ class Upkeep(Access):
 
         What is in the quarantine stays known.
         """
-        return await self._write(Rank.PURGE_ARRIVALS, arrivals.purge, (make_id(before, bytes(10)), before, limit))
+        return await self._write(Rank.PURGE_ARRIVALS, arrivals.purge, (first_id(before), before, limit))
 
     async def drop_spent(self, before: int, limit: int, *, first_kept: str = "") -> int:
         """Drop bodies of delivered mail whose last attempt was before a moment; gives how many."""
-        first_kept = first_kept or make_id(before, bytes(10))
+        first_kept = first_kept or first_id(before)
         return await self._write(Rank.DROP_SPENT, settling.drop_spent, (first_kept, before, limit))
