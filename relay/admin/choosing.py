@@ -8,9 +8,9 @@ from relay.admin.words import count, show_time, unknown
 from relay.model.errors import NotFoundError
 from relay.rules.moments import parse_moment
 from relay.rules.states import State
-from relay.storage.admin import Selection
 from relay.storage.counts import is_known
 from relay.storage.listing import DELIVERY_STATES, MailFilter, count_mails
+from relay.storage.selection import Selection
 
 _COUNTED: Final = {
     State.WAITING: ("waits", "wait"),

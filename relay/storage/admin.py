@@ -11,11 +11,9 @@ from sqlalchemy import Text, bindparam, or_, select
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.ids import is_id
 from relay.model.mail import DeliveryState, Pause
-from relay.model.reply import Reply
 from relay.storage import pausing, quota
 from relay.storage.engine import Database, transaction
 from relay.storage.selection import ACCOUNT
-from relay.storage.selection import Selection as Selection  # noqa: PLC0414 - what is listed here is chosen by it
 from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import attempt, delivery, event, message, pause, recipient
 from relay.storage.transaction import Transaction
@@ -32,7 +30,7 @@ _SELECT_MESSAGE: Final = Statement(
         *message.c["size", "client", "why", "notice", "about"],
     ).where(message.c.id == _MESSAGE)
 )
-_DELIVERIES: Final = (
+_SELECT_DELIVERIES: Final = Statement(
     select(
         *delivery.c["id", "message_id", "state", "version", "due", "attempts", "uncertain"],
         ACCOUNT,
@@ -40,9 +38,9 @@ _DELIVERIES: Final = (
         message.c.reverse_path.label("sender"),
     )
     .join_from(delivery, message, message.c.id == delivery.c.message_id)
+    .where(delivery.c.message_id == _MESSAGE)
     .order_by(delivery.c.id)
 )
-_SELECT_DELIVERIES: Final = Statement(_DELIVERIES.where(delivery.c.message_id == _MESSAGE))
 _SELECT_RECIPIENTS: Final = Statement(
     select(*recipient.c["delivery_id", "n", "address", "kind", "outcome", "code", "enhanced", "reply"])
     .where(is_in(recipient.c.message_id, "ids"))
@@ -147,7 +145,6 @@ class DeliveryRow:
     due: int
     attempts: int
     uncertain: int
-    last_reply: str
     recipients: tuple[RecipientRow, ...]
     tries: tuple[AttemptRow, ...]
 
@@ -176,13 +173,6 @@ class MessageDetail:
     """Of its accounts, as long as anything of it waited."""
     notices: tuple[str, ...]
     """The queue ids of the notices about it."""
-
-
-def list_deliveries(engine: Database, selection: Selection, *, limit: int = 200) -> list[DeliveryRow]:
-    """List deliveries, the oldest first."""
-    found = Statement(_DELIVERIES.where(*selection.conditions()).limit(limit), composed=True)
-    with transaction(engine, write=False) as tx:
-        return _deliveries(tx, tx.records(found))
 
 
 def find_messages(engine: Database, text: str) -> list[str]:
@@ -254,7 +244,6 @@ def _deliveries(tx: Transaction, rows: Sequence[dict[str, Any]]) -> list[Deliver
     return [
         DeliveryRow(
             **row,
-            last_reply=_last_reply(tries.get(row["id"], ())),
             recipients=people.get(row["id"], ()),
             tries=tries.get(row["id"], ()),
         )
@@ -268,11 +257,6 @@ def _grouped(rows: Sequence[dict[str, Any]], kind: type) -> dict[str, tuple[Any,
         delivery_id: tuple(kind(**{name: row[name] for name in names}) for row in group)
         for delivery_id, group in groupby(rows, key=itemgetter("delivery_id"))
     }
-
-
-def _last_reply(tries: Sequence[AttemptRow]) -> str:
-    last = tries[-1] if tries else None
-    return "" if last is None else str(Reply(code=last.code, enhanced=last.enhanced, text=last.reply))
 
 
 def count_of_day(engine: Database, day: str) -> dict[str, int]:

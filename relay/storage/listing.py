@@ -54,12 +54,12 @@ _SELECT_MAILS: Final = Statement(
     .order_by(message.c.id.desc())
 )
 _SELECT_DELIVERIES: Final = Statement(
-    select(*delivery.c["id", "message_id", "state", "version", "due", "tried", "uncertain"], ACCOUNT)
+    select(*delivery.c["id", "message_id", "state", "version", "due", "attempts", "tried", "uncertain"], ACCOUNT)
     .where(is_in(delivery.c.message_id, "ids"))
     .order_by(delivery.c.message_id, delivery.c.id)
 )
 _SELECT_RECIPIENTS: Final = Statement(
-    select(*recipient.c["delivery_id", "address", "kind", "outcome", "code", "enhanced", "reply"])
+    select(*recipient.c["delivery_id", "n", "address", "kind", "outcome", "code", "enhanced", "reply"])
     .where(is_in(recipient.c.message_id, "ids"))
     .order_by(recipient.c.delivery_id, recipient.c.n)
 )
@@ -91,6 +91,7 @@ class MailFilter:
 class MailRecipient:
     """One recipient, and what was said about him last."""
 
+    n: int
     address: str
     kind: str
     outcome: str
@@ -108,7 +109,10 @@ class MailDelivery:
     account: str
     version: int
     due: int
+    attempts: int
+    """Those that count for the retry intervals."""
     tried: int
+    """All."""
     uncertain: int
     recipients: tuple[MailRecipient, ...]
 

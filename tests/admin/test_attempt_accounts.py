@@ -8,7 +8,7 @@ def test_the_history_tells_who_it_was_before_each_move() -> None:
     tries = tuple(AttemptRow(n=n, at=n * 10, seconds=0, code=451, enhanced="", reply="") for n in range(1, 4))
     way = DeliveryRow(
         message_id="m", id="d", state="queued", account="c", user=None, sender="", subject="", size=1, received_at=0,
-        version=0, due=0, attempts=3, uncertain=0, last_reply="", recipients=(), tries=tries,
+        version=0, due=0, attempts=3, uncertain=0, recipients=(), tries=tries,
     )  # fmt: skip
     moves = [(15, "by command, to the account b"), (25, "by command, to the account c")]
     mail = MessageDetail(

@@ -25,10 +25,12 @@ from sqlalchemy import Engine, text
 from relay.settings import load_settings
 from relay.storage import admin
 from relay.storage.engine import open_engine
+from relay.storage.selection import Selection
 from tests.crash import faults
 from tests.crash.load import MOST, Clients, provider
 from tests.crash.points import FREQUENT, NAMES
 from tests.crash.report import ARCHIVE, Report
+from tests.peers.deliveries import list_deliveries
 from tests.peers.machine import wait_until
 from tests.peers.provider import Provider
 from tests.peers.relay_process import ANNA, RelayProcess, make_account, write_config
@@ -223,7 +225,7 @@ def _rest(engine: Engine, *, longest: float) -> float:
             moved, left = now, count
         still = max(still, now - moved)
         if still > longest + _SLACK or now - begun > _LONGEST_BACKLOG:
-            rows = admin.list_deliveries(engine, admin.Selection(states=("queued", "active")), limit=5)
+            rows = list_deliveries(engine, Selection(states=("queued", "active")), limit=5)
             raise TimeoutError(f"{left} are open, {still:.0f} s without any progress: {rows}")
     return still
 
@@ -239,7 +241,7 @@ def _see_who_was_told(engine: Engine, report: Report) -> None:
     _rest(engine, longest=_LONGEST_LOOK)
 
     def all_are_told() -> bool:
-        held = admin.list_deliveries(engine, admin.Selection(states=("held",)), limit=MOST)
+        held = list_deliveries(engine, Selection(states=("held",)), limit=MOST)
         # Of mail that is held since its account is gone, the postmaster is told by account.
         doubted = {row.message_id for row in held if row.uncertain and not _is_homeless(engine, row.message_id)}
         report.held = len(doubted)

@@ -18,13 +18,14 @@ from relay.rules.address import parse_addr_spec
 from relay.runtime import Runtime
 from relay.settings import Settings, load_settings
 from relay.storage import admin
-from relay.storage.admin import DeliveryRow
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
+from relay.storage.selection import Selection
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from relay.submission import Submission
 from relay.upstream.transaction import TIMEOUTS, Timeouts
+from tests.peers.deliveries import DeliveryRow, list_deliveries
 from tests.peers.relay_process import ANNA, make_account, write_config
 
 MINUTE = 60_000
@@ -115,7 +116,7 @@ class Office:
 
     def waiting(self, *states: str) -> list[DeliveryRow]:
         """Give the deliveries in these states; default: all but done."""
-        return admin.list_deliveries(self.engine, admin.Selection(states=states or ("queued", "active", "held")))
+        return list_deliveries(self.engine, Selection(states=states or ("queued", "active", "held")))
 
     def outcomes(self, queue_id: str) -> dict[str, str]:
         """Give what became of each recipient of a mail."""

@@ -5,10 +5,11 @@ from dataclasses import replace
 from sqlalchemy import Engine
 
 from relay.model.mail import NewDelivery, NewMessage, Recipient
-from relay.storage import admin
 from relay.storage.accepting import SAID_FOR
 from relay.storage.queue import Queue
+from relay.storage.selection import Selection
 from relay.storage.writer import Writer
+from tests.peers.deliveries import list_deliveries
 from tests.storage.conftest import NOW, SALES, new_id, new_mail
 
 Count = Callable[[str], int]
@@ -75,7 +76,7 @@ async def test_what_is_told_once_in_a_while_is_told_by_one_of_two(queue: Queue, 
     await asyncio.gather(*(one.accept(mail) for one, mail in zip((queue, other), both, strict=True)))
     await queue.accept(notice("sender/other"))
     await queue.accept(notice("sender/sales", NOW + SAID_FOR))
-    found = admin.list_deliveries(engine, admin.Selection(states=("queued",)))
+    found = list_deliveries(engine, Selection(states=("queued",)))
     assert len(found) == 2
     assert len({one.message_id for one in found} & {mail.message.id for mail in both}) == 1
     assert await other.was_said("sender/sales", now=NOW + 1)
@@ -83,5 +84,5 @@ async def test_what_is_told_once_in_a_while_is_told_by_one_of_two(queue: Queue, 
     assert not await other.was_said("sender/sales", now=NOW - 1)  # by a clock that was wrong
     await other.accept(notice("sender/sales", NOW + SAID_FOR + 1))
     await other.accept(notice("sender/sales", NOW - 1))
-    assert len(admin.list_deliveries(engine, admin.Selection(states=("queued",)))) == 4
+    assert len(list_deliveries(engine, Selection(states=("queued",)))) == 4
     await other.close()

@@ -3,8 +3,11 @@ from sqlalchemy import Engine
 
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.mail import DeliveryState
+from relay.model.reply import Reply
 from relay.storage import admin, counts
 from relay.storage.queue import Queue
+from relay.storage.selection import Selection
+from tests.peers.deliveries import list_deliveries
 from tests.storage.conftest import LATER, TAKEN, new_mail, settled
 
 
@@ -13,14 +16,15 @@ async def test_lists_show_what_waits_and_what_was_said_last(queue: Queue, engine
     for mail in mails:
         await queue.accept(mail)
     await queue.settle(settled(mails[2].deliveries[0].id, {0: LATER}, DeliveryState.HELD, reply=LATER.reply))
-    rows = admin.list_deliveries(engine, admin.Selection(states=("queued", "held")))
+    rows = list_deliveries(engine, Selection(states=("queued", "held")))
     assert [row.message_id for row in rows] == [mail.message.id for mail in mails]
-    assert rows[2].last_reply == "451 4.3.0 later"
+    ((last,),) = [delivery.tries for delivery in admin.show_message(engine, rows[2].message_id).deliveries]
+    assert str(Reply(code=last.code, enhanced=last.enhanced, text=last.reply)) == "451 4.3.0 later"
     assert [r.address for r in rows[0].recipients] == ["n0@x.example", "n1@x.example"]
-    assert [row.state for row in admin.list_deliveries(engine, admin.Selection(states=("held",)))] == ["held"]
-    assert len(admin.list_deliveries(engine, admin.Selection(states=("queued", "held"), account="other"))) == 1
-    assert len(admin.list_deliveries(engine, admin.Selection(states=("queued", "held"), user="anna"))) == 2
-    assert len(admin.list_deliveries(engine, admin.Selection(states=("queued", "held", "done")), limit=2)) == 2
+    assert [row.state for row in list_deliveries(engine, Selection(states=("held",)))] == ["held"]
+    assert len(list_deliveries(engine, Selection(states=("queued", "held"), account="other"))) == 1
+    assert len(list_deliveries(engine, Selection(states=("queued", "held"), user="anna"))) == 2
+    assert len(list_deliveries(engine, Selection(states=("queued", "held", "done")), limit=2)) == 2
     assert counts.count_open(engine) == {"sales": {"queued": 1, "held": 1}, "other": {"queued": 1}}
 
 

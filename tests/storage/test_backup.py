@@ -11,12 +11,14 @@ from relay.storage import admin, backup
 from relay.storage.backup import back_up, copy_database, restore_database
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
+from relay.storage.selection import Selection
 from relay.storage.upgrade import prepare_database
 from relay.storage.version import VERSION
 from relay.storage.writer import Writer
+from tests.peers.deliveries import list_deliveries
 from tests.storage.conftest import new_mail
 
-OPEN = admin.Selection(states=tuple(DeliveryState))
+OPEN = Selection(states=tuple(DeliveryState))
 
 
 @pytest.fixture
@@ -39,11 +41,11 @@ async def test_a_copy_is_whole_while_others_write(base: Engine, tmp_path: Path) 
     restored = restore_database(tmp_path / "copy.db", tmp_path / "relay.db", newest=VERSION)
     assert (restored.schema, restored.held) == (VERSION, 2)
     again = open_engine(f"sqlite:///{tmp_path}/relay.db")
-    assert [(row.state, row.uncertain) for row in admin.list_deliveries(again, OPEN)] == [("held", 1)] * 2
+    assert [(row.state, row.uncertain) for row in list_deliveries(again, OPEN)] == [("held", 1)] * 2
     again.dispose()
     assert restored.kept is not None
     kept = open_engine(f"sqlite:///{restored.kept}")
-    assert len(admin.list_deliveries(kept, OPEN)) == 3
+    assert len(list_deliveries(kept, OPEN)) == 3
     kept.dispose()
 
 
@@ -85,7 +87,7 @@ def test_a_database_that_is_damaged_is_replaced_and_kept_as_it_is(base: Engine, 
     assert not (tmp_path / "relay.db-wal").exists()
     assert not list(tmp_path.glob("*.restoring*"))
     again = open_engine(f"sqlite:///{tmp_path}/relay.db")
-    assert admin.list_deliveries(again, OPEN) == []
+    assert list_deliveries(again, OPEN) == []
     again.dispose()
 
 

@@ -25,16 +25,18 @@ from relay.model.destination import Destination, to_account
 from relay.model.errors import StorageError
 from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewDelivery, NewMessage
 from relay.model.outcome import Outcome, Verdict
-from relay.storage import admin, commands
+from relay.storage import commands
 from relay.storage.access import asks
 from relay.storage.engine import WriteConnection, open_engine, transaction
 from relay.storage.operation import Operation
 from relay.storage.queue import Queue
+from relay.storage.selection import Selection
 from relay.storage.steps import Done
 from relay.storage.tables import metadata
 from relay.storage.transaction import Transaction
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
+from tests.peers.deliveries import list_deliveries
 from tests.storage.conftest import INBOX, LATER, NEVER, NOW, TAKEN, empty_postgresql, new_id, new_mail, settled
 
 T = TypeVar("T")
@@ -297,7 +299,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_database_is_as_the_model(self) -> None:
-        rows = admin.list_deliveries(self._engine, admin.Selection(states=STATES), limit=10_000)
+        rows = list_deliveries(self._engine, Selection(states=STATES), limit=10_000)
         found_rows = {row.id: (row.state, row.account) for row in rows}
         assert found_rows == {i: (delivery.state, delivery.account) for i, delivery in self.model.items()}
         found = {(row.message_id, r.n): r.outcome for row in rows for r in row.recipients}

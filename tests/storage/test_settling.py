@@ -8,6 +8,8 @@ from relay.model.errors import ClaimLostError
 from relay.model.mail import DeliveryState, NewDelivery, Recipient
 from relay.storage import admin
 from relay.storage.queue import Queue
+from relay.storage.selection import Selection
+from tests.peers.deliveries import list_deliveries
 from tests.storage.conftest import INBOX, LATER, NEVER, NOW, SALES, TAKEN, new_id, new_mail, settled
 
 Count = Callable[[str], int]
@@ -114,7 +116,7 @@ async def test_a_claim_that_is_not_held_any_more_settles_nothing(queue: Queue, e
     assert not await queue.requeue(late)
     with pytest.raises(ClaimLostError):
         await queue.mark_uncertain(late)
-    (row,) = admin.list_deliveries(engine, admin.Selection())
+    (row,) = list_deliveries(engine, Selection())
     assert (row.state, row.due, row.uncertain) == ("active", NOW, 0)
     assert [r.outcome for r in row.recipients] == ["pending", "pending"]
     assert count("message") == count("delivery") == 1

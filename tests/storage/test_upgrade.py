@@ -11,14 +11,16 @@ from relay.model.destination import to_inbox
 from relay.model.errors import StorageError
 from relay.model.mail import RecipientKind
 from relay.model.maildrop import FolderListing, Listed, MessageKey, Seen
-from relay.storage import admin, arrivals
+from relay.storage import arrivals
 from relay.storage.engine import open_engine, transaction
 from relay.storage.mailboxes import Mailboxes, list_mailboxes
 from relay.storage.queue import Queue
+from relay.storage.selection import Selection
 from relay.storage.tables import metadata
 from relay.storage.upgrade import prepare_database
 from relay.storage.version import VERSION, require_database, schema_of
 from relay.storage.writer import Writer
+from tests.peers.deliveries import list_deliveries
 from tests.storage.conftest import NOW, SALES, new_copies
 
 RELEASED = Path(__file__).parent / "released"
@@ -100,7 +102,7 @@ async def test_a_released_database_is_upgraded_and_goes_on(url: str, tmp_path: P
     claimed = [await queue.claim(SALES, now=1_790_000_000_000, limit=1, open_now=True) for _ in range(3)]
     assert [d.message.subject for several in claimed for d in several] == ["mail 3", "mail 1"]
     assert [r.address for r in claimed[1][0].recipients] == ["customer@example.net", "central@example.com"]
-    assert {row.state for row in admin.list_deliveries(engine, admin.Selection(states=("held",)))} == {"held"}
+    assert {row.state for row in list_deliveries(engine, Selection(states=("held",)))} == {"held"}
     await queue.close()
     engine.dispose()
 

@@ -1,0 +1,38 @@
+"""The deliveries of a database, one by one: the product shows mails."""
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+from sqlalchemy import Engine
+
+from relay.storage.counts import select_messages
+from relay.storage.listing import MailDelivery, MailRow, read_mails
+from relay.storage.selection import Selection
+
+ANY: Final = Selection()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryRow(MailDelivery):
+    """One delivery, with some of what is known of its mail."""
+
+    message_id: str
+    sender: str
+    received_at: int
+
+
+def list_deliveries(engine: Engine, selection: Selection = ANY, *, limit: int = 200) -> list[DeliveryRow]:
+    """Give the deliveries that are selected, the oldest first."""
+    mails = read_mails(engine, select_messages(engine, selection))
+    found = [
+        _row(mail, way)
+        for mail in mails
+        for way in mail.deliveries
+        if way.state in selection.states and selection.account in (None, way.account)
+    ]
+    return sorted(found, key=lambda row: row.id)[:limit]
+
+
+def _row(mail: MailRow, way: MailDelivery) -> DeliveryRow:
+    known = {field.name: getattr(way, field.name) for field in fields(way)}
+    return DeliveryRow(**known, message_id=mail.id, sender=mail.sender, received_at=mail.received_at)
