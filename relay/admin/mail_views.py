@@ -24,8 +24,7 @@ from relay.storage.listing import MailDelivery, MailRow
 def view_listed(mail: MailRow, standing: Standing) -> ListedMail:
     """Return one mail of a list."""
     return ListedMail(
-        **_head(mail, standing, mail.deliveries),
-        sender=mail.sender,
+        **_head(mail, standing),
         deliveries=tuple(ListedDelivery(**_delivery(way), attempts=way.tried) for way in mail.deliveries),
     )
 
@@ -33,8 +32,7 @@ def view_listed(mail: MailRow, standing: Standing) -> ListedMail:
 def view_traced(mail: MessageDetail, standing: Standing) -> TracedMail:
     """Return one mail with its history."""
     return TracedMail(
-        **_head(mail, standing, mail.deliveries),
-        sender=mail.reverse_path,
+        **_head(mail, standing),
         rule=mail.rule,
         client=mail.client,
         why=tuple(mail.why.splitlines()),
@@ -66,9 +64,7 @@ def _attempts(way: DeliveryRow, accounts: Sequence[str | None]) -> tuple[Attempt
     )
 
 
-def _head(
-    mail: MailRow | MessageDetail, standing: Standing, deliveries: Sequence[MailDelivery | DeliveryRow]
-) -> dict[str, Any]:
+def _head(mail: MailRow, standing: Standing) -> dict[str, Any]:
     return {
         "queue_id": mail.id,
         "state": standing.state,
@@ -78,11 +74,12 @@ def _head(
         "cause": None if (said := standing.cause) is None else say_cause(said, "en", is_over=bool(standing.lost)),
         "received": Moment(mail.received_at),
         "user": mail.user,
-        "account": account_of(mail.account, deliveries),
+        "account": account_of(mail.account, mail.deliveries),
         "message_id": mail.header_message_id,
         "subject": mail.subject,
         "size": mail.size,
         "notice": mail.notice,
+        "sender": mail.sender,
         "recipients": tuple(
             Recipient(
                 address=one.address,
@@ -93,13 +90,13 @@ def _head(
                 reply=one.reply,
                 delivery_id=way.id,
             )
-            for way in deliveries
+            for way in mail.deliveries
             for one in way.recipients
         ),
     }
 
 
-def _delivery(way: MailDelivery | DeliveryRow) -> dict[str, Any]:
+def _delivery(way: MailDelivery) -> dict[str, Any]:
     return {
         "delivery_id": way.id,
         "account": way.account,
@@ -109,7 +106,7 @@ def _delivery(way: MailDelivery | DeliveryRow) -> dict[str, Any]:
     }
 
 
-def account_of(first: str, deliveries: Sequence[MailDelivery | DeliveryRow]) -> str:
+def account_of(first: str, deliveries: Sequence[MailDelivery]) -> str:
     """Return the account by which a mail leaves, or left last: not the first one, where it was moved."""
     real = [way for way in deliveries if any(one.kind != "archive" for one in way.recipients)] or list(deliveries)
     return next((way.account for way in real if way.state != "done"), real[-1].account if real else first)

@@ -16,7 +16,8 @@ from relay.model.mail import EVERY_ACCOUNT
 from relay.model.reply import Reply
 from relay.rules.state_words import say_cause, say_situation, say_standing
 from relay.rules.states import DELETED, Situation, Standing, Standstill, State, find_standing
-from relay.storage.admin import AttemptRow, DeliveryRow, MessageDetail, PauseRow, RecipientRow
+from relay.storage.admin import AttemptRow, DeliveryRow, MessageDetail, PauseRow
+from relay.storage.listing import MailRecipient
 
 _WITHOUT_CAUSE: Final = (Situation.DELIVERED, Situation.ACTIVE, Situation.HELD, Situation.NO_ACCOUNT)
 """Of these the last reply is not the cause."""
@@ -59,7 +60,7 @@ class MailWords:
             ("User", mail.user or "nobody"),
             ("Rule", mail.rule),
             ("Account", account_of(mail.account, mail.deliveries) or "inbox"),
-            ("Envelope sender", mail.reverse_path or "<>"),
+            ("Envelope sender", mail.sender or "<>"),
             ("Message-ID", mail.header_message_id),
             ("Subject", mail.subject),
             ("Size", show_size(mail.size)),
@@ -79,7 +80,7 @@ class MailWords:
         facts = (
             ("Mail", f"{mail.id} {mail.header_message_id}"),
             ("Subject", mail.subject),
-            ("From", f"{who}, envelope sender <{mail.reverse_path}>"),
+            ("From", f"{who}, envelope sender <{mail.sender}>"),
             ("Size", show_size(mail.size)),
             *self._state(),
         )
@@ -113,7 +114,7 @@ class MailWords:
                 inbox = " (inbox)" if one.kind == "inbox" else ""
                 yield f"  {printable(one.address)}{inbox}: {self._say_recipient(way, one)}"
 
-    def _say_recipient(self, way: DeliveryRow, one: RecipientRow) -> str:
+    def _say_recipient(self, way: DeliveryRow, one: MailRecipient) -> str:
         now, zone = self._room.now, self._room.zone
         standing = find_standing([dataclasses.replace(way, recipients=(one,))], now=now, standstill=self._standstill)
         said = str(Reply(code=one.code, enhanced=one.enhanced, text=one.reply))

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Text, bindparam, or_, select
@@ -13,9 +11,9 @@ from relay.model.ids import is_id
 from relay.model.mail import DeliveryState, Pause
 from relay.storage import pausing, quota
 from relay.storage.engine import Database, transaction
-from relay.storage.selection import ACCOUNT
+from relay.storage.listing import MAIL, MailDelivery, MailRow, delivery_records, grouped
 from relay.storage.statement import LIMIT, Statement, is_in
-from relay.storage.tables import attempt, delivery, event, message, pause, recipient
+from relay.storage.tables import attempt, delivery, event, message, pause
 from relay.storage.transaction import Transaction
 
 SHORTEST_PREFIX: Final = 6
@@ -25,26 +23,7 @@ _FOR_EVER: Final = 1 << 62
 
 _MESSAGE: Final = bindparam("message", type_=Text())
 _SELECT_MESSAGE: Final = Statement(
-    select(
-        *message.c["id", "received_at", "user", "account", "rule", "reverse_path", "header_message_id", "subject"],
-        *message.c["size", "client", "why", "notice", "about"],
-    ).where(message.c.id == _MESSAGE)
-)
-_SELECT_DELIVERIES: Final = Statement(
-    select(
-        *delivery.c["id", "message_id", "state", "version", "due", "attempts", "uncertain"],
-        ACCOUNT,
-        *message.c["user", "subject", "size", "received_at"],
-        message.c.reverse_path.label("sender"),
-    )
-    .join_from(delivery, message, message.c.id == delivery.c.message_id)
-    .where(delivery.c.message_id == _MESSAGE)
-    .order_by(delivery.c.id)
-)
-_SELECT_RECIPIENTS: Final = Statement(
-    select(*recipient.c["delivery_id", "n", "address", "kind", "outcome", "code", "enhanced", "reply"])
-    .where(is_in(recipient.c.message_id, "ids"))
-    .order_by(recipient.c.delivery_id, recipient.c.n)
+    select(*MAIL, *message.c["rule", "client", "why", "about"]).where(message.c.id == _MESSAGE)
 )
 _SELECT_ATTEMPTS: Final = Statement(
     select(*attempt.c["delivery_id", "n", "at", "seconds", "code", "enhanced", "reply"])
@@ -85,19 +64,6 @@ _BY_DELIVERY: Final = Statement(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RecipientRow:
-    """One recipient, and what became of him."""
-
-    n: int
-    address: str
-    kind: str
-    outcome: str
-    code: int
-    enhanced: str
-    reply: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class AttemptRow:
     """One attempt; `at` in milliseconds, its duration in seconds."""
 
@@ -129,42 +95,19 @@ class PauseRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DeliveryRow:
-    """One delivery, with what people want to know of its message."""
+class DeliveryRow(MailDelivery):
+    """One delivery with its attempts."""
 
-    message_id: str
-    id: str
-    state: str
-    account: str
-    user: str | None
-    sender: str
-    subject: str
-    size: int
-    received_at: int
-    version: int
-    due: int
-    attempts: int
-    uncertain: int
-    recipients: tuple[RecipientRow, ...]
     tries: tuple[AttemptRow, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MessageDetail:
+class MessageDetail(MailRow):
     """A message with its deliveries."""
 
-    id: str
-    received_at: int
-    user: str | None
-    account: str
     rule: str
-    reverse_path: str
-    header_message_id: str
-    subject: str
-    size: int
     client: str
     why: str
-    notice: bool
     about: str
     """Of a notice: the mail that it tells about."""
     deliveries: tuple[DeliveryRow, ...]
@@ -213,7 +156,7 @@ def show_message(engine: Database, message_id: str) -> MessageDetail:
         found = tx.records(_SELECT_MESSAGE, message=message_id)
         if not found:
             raise NotFoundError(f"there is no mail {message_id!r}")
-        deliveries = _deliveries(tx, tx.records(_SELECT_DELIVERIES, message=message_id))
+        deliveries = _deliveries(tx, message_id)
         events = [EventRow(**row) for row in tx.records(_SELECT_EVENTS, message=message_id)]
         pauses = _pauses(tx, found[0], deliveries, events)
         notices = [row[0] for row in tx.rows(_SELECT_NOTICES, message=message_id)]
@@ -238,25 +181,10 @@ def _pauses(
     return [PauseRow(**row) for row in found]
 
 
-def _deliveries(tx: Transaction, rows: Sequence[dict[str, Any]]) -> list[DeliveryRow]:
-    people = _grouped(tx.records(_SELECT_RECIPIENTS, ids=list({row["message_id"] for row in rows})), RecipientRow)
-    tries = _grouped(tx.records(_SELECT_ATTEMPTS, ids=[row["id"] for row in rows]), AttemptRow)
-    return [
-        DeliveryRow(
-            **row,
-            recipients=people.get(row["id"], ()),
-            tries=tries.get(row["id"], ()),
-        )
-        for row in rows
-    ]
-
-
-def _grouped(rows: Sequence[dict[str, Any]], kind: type) -> dict[str, tuple[Any, ...]]:
-    names = kind.__dataclass_fields__  # type: ignore[attr-defined]
-    return {
-        delivery_id: tuple(kind(**{name: row[name] for name in names}) for row in group)
-        for delivery_id, group in groupby(rows, key=itemgetter("delivery_id"))
-    }
+def _deliveries(tx: Transaction, message_id: str) -> list[DeliveryRow]:
+    ways = delivery_records(tx, [message_id]).get(message_id, [])
+    tries = grouped(tx.records(_SELECT_ATTEMPTS, ids=[way["id"] for way in ways]), "delivery_id")
+    return [DeliveryRow(**way, tries=tuple(AttemptRow(**one) for one in tries.get(way["id"], ()))) for way in ways]
 
 
 def count_of_day(engine: Database, day: str) -> dict[str, int]:

@@ -45,14 +45,12 @@ _FINISHED: Final = {
     State.FAILED: and_(_LOST, ~_has(recipient.c.outcome != "bounced")),
     State.PARTLY: and_(_LOST, _has(recipient.c.outcome == "delivered"), ~_has(recipient.c.outcome == "pending")),
 }
-_SELECT_MAILS: Final = Statement(
-    select(
-        *message.c["id", "received_at", "user", "account", "header_message_id", "subject", "size", "notice"],
-        message.c.reverse_path.label("sender"),
-    )
-    .where(is_in(message.c.id, "ids"))
-    .order_by(message.c.id.desc())
+MAIL: Final = (
+    *message.c["id", "received_at", "user", "account", "header_message_id", "subject", "size", "notice"],
+    message.c.reverse_path.label("sender"),
 )
+"""The columns of a MailRow."""
+_SELECT_MAILS: Final = Statement(select(*MAIL).where(is_in(message.c.id, "ids")).order_by(message.c.id.desc()))
 _SELECT_DELIVERIES: Final = Statement(
     select(*delivery.c["id", "message_id", "state", "version", "due", "attempts", "tried", "uncertain"], ACCOUNT)
     .where(is_in(delivery.c.message_id, "ids"))
@@ -188,19 +186,23 @@ def _conditions(wanted: MailFilter) -> list[ColumnElement[bool]]:
 
 
 def _read(tx: Transaction, ids: list[str]) -> list[MailRow]:
-    people = _grouped(tx.records(_SELECT_RECIPIENTS, ids=ids), "delivery_id")
-    ways = _grouped(tx.records(_SELECT_DELIVERIES, ids=ids), "message_id")
-    rows = []
-    for row in tx.records(_SELECT_MAILS, ids=ids):
-        deliveries = [
-            MailDelivery(**way, recipients=tuple(MailRecipient(**one) for one in people.get(way["id"], ())))
-            for way in ways.get(row["id"], ())
-        ]
-        rows.append(MailRow(**row, deliveries=tuple(deliveries)))
-    return rows
+    ways = delivery_records(tx, ids)
+    return [
+        MailRow(**row, deliveries=tuple(MailDelivery(**way) for way in ways.get(row["id"], ())))
+        for row in tx.records(_SELECT_MAILS, ids=ids)
+    ]
 
 
-def _grouped(rows: Sequence[dict[str, Any]], key: str) -> dict[str, list[dict[str, Any]]]:
+def delivery_records(tx: Transaction, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Read the deliveries of some mails: for each mail the fields of its MailDeliveries."""
+    people = grouped(tx.records(_SELECT_RECIPIENTS, ids=ids), "delivery_id")
+    found = tx.records(_SELECT_DELIVERIES, ids=ids)
+    for way in found:
+        way["recipients"] = tuple(MailRecipient(**one) for one in people.get(way["id"], ()))
+    return grouped(found, "message_id")
+
+
+def grouped(rows: Sequence[dict[str, Any]], key: str) -> dict[str, list[dict[str, Any]]]:
     """Group records that are sorted by a column, which they lose."""
     return {
         value: [{name: row[name] for name in row if name != key} for row in group]

@@ -38,7 +38,7 @@ async def test_what_the_client_is_told_is_in_the_queue(tmp_path: Path) -> None:
         queue_id = queue_id_of(reply)
         detail = admin.show_message(office.engine, queue_id)
         assert (detail.rule, detail.account, detail.user) == ("1a", "sales", "anna")
-        assert detail.reverse_path == "sales@example.com"
+        assert detail.sender == "sales@example.com"
         assert "Rule 1a" in detail.why
         assert [r.address for d in detail.deliveries for r in d.recipients] == [A, "b@example.net", ARCHIVE]
         (line,) = [line for line in lines if line["event"] == "message_accepted"]
