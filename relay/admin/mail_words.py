@@ -12,11 +12,11 @@ from relay.admin.mail_views import account_of
 from relay.admin.room import Room
 from relay.admin.words import count, show_size, show_soon, show_time
 from relay.escaping import printable
-from relay.model.mail import EVERY_ACCOUNT
+from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.model.reply import Reply
 from relay.rules.state_words import say_cause, say_situation, say_standing
 from relay.rules.states import DELETED, Situation, Standing, Standstill, State, find_standing
-from relay.storage.admin import AttemptRow, DeliveryRow, MessageDetail, PauseRow
+from relay.storage.admin import AttemptRow, DeliveryRow, MessageDetail
 from relay.storage.listing import MailRecipient
 
 _WITHOUT_CAUSE: Final = (Situation.DELIVERED, Situation.ACTIVE, Situation.HELD, Situation.NO_ACCOUNT)
@@ -132,7 +132,7 @@ class MailWords:
         events += [event for pause in mail.pauses for event in self._pause(pause)]
         return [(mail.received_at, accepted), *sorted(events)]
 
-    def _pause(self, pause: PauseRow) -> list[tuple[int, str]]:
+    def _pause(self, pause: Pause) -> list[tuple[int, str]]:
         """Tell of a pause where it began, or where the mail came into it, and where it ended."""
         who = f"account {pause.account}" if not pause.account.startswith(EVERY_ACCOUNT) else "every account"
         since = "" if pause.since >= self._mail.received_at else f" since {self._time(pause.since)}"

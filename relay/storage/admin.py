@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Text, bindparam, or_, select
+from sqlalchemy import Text, bindparam, select
 
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.ids import is_id
@@ -13,7 +13,7 @@ from relay.storage import pausing, quota
 from relay.storage.engine import Database, transaction
 from relay.storage.listing import MAIL, MailDelivery, MailRow, delivery_records, grouped
 from relay.storage.statement import LIMIT, Statement, is_in
-from relay.storage.tables import attempt, delivery, event, message, pause
+from relay.storage.tables import attempt, delivery, event, message
 from relay.storage.transaction import Transaction
 
 SHORTEST_PREFIX: Final = 6
@@ -32,15 +32,6 @@ _SELECT_ATTEMPTS: Final = Statement(
 )
 _SELECT_EVENTS: Final = Statement(
     select(*event.c["at", "what", "detail"]).where(event.c.message_id == _MESSAGE).order_by(event.c.at, event.c.what)
-)
-_SELECT_PAUSES: Final = Statement(
-    select(*pause.c["account", "since", "until", "reason"])
-    .where(
-        or_(is_in(pause.c.account, "accounts"), pausing.IS_OF_ALL),
-        pause.c.since <= bindparam("end"),
-        or_(pause.c.until.is_(None), pause.c.until > bindparam("begin")),
-    )
-    .order_by(pause.c.since, pause.c.account)
 )
 _SELECT_NOTICES: Final = Statement(
     select(message.c.id).where(message.c.about == _MESSAGE, message.c.about != "").order_by(message.c.id)
@@ -85,16 +76,6 @@ class EventRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PauseRow:
-    """A time in which nothing of an account was sent (`/`: of none); it lasts where `until` is None."""
-
-    account: str
-    since: int
-    until: int | None
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryRow(MailDelivery):
     """One delivery with its attempts."""
 
@@ -112,7 +93,7 @@ class MessageDetail(MailRow):
     """Of a notice: the mail that it tells about."""
     deliveries: tuple[DeliveryRow, ...]
     events: tuple[EventRow, ...]
-    pauses: tuple[PauseRow, ...]
+    pauses: tuple[Pause, ...]
     """Of its accounts, as long as anything of it waited."""
     notices: tuple[str, ...]
     """The queue ids of the notices about it."""
@@ -171,14 +152,13 @@ def show_message(engine: Database, message_id: str) -> MessageDetail:
 
 def _pauses(
     tx: Transaction, message: dict[str, Any], deliveries: Sequence[DeliveryRow], events: Sequence[EventRow]
-) -> list[PauseRow]:
+) -> list[Pause]:
     """Give the pauses that a mail has seen, from its acceptance to its end."""
     accounts = {message["account"], *(delivery.account for delivery in deliveries)} - {""}
     happened = [one.at for one in events] + [one.at for delivery in deliveries for one in delivery.tries]
     waits = any(delivery.state != DeliveryState.DONE for delivery in deliveries)
     end = _FOR_EVER if waits else max(happened, default=message["received_at"])
-    found = tx.records(_SELECT_PAUSES, accounts=sorted(accounts), end=end, begin=message["received_at"])
-    return [PauseRow(**row) for row in found]
+    return pausing.pauses_of(tx, sorted(accounts), begin=message["received_at"], end=end)
 
 
 def _deliveries(tx: Transaction, message_id: str) -> list[DeliveryRow]:

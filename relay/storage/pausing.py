@@ -12,14 +12,12 @@ from relay.storage import meta
 from relay.storage.accepting import unsay
 from relay.storage.outbox import PendingAlert, enqueue
 from relay.storage.rows import clean
-from relay.storage.statement import Statement, insert
+from relay.storage.statement import Statement, insert, is_in
 from relay.storage.tables import pause as pauses
 from relay.storage.transaction import Transaction
 
 MOST_FINGERPRINTS: Final = 8
 """Settings that are remembered as refused: nodes whose configurations differ try their own once, and not in turns."""
-IS_OF_ALL: Final = and_(pauses.c.account >= "/", pauses.c.account < "0")
-"""Behind a slash stand all accounts: of every node, or of one whose clock jumped."""
 _LASTS: Final = pauses.c.until.is_(None)
 _OF_ACCOUNT: Final = pauses.c.account == bindparam("name")
 _LASTING: Final = Statement(select(*pauses.c).where(_LASTS).order_by(pauses.c.account))
@@ -40,6 +38,16 @@ _BETWEEN: Final = Statement(
     )
     .order_by(pauses.c.since)
 )
+_OF_ANY_NODE: Final = Statement(
+    select(*pauses.c)
+    .where(
+        or_(is_in(pauses.c.account, "accounts"), and_(pauses.c.account >= "/", pauses.c.account < "0")),
+        pauses.c.since <= bindparam("end"),
+        or_(_LASTS, pauses.c.until > bindparam("begin")),
+    )
+    .order_by(pauses.c.since, pauses.c.account)
+)
+"""Behind a slash stand all accounts: of every node, or of one whose clock jumped."""
 _BEGIN_PROBE: Final = Statement(
     update(pauses)
     .values(probes=pauses.c.probes + 1, next_probe=bindparam("next"), fingerprint=bindparam("after"))
@@ -84,6 +92,14 @@ def pauses_between(tx: Transaction, account: str, node: str, start: int, end: in
         (max(since, start), end if until is None else min(until, end))
         for since, until in tx.rows(_BETWEEN, **whose, start=start, end=end)
     ]
+
+
+def pauses_of(tx: Transaction, accounts: Sequence[str], *, begin: int, end: int) -> list[Pause]:
+    """Give the pauses of accounts, and those of every account on any node, that a span has seen; the first come first.
+
+    One that begins with the end of the span belongs to it.
+    """
+    return [Pause(**row) for row in tx.records(_OF_ANY_NODE, accounts=list(accounts), begin=begin, end=end)]
 
 
 def probes_before(tx: Transaction, account: str, start: int, end: int) -> int:

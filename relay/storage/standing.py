@@ -19,7 +19,7 @@ from relay.rules.states import DELETED
 from relay.storage import pausing, quota
 from relay.storage.selection import ACCOUNT, IN_LANE, IS_OPEN, IS_QUEUED, MAILS, TO_LANE, is_recent
 from relay.storage.statement import Statement, highest, lowest
-from relay.storage.tables import attempt, delivery, mailbox, message, pause, recipient
+from relay.storage.tables import attempt, delivery, mailbox, message, recipient
 from relay.storage.transaction import Transaction
 
 WEEK: Final = 7 * 86_400_000
@@ -37,12 +37,6 @@ _OPEN: Final = Statement(
     )
     .where(IS_OPEN)
     .group_by(ACCOUNT, delivery.c.state)
-)
-_PAUSES: Final = Statement(
-    select(pause.c.since, pause.c.until).where(
-        or_(pause.c.account == bindparam("account"), pausing.IS_OF_ALL),
-        or_(pause.c.until.is_(None), pause.c.until > bindparam("since")),
-    )
 )
 _OVERDUE: Final = Statement(
     select(MAILS, lowest(delivery.c.since))
@@ -254,7 +248,8 @@ def _silent(
 
 
 def _pauses(tx: Transaction, account: str, since: int, now: int) -> list[tuple[int, int]]:
-    return [(begin, now if end is None else end) for begin, end in tx.rows(_PAUSES, account=account, since=since)]
+    found = pausing.pauses_of(tx, [account], begin=since, end=now)
+    return [(one.since, now if one.until is None else one.until) for one in found]
 
 
 def _received(tx: Transaction, message_id: str) -> int:
