@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, delete, select, update
 
 from relay.model.arrival import Arrival, Place
-from relay.model.ids import COPY_DIGITS, is_id
+from relay.model.ids import COPY_DIGITS, first_id, is_id
 from relay.rules.summary import LONGEST_ID
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
@@ -90,9 +90,9 @@ def find_known(tx: Transaction, copy: Arrival) -> str | None:
     return found
 
 
-def purge(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> list[int]:
-    """Delete (first id that is kept, before, limit): rows of the past; gives how many."""
-    return [tx.change(_PURGE, first_kept=kept, before=before, limit=limit) for kept, before, limit in orders]
+def purge(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
+    """Delete (before, limit): rows of the past; gives how many."""
+    return [tx.change(_PURGE, first_kept=first_id(before), before=before, limit=limit) for before, limit in orders]
 
 
 def list_quarantined(engine: Database) -> list[Arrival]:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import bindparam, delete, exists, or_, select, update
 
+from relay.model.ids import first_id
 from relay.model.mail import DeliveryState, RecipientState, Settlement
 from relay.model.outcome import Verdict
 from relay.storage.accepting import Claimant
@@ -53,6 +54,7 @@ _WAITS: Final = exists().where(
     ),
 )
 """That something of a mail is open, or was attempted after a moment."""
+# Ids begin with the time, so that only what is old is looked at.
 _SELECT_HISTORY: Final = Statement(
     select(message.c.id)
     .where(message.c.id < bindparam("first_kept"), message.c.received_at < bindparam("before"), ~_WAITS)
@@ -235,21 +237,21 @@ def write_events(tx: Transaction, events: Sequence[tuple[str, int, str, str]]) -
     tx.change_each(_INSERT_EVENTS, rows)
 
 
-def drop_spent(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> list[int]:
-    """Drop the bodies of (first id that is kept, before, limit): of mails whose last attempt was before a moment."""
+def drop_spent(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
+    """Drop the bodies of (before, limit): of mails whose last attempt was before a moment."""
     counts = []
-    for first_kept, before, limit in orders:
-        ids = [row[0] for row in tx.rows(_SELECT_SPENT, first_kept=first_kept, before=before, limit=limit)]
+    for before, limit in orders:
+        ids = [row[0] for row in tx.rows(_SELECT_SPENT, first_kept=first_id(before), before=before, limit=limit)]
         tx.change(_DELETE_BODIES, messages=ids)
         counts.append(len(ids))
     return counts
 
 
-def purge_history(tx: Transaction, orders: Sequence[tuple[str, int, int]]) -> list[int]:
-    """Delete (first id that is kept, before, limit): mails of the past of which nothing waits; gives how many."""
+def purge_history(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
+    """Delete (before, limit): mails of the past of which nothing waits; gives how many."""
     counts = []
-    for first_kept, before, limit in orders:
-        ids = [row[0] for row in tx.rows(_SELECT_HISTORY, first_kept=first_kept, before=before, limit=limit)]
+    for before, limit in orders:
+        ids = [row[0] for row in tx.rows(_SELECT_HISTORY, first_kept=first_id(before), before=before, limit=limit)]
         delete_messages(tx, ids)
         counts.append(len(ids))
     tx.give_back_space(_PAGES_GIVEN_BACK)

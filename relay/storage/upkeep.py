@@ -78,22 +78,17 @@ class Upkeep(Access):
 
     # The past
 
-    async def purge_history(self, before: int, limit: int, *, first_kept: str = "") -> int:
-        """Delete at most `limit` mails that were received before a moment and wait for nothing; gives how many.
-
-        Ids begin with the time, so that only what is old is looked at: `first_kept` is the first id that stays.
-        """
-        first_kept = first_kept or first_id(before)
-        return await self._write(Rank.PURGE_HISTORY, settling.purge_history, (first_kept, before, limit))
+    async def purge_history(self, before: int, limit: int) -> int:
+        """Delete at most `limit` mails that were received before a moment and wait for nothing; gives how many."""
+        return await self._write(Rank.PURGE_HISTORY, settling.purge_history, (before, limit))
 
     async def purge_arrivals(self, before: int, limit: int) -> int:
         """Forget at most `limit` copies of collected mail that came before a moment; gives how many.
 
         What is in the quarantine stays known.
         """
-        return await self._write(Rank.PURGE_ARRIVALS, arrivals.purge, (first_id(before), before, limit))
+        return await self._write(Rank.PURGE_ARRIVALS, arrivals.purge, (before, limit))
 
-    async def drop_spent(self, before: int, limit: int, *, first_kept: str = "") -> int:
+    async def drop_spent(self, before: int, limit: int) -> int:
         """Drop bodies of delivered mail whose last attempt was before a moment; gives how many."""
-        first_kept = first_kept or first_id(before)
-        return await self._write(Rank.DROP_SPENT, settling.drop_spent, (first_kept, before, limit))
+        return await self._write(Rank.DROP_SPENT, settling.drop_spent, (before, limit))

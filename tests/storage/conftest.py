@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 
 from relay.model.arrival import Arrival, Place
 from relay.model.destination import to_account, to_inbox
-from relay.model.ids import make_copy_ids
+from relay.model.ids import make_copy_ids, make_id
 from relay.model.mail import (
     ClaimedDelivery,
     DeliveryState,
@@ -57,7 +57,7 @@ def new_mail(
     **message: Any,  # noqa: ANN401 - fields of a message
 ) -> NewMessage:
     """Make a mail with one delivery; without an account into the inbox of anna."""
-    message_id = new_id("m")
+    message_id = make_id(NOW, next(_numbers).to_bytes(10, "big"))
     fields: dict[str, Any] = {
         "id": message_id, "received_at": NOW, "user": "anna", "account": account, "rule": "1a",
         "reverse_path": "sales@example.com", "header_message_id": f"<{message_id}@x>", "subject": "s", "size": 9,

@@ -164,7 +164,7 @@ async def purge_history(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(mail)
     await queue.settle(settled(mail.deliveries[0], {0: TAKEN}, DeliveryState.DONE))
     yield None
-    yield await queue.purge_history(NOW + 1, 9, first_kept="~")
+    yield await queue.purge_history(NOW + 1, 9)
 
 
 @_case
@@ -181,7 +181,7 @@ async def drop_spent(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(mail)
     await queue.settle(settled(mail.deliveries[0], {0: TAKEN}, DeliveryState.DONE, keep_body=True))
     yield None
-    yield await queue.drop_spent(NOW + 1, 9, first_kept="~")
+    yield await queue.drop_spent(NOW + 1, 9)
 
 
 @_case

@@ -248,7 +248,7 @@ class QueueMachine(RuleBasedStateMachine):
     def purge(self) -> None:
         open_ones = {delivery.message for delivery in self.model.values() if delivery.state != "done"}
         over = {delivery.message for delivery in self.model.values()} - open_ones
-        assert self._run(self._queue.purge_history(NOW + 1, 1000, first_kept="~")) == len(over)
+        assert self._run(self._queue.purge_history(NOW + 1, 1000)) == len(over)
         self.model = {i: delivery for i, delivery in self.model.items() if delivery.message not in over}
         self.outcomes = {key: outcome for key, outcome in self.outcomes.items() if key[0] not in over}
 

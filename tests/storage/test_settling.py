@@ -87,8 +87,8 @@ async def test_history_is_purged_but_nothing_that_waits(queue: Queue, count: Cou
     for mail in (waiting, done):
         await queue.accept(mail)
     await queue.settle(settled(done.deliveries[0].id, {0: TAKEN}, DeliveryState.DONE))
-    assert await queue.purge_history(NOW, 10, first_kept="~") == 0
-    assert await queue.purge_history(NOW + 1, 10, first_kept="~") == 1
+    assert await queue.purge_history(NOW, 10) == 0
+    assert await queue.purge_history(NOW + 1, 10) == 1
     assert (count("message"), count("delivery"), count("recipient"), count("attempt")) == (1, 1, 1, 0)
 
 
@@ -99,8 +99,8 @@ async def test_a_body_that_is_kept_goes_when_its_time_is_over(queue: Queue) -> N
     done = settled(kept.deliveries[0].id, dict.fromkeys((0, 1), TAKEN), DeliveryState.DONE, keep_body=True)
     await queue.settle(done)
     assert [chunk async for chunk in queue.chunks(kept.message.id, 0)]
-    assert await queue.drop_spent(NOW, 10, first_kept="~") == 0
-    assert await queue.drop_spent(NOW + 1, 10, first_kept="~") == 1
+    assert await queue.drop_spent(NOW, 10) == 0
+    assert await queue.drop_spent(NOW + 1, 10) == 1
     assert [chunk async for chunk in queue.chunks(kept.message.id, 0)] == []
     assert [chunk async for chunk in queue.chunks(waiting.message.id, 0)]
 
