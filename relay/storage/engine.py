@@ -169,11 +169,6 @@ class WriteConnection:
             self._connection.close()
 
 
-def transaction_on(connection: Connection) -> Transaction:
-    """Give the SQL of a transaction that SQLAlchemy has begun."""
-    return Transaction(connection.connection.dbapi_connection, connection.dialect.name, connection)
-
-
 @contextlib.contextmanager
 def transaction(database: Database, *, write: bool) -> Iterator[Transaction]:
     """Run one short transaction; it is committed at the end. Raises StorageError for whatever the database refuses.
@@ -186,7 +181,7 @@ def transaction(database: Database, *, write: bool) -> Iterator[Transaction]:
     try:
         with database.connect().execution_options(**options) as connection, connection.begin():
             try:
-                yield transaction_on(connection)
+                yield Transaction(connection.connection.dbapi_connection, database.dialect.name, connection)
             except Exception as error:
                 if is_connection_lost(error):
                     connection.invalidate()  # nothing can be rolled back on it, nor used again
