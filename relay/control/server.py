@@ -73,9 +73,10 @@ class ControlServer:
                 os.umask(mask)
 
     async def close(self) -> None:
-        """Stop listening and remove the socket."""
-        if self._server is not None:
-            self._server.close()
+        """Stop listening and remove the socket; what else has its name, so that nothing listens, stays."""
+        if self._server is None:
+            return
+        self._server.close()
         with contextlib.suppress(OSError):
             (self._folder / NAME).unlink()
 

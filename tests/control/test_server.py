@@ -171,8 +171,10 @@ async def test_only_so_many_are_answered_at_a_time(tmp_path: Path) -> None:
 
 async def test_what_is_no_socket_is_not_removed(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text("precious")
+    server = ControlServer(tmp_path, {})
     with pytest.raises(OSError, match="no socket"):
-        await ControlServer(tmp_path, {}).start()
+        await server.start()
+    await server.close()
     assert (tmp_path / NAME).read_text() == "precious"
 
 
