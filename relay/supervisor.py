@@ -94,9 +94,8 @@ class Service:
             self._log_warnings(self.settings)
             await self._make_inboxes()
             await self.delivery.recover()
-            undo.push_async_callback(self._close_servers)
             if listen:
-                await self._listen(runtime)
+                await self._listen(runtime, undo)
             self._undo = undo.pop_all()
 
     async def _make_inboxes(self) -> None:
@@ -257,16 +256,17 @@ class Service:
         for warning in settings.warnings:
             emit(events.ConfigurationWarning(warning=warning))
 
-    async def _listen(self, runtime: Runtime) -> None:
+    async def _listen(self, runtime: Runtime, undo: contextlib.AsyncExitStack) -> None:
         self._listeners = Listeners(
             settings=self._current,
             submission=Submission(runtime, self.delivery),
             authenticator=PasswordChecker(lambda: self.settings.directory),
         )
         running = Running(self.delivery, self.poller, self._current, self.reload, lambda: self._digest)
-        self._desk = Desk(self._current, running)
+        desk = Desk(self._current, running)
+        undo.push_async_callback(desk.close)
         handlers: dict[str, Handler] = {
-            "ask": self._desk.serve,
+            "ask": desk.serve,
             "status": lambda *_: {
                 "pid": os.getpid(),
                 "version": __version__,
@@ -274,19 +274,14 @@ class Service:
                 "configuration": self._digest,
             },
         }
-        self._control = ControlServer(self.settings.folder, handlers)
+        control = ControlServer(self.settings.folder, handlers)
+        undo.push_async_callback(control.close)
+        undo.push_async_callback(self._listeners.close)
         try:
-            await self._control.start()
+            await control.start()
         except OSError as error:
             raise RelayError(f"control socket in {self.settings.folder}: {error.strerror}") from error
         await self._listeners.open()  # last: whoever reads in the log that it listens may ask the service, too
-
-    async def _close_servers(self) -> None:
-        if self._listeners is not None:
-            await self._listeners.close()
-        if hasattr(self, "_control"):
-            await self._control.close()
-            await self._desk.close()
 
     def _watch(self, activity: str, work: Callable[[], Awaitable[None]]) -> None:
         self._tasks.append(asyncio.create_task(keep_running(activity, work), name=activity))
