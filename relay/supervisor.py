@@ -262,7 +262,7 @@ class Service:
             submission=Submission(runtime, self.delivery),
             authenticator=PasswordChecker(lambda: self.settings.directory),
         )
-        running = Running(self.delivery, self.poller, self._current, self.reload, lambda: self._digest)
+        running = Running(self.delivery, self.poller, self.reload, lambda: self._digest)
         desk = Desk(self._current, running)
         undo.push_async_callback(desk.close)
         handlers: dict[str, Handler] = {

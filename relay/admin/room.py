@@ -1,12 +1,13 @@
 """What the functions of the admin room work with: the settings, the database, the service if there is one, who asks."""
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from relay.admin.answers import PollNews
 from relay.events.event import Event
+from relay.model.account import Account
 from relay.settings import Settings
 from relay.storage.engine import Database
 
@@ -26,7 +27,7 @@ class Service(Protocol):
     def reload(self) -> list[str]:
         """Have the running service read its configuration anew; returns the mistakes. Raises RelayError."""
 
-    def poll(self, names: Collection[str]) -> Iterator[PollNews]:
+    def poll(self, accounts: Sequence[Account]) -> Iterator[PollNews]:
         """Poll these accounts' mailboxes, by a running service or here, and tell of the progress."""
 
     @property

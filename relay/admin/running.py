@@ -2,7 +2,8 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
 
 from relay.admin.answers import PollNews, PollResult
 from relay.collection import PollResult as Polled
@@ -12,7 +13,8 @@ from relay.emitting import emit
 from relay.events.event import Event
 from relay.model.account import Account
 from relay.pop_poller import PopPoller
-from relay.settings import Settings
+
+_T = TypeVar("_T")
 
 
 class Running:
@@ -22,13 +24,11 @@ class Running:
         self,
         delivery: Delivery,
         poller: PopPoller,
-        settings: Callable[[], Settings],
-        reload: Callable[[], Awaitable[list[str]]],
+        reload: Callable[[], Coroutine[Any, Any, list[str]]],
         digest: Callable[[], str],
     ) -> None:
         self._delivery = delivery
         self._poller = poller
-        self._settings = settings
         self._reload = reload
         self._digest = digest
         self._loop = asyncio.get_running_loop()
@@ -52,26 +52,31 @@ class Running:
 
     def reload(self) -> list[str]:
         """Read the configuration anew; returns the mistakes."""
+        return self._run(self._reload())
 
-        async def run() -> list[str]:
-            return await self._reload()
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
-
-    def poll(self, names: Collection[str]) -> Iterator[PollNews]:
+    def poll(self, accounts: Sequence[Account]) -> Iterator[PollNews]:
         """Poll these accounts' mailboxes."""
-        accounts = [account for account in self._settings().directory.accounts if account.name in names]
-        news = poll(self._poller, accounts)
-
-        async def step() -> PollNews | None:
-            return await anext(news, None)
-
-        while (one := asyncio.run_coroutine_threadsafe(step(), self._loop).result()) is not None:
-            yield one
+        return follow(poll(self._poller, accounts), self._run)
 
     def record(self, event: Event) -> None:
         """Log what was done."""
         emit(event)
+
+    def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run something in the event loop, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def follow(
+    news: AsyncGenerator[PollNews], run: Callable[[Coroutine[Any, Any, PollNews | None]], PollNews | None]
+) -> Iterator[PollNews]:
+    """Yield what an event loop yields; `run` runs something there, and waits for it."""
+
+    async def step() -> PollNews | None:
+        return await anext(news, None)
+
+    while (one := run(step())) is not None:
+        yield one
 
 
 async def poll(poller: PopPoller, accounts: Sequence[Account]) -> AsyncGenerator[PollNews]:

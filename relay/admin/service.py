@@ -6,6 +6,7 @@ from relay.admin.answers import PollNews, Reloaded
 from relay.admin.requests import Poll, Reload
 from relay.admin.room import Room
 from relay.admin.words import unknown
+from relay.model.account import Account
 from relay.model.errors import NotFoundError, StateConflictError
 
 
@@ -19,24 +20,24 @@ def poll(room: Room, request: Poll) -> Iterator[PollNews]:
     yield from room.service.poll(_choose(room, request.account))
 
 
-def _choose(room: Room, account: str) -> list[str]:
+def _choose(room: Room, name: str) -> list[Account]:
     settings = room.settings
-    collected = [one.name for one in settings.directory.accounts if one.is_collected]
-    if not account and not collected:
+    collected = [one for one in settings.directory.accounts if one.is_collected]
+    if not name and not collected:
         raise NotFoundError(
             f"no account has a mailbox that is collected: add [account.pop3] below an [[account]] of {settings.path}"
         )
-    if not account:
+    if not name:
         return collected
-    found = settings.directory.account(account)
+    found = settings.directory.account(name)
     if found is None:
-        raise NotFoundError(unknown("account that is collected and called", account, collected))
+        raise NotFoundError(unknown("account that is collected and called", name, (one.name for one in collected)))
     if found.is_collected:
-        return [account]
+        return [found]
     if found.mailbox is None:
         raise StateConflictError(
-            f"for {account} no mailbox is set up, so nothing is collected. If it should be, add [account.pop3]"
+            f"for {name} no mailbox is set up, so nothing is collected. If it should be, add [account.pop3]"
             f" below that account in {settings.path}"
         )
     why = "is excluded" if found.excluded else "has receive = false"
-    raise StateConflictError(f"{account} {why} in {settings.path}, so nothing is collected")
+    raise StateConflictError(f"{name} {why} in {settings.path}, so nothing is collected")

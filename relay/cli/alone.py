@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
 from relay.admin.answers import PollNews
@@ -12,6 +12,7 @@ from relay.admin.room import Room
 from relay.cli.configuration import enter, load, open_storage
 from relay.cli.output import say
 from relay.events.event import Event
+from relay.model.account import Account
 from relay.model.errors import StateConflictError
 from relay.settings import Settings
 
@@ -72,10 +73,10 @@ class Alone:
             " `relay serve`"
         )
 
-    def poll(self, names: Collection[str]) -> Iterator[PollNews]:
+    def poll(self, accounts: Sequence[Account]) -> Iterator[PollNews]:
         """Be the service for this moment; its news come as they happen."""
         from relay import logs
-        from relay.admin.running import poll
+        from relay.admin.running import follow, poll
         from relay.supervisor import Service
 
         self._require_none()
@@ -85,14 +86,7 @@ class Alone:
             service = Service(self._settings)
             runner.run(service.start(listen=False))
             try:
-                accounts = [one for one in self._settings.directory.accounts if one.name in names]
-                news = poll(service.poller, accounts)
-
-                async def step() -> PollNews | None:
-                    return await anext(news, None)
-
-                while (one := runner.run(step())) is not None:
-                    yield one
+                yield from follow(poll(service.poller, accounts), runner.run)
             finally:
                 runner.run(service.stop())
 
