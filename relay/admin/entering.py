@@ -84,36 +84,13 @@ def _import_early(*, serves: bool) -> None:
 _TO_LOOK = (
     "encodings.idna",
     "relay.cli.mail_table",
-    "relay.control.client",
-    "relay.logs",
-    "relay.routing",
-    "relay.rules.hours",
-    "relay.rules.moments",
-    "relay.storage.account_news",
-    "relay.storage.admin",
-    "relay.storage.arrivals",
-    "relay.storage.backup",
-    "relay.storage.commands",
-    "relay.storage.engine",
-    "relay.storage.inbox_trouble",
-    "relay.storage.listing",
-    "relay.storage.mailboxes",
-    "relay.storage.quarantine",
-    "relay.storage.version",
     "rich.cells",
     "rich.progress",
-    "relay.watching.taking",
-    "relay.watching.texts",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite.pysqlite",
 )
-_TO_SERVE = (
-    "alembic.migration",
-    "alembic.operations",
-    "concurrent.futures.thread",
-    "relay.supervisor",
-    "relay.upstream.probe",
-)
+"""Beside what the functions of the room import."""
+_TO_SERVE = ("alembic.migration", "alembic.operations", "concurrent.futures.thread", "relay.supervisor")
 
 
 def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
