@@ -107,8 +107,11 @@ def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
     database = open_engine(settings.database, create=False, prepared_statements=settings.prepared_statements)
     file = file_of(database)
     if file is not None and not follow_links(file).exists():
+        from relay.watching.snapshot import Running
+        from relay.watching.taking import ask_service
+
         there = file.parent.is_dir()
-        if there and _service_runs(settings.folder):
+        if there and ask_service(settings.folder).running is Running.YES:
             raise StorageError(f"{file}: {GONE}")
         raise StorageError(f"{file}: {NONE_YET if there else 'No such file or directory'}")
     require_database(database)
@@ -152,12 +155,3 @@ def find_database(settings: "Settings", *, patience: float) -> "Database | None"
         return None
     require_database(database)
     return database
-
-
-def _service_runs(folder: Path) -> bool:
-    from relay.control.client import ControlError, ask
-
-    try:
-        return ask(folder, "status", patience=2) is not None
-    except (ControlError, OSError):
-        return False

@@ -61,8 +61,6 @@ def ask_service(folder: Path) -> Service:
     """Ask the service of a storage folder how it does."""
     try:
         answer = ask(folder, "status", patience=PATIENCE)
-    except FileNotFoundError:  # of a folder whose name is too long for a socket's
-        return Service(running=Running.NO)
     except ControlError as error:
         return Service(running=Running.SILENT, silence=str(error))
     if answer is None:
