@@ -1,7 +1,6 @@
 """Is all well, and if not, what is to be done? The running service is asked; a command can look without it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -29,9 +28,7 @@ _CLEAR: Final = "|"
 def status(room: Room, request: ShowStatus) -> Iterator[ToldStatus]:
     """Tell how things stand, as the running service. Raises StorageError."""
     _require_file(room.database)
-    files = look_at_files(room.settings)
-    if request.digest:
-        files = replace(files, digest=request.digest)
+    files = look_at_files(room.settings, digest=request.digest)
     service = Service(running=Running.YES, digest=room.service.digest)
     snapshot = take_snapshot(room.settings, room.database, now=room.now, service=service, files=files)
     yield _tell(room.settings, snapshot, room.now)
