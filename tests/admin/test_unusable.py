@@ -1,4 +1,4 @@
-"""What the unit does not let the service write in; who can't read what is in test_enter."""
+"""What the unit does not let the service write in; who can't read what is in test_entering."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whose a folder is, without becoming that user: that is for the processes of tests/cli/test_enter.py."""
+"""Whose a folder is, without becoming that user: that is for the processes of tests/admin/test_entering.py."""
 
 import contextlib
 import os
