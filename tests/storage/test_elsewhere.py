@@ -1,4 +1,4 @@
-"""Copies that root writes and reads elsewhere, as long as it stays root; see tests/admin/test_entering.py for the rest."""
+"""Copies that root writes and reads elsewhere, as long as it stays root; the rest: tests/admin/test_entering.py."""
 
 import os
 from pathlib import Path
