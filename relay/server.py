@@ -102,6 +102,7 @@ class SmtpServer:
     async def close(self) -> None:
         """End whatever is left."""
         self.stop_listening()
+        self._context.refusals.tell()
         for session in list(self._context.sessions):
             session.say_last(SHUTTING_DOWN)
             session.abort()

@@ -7,11 +7,15 @@ from relay.events.fields import Client, Code, Error, Traceback
 
 
 class SessionRefused(Event, level="warning"):
-    """A client may not connect, or there are too many. Is it one of yours, look at `networks` and `[limits]`."""
+    """A client may not connect, or there are too many. Is it one of yours, look at `networks` and `[limits]`.
+
+    Said at once, then once in ten minutes with how often it happened meanwhile, so that nobody can fill the log.
+    """
 
     client: Client
     reason: Annotated[str, "why"]
     code: Code
+    count: Annotated[int, "how often since it was last said of this client"] = 1
 
 
 class SessionFailed(Event, level="error"):

@@ -17,8 +17,6 @@ from typing import Any, Final, NoReturn
 import aiosmtpd.smtp
 from aiosmtpd.smtp import SMTP
 
-from relay.emitting import emit
-from relay.events.sessions import SessionRefused
 from relay.intake.budget import Ip
 from relay.intake.connection_limits import client_ip
 from relay.intake.deadline import Deadline
@@ -34,6 +32,8 @@ from relay.rules.refusals import refuse
 
 # aiosmtpd ends a session at five unknown commands; `errors_per_session` of the configuration counts all errors.
 aiosmtpd.smtp.BOGUS_LIMIT = sys.maxsize
+# Octets of the buffer that asyncio makes for each connection before the handshake, in place of 256 KiB: two records.
+SSLProtocol.max_size = 32_768
 
 LONGEST_COMMAND: Final = 12_288
 """Octets of a command line: RFC 4954 section 4 requires as many for AUTH."""
@@ -128,7 +128,7 @@ class Connection(SMTP):
             super().connection_made(transport)
 
     def _turn_away(self, transport: Any, reply: Reply) -> None:  # noqa: ANN401 - see above
-        emit(SessionRefused(client=str(self.ip), reason=reply.text, code=reply.code))
+        self.context.refusals.note(self.ip, reply.text, reply.code)
         transport.set_protocol(asyncio.Protocol())  # what the client sends goes nowhere
         if not self.context.tls_first:  # in the clear it would be junk to a client that waits for TLS
             transport.write(encode(reply, self.context.language))
@@ -174,7 +174,7 @@ class Connection(SMTP):
         asyncio.StreamReaderProtocol.eof_received(self)
         return not self.over_tls
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _error: Exception | None) -> None:
         """Count the client out, once: aiosmtpd and a failed handshake call this more than once."""
         if not self._entered:
             return
@@ -184,7 +184,7 @@ class Connection(SMTP):
         self.context.sessions.discard(self)
         self.deadline.cancel()
         if self._handler_coroutine is not None:
-            super().connection_lost(error)
+            super().connection_lost(None)  # nobody reads the error from the stream, and asyncio would log that
         elif self._original_transport is not None:  # it left before the dialogue began
             self._original_transport.close()
         if self.envelope is not None:

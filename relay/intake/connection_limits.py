@@ -1,14 +1,23 @@
-"""Who may connect, and how many connections there may be at a time."""
+"""Who may connect, how many connections there may be at a time, and how often the log says who may not."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
 
-from relay.intake.budget import Ip, Shares
+from relay.emitting import emit
+from relay.events.sessions import SessionRefused
+from relay.intake.budget import Ip, Shares, origin
 from relay.model.reply import Reply
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse
 
 _NO_LIMIT = 1 << 32
+SAID_AGAIN: Final = 600.0
+"""Seconds until it is said how often else a client was refused."""
+_MOST_CLIENTS: Final = 256
+"""That are told apart meanwhile."""
 
 
 def client_ip(text: str) -> Ip:
@@ -68,3 +77,33 @@ class ConnectionLimits:
     def inside(self) -> int:
         """How many connections are open."""
         return self._places.taken
+
+
+class RefusalLog:
+    """Logs that clients were refused, a few lines for each however often it happens. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._counted: dict[Hashable, SessionRefused] = {}
+        """By client and reason what has been said, with how often else it happened."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def note(self, ip: Ip, reason: str, code: int) -> None:
+        """Say it now if it is news, else count it."""
+        event = SessionRefused(client=str(ip), reason=reason, code=code)
+        key: Hashable = (origin(ip), reason.replace(event.client, ""))
+        if key not in self._counted and len(self._counted) >= _MOST_CLIENTS:
+            key, event = None, replace(event, client="others")
+        before = self._counted.get(key)
+        if before is None:
+            emit(event)
+        self._counted[key] = replace(event, count=0 if before is None else before.count + 1)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SAID_AGAIN, self.tell)
+
+    def tell(self) -> None:
+        """Say how often it happened, and begin anew."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        emit(*(event for event in self._counted.values() if event.count))
+        self._counted.clear()

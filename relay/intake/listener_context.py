@@ -7,7 +7,7 @@ from ssl import SSLContext
 from typing import TYPE_CHECKING, TypeVar
 
 from relay.intake.budget import Shares
-from relay.intake.connection_limits import ConnectionLimits
+from relay.intake.connection_limits import ConnectionLimits, RefusalLog
 from relay.intake.disk_space import SharedDiskSpace
 from relay.intake.ports import Authenticator, Submission
 from relay.intake.throttle import LoginThrottle
@@ -44,6 +44,7 @@ class ListenerContext:
     """In what refusals are written, beside English."""
     shared: SharedResources
     connection_limits: ConnectionLimits
+    refusals: RefusalLog = field(default_factory=RefusalLog)
     tls_context: SSLContext | None = None
     tls_first: bool = False
     """Whether TLS comes before the greeting (implicit TLS)."""

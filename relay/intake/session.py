@@ -14,7 +14,7 @@ from typing import Any, Final
 from aiosmtpd.smtp import TLSSetupException
 
 from relay.emitting import emit
-from relay.events.sessions import SessionFailed, SessionRefused
+from relay.events.sessions import SessionFailed
 from relay.events.submission import MessageRejected
 from relay.intake.commands import offers_login, refuse_without_login
 from relay.intake.login import LoginDialogue
@@ -105,7 +105,7 @@ class SmtpSession(LoginDialogue):
         if reply is LINE_TOO_LONG and not self.session.host_name:
             reply = THIS_IS_SMTP  # no mail program begins so; a browser does
         if reply is THIS_IS_SMTP:
-            emit(SessionRefused(client=str(self.ip), reason="it speaks HTTP", code=421))
+            self.context.refusals.note(self.ip, "it speaks HTTP", 421)
         if reply.code == 421:
             self.end(reply)
         self._writer.write(encode(reply, self.context.language))

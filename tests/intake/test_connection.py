@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import ssl
+import tracemalloc
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -44,6 +45,36 @@ async def test_a_stranger_reads_nothing_beyond_the_refusal() -> None:
         assert said == b"" or said == b"554 5.7.1 127.0.0.2 may not connect\r\n"  # noqa: PLR1714 - a reset eats it
 
 
+async def test_a_client_that_is_refused_again_and_again_does_not_fill_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.intake.connection_limits._MOST_CLIENTS", 3)
+    with capture_logs() as lines:
+        async with open_listener(networks=INSIDE) as running:
+            for n in range(20):
+                await end_of(await running.connect(source="127.0.0.2" if n % 2 else f"127.0.0.{n + 3}"))
+            for _ in range(3):
+                client = await running.connect()
+                await client.read()
+                assert (await client.say("GET / HTTP/1.1")).startswith("421")
+            assert len(lines) == 4
+        assert [(line["client"], line.get("count", 1)) for line in lines] == [
+            ("127.0.0.3", 1), ("127.0.0.2", 1), ("127.0.0.5", 1), ("others", 1), ("127.0.0.2", 9), ("others", 10),
+        ]  # fmt: skip
+
+
+async def test_how_often_a_client_was_refused_is_said_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.intake.connection_limits.SAID_AGAIN", 0.1)
+    with capture_logs() as lines:
+        async with open_listener(networks=INSIDE) as running:
+            for _ in range(3):
+                await end_of(await running.connect(source="127.0.0.2"))
+            async with asyncio.timeout(5):
+                while len(lines) < 2:  # noqa: ASYNC110 - nobody tells of it
+                    await asyncio.sleep(0.01)
+            await end_of(await running.connect(source="127.0.0.2"))
+    assert [line.get("count", 1) for line in lines] == [1, 2, 1]
+    assert {line["reason"] for line in lines} == {"127.0.0.2 may not connect"}
+
+
 async def test_who_is_silent_before_tls_is_counted(certificate: Certificate, client_context: ssl.SSLContext) -> None:
     async with open_listener(tls=("implicit", certificate), limits={"connections_per_client": 2}) as running:
         silent = [await running.connect() for _ in range(3)]
@@ -58,6 +89,21 @@ async def test_who_is_silent_before_tls_is_counted(certificate: Certificate, cli
         await client.send(b"\r\n.\r\n")
         assert (await client.read()).startswith("250")
         assert running.mail.client.tls
+
+
+async def test_a_handshake_that_does_not_end_takes_little_memory(certificate: Certificate) -> None:
+    async with open_listener(tls=("implicit", certificate)) as running:
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for n in range(20):
+                await running.connect(source=f"127.0.0.{n + 2}")
+            async with asyncio.timeout(5):
+                while len(running.server._context.sessions) < 20:  # noqa: ASYNC110 - nobody tells of it
+                    await asyncio.sleep(0)
+            assert (tracemalloc.get_traced_memory()[0] - before) / 20 < 100_000  # the test's own side is counted, too
+        finally:
+            tracemalloc.stop()
 
 
 async def test_silent_clients_leave_room_for_others_where_files_are_few(

@@ -321,11 +321,15 @@ async def test_clients_that_vanish_leave_no_trace_in_the_log(caplog: pytest.LogC
         async with open_listener() as running:
             for said in ("", "NO", "NOOP\r\n" * 100, f"{MAIL}\r\n", "AUTH LOGIN\r\n"):
                 client = await running.greeted()
+                (session,) = running.server._context.sessions
                 await client.send(said)
                 raw = client.writer.get_extra_info("socket")
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 client.writer.transport.abort()
-            await running.wait_until_empty()
+                await running.wait_until_empty()
+                # asyncio tells of it where the session is freed in a cycle.
+                assert session._closed.exception() is None  # type: ignore[attr-defined]
+                del session
             gc.collect()  # asyncio tells of a task's exception when the task is freed
             assert running.budget.taken == 0
     assert lines == []
