@@ -5,19 +5,17 @@ Nothing here writes, logs or remembers anything: it reads the settings and, of a
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from relay.model.account import Account, Notify, User
 from relay.model.destination import Destination, to_account, to_inbox
 from relay.model.ids import make_id
 from relay.model.mail import Message, NewDelivery, NewMessage, Recipient, RecipientKind
-from relay.model.reply import Reply
 from relay.rules.dsn import decode_xtext
 from relay.rules.notice import (
     Letterhead,
     Notice,
-    OriginalMail,
     alert_notice,
     has_inbox,
     notice_reader,
@@ -26,34 +24,13 @@ from relay.rules.notice import (
     redirect,
     report_notice,
 )
-from relay.rules.notice_status import FailedRecipient
-from relay.rules.notice_texts import Alert, Others, Report
-from relay.rules.notice_wording import Facts
+from relay.rules.notice_status import FailedRecipient, Story
+from relay.rules.notice_texts import Others, Report
+from relay.rules.notice_wording import AlertFacts
 from relay.runtime import Runtime
 
 LARGEST_ATTACHED = 1 << 20
 """Octets up to which a failed mail is attached whole; of a larger one the header is enough to recognise it."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AlertText:
-    """What an alert tells, and whom."""
-
-    kind: Alert
-    account: str
-    reader: User | None = None
-    """None: the postmaster."""
-    message: Message | None = None
-    """The mail that it is about."""
-    address: str = ""
-    """Whose, depends on the kind."""
-    reply: Reply | None = None
-    count: int = 1
-    """Of mails."""
-    once: str = ""
-    """What is told once in a while: `NewMessage.once`."""
-    comfort: bool = False
-    """Whether the comforting sentence of the kind is true."""
 
 
 class Composer:
@@ -94,39 +71,30 @@ class Composer:
         # RFC 3461 section 4.3: RET speaks of failures alone, everything else returns the header.
         if report is Report.FAILED and message.ret != "HDRS" and message.size <= LARGEST_ATTACHED:
             body = b"".join([chunk async for chunk in self._queue.chunks(message.id, 0)])
-        mail = OriginalMail(
+        story = Story(
+            report=report,
+            recipients=recipients,
             queue_id=message.id,
             header=message.header,
             body=body,
             subject=message.subject,
             sent=self.at(message.received_at),
             envelope_id=decode_xtext(message.envelope_id),
+            others=others,
+            retry_until=None if retry_until is None else self.at(retry_until),
+            doubtful=doubtful,
         )
-        until = None if retry_until is None else self.at(retry_until)
+        reader = self.reader(message, account)
+        return self._address(reader, account, message.id, lambda head: report_notice(head, story))
 
-        def write(head: Letterhead) -> Notice:
-            return report_notice(head, report, recipients, mail, retry_until=until, doubtful=doubtful, others=others)
-
-        return self._address(self.reader(message, account), account, message.id, write)
-
-    def alert(self, text: AlertText) -> NewMessage:
+    def alert(self, facts: AlertFacts) -> NewMessage:
         """Compose an alert to the postmaster, or to another reader."""
-        settings, postmaster, message = self._settings(), self.postmaster, text.message
-        reader = text.reader or postmaster
-        facts = Facts(
-            hostname=settings.hostname,
-            account=text.account,
-            address=text.address,
-            reply=text.reply,
-            queue_id="" if message is None else message.id,
-            subject="" if message is None else message.subject,
-            count=text.count,
-            comfort=text.comfort,
-            helped=reader.name != postmaster.name,
-        )
-        concerned, about = settings.directory.account(text.account), "" if message is None else message.id
-        notice = self._address(reader, concerned, about, lambda head: alert_notice(head, text.kind, facts))
-        return replace(notice, once=text.once)
+        reader = facts.reader or self.postmaster
+        helped = reader.name != self.postmaster.name
+        concerned = self._settings().directory.account(facts.account)
+        about = "" if facts.message is None else facts.message.id
+        notice = self._address(reader, concerned, about, lambda head: alert_notice(head, facts, helped=helped))
+        return replace(notice, once=facts.once)
 
     def plain(self, title: str, paragraphs: Sequence[str], account: str = "") -> NewMessage:
         """Compose a notice of plain paragraphs to the postmaster; `account`: the name of the one that it concerns.

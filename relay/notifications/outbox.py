@@ -10,10 +10,10 @@ from relay.events.delivery import DeliveryHeld
 from relay.model.destination import Destination
 from relay.model.mail import ClaimedDelivery, RecipientKind
 from relay.model.reply import Reply
-from relay.notifications.compose import AlertText
 from relay.notifications.policy import Notices, Policy, destinations_of, queued
 from relay.notifications.reroute import Rerouter
 from relay.rules.notice_texts import Alert
+from relay.rules.notice_wording import AlertFacts
 from relay.runtime import Runtime, contain_faults
 from relay.storage.outbox import PendingAlert, SentAlert
 from relay.storage.pausing import told_as
@@ -67,12 +67,12 @@ class Outbox:
         if alert.kind is Alert.ACCOUNT_GONE:
             once = f"homeless/{alert.account}"
             return await self._policy.alert(
-                AlertText(kind=alert.kind, account=alert.account, count=alert.count, once=once)
+                AlertFacts(kind=alert.kind, account=alert.account, count=alert.count, once=once)
             )
         known, once = self._settings().directory.account(alert.account), told_as(alert.account)
         address = "" if known is None else str(known.address)
         return await self._policy.alert(
-            AlertText(kind=alert.kind, account=alert.account, address=address, reply=alert.reply, once=once)
+            AlertFacts(kind=alert.kind, account=alert.account, address=address, reply=alert.reply, once=once)
         )
 
     async def _waits(self, alert: PendingAlert) -> bool:

@@ -22,13 +22,13 @@ from relay.model.mail import (
 )
 from relay.model.outcome import Verdict
 from relay.model.reply import Reply
-from relay.notifications.compose import AlertText, Composer
+from relay.notifications.compose import Composer
 from relay.rules.disposition import Disposition
 from relay.rules.dsn import wants_delay, wants_failure, wants_success
 from relay.rules.notice_advice import FailureReason
 from relay.rules.notice_status import FailedRecipient
 from relay.rules.notice_texts import Alert, Report
-from relay.rules.notice_wording import others_of
+from relay.rules.notice_wording import AlertFacts, others_of
 from relay.runtime import Runtime
 from relay.storage.expiry import LastAttempt
 
@@ -136,12 +136,12 @@ class Policy:
         readers = {user.name: user for user in (*users, self._composer.postmaster)}
         return await self.alert(
             *(
-                AlertText(kind=Alert.UNCERTAIN_HELD, reader=user, message=message, account=name, reply=reply)
+                AlertFacts(kind=Alert.UNCERTAIN_HELD, reader=user, message=message, account=name, reply=reply)
                 for user in readers.values()
             )
         )
 
-    async def alert(self, *texts: AlertText) -> Notices:
+    async def alert(self, *texts: AlertFacts) -> Notices:
         """Return alerts; what its reader was told a moment ago is not said again. Raises StorageError."""
         wanted = [text for text in texts if text.message is None or not text.message.notice]
         new = [text for text in wanted if not (text.once and await self.was_said(text.once))]
@@ -187,7 +187,7 @@ class Policy:
         comfort = not disposition.failures and RecipientState.BOUNCED not in before
         return await self.alert(
             *(
-                AlertText(
+                AlertFacts(
                     kind=Alert.ARCHIVE_FAILED,
                     message=delivery.message,
                     account=delivery.account,
@@ -203,7 +203,7 @@ class Policy:
     async def _sender_refused(self, account: Account | None, delivery: ClaimedDelivery, reply: Reply) -> Notices:
         message, name = delivery.message, delivery.account
         event = SenderRefused(queue_id=message.id, account=name, code=reply.code, reply=str(reply))
-        text = AlertText(
+        text = AlertFacts(
             kind=Alert.SENDER_REFUSED,
             message=message,
             account=name,

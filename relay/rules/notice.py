@@ -26,9 +26,9 @@ from relay.rules.notice_mime import (
     replace_subject,
     safe_domain,
 )
-from relay.rules.notice_status import FailedRecipient, is_international, write_status
-from relay.rules.notice_texts import TEXTS, Alert, Others, Report
-from relay.rules.notice_wording import Facts, Story, close_text, word_alert, word_report
+from relay.rules.notice_status import Story, write_status
+from relay.rules.notice_texts import TEXTS
+from relay.rules.notice_wording import AlertFacts, close_text, word_alert, word_report
 
 _SUBJECT_OCTETS = 200
 _TITLE_OCTETS = 400
@@ -63,66 +63,22 @@ class Letterhead:
     reader: User
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OriginalMail:
-    """The mail that a DSN is about."""
-
-    queue_id: str
-    header: bytes
-    body: bytes | None
-    """None: the header alone is attached."""
-    subject: str
-    sent: datetime
-    """When it came to us: aware, in the zone that people read."""
-    envelope_id: str = ""
-    """The client's ENVID, decoded."""
-
-
-def report_notice(
-    head: Letterhead,
-    report: Report,
-    recipients: Sequence[FailedRecipient],
-    mail: OriginalMail,
-    *,
-    retry_until: datetime | None = None,
-    doubtful: bool = False,
-    others: Others = Others.NONE,
-) -> Notice:
+def report_notice(head: Letterhead, story: Story) -> Notice:
     """Write a DSN: that a mail failed for some recipients, still waits, or was handed over (RFC 3464).
 
-    Where an address needs it, the parts have the types of RFC 6533. `retry_until` goes with `DELAYED`; `doubtful`: a
-    failed mail may have arrived; `others`: what became of the recipients who are not named.
+    Where an address needs it, the parts have the types of RFC 6533.
     """
-    international = is_international(recipients)
-    story = Story(
-        subject=mail.subject,
-        sent=mail.sent,
-        queue_id=mail.queue_id,
-        hostname=head.hostname,
-        whole=mail.body is not None,
-        others=others,
-        retry_until=retry_until,
-        doubtful=doubtful,
-    )
-    subject, text = word_report(head.language, report, recipients, story)
-    status = write_status(
-        report,
-        recipients,
-        hostname=head.hostname,
-        queue_id=mail.queue_id,
-        envelope_id=mail.envelope_id,
-        sent=mail.sent,
-        retry_until=retry_until,
-    )
+    subject, text = word_report(head.language, head.hostname, story)
+    status_type = "message/global-delivery-status" if story.is_international else "message/delivery-status"
     parts = (
         TEXT_FIELDS + b"\r\n" + encode_text(text),
-        _part("message/global-delivery-status" if international else "message/delivery-status", status),
-        _original_part(mail.header, mail.body, international=international),
+        _part(status_type, write_status(story, head.hostname)),
+        _original_part(story),
     )
     boundary = make_boundary(head.notice_id, parts)
     body = join_parts(boundary, parts)
     message_id, fields = _common_fields(head)
-    original_id = find_message_id(mail.header)
+    original_id = find_message_id(story.header)
     if original_id is not None:
         fields += make_field("In-Reply-To", original_id) + make_field("References", original_id)
     fields += b"Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
@@ -132,16 +88,9 @@ def report_notice(
     return Notice(header=make_subject(subject) + fields, body=body, message_id=message_id, subject=subject)
 
 
-def alert_notice(head: Letterhead, kind: Alert, facts: Facts) -> Notice:
-    """Write an alert as plain text."""
-    return text_notice(head, *word_alert(head.language, kind, facts))
-
-
-def text_notice(head: Letterhead, subject: str, text: str) -> Notice:
-    """Write a notice that is no DSN as plain text. It says that it was made automatically (RFC 3834)."""
-    message_id, fields = _common_fields(head)
-    header = make_subject(subject) + fields + b"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n" + TEXT_FIELDS
-    return Notice(header=header, body=encode_text(text), message_id=message_id, subject=subject)
+def alert_notice(head: Letterhead, facts: AlertFacts, *, helped: bool = False) -> Notice:
+    """Write an alert; `helped`: somebody else than its reader looks after the mail service."""
+    return _text_notice(head, *word_alert(head.language, head.hostname, facts, helped=helped))
 
 
 def plain_notice(head: Letterhead, title: str, paragraphs: Sequence[str]) -> Notice:
@@ -149,8 +98,14 @@ def plain_notice(head: Letterhead, title: str, paragraphs: Sequence[str]) -> Not
 
     What strangers said in the paragraphs must have been made `plain` by the caller.
     """
-    text = close_text(head.language, paragraphs, head.hostname)
-    return text_notice(head, plain(title, _TITLE_OCTETS), text)
+    return _text_notice(head, plain(title, _TITLE_OCTETS), close_text(head.language, paragraphs, head.hostname))
+
+
+def _text_notice(head: Letterhead, subject: str, text: str) -> Notice:
+    """Write a notice that is no DSN as plain text. It says that it was made automatically (RFC 3834)."""
+    message_id, fields = _common_fields(head)
+    header = make_subject(subject) + fields + b"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n" + TEXT_FIELDS
+    return Notice(header=header, body=encode_text(text), message_id=message_id, subject=subject)
 
 
 def change_sender(header: bytes, *, language: str, sender: Address) -> bytes:
@@ -205,13 +160,14 @@ def _common_fields(head: Letterhead) -> tuple[str, bytes]:
     return message_id, b"".join(fields)
 
 
-def _original_part(header: bytes, body: bytes | None, *, international: bool) -> bytes:
+def _original_part(story: Story) -> bytes:
     # A header with raw UTF-8 stays message/rfc822 where the addresses are plain: few mail programs open message/global.
+    header = story.header
     if header and not header.endswith(b"\r\n"):
         header += b"\r\n"
-    if body is None:
-        return _part("message/global-headers" if international else "text/rfc822-headers", header)
-    return _part("message/global" if international else "message/rfc822", header + b"\r\n" + body)
+    if story.body is None:
+        return _part("message/global-headers" if story.is_international else "text/rfc822-headers", header)
+    return _part("message/global" if story.is_international else "message/rfc822", header + b"\r\n" + story.body)
 
 
 def _part(content_type: str, content: bytes) -> bytes:

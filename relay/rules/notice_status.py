@@ -1,7 +1,7 @@
 """The part of a DSN that is for machines: `message/delivery-status` (RFC 3464 section 2, RFC 6533 section 3)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -11,7 +11,7 @@ from relay.model.reply import Reply
 from relay.rules.dsn import decode_xtext
 from relay.rules.notice_advice import FailureReason
 from relay.rules.notice_mime import ascii_only, make_field, plain, safe_domain
-from relay.rules.notice_texts import Report
+from relay.rules.notice_texts import Others, Report
 
 _STATUS = re.compile(r"[245](\.[0-9]{1,3}\.[0-9]{1,3})")
 
@@ -31,27 +31,39 @@ class FailedRecipient:
     """When he was tried last; None where he never was."""
 
 
-def is_international(recipients: Sequence[FailedRecipient]) -> bool:
-    """Return whether an address can't be written in ASCII, so that the types of RFC 6533 are needed."""
-    return not all(_wire(recipient.address).isascii() for recipient in recipients)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """What a DSN tells of a mail and of some of its recipients."""
+
+    report: Report
+    recipients: Sequence[FailedRecipient]
+    queue_id: str
+    header: bytes
+    body: bytes | None
+    """None: the header alone is attached."""
+    subject: str
+    sent: datetime
+    """When it came to us: aware, in the zone that people read."""
+    envelope_id: str = ""
+    """The client's ENVID, decoded."""
+    others: Others = Others.NONE
+    """What became of the recipients who are not named."""
+    retry_until: datetime | None = None
+    """With `DELAYED`: when it is given up."""
+    doubtful: bool = False
+    """Whether a failed mail may have arrived."""
+
+    @property
+    def is_international(self) -> bool:
+        """Whether an address can't be written in ASCII, so that the types of RFC 6533 are needed."""
+        return not all(_wire(recipient.address).isascii() for recipient in self.recipients)
 
 
-def write_status(
-    report: Report,
-    recipients: Sequence[FailedRecipient],
-    *,
-    hostname: str,
-    queue_id: str,
-    envelope_id: str,
-    sent: datetime,
-    retry_until: datetime | None,
-) -> bytes:
+def write_status(story: Story, hostname: str) -> bytes:
     """Write the fields about the message, then those about each recipient, with blank lines between them."""
-    international = is_international(recipients)
-    blocks = [_message_status(hostname, queue_id, envelope_id, sent)]
-    blocks += [_recipient_status(r, _wire(r.address), report, retry_until, international=international)
-               for r in recipients]  # fmt: skip
-    return b"\r\n".join(blocks)
+    written = str if story.is_international else ascii_only
+    blocks = (_recipient_status(recipient, story, written) for recipient in story.recipients)
+    return b"\r\n".join([_message_status(story, hostname), *blocks])
 
 
 def _wire(address: str) -> str:
@@ -61,39 +73,31 @@ def _wire(address: str) -> str:
     return f"{local}{at}{ascii_domain(domain)}" if local.isascii() and not domain.isascii() else address
 
 
-def _message_status(hostname: str, queue_id: str, envelope_id: str, sent: datetime) -> bytes:
+def _message_status(story: Story, hostname: str) -> bytes:
     """Write the fields about the message (RFC 3464 section 2.2)."""
     fields = make_field("Reporting-MTA", f"dns; {safe_domain(ascii_domain(hostname))}")
-    if envelope_id:
-        fields = make_field("Original-Envelope-Id", ascii_only(plain(envelope_id))) + fields
-    fields += make_field("X-Relay-Queue-ID", ascii_only(plain(queue_id)))
-    return fields + make_field("Arrival-Date", format_datetime(sent))
+    if story.envelope_id:
+        fields = make_field("Original-Envelope-Id", ascii_only(plain(story.envelope_id))) + fields
+    fields += make_field("X-Relay-Queue-ID", ascii_only(plain(story.queue_id)))
+    return fields + make_field("Arrival-Date", format_datetime(story.sent))
 
 
-def _recipient_status(
-    recipient: FailedRecipient,
-    address: str,
-    report: Report,
-    retry_until: datetime | None,
-    *,
-    international: bool,
-) -> bytes:
+def _recipient_status(recipient: FailedRecipient, story: Story, written: Callable[[str], str]) -> bytes:
     """Write the fields about a recipient (RFC 3464 section 2.3; the address type is that of RFC 6533 section 3)."""
-    reply, tried = recipient.reply, recipient.last_attempt
-    said = plain(str(reply)) if international else ascii_only(plain(str(reply)))
+    reply, address, tried, until = recipient.reply, _wire(recipient.address), recipient.last_attempt, story.retry_until
     kind, _, original = recipient.orcpt.partition(";")
-    original = plain(decode_xtext(original))
-    first = make_field("Original-Recipient", f"{kind}; {original if international else ascii_only(original)}")
-    last = b"" if retry_until is None else make_field("Will-Retry-Until", format_datetime(retry_until))
-    return (
-        (first if original else b"")
-        + make_field("Final-Recipient", f"{'rfc822' if address.isascii() else 'utf-8'}; {address}")
-        + make_field("Action", report)
-        + make_field("Status", _status_of(recipient, report))
-        + make_field("Diagnostic-Code", f"{'smtp' if reply.code else 'x-relay'}; {said or 'no reply'}")
-        + (b"" if tried is None else make_field("Last-Attempt-Date", format_datetime(tried)))
-        + last
+    original = written(plain(decode_xtext(original)))
+    said = written(plain(str(reply))) or "no reply"
+    fields = (
+        ("Original-Recipient", original and f"{kind}; {original}"),
+        ("Final-Recipient", f"{'rfc822' if address.isascii() else 'utf-8'}; {address}"),
+        ("Action", story.report),
+        ("Status", _status_of(recipient, story.report)),
+        ("Diagnostic-Code", f"{'smtp' if reply.code else 'x-relay'}; {said}"),
+        ("Last-Attempt-Date", tried and format_datetime(tried)),
+        ("Will-Retry-Until", until and format_datetime(until)),
     )
+    return b"".join(make_field(name, value) for name, value in fields if value)
 
 
 def _status_of(recipient: FailedRecipient, report: Report) -> str:

@@ -3,16 +3,16 @@
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
+from relay.model.account import User
 from relay.model.address import ascii_domain
-from relay.model.mail import RecipientState
+from relay.model.mail import Message, RecipientState
 from relay.model.reply import Reply
 from relay.rules.causes import explain_cause, read_cause
 from relay.rules.domains import readable_address
 from relay.rules.notice_advice import FailureReason, choose_advice
 from relay.rules.notice_mime import plain, safe_domain
-from relay.rules.notice_status import FailedRecipient
+from relay.rules.notice_status import Story
 from relay.rules.notice_texts import OWN_CAUSES, TEXTS, Alert, Others, Report, Texts
 from relay.rules.state_words import say_delay
 
@@ -20,40 +20,24 @@ _SUBJECT_OCTETS = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Story:
-    """What a DSN tells, beside its recipients."""
+class AlertFacts:
+    """What an alert tells, and whom; what is empty is left out."""
 
-    subject: str
-    """Of the mail."""
-    sent: datetime
-    queue_id: str
-    hostname: str
-    whole: bool
-    """Whether the mail is attached, not only its header."""
-    others: Others = Others.NONE
-    retry_until: datetime | None = None
-    doubtful: bool = False
-    """Whether a failed mail may have arrived."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Facts:
-    """What an alert tells; what is empty is left out."""
-
-    hostname: str
+    kind: Alert
     account: str = ""
+    reader: User | None = None
+    """None: the postmaster."""
+    message: Message | None = None
+    """The mail that it is about."""
     address: str = ""
     """Whose, depends on the kind."""
     reply: Reply | None = None
-    queue_id: str = ""
-    subject: str = ""
-    """Of the mail concerned."""
     count: int = 1
     """Of mails."""
+    once: str = ""
+    """What is told once in a while: `NewMessage.once`."""
     comfort: bool = False
     """Whether the comforting sentence of the kind is true."""
-    helped: bool = False
-    """Whether somebody else than the reader looks after the mail service."""
 
 
 def others_of(outcomes: Mapping[int, RecipientState], named: Collection[int]) -> Others:
@@ -64,9 +48,9 @@ def others_of(outcomes: Mapping[int, RecipientState], named: Collection[int]) ->
     return Others.MIXED if RecipientState.PENDING in rest else Others.HANDED_OVER
 
 
-def word_report(language: str, report: Report, recipients: Sequence[FailedRecipient], story: Story) -> tuple[str, str]:
+def word_report(language: str, hostname: str, story: Story) -> tuple[str, str]:
     """Write the subject and the text of a DSN."""
-    texts = TEXTS[language]
+    texts, report = TEXTS[language], story.report
     words = texts.reports[report]
     title = words.subject_some if story.others in (Others.HANDED_OVER, Others.MIXED) else ""
     named = plain(story.subject, _SUBJECT_OCTETS) or texts.no_subject
@@ -81,7 +65,7 @@ def word_report(language: str, report: Report, recipients: Sequence[FailedRecipi
     ]
     paragraphs = [" ".join(opening), _lines(about)]
     together: dict[tuple[FailureReason, Reply], list[str]] = {}
-    for recipient in recipients:
+    for recipient in story.recipients:
         shown = readable_address(plain(recipient.address))
         together.setdefault((recipient.reason, recipient.reply), []).append(shown)
     for (reason, reply), addresses in together.items():
@@ -106,36 +90,36 @@ def word_report(language: str, report: Report, recipients: Sequence[FailedRecipi
         paragraphs.append(texts.others_have_it)
     if story.doubtful:
         paragraphs.append(texts.doubt)
-    paragraphs.append(texts.whole_attached if story.whole else texts.header_attached)
-    return (title or words.subject).format(subject=named), close_text(language, paragraphs, story.hostname)
+    paragraphs.append(texts.header_attached if story.body is None else texts.whole_attached)
+    return (title or words.subject).format(subject=named), close_text(language, paragraphs, hostname)
 
 
-def word_alert(language: str, kind: Alert, facts: Facts) -> tuple[str, str]:
-    """Write the subject and the text of an alert."""
-    texts = TEXTS[language]
-    words = texts.alerts[kind]
+def word_alert(language: str, hostname: str, facts: AlertFacts, *, helped: bool = False) -> tuple[str, str]:
+    """Write the subject and the text of an alert; `helped` as in `alert_notice`."""
+    texts, mail = TEXTS[language], facts.message
+    words = texts.alerts[facts.kind]
     named = {
         "account": plain(facts.account, _SUBJECT_OCTETS),
         "address": readable_address(plain(facts.address)),
         "command": shlex.quote(plain(facts.account, _SUBJECT_OCTETS)),
         "count": str(facts.count),
-        "queue_id": plain(facts.queue_id),
-        "subject": plain(facts.subject, _SUBJECT_OCTETS) or texts.no_subject,
+        "queue_id": "" if mail is None else mail.id,
+        "subject": ("" if mail is None else plain(mail.subject, _SUBJECT_OCTETS)) or texts.no_subject,
     }
     details = [
         (texts.account_label, named["account"]),
-        (texts.subject_label, named["subject"] if facts.queue_id else ""),
+        (texts.subject_label, "" if mail is None else named["subject"]),
         (texts.queue_id_label, named["queue_id"]),
         *([] if facts.reply is None else [_said(language, texts, facts.reply)]),
     ]
     what = words.what_one if words.what_one and facts.count == 1 else words.what
-    action = " ".join(filter(None, (words.action, words.helper if facts.helped else "")))
+    action = " ".join(filter(None, (words.action, words.helper if helped else "")))
     paragraphs = [
         " ".join(filter(None, (what, words.comfort if facts.comfort else ""))).format_map(named),
         _lines(details),
         f"{texts.action_label}: {action.format_map(named)}",
     ]
-    return words.subject.format_map(named), close_text(language, paragraphs, facts.hostname)
+    return words.subject.format_map(named), close_text(language, paragraphs, hostname)
 
 
 def _said(language: str, texts: Texts, reply: Reply) -> tuple[str, str]:

@@ -11,10 +11,10 @@ from relay.model.destination import to_account, to_inbox
 from relay.model.mail import DeliveryState, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
-from relay.notifications.compose import AlertText
 from relay.notifications.policy import destinations_of, queued
 from relay.rules.disposition import Disposition, Failure
 from relay.rules.notice_texts import Alert
+from relay.rules.notice_wording import AlertFacts
 from relay.storage import admin
 from tests.peers.office import CLIENT, MINUTE, open_office
 from tests.peers.provider import Provider
@@ -103,7 +103,7 @@ async def test_where_no_account_can_send_the_postmaster_gets_what_its_reader_wou
         composer = office.delivery.notifications.composer
         readers = {user.name: user for user in office.settings.directory.users}
         for name, subject in (("anna", b"Subject: E-mails"), ("bert", b"Subject: For bert: E-mails")):
-            notice = composer.alert(AlertText(kind=Alert.ACCOUNT_GONE, reader=readers[name], account="sales"))
+            notice = composer.alert(AlertFacts(kind=Alert.ACCOUNT_GONE, reader=readers[name], account="sales"))
             ((recipient,),) = [delivery.recipients for delivery in notice.deliveries]
             assert (recipient.kind, recipient.address) == (RecipientKind.INBOX, "anna")
             assert notice.message.header.startswith(subject)

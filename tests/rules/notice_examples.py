@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from relay.model.mail import Message
 from relay.model.reply import Reply
 from relay.rules.notice_advice import Advice, FailureReason
-from relay.rules.notice_status import FailedRecipient
+from relay.rules.notice_status import FailedRecipient, Story
 from relay.rules.notice_texts import TEXTS, Alert, Others, Report
-from relay.rules.notice_wording import Facts, Story, word_alert, word_report
+from relay.rules.notice_wording import AlertFacts, word_alert, word_report
 from relay.rules.refusal_parts import Part, Words
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse, refuse_address, refuse_size, say, speak, write_lines
@@ -59,10 +60,11 @@ def _reports() -> Iterator[str]:
         for language, name in LANGUAGES.items():
             recipient = FailedRecipient(address="kunde@xn--mller-kva.example", reply=reply, reason=reason)
             story = Story(
-                subject="Angebot 4711", sent=_SENT, queue_id=_ID, hostname=_HOST, whole=report is Report.FAILED,
-                others=others, retry_until=_UNTIL if report is Report.DELAYED else None,
+                report=report, recipients=[recipient], subject="Angebot 4711", sent=_SENT, queue_id=_ID, header=b"",
+                body=b"" if report is Report.FAILED else None, others=others,
+                retry_until=_UNTIL if report is Report.DELAYED else None,
             )  # fmt: skip
-            yield from _letter(name, *word_report(language, report, [recipient], story))
+            yield from _letter(name, *word_report(language, _HOST, story))
 
 
 def _alerts() -> Iterator[str]:
@@ -76,13 +78,23 @@ def _alerts() -> Iterator[str]:
     }.items():
         yield f"### `{kind}`\n"
         of_a_mail = kind in (Alert.ARCHIVE_FAILED, Alert.UNCERTAIN_HELD, Alert.SENDER_REFUSED)
-        facts = Facts(
-            hostname=_HOST, account="sales", reply=reply, count=3, comfort=True,
+        facts = AlertFacts(
+            kind=kind, account="sales", reply=reply, count=3, comfort=True,
             address="central@example.com" if kind is Alert.ARCHIVE_FAILED else "sales@example.com",
-            queue_id=_ID if of_a_mail else "", subject="Angebot 4711" if of_a_mail else "",
+            message=mail_of_an_alert(_ID if of_a_mail else "", "Angebot 4711"),
         )  # fmt: skip
         for language, name in LANGUAGES.items():
-            yield from _letter(name, *word_alert(language, kind, facts))
+            yield from _letter(name, *word_alert(language, _HOST, facts))
+
+
+def mail_of_an_alert(queue_id: str, subject: str = "") -> Message | None:
+    """Make the mail that an alert is about; None without an id."""
+    if not queue_id:
+        return None
+    return Message(
+        id=queue_id, received_at=0, user=None, account="sales", rule="1a", reverse_path="", header_message_id="",
+        subject=subject, size=0, client="127.0.0.1", header=b"",
+    )  # fmt: skip
 
 
 def _letter(language: str, subject: str, text: str) -> Iterator[str]:

@@ -15,7 +15,6 @@ from relay.model.reply import Reply
 from relay.rules.notice import (
     Letterhead,
     Notice,
-    OriginalMail,
     alert_notice,
     notice_reader,
     notice_way,
@@ -23,9 +22,10 @@ from relay.rules.notice import (
     report_notice,
 )
 from relay.rules.notice_advice import FailureReason
-from relay.rules.notice_status import FailedRecipient
+from relay.rules.notice_status import FailedRecipient, Story
 from relay.rules.notice_texts import TEXTS, Alert, Report
-from relay.rules.notice_wording import Facts
+from relay.rules.notice_wording import AlertFacts
+from tests.rules.notice_examples import mail_of_an_alert
 
 AT = datetime(2026, 6, 1, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
 SALES = Address(local="sales", domain="example.com")
@@ -59,23 +59,15 @@ def failure(
     *recipients: FailedRecipient,
     to: Letterhead | None = None,
     report: Report = Report.FAILED,
-    retry_until: datetime | None = None,
-    doubtful: bool = False,
-    **mail: Any,  # noqa: ANN401 - fields of the original mail
+    **mail: Any,  # noqa: ANN401 - fields of the story
 ) -> Notice:
     fields = {"queue_id": "01jx", "header": HEADER, "body": b"Hello\r\n", "subject": "Offer", "sent": AT, **mail}
-    return report_notice(
-        to or head(),
-        report,
-        recipients or [failed()],
-        OriginalMail(**fields),
-        retry_until=retry_until,
-        doubtful=doubtful,
-    )
+    return report_notice(to or head(), Story(report=report, recipients=recipients or [failed()], **fields))
 
 
 def alert(kind: Alert, to: Letterhead | None = None, **facts: Any) -> Notice:  # noqa: ANN401 - any of the facts
-    return alert_notice(to or head(name="anna"), kind, Facts(hostname="relay.office.example", **facts))
+    message = mail_of_an_alert(facts.pop("queue_id", ""), facts.pop("subject", ""))
+    return alert_notice(to or head(name="anna"), AlertFacts(kind=kind, message=message, **facts))
 
 
 def wire(notice: Notice) -> bytes:

@@ -5,11 +5,12 @@ import pytest
 from relay.model.mail import RecipientState
 from relay.model.reply import Reply
 from relay.rules.notice_advice import FailureReason
-from relay.rules.notice_status import FailedRecipient
+from relay.rules.notice_status import FailedRecipient, Story
 from relay.rules.notice_texts import OWN_CAUSES, Alert, Others, Report
-from relay.rules.notice_wording import Facts, Story, others_of, word_alert, word_report
+from relay.rules.notice_wording import AlertFacts, others_of, word_alert, word_report
 
 AT = datetime(2026, 6, 1, 8, 15, tzinfo=UTC)
+HOST = "relay.office.example"
 PENDING, DELIVERED, BOUNCED = RecipientState.PENDING, RecipientState.DELIVERED, RecipientState.BOUNCED
 
 
@@ -25,10 +26,10 @@ def tell(
     reply = reply or Reply(code=550, enhanced="5.1.1", text="no such user")
     recipient = FailedRecipient(address=address, reply=reply, reason=FailureReason.REFUSED)
     story = Story(
-        subject="Angebot", sent=AT, queue_id="01jx", hostname="relay.office.example", whole=False, others=others,
-        retry_until=until,
+        report=report, recipients=[recipient], subject="Angebot", sent=AT, queue_id="01jx", header=b"", body=None,
+        others=others, retry_until=until,
     )  # fmt: skip
-    return word_report(language, report, [recipient], story)[1]
+    return word_report(language, HOST, story)[1]
 
 
 @pytest.mark.parametrize(
@@ -81,8 +82,8 @@ def test_who_fail_for_two_reasons_are_each_told_what_to_do() -> None:
         for code, enhanced, text, number in replies
         for n in range(number)
     ]  # fmt: skip
-    story = Story(subject="", sent=AT, queue_id="01jx", hostname="relay.office.example", whole=False)
-    text = word_report("de", Report.FAILED, failed, story)[1]
+    story = Story(report=Report.FAILED, recipients=failed, subject="", sent=AT, queue_id="01jx", header=b"", body=None)
+    text = word_report("de", HOST, story)[1]
     assert "dann nur an diese Adressen noch einmal" in text
     assert "senden Sie die E-Mail nur an diese Adresse noch einmal, sobald" in text
     assert "Die übrigen" not in text
@@ -90,13 +91,13 @@ def test_who_fail_for_two_reasons_are_each_told_what_to_do() -> None:
 
 def test_who_looks_after_the_service_is_not_sent_to_himself() -> None:
     for helped in (True, False):
-        text = word_alert("de", Alert.UNCERTAIN_HELD, Facts(hostname="h.example", helped=helped))[1]
+        text = word_alert("de", HOST, AlertFacts(kind=Alert.UNCERTAIN_HELD), helped=helped)[1]
         assert ("Beides tut die Person, die den Maildienst betreut." in text) is helped
 
 
 def test_one_mail_is_not_called_several() -> None:
     for number, told in ((1, " Eine E-Mail, die darüber"), (3, " 3 E-Mails, die darüber")):
-        assert told in word_alert("de", Alert.ACCOUNT_GONE, Facts(hostname="h.example", count=number))[1]
+        assert told in word_alert("de", HOST, AlertFacts(kind=Alert.ACCOUNT_GONE, count=number))[1]
 
 
 def test_a_delay_says_until_when_it_is_tried() -> None:
@@ -129,7 +130,8 @@ def test_domains_are_shown_as_people_write_them() -> None:
     assert "    kunde@müller.example\n" in tell(address="kunde@xn--mller-kva.example")
     spoof = "kunde@xn--pypal-4ve.example"  # a Cyrillic a among Latin letters
     assert f"    {spoof}\n" in tell(address=spoof)
-    subject, text = word_alert("de", Alert.ARCHIVE_FAILED, Facts(hostname="h.example", address="a@xn--bro-hoa.example"))
+    facts = AlertFacts(kind=Alert.ARCHIVE_FAILED, address="a@xn--bro-hoa.example")
+    subject, text = word_alert("de", HOST, facts)
     assert subject == "Blindkopie nicht zugestellt: a@büro.example"
     assert "a@büro.example" in text
 
@@ -169,5 +171,5 @@ def test_what_nobody_has_translated_is_left_out_of_german_and_the_providers_word
 
 def test_comfort_is_said_only_where_it_is_true() -> None:
     for comfort in (True, False):
-        facts = Facts(hostname="h.example", address="a@x.example", comfort=comfort)
-        assert ("nicht betroffen" in word_alert("de", Alert.ARCHIVE_FAILED, facts)[1]) is comfort
+        facts = AlertFacts(kind=Alert.ARCHIVE_FAILED, address="a@x.example", comfort=comfort)
+        assert ("nicht betroffen" in word_alert("de", HOST, facts)[1]) is comfort
