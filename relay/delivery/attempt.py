@@ -15,16 +15,17 @@ from relay.delivery.lanes import Lane
 from relay.delivery.learning import tell_lane
 from relay.delivery.pauses import PauseBook
 from relay.delivery.quota import Quota
-from relay.delivery.retry_policy import log_and_continue
 from relay.delivery.settlements import Decision, Facts
+from relay.delivery.storing import log_and_continue
 from relay.emitting import emit
 from relay.events.service import ActivityFailed
 from relay.model.destination import Destination
 from relay.model.errors import ClaimLostError, RelayError
 from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Settlement
+from relay.model.reply import Reply
 from relay.notifications import Notifications
-from relay.notifications.policy import Notices, destinations_of, queued
-from relay.rules.disposition import Answered, Schedule, decide_disposition
+from relay.notifications.policy import Notices, announce
+from relay.rules.disposition import Disposition, Schedule, decide_disposition
 from relay.rules.retry import counted_time, has_expired, next_attempt
 from relay.runtime import Runtime
 from relay.transports.registry import Transports
@@ -82,7 +83,9 @@ class Attempter:
         """
         if not delivery.recipients:
             # A settlement that came too late has said that they have it, and the one behind it kept it waiting.
-            settlement = settlements.empty_settlement(delivery, now=self._now(), settings=self._settings())
+            over = Disposition(outcomes=(), state=DeliveryState.DONE, uncertain=delivery.uncertain)
+            reply, settings = Reply(code=0, text="everybody has it already"), self._settings()
+            settlement = settlements.settlement_of(delivery, over, reply=reply, at=self._now(), settings=settings)
             return Attempted(goes_on=True, settlement=settlement)
         transport = self._transports.at(delivery.destination)
         if transport is None:
@@ -124,7 +127,9 @@ class Attempter:
             return Attempted(then=partial(self._after_narrowed, delivery)), 0  # whoever has a connection may take it
         again = paused = False
         if result.learnt.login_refused and transport.login is not None:
-            again = result.learnt.login_refused_later and await self._is_refused_again(delivery)
+            if result.learnt.connected:
+                with log_and_continue("attempt"):
+                    again = await self._pauses.probes_before(delivery.destination.name) > 0
             paused = await self._pause(delivery.destination.name, transport.login, result)
             if not paused:
                 lane.failed(self._monotonic())
@@ -144,14 +149,9 @@ class Attempter:
         )
         return attempted, None if result.doubtful else result.delivered
 
-    async def _is_refused_again(self, delivery: ClaimedDelivery) -> bool:
-        with log_and_continue("attempt"):
-            return await self._pauses.probes_before(delivery.destination.name) > 0
-        return False
-
     async def _pause(self, account: str, login: Login, result: TransportResult) -> bool:
         """Pause an account; false where the database does not take it. What is told later is owed from now on."""
-        later = result.learnt.login_refused_later
+        later = result.learnt.connected
         try:
             new = await self._pauses.login_refused(account, result.reply, await login.fingerprint(), later=later)
         except RelayError as error:
@@ -182,7 +182,7 @@ class Attempter:
         counted = await self._counted(delivery, now) if facts.counts and terms.gives_up else 0
         disposition = decide_disposition(
             delivery,
-            Answered(outcomes=result.outcomes, doubtful=result.doubtful, more_at_once=result.more_at_once),
+            result,
             Schedule(policy=settings.retry, hours=settings.hours, on_uncertain=terms.on_uncertain),
             counted=0 if delivery.message.notice else counted,  # a notice is not dropped, but takes another way
             now=now,
@@ -210,7 +210,7 @@ class Attempter:
             emit(ActivityFailed(activity="notice", queue_id=delivery.message.id, error=repr(error), exception=error))
             disposition = settlements.wait_instead(disposition, self._next(delivery.attempts + 1, now))
         settlement = replace(
-            settlements.settlement_of(facts, disposition, settings=settings),
+            settlements.settlement_of_attempt(facts, disposition, settings=settings),
             creates=(*settlements.splits_of(delivery, result, disposition, now), *told.notices),
             events=settlements.events_of(result, disposition),
         )
@@ -250,9 +250,8 @@ class Attempter:
         delivery, result = facts.delivery, facts.result
         settlement, disposition = decision.settlement, decision.disposition
         log_disposition(delivery, disposition, result.reply, seconds=facts.seconds, uncertain=bool(result.doubtful))
-        emit(*decision.events, *queued(settlement.notices))
         waits = disposition.state is DeliveryState.QUEUED
-        self._wake(destinations_of(settlement.notices))
+        self._wake(announce(settlement.notices, *decision.events))
         if (decision.expired or decision.bounced_notice) and delivery.message.notice and waits:
             with log_and_continue("notice"):  # the next attempt comes to it again
                 woken = await self._notifications.rerouter.rescue([delivery], bounced=decision.bounced_notice)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from relay.delivery.attempt import Attempter
 from relay.delivery.clock import ClockWatch
 from relay.delivery.event_log import log_doubts
-from relay.delivery.expiry import Expiry, Hindrance
+from relay.delivery.expiry import Expiry
 from relay.delivery.lane_book import LaneBook
 from relay.delivery.lanes import Lane, LaneSlot
 from relay.delivery.pauses import PauseBook
@@ -214,19 +214,15 @@ class Delivery:
             with contain_faults("alerts"):
                 self.wake_lanes(await self.notifications.outbox.send_pending())
             with contain_faults("what waits for long"):
-                self.wake_lanes(await self._expiry.look(self._hindrances()))
+                self.wake_lanes(await self._expiry.look(self._hindered()))
             self._swept = self._monotonic()
 
-    def _hindrances(self) -> list[Hindrance]:
-        """Return why mail of accounts that are not paused may wait for long."""
-        found = []
+    def _hindered(self) -> list[Lane]:
+        """Return the lanes of accounts that are not paused whose mail may wait for long."""
         for lane in self._lanes:
-            account = lane.account
-            if account in self._pauses:
+            if lane.account in self._pauses:
                 lane.answered()  # if only to refuse the login
-            elif account and lane.is_hindered:
-                found.append(Hindrance(account=account, outage=lane.outage, is_narrowed=lane.is_narrowed))
-        return found
+        return [lane for lane in self._lanes if lane.account and lane.is_hindered]
 
     async def _renew(self, now: int) -> None:
         """Let what waits for an account whose server or login was corrected go at once."""

@@ -14,13 +14,7 @@ from relay.events.delivery import (
     PossibleDuplicate,
 )
 from relay.model.destination import DestinationKind
-from relay.model.mail import (
-    MOST_UNCERTAIN,
-    ClaimedDelivery,
-    DeliveryState,
-    Recipient,
-    RecipientKind,
-)
+from relay.model.mail import MOST_UNCERTAIN, ClaimedDelivery, DeliveryState, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.disposition import Disposition
@@ -33,9 +27,13 @@ def log_disposition(
     """Write what an attempt came to: a line for each kind of outcome and reply."""
     about = _about(delivery)
     next_attempt = disposition.due if disposition.state is DeliveryState.QUEUED else None
-    kinds = {r.n: r.kind for r in delivery.recipients}
+    recipients = {r.n: r for r in delivery.recipients}
     leaving = {recipient.address for recipient in disposition.leaving}
-    for (verdict, answer, archive), addresses in _by_outcome(delivery.recipients, disposition.outcomes, kinds).items():
+    grouped: dict[tuple[Verdict, Reply, bool], list[str]] = {}
+    for n, outcome in disposition.outcomes:
+        archive = recipients[n].kind is RecipientKind.ARCHIVE and outcome.verdict is Verdict.BOUNCED
+        grouped.setdefault((outcome.verdict, outcome.reply, archive), []).append(recipients[n].address)
+    for (verdict, answer, archive), addresses in grouped.items():
         code, said = answer.code, str(answer)
         if verdict is Verdict.DELIVERED:
             if delivery.destination.kind is not DestinationKind.INBOX:  # of that its transport has said so
@@ -79,14 +77,3 @@ def log_doubts(deliveries: Sequence[ClaimedDelivery], *, reason: str, now: int) 
 
 def _about(delivery: ClaimedDelivery) -> dict[str, Any]:
     return {"queue_id": delivery.message.id, "delivery_id": delivery.id, "account": delivery.account}
-
-
-def _by_outcome(
-    recipients: Sequence[Recipient], outcomes: Iterable[tuple[int, Outcome]], kinds: dict[int, RecipientKind]
-) -> dict[tuple[Verdict, Reply, bool], list[str]]:
-    addresses = {r.n: r.address for r in recipients}
-    grouped: dict[tuple[Verdict, Reply, bool], list[str]] = {}
-    for n, outcome in outcomes:
-        archive = kinds[n] is RecipientKind.ARCHIVE and outcome.verdict is Verdict.BOUNCED
-        grouped.setdefault((outcome.verdict, outcome.reply, archive), []).append(addresses[n])
-    return grouped

@@ -5,20 +5,20 @@ now and then. Only what is over by open, unpaused time is touched; the rest wait
 """
 
 import itertools
-import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from relay.delivery.event_log import log_disposition
+from relay.delivery.lanes import Lane
+from relay.delivery.settlements import settlement_of
 from relay.emitting import emit
 from relay.events.delivery import MailDelayed
 from relay.model.account import Account
 from relay.model.destination import Destination
-from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, Settlement
+from relay.model.mail import ClaimedDelivery
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
-from relay.notifications.policy import Policy, destinations_of, queued
+from relay.notifications.policy import Policy, announce
 from relay.notifications.reroute import Rerouter
 from relay.rules.disposition import Answered, Disposition, Schedule, decide_disposition
 from relay.rules.hours import open_after
@@ -33,17 +33,6 @@ _NEVER = -1
 _THROTTLED = Reply(code=0, enhanced="4.4.5", text="the provider takes less from this account than it has to send")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hindrance:
-    """Why an account's mail may wait: its server is not reached, or takes less than there is."""
-
-    account: str
-    outage: Reply | None = None
-    """Why the server could not be reached the last time."""
-    is_narrowed: bool = False
-    """Whether the provider allows fewer connections than are configured: mail goes all the same."""
-
-
 class Expiry:
     """Looks through what waits, at most once a minute."""
 
@@ -55,25 +44,25 @@ class Expiry:
         self._rerouter = rerouter
         self._look_at_clock = look_at_clock
 
-    async def look(self, hindrances: Iterable[Hindrance]) -> set[Destination]:
+    async def look(self, hindered: Iterable[Lane]) -> set[Destination]:
         """Tell senders whose mail waits, then give up what is over, and help notices on. Raises StorageError.
 
-        Returns the destinations that have something new.
+        `hindered`: the lanes whose mail may wait for long. Returns the destinations that have something new.
         """
         woken: set[Destination] = set()
         for account in await self._queue.queued_accounts():
             with contain_faults(f"delays of {account}"):
                 woken |= await self._tell_delays(account)
         paused = {pause.account for pause in await self._queue.pauses()}
-        for hindrance in hindrances:
-            if hindrance.account in paused:
+        leave = set(paused)
+        for lane in hindered:
+            if lane.account in paused:
                 continue
-            with contain_faults(f"end of {hindrance.account}"):
-                woken |= await self._give_up(hindrance)
-            if not hindrance.is_narrowed:  # else notices go over the connections that it has
-                with contain_faults(f"notices of {hindrance.account}"):
-                    woken |= await self._rerouter.leave(hindrance.account)
-        for account in paused:
+            with contain_faults(f"end of {lane.account}"):
+                woken |= await self._give_up(lane)
+            if not lane.is_narrowed:  # else notices go over the connections that it has
+                leave.add(lane.account)
+        for account in leave:
             with contain_faults(f"notices of {account}"):
                 woken |= await self._rerouter.leave(account)
         return woken
@@ -126,35 +115,36 @@ class Expiry:
         wish = DelayTold(message_id=message.id, delivery_ids=tuple(d.id for d in late), at=now, notice=notice)
         if not await self._queue.tell_delay(wish):
             return set()  # another node has told it
-        emit(
-            MailDelayed(queue_id=message.id, account=late[0].account, deliveries=len(late), told=notice is not None),
-            *queued(told.notices),
-        )
-        return destinations_of(told.notices)
+        name, count = late[0].account, len(late)
+        event = MailDelayed(queue_id=message.id, account=name, deliveries=count, told=notice is not None)
+        return announce(told.notices, event)
 
     # The end
 
-    async def _give_up(self, hindrance: Hindrance) -> set[Destination]:
-        settings = self._settings()
-        account = settings.directory.account(hindrance.account)
-        before = await self._since(hindrance.account, settings.retry.give_up_after)
+    async def _give_up(self, lane: Lane) -> set[Destination]:
+        settings, outage = self._settings(), lane.outage
+        account = settings.directory.account(lane.account)
+        before = await self._since(lane.account, settings.retry.give_up_after)
         if account is None or before is None:
             return set()
-        waiting = await self._queue.queued_before(hindrance.account, before, _AT_ONCE)
+        waiting = await self._queue.queued_before(lane.account, before, _AT_ONCE)
         woken = await self._rerouter.rescue(one for one in waiting if one.message.notice)
         mails = [delivery for delivery in waiting if not delivery.message.notice]
         last = await self._queue.last_attempts([delivery.id for delivery in mails])
         for queue_id, group in itertools.groupby(mails, key=lambda delivery: delivery.message.id):
             with contain_faults(f"end of {queue_id}"):
-                woken |= await self._give_up_mail(hindrance, account, [*group], last)
+                woken |= await self._give_up_mail(outage, account, [*group], last)
         return woken
 
     async def _give_up_mail(
-        self, hindrance: Hindrance, account: Account, deliveries: list[ClaimedDelivery], last: dict[str, LastAttempt]
+        self, outage: Reply | None, account: Account, deliveries: list[ClaimedDelivery], last: dict[str, LastAttempt]
     ) -> set[Destination]:
-        """Give a mail up: one notice tells of all its recipients, one transaction writes it all, or nothing."""
+        """Give a mail up: one notice tells of all its recipients, one transaction writes it all, or nothing.
+
+        The reason is why the server can't be reached, else what the mail itself was told last.
+        """
         settings, now = self._settings(), self._now()
-        ends = [(one, _reply(hindrance, last.get(one.id))) for one in deliveries]
+        ends = [(one, outage or (last[one.id].reply if one.id in last else _THROTTLED)) for one in deliveries]
         dispositions = [(one, reply, self._decide(account, one, reply)) for one, reply in ends]
         told = await self._policy.of_attempt(
             account,
@@ -165,19 +155,10 @@ class Expiry:
         )
         emit(*told.events)
         settlements = [
-            Settlement(
-                delivery_id=one.id,
-                key=make_id(now, os.urandom(10)),
-                at=now,
-                seconds=0.0,
-                reply=reply,
-                outcomes=disposition.outcomes,
-                state=disposition.state,
-                uncertain=disposition.uncertain,
+            replace(
+                settlement_of(one, disposition, reply=reply, at=now, settings=settings),
                 attempted=False,
-                counts=False,
                 events=(("given_up", str(reply)),),
-                keep_body=settings.limits.keep_delivered > 0,
             )
             for one, reply, disposition in dispositions
         ]
@@ -186,25 +167,19 @@ class Expiry:
             return set()  # one of them is being sent just now: the next look comes
         for one, reply, disposition in dispositions:
             log_disposition(one, disposition, reply, seconds=0.0, uncertain=False)
-        emit(*queued(told.notices))
-        return destinations_of(told.notices)
+        return announce(told.notices)
 
     def _decide(self, account: Account, delivery: ClaimedDelivery, reply: Reply) -> Disposition:
         settings = self._settings()
         deferred = Outcome(verdict=Verdict.DEFERRED, reply=reply)
         return decide_disposition(
             delivery,
-            Answered(outcomes={recipient.n: deferred for recipient in delivery.recipients}),
+            Answered(outcomes={recipient.n: deferred for recipient in delivery.recipients}, reply=reply),
             Schedule(policy=settings.retry, hours=settings.hours, on_uncertain=account.on_uncertain),
             counted=settings.retry.give_up_after,
             now=self._now(),
             jitter=0.0,
         )
-
-
-def _reply(hindrance: Hindrance, last: LastAttempt | None) -> Reply:
-    """Return the reason: why the server can't be reached, else what the mail itself was told last."""
-    return hindrance.outage or (_THROTTLED if last is None else last.reply)
 
 
 def _together(dispositions: Sequence[Disposition]) -> Disposition:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from relay.delivery.lanes import Lane
-from relay.delivery.retry_policy import log_and_continue
+from relay.delivery.storing import log_and_continue
 from relay.emitting import emit
 from relay.events.accounts import AccountFull
 from relay.events.delivery import MailParted

@@ -63,39 +63,30 @@ def plain_decision(facts: Facts, *, now: int, settings: Settings) -> Decision:
         due=now + settings.retry.intervals[-1],
         uncertain=delivery.uncertain,
     )
-    return Decision(settlement=settlement_of(facts, disposition, settings=settings), disposition=disposition)
+    return Decision(settlement=settlement_of_attempt(facts, disposition, settings=settings), disposition=disposition)
 
 
-def settlement_of(facts: Facts, disposition: Disposition, *, settings: Settings) -> Settlement:
+def settlement_of_attempt(facts: Facts, disposition: Disposition, *, settings: Settings) -> Settlement:
     """Return what an attempt writes, without what goes beside the delivery itself."""
+    settlement = settlement_of(facts.delivery, disposition, reply=facts.result.reply, at=facts.at, settings=settings)
+    return replace(settlement, seconds=facts.seconds, counts=facts.counts)
+
+
+def settlement_of(
+    delivery: ClaimedDelivery, disposition: Disposition, *, reply: Reply, at: int, settings: Settings
+) -> Settlement:
+    """Return what is written of a delivery without an attempt that counts; `at` in milliseconds since 1970."""
     return Settlement(
-        delivery_id=facts.delivery.id,
-        token=facts.delivery.token,
-        key=make_id(facts.at, os.urandom(10)),
-        at=facts.at,
-        seconds=facts.seconds,
-        reply=facts.result.reply,
+        delivery_id=delivery.id,
+        token=delivery.token,
+        key=make_id(at, os.urandom(10)),
+        at=at,
+        seconds=0.0,
+        reply=reply,
         outcomes=disposition.outcomes,
         state=disposition.state,
         due=disposition.due,
         uncertain=disposition.uncertain,
-        counts=facts.counts,
-        keep_body=settings.limits.keep_delivered > 0,
-    )
-
-
-def empty_settlement(delivery: ClaimedDelivery, *, now: int, settings: Settings) -> Settlement:
-    """Return what ends a delivery that has nobody left."""
-    return Settlement(
-        delivery_id=delivery.id,
-        token=delivery.token,
-        key=delivery.token,
-        at=now,
-        seconds=0.0,
-        reply=Reply(code=0, text="everybody has it already"),
-        outcomes=(),
-        state=DeliveryState.DONE,
-        uncertain=delivery.uncertain,
         counts=False,
         keep_body=settings.limits.keep_delivered > 0,
     )
@@ -103,14 +94,12 @@ def empty_settlement(delivery: ClaimedDelivery, *, now: int, settings: Settings)
 
 def events_of(result: TransportResult, disposition: Disposition) -> tuple[tuple[str, str], ...]:
     """Return what `relay trace` shows beside the attempt itself."""
-    found = []
-    if result.doubtful:
-        found.append(("possible_duplicate", f"no answer to the final dot: {result.reply}"))
-    if disposition.leaving:
-        found.append(("doubt_split", "those who surely have not got it go on by themselves"))
-    if result.separate:
-        found.append(("archive_split", f"the blind copy goes by itself: {result.reply}"))
-    return tuple(found)
+    found = (
+        (result.doubtful, "possible_duplicate", f"no answer to the final dot: {result.reply}"),
+        (disposition.leaving, "doubt_split", "those who surely have not got it go on by themselves"),
+        (result.separate, "archive_split", f"the blind copy goes by itself: {result.reply}"),
+    )
+    return tuple((what, detail) for whom, what, detail in found if whom)
 
 
 def wait_instead(disposition: Disposition, due: int) -> Disposition:

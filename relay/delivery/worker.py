@@ -8,7 +8,7 @@ from relay.delivery.attempt import Attempted, Attempter
 from relay.delivery.event_log import log_lost
 from relay.delivery.lane_book import LaneBook
 from relay.delivery.lanes import Lane
-from relay.delivery.retry_policy import retry_until_stored
+from relay.delivery.storing import retry_until_stored
 from relay.emitting import emit
 from relay.events.service import ActivityFailed
 from relay.model.errors import RelayError

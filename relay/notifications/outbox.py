@@ -10,7 +10,7 @@ from relay.events.delivery import DeliveryHeld
 from relay.model.destination import Destination
 from relay.model.mail import ClaimedDelivery, RecipientKind
 from relay.model.reply import Reply
-from relay.notifications.policy import Notices, Policy, destinations_of, queued
+from relay.notifications.policy import Notices, Policy, announce
 from relay.notifications.reroute import Rerouter
 from relay.rules.notice_texts import Alert
 from relay.rules.notice_wording import AlertFacts
@@ -39,8 +39,7 @@ class Outbox:
                     continue
                 written = (await self._compose(alert, delivery)).notices
                 if await self._queue.mark_sent(SentAlert(alert=alert, notices=written)):
-                    emit(*queued(written))
-                    woken |= destinations_of(written)
+                    woken |= announce(written)
         return woken
 
     async def hold_orphaned(self, accounts: Collection[str]) -> set[Destination]:

@@ -6,6 +6,7 @@ Nothing is ever written about a notice, nor about a mail with the null sender (R
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from relay.emitting import emit
 from relay.events.delivery import SenderRefused
 from relay.events.event import Event
 from relay.events.notifications import NoticeDropped, NoticeQueued
@@ -46,24 +47,15 @@ class Notices:
         return Notices(notices=self.notices + other.notices, events=self.events + other.events)
 
 
-def queued(notices: Iterable[NewMessage]) -> list[Event]:
-    """Return the events of notices that are in the queue by now, one for each way that a notice takes."""
-    return [
-        NoticeQueued(
-            queue_id=notice.message.id,
-            about=notice.message.about,
-            to=delivery.recipients[0].address,
-            way="mail" if delivery.destination.is_account else "inbox",
-            kind=notice.message.rule,
-        )
-        for notice in notices
-        for delivery in notice.deliveries
-    ]
-
-
-def destinations_of(notices: Iterable[NewMessage]) -> set[Destination]:
-    """Return where notices go: these lanes are to be woken."""
-    return {delivery.destination for notice in notices for delivery in notice.deliveries}
+def announce(notices: Iterable[NewMessage], *events: Event) -> set[Destination]:
+    """Emit the events of notices that are in the queue by now, after others; return the lanes that are to be woken."""
+    emit(*events)
+    woken = set()
+    for message, delivery in ((notice.message, delivery) for notice in notices for delivery in notice.deliveries):
+        way, to = "mail" if delivery.destination.is_account else "inbox", delivery.recipients[0].address
+        emit(NoticeQueued(queue_id=message.id, about=message.about, to=to, way=way, kind=message.rule))
+        woken.add(delivery.destination)
+    return woken
 
 
 class Policy:

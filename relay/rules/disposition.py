@@ -62,10 +62,14 @@ class Answered:
 
     outcomes: Mapping[int, Outcome]
     """By recipient number; recipients that leave the delivery in any case are not in it."""
+    reply: Reply
+    """What the attempt as a whole got."""
     doubtful: frozenset[int] = frozenset()
-    """The numbers of those who may have the mail, though nobody said so."""
+    """The numbers of those who may have the mail, though nobody said so. The others surely have not."""
     more_at_once: bool = False
-    """Whether the others may go in another transaction at once."""
+    """Whether the deferred ones may go in another transaction at once: the provider wants fewer in one (452)."""
+    sender_refused: bool = False
+    """Whether it does not let the account send: the postmaster is told, beside the bounce."""
 
 
 def decide_disposition(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from relay.model.mail import Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
+from relay.rules.disposition import Answered
 from relay.rules.replies import (
     asks_the_sender_to_slow_down,
     asks_to_slow_down,
@@ -47,27 +48,17 @@ class SmtpReplies:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TransactionResult:
-    """What the answers mean."""
+class TransactionResult(Answered):
+    """What the answers mean. A recipient without an outcome gets his from the repetition."""
 
-    outcomes: dict[int, Outcome]
-    """By recipient number; a recipient who is missing gets his outcome from the repetition."""
-    reply: Reply
-    """What the attempt as a whole got."""
     repeat_without_archive: bool = False
     """Send at once again, to those without an outcome; the archive leaves this delivery."""
     archive_leaves: bool = False
     """The archive becomes a delivery of its own, though nothing is sent again at once: the server closes."""
-    doubtful: frozenset[int] = frozenset()
-    """Those who may have the mail, though nobody said so. The others surely have not."""
-    more_at_once: bool = False
-    """The provider took some recipients and wants the others in another transaction (452)."""
     login_refused: bool = False
     """The account is to be paused; every recipient is still deferred."""
     slow_down: bool = False
     """The provider asks the whole account to send less: the lane rests, and goes on with one connection."""
-    sender_refused: bool = False
-    """The provider does not let the account send: the postmaster is told, beside the bounce."""
 
 
 def interpret_transaction(recipients: Sequence[Recipient], replies: SmtpReplies) -> TransactionResult:

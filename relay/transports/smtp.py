@@ -143,7 +143,6 @@ class SmtpTransport:
                 unreachable=lost,
                 throttles=meaning.slow_down,
                 login_refused=meaning.login_refused,
-                login_refused_later=meaning.login_refused,
             ),
         )
         return result, meaning

@@ -4,7 +4,7 @@ A transport knows nothing of lanes: what it learnt of the other side is in its r
 conclusions.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from relay.model.account import OnUncertain
 from relay.model.mail import Body, ClaimedDelivery, Recipient
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
+from relay.rules.disposition import Answered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,31 +59,20 @@ class Learnt:
     connections: int | None = None
     """How many connections it allows, where it refused one more and nothing was tried; None: no such thing."""
     login_refused: bool = False
-    """Whether it refuses the login: nothing of the mail counts as tried."""
-    login_refused_later: bool = False
-    """Whether it refused the login to a mail only, on a connection that came about: a probe can't see that."""
+    """Whether it refuses the login: nothing of the mail counts as tried. Where `connected`, it refused it to a mail
+    only, and a probe can't see that."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TransportResult:
+class TransportResult(Answered):
     """What came of a delivery."""
 
-    outcomes: Mapping[int, Outcome]
-    """By recipient number; those in `separate` have none."""
-    reply: Reply
-    """What the delivery as a whole was told."""
-    doubtful: frozenset[int] = frozenset()
-    """The numbers of those who may have got it though nobody said so."""
-    more_at_once: bool = False
-    """Whether the deferred recipients may be tried again at once."""
     separate: tuple[Recipient, ...] = ()
     """Recipients (of the archive) who become a delivery of their own."""
     transactions: int = 1
     """How many mails this was, for the rate of the account."""
     confirms: bool = True
     """Whether the other side itself sends the confirmations that were asked for (DSN)."""
-    sender_refused: bool = False
-    """Whether it does not let the account send under its address."""
     learnt: Learnt = Learnt()
 
     @property

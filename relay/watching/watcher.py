@@ -16,7 +16,7 @@ from relay.events.service import ActivityFailed
 from relay.model.destination import Destination
 from relay.model.errors import RelayError
 from relay.model.mail import NewMessage
-from relay.notifications.policy import destinations_of, queued
+from relay.notifications.policy import announce
 from relay.rules.moments import utc_time
 from relay.rules.notice_texts import TEXTS
 from relay.runtime import Runtime, contain_faults
@@ -135,8 +135,7 @@ class Watcher:
             return
         told = AlertRaised if change.news is News.RAISED else AlertCleared
         kind, since = topic_of(watch.key), utc_time(watch.since)
-        emit(told(queue_id=notice.message.id, kind=kind, subject=subject, since=since), *queued([notice]))
-        self._wake(destinations_of([notice]))
+        self._wake(announce([notice], told(queue_id=notice.message.id, kind=kind, subject=subject, since=since)))
 
     def _raise(self, finding: Finding, words: Words) -> NewMessage:
         language = LANGUAGES[self._settings().language]

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from structlog.testing import capture_logs
 
-from relay.delivery import attempt, retry_policy, settlements
+from relay.delivery import attempt, settlements, storing
 from relay.delivery.dispatcher import LONGEST_LOOK
 from relay.model.destination import to_account
 from relay.model.errors import StorageError
@@ -98,7 +98,7 @@ class ProgressMachine(RuleBasedStateMachine):
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         self._lines = self._stack.enter_context(capture_logs())
         self._patch = self._stack.enter_context(pytest.MonkeyPatch.context())
-        self._patch.setattr(retry_policy, "PAUSES", (0.0,))
+        self._patch.setattr(storing, "PAUSES", (0.0,))
         self._provider = await self._stack.enter_async_context(Provider({"EHLO": "PIPELINING\nAUTH PLAIN"}))
         smtp = {"host": "127.0.0.1", "port": self._provider.port, "security": "none", "username": "u",
                 "password": "p", "recipients_per_day": 1000}  # fmt: skip

@@ -155,7 +155,7 @@ async def test_a_fault_in_what_comes_next_leaves_what_is_being_settled_alone(
             return future
 
         office.queue.begin_to_settle = refuse_once  # type: ignore[method-assign]
-        monkeypatch.setattr("relay.delivery.retry_policy.PAUSES", (0.0,))
+        monkeypatch.setattr("relay.delivery.storing.PAUSES", (0.0,))
         with capture_logs() as lines:
             queue_id = (await office.hand_in(A)).text.split()[-1]
             await office.send()

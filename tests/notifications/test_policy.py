@@ -11,7 +11,7 @@ from relay.model.destination import to_account, to_inbox
 from relay.model.mail import DeliveryState, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
-from relay.notifications.policy import destinations_of, queued
+from relay.notifications.policy import announce
 from relay.rules.disposition import Disposition, Failure
 from relay.rules.notice_texts import Alert
 from relay.rules.notice_wording import AlertFacts
@@ -249,6 +249,6 @@ async def test_deciding_who_is_told_says_and_stores_nothing(tmp_path: Path) -> N
 async def test_each_way_of_a_notice_is_said_and_woken(tmp_path: Path) -> None:
     async with open_office(tmp_path, users=[{**ANNA, "notify": "mail"}]) as office:
         notice = office.delivery.notifications.composer.plain("A title", ["One.", "Two."], "sales")
-        ways = [event.fields() for event in queued([notice])]
+        with capture_logs() as ways:
+            assert announce([notice]) == {to_account("sales"), to_inbox("anna")}
         assert [(way["to"], way["way"]) for way in ways] == [("anna@example.com", "mail"), ("anna", "inbox")]
-        assert destinations_of([notice]) == {to_account("sales"), to_inbox("anna")}

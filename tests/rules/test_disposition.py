@@ -36,6 +36,7 @@ def delivery(*kinds: RecipientKind, attempts: int = 0, uncertain: int = 0) -> Cl
 def after(claimed: ClaimedDelivery, outcomes: dict[int, Outcome], **facts: Any) -> Disposition:  # noqa: ANN401 - any of the facts
     answered = Answered(
         outcomes=outcomes,
+        reply=next(iter(outcomes.values())).reply,
         doubtful=frozenset(facts.get("doubtful", ())),
         more_at_once=facts.get("more_at_once", False),
     )

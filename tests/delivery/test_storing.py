@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from relay.delivery import retry_policy
+from relay.delivery import storing
 from relay.model.errors import StorageError
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
@@ -19,7 +19,7 @@ HOUR = 60 * MINUTE
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry_policy, "PAUSES", (0.0,))
+    monkeypatch.setattr(storing, "PAUSES", (0.0,))
 
 
 def account(port: int, **server: object) -> dict[str, Any]:
@@ -51,7 +51,7 @@ async def test_a_write_is_tried_until_the_database_takes_it() -> None:
             raise StorageError("full")
 
     with capture_logs() as lines:
-        await retry_policy.retry_until_stored("settle", write)
+        await storing.retry_until_stored("settle", write)
     assert [line["activity"] for line in lines] == ["settle"] * 2
 
 
