@@ -16,9 +16,9 @@ from relay.admin.mail_answers import (
 )
 from relay.admin.wire import Moment, to_moment
 from relay.rules.state_words import say_cause
-from relay.rules.states import Standing, state_of, state_of_recipient
+from relay.rules.states import MailDelivery, Standing, state_of, state_of_recipient
 from relay.storage.admin import DeliveryRow, MessageDetail
-from relay.storage.listing import MailDelivery, MailRow
+from relay.storage.listing import MailRow
 
 
 def view_listed(mail: MailRow, standing: Standing) -> ListedMail:

@@ -15,9 +15,8 @@ from relay.escaping import printable
 from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.model.reply import Reply
 from relay.rules.state_words import say_cause, say_situation, say_standing
-from relay.rules.states import DELETED, Situation, Standing, Standstill, State, find_standing
+from relay.rules.states import DELETED, MailRecipient, Situation, Standing, Standstill, State, find_standing
 from relay.storage.admin import AttemptRow, DeliveryRow, MessageDetail
-from relay.storage.listing import MailRecipient
 
 _WITHOUT_CAUSE: Final = (Situation.DELIVERED, Situation.ACTIVE, Situation.HELD, Situation.NO_ACCOUNT)
 """Of these the last reply is not the cause."""

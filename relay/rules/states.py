@@ -8,7 +8,7 @@ means that the provider has it.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from relay.model.mail import DeliveryState, RecipientKind, RecipientState
 from relay.model.reply import Reply
@@ -96,34 +96,34 @@ _STATES: Final = {
 """Of what is open, the most pressing first: it names the whole mail."""
 
 
-class Receiver(Protocol):
-    """A recipient, as far as it matters here; the texts are those of the enums in `relay.model.mail`."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailRecipient:
+    """One recipient, and what was said about him last; the texts are those of the enums in `relay.model.mail`."""
 
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def outcome(self) -> str: ...  # noqa: D102
-    @property
-    def code(self) -> int: ...  # noqa: D102
-    @property
-    def enhanced(self) -> str: ...  # noqa: D102
-    @property
-    def reply(self) -> str: ...  # noqa: D102
+    n: int
+    address: str
+    kind: str
+    outcome: str
+    code: int
+    enhanced: str
+    reply: str
 
 
-class Leg(Protocol):
-    """A delivery, as far as it matters here."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailDelivery:
+    """One delivery of a mail, with its recipients."""
 
-    @property
-    def state(self) -> str: ...  # noqa: D102
-    @property
-    def account(self) -> str: ...  # noqa: D102
-    @property
-    def due(self) -> int: ...  # noqa: D102
-    @property
-    def uncertain(self) -> int: ...  # noqa: D102
-    @property
-    def recipients(self) -> Sequence[Receiver]: ...  # noqa: D102
+    id: str
+    state: str
+    account: str
+    version: int
+    due: int
+    attempts: int
+    """Those that count for the retry intervals."""
+    tried: int
+    """All."""
+    uncertain: int
+    recipients: tuple[MailRecipient, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,13 +169,13 @@ class Standing:
         return next(grade for grade in (Grade.NEEDS_YOU, Grade.WATCH, Grade.FINE) if grade in found)
 
 
-def state_of(legs: Iterable[Leg]) -> State:
+def state_of(legs: Iterable[MailDelivery]) -> State:
     """Give the state of a mail from all of its deliveries."""
     pairs = [(leg, one) for leg in legs for one in leg.recipients]
     return _state(_real(pairs) or pairs)
 
 
-def find_standing(legs: Sequence[Leg], *, now: int, standstill: Standstill | None = None) -> Standing:
+def find_standing(legs: Sequence[MailDelivery], *, now: int, standstill: Standstill | None = None) -> Standing:
     """Tell how a mail stands from all of its deliveries; `now` in milliseconds."""
     pairs = [(leg, one) for leg in legs for one in leg.recipients]
     real = _real(pairs) or pairs
@@ -199,15 +199,15 @@ def find_standing(legs: Sequence[Leg], *, now: int, standstill: Standstill | Non
     )
 
 
-def state_of_recipient(leg: Leg, recipient: Receiver) -> State:
+def state_of_recipient(leg: MailDelivery, recipient: MailRecipient) -> State:
     """Give the state of one recipient."""
     return _state([(leg, recipient)])
 
 
-_Pairs = Sequence[tuple[Leg, Receiver]]
+_Pairs = Sequence[tuple[MailDelivery, MailRecipient]]
 
 
-def _real(pairs: _Pairs) -> list[tuple[Leg, Receiver]]:
+def _real(pairs: _Pairs) -> list[tuple[MailDelivery, MailRecipient]]:
     return [(leg, one) for leg, one in pairs if one.kind != RecipientKind.ARCHIVE]
 
 
@@ -241,7 +241,7 @@ def _situation(pairs: _Pairs, state: State, now: int, around: Standstill) -> tup
     return Situation.ACTIVE, None
 
 
-def _wait(leg: Leg, one: Receiver, now: int, around: Standstill) -> tuple[Situation, int | None]:
+def _wait(leg: MailDelivery, one: MailRecipient, now: int, around: Standstill) -> tuple[Situation, int | None]:
     if leg.account in around.refused:
         return Situation.REFUSED_LOGIN, None
     if leg.account in around.paused:
@@ -256,7 +256,7 @@ def _wait(leg: Leg, one: Receiver, now: int, around: Standstill) -> tuple[Situat
     return Situation.RETRY if _reply(one) else Situation.LATER, leg.due
 
 
-def _held(legs: Sequence[Leg], around: Standstill) -> Situation:
+def _held(legs: Sequence[MailDelivery], around: Standstill) -> Situation:
     if any(leg.uncertain for leg in legs):
         return Situation.IN_DOUBT
     if around.sends is not None and any(leg.account not in ("", *around.sends) for leg in legs):
@@ -274,5 +274,5 @@ def _cause(pairs: _Pairs) -> Reply | None:
     return None
 
 
-def _reply(one: Receiver) -> Reply | None:
+def _reply(one: MailRecipient) -> Reply | None:
     return Reply(code=one.code, enhanced=one.enhanced, text=one.reply) if one.code or one.reply else None

@@ -9,9 +9,10 @@ from sqlalchemy import Text, bindparam, select
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.ids import is_id
 from relay.model.mail import DeliveryState, Pause
+from relay.rules.states import MailDelivery
 from relay.storage import pausing, quota
 from relay.storage.engine import Database, transaction
-from relay.storage.listing import MAIL, MailDelivery, MailRow, delivery_records, grouped
+from relay.storage.listing import MAIL, MailRow, delivery_records, grouped
 from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import attempt, delivery, event, message
 from relay.storage.transaction import Transaction

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from relay.model.destination import to_account
 from relay.model.ids import first_id
 from relay.model.mail import DeliveryState
-from relay.rules.states import State
+from relay.rules.states import MailDelivery, MailRecipient, State
 from relay.storage.engine import Database, transaction
 from relay.storage.selection import ACCOUNT, IS_OPEN, MAILS, is_like
 from relay.storage.statement import Statement, is_in
@@ -83,36 +83,6 @@ class MailFilter:
     """Received before."""
     recipient: str | None = None
     """A pattern with `*` and `?`, compared without regard to case."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MailRecipient:
-    """One recipient, and what was said about him last."""
-
-    n: int
-    address: str
-    kind: str
-    outcome: str
-    code: int
-    enhanced: str
-    reply: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MailDelivery:
-    """One delivery of a mail, with its recipients."""
-
-    id: str
-    state: str
-    account: str
-    version: int
-    due: int
-    attempts: int
-    """Those that count for the retry intervals."""
-    tried: int
-    """All."""
-    uncertain: int
-    recipients: tuple[MailRecipient, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,8 +5,9 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from relay.rules.states import MailDelivery
 from relay.storage.counts import select_messages
-from relay.storage.listing import MailDelivery, MailRow, read_mails
+from relay.storage.listing import MailRow, read_mails
 from relay.storage.selection import Selection
 
 ANY: Final = Selection()
