@@ -11,6 +11,7 @@ from typing import Final
 
 from relay.rules.causes import read_cause
 from relay.rules.states import Grade
+from relay.storage.standing import QueueState
 from relay.watching.snapshot import AccountState, Running, Snapshot
 
 DAY: Final = 86_400_000
@@ -107,7 +108,7 @@ def find(snapshot: Snapshot, now: int) -> tuple[Finding, ...]:
     found = [
         *_service(snapshot),
         *(finding for account in snapshot.accounts for finding in _account(account)),
-        *_strangers(snapshot),
+        *(finding for name, queue in snapshot.strangers.items() for finding in _gone(name, queue)),
         *_storage(snapshot),
         *_backup(snapshot, now),
         *_certificates(snapshot, now),
@@ -145,11 +146,11 @@ def _account(account: AccountState) -> Iterator[Finding]:
     name, queue, pause = account.name, account.queue, account.pause
     yield from _mailbox(account)
     if account.excluded or not account.sends:
-        if queue.waiting + queue.held:
-            yield _gone(name, queue.waiting + queue.held, queue.held_since)
+        yield from _gone(name, queue)
         return  # whatever kept it from sending was ended by that
-    if queue.held:
-        yield from _held(account)
+    for kind, mails in ((Kind.HELD_DOUBTFUL, queue.doubtful), (Kind.HELD, queue.held - queue.doubtful)):
+        if mails > 0:
+            yield _needs_you(kind=kind, subject=name, since=queue.held_since, mails=mails)
     if pause is not None and pause.by_person:
         yield _watch(kind=Kind.PAUSED, subject=name, since=pause.since, mails=queue.waiting)
     elif pause is not None:
@@ -164,14 +165,6 @@ def _account(account: AccountState) -> Iterator[Finding]:
     most = account.recipients_per_day
     if most is not None and account.recipients_today >= most:
         yield _watch(kind=Kind.DAY_FULL, subject=name, mails=queue.waiting, number=most)
-
-
-def _held(account: AccountState) -> Iterator[Finding]:
-    queue = account.queue
-    sure = queue.held - queue.doubtful
-    for kind, mails in ((Kind.HELD_DOUBTFUL, queue.doubtful), (Kind.HELD, sure)):
-        if mails > 0:
-            yield _needs_you(kind=kind, subject=account.name, since=queue.held_since, mails=mails)
 
 
 def _mailbox(account: AccountState) -> Iterator[Finding]:
@@ -194,51 +187,43 @@ def _is_refused(error: str) -> bool:
     return error.startswith(LOGIN_REFUSED) and not passes
 
 
-def _strangers(snapshot: Snapshot) -> Iterator[Finding]:
-    for name, queue in snapshot.strangers.items():
-        if queue.waiting + queue.held:
-            yield _gone(name, queue.waiting + queue.held, queue.held_since)
-
-
-def _gone(name: str, mails: int, since: int | None) -> Finding:
-    return _needs_you(kind=Kind.ACCOUNT_GONE, subject=name, since=since, mails=mails)
+def _gone(name: str, queue: QueueState) -> Iterator[Finding]:
+    if queue.waiting + queue.held:
+        yield _needs_you(kind=Kind.ACCOUNT_GONE, subject=name, since=queue.held_since, mails=queue.waiting + queue.held)
 
 
 def _storage(snapshot: Snapshot) -> Iterator[Finding]:
     if snapshot.disks:
-        disk = min(snapshot.disks, key=lambda one: (one.free, one.folder))
+        free, folder = min((free, folder) for folder, free in snapshot.disks.items())
         watch, needs = disk_limits(snapshot)
-        low = disk.free < needs
-        if low or disk.free < watch:
-            found = _needs_you if low else _watch
-            yield _with_since(snapshot, found(kind=Kind.DISK_LOW, subject=disk.folder, number=disk.free))
+        if free < watch:
+            found = _needs_you if free < needs else _watch
+            yield _with_since(snapshot, found(kind=Kind.DISK_LOW, subject=folder, number=free))
     if snapshot.quarantined:
         yield _needs_you(kind=Kind.QUARANTINE, since=snapshot.quarantined_since, mails=snapshot.quarantined)
 
 
 def _backup(snapshot: Snapshot, now: int) -> Iterator[Finding]:
-    backup = snapshot.backup
+    backup, folder = snapshot.backup, snapshot.backup_folder
     if backup is None:
         return
     if backup.error:
-        yield _needs_you(kind=Kind.BACKUP_FAILED, subject=backup.folder, since=backup.error_at, detail=backup.error)
+        yield _needs_you(kind=Kind.BACKUP_FAILED, subject=folder, since=backup.error_at, detail=backup.error)
     elif backup.at is None:
-        finding = _with_since(snapshot, _watch(kind=Kind.BACKUP_NONE, subject=backup.folder))
+        finding = _with_since(snapshot, _watch(kind=Kind.BACKUP_NONE, subject=folder))
         late = finding.since is not None and now - finding.since > BACKUP_AGE
         yield replace(finding, grade=Grade.NEEDS_YOU if late else Grade.WATCH)
     elif now - backup.at > BACKUP_AGE:
-        yield _needs_you(kind=Kind.BACKUP_OLD, subject=backup.folder, since=backup.at)
+        yield _needs_you(kind=Kind.BACKUP_OLD, subject=folder, since=backup.at)
 
 
 def _certificates(snapshot: Snapshot, now: int) -> Iterator[Finding]:
-    for certificate in snapshot.certificates:
-        left = certificate.expires - now
-        if left >= CERTIFICATE_DAYS * DAY:
-            continue
+    for path, expires in snapshot.certificates.items():
+        left = expires - now
         if left <= 0:
-            yield _needs_you(kind=Kind.CERTIFICATE_EXPIRED, subject=certificate.path, since=certificate.expires)
-        else:
-            yield _watch(kind=Kind.CERTIFICATE_EXPIRES, subject=certificate.path, number=left // DAY)
+            yield _needs_you(kind=Kind.CERTIFICATE_EXPIRED, subject=path, since=expires)
+        elif left < CERTIFICATE_DAYS * DAY:
+            yield _watch(kind=Kind.CERTIFICATE_EXPIRES, subject=path, number=left // DAY)
 
 
 def _past(snapshot: Snapshot) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from relay.storage.backups import BackupState
 from relay.storage.standing import ArchiveTrouble, PauseState, QueueState
 
 
@@ -45,35 +46,6 @@ class AccountState:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DiskState:
-    """The file system of one of our folders."""
-
-    folder: str
-    free: int
-    """Octets that we may use; 0 where it has no room for more files."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CertificateState:
-    """What a listener shows to its clients, as it stands on the disk."""
-
-    path: str
-    expires: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BackupState:
-    """The backup that the configuration asks for."""
-
-    folder: str
-    at: int | None
-    """When the last good one was made; None: none has been."""
-    error: str = ""
-    """Why the last one failed; empty where it did not."""
-    error_at: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
     """How things stand."""
 
@@ -87,15 +59,20 @@ class Snapshot:
     """Notices that wait for an inbox."""
     quarantined: int = 0
     quarantined_since: int | None = None
-    disks: tuple[DiskState, ...] = ()
+    disks: Mapping[str, int] = field(default_factory=dict)
+    """For each of our folders the octets of its file system that we may use; 0 where no more files have room."""
     free_space: int = 0
     """`[limits] free_space`."""
     backup: BackupState | None = None
+    """None: the configuration asks for none."""
+    backup_folder: str = ""
+    """Where it wants them."""
     archive: tuple[ArchiveTrouble, ...] = ()
     bounced: int = 0
     """Mails of the last seven days that did not reach everybody."""
     bounced_last: int | None = None
-    certificates: tuple[CertificateState, ...] = ()
+    certificates: Mapping[str, int] = field(default_factory=dict)
+    """When the certificates expire that listeners show to their clients, by the files on the disk."""
     configuration_changed: bool = False
     """Whether the file is another than the service has read."""
     first_seen: Mapping[str, int] = field(default_factory=dict)
@@ -124,7 +101,7 @@ class Snapshot:
     @property
     def disk_free(self) -> int | None:
         """The free octets of the fullest file system."""
-        return min((disk.free for disk in self.disks), default=None)
+        return min(self.disks.values(), default=None)
 
     @property
     def _queues(self) -> tuple[QueueState, ...]:

@@ -4,8 +4,8 @@ It reads only, needs no secrets and no lock, and waits for nobody for longer tha
 """
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +24,6 @@ from relay.storage.standing import QueueState, Standing, read_standing
 from relay.storage.watches import Watch, read_watches
 from relay.watching.snapshot import (
     AccountState,
-    BackupState,
-    CertificateState,
-    DiskState,
     MailboxState,
     Running,
     Snapshot,
@@ -54,7 +51,8 @@ class Files:
 
     digest: str = ""
     """Of the configuration as it stands on the disk; empty where it can't be read."""
-    certificates: tuple[CertificateState, ...] = ()
+    certificates: Mapping[str, int] = field(default_factory=dict)
+    """When those of the listeners expire, by their files."""
 
 
 def ask_service(folder: Path) -> Service:
@@ -71,9 +69,8 @@ def ask_service(folder: Path) -> Service:
 def look_at_files(settings: Settings, *, digest: str = "") -> Files:
     """Read the configuration's file, unless somebody has who gives its `digest`, and the certificates that it names."""
     paths = {listener.certificate for listener in settings.listeners if listener.certificate is not None}
-    found = [(str(path), _expiry(path)) for path in sorted(paths)]
-    certificates = [CertificateState(path=path, expires=expires) for path, expires in found if expires is not None]
-    return Files(digest=digest or digest_of(settings.path), certificates=tuple(certificates))
+    certificates = {str(path): expires for path in sorted(paths) if (expires := _expiry(path)) is not None}
+    return Files(digest=digest or digest_of(settings.path), certificates=certificates)
 
 
 def take_snapshot(
@@ -106,9 +103,10 @@ def take_snapshot(
         notices=standing.queues.get("", QueueState()).waiting,
         quarantined=quarantined.count,
         quarantined_since=quarantined.oldest,
-        disks=tuple(_disks(settings, statvfs)),
+        disks=_disks(settings, statvfs),
         free_space=settings.limits.free_space,
-        backup=_backup(settings, backup),
+        backup=None if settings.backup is None else backup,
+        backup_folder="" if settings.backup is None else str(settings.backup.folder),
         archive=standing.archive,
         bounced=standing.bounced,
         bounced_last=standing.bounced_last,
@@ -140,17 +138,11 @@ def _account(settings: Settings, account: Account, standing: Standing, now: int)
     )
 
 
-def _disks(settings: Settings, statvfs: Statvfs | None) -> list[DiskState]:
+def _disks(settings: Settings, statvfs: Statvfs | None) -> dict[str, int]:
     database = database_file(settings.database)
     folders = [settings.folder, settings.inboxes, *([] if database is None else [database.parent])]
-    found = [(folder, free_octets(folder, statvfs=statvfs)) for folder in dict.fromkeys(folders)]
-    return [DiskState(folder=str(folder), free=free) for folder, free in found if free is not None]
-
-
-def _backup(settings: Settings, known: backups.BackupState) -> BackupState | None:
-    if settings.backup is None:
-        return None
-    return BackupState(folder=str(settings.backup.folder), at=known.at, error=known.error, error_at=known.error_at)
+    found = {str(folder): free_octets(folder, statvfs=statvfs) for folder in folders}
+    return {folder: free for folder, free in found.items() if free is not None}
 
 
 def _expiry(path: Path) -> int | None:

@@ -12,12 +12,15 @@ from relay.watching.findings import Kind
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Text:
-    """The words of one kind; `over` is empty where nobody is told."""
+    """The words of one kind."""
 
     title: str
+    """One line: what is wrong."""
     what: str
+    """What that means."""
     action: str
     over: str = ""
+    """What is said when it is over; empty for what nobody is told of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,7 @@ from relay.rules.states import Grade
 from relay.watching.findings import LOGIN_REFUSED, Finding, Kind
 from relay.watching.text_english import ENGLISH
 from relay.watching.text_german import GERMAN
-from relay.watching.text_table import Language
+from relay.watching.text_table import Language, Text
 
 _LONGEST = 200
 _OF_SERVERS = frozenset({Kind.PROVIDER_SILENT, Kind.MAILBOX_REFUSED, Kind.MAILBOX_FAILING})
@@ -22,17 +22,9 @@ _REPLY = re.compile(r"[2-5][0-9]{2}[ -]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Words:
+class Words(Text):
     """What people read of one finding."""
 
-    title: str
-    """One line: what is wrong."""
-    what: str
-    """What that means."""
-    action: str
-    """What to do."""
-    over: str
-    """What is said when it is over; empty for what nobody is told of."""
     facts: tuple[tuple[str, str], ...]
     """Labels and values: since when, what it holds up, what was said."""
 

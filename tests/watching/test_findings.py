@@ -8,17 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.rules.states import Grade
+from relay.storage.backups import BackupState
 from relay.storage.standing import ArchiveTrouble, PauseState, QueueState
 from relay.watching.findings import DAY, GRADES, Finding, Kind, disk_limits, find, worst
-from relay.watching.snapshot import (
-    AccountState,
-    BackupState,
-    CertificateState,
-    DiskState,
-    MailboxState,
-    Running,
-    Snapshot,
-)
+from relay.watching.snapshot import AccountState, MailboxState, Running, Snapshot
 
 NOW = 1_780_000_000_000
 MINUTE = 60_000
@@ -40,15 +33,15 @@ def mailbox(error: str, *, failing: int, last_ok: int | None = NOW - DAY, interv
 
 
 def disk(free: int, least: int = 50 * MIB) -> Snapshot:
-    return Snapshot(disks=(DiskState(folder="/a", free=1 << 40), DiskState(folder="/b", free=free)), free_space=least)
+    return Snapshot(disks={"/a": 1 << 40, "/b": free}, free_space=least)
 
 
 def backup(at: int | None, error: str = "") -> Snapshot:
-    return Snapshot(backup=BackupState(folder="/b", at=at, error=error, error_at=NOW - HOUR if error else None))
+    return Snapshot(backup=BackupState(at=at, error=error, error_at=NOW - HOUR if error else None), backup_folder="/b")
 
 
 def certificate(left: int) -> Snapshot:
-    return Snapshot(certificates=(CertificateState(path="/c.pem", expires=NOW + left),))
+    return Snapshot(certificates={"/c.pem": NOW + left})
 
 
 LOGIN = "login: no such user"
@@ -192,12 +185,12 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         accounts=(account,),
         strangers=draw(st.sampled_from([{}, {"old": QueueState(held=1)}])),
         quarantined=draw(COUNTS),
-        disks=(DiskState(folder="/a", free=draw(st.integers(0, 4 << 30))),),
+        disks={"/a": draw(st.integers(0, 4 << 30))},
         free_space=draw(st.integers(0, 2 << 30)),
         backup=draw(st.one_of(st.none(), st.builds(
-            BackupState, folder=st.just("/b"), at=TIMES, error=st.sampled_from(["", "no room"])))),
+            BackupState, at=TIMES, error=st.sampled_from(["", "no room"])))),
         bounced=draw(COUNTS),
-        certificates=(CertificateState(path="/c", expires=draw(st.integers(NOW - DAY, NOW + 20 * DAY))),),
+        certificates={"/c": draw(st.integers(NOW - DAY, NOW + 20 * DAY))},
         configuration_changed=draw(st.booleans()),
     )  # fmt: skip
 
@@ -215,9 +208,9 @@ WORSE = [
     lambda s: replace(s, running=Running.SILENT),
     lambda s: replace(s, quarantined=s.quarantined + 1),
     lambda s: replace(s, bounced=s.bounced + 1),
-    lambda s: replace(s, disks=(*s.disks, DiskState(folder="/b", free=0))),
-    lambda s: replace(s, disks=(DiskState(folder="/a", free=s.disks[0].free // 2),)),
-    lambda s: replace(s, certificates=(CertificateState(path="/c", expires=s.certificates[0].expires - 15 * DAY),)),
+    lambda s: replace(s, disks={**s.disks, "/b": 0}),
+    lambda s: replace(s, disks={"/a": s.disks["/a"] // 2}),
+    lambda s: replace(s, certificates={"/c": s.certificates["/c"] - 15 * DAY}),
     lambda s: replace(s, configuration_changed=True),
     lambda s: replace(s, strangers={"old": QueueState(waiting=1), **s.strangers}),
     lambda s: replace(s, archive=(ArchiveTrouble(address="c@x.example", since=NOW, failed=1),)),

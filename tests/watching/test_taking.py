@@ -124,12 +124,12 @@ async def test_a_certificate_is_read_from_its_file(office: Office, tmp_path: Pat
     issued.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
     office.configure(account={}, listener={"tls": "starttls", "certificate": "server.pem", "private_key": "server.pem"})
     files = look_at_files(office.settings)
-    (certificate,) = files.certificates
-    assert certificate.path == str(tmp_path / "server.pem")
-    assert certificate.expires > START
+    ((path, expires),) = files.certificates.items()
+    assert path == str(tmp_path / "server.pem")
+    assert expires > START
     assert files.digest == digest_of(office.settings.path) != ""
     (tmp_path / "server.pem").unlink()
-    assert look_at_files(office.settings).certificates == ()
+    assert look_at_files(office.settings).certificates == {}
 
 
 async def test_a_configuration_that_is_not_in_force_is_seen(office: Office) -> None:
