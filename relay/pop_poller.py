@@ -38,7 +38,7 @@ class _Mailbox:
     tried: MailboxServer | None = None
     """The settings of the last poll."""
     revision: str = ""
-    """That of the credential with which the last poll failed; empty if there was no secret."""
+    """That of the credential with which the first poll in a row failed; empty if there was no secret."""
     changed: bool = False
     """Whether the settings changed while it was polled, so that the cause of a failure may be removed."""
     failure: str = ""
@@ -206,7 +206,8 @@ class PopPoller:
             emit(PollElsewhere(account=account.name, reason=mailbox.failure))
             return None
         except Exception as error:  # noqa: BLE001 - one mailbox must not stop the others
-            mailbox.revision = await self._revision(account.mailbox)
+            if not mailbox.failures:
+                mailbox.revision = await self._revision(account.mailbox)
             mailbox.failures += 1
             backoff = max(interval, min(LONGEST_BACKOFF, interval * 2.0 ** min(mailbox.failures - 1, 20)))
             mailbox.due = self._monotonic() + (0.0 if mailbox.changed else backoff)

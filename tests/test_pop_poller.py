@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from structlog.testing import capture_logs
@@ -16,6 +17,7 @@ from relay.demo.provider import PASSWORD
 from relay.pop_poller import PopPoller
 from relay.runtime import Runtime
 from relay.settings import load_settings
+from relay.settings.secrets import read_secret
 from relay.storage.engine import open_engine
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
@@ -153,6 +155,16 @@ async def fail_for_long(office: Office) -> float:
     wait = office.poller._known["a"].due - office.seconds
     assert wait > 900
     return wait
+
+
+async def test_the_secret_of_polls_that_fail_is_read_once_for_each_and_once_to_be_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Mock(side_effect=read_secret)
+    monkeypatch.setattr("relay.accounts.credentials.read_secret", read)
+    async with Dialogue() as broken, open_office(tmp_path, {"a": broken.port}) as office:
+        await fail_for_long(office)
+        assert read.call_count == broken.connections + 1 > 3
 
 
 @pytest.mark.parametrize("mended", [{"password": PASSWORD}, {"password": PASSWORD, "host": "localhost"}])

@@ -32,6 +32,13 @@ class Said:
                 raise RelayError(f"the answer can't be read: {error}") from None
         raise RelayError(f"the answer can't be read: {self.name} in place of {kind.__name__}")
 
+    def part(self, name: str, kind: Any) -> Any:  # noqa: ANN401 - JSON, and what isinstance takes
+        """Return a part of the answer as it is printed for programs. Raises RelayError where it is of another type."""
+        found = self.json.get(name, self) if isinstance(self.json, dict) else self
+        if isinstance(found, kind):
+            return found
+        raise RelayError(f"the answer can't be read: {name} of {self.name}")
+
 
 def write_request(request: object) -> Answer:
     """Write a request for the control socket. Root may say on whose behalf he asks."""

@@ -18,6 +18,8 @@ Moment = NewType("Moment", int)
 Json = Any
 _T = TypeVar("_T")
 _UNIONS: Final = (Union, types.UnionType)
+_LARGEST: Final = 1 << 53
+"""Beyond it JSON's numbers are not exact (RFC 8259 section 6), and the database's have an end."""
 
 
 class WireError(ValueError):
@@ -100,11 +102,13 @@ def _dataclass(kind: Any, json: Json) -> Any:  # noqa: ANN401 - of the type
 def _require(kind: Any, json: Json) -> None:  # noqa: ANN401 - any type
     if not isinstance(json, kind) or (isinstance(json, bool) and kind is not bool):
         raise WireError(f"{str(json)[:40]!r} is no {getattr(kind, '__name__', kind)}")
+    if isinstance(json, int | float) and not abs(json) <= _LARGEST:
+        raise WireError(f"{str(json)[:40]} is beyond the largest number, {_LARGEST}")
 
 
 def _milliseconds(json: Json) -> int:
     _require(str, json)
     try:
         return round(dt.datetime.fromisoformat(json).timestamp() * 1000)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise WireError(str(error)) from None

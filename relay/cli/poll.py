@@ -15,9 +15,12 @@ from relay.cli.asking import ask
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, json_option, plain_faults
 from relay.cli.output import clean, print_json, say
+from relay.model.errors import RelayError
 
 _MOST_IDS = 3
 """Mails of each mailbox whose ids are shown."""
+_MOST_KEPT = 1 << 22
+"""Characters of news that are kept until the end, of all mailboxes together."""
 
 
 @click.command("poll")
@@ -54,13 +57,21 @@ def _show_progress(said: Iterator[Said], *, quiet: bool) -> dict[str, PollNews]:
     from rich.markup import escape
 
     bars: dict[str, Any] = {}
+    kept = 0
     with context:
-        for news in (one.read(PollNews) for one in said):
+        for one in said:
+            news = one.read(PollNews)
+            if news.result is not None or news.error or news.account not in bars:
+                kept += len(str(one.json))
+                if kept > _MOST_KEPT:
+                    raise RelayError("the service tells of more mailboxes than there can be")
             if news.result is not None or news.error:
                 results[news.account] = news
-            elif progress is not None:
-                if news.account not in bars:
-                    bars[news.account] = progress.add_task(escape(clean(news.account)), total=news.total)
+                continue
+            if news.account not in bars:
+                label = escape(clean(news.account))
+                bars[news.account] = None if progress is None else progress.add_task(label, total=news.total)
+            if progress is not None:
                 progress.update(bars[news.account], completed=news.fetched, total=news.total)
     return results
 

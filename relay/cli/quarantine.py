@@ -56,7 +56,7 @@ def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 -
     """Show one mail, why it is there, and its way out."""
     for said in ask(config, ShowQuarantined(id=id), reads=True):
         if as_json:
-            print_json(said.json["mail"])
+            print_json(said.part("mail", dict))
         else:
             print_sheet(said.read(ToldQuarantined).sheet)
 

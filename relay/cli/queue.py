@@ -40,23 +40,27 @@ def list_(
     mails = 0
     for said in ask(config, ListMails(filter=chosen, limit=limit), reads=True):
         if said.name == "MailPage":
-            mails += len(said.json["mails"])
+            page = said.part("mails", list)
+            mails += len(page)
             if not as_json:
                 from relay.admin.answers import MailPage
                 from relay.cli.mail_table import print_mails
 
                 print_mails(said.read(MailPage))
                 continue
-            for mail in said.json["mails"]:
+            for mail in page:
                 printed.add(mail)
         else:
             if as_json:
                 printed.end()
-            nothing = said.json["nothing"]
+            nothing = said.part("nothing", str)
             if nothing and (chosen.is_narrow or not as_json):
                 say(nothing, error=as_json)
             if not as_json:
-                for line in [f"(the newest {limit:,}; --limit shows more)"] * (mails == limit) + said.json["notes"]:
+                from relay.admin.answers import ListEnd
+
+                notes = said.read(ListEnd).notes
+                for line in (*[f"(the newest {limit:,}; --limit shows more)"] * (mails == limit), *notes):
                     say(line)
 
 

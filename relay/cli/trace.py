@@ -31,8 +31,10 @@ def tell(config: str | None, request: ShowMails, *, as_json: bool) -> None:
     printed = JsonList()
     for n, said in enumerate(ask(config, request, reads=True)):
         if as_json:
-            outgoing = said.json["mail"] or {}
-            printed.add(said.json["incoming"] or ({"direction": "outgoing", **outgoing} if request.whole else outgoing))
+            outgoing = said.part("mail", dict | None) or {}
+            if request.whole:
+                outgoing = {"direction": "outgoing", **outgoing}
+            printed.add(said.part("incoming", dict | None) or outgoing)
             continue
         if n:
             say()

@@ -66,8 +66,10 @@ class Poll:
             await lease.confirm()
             await source.commit()
         finally:
-            self._log_omitted()
-            await self.receiver.close()
+            try:
+                await self.receiver.close()  # may log on
+            finally:
+                self._log_omitted()
         gone = [*plan.gone, *(one.key for one in deleted if one.key.uid)]
         await context.mailboxes.note_listing(
             context.account.name, lease.token, gone=gone, back=plan.back, forget=plan.forget,

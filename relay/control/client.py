@@ -13,6 +13,8 @@ from relay.model.errors import RelayError
 
 PATIENCE: Final = 5.0
 """Seconds for what is done at once."""
+_MOST_LINES: Final = 1 << 24
+"""Of all answers together: more than the progress of any work needs."""
 
 
 class ControlError(RelayError):
@@ -52,12 +54,14 @@ def follow(
     connection = connect(folder, patience)
     if connection is None:
         return False
-    answered, joiner = False, Joiner(LONGEST_ANSWER)
+    answered, joiner, count = False, Joiner(LONGEST_ANSWER), 0
     with connection:
         try:
             connection.sendall(b"".join(write({"do": do, **arguments})))
             with connection.makefile("rb") as lines:
                 while line := lines.readline(LONGEST_LINE):
+                    if (count := count + 1) > _MOST_LINES:
+                        raise ControlError("the service goes on answering without an end")
                     answer = joiner.read(line)
                     if answer is None or answer.get("alive"):
                         continue

@@ -81,27 +81,29 @@ class ControlServer:
             (self._folder / NAME).unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
-        try:
-            uid = _peer(writer.get_extra_info("socket"))
-            refusal = self._refusal(uid)
-            request: Answer = {}
-            if self._open <= _MOST_CONNECTIONS:
-                # Whatever is left unread makes the kernel drop the answer, a refusal too.
-                with contextlib.suppress(ValueError, RecursionError):
-                    request = await _read(reader, _PATIENCE)
-            if refusal:
-                await _write(writer, {"ok": False, "error": refusal})
-                return
-            caller = Caller(uid=uid, reply=lambda: _read(reader, _LONGEST_THOUGHT))
-            async with contextlib.aclosing(self._answer(request, caller)) as answers:
+        """Answer one request. What was begun for a caller who has gone is waited for when his place is free again."""
+        async with contextlib.AsyncExitStack() as begun:
+            self._open += 1
+            try:
+                uid = _peer(writer.get_extra_info("socket"))
+                refusal = self._refusal(uid)
+                request: Answer = {}
+                if self._open <= _MOST_CONNECTIONS:
+                    # Whatever is left unread makes the kernel drop the answer, a refusal too.
+                    with contextlib.suppress(ValueError, RecursionError):
+                        request = await _read(reader, _PATIENCE)
+                if refusal:
+                    await _write(writer, {"ok": False, "error": refusal})
+                    return
+                caller = Caller(uid=uid, reply=lambda: _read(reader, _LONGEST_THOUGHT))
+                answers = await begun.enter_async_context(contextlib.aclosing(self._answer(request, caller)))
                 async for answer in answers:
                     await _write(writer, answer)
-        except (OSError, ValueError, TimeoutError):
-            pass
-        finally:
-            self._open -= 1
-            writer.close()
+            except (OSError, ValueError, TimeoutError):
+                pass
+            finally:
+                self._open -= 1
+                writer.close()
 
     def _refusal(self, uid: int) -> str:
         """Say why whoever has connected gets no answer; empty where he gets one."""

@@ -5,6 +5,7 @@ all of them: so a wrong password costs one login, and not one for each connectio
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -66,14 +67,11 @@ class Connections:
     ) -> Connection:
         failures = door.failures
         async with door.lock:
-            try:
-                revision = await self._credentials.revision(credential)
-            except RelayError as error:
-                raise _no_secret(error) from error
             came_to_nothing = door.failures != failures or (door.refused and not probing)
-            if came_to_nothing and door.last is not None and door.last[:2] == (server, revision):
-                last = door.last[2]
-                raise ConnectError(last.stage, last.reply, closed=last.closed, others=door.pool.open_connections)
+            last = door.last if came_to_nothing else None
+            if last is not None and last[0] == server and last[1] == await self._revision(credential):
+                _, _, why = last
+                raise ConnectError(why.stage, why.reply, closed=why.closed, others=door.pool.open_connections)
             if not probing:
                 await self._ask_whether_paused(account)
             try:
@@ -82,11 +80,18 @@ class Connections:
                 failed = error if isinstance(error, ConnectError) else _no_secret(error)
                 failed.others = door.pool.open_connections
                 door.failures += 1
+                # Of what was sent a moment ago: reading it before each login would read each secret twice.
+                revision = await self._revision(credential)
                 # What a probe is told changes a pause that lasts: no mail has to ask for one.
                 door.last, door.refused = (server, revision, failed), failed.login_refused and not probing
                 raise failed from None
             door.last, door.refused = None, False
             return connection
+
+    async def _revision(self, credential: Credential | None) -> str:
+        with contextlib.suppress(RelayError):
+            return await self._credentials.revision(credential)
+        return ""
 
     async def _ask_whether_paused(self, account: Account) -> None:
         """Raise ConnectError where the account was paused since the mail that wants a connection was claimed."""

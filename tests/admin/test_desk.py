@@ -55,6 +55,7 @@ def test_without_a_service_the_logs_file_has_it(run: Run, config: Path, queued: 
         {"version": VERSION, "name": "Nothing"},
         {"version": VERSION, "name": "ListMails", "value": {"filter": 5}},
         {"version": VERSION, "name": ["ListMails"]},
+        {"version": VERSION, "name": "ListMails", "value": {"filter": {"older": 10**40}}},
     ],
 )
 def test_what_can_not_be_understood_is_refused(config: Path, told: dict[str, Any]) -> None:

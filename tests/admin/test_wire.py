@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.admin import answers, mail_answers, requests
-from relay.admin.answers import MailPage, Progress
+from relay.admin.answers import MailPage, PollResult, Progress
 from relay.admin.desk import FUNCTIONS
 from relay.admin.mail_answers import Event
 from relay.admin.requests import VERSION, Filter, ListMails
 from relay.admin.wire import Moment, WireError, decode, encode
 from relay.rules.states import State
+
+NUMBERS = st.integers(-(1 << 53), 1 << 53)
 
 
 @given(
@@ -25,10 +27,10 @@ from relay.rules.states import State
             Filter,
             states=st.lists(st.sampled_from(State)).map(tuple),
             account=st.none() | st.text(),
-            older=st.none() | st.integers(),
+            older=st.none() | NUMBERS,
             everything=st.booleans(),
         ),
-        limit=st.integers(),
+        limit=NUMBERS,
     )
 )
 def test_a_request_comes_out_as_it_went_in(request: ListMails) -> None:
@@ -54,6 +56,12 @@ def test_a_moment_keeps_its_milliseconds(at: int) -> None:
         (ListMails, {"filter": {"states": ["queued"]}}),
         (Event, {"at": "soon", "what": "", "detail": ""}),
         (Event, {"at": 5, "what": "", "detail": ""}),
+        (Event, {"at": "0001-01-01T00:00:00", "what": "", "detail": ""}),
+        (ListMails, {"filter": {"older": 10**40}}),
+        (ListMails, {"filter": {"older": -(10**40)}}),
+        (ListMails, {"filter": {}, "limit": 1 << 54}),
+        (PollResult, {"fetched": 0, "failed": 0, "deleted": 0, "seconds": float("inf")}),
+        (PollResult, {"fetched": 0, "failed": 0, "deleted": 0, "seconds": float("nan")}),
     ],
 )
 def test_what_does_not_fit_is_refused(kind: type, json: Any) -> None:  # noqa: ANN401 - any JSON

@@ -1,5 +1,6 @@
 """What a command does with the answers of a service that lies: whoever owns the folder may give root any."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -27,7 +28,7 @@ def lie(config: Path) -> Generator[Lie]:
 
         def answer(*answers: object) -> None:
             connection, _ = listening.accept()
-            with connection:
+            with connection, contextlib.suppress(BrokenPipeError):
                 connection.recv(1 << 16)
                 connection.sendall(b"".join(json.dumps(one).encode() + b"\n" for one in answers))
 
@@ -72,3 +73,44 @@ def test_nor_can_a_question(run: Run, lie: Lie, monkeypatch: pytest.MonkeyPatch)
 def test_what_makes_no_sense_is_no_traceback(run: Run, lie: Lie, answer: dict[str, object]) -> None:
     lie({"ok": True, **answer})
     assert "Traceback" not in run("trace", "id").err
+
+
+PAGE = {"now": 1, "mails": [], "words": []}
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "value"),
+    [
+        ("queue list", "MailPage", 5),
+        ("queue list", "MailPage", None),
+        ("queue list", "MailPage", {**PAGE, "mails": 5}),
+        ("queue list", "ListEnd", [1]),
+        ("queue list", "ListEnd", {"nothing": {"a": 1}, "notes": []}),
+        ("queue list", "ListEnd", {"nothing": "x", "notes": 5}),
+        ("queue list", "ListEnd", {"nothing": "x", "notes": [5]}),
+        ("queue list", "Whatever", [1]),
+        ("trace id", "ToldMail", None),
+        ("trace id", "ToldMail", {"mail": 5, "incoming": None}),
+        ("trace id", "ToldMail", {"mail": None}),
+        ("quarantine show id", "ToldQuarantined", 5),
+        ("quarantine show id", "ToldQuarantined", {"mail": [1]}),
+    ],
+)
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_an_answer_of_wrong_types_is_named(
+    run: Run, lie: Lie, command: str, name: str, value: object, form: list[str]
+) -> None:
+    lie({"ok": True, "is": "", "zone": "UTC"}, {"ok": True, "is": name, "value": value})
+    said = run(*command.split(), *form)
+    assert "Traceback" not in said.err
+    unread = form and name == "ListEnd" and isinstance(value, dict) and value["nothing"] == "x"
+    assert said.status == (0 if unread else 1)
+    assert unread or "the answer can't be read: " in said.err
+
+
+def test_news_without_an_end_is_not_kept(run: Run, lie: Lie) -> None:
+    news = ({"account": f"{n}" + "x" * 60_000, "error": "e"} for n in range(100))
+    lie(*({"ok": True, "is": "PollNews", "value": one} for one in news))
+    said = run("poll")
+    assert (said.status, said.out) == (1, "")
+    assert "more mailboxes than there can be" in said.err

@@ -275,6 +275,23 @@ async def test_a_server_that_gives_nothing_cant_fill_the_log(tmp_path: Path, cou
     assert all(line["account"] for line in lines)
 
 
+async def test_what_is_logged_while_the_last_batch_ends_is_counted_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = Receiver.close
+
+    async def end_late(receiver: Receiver) -> None:
+        for _ in range(MOST_SAID + 5):
+            receiver._may_log("mail_not_written")
+        await close(receiver)
+
+    monkeypatch.setattr(Receiver, "close", end_late)
+    async with Dialogue(listing(1, 9) + "! close") as server, open_post(tmp_path, server.port) as post:
+        with capture_logs() as lines, pytest.raises(SourceError):
+            await post.poll()
+    assert [line["count"] for line in lines if line["event"] == "poll_lines_omitted"] == [5]
+
+
 async def test_a_mailbox_full_of_what_is_too_large_cant_fill_the_log(tmp_path: Path) -> None:
     async with (
         Dialogue(listing(100, 999_999_999_999) + "C: QUIT\nS: +OK") as server,

@@ -1,13 +1,15 @@
 """What a command connects to, and what it says where that is not the service."""
 
+import contextlib
 import os
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 
-from relay.control.client import ControlError, NoAnswerError, ask, connect
-from relay.control.lines import NAME
+from relay.control.client import ControlError, NoAnswerError, ask, connect, follow
+from relay.control.lines import NAME, Answer
 from tests.peers.machine import require_root
 
 
@@ -40,3 +42,24 @@ def test_a_service_that_says_nothing_is_told_from_one_that_refuses(tmp_path: Pat
         silent.listen()
         with pytest.raises(NoAnswerError, match=r"no answer within 0.1 s"):
             ask(tmp_path, "status", patience=0.1)
+
+
+def test_a_service_that_answers_without_an_end_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.control.client._MOST_LINES", 50)
+    with socket.socket(socket.AF_UNIX) as endless:
+        endless.bind(str(tmp_path / NAME))
+        endless.listen()
+
+        def answer() -> None:
+            for line in (b'{"ok": true}\n', b'{"alive": true}\n', b'{"part": ""}\n'):
+                connection, _ = endless.accept()
+                with connection, contextlib.suppress(OSError):
+                    while True:
+                        connection.sendall(line)
+
+        threading.Thread(target=answer, daemon=True).start()
+        for most in (50, 0, 0):
+            came: list[Answer] = []
+            with pytest.raises(ControlError, match="without an end"):
+                came.extend(follow(tmp_path, "poll", patience=5))
+            assert len(came) <= most

@@ -169,6 +169,35 @@ async def test_only_so_many_are_answered_at_a_time(tmp_path: Path) -> None:
     await server.close()
 
 
+async def test_whoever_has_gone_keeps_no_place_for_what_is_still_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.control.server._ALIVE", 0.05)
+    ended = asyncio.Event()
+
+    async def poll(_request: dict[str, Any], _caller: Caller) -> AsyncGenerator[dict[str, Any]]:
+        yield {"begun": True}
+        try:
+            await ended.wait()
+        except asyncio.CancelledError:
+            await ended.wait()  # as a step in a thread, which can't be broken off
+            raise
+
+    server = ControlServer(tmp_path, {"poll": poll, "look": lambda *_: {}})
+    await server.start()
+    for _ in range(_MOST_REQUESTS):
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / NAME))
+        writer.write(b'{"do": "poll"}\n')
+        assert json.loads(await reader.readline()) == {"ok": True, "begun": True}
+        writer.transport.abort()
+    async with asyncio.timeout(5):
+        while server._open:  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(ask, tmp_path, "look") == {"ok": True}
+    ended.set()
+    await server.close()
+
+
 async def test_what_is_no_socket_is_not_removed(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text("precious")
     server = ControlServer(tmp_path, {})

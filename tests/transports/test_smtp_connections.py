@@ -1,6 +1,7 @@
 """A login by a token, another one each time, costs no more logins than one by a password."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from structlog.testing import capture_logs
@@ -8,6 +9,7 @@ from structlog.testing import capture_logs
 from relay.delivery import Delivery
 from relay.model.errors import CredentialError
 from relay.runtime import Runtime
+from relay.settings.secrets import read_secret
 from relay.storage import admin
 from tests.peers.credentials import Token, TokenCredentials
 from tests.peers.office import MINUTE, Office, open_office
@@ -21,6 +23,15 @@ RETRY = {"intervals": ["1 h"]}
 
 def paused(office: Office) -> list[str]:
     return [pause.account for pause in admin.list_pauses(office.engine)]
+
+
+async def test_a_secret_is_read_once_for_each_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Mock(side_effect=read_secret)
+    async with Provider() as provider, open_office(tmp_path, port=provider.port, account=LOGIN) as office:
+        monkeypatch.setattr("relay.accounts.credentials.read_secret", read)
+        await office.hand_in(A)
+        await office.send()
+        assert (len(provider.mails), read.call_count) == (1, 1)
 
 
 async def test_connections_are_kept_while_the_token_rotates(tmp_path: Path) -> None:
