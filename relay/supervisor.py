@@ -38,7 +38,6 @@ from relay.storage.mailboxes import Mailboxes
 from relay.storage.maildir import make_inboxes
 from relay.storage.queue import Queue
 from relay.storage.upgrade import prepare_database
-from relay.storage.watches import Watches
 from relay.storage.writer import Writer
 from relay.submission import Submission
 from relay.systemd import feed_watchdog, notify
@@ -83,7 +82,6 @@ class Service:
             self.watcher = Watcher(
                 runtime,
                 database=self._engine,
-                watches=Watches(self._writer, node=node),
                 compose=self.delivery.notifications.composer.plain,
                 wake=self.delivery.wake_lanes,
             )

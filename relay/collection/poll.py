@@ -71,10 +71,11 @@ class Poll:
             finally:
                 self._log_omitted()
         gone = [*plan.gone, *(one.key for one in deleted if one.key.uid)]
-        await context.mailboxes.note_listing(
-            context.account.name, lease.token, gone=gone, back=plan.back, forget=plan.forget,
-            now=context.runtime.now(),
-        )  # fmt: skip
+        if gone or plan.back or plan.forget:
+            await context.mailboxes.note_listing(
+                context.account.name, lease.token, gone=gone, back=plan.back, forget=plan.forget,
+                now=context.runtime.now(),
+            )  # fmt: skip
         return len(deleted)
 
     async def _plan(self, listings: Sequence[FolderListing]) -> PollPlan:

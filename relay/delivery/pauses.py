@@ -15,7 +15,6 @@ from relay.model.reply import Reply
 from relay.rules.moments import utc_time
 from relay.rules.retry import next_attempt
 from relay.runtime import Runtime
-from relay.storage.pausing import Probe
 
 SOON = 600_000
 """Milliseconds after a pause within which a new one goes on with its intervals: the probe that ended it saw little."""
@@ -51,7 +50,7 @@ class PauseBook:
         Another node may have begun it, or somebody may have ended the pause. Raises StorageError.
         """
         next_probe = self._next_probe(pause.probes + 1)
-        return await self._queue.begin_probe(Probe(pause=pause, next_probe=next_probe, fingerprint=settings))
+        return await self._queue.begin_probe(pause, next_probe=next_probe, fingerprint=settings)
 
     def _next_probe(self, probes: int, *, late: bool = False) -> int:
         settings = self._settings()

@@ -15,7 +15,7 @@ from relay.notifications.reroute import Rerouter
 from relay.rules.notice_texts import Alert
 from relay.rules.notice_wording import AlertFacts
 from relay.runtime import Runtime, contain_faults
-from relay.storage.outbox import PendingAlert, SentAlert
+from relay.storage.outbox import PendingAlert
 from relay.storage.pausing import told_as
 
 
@@ -38,7 +38,7 @@ class Outbox:
                 if await self._waits(alert):
                     continue
                 written = (await self._compose(alert, delivery)).notices
-                if await self._queue.mark_sent(SentAlert(alert=alert, notices=written)):
+                if await self._queue.mark_sent(alert, written):
                     woken |= announce(written)
         return woken
 

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, exists, or_
 from relay.model.mail import DeliveryState, NewDelivery, NewMessage, Recipient
 from relay.storage import meta
 from relay.storage.rows import INSERT_MESSAGES, clean, message_row
-from relay.storage.statement import Many, Parameters, Statement, insert, is_in
+from relay.storage.statement import Many, Parameters, Statement, insert
 from relay.storage.tables import content, delivery, message, recipient
 from relay.storage.tables import meta as facts
 from relay.storage.transaction import Transaction
@@ -32,7 +32,7 @@ _DROP_VERSION_1: Final = Statement(
 )
 IS_ORPHANED: Final = ~exists().where(message.c.id == content.c.message_id)
 """That a chunk belongs to no message."""
-_DISCARD: Final = Statement(delete(content).where(is_in(content.c.message_id, "messages"), IS_ORPHANED))
+_DISCARD: Final = Statement(delete(content).where(content.c.message_id == bindparam("message"), IS_ORPHANED))
 _FACT: Final = insert(facts).values(key=bindparam("key"), value=bindparam("now"))
 # Also where it was said in what is the future now: a clock was wrong.
 _SAY: Final = Statement(
@@ -174,7 +174,6 @@ def insert_recipients(tx: Transaction, recipients: Iterable[tuple[Placed, Recipi
     tx.change_each(_INSERT_RECIPIENTS, rows)
 
 
-def discard(tx: Transaction, message_ids: Sequence[str]) -> list[None]:
-    """Drop what was written ahead of mails that were aborted; an accepted mail keeps its body."""
-    tx.change(_DISCARD, messages=list(message_ids))
-    return [None] * len(message_ids)
+def discard(tx: Transaction, message_id: str) -> None:
+    """Drop what was written ahead of a mail that was aborted; an accepted mail keeps its body."""
+    tx.change(_DISCARD, message=message_id)

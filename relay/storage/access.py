@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
-from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
 
@@ -18,18 +18,11 @@ from relay.storage.writer import Writer
 _READERS: Final = 2
 
 P = ParamSpec("P")
-A = TypeVar("A")
 R = TypeVar("R")
-A_contra = TypeVar("A_contra", contravariant=True)
-R_co = TypeVar("R_co", covariant=True)
 
 
-class _WrittenBy(Protocol[A_contra, R_co]):
-    def __call__(self, tx: Transaction, batch: Sequence[A_contra], /, *, by: Claimant) -> Sequence[R_co]: ...
-
-
-class Access:
-    """Reads and writes for one process. `node` names it among several on one PostgreSQL database.
+class Writes:
+    """Writes for one process. `node` names it among several on one PostgreSQL database.
 
     `lease` is the milliseconds for which a claim holds there without being renewed.
     """
@@ -39,6 +32,21 @@ class Access:
         self._writer = writer
         self.node, self.lease = node, lease
         self._by = Claimant(node, lease)
+
+    async def _write(self, rank: Rank, change: Callable[[Transaction], R], *, synced: bool = True) -> R:
+        """Write once and wait until it is durable."""
+
+        def apply(tx: Transaction, _once: Sequence[None]) -> list[R]:
+            return [change(tx)]
+
+        return await self._writer.run(Operation(rank, apply, synced), None)
+
+
+class Access(Writes):
+    """Reads and writes for one process."""
+
+    def __init__(self, engine: Engine, writer: Writer, *, node: str = "", lease: int = 60_000) -> None:
+        super().__init__(engine, writer, node=node, lease=lease)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="queue-read")
 
     @property
@@ -50,10 +58,6 @@ class Access:
         """Finish the writes that wait, then end all threads."""
         await self._writer.close()
         await asyncio.to_thread(self._readers.shutdown)
-
-    async def _write(self, rank: Rank, apply: Callable[[Transaction, Sequence[A]], Sequence[R]], argument: A) -> R:
-        """Write once and wait until it is durable."""
-        return await self._writer.run(Operation(rank, apply), argument)
 
     async def _read(self, query: Callable[..., R], *arguments: object) -> R:
         def run() -> R:
@@ -78,20 +82,24 @@ def asks(query: Callable[Concatenate[Transaction, P], R]) -> Callable[Concatenat
 
 
 def writes(
-    rank: Rank, apply: Callable[[Transaction, Sequence[A]], Sequence[R]]
-) -> Callable[[Access, A], Coroutine[Any, Any, R]]:
-    """Return the method that writes one argument of a kind of write; `apply` writes those of a whole batch."""
+    rank: Rank, change: Callable[Concatenate[Transaction, P], R], *, synced: bool = True
+) -> Callable[Concatenate[Writes, P], Coroutine[Any, Any, R]]:
+    """Return the method that writes by a function of the storage, which takes the same arguments."""
 
-    async def write(self: Access, argument: A) -> R:
-        return await self._write(rank, apply, argument)
+    @wraps(change)
+    async def write(self: Writes, /, *arguments: P.args, **named: P.kwargs) -> R:
+        return await self._write(rank, lambda tx: change(tx, *arguments, **named), synced=synced)
 
     return write
 
 
-def writes_as(rank: Rank, apply: _WrittenBy[A, R]) -> Callable[[Access, A], Coroutine[Any, Any, R]]:
+def writes_as(
+    rank: Rank, change: Callable[Concatenate[Transaction, Claimant, P], R], *, synced: bool = True
+) -> Callable[Concatenate[Writes, P], Coroutine[Any, Any, R]]:
     """Return the method as `writes` does, of what is written in the name of this node."""
 
-    async def write(self: Access, argument: A) -> R:
-        return await self._write(rank, partial(apply, by=self._by), argument)
+    @wraps(change)
+    async def write(self: Writes, /, *arguments: P.args, **named: P.kwargs) -> R:
+        return await self._write(rank, lambda tx: change(tx, self._by, *arguments, **named), synced=synced)
 
     return write

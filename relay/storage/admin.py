@@ -183,10 +183,10 @@ def list_pauses(engine: Database) -> list[Pause]:
 def pause_account(engine: Database, account: str, *, now: int) -> None:
     """Pause an account until a person resumes it."""
     with transaction(engine, write=True) as tx:
-        pausing.pause(tx, [Pause(account=account, since=now, until=None, reason="by command", by_person=True)])
+        pausing.pause(tx, Pause(account=account, since=now, until=None, reason="by command", by_person=True))
 
 
 def resume_account(engine: Database, account: str, *, now: int) -> bool:
-    """End the pause of an account, whoever began it; tells whether there was one."""
+    """End the pause of an account, whoever began it; return whether there was one."""
     with transaction(engine, write=True) as tx:
-        return pausing.resume_by_person(tx, account, now)
+        return pausing.resume_by_person(tx, account, now=now)

@@ -90,9 +90,9 @@ def find_known(tx: Transaction, copy: Arrival) -> str | None:
     return found
 
 
-def purge(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
-    """Delete (before, limit): rows of the past; gives how many."""
-    return [tx.change(_PURGE, first_kept=first_id(before), before=before, limit=limit) for before, limit in orders]
+def purge(tx: Transaction, before: int, limit: int) -> int:
+    """Forget at most `limit` copies that came before a moment and are not in the quarantine; return how many."""
+    return tx.change(_PURGE, first_kept=first_id(before), before=before, limit=limit)
 
 
 def list_quarantined(engine: Database) -> list[Arrival]:

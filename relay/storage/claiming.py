@@ -5,7 +5,7 @@ changes the delivery presents it, and changes nothing where it is not that of th
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -131,17 +131,14 @@ def claim_by_id(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, by: Claim
     ]
 
 
-def requeue(tx: Transaction, claims: Sequence[tuple[str, str]]) -> list[bool]:
-    """Give (delivery, token) back as they were, nothing is counted; return for each whether its claim still held."""
-    return [tx.change(_REQUEUE, delivery=delivery_id, claim=token) > 0 for delivery_id, token in claims]
+def requeue(tx: Transaction, delivery_id: str, token: str) -> bool:
+    """Give a delivery back as it was, nothing is counted; return whether its claim still held."""
+    return tx.change(_REQUEUE, delivery=delivery_id, claim=token) > 0
 
 
-def mark_uncertain(tx: Transaction, claims: Sequence[tuple[str, str]]) -> list[bool]:
-    """Note that the final dots of (delivery, token) are about to leave: after a crash, these are held.
-
-    Returns for each whether its claim still held.
-    """
-    return [tx.change(_MARK, delivery=delivery_id, claim=token) > 0 for delivery_id, token in claims]
+def mark_uncertain(tx: Transaction, delivery_id: str, token: str) -> bool:
+    """Note that a final dot is about to leave: after a crash, it is held. Return whether its claim still held."""
+    return tx.change(_MARK, delivery=delivery_id, claim=token) > 0
 
 
 def is_claimed(tx: Transaction, delivery_id: str, token: str) -> bool:
@@ -149,19 +146,19 @@ def is_claimed(tx: Transaction, delivery_id: str, token: str) -> bool:
     return bool(tx.rows(_SELECT_CLAIM, delivery=delivery_id, claim=token))
 
 
-def hold_accounts(tx: Transaction, orders: Sequence[tuple[Sequence[str], int, int]]) -> list[list[Held]]:
-    """Hold what is queued for (accounts, moment, at most so many); the postmaster is owed an alert about each."""
-    held = []
-    for accounts, now, limit in orders:
-        rows = tx.rows(_SELECT_OF_LANES, lanes=[str(to_account(name)) for name in accounts], limit=limit)
-        found = [Held(row[0], row[1], Destination.parse(row[2]).account) for row in rows]
-        tx.change(_HOLD, ids=[one.id for one in found])
-        held.append(found)
-        mails = {(one.message_id, one.account) for one in found}
-        why = "the account {} is gone or excluded"
-        write_events(tx, [(mail, now, "held", why.format(account)) for mail, account in sorted(mails)])
-        counts = Counter(one.account for one in found).items()
-        enqueue(tx, [PendingAlert(kind=Alert.ACCOUNT_GONE, account=name, count=count) for name, count in counts])
+def hold_accounts(tx: Transaction, accounts: Collection[str], *, now: int, limit: int = 500) -> list[Held]:
+    """Hold at most so many that are queued for accounts that are gone or excluded, and return them.
+
+    The postmaster is owed an alert about each account.
+    """
+    rows = tx.rows(_SELECT_OF_LANES, lanes=[str(to_account(name)) for name in accounts], limit=limit)
+    held = [Held(row[0], row[1], Destination.parse(row[2]).account) for row in rows]
+    tx.change(_HOLD, ids=[one.id for one in held])
+    mails = {(one.message_id, one.account) for one in held}
+    why = "the account {} is gone or excluded"
+    write_events(tx, [(mail, now, "held", why.format(account)) for mail, account in sorted(mails)])
+    counts = Counter(one.account for one in held).items()
+    enqueue(tx, [PendingAlert(kind=Alert.ACCOUNT_GONE, account=name, count=count) for name, count in counts])
     return held
 
 

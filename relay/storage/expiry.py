@@ -110,18 +110,16 @@ def delayed(tx: Transaction, account: str, after: int, before: int, limit: int) 
     return read_claimed(tx, tx.rows(_SELECT_DELAYED, mails=mails)) if mails else []
 
 
-def tell_delay(tx: Transaction, told: Sequence[DelayTold], *, by: Claimant) -> list[bool]:
-    """Note that senders are told, with the notices that tell them; tells for each whether it was not told before.
+def tell_delay(tx: Transaction, by: Claimant, told: DelayTold) -> bool:
+    """Note that a sender is told, with the notice that tells him; return whether he was not told before.
 
-    Several look at the same mail, and one of them tells, also where they come in one batch.
+    Several look at the same mail, and one of them tells.
     """
-    granted = [tx.change(_WARNED, ids=list(one.delivery_ids)) > 0 for one in told]
-    notices = [one.notice for one, is_first in zip(told, granted, strict=True) if is_first and one.notice is not None]
-    if notices:
-        accept(tx, notices, by=by)
-        about = [one for one, is_first in zip(told, granted, strict=True) if is_first]
-        write_events(tx, [(o.message_id, o.at, "delay_told", o.notice.message.id) for o in about if o.notice])
-    return granted
+    is_first = tx.change(_WARNED, ids=list(told.delivery_ids)) > 0
+    if is_first and told.notice is not None:
+        accept(tx, [told.notice], by=by)
+        write_events(tx, [(told.message_id, told.at, "delay_told", told.notice.message.id)])
+    return is_first
 
 
 def queued_before(tx: Transaction, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
@@ -131,34 +129,34 @@ def queued_before(tx: Transaction, account: str, before: int, limit: int) -> lis
     return read_claimed(tx, tx.rows(_SELECT_OVER, mails=mails, lane=lane, before=before)) if mails else []
 
 
-def give_up(tx: Transaction, mails: Sequence[Sequence[Settlement]], *, by: Claimant) -> list[bool]:
-    """Settle what nobody attempts: all of a mail's deliveries together, or none of them.
+def give_up(tx: Transaction, by: Claimant, mail: Sequence[Settlement]) -> bool:
+    """Settle what nobody attempts: all of a mail's deliveries together, or none of them; return which.
 
     None, where one of them has been claimed, or a recipient has an outcome by now, whom the notice would name as well.
     They go from queued to done, so that a crash leaves nothing that looks as if it had been sent.
     """
-    ids = [one.delivery_id for mail in mails for one in mail]
+    ids = [one.delivery_id for one in mail]
     queued = {row[0] for row in tx.rows(_STILL_QUEUED, ids=ids)}
     pending = {(row[0], row[1]) for row in tx.rows(_STILL_PENDING, ids=ids)}
-    whole = [
-        all(one.delivery_id in queued and all((one.delivery_id, n) in pending for n, _ in one.outcomes) for one in mail)
-        for mail in mails
-    ]
-    settle(tx, [one for mail, is_whole in zip(mails, whole, strict=True) if is_whole for one in mail], by=by)
-    return whole
+    named = {(one.delivery_id, n) for one in mail for n, _ in one.outcomes}
+    if not (queued.issuperset(ids) and pending.issuperset(named)):
+        return False
+    settle(tx, mail, by=by)
+    return True
 
 
-def pull_back(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
-    """Make (now, latest) due now what is due after a moment that no schedule reaches; gives how many."""
-    return [tx.change(_PULL_BACK, now=now, latest=latest) for now, latest in orders]
+def pull_back(tx: Transaction, *, now: int, latest: int) -> int:
+    """Make due now what is due after `latest`, which no schedule reaches: a wrong clock; return how many."""
+    return tx.change(_PULL_BACK, now=now, latest=latest)
 
 
-def bring_forward(tx: Transaction, orders: Sequence[tuple[str, int]]) -> list[int]:
-    """Make due what (account, now) has put off, since its server or login is another now; gives how many.
+def bring_forward(tx: Transaction, account: str, *, now: int) -> int:
+    """Make due now what an account has put off, its intervals from the beginning: its server or login is another.
 
-    What may have been sent already stays where it is: it waits since it is in doubt, whatever the server.
+    What may have been sent already stays where it is: it waits since it is in doubt, whatever the server. Return how
+    many that were due later.
     """
-    return [tx.change(_BRING_FORWARD, lane=str(to_account(account)), now=now) for account, now in orders]
+    return tx.change(_BRING_FORWARD, lane=str(to_account(account)), now=now)
 
 
 def outcomes(tx: Transaction, message_id: str) -> dict[int, RecipientState]:

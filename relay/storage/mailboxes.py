@@ -6,29 +6,29 @@ node that was taken for dead changes nothing any more.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, NamedTuple, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy import and_, bindparam, delete, literal, or_, select, update
 
 from relay.model.arrival import Arrival
 from relay.model.errors import RelayError
 from relay.model.maildrop import Mailbox, MessageKey, Seen
-from relay.storage import arrivals
+from relay.storage import arrivals as copies
+from relay.storage.accepting import Claimant
+from relay.storage.access import Writes, writes, writes_as
 from relay.storage.engine import Database, transaction
-from relay.storage.operation import Operation, Rank
+from relay.storage.operation import Rank
 from relay.storage.rows import clean
 from relay.storage.statement import Many, Statement, insert
 from relay.storage.tables import mailbox, seen
 from relay.storage.transaction import Transaction
-from relay.storage.writer import Writer
 
-T = TypeVar("T")
+P = ParamSpec("P")
 R = TypeVar("R")
 
-LEASE: Final = 60_000
-"""Milliseconds for which a node has a mailbox without renewing that."""
 _ADDED: Final = insert(mailbox)
 _IS_HELD: Final = and_(mailbox.c.account == bindparam("account"), mailbox.c.token == bindparam("token"))
 # A token that is there already is that of the same write, which is run again. A node that began anew takes its own.
@@ -98,50 +98,101 @@ class FirstContact:
     """Messages that are left alone for ever."""
 
 
-class _Write(NamedTuple, Generic[T]):
-    """What a poll writes about its mailbox; it counts only while the token is the mailbox's."""
-
-    account: str
-    token: str
-    now: int
-    content: T
-
-
 Keys = Sequence[MessageKey]
-_Fetched = tuple[Keys, Sequence[Arrival], frozenset[str]]
-"""Of which messages, their copies, and the ids of those whose file was there before."""
-_Listing = tuple[Keys, Keys, Keys]
-"""What is gone, what is back, and what is forgotten."""
 
 
-class Mailboxes:
-    """The state of all mailboxes, as one node sees it. `lease` is in milliseconds."""
+def _acquire(tx: Transaction, by: Claimant, account: str, token: str) -> Grant | None:
+    """Take a mailbox for one poll, which is known by its token; None if another node has it."""
+    now, until = tx.time() if tx.is_shared else 0, tx.lease_until(by.lease)
+    taken = tx.change(_ACQUIRE, account=account, node=by.node, token=token, lease_until=until, now=now)
+    return Grant(shared=tx.is_shared) if taken else None
 
-    def __init__(self, engine: Database, writer: Writer, *, node: str = "", lease: int = LEASE) -> None:
-        self._engine = engine
-        self._writer = writer
-        self.node = node
-        self.lease = lease
-        # Leases need not outlive a loss of power: with it all polls end.
-        self._acquire = Operation(Rank.ACQUIRE_MAILBOX, self._apply_acquire, synced=False)
-        self._renew = Operation(Rank.RENEW_MAILBOX, self._apply_renew, synced=False)
-        self._begin = Operation(Rank.BEGIN_MAILBOX, self._if_held(_apply_begin))
-        self._fetched = Operation(Rank.RECORD_FETCHED, self._if_held(_apply_record))
-        self._listing = Operation(Rank.RECORD_LISTING, self._if_held(_apply_listing))
-        self._end = Operation(Rank.END_POLL, self._if_held(_apply_end))
-        self._release = Operation(Rank.RELEASE_MAILBOX, _apply_release, synced=False)
 
-    async def acquire(self, account: str, token: str) -> Grant | None:
-        """Take a mailbox for one poll, which is known by its token; None if another node has it."""
-        return await self._writer.run(self._acquire, (account, token))
+def _renew(tx: Transaction, by: Claimant, account: str, token: str) -> bool:
+    """Prolong the lease, and keep it from others until the transaction ends; false if it is another's by now."""
+    return tx.change(_RENEW, lease_until=tx.lease_until(by.lease), account=account, token=token) == 1
 
-    async def renew(self, account: str, token: str) -> bool:
-        """Prolong the lease; false if it is another's by now."""
-        return await self._writer.run(self._renew, (account, token))
 
-    async def release(self, account: str, token: str) -> None:
-        """End the lease of a mailbox."""
-        await self._writer.run(self._release, (account, token))
+def _release(tx: Transaction, account: str, token: str) -> None:
+    """End the lease of a mailbox."""
+    tx.change(_RELEASE, account=account, token=token)
+
+
+def _begin(tx: Transaction, account: str, contact: FirstContact, *, now: int) -> None:
+    """Record the first contact with a mailbox or folder."""
+    hosts, folders = clean(" ".join(contact.hosts)), json.dumps(dict(contact.folders))
+    tx.change(_SET_MAILBOX, host=hosts, login=clean(contact.login), folders=folders, account=account)
+    if contact.is_new:
+        tx.change(_BEGIN_ANEW, account=account)
+        tx.change(_FORGET_ALL, account=account)
+    _insert_seen(tx, account, contact.skip, now=now, fetched=False)
+
+
+def _record(
+    tx: Transaction,
+    account: str,
+    keys: Keys,
+    *,
+    now: int,
+    arrivals: Sequence[Arrival] = (),
+    repeated: frozenset[str] = frozenset(),
+) -> Mapping[str, str]:
+    """Record that messages stand in the inboxes: they are never fetched again.
+
+    `arrivals` are the users' copies of them; `repeated` are the ids of those whose file stood there before. The result
+    holds those of the latter that were recorded earlier: the id of each, and the id that counts.
+    """
+    _insert_seen(tx, account, keys, now=now, fetched=True)
+    found = {one.id: copies.find_known(tx, one) for one in arrivals if one.id in repeated}
+    known = {id_: before for id_, before in found.items() if before is not None}
+    copies.insert(tx, [one for one in arrivals if one.id not in known])
+    return known
+
+
+def _note_listing(tx: Transaction, account: str, *, gone: Keys, back: Keys, forget: Keys, now: int) -> None:
+    """Record which messages are no longer on the server, are there again, or need not be known any more."""
+    tx.change_each(_GONE, [{"gone_at": now, **_columns(account, key)} for key in gone])
+    tx.change_each(_GONE, [{"gone_at": None, **_columns(account, key)} for key in back])
+    tx.change_each(_FORGET, [_columns(account, key) for key in forget])
+
+
+def _end(tx: Transaction, account: str, *, now: int, error: str = "") -> None:
+    """Record how a poll ended; `error` is empty if it went well."""
+    if error:
+        tx.change(_FAILED, reason=clean(error), account=account)
+    else:
+        tx.change(_ENDED_WELL, now=now, account=account)
+
+
+def _while_held(
+    rank: Rank, change: Callable[Concatenate[Transaction, str, P], R]
+) -> Callable[Concatenate["Mailboxes", str, str, P], Coroutine[Any, Any, R]]:
+    """Return the method that writes about an account's mailbox, for a poll that is known by its token.
+
+    It raises MailboxElsewhereError, and nothing is written, where the token is not the mailbox's any more.
+    """
+
+    @wraps(change)
+    async def write(self: "Mailboxes", account: str, token: str, /, *arguments: P.args, **named: P.kwargs) -> R:
+        found = await self.write_while_held(rank, lambda tx: change(tx, account, *arguments, **named), account, token)
+        if found is None:
+            raise MailboxElsewhereError("another node polls this mailbox by now: the rest is left to it")
+        return found[0]
+
+    return write
+
+
+class Mailboxes(Writes):
+    """The state of all mailboxes, as one node sees it; each method is documented by the function it is made of."""
+
+    # Leases need not outlive a loss of power: with it all polls end.
+    acquire = writes_as(Rank.ACQUIRE_MAILBOX, _acquire, synced=False)
+    renew = writes_as(Rank.RENEW_MAILBOX, _renew, synced=False)
+    release = writes(Rank.RELEASE_MAILBOX, _release, synced=False)
+    begin = _while_held(Rank.BEGIN_MAILBOX, _begin)
+    record = _while_held(Rank.RECORD_FETCHED, _record)
+    note_listing = _while_held(Rank.RECORD_LISTING, _note_listing)
+    end = _while_held(Rank.END_POLL, _end)
 
     async def find(self, account: str) -> Mailbox | None:
         """Return what is known of an account's mailbox."""
@@ -151,127 +202,26 @@ class Mailboxes:
         """Return the messages that are known."""
         return await asyncio.to_thread(_read_seen, self._engine, account)
 
-    async def begin(self, account: str, token: str, contact: FirstContact, *, now: int) -> None:
-        """Record the first contact with a mailbox or folder. Raises MailboxElsewhereError."""
-        await self._write(self._begin, account, token, now, contact)
+    async def write_while_held(
+        self, rank: Rank, change: Callable[[Transaction], R], account: str, token: str
+    ) -> tuple[R] | None:
+        """Write, and prolong the lease; None, and nothing is written, where the mailbox is another's by now."""
 
-    async def record(
-        self,
-        account: str,
-        token: str,
-        keys: Keys,
-        *,
-        now: int,
-        arrivals: Sequence[Arrival] = (),
-        repeated: frozenset[str] = frozenset(),
-    ) -> Mapping[str, str]:
-        """Record that messages stand in the inboxes: they are never fetched again. Raises MailboxElsewhereError.
+        def apply(tx: Transaction) -> tuple[R] | None:
+            return (change(tx),) if _renew(tx, self._by, account, token) else None
 
-        `arrivals` are the users' copies of them; `repeated` are the ids of those whose file stood there before. The
-        result holds those of the latter that were recorded earlier: the id of each, and the id that counts.
-        """
-        return await self._write(self._fetched, account, token, now, (keys, arrivals, repeated))
-
-    async def note_listing(self, account: str, token: str, *, gone: Keys, back: Keys, forget: Keys, now: int) -> None:
-        """Record which messages are no longer on the server, are there again, or need not be known any more.
-
-        Raises MailboxElsewhereError if the token is not the mailbox's any more.
-        """
-        if gone or back or forget:
-            await self._write(self._listing, account, token, now, (gone, back, forget))
-
-    async def end(self, account: str, token: str, *, now: int, error: str = "") -> None:
-        """Record how a poll ended; `error` is empty if it went well. Raises MailboxElsewhereError."""
-        await self._write(self._end, account, token, now, error)
-
-    async def _write(
-        self, operation: Operation[_Write[T], R | None], account: str, token: str, now: int, content: T
-    ) -> R:
-        result = await self._writer.run(operation, _Write(account, token, now, content))
-        if result is None:
-            raise MailboxElsewhereError("another node polls this mailbox by now: the rest is left to it")
-        return result
-
-    # In the writer's thread
-
-    def _holds(self, tx: Transaction, account: str, token: str) -> bool:
-        """Return whether a mailbox is a poll's, and keep it so until the transaction ends; this renews the lease."""
-        return tx.change(_RENEW, lease_until=tx.lease_until(self.lease), account=account, token=token) == 1
-
-    def _apply_acquire(self, tx: Transaction, wishes: Sequence[tuple[str, str]]) -> list[Grant | None]:
-        granted = []
-        for account, token in wishes:
-            now, until = tx.time() if tx.is_shared else 0, tx.lease_until(self.lease)
-            taken = tx.change(_ACQUIRE, account=account, node=self.node, token=token, lease_until=until, now=now)
-            granted.append(Grant(shared=tx.is_shared) if taken else None)
-        return granted
-
-    def _apply_renew(self, tx: Transaction, leases: Sequence[tuple[str, str]]) -> list[bool]:
-        return [self._holds(tx, account, token) for account, token in leases]
-
-    def _if_held(
-        self, apply: Callable[[Transaction, _Write[T]], R]
-    ) -> Callable[[Transaction, Sequence[_Write[T]]], list[R | None]]:
-        """Return what applies each write whose token is the mailbox's; the result of any other is None."""
-
-        def apply_held(tx: Transaction, writes: Sequence[_Write[T]]) -> list[R | None]:
-            return [apply(tx, one) if self._holds(tx, one.account, one.token) else None for one in writes]
-
-        return apply_held
+        return await self._write(rank, apply)
 
 
-def _apply_begin(tx: Transaction, write: _Write[FirstContact]) -> bool:
-    account, contact = write.account, write.content
-    hosts, folders = clean(" ".join(contact.hosts)), json.dumps(dict(contact.folders))
-    tx.change(_SET_MAILBOX, host=hosts, login=clean(contact.login), folders=folders, account=account)
-    if contact.is_new:
-        tx.change(_BEGIN_ANEW, account=account)
-        tx.change(_FORGET_ALL, account=account)
-    _insert_seen(tx, write, contact.skip, fetched=False)
-    return True
+def _insert_seen(tx: Transaction, account: str, keys: Keys, *, now: int, fetched: bool) -> None:
+    how = {"first_seen": now, "fetched": fetched}
+    tx.change_each(_INSERT_SEEN, [{**_columns(account, key), **how} for key in keys])
 
 
-def _apply_record(tx: Transaction, write: _Write[_Fetched]) -> Mapping[str, str]:
-    """Write the copies that are new; return the ids of the others, each with that under which it is known."""
-    keys, copies, repeated = write.content
-    _insert_seen(tx, write, keys, fetched=True)
-    found = {one.id: arrivals.find_known(tx, one) for one in copies if one.id in repeated}
-    known = {id_: before for id_, before in found.items() if before is not None}
-    arrivals.insert(tx, [one for one in copies if one.id not in known])
-    return known
-
-
-def _apply_listing(tx: Transaction, write: _Write[_Listing]) -> bool:
-    gone, back, forget = write.content
-    tx.change_each(_GONE, [{"gone_at": write.now, **_columns(write, key)} for key in gone])
-    tx.change_each(_GONE, [{"gone_at": None, **_columns(write, key)} for key in back])
-    tx.change_each(_FORGET, [_columns(write, key) for key in forget])
-    return True
-
-
-def _apply_end(tx: Transaction, write: _Write[str]) -> bool:
-    if write.content:
-        tx.change(_FAILED, reason=clean(write.content), account=write.account)
-    else:
-        tx.change(_ENDED_WELL, now=write.now, account=write.account)
-    return True
-
-
-def _apply_release(tx: Transaction, leases: Sequence[tuple[str, str]]) -> list[None]:
-    for account, token in leases:
-        tx.change(_RELEASE, account=account, token=token)
-    return [None] * len(leases)
-
-
-def _insert_seen(tx: Transaction, write: _Write[T], keys: Sequence[MessageKey], *, fetched: bool) -> None:
-    how = {"first_seen": write.now, "fetched": fetched}
-    tx.change_each(_INSERT_SEEN, [{**_columns(write, key), **how} for key in keys])
-
-
-def _columns(write: _Write[T], key: MessageKey) -> dict[str, str]:
+def _columns(account: str, key: MessageKey) -> dict[str, str]:
     """Return the columns that name a message."""
     uid, folder, validity = map(clean, key)
-    return {"account": write.account, "folder": folder, "validity": validity, "uid": uid}
+    return {"account": account, "folder": folder, "validity": validity, "uid": uid}
 
 
 def list_mailboxes(engine: Database) -> Mapping[str, Mailbox]:

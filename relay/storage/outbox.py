@@ -81,14 +81,6 @@ class PendingAlert:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SentAlert:
-    """An alert with the notices that tell it; without any it is forgotten."""
-
-    alert: PendingAlert
-    notices: tuple[NewMessage, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class OtherWay:
     """A notice's other way: through another account, or into the inbox."""
 
@@ -120,11 +112,12 @@ def pending_alerts(tx: Transaction) -> list[tuple[PendingAlert, ClaimedDelivery 
     return [(alert, found.get(alert.delivery_id)) for alert in alerts]
 
 
-def mark_sent(tx: Transaction, told: Sequence[SentAlert], *, by: Claimant) -> list[bool]:
-    """Queue the notices of owed alerts; tells for each whether it was still owed as it stands there."""
-    paid = [meta.forget_if(tx, one.alert.key, one.alert.value) for one in told]
-    accept(tx, [notice for one, is_paid in zip(told, paid, strict=True) if is_paid for notice in one.notices], by=by)
-    return paid
+def mark_sent(tx: Transaction, by: Claimant, alert: PendingAlert, notices: Sequence[NewMessage]) -> bool:
+    """Queue the notices that tell an alert; without any it is forgotten. Return whether it was still owed as it was."""
+    is_owed = meta.forget_if(tx, alert.key, alert.value)
+    if is_owed:
+        accept(tx, notices, by=by)
+    return is_owed
 
 
 def queued_notices(tx: Transaction, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
@@ -132,21 +125,17 @@ def queued_notices(tx: Transaction, account: str, before: int, limit: int) -> li
     return read_claimed(tx, tx.rows(_SELECT_NOTICES, lane=str(to_account(account)), before=before, limit=limit))
 
 
-def move_notices(tx: Transaction, ways: Sequence[OtherWay]) -> list[bool]:
-    """Send queued notices another way, due now; tells for each whether it was still queued where it was."""
-    moved = []
-    for way in ways:
-        mail = way.delivery.message.id
-        after, before = clean(str(way.destination)), str(way.delivery.destination)
-        count = tx.change(_MOVE, after=after, at=way.at, delivery=way.delivery.id, before=before)
-        moved.append(count > 0)
-        if moved[-1]:
-            to, why = clean(way.address), way.kind.value
-            tx.change(_READDRESS, to=to, why=why, mail=mail, delivery=way.delivery.id)
-            tx.change(_REWRITE, octets=len(way.header), new=way.header, mail=mail)
-            where = f"through {way.destination.name}" if way.destination.is_account else "into the inbox"
-            write_events(tx, [(mail, way.at, "notice_moved", f"{way.delivery.account} fails: {where}")])
-    return moved
+def move_notice(tx: Transaction, way: OtherWay) -> bool:
+    """Send a queued notice another way, due now; return whether it was still queued where it was."""
+    mail = way.delivery.message.id
+    after, before = clean(str(way.destination)), str(way.delivery.destination)
+    if not tx.change(_MOVE, after=after, at=way.at, delivery=way.delivery.id, before=before):
+        return False
+    tx.change(_READDRESS, to=clean(way.address), why=way.kind.value, mail=mail, delivery=way.delivery.id)
+    tx.change(_REWRITE, octets=len(way.header), new=way.header, mail=mail)
+    where = f"through {way.destination.name}" if way.destination.is_account else "into the inbox"
+    write_events(tx, [(mail, way.at, "notice_moved", f"{way.delivery.account} fails: {where}")])
+    return True
 
 
 def _read(row: tuple[str, str]) -> PendingAlert:

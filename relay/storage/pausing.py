@@ -1,7 +1,8 @@
 """Pauses of accounts. An account has one lasting pause at most; a person's pause ends only by a person."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import and_, bindparam, or_, select, update
@@ -113,16 +114,12 @@ def told_as(account: str) -> str:
     return f"paused/{account}"
 
 
-def pause(tx: Transaction, wishes: Sequence[Pause]) -> list[Pause]:
-    """Write pauses; gives each as it stands now.
+def pause(tx: Transaction, wish: Pause) -> Pause:
+    """Write a pause; return it as it stands now.
 
     One that lasts already keeps its beginning and its probes (`begin_probe` sees to them); a person's is not changed by
     the service. With one that is new, the postmaster is owed the alert of its refusal.
     """
-    return [_pause(tx, wish) for wish in wishes]
-
-
-def _pause(tx: Transaction, wish: Pause) -> Pause:
     lasting = [Pause(**row) for row in tx.records(_LASTING_OF, name=wish.account)]
     if lasting and wish.until is None:
         old = lasting[0]
@@ -155,48 +152,38 @@ def remember(known: str, fingerprint: str) -> str:
     return " ".join([*(one for one in known.split() if one != fingerprint), fingerprint][-MOST_FINGERPRINTS:]).strip()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Probe:
-    """That a node is about to probe a paused account."""
+def begin_probe(tx: Transaction, pause: Pause, *, next_probe: int, fingerprint: str) -> bool:
+    """Note that a probe begins of a pause, which is as it was when the probe was decided on.
 
-    pause: Pause
-    """As it was when the probe was decided on."""
-    next_probe: int
-    """When the next one is due, should this one come to nothing."""
-    fingerprint: str
-    """Of the settings that are tried; empty where the password can't be read."""
-
-
-def begin_probe(tx: Transaction, probes: Sequence[Probe]) -> list[bool]:
-    """Note that probes begin; tells for each whether no other node has begun it, and nobody has ended the pause."""
-    return [
-        tx.change(
-            _BEGIN_PROBE,
-            next=probe.next_probe,
-            after=remember(probe.pause.fingerprint, probe.fingerprint),
-            name=probe.pause.account,
-            begun=probe.pause.since,
-            count=probe.pause.probes,
-            before=probe.pause.fingerprint,
-        )
-        > 0
-        for probe in probes
-    ]
+    `next_probe` is when the next one is due, should this one come to nothing; `fingerprint` that of the settings that
+    are tried, empty where the password can't be read. Return whether no other node has begun it, and nobody has ended
+    the pause.
+    """
+    count = tx.change(
+        _BEGIN_PROBE,
+        next=next_probe,
+        after=remember(pause.fingerprint, fingerprint),
+        name=pause.account,
+        begun=pause.since,
+        count=pause.probes,
+        before=pause.fingerprint,
+    )
+    return count > 0
 
 
-def fingerprint_key(tx: Transaction, candidates: Sequence[bytes]) -> list[bytes]:
-    """Give the key of this database's fingerprints; the first candidate becomes it where there is none yet."""
-    meta.write_first(tx, _KEY, candidates[0].hex())
-    return [bytes.fromhex(meta.read(tx, _KEY) or "")] * len(candidates)
+def fingerprint_key(tx: Transaction) -> bytes:
+    """Return the key of this database's fingerprints, the same for every node and after every restart."""
+    meta.write_first(tx, _KEY, os.urandom(32).hex())
+    return bytes.fromhex(meta.read(tx, _KEY) or "")
 
 
-def resume(tx: Transaction, ends: Sequence[tuple[str, int]]) -> list[bool]:
-    """End (account, now) the service's own pauses; tells for each whether there was one."""
-    return [tx.change(_END_OWN, now=now, name=account) > 0 for account, now in ends]
+def resume(tx: Transaction, account: str, now: int) -> bool:
+    """End the service's own pause of an account; return whether there was one."""
+    return tx.change(_END_OWN, now=now, name=account) > 0
 
 
-def resume_by_person(tx: Transaction, account: str, now: int) -> bool:
-    """End the pause of an account, whoever began it; tells whether there was one.
+def resume_by_person(tx: Transaction, account: str, *, now: int) -> bool:
+    """End the pause of an account, whoever began it; return whether there was one.
 
     The next one begins anew: with the first interval, and people are told of it.
     """

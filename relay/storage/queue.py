@@ -7,7 +7,7 @@ all patience was lost: then it is not known, and the words say so (`Writer`).
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -16,15 +16,14 @@ from sqlalchemy import Engine, bindparam, select
 
 from relay.model.destination import Destination
 from relay.model.errors import ClaimLostError
-from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Settlement, Work
+from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Settlement
 from relay.rules.turns import Cursor
 from relay.storage import accepting, claiming, prefetch, reclaiming, settling
 from relay.storage.accepting import Chunk
 from relay.storage.access import asks, writes
-from relay.storage.claiming import Claim, Held
+from relay.storage.claiming import Claim
 from relay.storage.claims import Claims
 from relay.storage.operation import Operation, Rank
-from relay.storage.prefetch import Prefetch
 from relay.storage.statement import LIMIT, Statement
 from relay.storage.tables import content
 from relay.storage.transaction import Transaction
@@ -145,9 +144,7 @@ class Queue(Upkeep):
         if not settled.cancelled() and settled.exception() is None:
             self._claims.drop(settlement.delivery_id, settlement.token)
 
-    async def prefetch(self, wish: Prefetch) -> list[Work]:
-        """Read what is due, many mails at a time, so that `claim_by_id` can claim them; nothing is claimed by this."""
-        return await self._read(prefetch.prefetch, wish)
+    prefetch = asks(prefetch.prefetch)
 
     async def claim_by_id(self, delivery: ClaimedDelivery) -> ClaimedDelivery | None:
         """Claim one that is known to be due, and give it; None where it is not queued any more as it is known."""
@@ -164,12 +161,14 @@ class Queue(Upkeep):
         self._claims.hold(wish.id, wish.token, until)
         return wish
 
+    _requeue = writes(Rank.REQUEUE, claiming.requeue)
+
     async def requeue(self, delivery: ClaimedDelivery) -> bool:
         """Give a delivery back that was surely not sent: queued as it was, nothing counted.
 
         Tells whether its claim still held.
         """
-        held = await self._write(Rank.REQUEUE, claiming.requeue, (delivery.id, delivery.token))
+        held = await self._requeue(delivery.id, delivery.token)
         self._claims.drop(delivery.id, delivery.token)
         return held
 
@@ -180,12 +179,14 @@ class Queue(Upkeep):
         """
         self._claims.abandon(delivery.id, delivery.token, doubtful=doubtful)
 
+    _mark_uncertain = writes(Rank.MARK_UNCERTAIN, claiming.mark_uncertain)
+
     async def mark_uncertain(self, delivery: ClaimedDelivery) -> None:
         """Note, before the final dot, that a crash from now on means held (`on_uncertain = "hold"`).
 
         Raises ClaimLostError where the claim does not hold any more.
         """
-        if not await self._write(Rank.MARK_UNCERTAIN, claiming.mark_uncertain, (delivery.id, delivery.token)):
+        if not await self._mark_uncertain(delivery.id, delivery.token):
             raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
 
     async def confirm(self, delivery: ClaimedDelivery) -> None:
@@ -221,7 +222,7 @@ class Queue(Upkeep):
         this node had, and what others had whose leases are over.
         """
         self._start = os.urandom(8).hex()
-        return await self._write(Rank.RECOVER, partial(reclaiming.recover, by=self._by), (now, self._start))
+        return await self._write(Rank.RECOVER, lambda tx: reclaiming.recover(tx, now, self._start, by=self._by))
 
     async def is_alone(self) -> bool:
         """Tell whether no other process was started in this node's name since, as with a copy of its machine."""
@@ -243,7 +244,7 @@ class Queue(Upkeep):
         doubts = self._claims.doubts
         try:
             doubtful = await self._write(
-                Rank.RECLAIM, partial(reclaiming.reclaim, by=self._by, claims=self._claims), now
+                Rank.RECLAIM, lambda tx: reclaiming.reclaim(tx, now, by=self._by, claims=self._claims)
             )
         except BaseException:
             self._claims.orphans = True
@@ -257,18 +258,15 @@ class Queue(Upkeep):
         if not running or not self.is_shared:
             return
         until = self._claims.begin()
-        kept = await self._write(Rank.RENEW_LEASES, partial(reclaiming.renew_leases, by=self._by), running)
+        kept = await self._write(Rank.RENEW_LEASES, lambda tx: reclaiming.renew_leases(tx, running, by=self._by))
         self._claims.renewed(running, kept, until)
 
+    hold_accounts = writes(Rank.HOLD_ACCOUNTS, claiming.hold_accounts)
     next_due = asks(claiming.next_due)
 
     async def queued_accounts(self) -> set[str]:
         """Give the accounts that have something queued."""
         return {destination.name for destination in await self.next_due() if destination.is_account}
-
-    async def hold_accounts(self, accounts: Collection[str], *, now: int, limit: int = 500) -> list[Held]:
-        """Hold at most so many that are queued for accounts that are gone or excluded, and give them."""
-        return await self._write(Rank.HOLD_ACCOUNTS, claiming.hold_accounts, (list(accounts), now, limit))
 
 
 def _read_chunks(tx: Transaction, message_id: str, version: int, seq: int) -> list[bytes]:

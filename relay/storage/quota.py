@@ -11,6 +11,7 @@ from sqlalchemy import and_, bindparam, delete, select, update
 
 from relay.model.destination import Destination, to_account
 from relay.model.errors import ClaimLostError
+from relay.model.ids import first_id
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.storage.accepting import Claimant
 from relay.storage.claiming import IS_CLAIMED
@@ -80,30 +81,24 @@ class Part:
     """What becomes of those who find no room."""
 
 
-def count(tx: Transaction, counts: Sequence[Count]) -> list[bool]:
-    """Count recipients where the day has room for them; tells for each whether it had. Days before are forgotten."""
-    taken = []
-    for one in counts:
-        tx.change(_BEGIN, account=one.account, day=one.day)
-        taken.append(_add(tx, one, one.recipients))
-    tx.change(_FORGET, first=min((one.day for one in counts), default=""))
-    return taken
+def count(tx: Transaction, wish: Count) -> bool:
+    """Count recipients where the day has room for them; return whether it had. Days before are forgotten."""
+    tx.change(_BEGIN, account=wish.account, day=wish.day)
+    has_room = _add(tx, wish, wish.recipients)
+    tx.change(_FORGET, first=wish.day)
+    return has_room
 
 
 def _add(tx: Transaction, wish: Count, count: int) -> bool:
     return tx.change(_ADD, name=wish.account, on=wish.day, count=count, most=wish.most) > 0
 
 
-def count_part(tx: Transaction, parts: Sequence[Part], *, by: Claimant) -> list[int]:
-    """Count as many of a delivery's first recipients as the day has room for; tells for each how many.
+def count_part(tx: Transaction, by: Claimant, part: Part) -> int:
+    """Count as many of a delivery's first recipients as the day has room for; return how many.
 
-    Where there is room for some, the others leave it for a delivery of their own. Raises ClaimLostError where a claim
+    Where there is room for some, the others leave it for a delivery of their own. Raises ClaimLostError where the claim
     does not hold any more: the delivery is another's, who sends it to all of them.
     """
-    return [_count_part(tx, part, by) for part in parts]
-
-
-def _count_part(tx: Transaction, part: Part, by: Claimant) -> int:
     wish, claimed = part.count, part.delivery
     if not tx.rows(_LOCK, delivery=claimed.id, claim=claimed.token):
         raise ClaimLostError(f"delivery {claimed.id} is not ours any more")
@@ -120,24 +115,23 @@ def _count_part(tx: Transaction, part: Part, by: Claimant) -> int:
     return granted
 
 
-def uncount(tx: Transaction, counts: Sequence[Count]) -> list[None]:
+def uncount(tx: Transaction, spare: Count) -> None:
     """Take recipients off again whom the provider did not take."""
-    for one in counts:
-        tx.change(_TAKE_OFF, count=one.recipients, name=one.account, on=one.day)
-    return [None] * len(counts)
+    tx.change(_TAKE_OFF, count=spare.recipients, name=spare.account, on=spare.day)
 
 
-def starts_since(tx: Transaction, accounts: Sequence[str], after: int, oldest: str) -> dict[str, list[int]]:
-    """Give when transactions of accounts began since a moment, in order: attempts, and repetitions without the archive.
+def starts_since(tx: Transaction, accounts: Sequence[str], *, after: int, oldest: int) -> dict[str, list[int]]:
+    """Return when transactions of accounts began since a moment, in order: attempts, and repeats without the archive.
 
-    Only mails whose id is not below `oldest` are looked at, so that a long history costs nothing. What is being sent,
+    Only mails that are not older than `oldest` are looked at, so that a long history costs nothing. What is being sent,
     or was when the process died, has no attempt yet: whoever asks counts it himself.
     """
+    first = first_id(oldest)
     found: dict[str, list[int]] = {account: [] for account in accounts}
     lanes = [str(to_account(name)) for name in accounts]
-    for destination, at in tx.rows(_ATTEMPTS, oldest=oldest, after=after, lanes=lanes):
+    for destination, at in tx.rows(_ATTEMPTS, oldest=first, after=after, lanes=lanes):
         found[Destination.parse(destination).account].append(at)
-    for account, at in tx.rows(_SPLITS, oldest=oldest, after=after, accounts=list(accounts)):
+    for account, at in tx.rows(_SPLITS, oldest=first, after=after, accounts=list(accounts)):
         found[account].append(at)
     return {account: sorted(starts) for account, starts in found.items() if starts}
 

@@ -49,56 +49,14 @@ _RENEW: Final = Statement(
 _NODE: Final = "node/"
 
 
-def recover(tx: Transaction, starts: Sequence[tuple[int, str]], *, by: Claimant) -> list[list[ClaimedDelivery]]:
-    """Reclaim what the last process left, given (the present moment, the name of this start).
+def recover(tx: Transaction, now: int, start: str, *, by: Claimant) -> list[ClaimedDelivery]:
+    """Reclaim what the last process left; `start` names this start.
 
     Chunks that belong to no message are swept. Of what is held then, people are owed an alert.
     """
     if tx.is_shared:
-        for _, start in starts:
-            meta.write(tx, _NODE + by.node, start)
-    return [_recover_one(tx, now, by.node) for now, _ in starts]
-
-
-def latest_start(tx: Transaction, node: str) -> str | None:
-    """Return the name of the latest start of a node; None where none is known."""
-    return meta.read(tx, _NODE + node)
-
-
-def reclaim(tx: Transaction, moments: Sequence[int], *, by: Claimant, claims: Claims) -> list[list[ClaimedDelivery]]:
-    """Reclaim what is `active` and run by nobody: of this node, and of others whose leases are over.
-
-    What was surely not sent is queued as it was; the rest is as doubtful as what `recover` reclaims, and is returned.
-    """
-    return [_reclaim_one(tx, now, by.node, claims) for now in moments]
-
-
-def renew_leases(tx: Transaction, running: Sequence[Mapping[str, str]], *, by: Claimant) -> list[set[str]]:
-    """Prolong claims, given as delivery id -> token; return which of them still hold."""
-    if not tx.is_shared:
-        return [set(claims) for claims in running]
-    until = tx.lease_until(by.lease)
-    return [
-        {row[0] for row in tx.change_rows(_RENEW, until=until, ids=list(one), tokens=list(one.values()))}
-        for one in running
-    ]
-
-
-def _reclaim_one(tx: Transaction, now: int, node: str, claims: Claims) -> list[ClaimedDelivery]:
-    own = {row[0]: row[1] for row in tx.rows(_SELECT_OWN, claimant=node) if not claims.runs(row[0], row[1])}
-    # Until it is locked, another node may have reclaimed it and claimed it.
-    rows = [row for row in tx.rows(_SELECT_ORPHANS, ids=list(own)) if own[row[0]] == row[1]] if own else []
-    left = [row for row in rows if row[2] or claims.is_doubtful(row[0], row[1])]
-    doubtful = {row[0] for row in left}
-    requeue(tx, [(row[0], row[1]) for row in rows if row[0] not in doubtful])
-    if tx.is_shared:
-        left += tx.rows(_SELECT_EXPIRED, claimant=node, now=tx.time())
-    return _reclaim_rows(tx, left, now, "the attempt ended while it was being sent") if left else []
-
-
-def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
-    if tx.is_shared:
-        rows = tx.rows(_SELECT_ABANDONED, claimant=node, now=tx.time())
+        meta.write(tx, _NODE + by.node, start)
+        rows = tx.rows(_SELECT_ABANDONED, claimant=by.node, now=tx.time())
         orphans_before = first_id(now - _LONGEST_UPLOAD)
     else:
         rows = tx.rows(_SELECT_ACTIVE)
@@ -106,6 +64,36 @@ def _recover_one(tx: Transaction, now: int, node: str) -> list[ClaimedDelivery]:
     doubtful = _reclaim_rows(tx, rows, now, "the service ended while it was being sent")
     tx.change(_SWEEP, end=orphans_before)
     return doubtful
+
+
+def latest_start(tx: Transaction, node: str) -> str | None:
+    """Return the name of the latest start of a node; None where none is known."""
+    return meta.read(tx, _NODE + node)
+
+
+def reclaim(tx: Transaction, now: int, *, by: Claimant, claims: Claims) -> list[ClaimedDelivery]:
+    """Reclaim what is `active` and run by nobody: of this node, and of others whose leases are over.
+
+    What was surely not sent is queued as it was; the rest is as doubtful as what `recover` reclaims, and is returned.
+    """
+    own = {row[0]: row[1] for row in tx.rows(_SELECT_OWN, claimant=by.node) if not claims.runs(row[0], row[1])}
+    # Until it is locked, another node may have reclaimed it and claimed it.
+    rows = [row for row in tx.rows(_SELECT_ORPHANS, ids=list(own)) if own[row[0]] == row[1]] if own else []
+    left = [row for row in rows if row[2] or claims.is_doubtful(row[0], row[1])]
+    doubtful = {row[0] for row in left}
+    for row in rows:
+        if row[0] not in doubtful:
+            requeue(tx, row[0], row[1])
+    if tx.is_shared:
+        left += tx.rows(_SELECT_EXPIRED, claimant=by.node, now=tx.time())
+    return _reclaim_rows(tx, left, now, "the attempt ended while it was being sent") if left else []
+
+
+def renew_leases(tx: Transaction, running: Mapping[str, str], *, by: Claimant) -> set[str]:
+    """Prolong claims on a shared database, given as delivery id -> token; return which of them still hold."""
+    until = tx.lease_until(by.lease)
+    rows = tx.change_rows(_RENEW, until=until, ids=list(running), tokens=list(running.values()))
+    return {row[0] for row in rows}
 
 
 def _reclaim_rows(tx: Transaction, rows: Sequence[AnyRow], now: int, why: str) -> list[ClaimedDelivery]:

@@ -237,28 +237,17 @@ def write_events(tx: Transaction, events: Sequence[tuple[str, int, str, str]]) -
     tx.change_each(_INSERT_EVENTS, rows)
 
 
-def drop_spent(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
-    """Drop the bodies of (before, limit): of mails whose last attempt was before a moment."""
-    counts = []
-    for before, limit in orders:
-        ids = [row[0] for row in tx.rows(_SELECT_SPENT, first_kept=first_id(before), before=before, limit=limit)]
-        tx.change(_DELETE_BODIES, messages=ids)
-        counts.append(len(ids))
-    return counts
-
-
-def purge_history(tx: Transaction, orders: Sequence[tuple[int, int]]) -> list[int]:
-    """Delete (before, limit): mails of the past of which nothing waits; gives how many."""
-    counts = []
-    for before, limit in orders:
-        ids = [row[0] for row in tx.rows(_SELECT_HISTORY, first_kept=first_id(before), before=before, limit=limit)]
-        delete_messages(tx, ids)
-        counts.append(len(ids))
-    tx.give_back_space(_PAGES_GIVEN_BACK)
-    return counts
-
-
-def delete_messages(tx: Transaction, ids: list[str]) -> int:
-    """Delete messages with all that belongs to them; gives how many there were."""
+def drop_spent(tx: Transaction, before: int, limit: int) -> int:
+    """Drop at most `limit` bodies of delivered mails whose last attempt was before a moment; return how many."""
+    ids = [row[0] for row in tx.rows(_SELECT_SPENT, first_kept=first_id(before), before=before, limit=limit)]
     tx.change(_DELETE_BODIES, messages=ids)
-    return tx.change(_DELETE_MESSAGES, messages=ids)
+    return len(ids)
+
+
+def purge_history(tx: Transaction, before: int, limit: int) -> int:
+    """Delete at most `limit` mails that were received before a moment and wait for nothing; return how many."""
+    ids = [row[0] for row in tx.rows(_SELECT_HISTORY, first_kept=first_id(before), before=before, limit=limit)]
+    tx.change(_DELETE_BODIES, messages=ids)
+    tx.change(_DELETE_MESSAGES, messages=ids)
+    tx.give_back_space(_PAGES_GIVEN_BACK)
+    return len(ids)

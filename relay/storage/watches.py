@@ -5,17 +5,14 @@ neither a crash nor a second node tells the same thing twice, or leaves it out.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from relay.model.mail import NewMessage
 from relay.storage import meta
 from relay.storage.accepting import Claimant, accept
-from relay.storage.operation import Operation, Rank
 from relay.storage.rows import clean
 from relay.storage.transaction import Transaction
-from relay.storage.writer import Writer
 
 _FAMILY: Final = "watch"
 
@@ -60,29 +57,12 @@ def read_watches(tx: Transaction) -> dict[str, Watch]:
     return {watch.key: watch for watch in (_read(*row) for row in meta.read_family(tx, _FAMILY))}
 
 
-def apply_steps(tx: Transaction, steps: Sequence[WatchStep], *, by: Claimant) -> list[bool]:
-    """Take steps, each with its notice; tells for each whether what was known was still as it stands there."""
-    taken = [_apply(tx, step) for step in steps]
-    notices = [step.notice for step, good in zip(steps, taken, strict=True) if good and step.notice is not None]
-    if notices:
-        accept(tx, notices, by=by)
+def take_step(tx: Transaction, by: Claimant, step: WatchStep) -> bool:
+    """Take a step with its notice; false, and nothing done, where what was known is not as it was any more."""
+    taken = _apply(tx, step)
+    if taken and step.notice is not None:
+        accept(tx, [step.notice], by=by)
     return taken
-
-
-class Watches:
-    """Writes what people were told, through the group commit of a service."""
-
-    def __init__(self, writer: Writer, *, node: str = "") -> None:
-        self._writer = writer
-        self._by = Claimant(node)
-        self._step = Operation(Rank.WATCH, self._apply)
-
-    async def take(self, step: WatchStep) -> bool:
-        """Take a step; false, and nothing done, where another node was first. Raises StorageError."""
-        return await self._writer.run(self._step, step)
-
-    def _apply(self, tx: Transaction, steps: Sequence[WatchStep]) -> list[bool]:
-        return apply_steps(tx, steps, by=self._by)
 
 
 def _apply(tx: Transaction, step: WatchStep) -> bool:

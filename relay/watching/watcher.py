@@ -21,7 +21,7 @@ from relay.rules.moments import utc_time
 from relay.rules.notice_texts import TEXTS
 from relay.runtime import Runtime, contain_faults
 from relay.storage.engine import Database, transaction
-from relay.storage.watches import Watch, Watches, WatchStep, read_watches
+from relay.storage.watches import Watch, WatchStep, read_watches
 from relay.watching.alerting import Change, News, decide, is_moot, subject_of, topic_of
 from relay.watching.findings import Finding, find
 from relay.watching.snapshot import Running, Snapshot
@@ -47,7 +47,6 @@ class Watcher:
         runtime: Runtime,
         *,
         database: Database,
-        watches: Watches,
         compose: Callable[[str, Sequence[str], str], NewMessage],
         wake: Callable[[Iterable[Destination]], None],
         statvfs: Statvfs | None = None,
@@ -58,9 +57,9 @@ class Watcher:
         `wake` says that there is something new for these destinations.
         """
         self._settings, self._now = runtime.settings, runtime.now
-        self._node = runtime.queue.node if runtime.queue.is_shared else ""
+        self._queue = runtime.queue
+        self._node = self._queue.node if self._queue.is_shared else ""
         self._database = database
-        self._watches = watches
         self._compose = compose
         self._wake = wake
         self._statvfs = statvfs
@@ -123,7 +122,7 @@ class Watcher:
         elif change.news is News.CLEARED:
             notice = self._clear(watch, moot=is_moot(watch.key, snapshot))
         try:
-            if not await self._watches.take(WatchStep(before=change.before, after=after, notice=notice)):
+            if not await self._queue.take_watch_step(WatchStep(before=change.before, after=after, notice=notice)):
                 return  # another node has told it
         except RelayError as error:
             if watch.key not in self._failed:

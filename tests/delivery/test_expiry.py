@@ -163,7 +163,7 @@ async def test_what_is_given_up_was_not_attempted_and_is_no_possible_duplicate(t
             seen.extend(row.state for row in office.waiting() if row.account == "sales")
             return await real(settlements)
 
-        office.queue.give_up = watched  # type: ignore[method-assign]
+        office.queue.give_up = watched  # type: ignore[method-assign, assignment]
         before = len(attempts(office))
         office.now += HOUR
         await office.send()

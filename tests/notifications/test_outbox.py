@@ -34,7 +34,7 @@ async def test_the_alert_of_a_pause_survives_a_fault_of_the_database(tmp_path: P
     async with Provider({"AUTH": "535 5.7.8 no"}) as provider:
         account = {"smtp": {"host": "127.0.0.1", "port": provider.port, "security": "none", **login}}
         async with open_office(tmp_path, account=account) as office:
-            office.queue.mark_sent = _FailingOnce(office.queue.mark_sent)  # type: ignore[method-assign]
+            office.queue.mark_sent = _FailingOnce(office.queue.mark_sent)  # type: ignore[method-assign, assignment]
             await office.hand_in(A)
             await asyncio.gather(*office.delivery._running())  # the fault meets the attempt, not the first look
             for _ in range(3):

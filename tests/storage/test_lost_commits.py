@@ -21,8 +21,7 @@ from relay.storage.engine import WriteConnection
 from relay.storage.expiry import DelayTold
 from relay.storage.mailboxes import FirstContact, Mailboxes
 from relay.storage.operation import Rank
-from relay.storage.outbox import OtherWay, SentAlert
-from relay.storage.pausing import Probe
+from relay.storage.outbox import OtherWay
 from relay.storage.queue import Queue
 from relay.storage.quota import Count, Part
 from relay.storage.tables import metadata
@@ -226,7 +225,7 @@ async def mark_sent(queue: Queue, _: Mailboxes) -> Case:
     ((alert, _delivery),) = await queue.pending_alerts()
     notice = new_mail(notice=True, account="other")
     yield None
-    yield await queue.mark_sent(SentAlert(alert=alert, notices=(notice,)))
+    yield await queue.mark_sent(alert, (notice,))
 
 
 @_case
@@ -282,7 +281,7 @@ async def begin_probe(queue: Queue, _: Mailboxes) -> Case:
     await queue.pause(PAUSE)
     (lasting,) = await queue.pauses()
     yield None
-    yield await queue.begin_probe(Probe(pause=lasting, next_probe=NOW + 120, fingerprint="g"))
+    yield await queue.begin_probe(lasting, next_probe=NOW + 120, fingerprint="g")
 
 
 @_case

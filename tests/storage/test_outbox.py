@@ -2,7 +2,7 @@ from relay.model.destination import to_account
 from relay.model.mail import Pause, RecipientKind
 from relay.model.reply import Reply
 from relay.rules.notice_texts import Alert
-from relay.storage.outbox import OtherWay, SentAlert
+from relay.storage.outbox import OtherWay
 from relay.storage.queue import Queue
 from tests.storage.conftest import INBOX, NOW, SALES, new_mail
 
@@ -16,7 +16,7 @@ async def test_an_alert_is_owed_until_its_notices_are_queued(queue: Queue) -> No
     assert (alert.kind, alert.account, alert.reply, delivery) == (Alert.ACCOUNT_PAUSED, "sales", REFUSED, None)
     assert await queue.pending_alerts() == [(alert, None)]  # asking pays nothing
     notice = new_mail(notice=True, account="other")
-    assert await queue.mark_sent(SentAlert(alert=alert, notices=(notice,)))
+    assert await queue.mark_sent(alert, (notice,))
     assert await queue.pending_alerts() == []
     assert await queue.next_due() == {to_account("other"): NOW}
 
@@ -24,7 +24,7 @@ async def test_an_alert_is_owed_until_its_notices_are_queued(queue: Queue) -> No
 async def test_an_alert_is_told_once_though_two_want_to(queue: Queue) -> None:
     await queue.pause(PAUSE)
     ((alert, _),) = await queue.pending_alerts()
-    told = [await queue.mark_sent(SentAlert(alert=alert, notices=(new_mail(account=name),))) for name in "ab"]
+    told = [await queue.mark_sent(alert, (new_mail(account=name),)) for name in "ab"]
     assert told == [True, False]
     assert await queue.next_due() == {to_account("a"): NOW}
 
@@ -32,7 +32,7 @@ async def test_an_alert_is_told_once_though_two_want_to(queue: Queue) -> None:
 async def test_a_pause_that_lasts_already_owes_nothing_more(queue: Queue) -> None:
     await queue.pause(PAUSE)
     ((alert, _),) = await queue.pending_alerts()
-    await queue.mark_sent(SentAlert(alert=alert, notices=()))
+    await queue.mark_sent(alert, ())
     await queue.pause(PAUSE)
     assert await queue.pending_alerts() == []
     await queue.resume("sales", NOW + 5)
@@ -47,7 +47,7 @@ async def test_held_mails_are_counted_until_it_is_told(queue: Queue) -> None:
     ((before, _),) = await queue.pending_alerts()
     await queue.accept(new_mail(account="gone"))
     await queue.hold_accounts(["gone"], now=NOW)
-    assert not await queue.mark_sent(SentAlert(alert=before, notices=(new_mail(account="other"),)))
+    assert not await queue.mark_sent(before, (new_mail(account="other"),))
     ((alert, _),) = await queue.pending_alerts()
     assert (alert.kind, alert.count) == (Alert.ACCOUNT_GONE, 3)
 

@@ -4,7 +4,7 @@ from sqlalchemy import Engine
 
 from relay.model.mail import Pause
 from relay.storage import admin
-from relay.storage.pausing import MOST_FINGERPRINTS, Probe
+from relay.storage.pausing import MOST_FINGERPRINTS
 from relay.storage.queue import Queue
 from tests.storage.conftest import NOW
 
@@ -51,11 +51,11 @@ async def test_a_person_takes_over_a_pause_of_the_service(queue: Queue, engine: 
 
 async def test_of_two_nodes_one_begins_a_probe(queue: Queue) -> None:
     await queue.pause(PAUSE)
-    probe = Probe(pause=PAUSE, next_probe=NOW + 99, fingerprint="f")
-    assert [await queue.begin_probe(probe), await queue.begin_probe(probe)] == [True, False]
+    begun = [await queue.begin_probe(PAUSE, next_probe=NOW + 99, fingerprint="f") for _ in range(2)]
+    assert begun == [True, False]
     assert await queue.pauses() == [replace(PAUSE, probes=1, next_probe=NOW + 99)]
     await queue.resume("sales", NOW + 10)
-    assert not await queue.begin_probe(replace(probe, pause=replace(PAUSE, probes=1)))
+    assert not await queue.begin_probe(replace(PAUSE, probes=1), next_probe=NOW + 99, fingerprint="f")
 
 
 async def test_the_pause_before_is_known_where_a_probe_ended_it(queue: Queue, engine: Engine) -> None:

@@ -24,7 +24,6 @@ from relay.storage import admin
 from relay.storage.engine import Database, open_engine
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.quarantine import give, list_held
-from relay.storage.watches import Watches
 from relay.watching.findings import Finding, Kind
 from relay.watching.taking import Statvfs
 from relay.watching.texts import Words, describe
@@ -58,7 +57,6 @@ def watch(
     return Watcher(
         Runtime(settings=lambda: office.settings, queue=office.queue, now=now or (lambda: office.now)),
         database=database or office.engine,
-        watches=Watches(office.queue._writer),
         compose=office.delivery.notifications.composer.plain,
         wake=office.delivery.wake_lanes,
         statvfs=statvfs or statvfs_of(1 << 40),
