@@ -8,7 +8,7 @@ from relay.model.account import Account, Device, Directory, Pop3Server, Secret, 
 from relay.model.policy import ArchivePolicy, RetryPolicy
 from relay.rules.hours import parse_hours
 from relay.settings.database import resolve_database
-from relay.settings.schema import AccountTable, Document
+from relay.settings.schema import Document
 from relay.settings.values import BackupSettings, Limits, Listener, LogSettings, Settings
 
 _SMTP_PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
@@ -50,7 +50,7 @@ def build_settings(document: Document, *, path: Path, folder: Path) -> Settings:
     )
 
 
-def _account(table: AccountTable, folder: Path) -> Account:
+def _account(table: Mapping[str, Any], folder: Path) -> Account:
     given: dict[str, Any] = {**table}
     if "smtp" in table:
         given["smtp"] = SmtpServer(**_login(table["smtp"], Security.STARTTLS, _SMTP_PORTS, folder))

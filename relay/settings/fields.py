@@ -7,19 +7,16 @@ import re
 import shlex
 from collections.abc import Callable
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, TypeAlias
-
-from pydantic import BeforeValidator, PlainValidator
+from typing import TypeAlias
 
 from relay.model.account import Security
 from relay.model.address import Address
 from relay.rules.address import parse_addr_spec
 from relay.rules.hours import parse_hours
-from relay.settings.database import check_database
-from relay.settings.hosts import parse_host, parse_hostname, parse_listener_host, parse_network
-from relay.settings.quantities import parse_clock, parse_duration, parse_size
+from relay.settings.quantities import parse_duration
 from relay.settings.sharing import GROUP_NAME
+
+Reader: TypeAlias = Callable[[object], object]
 
 _LONGEST_TEXT = 1_000
 _LONGEST_SHOWN = 80
@@ -28,8 +25,6 @@ USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _RESERVED = frozenset({"cur", "new", "tmp", "quarantine"})
 """Names that exist in a Maildir or beside it."""
 _ARGON2ID = re.compile(r"\$argon2id\$v=[0-9]+\$m=[0-9]{1,8},t=[0-9]{1,4},p=[0-9]{1,3}(?:\$[A-Za-z0-9+/]+){2}")
-_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HEADER_NAME = re.compile(r"[!-9;-~]{1,77}")  # RFC 5322 section 2.2
 _SHORTEST_LEASE = 20_000
 _LONGEST_LEASE = 3_600_000
 """Milliseconds."""
@@ -157,7 +152,7 @@ def read_lease(value: object) -> int:
     return lease
 
 
-def matching(pattern: re.Pattern[str], what: str) -> PlainValidator:
+def _matching(pattern: re.Pattern[str], what: str) -> Reader:
     """Return a reader of a text that matches a pattern; `what` says what it must be."""
 
     def read_match(value: object) -> str:
@@ -165,10 +160,16 @@ def matching(pattern: re.Pattern[str], what: str) -> PlainValidator:
             raise ValueError(f"must be the name of {what}")
         return text
 
-    return PlainValidator(read_match)
+    return read_match
 
 
-def whole(least: int, most: int) -> PlainValidator:
+read_group_name = _matching(GROUP_NAME, 'a group of this system, such as "mail"')
+read_environment_name = _matching(re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), 'an environment variable, without "$"')
+# RFC 5322 section 2.2
+read_header_name = _matching(re.compile(r"[!-9;-~]{1,77}"), 'a header field, such as "Delivered-To"')
+
+
+def whole(least: int, most: int) -> Reader:
     """Return a reader of a whole number within limits."""
 
     def read_number(value: object) -> int:
@@ -178,20 +179,20 @@ def whole(least: int, most: int) -> PlainValidator:
             raise ValueError(f"must be {least} to {most}")
         return value
 
-    return PlainValidator(read_number)
+    return read_number
 
 
-def one_of(*words: str) -> PlainValidator:
+def one_of(*words: str) -> Reader:
     """Return a reader of one of a few words."""
-    return PlainValidator(_reader_of(words, str))
+    return _reader_of(words, str)
 
 
-def member_of(kind: type[StrEnum]) -> PlainValidator:
+def member_of(kind: type[StrEnum]) -> Reader:
     """Return a reader of an enum's values."""
-    return PlainValidator(_reader_of(tuple(kind), kind))
+    return _reader_of(tuple(kind), kind)
 
 
-def _reader_of(words: tuple[str, ...], make: Callable[[str], str]) -> Callable[[object], str]:
+def _reader_of(words: tuple[str, ...], make: Callable[[str], str]) -> Reader:
     *others, last = [f'"{word}"' for word in words]
     reason = f"must be {', '.join(others)} or {last}"
     if make is Security:
@@ -208,31 +209,6 @@ def _reader_of(words: tuple[str, ...], make: Callable[[str], str]) -> Callable[[
     return read_word
 
 
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
+    """Take a single text for a list of it."""
     return [value] if isinstance(value, str) else value
-
-
-Flag: TypeAlias = Annotated[bool, PlainValidator(read_flag)]
-Text: TypeAlias = Annotated[str, PlainValidator(read_text)]
-Name: TypeAlias = Annotated[str, PlainValidator(read_name)]
-UserName: TypeAlias = Annotated[str, PlainValidator(read_user_name)]
-GroupName: TypeAlias = Annotated[str, matching(GROUP_NAME, 'a group of this system, such as "mail"')]
-MailAddress: TypeAlias = Annotated[Address, PlainValidator(read_address)]
-PasswordHash: TypeAlias = Annotated[str, PlainValidator(read_password_hash)]
-Command: TypeAlias = Annotated[tuple[str, ...], PlainValidator(read_command)]
-EnvironmentName: TypeAlias = Annotated[str, matching(_ENVIRONMENT, 'an environment variable, without "$"')]
-HeaderName: TypeAlias = Annotated[str, matching(_HEADER_NAME, 'a header field, such as "Delivered-To"')]
-Hostname: TypeAlias = Annotated[str, PlainValidator(parse_hostname)]
-Host: TypeAlias = Annotated[str, PlainValidator(parse_host)]
-ListenerHost: TypeAlias = Annotated[str, PlainValidator(parse_listener_host)]
-Network: TypeAlias = Annotated[IPv4Network | IPv6Network, PlainValidator(parse_network)]
-Duration: TypeAlias = Annotated[int, PlainValidator(parse_duration)]
-Clock: TypeAlias = Annotated[int, PlainValidator(parse_clock)]
-Lease: TypeAlias = Annotated[int, PlainValidator(read_lease)]
-Size: TypeAlias = Annotated[int, PlainValidator(parse_size)]
-Archive: TypeAlias = Annotated[bool | tuple[Address, ...], PlainValidator(read_archive)]
-Leave: TypeAlias = Annotated[bool | int, PlainValidator(read_leave)]
-Timezone: TypeAlias = Annotated[str, PlainValidator(read_timezone)]
-Periods: TypeAlias = Annotated[tuple[Annotated[str, PlainValidator(read_period)], ...], BeforeValidator(_listed)]
-DatabaseUrl: TypeAlias = Annotated[str, PlainValidator(check_database)]
-Count: TypeAlias = Annotated[int, whole(1, 1_000_000)]

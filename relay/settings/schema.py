@@ -1,234 +1,177 @@
-"""The tables of the configuration and their keys. Defaults are not here: they are those of the values that are built.
+"""The tables of the configuration and their keys: the fields of the values that are built of them.
 
-An unknown key is an error everywhere. A validated table holds the keys that were given, and only these.
+A key is read by the reader that is named for it here, else by that of its field's type. It is required where its field
+has no default. An unknown key is an error everywhere. A validated table holds the keys that were given, and only these.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Required, get_args, get_origin, get_type_hints
+from dataclasses import MISSING, fields
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, Final, Required, TypeAlias, get_args, get_origin, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import BeforeValidator, ConfigDict, PlainValidator, TypeAdapter, with_config
 from typing_extensions import TypedDict, is_typeddict
 
-from relay.model.account import FirstPoll, Notify, OnUncertain, Security
+from relay.model.account import Account, Device, Pop3Server, SmtpServer, User
+from relay.model.address import Address
+from relay.model.policy import ArchivePolicy, RetryPolicy
+from relay.settings.database import check_database
 from relay.settings.fields import (
-    Archive,
-    Clock,
-    Command,
-    Count,
-    DatabaseUrl,
-    Duration,
-    EnvironmentName,
-    Flag,
-    GroupName,
-    HeaderName,
-    Host,
-    Hostname,
-    Lease,
-    Leave,
-    ListenerHost,
-    MailAddress,
-    Name,
-    Network,
-    PasswordHash,
-    Periods,
-    Size,
-    Text,
-    Timezone,
-    UserName,
+    Reader,
+    listed,
     member_of,
     one_of,
+    read_address,
+    read_archive,
+    read_command,
+    read_environment_name,
+    read_flag,
+    read_group_name,
+    read_header_name,
+    read_lease,
+    read_leave,
+    read_name,
+    read_password_hash,
+    read_period,
+    read_text,
+    read_timezone,
+    read_user_name,
     whole,
 )
-from relay.settings.values import ListenerTls
+from relay.settings.hosts import parse_host, parse_hostname, parse_listener_host, parse_network
+from relay.settings.quantities import parse_clock, parse_duration, parse_size
+from relay.settings.values import BackupSettings, Limits, Listener, LogSettings
+
+Document: TypeAlias = Mapping[str, Any]
+"""A validated document: its tables by their names."""
+
+_count: Final = whole(1, 1_000_000)
+_OF_TYPE: Final[Mapping[object, Reader]] = {
+    bool: read_flag,
+    str: read_text,
+    Path: read_text,
+    Address: read_address,
+    IPv4Network | IPv6Network: parse_network,
+}
+_LOGIN: Final[Mapping[str, Reader]] = {
+    "password": read_text,
+    "password_file": read_text,
+    "password_env": read_environment_name,
+    "password_command": read_command,
+    "host": parse_host,
+    "port": whole(1, 65_535),
+}
+_READERS: Final[Mapping[type, Mapping[str, Reader]]] = {
+    Listener: {"host": parse_listener_host, "port": whole(0, 65_535), "max_message_size": parse_size},
+    User: {"name": read_user_name, "password_hash": read_password_hash},
+    Device: {"name": read_name},
+    Account: {"name": read_name, "archive": read_archive},
+    SmtpServer: {
+        **_LOGIN,
+        "connections": whole(1, 100),
+        **dict.fromkeys(("recipients_per_message", "messages_per_minute", "recipients_per_day"), _count),
+    },
+    Pop3Server: {
+        **_LOGIN,
+        "interval": parse_duration,
+        "leave_on_server": read_leave,
+        "max_message_size": parse_size,
+        "envelope_header": read_header_name,
+        "envelope_position": whole(-100, 100),
+    },
+    ArchivePolicy: {},
+    RetryPolicy: dict.fromkeys(("intervals", "give_up_after", "warn_after"), parse_duration),
+    Limits: {
+        **dict.fromkeys(("drain_timeout", "keep_history", "keep_delivered"), parse_duration),
+        **dict.fromkeys(("session_idle", "data_idle"), parse_duration),
+        **dict.fromkeys(("connections", "connections_per_client", "errors_per_session", "auth_failures"), _count),
+        **dict.fromkeys(("header_size", "bytes_in_flight", "free_space"), parse_size),
+        "commands_per_session": whole(1, 1_000_000_000),
+        "recipients_per_message": whole(1, 100_000),
+    },
+    BackupSettings: {"at": parse_clock, "keep": whole(1, 1_000)},
+    LogSettings: {
+        "format": one_of("json", "console"),
+        "level": one_of("debug", "info", "warning", "error", "critical"),
+    },
+}
+"""The values that are tables, and in each the keys that are not read as their type says."""
+_CHOSEN: Final = frozenset({"port", "security"})
+"""What `build` chooses where it is missing, though its field has no default."""
 
 
-class ServerTable(TypedDict, total=False):
-    """`[server]`."""
-
-    hostname: Required[Hostname]
-    postmaster: Required[Text]
+def _read(reader: Reader) -> object:
+    return Annotated[object, PlainValidator(reader)]
 
 
-class StorageTable(TypedDict, total=False):
-    """`[storage]`."""
-
-    folder: Text
-    database: DatabaseUrl
-    inboxes: Text
-    group: GroupName
-    lease: Lease
-    prepared_statements: Flag
+def _list_of(table: object) -> Any:  # noqa: ANN401 - a type
+    return tuple[table, ...]  # type: ignore[valid-type]
 
 
-class ListenerTable(TypedDict, total=False):
-    """`[[listener]]`."""
-
-    host: ListenerHost
-    port: Annotated[int, whole(0, 65_535)]
-    networks: tuple[Network, ...]
-    max_message_size: Size
-    tls: Annotated[ListenerTls, member_of(ListenerTls)]
-    certificate: Text
-    private_key: Text
-    require_auth: Flag
-    default_user: Text
-    plaintext_auth: Flag
-    received_client: Flag
+def _typed_dict(name: str, keys: Mapping[str, object]) -> Any:  # noqa: ANN401 - a type
+    return TypedDict(name, keys, total=False)  # type: ignore[operator]
 
 
-class UserTable(TypedDict, total=False):
-    """`[[user]]`."""
-
-    name: Required[UserName]
-    address: Required[MailAddress]
-    aliases: tuple[MailAddress, ...]
-    password_hash: PasswordHash
-    admin: Flag
-    notify: Annotated[Notify, member_of(Notify)]
-    local: Flag
+def _table(kind: Any) -> Any:  # noqa: ANN401 - a type of values, and one of tables
+    """Make the table of a value's keys."""
+    readers, hints = _READERS[kind], get_type_hints(kind)
+    required = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}
+    keys = {name: _type_of(hints.get(name, str), readers.get(name)) for name in {**hints, **readers}}
+    return _typed_dict(kind.__name__, {n: Required[t] if n in required - _CHOSEN else t for n, t in keys.items()})
 
 
-class DeviceTable(TypedDict, total=False):
-    """`[[device]]`."""
-
-    name: Required[Name]
-    networks: Required[tuple[Network, ...]]
-    user: Required[Text]
-    bare_line_feeds: Flag
-
-
-class _Login(TypedDict, total=False):
-    password: Text
-    password_file: Text
-    password_env: EnvironmentName
-    password_command: Command
-    port: Annotated[int, whole(1, 65_535)]
-    security: Annotated[Security, member_of(Security)]
-    host: Required[Host]
-    verify: Flag
-    ca_file: Text
+def _type_of(hint: Any, reader: Reader | None) -> object:  # noqa: ANN401 - a type
+    """Return what is read for a field of a type: a table, a list, or a single value."""
+    if NoneType in get_args(hint):
+        (hint,) = {*get_args(hint)} - {NoneType}
+    if get_origin(hint) is tuple:
+        return _list_of(_type_of(get_args(hint)[0], reader))
+    if reader is not None:
+        return _read(reader)
+    if hint in _READERS:
+        return _table(hint)
+    return _read(member_of(hint) if isinstance(hint, type) and issubclass(hint, StrEnum) else _OF_TYPE[hint])
 
 
-class SmtpTable(_Login, total=False):
-    """`[account.smtp]`."""
-
-    username: Text
-    connections: Annotated[int, whole(1, 100)]
-    recipients_per_message: Count
-    messages_per_minute: Count
-    recipients_per_day: Count
-
-
-class Pop3Table(_Login, total=False):
-    """`[account.pop3]`."""
-
-    username: Required[Text]
-    interval: Duration
-    leave_on_server: Leave
-    max_message_size: Size
-    first_poll: Annotated[FirstPoll, member_of(FirstPoll)]
-    distribute: Flag
-    envelope_header: HeaderName
-    envelope_position: Annotated[int, whole(-100, 100)]
-
-
-class AccountTable(TypedDict, total=False):
-    """`[[account]]`."""
-
-    name: Required[Name]
-    address: Required[MailAddress]
-    owner: Required[Text]
-    display_name: Text
-    excluded: Flag
-    receive: Flag
-    keep_reply_to: Flag
-    archive: Archive
-    restrict: Flag
-    users: tuple[Text, ...]
-    on_uncertain: Annotated[OnUncertain, member_of(OnUncertain)]
-    smtp: SmtpTable
-    pop3: Pop3Table
-
-
-class ArchiveTable(TypedDict, total=False):
-    """`[archive]`."""
-
-    bcc: tuple[MailAddress, ...]
-    strip_tiff: Flag
-
-
-class ScheduleTable(TypedDict, total=False):
-    """`[schedule]`."""
-
-    active: Periods
-    timezone: Timezone
-
-
-class RetryTable(TypedDict, total=False):
-    """`[retry]`."""
-
-    intervals: tuple[Duration, ...]
-    give_up_after: Duration
-    warn_after: Duration
-
-
-class LimitsTable(TypedDict, total=False):
-    """`[limits]`."""
-
-    drain_timeout: Duration
-    keep_history: Duration
-    keep_delivered: Duration
-    connections: Count
-    connections_per_client: Count
-    commands_per_session: Annotated[int, whole(1, 1_000_000_000)]
-    errors_per_session: Count
-    recipients_per_message: Annotated[int, whole(1, 100_000)]
-    header_size: Size
-    session_idle: Duration
-    data_idle: Duration
-    bytes_in_flight: Size
-    free_space: Size
-    auth_failures: Count
-
-
-class BackupTable(TypedDict, total=False):
-    """`[backup]`."""
-
-    folder: Required[Text]
-    at: Clock
-    keep: Annotated[int, whole(1, 1_000)]
-    inboxes: Flag
-    secrets: Flag
-
-
-class LogTable(TypedDict, total=False):
-    """`[log]`."""
-
-    format: Annotated[str, one_of("json", "console")]
-    level: Annotated[str, one_of("debug", "info", "warning", "error", "critical")]
-    file: Text
-
-
-@with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))
-class Document(TypedDict, total=False):
-    """The whole file. What holds for its keys holds for those of all tables in it."""
-
-    language: Annotated[str, one_of("de", "en")]
-    server: Required[ServerTable]
-    storage: StorageTable
-    listener: tuple[ListenerTable, ...]
-    user: Required[tuple[UserTable, ...]]
-    device: tuple[DeviceTable, ...]
-    account: tuple[AccountTable, ...]
-    archive: ArchiveTable
-    schedule: ScheduleTable
-    retry: RetryTable
-    limits: LimitsTable
-    log: LogTable
-    backup: BackupTable
-
-
-DOCUMENT: TypeAdapter[Document] = TypeAdapter(Document)
+_SERVER: Final = {"hostname": Required[_read(parse_hostname)], "postmaster": Required[_read(read_text)]}
+_STORAGE: Final[Mapping[str, Reader]] = {
+    "folder": read_text,
+    "database": check_database,
+    "inboxes": read_text,
+    "group": read_group_name,
+    "lease": read_lease,
+    "prepared_statements": read_flag,
+}
+_SCHEDULE: Final = {
+    "active": Annotated[_list_of(_read(read_period)), BeforeValidator(listed)],
+    "timezone": _read(read_timezone),
+}
+_DOCUMENT: Final = _typed_dict(
+    "Document",
+    {
+        "language": _read(one_of("de", "en")),
+        "server": Required[_typed_dict("server", _SERVER)],
+        "storage": _typed_dict("storage", {key: _read(reader) for key, reader in _STORAGE.items()}),
+        "listener": _list_of(_table(Listener)),
+        "user": Required[_list_of(_table(User))],
+        "device": _list_of(_table(Device)),
+        "account": _list_of(_table(Account)),
+        "archive": _table(ArchivePolicy),
+        "schedule": _typed_dict("schedule", _SCHEDULE),
+        "retry": _table(RetryPolicy),
+        "limits": _table(Limits),
+        "log": _table(LogSettings),
+        "backup": _table(BackupSettings),
+    },
+)
+# What holds for the document's keys holds for those of all tables in it.
+DOCUMENT: Final[TypeAdapter[Document]] = TypeAdapter(
+    with_config(ConfigDict(extra="forbid", hide_input_in_errors=True))(_DOCUMENT)
+)
+"""Reads a document."""
 
 
 def _tables(place: tuple[str, ...], kind: type) -> Iterator[tuple[tuple[str, ...], frozenset[str], bool]]:
@@ -242,7 +185,7 @@ def _tables(place: tuple[str, ...], kind: type) -> Iterator[tuple[tuple[str, ...
             yield from _tables((*place, key), value)
 
 
-_TABLES = [*_tables((), Document)]
+_TABLES = [*_tables((), _DOCUMENT)]
 TABLES: Mapping[tuple[str, ...], frozenset[str]] = {place: keys for place, keys, _ in _TABLES}
 """The known keys of each table, by its place without positions."""
 LISTS = frozenset(place for place, _, listed in _TABLES if listed)
