@@ -113,16 +113,11 @@ async def _connect_any(addresses: Sequence[Address]) -> socket.socket:
                 error = failed
         raise error
     finally:
-        await _close_all(tasks)
-
-
-async def _close_all(tasks: set[asyncio.Task[socket.socket]]) -> None:
-    """Cancel the attempts that are not needed any more, and close those that have just succeeded."""
-    for task in tasks:
-        task.cancel()
-    for made in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(made, socket.socket):
-            made.close()
+        for task in tasks:
+            task.cancel()
+        for made in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(made, socket.socket):  # it has just succeeded, too
+                made.close()
 
 
 async def _connect(address: Address) -> socket.socket:

@@ -12,7 +12,6 @@ from relay.rules.notice_advice import Advice, FailureReason, choose_advice
 from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, open_watched
 from relay.upstream.dialing import resolve
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
-from relay.upstream.rehearsal import Rehearsal
 from relay.upstream.secrecy import Veil
 from relay.upstream.smarthost import ConnectError, Connection, connect
 from relay.upstream.stream import StreamLost
@@ -101,20 +100,17 @@ async def _fail_smtp(error: ConnectError, server: SmtpServer, credential: Creden
 async def _rehearse(connection: Connection, account: Account, server: SmtpServer) -> Step:
     name = f"send as {account.address}"
     try:
-        return _judge(name, await connection.rehearse(account.address), account, server)
+        mail, recipient = await connection.rehearse(account.address)
     except StreamLost as lost:
         return Step(name=name, good=False, text=str(lost), advice="Try again in some minutes.")
-
-
-def _judge(name: str, said: Rehearsal, account: Account, server: SmtpServer) -> Step:
-    """Make a step of the replies to MAIL and RCPT; one that is temporary or only about the recipient is no failure."""
-    refused = said.mail if not said.mail.is_positive else said.recipient
+    # A refusal that is temporary, or only about the recipient, is no failure.
+    refused = recipient if mail.is_positive else mail
     if refused is None or refused.is_positive:
         return Step(name=name, good=True)
     if refused.code and not refused.is_permanent:
         return Step(name=name, good=True, text=f"not known yet, the server says: {refused}")
     meaning = choose_advice(refused, FailureReason.REFUSED)
-    if refused is said.recipient and meaning in _KNOWN_ELSEWHERE:
+    if refused is recipient and meaning in _KNOWN_ELSEWHERE:
         text = f"yes; but mail to it is refused, so replies would be lost: {refused}"
         return Step(name=name, good=True, text=text)
     return Step(name=name, good=False, text=str(refused), advice=_advise_sender(meaning, refused, account, server))

@@ -14,14 +14,22 @@ from relay.model.errors import RelayError
 from relay.model.reply import Reply
 from relay.rules.replies import is_login_refused, read_reply, read_text
 from relay.upstream.dialing import dial
-from relay.upstream.login import log_in
-from relay.upstream.rehearsal import Rehearsal, rehearse
 from relay.upstream.secrecy import Veil
 from relay.upstream.stream import SmtpStream, StreamLost, take_over
 from relay.upstream.tls import describe_fault, tls_context
-from relay.upstream.transaction import TIMEOUTS, Features, MailTransaction, OutgoingMail, Stage, Timeouts, transact
+from relay.upstream.transaction import (
+    NO_SMTPUTF8,
+    TIMEOUTS,
+    Features,
+    MailTransaction,
+    OutgoingMail,
+    Stage,
+    Timeouts,
+    transact,
+)
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_UNKNOWN_MECHANISM = 504
 
 
 class ConnectError(RelayError):
@@ -66,19 +74,32 @@ class Connection:
         self.sent += 1
         return await transact(self._stream, self.features, self._timeouts, mail)
 
-    async def rehearse(self, address: Address) -> Rehearsal:
-        """Ask whether the server accepts an address as the sender, without sending anything. Raises StreamLost."""
-        return await rehearse(self._stream, address, smtputf8=self.features.smtputf8, seconds=self._timeouts.command)
+    async def rehearse(self, address: Address) -> tuple[Reply, Reply | None]:
+        """Ask whether the server accepts an address as the sender, by MAIL, RCPT and RSET: no mail is sent.
+
+        Returns the replies to MAIL and to RCPT to the same address; None where MAIL was refused. Both are needed: some
+        servers refuse a sender only at RCPT, as Postfix does (`smtpd_delay_reject`). Raises StreamLost.
+        """
+        if not address.wire.isascii() and not self.features.smtputf8:
+            return NO_SMTPUTF8, None
+        option, seconds = "" if address.wire.isascii() else " SMTPUTF8", self._timeouts.command
+        mail = await self._say(f"MAIL FROM:<{address.wire}>{option}", seconds)
+        recipient = await self._say(f"RCPT TO:<{address.wire}>", seconds) if mail.is_positive else None
+        await self._say("RSET", seconds)
+        return mail, recipient
 
     async def close(self) -> None:
         """Send QUIT and close. Raises nothing and waits for `timeouts.quit` at most."""
         with contextlib.suppress(StreamLost):
-            self._stream.write(b"QUIT\r\n", replies=1)
-            await self._stream.reply(self._timeouts.quit)
+            await self._say("QUIT", self._timeouts.quit)
         if self._stream.lost is None:
             self._stream.transport.close()
         else:
             self._stream.transport.abort()  # what it still holds would keep it open
+
+    async def _say(self, command: str, seconds: float) -> Reply:
+        self._stream.write(f"{command}\r\n".encode(), replies=1)
+        return await self._stream.reply(seconds)
 
 
 async def connect(
@@ -140,10 +161,25 @@ class _Opening:
             names = [name for name in mechanisms if name in client.server_auth_methods]
             if not names:
                 raise self._lack("4.7.4", "the server offers no login that we know")
-            await log_in(client, server.username or "", self._secret or "", names)
+            await self._log_in(client, names)
         if client.transport is None:
             raise self._lack("4.4.2", "the connection was lost")
         return Connection(take_over(client.transport, self._veil), _features(client), self._timeouts)
+
+    async def _log_in(self, client: aiosmtplib.SMTP, names: Sequence[str]) -> None:
+        """Log in (RFC 4954) by the first mechanism, once: each more is another failed login; providers lock accounts.
+
+        Only where the server answers that it does not know the mechanism, the next one is tried.
+        """
+        methods = {"plain": client.auth_plain, "login": client.auth_login, "cram-md5": client.auth_crammd5}
+        for name in names:
+            try:
+                await methods[name](self._server.username or "", self._secret or "")
+            except aiosmtplib.SMTPAuthenticationError as error:
+                if error.code != _UNKNOWN_MECHANISM or name == names[-1]:
+                    raise
+            else:
+                return
 
     def close(self) -> None:
         """Close what is open."""

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from relay.model.account import Security, SmtpServer
+from relay.model.address import Address
 from relay.upstream.smarthost import ConnectError, connect
+from relay.upstream.stream import StreamLost
 from relay.upstream.transaction import Stage
-from tests.peers.credentials import password
+from tests.peers.credentials import Token, password
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import free_port
 from tests.upstream.conftest import IMPATIENT, QUICK, Authority
@@ -161,3 +163,94 @@ async def test_verification_can_be_switched_off(authority: Authority) -> None:
     async with Dialogue(script, context=authority.server("other.example")) as server:
         settings = server_at(server.port, Security.STARTTLS, verify=False)
         await (await connect(settings, hostname="relay.example", credential=password("p"), timeouts=QUICK)).close()
+
+
+# The login: one mechanism, one try
+
+LOGINS = "S: 220 hi\nC: EHLO .*\nS: 250-server\nS: 250 AUTH CRAM-MD5 LOGIN PLAIN\n"
+WRONG = "535 5.7.8 wrong password"
+
+
+async def refuse(script: str, secret: str = "secret-word") -> tuple[ConnectError, list[str]]:
+    async with Dialogue(script) as server:
+        settings = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
+        with pytest.raises(ConnectError) as error:
+            await connect(settings, hostname="x", credential=password(secret), timeouts=QUICK)
+    return error.value, [line for line in server.heard if not line.startswith("EHLO")]
+
+
+async def test_a_credential_is_used_by_its_own_mechanisms_only() -> None:
+    token = Token()
+    token.mechanisms = ("xoauth2",)
+    async with Dialogue(LOGINS) as server:
+        settings = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
+        with pytest.raises(ConnectError, match="no login that we know"):
+            await connect(settings, hostname="x", credential=token, timeouts=QUICK)
+        assert not any(line.startswith("AUTH") for line in server.heard)
+
+
+@pytest.mark.parametrize("after", ["! silence", "! close", "S: 421 4.7.0 too many failures\n! close"])
+async def test_a_login_is_tried_once_and_its_refusal_counts_whatever_comes_after(after: str) -> None:
+    error, heard = await refuse(f"{LOGINS}C: AUTH PLAIN .*\nS: {WRONG}\n{after}")
+    assert (error.stage, error.reply.code, error.login_refused) == (Stage.AUTH, 535, True)
+    assert len(heard) == 1
+
+
+async def test_a_mechanism_that_the_server_does_not_know_after_all_is_passed_over() -> None:
+    login = f"C: AUTH LOGIN .*\nS: 334 UGFzc3dvcmQ6\nC: .*\nS: {WRONG}\n! silence"
+    error, heard = await refuse(f"{LOGINS}C: AUTH PLAIN .*\nS: 504 5.5.4 unknown\n{login}")
+    assert error.reply.code == 535
+    assert len(heard) == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "refused"),
+    [("534 5.7.9 application password", True), ("550 5.7.1 no", True), ("530 5.7.0 no", True), ("454 4.7.0 no", False),
+     ("421 4.7.0 no", False)],
+)  # fmt: skip
+async def test_any_5xx_is_a_refused_login_and_no_4xx_is(reply: str, refused: bool) -> None:
+    error, _ = await refuse(f"{LOGINS}C: AUTH .*\nS: {reply}\n! silence")
+    assert error.login_refused == refused
+    elsewhere, _ = await refuse(f"S: 220 hi\nC: EHLO .*\nS: {reply}\nC: .*\nS: {reply}\n! silence")
+    assert elsewhere.login_refused == reply.startswith("530")
+
+
+# MAIL and RCPT with the account's own address, and RSET: nothing more is said
+
+BARE = "S: 220 hi\nC: EHLO .*\nS: 250 server\n"
+BARE_UTF8 = "S: 220 hi\nC: EHLO .*\nS: 250-server\nS: 250 SMTPUTF8\n"
+SALES = Address(local="sales", domain="example.com")
+
+
+async def rehearse(script: str, address: Address = SALES) -> tuple[int, int | None]:
+    async with Dialogue(script) as server:
+        where = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE)
+        connection = await connect(where, hostname="x", credential=None, timeouts=replace(QUICK, command=1))
+        try:
+            said = await connection.rehearse(address)
+        finally:
+            await connection.close()
+    return said[0].code, None if said[1] is None else said[1].code
+
+
+async def test_both_are_said_and_taken_back() -> None:
+    script = (
+        "C: MAIL FROM:<sales@example.com>\nS: 250 ok\nC: RCPT TO:<sales@example.com>\nS: 553 no\nC: RSET\nS: 250 ok\n"
+    )
+    assert await rehearse(f"{BARE}{script}C: QUIT\nS: 221 bye") == (250, 553)
+
+
+async def test_a_sender_that_is_refused_is_no_recipient() -> None:
+    assert await rehearse(f"{BARE}C: MAIL .*\nS: 553 no\nC: RSET\nS: 250 ok\nC: QUIT\nS: 221 bye") == (553, None)
+
+
+async def test_an_international_address_is_asked_for_only_where_the_server_takes_such() -> None:
+    umlaut = Address(local="jörg", domain="example.com")
+    assert await rehearse(f"{BARE}C: QUIT\nS: 221 bye", umlaut) == (0, None)
+    script = "C: MAIL FROM:<jörg@example.com> SMTPUTF8\nS: 250 ok\nC: RCPT TO:<jörg@example.com>\nS: 250 ok\n"
+    assert await rehearse(f"{BARE_UTF8}{script}C: RSET\nS: 250 ok\nC: QUIT\nS: 221 bye", umlaut) == (250, 250)
+
+
+async def test_a_lost_connection_is_said() -> None:
+    with pytest.raises(StreamLost):
+        await rehearse(f"{BARE}C: MAIL .*\n! close")
