@@ -10,11 +10,12 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from relay.collection import Collector, PollResult, Tell, reason_of
+from relay.collection import Collector, Tell, reason_of
 from relay.emitting import emit
 from relay.events.mailboxes import PollElsewhere, PollFailed, PollFinished
 from relay.model.account import Account, MailboxServer
 from relay.model.errors import RelayError
+from relay.model.maildrop import PollResult
 from relay.rules.hours import is_open, next_open
 from relay.runtime import Runtime
 from relay.storage.mailboxes import MailboxElsewhereError

@@ -3,11 +3,11 @@
 The words are written where the office's time zone and the configuration are known.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relay.admin.mail_answers import ExplainedIncoming, ExplainedMail, IncomingMail, ListedMail, TracedMail
 from relay.admin.wire import Moment
+from relay.model.maildrop import PollResult
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,20 +135,6 @@ class Reloaded:
     """What became of a reload; with a mistake nothing was changed."""
 
     mistakes: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PollResult:
-    """What a poll that came to its end has done."""
-
-    fetched: int
-    failed: int
-    left: int
-    deleted: int
-    seconds: float
-    quarantined: int
-    reasons: Mapping[str, str]
-    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,17 +1,16 @@
 """The running service, as the functions of the admin room reach it from their threads."""
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
-from relay.admin.answers import PollNews, PollResult
-from relay.collection import PollResult as Polled
+from relay.admin.answers import PollNews
 from relay.collection import Tell
 from relay.delivery import Delivery
 from relay.emitting import emit
 from relay.events.event import Event
 from relay.model.account import Account
+from relay.model.maildrop import PollResult
 from relay.pop_poller import PopPoller
 
 _T = TypeVar("_T")
@@ -91,7 +90,7 @@ async def poll(poller: PopPoller, accounts: Sequence[Account]) -> AsyncGenerator
     while (progress := await news.get()) is not None:
         yield progress
     for name, result in (await polls).items():
-        if isinstance(result, Polled):
-            yield PollNews(account=name, result=PollResult(**dataclasses.asdict(result)))
+        if isinstance(result, PollResult):
+            yield PollNews(account=name, result=result)
         else:
             yield PollNews(account=name, error=result)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from relay.accounts.credentials import Credentials
@@ -13,6 +12,7 @@ from relay.collection.receiver import PollContext
 from relay.collection.troubles import Troubles
 from relay.model.account import Account, MailboxServer
 from relay.model.errors import RelayError, SourceError
+from relay.model.maildrop import PollResult
 from relay.runtime import Runtime
 from relay.sources.registry import open_source
 from relay.sources.source import MailboxSource
@@ -21,25 +21,6 @@ from relay.storage.room import DiskRoom
 
 LONGEST_POLL: Final = 3600.0
 """Seconds after which a poll is cut off; in their second half no further message is asked for."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PollResult:
-    """What one poll did."""
-
-    fetched: int
-    failed: int
-    """Messages that the server listed and did not send, or that an inbox did not take."""
-    left: int = 0
-    """Messages that stay on the server for now: too large, no room or time, or the connection breaks at them."""
-    deleted: int
-    seconds: float
-    quarantined: int = 0
-    """Of how many that were fetched a copy is in the quarantine."""
-    reasons: dict[str, str] = field(default_factory=dict)
-    """Why, by user."""
-    ids: tuple[str, ...] = ()
-    """Of the first that were fetched, for `relay trace`."""
 
 
 class Collector:

@@ -77,3 +77,22 @@ class Mailbox:
     """When a poll last came to its end."""
     error: str = ""
     """Why the last poll did not."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PollResult:
+    """What a poll that came to its end has done."""
+
+    fetched: int
+    failed: int
+    """Messages that the server listed and did not send, or that an inbox did not take."""
+    left: int
+    """Messages that stay on the server for now: too large, no room or time, or the connection breaks at them."""
+    deleted: int
+    seconds: float
+    quarantined: int
+    """Of how many that were fetched a copy is in the quarantine."""
+    reasons: Mapping[str, str]
+    """Why, by user."""
+    ids: tuple[str, ...]
+    """Of the first that were fetched, for `relay trace`."""

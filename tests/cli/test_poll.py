@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from relay.admin.answers import PollNews, PollResult
+from relay.admin.answers import PollNews
 from relay.admin.asking import Said
 from relay.admin.wire import encode
 from relay.cli.poll import _show_progress
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD
+from relay.model.maildrop import PollResult
 from tests.cli.conftest import Run, serve_mailbox
 from tests.cli.test_progress import read_all
 from tests.peers.relay_process import ANNA, Table, write_config
