@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from relay.model.arrival import Place
 from relay.model.errors import StorageError
 from relay.model.maildrop import Listed, MessageKey
 from relay.rules.distribution import Distribution, Share
+from relay.rules.message_splitter import MessageSplitter
 from relay.rules.summary import Summary
 from relay.settings import Settings
 from relay.storage.maildir import Maildir, MailFile
@@ -28,6 +29,7 @@ from relay.storage.quarantine import QUARANTINE
 _PASSING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 """Troubles of the whole disk or process: the poll ends, and the mail waits on the server."""
 
+_HEADER_LIMIT: Final = 262_144
 T = TypeVar("T")
 
 
@@ -43,21 +45,52 @@ class Copy(NamedTuple):
     """Whether it stood there before."""
 
 
-@dataclass(kw_only=True, slots=True)
-class Arrived:
-    """A message on its way into the inboxes."""
+class Arriving:
+    """A message on its way into the inboxes, with the pieces that were not written yet."""
 
-    listed: Listed
     plan: Distribution
-    """Who gets it."""
+    """Who gets it; set once its header is there, as is `summary`."""
     summary: Summary
-    pieces: list[bytes]
-    key: MessageKey
-    """Of the listing; if it has no unique id, the hash of its bytes stands there before it is published."""
     copies: tuple[Copy, ...] = ()
     """In the order of the shares, once it is published."""
     fault: str = ""
     """Why it does not stand in all of its inboxes: it is to be fetched again."""
+
+    def __init__(self, listed: Listed) -> None:
+        self.listed = listed
+        self._splitter = MessageSplitter(header_limit=_HEADER_LIMIT)
+        self._digest = None if listed.key.uid else hashlib.sha256()
+        self._pieces: list[bytes] = []
+        self.octets = self.total = 0
+        """Of the pieces that were not written yet, and of all."""
+
+    def add(self, piece: bytes) -> None:
+        """Take the next piece."""
+        self.total += len(piece)
+        self.octets += len(piece)
+        self._pieces.append(piece)
+        if self._digest is not None:
+            self._digest.update(piece)
+        if self._splitter.header is None and not self._splitter.too_large:
+            self._splitter.feed(piece)
+
+    def take(self) -> list[bytes]:
+        """Return the pieces that were not written yet, once."""
+        pieces, self._pieces, self.octets = self._pieces, [], 0
+        return pieces
+
+    def read_header(self) -> bytes:
+        """Return the header as far as it has come; empty if it is too long."""
+        if self._splitter.header is None and not self._splitter.too_large:
+            self._splitter.close()
+        return self._splitter.header or b""
+
+    @property
+    def key(self) -> MessageKey:
+        """Its key, once it has come as a whole; without a unique id, the hash of its bytes stands there."""
+        if self._digest is None:
+            return self.listed.key
+        return self.listed.key._replace(uid=f"sha256-{self._digest.hexdigest()}")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -84,21 +117,21 @@ class MaildirWriter:
         self._stack = ExitStack()
         self._large: list[_Opened] = []
 
-    async def write(self, batch: Sequence[Arrived]) -> None:
+    async def write(self, batch: Sequence[Arriving]) -> None:
         """Write small messages; when this returns, they stand in their inboxes, durably."""
         await self._run(lambda: self._write(batch))
 
-    async def begin(self, arrived: Arrived) -> None:
+    async def begin(self, arriving: Arriving) -> None:
         """Begin with a large message, which is written in pieces; one at a time."""
-        await self._run(lambda: self._begin(arrived))
+        await self._run(lambda: self._begin(arriving))
 
-    async def add(self, pieces: Sequence[bytes]) -> None:
+    async def add(self, arriving: Arriving) -> None:
         """Write the next pieces of the large message."""
-        await self._run(lambda: _add(self._large, pieces))
+        await self._run(lambda: _add(self._large, arriving))
 
-    async def finish(self, arrived: Arrived) -> None:
+    async def finish(self, arriving: Arriving) -> None:
         """End the large message; when this returns, it stands in its inboxes, durably."""
-        await self._run(lambda: self._finish(arrived))
+        await self._run(lambda: self._finish(arriving))
 
     async def close(self) -> None:
         """Wait for what runs, and remove what was not published."""
@@ -111,35 +144,33 @@ class MaildirWriter:
 
     # In the thread
 
-    def _write(self, batch: Sequence[Arrived]) -> None:
+    def _write(self, batch: Sequence[Arriving]) -> None:
         """Write all bytes first, then sync each file, then link them, then sync each folder.
 
         The first sync takes most of the others' bytes along: several times as fast as one file after the other.
         """
         try:
             several = []
-            for arrived in batch:
-                files = self._files_for(arrived)
-                several.append((arrived, files))
-                _add(files, arrived.pieces)
-                arrived.pieces = []
+            for arriving in batch:
+                files = self._files_for(arriving)
+                several.append((arriving, files))
+                _add(files, arriving)
             self._publish(several)
         finally:
             self._close_all()
 
-    def _begin(self, arrived: Arrived) -> None:
-        self._large = self._files_for(arrived)
-        _add(self._large, arrived.pieces)
-        arrived.pieces = []
+    def _begin(self, arriving: Arriving) -> None:
+        self._large = self._files_for(arriving)
+        _add(self._large, arriving)
 
-    def _finish(self, arrived: Arrived) -> None:
+    def _finish(self, arriving: Arriving) -> None:
         try:
-            _add(self._large, arrived.pieces)
-            self._publish([(arrived, self._large)])
+            _add(self._large, arriving)
+            self._publish([(arriving, self._large)])
         finally:
             self._close_all()
 
-    def _publish(self, several: Sequence[tuple[Arrived, list[_Opened]]]) -> None:
+    def _publish(self, several: Sequence[tuple[Arriving, list[_Opened]]]) -> None:
         """Make messages visible, unless they are already, and durable in any case.
 
         Others may write into an inbox: what they spoil there costs only the messages that go into it.
@@ -147,12 +178,12 @@ class MaildirWriter:
         for _, files in several:
             for one in files:
                 one.file.sync()
-        for arrived, files in several:
+        for arriving, files in several:
             try:
-                arrived.copies = tuple(self._publish_copy(arrived, one) for one in files)
+                arriving.copies = tuple(self._publish_copy(arriving, one) for one in files)
             except StorageError as error:
                 _raise_passing(error)
-                arrived.fault = str(error)
+                arriving.fault = str(error)
         faults: dict[Maildir, str] = {}
         for maildir in {one.maildir for _, files in several for one in files}:
             try:
@@ -160,11 +191,11 @@ class MaildirWriter:
             except StorageError as error:
                 _raise_passing(error)
                 faults[maildir] = str(error)
-        for arrived, files in several:
-            arrived.fault = arrived.fault or next((faults[one.maildir] for one in files if one.maildir in faults), "")
+        for arriving, files in several:
+            arriving.fault = arriving.fault or next((faults[one.maildir] for one in files if one.maildir in faults), "")
 
-    def _publish_copy(self, arrived: Arrived, one: _Opened) -> Copy:
-        name, present = make_name(self._account, arrived.key, one.share.user), self._names[one.maildir.path]
+    def _publish_copy(self, arriving: Arriving, one: _Opened) -> Copy:
+        name, present = make_name(self._account, arriving.key, one.share.user), self._names[one.maildir.path]
         repeated = name in present
         if not repeated:
             one.file.publish(name)
@@ -172,10 +203,10 @@ class MaildirWriter:
         place = Place.QUARANTINE if one.reason else Place.INBOX
         return Copy(share=one.share, place=place, file=name, reason=one.reason, repeated=repeated)
 
-    def _files_for(self, arrived: Arrived) -> list[_Opened]:
+    def _files_for(self, arriving: Arriving) -> list[_Opened]:
         """Open a file for each user, with the address for which it is delivered on top."""
         opened = []
-        for share in arrived.plan.shares:
+        for share in arriving.plan.shares:
             one = self._begin_file(share)
             one.file.write(f"Delivered-To: {share.address.wire}\r\n".encode())
             opened.append(one)
@@ -216,7 +247,8 @@ def _raise_passing(error: StorageError) -> None:
         raise error
 
 
-def _add(files: Sequence[_Opened], pieces: Sequence[bytes]) -> None:
+def _add(files: Sequence[_Opened], arriving: Arriving) -> None:
+    pieces = arriving.take()
     for one in files:
         for piece in pieces:
             one.file.write(piece)

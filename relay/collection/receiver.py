@@ -5,15 +5,13 @@ that turns out to be larger than it may be ends the session; nothing of it becom
 """
 
 import asyncio
-import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 from relay.collection.lease import Lease
-from relay.collection.maildir_writer import Arrived, MaildirWriter
+from relay.collection.maildir_writer import Arriving, MaildirWriter
 from relay.collection.troubles import Troubles
 from relay.emitting import emit
 from relay.events.mailboxes import MailNotWritten, MailQuarantined, MailReceived
@@ -21,9 +19,8 @@ from relay.model.account import Account, MailboxServer
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import SourceError, StorageFullError
 from relay.model.ids import make_copy_ids
-from relay.model.maildrop import Listed, MessageKey
+from relay.model.maildrop import Listed
 from relay.rules.distribution import Distribution, plan_distribution
-from relay.rules.message_splitter import MessageSplitter
 from relay.rules.summary import Summary, summarise
 from relay.runtime import Runtime
 from relay.settings import Settings
@@ -33,7 +30,6 @@ from relay.storage.room import DiskRoom
 _SHORT_HEADER = 8_192
 """Octets that are read at once."""
 
-_HEADER_LIMIT: Final = 262_144
 MOST_TOLD: Final = 20
 """Mails of a poll whose ids are in its result."""
 _BATCH_OCTETS: Final = 1 << 20
@@ -61,47 +57,6 @@ class PollContext:
             raise StorageFullError("the disk has less room than [limits] free_space: mail stays on the server for now")
 
 
-class _Incoming:
-    """One message while it comes in: its header, and the pieces that were not written yet."""
-
-    def __init__(self, message: Listed) -> None:
-        self.message = message
-        self.splitter = MessageSplitter(header_limit=_HEADER_LIMIT)
-        self._digest = None if message.key.uid else hashlib.sha256()
-        self._pieces: list[bytes] = []
-        self.octets = 0
-        """Of the pieces that were not written yet."""
-        self.total = 0
-
-    def add(self, piece: bytes) -> None:
-        self.total += len(piece)
-        self.octets += len(piece)
-        self._pieces.append(piece)
-        if self._digest is not None:
-            self._digest.update(piece)
-        if self.splitter.header is None and not self.splitter.too_large:
-            for _ in self.splitter.feed(piece):
-                pass
-
-    def take(self) -> list[bytes]:
-        """Return the pieces that were not written yet, once."""
-        pieces, self._pieces, self.octets = self._pieces, [], 0
-        return pieces
-
-    def read_header(self) -> bytes:
-        """Return the header as far as it has come; empty if it is too long."""
-        if self.splitter.header is None and not self.splitter.too_large:
-            self.splitter.close()
-        return self.splitter.header or b""
-
-    @property
-    def key(self) -> MessageKey:
-        """Its key, once it has come as a whole; without a unique id, the hash of its bytes stands there."""
-        if self._digest is None:
-            return self.message.key
-        return self.message.key._replace(uid=f"sha256-{self._digest.hexdigest()}")
-
-
 class Receiver:
     """What one poll receives."""
 
@@ -111,7 +66,7 @@ class Receiver:
         self._may_log = may_log
         self._limit = context.server.max_message_size
         self._inboxes = MaildirWriter(context.account.name, context.settings)
-        self._batch: list[Arrived] = []
+        self._batch: list[Arriving] = []
         self._octets = 0
         self._writing: asyncio.Task[None] | None = None
         self.recorded: list[Listed] = []
@@ -126,39 +81,36 @@ class Receiver:
         self.ids: list[str] = []
         """The ids of the first that were recorded."""
 
-    async def receive(self, message: Listed, body: AsyncIterator[bytes]) -> None:
+    async def receive(self, listed: Listed, body: AsyncIterator[bytes]) -> None:
         """Read one message to its end.
 
         Raises SourceError if the session breaks or the message is larger than it may be, StorageError, or
         MailboxElsewhereError.
         """
-        incoming = _Incoming(message)
-        large: Arrived | None = None
+        message, is_large = Arriving(listed), False
         async for piece in body:
-            incoming.add(piece)
-            if incoming.total > self._limit:
-                self._refuse(message)
-            if incoming.octets < _BATCH_OCTETS:
+            message.add(piece)
+            if message.total > self._limit:
+                self._refuse(listed)
+            if message.octets < _BATCH_OCTETS:
                 continue
             self._context.require_room()
-            if large is None:
-                await self.finish()
-                large = await self._arrive(incoming)
-                await self._inboxes.begin(large)
+            if is_large:
+                await self._inboxes.add(message)
             else:
-                await self._inboxes.add(incoming.take())
-        if large is None:
-            await self._add_to_batch(await self._arrive(incoming), incoming.total)
-        else:
-            large.key, large.pieces = incoming.key, incoming.take()
+                is_large = True
+                await self.finish()
+                await self._address(message)
+                await self._inboxes.begin(message)
+        if is_large:
             self._context.lease.check()
-            await self._inboxes.finish(large)
-            await self._record([large])
+            await self._inboxes.finish(message)
+            await self._record([message])
             self.count += 1
-
-    async def _add_to_batch(self, arrived: Arrived, octets: int) -> None:
-        self._batch.append(arrived)
-        self._octets += octets
+            return
+        await self._address(message)
+        self._batch.append(message)
+        self._octets += message.total
         self.count += 1
         if self._octets >= _BATCH_OCTETS or sum(len(one.plan.shares) for one in self._batch) >= _BATCH_FILES:
             await self._write_batch()
@@ -181,19 +133,16 @@ class Receiver:
             f" which is {self._limit}: from now on it is left on the server",
         )
 
-    async def _arrive(self, incoming: _Incoming) -> Arrived:
+    async def _address(self, message: Arriving) -> None:
         """Decide who gets a message, from what has come of it."""
-        header = incoming.read_header()
-        read = partial(self._read_header, header)
-        # A long header must not make others wait while it is read.
-        plan, summary = read() if len(header) <= _SHORT_HEADER else await asyncio.to_thread(read)
-        listed, key = incoming.message, incoming.key
-        return Arrived(listed=listed, key=key, plan=plan, summary=summary, pieces=incoming.take())
+        header, directory = message.read_header(), self._context.settings.directory
 
-    def _read_header(self, header: bytes) -> tuple[Distribution, Summary]:
-        directory, account = self._context.settings.directory, self._context.account
-        plan = plan_distribution(directory=directory, account=account, header=header)
-        return plan, summarise(header)
+        def read() -> tuple[Distribution, Summary]:
+            plan = plan_distribution(directory=directory, account=self._context.account, header=header)
+            return plan, summarise(header)
+
+        # A long header must not make others wait while it is read.
+        message.plan, message.summary = read() if len(header) <= _SHORT_HEADER else await asyncio.to_thread(read)
 
     async def _write_batch(self) -> None:
         """Write the batch while the next messages come in; at most one is on its way."""
@@ -210,11 +159,11 @@ class Receiver:
             await self._writing
             self._writing = None
 
-    async def _keep(self, batch: list[Arrived]) -> None:
+    async def _keep(self, batch: list[Arriving]) -> None:
         await self._inboxes.write(batch)
         await self._record(batch)
 
-    async def _record(self, arrived: Sequence[Arrived]) -> None:
+    async def _record(self, arrived: Sequence[Arriving]) -> None:
         context, account, now = self._context, self._context.account.name, self._context.runtime.now()
         for one in (one for one in arrived if one.fault):
             self.unwritten += 1
@@ -259,7 +208,7 @@ class Receiver:
             self.ids.append(first.id)
 
 
-def describe_copies(account: str, arrived: Arrived, now: int, node: str) -> list[Arrival]:
+def describe_copies(account: str, arrived: Arriving, now: int, node: str) -> list[Arrival]:
     """Return what is to be remembered of each user's copy of a message that stands where it is to stand."""
     return [
         Arrival(

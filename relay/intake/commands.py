@@ -6,7 +6,7 @@ from typing import Final
 from relay.intake.budget import Ip
 from relay.intake.parameters import MailParameters, read_mail_parameters, read_rcpt_parameters
 from relay.intake.path import BadCommandError, parse_argument, parse_forward_path, parse_reverse_path
-from relay.intake.replies import CONTROL_CHARACTERS
+from relay.intake.replies import CONTROL_CHARACTERS, make_reply
 from relay.model.address import Address
 from relay.model.envelope import DsnOptions
 from relay.model.reply import Reply
@@ -25,9 +25,9 @@ def check_characters(argument: str, *, is_path: bool = False) -> None:
     if argument.isascii() and argument.isprintable():
         return
     if _NO_UTF8.search(argument) is not None:
-        raise BadCommandError(*((553, "5.6.7") if is_path else (500, "5.5.2")), "This is not UTF-8")
+        raise BadCommandError(make_reply(*((553, "5.6.7") if is_path else (500, "5.5.2")), "This is not UTF-8"))
     if _CONTROL.search(argument) is not None:
-        raise BadCommandError.by(CONTROL_CHARACTERS)
+        raise BadCommandError(CONTROL_CHARACTERS)
 
 
 def offers_login(listener: Listener, ip: Ip, *, over_tls: bool, has_passwords: bool) -> bool:
@@ -48,7 +48,7 @@ def read_sender(argument: str, *, esmtp: bool, may_log_in: bool) -> tuple[Addres
     parameters = read_mail_parameters(parsed, esmtp=esmtp, may_log_in=may_log_in)
     reverse_path = parse_reverse_path(parsed.path)
     if reverse_path is not None and not parsed.path.isascii() and not parameters.smtputf8:
-        raise BadCommandError.by(_INTERNATIONAL)
+        raise BadCommandError(_INTERNATIONAL)
     return reverse_path, parameters
 
 
@@ -59,5 +59,5 @@ def read_recipient(
     parsed = parse_argument(argument, "TO")
     options = read_rcpt_parameters(parsed, esmtp=esmtp)
     if not parsed.path.isascii() and not smtputf8:
-        raise BadCommandError.by(_INTERNATIONAL)
+        raise BadCommandError(_INTERNATIONAL)
     return parse_forward_path(parsed.path, postmaster), options

@@ -21,11 +21,7 @@ from relay.intake.budget import Ip
 from relay.intake.connection_limits import client_ip
 from relay.intake.deadline import Deadline
 from relay.intake.listener_context import ListenerContext
-from relay.intake.replies import (
-    HTTP_VERBS,
-    TOO_MANY_COMMANDS,
-    encode,
-)
+from relay.intake.replies import HTTP_VERBS, TOO_MANY_COMMANDS, encode
 from relay.model.reply import Reply
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse

@@ -14,7 +14,7 @@ from relay.emitting import emit
 from relay.events.sessions import AuthFailed, AuthNotChecked
 from relay.intake.connection import LONGEST_COMMAND, Connection
 from relay.intake.path import BadCommandError
-from relay.intake.replies import ANSWER_TOO_LONG, EHLO_FIRST
+from relay.intake.replies import ANSWER_TOO_LONG, EHLO_FIRST, make_reply
 from relay.intake.throttle import TooManyLoginsError
 from relay.model.errors import RelayError
 from relay.rules.refusal_texts import Refused
@@ -40,7 +40,7 @@ class LoginDialogue(Connection):
     async def smtp_AUTH(self, arg: str | None) -> None:
         """Log in; the mechanism may be written in small letters."""
         if not self.session.extended_smtp:
-            raise BadCommandError.by(EHLO_FIRST)
+            raise BadCommandError(EHLO_FIRST)
         mechanism, blank, response = (arg or "").partition(" ")
         await super().smtp_AUTH(f"{mechanism.upper()}{blank}{response}".strip())  # of what it splits at, too
 
@@ -58,7 +58,7 @@ class LoginDialogue(Connection):
         if answer == b"" and self._reader.at_eof():
             self.end(None)
         if answer is not MISSING and len(answer) > _LONGEST_ANSWER:
-            raise BadCommandError.by(ANSWER_TOO_LONG)
+            raise BadCommandError(ANSWER_TOO_LONG)
         return answer
 
     async def auth_PLAIN(self, _: object, args: list[str]) -> AuthResult:
@@ -71,7 +71,7 @@ class LoginDialogue(Connection):
             response = _decode(args[1])
         parts = response.split(b"\0")
         if len(parts) != 3:
-            raise BadCommandError(501, "5.5.2", "This is not PLAIN")
+            raise BadCommandError(make_reply(501, "5.5.2", "This is not PLAIN"))
         identity, login, password = map(_text, parts)
         if identity not in ("", login):
             # Nobody acts for somebody else here: it can only be wrong. No login holds a NUL, and the log shows both.
@@ -120,7 +120,7 @@ def _decode(text: str) -> bytes:
     try:
         return b64decode(text.encode("ascii"), validate=True)
     except (Error, ValueError):
-        raise BadCommandError(501, "5.5.2", "This is not base64") from None
+        raise BadCommandError(make_reply(501, "5.5.2", "This is not base64")) from None
 
 
 def _text(data: bytes) -> str:

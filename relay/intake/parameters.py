@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.intake.path import BadCommandError, PathArgument
+from relay.intake.replies import make_reply
 from relay.model.envelope import DsnOptions
 from relay.rules.dsn import read_envelope_id, read_notify, read_orcpt, read_ret
 
@@ -36,13 +37,13 @@ def read_mail_parameters(parsed: PathArgument, *, esmtp: bool, may_log_in: bool)
     if "SIZE" in given:
         text = given.pop("SIZE") or ""
         if _SIZE.fullmatch(text) is None:
-            raise BadCommandError(501, "5.5.4", "SIZE takes a number")
+            raise BadCommandError(make_reply(501, "5.5.4", "SIZE takes a number"))
         size = int(text)
     if "BODY" in given and (given.pop("BODY") or "").upper() not in ("7BIT", "8BITMIME"):
-        raise BadCommandError(501, "5.5.4", "BODY is 7BIT or 8BITMIME")
+        raise BadCommandError(make_reply(501, "5.5.4", "BODY is 7BIT or 8BITMIME"))
     smtputf8 = "SMTPUTF8" in given
     if smtputf8 and given.pop("SMTPUTF8") is not None:
-        raise BadCommandError(501, "5.5.4", "SMTPUTF8 takes no value")
+        raise BadCommandError(make_reply(501, "5.5.4", "SMTPUTF8 takes no value"))
     if may_log_in:
         given.pop("AUTH", None)  # RFC 4954 section 5: who wrote it first; nobody here needs it
     ret, envelope_id = _read_option(read_ret, given, "RET"), _read_option(read_envelope_id, given, "ENVID")
@@ -64,7 +65,7 @@ def read_rcpt_parameters(parsed: PathArgument, *, esmtp: bool) -> DsnOptions:
 
 def _given(parsed: PathArgument, *, esmtp: bool) -> dict[str, str | None]:
     if not esmtp:
-        raise BadCommandError(501, "5.5.4", "Parameters need EHLO")
+        raise BadCommandError(make_reply(501, "5.5.4", "Parameters need EHLO"))
     return dict(parsed.parameters)
 
 
@@ -74,9 +75,9 @@ def _read_option(read: Callable[[str | None], str], given: dict[str, str | None]
     try:
         return read(given.pop(name))
     except ValueError as error:
-        raise BadCommandError(501, "5.5.4", str(error)) from None
+        raise BadCommandError(make_reply(501, "5.5.4", str(error))) from None
 
 
 def _refuse_others(given: dict[str, str | None]) -> None:
     if given:
-        raise BadCommandError(555, "5.5.4", "An unknown parameter")
+        raise BadCommandError(make_reply(555, "5.5.4", "An unknown parameter"))

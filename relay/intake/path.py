@@ -7,6 +7,7 @@ guessed.
 import re
 from dataclasses import dataclass, field
 
+from relay.intake.replies import make_reply
 from relay.model.address import Address
 from relay.model.reply import Reply
 from relay.rules.address import parse_addr_spec
@@ -23,24 +24,15 @@ _LONGEST_PATH = 1_000
 # The common form; whatever does not match takes the long way, with the same result.
 _PLAIN = {key: re.compile(rf'{key}:<([^\s<>"\\,:]*)>(?: (.*))?', re.IGNORECASE | re.ASCII) for key in ("FROM", "TO")}
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20=\x7f]+))?")
-
-
 _QUOTED = re.compile(r'"(?>(?:[^"\\]|\\.)*)"')
 
 
 class BadCommandError(Exception):
     """A command that is refused; `reply` says why."""
 
-    def __init__(self, code: int, enhanced: str, text: str) -> None:
-        super().__init__(text)
-        self.reply = Reply(code=code, enhanced=enhanced, text=text)
-
-    @classmethod
-    def by(cls, reply: Reply) -> "BadCommandError":
-        """Refuse by a reply that is there already."""
-        error = cls(reply.code, reply.enhanced, reply.text)
-        error.reply = reply
-        return error
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.text)
+        self.reply = reply
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,21 +52,19 @@ def parse_argument(argument: str, keyword: str) -> PathArgument:
         return PathArgument(path=plain[1], parameters=_parameters(plain[2]) if plain[2] else {})
     found = re.match(rf"[ ]*{keyword}[ ]*:", argument, re.IGNORECASE)
     if found is None:
-        raise BadCommandError(501, "5.5.4", f"Syntax: {'MAIL' if keyword == 'FROM' else 'RCPT'} {keyword}:<address>")
+        raise BadCommandError(
+            make_reply(501, "5.5.4", f"Syntax: {'MAIL' if keyword == 'FROM' else 'RCPT'} {keyword}:<address>")
+        )
     rest = argument[found.end() :]
-    if _length(rest) > _LONGEST_PATH:
-        raise BadCommandError.by(refuse_address(_whose(keyword), "is longer than any"))
+    whose = Part.SENDER if keyword == "FROM" else Part.RECIPIENT
+    # Parameters stand behind the last bracket.
+    _check_length(rest.rfind(">") if ">" in rest else len(rest), whose)
     path = _PATH.match(rest) or _BARE_PATH.match(rest)
     if path is None or rest[path.end() :][:1] not in ("", " "):
-        raise BadCommandError.by(refuse_address(_whose(keyword), "is not of the form name@domain"))
+        raise BadCommandError(refuse_address(whose, "is not of the form name@domain"))
     bare = path[1].strip(" ")
     route = _ROUTE.match(bare)
     return PathArgument(path=bare[route.end() if route else 0 :].strip(" "), parameters=_parameters(rest[path.end() :]))
-
-
-def _length(rest: str) -> int:
-    """Give how long a path is at most, with what stands before it; parameters stand behind the last bracket."""
-    return rest.rfind(">") if ">" in rest else len(rest)
 
 
 def _parameters(text: str) -> dict[str, str | None]:
@@ -82,7 +72,7 @@ def _parameters(text: str) -> dict[str, str | None]:
     for word in text.split():
         found = _PARAMETER.fullmatch(word)
         if found is None or found[1].upper() in parameters:
-            raise BadCommandError(501, "5.5.4", "A parameter that is none, or comes twice")
+            raise BadCommandError(make_reply(501, "5.5.4", "A parameter that is none, or comes twice"))
         parameters[found[1].upper()] = found[2]
     return parameters
 
@@ -92,27 +82,27 @@ def parse_reverse_path(path: str) -> Address | None:
     taken as `@localhost`: the envelope sender is replaced anyway. Raises BadCommandError."""  # noqa: D205, D209
     if not path:
         return None
-    if len(path) > _LONGEST_PATH:
-        raise BadCommandError.by(refuse_address(Part.SENDER, "is longer than any"))
-    try:
-        return parse_addr_spec(path if "@" in _QUOTED.sub("", path) else f"{path}@localhost")
-    except ValueError as error:
-        raise BadCommandError.by(refuse_address(Part.SENDER, str(error))) from None
+    _check_length(len(path), Part.SENDER)
+    return _parse(path if "@" in _QUOTED.sub("", path) else f"{path}@localhost", Part.SENDER)
 
 
 def parse_forward_path(path: str, postmaster: Address | None) -> Address:
     """Give the address of RCPT; a bare `<postmaster>` is the one given. Raises BadCommandError."""
-    if len(path) > _LONGEST_PATH:
-        raise BadCommandError.by(refuse_address(Part.RECIPIENT, "is longer than any"))
+    _check_length(len(path), Part.RECIPIENT)
     if path.lower() == "postmaster" and postmaster is not None:
         return postmaster
     if path and "@" not in _QUOTED.sub("", path):
-        raise BadCommandError.by(refuse(Refused.NO_DOMAIN))
+        raise BadCommandError(refuse(Refused.NO_DOMAIN))
+    return _parse(path, Part.RECIPIENT)
+
+
+def _check_length(length: int, whose: Part) -> None:
+    if length > _LONGEST_PATH:
+        raise BadCommandError(refuse_address(whose, "is longer than any"))
+
+
+def _parse(address: str, whose: Part) -> Address:
     try:
-        return parse_addr_spec(path)
+        return parse_addr_spec(address)
     except ValueError as error:
-        raise BadCommandError.by(refuse_address(Part.RECIPIENT, str(error))) from None
-
-
-def _whose(keyword: str) -> Part:
-    return Part.SENDER if keyword == "FROM" else Part.RECIPIENT
+        raise BadCommandError(refuse_address(whose, str(error))) from None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.collection.maildir_writer import Arrived, MaildirWriter, make_name
+from relay.collection.maildir_writer import Arriving, MaildirWriter, make_name
 from relay.model.address import Address
 from relay.model.maildrop import Listed, MessageKey
 from relay.rules.distribution import Distribution, Share
@@ -16,17 +16,14 @@ from relay.settings import load_settings
 from tests.peers.relay_process import write_config
 
 
-def arrived(n: int, *users: str, body: bytes = b"x\r\n") -> Arrived:
+def arrived(n: int, *users: str, body: bytes = b"x\r\n") -> Arriving:
     shares = tuple(
         Share(user=user, address=Address(local=user, domain="example.com"), why="") for user in users or ("anna",)
     )
-    return Arrived(
-        listed=Listed(n=n, key=MessageKey(f"k{n}"), size=len(body)),
-        plan=Distribution(shares=shares, steps=()),
-        summary=Summary("", "", ""),
-        pieces=[body],
-        key=MessageKey(f"k{n}"),
-    )
+    made = Arriving(Listed(n=n, key=MessageKey(f"k{n}"), size=len(body)))
+    made.plan, made.summary = Distribution(shares=shares, steps=()), Summary("", "", "")
+    made.add(body)
+    return made
 
 
 def inboxes_in(folder: Path) -> MaildirWriter:
@@ -66,7 +63,8 @@ async def test_whatever_is_asked_for_at_the_same_time_happens_in_one_thread(
     await asyncio.gather(*(inboxes.write([arrived(n), arrived(n, "bert")]) for n in range(20)))
     large = arrived(99)
     await inboxes.begin(large)
-    await asyncio.gather(inboxes.add([b"more\r\n"]), inboxes.finish(large))
+    large.add(b"more\r\n")
+    await asyncio.gather(inboxes.add(large), inboxes.finish(large))
     await inboxes.close()
     assert len(threads) == 1
     assert threads != {threading.get_ident()}
