@@ -172,11 +172,7 @@ class Pop3Session:
     async def quit(self) -> None:
         """End the session: only now the server deletes. Raises Pop3Error unless it answers +OK."""
         try:
-            with _stage(Pop3Stage.QUIT):
-                self._stream.write(b"QUIT\r\n")
-                good, text = await self._stream.read_status()
-            if not good:
-                raise Pop3Error(Pop3Stage.QUIT, text)
+            await _succeed(self._stream, Pop3Stage.QUIT, b"QUIT\r\n")
         finally:
             self.close()
 
@@ -214,7 +210,7 @@ async def open_pop3(server: MailboxServer, credential: Credential, *, patience: 
     except (OSError, TimeoutError) as error:
         raise Pop3Error(Pop3Stage.CONNECT, describe_fault(error, server.host)[1]) from None
     try:
-        await _greet(stream)
+        await _succeed(stream, Pop3Stage.CONNECT)  # the greeting
         capabilities = await _capabilities(stream, Pop3Stage.CONNECT)
         if server.security is Security.STARTTLS:
             assert context is not None
@@ -228,11 +224,14 @@ async def open_pop3(server: MailboxServer, credential: Credential, *, patience: 
         raise
 
 
-async def _greet(stream: Pop3Stream) -> None:
-    with _stage(Pop3Stage.CONNECT):
+async def _succeed(stream: Pop3Stream, stage: Pop3Stage, command: bytes = b"") -> None:
+    """Give a command, if there is one. Raises Pop3Error unless it is answered by +OK."""
+    with _stage(stage):
+        if command:
+            stream.write(command)
         good, text = await stream.read_status()
     if not good:
-        raise Pop3Error(Pop3Stage.CONNECT, text)
+        raise Pop3Error(stage, text)
 
 
 async def _capabilities(stream: Pop3Stream, stage: Pop3Stage) -> frozenset[str]:
@@ -255,11 +254,8 @@ async def _encrypt(
 ) -> None:
     if capabilities and "STLS" not in capabilities:
         raise Pop3Error(Pop3Stage.STARTTLS, "the server offers no STLS")
+    await _succeed(stream, Pop3Stage.STARTTLS, b"STLS\r\n")
     with _stage(Pop3Stage.STARTTLS):
-        stream.write(b"STLS\r\n")
-        good, text = await stream.read_status()
-        if not good:
-            raise Pop3Error(Pop3Stage.STARTTLS, text)
         try:
             await stream.start_tls(context, server.host)
         except (OSError, TimeoutError) as error:
