@@ -152,7 +152,11 @@ async def test_a_reload_takes_the_new_configuration_and_keeps_the_old_one_with_a
             assert service.settings.directory.account("sales") is not None
             path.write_text(good)
             answer = await asyncio.to_thread(ask, tmp_path, "ask", **write_request(Reload()))
-            assert answer == {"ok": True, "is": "Reloaded", "value": {"mistakes": []}}
+            assert answer == {
+                "ok": True,
+                "is": "Note",
+                "value": {"text": "The service has read the configuration anew.", "is_fault": False},
+            }
         assert [line["event"] for line in lines].count("configuration_refused") >= 2
         assert "configuration_reloaded" in [line["event"] for line in lines]
         assert not [line for line in lines if "restart" in line.get("warning", "")]

@@ -2,27 +2,33 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from textwrap import wrap
+from typing import Final
 
 from relay.accounts.credentials import Credentials
-from relay.admin.answers import AccountList, AccountView, Changed, Note, TriedServer, TriedStep
+from relay.admin.answers import Json, Note, Told
 from relay.admin.requests import ListAccounts, PauseAccount, TryAccount
 from relay.admin.room import Room
-from relay.admin.wire import Moment, to_moment
 from relay.admin.words import count, show_soon, show_time, unknown
+from relay.escaping import printable
 from relay.events.admin import AdminAction
 from relay.model.account import Account, SmtpServer
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
+from relay.rules.moments import utc_time
 from relay.rules.notice_advice import Advice, FailureReason, choose_advice
 from relay.storage import admin, counts
 from relay.storage.account_news import AccountNews, read_news
 from relay.storage.arrivals import list_quarantined
 from relay.storage.mailboxes import list_mailboxes
-from relay.upstream.probe import probe_pop3, probe_smtp
+from relay.upstream.probe import Step, probe_pop3, probe_smtp
+
+_WIDE: Final = 76
+"""Characters of a line of advice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,18 +70,30 @@ class Line:
         return meaning in (Advice.SENDER_REFUSED, Advice.AUTHENTICATION, Advice.RELAY_DENIED)
 
 
-def list_(room: Room, _request: ListAccounts) -> Iterator[AccountList]:
+def list_(room: Room, _request: ListAccounts) -> Iterator[Told]:
     """List the accounts in the order of the rules, with what is wrong with each and what helps."""
-    lines = _gather(room) if room.settings.directory.accounts else []
-    yield AccountList(
-        configuration=str(room.settings.path),
-        accounts=tuple(map(view, lines)),
-        rows=tuple(row(line, room.now, room.zone) for line in lines),
-        troubles=tuple(trouble for line in lines for trouble in find_troubles(line, room.zone)),
+    if room.settings.directory.accounts:
+        yield tell(_gather(room), room.now, room.zone)
+    else:
+        text = f"There is no account yet: add an [[account]] to {room.settings.path}, then: relay check"
+        yield Told(nothing=text, nothing_matters=True)
+
+
+def tell(lines: Sequence[Line], now: int, zone: tzinfo) -> Told:
+    """Tell how accounts stand."""
+    troubles = [trouble for line in lines for trouble in find_troubles(line, zone)]
+    return Told(
+        json=tuple(map(view, lines)),
+        rows=tuple(row(line, now, zone) for line in lines),
+        lines=tuple(part for trouble in troubles for part in ("", *_wrap(trouble, _WIDE))),
     )
 
 
-def pause(room: Room, request: PauseAccount) -> Iterator[Note | Changed]:
+def _wrap(text: str, width: int) -> list[str]:
+    return wrap(printable(text), width, break_long_words=False, break_on_hyphens=False)
+
+
+def pause(room: Room, request: PauseAccount) -> Iterator[Note]:
     """Pause an account until it is resumed, or end its pause, whoever began it."""
     name = request.account
     if room.settings.directory.account(name) is None:
@@ -90,10 +108,9 @@ def pause(room: Room, request: PauseAccount) -> Iterator[Note | Changed]:
     room.service.rescan()
     over = f"the pause of {name} is over; `relay account list` says whether it works"
     yield Note(text=over if request.resume else f"{name} is paused")
-    yield Changed(count=0, good=True)
 
 
-def try_(room: Room, request: TryAccount) -> Iterator[Note | TriedServer]:
+def try_(room: Room, request: TryAccount) -> Iterator[Note | Told]:
     """Log in to the account's servers and tell each step; nothing is sent, fetched or deleted. Raises RelayError."""
     directory, name, path = room.settings.directory, request.account, room.settings.path
     account = directory.account(name)
@@ -114,12 +131,25 @@ def try_(room: Room, request: TryAccount) -> Iterator[Note | TriedServer]:
             tried = probe_pop3(account, server, Credentials.of(server))
         steps = asyncio.run(tried)
         good = good and all(step.good for step in steps)
-        told = (TriedStep(server=kind, step=one.name, good=one.good, text=one.text, advice=one.advice) for one in steps)
-        yield TriedServer(steps=tuple(told))
+        yield Told(
+            json=tuple(
+                {"server": kind, "step": one.name, "good": one.good, "text": one.text, "advice": one.advice}
+                for one in steps
+            ),
+            lines=tuple(line for step in steps for line in _say_step(step)),
+        )
     if good:
         yield Note(text=f"{name} works" + (", but is excluded: nothing is sent or collected" * account.excluded))
     else:
         yield Note(text=f"{name} does not work yet: mend what FAILED, in {path}, and test it again", is_fault=True)
+        yield Told(exit_status=1)
+
+
+def _say_step(step: Step) -> Iterator[str]:
+    """Say how a step of a login went, and in whole sentences what that means and what to do."""
+    yield f"  {'ok    ' if step.good else 'FAILED'} {step.name}" + (f": {step.text}" if step.text else "")
+    for line in _wrap(step.advice, _WIDE - 5):
+        yield f"{'':9}{line}"
 
 
 def _gather(room: Room) -> list[Line]:
@@ -146,30 +176,30 @@ def _gather(room: Room) -> list[Line]:
     return [line(account) for account in room.settings.directory.accounts]
 
 
-def view(line: Line) -> AccountView:
+def view(line: Line) -> Json:
     """Return what programs read."""
     account, pause, news, mailbox = line.account, line.pause, line.news, line.mailbox
-    return AccountView(
-        name=account.name,
-        address=str(account.address),
-        owner=account.owner,
-        server=account.outgoing_server,
-        state=line.state,
-        waiting=line.waiting,
-        active=line.active,
-        held=line.held,
-        paused_since=None if pause is None else Moment(pause.since),
-        paused_by=None if pause is None else "command" if pause.by_person else "login refused",
-        reason="" if pause is None else pause.reason,
-        next_probe=None if pause is None or pause.by_person else to_moment(pause.next_probe),
-        last_sent=None if news is None else to_moment(news.last_sent),
-        last_error="" if news is None or news.last_error is None else str(news.last_error),
-        failing_since=None if news is None else to_moment(news.failing_since),
-        collected=account.is_collected,
-        last_poll=None if mailbox is None else to_moment(mailbox.last_ok),
-        poll_error="" if mailbox is None else mailbox.error,
-        quarantined=line.quarantined,
-    )
+    return {
+        "name": account.name,
+        "address": str(account.address),
+        "owner": account.owner,
+        "server": account.outgoing_server,
+        "state": line.state,
+        "waiting": line.waiting,
+        "active": line.active,
+        "held": line.held,
+        "paused_since": None if pause is None else utc_time(pause.since),
+        "paused_by": None if pause is None else "command" if pause.by_person else "login refused",
+        "reason": "" if pause is None else pause.reason,
+        "next_probe": None if pause is None or pause.by_person else utc_time(pause.next_probe),
+        "last_sent": None if news is None else utc_time(news.last_sent),
+        "last_error": "" if news is None or news.last_error is None else str(news.last_error),
+        "failing_since": None if news is None else utc_time(news.failing_since),
+        "collected": account.is_collected,
+        "last_poll": None if mailbox is None else utc_time(mailbox.last_ok),
+        "poll_error": "" if mailbox is None else mailbox.error,
+        "quarantined": line.quarantined,
+    }
 
 
 def row(line: Line, now: int, zone: tzinfo) -> tuple[str, ...]:

@@ -2,45 +2,32 @@
 
 import os
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Final
 
 from relay import __version__
+from relay.admin.answers import Answer, Note, Progress, Question, Told
 from relay.admin.requests import VERSION
-from relay.admin.wire import decode, encode
+from relay.admin.wire import WireError, decode, encode
 from relay.control.client import PATIENCE, ControlError, follow
-from relay.control.lines import Answer
+from relay.control.lines import Answer as Line
 from relay.model.errors import RelayError
 
-_T = TypeVar("_T")
+_KINDS: Final[dict[str, type[Answer]]] = {kind.__name__: kind for kind in (Told, Question, Progress, Note)}
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One answer."""
-
-    name: str
-    json: Any
-
-    def read(self, kind: type[_T]) -> _T:
-        """Read the answer as one of a type. Raises RelayError where it is another."""
-        if self.name == kind.__name__:
-            try:
-                return decode(kind, self.json)
-            except ValueError as error:  # a WireError, or tuples of another length
-                raise RelayError(f"the answer can't be read: {error}") from None
-        raise RelayError(f"the answer can't be read: {self.name} in place of {kind.__name__}")
-
-    def part(self, name: str, kind: Any) -> Any:  # noqa: ANN401 - JSON, and what isinstance takes
-        """Return a part of the answer as it is printed for programs. Raises RelayError where it is of another type."""
-        found = self.json.get(name, self) if isinstance(self.json, dict) else self
-        if isinstance(found, kind):
-            return found
-        raise RelayError(f"the answer can't be read: {name} of {self.name}")
+def read_answer(line: Line) -> Answer | None:
+    """Read one answer; None where it only says that the request was taken. Raises RelayError where it is none."""
+    name = line.get("is")
+    if name == "":
+        return None
+    try:
+        return decode(_KINDS[str(name)], line.get("value"))
+    except (KeyError, WireError) as error:
+        raise RelayError(f"the answer can't be read: {error}") from None
 
 
-def write_request(request: object) -> Answer:
+def write_request(request: object) -> Line:
     """Write a request for the control socket. Root may say on whose behalf he asks."""
     return {
         "name": type(request).__name__,
@@ -51,10 +38,10 @@ def write_request(request: object) -> Answer:
     }
 
 
-def ask_service(folder: Path, request: object, *, patience: float = PATIENCE) -> Generator[Answer, Answer | None, bool]:
+def ask_service(folder: Path, request: object, *, patience: float = PATIENCE) -> Generator[Line, Line | None, bool]:
     """Ask the running service of a storage folder, and yield its answers; returns whether one runs.
 
-    The first answer has no name. To a `Question`, `{"yes": true}` is sent into the generator. Raises as `follow` does.
+    `read_answer` reads them. To a `Question`, `{"yes": true}` is sent into the generator. Raises as `follow` does.
     """
     try:
         return (yield from follow(folder, "ask", patience=patience, **write_request(request)))

@@ -5,9 +5,9 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from relay.admin.answers import Changed, Note, Progress, Question
+from relay.admin.answers import Answer, Note, Progress, Question, Told
 from relay.admin.choosing import nothing_matches, require_known, selection_of
-from relay.admin.mails import view_page
+from relay.admin.mails import tell_mails
 from relay.admin.requests import Action, ChangeMails, Filter, MisuseError, RunQueue
 from relay.admin.room import Room
 from relay.admin.standstill import find_blocked, find_standstill
@@ -32,7 +32,6 @@ _MOST_TOLD: Final = 10
 _MOST_LOGGED: Final = 100
 """Queue ids in one line of the log."""
 
-Said = Question | Progress | Note | Changed
 Step = Callable[[Sequence[str]], Done]
 
 
@@ -69,7 +68,7 @@ _FOR_GOOD: Final = (
 )
 
 
-def change(room: Room, request: ChangeMails) -> Generator[Said, bool | None]:
+def change(room: Room, request: ChangeMails) -> Generator[Answer, bool | None]:
     """Change mails in short transactions, each of at most 500 mails, so that the service can go on meanwhile."""
     deed, named = _DEEDS[request.action], bool(request.ids)
     step = _step_of(room, request)
@@ -108,10 +107,11 @@ def change(room: Room, request: ChangeMails) -> Generator[Said, bool | None]:
             text=f"{told} being sent now, left alone: `relay queue list --state active` shows them", is_fault=True
         )
         good = bool(done.count) and good
-    yield Changed(count=done.count, good=good)
+    if not good:
+        yield Told(exit_status=1)
 
 
-def run(room: Room, _request: RunQueue) -> Iterator[Said]:
+def run(room: Room, _request: RunQueue) -> Iterator[Answer]:
     """Make everything that is queued due at once."""
     waiting = commands.run_queue(room.database, now=room.now, by=room.by)
     blocked = find_blocked(room)
@@ -127,7 +127,7 @@ def run(room: Room, _request: RunQueue) -> Iterator[Said]:
         left = _serve(room, tried, None)
     if left:
         yield _still_waits(left)
-    yield Changed(count=len(tried), good=not left)
+        yield Told(exit_status=1)
 
 
 @dataclass(slots=True)
@@ -174,8 +174,7 @@ def _question(room: Room, text: str, ids: Sequence[str], deed: _Deed) -> Questio
     return Question(
         text=f"{text} {'this mail' if len(ids) == 1 else f'these {told}'}",
         unasked=_FOR_GOOD.format(mails=told, them="it" if len(ids) == 1 else "them") if deed.asks else "",
-        page=view_page(room, mails, find_standstill(room)),
-        notes=tuple(notes),
+        about=(tell_mails(room, mails, find_standstill(room), notes),),
     )
 
 
@@ -185,7 +184,7 @@ def _in_steps(ids: Sequence[str], step: Step, what: str, done: _Done) -> Iterato
         done.count += found.count
         done.seen += len(part)
         done.skipped |= found.skipped
-        yield Progress(what=what, done=len(part), total=len(ids))
+        yield Progress(what=what, done=done.seen, total=len(ids))
 
 
 def _tell(done: _Done, what: str, *, named: bool) -> Iterator[Note]:

@@ -9,25 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from relay import __version__
-from relay.admin.requests import (
-    VERSION,
-    ChangeMails,
-    DeleteQuarantined,
-    DeliverQuarantined,
-    Explain,
-    ExplainIncoming,
-    ListAccounts,
-    ListMails,
-    ListQuarantine,
-    PauseAccount,
-    Poll,
-    Reload,
-    RunQueue,
-    ShowMails,
-    ShowQuarantined,
-    ShowStatus,
-    TryAccount,
-)
+from relay.admin import requests
+from relay.admin.requests import VERSION
 from relay.admin.room import Room, Service
 from relay.admin.wire import WireError, decode, encode
 from relay.control.lines import Answer
@@ -42,22 +25,22 @@ _THREADS: Final = 4
 _LONGEST_NAME: Final = 64
 
 FUNCTIONS: Final[dict[type, str]] = {
-    ShowStatus: "relay.admin.status:status",
-    ListMails: "relay.admin.mails:list_",
-    ShowMails: "relay.admin.mails:show",
-    ChangeMails: "relay.admin.changes:change",
-    RunQueue: "relay.admin.changes:run",
-    ListAccounts: "relay.admin.accounts:list_",
-    PauseAccount: "relay.admin.accounts:pause",
-    TryAccount: "relay.admin.accounts:try_",
-    Explain: "relay.admin.explain:explain",
-    ExplainIncoming: "relay.admin.explain:explain_incoming",
-    Reload: "relay.admin.service:reload",
-    Poll: "relay.admin.service:poll",
-    ListQuarantine: "relay.admin.quarantine:list_",
-    ShowQuarantined: "relay.admin.quarantine:show",
-    DeliverQuarantined: "relay.admin.quarantine:deliver",
-    DeleteQuarantined: "relay.admin.quarantine:delete",
+    requests.ShowStatus: "relay.admin.status:status",
+    requests.ListMails: "relay.admin.mails:list_",
+    requests.ShowMails: "relay.admin.mails:show",
+    requests.ChangeMails: "relay.admin.changes:change",
+    requests.RunQueue: "relay.admin.changes:run",
+    requests.ListAccounts: "relay.admin.accounts:list_",
+    requests.PauseAccount: "relay.admin.accounts:pause",
+    requests.TryAccount: "relay.admin.accounts:try_",
+    requests.Explain: "relay.admin.explain:explain",
+    requests.ExplainIncoming: "relay.admin.explain:explain_incoming",
+    requests.Reload: "relay.admin.service:reload",
+    requests.Poll: "relay.admin.service:poll",
+    requests.ListQuarantine: "relay.admin.quarantine:list_",
+    requests.ShowQuarantined: "relay.admin.quarantine:show",
+    requests.DeliverQuarantined: "relay.admin.quarantine:deliver",
+    requests.DeleteQuarantined: "relay.admin.quarantine:delete",
 }
 """Where the function of each request is: imported when it is first used, or by `load_all`."""
 _REQUESTS: Final = {kind.__name__: kind for kind in FUNCTIONS}
@@ -141,7 +124,7 @@ class Desk:
         yield {"is": "", "zone": str(room.zone)}
         said = answer(room, request)
         reply: Answer | None = None
-        threads = self._polls if isinstance(request, Poll | TryAccount) else self._threads
+        threads = self._polls if isinstance(request, requests.Poll | requests.TryAccount) else self._threads
         try:
             while (one := await self._take(threads, said, reply)) is not None:
                 yield one

@@ -4,9 +4,11 @@ Whatever can be decided without the network, the disk and the clock is asked of 
 the same order: may the client connect, must it log in, is each recipient one, is the mail one, then the account rules.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from typing import Final
 
+from relay.admin.requests import Explain
 from relay.intake.commands import TOO_MANY_RECIPIENTS, offers_login, read_recipient, refuse_without_login
 from relay.intake.connection_limits import refuse_ip
 from relay.intake.content_limits import most_refused, refuse_header, refuse_octets
@@ -20,29 +22,14 @@ from relay.rules.dot_stuffing import LineEnds
 from relay.rules.message_splitter import MessageSplitter
 from relay.settings import Limits, Listener, ListenerTls, Settings
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
-    """One mail, and who hands it in how."""
-
-    ip: IPv4Address | IPv6Address
-    listener: Listener
-    connects: bool
-    """Whether the answer depends on whether this address may connect."""
-    login: str | None
-    to: tuple[str, ...]
-    """The paths of RCPT, with or without brackets."""
-    null_sender: bool
-    smtputf8: bool
-    message: bytes
-    """The mail as a file holds it."""
+_ANYBODY: Final = "somebody@elsewhere.example"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """What the service would do."""
 
-    outcome: MailPlan | Refusal | None
+    outcome: MailPlan | Refusal | None = None
     """What the rules say; None where the mail would not come so far."""
     reply: Reply | None
     """Why it is refused; None: it would be sent."""
@@ -50,34 +37,30 @@ class Answer:
     """Those that are taken, each once."""
     refused: tuple[tuple[str, Reply], ...] = ()
     """The other recipients, as they were written, and why."""
-    language: str = "en"
-    """What the client would read it in, beside English."""
 
 
-def ask(settings: Settings, question: Question) -> Answer:
-    """Answer a question as the service would."""
-    return replace(_answer(settings, question), language=settings.language)
-
-
-def _answer(settings: Settings, question: Question) -> Answer:
-    refusal = _refuse_client(settings, question)
+def ask(settings: Settings, request: Explain, ip: IPv4Address | IPv6Address, *, connects: bool) -> Answer:
+    """Answer as the service would to a client at `ip`; `connects`: it depends on whether that may connect."""
+    listener = settings.listeners[request.listener - 1]
+    refusal = refuse_ip(ip, listener.networks) if connects else None
+    refusal = refusal or _refuse_without_login(settings, listener, request.user, ip)
     if refusal is not None:
-        return Answer(outcome=None, reply=refusal)
-    taken, refused = _read_recipients(settings, question)
+        return Answer(reply=refusal)
+    taken, refused = _read_recipients(settings, request.to or (_ANYBODY,), smtputf8=request.smtputf8)
     if not taken:
-        return Answer(outcome=None, reply=refused[0][1], refused=refused)
+        return Answer(reply=refused[0][1], refused=refused)
     # The spelling of any reverse-path but the null one decides nothing.
     envelope = Envelope(
-        reverse_path=None if question.null_sender else taken[0], recipients=taken, smtputf8=question.smtputf8
+        reverse_path=None if request.null_sender else taken[0], recipients=taken, smtputf8=request.smtputf8
     ).distinct()
-    header = _read_header(question.message, settings.limits, most=question.listener.max_message_size)
+    header = _read_header(request.message, settings.limits, most=listener.max_message_size)
     if isinstance(header, Reply):
-        return Answer(outcome=None, reply=header, recipients=envelope.recipients, refused=refused)
+        return Answer(reply=header, recipients=envelope.recipients, refused=refused)
     outcome = plan_mail(
         directory=settings.directory,
         archive=settings.archive,
         hostname=settings.hostname,
-        client=Client(ip=question.ip, login=question.login, default_user=question.listener.default_user),
+        client=Client(ip=ip, login=request.user, default_user=listener.default_user),
         envelope=envelope,
         header=header,
     )
@@ -85,28 +68,28 @@ def _answer(settings: Settings, question: Question) -> Answer:
     return Answer(outcome=outcome, reply=reply, recipients=envelope.recipients, refused=refused)
 
 
-def _refuse_client(settings: Settings, question: Question) -> Reply | None:
-    listener = question.listener
-    refusal = refuse_ip(question.ip, listener.networks) if question.connects else None
+def _refuse_without_login(
+    settings: Settings, listener: Listener, login: str | None, ip: IPv4Address | IPv6Address
+) -> Reply | None:
     may_log_in = offers_login(
         listener,
-        question.ip,
+        ip,
         over_tls=listener.tls is not ListenerTls.NONE,  # where TLS is offered, the client uses it
         has_passwords=any(user.password_hash for user in settings.directory.users),
     )
-    return refusal or refuse_without_login(listener, question.login, may_log_in=may_log_in)
+    return refuse_without_login(listener, login, may_log_in=may_log_in)
 
 
 def _read_recipients(
-    settings: Settings, question: Question
+    settings: Settings, paths: tuple[str, ...], *, smtputf8: bool
 ) -> tuple[tuple[Address, ...], tuple[tuple[str, Reply], ...]]:
     taken: list[Address] = []
     refused: list[tuple[str, Reply]] = []
-    for path in question.to:
+    for path in paths:
         argument = f"TO:{path}" if path.startswith("<") else f"TO:<{path}>"
         try:
             recipient, _ = read_recipient(
-                argument, esmtp=True, smtputf8=question.smtputf8, postmaster=settings.directory.postmaster_address
+                argument, esmtp=True, smtputf8=smtputf8, postmaster=settings.directory.postmaster_address
             )
         except BadCommandError as error:
             refused.append((path, error.reply))

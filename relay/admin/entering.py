@@ -83,7 +83,6 @@ def _import_early(*, serves: bool) -> None:
 
 _TO_LOOK = (
     "encodings.idna",
-    "relay.cli.mail_table",
     "rich.cells",
     "rich.progress",
     "sqlalchemy.dialects.postgresql.psycopg",

@@ -6,14 +6,13 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from relay.admin.answers import Sheet
-from relay.admin.mail_answers import Copy, IncomingMail
+from relay.admin.answers import Json, Sheet
 from relay.admin.room import Room
-from relay.admin.wire import Moment, to_moment
 from relay.admin.words import show_size, show_time
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import StateConflictError, StorageError
 from relay.model.ids import is_id
+from relay.rules.moments import utc_time
 from relay.storage.arrivals import AtProvider, find_arrivals, find_at_provider, find_by_file
 from relay.storage.maildir import locate
 from relay.storage.quarantine import QUARANTINE, Held, find_held, list_held
@@ -108,36 +107,36 @@ def _at_provider(room: Room, one: Arrival, seen: AtProvider) -> str:
     return "still there at the last poll" if seen.known else "not known any more"
 
 
-def view_incoming(mail: Found) -> IncomingMail:
-    """Return a mail that came in as an answer."""
+def view_incoming(mail: Found) -> Json:
+    """Return a mail that came in, as JSON."""
     first = mail.copies[0]
-    return IncomingMail(
-        direction="incoming",
-        queue_id=first.id,
-        message_id=first.header_message_id or None,
-        received=Moment(first.at),
-        sender=first.sender,
-        subject=first.subject,
-        size=first.size,
-        account=first.account or None,
-        uidl=first.uidl or None,
-        at_provider=mail.provider or None,
-        copies=tuple(
-            Copy(
-                queue_id=one.id,
-                user=one.user or None,
-                address=one.address or None,
-                why=tuple(one.why.splitlines()),
-                place=one.place.value,
-                holder=one.holder or None,
-                file=None if file is None else str(file),
-                reason=one.reason or None,
-                left_at=to_moment(one.left_at),
-                left_by=one.left_by or None,
-            )
+    return {
+        "direction": "incoming",
+        "queue_id": first.id,
+        "message_id": first.header_message_id or None,
+        "received": utc_time(first.at),
+        "sender": first.sender,
+        "subject": first.subject,
+        "size": first.size,
+        "account": first.account or None,
+        "uidl": first.uidl or None,
+        "at_provider": mail.provider or None,
+        "copies": [
+            {
+                "queue_id": one.id,
+                "user": one.user or None,
+                "address": one.address or None,
+                "why": one.why.splitlines(),
+                "place": one.place.value,
+                "holder": one.holder or None,
+                "file": None if file is None else str(file),
+                "reason": one.reason or None,
+                "left_at": utc_time(one.left_at),
+                "left_by": one.left_by or None,
+            }
             for one, file in zip(mail.copies, mail.files, strict=True)
-        ),
-    )
+        ],
+    }
 
 
 def trace_incoming(mail: Found, room: Room) -> Sheet:

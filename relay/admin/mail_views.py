@@ -1,107 +1,124 @@
-"""Mails as answers: one name for one thing, and those of the log (decision 28)."""
+"""Mails as programs and lists read them: one name for one thing, and those of the log (decision 28)."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from relay.admin.answers import Json
 from relay.admin.attempt_accounts import accounts_of_attempts
-from relay.admin.mail_answers import (
-    Attempt,
-    Event,
-    ListedDelivery,
-    ListedMail,
-    Pause,
-    Recipient,
-    TracedDelivery,
-    TracedMail,
-)
-from relay.admin.wire import Moment, to_moment
+from relay.admin.words import show_age, show_size
+from relay.rules.moments import utc_time
 from relay.rules.state_words import say_cause
-from relay.rules.states import MailDelivery, Standing, state_of, state_of_recipient
+from relay.rules.states import MailDelivery, Standing, State, state_of, state_of_recipient
 from relay.storage.admin import DeliveryRow, MessageDetail
 from relay.storage.listing import MailRow
 
 
-def view_listed(mail: MailRow, standing: Standing) -> ListedMail:
-    """Return one mail of a list."""
-    return ListedMail(
-        **_head(mail, standing),
-        deliveries=tuple(ListedDelivery(**_delivery(way), attempts=way.tried) for way in mail.deliveries),
-    )
+def view_listed(mail: MailRow, standing: Standing) -> Json:
+    """Return one mail of a list, as JSON."""
+    deliveries = [{**_delivery(way), "attempts": way.tried} for way in mail.deliveries]
+    return {**_head(mail, standing), "deliveries": deliveries}
 
 
-def view_traced(mail: MessageDetail, standing: Standing) -> TracedMail:
-    """Return one mail with its history."""
-    return TracedMail(
+def view_traced(mail: MessageDetail, standing: Standing) -> Json:
+    """Return one mail with its history, as JSON."""
+    return {
         **_head(mail, standing),
-        rule=mail.rule,
-        client=mail.client,
-        why=tuple(mail.why.splitlines()),
-        about=mail.about or None,
-        deliveries=tuple(
-            TracedDelivery(**_delivery(way), attempts=_attempts(way, accounts_of_attempts(mail, way)))
-            for way in mail.deliveries
-        ),
-        events=tuple(Event(at=Moment(one.at), what=one.what, detail=one.detail) for one in mail.events),
-        pauses=tuple(
-            Pause(account=one.account, since=Moment(one.since), until=to_moment(one.until), reason=one.reason)
+        "rule": mail.rule,
+        "client": mail.client,
+        "why": mail.why.splitlines(),
+        "about": mail.about or None,
+        "deliveries": [{**_delivery(way), "attempts": _attempts(mail, way)} for way in mail.deliveries],
+        "events": [{"at": utc_time(one.at), "what": one.what, "detail": one.detail} for one in mail.events],
+        "pauses": [
+            {
+                "account": one.account,
+                "since": utc_time(one.since),
+                "until": utc_time(one.until),
+                "reason": one.reason,
+            }
             for one in mail.pauses
-        ),
-        notices=mail.notices,
+        ],
+        "notices": mail.notices,
+    }
+
+
+def row_of(mail: MailRow, told: str, now: int) -> tuple[Json, ...]:
+    """Return the cells of one mail in a table: id, age, to whom, how it stands, account, user, subject, size."""
+    return (
+        mail.id,
+        show_age(now - mail.received_at),
+        _people(mail),
+        told,
+        account_of(mail.account, mail.deliveries) or "inbox",
+        mail.user or "",
+        mail.subject,
+        show_size(mail.size),
     )
 
 
-def _attempts(way: DeliveryRow, accounts: Sequence[str | None]) -> tuple[Attempt, ...]:
-    return tuple(
-        Attempt(
-            at=Moment(one.at),
-            seconds=one.seconds,
-            account=account,
-            code=one.code,
-            enhanced=one.enhanced,
-            reply=one.reply,
-        )
-        for one, account in zip(way.tries, accounts, strict=True)
-    )
+def _people(mail: MailRow) -> tuple[str, str]:
+    """Give the first of those who have not got it, else of all, and how many there are beside."""
+    everybody = [(way, one) for way in mail.deliveries for one in way.recipients]
+    people = [(way, one) for way, one in everybody if one.kind != "archive"] or everybody
+    if not people:
+        return "", ""
+    states = [state_of_recipient(way, one) for way, one in people]
+    failed = states.index(State.FAILED) if State.FAILED in states else 0
+    first = next((n for n, state in enumerate(states) if state.is_open), failed)
+    return people[first][1].address, f" +{len(people) - 1}" if len(people) > 1 else ""
 
 
-def _head(mail: MailRow, standing: Standing) -> dict[str, Any]:
+def _attempts(mail: MessageDetail, way: DeliveryRow) -> Json:
+    return [
+        {
+            "at": utc_time(one.at),
+            "seconds": one.seconds,
+            "account": account,
+            "code": one.code,
+            "enhanced": one.enhanced,
+            "reply": one.reply,
+        }
+        for one, account in zip(way.tries, accounts_of_attempts(mail, way), strict=True)
+    ]
+
+
+def _head(mail: MailRow, standing: Standing) -> dict[str, Json]:
     return {
         "queue_id": mail.id,
         "state": standing.state,
         "situation": standing.situation,
         "blind_copy": standing.copy_state,
-        "next_attempt": to_moment(standing.when),
+        "next_attempt": utc_time(standing.when),
         "cause": None if (said := standing.cause) is None else say_cause(said, "en", is_over=bool(standing.lost)),
-        "received": Moment(mail.received_at),
+        "received": utc_time(mail.received_at),
         "user": mail.user,
         "account": account_of(mail.account, mail.deliveries),
         "message_id": mail.header_message_id,
         "subject": mail.subject,
         "size": mail.size,
         "notice": mail.notice,
-        "sender": mail.sender,
-        "recipients": tuple(
-            Recipient(
-                address=one.address,
-                kind=one.kind,
-                state=state_of_recipient(way, one),
-                code=one.code,
-                enhanced=one.enhanced,
-                reply=one.reply,
-                delivery_id=way.id,
-            )
+        "recipients": [
+            {
+                "address": one.address,
+                "kind": one.kind,
+                "state": state_of_recipient(way, one),
+                "code": one.code,
+                "enhanced": one.enhanced,
+                "reply": one.reply,
+                "delivery_id": way.id,
+            }
             for way in mail.deliveries
             for one in way.recipients
-        ),
+        ],
+        "sender": mail.sender,
     }
 
 
-def _delivery(way: MailDelivery) -> dict[str, Any]:
+def _delivery(way: MailDelivery) -> dict[str, Json]:
     return {
         "delivery_id": way.id,
         "account": way.account,
         "state": state_of([way]),
-        "next_attempt": Moment(way.due) if way.state == "queued" and way.due else None,
+        "next_attempt": utc_time(way.due) if way.state == "queued" else None,
         "uncertain": way.uncertain,
     }
 

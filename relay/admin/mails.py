@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from relay.admin.answers import ListEnd, MailPage, ToldMail
+from relay.admin.answers import Told
 from relay.admin.choosing import mails_of, nothing_matches, require_known
 from relay.admin.incoming import find_incoming, trace_incoming, view_incoming
-from relay.admin.mail_views import view_listed, view_traced
+from relay.admin.mail_views import row_of, view_listed, view_traced
 from relay.admin.mail_words import MailWords, say_in_short
 from relay.admin.requests import ListMails, ShowMails
 from relay.admin.room import Room
@@ -20,32 +20,36 @@ PAGE: Final = 200
 """Mails of one answer."""
 
 
-def list_(room: Room, request: ListMails) -> Iterator[MailPage | ListEnd]:
+def list_(room: Room, request: ListMails) -> Iterator[Told]:
     """List mails, the newest first, page by page: each is one short look at the database."""
     require_known(room, request.filter)
     wanted, standstill = mails_of(room, request.filter), find_standstill(room)
-    left, before, found = request.limit, "", False
+    left, before = request.limit, ""
     while left > 0:
         mails = list_mails(room.database, wanted, limit=min(left, PAGE), before=before)
+        left -= len(mails)
         if mails:
-            found, before = True, mails[-1].id
-            yield view_page(room, mails, standstill)
-        left = left - len(mails) if len(mails) == PAGE else 0
-    nothing = "" if found else nothing_matches(room, request.filter)
-    yield ListEnd(nothing=nothing, notes=say_standstill(room, standstill))
+            before = mails[-1].id
+            yield tell_mails(room, mails, standstill)
+        if len(mails) < PAGE:
+            break
+    more = () if left else (f"(the newest {request.limit:,}; --limit shows more)",)
+    nothing = "" if before else nothing_matches(room, request.filter)
+    lines = (*more, *say_standstill(room, standstill))
+    yield Told(nothing=nothing, nothing_matters=request.filter.is_narrow, lines=lines)
 
 
-def view_page(room: Room, mails: Sequence[MailRow], standstill: Standstill) -> MailPage:
-    """Return some mails with the words for each."""
+def tell_mails(room: Room, mails: Sequence[MailRow], standstill: Standstill, lines: Sequence[str] = ()) -> Told:
+    """Tell of some mails, with the words for each, and lines below them."""
     told = [(mail, find_standing(mail.deliveries, now=room.now, standstill=standstill)) for mail in mails]
-    return MailPage(
-        now=room.now,
-        mails=tuple(view_listed(mail, standing) for mail, standing in told),
-        words=tuple(say_in_short(standing, room) for _, standing in told),
+    return Told(
+        json=tuple(view_listed(mail, standing) for mail, standing in told),
+        rows=tuple(row_of(mail, say_in_short(standing, room), room.now) for mail, standing in told),
+        lines=tuple(lines),
     )
 
 
-def show(room: Room, request: ShowMails) -> Iterator[ToldMail]:
+def show(room: Room, request: ShowMails) -> Iterator[Told]:
     """Show the mails of an id; `whole`: those that came in as well. Raises NotFoundError, StateConflictError."""
     incoming = find_incoming(room, request.id) if request.whole else []
     try:
@@ -59,6 +63,9 @@ def show(room: Room, request: ShowMails) -> Iterator[ToldMail]:
         mail = admin.show_message(room.database, message_id)
         words = MailWords(mail, room, standstill)
         view = view_traced(mail, words.standing)
-        yield ToldMail(mail=view, incoming=None, sheet=words.trace() if request.whole else words.show())
+        if request.whole:
+            yield Told(json=({"direction": "outgoing", **view},), sheet=words.trace())
+        else:
+            yield Told(json=(view,), sheet=words.show())
     for one in incoming:
-        yield ToldMail(mail=None, incoming=view_incoming(one), sheet=trace_incoming(one, room))
+        yield Told(json=(view_incoming(one),), sheet=trace_incoming(one, room))

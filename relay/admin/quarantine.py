@@ -6,37 +6,38 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from relay.admin.answers import Note, Progress, Quarantine, QuarantinedMail, Question, Sheet, ToldQuarantined
+from relay.admin.answers import Json, Note, Progress, Question, Sheet, Told
 from relay.admin.requests import DeleteQuarantined, DeliverQuarantined, ListQuarantine, ShowQuarantined
 from relay.admin.room import Room
-from relay.admin.wire import Moment
 from relay.admin.words import count, show_size, show_time, unknown
 from relay.events.mailboxes import QuarantineDeleted, QuarantineDelivered
 from relay.model.account import User
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import NotFoundError, StateConflictError, StorageError
 from relay.rules.address import parse_addr_spec
+from relay.rules.moments import utc_time
 from relay.storage.arrivals import find_arrivals
 from relay.storage.inbox_trouble import find_trouble
 from relay.storage.quarantine import Held, find_held, give, list_held
 from relay.storage.quarantine import delete as delete_held
 
 
-def list_(room: Room, _request: ListQuarantine) -> Iterator[Quarantine]:
+def list_(room: Room, _request: ListQuarantine) -> Iterator[Told]:
     """List what is there, the oldest first, and what mends it."""
     house = _open(room)
-    yield Quarantine(
-        mails=tuple(_view(house, one) for one in house.held),
+    yield Told(
+        json=tuple(_view(house, one) for one in house.held),
         rows=tuple(_row(house, one.arrival) for one in house.held),
-        notes=tuple(_notes(house)),
+        nothing="" if house.held else "The quarantine is empty.",
+        lines=("", *_notes(house)) if house.held else (),
     )
 
 
-def show(room: Room, request: ShowQuarantined) -> Iterator[ToldQuarantined]:
+def show(room: Room, request: ShowQuarantined) -> Iterator[Told]:
     """Show one mail, why it is there, and its way out. Raises NotFoundError, StateConflictError."""
     house = _open(room)
     one = house.choose(request.id)
-    yield ToldQuarantined(mail=_view(house, one), sheet=_sheet(house, one))
+    yield Told(json=(_view(house, one),), sheet=_sheet(house, one))
 
 
 def deliver(room: Room, request: DeliverQuarantined) -> Iterator[Note | Progress]:
@@ -53,7 +54,7 @@ def deliver(room: Room, request: DeliverQuarantined) -> Iterator[Note | Progress
     if not chosen:
         there = count(len(house.held), "mail")
         raise NotFoundError(f"nothing in the quarantine is for {user.name} ({there} in all)")
-    for one in chosen:
+    for done, one in enumerate(chosen, 1):
         file = _give(house, one, user)
         room.service.record(
             QuarantineDelivered(
@@ -61,7 +62,7 @@ def deliver(room: Room, request: DeliverQuarantined) -> Iterator[Note | Progress
             )
         )
         yield Note(text=f"{one.arrival.id} stands in the inbox of {user.name}: {file}")
-        yield Progress(what=f"Delivering to {user.name}", done=1, total=len(chosen))
+        yield Progress(what=f"Delivering to {user.name}", done=done, total=len(chosen))
 
 
 def _give(house: "_House", one: Held, user: User) -> str:
@@ -89,8 +90,8 @@ def delete(room: Room, request: DeleteQuarantined) -> Generator[Question | Note,
     chosen = _unique(house, request.ids)
     if not request.yes:
         what = "this mail" if len(chosen) == 1 else f"these {len(chosen)} mails"
-        sheets = tuple(_sheet(house, one) for one in chosen)
-        agreed = yield Question(text=f"Delete {what} for good", unasked="", sheets=sheets)
+        about = tuple(Told(sheet=_sheet(house, one), lines=("",)) for one in chosen)
+        agreed = yield Question(text=f"Delete {what} for good", about=about)
         if not agreed:
             return
     for one in chosen:
@@ -200,24 +201,24 @@ def _state(one: Held) -> str:
     return ""
 
 
-def _view(house: _House, one: Held) -> QuarantinedMail:
+def _view(house: _House, one: Held) -> Json:
     arrival = one.arrival
-    return QuarantinedMail(
-        queue_id=arrival.id,
-        received=Moment(arrival.at),
-        user=arrival.user or None,
-        address=arrival.address or None,
-        account=arrival.account or None,
-        uidl=arrival.uidl or None,
-        message_id=arrival.header_message_id or None,
-        sender=arrival.sender,
-        subject=arrival.subject,
-        size=arrival.size,
-        file=None if one.path is None else str(one.path),
-        reason=arrival.reason or None,
-        note=_state(one) or None,
-        inbox_trouble=(house.trouble(arrival.user) if arrival.user else "") or None,
-    )
+    return {
+        "queue_id": arrival.id,
+        "received": utc_time(arrival.at),
+        "user": arrival.user or None,
+        "address": arrival.address or None,
+        "account": arrival.account or None,
+        "uidl": arrival.uidl or None,
+        "message_id": arrival.header_message_id or None,
+        "sender": arrival.sender,
+        "subject": arrival.subject,
+        "size": arrival.size,
+        "file": None if one.path is None else str(one.path),
+        "reason": arrival.reason or None,
+        "note": _state(one) or None,
+        "inbox_trouble": (house.trouble(arrival.user) if arrival.user else "") or None,
+    }
 
 
 def _sheet(house: _House, one: Held) -> Sheet:
@@ -225,7 +226,6 @@ def _sheet(house: _House, one: Held) -> Sheet:
     user = arrival.user if arrival.user and house.room.settings.directory.user(arrival.user) is not None else ""
     trouble = house.trouble(user) if user else ""
     return Sheet(
-        lines=(),
         facts=(
             ("Mail", f"{arrival.id} {arrival.header_message_id}".rstrip()),
             ("From", arrival.sender),

@@ -20,7 +20,7 @@ class MisuseError(RelayError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShowStatus:
-    """Tell how things stand: ToldStatus."""
+    """Tell how things stand: Told, whose first line is that of all, and whose status is that of `relay status`."""
 
     digest: str = ""
     """A hash of the configuration's file, by who could read it; empty: the service looks itself."""
@@ -60,7 +60,7 @@ class Filter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListMails:
-    """List mails, the newest first: MailPage for each page, then ListEnd."""
+    """List mails, the newest first: Told for each page, and at the end what is said below."""
 
     filter: Filter
     limit: int = 200
@@ -68,7 +68,7 @@ class ListMails:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShowMails:
-    """Show the mails of an id, with their history: ToldMail for each. `whole`: those that came in as well."""
+    """Show the mails of an id, with their history: Told for each. `whole`: those that came in as well."""
 
     id: str
     whole: bool = False
@@ -86,7 +86,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeMails:
-    """Change mails: Question before many are changed, Progress, Note, and Changed at the end."""
+    """Change mails: Question before many are changed, Progress, Note; Told, with a status, where not all was done."""
 
     action: Action
     filter: Filter
@@ -100,17 +100,17 @@ class ChangeMails:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunQueue:
-    """Try everything that is queued now, at any hour: Progress, Note, and Changed at the end."""
+    """Try everything that is queued now, at any hour: Note; Told, with a status, where some still wait."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListAccounts:
-    """List the accounts: AccountList."""
+    """List the accounts: Told."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PauseAccount:
-    """Pause an account, or end its pause: Note, then Changed."""
+    """Pause an account, or end its pause: Note."""
 
     account: str
     resume: bool = False
@@ -118,24 +118,24 @@ class PauseAccount:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reload:
-    """Let the running service read its configuration anew: Reloaded."""
+    """Let the running service read its configuration anew: Note for each mistake, or that it is done."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Poll:
-    """Collect mail from an account's mailbox now (empty: from all): PollNews, at the end with each result."""
+    """Collect mail from an account's mailbox now (empty: from all): Progress of each, then Told with the results."""
 
     account: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListQuarantine:
-    """List what is in the quarantine: Quarantine."""
+    """List what is in the quarantine: Told."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShowQuarantined:
-    """Show one mail of the quarantine: ToldQuarantined."""
+    """Show one mail of the quarantine: Told."""
 
     id: str
 
@@ -160,7 +160,7 @@ class DeleteQuarantined:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explain:
-    """Apply the rules to a mail that is not sent: Explanation. Not for the control socket: a mail is no JSON."""
+    """Apply the rules to a mail that is not sent: Told. Not for the control socket: a mail is no JSON."""
 
     message: bytes = field(repr=False)
     """The mail as a file holds it."""
@@ -179,7 +179,7 @@ class Explain:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExplainIncoming:
-    """Say in whose inbox a collected mail would stand: Explanation. Not for the control socket."""
+    """Say in whose inbox a collected mail would stand: Told. Not for the control socket."""
 
     message: bytes = field(repr=False)
     account: str = ""
@@ -188,6 +188,6 @@ class ExplainIncoming:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TryAccount:
-    """Log in to the account's servers: Note and TriedServer for each, then a Note, which is a fault if one failed."""
+    """Log in to the account's servers: Note and Told for each, then a Note, which is a fault if one failed."""
 
     account: str

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from relay.admin.answers import PollNews
+from relay.admin.answers import Progress, Told
 from relay.events.event import Event
 from relay.model.account import Account
 from relay.settings import Settings
@@ -27,8 +27,8 @@ class Service(Protocol):
     def reload(self) -> list[str]:
         """Have the running service read its configuration anew; returns the mistakes. Raises RelayError."""
 
-    def poll(self, accounts: Sequence[Account]) -> Iterator[PollNews]:
-        """Poll these accounts' mailboxes, by a running service or here, and tell of the progress."""
+    def poll(self, accounts: Sequence[Account]) -> Iterator[Progress | Told]:
+        """Poll these accounts' mailboxes, by a running service or here: Progress of each, then the results."""
 
     @property
     def digest(self) -> str:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from relay.admin.answers import PollNews
+from relay.admin.answers import Progress, Told
 from relay.collection import Tell
 from relay.delivery import Delivery
 from relay.emitting import emit
@@ -14,6 +14,8 @@ from relay.model.maildrop import PollResult
 from relay.pop_poller import PopPoller
 
 _T = TypeVar("_T")
+_MOST_IDS: Final = 3
+"""Mails of each mailbox whose ids are shown."""
 
 
 class Running:
@@ -53,7 +55,7 @@ class Running:
         """Read the configuration anew; returns the mistakes."""
         return self._run(self._reload())
 
-    def poll(self, accounts: Sequence[Account]) -> Iterator[PollNews]:
+    def poll(self, accounts: Sequence[Account]) -> Iterator[Progress | Told]:
         """Poll these accounts' mailboxes."""
         return follow(poll(self._poller, accounts), self._run)
 
@@ -66,31 +68,51 @@ class Running:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
-def follow(
-    news: AsyncGenerator[PollNews], run: Callable[[Coroutine[Any, Any, PollNews | None]], PollNews | None]
-) -> Iterator[PollNews]:
+def follow(news: AsyncGenerator[_T], run: Callable[[Coroutine[Any, Any, _T | None]], _T | None]) -> Iterator[_T]:
     """Yield what an event loop yields; `run` runs something there, and waits for it."""
 
-    async def step() -> PollNews | None:
+    async def step() -> _T | None:
         return await anext(news, None)
 
     while (one := run(step())) is not None:
         yield one
 
 
-async def poll(poller: PopPoller, accounts: Sequence[Account]) -> AsyncGenerator[PollNews]:
-    """Poll mailboxes now, and tell of the progress: first `fetched` and `total`, then the results."""
-    news: asyncio.Queue[PollNews | None] = asyncio.Queue()
+async def poll(poller: PopPoller, accounts: Sequence[Account]) -> AsyncGenerator[Progress | Told]:
+    """Poll mailboxes now, and tell of the progress of each, then of the results."""
+    news: asyncio.Queue[Progress | None] = asyncio.Queue()
 
     def tell(account: str) -> Tell:
-        return lambda fetched, total: news.put_nowait(PollNews(account=account, fetched=fetched, total=total))
+        return lambda fetched, total: news.put_nowait(Progress(what=account, done=fetched, total=total))
 
     polls = asyncio.create_task(poller.poll_now(accounts, tell))
     polls.add_done_callback(lambda _: news.put_nowait(None))
     while (progress := await news.get()) is not None:
         yield progress
-    for name, result in (await polls).items():
-        if isinstance(result, PollResult):
-            yield PollNews(account=name, result=result)
-        else:
-            yield PollNews(account=name, error=result)
+    results = await polls
+    yield Told(
+        json=({name: {"error": one} if isinstance(one, str) else one for name, one in results.items()},),
+        lines=tuple(line for name, one in results.items() for line in _say_result(name, one)),
+        exit_status=int(any(isinstance(one, str) for one in results.values())),
+    )
+
+
+def _say_result(name: str, result: PollResult | str) -> list[str]:
+    """Say what came of a poll, and what became of the mail."""
+    if isinstance(result, str):
+        return [f"{name}: failed: {result}"]
+    parts = [f"{result.fetched:d} fetched"]
+    parts += [f"{result.quarantined:d} of them put into the quarantine"] if result.quarantined else []
+    parts += [f"{result.failed:d} not received (the service's log says why)"] if result.failed else []
+    parts += [f"{result.left:d} left on the server"] if result.left else []
+    parts += [f"{result.deleted:d} deleted on the server"] if result.deleted else []
+    lines = [f"{name}: {', '.join(parts)}, in {result.seconds:.1f} s"]
+    lines += [
+        f"  The inbox of {user} can't be used: {reason.removeprefix('inbox ')}"
+        for user, reason in result.reasons.items()
+    ]
+    lines += ["  `relay quarantine list` shows what is there, and what mends it"] if result.quarantined else []
+    if shown := result.ids[:_MOST_IDS]:
+        more = result.fetched - len(shown)
+        lines.append(f"  `relay trace ID` tells more: {', '.join(shown)}{f' and {more} more' * (more > 0)}")
+    return lines

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from relay.admin.answers import PollNews, Reloaded
+from relay.admin.answers import Note, Progress, Told
 from relay.admin.requests import Poll, Reload
 from relay.admin.room import Room
 from relay.admin.words import unknown
@@ -10,12 +10,19 @@ from relay.model.account import Account
 from relay.model.errors import NotFoundError, StateConflictError
 
 
-def reload(room: Room, _request: Reload) -> Iterator[Reloaded]:
+def reload(room: Room, _request: Reload) -> Iterator[Note | Told]:
     """Let the running service read its configuration anew. Raises RelayError where none runs, or it is stopping."""
-    yield Reloaded(mistakes=tuple(room.service.reload()))
+    mistakes = room.service.reload()
+    for mistake in mistakes:
+        yield Note(text=mistake, is_fault=True)
+    if mistakes:
+        yield Note(text="Nothing was changed: the service goes on with what it had.", is_fault=True)
+        yield Told(exit_status=2)
+    else:
+        yield Note(text="The service has read the configuration anew.")
 
 
-def poll(room: Room, request: Poll) -> Iterator[PollNews]:
+def poll(room: Room, request: Poll) -> Iterator[Progress | Told]:
     """Poll the mailboxes, and tell of the progress. Raises NotFoundError, StateConflictError."""
     yield from room.service.poll(_choose(room, request.account))
 

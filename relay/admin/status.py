@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
-from relay.admin.answers import AccountStatus, Status, StatusFinding, ToldStatus
+from relay.admin.answers import Told
 from relay.admin.entering import enter, find_database
 from relay.admin.requests import ShowStatus
 from relay.admin.room import Room
-from relay.admin.wire import Moment, to_moment
 from relay.admin.words import show_span, show_time
 from relay.model.errors import StorageError
+from relay.rules.moments import utc_time
 from relay.settings import Settings
 from relay.storage.backup import follow_links
 from relay.storage.engine import Database, file_of, open_engine
@@ -25,7 +25,7 @@ _DATABASE_PATIENCE: Final = 4.0
 _CLEAR: Final = "|"
 
 
-def status(room: Room, request: ShowStatus) -> Iterator[ToldStatus]:
+def status(room: Room, request: ShowStatus) -> Iterator[Told]:
     """Tell how things stand, as the running service. Raises StorageError."""
     _require_file(room.database)
     files = look_at_files(room.settings, digest=request.digest)
@@ -34,7 +34,7 @@ def status(room: Room, request: ShowStatus) -> Iterator[ToldStatus]:
     yield _tell(room.settings, snapshot, room.now)
 
 
-def look(settings: Settings, now: int, *, silence: str = "") -> ToldStatus:
+def look(settings: Settings, now: int, *, silence: str = "") -> Told:
     """Tell how things stand without the service, whose `silence` has a reason where it is known to run.
 
     It reads only, without secrets or lock. `now` in milliseconds since 1970. Raises StorageError and OSError.
@@ -61,54 +61,52 @@ def _require_file(database: Database) -> None:
         raise StorageError(f"{file}: {GONE}")
 
 
-def _tell(settings: Settings, snapshot: Snapshot, now: int) -> ToldStatus:
+def _tell(settings: Settings, snapshot: Snapshot, now: int) -> Told:
     findings = find(snapshot, now)
     show = partial(show_time, zone=settings.hours.timezone)
     told = [(finding, describe(finding, "en", show)) for finding in findings]
     grade, first = worst(findings), _first(now, snapshot, [words for _, words in told])
-    return ToldStatus(
-        status=Status(
-            grade=grade.name.lower(),
-            at=Moment(now),
-            running=str(snapshot.running),
-            waiting=snapshot.waiting,
-            active=snapshot.active,
-            held=snapshot.held,
-            oldest=to_moment(snapshot.oldest),
-            quarantined=snapshot.quarantined,
-            disk_free=snapshot.disk_free,
-            backup=None if snapshot.backup is None else to_moment(snapshot.backup.at),
-            accounts=tuple(
-                AccountStatus(
-                    name=account.name,
-                    waiting=account.queue.waiting,
-                    active=account.queue.active,
-                    held=account.queue.held,
-                    oldest=to_moment(account.queue.oldest),
-                    paused_since=None if account.pause is None else to_moment(account.pause.since),
-                    last_poll=None if account.mailbox is None else to_moment(account.mailbox.last_ok),
-                )
-                for account in snapshot.accounts
-            ),
-            findings=tuple(
-                StatusFinding(
-                    kind=str(finding.kind),
-                    subject=finding.subject,
-                    grade=finding.grade.name.lower(),
-                    since=to_moment(finding.since),
-                    mails=finding.mails,
-                    detail=finding.detail,
-                    title=words.title,
-                    what=words.what,
-                    action=words.action,
-                )
-                for finding, words in told
-            ),
-        ),
-        line=f"{grade}: {_plain(first)} {_CLEAR} {_figures(now, snapshot)}",
-        more=tuple(line for finding, words in told for line in _lines(finding, words)),
-        exit_status=GRADES.index(grade),
-    )
+    status = {
+        "grade": grade.name.lower(),
+        "at": utc_time(now),
+        "running": str(snapshot.running),
+        "waiting": snapshot.waiting,
+        "active": snapshot.active,
+        "held": snapshot.held,
+        "oldest": utc_time(snapshot.oldest),
+        "quarantined": snapshot.quarantined,
+        "disk_free": snapshot.disk_free,
+        "backup": None if snapshot.backup is None else utc_time(snapshot.backup.at),
+        "accounts": [
+            {
+                "name": account.name,
+                "waiting": account.queue.waiting,
+                "active": account.queue.active,
+                "held": account.queue.held,
+                "oldest": utc_time(account.queue.oldest),
+                "paused_since": None if account.pause is None else utc_time(account.pause.since),
+                "last_poll": None if account.mailbox is None else utc_time(account.mailbox.last_ok),
+            }
+            for account in snapshot.accounts
+        ],
+        "findings": [
+            {
+                "kind": str(finding.kind),
+                "subject": finding.subject,
+                "grade": finding.grade.name.lower(),
+                "since": utc_time(finding.since),
+                "mails": finding.mails,
+                "detail": finding.detail,
+                "title": words.title,
+                "what": words.what,
+                "action": words.action,
+            }
+            for finding, words in told
+        ],
+    }
+    more = [line for finding, words in told for line in _lines(finding, words)]
+    line = f"{grade}: {_plain(first)} {_CLEAR} {_figures(now, snapshot)}"
+    return Told(json=(status,), lines=(line, *more), exit_status=GRADES.index(grade))
 
 
 def _first(now: int, snapshot: Snapshot, findings: Sequence[Words]) -> str:

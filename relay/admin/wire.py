@@ -1,21 +1,16 @@
 """Requests and answers as JSON: frozen dataclasses, enums, tuples, mappings, texts and numbers, both ways.
 
-The JSON of an answer is what `--json` prints. Nothing is converted by hand: the types of the fields say all.
+Nothing is converted by hand: the types of the fields say all.
 """
 
-import datetime as dt
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
-from functools import cache
-from typing import Any, Final, NewType, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
-from relay.rules.moments import utc_time
+from relay.admin.answers import Json
 
-Moment = NewType("Moment", int)
-"""A time in milliseconds since 1970, UTC; in JSON as the log writes it, and 0 as null."""
-Json = Any
 _T = TypeVar("_T")
 _UNIONS: Final = (Union, types.UnionType)
 _LARGEST: Final = 1 << 53
@@ -26,22 +21,13 @@ class WireError(ValueError):
     """JSON that does not fit the type that it is to be read as."""
 
 
-def to_moment(milliseconds: int | None) -> Moment | None:
-    """Make a moment of a time that may be missing."""
-    return None if milliseconds is None else Moment(milliseconds)
-
-
 def encode(value: object) -> Json:
     """Make JSON of a value."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {
-            name: utc_time(found) if is_moment else encode(found)
-            for name, is_moment in _names(type(value))
-            for found in (getattr(value, name),)
-        }
+        return {one.name: encode(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, tuple | list | frozenset | set):
+    if isinstance(value, tuple | list):
         return [encode(one) for one in value]
     if isinstance(value, Mapping):
         return {str(name): encode(one) for name, one in value.items()}
@@ -54,18 +40,13 @@ def decode(kind: type[_T], json: Json) -> _T:
     return found
 
 
-@cache
-def _names(kind: type) -> tuple[tuple[str, bool], ...]:
-    return tuple((one.name, Moment in (one.type, *get_args(one.type))) for one in fields(kind))
-
-
 def _decode(kind: Any, json: Json) -> Any:  # noqa: ANN401, PLR0911 - any type, and a way out for each
     origin = get_origin(kind)
     if origin in _UNIONS:
         others = [one for one in get_args(kind) if one is not type(None)]
         return None if json is None and len(others) < len(get_args(kind)) else _decode(others[0], json)
-    if kind is Moment:
-        return _milliseconds(json)
+    if kind is Any:
+        return json
     if is_dataclass(kind):
         return _dataclass(kind, json)
     if origin is tuple:
@@ -73,17 +54,14 @@ def _decode(kind: Any, json: Json) -> Any:  # noqa: ANN401, PLR0911 - any type, 
         inner = get_args(kind)
         if inner[-1] is Ellipsis:
             return tuple(_decode(inner[0], one) for one in json)
-        return tuple(_decode(one, value) for one, value in zip(inner, json, strict=True))
-    if origin is not None:  # a mapping of names
-        _require(dict, json)
-        return {name: _decode(get_args(kind)[1], one) for name, one in json.items()}
+        if len(inner) != len(json):
+            raise WireError(f"{len(json)} values in place of {len(inner)}")
+        return tuple(map(_decode, inner, json))
     if isinstance(kind, type) and issubclass(kind, Enum):
         try:
             return kind(json)
         except ValueError as error:
             raise WireError(str(error)) from None
-    if kind is float:
-        kind = int | float
     _require(kind, json)
     return json
 
@@ -102,13 +80,5 @@ def _dataclass(kind: Any, json: Json) -> Any:  # noqa: ANN401 - of the type
 def _require(kind: Any, json: Json) -> None:  # noqa: ANN401 - any type
     if not isinstance(json, kind) or (isinstance(json, bool) and kind is not bool):
         raise WireError(f"{str(json)[:40]!r} is no {getattr(kind, '__name__', kind)}")
-    if isinstance(json, int | float) and not abs(json) <= _LARGEST:
+    if isinstance(json, int) and not abs(json) <= _LARGEST:
         raise WireError(f"{str(json)[:40]} is beyond the largest number, {_LARGEST}")
-
-
-def _milliseconds(json: Json) -> int:
-    _require(str, json)
-    try:
-        return round(dt.datetime.fromisoformat(json).timestamp() * 1000)
-    except (ValueError, OverflowError) as error:
-        raise WireError(str(error)) from None

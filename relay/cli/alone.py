@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
-from relay.admin.answers import PollNews
+from relay.admin.answers import Progress, Told
 from relay.admin.desk import name_user
 from relay.admin.room import Room
 from relay.cli.configuration import enter, load, open_storage
@@ -73,7 +73,7 @@ class Alone:
             " `relay serve`"
         )
 
-    def poll(self, accounts: Sequence[Account]) -> Iterator[PollNews]:
+    def poll(self, accounts: Sequence[Account]) -> Iterator[Progress | Told]:
         """Be the service for this moment; its news come as they happen."""
         from relay import logs
         from relay.admin.running import follow, poll

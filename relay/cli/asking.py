@@ -4,74 +4,21 @@ For the first it reads of the configuration only where the storage folder is, so
 """
 
 import os
-from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import click
-
-from relay.admin.asking import Said, ask_service
-from relay.admin.requests import MisuseError
+from relay.admin.asking import ask_service
 from relay.cli.output import say
-from relay.control.client import ControlError, NoAnswerError
-from relay.control.lines import Answer
-from relay.escaping import printable
+from relay.cli.telling import Conversation
+from relay.control.client import NoAnswerError
 from relay.places import PLACES, find_file, find_storage
 
-if TYPE_CHECKING:
-    from relay.admin.room import Room
 
-_Conversation = Generator[Answer, Answer | None]
-
-
-def ask(
-    config: str | None,
-    request: object,
-    *,
-    reads: bool = False,
-    serves: bool = False,
-    agree: Callable[[Said], bool] | None = None,
-) -> Generator[Said]:
-    """Ask, and yield each answer. Raises RelayError, and click.UsageError.
+def ask(config: str | None, request: object, *, reads: bool = False, serves: bool = False) -> Conversation:
+    """Ask the service; where none runs, or it does not even begin to answer, answer in this process.
 
     `reads`: where no service runs, that is said on standard error. `serves`: the command may become the service, and
-    log in. `agree` answers a question in between.
+    log in. Raises RelayError.
     """
-    return _listen(_converse(config, request, reads=reads, serves=serves), agree)
-
-
-def ask_here(room: "Room", request: object) -> Generator[Said]:
-    """Answer in this process, by the configuration as it stands on the disk, whatever a service has in force.
-
-    Raises RelayError, and click.UsageError.
-    """
-    from relay.admin.desk import answer
-
-    return _listen(answer(room, request))
-
-
-def _listen(conversation: _Conversation, agree: Callable[[Said], bool] | None = None) -> Generator[Said]:
-    """Yield what is answered but for questions, which `agree` answers. Raises click.UsageError for wrong usage."""
-    reply: Answer | None = None
-    try:
-        while True:
-            try:
-                one = conversation.send(reply)
-            except StopIteration:
-                return
-            said, reply = Said(str(one.get("is")), one.get("value")), None
-            if said.name == "Question":
-                reply = {"yes": agree is not None and agree(said)}
-            elif said.name:
-                yield said
-    except (ControlError, MisuseError) as error:
-        if error.kind == MisuseError.kind:
-            raise click.UsageError(printable(str(error))) from None
-        raise
-
-
-def _converse(config: str | None, request: object, *, reads: bool, serves: bool) -> _Conversation:
-    """Ask the service; where none runs, or it does not even begin to answer, answer in this process."""
     folder, silence = _find_folder(config), ""
     try:
         if folder is not None and (yield from ask_service(folder, request)):

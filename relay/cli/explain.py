@@ -5,12 +5,11 @@ from pathlib import Path
 
 import click
 
-from relay.admin.answers import Explanation
+from relay.admin.desk import answer
 from relay.admin.requests import Explain, ExplainIncoming
 from relay.cli.alone import open_room
-from relay.cli.asking import ask_here
 from relay.cli.configuration import config_option, json_option, plain_faults, read_for_owner
-from relay.cli.output import print_json, print_sheet
+from relay.cli.telling import tell
 from relay.settings import Settings
 
 
@@ -91,11 +90,7 @@ def command(  # noqa: PLR0913 - each option is one
             smtputf8=smtputf8,
             listener=listener,
         )
-    for said in ask_here(room, request):
-        if as_json:
-            print_json(said.json["mail"] or said.json["incoming"])
-        else:
-            print_sheet(said.read(Explanation).sheet)
+    tell(answer(room, request), as_json=as_json, single=True)
 
 
 def _read(settings: Settings, message: Path | None, from_: str | None) -> bytes:

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,30 +11,35 @@ from relay.admin.words import show_age as show_age  # noqa: PLC0414
 from relay.admin.words import show_size as show_size  # noqa: PLC0414
 from relay.escaping import printable
 
-if TYPE_CHECKING:
-    from relay.admin.answers import Sheet
-
 
 def print_json(value: object) -> None:
     """Print JSON; whatever is not ASCII is escaped."""
     click.echo(json.dumps(value, indent=2))
 
 
-class JsonList:
-    """Prints a list as `print_json` does, but one item after the other, so that nobody holds all of them."""
+class JsonPrinter:
+    """Prints a list as `print_json` does, but one item after the other, so that nobody holds all of them.
 
-    def __init__(self) -> None:
+    `single`: each item for itself, in no list.
+    """
+
+    def __init__(self, *, single: bool = False) -> None:
+        self._single = single
         self._begun = False
 
-    def add(self, value: object) -> None:
-        """Print one item."""
-        text = json.dumps([value], indent=2)[2:-2]
-        click.echo(("," if self._begun else "[") + "\n" + text, nl=False)
-        self._begun = True
+    def add(self, items: Sequence[object]) -> None:
+        """Print some items."""
+        for one in items:
+            if self._single:
+                print_json(one)
+            else:
+                click.echo(("," if self._begun else "[") + "\n" + json.dumps([one], indent=2)[2:-2], nl=False)
+                self._begun = True
 
     def end(self) -> None:
         """Print the end."""
-        click.echo("\n]" if self._begun else "[]")
+        if not self._single:
+            click.echo("\n]" if self._begun else "[]")
 
 
 def say(text: str = "", *, error: bool = False) -> None:
@@ -53,13 +57,6 @@ def print_facts(facts: Sequence[tuple[str, object]]) -> None:
     for name, lines in shown:
         for n, line in enumerate(lines):
             say(f"{'' if n else name:<{width}}  {line}")
-
-
-def print_sheet(sheet: "Sheet") -> None:
-    """Print what people read of one thing."""
-    print_facts(sheet.facts)
-    for line in sheet.lines:
-        say(line)
 
 
 def clean(value: object) -> str:

@@ -3,48 +3,22 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import Any, Final, Self
 
 from relay.escaping import printable
 
-if TYPE_CHECKING:
-    from relay.admin.answers import Progress as Told
-
-Step: TypeAlias = Callable[[int], None]
-"""Tell that so many more units are done."""
+_MOST: Final = 100
+"""Bars at a time: who tells of more is no service of ours."""
+_LONGEST_NAME: Final = 80
 
 
-@contextlib.contextmanager
-def progress(what: str, total: int | None = None) -> Iterator[Step]:
-    """Show a bar while the body runs, which says how far it is.
+class Bars:
+    """Bars, one for each work that is under way; none stays, so that what the command says is all that does."""
 
-    `with progress("Copying the database", pages) as step: step(100)`. `total` is in the caller's units; None: nobody
-    knows, and the bar only moves. Nothing is shown where standard error is no terminal. The bar is gone at the end, so
-    that what the command says is all that stays.
-    """
-    if not sys.stderr.isatty():
-        yield _nothing
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        bar = bars.add_task(escape(printable(what)), total=total)
-        yield lambda n: bars.advance(bar, n)
-
-
-def _nothing(_n: int) -> None:
-    """Show nothing."""
-
-
-class Bar:
-    """A bar for work that somebody else does, shown from its first news on."""
-
-    def __init__(self) -> None:
-        self._stack = contextlib.ExitStack()
-        self._step: Step | None = None
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._is_shown = not quiet and sys.stderr.isatty()
+        self._bars: Any = None
+        self._shown: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -52,13 +26,40 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self.hide()
 
-    def show(self, told: "Told") -> None:
-        """Show how far the work is."""
-        if self._step is None:
-            self._step = self._stack.enter_context(progress(told.what, told.total))
-        self._step(told.done)
+    def show(self, what: str, done: int, total: int | None) -> None:
+        """Show how far work is, in the caller's units; `total` None: nobody knows, and the bar only moves."""
+        if not self._is_shown:
+            return
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.progress import Progress
+
+        if self._bars is None:
+            self._bars = Progress(console=Console(stderr=True), transient=True)
+            self._bars.start()
+        name = printable(what[:_LONGEST_NAME])
+        if name not in self._shown and len(self._shown) < _MOST:
+            self._shown[name] = self._bars.add_task(escape(name), total=total)
+        if name in self._shown:
+            self._bars.update(self._shown[name], completed=done, total=total)
 
     def hide(self) -> None:
-        """Take the bar away, so that the command can say something."""
-        self._stack.close()
-        self._step = None
+        """Take the bars away, so that the command can say something."""
+        if self._bars is not None:
+            self._bars.stop()
+        self._bars, self._shown = None, {}
+
+
+@contextlib.contextmanager
+def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show a bar while the body runs, which calls what it is given with how many more units are done."""
+    done = 0
+
+    def step(more: int) -> None:
+        nonlocal done
+        done += more
+        bars.show(what, done, total)
+
+    with Bars() as bars:
+        step(0)
+        yield step

@@ -2,15 +2,13 @@
 
 import click
 
-from relay.admin.answers import Quarantine, ToldQuarantined
 from relay.admin.requests import DeleteQuarantined, DeliverQuarantined, ListQuarantine, ShowQuarantined
 from relay.cli.asking import ask
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, json_option, plain_faults
 from relay.cli.groups import Group
-from relay.cli.output import print_json, print_sheet, say
-from relay.cli.queue_change import carry_out
-from relay.cli.table import Column, print_list
+from relay.cli.table import Column
+from relay.cli.telling import tell
 
 _COLUMNS = (
     Column(title="Id"),
@@ -35,16 +33,7 @@ def list_(config: str | None, *, as_json: bool) -> None:
 
     The oldest comes first.
     """
-    for said in ask(config, ListQuarantine(), reads=True):
-        found = said.read(Quarantine)
-        if as_json:
-            print_json(said.json["mails"])
-        elif not found.mails:
-            say("The quarantine is empty.")
-        else:
-            print_list(_COLUMNS, found.rows)
-            for line in ("", *found.notes):
-                say(line)
+    tell(ask(config, ListQuarantine(), reads=True), columns=_COLUMNS, as_json=as_json)
 
 
 @command.command("show")
@@ -54,11 +43,7 @@ def list_(config: str | None, *, as_json: bool) -> None:
 @plain_faults
 def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 - click's argument
     """Show one mail, why it is there, and its way out."""
-    for said in ask(config, ShowQuarantined(id=id), reads=True):
-        if as_json:
-            print_json(said.part("mail", dict))
-        else:
-            print_sheet(said.read(ToldQuarantined).sheet)
+    tell(ask(config, ShowQuarantined(id=id), reads=True), as_json=as_json, single=True)
 
 
 @command.command("deliver")
@@ -75,7 +60,7 @@ def deliver(config: str | None, *, to: str, everything: bool, ids: tuple[str, ..
     """
     if bool(ids) == everything:
         raise click.UsageError("name the mails by their ids, or take --all: one of the two")
-    carry_out(config, DeliverQuarantined(to=to, ids=ids))
+    tell(ask(config, DeliverQuarantined(to=to, ids=ids)))
 
 
 @command.command("delete")
@@ -88,4 +73,4 @@ def delete(config: str | None, *, yes: bool, ids: tuple[str, ...]) -> None:
 
     Each is shown before; its text is not kept anywhere.
     """
-    carry_out(config, DeleteQuarantined(ids=ids, yes=yes))
+    tell(ask(config, DeleteQuarantined(ids=ids, yes=yes)))

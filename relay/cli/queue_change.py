@@ -1,22 +1,30 @@
 """`relay queue retry`, `hold`, `release`, `move` and `delete`: for mails by their ids, or for many by a filter."""
 
-import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from relay.admin.asking import Said
 from relay.admin.requests import Action, ChangeMails, Filter
 from relay.cli.asking import ask
 from relay.cli.choosing import Text, filter_options
-from relay.cli.configuration import FAILED, config_option, plain_faults
-from relay.cli.mail_table import print_mails
-from relay.cli.output import confirm_many, print_sheet, say
-from relay.cli.progress import Bar
+from relay.cli.configuration import config_option, plain_faults
+from relay.cli.table import Column
+from relay.cli.telling import tell
 from relay.rules.states import State
 
-_SERVES = (Action.RETRY, Action.RELEASE)
+COLUMNS: Final = (
+    Column(title="Queue id"),
+    Column(title="Age"),
+    Column(title="To", least=14, wish=24),
+    Column(title="How it stands", least=28, wish=56, most=80),
+    Column(title="Account", least=8, most=20, optional=1),
+    Column(title="User", least=6, most=16, optional=3),
+    Column(title="Subject", least=12, optional=2),
+    Column(title="Size", optional=4),
+)
+"""Of a table of mails: one line a mail, whose id is always whole."""
+_SERVES: Final = (Action.RETRY, Action.RELEASE)
 """Of these the command is the service until nothing more is due, where none runs."""
 
 
@@ -26,7 +34,7 @@ def _change(action: Action, short_help: str, *states: State, account: str = "--a
     def decorate(function: Callable[[], None]) -> click.Command:
         def run(config: str | None, *, ids: tuple[str, ...], chosen: Filter, yes: bool, to_account: str = "") -> None:
             request = ChangeMails(action=action, filter=chosen, ids=ids, account=to_account, yes=yes)
-            carry_out(config, request, serves=action in _SERVES)
+            tell(ask(config, request, serves=action in _SERVES), columns=COLUMNS)
 
         run.__doc__ = function.__doc__
         command = click.argument("ids", nargs=-1, metavar="[ID]...", type=Text())(plain_faults(run))
@@ -40,40 +48,6 @@ def _change(action: Action, short_help: str, *states: State, account: str = "--a
         return click.command(str(action), short_help=short_help)(config_option(command))
 
     return decorate
-
-
-def carry_out(config: str | None, request: object, *, serves: bool = False) -> None:
-    """Have something changed, and tell of it; ends with status 1 where not all was done that was wanted."""
-    from relay.admin.answers import Changed, Note, Progress
-
-    good = True
-    with Bar() as bar:
-        for said in ask(config, request, serves=serves, agree=_agree):
-            if said.name == Progress.__name__:
-                bar.show(said.read(Progress))
-            elif said.name == Note.__name__:
-                bar.hide()
-                note = said.read(Note)
-                say(note.text, error=note.is_fault)
-            else:
-                good = said.read(Changed).good
-    if not good:
-        sys.exit(FAILED)
-
-
-def _agree(said: Said) -> bool:
-    from relay.admin.answers import Question
-
-    question = said.read(Question)
-    if question.page is not None:
-        print_mails(question.page)
-    for sheet in question.sheets:
-        print_sheet(sheet)
-        say()
-    for note in question.notes:
-        say(note)
-    confirm_many(question.text, yes=False, unasked=question.unasked)
-    return True
 
 
 @_change(Action.RETRY, "Try these mails now, at any hour.", State.WAITING)

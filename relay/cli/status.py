@@ -11,22 +11,19 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
-from relay.admin.asking import Said, ask_service
+from relay.admin.answers import Told
+from relay.admin.asking import ask_service, read_answer
 from relay.admin.requests import ShowStatus
-from relay.admin.wire import encode
 from relay.cli.asking import find_own_file
 from relay.cli.configuration import config_option, json_option, require_own_hand
 from relay.cli.output import print_json, say
 from relay.control.client import NoAnswerError
 from relay.model.errors import RelayError
 from relay.places import digest_of, find_storage
-
-if TYPE_CHECKING:
-    from relay.admin.answers import ToldStatus
 
 UNKNOWN: Final = 3
 LONGEST: Final = 8
@@ -67,14 +64,14 @@ def command(config: str | None, *, as_json: bool, verbose: bool) -> None:
     except Exception as error:  # noqa: BLE001 - a traceback would end with 1, which says "watch"
         _unknown(error, as_json=as_json)
     if as_json:
-        print_json(encode(told.status))
+        print_json(told.json[0])
     else:
-        for line in (told.line, *(told.more if verbose or sys.stdout.isatty() else ())):
+        for line in told.lines if verbose or sys.stdout.isatty() else told.lines[:1]:
             say(line)
     sys.exit(told.exit_status)
 
 
-def _tell(config: str | None) -> "ToldStatus":
+def _tell(config: str | None) -> Told:
     """Ask the running service; where it does not tell, look. Raises what `_look` raises."""
     begun, silence = time.monotonic(), ""
     file = find_own_file(config)
@@ -91,17 +88,15 @@ def _tell(config: str | None) -> "ToldStatus":
         return _look(config, silence)
 
 
-def _ask(folder: Path, digest: str) -> "ToldStatus":
+def _ask(folder: Path, digest: str) -> Told:
     """Ask the running service. Raises RelayError, also where none runs."""
-    from relay.admin.answers import ToldStatus
-
-    for answer in ask_service(folder, ShowStatus(digest=digest), patience=SILENCE):
-        if answer["is"]:
-            return Said(answer["is"], answer.get("value")).read(ToldStatus)
+    for line in ask_service(folder, ShowStatus(digest=digest), patience=SILENCE):
+        if isinstance(told := read_answer(line), Told) and told.json:
+            return told
     raise RelayError("no service runs")
 
 
-def _look(config: str | None, silence: str) -> "ToldStatus":
+def _look(config: str | None, silence: str) -> Told:
     """Look at the database and the disk. Raises ConfigurationError, StorageError, OSError, TimeoutError."""
     from relay.admin.status import look
     from relay.settings import find_configuration, load_settings

@@ -20,7 +20,7 @@ _NARROWEST: Final = 40
 """Characters; a terminal that says less does not know."""
 
 Cell: TypeAlias = object
-"""What is shown, or a tuple of it and an end that is never cut: `("customer@example.net", " +3")`."""
+"""What is shown, or a pair of it and an end that is never cut: `("customer@example.net", " +3")`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +99,7 @@ def _fit(columns: Sequence[Column], natural: Sequence[int], width: int) -> dict[
 
 
 def _texts(cell: Cell) -> tuple[str, str]:
-    return (clean(cell[0]), clean(cell[1])) if isinstance(cell, tuple) else (clean(cell), "")
+    return (clean(cell[0]), clean(cell[1])) if isinstance(cell, tuple | list) and len(cell) == 2 else (clean(cell), "")
 
 
 def _pad(cell: tuple[str, str], size: int, *, cut: bool) -> str:

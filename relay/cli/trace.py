@@ -6,7 +6,7 @@ from relay.admin.requests import ShowMails
 from relay.cli.asking import ask
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, json_option, plain_faults
-from relay.cli.output import JsonList, print_sheet, say
+from relay.cli.telling import tell
 
 
 @click.command("trace")
@@ -21,23 +21,4 @@ def command(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A00
     id, or a Message-ID, with or without its angle brackets. A mail that went out and came back is told in both
     directions.
     """
-    tell(config, ShowMails(id=id, whole=True), as_json=as_json)
-
-
-def tell(config: str | None, request: ShowMails, *, as_json: bool) -> None:
-    """Print the mails of an id."""
-    from relay.admin.answers import ToldMail
-
-    printed = JsonList()
-    for n, said in enumerate(ask(config, request, reads=True)):
-        if as_json:
-            outgoing = said.part("mail", dict | None) or {}
-            if request.whole:
-                outgoing = {"direction": "outgoing", **outgoing}
-            printed.add(said.part("incoming", dict | None) or outgoing)
-            continue
-        if n:
-            say()
-        print_sheet(said.read(ToldMail).sheet)
-    if as_json:
-        printed.end()
+    tell(ask(config, ShowMails(id=id, whole=True), reads=True), as_json=as_json)

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final
 
-from relay.control.lines import LONGEST_ANSWER, LONGEST_LINE, NAME, Answer, Joiner, write
+from relay.control.lines import LONGEST_ANSWER, NAME, Answer, read, write
 from relay.model.errors import RelayError
 
 PATIENCE: Final = 5.0
@@ -54,16 +54,16 @@ def follow(
     connection = connect(folder, patience)
     if connection is None:
         return False
-    answered, joiner, count = False, Joiner(LONGEST_ANSWER), 0
+    answered, count = False, 0
     with connection:
         try:
-            connection.sendall(b"".join(write({"do": do, **arguments})))
+            connection.sendall(write({"do": do, **arguments}))
             with connection.makefile("rb") as lines:
-                while line := lines.readline(LONGEST_LINE):
+                while line := lines.readline(LONGEST_ANSWER):
                     if (count := count + 1) > _MOST_LINES:
                         raise ControlError("the service goes on answering without an end")
-                    answer = joiner.read(line)
-                    if answer is None or answer.get("alive"):
+                    answer = read(line)
+                    if answer.get("alive"):
                         continue
                     if not answer.get("ok"):
                         refused = ControlError(str(answer.get("error") or "the service could not do it"))
@@ -72,7 +72,7 @@ def follow(
                     answered = True
                     reply = yield answer
                     if reply is not None:
-                        connection.sendall(b"".join(write(reply)))
+                        connection.sendall(write(reply))
         except TimeoutError:
             kind = ControlError if answered else NoAnswerError
             raise kind(f"the service has given no answer within {patience:g} s") from None

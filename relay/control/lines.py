@@ -2,7 +2,7 @@
 
 A request is `{"do": NAME, ...}`. The service answers with one or several lines `{"ok": true, ...}`; a last line
 `{"ok": false, "error": TEXT}` says that it could not do it. While it works on a long answer it sends `{"alive": true}`
-every few seconds. What is longer than a line may be is sent as several `{"part": TEXT}`, followed by the rest.
+every few seconds.
 """
 
 import contextlib
@@ -13,57 +13,25 @@ from pathlib import Path
 from typing import Any, Final
 
 NAME: Final = "relay.sock"
-LONGEST_LINE: Final = 1 << 18
-"""Octets of one line, with its end."""
 LONGEST_REQUEST: Final = 1 << 21
-"""Octets of one request, whole."""
+"""Octets of one request, with the end of its line."""
 LONGEST_ANSWER: Final = 1 << 25
-"""Octets of one answer, whole."""
-_PIECE: Final = 1 << 16
-"""Characters of a part, which JSON may make six times as long."""
+"""Octets of one answer, with the end of its line."""
 
 Answer = dict[str, Any]
 
 
-class Joiner:
-    """Reads lines and joins the parts of what was too long for one."""
-
-    def __init__(self, longest: int) -> None:
-        self._longest = longest
-        self._parts: list[str] = []
-        self._size = 0
-
-    def read(self, line: bytes) -> Answer | None:
-        """Return the object that a line completes; None where it is a part. Raises ValueError for anything else."""
-        found = self._object(line)
-        if isinstance(part := found.get("part"), str):
-            self._size += max(len(part), 64)  # an empty one takes memory, too
-            if self._size > self._longest:
-                raise ValueError("too long")
-            self._parts.append(part)
-            return None
-        if isinstance(rest := found.get("rest"), str):
-            found = self._object("".join([*self._parts, rest]))
-        self._parts, self._size = [], 0
-        return found
-
-    @staticmethod
-    def _object(text: bytes | str) -> Answer:
-        found = json.loads(text)
-        if not isinstance(found, dict):
-            raise ValueError("no object")  # noqa: TRY004 - as json says of what it can't read
-        return found
+def read(line: bytes) -> Answer:
+    """Read the object of a line. Raises ValueError where it is none, and RecursionError."""
+    found = json.loads(line)
+    if not isinstance(found, dict):
+        raise ValueError("no object")  # noqa: TRY004 - as json says of what it can't read
+    return found
 
 
-def write(message: Answer) -> Iterator[bytes]:
-    """Return the lines of a message, none of which is longer than `LONGEST_LINE`."""
-    text = json.dumps(message)
-    if len(text) < LONGEST_LINE:
-        yield text.encode() + b"\n"
-        return
-    pieces = [text[n : n + _PIECE] for n in range(0, len(text), _PIECE)]
-    for n, piece in enumerate(pieces, 1):
-        yield json.dumps({"part" if n < len(pieces) else "rest": piece}).encode() + b"\n"
+def write(message: Answer) -> bytes:
+    """Write an object as a line."""
+    return json.dumps(message).encode() + b"\n"
 
 
 @contextlib.contextmanager

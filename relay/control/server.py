@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from relay.control.lines import LONGEST_LINE, LONGEST_REQUEST, NAME, Answer, Joiner, short_path, write
+from relay.control.lines import LONGEST_REQUEST, NAME, Answer, read, short_path, write
 from relay.emitting import emit
 from relay.events.service import ActivityFailed
 from relay.model.errors import RelayError
@@ -68,7 +68,7 @@ class ControlServer:
             _remove_old(path)
             mask = os.umask(0o177)
             try:
-                self._server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST_LINE)
+                self._server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST_REQUEST)
             finally:
                 os.umask(mask)
 
@@ -152,18 +152,14 @@ async def _keep_alive(answers: AsyncGenerator[Answer]) -> AsyncGenerator[Answer]
 
 async def _read(reader: asyncio.StreamReader, patience: float) -> Answer:
     """Read one object. Raises ValueError where it is none or too long, TimeoutError."""
-    joiner = Joiner(LONGEST_REQUEST)
     async with asyncio.timeout(patience):
-        while (found := joiner.read(await reader.readline())) is None:
-            pass
-    return found
+        return read(await reader.readline())
 
 
 async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:
-    for line in write(answer):
-        writer.write(line)
-        async with asyncio.timeout(_LONGEST_THOUGHT):
-            await writer.drain()
+    writer.write(write(answer))
+    async with asyncio.timeout(_LONGEST_THOUGHT):
+        await writer.drain()
 
 
 def _peer(connection: socket.socket) -> int:

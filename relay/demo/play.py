@@ -12,7 +12,6 @@ from pathlib import Path
 import aiosmtplib
 
 from relay import logs
-from relay.admin.running import poll
 from relay.auth import hash_password
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD, Provider, Received
@@ -97,8 +96,8 @@ async def _show_mailbox(number: int, service: Service, mailbox: Mailbox, inboxes
     mailbox.mails.append(ANSWER)
     for _ in range(2):  # the first may be the one that was under way before the answer came
         accounts = [account for account in service.settings.directory.accounts if account.name == "sales"]
-        *_, last = [news async for news in poll(service.poller, accounts)]
-        fetched = 0 if last.result is None else last.result.fetched
+        result = (await service.poller.poll_now(accounts, lambda _: lambda _done, _total: None))["sales"]
+        fetched = 0 if isinstance(result, str) else result.fetched
         if fetched:
             break
     say(f"   polled      {fetched} fetched, {len(mailbox.mails)} left at the provider")

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from relay.admin.accounts import Line, find_troubles, row, view
-from relay.admin.answers import AccountList
-from relay.admin.wire import encode
-from relay.cli.account import show
+from relay.admin.accounts import Line, tell, view
+from relay.cli.account import COLUMNS
+from relay.cli.telling import show
 from relay.model.account import Account, Pop3Server, Security, SmtpServer
 from relay.model.address import Address
 from relay.model.mail import Pause
@@ -66,20 +65,18 @@ def test_programs_read_times_with_their_zone() -> None:
         mailbox=Mailbox(account="sales", hosts=("x",), login="u", last_ok=NOW, error="no"),
         quarantined=3,
     )
-    found = encode(view(line))
+    found = view(line)
     assert found["paused_since"] == found["last_poll"] == "2026-05-28T20:26:40.000Z"
     assert found["next_probe"] == "2026-05-28T21:26:40.000Z"
     assert (found["last_sent"], found["failing_since"]) == ("2026-05-28T19:26:40.000Z", "2026-05-28T19:56:40.000Z")
     assert (found["state"], found["waiting"], found["quarantined"]) == ("login refused", 2, 3)
     assert found["last_error"] == LOST.text
-    empty = encode(view(Line(account=SALES)))
+    empty = view(Line(account=SALES))
     assert (empty["last_sent"], empty["last_poll"], empty["paused_by"], empty["last_error"]) == (None, None, None, "")
 
 
 def shown(capsys: pytest.CaptureFixture[str], *lines: Line) -> str:
-    rows = tuple(row(line, NOW, dt.UTC) for line in lines)
-    troubles = tuple(trouble for line in lines for trouble in find_troubles(line, dt.UTC))
-    show(AccountList(configuration="relay.toml", accounts=tuple(map(view, lines)), rows=rows, troubles=troubles))
+    show(tell(lines, NOW, dt.UTC), COLUMNS)
     return capsys.readouterr().out
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from relay.admin import desk
-from relay.admin.answers import PollNews
+from relay.admin.answers import Progress
 from relay.admin.asking import write_request
 from relay.admin.desk import name_user
 from relay.admin.requests import VERSION, ListAccounts, Poll
@@ -68,10 +68,10 @@ def test_polls_that_wait_for_a_provider_keep_no_other_request_waiting(
 ) -> None:
     provider, polling = threading.Event(), threading.Semaphore(0)
 
-    def poll(_room: object, _request: object) -> Iterator[PollNews]:
+    def poll(_room: object, _request: object) -> Iterator[Progress]:
         polling.release()
         provider.wait(30)
-        yield PollNews(account="a")
+        yield Progress(what="a", done=0)
 
     monkeypatch.setattr("relay.admin.service.poll", poll)
     with serve(config), ThreadPoolExecutor() as people:
@@ -83,7 +83,7 @@ def test_polls_that_wait_for_a_provider_keep_no_other_request_waiting(
         finally:
             provider.set()
         assert told is not None
-        assert told["is"] == "AccountList"
+        assert told["is"] == "Told"
         assert all(one.result(10) for one in polls)
 
 

@@ -20,8 +20,9 @@ def room(config: Path) -> Room:
 
 def test_the_answer_has_the_rule_and_words_for_people(room: Room) -> None:
     (told,) = explain(room, Explain(message=b"From: sales@example.com\r\n"))
-    assert told.mail is not None
-    assert (told.mail.sent, told.mail.rule, told.mail.account) == (True, "1a", "sales")
+    (mail,) = told.json
+    assert (mail["sent"], mail["rule"], mail["account"]) == (True, "1a", "sales")
+    assert told.sheet is not None
     assert ("Result", "would be sent") in told.sheet.facts
     assert told.sheet.lines[0] == "Why"
 

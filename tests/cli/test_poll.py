@@ -5,16 +5,15 @@ import pty
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from relay.admin.answers import PollNews
-from relay.admin.asking import Said
+from relay.admin.answers import Progress, Told
 from relay.admin.wire import encode
-from relay.cli.poll import _show_progress
+from relay.cli.telling import Conversation, tell
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD
-from relay.model.maildrop import PollResult
 from tests.cli.conftest import Run, serve_mailbox
 from tests.cli.test_progress import read_all
 from tests.peers.relay_process import ANNA, Table, write_config
@@ -42,18 +41,20 @@ def test_mail_is_collected_and_the_state_is_listed(run: Run, mailbox: Mailbox, t
     assert row["collected"]
 
 
+def say(news: list[Any]) -> Conversation:
+    for one in news:
+        yield {"is": type(one).__name__, "value": encode(one)}
+
+
 @pytest.mark.parametrize("quiet", [False, True])
 def test_a_terminal_sees_how_far_a_mailbox_is(monkeypatch: pytest.MonkeyPatch, quiet: bool) -> None:
     ours, terminal = pty.openpty()
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
-    result = PollResult(fetched=4, failed=0, left=0, deleted=4, seconds=1, quarantined=0, reasons={}, ids=())
-    end = PollNews(account="sales", result=result)
-    news = [*(PollNews(account="sales", fetched=n, total=4) for n in range(5)), end]
+    news = [*(Progress(what="sales", done=n, total=4) for n in range(5)), Told(json=({},))]
     with os.fdopen(terminal, "w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)
-        said = (Said("PollNews", encode(one)) for one in news)
-        assert _show_progress(said, quiet=quiet) == {"sales": end}
+        tell(say(news), as_json=quiet, single=True)
     shown = read_all(ours)
     assert (b"sales" in shown, b"100%" in shown) == (not quiet, not quiet)
 

@@ -1,0 +1,88 @@
+"""What a command does with the answers: it prints them for people or for programs, and asks where it has to."""
+
+import sys
+from collections.abc import Generator, Sequence
+from typing import TypeAlias
+
+import click
+
+from relay.admin.answers import Note, Progress, Question, Told
+from relay.admin.asking import read_answer
+from relay.admin.requests import MisuseError
+from relay.cli.output import JsonPrinter, confirm_many, print_facts, say
+from relay.cli.progress import Bars
+from relay.cli.table import Column, print_list
+from relay.control.client import ControlError
+from relay.control.lines import Answer as Line
+from relay.escaping import printable
+from relay.model.errors import RelayError
+
+Conversation: TypeAlias = Generator[Line, Line | None]
+"""Gives the answers to a request, and takes what is said to a question."""
+
+
+def tell(
+    conversation: Conversation, *, columns: Sequence[Column] = (), as_json: bool = False, single: bool = False
+) -> None:
+    """Print all that is answered, and end the command with the status that was told, if it is not 0.
+
+    `columns`: of the tables. `as_json`: print what programs read, as a list; `single`: one thing, in no list.
+    Raises RelayError, and click.UsageError for wrong usage.
+    """
+    printed, status, sheets = JsonPrinter(single=single), 0, 0
+    with Bars(quiet=as_json) as bars:
+        for answer in _listen(conversation, columns, bars):
+            if isinstance(answer, Note):
+                if answer.is_fault or not as_json:
+                    say(answer.text, error=answer.is_fault)
+                continue
+            status = max(status, answer.exit_status)
+            if answer.nothing and (answer.nothing_matters or not as_json):
+                say(answer.nothing, error=as_json)
+            if as_json:
+                printed.add(answer.json)
+                continue
+            if answer.sheet is not None and (sheets := sheets + 1) > 1:
+                say()
+            show(answer, columns)
+    if as_json:
+        printed.end()
+    if status:
+        sys.exit(status)
+
+
+def _listen(conversation: Conversation, columns: Sequence[Column], bars: Bars) -> Generator[Told | Note]:
+    """Yield what is to be printed; questions go to the person. Raises click.UsageError for wrong usage."""
+    reply: Line | None = None
+    while True:
+        try:
+            answer, reply = read_answer(conversation.send(reply)), None
+        except StopIteration:
+            return
+        except (ControlError, MisuseError) as error:
+            if error.kind == MisuseError.kind:
+                raise click.UsageError(printable(str(error))) from None
+            raise
+        if isinstance(answer, Progress):
+            bars.show(answer.what, answer.done, answer.total)
+            continue
+        bars.hide()
+        if isinstance(answer, Question):
+            for one in answer.about:
+                show(one, columns)
+            confirm_many(answer.text, yes=False, unasked=answer.unasked)
+            reply = {"yes": True}
+        elif answer is not None:
+            yield answer
+
+
+def show(told: Told, columns: Sequence[Column]) -> None:
+    """Print what people read."""
+    if any(len(row) != len(columns) for row in told.rows):
+        raise RelayError("the answer can't be read: its table has other columns")
+    if told.rows:
+        print_list(columns, told.rows)
+    if told.sheet is not None:
+        print_facts(told.sheet.facts)
+    for line in (*(() if told.sheet is None else told.sheet.lines), *told.lines):
+        say(line)
