@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def configured_folder(config: str | None) -> Path:
     """Give `[backup] folder`, also where secrets must still be put in again; ends the command where there is none."""
     from relay.settings import ConfigurationError, find_configuration
-    from relay.settings.tolerant import read_places
+    from relay.settings.load import read_places
 
     try:
         path = find_configuration(config)
@@ -86,7 +86,7 @@ def make_plan(
 ) -> Plan:
     """Find what is put back where; ends the command where that can't be."""
     from relay.settings import ConfigurationError
-    from relay.settings.tolerant import read_places
+    from relay.settings.load import read_places
     from relay.storage.lock import database_file
     from relay.storage.manifest import CONFIGURATION, read_entry
     from relay.storage.named_files import find_names

@@ -6,7 +6,7 @@ import email
 import email.policy
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import aiosmtplib
@@ -23,6 +23,7 @@ from relay.storage.engine import open_engine
 from relay.supervisor import Service
 
 _PATIENCE = 10.0
+_PREFIX = "relay-demo-"
 
 Say = Callable[[str], None]
 
@@ -32,8 +33,9 @@ async def play(*, once: bool, say: Say, keep: bool = False) -> bool:
 
     `keep`: its folder stays; else it goes at the end, and is named only to who can still look into it.
     """
-    with _folder(keep=keep) as folder:
-        provider, mailbox = Provider(), Mailbox()
+    kept = contextlib.nullcontext(tempfile.mkdtemp(prefix=_PREFIX)) if keep else None
+    with kept or tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
+        folder, provider, mailbox = Path(name), Provider(), Mailbox()
         await provider.start()
         await mailbox.start()
         file = folder / "relay.toml"
@@ -67,15 +69,6 @@ async def play(*, once: bool, say: Say, keep: bool = False) -> bool:
             await provider.close()
             await mailbox.close()
         return good
-
-
-@contextlib.contextmanager
-def _folder(*, keep: bool) -> Iterator[Path]:
-    if keep:
-        yield Path(tempfile.mkdtemp(prefix="relay-demo-"))
-        return
-    with tempfile.TemporaryDirectory(prefix="relay-demo-") as name:
-        yield Path(name)
 
 
 def _configuration(folder: Path, smtp_port: int, pop3_port: int) -> str:

@@ -52,17 +52,14 @@ class Provider:
     def _session(self) -> SMTP:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # AUTH without TLS: this is loopback, and a show
-            return self._new_session()
-
-    def _new_session(self) -> SMTP:
-        return SMTP(
-            self,
-            hostname="smtp.provider.example",
-            authenticator=self._authenticate,
-            auth_required=True,
-            auth_require_tls=False,
-            data_size_limit=None,
-        )
+            return SMTP(
+                self,
+                hostname="smtp.provider.example",
+                authenticator=self._authenticate,
+                auth_required=True,
+                auth_require_tls=False,
+                data_size_limit=None,
+            )
 
     @staticmethod
     def _authenticate(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:  # noqa: ANN401 - aiosmtpd's type

@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from relay.model.account import Account, Device, Directory, Pop3Server, Secret, Security, SmtpServer, User
+from relay.model.account import Account, Device, Directory, Secret, User
 from relay.model.policy import ArchivePolicy, RetryPolicy
 from relay.rules.hours import parse_hours
 from relay.settings.database import resolve_database
+from relay.settings.document import SERVER_TABLES, Protocol
 from relay.settings.schema import Document
 from relay.settings.values import BackupSettings, Limits, Listener, LogSettings, Settings
 
-_SMTP_PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
-_POP3_PORTS = {Security.TLS: 995, Security.STARTTLS: 110, Security.NONE: 110}
 _FILES = ("certificate", "private_key")
 _LOGIN_FILES = ("ca_file", "password_file")
 _SOURCES = {"value": "password", "file": "password_file", "env": "password_env", "command": "password_command"}
@@ -52,18 +51,17 @@ def build_settings(document: Document, *, path: Path, folder: Path) -> Settings:
 
 def _account(table: Mapping[str, Any], folder: Path) -> Account:
     given: dict[str, Any] = {**table}
-    if "smtp" in table:
-        given["smtp"] = SmtpServer(**_login(table["smtp"], Security.STARTTLS, _SMTP_PORTS, folder))
-    if "pop3" in table:
-        given["pop3"] = Pop3Server(**_login(table["pop3"], Security.TLS, _POP3_PORTS, folder))
+    for kind, protocol in SERVER_TABLES.items():
+        if kind in table:
+            given[kind] = protocol.settings(**_login(table[kind], protocol, folder))
     return Account(**given)
 
 
-def _login(table: Mapping[str, Any], security: Security, ports: dict[Security, int], folder: Path) -> dict[str, Any]:
+def _login(table: Mapping[str, Any], protocol: Protocol, folder: Path) -> dict[str, Any]:
     """Return a server's keys, with absolute paths, and one `Secret` in place of the four password keys."""
     given: dict[str, Any] = {**table, **{key: str(folder / table[key]) for key in _LOGIN_FILES if key in table}}
-    security = given.setdefault("security", security)
-    given.setdefault("port", ports[security])
+    security = given.setdefault("security", protocol.security)
+    given.setdefault("port", protocol.ports[security])
     secret = Secret(**{field: given.pop(key, None) for field, key in _SOURCES.items()})
     return {**given, "password": secret}
 

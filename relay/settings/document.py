@@ -9,15 +9,33 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from relay.model.account import Pop3Server, Security, SmtpServer
 from relay.settings.errors import ConfigurationError, Place, write_line
 from relay.settings.syntax import explain_fault
 
-MAILBOX_TABLES = ("pop3",)
-"""The tables of an account of which each is a mailbox that is collected."""
-SERVER_TABLES = ("smtp", *MAILBOX_TABLES)
+
+class Protocol(NamedTuple):
+    """What the servers of one kind speak."""
+
+    name: str
+    settings: type[SmtpServer | Pop3Server]
+    security: Security
+    """Where the configuration does not say."""
+    ports: Mapping[Security, int]
+    """The same, by the security."""
+
+
+SERVER_TABLES: Mapping[str, Protocol] = {
+    "smtp": Protocol(
+        "SMTP", SmtpServer, Security.STARTTLS, {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
+    ),
+    "pop3": Protocol("POP3", Pop3Server, Security.TLS, {Security.TLS: 995, Security.STARTTLS: 110, Security.NONE: 110}),
+}
 """The tables of an account of which each is a server that it logs in to."""
+MAILBOX_TABLES = tuple(kind for kind in SERVER_TABLES if kind != "smtp")
+"""Those of which each is a mailbox that is collected."""
 
 _LARGEST = 4 * 1024 * 1024
 """Octets; a larger file is no configuration."""

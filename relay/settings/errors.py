@@ -1,12 +1,13 @@
 """Writes errors as `relay.toml: account[sales].smtp.port: 99999: must be 1 to 65535`, without any secret."""
 
 import datetime as dt
+import functools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from relay.model.errors import RelayError
 
@@ -91,19 +92,17 @@ def write_line(name: str, *parts: str) -> str:
 def name_place(document: Mapping[str, object], place: Place, index: "_Index | None" = None) -> str:
     """Return a place as `account[sales].smtp.port`; a table of a list without a unique name is counted from 1."""
     text, index = "", index or _Index()
-    value: object = document
-    for key in place:
+    for value, key in _walk(document, place):
         if isinstance(key, int):
             text += f"[{_label(value, key, index)}]"
         else:
             bare = key if _BARE_KEY.fullmatch(key) else json.dumps(_cut(key), ensure_ascii=False)
             text += f".{bare}" if text else bare
-        value = _enter(value, key)
     return text
 
 
 def _write(name: str, document: Mapping[str, object], finding: Finding, index: _Index) -> str:
-    value = _find(document, finding.place)
+    value = functools.reduce(_enter, finding.place, cast("object", document))
     parts = [part for part in (name_place(document, finding.place, index),) if part]
     reason = finding.reason
     shown = SECRET_KEYS.isdisjoint(finding.place) and not finding.discreet
@@ -143,11 +142,12 @@ def _label(tables: object, number: int, index: _Index) -> str:
     return str(number + 1)
 
 
-def _find(document: Mapping[str, object], place: Place) -> object:
+def _walk(document: Mapping[str, object], place: Place) -> Iterator[tuple[object, str | int]]:
+    """Give each key of a place behind the value that it is looked up in."""
     value: object = document
     for key in place:
+        yield value, key
         value = _enter(value, key)
-    return value
 
 
 def _enter(value: object, key: str | int) -> object:
@@ -160,12 +160,7 @@ def _enter(value: object, key: str | int) -> object:
 
 def _position(document: Mapping[str, object], place: Place, index: _Index) -> tuple[int, ...]:
     """Return the sort key of a place: its position in the file; missing keys come last."""
-    position: list[int] = []
-    value: object = document
-    for key in place:
-        if isinstance(key, int):
-            position.append(key)
-        else:
-            position.append(index.position(value, key) if isinstance(value, Mapping) else 0)
-        value = _enter(value, key)
-    return tuple(position)
+    return tuple(
+        key if isinstance(key, int) else index.position(value, key) if isinstance(value, Mapping) else 0
+        for value, key in _walk(document, place)
+    )

@@ -1,12 +1,12 @@
 """Finds settings that are valid, but probably not what was meant."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
-from relay.model.account import Account, Device, MailboxServer, Notify, Pop3Server, Security, SmtpServer, User
+from relay.model.account import Account, Device, MailboxServer, Notify, Security, SmtpServer, User
 from relay.model.address import Address, ascii_domain
+from relay.settings.document import SERVER_TABLES, Protocol
 from relay.settings.errors import PLACEHOLDER, Finding, Place, warn
 from relay.settings.hosts import is_loopback
 from relay.settings.values import Listener, ListenerTls, Settings
@@ -17,42 +17,16 @@ _MOST_SHOWN = 8
 """Networks that one line lists."""
 _INTERNAL = (".local", ".lan", ".internal")
 
-_USUAL_SECURITY = {
-    465: Security.TLS,
-    587: Security.STARTTLS,
-    25: Security.STARTTLS,
-    995: Security.TLS,
-    110: Security.STARTTLS,
+_USUAL = {
+    465: ("SMTP", Security.TLS),
+    587: ("SMTP", Security.STARTTLS),
+    25: ("SMTP", Security.STARTTLS),
+    995: ("POP3", Security.TLS),
+    110: ("POP3", Security.STARTTLS),
+    993: ("IMAP", Security.TLS),
+    143: ("IMAP", Security.STARTTLS),
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Protocol:
-    """What the server of a kind of settings speaks."""
-
-    name: str
-    table: str
-    """Of the settings, below their account."""
-    ports: Mapping[Security, int]
-    """Those that are usual."""
-    others: Mapping[int, str]
-    """Ports at which another protocol is usual, and which one."""
-
-
-_PROTOCOLS: Mapping[type[SmtpServer | MailboxServer], _Protocol] = {
-    SmtpServer: _Protocol(
-        name="SMTP",
-        table="smtp",
-        ports={Security.TLS: 465, Security.STARTTLS: 587},
-        others={110: "POP3", 995: "POP3", 143: "IMAP", 993: "IMAP"},
-    ),
-    Pop3Server: _Protocol(
-        name="POP3",
-        table="pop3",
-        ports={Security.TLS: 995, Security.STARTTLS: 110},
-        others={25: "SMTP", 465: "SMTP", 587: "SMTP", 143: "IMAP", 993: "IMAP"},
-    ),
-}
+"""What is usual at a port."""
 
 
 def find_warnings(settings: Settings) -> Iterator[Finding]:
@@ -76,8 +50,9 @@ def find_warnings(settings: Settings) -> Iterator[Finding]:
             yield warn(("account", n, "restrict"), reason)
         if account.users and not account.restrict:
             yield warn(("account", n, "users"), "has no effect without restrict = true")
-        for server in account.servers:
-            yield from _look_at_server(("account", n), server)
+        for kind, protocol in SERVER_TABLES.items():
+            if (server := getattr(account, kind)) is not None:
+                yield from _look_at_server(("account", n, kind), server, protocol)
     if settings.retry.warn_after >= settings.retry.give_up_after:
         yield warn(("retry", "warn_after"), "not before give_up_after: nobody is warned of mail that waits")
 
@@ -182,19 +157,17 @@ def _look_at_senders(accounts: tuple[Account, ...]) -> Iterator[Finding]:
         yield warn(("account",), "no account can send: every mail is refused")
 
 
-def _look_at_server(account: Place, server: SmtpServer | MailboxServer) -> Iterator[Finding]:
-    protocol = _PROTOCOLS[type(server)]
-    place, ports = (*account, protocol.table), protocol.ports
+def _look_at_server(place: Place, server: SmtpServer | MailboxServer, protocol: Protocol) -> Iterator[Finding]:
+    ports = {security: port for security, port in protocol.ports.items() if security is not Security.NONE}
+    spoken, usual = _USUAL.get(server.port, (protocol.name, server.security))
     if server.security is Security.NONE and server.username is not None and not is_loopback(server.host):
         yield warn((*place, "security"), "the password crosses the network unprotected")
     if server.password.value == PLACEHOLDER:
         yield warn((*place, "password"), "is still the one of the example: put the account's own there")
     advice = " and ".join(f'{port} with security = "{security}"' for security, port in ports.items())
-    other = protocol.others.get(server.port)
-    if other is not None:
-        yield warn((*place, "port"), f"is a port of {other}; usual for {protocol.name} are {advice}")
+    if spoken != protocol.name:
+        yield warn((*place, "port"), f"is a port of {spoken}; usual for {protocol.name} are {advice}")
         return
-    usual = _USUAL_SECURITY.get(server.port, server.security)
     if server.security is usual or (server.security is Security.NONE and usual is not Security.TLS):
         return
     instead = f'; "{server.security}" is usual on port {ports[server.security]}' if server.security in ports else ""

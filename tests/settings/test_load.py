@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.settings import ConfigurationError, find_configuration, load_settings
+from relay.settings.blanking import blank_secrets
+from relay.settings.load import read_places
 from relay.settings.schema import TABLES
 from relay.settings.validate import validate_document
 from tests.peers.relay_process import to_toml
@@ -191,3 +193,24 @@ def test_no_junk_shows_a_password(tmp_path_factory: pytest.TempPathFactory, key:
         with pytest.raises(ConfigurationError) as error:
             load_settings(path)
         assert SECRET not in str(error.value)
+
+
+_EXAMPLE = Path(__file__).parents[2] / "config" / "relay.example.toml"
+
+
+def test_blank_secrets_and_missing_files_are_no_obstacle(tmp_path: Path) -> None:
+    text = _EXAMPLE.read_text().replace('# password_hash = "$argon2id$..."', 'password_hash = "$argon2id$..."')
+    text = text.replace('# password_file = "sales.password"', "").replace('tls = "none"', 'tls = "starttls"')
+    text = text.replace("# certificate", "certificate").replace("# private_key", "private_key")
+    content = blank_secrets(text.encode()).content
+    settings = read_places(content, tmp_path / "relay.toml")
+    assert settings.inboxes == tmp_path / "inboxes"
+    assert settings.path == tmp_path / "relay.toml"
+
+
+def test_other_errors_are_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"relay.toml: server: missing"):
+        read_places(b"language = 'de'", Path("/x/relay.toml"))
+    with pytest.raises(ConfigurationError, match=r"relay.toml: this is not TOML") as error:
+        read_places(b"password = hunter2", Path("/x/relay.toml"))
+    assert "hunter2" not in str(error.value)
