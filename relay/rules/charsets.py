@@ -22,6 +22,14 @@ def find_codec(charset: str) -> str | None:
     return _CODECS.get(charset.lower()) if len(charset) <= _LONGEST else None
 
 
+def decode_octets(raw: bytes, charset: str = "utf-8") -> str:
+    """Decode what should be in a charset, by default UTF-8; what is not is read as Latin-1. Never raises."""
+    try:
+        return raw.decode(find_codec(charset) or "utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 # The spellings of these that differ in hyphens are added below.
 _NAMES: Final[dict[str, str]] = {
     "ascii": "us-ascii ascii us iso646-us iso_646.irv:1991 ansi_x3.4-1968 ansi_x3.4-1986 iso-ir-6 cp367 ibm367 csascii",

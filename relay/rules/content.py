@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
-from relay.rules.charsets import find_codec
+from relay.rules.charsets import decode_octets
 
 MOST_PARAMETERS = 100
 """Parameters of one field; with more the entity is excessive."""
@@ -163,7 +163,7 @@ def _join(sections: _Sections, name: str) -> tuple[tuple[bytes, str], ...]:
 
 
 def _decode_name(raw: bytes, charset: str) -> str:
-    name = _decode_text(raw[:MOST_NAME], charset)
+    name = decode_octets(raw[:MOST_NAME], charset)
     return _ENCODED_WORDS.sub(_decode_word, name).strip()
 
 
@@ -171,16 +171,9 @@ def _decode_word(match: re.Match[str]) -> str:
     charset, kind, text = match.groups()
     raw = text.encode("utf-8", "replace")
     if kind in "Qq":
-        return _decode_text(binascii.a2b_qp(raw, header=True), charset)
+        return decode_octets(binascii.a2b_qp(raw, header=True), charset)
     decoder = Base64Decoder()
-    return _decode_text(decoder.feed(raw) + decoder.close(), charset)
-
-
-def _decode_text(raw: bytes, charset: str) -> str:
-    try:
-        return raw.decode(find_codec(charset) or "utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
+    return decode_octets(decoder.feed(raw) + decoder.close(), charset)
 
 
 class Decoder(Protocol):

@@ -26,6 +26,12 @@ class _Reader:
         self.rest = b""
         """What came behind the end."""
 
+    def _give(self, content: bytes, virtual: int) -> bytes:
+        """Make every line end CRLF, take away the octets that never came, and measure the rest."""
+        content = normalise_lines(content)[virtual:]
+        self._measure(content)
+        return content
+
     def _measure(self, content: bytes) -> None:
         first = content.find(b"\n")
         head = self._line + (len(content) if first < 0 else first - 1)  # without its CR
@@ -62,11 +68,8 @@ class DotReader(_Reader):
             content, self._kept = (window[:-kept], window[-kept:]) if kept else (window, b"")
         if not content:
             return b""
-        content = normalise_lines(content.replace(b"\r\n.", _CRLF) if dot >= 0 else content)
-        if self._virtual:
-            content, self._virtual = content[2:], 0
-        self._measure(content)
-        return content
+        virtual, self._virtual = self._virtual, 0
+        return self._give(content.replace(b"\r\n.", _CRLF) if dot >= 0 else content, virtual)
 
 
 class BareDotReader(_Reader):
@@ -79,7 +82,7 @@ class BareDotReader(_Reader):
         super().__init__()
         self._kept = b"\n"
         """A line end before the data, which never came, or what may be the beginning of the end."""
-        self._virtual = True
+        self._virtual = 2
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the connection, give what they add to the mail."""
@@ -94,11 +97,8 @@ class BareDotReader(_Reader):
             content, self._kept = window[:cut], window[cut:]
         if not content:
             return b""
-        content = normalise_lines(content.replace(b"\n.", b"\n"))
-        if self._virtual:
-            content, self._virtual = content[2:], False
-        self._measure(content)
-        return content
+        virtual, self._virtual = self._virtual, 0
+        return self._give(content.replace(b"\n.", b"\n"), virtual)
 
 
 class LineEnds(_Reader):

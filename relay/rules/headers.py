@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from relay.model.route import Edit, RemoveFields, SetField
+from relay.rules.charsets import decode_octets
 from relay.rules.encoded_words import decode_words
 
 _FIELD = re.compile(rb"(?:([\x21-\x39\x3b-\x7e]++)[ \t]*+:)?[^\n]*+(?>(?:\n[ \t][^\n]*+)*)\n?")
@@ -138,9 +139,5 @@ def show_sender(value: bytes) -> str:
 
 
 def _shorten(value: bytes, longest: int) -> str:
-    try:
-        text = value.decode("utf-8")
-    except UnicodeDecodeError:
-        text = value.decode("latin-1")
-    text = _TURNS.sub("", decode_words(text[: longest * 20]))
+    text = _TURNS.sub("", decode_words(decode_octets(value)[: longest * 20]))
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -22,8 +22,7 @@ from relay.rules.notice_mime import (
     make_mailbox,
     make_subject,
     plain,
-    replace_sender,
-    replace_subject,
+    replace_field,
     safe_domain,
 )
 from relay.rules.notice_status import Story, write_status
@@ -110,7 +109,7 @@ def _text_notice(head: Letterhead, subject: str, text: str) -> Notice:
 
 def change_sender(header: bytes, *, language: str, sender: Address) -> bytes:
     """Replace the sender of a notice that was written before: it leaves through another account. Returns the header."""
-    return replace_sender(header, TEXTS[language].sender_name, sender)
+    return replace_field(header, make_mailbox("From", TEXTS[language].sender_name, sender))
 
 
 def notice_reader(*, directory: Directory, submitter: str | None, account: Account | None) -> User:
@@ -142,8 +141,8 @@ def has_inbox(*, directory: Directory, user: User) -> bool:
 
 def redirect(header: bytes, *, language: str, subject: str, reader: str) -> bytes:
     """Name in the Subject the reader of a notice that somebody else gets, who can't be reached. Returns the header."""
-    texts = TEXTS[language]
-    return replace_subject(header, texts.for_another.format(reader=plain(reader, _SUBJECT_OCTETS), subject=subject))
+    named = TEXTS[language].for_another.format(reader=plain(reader, _SUBJECT_OCTETS), subject=subject)
+    return replace_field(header, make_subject(named))
 
 
 def _common_fields(head: Letterhead) -> tuple[str, bytes]:

@@ -83,15 +83,10 @@ def make_mailbox(name: str, display: str, address: Address) -> bytes:
     return f"{name}: {display}{gap}{mailbox}\r\n".encode()
 
 
-def replace_sender(header: bytes, display: str, address: Address) -> bytes:
-    """Write another From into the header of a notice of ours, which has one; the rest keeps its bytes."""
-    fields = [make_mailbox("From", display, address) if f.key == "from" else f.raw for f in split_fields(header)]
-    return b"".join(fields)
-
-
-def replace_subject(header: bytes, text: str) -> bytes:
-    """Write another Subject into the header of a notice of ours; the rest keeps its bytes."""
-    return b"".join([make_subject(text) if field.key == "subject" else field.raw for field in split_fields(header)])
+def replace_field(header: bytes, line: bytes) -> bytes:
+    """Put a field in place of that of its name in the header of a notice of ours; the rest keeps its bytes."""
+    key = line.partition(b":")[0].decode("ascii").lower()
+    return b"".join(line if field.key == key else field.raw for field in split_fields(header))
 
 
 def encode_text(text: str) -> bytes:

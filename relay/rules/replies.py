@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from relay.escaping import HARMFUL
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
+from relay.rules.charsets import decode_octets
 
 LONGEST_TEXT = 2000
 _ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})(?:[ \t]+|$)")
@@ -51,7 +52,7 @@ def read_reply(code: int, lines: Sequence[bytes]) -> Reply:
             enhanced = enhanced or found[0].strip().decode("ascii")
             line = raw[found.end() :]
         if length < LONGEST_TEXT:
-            text = _decode(line[:LONGEST_TEXT])
+            text = read_text(line)
             texts.append(text)
             length += len(text) + 1
     return Reply(code=code, enhanced=enhanced, text="\n".join(texts)[:LONGEST_TEXT])
@@ -59,15 +60,7 @@ def read_reply(code: int, lines: Sequence[bytes]) -> Reply:
 
 def read_text(raw: bytes) -> str:
     """Make a text that a server sent harmless and short enough for logs and notices."""
-    return _decode(raw[:LONGEST_TEXT])
-
-
-def _decode(line: bytes) -> str:
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError:
-        text = line.decode("latin-1")
-    return HARMFUL.sub("?", text).strip()
+    return HARMFUL.sub("?", decode_octets(raw[:LONGEST_TEXT])).strip()
 
 
 def is_refusal(reply: Reply) -> bool:
