@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from relay.emitting import emit
 from relay.events.backup import BackupFailed, BackupFinished, BackupIncomplete, BackupNotRemoved, BackupPostponed
 from relay.model.errors import RelayError, StorageBusyError, StorageError
-from relay.rules.nightly import Past, next_backup
+from relay.rules.nightly import next_backup
 from relay.runtime import wall_clock
 from relay.settings import BackupSettings, Settings
 from relay.storage.backups import Done, Failed, last_backup, note_begun, note_done, note_failed
@@ -103,8 +103,7 @@ class BackupKeeper:
         settings = self._settings()
         if settings.backup is None:
             return _LOOK
-        state = await asyncio.to_thread(last_backup, self._engine)
-        past = Past(done=state.at, failed=state.error_at, begun=state.begun)
+        past = await asyncio.to_thread(last_backup, self._engine)
         now, zone = self._now(), settings.hours.timezone
         due = next_backup(now=now, started=self._started, past=past, at=settings.backup.at, zone=zone)
         if due > now:

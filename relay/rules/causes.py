@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 
 
 class Cause(StrEnum):
@@ -56,43 +55,41 @@ class Words:
     """What to do next: a sentence."""
 
 
-_SIGNS: Mapping[Cause, re.Pattern[str]] = MappingProxyType(
-    {
-        Cause.CA_FILE: re.compile(r"ca_file .* (?:can't be read|holds no certificate)|NO_CERTIFICATE_OR_CRL_FOUND"),
-        Cause.CERTIFICATE_ISSUER: re.compile(
-            r"certificate of .*(?:unable to get (?:local )?issuer|unable to verify the first"
-            r"|self[- ]signed certificate in certificate chain|unable to get certificate CRL)"
-        ),
-        Cause.CERTIFICATE_SELF_SIGNED: re.compile(r"certificate of .*self[- ]signed certificate"),
-        Cause.CERTIFICATE_NAME: re.compile(r"certificate of .*(?:[Hh]ostname|IP address) mismatch"),
-        Cause.CERTIFICATE_EXPIRED: re.compile(r"certificate of .*has expired"),
-        Cause.CERTIFICATE_FUTURE: re.compile(r"certificate of .*not yet valid"),
-        Cause.CERTIFICATE: re.compile(r"(?:^|\s)the certificate of "),
-        Cause.NO_TLS: re.compile(
-            r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|HTTP_REQUEST|PACKET_LENGTH_TOO_LONG|UNKNOWN_PROTOCOL"
-            r"|does not begin with TLS"
-        ),
-        Cause.OLD_TLS: re.compile(
-            r"UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|NO_PROTOCOLS_AVAILABLE|HANDSHAKE_FAILURE|NO_SHARED_CIPHER"
-            r"|_TOO_SMALL|_TOO_WEAK|LEGACY_SIGALG|UNSAFE_LEGACY_RENEGOTIATION"
-        ),
-        Cause.TLS_AT_ONCE: re.compile(r"begins with TLS"),
-        Cause.NO_STARTTLS: re.compile(r"the server offers no (?:STARTTLS|STLS)"),
-        Cause.NO_LOGIN: re.compile(r"the server offers no login"),
-        Cause.NAME_SERVER: re.compile(r"[Tt]emporary failure in name resolution|its name was not resolved in time"),
-        Cause.NO_SUCH_HOST: re.compile(
-            r"[Nn]ame or service not known|[Nn]o address associated with|nodename nor servname|the name has no address"
-            r"|[Nn]ame does not resolve|[Nn]on-recoverable failure in name resolution"
-        ),
-        Cause.REFUSED: re.compile(r"[Cc]onnection refused"),
-        Cause.NO_ROUTE: re.compile(r"[Nn]o route to host|[Nn]etwork is (?:unreachable|down)|[Hh]ost is down"),
-        Cause.NO_ANSWER: re.compile(r"did not answer in time|[Tt]imed? ?out|no answer within|no progress within"),
-        Cause.CLOSED: re.compile(
-            r"[Cc]onnection (?:was )?(?:reset|lost|closed|aborted)|[Cc]losed the connection|[Cc]onnection is closed"
-            r"|[Uu]nexpected EOF|UNEXPECTED_EOF|[Bb]roken pipe"
-        ),
-    }
-)
+_SIGNS: Mapping[Cause, re.Pattern[str]] = {
+    Cause.CA_FILE: re.compile(r"ca_file .* (?:can't be read|holds no certificate)|NO_CERTIFICATE_OR_CRL_FOUND"),
+    Cause.CERTIFICATE_ISSUER: re.compile(
+        r"certificate of .*(?:unable to get (?:local )?issuer|unable to verify the first"
+        r"|self[- ]signed certificate in certificate chain|unable to get certificate CRL)"
+    ),
+    Cause.CERTIFICATE_SELF_SIGNED: re.compile(r"certificate of .*self[- ]signed certificate"),
+    Cause.CERTIFICATE_NAME: re.compile(r"certificate of .*(?:[Hh]ostname|IP address) mismatch"),
+    Cause.CERTIFICATE_EXPIRED: re.compile(r"certificate of .*has expired"),
+    Cause.CERTIFICATE_FUTURE: re.compile(r"certificate of .*not yet valid"),
+    Cause.CERTIFICATE: re.compile(r"(?:^|\s)the certificate of "),
+    Cause.NO_TLS: re.compile(
+        r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|HTTP_REQUEST|PACKET_LENGTH_TOO_LONG|UNKNOWN_PROTOCOL"
+        r"|does not begin with TLS"
+    ),
+    Cause.OLD_TLS: re.compile(
+        r"UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|NO_PROTOCOLS_AVAILABLE|HANDSHAKE_FAILURE|NO_SHARED_CIPHER"
+        r"|_TOO_SMALL|_TOO_WEAK|LEGACY_SIGALG|UNSAFE_LEGACY_RENEGOTIATION"
+    ),
+    Cause.TLS_AT_ONCE: re.compile(r"begins with TLS"),
+    Cause.NO_STARTTLS: re.compile(r"the server offers no (?:STARTTLS|STLS)"),
+    Cause.NO_LOGIN: re.compile(r"the server offers no login"),
+    Cause.NAME_SERVER: re.compile(r"[Tt]emporary failure in name resolution|its name was not resolved in time"),
+    Cause.NO_SUCH_HOST: re.compile(
+        r"[Nn]ame or service not known|[Nn]o address associated with|nodename nor servname|the name has no address"
+        r"|[Nn]ame does not resolve|[Nn]on-recoverable failure in name resolution"
+    ),
+    Cause.REFUSED: re.compile(r"[Cc]onnection refused"),
+    Cause.NO_ROUTE: re.compile(r"[Nn]o route to host|[Nn]etwork is (?:unreachable|down)|[Hh]ost is down"),
+    Cause.NO_ANSWER: re.compile(r"did not answer in time|[Tt]imed? ?out|no answer within|no progress within"),
+    Cause.CLOSED: re.compile(
+        r"[Cc]onnection (?:was )?(?:reset|lost|closed|aborted)|[Cc]losed the connection|[Cc]onnection is closed"
+        r"|[Uu]nexpected EOF|UNEXPECTED_EOF|[Bb]roken pipe"
+    ),
+}
 """The first that is found counts."""
 
 _LONGEST = 1000

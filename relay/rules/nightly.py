@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -15,18 +16,21 @@ AGAIN: Final = _HOUR
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Past:
+class BackupState:
     """What is known of the last backups. Moments in milliseconds since 1970, UTC."""
 
-    done: int | None = None
-    """The moment of the last good one."""
-    failed: int | None = None
-    """When the last try failed, where none was good since."""
+    at: int | None = None
+    """The moment whose state the last good one holds; None: there was none yet."""
+    folder: Path | None = None
+    """The last good one itself."""
+    error: str = ""
+    """Why the last try failed; empty where it did not."""
+    error_at: int | None = None
     begun: int | None = None
-    """When the last try began, where its end is not known: the process died."""
+    """When the last try began, while no end of it is known: it runs, or its process died."""
 
 
-def next_backup(*, now: int, started: int, past: Past, at: int, zone: ZoneInfo) -> int:
+def next_backup(*, now: int, started: int, past: BackupState, at: int, zone: ZoneInfo) -> int:
     """Give the moment at which the next backup is due: `now` or earlier where it is due already.
 
     `at` is the time of the day in milliseconds, by the wall clock of `zone`; `started` is when the service started. A
@@ -34,7 +38,7 @@ def next_backup(*, now: int, started: int, past: Past, at: int, zone: ZoneInfo) 
     failure, and after a death in the middle of one, an hour passes. A moment that lies in the future (the clock was
     wrong then) counts as unknown.
     """
-    done, failed, begun = (_known(moment, now) for moment in (past.done, past.failed, past.begun))
+    done, failed, begun = (_known(moment, now) for moment in (past.at, past.error_at, past.begun))
     night = _last_night(now, at, zone)
     following = next_night(now, at, zone)
     if done is not None and done >= night:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from relay.rules.nightly import BackupState
 from relay.storage import meta
 from relay.storage.engine import Database, transaction
 from relay.storage.transaction import Transaction
@@ -17,21 +18,6 @@ _DONE: Final = "backup/done"
 _FAILED: Final = "backup/failed"
 _BEGUN: Final = "backup/begun"
 _INSTALLATION: Final = "installation"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BackupState:
-    """How the backups stand. Times are milliseconds since 1970, UTC."""
-
-    at: int | None = None
-    """The moment whose state the last good backup holds; None: there was none yet."""
-    folder: Path | None = None
-    """The last good backup itself."""
-    error: str = ""
-    """Why the last try failed; empty where it did not."""
-    error_at: int | None = None
-    begun: int | None = None
-    """When the last try began, while no end of it is known: it runs, or its process died."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,18 +11,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from relay.bcc_archive import make_stripper
-from relay.model.account import Account
 from relay.model.address import Address
 from relay.model.destination import to_account
 from relay.model.envelope import Client, Envelope
 from relay.model.ids import make_id
-from relay.model.mail import (
-    ClaimedDelivery,
-    DeliveryState,
-    Message,
-    NewDelivery,
-    NewMessage,
-)
+from relay.model.mail import ClaimedDelivery, DeliveryState, Message, NewDelivery, NewMessage
 from relay.model.reply import Reply
 from relay.model.route import Refusal, RoutePlan
 from relay.planning import MailPlan, plan_mail
@@ -165,10 +158,6 @@ class IncomingMail:
         return self._decided.route
 
     @property
-    def _account(self) -> Account:
-        return self._decided.account
-
-    @property
     def _has_stripped(self) -> bool:
         return self._stripper is not None and self._stripper.changed
 
@@ -206,7 +195,7 @@ class IncomingMail:
 
     def _deliveries(self) -> tuple[list[NewDelivery], list[Slot | None]]:
         """Split the recipients into transactions; the archive's address is the last of its one."""
-        account = self._account
+        account = self._decided.account
         groups = split_recipients(
             self.envelope,
             self._archived,

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from relay.rules.states import Grade
-from relay.storage.watches import Watch
+from relay.storage.watches import Watch, WatchStep
 from relay.watching.findings import Finding, Kind
 from relay.watching.snapshot import Snapshot
 
@@ -49,11 +49,9 @@ class News(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
-    """A change of what is known."""
+class Change(WatchStep):
+    """A change of what is known, and why."""
 
-    before: Watch | None
-    after: Watch | None
     news: News | None = None
     finding: Finding | None = None
     """What is found; None where nothing is."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from relay.storage.backups import BackupState
+from relay.rules.nightly import BackupState
 from relay.storage.standing import ArchiveTrouble, PauseState, QueueState
 
 

@@ -14,6 +14,7 @@ from relay.model.account import Account
 from relay.places import digest_of
 from relay.rules.certificates import read_pem
 from relay.rules.hours import open_time
+from relay.rules.nightly import BackupState
 from relay.settings import Settings
 from relay.storage import backups
 from relay.storage.engine import Database, transaction
@@ -86,7 +87,7 @@ def take_snapshot(
 
     `now` in milliseconds since 1970.
     """
-    standing, watches, backup = Standing(), dict[str, Watch](), backups.BackupState()
+    standing, watches, backup = Standing(), dict[str, Watch](), BackupState()
     quarantined = Backlog(count=0, oldest=None)
     if database is not None:
         with transaction(database, write=False) as tx:

@@ -21,7 +21,7 @@ from relay.rules.moments import utc_time
 from relay.rules.notice_texts import TEXTS
 from relay.runtime import Runtime, contain_faults
 from relay.storage.engine import Database, transaction
-from relay.storage.watches import Watch, WatchStep, read_watches
+from relay.storage.watches import Watch, read_watches
 from relay.watching.alerting import Change, News, decide, is_moot, subject_of, topic_of
 from relay.watching.findings import Finding, find
 from relay.watching.snapshot import Running, Snapshot
@@ -122,7 +122,7 @@ class Watcher:
         elif change.news is News.CLEARED:
             notice = self._clear(watch, moot=is_moot(watch.key, snapshot))
         try:
-            if not await self._queue.take_watch_step(WatchStep(before=change.before, after=after, notice=notice)):
+            if not await self._queue.take_watch_step(replace(change, after=after, notice=notice)):
                 return  # another node has told it
         except RelayError as error:
             if watch.key not in self._failed:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rules.nightly import AGAIN, DAY, SOON, Past, next_backup, next_night
+from relay.rules.nightly import AGAIN, DAY, SOON, BackupState, next_backup, next_night
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3_600_000
@@ -19,7 +19,13 @@ def moment(text: str, fold: int = 0) -> int:
 
 
 def due(now: str, *, started: str = "2026-01-01 00:00", at: int = TWO, **past: int) -> int:
-    return next_backup(now=moment(now), started=moment(started), past=Past(**past), at=at, zone=BERLIN)
+    return next_backup(
+        now=moment(now),
+        started=moment(started),
+        past=BackupState(at=past.get("done"), error_at=past.get("failed"), begun=past.get("begun")),
+        at=at,
+        zone=BERLIN,
+    )
 
 
 def test_each_night_at_its_time() -> None:
@@ -81,7 +87,7 @@ def test_a_night_that_comes_twice_counts_once() -> None:
     done = moment("2026-10-25 02:30")
     again = moment("2026-10-25 02:30", fold=1)
     assert again == done + HOUR
-    following = next_backup(now=again, started=0, past=Past(done=done), at=half_past_two, zone=BERLIN)
+    following = next_backup(now=again, started=0, past=BackupState(at=done), at=half_past_two, zone=BERLIN)
     assert following == moment("2026-10-26 02:30")
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from relay.storage.backups import BackupState, Done, Failed, last_backup, note_begun, note_done, note_failed
+from relay.rules.nightly import BackupState
+from relay.storage.backups import Done, Failed, last_backup, note_begun, note_done, note_failed
 from relay.storage.engine import open_engine, transaction
 from relay.storage.upgrade import prepare_database
 

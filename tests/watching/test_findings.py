@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.rules.nightly import BackupState
 from relay.rules.states import Grade
-from relay.storage.backups import BackupState
 from relay.storage.standing import ArchiveTrouble, PauseState, QueueState
 from relay.watching.findings import DAY, GRADES, Finding, Kind, disk_limits, find, worst
 from relay.watching.snapshot import AccountState, MailboxState, Running, Snapshot
