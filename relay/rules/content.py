@@ -6,7 +6,7 @@ Everything here takes whatever a client sends: nothing raises, and the work is l
 import binascii
 import re
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from relay.rules.charsets import decode_octets
@@ -176,38 +176,30 @@ def _decode_word(match: re.Match[str]) -> str:
     return decode_octets(decoder.feed(raw) + decoder.close(), charset)
 
 
-class Decoder(Protocol):
-    """Decodes a body in pieces; what comes out in all does not depend on how it was cut."""
+class Decoder:
+    """Decodes a body in pieces; what comes out in all does not depend on how it was cut.
 
-    damaged: bool
-    """Whether programs would disagree on what was encoded."""
-
-    def feed(self, data: bytes) -> bytes:
-        """Take the next encoded octets and give the decoded ones; a few may be held back."""
-
-    def close(self) -> bytes:
-        """Give what was held back."""
-
-
-class IdentityDecoder:
-    """7bit, 8bit and binary (RFC 2045 section 2)."""
-
-    damaged = False
-
-    def feed(self, data: bytes) -> bytes:
-        """Give the octets as they are."""
-        return data
-
-    def close(self) -> bytes:
-        """Give nothing: nothing is held back."""
-        return b""
-
-
-class Base64Decoder:
-    """Base64 (RFC 2045 section 6.8): other characters are skipped, the first padding ends it."""
+    This one is for 7bit, 8bit and binary (RFC 2045 section 2), which stay as they are.
+    """
 
     def __init__(self) -> None:
         self.damaged = False
+        """Whether programs would disagree on what was encoded."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next encoded octets and give the decoded ones; a few may be held back."""
+        return data
+
+    def close(self) -> bytes:
+        """Give what was held back."""
+        return b""
+
+
+class Base64Decoder(Decoder):
+    """Base64 (RFC 2045 section 6.8): other characters are skipped, the first padding ends it."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._rest = b""
         self._ended = False
 
@@ -238,11 +230,11 @@ def _decode_unpadded(text: bytes) -> bytes:
     return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
 
 
-class QuotedPrintableDecoder:
+class QuotedPrintableDecoder(Decoder):
     """Quoted-printable (RFC 2045 section 6.7)."""
 
     def __init__(self) -> None:
-        self.damaged = False
+        super().__init__()
         self._rest = b""
 
     def feed(self, data: bytes) -> bytes:
@@ -268,5 +260,5 @@ def make_decoder(encoding: str) -> Decoder | None:
         case "quoted-printable":
             return QuotedPrintableDecoder()
         case "7bit" | "8bit" | "binary":
-            return IdentityDecoder()
+            return Decoder()
     return None

@@ -4,13 +4,13 @@ Default: the account's owner. With `distribute`, the users whose addresses stand
 configuration names, else in To, Cc, Bcc and their Resent forms; nobody matches: the owner.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from relay.model.account import Account, Directory, User
+from relay.model.account import Account, Directory, MailboxServer, User
 from relay.model.address import Address
 from relay.rules.address import LONGEST_FIELD, parse_mailboxes
-from relay.rules.headers import split_fields
+from relay.rules.headers import Field, split_fields
 
 _RECIPIENTS = ("to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc")
 
@@ -46,30 +46,27 @@ def plan_distribution(*, directory: Directory, account: Account, header: bytes) 
     mailbox = account.mailbox
     if mailbox is None or not mailbox.distribute:
         return _to_owner(owner, f"The mailbox of {account.name!r} belongs to {owner.name}.")
-    fields = split_fields(header)
     steps: list[str] = []
-    if mailbox.envelope_header is not None:
-        name, position = mailbox.envelope_header, mailbox.envelope_position
-        values = [one.value for one in fields if one.key == name.lower()]
-        where = name if position is None else f"{name} number {position}"
-        if position is not None:
-            values = _at(values, position)
+    for where, values in _places(mailbox, split_fields(header)):
         shares = _find(directory, values, where)
         if shares:
-            return Distribution(shares=shares, steps=(_tell(shares, where),))
+            return Distribution(shares=shares, steps=(*steps, _tell(shares, where)))
         steps.append(f"No user's address stands in {where}.")
-    values = [one.value for one in fields if one.key in _RECIPIENTS]
-    shares = _find(directory, values, "To, Cc, Bcc or Resent-*")
-    if shares:
-        return Distribution(shares=shares, steps=(*steps, _tell(shares, "To, Cc, Bcc or Resent-*")))
-    steps.append("No user's address stands in To, Cc, Bcc or Resent-*.")
     rest = _to_owner(owner, f"So the mail goes to {owner.name}, the owner of {account.name!r}.")
     return Distribution(shares=rest.shares, steps=(*steps, *rest.steps))
 
 
-def _at(values: Sequence[bytes], position: int) -> list[bytes]:
-    index = position - 1 if position > 0 else len(values) + position
-    return [values[index]] if 0 <= index < len(values) else []
+def _places(mailbox: MailboxServer, fields: Sequence[Field]) -> Iterator[tuple[str, Sequence[bytes]]]:
+    """Give the fields in which the users' addresses are looked for, by what they are called."""
+    name, position = mailbox.envelope_header, mailbox.envelope_position
+    if name is not None:
+        values = [one.value for one in fields if one.key == name.lower()]
+        if position is None:
+            yield name, values
+        else:
+            index = position - 1 if position > 0 else len(values) + position
+            yield f"{name} number {position}", values[index : index + 1] if index >= 0 else ()
+    yield "To, Cc, Bcc or Resent-*", [one.value for one in fields if one.key in _RECIPIENTS]
 
 
 def _to_owner(owner: User, why: str) -> Distribution:

@@ -5,6 +5,7 @@ Whatever comes from a provider, a client or a mail passes `plain` first: one lin
 
 import binascii
 import hashlib
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -103,13 +104,9 @@ def find_message_id(header: bytes) -> str | None:
 def make_boundary(seed: str, contents: Iterable[bytes]) -> str:
     """Derive a boundary from a seed that stands in none of the contents. `=_` never stands in quoted-printable."""
     contents = tuple(contents)
-    n = 0
-    while True:
-        digest = hashlib.sha256(f"{seed} {n}".encode("utf-8", "replace")).hexdigest()
-        boundary = f"=_{digest[:32]}"
-        if not any(boundary.encode() in content for content in contents):
-            return boundary
-        n += 1
+    digests = (hashlib.sha256(f"{seed} {n}".encode("utf-8", "replace")).hexdigest() for n in itertools.count())
+    boundaries = (f"=_{digest[:32]}" for digest in digests)
+    return next(one for one in boundaries if not any(one.encode() in content for content in contents))
 
 
 def join_parts(boundary: str, parts: Iterable[bytes]) -> bytes:

@@ -12,7 +12,7 @@ from relay.settings.document import SERVER_TABLES, Protocol
 from relay.settings.schema import Document
 from relay.settings.values import BackupSettings, Limits, Listener, LogSettings, Settings
 
-_FILES = ("certificate", "private_key")
+_PATHS = ("certificate", "private_key", "file", "folder")
 _LOGIN_FILES = ("ca_file", "password_file")
 _SOURCES = {"value": "password", "file": "password_file", "env": "password_env", "command": "password_command"}
 
@@ -37,15 +37,14 @@ def build_settings(document: Document, *, path: Path, folder: Path) -> Settings:
         group=storage.get("group"),
         lease=storage.get("lease", 60_000),
         prepared_statements=storage.get("prepared_statements", True),
-        listeners=tuple(Listener(**_absolute(one, folder, *_FILES)) for one in document.get("listener", ()))
-        or (Listener(),),
+        listeners=tuple(Listener(**_absolute(one, folder)) for one in document.get("listener", ())) or (Listener(),),
         directory=directory,
         archive=ArchivePolicy(**document.get("archive", {})),
         hours=parse_hours(schedule.get("active", ("Mon-Sun 00:00-24:00",)), schedule.get("timezone", "Europe/Berlin")),
         retry=RetryPolicy(**document.get("retry", {})),
         limits=Limits(**document.get("limits", {})),
-        log=LogSettings(**_absolute(document.get("log", {}), folder, "file")),
-        backup=BackupSettings(**_absolute(document["backup"], folder, "folder")) if "backup" in document else None,
+        log=LogSettings(**_absolute(document.get("log", {}), folder)),
+        backup=BackupSettings(**_absolute(document["backup"], folder)) if "backup" in document else None,
     )
 
 
@@ -66,6 +65,6 @@ def _login(table: Mapping[str, Any], protocol: Protocol, folder: Path) -> dict[s
     return {**given, "password": secret}
 
 
-def _absolute(table: Mapping[str, Any], folder: Path, *keys: str) -> dict[str, Any]:
-    """Return a table in which the paths of these keys are absolute."""
-    return {key: folder / value if key in keys else value for key, value in table.items()}
+def _absolute(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a table in which paths are absolute."""
+    return {key: folder / value if key in _PATHS else value for key, value in table.items()}
