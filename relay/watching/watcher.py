@@ -7,7 +7,7 @@ says so, and the next look tries again. A fault here disturbs nothing else.
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from relay.emitting import emit
@@ -28,15 +28,10 @@ from relay.watching.snapshot import Running, Snapshot
 from relay.watching.taking import Service, Statvfs, look_at_files, take_snapshot
 from relay.watching.texts import LANGUAGES, Words, describe
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rounds:
-    """How often it is looked, in seconds."""
-
-    every: float = 60.0
-    """From one look to the next; also until the first: what stood still while no service ran is soon on its way."""
-    least: float = 10.0
-    """Between two looks in any case, however often somebody asks for one."""
+EVERY = 60.0
+"""Seconds from one look to the next, and to the first: what stood still while no service ran is soon on its way."""
+LEAST = 10.0
+"""Seconds between two looks in any case, however often somebody asks for one."""
 
 
 class Watcher:
@@ -50,7 +45,6 @@ class Watcher:
         compose: Callable[[str, Sequence[str], str], NewMessage],
         wake: Callable[[Iterable[Destination]], None],
         statvfs: Statvfs | None = None,
-        rounds: Rounds = Rounds(),
     ) -> None:
         """`compose` makes a notice to the postmaster of a title, paragraphs and the name of the account concerned.
 
@@ -63,7 +57,6 @@ class Watcher:
         self._compose = compose
         self._wake = wake
         self._statvfs = statvfs
-        self._rounds = rounds
         self._alarm = asyncio.Event()
         self._failed: set[str] = set()
         """What could not be told, of which the log has spoken."""
@@ -74,16 +67,16 @@ class Watcher:
 
     async def run(self) -> None:
         """Look for ever."""
-        await asyncio.sleep(self._rounds.every)
+        await asyncio.sleep(EVERY)
         while True:
             self._alarm.clear()
             try:
                 await self.look()
             except RelayError as error:
                 emit(ActivityFailed(activity="watching", error=str(error)))
-            await asyncio.sleep(self._rounds.least)
+            await asyncio.sleep(LEAST)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._rounds.every - self._rounds.least):
+                async with asyncio.timeout(EVERY - LEAST):
                     await self._alarm.wait()
 
     async def look(self) -> tuple[Finding, ...]:

@@ -24,10 +24,11 @@ from relay.storage import admin
 from relay.storage.engine import Database, open_engine
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.quarantine import give, list_held
+from relay.watching import watcher as watching
 from relay.watching.findings import Finding, Kind
 from relay.watching.taking import Statvfs
 from relay.watching.texts import Words, describe
-from relay.watching.watcher import Rounds, Watcher
+from relay.watching.watcher import Watcher
 from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import free_port, until
 from tests.peers.office import MINUTE, Office, open_office
@@ -52,7 +53,6 @@ def watch(
     database: "Database | None" = None,
     statvfs: Statvfs | None = None,
     now: Callable[[], int] | None = None,
-    rounds: Rounds = Rounds(),  # noqa: B008 - frozen
 ) -> Watcher:
     return Watcher(
         Runtime(settings=lambda: office.settings, queue=office.queue, now=now or (lambda: office.now)),
@@ -60,7 +60,6 @@ def watch(
         compose=office.delivery.notifications.composer.plain,
         wake=office.delivery.wake_lanes,
         statvfs=statvfs or statvfs_of(1 << 40),
-        rounds=rounds,
     )
 
 
@@ -305,9 +304,12 @@ async def test_mail_that_was_really_put_into_quarantine_is_told(tmp_path: Path) 
             assert clear["Subject"] == "Solved: 1 e-mail in quarantine"
 
 
-async def test_the_loop_goes_on_after_a_fault_of_the_database(office: Office, tmp_path: Path) -> None:
-    rounds = Rounds(every=0.001, least=0.0)
-    watcher = watch(office, database=open_engine(f"sqlite:///{tmp_path}/none.db", create=False), rounds=rounds)
+async def test_the_loop_goes_on_after_a_fault_of_the_database(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "EVERY", 0.001)
+    monkeypatch.setattr(watching, "LEAST", 0.0)
+    watcher = watch(office, database=open_engine(f"sqlite:///{tmp_path}/none.db", create=False))
     with capture_logs() as lines:
         task = asyncio.create_task(watcher.run())
         await until(lambda: len([line for line in lines if line["event"] == "activity_failed"]) >= 3)
@@ -317,17 +319,19 @@ async def test_the_loop_goes_on_after_a_fault_of_the_database(office: Office, tm
     assert {line["activity"] for line in lines} == {"watching"}
 
 
-async def test_a_poll_that_ended_hurries_the_next_look(office: Office) -> None:
+async def test_a_poll_that_ended_hurries_the_next_look(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[Path] = []
 
     def statvfs(folder: Path) -> os.statvfs_result:
         looks.append(folder)
         return statvfs_of(1 << 40)(folder)
 
-    watcher = watch(office, statvfs=statvfs, rounds=Rounds(every=0.0, least=0.0))
+    monkeypatch.setattr(watching, "EVERY", 0.0)
+    monkeypatch.setattr(watching, "LEAST", 0.0)
+    watcher = watch(office, statvfs=statvfs)
     task = asyncio.create_task(watcher.run())
     await until(lambda: bool(looks))
-    watcher._rounds = Rounds(every=1000.0, least=0.0)  # from now on nothing but a hurry makes it look
+    monkeypatch.setattr(watching, "EVERY", 1000.0)  # from now on nothing but a hurry makes it look
     await asyncio.sleep(0)
     seen = len(looks)
     watcher.look_soon()
