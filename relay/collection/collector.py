@@ -95,7 +95,7 @@ class Collector:
         lease.on_lost = source.close
         try:
             async with asyncio.timeout(self._longest):
-                deleted = await poll.run(tell)
+                await poll.run(tell)
         except BaseException as error:
             self.forget(account.name)
             if isinstance(error, TimeoutError):
@@ -103,17 +103,8 @@ class Collector:
             if isinstance(error, SourceError):
                 lease.check()  # if it is lost, the connection was cut for that
             raise
-        receiver = poll.receiver
-        return PollResult(
-            fetched=len(receiver.recorded),
-            failed=poll.refused + receiver.unwritten,
-            left=poll.left,
-            deleted=deleted,
-            seconds=runtime.monotonic() - began,
-            quarantined=receiver.quarantined,
-            reasons=receiver.reasons,
-            ids=tuple(receiver.ids),
-        )
+        poll.result.seconds = runtime.monotonic() - began
+        return poll.result
 
     def _source_of(self, account: Account, server: MailboxServer) -> MailboxSource:
         """Return the source that was kept since the last poll, or a new one if the settings are not those any more."""

@@ -15,7 +15,7 @@ from relay.emitting import emit
 from relay.events.mailboxes import MailboxTooFull, MailLeft, MailNotGiven, PollLinesOmitted
 from relay.model.account import FirstPoll
 from relay.model.errors import RelayError, SourceError
-from relay.model.maildrop import FolderListing, Listed
+from relay.model.maildrop import FolderListing, Listed, PollResult
 from relay.sources.source import MailboxSource
 from relay.storage.mailboxes import FirstContact
 
@@ -38,14 +38,11 @@ class Poll:
         """How many messages the server sent or refused."""
         self._said: Counter[str] = Counter()
         """How many lines of each kind there were to log about single messages."""
-        self.receiver = Receiver(context, self._may_log)
-        self.refused = 0
-        """How many messages the server listed and did not send."""
-        self.left = 0
-        """How many messages stay on the server for now."""
+        self.result = PollResult()
+        self._receiver = Receiver(context, self.result, self._may_log)
 
-    async def run(self, tell: Tell) -> int:
-        """Do it, and return how many messages the server has deleted.
+    async def run(self, tell: Tell) -> None:
+        """Do it.
 
         Raises SourceError, StorageError, MailboxElsewhereError, or RelayError if a secret can't be read.
         """
@@ -58,7 +55,7 @@ class Poll:
                                         passed_over=one.passed_over))  # fmt: skip
             plan = await self._plan(listings)
             await self._fetch(await self._choose(plan.fetch), tell)
-            recorded = self.receiver.recorded
+            recorded = self._receiver.recorded
             await lease.confirm()
             await source.mark_collected(recorded)
             now = recorded if context.server.leave_on_server is False else ()
@@ -67,7 +64,7 @@ class Poll:
             await source.commit()
         finally:
             try:
-                await self.receiver.close()  # may log on
+                await self._receiver.close()  # may log on
             finally:
                 self._log_omitted()
         gone = [*plan.gone, *(one.key for one in deleted if one.key.uid)]
@@ -76,7 +73,7 @@ class Poll:
                 context.account.name, lease.token, gone=gone, back=plan.back, forget=plan.forget,
                 now=context.runtime.now(),
             )  # fmt: skip
-        return len(deleted)
+        self.result.deleted = len(deleted)
 
     async def _plan(self, listings: Sequence[FolderListing]) -> PollPlan:
         """Plan the poll, and record the contact with a mailbox or folder that is new."""
@@ -109,21 +106,21 @@ class Poll:
         for one, reason in left:
             if context.troubles.is_news(one) and self._may_log(MailLeft.name):
                 emit(MailLeft(account=context.account.name, uidl=one.key.uid, size=one.size, reason=reason))
-        self.left = len(left)
+        self.result.left = len(left)
         return fits
 
     async def _fetch(self, wanted: Sequence[Listed], tell: Tell) -> None:
         try:
             async for retrieved in self._source.retrieve(wanted, self._go_on):
                 if retrieved.body is not None:
-                    await self.receiver.receive(retrieved.message, retrieved.body)
+                    await self._receiver.receive(retrieved.message, retrieved.body)
                 else:
-                    self.refused += 1
+                    self.result.failed += 1
                     if self._may_log(MailNotGiven.name):
                         account, uidl = self._context.account.name, retrieved.message.key.uid
                         emit(MailNotGiven(account=account, uidl=uidl, reply=retrieved.text))
                 self._answered += 1
-                tell(self.receiver.count, len(wanted))
+                tell(self._receiver.count, len(wanted))
         except BaseException as error:
             # Also a fault of ours that a message brings about must not keep the others away for ever. What came whole
             # before it is written, so that it need not come again; unless the disk or the lease is what failed.
@@ -132,11 +129,11 @@ class Poll:
                 for one in wanted[self._answered : self._answered + 1]:
                     self._context.troubles.note_break(one)
             if is_of_message and isinstance(error, Exception):
-                await self.receiver.finish()
+                await self._receiver.finish()
             raise
-        await self.receiver.finish()
-        self.left += len(wanted) - self._answered
-        tell(self.receiver.count, len(wanted))
+        await self._receiver.finish()
+        self.result.left += len(wanted) - self._answered
+        tell(self._receiver.count, len(wanted))
 
     def _may_log(self, event: str) -> bool:
         """Count a line about a single message, and decide whether it is logged."""

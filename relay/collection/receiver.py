@@ -19,7 +19,7 @@ from relay.model.account import Account, MailboxServer
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import SourceError, StorageFullError
 from relay.model.ids import make_copy_ids
-from relay.model.maildrop import Listed
+from relay.model.maildrop import Listed, PollResult
 from relay.rules.distribution import Distribution, plan_distribution
 from relay.rules.summary import Summary, summarise
 from relay.runtime import Runtime
@@ -60,9 +60,10 @@ class PollContext:
 class Receiver:
     """What one poll receives."""
 
-    def __init__(self, context: PollContext, may_log: Callable[[str], bool]) -> None:
-        """`may_log` counts a line about a single message, by the name of its event, and says whether to log it."""
+    def __init__(self, context: PollContext, result: PollResult, may_log: Callable[[str], bool]) -> None:
+        """Count `result` up; `may_log` counts a line about a message, by its event, and says whether to log it."""
         self._context = context
+        self._result = result
         self._may_log = may_log
         self._limit = context.server.max_message_size
         self._inboxes = MaildirWriter(context.account.name, context.settings)
@@ -72,14 +73,6 @@ class Receiver:
         self.recorded: list[Listed] = []
         self.count = 0
         """How many messages have come whole, recorded or about to be."""
-        self.quarantined = 0
-        """Of how many a copy is in the quarantine."""
-        self.unwritten = 0
-        """How many an inbox did not take; the server keeps them, and the next poll tries them again."""
-        self.reasons: dict[str, str] = {}
-        """Why mail came into the quarantine, by user."""
-        self.ids: list[str] = []
-        """The ids of the first that were recorded."""
 
     async def receive(self, listed: Listed, body: AsyncIterator[bytes]) -> None:
         """Read one message to its end.
@@ -166,7 +159,7 @@ class Receiver:
     async def _record(self, arrived: Sequence[Arriving]) -> None:
         context, account, now = self._context, self._context.account.name, self._context.runtime.now()
         for one in (one for one in arrived if one.fault):
-            self.unwritten += 1
+            self._result.failed += 1
             self.count -= 1
             if self._may_log(MailNotWritten.name):
                 emit(MailNotWritten(account=account, uidl=one.key.uid, reason=one.fault))
@@ -190,6 +183,7 @@ class Receiver:
         context.troubles.note_fetched(one.listed for one in batch)
         for one, arrivals in zip(batch, described, strict=True):
             self.recorded.append(one.listed)
+            self._result.fetched += 1
             self._tell([replace(arrival, id=known.get(arrival.id, arrival.id)) for arrival in arrivals])
 
     def _tell(self, copies: Sequence[Arrival]) -> None:
@@ -202,10 +196,10 @@ class Receiver:
         for one in quarantined:
             emit(MailQuarantined(queue_id=one.id, account=one.account, user=one.user, uidl=one.uidl, file=one.file,
                                  reason=one.reason))  # fmt: skip
-            self.reasons[one.user] = one.reason
-        self.quarantined += bool(quarantined)
-        if len(self.ids) < MOST_TOLD:
-            self.ids.append(first.id)
+            self._result.reasons[one.user] = one.reason
+        self._result.quarantined += bool(quarantined)
+        if len(self._result.ids) < MOST_TOLD:
+            self._result.ids += (first.id,)
 
 
 def describe_copies(account: str, arrived: Arriving, now: int, node: str) -> list[Arrival]:

@@ -79,20 +79,20 @@ class Mailbox:
     """Why the last poll did not."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class PollResult:
-    """What a poll that came to its end has done."""
+    """What a poll has done so far, or in all."""
 
-    fetched: int
-    failed: int
+    fetched: int = 0
+    failed: int = 0
     """Messages that the server listed and did not send, or that an inbox did not take."""
-    left: int
+    left: int = 0
     """Messages that stay on the server for now: too large, no room or time, or the connection breaks at them."""
-    deleted: int
-    seconds: float
-    quarantined: int
+    deleted: int = 0
+    seconds: float = 0.0
+    quarantined: int = 0
     """Of how many that were fetched a copy is in the quarantine."""
-    reasons: Mapping[str, str]
+    reasons: dict[str, str] = field(default_factory=dict)
     """Why, by user."""
-    ids: tuple[str, ...]
+    ids: tuple[str, ...] = ()
     """Of the first that were fetched, for `relay trace`."""
