@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from relay.admin.answers import Answer, Note, Progress, Question, Told
-from relay.admin.choosing import nothing_matches, require_known, selection_of
+from relay.admin.choosing import PAGE, Found, being_sent_of, count_active, find, nothing_matches
 from relay.admin.mails import tell_mails
-from relay.admin.requests import Action, ChangeMails, Filter, MisuseError, RunQueue
+from relay.admin.requests import Action, ChangeMails, MisuseError, RunQueue
 from relay.admin.room import Room
 from relay.admin.standstill import find_blocked, find_standstill
 from relay.admin.words import count, show_time, unknown
@@ -18,13 +18,10 @@ from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.route import Refusal
 from relay.routing import plan_move
 from relay.rules.headers import apply_edits
-from relay.rules.states import State
-from relay.storage import admin, commands, counts
+from relay.storage import commands, counts
 from relay.storage.listing import read_mails
 from relay.storage.steps import Done, parts
 
-_SHOWN: Final = 10
-"""Mails of a question."""
 _PEOPLE: Final = 5
 """Recipients of each of them."""
 _MOST_TOLD: Final = 10
@@ -77,31 +74,24 @@ def change(room: Room, request: ChangeMails) -> Generator[Answer, bool | None]:
             "name the mails by their ids, which `relay queue list` shows, or choose them by options such as --account,"
             " --to or --all: one of the two"
         )
-    found = _find(room, request)
-    if not found and request.filter.is_narrow:
+    found = find(room, request.ids, request.filter)
+    if not found.count and request.filter.is_narrow:
         yield Note(text=nothing_matches(room, request.filter), is_fault=True)
-    if found and not request.yes and (deed.asks or not named):
+    if found.count and not request.yes and (deed.asks or not named):
         agreed = yield _question(room, deed.question.format(account=request.account), found, deed)
         if not agreed:
             return
+    being_sent = being_sent_of(room, request.filter)
     done = _Done()
-    try:
-        yield from _in_steps(found, step, deed.progress, done)
-    finally:
-        if done.count:
-            logged = tuple(one for one in found[: done.seen] if one not in done.skipped)[:_MOST_LOGGED]
-            action, by = str(request.action), room.by
-            room.service.record(
-                AdminAction(action=action, by=by, count=done.count, queue_ids=logged, account=request.account)
-            )
+    yield from _in_steps(room, request, found, step, done)
     yield from _tell(done, deed.done, named=named)
-    good = not done.skipped if named else bool(done.count) or not done.skipped
+    good = not done.reasons if named else bool(done.count) or not done.reasons
     if request.action in (Action.RETRY, Action.RELEASE) and done.count:
-        good = (yield from _deliver(room, found)) and good
+        good = (yield from _deliver(room, done)) and good
     elif request.action is Action.MOVE and done.count:
         room.service.flush([request.account])
-        yield from _tell_when(room, [one for one in found if one not in done.skipped], request.account)
-    elif request.action in (Action.HOLD, Action.DELETE) and (active := _count_active(room, request.filter, found)):
+        yield from _tell_when(room, done, request.account)
+    elif request.action in (Action.HOLD, Action.DELETE) and (active := count_active(room, request.filter, being_sent)):
         told = count(active, "mail is", "mails are")
         yield Note(
             text=f"{told} being sent now, left alone: `relay queue list --state active` shows them", is_fault=True
@@ -132,11 +122,44 @@ def run(room: Room, _request: RunQueue) -> Iterator[Answer]:
 
 @dataclass(slots=True)
 class _Done:
-    """What was done so far."""
+    """What was done so far. It does not grow with the mails that a filter chooses, but for `tried`."""
 
     count: int = 0
     seen: int = 0
+    logged: list[str] = field(default_factory=list)
+    """The first of the mails that were changed."""
     skipped: dict[str, str] = field(default_factory=dict)
+    """Of mails that were named: why nothing of them was changed."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Of all of them."""
+    accounts: set[str] = field(default_factory=set)
+    """By which those wait to leave that are tried."""
+    tried: list[str] = field(default_factory=list)
+    """Those themselves, where no service runs: this process is one for them."""
+    held: int = 0
+    """Of those that were moved: how many are held still."""
+    later: list[tuple[str, int]] = field(default_factory=list)
+    """Of these: the first that keep their next attempt."""
+    more: int = 0
+    """How many do beside these."""
+
+    def add(self, room: Room, request: ChangeMails, part: Sequence[str], found: Done) -> None:
+        """Add what a step did."""
+        changed = [one for one in part if one not in found.skipped]
+        self.count += found.count
+        self.seen += len(part)
+        self.logged += changed[: _MOST_LOGGED - len(self.logged)]
+        self.skipped |= found.skipped if request.ids else {}
+        self.reasons.update(found.skipped.values())
+        if request.action in (Action.RETRY, Action.RELEASE):
+            self.accounts.update(counts.accounts_of(room.database, part))
+            self.tried += [] if room.service.is_running else part
+        elif request.action is Action.MOVE:
+            self.held += counts.count_held(room.database, changed, request.account)
+            later = counts.next_attempts(room.database, changed, request.account, now=room.now)
+            room_for = _MOST_TOLD - len(self.later)
+            self.later += later[:room_for]
+            self.more += len(later[room_for:])
 
 
 def _step_of(room: Room, request: ChangeMails) -> Step:
@@ -152,39 +175,37 @@ def _step_of(room: Room, request: ChangeMails) -> Step:
     return lambda ids: simple(database, ids, now=now, by=by)
 
 
-def _find(room: Room, request: ChangeMails) -> list[str]:
-    require_known(room, request.filter)
-    if request.ids:
-        return list(dict.fromkeys(one for text in request.ids for one in admin.find_messages(room.database, text)))
-    return counts.select_messages(room.database, selection_of(room, request.filter))
-
-
-def _question(room: Room, text: str, ids: Sequence[str], deed: _Deed) -> Question:
+def _question(room: Room, text: str, found: Found, deed: _Deed) -> Question:
     """Show the first of the mails, whole: a change is one of the mail, for all of its recipients who still wait."""
-    mails = read_mails(room.database, list(ids[:_SHOWN]))
+    mails = read_mails(room.database, found.first)
     notes = []
     for mail in mails:
         people = [one.address for way in mail.deliveries for one in way.recipients if one.outcome == "pending"]
         if len(people) > 1:
             rest = f" and {len(people) - _PEOPLE} more" if len(people) > _PEOPLE else ""
             notes.append(f"{mail.id} waits for {', '.join(people[:_PEOPLE])}{rest}")
-    if len(ids) > _SHOWN:
-        notes.append(f"... {count(len(ids), 'mail')} in all")
-    told = count(len(ids), "mail")
+    told = count(found.count, "mail")
+    if found.count > len(found.first):
+        notes.append(f"... {told} in all")
     return Question(
-        text=f"{text} {'this mail' if len(ids) == 1 else f'these {told}'}",
-        unasked=_FOR_GOOD.format(mails=told, them="it" if len(ids) == 1 else "them") if deed.asks else "",
+        text=f"{text} {'this mail' if found.count == 1 else f'these {told}'}",
+        unasked=_FOR_GOOD.format(mails=told, them="it" if found.count == 1 else "them") if deed.asks else "",
         about=(tell_mails(room, mails, find_standstill(room), notes),),
     )
 
 
-def _in_steps(ids: Sequence[str], step: Step, what: str, done: _Done) -> Iterator[Progress]:
-    for part in parts(list(ids)):
-        found = step(part)
-        done.count += found.count
-        done.seen += len(part)
-        done.skipped |= found.skipped
-        yield Progress(what=what, done=done.seen, total=len(ids))
+def _in_steps(room: Room, request: ChangeMails, found: Found, step: Step, done: _Done) -> Iterator[Progress]:
+    """Change the mails step by step, and log what was done, also where a fault ends it."""
+    try:
+        for part in parts(found.pages()):
+            done.add(room, request, part, step(part))
+            yield Progress(what=_DEEDS[request.action].progress, done=done.seen, total=found.count)
+    finally:
+        if done.count:
+            action, by, logged = str(request.action), room.by, tuple(done.logged)
+            room.service.record(
+                AdminAction(action=action, by=by, count=done.count, queue_ids=logged, account=request.account)
+            )
 
 
 def _tell(done: _Done, what: str, *, named: bool) -> Iterator[Note]:
@@ -195,40 +216,31 @@ def _tell(done: _Done, what: str, *, named: bool) -> Iterator[Note]:
             text = f"{message_id}: {printable(why)}{_HELP.get(why, '').format(id=message_id)}"
             yield Note(text=text, is_fault=True)
         return
-    for why, number in Counter(done.skipped.values()).most_common():
+    for why, number in done.reasons.most_common():
         yield Note(text=f"{count(number, 'mail')} skipped: {printable(why)}", is_fault=True)
 
 
-def _tell_when(room: Room, ids: list[str], account: str) -> Iterator[Note]:
+def _tell_when(room: Room, done: _Done, account: str) -> Iterator[Note]:
     """Say when mails that were moved leave: each keeps the next attempt that it had, and what is held stays so."""
-    if held := counts.count_held(room.database, ids, account):
-        told = count(held, "of them is", "of them are")
+    if done.held:
+        told = count(done.held, "of them is", "of them are")
         yield Note(text=f"{told} held still: `relay queue release --account {account}` lets go what that account holds")
-    waiting = counts.next_attempts(room.database, ids, account, now=room.now)
-    for message_id, due in waiting[:_MOST_TOLD]:
+    for message_id, due in done.later:
         when = show_time(due, room.zone)
         yield Note(text=f"{message_id} keeps its next attempt, {when}: `relay queue retry {message_id}` sends it now")
-    if len(waiting) > _MOST_TOLD:
-        more = count(len(waiting) - _MOST_TOLD, "more mail keeps its", "more mails keep their")
+    if done.more:
+        more = count(done.more, "more mail keeps its", "more mails keep their")
         yield Note(text=f"{more} next attempt: `relay queue retry ID` sends one now, `relay queue list` shows them")
 
 
-def _count_active(room: Room, chosen: Filter, found: Sequence[str]) -> int:
-    """Count the mails that a filter would have chosen, too, were they not being delivered."""
-    if not chosen.is_given or chosen.states:
-        return 0
-    selection = selection_of(room, replace(chosen, states=(State.ACTIVE,)))
-    return len(set(counts.select_messages(room.database, selection)) - {*found})
-
-
-def _deliver(room: Room, ids: list[str]) -> Generator[Note, None, bool]:
+def _deliver(room: Room, done: _Done) -> Generator[Note, None, bool]:
     """Have these mails delivered; returns whether none is left, where this process had to do it."""
-    accounts = counts.accounts_of(room.database, ids)
+    accounts = sorted(done.accounts)
     blocked = find_blocked(room)
     for account in accounts:
         if account in blocked:
             yield Note(text=f"Not by the account {account}, which {blocked[account]}")
-    left = _serve(room, ids, accounts)
+    left = _serve(room, done.tried, accounts)
     if left:
         yield _still_waits(left)
     return not left
@@ -236,10 +248,12 @@ def _deliver(room: Room, ids: list[str]) -> Generator[Note, None, bool]:
 
 def _serve(room: Room, ids: Sequence[str], accounts: Sequence[str] | None) -> int:
     """Wake the running service, or be the service; returns how many of the mails still wait after the latter."""
-    if room.service.flush(accounts):
+    room.service.flush(accounts)
+    if room.service.is_running:
         return 0
     room.service.serve()
-    return counts.count_waiting(room.database, ids)
+    pages = (ids[n : n + PAGE] for n in range(0, len(ids), PAGE))
+    return sum(counts.count_waiting(room.database, page) for page in pages)
 
 
 def _still_waits(mails: int) -> Note:

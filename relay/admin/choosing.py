@@ -1,5 +1,7 @@
 """Which mails a request means: its filter as the storage understands it, and what is said where nothing fits."""
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from relay.admin.requests import Filter, MisuseError
@@ -8,10 +10,14 @@ from relay.admin.words import count, show_time, unknown
 from relay.model.errors import NotFoundError
 from relay.rules.moments import parse_moment
 from relay.rules.states import State
-from relay.storage.counts import is_known
-from relay.storage.listing import DELIVERY_STATES, MailFilter, count_mails
+from relay.storage import admin, counts
+from relay.storage.listing import DELIVERY_STATES, OPEN, MailFilter, count_mails
 from relay.storage.selection import Selection
 
+PAGE: Final = 10_000
+"""Mails that a filter chooses, read at a time."""
+_SHOWN: Final = 10
+"""Mails of a question."""
 _COUNTED: Final = {
     State.WAITING: ("waits", "wait"),
     State.ACTIVE: ("is being sent", "are being sent"),
@@ -26,7 +32,7 @@ def require_known(room: Room, chosen: Filter) -> None:
         ("account", chosen.account, [account.name for account in directory.accounts]),
         ("user", chosen.user, [user.name for user in directory.users]),
     ):
-        if name is not None and name not in known and not is_known(room.database, what, name):
+        if name is not None and name not in known and not counts.is_known(room.database, what, name):
             raise NotFoundError(unknown(what, name, known))
 
 
@@ -34,7 +40,7 @@ def selection_of(room: Room, chosen: Filter) -> Selection:
     """Return what the storage understands of what is to be changed: deliveries that are open. Raises MisuseError."""
     since, until = _times(room, chosen)
     return Selection(
-        states=[DELIVERY_STATES[state] for state in chosen.states or chosen.default],
+        states=[DELIVERY_STATES[state] for state in chosen.states or chosen.default or OPEN],
         account=chosen.account,
         user=chosen.user,
         since=since,
@@ -47,7 +53,7 @@ def mails_of(room: Room, chosen: Filter) -> MailFilter:
     """Return what the storage understands of what is to be listed. Raises MisuseError."""
     since, until = _times(room, chosen)
     return MailFilter(
-        states=tuple(State) if chosen.lists and chosen.everything else chosen.states or chosen.default,
+        states=tuple(State) if chosen.lists and chosen.everything else chosen.states or chosen.default or OPEN,
         account=chosen.account,
         user=chosen.user,
         since=since,
@@ -84,14 +90,64 @@ def nothing_matches(room: Room, chosen: Filter) -> str:
     finished = any(not state.is_open for state in chosen.states) or (
         chosen.everything and State.DELIVERED not in chosen.default
     )
-    counts = count_mails(room.database, finished=finished)
-    total = counts.pop("all", None)
+    numbers = count_mails(room.database, finished=finished)
+    total = numbers.pop("all", None)
     told = [
         f"{number:,} {text if number == 1 else texts}"
         for state, (text, texts) in _COUNTED.items()
-        if (number := counts.get(state, 0))
+        if (number := numbers.get(state, 0))
     ]
     if total is not None:
         told.append(f"{count(total, 'mail')} {'is' if total == 1 else 'are'} known in all")
     more = " `--all` looks among what is done, too." if chosen.lists and not finished and not chosen.states else ""
     return f"No mail matches; {', '.join(told) or 'nothing waits'}.{more}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """The mails that a request is about."""
+
+    count: int
+    first: Sequence[str]
+    pages: Callable[[], Iterable[Sequence[str]]]
+    """Returns all of them: each page is read when the one before is done, and has left the selection or not."""
+
+
+def find(room: Room, named: Sequence[str], chosen: Filter) -> Found:
+    """Find the mails that are named, or that a filter chooses. Raises RelayError where that is none or not clear."""
+    require_known(room, chosen)
+    database = room.database
+    if named:
+        ids = list(dict.fromkeys(one for text in named for one in admin.find_messages(database, text)))
+        return Found(count=len(ids), first=ids[:_SHOWN], pages=lambda: [ids])
+    selection = selection_of(room, chosen)
+    # What comes in from now on is behind the last one, and stays as it is.
+    total, last = counts.count_messages(database, selection)
+
+    def pages() -> Iterator[list[str]]:
+        after = ""
+        while page := counts.select_messages(database, selection, after=after, upto=last, limit=PAGE):
+            yield page
+            after = page[-1]
+
+    first = counts.select_messages(database, selection, upto=last, limit=_SHOWN)
+    return Found(count=total, first=first, pages=pages)
+
+
+def being_sent_of(room: Room, chosen: Filter) -> list[str]:
+    """Return the mails that a filter would choose, too, were they not being delivered: few, one a connection."""
+    if not chosen.is_given or chosen.states:
+        return []
+    active = _active(room, chosen, None)
+    chosen_too = {*counts.select_messages(room.database, selection_of(room, chosen), among=active)}
+    return [one for one in active if one not in chosen_too]
+
+
+def count_active(room: Room, chosen: Filter, mails: Sequence[str]) -> int:
+    """Count those of some mails that a filter chooses otherwise and that are being delivered."""
+    return len(_active(room, chosen, mails)) if mails else 0
+
+
+def _active(room: Room, chosen: Filter, among: Sequence[str] | None) -> list[str]:
+    selection = selection_of(room, replace(chosen, states=(State.ACTIVE,)))
+    return counts.select_messages(room.database, selection, among=among)

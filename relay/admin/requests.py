@@ -39,6 +39,7 @@ class Filter:
     to: str | None = None
     everything: bool = False
     default: tuple[State, ...] = ()
+    """What `states` is where none is given; without it: those of which something waits, is being sent or held."""
     lists: bool = False
     """Whether it is for a list, whose `everything` is also what is done."""
 

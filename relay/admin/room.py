@@ -15,8 +15,12 @@ from relay.storage.engine import Database
 class Service(Protocol):
     """What the service does for people: the running one, or the command itself, which is one for that moment."""
 
-    def flush(self, accounts: Collection[str] | None) -> bool:
-        """Have a running service try these accounts' mails at once (None: all); tell whether one runs."""
+    @property
+    def is_running(self) -> bool:
+        """Whether a service runs, though it may give no answer."""
+
+    def flush(self, accounts: Collection[str] | None) -> None:
+        """Have a running service try these accounts' mails at once (None: all)."""
 
     def serve(self) -> None:
         """Be the service until nothing more is due; only where none runs."""

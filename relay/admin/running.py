@@ -34,10 +34,11 @@ class Running:
         self._digest = digest
         self._loop = asyncio.get_running_loop()
 
-    def flush(self, accounts: Collection[str] | None) -> bool:
+    is_running = True
+
+    def flush(self, accounts: Collection[str] | None) -> None:
         """Try these accounts' mails at once (None: all)."""
         self._loop.call_soon_threadsafe(self._delivery.flush, None if accounts is None else frozenset(accounts))
-        return True
 
     @property
     def digest(self) -> str:

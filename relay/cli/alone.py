@@ -38,10 +38,14 @@ class Alone:
         self._silence = silence
         """Why the service that runs gives no answer; empty where none runs."""
 
-    def flush(self, accounts: Collection[str] | None) -> bool:  # noqa: ARG002 - there is nobody to tell
-        """Tell whether a service runs: what was changed is written down, and it looks by itself."""
-        self.rescan()
+    @property
+    def is_running(self) -> bool:
+        """Whether a service runs: what was changed is written down, and it looks by itself."""
         return bool(self._silence)
+
+    def flush(self, accounts: Collection[str] | None) -> None:  # noqa: ARG002 - there is nobody to tell
+        """Say that a service that gives no answer was told of nothing."""
+        self.rescan()
 
     digest = ""
     """Nothing is in force but the file that was just read."""

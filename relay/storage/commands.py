@@ -1,7 +1,7 @@
 """What people change in the queue: short transactions of their own, beside a running service or alone.
 
-Every change is noted, for `relay trace`. What is being delivered is never changed. Many mails are changed in steps,
-each as a whole, with pauses between them: the service's own writes do not wait longer than a step takes.
+Every change is noted, for `relay trace`. What is being delivered is never changed. Each call is one transaction: many
+mails are changed in steps (`relay.storage.steps.parts`), so that the service's own writes wait for one step only.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -18,7 +18,7 @@ from relay.storage.creating import drop_bodies
 from relay.storage.engine import Database, transaction
 from relay.storage.selection import IS_QUEUED
 from relay.storage.statement import Statement, is_in
-from relay.storage.steps import Done, Mail, Progress, Step, in_steps, no_progress, parts
+from relay.storage.steps import Done, Mail, one_step, parts
 from relay.storage.tables import delivery, message, recipient
 
 _OF_MAILS: Final = is_in(delivery.c.message_id, "mails")
@@ -70,11 +70,8 @@ _DELETE_RECIPIENTS: Final = Statement(
 )
 _DELETE_DELIVERIES: Final = Statement(_CHANGE.values(state="done", **settling.UNCLAIMED).where(_WAITS))
 
-_IS_HELD: Final = "is held: `relay queue release` lets it go"
-_TO_INBOX: Final = "goes into an inbox: no account sends it"
-
 Rewrite = Callable[[bytes, str | None], bytes]
-"""Gives the header with which a mail of a user leaves through another account; raises RelayError where it may not."""
+"""Returns the header with which a mail of a user leaves through another account; raises RelayError where it may not."""
 
 
 def _by_command(by: str) -> str:
@@ -82,39 +79,29 @@ def _by_command(by: str) -> str:
     return f"by command of {by}" if by else "by command"
 
 
-def hold(engine: Database, ids: Sequence[str], *, now: int, by: str = "", progress: Progress = no_progress) -> Done:
+def hold(engine: Database, ids: Sequence[str], *, now: int, by: str = "") -> Done:
     """Hold what is queued of these mails."""
-
-    def step(one: Step) -> None:
-        one.change(_HOLD, [*one.mails])
-        one.skip_unchanged(lambda _mail: "is held already")
-        one.note(now, "held", _by_command(by))
-
-    return in_steps(engine, ids, step, progress)
+    with one_step(engine, ids) as step:
+        step.change(_HOLD, [*step.mails])
+        step.skip_unchanged(lambda _mail: "is held already")
+        step.note(now, "held", _by_command(by))
+    return step.done
 
 
 def release(
-    engine: Database,
-    ids: Sequence[str],
-    *,
-    now: int,
-    by: str = "",
-    sends: Collection[str] | None = None,
-    progress: Progress = no_progress,
+    engine: Database, ids: Sequence[str], *, now: int, by: str = "", sends: Collection[str] | None = None
 ) -> Done:
     """Release what is held of these mails: tried at once, its doubts forgotten, its time to give up begins anew.
 
     What is held for an account that is not among `sends` (None: all are) stays: it would only be held again.
     """
-
-    def step(one: Step) -> None:
-        waiting = {destination for mail in one.mails.values() for destination in mail.destinations}
+    with one_step(engine, ids) as step:
+        waiting = {destination for mail in step.mails.values() for destination in mail.destinations}
         good = [to for to in waiting if sends is None or not to.is_account or to.name in sends]
-        one.change(_RELEASE, [*one.mails], now=now, destinations=[str(to) for to in good])
-        one.skip_unchanged(lambda mail: _why_not_released(mail, good))
-        one.note(now, "released", _by_command(by))
-
-    return in_steps(engine, ids, step, progress)
+        step.change(_RELEASE, [*step.mails], now=now, destinations=[str(to) for to in good])
+        step.skip_unchanged(lambda mail: _why_not_released(mail, good))
+        step.note(now, "released", _by_command(by))
+    return step.done
 
 
 def _why_not_released(mail: Mail, good: Collection[Destination]) -> str:
@@ -124,85 +111,69 @@ def _why_not_released(mail: Mail, good: Collection[Destination]) -> str:
     return f"would be held again: its account {homeless} is excluded or gone; `relay queue move` gives it another"
 
 
-def retry(engine: Database, ids: Sequence[str], *, now: int, by: str = "", progress: Progress = no_progress) -> Done:
+def retry(engine: Database, ids: Sequence[str], *, now: int, by: str = "") -> Done:
     """Make what is queued of these mails due at once."""
-
-    def step(one: Step) -> None:
-        one.change(_RETRY, [*one.mails])
-        one.skip_unchanged(lambda _mail: _IS_HELD)
-        one.note(now, "retried", _by_command(by))
-
-    return in_steps(engine, ids, step, progress)
+    with one_step(engine, ids) as step:
+        step.change(_RETRY, [*step.mails])
+        step.skip_unchanged(lambda _mail: "is held: `relay queue release` lets it go")
+        step.note(now, "retried", _by_command(by))
+    return step.done
 
 
-def run_queue(engine: Database, *, now: int, by: str = "", progress: Progress = no_progress) -> dict[str, list[str]]:
-    """Make everything that is queued due at once; gives all of these mails by their accounts."""
+def run_queue(engine: Database, *, now: int, by: str = "") -> dict[str, list[str]]:
+    """Make everything that is queued due at once; return all of these mails by their accounts."""
     with transaction(engine, write=False) as tx:
         rows = tx.rows(_SELECT_QUEUED)
     mails: dict[str, dict[str, None]] = {}
     for _, message_id, destination in rows:
         mails.setdefault(Destination.parse(destination).account, {})[message_id] = None
-    for part in parts([row[0] for row in rows]):
+    for part in parts([[row[0] for row in rows]]):
         with transaction(engine, write=True) as tx:
             # Only what changes is noted: a command that is given every minute would fill the history.
             later = sorted({row[0] for row in tx.rows(_SELECT_LATER, ids=part)})
             settling.write_events(tx, [(one, now, "retried", f"{_by_command(by)}, with the queue") for one in later])
             tx.change(_RUN, ids=part)
-        progress(len(part))
     return {account: list(ids) for account, ids in mails.items()}
 
 
 def move(
-    engine: Database,
-    ids: Sequence[str],
-    account: str,
-    rewrite: Rewrite,
-    *,
-    reverse_path: str,
-    now: int,
-    by: str = "",
+    engine: Database, ids: Sequence[str], account: str, rewrite: Rewrite, *, reverse_path: str, now: int, by: str = ""
 ) -> Done:
     """Let what waits of these mails leave through another account, whose sender `rewrite` writes.
 
     `reverse_path` is that account's address. A mail of which something is being delivered is skipped whole, and so is
     one that `rewrite` refuses; what goes into an inbox stays where it is.
     """
-
-    def step(one: Step) -> None:
-        ids = []
-        for message_id in one.free():
-            if not any(to.is_account for to in one.mails[message_id].destinations):
-                one.skipped[message_id] = _TO_INBOX
-            else:
-                ids.append(message_id)
-        moved = []
-        for message_id, user, header, archive_header in one.tx.rows(_SELECT_HEADERS, mails=ids):
+    with one_step(engine, ids) as step:
+        free, moved = step.free(), list[str]()
+        for message_id in free:
+            if not any(to.is_account for to in step.mails[message_id].destinations):
+                step.skipped[message_id] = "goes into an inbox: no account sends it"
+        wanted = [message_id for message_id in free if message_id not in step.skipped]
+        for message_id, user, header, archive_header in step.tx.rows(_SELECT_HEADERS, mails=wanted):
             try:
                 fresh = rewrite(header, user)
                 archive = None if archive_header is None else rewrite(archive_header, user)
             except RelayError as error:
-                one.skipped[message_id] = str(error)
+                step.skipped[message_id] = str(error)
                 continue
             headers = {"header": fresh, "archive_header": archive, "growth": len(fresh) - len(header)}
-            one.tx.change(_MOVE_MESSAGE, mail=message_id, reverse_path=reverse_path, **headers)
+            step.tx.change(_MOVE_MESSAGE, mail=message_id, reverse_path=reverse_path, **headers)
             moved.append(message_id)
-        one.change(_MOVE_DELIVERIES, moved, destination=str(to_account(account)))
-        one.note(now, "moved", f"{_by_command(by)}, to the account {account}")
+        step.change(_MOVE_DELIVERIES, moved, destination=str(to_account(account)))
+        step.note(now, "moved", f"{_by_command(by)}, to the account {account}")
+    return step.done
 
-    return in_steps(engine, ids, step, no_progress)
 
-
-def delete(engine: Database, ids: Sequence[str], *, now: int, by: str = "", progress: Progress = no_progress) -> Done:
+def delete(engine: Database, ids: Sequence[str], *, now: int, by: str = "") -> Done:
     """Delete what waits of these mails, with their bodies; header and history stay until their time is over.
 
     A mail of which something is being delivered is skipped whole.
     """
-
-    def step(one: Step) -> None:
-        ids = one.free()
-        one.tx.change(_DELETE_RECIPIENTS, mails=ids)
-        one.change(_DELETE_DELIVERIES, ids)
-        drop_bodies(one.tx, ids)
-        one.note(now, "deleted", f"{_by_command(by)}; nobody is told")
-
-    return in_steps(engine, ids, step, progress)
+    with one_step(engine, ids) as step:
+        free = step.free()
+        step.tx.change(_DELETE_RECIPIENTS, mails=free)
+        step.change(_DELETE_DELIVERIES, free)
+        drop_bodies(step.tx, free)
+        step.note(now, "deleted", f"{_by_command(by)}; nobody is told")
+    return step.done

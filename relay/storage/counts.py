@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select
 from relay.model.destination import to_account
 from relay.storage.engine import Database, transaction
 from relay.storage.selection import ACCOUNT, IS_OPEN, MAILS, TO_LANE, Selection
-from relay.storage.statement import Statement, is_in
+from relay.storage.statement import Statement, highest, is_in
 from relay.storage.tables import delivery, message
 
 _IDS: Final = is_in(delivery.c.message_id, "ids")
@@ -72,9 +72,34 @@ def is_known(engine: Database, what: str, name: str) -> bool:
         return bool(tx.rows(_IS_KNOWN[what], name=str(to_account(name)) if what == "account" else name))
 
 
-def select_messages(engine: Database, selection: Selection) -> list[str]:
-    """Give the ids of the mails of which a delivery is selected, the oldest first."""
-    ids = select(delivery.c.message_id).distinct().join_from(delivery, message, message.c.id == delivery.c.message_id)
-    found = ids.where(*selection.conditions()).order_by(delivery.c.message_id)
+_MAIL: Final = delivery.join(message, message.c.id == delivery.c.message_id)
+
+
+def select_messages(
+    engine: Database,
+    selection: Selection,
+    *,
+    after: str = "",
+    upto: str = "~",
+    among: Sequence[str] | None = None,
+    limit: int | None = None,
+) -> list[str]:
+    """Return the ids of the mails of which a delivery is selected, the oldest first: a page of them.
+
+    The page has the first `limit` mails behind `after`, up to `upto`; of a few ids, those `among` them.
+    """
+    conditions = [*selection.conditions(), delivery.c.message_id > after, delivery.c.message_id <= upto]
+    if among is not None:
+        conditions.append(is_in(delivery.c.message_id, list(among)))
+    found = select(delivery.c.message_id).distinct().select_from(_MAIL).where(*conditions)
     with transaction(engine, write=False) as tx:
-        return [row[0] for row in tx.rows(Statement(found, composed=True))]
+        page = found.order_by(delivery.c.message_id).limit(limit)
+        return [row[0] for row in tx.rows(Statement(page, composed=True))]
+
+
+def count_messages(engine: Database, selection: Selection) -> tuple[int, str]:
+    """Count the mails of which a delivery is selected; return also the last one's id, empty where there is none."""
+    found = select(MAILS, highest(delivery.c.message_id)).select_from(_MAIL).where(*selection.conditions())
+    with transaction(engine, write=False) as tx:
+        count, last = tx.rows(Statement(found, composed=True))[0]
+    return count, last or ""

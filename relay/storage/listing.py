@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 
 from relay.model.destination import to_account
 from relay.model.ids import first_id
@@ -74,7 +74,7 @@ class MailFilter:
     """Which mails are listed; None: whatever it is. Times in milliseconds."""
 
     states: Sequence[State] = OPEN
-    """Of open ones: mails of which anything is in this state."""
+    """A mail is in one of them; in an open one is each of which anything is in this state."""
     account: str | None = None
     user: str | None = None
     since: int | None = None
@@ -134,7 +134,7 @@ def _conditions(wanted: MailFilter) -> list[ColumnElement[bool]]:
     """Return the conditions on `message`, all of which must be true."""
     conditions: list[ColumnElement[bool]] = []
     if len({*wanted.states}) < len(State):  # each mail is in one of them
-        states = [_FINISHED[state] for state in wanted.states if not state.is_open]
+        states = [false(), *(_FINISHED[state] for state in wanted.states if not state.is_open)]
         still_open = [str(DELIVERY_STATES[state]) for state in wanted.states if state.is_open]
         if still_open:
             states.append(

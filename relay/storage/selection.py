@@ -40,6 +40,7 @@ class Selection:
     """Which mails a command is about; None: whatever it is."""
 
     states: Sequence[str] = (DeliveryState.QUEUED, DeliveryState.ACTIVE, DeliveryState.HELD)
+    """Of deliveries: one of them must be in one of these."""
     account: str | None = None
     user: str | None = None
     since: int | None = None

@@ -1,7 +1,8 @@
 """Many mails changed by a person: in steps, each of which is one transaction, with pauses between them."""
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,13 +29,6 @@ _SELECT_STATES: Final = Statement(
 
 _IS_ACTIVE: Final = "is being sent now"
 _IS_DONE: Final = "is done: nothing of it waits"
-
-Progress = Callable[[int], None]
-"""Is told of so many more mails that are done."""
-
-
-def no_progress(_n: int) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,8 +69,14 @@ class Step:
     changed: list[str] = field(default_factory=list)
     """The mail of each delivery that was changed."""
 
+    @property
+    def done(self) -> Done:
+        """What came of it."""
+        skipped = {message_id: self.skipped[message_id] for message_id in self.mails if message_id in self.skipped}
+        return Done(count=len({*self.changed}), skipped=skipped)
+
     def free(self) -> list[str]:
-        """Give the mails that wait whole; skip those of which nothing waits or something is being delivered."""
+        """Return the mails that wait whole; skip those of which nothing waits or something is being delivered."""
         self.skipped |= {message_id: mail.why_not for message_id, mail in self.mails.items() if mail.why_not}
         return [message_id for message_id in self.mails if message_id not in self.skipped]
 
@@ -95,28 +95,23 @@ class Step:
         settling.write_events(self.tx, [(message_id, now, what, detail) for message_id in sorted({*self.changed})])
 
 
-def in_steps(engine: Database, ids: Sequence[str], step: Callable[[Step], None], progress: Progress) -> Done:
-    """Change mails in steps; `progress` is told of those of each step. Raises StorageError."""
-    count = 0
-    skipped: dict[str, str] = {}
-    for part in parts(list(dict.fromkeys(ids))):
-        with transaction(engine, write=True) as tx:
-            one = Step(tx, _look(tx, part))
-            step(one)
-        count += len({*one.changed})
-        progress(len(part))
-        skipped |= {message_id: one.skipped[message_id] for message_id in part if message_id in one.skipped}
-    return Done(count=count, skipped=skipped)
+@contextlib.contextmanager
+def one_step(engine: Database, ids: Sequence[str]) -> Iterator[Step]:
+    """Change some mails in one transaction. Raises StorageError."""
+    with transaction(engine, write=True) as tx:
+        yield Step(tx, _look(tx, list(dict.fromkeys(ids))))
 
 
-def parts(ids: list[str]) -> Iterator[list[str]]:
-    """Give the steps, with the pauses between them."""
-    for n in range(0, len(ids), STEP):
-        begun = time.monotonic()
-        yield ids[n : n + STEP]
-        if n + STEP < len(ids):
-            # Who waits for the lock asks for it now and then only: without a pause he would hardly ever get it.
-            time.sleep(max(_SHORTEST_REST, time.monotonic() - begun))
+def parts(pages: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """Return the steps, with the pauses between them; the ids come in pages of any size."""
+    begun: float | None = None
+    for page in pages:
+        for n in range(0, len(page), STEP):
+            if begun is not None:
+                # Who waits for the lock asks for it now and then only: without a pause he would hardly ever get it.
+                time.sleep(max(_SHORTEST_REST, time.monotonic() - begun))
+            begun = time.monotonic()
+            yield page[n : n + STEP]
 
 
 def _look(tx: Transaction, ids: list[str]) -> dict[str, Mail]:

@@ -1,4 +1,3 @@
-import time
 from dataclasses import replace
 
 import pytest
@@ -7,7 +6,7 @@ from sqlalchemy import Engine
 from relay.model.destination import to_account
 from relay.model.errors import StateConflictError
 from relay.model.mail import AT_ONCE, DeliveryState
-from relay.storage import admin, commands, steps
+from relay.storage import admin, commands
 from relay.storage.engine import transaction
 from relay.storage.queue import Queue
 from relay.storage.steps import Done
@@ -174,32 +173,7 @@ async def test_a_mail_that_the_rules_refuse_to_move_stays_as_it_is(queue: Queue,
     assert [admin.show_message(engine, one).deliveries[0].account for one in ids] == ["other", "sales"]
 
 
-async def test_many_are_changed_in_steps_and_the_service_writes_between_them(
-    queue: Queue, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steps, "STEP", 3)
-    mails = [new_mail() for _ in range(10)]
-    for mail in mails:
-        await queue.accept(mail)
-    ids = [mail.message.id for mail in mails]
-    pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
-    told: list[int] = []
-    assert commands.hold(engine, ids, now=NOW, progress=told.append).count == 10
-    assert told == [3, 3, 3, 1]
-    assert len(pauses) == 3
-    assert min(pauses) >= 0.02
-    assert commands.release(engine, ids, now=NOW).count == 10
-    assert [*map(len, commands.run_queue(engine, now=NOW).values())] == [10]
-    assert commands.move(engine, ids, "other", rewrite, reverse_path=TO, now=NOW).count == 10
-    assert commands.delete(engine, ids, now=NOW).count == 10
-    assert len(pauses) == 15
-
-
-async def test_a_fault_in_a_step_leaves_those_before_it(
-    queue: Queue, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steps, "STEP", 1)
+async def test_a_fault_leaves_all_of_a_call_as_it_was(queue: Queue, engine: Engine) -> None:
     mails = [new_mail(), new_mail()]
     for mail in mails:
         await queue.accept(mail)
@@ -213,6 +187,8 @@ async def test_a_fault_in_a_step_leaves_those_before_it(
     ids = [mail.message.id for mail in mails]
     with pytest.raises(ValueError, match="ours"):
         commands.move(engine, ids, "other", break_down, reverse_path=TO, now=NOW)
+    assert [admin.show_message(engine, one).deliveries[0].account for one in ids] == ["sales", "sales"]
+    commands.move(engine, ids[:1], "other", lambda header, _user: header, reverse_path=TO, now=NOW)
     assert [admin.show_message(engine, one).deliveries[0].account for one in ids] == ["other", "sales"]
 
 

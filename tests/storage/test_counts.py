@@ -20,3 +20,19 @@ async def test_mails_are_counted_by_what_waits_of_them(queue: Queue, engine: Eng
     assert not counts.is_known(engine, "account", "bert")
     assert counts.is_known(engine, "user", "bert")
     assert counts.select_messages(engine, Selection(account="sales")) == sorted(ids[:2])
+    assert counts.count_messages(engine, Selection(account="sales")) == (2, max(ids[:2]))
+
+
+async def test_many_mails_are_chosen_page_by_page(queue: Queue, engine: Engine) -> None:
+    mails = [new_mail(to=2) for _ in range(5)]
+    for mail in mails:
+        await queue.accept(mail)
+    first, *_, last = ids = sorted(mail.message.id for mail in mails)
+    anything = Selection()
+    assert counts.count_messages(engine, anything) == (5, last)
+    assert counts.select_messages(engine, anything, limit=2) == ids[:2]
+    assert counts.select_messages(engine, anything, after=ids[1], limit=2) == ids[2:4]
+    assert counts.select_messages(engine, anything, after=first, upto=ids[3]) == ids[1:4]
+    assert counts.select_messages(engine, anything, among=[last, "none"]) == [last]
+    assert counts.select_messages(engine, Selection(states=())) == []
+    assert counts.count_messages(engine, Selection(states=())) == (0, "")

@@ -38,6 +38,7 @@ async def test_a_list_finds_each_mail_by_the_state_that_the_rules_give_it(queue:
         await queue.accept(mail)
         end(engine, mail.message.id, outcomes, state)
     everything = list_mails(engine, MailFilter(states=tuple(State)))
+    assert list_mails(engine, MailFilter(states=())) == []
     assert [row.id for row in everything] == sorted((mail.message.id for mail in mails), reverse=True)
     for state in State:
         found = {row.id for row in list_mails(engine, MailFilter(states=[state]))}

@@ -1,27 +1,42 @@
+import time
+
 import pytest
 from sqlalchemy import Engine
 
-from relay.storage import steps
+from relay.model.mail import NewMessage
+from relay.storage import commands, steps
 from relay.storage.queue import Queue
-from tests.storage.conftest import new_mail
+from tests.storage.conftest import NOW, new_mail
 
 
-async def test_many_mails_go_in_steps_and_each_is_told_of(
-    queue: Queue, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steps, "STEP", 2)
-    mails = [new_mail() for _ in range(5)]
+async def _accept(queue: Queue, count: int) -> list[NewMessage]:
+    mails = [new_mail() for _ in range(count)]
     for mail in mails:
         await queue.accept(mail)
-    ids = [mail.message.id for mail in mails]
-    seen: list[int] = []
-    sizes: list[int] = []
+    return mails
 
-    def step(one: steps.Step) -> None:
-        sizes.append(len(one.mails))
-        one.skip_unchanged(lambda _mail: "stays")
 
-    done = steps.in_steps(engine, [*ids, ids[0], "none"], step, seen.append)
-    assert (seen, sizes) == ([2, 2, 2], [2, 2, 2])
-    assert done.count == 0
-    assert done.skipped == {**dict.fromkeys(ids, "stays"), "none": "is not there any more"}
+async def test_a_step_says_of_each_mail_why_it_stays(queue: Queue, engine: Engine) -> None:
+    ids = [mail.message.id for mail in await _accept(queue, 5)]
+    with steps.one_step(engine, [*ids, ids[0], "none"]) as step:
+        assert len(step.mails) == 6
+        step.skip_unchanged(lambda _mail: "stays")
+    assert step.done == steps.Done(count=0, skipped={**dict.fromkeys(ids, "stays"), "none": "is not there any more"})
+
+
+async def test_many_are_changed_in_steps_and_the_service_writes_between_them(
+    queue: Queue, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "STEP", 3)
+    ids = [mail.message.id for mail in await _accept(queue, 10)]
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    told = [commands.hold(engine, part, now=NOW).count for part in steps.parts([ids])]
+    assert told == [3, 3, 3, 1]
+    assert len(pauses) == 3
+    assert min(pauses) >= 0.02
+    assert [len(part) for part in steps.parts([ids[:4], ids[4:]])] == [3, 1, 3, 3]
+    assert len(pauses) == 6  # also from page to page
+    assert commands.release(engine, ids, now=NOW).count == 10
+    assert [*map(len, commands.run_queue(engine, now=NOW).values())] == [10]
+    assert len(pauses) == 9
