@@ -34,11 +34,6 @@ class Shares:
         self._all = most
 
     @property
-    def free(self) -> int:
-        """What nobody has taken."""
-        return self._free
-
-    @property
     def taken(self) -> int:
         """What all clients have taken."""
         return self._all - self._free

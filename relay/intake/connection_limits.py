@@ -73,11 +73,6 @@ class ConnectionLimits:
         self._places.give(ip)
         self._files.give(ip)
 
-    @property
-    def inside(self) -> int:
-        """How many connections are open."""
-        return self._places.taken
-
 
 class RefusalLog:
     """Logs that clients were refused, a few lines for each however often it happens. Belongs to one event loop."""

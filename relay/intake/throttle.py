@@ -43,10 +43,6 @@ class Failures:
     def __init__(self) -> None:
         self._counts: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
 
-    def __len__(self) -> int:
-        """Tell how many keys are remembered."""
-        return len(self._counts)
-
     def count(self, key: Hashable, now: float) -> int:
         """Tell how many failures there were."""
         count, at = self._counts.get(key, (0, now))

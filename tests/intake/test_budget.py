@@ -13,9 +13,9 @@ def test_what_is_not_there_can_not_be_taken() -> None:
     shares = Shares(10)
     assert shares.take(A, 6)
     assert not shares.take(B, 5)
-    assert shares.free == 4
+    assert shares._free == 4
     shares.give(A, 6)
-    assert shares.free == 10
+    assert shares._free == 10
     assert not shares.take(A, 11)
 
 
@@ -32,7 +32,7 @@ def test_who_asks_alone_may_have_all() -> None:
     assert all(mail.change(n) for n in (30, 60, 100))
     assert not Holding(shares, B).change(1)
     mail.close()
-    assert shares.free == 100
+    assert shares._free == 100
 
 
 def test_the_addresses_of_one_ipv6_network_do_not_take_all() -> None:
@@ -51,8 +51,8 @@ def test_holdings_never_take_more_than_there_is_and_give_everything_back(steps: 
     for n, octets in steps:
         allowed = holdings[n].allows(octets)
         assert holdings[n].change(octets) == allowed
-        assert 0 <= shares.free <= 100
+        assert 0 <= shares._free <= 100
     for holding in holdings:
         holding.close()
-    assert shares.free == 100
+    assert shares._free == 100
     assert not shares._held

@@ -33,7 +33,7 @@ async def test_a_stranger_is_turned_away_before_tls_and_reads_not_one_byte(certi
     with capture_logs() as lines:
         async with open_listener(tls=("implicit", certificate), networks=INSIDE) as running:
             assert await end_of(await running.connect(source="127.0.0.2")) == b""
-            assert running.server._context.connection_limits.inside == 0
+            assert running.server._context.connection_limits._places.taken == 0
     assert [line["code"] for line in lines if line["event"] == "session_refused"] == [554]
 
 
@@ -79,7 +79,7 @@ async def test_who_is_silent_before_tls_is_counted(certificate: Certificate, cli
     async with open_listener(tls=("implicit", certificate), limits={"connections_per_client": 2}) as running:
         silent = [await running.connect() for _ in range(3)]
         assert await end_of(silent[2]) == b""
-        assert running.server._context.connection_limits.inside == 2
+        assert running.server._context.connection_limits._places.taken == 2
         silent[0].close()
         await silent[0].writer.wait_closed()
         client = await running.greeted(context=client_context, source="127.0.0.2")
@@ -113,7 +113,7 @@ async def test_silent_clients_leave_room_for_others_where_files_are_few(
         for _ in range(50):
             await running.connect(source="127.0.0.2")
         await running.greeted(context=client_context)
-        assert running.server._context.connection_limits.inside == 11
+        assert running.server._context.connection_limits._places.taken == 11
 
 
 @pytest.mark.parametrize("way", ["implicit", "starttls"])
@@ -136,7 +136,7 @@ async def test_the_handshake_has_a_time_limit(
             await asyncio.sleep(0.005)
         assert await said == b""
         await running.wait_until_empty()
-        assert running.server._context.connection_limits.inside == 0
+        assert running.server._context.connection_limits._places.taken == 0
 
 
 def client_hello() -> bytes:
@@ -155,7 +155,7 @@ async def test_what_is_no_tls_ends_the_connection(certificate: Certificate, junk
         client.writer.write_eof()
         assert b"220" not in await end_of(client)
         await running.wait_until_empty()
-        assert running.server._context.connection_limits.inside == 0
+        assert running.server._context.connection_limits._places.taken == 0
 
 
 async def test_a_drain_does_not_wait_for_handshakes(certificate: Certificate) -> None:
@@ -164,7 +164,7 @@ async def test_a_drain_does_not_wait_for_handshakes(certificate: Certificate) ->
         await wait_for_session(running)
         await running.server.drain(5)
         assert await end_of(client) == b""
-        assert running.server._context.connection_limits.inside == 0
+        assert running.server._context.connection_limits._places.taken == 0
 
 
 async def wait_for_session(running: RunningListener) -> None:

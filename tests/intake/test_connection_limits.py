@@ -32,7 +32,7 @@ def test_connections_are_counted_in_all_and_for_each_client() -> None:
     assert limits.enter(A) is not None
     limits.leave(A)
     assert limits.enter(A) is None
-    assert limits.inside == 3
+    assert limits._places.taken == 3
 
 
 def test_a_dozen_greedy_clients_leave_room_for_one_that_comes_new() -> None:
@@ -40,7 +40,7 @@ def test_a_dozen_greedy_clients_leave_room_for_one_that_comes_new() -> None:
     for n in range(12):
         for _ in range(200):
             limits.enter(ip_address(n))
-    assert limits.inside < 1000
+    assert limits._places.taken < 1000
     assert limits.enter(A) is None
 
 

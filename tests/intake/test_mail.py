@@ -39,4 +39,4 @@ async def test_a_mail_that_finds_no_room_is_over() -> None:
         for _ in range(2):
             assert (await client.begin()).startswith("452 4.3.1")
         assert running.server._context.quiet.is_set()
-        assert running.budget.free == 100
+        assert running.budget._free == 100

@@ -98,7 +98,7 @@ async def test_who_leaves_in_the_middle_leaves_nothing(sent: bytes) -> None:
         client.close()
         await running.recorder.wait_for(lambda: running.mail.aborted)
         assert not running.mail.finished
-        assert running.budget.free == 64 << 20
+        assert running.budget._free == 64 << 20
 
 
 async def test_a_mail_beyond_the_limit_is_refused_behind_its_dot() -> None:
@@ -153,11 +153,11 @@ async def test_the_budget_asks_the_next_one_to_come_later_and_is_given_back() ->
         )
         await first.send(b"Subject: x\r\n\r\n.\r\n")
         assert (await first.read()).startswith("250")
-        assert running.budget.free == 4096
+        assert running.budget._free == 4096
         await second.begin()
         await second.send(b"y" * 10_000 + b"\r\n.\r\n")
         assert (await second.read()).startswith("452 4.3.1")
-        assert running.budget.free == 4096
+        assert running.budget._free == 4096
 
 
 async def test_a_client_that_drips_gets_no_more_time() -> None:
@@ -415,7 +415,7 @@ async def test_a_client_that_is_killed_at_any_step_interrupts_none_of_them(at: s
         await asyncio.gather(*running.server._context.tasks)
         assert running.budget.taken == 0
         assert running.server._context.quiet.is_set()
-        assert running.server._context.connection_limits.inside == 0
+        assert running.server._context.connection_limits._places.taken == 0
 
 
 async def kill(client: Dialogue) -> None:

@@ -263,7 +263,7 @@ async def test_a_client_that_leaves_within_auth_or_starttls_is_forgotten(certifi
         await bad.send(b"this is no TLS" * 100)
         await bad.reader.read()
         await running.wait_until_empty()
-        assert not running.server._context.connection_limits.inside
+        assert not running.server._context.connection_limits._places.taken
 
 
 async def test_a_session_over_tls_ends_in_good_order(certificate: Certificate, client_context: SSLContext) -> None:
