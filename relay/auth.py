@@ -62,8 +62,10 @@ class PasswordChecker:
         if len(password) > _LONGEST or len(login) > _LONGEST:
             return None
         user = self._find(login)
-        known = user is not None and user.password_hash is not None and self._remembers(user.password_hash, password)
-        return user.name if user is not None and known else None
+        if user is None or user.password_hash is None:
+            return None
+        since = self._good.get(self._digest(user.password_hash, password), -_REMEMBER)
+        return user.name if self._monotonic() - since < _REMEMBER else None
 
     async def check(self, login: str, password: str) -> str | None:
         """Give the user's name, or None; an unknown login takes as long as a wrong password."""
@@ -75,12 +77,15 @@ class PasswordChecker:
         known = user.password_hash if user is not None else None
         async with self._semaphore:
             # The sessions of a mail program log in together: the first one's good result serves those that waited.
-            good = known is not None and self._remembers(known, password)
-            if not good:
-                good = await asyncio.to_thread(self._verify, known, password)
+            good = self.remembered(login, password) is not None
+            good = good or await asyncio.to_thread(self._verify, known, password)
         if not good or user is None or known is None:
             return None
-        self._remember(known, password)
+        digest = self._digest(known, password)
+        self._good.pop(digest, None)
+        self._good[digest] = self._monotonic()
+        if len(self._good) > _MOST_REMEMBERED:
+            self._good.popitem(last=False)
         return user.name
 
     def _find(self, login: str) -> User | None:
@@ -107,13 +112,3 @@ class PasswordChecker:
     def _digest(self, known: str, password: str) -> bytes:
         text = f"{known}\0{password}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, text, hashlib.sha256)
-
-    def _remembers(self, known: str, password: str) -> bool:
-        return self._monotonic() - self._good.get(self._digest(known, password), -_REMEMBER) < _REMEMBER
-
-    def _remember(self, known: str, password: str) -> None:
-        digest = self._digest(known, password)
-        self._good.pop(digest, None)
-        self._good[digest] = self._monotonic()
-        if len(self._good) > _MOST_REMEMBERED:
-            self._good.popitem(last=False)

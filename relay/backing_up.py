@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -42,14 +41,8 @@ class _StoppedError(RelayError):
     """The service stops in the middle of a backup."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Saved:
-    """What a thread made."""
-
-    made: Made
-    removed: list[Path]
-    trouble: str
-    """Why old backups could not be removed."""
+_Saved = tuple[Made, int, str]
+"""A backup, how many old ones were removed, and why others could not be."""
 
 
 def plan_backup(settings: Settings, backup: BackupSettings, folder: Path | None = None) -> Job:
@@ -115,7 +108,7 @@ class BackupKeeper:
         at, begun = self._now(), time.monotonic()
         installation = await self._writer.run(_BEGUN, at)
         try:
-            saved = await self._in_thread(lambda: self._save(settings, backup, at, installation))
+            made, removed, trouble = await self._in_thread(lambda: self._save(settings, backup, at, installation))
         except StorageBusyError as error:  # a person makes one just now: no alert for that, the next try is in an hour
             emit(BackupPostponed(folder=str(backup.folder), reason=str(error)))
             return
@@ -123,26 +116,23 @@ class BackupKeeper:
             emit(BackupFailed(folder=str(backup.folder), reason=str(error)))
             await self._writer.run(_FAILED, Failed(at=self._now(), error=str(error)))
             return
-        made = saved.made
         await self._writer.run(_DONE, Done(at=at, folder=made.path))
         for line in made.missing:
             emit(BackupIncomplete(folder=str(made.path), missing=line))
-        if saved.trouble:
-            emit(BackupNotRemoved(folder=str(backup.folder), reason=saved.trouble))
+        if trouble:
+            emit(BackupNotRemoved(folder=str(backup.folder), reason=trouble))
         seconds = round(time.monotonic() - begun, 1)
-        emit(BackupFinished(folder=str(made.path), seconds=seconds, size=made.size, removed=len(saved.removed)))
+        emit(BackupFinished(folder=str(made.path), seconds=seconds, size=made.size, removed=removed))
 
     def _save(self, settings: Settings, backup: BackupSettings, at: int, installation: str) -> _Saved:
         job = plan_backup(settings, backup)
         gathered = gather(job.configuration, secrets=backup.secrets)
         pace = Pace(self._go_on, sleep=self._rest)
         made = make_backup(job, gathered, at=at, installation=installation, step=pace)
-        removed, trouble = [], ""
         try:
-            removed = remove_old(job.folder, installation, backup.keep, made.path)
+            return made, len(remove_old(job.folder, installation, backup.keep, made.path)), ""
         except StorageError as error:
-            trouble = str(error)
-        return _Saved(made=made, removed=removed, trouble=trouble)
+            return made, 0, str(error)
 
     def _go_on(self, _octets: int) -> None:
         if self._stopping.is_set():

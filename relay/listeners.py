@@ -12,16 +12,16 @@ import resource
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from relay.emitting import emit
-from relay.events.service import ActivityFailed, ListenerClosed, Listening
+from relay.events.service import ListenerClosed, Listening
 from relay.intake.budget import Shares
 from relay.intake.disk_space import SharedDiskSpace
 from relay.intake.listener_context import SharedResources
 from relay.intake.ports import Authenticator, Submission
 from relay.intake.throttle import LoginThrottle
 from relay.model.errors import RelayError
+from relay.runtime import contain_faults
 from relay.server import SmtpServer
 from relay.settings import Listener, ListenerTls, Settings
 from relay.storage.lock import database_file
@@ -77,7 +77,8 @@ class Listeners:
     async def open(self) -> None:
         """Open all. Raises RelayError where one can't listen."""
         for listener in self.settings().listeners:
-            self.servers.append(await self._open(listener, self.settings()))
+            self.servers.append(await self._start(listener, self.settings()))
+            _log_listening(self.servers[-1])
 
     async def change(self, new: Settings) -> list[str]:
         """Do what new settings say as a whole; else gives a line for each mistake, and everything is as it was.
@@ -92,9 +93,12 @@ class Listeners:
             try:
                 if place not in before:
                     change.opened[place] = await self._take_place(listener, new, gone, change)
+                else:
+                    server, old = before[place], before[place].listener
+                    server.change(listener, new.limits, new.hostname, new.language)
+                    change.changed.append((server, old))
             except RelayError as error:
-                faults.append(_line(new.path, n, error))
-        faults += self._change_kept(before, wanted, new, change)
+                faults.append(f"{new.path.name}: listener[{n}]: {error}")
         if faults:
             return faults + await self._undo(change)
         self.servers = [change.opened.get(place) or before[place] for place in wanted]
@@ -116,12 +120,8 @@ class Listeners:
         for server in servers:
             await server.close()
 
-    async def _open(self, listener: Listener, settings: Settings) -> SmtpServer:
-        server = await self._start(listener, settings)
-        _log_listening(server)
-        return server
-
-    async def _start(self, listener: Listener, settings: Settings) -> SmtpServer:
+    async def _start(self, listener: Listener, settings: Settings, *, tries: int = 1) -> SmtpServer:
+        """Open a listener, by several tries where its port is just being closed."""
         server = SmtpServer(
             listener=listener,
             limits=settings.limits,
@@ -129,6 +129,15 @@ class Listeners:
             language=settings.language,
             shared=self._shared,
         )
+        for _ in range(1, tries):
+            try:
+                await server.start()
+            except RelayError as error:
+                if not _is_taken(error):
+                    raise
+                await asyncio.sleep(_HANDOVER_PAUSE)
+            else:
+                return server
         await server.start()
         return server
 
@@ -139,40 +148,14 @@ class Listeners:
         try:
             return await self._start(listener, new)
         except RelayError as error:
-            if os.strerror(errno.EADDRINUSE) not in str(error):
-                raise
             holders = [server for server in gone if server.port == listener.port and server not in change.interrupted]
-            if not holders:
+            if not holders or not _is_taken(error):
                 raise
         for server in holders:
             server.stop_listening()
         change.interrupted += holders
-        return await self._start_patiently(listener, new)
-
-    async def _start_patiently(self, listener: Listener, settings: Settings) -> SmtpServer:
-        for n in range(_HANDOVER_TRIES):
-            await asyncio.sleep(_HANDOVER_PAUSE if n else 0)  # the loop closes sockets in its next turn
-            try:
-                return await self._start(listener, settings)
-            except RelayError as error:
-                if os.strerror(errno.EADDRINUSE) not in str(error):
-                    raise
-        return await self._start(listener, settings)
-
-    def _change_kept(
-        self, before: dict[Place, SmtpServer], wanted: dict[Place, Listener], new: Settings, change: _Change
-    ) -> list[str]:
-        faults = []
-        for n, (place, listener) in enumerate(wanted.items(), 1):
-            server = before.get(place)
-            if server is not None:
-                old = server.listener
-                try:
-                    server.change(listener, new.limits, new.hostname, new.language)
-                    change.changed.append((server, old))
-                except RelayError as error:
-                    faults.append(_line(new.path, n, error))
-        return faults
+        await asyncio.sleep(0)  # the loop closes sockets in its next turn
+        return await self._start(listener, new, tries=_HANDOVER_TRIES)
 
     async def _undo(self, change: _Change) -> list[str]:
         """Lead back to what was before; gives what could not be."""
@@ -186,7 +169,7 @@ class Listeners:
         for server in change.interrupted:
             self._leave(server, old.limits.drain_timeout / 1000)
             try:
-                again = await self._start_patiently(server.listener, old)
+                again = await self._start(server.listener, old, tries=_HANDOVER_TRIES)
                 self.servers[self.servers.index(server)] = again
             except RelayError as error:
                 self.servers.remove(server)
@@ -205,10 +188,12 @@ class Listeners:
 
 
 async def _drain(server: SmtpServer, seconds: float) -> None:
-    try:
+    with contain_faults(f"drain of port {server.port}"):  # one in a session must not keep the service from ending
         await server.drain(seconds)
-    except Exception as error:  # noqa: BLE001 - a fault in one session must not keep the service from ending
-        emit(ActivityFailed(activity=f"drain of port {server.port}", error=repr(error), exception=error))
+
+
+def _is_taken(error: RelayError) -> bool:
+    return os.strerror(errno.EADDRINUSE) in str(error)
 
 
 def _files_for_clients() -> int:
@@ -226,10 +211,6 @@ def _places(listeners: Iterable[Listener]) -> Iterator[tuple[Place, Listener]]:
         place = (listener.host, listener.port, listener.tls is ListenerTls.IMPLICIT)
         yield (*place, seen[place]), listener
         seen[place] += 1
-
-
-def _line(path: Path, n: int, error: RelayError) -> str:
-    return f"{path.name}: listener[{n}]: {error}"
 
 
 def _log_listening(server: SmtpServer) -> None:

@@ -213,14 +213,8 @@ class PopPoller:
             backoff = max(interval, min(LONGEST_BACKOFF, interval * 2.0 ** min(mailbox.failures - 1, 20)))
             mailbox.due = self._monotonic() + (0.0 if mailbox.changed else backoff)
             mailbox.failure = reason_of(error)
-            emit(
-                PollFailed(
-                    account=account.name,
-                    error=mailbox.failure,
-                    next_poll_in=round(mailbox.due - self._monotonic()),
-                    exception=None if isinstance(error, RelayError) else error,
-                )
-            )
+            left, fault = round(mailbox.due - self._monotonic()), None if isinstance(error, RelayError) else error
+            emit(PollFailed(account=account.name, error=mailbox.failure, next_poll_in=left, exception=fault))
             return None
         finally:
             self._alarm.set()
@@ -230,17 +224,8 @@ class PopPoller:
         if not self._stopping:
             waiting = self._wait(account.name, mailbox, mailbox.due - self._monotonic())
             mailbox.waiting = asyncio.create_task(waiting, name=f"wait {account.name}")
-        emit(
-            PollFinished(
-                account=account.name,
-                fetched=result.fetched,
-                quarantined=result.quarantined,
-                failed=result.failed,
-                left=result.left,
-                deleted=result.deleted,
-                seconds=round(result.seconds, 3),
-            )
-        )
+        counts = {name: getattr(result, name) for name in ("fetched", "quarantined", "failed", "left", "deleted")}
+        emit(PollFinished(account=account.name, **counts, seconds=round(result.seconds, 3)))
         return result
 
     def _next_due(self, interval: float) -> float:

@@ -145,9 +145,8 @@ def _tell_identity(case: _Case, client: Client) -> str:
         return f"{user} submits: known by the login."
     if case.identity is Identity.DEVICE:
         device = case.directory.device_at(client.ip)
-        return (
-            f"{user} submits: the client's address {client.ip} belongs to the device {device.name if device else ''!r}."
-        )
+        name = device.name if device else ""
+        return f"{user} submits: the client's address {client.ip} belongs to the device {name!r}."
     if case.identity is Identity.FROM:
         return f"{user} submits: the From address {case.address} is that user's."
     if case.identity is Identity.LISTENER:
@@ -189,19 +188,17 @@ def _choose(case: _Case) -> tuple[Rule, Account] | Refusal:
         reply = refuse(Refused.NO_ACCOUNT_FOR_NOBODY, sender=sender, advice=case.login_advice)
     else:
         reply = refuse(Refused.NO_ACCOUNT_FOR_USER, sender=sender, who=case.who)
-    case.steps.append(f"Rule 4: refused. {reply.text}.")
-    return _refuse(case, "no_account", reply, rule=None, account=None)
+    return _refuse(case, "no_account", reply, rule=None, account=None, step=f"Rule 4: refused. {reply.text}.")
 
 
 def _check_account(case: _Case, rule: Rule, account: Account) -> Refusal | None:
     """Refuse where the chosen account is excluded, or restricted to others; the choice does not go on to another."""
     if account.excluded:
         reply = refuse(Refused.EXCLUDED, account=account.name)
-        case.steps.append(f"Refused: {reply.text}; the choice does not go on to another account.")
-        return _refuse(case, "excluded", reply, rule=rule, account=account)
+        step = f"Refused: {reply.text}; the choice does not go on to another account."
+        return _refuse(case, "excluded", reply, rule=rule, account=account, step=step)
     if not _may_use(case, account):
         reply = refuse(Refused.RESTRICTED, why=_explain_restricted(case, account))
-        case.steps.append(f"Refused: {reply.text}.")
         return _refuse(case, "restricted", reply, rule=rule, account=account)
     return None
 
@@ -215,14 +212,12 @@ def _check_visible(case: _Case, rule: Rule, chosen: Account) -> Refusal | None:
         fields = f"{case.origin.prefix}From or {case.origin.prefix}Sender"
         if account is None:
             reply = refuse(Refused.UNREADABLE_WORD, fields=fields)
-            hidden = f"it may hide the address of an account that {case.who} may not use"
-            case.steps.append(f"Refused: {reply.text}: {hidden}.")
-            return _refuse(case, "restricted", reply, rule=rule, account=chosen)
+            step = f"Refused: {reply.text}: it may hide the address of an account that {case.who} may not use."
+            return _refuse(case, "restricted", reply, rule=rule, account=chosen, step=step)
         reason, why = "excluded", say(Part.THE_EXCLUDED, account=account.name)
         if not account.excluded:
             reason, why = "restricted", _explain_restricted(case, account)
         reply = refuse(Refused.NOT_VISIBLE, address=show_address(address), fields=fields, why=why)
-        case.steps.append(f"Refused: {reply.text}.")
         return _refuse(case, reason, reply, rule=rule, account=account)
     return None
 
@@ -271,7 +266,10 @@ def _rewrite(case: _Case, rule: Rule, account: Account) -> tuple[Edit, ...]:
     return rewrite.edits
 
 
-def _refuse(case: _Case, reason: str, reply: Reply, *, rule: Rule | None, account: Account | None) -> Refusal:
+def _refuse(
+    case: _Case, reason: str, reply: Reply, *, rule: Rule | None, account: Account | None, step: str = ""
+) -> Refusal:
+    case.steps.append(step or f"Refused: {reply.text}.")
     return Refusal(
         user=None if case.user is None else case.user.name,
         identity=case.identity,

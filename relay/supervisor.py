@@ -30,7 +30,7 @@ from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.places import digest_of
 from relay.pop_poller import PopPoller
-from relay.runtime import Runtime
+from relay.runtime import Runtime, contain_faults
 from relay.settings import ConfigurationError, Settings, load_settings
 from relay.storage.engine import PATIENCE, open_engine
 from relay.storage.lock import StorageLock, name_node
@@ -121,19 +121,20 @@ class Service:
     async def run(self) -> bool:
         """Serve until a signal, or until the writer dies (false)."""
         self.handle_signals()
-        self._watch("delivery", self.delivery.run)
-        self._watch("poller", self.poller.run)
-        self._watch("claims", self.housekeeper.keep_claims)
-        self._watch("housekeeping", self.housekeeper.run)
-        self._watch("watching", self.watcher.run)
-        self._watch("watchdog", partial(feed_watchdog, self._writer.answer))
-        self._watch("backup", self.backups.run)
+        activities: dict[str, Callable[[], Awaitable[None]]] = {
+            "delivery": self.delivery.run,
+            "poller": self.poller.run,
+            "claims": self.housekeeper.keep_claims,
+            "housekeeping": self.housekeeper.run,
+            "watching": self.watcher.run,
+            "watchdog": partial(feed_watchdog, self._writer.answer),
+            "backup": self.backups.run,
+        }
+        self._tasks = [asyncio.create_task(keep_running(name, work), name=name) for name, work in activities.items()]
         self._tasks.append(asyncio.create_task(self._watch_writer()))
-        config, directory = str(self.settings.path), self.settings.directory
+        config, directory, pid = str(self.settings.path), self.settings.directory, os.getpid()
         people, accounts = len(directory.users), len(directory.accounts)
-        emit(
-            events.ServiceStarted(version=__version__, config=config, pid=os.getpid(), accounts=accounts, users=people)
-        )
+        emit(events.ServiceStarted(version=__version__, config=config, pid=pid, accounts=accounts, users=people))
         notify("READY=1")
         await self._ended.wait()
         await self.stop()
@@ -206,11 +207,8 @@ class Service:
 
     def _put_into_force(self, settings: Settings) -> None:
         before = self.settings
-        restart = [
-            key
-            for key in ("database", "folder", "lease", "prepared_statements")
-            if getattr(settings, key) != getattr(before, key)
-        ]
+        fixed = ("database", "folder", "lease", "prepared_statements")
+        restart = [key for key in fixed if getattr(settings, key) != getattr(before, key)]
         if (settings.log.format, settings.log.level) != (before.log.format, before.log.level):
             restart.append("log")
         for key in restart:
@@ -235,12 +233,8 @@ class Service:
         task.add_done_callback(self._reloads.discard)
 
     async def _reload_by_signal(self) -> None:
-        try:
+        with contextlib.suppress(RelayError), contain_faults("reload"):  # a RelayError says that it is stopping
             await self.reload()
-        except RelayError:
-            pass  # it is stopping
-        except Exception as error:  # noqa: BLE001 - the service goes on with what it has
-            emit(events.ActivityFailed(activity="reload", error=repr(error), exception=error))
 
     def _current(self) -> Settings:
         return self.settings
@@ -280,9 +274,6 @@ class Service:
         except OSError as error:
             raise RelayError(f"control socket in {self.settings.folder}: {error.strerror}") from error
         await self._listeners.open()  # last: whoever reads in the log that it listens may ask the service, too
-
-    def _watch(self, activity: str, work: Callable[[], Awaitable[None]]) -> None:
-        self._tasks.append(asyncio.create_task(keep_running(activity, work), name=activity))
 
     async def _watch_writer(self) -> None:
         await self._writer.dead.wait()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import overload
 
-from relay.model.account import MailboxServer, Secret, SmtpServer
+from relay.model.account import MailboxServer, Secret, Server, SmtpServer
 from relay.model.credential import Credential, Identity, keyed_hash
 from relay.model.errors import CredentialError
 from relay.settings.secrets import read_secret
@@ -59,7 +59,7 @@ class Credentials:
     @staticmethod
     def of(server: SmtpServer) -> Credential | None: ...
     @staticmethod
-    def of(server: SmtpServer | MailboxServer) -> Credential | None:
+    def of(server: Server) -> Credential | None:
         """Return the credential of a server's settings; None if it is used without a login."""
         if server.username is None:
             return None

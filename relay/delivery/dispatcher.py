@@ -51,9 +51,8 @@ class Delivery:
         self._pauses = PauseBook(runtime)
         self._transports = Transports(runtime, timeouts=timeouts, pauses=lambda: self._pauses)
         self._lanes = LaneBook(runtime, transports=self._transports, pauses=self._pauses, work=self._work)
-        self.notifications = parts = Notifications(
-            runtime, is_paused=self._pauses.__contains__, works=self._lanes.works
-        )
+        is_paused, works = self._pauses.__contains__, self._lanes.works
+        self.notifications = parts = Notifications(runtime, is_paused=is_paused, works=works)
         self._clock = ClockWatch(runtime, went_back=self._forget_times)
         self._attempter = Attempter(
             runtime,
@@ -244,7 +243,7 @@ class Delivery:
         await self._sweep(now)
         await self._renew(now)
         due = await self._queue.next_due()
-        orphaned = [destination for destination in due if not self._lanes.serves(destination)]
+        orphaned = [destination for destination in due if self._transports.at(destination) is None]
         if orphaned:
             with contain_faults("mail without an account"):
                 held = await self.notifications.outbox.hold_orphaned([destination.name for destination in orphaned])

@@ -48,10 +48,6 @@ class LaneBook:
             lane.adopt(transport.terms)
         return lane
 
-    def serves(self, destination: Destination) -> bool:
-        """Tell whether a destination is served at all: its account sends, or it is an inbox."""
-        return self._transports.at(destination) is not None
-
     def wait(self, lane: Lane) -> float:
         """Return the seconds until a lane may begin one more mail, as far as it knows."""
         return lane.wait(self._monotonic(), self._now())
@@ -60,7 +56,7 @@ class LaneBook:
         """Tell whether a lane may begin a mail now, if that may be sent at this hour."""
         if self.stopping or lane.account in self._pauses or lane.quota.contended or self.wait(lane) > 0:
             return False
-        return self.serves(lane.destination)
+        return self._transports.at(lane.destination) is not None
 
     def is_open(self, lane: Lane) -> bool:
         """Tell whether a lane may send at this hour."""

@@ -45,7 +45,7 @@ class Lane:
     max_size: int | None = None
     """The largest mail that this server takes, as its last EHLO said; None: not known."""
     renewed: bool = False
-    """Whether the server or the login has changed since this was last asked."""
+    """Whether what waits is to go at once: the settings are others than those that failed."""
     cursor: Cursor = field(default_factory=Cursor)
     """Where the turns of users and mailings stand."""
     busy: int = 0
@@ -122,7 +122,7 @@ class Lane:
         if terms.recipients_per_day != before.recipients_per_day:
             self.quota.reset()
         if terms.access != before.access:
-            self.renew()
+            self.renewed = True
             self.answered()
         if terms.endpoint != before.endpoint:
             self.max_size = None
@@ -172,10 +172,6 @@ class Lane:
         """Note that the provider refused one connection more than these: no more are used for a while."""
         self._limit.narrow(connections, now)
 
-    def renew(self) -> None:
-        """Let what waits go at once: the settings are others than those that failed."""
-        self.renewed = True
-
     def flush(self) -> None:
         """Forget every rest: all is to go on now."""
         self.answered()
@@ -185,9 +181,9 @@ class Lane:
 
     # The rate, and whose turn it is
 
-    def start_mail(self, now: float) -> None:
-        """Count a mail that begins."""
-        self._rate.start(now)
+    def start_mail(self, now: float, mails: int = 1) -> None:
+        """Count a mail that begins, or so many."""
+        self._rate.start(now, mails)
 
     def restore_starts(self, starts: Iterable[float]) -> None:
         """Count mails that began before this process did, in order."""

@@ -8,22 +8,16 @@ from relay.transports.transport import Terms, TransportResult
 
 def tell_lane(lane: Lane, terms: Terms, result: TransportResult, now: float) -> bool:
     """Tell a lane what was learnt, at a monotonic time; returns whether more of it may go."""
-    learnt, reply = result.learnt, result.reply
-    for _ in range(1, result.transactions):
-        lane.start_mail(now)  # that is a mail more, for the rate
+    learnt, reply, account = result.learnt, result.reply, lane.destination.name
+    lane.start_mail(now, result.transactions - 1)  # the first was counted when it began
     if learnt.connected:
         lane.connected(terms, learnt.max_size)
     if learnt.answers:
         lane.answered()
     elif learnt.unreachable and lane.unreachable(reply, connected=learnt.connected):
-        emit(AccountUnreachable(account=lane.destination.name, code=reply.code, reply=str(reply)))
+        emit(AccountUnreachable(account=account, code=reply.code, reply=str(reply)))
     if learnt.login_refused:
         return False
-    return _note_limits(lane, terms, result, now)
-
-
-def _note_limits(lane: Lane, terms: Terms, result: TransportResult, now: float) -> bool:
-    learnt, reply, account = result.learnt, result.reply, lane.destination.name
     if learnt.connections is not None:
         lane.narrowed(learnt.connections, now)
         emit(AccountNarrowed(account=account, connections=learnt.connections, code=reply.code, reply=str(reply)))
@@ -36,7 +30,7 @@ def _note_limits(lane: Lane, terms: Terms, result: TransportResult, now: float) 
         lane.failed(now)
         return False
     if learnt.unreachable:
-        lane.renew()  # the settings were corrected meanwhile: it goes at once by those
+        lane.renewed = True  # the settings were corrected meanwhile: it goes at once by those
     elif reply.is_positive:
         lane.delivered()
     return True

@@ -44,13 +44,13 @@ class PauseBook:
             self._pauses = fresh
         return resumed
 
-    async def begin_probe(self, pause: Pause, settings: str) -> bool:
+    async def begin_probe(self, pause: Pause, fingerprint: str) -> bool:
         """Note that a probe of a paused account begins, and when the next one is due; false where it is not for us.
 
         Another node may have begun it, or somebody may have ended the pause. Raises StorageError.
         """
         next_probe = self._next_probe(pause.probes + 1)
-        return await self._queue.begin_probe(pause, next_probe=next_probe, fingerprint=settings)
+        return await self._queue.begin_probe(pause, next_probe=next_probe, fingerprint=fingerprint)
 
     def _next_probe(self, probes: int, *, late: bool = False) -> int:
         settings = self._settings()
@@ -67,7 +67,7 @@ class PauseBook:
         """
         return await self._queue.probes_before(account, self._now() - SOON, self._now())
 
-    async def login_refused(self, account: str, reply: Reply, settings: str, *, later: bool) -> bool:
+    async def login_refused(self, account: str, reply: Reply, fingerprint: str, *, later: bool) -> bool:
         """Pause an account whose login was refused to a mail; true where the pause is new. Raises StorageError.
 
         Soon after a probe the intervals go on. What was refused `later`, behind the login, waits for the longest
@@ -76,16 +76,19 @@ class PauseBook:
         async with self._lock:
             if account in self._pauses:
                 return False
-            return await self._pause(account, reply, settings, probes=await self.probes_before(account), later=later)
+            probes = await self.probes_before(account)
+            return await self._pause(account, reply, fingerprint, probes=probes, later=later)
 
-    async def probe_failed(self, account: str, reply: Reply, settings: str) -> None:
+    async def probe_failed(self, account: str, reply: Reply, fingerprint: str) -> None:
         """Note why an account stays paused. Raises StorageError."""
         async with self._lock:
             old = self._pauses.get(account)
             if old is None or not old.by_person:
-                await self._pause(account, reply, settings)
+                await self._pause(account, reply, fingerprint)
 
-    async def _pause(self, account: str, reply: Reply, settings: str, *, probes: int = 0, later: bool = False) -> bool:
+    async def _pause(
+        self, account: str, reply: Reply, fingerprint: str, *, probes: int = 0, later: bool = False
+    ) -> bool:
         now, old = self._now(), self._pauses.get(account)
         wish = Pause(
             account=account,
@@ -94,7 +97,7 @@ class PauseBook:
             reason=str(reply),
             probes=probes,
             next_probe=self._next_probe(probes, late=later and probes > 0),
-            fingerprint=settings,
+            fingerprint=fingerprint,
             refusal=reply if old is None else None,
         )
         # Where another node was first, its probes go on as they are.

@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Callable
-from functools import partial
 
 from relay.delivery.lane_book import LaneBook
 from relay.delivery.pauses import PauseBook
@@ -65,13 +64,9 @@ class Prober:
             self._checked[pause.account] = self._monotonic()
             task = asyncio.create_task(self._probe(pause.account, transport.login), name=f"probe {pause.account}")
             self._running[pause.account] = task
-            task.add_done_callback(partial(self._ended, pause.account))
             if pause.next_probe is not None and pause.next_probe > self._now():
                 waits.append((pause.next_probe - self._now()) / 1000)
         return waits
-
-    def _ended(self, account: str, _task: asyncio.Task[None]) -> None:
-        self._running.pop(account, None)
 
     async def _probe(self, account: str, login: Login) -> None:
         """Log in where the time for it has come or the settings are others than those that were refused."""
@@ -79,9 +74,9 @@ class Prober:
             pause = next((pause for pause in self._pauses if pause.account == account), None)
             if pause is None:
                 return
-            settings = await login.fingerprint()
-            others = settings and settings not in pause.fingerprint.split()
-            if not (others or self._is_due(pause)) or not await self._pauses.begin_probe(pause, settings):
+            fingerprint = await login.fingerprint()
+            others = fingerprint and fingerprint not in pause.fingerprint.split()
+            if not (others or self._is_due(pause)) or not await self._pauses.begin_probe(pause, fingerprint):
                 return
             refusal = await login.probe()
             if refusal is None:
@@ -89,9 +84,11 @@ class Prober:
                 await self._pauses.resume(account, "the login works again")
                 self._resumed()
             else:
-                await self._pauses.probe_failed(account, refusal, settings)
+                await self._pauses.probe_failed(account, refusal, fingerprint)
         except RelayError as error:
             emit(ActivityFailed(activity=f"probe {account}", error=str(error)))
+        finally:
+            del self._running[account]
 
     def _is_due(self, pause: Pause) -> bool:
         settings, now = self._settings(), self._now()

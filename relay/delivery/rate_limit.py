@@ -20,10 +20,10 @@ class RateLimit:
     """None: no limit."""
     _starts: deque[float] = field(default_factory=deque)
 
-    def start(self, now: float) -> None:
-        """Count a mail that begins."""
+    def start(self, now: float, mails: int = 1) -> None:
+        """Count a mail that begins, or so many."""
         if self.per_minute is not None:
-            self._starts.append(now)
+            self._starts.extend([now] * mails)
 
     def restore(self, starts: Iterable[float]) -> None:
         """Count mails that began before this process did, the oldest first."""
@@ -47,7 +47,7 @@ async def recent_starts(runtime: Runtime, *, interrupted: Iterable[ClaimedDelive
     Raises StorageError.
     """
     now, monotonic = runtime.now(), runtime.monotonic()
-    limited = [a.name for a in runtime.settings().directory.accounts if a.messages_per_minute]
+    limited = [a.name for a in runtime.settings().directory.accounts if a.smtp and a.smtp.messages_per_minute]
     if not limited:
         return {}
     begun = await runtime.queue.starts_since(limited, after=now - round(_MINUTE * 1000), oldest=now - _OLDEST)

@@ -57,14 +57,9 @@ class Worker:
 
     def _fail(self, lane: Lane, error: Exception) -> None:
         """Let a lane rest after a fault of ours or of the database."""
-        known = isinstance(error, RelayError)
-        emit(
-            ActivityFailed(
-                activity=f"lane {lane.destination}",
-                error=str(error) if known else repr(error),
-                exception=None if known else error,
-            )
-        )
+        fault = None if isinstance(error, RelayError) else error
+        text = str(error) if fault is None else repr(error)
+        emit(ActivityFailed(activity=f"lane {lane.destination}", error=text, exception=fault))
         lane.failed(self._monotonic())
         self._stopped(lane)
 
@@ -123,17 +118,9 @@ class Worker:
     async def _claim(self, lane: Lane, *, newest: bool, open_now: bool) -> Work | None:
         now = self._now()
         lane.backlog = False  # whatever is queued from now on says so
-        claimed = await self._wait(
-            lane,
-            self._queue.claim(
-                lane.destination,
-                now=now,
-                limit=1,
-                open_now=open_now,
-                cursor=lane.cursor,
-                newest=newest,
-            ),
-        )
+        to, cursor = lane.destination, lane.cursor
+        claim = self._queue.claim(to, now=now, limit=1, open_now=open_now, cursor=cursor, newest=newest)
+        claimed = await self._wait(lane, claim)
         if not claimed:
             return None
         lane.serve(claimed[0].message.source)

@@ -52,8 +52,8 @@ class Secret:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SmtpServer:
-    """`[account.smtp]`: where and how an account sends."""
+class Server:
+    """A provider's server, and the login there."""
 
     host: str
     port: int
@@ -61,12 +61,18 @@ class SmtpServer:
     username: str | None = None
     """None: no AUTH."""
     password: Secret = Secret()
+    verify: bool = True
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SmtpServer(Server):
+    """`[account.smtp]`: where and how an account sends."""
+
     connections: int = 2
     recipients_per_message: int = 50
     messages_per_minute: int | None = None
     recipients_per_day: int | None = None
-    verify: bool = True
-    ca_file: str | None = None
 
     @property
     def login(self) -> tuple[object, ...]:
@@ -75,14 +81,10 @@ class SmtpServer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MailboxServer:
+class MailboxServer(Server):
     """Where and how a mailbox is collected, whatever its server speaks. Each kind of source has a subclass."""
 
-    host: str
-    port: int
-    security: Security
     username: str
-    password: Secret = Secret()
     interval: int = 300_000
     """Milliseconds."""
     leave_on_server: bool | int = False
@@ -95,8 +97,6 @@ class MailboxServer:
     """The field that names the envelope recipients of a shared mailbox, such as `Delivered-To`."""
     envelope_position: int | None = None
     """Which of several such fields counts: 1 is the topmost, -1 the last; None: all."""
-    verify: bool = True
-    ca_file: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,11 +177,6 @@ class Account:
         return None if self.smtp is None else self.smtp.recipients_per_day
 
     @property
-    def messages_per_minute(self) -> int | None:
-        """How many mails may begin within a minute; None: as many as there are."""
-        return None if self.smtp is None else self.smtp.messages_per_minute
-
-    @property
     def outgoing_server(self) -> str:
         """The host and port that it sends to, as people are shown them; empty where it does not send."""
         return "" if self.smtp is None else f"{self.smtp.host}:{self.smtp.port}"
@@ -192,7 +187,7 @@ class Account:
         return self.pop3
 
     @property
-    def servers(self) -> tuple[SmtpServer | MailboxServer, ...]:
+    def servers(self) -> tuple[Server, ...]:
         """The servers that it logs in to: the one that it sends by, and the one of its mailbox."""
         return tuple(server for server in (self.smtp, self.mailbox) if server is not None)
 

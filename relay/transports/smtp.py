@@ -93,7 +93,7 @@ class SmtpTransport:
 
     async def fingerprint(self) -> str:
         """Return a hash of what the login depends on; empty where its secret can't be had. Raises StorageError."""
-        return await self._connections.fingerprint(self._server)
+        return await self._connections.credentials.fingerprint(self._server)
 
     async def probe(self) -> Reply | None:
         """Connect and log in, nothing more. None: it works; else the reply that says why not."""

@@ -43,7 +43,7 @@ class Connections:
 
     def __init__(self, runtime: Runtime, *, timeouts: Timeouts, pauses: Callable[[], Iterable[Pause]]) -> None:
         self._settings, self._queue = runtime.settings, runtime.queue
-        self._credentials = runtime.credentials
+        self.credentials = runtime.credentials
         self._timeouts = timeouts
         self._pauses = pauses
         self._doors: dict[str, _Door] = {}
@@ -55,7 +55,7 @@ class Connections:
         """
         door = self._door(account)
         if door.made_of is not server:
-            door.made_of, door.credential = server, self._credentials.of(server)
+            door.made_of, door.credential = server, self.credentials.of(server)
         credential = door.credential
         kept = door.pool.take(server, credential)
         if kept is not None:
@@ -90,7 +90,7 @@ class Connections:
 
     async def _revision(self, credential: Credential | None) -> str:
         with contextlib.suppress(RelayError):
-            return await self._credentials.revision(credential)
+            return await self.credentials.revision(credential)
         return ""
 
     async def _ask_whether_paused(self, account: Account) -> None:
@@ -113,10 +113,6 @@ class Connections:
     def release(self, account: Account, connection: Connection) -> None:
         """Take a connection back; one that is of no use any more is closed."""
         self._door(account).pool.release(connection)
-
-    async def fingerprint(self, server: SmtpServer) -> str:
-        """Return a hash of what a login depends on; empty where its secret can't be had. Raises StorageError."""
-        return await self._credentials.fingerprint(server)
 
     async def close(self) -> None:
         """Close every connection."""

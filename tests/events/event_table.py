@@ -6,13 +6,12 @@ python -m tests.events.event_table
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
 from pathlib import Path
 from types import ModuleType
 from typing import get_type_hints
 
 import relay.events
-from relay.events.event import Event
+from relay.events.event import REQUIRED, Event
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "logging.md"
 SUBJECTS = (
@@ -57,7 +56,7 @@ def events_of(module: ModuleType) -> list[type[Event]]:
 def describe_fields(kind: type[Event]) -> dict[str, str]:
     """Give an event's fields, and what each says."""
     hints = get_type_hints(kind, include_extras=True)
-    return {field.name: _said(hints[field.name]) for field in fields(kind)}
+    return {name: _said(hints[name]) for name in kind.defaults}
 
 
 def _said(hint: object) -> str:
@@ -79,7 +78,7 @@ def _tables() -> Iterator[str]:
         yield f"## {(module.__doc__ or '').splitlines()[0].removesuffix('.')}\n"
         yield "| event | level | fields | when, and what to do |\n| --- | --- | --- | --- |"
         for kind in events_of(module):
-            names = [field.name if field.default is MISSING else f"[{field.name}]" for field in fields(kind)]
+            names = [name if default is REQUIRED else f"[{name}]" for name, default in kind.defaults.items()]
             yield f"| `{kind.name}` | {kind.level} | {', '.join(names)} | {' '.join((kind.__doc__ or '').split())} |"
         yield ""
 

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,12 @@ def test_a_field_with_a_default_is_absent_while_it_holds_that() -> None:
     assert ActivityFailed(activity="claims", error="odd").fields() == {"activity": "claims", "error": "odd"}
     told = ActivityFailed(activity="claims", error="odd", restart_in=5.0, queue_id="q").fields()
     assert list(told) == ["activity", "queue_id", "error", "restart_in"]
+
+
+@pytest.mark.parametrize("fields", [{"activity": "claims"}, {"activity": "claims", "error": "odd", "of": "x"}])
+def test_an_event_has_all_of_its_fields_and_no_others(fields: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="ActivityFailed has the fields activity, queue_id, error"):
+        ActivityFailed(**fields)
 
 
 def test_an_event_is_frozen() -> None:
