@@ -40,12 +40,12 @@ class LogSink:
     def __init__(self, file: Path | None = None, *, descriptor: int = STDOUT) -> None:
         self._file = file
         self._descriptor = descriptor
-        self._fd = self._open()
+        self._fd = self._open(file)
 
-    def _open(self) -> int:
-        if self._file is None:
+    def _open(self, file: Path | None) -> int:
+        if file is None:
             return self._descriptor
-        return os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        return os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
     def write(self, line: str) -> None:
         """Write one line; what can't be written is dropped."""
@@ -58,12 +58,8 @@ class LogSink:
     def reopen(self, file: Path | None) -> None:
         """Open the file anew (SIGHUP), or another one; if that fails, the old one goes on. Raises OSError."""
         before, old = self._file, self._fd
+        self._fd = self._open(file)
         self._file = file
-        try:
-            self._fd = self._open()
-        except OSError:
-            self._file = before
-            raise
         if before is not None:
             os.close(old)
 

@@ -12,6 +12,7 @@ from relay.events.service import ActivityFailed
 from relay.model.errors import RelayError
 from relay.settings import Settings
 from relay.storage.queue import Queue
+from relay.upstream.transaction import TIMEOUTS, Timeouts
 
 
 def wall_clock() -> int:
@@ -34,6 +35,8 @@ class Runtime:
     """Seconds since some moment; never goes back."""
     random: Callable[[], float] = random.random
     """A random number in [0, 1)."""
+    timeouts: Timeouts = TIMEOUTS
+    """Of connections to a provider's SMTP server."""
 
     def __post_init__(self) -> None:
         """Make the credentials where a test brings none of its own."""

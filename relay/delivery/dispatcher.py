@@ -29,7 +29,6 @@ from relay.notifications import Notifications
 from relay.rules.hours import next_open
 from relay.runtime import Runtime, contain_faults
 from relay.transports.registry import Transports
-from relay.upstream.transaction import TIMEOUTS, Timeouts
 
 LONGEST_LOOK = 60.0
 """Seconds after which the queue is looked at in any case."""
@@ -38,7 +37,7 @@ LONGEST_LOOK = 60.0
 class Delivery:
     """The sending side of the service; also the `Dispatcher` of submission."""
 
-    def __init__(self, runtime: Runtime, *, timeouts: Timeouts = TIMEOUTS) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._settings, self._queue = runtime.settings, runtime.queue
         self._now, self._monotonic = runtime.now, runtime.monotonic
@@ -49,7 +48,7 @@ class Delivery:
         self._next_look = math.inf
         """Monotonic seconds when the queue is looked at next, whatever happens."""
         self._pauses = PauseBook(runtime)
-        self._transports = Transports(runtime, timeouts=timeouts, pauses=lambda: self._pauses)
+        self._transports = Transports(runtime, pauses=self._pauses)
         self._lanes = LaneBook(runtime, transports=self._transports, pauses=self._pauses, work=self._work)
         is_paused, works = self._pauses.__contains__, self._lanes.works
         self.notifications = parts = Notifications(runtime, is_paused=is_paused, works=works)

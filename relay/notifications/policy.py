@@ -152,15 +152,7 @@ class Policy:
         wanted = [failure for failure in disposition.failures if wants_failure(failure.recipient.notify)]
         if not wanted:
             return Notices(events=(NoticeDropped(queue_id=message.id, reason="the client asked for none (NOTIFY)"),))
-        recipients = [
-            self._reported(
-                f.recipient,
-                f.reply,
-                FailureReason.EXPIRED if f.expired else FailureReason.REFUSED,
-                tried=tried.get(f.recipient.n),
-            )
-            for f in wanted
-        ]
+        recipients = [self._reported(f.recipient, f.reply, tried.get(f.recipient.n), expired=f.expired) for f in wanted]
         known = await self._queue.outcomes(message.id)  # the blind copy's is not among them
         taken = {n for n, one in disposition.outcomes if one.verdict is Verdict.DELIVERED}
         outcomes = known | {n: RecipientState.DELIVERED for n in taken if n in known}
@@ -208,7 +200,7 @@ class Policy:
     async def _success(self, account: Account | None, delivery: ClaimedDelivery, disposition: Disposition) -> Notices:
         delivered = {n: outcome.reply for n, outcome in disposition.outcomes if outcome.verdict is Verdict.DELIVERED}
         wanted = [
-            self._reported(recipient, delivered[recipient.n], FailureReason.REFUSED, tried=self._now())
+            self._reported(recipient, delivered[recipient.n], self._now())
             for recipient in delivery.recipients
             if recipient.n in delivered and wants_success(recipient.notify)
         ]
@@ -220,16 +212,16 @@ class Policy:
 
     def _waiting(self, recipient: Recipient, last: LastAttempt | None) -> FailedRecipient:
         if last is None:
-            return self._reported(recipient, _NOT_TRIED, FailureReason.REFUSED, tried=None)
-        return self._reported(recipient, last.reply, FailureReason.REFUSED, tried=last.at)
+            return self._reported(recipient, _NOT_TRIED, None)
+        return self._reported(recipient, last.reply, last.at)
 
     def _reported(
-        self, recipient: Recipient, reply: Reply, reason: FailureReason, *, tried: int | None
+        self, recipient: Recipient, reply: Reply, tried: int | None, *, expired: bool = False
     ) -> FailedRecipient:
         return FailedRecipient(
             address=recipient.address,
             reply=reply,
-            reason=reason,
+            reason=FailureReason.EXPIRED if expired else FailureReason.REFUSED,
             orcpt=recipient.orcpt,
             last_attempt=None if tried is None else self._composer.at(tried),
         )

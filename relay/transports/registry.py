@@ -9,15 +9,14 @@ from relay.runtime import Runtime
 from relay.transports.maildir import MaildirTransport
 from relay.transports.smtp import SmtpTransports
 from relay.transports.transport import Transport
-from relay.upstream.transaction import Timeouts
 
 
 class Transports:
     """Finds the transport of a destination, by its kind and by the settings of this moment."""
 
-    def __init__(self, runtime: Runtime, *, timeouts: Timeouts, pauses: Callable[[], Iterable[Pause]]) -> None:
-        """`pauses` returns those of this moment, as far as they are known in memory."""
-        self._smtp = SmtpTransports(runtime, timeouts=timeouts, pauses=pauses)
+    def __init__(self, runtime: Runtime, *, pauses: Iterable[Pause]) -> None:
+        """`pauses` gives those of the moment, as far as they are known in memory."""
+        self._smtp = SmtpTransports(runtime, pauses=pauses)
         self._makers: dict[DestinationKind, Callable[[str], Transport | None]] = {
             DestinationKind.ACCOUNT: self._smtp.at,
             DestinationKind.INBOX: partial(MaildirTransport, runtime),

@@ -1,6 +1,6 @@
 """The transport to a provider's server: one transaction, and at once a second where the archive is in the way."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
 from relay.emitting import emit
@@ -18,15 +18,15 @@ from relay.storage.queue import Queue
 from relay.transports.smtp_connections import Connections
 from relay.transports.transport import Learnt, Progress, Terms, TransportResult
 from relay.upstream.smarthost import ConnectError
-from relay.upstream.transaction import UNFIT, MailTransaction, OutgoingMail, Stage, Timeouts
+from relay.upstream.transaction import UNFIT, MailTransaction, OutgoingMail, Stage
 
 
 class SmtpTransports:
     """The transports of all accounts, which share the connections of each."""
 
-    def __init__(self, runtime: Runtime, *, timeouts: Timeouts, pauses: Callable[[], Iterable[Pause]]) -> None:
+    def __init__(self, runtime: Runtime, *, pauses: Iterable[Pause]) -> None:
         self._settings, self._queue = runtime.settings, runtime.queue
-        self._connections = Connections(runtime, timeouts=timeouts, pauses=pauses)
+        self._connections = Connections(runtime, pauses=pauses)
         self._known: dict[str, SmtpTransport] = {}
 
     def at(self, name: str) -> "SmtpTransport | None":

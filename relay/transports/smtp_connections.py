@@ -6,7 +6,7 @@ all of them: so a wrong password costs one login, and not one for each connectio
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from relay.model.account import Account, SmtpServer
@@ -17,7 +17,7 @@ from relay.model.reply import Reply
 from relay.runtime import Runtime
 from relay.upstream.pool import Pool
 from relay.upstream.smarthost import ConnectError, Connection
-from relay.upstream.transaction import Stage, Timeouts
+from relay.upstream.transaction import Stage
 
 
 @dataclass(kw_only=True)
@@ -41,10 +41,10 @@ class _Door:
 class Connections:
     """Keeps, opens and closes connections. An account's secret is read anew for each that is opened."""
 
-    def __init__(self, runtime: Runtime, *, timeouts: Timeouts, pauses: Callable[[], Iterable[Pause]]) -> None:
+    def __init__(self, runtime: Runtime, *, pauses: Iterable[Pause]) -> None:
         self._settings, self._queue = runtime.settings, runtime.queue
         self.credentials = runtime.credentials
-        self._timeouts = timeouts
+        self._timeouts = runtime.timeouts
         self._pauses = pauses
         self._doors: dict[str, _Door] = {}
 
@@ -95,7 +95,7 @@ class Connections:
 
     async def _ask_whether_paused(self, account: Account) -> None:
         """Raise ConnectError where the account was paused since the mail that wants a connection was claimed."""
-        pauses = self._pauses()
+        pauses = self._pauses
         if self._queue.is_shared:
             try:
                 pauses = await self._queue.pauses()

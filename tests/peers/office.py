@@ -59,8 +59,9 @@ class Office:
             now=lambda: self.now,
             monotonic=lambda: (self.now - START - self.skew) / 1000 + time.perf_counter(),
             random=self._random,
+            timeouts=self.timeouts,
         )
-        self.delivery = Delivery(runtime, timeouts=self.timeouts)
+        self.delivery = Delivery(runtime)
         self.submission = Submission(runtime, self.delivery)
 
     def _random(self) -> float:
