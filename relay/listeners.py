@@ -11,7 +11,7 @@ import os
 import resource
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from relay.emitting import emit
 from relay.events.service import ListenerClosed, Listening
@@ -36,17 +36,6 @@ _OTHER_FILES = 128
 """Open files that clients leave to the database, providers, mailboxes and the log; of few, they leave a half."""
 
 Place = tuple[str, int, bool, int]
-
-
-@dataclass(kw_only=True)
-class _Change:
-    """What a reload has done so far, so that it can be undone."""
-
-    opened: dict[Place, SmtpServer] = field(default_factory=dict)
-    interrupted: list[SmtpServer] = field(default_factory=list)
-    """Old ones whose sockets were closed, so that a new one can have their port."""
-    changed: list[tuple[SmtpServer, Listener]] = field(default_factory=list)
-    """Those that go on with other settings, and what they had before."""
 
 
 @dataclass(kw_only=True)
@@ -88,22 +77,25 @@ class Listeners:
         wanted = dict(_places(new.listeners))
         before = dict(zip((place for place, _ in _places(s.listener for s in self.servers)), self.servers, strict=True))
         gone = [server for place, server in before.items() if place not in wanted]
-        change, faults = _Change(), []
+        opened: dict[Place, SmtpServer] = {}
+        interrupted: list[SmtpServer] = []
+        changed: list[tuple[SmtpServer, Listener]] = []
+        faults = []
         for n, (place, listener) in enumerate(wanted.items(), 1):
             try:
                 if place not in before:
-                    change.opened[place] = await self._take_place(listener, new, gone, change)
+                    opened[place] = await self._take_place(listener, new, gone, interrupted)
                 else:
                     server, old = before[place], before[place].listener
                     server.change(listener, new.limits, new.hostname, new.language)
-                    change.changed.append((server, old))
+                    changed.append((server, old))
             except RelayError as error:
                 faults.append(f"{new.path.name}: listener[{n}]: {error}")
         if faults:
-            return faults + await self._undo(change)
-        self.servers = [change.opened.get(place) or before[place] for place in wanted]
+            return faults + await self._undo(opened.values(), changed, interrupted)
+        self.servers = [opened.get(place) or before[place] for place in wanted]
         self._shared.budget.resize(new.limits.bytes_in_flight)
-        for server in change.opened.values():
+        for server in opened.values():
             _log_listening(server)
         for server in gone:
             self._leave(server, new.limits.drain_timeout / 1000)
@@ -142,31 +134,36 @@ class Listeners:
         return server
 
     async def _take_place(
-        self, listener: Listener, new: Settings, gone: Iterable[SmtpServer], change: _Change
+        self, listener: Listener, new: Settings, gone: Iterable[SmtpServer], interrupted: list[SmtpServer]
     ) -> SmtpServer:
-        """Open a new listener; where an old one that is to go has its port, that one closes first."""
+        """Open a new listener; where an old one that is to go has its port, that one is `interrupted` first."""
         try:
             return await self._start(listener, new)
         except RelayError as error:
-            holders = [server for server in gone if server.port == listener.port and server not in change.interrupted]
+            holders = [server for server in gone if server.port == listener.port and server not in interrupted]
             if not holders or not _is_taken(error):
                 raise
         for server in holders:
             server.stop_listening()
-        change.interrupted += holders
+        interrupted += holders
         await asyncio.sleep(0)  # the loop closes sockets in its next turn
         return await self._start(listener, new, tries=_HANDOVER_TRIES)
 
-    async def _undo(self, change: _Change) -> list[str]:
-        """Lead back to what was before; gives what could not be."""
+    async def _undo(
+        self,
+        opened: Iterable[SmtpServer],
+        changed: Iterable[tuple[SmtpServer, Listener]],
+        interrupted: Iterable[SmtpServer],
+    ) -> list[str]:
+        """Lead back to what was before, which is beside those that go on with other settings; gives what failed."""
         old, faults = self.settings(), []
-        for server in change.opened.values():
+        for server in opened:
             await _drain(server, 0)
             await server.close()
-        for server, listener in change.changed:
+        for server, listener in changed:
             with contextlib.suppress(RelayError):  # its new certificate goes on; the old one is no longer there
                 server.change(listener, old.limits, old.hostname, old.language)
-        for server in change.interrupted:
+        for server in interrupted:
             self._leave(server, old.limits.drain_timeout / 1000)
             try:
                 again = await self._start(server.listener, old, tries=_HANDOVER_TRIES)

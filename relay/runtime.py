@@ -1,9 +1,10 @@
 """What every part of the running service shares: the settings in force, queue, credentials, clocks and chance."""
 
+import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from relay.accounts.credentials import Credentials
@@ -13,6 +14,11 @@ from relay.model.errors import RelayError
 from relay.settings import Settings
 from relay.storage.queue import Queue
 from relay.upstream.transaction import TIMEOUTS, Timeouts
+
+_BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds before it is begun again; the last one repeats."""
+_RAN_WELL = 120.0
+"""Seconds without a fault after which those of before count no more."""
 
 
 def wall_clock() -> int:
@@ -53,3 +59,26 @@ def contain_faults(activity: str) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 - the others go on
         emit(ActivityFailed(activity=activity, error=repr(error), exception=error))
+
+
+async def keep_running(
+    activity: str,
+    work: Callable[[], Awaitable[None]],
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Run an activity until it returns; after a fault begin again, later each time unless it ran well for a while."""
+    faults = 0
+    while True:
+        begun = monotonic()
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - an activity's fault must not end the others
+            faults = 0 if monotonic() - begun >= _RAN_WELL else faults
+            pause = _BACKOFF[min(faults, len(_BACKOFF) - 1)]
+            faults += 1
+            emit(ActivityFailed(activity=activity, error=repr(error), exception=error, restart_in=pause))
+            await sleep(pause)
+        else:
+            return

@@ -10,11 +10,10 @@ import dataclasses
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
 from relay import __version__
-from relay.activity import keep_running
 from relay.admin.desk import Desk
 from relay.admin.running import Running
 from relay.auth import PasswordChecker
@@ -30,7 +29,7 @@ from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.places import digest_of
 from relay.pop_poller import PopPoller
-from relay.runtime import Runtime, contain_faults
+from relay.runtime import Runtime, contain_faults, keep_running
 from relay.settings import ConfigurationError, Settings, load_settings
 from relay.storage.engine import PATIENCE, open_engine
 from relay.storage.lock import StorageLock, name_node
@@ -89,7 +88,7 @@ class Service:
             self.poller = PopPoller(runtime, collector, polled=self.watcher.look_soon)
             self.housekeeper = Housekeeper(runtime)
             self.backups = BackupKeeper(settings=self._current, engine=self._engine, writer=self._writer)
-            self._log_warnings(self.settings)
+            self._warn(self.settings.warnings)
             await self._make_inboxes()
             await self.delivery.recover()
             if listen:
@@ -100,8 +99,7 @@ class Service:
         """Be the first to make the inboxes that a mail reader is to show; who can't be given one is warned of."""
         if self.settings.group is not None:
             users = [user.name for user in self.settings.directory.users]
-            for fault in await asyncio.to_thread(make_inboxes, self.settings.inboxes, users):
-                emit(events.ConfigurationWarning(warning=fault))
+            self._warn(await asyncio.to_thread(make_inboxes, self.settings.inboxes, users))
 
     def _prepare_database(self) -> None:
         """Make or upgrade the database, however long that takes."""
@@ -211,10 +209,9 @@ class Service:
         restart = [key for key in fixed if getattr(settings, key) != getattr(before, key)]
         if (settings.log.format, settings.log.level) != (before.log.format, before.log.level):
             restart.append("log")
-        for key in restart:
-            emit(events.ConfigurationWarning(warning=f"{key}: changed; takes effect only at a restart"))
+        self._warn(f"{key}: changed; takes effect only at a restart" for key in restart)
         self.settings = dataclasses.replace(settings, database=before.database, folder=before.folder)
-        self._log_warnings(settings)
+        self._warn(settings.warnings)
         emit(events.ConfigurationReloaded(config=str(settings.path)))
         self.delivery.settings_changed()
         self.poller.look()
@@ -244,8 +241,8 @@ class Service:
         """The ports that are listened on, in the order of the configuration."""
         return [] if self._listeners is None else [server.port for server in self._listeners.servers]
 
-    def _log_warnings(self, settings: Settings) -> None:
-        for warning in settings.warnings:
+    def _warn(self, warnings: Iterable[str]) -> None:
+        for warning in warnings:
             emit(events.ConfigurationWarning(warning=warning))
 
     async def _listen(self, runtime: Runtime, undo: contextlib.AsyncExitStack) -> None:

@@ -9,11 +9,9 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from relay.delivery.backoff import Backoff
-from relay.delivery.connection_limit import ConnectionLimit
-from relay.delivery.day_quota import DayQuota
 from relay.delivery.rate_limit import RateLimit
 from relay.delivery.ready_queue import ReadyQueue
+from relay.delivery.restraints import Backoff, ConnectionLimit, DayQuota
 from relay.model.destination import Destination
 from relay.model.mail import Body, ClaimedDelivery, Work
 from relay.model.reply import Reply

@@ -155,14 +155,9 @@ class Account:
     pop3: Pop3Server | None = None
 
     @property
-    def is_outgoing(self) -> bool:
-        """Whether it has a way to send mail; an excluded account may have one, too."""
-        return self.smtp is not None
-
-    @property
     def sends(self) -> bool:
         """Whether mail leaves through it."""
-        return self.is_outgoing and not self.excluded
+        return self.smtp is not None and not self.excluded
 
     @property
     def recipients_per_message(self) -> int:
@@ -213,7 +208,7 @@ class Directory:
 
     def __post_init__(self) -> None:
         """Build the look-up tables; of several entries with the same key the first one is found."""
-        senders = [account for account in self.accounts if account.is_outgoing]
+        senders = [account for account in self.accounts if account.smtp is not None]
         object.__setattr__(self, "_user_by_name", {user.name: user for user in self.users})
         object.__setattr__(self, "_user_by_key", {a.key: user for user in reversed(self.users) for a in user.addresses})
         object.__setattr__(self, "_account_by_name", {account.name: account for account in self.accounts})
@@ -252,4 +247,4 @@ class Directory:
 
     def first_owned(self, user: str) -> Account | None:
         """Find the first account that sends and belongs to a user."""
-        return next((a for a in self.accounts if a.is_outgoing and a.owner == user), None)
+        return next((a for a in self.accounts if a.smtp is not None and a.owner == user), None)

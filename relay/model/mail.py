@@ -1,6 +1,6 @@
 """The queue's records: a message, its deliveries, their recipients. Times are integer milliseconds since 1970, UTC."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -70,10 +70,6 @@ class Recipient:
     """NOTIFY of RFC 3461, as `relay.model.envelope.DsnOptions` has it."""
     orcpt: str = ""
     """ORCPT of RFC 3461."""
-
-    def numbered(self, n: int) -> "Recipient":
-        """Return the same recipient with a number."""
-        return replace(self, n=n)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,25 +26,28 @@ _CONTENT_FAULTS = ("5.2.3", "5.3.4", "5.6.")
 """Refusals at MAIL that speak of the mail, not of the account: too large, not convertible (RFC 3463)."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class SmtpReplies:
     """All that the provider said in one transaction; None where it was not asked or did not answer."""
 
-    mail: Reply | None
-    recipients: tuple[Reply | None, ...]
+    mail: Reply | None = None
+    recipients: tuple[Reply | None, ...] = ()
     """In the order of the recipients."""
-    data: Reply | None
+    data: Reply | None = None
     """The answer to DATA where it was no 354."""
-    final: Reply | None
+    final: Reply | None = None
     """The answer to the final dot."""
-    lost: bool = False
-    """Whether the connection was lost before the transaction was complete."""
-    uncertain: bool = False
-    """Whether it was lost after the final dot may have left: the provider may have the mail."""
+    lost: str | None = None
+    """At which stage the connection was lost before the transaction was complete; None: it was not."""
     error: str = ""
     """How it was lost, in our words."""
     logged_in: bool = False
     """Whether the account has logged in on this connection: then 530 or 535 at RCPT is about that recipient."""
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether it was lost after the final dot may have left: the provider may have the mail."""
+        return self.lost == "dot"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

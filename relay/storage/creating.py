@@ -5,6 +5,7 @@ message is open, whatever created that.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from sqlalchemy import bindparam, delete, exists, func, select, update
@@ -79,7 +80,7 @@ def _numbered(tx: Transaction, placed: Placed) -> list[Recipient]:
         return []
     tx.rows(_LOCK, message=placed.message_id)  # else another node might give the same numbers
     highest = tx.rows(_HIGHEST, message=placed.message_id)[0][0]
-    return [one.numbered(highest + n) for n, one in enumerate(new, 1)]
+    return [replace(one, n=highest + n) for n, one in enumerate(new, 1)]
 
 
 def drop_bodies(tx: Transaction, message_ids: Sequence[str]) -> None:

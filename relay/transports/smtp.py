@@ -11,7 +11,7 @@ from relay.model.mail import Body, ClaimedDelivery, Pause, Recipient, RecipientK
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.headers import is_signed
-from relay.rules.interpret_transaction import SmtpReplies, TransactionResult, interpret_transaction
+from relay.rules.interpret_transaction import TransactionResult, interpret_transaction
 from relay.rules.replies import asks_to_slow_down
 from relay.runtime import Runtime
 from relay.storage.queue import Queue
@@ -127,7 +127,8 @@ class SmtpTransport:
             emit(BodySentUnannounced(queue_id=claimed.message.id, account=self.account.name))
         if transaction.folded:
             emit(LinesFolded(queue_id=claimed.message.id, account=self.account.name))
-        meaning = interpret_transaction(recipients, _replies(transaction, logged_in=self._server.username is not None))
+        transaction.logged_in = self._server.username is not None
+        meaning = interpret_transaction(recipients, transaction)
         lost = transaction.mail is None and transaction.lost is Stage.MAIL  # it takes logins, and answers nothing more
         result = TransportResult(
             outcomes=meaning.outcomes,
@@ -219,16 +220,3 @@ def _size_of(delivery: ClaimedDelivery, body: Body) -> int | None:
 def _bounced(result: TransportResult, recipient: Recipient) -> bool:
     outcome = result.outcomes.get(recipient.n)
     return outcome is not None and outcome.verdict is Verdict.BOUNCED
-
-
-def _replies(transaction: MailTransaction, *, logged_in: bool) -> SmtpReplies:
-    return SmtpReplies(
-        mail=transaction.mail,
-        recipients=transaction.recipients,
-        data=transaction.data,
-        final=transaction.final,
-        lost=transaction.lost is not None,
-        uncertain=transaction.lost is Stage.DOT,
-        error=transaction.error,
-        logged_in=logged_in,
-    )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from relay.model.envelope import DsnOptions
 from relay.model.reply import Reply
 from relay.rules.dsn import mail_options, rcpt_options
+from relay.rules.interpret_transaction import SmtpReplies
 from relay.upstream.data_encoder import DataEncoder
 from relay.upstream.stream import SmtpStream, StreamLost
 
@@ -86,15 +87,10 @@ class OutgoingMail:
 
 
 @dataclass(kw_only=True, slots=True)
-class MailTransaction:
+class MailTransaction(SmtpReplies):
     """What the server said, and what was lost."""
 
-    mail: Reply | None = None
-    recipients: tuple[Reply | None, ...] = ()
-    data: Reply | None = None
-    final: Reply | None = None
     lost: Stage | None = None
-    error: str = ""
     folded: bool = False
     """Whether lines that were too long have been folded."""
 

@@ -130,7 +130,7 @@ def _account(settings: Settings, account: Account, standing: Standing, now: int)
     return AccountState(
         name=account.name,
         excluded=account.excluded,
-        sends=account.is_outgoing,
+        sends=account.smtp is not None,
         queue=standing.queues.get(account.name, QueueState()),
         pause=standing.pauses.get(account.name),
         mailbox=mailbox,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from relay.delivery.connection_limit import NARROW_SECONDS, ConnectionLimit
 from relay.delivery.lanes import Lane, LaneSlot
+from relay.delivery.restraints import NARROW_SECONDS, ConnectionLimit
 from relay.model.account import Account, Secret, Security, SmtpServer
 from relay.model.destination import to_account
 from relay.model.mail import Work

@@ -33,8 +33,7 @@ def answers(
         recipients=replies,
         data=data,
         final=final,
-        lost=lost,
-        uncertain=uncertain,
+        lost="dot" if uncertain else "data" if lost else None,
         error="lost" if lost else "",
     )
 
@@ -234,8 +233,7 @@ def test_nobody_is_forgotten_and_only_2xx_delivers(
         data=go_on,
         # Without a 354 there is no dot, and nothing that answers it.
         final=data.draw(replies) if go_on is not None and go_on.code == 354 and not lost else None,
-        lost=lost,
-        uncertain=lost and uncertain,
+        lost=("dot" if uncertain else "data") if lost else None,
     )
     result = interpret_transaction(recipients, given_answers)
     missing = [r for r in recipients if r.n not in result.outcomes]
