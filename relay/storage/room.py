@@ -76,10 +76,10 @@ def _identity(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def free_octets(folder: Path, *, statvfs: Callable[[Path], os.statvfs_result] | None = None) -> int | None:
+def free_octets(folder: Path) -> int | None:
     """Give the free octets of a folder's file system; none where it has no room for more files, None if unknown."""
     try:
-        found = (statvfs or os.statvfs)(_existing(folder))
+        found = os.statvfs(_existing(folder))
     except OSError:
         return None  # whoever writes there says what is wrong
     # Some file systems make files as they need them, and count none.

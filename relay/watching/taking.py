@@ -3,8 +3,7 @@
 It reads only, needs no secrets and no lock, and waits for nobody for longer than a few seconds.
 """
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -33,7 +32,6 @@ from relay.watching.snapshot import (
 PATIENCE: Final = 2.0
 """Seconds within which a service tells how it does: it is asked for nothing that takes time."""
 LARGEST_CERTIFICATE: Final = 1 << 20
-Statvfs = Callable[[Path], os.statvfs_result]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +79,6 @@ def take_snapshot(
     now: int,
     service: Service,
     files: Files,
-    statvfs: Statvfs | None = None,
 ) -> Snapshot:
     """Take a snapshot. `database` is None where no service has made one yet. Raises StorageError.
 
@@ -104,7 +101,7 @@ def take_snapshot(
         notices=standing.queues.get("", QueueState()).waiting,
         quarantined=quarantined.count,
         quarantined_since=quarantined.oldest,
-        disks=_disks(settings, statvfs),
+        disks=_disks(settings),
         free_space=settings.limits.free_space,
         backup=None if settings.backup is None else backup,
         backup_folder="" if settings.backup is None else str(settings.backup.folder),
@@ -139,10 +136,10 @@ def _account(settings: Settings, account: Account, standing: Standing, now: int)
     )
 
 
-def _disks(settings: Settings, statvfs: Statvfs | None) -> dict[str, int]:
+def _disks(settings: Settings) -> dict[str, int]:
     database = database_file(settings.database)
     folders = [settings.folder, settings.inboxes, *([] if database is None else [database.parent])]
-    found = {str(folder): free_octets(folder, statvfs=statvfs) for folder in folders}
+    found = {str(folder): free_octets(folder) for folder in folders}
     return {folder: free for folder, free in found.items() if free is not None}
 
 

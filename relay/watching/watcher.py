@@ -25,7 +25,7 @@ from relay.storage.watches import Watch, read_watches
 from relay.watching.alerting import Change, News, decide, is_moot, subject_of, topic_of
 from relay.watching.findings import Finding, find
 from relay.watching.snapshot import Running, Snapshot
-from relay.watching.taking import Service, Statvfs, look_at_files, take_snapshot
+from relay.watching.taking import Service, look_at_files, take_snapshot
 from relay.watching.texts import LANGUAGES, Words, describe
 
 EVERY = 60.0
@@ -44,7 +44,6 @@ class Watcher:
         database: Database,
         compose: Callable[[str, Sequence[str], str], NewMessage],
         wake: Callable[[Iterable[Destination]], None],
-        statvfs: Statvfs | None = None,
     ) -> None:
         """`compose` makes a notice to the postmaster of a title, paragraphs and the name of the account concerned.
 
@@ -56,7 +55,6 @@ class Watcher:
         self._database = database
         self._compose = compose
         self._wake = wake
-        self._statvfs = statvfs
         self._alarm = asyncio.Event()
         self._failed: set[str] = set()
         """What could not be told, of which the log has spoken."""
@@ -97,7 +95,6 @@ class Watcher:
             now=now,
             service=Service(running=Running.YES),
             files=look_at_files(settings),
-            statvfs=self._statvfs,
         )
         with transaction(self._database, write=False) as tx:
             return snapshot, read_watches(tx)

@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import trustme
@@ -25,14 +26,14 @@ HOUR = 60 * MINUTE
 
 
 def look(office: Office, *, free: int = 1 << 40, settings: Settings | None = None) -> Snapshot:
-    return take_snapshot(
-        settings or office.settings,
-        office.engine,
-        now=office.now,
-        service=Service(running=Running.YES),
-        files=Files(),
-        statvfs=statvfs_of(free),
-    )
+    with mock.patch.object(os, "statvfs", statvfs_of(free)):
+        return take_snapshot(
+            settings or office.settings,
+            office.engine,
+            now=office.now,
+            service=Service(running=Running.YES),
+            files=Files(),
+        )
 
 
 def kinds(office: Office, **more: Any) -> list[Kind]:  # noqa: ANN401 - of `look`

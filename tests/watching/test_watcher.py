@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner
@@ -24,9 +25,10 @@ from relay.storage import admin
 from relay.storage.engine import Database, open_engine
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.quarantine import give, list_held
+from relay.storage.watches import Watch
 from relay.watching import watcher as watching
 from relay.watching.findings import Finding, Kind
-from relay.watching.taking import Statvfs
+from relay.watching.snapshot import Snapshot
 from relay.watching.texts import Words, describe
 from relay.watching.watcher import Watcher
 from tests.peers.dovecot import PASSWORD, Dovecot
@@ -34,7 +36,7 @@ from tests.peers.machine import free_port, until
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
 from tests.peers.relay_process import ANNA
-from tests.watching.disk import statvfs_of
+from tests.watching.disk import Statvfs, statvfs_of
 
 HOUR = 60 * MINUTE
 
@@ -47,6 +49,16 @@ async def office(tmp_path: Path) -> AsyncGenerator[Office]:
         yield one
 
 
+class _OnADisk(Watcher):
+    """Reads with another `os.statvfs`."""
+
+    statvfs: Statvfs
+
+    def _read(self, now: int) -> "tuple[Snapshot, dict[str, Watch]]":
+        with mock.patch.object(os, "statvfs", self.statvfs):
+            return super()._read(now)
+
+
 def watch(
     office: Office,
     *,
@@ -54,13 +66,14 @@ def watch(
     statvfs: Statvfs | None = None,
     now: Callable[[], int] | None = None,
 ) -> Watcher:
-    return Watcher(
+    watcher = _OnADisk(
         Runtime(settings=lambda: office.settings, queue=office.queue, now=now or (lambda: office.now)),
         database=database or office.engine,
         compose=office.delivery.notifications.composer.plain,
         wake=office.delivery.wake_lanes,
-        statvfs=statvfs or statvfs_of(1 << 40),
     )
+    watcher.statvfs = statvfs or statvfs_of(1 << 40)
+    return watcher
 
 
 async def inbox(office: Office) -> list[EmailMessage]:
