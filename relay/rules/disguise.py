@@ -214,7 +214,8 @@ def _without_quotes(text: str) -> tuple[str, bool]:
             kept.append(text[at : mark.start()])
             begun, depth = mark.start(), int(sign == "(")
         elif depth and sign != '"':
-            kept.append(_JOINT if last + sign == "()" else _set_aside(text[at : mark.start()]))
+            aside = f"{_ASIDE}{_SEPARATORS.sub(_JOINT, text[at : mark.start()])}{_ASIDE}"
+            kept.append(_JOINT if last + sign == "()" else aside)
             depth += 1 if sign == "(" else -1
             begun = begun if depth else -1
         elif begun >= 0 and not depth and sign == '"':
@@ -225,10 +226,6 @@ def _without_quotes(text: str) -> tuple[str, bool]:
         at, last = mark.end(), sign
     kept.append(text[at if begun < 0 else begun :])
     return _JOINT.join(kept), escaped
-
-
-def _set_aside(comment: str) -> str:
-    return f"{_ASIDE}{_SEPARATORS.sub(_JOINT, comment)}{_ASIDE}"
 
 
 def _unquote(content: str) -> str:

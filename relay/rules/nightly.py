@@ -39,7 +39,7 @@ def next_backup(*, now: int, started: int, past: BackupState, at: int, zone: Zon
     wrong then) counts as unknown.
     """
     done, failed, begun = (_known(moment, now) for moment in (past.at, past.error_at, past.begun))
-    night = _last_night(now, at, zone)
+    night = max(moment for moment in _nights(now, at, zone) if moment <= now)
     following = next_night(now, at, zone)
     if done is not None and done >= night:
         due = following
@@ -53,10 +53,6 @@ def next_backup(*, now: int, started: int, past: BackupState, at: int, zone: Zon
 def next_night(now: int, at: int, zone: ZoneInfo) -> int:
     """Give the first such time of a day after a moment."""
     return next(moment for moment in _nights(now, at, zone) if moment > now)
-
-
-def _last_night(now: int, at: int, zone: ZoneInfo) -> int:
-    return max(moment for moment in _nights(now, at, zone) if moment <= now)
 
 
 def _nights(now: int, at: int, zone: ZoneInfo) -> list[int]:

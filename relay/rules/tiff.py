@@ -100,14 +100,16 @@ class _Removal:
 
     def finish(self) -> RemovedTiff | None:
         """Give what was taken out; None where programs may disagree on whether it was a TIFF at all."""
-        name, whole, encoding = _name_of(self.start.content), self._encoded, self.start.content.encoding
+        content = self.start.content
+        whole, encoding = self._encoded, content.encoding
         if self._decoder is not None:
             self._decoded.add(self._decoder.close())
             if not self._decoder.damaged:
                 whole, encoding = self._decoded, ""
             elif not self._is_declared:
                 return None
-        return RemovedTiff(name=name, size=whole.size, sha256=whole.digest(), encoding=_shown(encoding, _MOST_ENCODING))
+        name, encoding = _shown("".join(content.names[:1]), MOST_SHOWN), _shown(encoding, _MOST_ENCODING)
+        return RemovedTiff(name=name, size=whole.size, sha256=whole.digest(), encoding=encoding)
 
 
 class _Sum:
@@ -260,10 +262,6 @@ def may_hold_tiff(content: Content) -> bool:
     if content.is_sealed or content.is_excessive:
         return False
     return bool(content.names) or not content.type.startswith("text/")
-
-
-def _name_of(content: Content) -> str:
-    return _shown(content.names[0] if content.names else "", MOST_SHOWN)
 
 
 def _shown(text: str, most: int) -> str:

@@ -29,7 +29,8 @@ PASSWORD_SOURCES = ("password", "password_file", "password_env", "password_comma
 
 def check_document(root: Table) -> Iterator[Finding]:
     """Find the errors between parts of a document, whose single values may be wrong as well."""
-    yield from _check_presence(root)
+    if root.content.get("user") == []:
+        yield Finding(("user",), describe_missing(("user",)))
     yield from _check_names(root)
     yield from _check_references(root)
     yield from _check_addresses(root)
@@ -38,11 +39,6 @@ def check_document(root: Table) -> Iterator[Finding]:
         yield from _check_logins(account)
     yield from _check_loops(root)
     yield from _check_lists(root)
-
-
-def _check_presence(root: Table) -> Iterator[Finding]:
-    if root.content.get("user") == []:
-        yield Finding(("user",), describe_missing(("user",)))
 
 
 def _check_names(root: Table) -> Iterator[Finding]:

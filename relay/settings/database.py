@@ -22,10 +22,13 @@ def check_database(value: object) -> str:
     scheme = value.partition(":")[0].lower()
     if scheme.startswith("sqlite"):
         _check_sqlite(value)
-    elif scheme.startswith("postgres"):
-        _check_postgresql(value)
-    else:
+    elif not scheme.startswith("postgres"):
         raise ValueError('must begin with "sqlite:///" (a file: "sqlite:///relay.db") or "postgresql://"')
+    elif _POSTGRESQL.fullmatch(value) is None:
+        raise ValueError(
+            'must be like "postgresql://user:password@host/database"; '
+            "an @ : / ? within user or password is written %40 %3A %2F %3F"
+        )
     return value
 
 
@@ -54,11 +57,3 @@ def _check_sqlite(url: str) -> None:
         raise ValueError('must name a file, such as "sqlite:///relay.db": the queue must outlive the process')
     if "\0" in unquote(match[1]):
         raise ValueError("must not hold control characters")
-
-
-def _check_postgresql(url: str) -> None:
-    if _POSTGRESQL.fullmatch(url) is None:
-        raise ValueError(
-            'must be like "postgresql://user:password@host/database"; '
-            "an @ : / ? within user or password is written %40 %3A %2F %3F"
-        )

@@ -1,5 +1,6 @@
 """Finds settings that are valid, but probably not what was meant."""
 
+import itertools
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
@@ -112,7 +113,8 @@ def _look_at_devices(devices: tuple[Device, ...], listeners: tuple[Listener, ...
         if device.bare_line_feeds and any(network.num_addresses > 1 for network in device.networks):
             reason = "it is meant for single scanners: a mail that a server passes on could hide another one in it"
             yield warn(("device", n, "bare_line_feeds"), f"{reason}; name single addresses (/32, /128)")
-        if not any(_overlap(network, other) for network in device.networks for other in heard):
+        pairs = itertools.product(device.networks, heard)
+        if not any(one.version == other.version and one.overlaps(other) for one, other in pairs):
             yield warn(("device", n, "networks"), _let_in(device, listeners))
 
 
@@ -138,10 +140,6 @@ def _write(network: Network) -> str:
 def _wider(network: Network) -> Iterator[Network]:
     """Return a network and all networks that contain it."""
     return (network.supernet(new_prefix=length) for length in range(network.prefixlen, -1, -1))
-
-
-def _overlap(one: Network, other: Network) -> bool:
-    return one.version == other.version and one.overlaps(other)
 
 
 def _look_at_senders(accounts: tuple[Account, ...]) -> Iterator[Finding]:
