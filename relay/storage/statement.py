@@ -8,6 +8,7 @@ partial indexes. What differs between the databases is an expression, too: `is_i
 """
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
@@ -15,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, TypeAlias, TypeVar, TypeVarTuple, cast, overload
 
 from sqlalchemy import (
+    ARRAY,
     CTE,
     BindParameter,
     Boolean,
@@ -29,9 +31,8 @@ from sqlalchemy import (
     update,
     values,
 )
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import ARRAY, Insert
-from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.ext.compiler import compiles
@@ -91,8 +92,8 @@ def highest(which: ColumnElement[T]) -> ColumnElement[T | None]:
 
 
 def insert(table: Table) -> Insert:
-    """Begin an INSERT; both databases take its `on_conflict_do_nothing` and `on_conflict_do_update`."""
-    return postgresql.insert(table)
+    """Begin an INSERT of SQLite; PostgreSQL takes its `on_conflict_do_nothing` and `on_conflict_do_update` as well."""
+    return sqlite.insert(table)
 
 
 class _WithLiterals(SQLCompiler):
@@ -106,20 +107,27 @@ class _SQLite(_WithLiterals, SQLiteCompiler):
     pass
 
 
-class _PostgreSQL(_WithLiterals, PGCompiler_psycopg):
-    pass
+@functools.cache
+def _dialect(name: str, *, literals: bool) -> Dialect:
+    if name == "sqlite":
+        lite = SQLiteDialect_pysqlite(paramstyle="qmark")
+        if literals:
+            lite.statement_compiler = _SQLite
+        return lite
+    # Imported here: it takes 2 MB, and a service on SQLite does without.
+    from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg  # noqa: PLC0415
 
+    class PostgreSQL(PGCompiler_psycopg):
+        def _on_conflict_target(self, clause: Any, **how: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+            clause.constraint_target = None  # a clause of SQLite's, which `insert` makes, can't name a constraint
+            return str(super()._on_conflict_target(clause, **how))  # type: ignore[no-untyped-call]
 
-def _dialects(*, literals: bool) -> dict[str, Dialect]:
-    lite = SQLiteDialect_pysqlite(paramstyle="qmark")
+    class WithLiterals(_WithLiterals, PostgreSQL):
+        pass
+
     postgres = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
-    if literals:
-        lite.statement_compiler, postgres.statement_compiler = _SQLite, _PostgreSQL
-    return {"sqlite": lite, "postgresql": postgres}
-
-
-_CONSTANT: Final = _dialects(literals=True)
-_COMPOSED: Final = _dialects(literals=False)
+    postgres.statement_compiler = WithLiterals if literals else PostgreSQL
+    return postgres
 
 
 class Form:
@@ -205,7 +213,7 @@ class Statement(Generic[*Ts]):
         """Give its form for a database; it is compiled when it is first asked for."""
         form = self._forms.get(dialect)
         if form is None:
-            known = (_COMPOSED if self._composed else _CONSTANT)[dialect]
+            known = _dialect(dialect, literals=not self._composed)
             form = self._forms[dialect] = Form(self._expression, known, composed=self._composed)
         return form
 
@@ -272,5 +280,5 @@ class Many:
         """Give its form for a database and so many rows; it is compiled when it is first asked for."""
         form = self._forms.get((dialect, rows))
         if form is None:
-            form = self._forms[dialect, rows] = Form(self._make(rows), _CONSTANT[dialect], rows=rows)
+            form = self._forms[dialect, rows] = Form(self._make(rows), _dialect(dialect, literals=True), rows=rows)
         return form

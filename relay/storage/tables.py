@@ -32,7 +32,7 @@ def _one_of(column: str, *values: str) -> CheckConstraint:
 
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """Make an index of the rows that a condition is true of; a query must name it with literals to use the index."""
-    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+    return Index(name, *columns, unique=unique, sqlite_where=text(where))  # to PostgreSQL `upgrade` tells it
 
 
 class _Meta(TypedColumns):

@@ -36,11 +36,20 @@ def prepare_database(engine: Engine) -> None:
             tx.raw("SELECT pg_advisory_xact_lock(?)", _SCHEMA_LOCK)
         found = schema_of(tx)
         if found is None:
+            if tx.is_shared:
+                _give_conditions()
             metadata.create_all(tx.connection)
             meta.write(tx, "schema", str(VERSION))
         elif found < VERSION:
             _upgrade(tx, found)
             emit(DatabaseUpgraded(schema_before=found, schema_after=VERSION))
+
+
+def _give_conditions() -> None:
+    """Give PostgreSQL the conditions of partial indexes; in the tables they would load its dialect beside SQLite's."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.dialect_kwargs["postgresql_where"] = index.dialect_options["sqlite"]["where"]
 
 
 def _upgrade(tx: Transaction, found: int) -> None:
