@@ -9,7 +9,8 @@ from relay.model.route import Edit, RemoveFields, SetField
 from relay.rules.charsets import decode_octets
 from relay.rules.encoded_words import decode_words
 
-_FIELD = re.compile(rb"(?:([\x21-\x39\x3b-\x7e]++)[ \t]*+:)?[^\n]*+(?>(?:\n[ \t][^\n]*+)*)\n?")
+_FIELD = re.compile(rb"((?:([\x21-\x39\x3b-\x7e]++)[ \t]*+:)?[^\n]*+(?>(?:\n[ \t][^\n]*+)*)\n?)")
+"""A field, and its name; where it has none it is a line that is no field."""
 MOST_FIELDS: Final = 2_000
 """Fields of a header; a mail with more is none that a program of good will has written."""
 _SHORT: Final = 16_384
@@ -57,13 +58,9 @@ def split_fields(block: bytes) -> tuple[Field, ...]:
 
 
 def _split(block: bytes) -> tuple[Field, ...]:
-    fields = []
-    for found in _FIELD.finditer(block):
-        raw = found[0]
-        if raw:  # the pattern matches the nothing at the end, too
-            name = (found[1] or b"").decode("ascii")
-            fields.append(Field(name, raw, name.lower()))
-    return tuple(fields)
+    found = _FIELD.findall(block)
+    found.pop()  # the nothing at the end, which the pattern matches, too
+    return tuple([Field(name := wire.decode("ascii"), raw, name.lower()) for raw, wire in found])
 
 
 # Many rules look at the same header, one behind the other.
