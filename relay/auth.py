@@ -1,17 +1,20 @@
 """The users' passwords: argon2id, two checks at a time in threads, and a short memory for those that were right."""
 
 import asyncio
+import functools
 import hashlib
 import hmac
 import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-
-import argon2
+from typing import TYPE_CHECKING
 
 from relay.model.account import Directory, User
 from relay.rules.address import parse_addr_spec
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 _PARALLEL = 2
 """Checks at a time: each takes 19 MiB and a core."""
@@ -20,7 +23,13 @@ _REMEMBER = 300.0
 _MOST_REMEMBERED = 1000
 _LONGEST = 1024
 """Characters of a password; a longer one is wrong before it costs anything."""
-_hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+@functools.cache
+def _hasher() -> "PasswordHasher":
+    from argon2 import PasswordHasher  # noqa: PLC0415 - most offices check no password
+
+    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def _key_of(login: str) -> str | None:
@@ -33,7 +42,7 @@ def _key_of(login: str) -> str | None:
 
 def hash_password(password: str) -> str:
     """Hash a password for the configuration: argon2id, m = 19 MiB, t = 2, p = 1 (OWASP's choice)."""
-    return _hasher.hash(password)
+    return _hasher().hash(password)
 
 
 class PasswordChecker:
@@ -104,9 +113,11 @@ class PasswordChecker:
                 self._decoy = hash_password("nobody")
             self._verify(self._decoy, password)
             return False
+        from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415 - as above
+
         try:
-            return _hasher.verify(known, password)
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return _hasher().verify(known, password)
+        except (VerificationError, InvalidHashError):
             return False
 
     def _digest(self, known: str, password: str) -> bytes:

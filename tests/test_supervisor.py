@@ -7,6 +7,8 @@ import signal
 import smtplib
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from pathlib import Path
 from unittest.mock import Mock
@@ -64,6 +66,14 @@ async def test_it_takes_mail_sends_it_and_stops_in_good_order(tmp_path: Path) ->
         }
         assert len(provider.mails) == 1
         assert ask(tmp_path, "status") is None
+
+
+def test_what_only_few_offices_need_is_not_loaded_by_all() -> None:
+    rare = {"sqlalchemy.dialects.postgresql", "psycopg", "alembic", "argon2"}
+    code = "import sys, relay.supervisor\nfrom relay.admin.desk import load_all\nload_all()\nprint(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "relay.storage.tables" in loaded
+    assert rare & {*loaded} == set()
 
 
 async def test_a_second_service_of_one_folder_is_refused_with_a_clear_text(tmp_path: Path) -> None:

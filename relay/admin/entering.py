@@ -59,11 +59,11 @@ def enter(settings: "Settings", *, serves: bool = False, low_ports: bool = False
     if (database := database_name(settings.database)) is not None:
         require_within(settings.folder, database, owner)
     belongings = [*files_of_service(settings.folder, settings.database), settings.inboxes]
-    _import_early(serves=serves)
+    _import_early(serves=serves, shared=database is None)
     become_owner(owner, settings.folder, belongings, low_ports=low_ports)
 
 
-def _import_early(*, serves: bool) -> None:
+def _import_early(*, serves: bool, shared: bool) -> None:
     """Import what is otherwise imported when it is used: the owner may not be able to read where root's Python lies."""
     from importlib import import_module
     from pkgutil import iter_modules
@@ -75,6 +75,7 @@ def _import_early(*, serves: bool) -> None:
     names = list(_TO_LOOK)
     if serves:
         names += [*_TO_SERVE, *(f"{migrations.__name__}.{found.name}" for found in iter_modules(migrations.__path__))]
+    names += _TO_SHARE if shared else ()
     for name in names:
         import_module(name)
     load_all()
@@ -82,14 +83,15 @@ def _import_early(*, serves: bool) -> None:
 
 
 _TO_LOOK = (
+    "argon2",
     "encodings.idna",
     "rich.cells",
     "rich.progress",
-    "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite.pysqlite",
 )
 """Beside what the functions of the room import."""
 _TO_SERVE = ("alembic.migration", "alembic.operations", "concurrent.futures.thread", "relay.supervisor")
+_TO_SHARE = ("relay.storage.postgresql", "sqlalchemy.dialects.postgresql.psycopg")
 
 
 def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":

@@ -229,7 +229,10 @@ def _shape(engine: Engine) -> object:
     return {
         table: (
             {(c["name"], str(c["type"]), c["nullable"], str(c["default"] or "")) for c in found.get_columns(table)},
-            {(i["name"], tuple(i["column_names"]), i["unique"]) for i in found.get_indexes(table)},
+            {
+                (i["name"], tuple(i["column_names"]), i["unique"], *map(str, i["dialect_options"].values()))
+                for i in found.get_indexes(table)
+            },
             tuple(found.get_pk_constraint(table)["constrained_columns"]),
             {(tuple(k["constrained_columns"]), k["referred_table"]) for k in found.get_foreign_keys(table)},
         )
