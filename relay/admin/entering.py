@@ -100,23 +100,21 @@ def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
     `serves`: the command may become the service.
     """
     enter(settings, serves=serves)
+    if (database := find_database(settings)) is not None:
+        return database
     from relay.model.errors import StorageError
-    from relay.storage.backup import follow_links
-    from relay.storage.engine import file_of, open_engine
-    from relay.storage.version import GONE, NONE_YET, require_database
+    from relay.storage.lock import database_name
+    from relay.storage.version import GONE, NONE_YET
+    from relay.watching.snapshot import Running
+    from relay.watching.taking import ask_service
 
-    database = open_engine(settings.database, create=False, prepared_statements=settings.prepared_statements)
-    file = file_of(database)
-    if file is not None and not follow_links(file).exists():
-        from relay.watching.snapshot import Running
-        from relay.watching.taking import ask_service
-
-        there = file.parent.is_dir()
-        if there and ask_service(settings.folder).running is Running.YES:
-            raise StorageError(f"{file}: {GONE}")
-        raise StorageError(f"{file}: {NONE_YET if there else 'No such file or directory'}")
-    require_database(database)
-    return database
+    file = database_name(settings.database)
+    if file is None or file.exists():
+        raise StorageError(NONE_YET)
+    if not file.parent.is_dir():
+        raise StorageError(f"{file}: No such file or directory")
+    runs = ask_service(settings.folder).running is Running.YES
+    raise StorageError(f"{file}: {GONE if runs else NONE_YET}")
 
 
 def read_for_owner(settings: "Settings", file: Path) -> bytes:
@@ -136,7 +134,7 @@ def read_for_owner(settings: "Settings", file: Path) -> bytes:
     return file.read_bytes()
 
 
-def find_database(settings: "Settings", *, patience: float) -> "Database | None":
+def find_database(settings: "Settings", *, patience: float | None = None) -> "Database | None":
     """Open the database; None where no service has made one yet. Raises StorageError.
 
     `patience`: seconds for a database that somebody else has locked.

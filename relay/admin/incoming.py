@@ -22,11 +22,8 @@ from relay.storage.quarantine import QUARANTINE, Held, find_held, list_held
 class Found:
     """A mail that came in, with a copy for each of its users."""
 
-    copies: tuple[Arrival, ...]
-    places: tuple[str, ...]
-    """Where the file of each copy is, in words."""
-    files: tuple[Path | None, ...]
-    """The file of each copy, if it is where it was put."""
+    copies: tuple[tuple[Arrival, Path | None, str], ...]
+    """Each with its file, if that is where it was put, and where it is in words."""
     provider: str
     """Whether it is still at the provider, in words; empty where it came from none that is known."""
     mailbox: str
@@ -63,13 +60,10 @@ def _file_name(text: str) -> str:
 
 def _look_at(room: Room, copies: tuple[Arrival, ...], held: Sequence[Held], shut: str) -> Found:
     first, quarantined = copies[0], {one.arrival.id: one.path for one in held}
-    looks = [_find_file(room, one, quarantined.get(one.id), shut) for one in copies]
     account = room.settings.directory.account(first.account)
     mailbox = None if account is None else account.mailbox
     return Found(
-        copies=copies,
-        places=tuple(words for _, words in looks),
-        files=tuple(path for path, _ in looks),
+        copies=tuple((one, *_find_file(room, one, quarantined.get(one.id), shut)) for one in copies),
         provider=_at_provider(room, first, find_at_provider(room.database, first)) if first.account else "",
         mailbox="" if mailbox is None else f"{mailbox.username} at {mailbox.host}",
     )
@@ -109,7 +103,7 @@ def _at_provider(room: Room, one: Arrival, seen: AtProvider) -> str:
 
 def view_incoming(mail: Found) -> Json:
     """Return a mail that came in, as JSON."""
-    first = mail.copies[0]
+    first = mail.copies[0][0]
     return {
         "direction": "incoming",
         "queue_id": first.id,
@@ -134,14 +128,14 @@ def view_incoming(mail: Found) -> Json:
                 "left_at": utc_time(one.left_at),
                 "left_by": one.left_by or None,
             }
-            for one, file in zip(mail.copies, mail.files, strict=True)
+            for one, file, _ in mail.copies
         ],
     }
 
 
 def trace_incoming(mail: Found, room: Room) -> Sheet:
     """Tell the whole life of a mail that came in."""
-    first = mail.copies[0]
+    first = mail.copies[0][0]
     facts = (
         ("Mail", f"{first.id} {first.header_message_id}".rstrip()),
         ("From", first.sender),
@@ -152,7 +146,7 @@ def trace_incoming(mail: Found, room: Room) -> Sheet:
         ("At provider", mail.provider),
     )
     lines = ["", *(f"{show_time(at, room.zone)}  {text}" for at, text in sorted(_life(mail), key=itemgetter(0)))]
-    for one, place in zip(mail.copies, mail.places, strict=True):
+    for one, _, place in mail.copies:
         lines += ["", f"For {one.user or 'nobody known'}" + (f" <{one.address}>" if one.address else "") + f", {place}"]
         lines += [f"  - {step}" for step in one.why.splitlines()]
         if one.place is Place.QUARANTINE:
@@ -161,9 +155,9 @@ def trace_incoming(mail: Found, room: Room) -> Sheet:
 
 
 def _life(mail: Found) -> list[tuple[int, str]]:
-    first = mail.copies[0]
+    first = mail.copies[0][0]
     events = [(first.at, f"collected from the mailbox of {first.account}")] if first.account else []
-    for one in mail.copies:
+    for one, *_ in mail.copies:
         if one.reason or one.place is Place.QUARANTINE:
             events.append((one.at, f"{_whose(one)} is put into the quarantine: {one.reason or 'nobody knows why'}"))
         if one.left_at is not None:

@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,8 @@ from relay.storage.owner import find_owner, find_shut
 
 _PROPERTIES: Final = ("LoadState", "ProtectSystem", "ProtectHome", "ReadWritePaths", "StateDirectory")
 _PATIENCE: Final = 5.0
-_HOMES: Final = ("/home", "/root", "/run/user")
+HOMES: Final = ("/home", "/root", "/run/user")
+"""What ProtectHome=yes shuts."""
 
 
 def find_backup_trouble(settings: Settings) -> list[str]:
@@ -33,7 +35,7 @@ def find_backup_trouble(settings: Settings) -> list[str]:
     unit = _ask_systemd()
     if unit and not is_open_to(unit, backup.folder, settings.folder):
         advice = drop_in(backup.folder)
-        if unit.get("ProtectHome") == "yes" and _is_below(backup.folder, _HOMES):
+        if unit.get("ProtectHome") == "yes" and is_below(backup.folder, HOMES):
             advice = "name another place: the unit shuts the homes of people to it"
         lines.append(f"{place}: the systemd unit does not let the service write there: {advice}")
     return lines
@@ -41,16 +43,17 @@ def find_backup_trouble(settings: Settings) -> list[str]:
 
 def is_open_to(unit: dict[str, str], folder: Path, storage: Path) -> bool:
     """Tell whether a unit with these properties may write in a folder."""
-    if unit.get("ProtectHome") == "yes" and _is_below(folder, _HOMES):
+    if unit.get("ProtectHome") == "yes" and is_below(folder, HOMES):
         return False
     if unit.get("ProtectSystem") != "strict":
         return True
     paths = [path.lstrip("-+") for path in _words(unit.get("ReadWritePaths", ""))]
     paths += [f"/var/lib/{name}" for name in _words(unit.get("StateDirectory", ""))]
-    return _is_below(folder, paths) or (_is_below(storage, paths) and _is_below(folder, [str(storage)]))
+    return is_below(folder, paths) or (is_below(storage, paths) and is_below(folder, [str(storage)]))
 
 
-def _is_below(folder: Path, paths: "list[str] | tuple[str, ...]") -> bool:
+def is_below(folder: Path, paths: Iterable[str | Path]) -> bool:
+    """Tell whether a path is one of these or below one, links followed."""
     whole = Path(os.path.realpath(folder))
     return any(whole.is_relative_to(os.path.realpath(path)) for path in paths)
 

@@ -4,9 +4,11 @@ import contextlib
 import os
 import shlex
 import stat
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from relay.admin.unit import HOMES, is_below
 from relay.settings import Settings
 from relay.settings.advice import let_read
 from relay.settings.backup_folder import drop_in
@@ -19,8 +21,6 @@ FOLDER_OF_UNIT = "/var/lib/relay"
 """The unit's StateDirectory=."""
 LOGS_OF_UNIT = "/var/log/relay"
 """The unit's LogsDirectory=."""
-HOMES = ("/home", "/root", "/run/user")
-"""What the unit's ProtectHome=yes shuts."""
 
 
 def warn_of_owner(settings: Settings) -> Settings:
@@ -33,9 +33,9 @@ def warn_of_owner(settings: Settings) -> Settings:
         return settings
     reasons = _reasons_to_read(settings)
     warnings = [
-        f"{settings.path.name}: {shut.path}: {_name(owner)}, whom the service becomes, can't {shut.verb} it:"
-        f" {reasons.get(shut.path, 'nothing can be logged there')}. Let him {shut.verb} it: {shut.advice}"
-        for shut in _find_shut(settings, owner)
+        f"{settings.path.name}: {path}: {_name(owner)}, whom the service becomes, can't {verb} it:"
+        f" {reasons.get(path, 'nothing can be logged there')}. Let him {verb} it: {advice}"
+        for path, verb, advice in _find_shut(settings, owner)
     ]
     return replace(settings, warnings=(*settings.warnings, *warnings))
 
@@ -57,14 +57,14 @@ def find_unusable(settings: Settings) -> tuple[list[str], list[str]]:
         " start: put the file elsewhere, such as into /etc/relay/secrets, and name that"
         for path in at_home
     ]
-    for shut in _find_shut(settings, owner):
-        if shut.path in at_home:  # to open a home would help nobody
+    for path, verb, advice in _find_shut(settings, owner):
+        if path in at_home:  # to open a home would help nobody
             continue
         line = (
-            f"{settings.path.name}: {shut.path}: {_name(owner)}, who owns the storage folder and runs the service,"
-            f" can't {shut.verb} it: the service will not start. Let him {shut.verb} it: {shut.advice}"
+            f"{settings.path.name}: {path}: {_name(owner)}, who owns the storage folder and runs the service,"
+            f" can't {verb} it: the service will not start. Let him {verb} it: {advice}"
         )
-        if shut.path == log and outside:
+        if path == log and outside:
             line, outside = f"{line}. Besides, {outside}", ""
         mistakes.append(line)
     warnings = [f"{settings.path.name}: log.file: {log}: {outside}"] if outside else []
@@ -73,14 +73,9 @@ def find_unusable(settings: Settings) -> tuple[list[str], list[str]]:
 
 def _find_at_home(settings: Settings) -> list[Path]:
     """Give the files that an installed unit can't reach, whatever their rights; a file at home is tried by hand."""
-    if not any(unit.exists() for unit in UNITS) or _is_at_home(settings.path):
+    if not any(unit.exists() for unit in UNITS) or is_below(settings.path, HOMES):
         return []
-    return [path for path in _reasons_to_read(settings) if _is_at_home(path)]
-
-
-def _is_at_home(path: Path) -> bool:
-    whole = Path(os.path.realpath(path))
-    return any(whole.is_relative_to(home) for home in HOMES)
+    return [path for path in _reasons_to_read(settings) if is_below(path, HOMES)]
 
 
 def _find_far_folders(settings: Settings) -> list[str]:
@@ -91,14 +86,13 @@ def _find_far_folders(settings: Settings) -> list[str]:
     database = database_file(settings.database)
     folders = {"storage.folder": settings.folder, "storage.inboxes": settings.inboxes}
     folders |= {} if database is None else {"storage.database": database.parent}
-    lines, told = [], set[Path]()
+    lines = []
     for key, folder in folders.items():
-        whole = Path(os.path.realpath(folder))
-        if not any(whole.is_relative_to(other) for other in [*map(Path, allowed), *told]):
-            told.add(whole)
+        if not is_below(folder, allowed):
+            allowed.append(str(folder))
             lines.append(
                 f"{settings.path.name}: {key}: {folder}: the unit relay.service lets the service write in"
-                f" {FOLDER_OF_UNIT} only: {drop_in(whole)}"
+                f" {FOLDER_OF_UNIT} only: {drop_in(Path(os.path.realpath(folder)))}"
             )
     return lines
 
@@ -116,9 +110,7 @@ def _opened() -> list[str]:
 
 
 def _why_outside(folder: Path, log: Path) -> str:
-
-    whole = Path(os.path.realpath(log))
-    if any(whole.is_relative_to(there) for there in (os.path.realpath(folder), LOGS_OF_UNIT, "/dev")):
+    if is_below(log, (folder, LOGS_OF_UNIT, "/dev")):
         return ""
     return (
         f"the unit config/relay.service lets the service write in its storage folder and {LOGS_OF_UNIT} only: where it"
@@ -127,29 +119,15 @@ def _why_outside(folder: Path, log: Path) -> str:
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Shut:
-    """A file that the owner of the storage folder can't use."""
-
-    path: Path
-    verb: str
-    advice: str
-
-
-def _find_shut(settings: Settings, owner: Owner) -> list[_Shut]:
-
+def _find_shut(settings: Settings, owner: Owner) -> Iterator[tuple[Path, str, str]]:
+    """Yield each file that the owner can't use, the verb of what he can't do with it, and the commands that mend it."""
     log, public = settings.log.file, _public_files(settings)
     files = [(path, os.R_OK) for path in _reasons_to_read(settings)] + ([] if log is None else [(log, os.W_OK)])
-    return [
-        _Shut(
-            path=path,
-            verb="write" if path == log else "read",
-            advice=_let_write(path, shut, owner)
-            if path == log
-            else _let_read(path, shut, owner, public=path in public),
-        )
-        for path, shut in find_shut(owner, files).items()
-    ]
+    for path, shut in find_shut(owner, files).items():
+        if path == log:
+            yield path, "write", _let_write(path, shut, owner)
+        else:
+            yield path, "read", _let_read(path, shut, owner, public=path in public)
 
 
 def _let_read(path: Path, shut: Path, owner: Owner, *, public: bool) -> str:
@@ -165,7 +143,6 @@ def _let_read(path: Path, shut: Path, owner: Owner, *, public: bool) -> str:
 
 
 def _let_write(path: Path, shut: Path, owner: Owner) -> str:
-
     if shut != path:
         return f"chmod o+x {shlex.quote(str(shut))}, then look again"
     who, file = str(owner) if owner.has_name else owner.uid, shlex.quote(str(path))

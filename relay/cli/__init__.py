@@ -1,7 +1,8 @@
 """The commands, one file a noun; a file is imported only when its command runs, so that help is there at once."""
 
 import importlib
-from typing import Final
+import sys
+from typing import Any, Final
 
 import click
 
@@ -46,6 +47,27 @@ class LazyGroup(Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever a command returns
+        """Run a command: errors of ours are lines and status 1, for a user's mistake is never a traceback.
+
+        Of a configuration each mistake is a line, and the status is 2.
+        """
+        from relay.cli.configuration import FAILED, MISUSED, fail
+        from relay.cli.output import say
+        from relay.model.errors import RelayError
+
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # whoever read has had enough: click ends without a word
+        except RelayError as error:
+            mistakes = getattr(error, "errors", None)  # of a ConfigurationError: to import it takes its time
+            for line in mistakes or [str(error)]:
+                say(line, error=True)
+            sys.exit(FAILED if mistakes is None else MISUSED)
+        except OSError as error:
+            fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -7,7 +7,7 @@ import click
 from relay.admin.requests import ListAccounts, PauseAccount, TryAccount
 from relay.cli.asking import ask
 from relay.cli.choosing import Text
-from relay.cli.configuration import config_option, enter, json_option, plain_faults
+from relay.cli.configuration import config_option, enter, json_option
 from relay.cli.groups import Group
 from relay.cli.table import Column
 from relay.cli.telling import tell
@@ -32,7 +32,6 @@ def command() -> None:
 @command.command("list", short_help="List accounts: whether each sends and collects.")
 @config_option
 @json_option
-@plain_faults
 def list_(config: str | None, *, as_json: bool) -> None:
     """List the accounts in the order of the rules: whether each sends and is collected, and what waits for it."""
     tell(ask(config, ListAccounts(), reads=True), columns=COLUMNS, as_json=as_json)
@@ -42,7 +41,6 @@ def list_(config: str | None, *, as_json: bool) -> None:
 @config_option
 @json_option
 @click.argument("account", type=Text())
-@plain_faults
 def test(config: str | None, *, as_json: bool, account: str) -> None:
     """Log in to the account's servers and say step by step what works; nothing is sent, fetched or deleted.
 
@@ -60,7 +58,6 @@ def test(config: str | None, *, as_json: bool, account: str) -> None:
 @command.command("pause", short_help="Send nothing through an account until resume.")
 @config_option
 @click.argument("account", type=Text())
-@plain_faults
 def pause(config: str | None, account: str) -> None:
     """Send nothing through this account until `resume`; its mail is taken and kept, and nothing expires."""
     tell(ask(config, PauseAccount(account=account)))
@@ -69,7 +66,6 @@ def pause(config: str | None, account: str) -> None:
 @command.command("resume", short_help="End a pause.")
 @config_option
 @click.argument("account", type=Text())
-@plain_faults
 def resume(config: str | None, account: str) -> None:
     """End an account's pause, also one that a refused login began."""
     tell(ask(config, PauseAccount(account=account, resume=True)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.configuration import config_option, enter, fail, load, open_storage, plain_faults
+from relay.cli.configuration import config_option, enter, fail, load, open_storage
 from relay.cli.output import say, show_size
 from relay.cli.progress import progress
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 @click.command("backup")
 @config_option
 @click.argument("target", metavar="[FILE|FOLDER]", required=False, type=click.Path(path_type=Path))
-@plain_faults
 def command(config: str | None, target: Path | None) -> None:
     """Make a backup now; the service goes on meanwhile.
 

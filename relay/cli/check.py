@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from relay.cli.configuration import MISUSED, config_option, enter, json_option, load, plain_faults
+from relay.cli.configuration import MISUSED, config_option, enter, json_option, load
 from relay.cli.output import count, print_json, say
 from relay.cli.summary import describe_service, describe_work
 
@@ -22,7 +22,6 @@ _IPV4: Final = 4
 @click.command("check")
 @config_option
 @json_option
-@plain_faults
 def command(config: str | None, *, as_json: bool) -> None:
     """Read the configuration and name every mistake in it, one a line; nothing is started.
 

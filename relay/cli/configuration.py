@@ -1,9 +1,7 @@
-"""What every command does with the configuration and with faults: one clear line, and the right exit status."""
+"""What commands do with the configuration, and how they end where something is wrong."""
 
-import functools
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -14,7 +12,7 @@ from relay.admin.entering import require_own_hand as require_own_hand  # noqa: P
 from relay.cli.output import say
 
 if TYPE_CHECKING:
-    from relay.settings import ConfigurationError, Settings
+    from relay.settings import Settings
 
 DONE, FAILED, MISUSED = 0, 1, 2
 
@@ -28,47 +26,18 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 
 
 def load(config: str | None, *, secrets: bool = False) -> "Settings":
-    """Load the configuration, or end with status 2 and a line for each mistake.
+    """Load the configuration. Raises ConfigurationError.
 
     `secrets`: the command may log in somewhere, so that the files and variables of passwords must be there.
     """
-    from relay.settings import ConfigurationError, find_configuration, load_settings
+    from relay.settings import find_configuration, load_settings
 
-    try:
-        settings = load_settings(find_configuration(config), secrets=secrets)
-        require_own_hand(config, settings)
-    except ConfigurationError as error:
-        refuse(error)
+    settings = load_settings(find_configuration(config), secrets=secrets)
+    require_own_hand(config, settings)
     return settings
-
-
-def refuse(error: "ConfigurationError") -> NoReturn:
-    """End with status 2 and a line for each mistake of a configuration."""
-    for mistake in error.errors:
-        say(mistake, error=True)
-    sys.exit(MISUSED)
 
 
 def fail(text: str) -> NoReturn:
     """End with status 1 and one line."""
     say(text, error=True)
     sys.exit(FAILED)
-
-
-def plain_faults(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn errors of ours into one line and status 1: a user's mistake is never a traceback."""
-
-    @functools.wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever click passes
-        from relay.model.errors import RelayError
-
-        try:
-            return function(*args, **kwargs)
-        except BrokenPipeError:
-            raise  # whoever read has had enough: click ends without a word
-        except RelayError as error:
-            fail(str(error))
-        except OSError as error:
-            fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-
-    return run

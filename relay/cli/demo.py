@@ -5,13 +5,12 @@ import sys
 
 import click
 
-from relay.cli.configuration import FAILED, plain_faults
+from relay.cli.configuration import FAILED
 
 
 @click.command("demo")
 @click.option("--once", is_flag=True, help="End after the show, with status 0 if all went as it must, else 1.")
 @click.option("--keep", is_flag=True, help="Leave its folder, with configuration, database, log and inboxes.")
-@plain_faults
 def command(*, once: bool, keep: bool) -> None:
     """Show the rules, the rewritten sender, the blind copy and a refusal on real mails over real SMTP.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from relay.cli.configuration import config_option, fail, load, plain_faults
+from relay.cli.configuration import config_option, fail, load
 from relay.cli.output import say
 
 if TYPE_CHECKING:
@@ -96,7 +96,6 @@ userdb static {{
 @click.option(
     "--users", is_flag=True, help="Print the logins instead, for Dovecot's passwd-file: as secret as relay.toml."
 )
-@plain_faults
 def command(config: str | None, version: str | None, *, users: bool) -> None:
     """Print what lets Dovecot show the inboxes over IMAP; its first lines say where it belongs and what else to do.
 

@@ -2,13 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
 from relay.admin.desk import answer
 from relay.admin.requests import Explain, ExplainIncoming
 from relay.cli.alone import open_room
-from relay.cli.configuration import config_option, json_option, plain_faults, read_for_owner
+from relay.cli.configuration import config_option, json_option, read_for_owner
 from relay.cli.telling import tell
 from relay.settings import Settings
 
@@ -41,22 +42,15 @@ class _Mail(click.Path):
 @click.option("--account", help="The account whose mailbox it comes from, with --incoming.")
 @click.option("--listener", type=int, default=1, show_default=True, help="Which [[listener]] the client connects to.")
 @click.argument("message", required=False, type=_Mail(exists=True, dir_okay=False, path_type=Path))
-@plain_faults
-def command(  # noqa: PLR0913 - each option is one
+def command(
     config: str | None,
     *,
     as_json: bool,
-    user: str | None,
-    ip: str | None,
-    device: str | None,
     from_: str | None,
-    to: tuple[str, ...],
-    null_sender: bool,
-    smtputf8: bool,
     incoming: bool,
     account: str | None,
-    listener: int,
     message: Path | None,
+    **asked: Any,  # noqa: ANN401 - the other options: the fields of a request
 ) -> None:
     """Say which rule chooses which account, what is rewritten, where the blind copy goes, or why it is refused.
 
@@ -69,27 +63,16 @@ def command(  # noqa: PLR0913 - each option is one
         raise click.UsageError("--incoming takes a MESSAGE and --account NAME")
     if message is not None and from_ is not None and not incoming:
         raise click.UsageError("give --from or a message, not both")
-    if ip is not None and device is not None and not incoming:
+    if asked["ip"] is not None and asked["device"] is not None and not incoming:
         raise click.UsageError("give --ip or --device, not both")
-    for path in () if incoming else to:
+    for path in () if incoming else asked["to"]:
         if any(char < " " or char == "\x7f" for char in path):
             raise click.BadParameter(f"{path!r} has a control character, which no command can hold", param_hint="--to")
     room = open_room(config)
     content = _read(room.settings, message, from_)
-    request: Explain | ExplainIncoming
-    if account is not None:
-        request = ExplainIncoming(message=content, account=account)
-    else:
-        request = Explain(
-            message=content,
-            user=user,
-            ip=ip,
-            device=device,
-            to=to,
-            null_sender=null_sender,
-            smtputf8=smtputf8,
-            listener=listener,
-        )
+    request = (
+        Explain(message=content, **asked) if account is None else ExplainIncoming(message=content, account=account)
+    )
     tell(answer(room, request), as_json=as_json, single=True)
 
 

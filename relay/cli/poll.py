@@ -5,7 +5,7 @@ import click
 from relay.admin.requests import Poll
 from relay.cli.asking import ask
 from relay.cli.choosing import Text
-from relay.cli.configuration import config_option, json_option, plain_faults
+from relay.cli.configuration import config_option, json_option
 from relay.cli.telling import tell
 
 
@@ -13,7 +13,6 @@ from relay.cli.telling import tell
 @config_option
 @json_option
 @click.argument("account", required=False, type=Text())
-@plain_faults
 def command(config: str | None, *, as_json: bool, account: str | None) -> None:
     """Collect mail from an account's mailbox now, or from all of them, at any hour.
 

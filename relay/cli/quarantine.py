@@ -5,7 +5,7 @@ import click
 from relay.admin.requests import DeleteQuarantined, DeliverQuarantined, ListQuarantine, ShowQuarantined
 from relay.cli.asking import ask
 from relay.cli.choosing import Text
-from relay.cli.configuration import config_option, json_option, plain_faults
+from relay.cli.configuration import config_option, json_option
 from relay.cli.groups import Group
 from relay.cli.table import Column
 from relay.cli.telling import tell
@@ -27,7 +27,6 @@ def command() -> None:
 @command.command("list")
 @config_option
 @json_option
-@plain_faults
 def list_(config: str | None, *, as_json: bool) -> None:
     """List what is there, and what mends it.
 
@@ -40,7 +39,6 @@ def list_(config: str | None, *, as_json: bool) -> None:
 @config_option
 @json_option
 @click.argument("id", type=Text())
-@plain_faults
 def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 - click's argument
     """Show one mail, why it is there, and its way out."""
     tell(ask(config, ShowQuarantined(id=id), reads=True), as_json=as_json, single=True)
@@ -51,7 +49,6 @@ def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 -
 @click.option("--to", "to", required=True, type=Text(), metavar="USER", help="Into whose inbox.")
 @click.option("--all", "everything", is_flag=True, help="All mail that was meant for this user.")
 @click.argument("ids", nargs=-1, metavar="[ID]...", type=Text())
-@plain_faults
 def deliver(config: str | None, *, to: str, everything: bool, ids: tuple[str, ...]) -> None:
     """Put mail into a user's inbox.
 
@@ -67,7 +64,6 @@ def deliver(config: str | None, *, to: str, everything: bool, ids: tuple[str, ..
 @config_option
 @click.option("--yes", is_flag=True, help="Do it without a question.")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", type=Text())
-@plain_faults
 def delete(config: str | None, *, yes: bool, ids: tuple[str, ...]) -> None:
     """Delete mail for good.
 

@@ -5,7 +5,7 @@ import click
 from relay.admin.requests import Filter, ListMails, RunQueue, ShowMails
 from relay.cli.asking import ask
 from relay.cli.choosing import Text, filter_options
-from relay.cli.configuration import config_option, json_option, plain_faults
+from relay.cli.configuration import config_option, json_option
 from relay.cli.groups import Group
 from relay.cli.queue_change import COLUMNS, delete, hold, move, release, retry
 from relay.cli.telling import tell
@@ -22,7 +22,6 @@ def command() -> None:
 @json_option
 @filter_options(State.WAITING, State.ACTIVE, State.HELD)
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=200, show_default=True)
-@plain_faults
 def list_(config: str | None, *, as_json: bool, chosen: Filter, limit: int) -> None:
     """List mails, the newest first: since when, to whom, how each stands and why.
 
@@ -36,7 +35,6 @@ def list_(config: str | None, *, as_json: bool, chosen: Filter, limit: int) -> N
 @config_option
 @json_option
 @click.argument("id", type=Text())
-@plain_faults
 def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 - click's argument
     """Show one mail: how it was routed, its recipients, and what each got. `relay trace` tells its history as well."""
     tell(ask(config, ShowMails(id=id), reads=True), as_json=as_json)
@@ -44,7 +42,6 @@ def show(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 -
 
 @command.command("run", short_help="Try all waiting mails now, at any hour.")
 @config_option
-@plain_faults
 def run(config: str | None) -> None:
     """Try everything that is queued now, at any hour; paused accounts stay paused, and what is held stays held."""
     tell(ask(config, RunQueue(), serves=True))

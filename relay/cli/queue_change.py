@@ -8,7 +8,7 @@ import click
 from relay.admin.requests import Action, ChangeMails, Filter
 from relay.cli.asking import ask
 from relay.cli.choosing import Text, filter_options
-from relay.cli.configuration import config_option, plain_faults
+from relay.cli.configuration import config_option
 from relay.cli.table import Column
 from relay.cli.telling import tell
 from relay.rules.states import State
@@ -37,7 +37,7 @@ def _change(action: Action, short_help: str, *states: State, account: str = "--a
             tell(ask(config, request, serves=action in _SERVES), columns=COLUMNS)
 
         run.__doc__ = function.__doc__
-        command = click.argument("ids", nargs=-1, metavar="[ID]...", type=Text())(plain_faults(run))
+        command = click.argument("ids", nargs=-1, metavar="[ID]...", type=Text())(run)
         command = filter_options(*states, every=True, account=account)(command)
         if action is Action.MOVE:
             command = click.option(

@@ -4,13 +4,12 @@ import click
 
 from relay.admin.requests import Reload
 from relay.cli.asking import ask
-from relay.cli.configuration import config_option, plain_faults
+from relay.cli.configuration import config_option
 from relay.cli.telling import tell
 
 
 @click.command("reload")
 @config_option
-@plain_faults
 def command(config: str | None) -> None:
     """Make the running service take over a changed relay.toml. With a mistake in it, the old one stays as a whole."""
     tell(ask(config, Reload()))

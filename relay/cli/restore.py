@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.configuration import config_option, enter, fail, load, plain_faults
+from relay.cli.configuration import config_option, enter, fail, load
 from relay.cli.output import confirm_many, count, say
 
 if TYPE_CHECKING:
+    from relay.settings import Settings
     from relay.storage.backup import Restored
 
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 @click.option("--configuration", is_flag=True, help="Put the backup's configuration in the place of the one there is.")
 @click.option("--other-installation", is_flag=True, help="Let a backup of another relay take the place of newer mail.")
 @click.argument("source", metavar="[FILE|FOLDER]", required=False, type=click.Path(path_type=Path))
-@plain_faults
 def command(
     config: str | None, source: Path | None, *, yes: bool, configuration: bool, other_installation: bool
 ) -> None:
@@ -57,13 +57,10 @@ def command(
 def _restore_database(config: str | None, file: Path, *, yes: bool) -> None:
     """Put a copy of the database alone in its place."""
     from relay import logs
-    from relay.storage.backup import follow_links, restore_database
+    from relay.storage.backup import follow_links
     from relay.storage.elsewhere import Copy, is_for_root
-    from relay.storage.engine import open_engine
     from relay.storage.lock import StorageLock, database_file
     from relay.storage.owner import find_owner
-    from relay.storage.upgrade import prepare_database
-    from relay.storage.version import VERSION
 
     settings = load(config)
     target = database_file(settings.database)
@@ -81,15 +78,23 @@ def _restore_database(config: str | None, file: Path, *, yes: bool) -> None:
         stack.enter_context(StorageLock(settings.folder, settings.database))
         confirm_many(f"Replace {target} by {file}", yes=yes)
         readable = file if copy is None else stack.enter_context(copy.beside(target))
-        restored = restore_database(readable, target, newest=VERSION, name=file)
-        engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
-        prepare_database(engine)
-        engine.dispose()
-    tell_restored(target, restored)
+        put_back_database(settings, readable, target, file)
 
 
-def tell_restored(database: Path, restored: "Restored") -> None:
-    """Say what became of the databases, and of the mail in the one that was taken back."""
+def put_back_database(settings: "Settings", copy: Path, database: Path, name: Path) -> "Restored":
+    """Put a copy in the place of the database, in our schema, and say what became of both, and of the mail in it.
+
+    `name`: what the copy is called. Raises StorageError.
+    """
+    from relay.storage.backup import restore_database
+    from relay.storage.engine import open_engine
+    from relay.storage.upgrade import prepare_database
+    from relay.storage.version import VERSION
+
+    restored = restore_database(copy, database, newest=VERSION, name=name)
+    engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
+    prepare_database(engine)
+    engine.dispose()
     say(f"{database} is the copy now")
     if restored.damaged:
         say(f"what was there before can't be read, and is {restored.kept}, as it was found")
@@ -99,3 +104,4 @@ def tell_restored(database: Path, restored: "Restored") -> None:
         told = count(restored.held, "delivery was", "deliveries were")
         say(f"{told} waiting, and held now: what waited then may have been sent since.")
         say("`relay queue list` shows them; `relay queue release` or `delete` decides.")
+    return restored

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relay.admin.words import show_time
-from relay.cli.configuration import fail, refuse, require_own_hand
+from relay.cli.configuration import fail, require_own_hand
 
 if TYPE_CHECKING:
     from relay.settings import Settings
@@ -19,19 +19,15 @@ if TYPE_CHECKING:
 
 def configured_folder(config: str | None) -> Path:
     """Give `[backup] folder`, also where secrets must still be put in again; ends the command where there is none."""
-    from relay.settings import ConfigurationError, find_configuration
+    from relay.settings import find_configuration
     from relay.settings.load import read_places
 
-    try:
-        path = find_configuration(config)
-        settings = read_places(path.read_bytes(), path.absolute())
-        require_own_hand(config, settings)
-        backup = settings.backup
-    except ConfigurationError as error:
-        refuse(error)
-    if backup is None:
+    path = find_configuration(config)
+    settings = read_places(path.read_bytes(), path.absolute())
+    require_own_hand(config, settings)
+    if settings.backup is None:
         raise click.UsageError("name the backup: there is no [backup] folder to look for it in")
-    return backup.folder
+    return settings.backup.folder
 
 
 def find_whole(folder: Path) -> Path:
@@ -85,7 +81,6 @@ def make_plan(
     config: str | None, backup: Path, manifest: "Manifest", *, configuration: bool, other_installation: bool
 ) -> Plan:
     """Find what is put back where; ends the command where that can't be."""
-    from relay.settings import ConfigurationError
     from relay.settings.load import read_places
     from relay.storage.lock import database_file
     from relay.storage.manifest import CONFIGURATION, read_entry
@@ -104,12 +99,9 @@ def make_plan(
     content = present if wanted is None else wanted
     if content is None:
         fail(f"{backup}: has no configuration, and {path} is not there: write that first, then restore again")
-    try:
-        settings = read_places(content, path.absolute())
-        if content is present:
-            require_own_hand(config, settings)
-    except ConfigurationError as error:
-        refuse(error)
+    settings = read_places(content, path.absolute())
+    if content is present:
+        require_own_hand(config, settings)
     database = database_file(settings.database)
     if database is None:
         fail(f"{path}: the database is PostgreSQL: take its copy back with pg_restore (docs/backup.md)")

@@ -65,16 +65,13 @@ def _as_another(work: Callable[[], None]) -> None:
 def _put_back_data(plan: Plan) -> None:
     """Put back what is the service's own, with the rights of who owns the storage folder."""
     from relay import logs
-    from relay.cli.restore import tell_restored
+    from relay.cli.restore import put_back_database
     from relay.model.errors import StorageError
-    from relay.storage.backup import restore_database
     from relay.storage.backups import Done, note_done
     from relay.storage.engine import open_engine, transaction
     from relay.storage.lock import StorageLock
     from relay.storage.manifest import DATABASE
     from relay.storage.putting_back import look_at_present, put_back_files, put_back_mails
-    from relay.storage.upgrade import prepare_database
-    from relay.storage.version import VERSION
 
     settings, manifest = plan.settings, plan.manifest
     enter(settings, serves=True)
@@ -94,15 +91,13 @@ def _put_back_data(plan: Plan) -> None:
                 f"{plan.backup}: is of another installation, and in {plan.database} {waiting}"
                 " since it was made: add --other-installation if it is to take their place all the same"
             )
-        restored = restore_database(copy, plan.database, newest=VERSION)
-        engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
-        prepare_database(engine)
+        restored = put_back_database(settings, copy, plan.database, copy)
         if settings.backup is not None and plan.backup.absolute().parent == settings.backup.folder.absolute():
             # The copy was made before that was noted in it.
+            engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
             with transaction(engine, write=True) as tx:
                 note_done(tx, Done(at=manifest.at, folder=plan.backup.absolute()))
-        engine.dispose()
-        tell_restored(plan.database, restored)
+            engine.dispose()
         if present.newer:
             newer = count(present.newer, "delivery", "deliveries")
             say(f"{newer} that waited there came in after the backup: {restored.kept} has what is not in it")

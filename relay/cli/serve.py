@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from relay.cli.configuration import DONE, FAILED, config_option, enter, fail, load, plain_faults
+from relay.cli.configuration import DONE, FAILED, config_option, enter, fail, load
 from relay.cli.output import say
 from relay.model.errors import StorageBusyError
 from relay.settings import Settings
@@ -23,7 +23,6 @@ _FIRST_OPEN_PORT = 1024
 @click.command("serve")
 @config_option
 @click.option("--condition", is_flag=True, hidden=True, help="Only say whether there is an account to serve.")
-@plain_faults
 def command(config: str | None, *, condition: bool) -> None:
     """Run the service until SIGTERM or Ctrl-C; SIGHUP reads the configuration anew.
 
@@ -89,10 +88,10 @@ def _look_for_account(config: str | None) -> int:
 
     A configuration with mistakes is no such case: the service itself is to fail on it, and to name them.
     """
-    from relay.settings import ConfigurationError, find_configuration, load_settings
+    from relay.settings import ConfigurationError
 
     try:
-        settings = load_settings(find_configuration(config), secrets=False)
+        settings = load(config)
     except ConfigurationError:
         return DONE
     if settings.directory.accounts:

@@ -19,7 +19,7 @@ from relay.admin.answers import Told
 from relay.admin.asking import ask_service, read_answer
 from relay.admin.requests import ShowStatus
 from relay.cli.asking import find_own_file
-from relay.cli.configuration import config_option, json_option, require_own_hand
+from relay.cli.configuration import config_option, json_option, load
 from relay.cli.output import print_json, say
 from relay.control.client import NoAnswerError
 from relay.model.errors import RelayError
@@ -32,12 +32,6 @@ SILENCE: Final = 2.0
 """Seconds for which a running service may say nothing; its answer may take one more."""
 
 
-class _MisuseError(click.UsageError):
-    """Wrong usage of this command."""
-
-    exit_code = UNKNOWN
-
-
 class _Plugin(click.Command):
     """A command whose wrong usage is status 3, as monitoring wants it: 2 would say that the mail service is ill."""
 
@@ -46,7 +40,8 @@ class _Plugin(click.Command):
         try:
             return super().make_context(*args, **kwargs)
         except click.UsageError as error:
-            raise _MisuseError(error.format_message(), error.ctx) from None
+            error.show()
+            sys.exit(UNKNOWN)
 
 
 @click.command("status", cls=_Plugin)
@@ -99,11 +94,8 @@ def _ask(folder: Path, digest: str) -> Told:
 def _look(config: str | None, silence: str) -> Told:
     """Look at the database and the disk. Raises ConfigurationError, StorageError, OSError, TimeoutError."""
     from relay.admin.status import look
-    from relay.settings import find_configuration, load_settings
 
-    settings = load_settings(find_configuration(config), secrets=False)
-    require_own_hand(config, settings)
-    return look(settings, time.time_ns() // 1_000_000, silence=silence)
+    return look(load(config), time.time_ns() // 1_000_000, silence=silence)
 
 
 @contextmanager

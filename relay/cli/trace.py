@@ -5,7 +5,7 @@ import click
 from relay.admin.requests import ShowMails
 from relay.cli.asking import ask
 from relay.cli.choosing import Text
-from relay.cli.configuration import config_option, json_option, plain_faults
+from relay.cli.configuration import config_option, json_option
 from relay.cli.telling import tell
 
 
@@ -13,7 +13,6 @@ from relay.cli.telling import tell
 @config_option
 @json_option
 @click.argument("id", type=Text())
-@plain_faults
 def command(config: str | None, *, as_json: bool, id: str) -> None:  # noqa: A002 - click's argument
     """Tell the whole life of one mail, whether it went out or came in.
 

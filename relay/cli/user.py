@@ -4,7 +4,6 @@ import sys
 
 import click
 
-from relay.cli.configuration import plain_faults
 from relay.cli.groups import Group
 
 
@@ -14,7 +13,6 @@ def command() -> None:
 
 
 @command.command("password", short_help="Make the password_hash of a user from his password.")
-@plain_faults
 def password() -> None:
     """Ask for a password and print the line `password_hash = ...` for the user's table in the configuration.
 
