@@ -154,7 +154,7 @@ def show_message(engine: Database, message_id: str) -> MessageDetail:
 def _pauses(
     tx: Transaction, message: dict[str, Any], deliveries: Sequence[DeliveryRow], events: Sequence[EventRow]
 ) -> list[Pause]:
-    """Give the pauses that a mail has seen, from its acceptance to its end."""
+    """Return the pauses that a mail has seen, from its acceptance to its end."""
     accounts = {message["account"], *(delivery.account for delivery in deliveries)} - {""}
     happened = [one.at for one in events] + [one.at for delivery in deliveries for one in delivery.tries]
     waits = any(delivery.state != DeliveryState.DONE for delivery in deliveries)
@@ -169,13 +169,13 @@ def _deliveries(tx: Transaction, message_id: str) -> list[DeliveryRow]:
 
 
 def count_of_day(engine: Database, day: str) -> dict[str, int]:
-    """Give how many recipients each account has had on a day (`2026-05-28`)."""
+    """Return how many recipients each account has had on a day (`2026-05-28`)."""
     with transaction(engine, write=False) as tx:
         return quota.count_of_day(tx, day)
 
 
 def list_pauses(engine: Database) -> list[Pause]:
-    """Give the pauses that last."""
+    """Return the pauses that last."""
     with transaction(engine, write=False) as tx:
         return pausing.lasting_pauses(tx)
 

@@ -14,8 +14,8 @@ from relay.model.arrival import Arrival, Place
 from relay.model.ids import COPY_DIGITS, first_id, is_id
 from relay.rules.summary import LONGEST_ID
 from relay.storage.engine import Database, transaction
-from relay.storage.rows import clean
-from relay.storage.statement import LIMIT, Many, Parameters, Statement, highest, is_in
+from relay.storage.rows import clean, row_of
+from relay.storage.statement import LIMIT, Many, Statement, highest, is_in
 from relay.storage.statement import insert as insert_into
 from relay.storage.tables import arrival, seen
 from relay.storage.transaction import Transaction
@@ -76,11 +76,11 @@ class AtProvider:
 
 def insert(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
     """Write new rows; those that are there already stay as they are."""
-    tx.change_each(_INSERT, [_row(one) for one in arrivals])
+    tx.change_each(_INSERT, [row_of(one, arrival.c.keys()) for one in arrivals])
 
 
 def find_known(tx: Transaction, copy: Arrival) -> str | None:
-    """Give the id under which the same file of the same mail is known; None where it is not.
+    """Return the id under which the same file of the same mail is known; None where it is not.
 
     A poll that finds the file of a message in the inbox asks: without unique ids, a server whose deletion failed gives
     the message once more.
@@ -96,7 +96,7 @@ def purge(tx: Transaction, before: int, limit: int) -> int:
 
 
 def list_quarantined(engine: Database) -> list[Arrival]:
-    """Give the copies that were put into the quarantine and have not left it, the oldest first.
+    """Return the copies that were put into the quarantine and have not left it, the oldest first.
 
     `relay.storage.quarantine` knows the files, too: those from before there were rows, and those that are gone.
     """
@@ -105,7 +105,7 @@ def list_quarantined(engine: Database) -> list[Arrival]:
 
 
 def list_quarantined_files(engine: Database) -> list[tuple[str, int]]:
-    """Give file and time of each copy that `list_quarantined` gives, in any order: what a look each minute needs."""
+    """Return file and time of each copy that `list_quarantined` gives, in any order: what a look each minute needs."""
     with transaction(engine, write=False) as tx:
         return list(tx.rows(_QUARANTINED_FILES))
 
@@ -138,7 +138,7 @@ def find_by_file(engine: Database, files: Sequence[str]) -> list[Arrival]:
 
 
 def find_at_provider(engine: Database, copy: Arrival) -> AtProvider:
-    """Tell whether a message is still at its provider, as the last poll saw it."""
+    """Return whether a message is still at its provider, as the last poll saw it."""
     with transaction(engine, write=False) as tx:
         found = tx.rows(_SEEN, account=copy.account, folder=copy.folder, validity=copy.validity, uid=copy.uidl)
     return AtProvider(known=bool(found), gone_at=found[0][0] if found else None)
@@ -161,8 +161,3 @@ def note_left(
 def read_arrival(record: dict[str, Any]) -> Arrival:
     """Make an arrival of a row."""
     return Arrival(**{**record, "place": Place(record["place"])})
-
-
-def _row(one: Arrival) -> Parameters:
-    values = ((name, getattr(one, name)) for name in arrival.c.keys())  # noqa: SIM118 - a collection of columns
-    return {name: clean(value) if isinstance(value, str) else value for name, value in values}

@@ -51,7 +51,7 @@ class Restored:
 
 
 def back_up(source: Path, target: Path, step: Step | None = None) -> int:
-    """Copy a database that may be in use into a file for people; gives the octets. `step`: as for `copy_database`.
+    """Copy a database that may be in use into a file for people; return the octets. `step`: as for `copy_database`.
 
     Raises StorageError where the copy can't be made, and where `target` is something else than an older copy.
     """
@@ -61,7 +61,7 @@ def back_up(source: Path, target: Path, step: Step | None = None) -> int:
 
 
 def follow_links(file: Path) -> Path:
-    """Give where a name leads, its links followed; that nothing is there is no mistake yet.
+    """Return where a name leads, its links followed; that nothing is there is no mistake yet.
 
     Raises StorageError where a link leads nowhere that can be reached: round in circles, behind a folder that is shut.
     """
@@ -76,7 +76,7 @@ def follow_links(file: Path) -> Path:
 
 
 def copy_database(source: Path, target: Path, step: Step | None = None) -> int:
-    """Copy a database that may be in use; gives the octets. Whatever has the name is replaced.
+    """Copy a database that may be in use; return the octets. Whatever has the name is replaced.
 
     With `step` it goes in pieces, and `step` is told of the octets of each: it may rest, or raise to end it.
     Raises StorageError, and leaves nothing behind, where the copy can't be made.
@@ -161,7 +161,7 @@ def _copy_in_steps(old: sqlite3.Connection, new: sqlite3.Connection, page: int, 
 
 
 def _hold_all(file: Path) -> int:
-    """Hold all that waits, and note why; gives the number of deliveries."""
+    """Hold all that waits, and note why; return the number of deliveries."""
     now = time.time_ns() // 1_000_000
     with contextlib.closing(sqlite3.connect(file)) as connection, connection:
         held = [row[0] for row in connection.execute(_HOLD).fetchall()]
@@ -171,7 +171,7 @@ def _hold_all(file: Path) -> int:
 
 
 def _keep(target: Path) -> tuple[Path | None, bool]:
-    """Keep the database that is to be replaced; gives where, and whether it is damaged."""
+    """Keep the database that is to be replaced; return where, and whether it is damaged."""
     if not target.exists() or target.stat().st_size == 0:
         return None, False
     n = 1

@@ -57,13 +57,13 @@ def read_state(tx: Transaction) -> BackupState:
 
 
 def note_begun(tx: Transaction, at: int) -> str:
-    """Note that a backup begins; gives the name of this installation."""
+    """Note that a backup begins; return the name of this installation."""
     meta.write(tx, _BEGUN, json.dumps(at))
     return name_installation(tx)
 
 
 def name_installation(tx: Transaction) -> str:
-    """Give the name of this installation, which every backup of it has.
+    """Return the name of this installation, which every backup of it has.
 
     It is made with the first backup, and lives in the database: a restored one goes on with it.
     """

@@ -4,9 +4,10 @@ Guarantee: a claim is known here before it can stand in the database, and until 
 `active` row of this node that is not known here is run by nobody, and whoever looks may take it up at once.
 """
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +16,7 @@ MARGIN: Final = 5.0
 
 
 def boot_time() -> float:
-    """Tell the seconds since the machine started, those included in which it slept."""
+    """Return the seconds since the machine started, those included in which it slept."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -40,24 +41,29 @@ class Claims:
         self.orphans = False
         """Whether something may be `active` that nobody runs any more: then it is worth a look."""
 
-    def make_token(self) -> str:
-        """Make the token of a claim that is about to be written, whose deliveries are not known yet."""
-        token = os.urandom(10).hex()
+    @contextlib.contextmanager
+    def making(self) -> Iterator[tuple[str, float]]:
+        """Return the token of a claim that is written meanwhile, and until when it holds.
+
+        Its deliveries are not known yet. Where the write fails, it is not known whether it came to something.
+        """
+        token, until = os.urandom(10).hex(), self.begin()
         self._pending.add(token)
-        return token
+        try:
+            yield token, until
+        except BaseException:
+            self.orphans = True
+            raise
+        finally:
+            self._pending.discard(token)
 
     def begin(self) -> float:
-        """Tell until when a claim holds that is written from now on."""
+        """Return until when a claim holds that is written from now on."""
         return self._clock() + self._lease
 
     def hold(self, delivery_id: str, token: str, until: float) -> None:
         """Note a claim."""
         self._running[delivery_id] = _Running(token, until)
-        self._pending.discard(token)
-
-    def forget_token(self, token: str) -> None:
-        """Note that a claim came to nothing, or is not known to have come to something."""
-        self._pending.discard(token)
 
     def drop(self, delivery_id: str, token: str) -> bool:
         """Note that a claim has ended: what ended it is on the disk. Tells whether it was known here.
@@ -85,7 +91,7 @@ class Claims:
                 claim.lost = True
 
     def is_good(self, delivery_id: str, token: str) -> bool | None:
-        """Tell whether a claim surely holds for `MARGIN` more; None where its lease is too old to tell."""
+        """Return whether a claim surely holds for `MARGIN` more; None where its lease is too old to tell."""
         claim = self._of(delivery_id, token)
         if claim is None or claim.lost:
             return False
@@ -97,11 +103,11 @@ class Claims:
         return {delivery_id: claim.token for delivery_id, claim in list(self._running.items())}
 
     def runs(self, delivery_id: str, token: str) -> bool:
-        """Tell whether somebody runs this claim, or is just making it."""
+        """Return whether somebody runs this claim, or is just making it."""
         return token in self._pending or self._of(delivery_id, token) is not None
 
     def is_doubtful(self, delivery_id: str, token: str) -> bool:
-        """Tell whether the dot of a claim that was abandoned may have left."""
+        """Return whether the dot of a claim that was abandoned may have left."""
         return (delivery_id, token) in self._doubts
 
     @property

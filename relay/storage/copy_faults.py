@@ -27,7 +27,7 @@ _OF_THE_SOURCE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.
 
 
 def is_of_source(error: Exception) -> bool:
-    """Tell whether a copy failed for what is copied, not for where to."""
+    """Return whether a copy failed for what is copied, not for where to."""
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _OF_THE_SOURCE
 
 

@@ -49,25 +49,25 @@ def count_waiting(engine: Database, ids: Sequence[str]) -> int:
 
 
 def next_attempts(engine: Database, ids: Sequence[str], account: str, *, now: int) -> list[tuple[str, int]]:
-    """Give those of these mails that an account does not try before a later moment, with that moment."""
+    """Return those of these mails that an account does not try before a later moment, with that moment."""
     with transaction(engine, write=False) as tx:
         return [row for row in tx.rows(_SELECT_NEXT, ids=list(ids), lane=str(to_account(account))) if row[1] > now]
 
 
 def count_held(engine: Database, ids: Sequence[str], account: str) -> int:
-    """Give how many of these mails an account holds until a person releases them."""
+    """Return how many of these mails an account holds until a person releases them."""
     with transaction(engine, write=False) as tx:
         return tx.rows(_COUNT_HELD, ids=list(ids), lane=str(to_account(account)))[0][0]
 
 
 def accounts_of(engine: Database, ids: Sequence[str]) -> list[str]:
-    """Give the accounts by which these mails wait to leave."""
+    """Return the accounts by which these mails wait to leave."""
     with transaction(engine, write=False) as tx:
         return [row[0] for row in tx.rows(_SELECT_ACCOUNTS, ids=list(ids))]
 
 
 def is_known(engine: Database, what: str, name: str) -> bool:
-    """Tell whether a mail is of this `account` or `user`, though the configuration may no longer have it."""
+    """Return whether a mail is of this `account` or `user`, though the configuration may no longer have it."""
     with transaction(engine, write=False) as tx:
         return bool(tx.rows(_IS_KNOWN[what], name=str(to_account(name)) if what == "account" else name))
 

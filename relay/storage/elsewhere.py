@@ -26,7 +26,7 @@ _BESIDE: Final = ("", "-wal", "-journal")
 
 
 def is_for_root(file: Path, owner: Owner | None) -> bool:
-    """Tell whether root is to open a file that it was given by name, before it becomes `owner`.
+    """Return whether root is to open a file that it was given by name, before it becomes `owner`.
 
     Where the owner could have put something else in its place, it is opened with his rights: else he would have root
     read for him what he can't. Raises StorageError where anybody else has put a link on the way, which could lead root
@@ -80,7 +80,7 @@ class Target:
         os.close(self._folder)
 
     def fill(self, source: Path, step: Step | None = None) -> int:
-        """Copy a database that may be in use; gives the octets. `step`: as for `copy_database`.
+        """Copy a database that may be in use; return the octets. `step`: as for `copy_database`.
 
         Raises StorageError: then there is no new copy.
         """
@@ -100,7 +100,7 @@ class Target:
         return size
 
     def _end(self, *, whole: bool) -> bool:
-        """Give the copy its name, or remove it; tells whether that was done."""
+        """Give the copy its name, or remove it; return whether that was done."""
         self._ended = True
         if self._keeper is None:
             return self._name_or_remove(whole=whole)
@@ -122,7 +122,7 @@ class Target:
         return True
 
     def _leave_keeper(self) -> tuple[int, int]:
-        """Leave a process behind that waits for `_end`, or for our death; gives its id, and the pipe to it."""
+        """Leave a process behind that waits for `_end`, or for our death; return its id, and the pipe to it."""
         told, tell = os.pipe()
         process = os.fork()
         if process:

@@ -95,13 +95,13 @@ class LastAttempt:
 
 
 def oldest_since(tx: Transaction, account: str) -> int | None:
-    """Tell since when the oldest of what is queued for an account waits; None where nothing is."""
+    """Return since when the oldest of what is queued for an account waits; None where nothing is."""
     since: int | None = tx.rows(_OLDEST, lane=str(to_account(account)))[0][0]
     return since
 
 
 def delayed(tx: Transaction, account: str, after: int, before: int, limit: int) -> list[ClaimedDelivery]:
-    """Give what waits since a moment later than `after`, up to `before`, and nobody was told of: so many mails at most.
+    """Return what waits since later than `after`, up to `before`, and nobody was told of: so many mails at most.
 
     Each mail comes whole: with all its deliveries that wait untold, whatever their account. Notices are left out.
     """
@@ -123,7 +123,7 @@ def tell_delay(tx: Transaction, by: Claimant, told: DelayTold) -> bool:
 
 
 def queued_before(tx: Transaction, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
-    """Give what is queued for an account since a moment or longer, of so many mails at most; nothing is claimed."""
+    """Return what is queued for an account since a moment or longer, of so many mails at most; nothing is claimed."""
     lane = str(to_account(account))
     mails = [row[0] for row in tx.rows(_MAILS_OVER, lane=lane, before=before, limit=limit)]
     return read_claimed(tx, tx.rows(_SELECT_OVER, mails=mails, lane=lane, before=before)) if mails else []
@@ -160,12 +160,12 @@ def bring_forward(tx: Transaction, account: str, *, now: int) -> int:
 
 
 def outcomes(tx: Transaction, message_id: str) -> dict[int, RecipientState]:
-    """Give what became so far of each real recipient of a mail, by his number."""
+    """Return what became so far of each real recipient of a mail, by his number."""
     return {n: RecipientState(outcome) for n, outcome in tx.rows(_OUTCOMES, mail=message_id)}
 
 
 def last_attempts(tx: Transaction, delivery_ids: Sequence[str]) -> dict[str, LastAttempt]:
-    """Give the last attempt of each delivery; one that was never tried is not in it."""
+    """Return the last attempt of each delivery; one that was never tried is not in it."""
     return {
         row[0]: LastAttempt(at=row[1], reply=Reply(code=row[2], enhanced=row[3], text=row[4]))
         for row in tx.rows(_LAST_ATTEMPTS, ids=list(delivery_ids))

@@ -97,7 +97,7 @@ def _is_full(folder: Path) -> bool:
 
 
 def why_unwritable(file: Path) -> str | None:
-    """Tell which file of a SQLite database this process can't write, and what mends it; None where there is none."""
+    """Return which file of a SQLite database this process can't write, and what mends it; None where there is none."""
     whole = Path(os.path.realpath(file))
     beside = (whole, *(whole.with_name(whole.name + ending) for ending in ("-wal", "-shm", "-journal")))
     return next(filter(None, (_why_shut(path, os.R_OK | os.W_OK) for path in beside)), None)
@@ -125,19 +125,19 @@ def _why_shut(path: Path, ways: int) -> str | None:
 
 
 def is_fault_of_database(error: BaseException) -> bool:
-    """Tell whether the database failed, so that no write could succeed, rather than refused one write."""
+    """Return whether the database failed, so that no write could succeed, rather than refused one write."""
     if is_of_database(error):
         return not _names(_original(error)) & _FAULTS_OF_THE_WRITE
     return isinstance(error, OSError)
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Tell whether two transactions got in each other's way, and the same again may well succeed."""
+    """Return whether two transactions got in each other's way, and the same again may well succeed."""
     return getattr(_original(error), "sqlstate", None) in _CONFLICTS
 
 
 def is_connection_lost(error: BaseException) -> bool:
-    """Tell whether a connection to a server turned out to be dead: another one may well work."""
+    """Return whether a connection to a server turned out to be dead: another one may well work."""
     if not is_fault_of_database(error) or isinstance(_original(error), sqlite3.Error):
         return False
     state = getattr(_original(error), "sqlstate", None)
@@ -145,12 +145,12 @@ def is_connection_lost(error: BaseException) -> bool:
 
 
 def is_surely_undone(error: BaseException) -> bool:
-    """Tell of an error at COMMIT whether nothing was committed for certain: SQLite had no room, or not its turn."""
+    """Return of an error at COMMIT whether nothing was committed for certain: SQLite had no room, or not its turn."""
     return getattr(_original(error), "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)
 
 
 def _original(error: BaseException) -> BaseException:
-    """Give the driver's error where SQLAlchemy has wrapped it."""
+    """Return the driver's error where SQLAlchemy has wrapped it."""
     original = getattr(error, "orig", None)
     return original if isinstance(original, BaseException) else error
 

@@ -49,7 +49,7 @@ class NewFile:
             view = view[os.write(self._file, view) :]
 
     def enter(self, path: str, origin: str = "") -> Entry:
-        """Give what the manifest says of it."""
+        """Return what the manifest says of it."""
         return Entry(path=path, size=self._size, sha256=self._digest.hexdigest(), origin=origin)
 
     def date_as(self, source: int) -> None:
@@ -99,7 +99,7 @@ class Inbox:
     def _copy_new(
         self, folder: int, target: Path, name: str, known: set[str], entries: list[Entry], step: Step
     ) -> bool:
-        """Copy what is not known yet; tells whether something went away in between, perhaps to another name."""
+        """Copy what is not known yet; return whether something went away in between, perhaps to another name."""
         missed = False
         with contextlib.ExitStack() as batch:
             writers: list[NewFile] = []
@@ -164,7 +164,7 @@ def _sync_all(writers: list[NewFile]) -> None:
 
 
 def find_maildirs(storage: Path, inboxes: Path | None) -> Iterator[Inbox]:
-    """Give the inboxes with their folders (Maildir++), and the quarantine."""
+    """Return the inboxes with their folders (Maildir++), and the quarantine."""
     if inboxes is None:
         return
     yield Inbox(source=storage / QUARANTINE, top=storage, path=QUARANTINE)

@@ -68,7 +68,7 @@ def _look_at(path: Path, found: os.stat_result, owner: int | None, inboxes: Path
 
 
 def _give(path: Path, owner: int, inboxes: Path) -> str:
-    """Give the command by which root gives away a folder of an inbox, and all in it, but nothing that lies elsewhere.
+    """Return the command by which root gives away a folder of an inbox, and all in it, but nothing that lies elsewhere.
 
     It begins at the folder of all inboxes, and reaches each file from its own folder: whoever may write into an inbox
     could put a link in a folder's place meanwhile.

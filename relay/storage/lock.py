@@ -23,13 +23,13 @@ _DATABASE_LOCK: Final = "-lock"
 
 
 def database_file(database: URL | str) -> Path | None:
-    """Give the file of a SQLite database, its links followed; None for any other database, and for no URL."""
+    """Return the file of a SQLite database, its links followed; None for any other database, and for no URL."""
     name = database_name(database)
     return None if name is None else Path(os.path.realpath(name))
 
 
 def database_name(database: URL | str) -> Path | None:
-    """Give the file of a SQLite database as it is named; None for any other database, and for no URL."""
+    """Return the file of a SQLite database as it is named; None for any other database, and for no URL."""
     try:
         url = make_url(database)
     except ArgumentError:
@@ -116,7 +116,7 @@ def _lines(file: int) -> tuple[str, str]:
 
 
 def files_of_service(folder: Path, database: URL | str) -> list[Path]:
-    """Give the files that a service makes for itself alone: its locks, and a SQLite database with what is beside it."""
+    """Return the files that a service makes for itself alone: its locks, a SQLite database and what is beside it."""
     file = database_file(database)
     beside = [] if file is None else [file.with_name(file.name + end) for end in ("", "-wal", "-shm", _DATABASE_LOCK)]
     return [folder / FOLDER_LOCK, *beside]

@@ -227,11 +227,16 @@ def _columns(account: str, key: MessageKey) -> dict[str, str]:
 def list_mailboxes(engine: Database) -> Mapping[str, Mailbox]:
     """Return the state of every mailbox, by account."""
     with transaction(engine, write=False) as tx:
-        return {
-            account: Mailbox(account=account, hosts=tuple(hosts.split()), login=login, folders=json.loads(folders),
-                             last_ok=last_ok, error=error)
-            for account, hosts, login, folders, last_ok, error in tx.rows(_SELECT_MAILBOX)
-        }  # fmt: skip
+        return read_mailboxes(tx)
+
+
+def read_mailboxes(tx: Transaction) -> Mapping[str, Mailbox]:
+    """Return the state of every mailbox, by account."""
+    return {
+        account: Mailbox(account=account, hosts=tuple(hosts.split()), login=login, folders=json.loads(folders),
+                         last_ok=last_ok, error=error)
+        for account, hosts, login, folders, last_ok, error in tx.rows(_SELECT_MAILBOX)
+    }  # fmt: skip
 
 
 def _read_seen(engine: Database, account: str) -> dict[MessageKey, Seen]:

@@ -47,7 +47,7 @@ def deliver(inboxes: Path, user: str, unique: str, chunks: Iterable[bytes], *, s
 
 
 def make_inboxes(inboxes: Path, users: Iterable[str]) -> list[str]:
-    """Make the shared inboxes of users, where they are missing; gives what keeps us from it, a line for each.
+    """Make the shared inboxes of users, where they are missing; return what keeps us from it, a line for each.
 
     A mail reader that is first to look for an inbox makes it, and may shut it to all but itself (Dovecot does).
     """
@@ -91,7 +91,7 @@ class Maildir:
 
     @contextlib.contextmanager
     def folder(self, name: str) -> Iterator[int]:
-        """Open `tmp`, `new` or `cur`; gives its descriptor. What the system refuses meanwhile is a StorageError."""
+        """Open `tmp`, `new` or `cur`; return its descriptor. What the system refuses meanwhile is a StorageError."""
         with _storage_faults(self.path):
             descriptor = _open_below(self._root, name, self.path / name, shared=self.shared)
             try:
@@ -105,7 +105,7 @@ class Maildir:
                 raise StorageError(f"inbox {self.path / name}: it can't be written into")
 
     def names(self) -> set[str]:
-        """Give the names of all mails in `new/` and `cur/`, without the flags that readers add behind a colon."""
+        """Return the names of all mails in `new/` and `cur/`, without the flags that readers add behind a colon."""
         return {name.partition(":")[0] for folder in ("new", "cur") for name in self._list(folder)}
 
     def find(self, unique: str) -> Path | None:
@@ -123,7 +123,7 @@ class Maildir:
                 os.fsync(descriptor)
 
     def clear_tmp(self, *, now: float | None = None) -> int:
-        """Remove what writers of ours that died have left in `tmp/` for longer than ABANDONED; tells how many files.
+        """Remove what writers of ours that died have left in `tmp/` for longer than ABANDONED; return how many files.
 
         `now` is a time of the file system's clock in seconds.
         """
@@ -222,12 +222,12 @@ def locate(inbox: Path, file: str) -> Path | None:
 
 
 def is_name(name: str) -> bool:
-    """Tell whether a text can be the name of a user's folder or of a mail's file."""
+    """Return whether a text can be the name of a user's folder or of a mail's file."""
     return _SAFE.fullmatch(name) is not None
 
 
 def open_regular(path: Path) -> int:
-    """Open a plain file for reading; gives its descriptor. Raises StorageError, also where it is a link or a pipe."""
+    """Open a plain file for reading; return its descriptor. Raises StorageError, also where it is a link or a pipe."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

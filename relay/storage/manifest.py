@@ -75,7 +75,7 @@ class Manifest:
     files: tuple[Entry, ...] = field(default=(), repr=False)
 
     def find(self, path: str) -> Entry | None:
-        """Give one of its files."""
+        """Return one of its files."""
         return next((entry for entry in self.files if entry.path == path), None)
 
 
@@ -85,12 +85,12 @@ def name_backup(at: int) -> str:
 
 
 def is_backup(folder: Path) -> bool:
-    """Tell whether a folder is a backup by its look: its content may still be damaged."""
+    """Return whether a folder is a backup by its look: its content may still be damaged."""
     return (folder / MANIFEST).is_file()
 
 
 def find_backups(folder: Path) -> list[Path]:
-    """Give the backups in a folder, the oldest first. Raises StorageError where it can't be read."""
+    """Return the backups in a folder, the oldest first. Raises StorageError where it can't be read."""
     try:
         return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name) and is_backup(path))
     except OSError as error:
@@ -98,14 +98,14 @@ def find_backups(folder: Path) -> list[Path]:
 
 
 def write_manifest(manifest: Manifest) -> bytes:
-    """Give a manifest as it is written."""
+    """Return a manifest as it is written."""
     return json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1).encode()
 
 
 def read_manifest(backup: Path) -> Manifest:
     """Read what a backup says of itself. Raises StorageError where it is none, damaged, or of a newer program."""
     try:
-        with _open_root(backup) as root, os.fdopen(open_below(root, MANIFEST), "rb") as stream:
+        with opened(backup) as open_file, os.fdopen(open_file(MANIFEST), "rb") as stream:
             content = stream.read(_LARGEST)
         found: dict[str, Any] = json.loads(content)
         if found.pop("format") > FORMAT:
@@ -118,15 +118,14 @@ def read_manifest(backup: Path) -> Manifest:
         raise StorageError(f"{backup}: {MANIFEST} is damaged: take another backup") from None
     if not _is_sound(manifest):
         raise StorageError(f"{backup}: {MANIFEST} is damaged: take another backup")
-    if any(_PLACES.fullmatch(entry.path) is None or "\0" in entry.path for entry in manifest.files):
-        raise StorageError(f"{backup}: {MANIFEST} names files that no backup has: take another backup")
-    if any(part in (".", "..") for entry in manifest.files for part in entry.path.split("/")):
+    paths = [entry.path for entry in manifest.files]
+    if not all(_PLACES.fullmatch(path) and {".", ".."}.isdisjoint(path.split("/")) for path in paths):
         raise StorageError(f"{backup}: {MANIFEST} names files that no backup has: take another backup")
     return manifest
 
 
 def _is_sound(manifest: Manifest) -> bool:
-    """Tell whether what was read is of the types that were written: whoever had the backup may have changed it."""
+    """Return whether what was read is of the types that were written: whoever had the backup may have changed it."""
     texts: list[object] = [manifest.installation, manifest.program, manifest.configuration]
     numbers: list[object] = [manifest.at, manifest.schema]
     texts.extend((*manifest.blanked, *manifest.missing))
@@ -179,7 +178,7 @@ def read_entry(backup: Path, entry: Entry) -> bytes:
 
 @contextlib.contextmanager
 def opened(backup: Path) -> Iterator[Callable[[str], int]]:
-    """Hold a backup open; gives what opens a file of it. Raises StorageError."""
+    """Hold a backup open; return what opens a file of it. Raises StorageError."""
     with _open_root(backup) as root:
         yield lambda path: open_below(root, path)
 

@@ -80,7 +80,7 @@ def gather(file: Path, content: bytes | None = None, *, secrets: bool) -> Gather
 
 
 def find_names(content: bytes) -> frozenset[str]:
-    """Give the files that a configuration names, as it does; none where it can't be read."""
+    """Return the files that a configuration names, as it does; none where it can't be read."""
     try:
         document = tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
     except (ValueError, RecursionError):
@@ -89,7 +89,7 @@ def find_names(content: bytes) -> frozenset[str]:
 
 
 def _names(root: Table, *, secrets: bool) -> Iterator[tuple[str, bool]]:
-    """Give the files that a configuration names, and whether each is a secret."""
+    """Return the files that a configuration names, and whether each is a secret."""
     tables = [*root.tables("listener"), *(root.table(name) for name in ("web", "metrics", "alerts"))]
     for account in root.tables("account"):
         tables += [account.table(kind) for kind in ("smtp", "pop3", "imap", "oauth")]

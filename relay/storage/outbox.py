@@ -105,7 +105,7 @@ def enqueue(tx: Transaction, alerts: Sequence[PendingAlert]) -> None:
 
 
 def pending_alerts(tx: Transaction) -> list[tuple[PendingAlert, ClaimedDelivery | None]]:
-    """Give the alerts that are owed, each with its delivery where that is still there."""
+    """Return the alerts that are owed, each with its delivery where that is still there."""
     alerts = [_read(row) for row in meta.read_family(tx, _FAMILY)]
     ids = [alert.delivery_id for alert in alerts if alert.delivery_id]
     found = {one.id: one for one in read_claimed(tx, tx.rows(_SELECT_DELIVERIES, ids=ids))} if ids else {}
@@ -121,7 +121,7 @@ def mark_sent(tx: Transaction, by: Claimant, alert: PendingAlert, notices: Seque
 
 
 def queued_notices(tx: Transaction, account: str, before: int, limit: int) -> list[ClaimedDelivery]:
-    """Give the notices that are queued for an account since a moment or longer."""
+    """Return the notices that are queued for an account since a moment or longer."""
     return read_claimed(tx, tx.rows(_SELECT_NOTICES, lane=str(to_account(account)), before=before, limit=limit))
 
 

@@ -63,7 +63,7 @@ class Owner:
 
 
 def find_owner(folder: Path) -> Owner | None:
-    """Tell whom a process of root's is to become before it opens anything in a storage folder; None: it stays itself.
+    """Return whom a process of root's is to become before it opens anything in a storage folder; None: it stays itself.
 
     Raises StorageError where the folder is not there, where others than root and its owner could put another folder in
     its place (root would become whose that is), and where it is root's but others could put something into it.
@@ -138,7 +138,7 @@ def become_owner(owner: Owner, folder: Path, belongings: Iterable[Path], *, low_
 
 
 def find_shut(owner: Owner, files: Sequence[tuple[Path, int]]) -> dict[Path, Path]:
-    """Tell which files a user can't use, each in the ways (os.R_OK, os.W_OK) that stand beside it.
+    """Return which files a user can't use, each in the ways (os.R_OK, os.W_OK) that stand beside it.
 
     Gives for each what is shut to him: the file, or a folder on the way to it. A process that becomes him is asked,
     since only that knows of his groups and of the folders on the way. A file that is not there is one that he can't
@@ -176,7 +176,7 @@ def _what_is_shut(path: Path, ways: int) -> Path | None:
 
 
 def strangers(path: Path) -> Iterator[tuple[Path, int]]:
-    """Give what another user than root owns on the way to a file or folder, links included, and whose it is.
+    """Return what another user than root owns on the way to a file or folder, links included, and whose it is.
 
     He could put something else in the place of all that comes behind it. Raises OSError where the way can't be
     followed.
@@ -185,7 +185,7 @@ def strangers(path: Path) -> Iterator[tuple[Path, int]]:
 
 
 def links_of_strangers(path: Path) -> Iterator[tuple[Path, int]]:
-    """Give the links on the way to a file that another user than root has made, and who; as `strangers`."""
+    """Return the links on the way to a file that another user than root has made, and who; as `strangers`."""
     return ((entry, found.st_uid) for entry, found in _way(path) if found.st_uid != 0 and stat.S_ISLNK(found.st_mode))
 
 
@@ -222,7 +222,7 @@ def _open_to_others(folder: Path) -> Iterator[Path]:
 
 
 def _way(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Give all that stands on the way to a file or folder, links and what is behind them. It ends where nothing is."""
+    """Return all that stands on the way to a file, links and what is behind them. It ends where nothing is."""
     parts = [*reversed(path.absolute().parts)]
     here, links = Path(parts.pop()), 0
     while parts:

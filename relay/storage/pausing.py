@@ -12,7 +12,7 @@ from relay.rules.notice_texts import Alert
 from relay.storage import meta
 from relay.storage.accepting import unsay
 from relay.storage.outbox import PendingAlert, enqueue
-from relay.storage.rows import clean
+from relay.storage.rows import row_of
 from relay.storage.statement import Statement, insert, is_in
 from relay.storage.tables import pause as pauses
 from relay.storage.transaction import Transaction
@@ -82,12 +82,12 @@ _PROBES_BEFORE: Final = Statement(
 
 
 def lasting_pauses(tx: Transaction) -> list[Pause]:
-    """Give the pauses that last."""
+    """Return the pauses that last."""
     return [Pause(**row) for row in tx.records(_LASTING)]
 
 
 def pauses_between(tx: Transaction, account: str, node: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Give the times in which an account, or every account, was paused for a node, cut to a span."""
+    """Return the times in which an account, or every account, was paused for a node, cut to a span."""
     whose = {"name": account, "all": EVERY_ACCOUNT, "all_here": f"{EVERY_ACCOUNT}{node}"}
     return [
         (max(since, start), end if until is None else min(until, end))
@@ -96,7 +96,7 @@ def pauses_between(tx: Transaction, account: str, node: str, start: int, end: in
 
 
 def pauses_of(tx: Transaction, accounts: Sequence[str], *, begin: int, end: int) -> list[Pause]:
-    """Give the pauses of accounts, and those of every account on any node, that a span has seen; the first come first.
+    """Return the pauses of accounts, and those of every account on any node, that a span has seen, the first first.
 
     One that begins with the end of the span belongs to it.
     """
@@ -104,7 +104,7 @@ def pauses_of(tx: Transaction, accounts: Sequence[str], *, begin: int, end: int)
 
 
 def probes_before(tx: Transaction, account: str, start: int, end: int) -> int:
-    """Tell how many probes the pause has seen that ended last, between two moments; 0 where a person has ended it."""
+    """Return how many probes the pause has seen that ended last, between two moments; 0 where a person has ended it."""
     found = tx.rows(_PROBES_BEFORE, name=account, start=start, end=end)
     return found[0][0] if found else 0
 
@@ -133,17 +133,7 @@ def pause(tx: Transaction, wish: Pause) -> Pause:
             wish = replace(old, reason=reason, fingerprint=remember(old.fingerprint, wish.fingerprint))
     elif wish.refusal is not None:
         enqueue(tx, [PendingAlert(kind=Alert.ACCOUNT_PAUSED, account=wish.account, reply=wish.refusal)])
-    tx.change(
-        _WRITE,
-        account=clean(wish.account),
-        since=wish.since,
-        until=wish.until,
-        reason=clean(wish.reason),
-        by_person=wish.by_person,
-        probes=wish.probes,
-        next_probe=wish.next_probe,
-        fingerprint=wish.fingerprint,
-    )
+    tx.change(_WRITE, **row_of(wish, pauses.c.keys()))
     return wish
 
 

@@ -55,7 +55,7 @@ class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
 
 
 def connect_arguments(url: "URL", *, patience: float | None, prepared: bool) -> dict[str, Any]:
-    """Give what psycopg is told beside the URL; what stands in the URL itself is left to it.
+    """Return what psycopg is told beside the URL; what stands in the URL itself is left to it.
 
     Without prepared statements nothing is said that belongs to one server process: so a pooler (PgBouncer) may give
     each transaction another.

@@ -155,7 +155,7 @@ def write_file(target: Path, content: bytes, *, group: int | None) -> None:
 
 
 def keep_old(file: Path) -> Path:
-    """Give a file that is to be replaced a second name beside it; gives that. Raises OSError."""
+    """Give a file that is to be replaced a second name beside it; return that. Raises OSError."""
     n = 1
     while os.path.lexists(kept := file.with_name(f"{file.name}.before-restore-{n}")):
         n += 1
@@ -260,7 +260,7 @@ def _is_within(target: Path, allowed: Path) -> bool:
 
 
 def _is_as(path: Path, entry: Entry) -> bool:
-    """Tell whether what is there is what was saved. A backup may name anything: a pipe, a device, what never ends."""
+    """Return whether what is there is what was saved. A backup may name anything: a pipe, a device, what never ends."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return False

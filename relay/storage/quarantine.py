@@ -60,7 +60,7 @@ class Backlog:
 
 
 def list_held(engine: Database, folder: Path) -> list[Held]:
-    """Give all that is in the quarantine of a storage folder, the oldest first."""
+    """Return all that is in the quarantine of a storage folder, the oldest first."""
     files = {_plain(path.name): path for path in _list_files(folder)}
     rows = arrivals.list_quarantined(engine)
     missing = files.keys() - {one.file for one in rows}
@@ -112,7 +112,7 @@ def give(
     now: int,
     by: str,
 ) -> Path:
-    """Put a mail into a user's inbox, durably, and take it out of the quarantine; gives its file.
+    """Put a mail into a user's inbox, durably, and take it out of the quarantine; return its file.
 
     Whoever else than the one who was to get it finds his own address on top, in Delivered-To.
     Raises StorageError; the mail is in the quarantine then, and maybe in the inbox, where a repetition finds it.
@@ -141,7 +141,7 @@ def delete(engine: Database, held: Held, *, now: int, by: str) -> None:
 
 
 def read_header(path: Path) -> bytes:
-    """Give the header of a mail's file, each line with CRLF, without what it may have beyond 64 KiB."""
+    """Return the header of a mail's file, each line with CRLF, without what it may have beyond 64 KiB."""
     with os.fdopen(open_regular(path), "rb") as stream:
         top = stream.read(_HEADER)
     return (top.partition(b"\n\n")[0].rstrip(b"\n") + b"\n").replace(b"\n", b"\r\n")
@@ -195,7 +195,7 @@ def _read(path: Path) -> list[Arrival]:
 
 
 def _place_for(inbox: Maildir, held: Held, source: BufferedReader) -> tuple[str, Path | None]:
-    """Choose the name that a mail gets in an inbox; gives its file there, too, where it stands there already.
+    """Choose the name that a mail gets in an inbox; return its file there, too, where it stands there already.
 
     The name of another mail is left alone: ours are made of account and unique id, and a provider may use one again.
     """
@@ -210,7 +210,7 @@ def _place_for(inbox: Maildir, held: Held, source: BufferedReader) -> tuple[str,
 
 
 def _holds(path: Path, source: BufferedReader) -> bool:
-    """Tell whether a file is the mail that is read from the quarantine, maybe with another address on top."""
+    """Return whether a file is the mail that is read from the quarantine, maybe with another address on top."""
     try:
         stream = os.fdopen(open_regular(path), "rb")
     except StorageError:

@@ -105,25 +105,21 @@ class Queue(Upkeep):
         the newest mail goes, in place of the oldest of a source.
         `attempts` counts those before this one.
         """
-        token, until = self._claims.make_token(), self._claims.begin()
-        wish = Claim(
-            destination=destination,
-            now=now,
-            limit=limit,
-            open_now=open_now,
-            cursor=cursor or Cursor(),
-            newest=newest,
-            token=token,
-        )
-        try:
-            claimed = await self._writer.run(self._claim, wish)
-        except BaseException:
-            self._claims.forget_token(token)
-            self._claims.orphans = True
-            raise
-        for delivery in claimed:
-            self._claims.hold(delivery.id, token, until)
-        self._claims.forget_token(token)
+        with self._claims.making() as (token, until):
+            claimed = await self._writer.run(
+                self._claim,
+                Claim(
+                    destination=destination,
+                    now=now,
+                    limit=limit,
+                    open_now=open_now,
+                    cursor=cursor or Cursor(),
+                    newest=newest,
+                    token=token,
+                ),
+            )
+            for delivery in claimed:
+                self._claims.hold(delivery.id, token, until)
         return claimed
 
     async def settle(self, settlement: Settlement) -> bool:
@@ -148,18 +144,12 @@ class Queue(Upkeep):
 
     async def claim_by_id(self, delivery: ClaimedDelivery) -> ClaimedDelivery | None:
         """Claim one that is known to be due, and give it; None where it is not queued any more as it is known."""
-        wish, until = replace(delivery, token=self._claims.make_token()), self._claims.begin()
-        try:
+        with self._claims.making() as (token, until):
+            wish = replace(delivery, token=token)
             granted = await self._writer.run(self._claim_by_id, wish)
-        except BaseException:
-            self._claims.forget_token(wish.token)
-            self._claims.orphans = True
-            raise
-        if not granted:
-            self._claims.forget_token(wish.token)
-            return None
-        self._claims.hold(wish.id, wish.token, until)
-        return wish
+            if granted:
+                self._claims.hold(wish.id, token, until)
+        return wish if granted else None
 
     _requeue = writes(Rank.REQUEUE, claiming.requeue)
 
@@ -204,7 +194,7 @@ class Queue(Upkeep):
             raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
 
     async def chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
-        """Give a body, two chunks in memory at a time."""
+        """Return a body, two chunks in memory at a time."""
         seq, page = 0, [b""] * _PAGE
         while len(page) == _PAGE:
             page = await self._read(_read_chunks, message_id, version, seq)
@@ -225,7 +215,7 @@ class Queue(Upkeep):
         return await self._write(Rank.RECOVER, lambda tx: reclaiming.recover(tx, now, self._start, by=self._by))
 
     async def is_alone(self) -> bool:
-        """Tell whether no other process was started in this node's name since, as with a copy of its machine."""
+        """Return whether no other process was started in this node's name since, as with a copy of its machine."""
         return (
             not (self.is_shared and self._start) or await self._read(reclaiming.latest_start, self.node) == self._start
         )
@@ -265,7 +255,7 @@ class Queue(Upkeep):
     next_due = asks(claiming.next_due)
 
     async def queued_accounts(self) -> set[str]:
-        """Give the accounts that have something queued."""
+        """Return the accounts that have something queued."""
         return {destination.name for destination in await self.next_due() if destination.is_account}
 
 

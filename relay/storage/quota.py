@@ -137,5 +137,5 @@ def starts_since(tx: Transaction, accounts: Sequence[str], *, after: int, oldest
 
 
 def count_of_day(tx: Transaction, day: str) -> dict[str, int]:
-    """Give what each account's day has seen."""
+    """Return what each account's day has seen."""
     return {row[0]: row[1] for row in tx.rows(_ALL_OF_DAY, on=day)}

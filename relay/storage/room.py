@@ -35,7 +35,7 @@ class DiskRoom:
         self._free: int | None = None
 
     def has(self, octets: int) -> bool:
-        """Tell whether a mail of so many octets leaves the room that is to be left; true where nobody can tell."""
+        """Return whether a mail of so many octets leaves the room that is to be left; true where nobody can tell."""
         if self._monotonic() - self._looked >= _FRESH:
             found = [free for free in map(free_octets, self._folders()) if free is not None]
             self._looked, self._free = self._monotonic(), min(found, default=None)
@@ -57,7 +57,7 @@ class KeptFile:
         self._is_there = True
 
     def is_there(self) -> bool:
-        """Tell whether what is written into the file will be found by the next process; true where nobody can tell."""
+        """Return whether the next process will find what is written into the file; true where nobody can tell."""
         if self._monotonic() - self._looked >= _FRESH:
             was_there, self._looked = self._is_there, self._monotonic()
             try:
@@ -77,7 +77,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def free_octets(folder: Path) -> int | None:
-    """Give the free octets of a folder's file system; none where it has no room for more files, None if unknown."""
+    """Return the free octets of a folder's file system; none where it has no room for more files, None if unknown."""
     try:
         found = os.statvfs(_existing(folder))
     except OSError:
@@ -89,5 +89,5 @@ def free_octets(folder: Path) -> int | None:
 
 
 def _existing(folder: Path) -> Path:
-    """Give the folder, or the nearest one above it that is there: it will be made in that one."""
+    """Return the folder, or the nearest one above it that is there: it will be made in that one."""
     return next((path for path in (folder, *folder.parents) if path.exists()), folder)

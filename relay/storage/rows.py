@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Select, select
@@ -47,29 +48,15 @@ def clean(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", str(text))
 
 
+def row_of(value: object, names: Sequence[str]) -> Parameters:
+    """Return the fields of a value that are the columns of its table, its texts made storable."""
+    found = attrgetter(*names)(value)
+    return {name: clean(one) if isinstance(one, str) else one for name, one in zip(names, found, strict=True)}
+
+
 def message_row(mail: Message) -> Parameters:
     """Return the parameters of INSERT_MESSAGES."""
-    return {
-        "id": mail.id,
-        "received_at": mail.received_at,
-        "user": None if mail.user is None else clean(mail.user),
-        "account": clean(mail.account),
-        "rule": clean(mail.rule),
-        "reverse_path": clean(mail.reverse_path),
-        "header_message_id": clean(mail.header_message_id),
-        "subject": clean(mail.subject),
-        "size": mail.size,
-        "client": clean(mail.client),
-        "header": mail.header,
-        "archive_header": mail.archive_header,
-        "eightbit": mail.eightbit,
-        "smtputf8": mail.smtputf8,
-        "notice": mail.notice,
-        "why": clean(mail.why),
-        "envelope_id": clean(mail.envelope_id),
-        "ret": mail.ret,
-        "about": mail.about,
-    }
+    return row_of(mail, _MESSAGE)
 
 
 def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDelivery]:

@@ -77,7 +77,7 @@ class Made:
 
 
 def estimate(job: Job) -> int:
-    """Give about how many octets a backup will have."""
+    """Return about how many octets a backup will have."""
     database = sum(_size(job.database.with_name(job.database.name + end)) for end in ("", "-wal"))
     return database + sum(size for inbox in find_maildirs(job.storage, job.inboxes) for _, size in inbox.sizes())
 
@@ -114,7 +114,7 @@ def make_backup(job: Job, gathered: Gathered, *, at: int, installation: str, ste
 
 
 def remove_old(folder: Path, installation: str, keep: int, newest: Path) -> list[Path]:
-    """Remove the oldest backups of an installation beyond `keep`, never `newest`; gives them. Raises StorageError."""
+    """Remove the oldest backups of an installation beyond `keep`, never `newest`; return them. Raises StorageError."""
     ours = [backup for backup in find_backups(folder) if backup != newest and _is_of(backup, installation)]
     gone = ours[: max(0, len(ours) - (keep - 1))]
     try:
@@ -189,7 +189,7 @@ def _fill(partial: Path, job: Job, gathered: Gathered, *, at: int, installation:
 
 
 def _look_through(file: Path, step: Step) -> int:
-    """Give the schema of a copied database. Raises StorageError where the copy is damaged, and whatever `step` does."""
+    """Return the schema of a copied database. Raises StorageError where it is damaged, and whatever `step` does."""
 
     def is_to_end() -> bool:
         try:
@@ -268,7 +268,7 @@ def _name_giant(job: Job, needed: int) -> str:
 
 
 def _reason(error: OSError | StorageError, job: Job, partial: Path | None) -> str:
-    """Give a reason for people, who know nothing of the name that a backup has while it is made."""
+    """Return a reason for people, who know nothing of the name that a backup has while it is made."""
     if isinstance(error, OSError):
         if (reason := why_unusable(job.folder, job.storage)) is not None:
             return f"{job.folder}: {reason}"

@@ -112,7 +112,7 @@ class _Settled(NamedTuple):
 
 
 def settle(tx: Transaction, settlements: Sequence[Settlement], *, by: Claimant) -> list[bool]:
-    """Write what attempts came to; tells for each whether its claim still held.
+    """Write what attempts came to; return for each whether its claim still held.
 
     A settlement that is written already, or whose mail is gone, changes nothing. Where the claim does not hold any
     more, the delivery is another's or waits: nothing of it is changed, but for this: who surely got the mail is not

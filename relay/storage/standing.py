@@ -11,15 +11,18 @@ from sqlalchemy import and_, bindparam, case, exists, func, or_, select
 
 from relay.model.destination import to_account
 from relay.model.ids import first_id
+from relay.model.mail import Pause
+from relay.model.maildrop import Mailbox
 from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
 from relay.rules.hours import OpeningHours, day_of
 from relay.rules.retry import counted_since, counted_time
 from relay.rules.states import DELETED
 from relay.storage import pausing, quota
+from relay.storage.mailboxes import read_mailboxes
 from relay.storage.selection import ACCOUNT, IN_LANE, IS_OPEN, IS_QUEUED, MAILS, TO_LANE, is_recent
 from relay.storage.statement import Statement, highest, lowest
-from relay.storage.tables import attempt, delivery, mailbox, message, recipient
+from relay.storage.tables import attempt, delivery, message, recipient
 from relay.storage.transaction import Transaction
 
 WEEK: Final = 7 * 86_400_000
@@ -101,7 +104,6 @@ _BOUNCED: Final = Statement(
     )
 )
 _RECEIVED: Final = Statement(select(message.c.received_at).where(message.c.id == bindparam("mail")))
-_MAILBOXES: Final = Statement(select(mailbox.c.account, mailbox.c.last_ok, mailbox.c.error))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,15 +129,6 @@ class QueueState:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PauseState:
-    """A pause that lasts."""
-
-    since: int
-    reason: str
-    by_person: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class ArchiveTrouble:
     """An archive's address whose last copy could not be delivered."""
 
@@ -147,21 +140,13 @@ class ArchiveTrouble:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Polled:
-    """How the last polls of a mailbox ended."""
-
-    last_ok: int | None
-    error: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
     """All that the database says."""
 
     queues: Mapping[str, QueueState] = field(default_factory=dict)
     """By account; those of whom nothing waits are not in it. What goes into inboxes is under the empty name."""
-    pauses: Mapping[str, PauseState] = field(default_factory=dict)
-    mailboxes: Mapping[str, Polled] = field(default_factory=dict)
+    pauses: Mapping[str, Pause] = field(default_factory=dict)
+    mailboxes: Mapping[str, Mailbox] = field(default_factory=dict)
     recipients_today: Mapping[str, int] = field(default_factory=dict)
     archive: tuple[ArchiveTrouble, ...] = ()
     bounced: int = 0
@@ -181,11 +166,8 @@ def read_standing(tx: Transaction, *, hours: OpeningHours, retry: RetryPolicy, n
     bounced, last = tx.rows(_BOUNCED, oldest=week)[0]
     return Standing(
         queues=queues,
-        pauses={
-            pause.account: PauseState(since=pause.since, reason=pause.reason, by_person=pause.by_person)
-            for pause in pausing.lasting_pauses(tx)
-        },
-        mailboxes={row[0]: Polled(last_ok=row[1], error=row[2]) for row in tx.rows(_MAILBOXES)},
+        pauses={pause.account: pause for pause in pausing.lasting_pauses(tx)},
+        mailboxes=read_mailboxes(tx),
         recipients_today=quota.count_of_day(tx, day_of(hours, now)),
         archive=tuple(
             ArchiveTrouble(address=address, since=_received(tx, failed), failed=count)

@@ -43,7 +43,7 @@ class Transaction:
         return self._connection
 
     def has_table(self, name: str) -> bool:
-        """Tell whether a table is there."""
+        """Return whether a table is there."""
         if self.is_shared:
             # Not to_regclass, which may remember from before another node's commit that there is none.
             visible = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = ANY(current_schemas(false))"
@@ -102,11 +102,11 @@ class Transaction:
                 begin += size
 
     def time(self) -> int:
-        """Tell the time of a shared database, in milliseconds: the clocks of the nodes may differ."""
+        """Return the time of a shared database, in milliseconds: the clocks of the nodes may differ."""
         return int(self.raw("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")[0][0])
 
     def lease_until(self, lease: int) -> int | None:
-        """Tell until when a claim made now holds for `lease` milliseconds; None where it ends with the process."""
+        """Return until when a claim made now holds for `lease` milliseconds; None where it ends with the process."""
         return self.time() + lease if self.is_shared else None
 
     def give_back_space(self, pages: int) -> None:

@@ -34,7 +34,7 @@ def require_database(database: Database) -> None:
 
 
 def schema_of(tx: Transaction) -> int | None:
-    """Tell the schema of a database, None where there is none. Raises StorageError where it is a newer one."""
+    """Return the schema of a database, None where there is none. Raises StorageError where it is a newer one."""
     if not tx.has_table("meta"):
         return None
     found = meta.read(tx, "schema")

@@ -5,7 +5,7 @@ neither a crash nor a second node tells the same thing twice, or leaves it out.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import Final
 
 from relay.model.mail import NewMessage
@@ -37,8 +37,8 @@ class Watch:
 
     @property
     def value(self) -> str:
-        """What is kept."""
-        return json.dumps([self.since, self.told, self.is_open, self.well, self.title, self.over])
+        """What is kept: the fields in their order, without the key."""
+        return json.dumps(astuple(self)[1:])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +53,7 @@ class WatchStep:
 
 
 def read_watches(tx: Transaction) -> dict[str, Watch]:
-    """Give what is known, by key."""
+    """Return what is known, by key."""
     return {watch.key: watch for watch in (_read(*row) for row in meta.read_family(tx, _FAMILY))}
 
 
@@ -79,13 +79,5 @@ def _name(key: str) -> str:
 
 
 def _read(key: str, value: str) -> Watch:
-    since, told, is_open, well, title, over = json.loads(value)
-    return Watch(
-        key=key.removeprefix(f"{_FAMILY}/"),
-        since=since,
-        told=told,
-        is_open=is_open,
-        well=well,
-        title=title,
-        over=over,
-    )
+    names = [field.name for field in fields(Watch)]
+    return Watch(**dict(zip(names, [key.removeprefix(f"{_FAMILY}/"), *json.loads(value)], strict=True)))

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from relay.model.mail import Pause
 from relay.rules.nightly import BackupState
-from relay.storage.standing import ArchiveTrouble, PauseState, QueueState
+from relay.storage.standing import ArchiveTrouble, QueueState
 
 
 class Running(StrEnum):
@@ -38,7 +39,7 @@ class AccountState:
     excluded: bool = False
     sends: bool = True
     queue: QueueState = field(default_factory=QueueState)
-    pause: PauseState | None = None
+    pause: Pause | None = None
     mailbox: MailboxState | None = None
     """None where it is not collected."""
     recipients_today: int = 0

@@ -1,5 +1,7 @@
 """What a process knows of its claims: which it runs, whose leases are good, which nobody runs any more."""
 
+import pytest
+
 from relay.storage.claims import MARGIN, Claims
 
 
@@ -33,10 +35,14 @@ def test_the_claim_of_another_or_one_that_ended_is_not_good() -> None:
 
 def test_a_claim_that_is_just_being_made_is_run_by_somebody() -> None:
     claims = Claims(lease=60)
-    token = claims.make_token()
-    assert claims.runs("d", token)
-    claims.forget_token(token)
+    with claims.making() as (token, _):
+        assert claims.runs("d", token)
     assert not claims.runs("d", token)
+    assert not claims.orphans
+    with pytest.raises(ZeroDivisionError), claims.making() as (token, _):
+        assert claims.runs("d", token) / 0
+    assert not claims.runs("d", token)
+    assert claims.orphans
     claims.hold("d", token, claims.begin())
     assert claims.runs("d", token)
     assert claims.running == {"d": token}

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.model.mail import Pause
 from relay.rules.nightly import BackupState
 from relay.rules.states import Grade
-from relay.storage.standing import ArchiveTrouble, PauseState, QueueState
+from relay.storage.standing import ArchiveTrouble, QueueState
 from relay.watching.findings import DAY, GRADES, Finding, Kind, disk_limits, find, worst
 from relay.watching.snapshot import AccountState, MailboxState, Running, Snapshot
 
@@ -18,6 +19,10 @@ MINUTE = 60_000
 HOUR = 60 * MINUTE
 MIB = 1 << 20
 FINE, WATCH, NEEDS = Grade.FINE, Grade.WATCH, Grade.NEEDS_YOU
+
+
+def pause_of(*, since: int, reason: str, by_person: bool = False) -> Pause:
+    return Pause(account="sales", since=since, until=None, reason=reason, by_person=by_person)
 
 
 def sales(**more: Any) -> Snapshot:  # noqa: ANN401 - fields of an account's state
@@ -53,8 +58,8 @@ TABLE = [
     (Snapshot(running=Running.NO, accounts=(AccountState(name="a"),)), Kind.SERVICE_DOWN, NEEDS),
     (Snapshot(running=Running.SILENT, silence="no answer"), Kind.SERVICE_SILENT, NEEDS),
     (Snapshot(configuration_changed=True), Kind.CONFIGURATION_CHANGED, WATCH),
-    (sales(pause=PauseState(since=NOW, reason="535 no")), Kind.LOGIN_REFUSED, NEEDS),
-    (sales(pause=PauseState(since=NOW, reason="by command", by_person=True)), Kind.PAUSED, WATCH),
+    (sales(pause=pause_of(since=NOW, reason="535 no")), Kind.LOGIN_REFUSED, NEEDS),
+    (sales(pause=pause_of(since=NOW, reason="by command", by_person=True)), Kind.PAUSED, WATCH),
     (mailbox(LOGIN, failing=14 * MINUTE), Kind.MAILBOX_REFUSED, WATCH),
     (mailbox(LOGIN, failing=15 * MINUTE), Kind.MAILBOX_REFUSED, NEEDS),
     (mailbox(LOGIN, failing=0, last_ok=None), Kind.MAILBOX_REFUSED, NEEDS),
@@ -90,7 +95,7 @@ TABLE = [
     (backup(None), Kind.BACKUP_NONE, WATCH),
     (replace(backup(None), first_seen={"backup//b": NOW - 36 * HOUR}), Kind.BACKUP_NONE, WATCH),
     (replace(backup(None), first_seen={"backup//b": NOW - 36 * HOUR - 1}), Kind.BACKUP_NONE, NEEDS),
-    (sales(excluded=True, pause=PauseState(since=NOW, reason="535 no")), None, FINE),
+    (sales(excluded=True, pause=pause_of(since=NOW, reason="535 no")), None, FINE),
     (certificate(14 * DAY), None, FINE),
     (certificate(14 * DAY - 1), Kind.CERTIFICATE_EXPIRES, WATCH),
     (certificate(1), Kind.CERTIFICATE_EXPIRES, WATCH),
@@ -123,9 +128,9 @@ def test_the_most_important_comes_first() -> None:
     several = Snapshot(
         running=Running.NO,
         accounts=(
-            AccountState(name="b", pause=PauseState(since=NOW - 1, reason="535")),
-            AccountState(name="a", pause=PauseState(since=NOW, reason="535")),
-            AccountState(name="c", pause=PauseState(since=NOW, reason="", by_person=True)),
+            AccountState(name="b", pause=pause_of(since=NOW - 1, reason="535")),
+            AccountState(name="a", pause=pause_of(since=NOW, reason="535")),
+            AccountState(name="c", pause=pause_of(since=NOW, reason="", by_person=True)),
         ),
         bounced=1,
         quarantined=1,
@@ -173,7 +178,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             silent_since=draw(TIMES),
         ),
         pause=draw(st.one_of(st.none(), st.builds(
-            PauseState, since=st.just(NOW), reason=st.just("x"), by_person=st.booleans()))),
+            pause_of, since=st.just(NOW), reason=st.just("x"), by_person=st.booleans()))),
         mailbox=draw(st.one_of(st.none(), st.builds(
             MailboxState, last_ok=TIMES, error=st.sampled_from(["", LOGIN, LOST]), failing_for=st.integers(0, DAY),
             interval=st.just(5 * MINUTE)))),
@@ -222,7 +227,7 @@ WORSE = [
     lambda s: _queue(s, held=s.accounts[0].queue.held + 1, doubtful=s.accounts[0].queue.doubtful + 1),
     lambda s: _queue(s, overdue=s.accounts[0].queue.overdue + 1),
     lambda s: _queue(s, silent_since=NOW - HOUR),
-    lambda s: _account(s, pause=PauseState(since=NOW, reason="535")),
+    lambda s: _account(s, pause=pause_of(since=NOW, reason="535")),
     lambda s: _account(s, recipients_today=s.accounts[0].recipients_today + 1),
     lambda s: s if s.accounts[0].mailbox is None else _account(
         s, mailbox=replace(s.accounts[0].mailbox, error=LOGIN, failing_for=s.accounts[0].mailbox.failing_for + DAY)),
