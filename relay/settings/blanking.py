@@ -60,24 +60,20 @@ def blank_secrets(content: bytes) -> Blanked:
     return Blanked(content=blanked.encode(), places=tuple(name_place(document, place) for place in places))
 
 
-def fill_blanks(document: dict[str, Any], password_hash: str, other: str) -> dict[str, Any]:
-    """Return a document with a value in place of each empty secret, so that it can be validated."""
-    return {key: _fill(key, value, password_hash, other) for key, value in document.items()}
+def drop_blanks(value: Any) -> Any:  # noqa: ANN401 - a TOML value
+    """Return a document without its empty secrets, so that the rest can be validated."""
+    if isinstance(value, dict):
+        return {key: drop_blanks(one) for key, one in value.items() if not (is_secret(key) and _is_blank(one))}
+    return [drop_blanks(one) for one in value] if isinstance(value, list) else value
+
+
+def _is_blank(value: object) -> bool:
+    return value == "" or (isinstance(value, list) and "" in value)
 
 
 def is_secret(key: str) -> bool:
     """Return whether a key's texts are secrets."""
     return key in SECRETS or key.endswith(_ENDINGS)
-
-
-def _fill(key: str, value: Any, password_hash: str, other: str) -> Any:  # noqa: ANN401 - a TOML value
-    if isinstance(value, dict):
-        return {name: _fill(name, one, password_hash, other) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_fill(key, one, password_hash, other) for one in value]
-    if value == "" and is_secret(key):
-        return password_hash if key == "password_hash" else other
-    return value
 
 
 def _expect(document: dict[str, Any]) -> tuple[dict[str, Any], list[Place]]:

@@ -4,17 +4,14 @@ import os
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
-from relay.settings.blanking import fill_blanks
+from relay.settings.blanking import drop_blanks
 from relay.settings.document import Table, read_document
 from relay.settings.errors import ConfigurationError, write_findings, write_line
 from relay.settings.values import Settings
 
 VARIABLE = "RELAY_CONFIG"
 PLACES = (Path("relay.toml"), Path("/etc/relay/relay.toml"))
-_NOBODYS_HASH: Final = "$argon2id$v=19$m=65536,t=3,p=4$AAAA$AAAA"
-_SOMETHING: Final = "x"
 
 
 def find_configuration(option: str | None) -> Path:
@@ -77,7 +74,7 @@ def read_places(content: bytes, path: Path) -> Settings:
         document = None
     if document is None:
         raise ConfigurationError([write_line(path.name, f"this is not TOML ({path})")])
-    document = fill_blanks(document, _NOBODYS_HASH, _SOMETHING)
+    document = drop_blanks(document)
     validated = validate_document(document)
     if isinstance(validated, list):
         raise ConfigurationError(write_findings(path.name, document, validated))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.settings.blanking import blank_secrets, fill_blanks
+from relay.settings.blanking import blank_secrets, drop_blanks
 from tests.peers.relay_process import to_toml
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "relay.example.toml"
@@ -72,12 +72,10 @@ def test_what_is_no_toml_is_not_given_back(content: bytes) -> None:
     assert "hunter2" not in str(error.value)
 
 
-def test_blanks_are_filled_so_that_the_rest_can_be_read() -> None:
-    document = {"user": [{"name": "", "password_hash": ""}], "account": [{"smtp": {"password": "", "x": 1}}]}
-    assert fill_blanks(document, "hash", "other") == {
-        "user": [{"name": "", "password_hash": "hash"}],
-        "account": [{"smtp": {"password": "other", "x": 1}}],
-    }
+def test_blanks_are_dropped_so_that_the_rest_can_be_read() -> None:
+    server = {"password": "", "password_command": ["", ""], "x": 1}
+    document = {"user": [{"name": "", "password_hash": ""}], "account": [{"smtp": server}]}
+    assert drop_blanks(document) == {"user": [{"name": ""}], "account": [{"smtp": {"x": 1}}]}
 
 
 values = st.one_of(st.text(max_size=12), st.integers(0, 9), st.booleans(), st.lists(st.text(max_size=6), max_size=3))
