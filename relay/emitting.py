@@ -21,7 +21,9 @@ def emit(*events: Event) -> None:
             try:
                 reader(event)
             except Exception as error:  # noqa: BLE001 - whoever says what happened must not fail by it
-                _log_fault(reader, error)
+                if reader is not write_event:
+                    fault = f"reader of events {reader}"
+                    write_event(ActivityFailed(activity=fault, error=repr(error), exception=error))
 
 
 def subscribe(reader: Reader) -> Callable[[], None]:
@@ -34,8 +36,3 @@ def subscribe(reader: Reader) -> Callable[[], None]:
         _readers = tuple(other for other in _readers if other is not reader)
 
     return unsubscribe
-
-
-def _log_fault(reader: Reader, error: Exception) -> None:
-    if reader is not write_event:
-        write_event(ActivityFailed(activity=f"reader of events {reader}", error=repr(error), exception=error))

@@ -47,26 +47,22 @@ class Delivery:
         self._orphan_look = min(LONGEST_LOOK, self._queue.lease / 6000) if self._queue.is_shared else LONGEST_LOOK
         self._next_look = math.inf
         """Monotonic seconds when the queue is looked at next, whatever happens."""
-        self._pauses = PauseBook(runtime)
-        self._transports = Transports(runtime, pauses=self._pauses)
-        self._lanes = LaneBook(runtime, transports=self._transports, pauses=self._pauses, work=self._work)
-        is_paused, works = self._pauses.__contains__, self._lanes.works
-        self.notifications = parts = Notifications(runtime, is_paused=is_paused, works=works)
+        self._pauses = pauses = PauseBook(runtime)
+        self._transports = transports = Transports(runtime, pauses=pauses)
+        self._lanes = lanes = LaneBook(runtime, transports=transports, pauses=pauses, work=self._work)
+        self.notifications = parts = Notifications(runtime, is_paused=pauses.__contains__, works=lanes.works)
         self._clock = ClockWatch(runtime, went_back=self._forget_times)
         self._attempter = Attempter(
             runtime,
-            transports=self._transports,
-            pauses=self._pauses,
+            transports=transports,
+            pauses=pauses,
             notifications=parts,
             clock=self._clock,
             wake=self.wake_lanes,
         )
-        self._worker = Worker(
-            runtime, attempter=self._attempter, lanes=self._lanes, wake=self._alarm.set, stopped=self._remind
-        )
-        self._prober = Prober(
-            runtime, pauses=self._pauses, transports=self._transports, lanes=self._lanes, resumed=self._alarm.set
-        )
+        wake = self._alarm.set
+        self._worker = Worker(runtime, attempter=self._attempter, lanes=lanes, wake=wake, stopped=self._remind)
+        self._prober = Prober(runtime, pauses=pauses, transports=transports, lanes=lanes, resumed=wake)
         self._expiry = Expiry(runtime, policy=parts.policy, rerouter=parts.rerouter, look_at_clock=self._clock.look)
 
     # What submission sees

@@ -66,7 +66,8 @@ class SmtpTransport:
         first, meaning = await self._transact(claimed, claimed.recipients, body, progress)
         if meaning is None or not (meaning.repeat_without_archive or meaning.archive_leaves):
             return first
-        separate = tuple(r for r in claimed.recipients if r.kind is RecipientKind.ARCHIVE and not _bounced(first, r))
+        bounced = {n for n, outcome in first.outcomes.items() if outcome.verdict is Verdict.BOUNCED}
+        separate = tuple(r for r in claimed.recipients if r.kind is RecipientKind.ARCHIVE and r.n not in bounced)
         numbers = {recipient.n for recipient in separate}
         kept = {n: outcome for n, outcome in first.outcomes.items() if n not in numbers}
         first = replace(first, separate=separate, outcomes=kept)
@@ -215,8 +216,3 @@ def _size_of(delivery: ClaimedDelivery, body: Body) -> int | None:
     if not delivery.version:
         return delivery.message.size
     return None if body is None else len(delivery.header) + 2 + sum(map(len, body))
-
-
-def _bounced(result: TransportResult, recipient: Recipient) -> bool:
-    outcome = result.outcomes.get(recipient.n)
-    return outcome is not None and outcome.verdict is Verdict.BOUNCED
