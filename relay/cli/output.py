@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import click
 
 from relay.admin.words import count as count  # noqa: PLC0414 - commands find here all that they print with
-from relay.admin.words import show_age as show_age  # noqa: PLC0414
 from relay.admin.words import show_size as show_size  # noqa: PLC0414
 from relay.escaping import printable
 
