@@ -1,0 +1,46 @@
+"""Where a reader looks for the test of a module there is one."""
+
+import ast
+from pathlib import Path
+
+from tests.peers.relay_process import ROOT
+
+ELSEWHERE = {
+    "admin/choosing.py": "tried by the commands that choose mails, with a service and without: tests/cli",
+    "admin/quarantine.py": "tried by its commands, with a service and without: tests/cli/test_quarantine.py",
+    "admin/requests.py": "values",
+    "admin/room.py": "what each function of the room is called with",
+    "admin/service.py": "tried by its commands: tests/cli",
+    "cli/alone.py": "all of tests/cli asks without a service as well",
+    "cli/demo.py": "only begins the demonstration: tests/demo",
+    "cli/restore.py": "tests/cli/test_restoring.py and test_restore_plan.py: there are two subjects",
+    "model/errors.py": "values",
+    "model/mail.py": "values",
+    "model/route.py": "values",
+    "notifications/__init__.py": "only puts its parts together",
+    "storage/tables.py": "the tables",
+    "submission/__init__.py": "only puts its parts together",
+}
+"""Modules with code of their own and no test of their name, each with the reason."""
+
+
+def _does_something(function: ast.AST) -> bool:
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    return any(not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)) for line in function.body)
+
+
+def _without_test() -> set[str]:
+    found = set()
+    for file in (ROOT / "relay").rglob("*.py"):
+        module = file.relative_to(ROOT / "relay")
+        if "migrations" in module.parts or not any(map(_does_something, ast.walk(ast.parse(file.read_text())))):
+            continue  # a migration is tried with the databases of released versions
+        test = Path("tests", module.parent, f"test_{module.stem.strip('_')}.py")
+        if not (ROOT / test).exists():
+            found.add(str(module))
+    return found
+
+
+def test_each_module_has_the_test_of_its_name() -> None:
+    assert _without_test() == {*ELSEWHERE}
