@@ -105,8 +105,7 @@ def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
     from relay.model.errors import StorageError
     from relay.storage.lock import database_name
     from relay.storage.version import GONE, NONE_YET
-    from relay.watching.snapshot import Running
-    from relay.watching.taking import ask_service
+    from relay.watching.asking import Running, ask_service
 
     file = database_name(settings.database)
     if file is None or file.exists():

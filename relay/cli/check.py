@@ -14,7 +14,7 @@ from relay.cli.summary import describe_service, describe_work
 
 if TYPE_CHECKING:
     from relay.settings import Settings
-    from relay.watching.taking import Service
+    from relay.watching.asking import Service
 
 _IPV4: Final = 4
 
@@ -90,8 +90,7 @@ def _ask(settings: "Settings") -> "tuple[str, Service]":
     """Give a hash of the configuration's file, which may be root's alone, and what a service says of itself."""
     from relay.model.errors import StorageError
     from relay.places import digest_of
-    from relay.watching.snapshot import Running
-    from relay.watching.taking import Service, ask_service
+    from relay.watching.asking import Running, Service, ask_service
 
     digest = digest_of(settings.path)
     if not settings.folder.is_dir():

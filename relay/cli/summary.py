@@ -9,7 +9,7 @@ from relay.cli.output import count
 if TYPE_CHECKING:
     from relay.model.account import Account
     from relay.settings import Listener, Settings
-    from relay.watching.taking import Service
+    from relay.watching.asking import Service
 
 _MOST = 10
 """Names of one line."""
@@ -36,7 +36,7 @@ def describe_service(settings: "Settings", service: "Service", digest: str) -> s
 
     `digest`: of the file as it stands on the disk.
     """
-    from relay.watching.snapshot import Running
+    from relay.watching.asking import Running
 
     if service.running is Running.NO and not settings.directory.accounts:
         return f"The service is not running: it waits for its first [[account]] in {settings.path}"

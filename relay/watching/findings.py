@@ -12,7 +12,8 @@ from typing import Final
 from relay.rules.causes import read_cause
 from relay.rules.states import Grade
 from relay.storage.standing import QueueState
-from relay.watching.snapshot import AccountState, Running, Snapshot
+from relay.watching.asking import Running
+from relay.watching.snapshot import AccountState, Snapshot
 
 DAY: Final = 86_400_000
 ENOUGH_DISK: Final = 1 << 30

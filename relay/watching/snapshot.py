@@ -2,20 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from relay.model.mail import Pause
 from relay.rules.nightly import BackupState
 from relay.storage.standing import ArchiveTrouble, QueueState
-
-
-class Running(StrEnum):
-    """What the control socket says of the service."""
-
-    YES = "yes"
-    NO = "no"
-    SILENT = "silent"
-    """Something holds the socket, and gives no answer."""
+from relay.watching.asking import Running
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

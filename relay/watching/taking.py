@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from relay.control.client import ControlError, ask
 from relay.model.account import Account
 from relay.places import digest_of
 from relay.rules.certificates import read_pem
@@ -22,26 +21,10 @@ from relay.storage.quarantine import Backlog, count_held
 from relay.storage.room import free_octets
 from relay.storage.standing import QueueState, Standing, read_standing
 from relay.storage.watches import Watch, read_watches
-from relay.watching.snapshot import (
-    AccountState,
-    MailboxState,
-    Running,
-    Snapshot,
-)
+from relay.watching.asking import Service
+from relay.watching.snapshot import AccountState, MailboxState, Snapshot
 
-PATIENCE: Final = 2.0
-"""Seconds within which a service tells how it does: it is asked for nothing that takes time."""
 LARGEST_CERTIFICATE: Final = 1 << 20
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Service:
-    """What the service says of itself."""
-
-    running: Running
-    silence: str = ""
-    digest: str = ""
-    """Of the configuration that is in force; empty where it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,17 +35,6 @@ class Files:
     """Of the configuration as it stands on the disk; empty where it can't be read."""
     certificates: Mapping[str, int] = field(default_factory=dict)
     """When those of the listeners expire, by their files."""
-
-
-def ask_service(folder: Path) -> Service:
-    """Ask the service of a storage folder how it does."""
-    try:
-        answer = ask(folder, "status", patience=PATIENCE)
-    except ControlError as error:
-        return Service(running=Running.SILENT, silence=str(error))
-    if answer is None:
-        return Service(running=Running.NO)
-    return Service(running=Running.YES, digest=str(answer.get("configuration", "")))
 
 
 def look_at_files(settings: Settings, *, digest: str = "") -> Files:

@@ -23,9 +23,10 @@ from relay.runtime import Runtime, contain_faults
 from relay.storage.engine import Database, transaction
 from relay.storage.watches import Watch, read_watches
 from relay.watching.alerting import Change, News, decide, is_moot, subject_of, topic_of
+from relay.watching.asking import Running, Service
 from relay.watching.findings import Finding, find
-from relay.watching.snapshot import Running, Snapshot
-from relay.watching.taking import Service, look_at_files, take_snapshot
+from relay.watching.snapshot import Snapshot
+from relay.watching.taking import look_at_files, take_snapshot
 from relay.watching.texts import LANGUAGES, Words, describe
 
 EVERY = 60.0

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from relay.cli.summary import describe_service, describe_work
 from relay.settings import Listener, ListenerTls, load_settings
-from relay.watching.snapshot import Running
-from relay.watching.taking import Service
+from relay.watching.asking import Running, Service
 from tests.peers.relay_process import make_account, write_config
 
 DAY = 86_400_000

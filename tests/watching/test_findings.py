@@ -11,8 +11,9 @@ from relay.model.mail import Pause
 from relay.rules.nightly import BackupState
 from relay.rules.states import Grade
 from relay.storage.standing import ArchiveTrouble, QueueState
+from relay.watching.asking import Running
 from relay.watching.findings import DAY, GRADES, Finding, Kind, disk_limits, find, worst
-from relay.watching.snapshot import AccountState, MailboxState, Running, Snapshot
+from relay.watching.snapshot import AccountState, MailboxState, Snapshot
 
 NOW = 1_780_000_000_000
 MINUTE = 60_000

@@ -13,9 +13,10 @@ from relay.places import digest_of
 from relay.settings import Settings
 from relay.storage import admin, backups
 from relay.storage.engine import transaction
+from relay.watching.asking import Running, Service
 from relay.watching.findings import Kind, find
-from relay.watching.snapshot import Running, Snapshot
-from relay.watching.taking import Files, Service, ask_service, look_at_files, take_snapshot
+from relay.watching.snapshot import Snapshot
+from relay.watching.taking import Files, look_at_files, take_snapshot
 from tests.peers.machine import free_port
 from tests.peers.office import MINUTE, START, Office, open_office
 from tests.peers.provider import Provider
@@ -147,12 +148,6 @@ async def test_a_configuration_that_is_not_in_force_is_seen(office: Office) -> N
     assert not changed("a", "a")
     assert not changed("", "a")  # who asks may not read it
     assert not changed("a", "")  # nor the service
-
-
-def test_where_no_service_runs_nothing_answers(tmp_path: Path) -> None:
-    assert ask_service(tmp_path) == Service(running=Running.NO)
-    assert ask_service(tmp_path / "none") == Service(running=Running.NO)
-    assert ask_service(tmp_path / ("none" * 40)) == Service(running=Running.NO)
 
 
 async def test_the_backup_is_known_only_where_one_is_wanted(office: Office) -> None:
