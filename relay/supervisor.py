@@ -270,7 +270,8 @@ class Service:
             await control.start()
         except OSError as error:
             raise RelayError(f"control socket in {self.settings.folder}: {error.strerror}") from error
-        await self._listeners.open()  # last: whoever reads in the log that it listens may ask the service, too
+        await self._listeners.open()  # behind the socket: who reads in the log that it listens may ask the service, too
+        desk.load()
 
     async def _watch_writer(self) -> None:
         await self._writer.dead.wait()

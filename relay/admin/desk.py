@@ -101,7 +101,6 @@ class Desk:
     """
 
     def __init__(self, settings: Callable[[], Settings], service: Service) -> None:
-        load_all()
         self._settings = settings
         self._service = service
         at_start = settings()
@@ -110,6 +109,10 @@ class Desk:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="admin")
         # Who waits for a provider must not keep the others from their answer.
         self._polls = ThreadPoolExecutor(_THREADS, thread_name_prefix="admin poll")
+
+    def load(self) -> None:
+        """Begin to import all functions, in a thread: the service listens before it has them."""
+        self._threads.submit(load_all)
 
     async def serve(self, told: Answer, caller: Caller) -> AsyncGenerator[Answer]:
         """Answer one request: first that it was taken, then what the function yields."""
