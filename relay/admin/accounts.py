@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from textwrap import wrap
 from typing import Final
@@ -21,10 +21,11 @@ from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
 from relay.rules.moments import utc_time
 from relay.rules.notice_advice import Advice, FailureReason, choose_advice
-from relay.storage import admin, counts
+from relay.storage import admin
 from relay.storage.account_news import AccountNews, read_news
 from relay.storage.arrivals import list_quarantined
-from relay.storage.mailboxes import list_mailboxes
+from relay.storage.engine import transaction
+from relay.storage.standing import QueueState, read_standing
 from relay.upstream.probe import Step, probe_pop3, probe_smtp
 
 _WIDE: Final = 76
@@ -36,9 +37,7 @@ class Line:
     """What is known of one account."""
 
     account: Account
-    waiting: int = 0
-    active: int = 0
-    held: int = 0
+    queue: QueueState = field(default_factory=QueueState)
     pause: Pause | None = None
     news: AccountNews | None = None
     mailbox: Mailbox | None = None
@@ -154,26 +153,22 @@ def _say_step(step: Step) -> Iterator[str]:
 
 def _gather(room: Room) -> list[Line]:
     """Read what is known of each account, in the order of the rules."""
-    engine = room.database
-    pauses = {pause.account: pause for pause in admin.list_pauses(engine)}
-    found = counts.count_open(engine)
-    news, mailboxes = read_news(engine, now=room.now), list_mailboxes(engine)
-    quarantined = Counter(arrival.account for arrival in list_quarantined(engine))
-
-    def line(account: Account) -> Line:
-        states: Mapping[str, int] = found.get(account.name, {})
-        return Line(
+    settings, database = room.settings, room.database
+    with transaction(database, write=False) as tx:
+        standing = read_standing(tx, hours=settings.hours, retry=settings.retry, now=room.now)
+    news = read_news(database, now=room.now)
+    quarantined = Counter(arrival.account for arrival in list_quarantined(database))
+    return [
+        Line(
             account=account,
-            waiting=states.get("queued", 0),
-            active=states.get("active", 0),
-            held=states.get("held", 0),
-            pause=pauses.get(account.name),
+            queue=standing.queues.get(account.name, QueueState()),
+            pause=standing.pauses.get(account.name),
             news=news.get(account.name),
-            mailbox=mailboxes.get(account.name) if account.is_collected else None,
+            mailbox=standing.mailboxes.get(account.name) if account.is_collected else None,
             quarantined=quarantined[account.name],
         )
-
-    return [line(account) for account in room.settings.directory.accounts]
+        for account in settings.directory.accounts
+    ]
 
 
 def view(line: Line) -> Json:
@@ -185,9 +180,9 @@ def view(line: Line) -> Json:
         "owner": account.owner,
         "server": account.outgoing_server,
         "state": line.state,
-        "waiting": line.waiting,
-        "active": line.active,
-        "held": line.held,
+        "waiting": line.queue.waiting,
+        "active": line.queue.active,
+        "held": line.queue.held,
         "paused_since": None if pause is None else utc_time(pause.since),
         "paused_by": None if pause is None else "command" if pause.by_person else "login refused",
         "reason": "" if pause is None else pause.reason,
@@ -209,8 +204,8 @@ def row(line: Line, now: int, zone: tzinfo) -> tuple[str, ...]:
         account.name,
         _sends(line, now, zone),
         _collects(line, now, zone),
-        str(line.waiting + line.active),
-        str(line.held),
+        str(line.queue.waiting + line.queue.active),
+        str(line.queue.held),
         str(account.address),
         account.owner or "",
         account.outgoing_server,
@@ -244,7 +239,7 @@ def show_ago(milliseconds: int, now: int, zone: tzinfo) -> str:
 def find_troubles(line: Line, zone: tzinfo) -> list[str]:
     """Say what is wrong with an account, and what helps."""
     name, found = line.account.name, []
-    held_up = f" {count(line.waiting, 'mail')} {'waits' if line.waiting == 1 else 'wait'}." if line.waiting else ""
+    held_up = f" {count(line.queue.waiting, 'mail waits', 'mails wait')}." if line.queue.waiting else ""
     test = f"relay account test {name}"
     if line.pause is not None and line.account.smtp is not None and not line.account.excluded:
         since = show_time(line.pause.since, zone)

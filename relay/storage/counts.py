@@ -28,18 +28,6 @@ _IS_KNOWN: Final = {
     "user": Statement(select(message.c.id).where(message.c.user == bindparam("name")).limit(1)),
 }
 _COUNT_MAILS: Final = Statement(select(MAILS).where(_IDS, IS_OPEN))
-_COUNT_OPEN: Final = Statement(
-    select(ACCOUNT, delivery.c.state, MAILS).where(IS_OPEN).group_by(ACCOUNT, delivery.c.state)
-)
-
-
-def count_open(engine: Database) -> dict[str, dict[str, int]]:
-    """Count the mails of which anything is open, for each account and state of a delivery."""
-    counts: dict[str, dict[str, int]] = {}
-    with transaction(engine, write=False) as tx:
-        for account, state, count in tx.rows(_COUNT_OPEN):
-            counts.setdefault(account, {})[state] = count
-    return counts
 
 
 def count_waiting(engine: Database, ids: Sequence[str]) -> int:

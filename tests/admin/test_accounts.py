@@ -14,6 +14,7 @@ from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
 from relay.model.reply import Reply
 from relay.storage.account_news import AccountNews
+from relay.storage.standing import QueueState
 
 NOW = 1_780_000_000_000
 HOUR = 3_600_000
@@ -59,7 +60,7 @@ def test_an_account_sends_only_if_it_has(line: Line, state: str) -> None:
 def test_programs_read_times_with_their_zone() -> None:
     line = Line(
         account=BOTH,
-        waiting=2,
+        queue=QueueState(waiting=2),
         news=news(),
         pause=Pause(account="sales", since=NOW, until=None, reason="535 no", next_probe=NOW + HOUR),
         mailbox=Mailbox(account="sales", hosts=("x",), login="u", last_ok=NOW, error="no"),
@@ -89,10 +90,11 @@ def test_it_fits_into_80_columns_and_says_what_helps(
     polled = Mailbox(account="sales", hosts=(), login="u", last_ok=NOW)
     out = shown(
         capsys,
-        Line(account=BOTH, waiting=14, pause=refused, mailbox=polled),
-        Line(account=replace(SALES, name="bert"), waiting=1, news=news()),
+        Line(account=BOTH, queue=QueueState(waiting=14), pause=refused, mailbox=polled),
+        Line(account=replace(SALES, name="bert"), queue=QueueState(waiting=1), news=news()),
         Line(account=replace(SALES, name="carl"), news=AccountNews(last_sent=NOW)),
-        Line(account=replace(SALES, name="dora"), waiting=1, news=news(450, "greylisted", enhanced="4.2.0")),
+        Line(account=replace(SALES, name="dora"), queue=QueueState(waiting=1),
+             news=news(450, "greylisted", enhanced="4.2.0")),
         Line(account=replace(SALES, name="emil"), pause=replace(refused, by_person=True)),
         Line(account=replace(BOTH, name="info", smtp=None), quarantined=1,
              mailbox=Mailbox(account="info", hosts=(), login="u", last_ok=None, error="login: no\x1b[31m")),

@@ -1,5 +1,6 @@
 """The deliveries of a database, one by one: the product shows mails."""
 
+from collections import Counter
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -32,6 +33,12 @@ def list_deliveries(engine: Engine, selection: Selection = ANY, *, limit: int = 
         if way.state in selection.states and selection.account in (None, way.account)
     ]
     return sorted(found, key=lambda row: row.id)[:limit]
+
+
+def count_open(engine: Engine) -> dict[tuple[str, str], int]:
+    """Count the mails of which anything is open, for each account and state of a delivery."""
+    rows = list_deliveries(engine)
+    return Counter((account, state) for account, state, _ in {(row.account, row.state, row.message_id) for row in rows})
 
 
 def _row(mail: MailRow, way: MailDelivery) -> DeliveryRow:

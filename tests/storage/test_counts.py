@@ -3,6 +3,7 @@ from sqlalchemy import Engine
 from relay.storage import counts
 from relay.storage.queue import Queue
 from relay.storage.selection import Selection
+from tests.peers.deliveries import count_open
 from tests.storage.conftest import NOW, new_mail
 
 
@@ -11,7 +12,7 @@ async def test_mails_are_counted_by_what_waits_of_them(queue: Queue, engine: Eng
     for mail in (sales, later, other):
         await queue.accept(mail)
     ids = [mail.message.id for mail in (sales, later, other)]
-    assert counts.count_open(engine) == {"sales": {"queued": 2}, "other": {"queued": 1}}
+    assert count_open(engine) == {("sales", "queued"): 2, ("other", "queued"): 1}
     assert counts.count_waiting(engine, [*ids, "none"]) == 3
     assert counts.next_attempts(engine, ids, "sales", now=NOW) == [(later.message.id, NOW + 5)]
     assert counts.count_held(engine, ids, "sales") == 0
