@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import tzinfo
 from textwrap import wrap
 from typing import Final
@@ -15,10 +15,8 @@ from relay.admin.room import Room
 from relay.admin.words import count, show_soon, show_time, unknown
 from relay.escaping import printable
 from relay.events.admin import AdminAction
-from relay.model.account import Account, SmtpServer
+from relay.model.account import SmtpServer
 from relay.model.errors import NotFoundError, StateConflictError
-from relay.model.mail import Pause
-from relay.model.maildrop import Mailbox
 from relay.rules.moments import utc_time
 from relay.rules.notice_advice import Advice, FailureReason, choose_advice
 from relay.storage import admin
@@ -27,20 +25,17 @@ from relay.storage.arrivals import list_quarantined
 from relay.storage.engine import transaction
 from relay.storage.standing import QueueState, read_standing
 from relay.upstream.probe import Step, probe_pop3, probe_smtp
+from relay.watching.snapshot import AccountState
 
 _WIDE: Final = 76
 """Characters of a line of advice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class Line(AccountState):
     """What is known of one account."""
 
-    account: Account
-    queue: QueueState = field(default_factory=QueueState)
-    pause: Pause | None = None
     news: AccountNews | None = None
-    mailbox: Mailbox | None = None
     quarantined: int = 0
 
     @property

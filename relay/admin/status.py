@@ -80,15 +80,15 @@ def _tell(settings: Settings, snapshot: Snapshot, now: int) -> Told:
         "backup": None if snapshot.backup is None else utc_time(snapshot.backup.at),
         "accounts": [
             {
-                "name": account.name,
-                "waiting": account.queue.waiting,
-                "active": account.queue.active,
-                "held": account.queue.held,
-                "oldest": utc_time(account.queue.oldest),
-                "paused_since": None if account.pause is None else utc_time(account.pause.since),
-                "last_poll": None if account.mailbox is None else utc_time(account.mailbox.last_ok),
+                "name": one.account.name,
+                "waiting": one.queue.waiting,
+                "active": one.queue.active,
+                "held": one.queue.held,
+                "oldest": utc_time(one.queue.oldest),
+                "paused_since": None if one.pause is None else utc_time(one.pause.since),
+                "last_poll": None if one.mailbox is None else utc_time(one.mailbox.last_ok),
             }
-            for account in snapshot.accounts
+            for one in snapshot.accounts
         ],
         "findings": [
             {

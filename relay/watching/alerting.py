@@ -94,7 +94,7 @@ def subject_of(key: str) -> str:
 def is_moot(key: str, snapshot: Snapshot) -> bool:
     """Return whether something is over since the configuration does not have it any more."""
     if topic_of(key) == "mailbox":
-        return not any(one.name == subject_of(key) and one.mailbox is not None for one in snapshot.accounts)
+        return not any(one.account.name == subject_of(key) and one.mailbox is not None for one in snapshot.accounts)
     return topic_of(key) == "backup" and snapshot.backup is None
 
 

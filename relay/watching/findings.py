@@ -108,7 +108,7 @@ def find(snapshot: Snapshot, now: int) -> tuple[Finding, ...]:
     """Return the findings of a snapshot, the most important first. `now` in milliseconds since 1970."""
     found = [
         *_service(snapshot),
-        *(finding for account in snapshot.accounts for finding in _account(account)),
+        *(finding for state in snapshot.accounts for finding in _account(state)),
         *(finding for name, queue in snapshot.strangers.items() for finding in _gone(name, queue)),
         *_storage(snapshot),
         *_backup(snapshot, now),
@@ -143,10 +143,10 @@ def _service(snapshot: Snapshot) -> Iterator[Finding]:
         yield _watch(kind=Kind.CONFIGURATION_CHANGED)
 
 
-def _account(account: AccountState) -> Iterator[Finding]:
-    name, queue, pause = account.name, account.queue, account.pause
-    yield from _mailbox(account)
-    if account.excluded or not account.sends:
+def _account(state: AccountState) -> Iterator[Finding]:
+    name, queue, pause = state.account.name, state.queue, state.pause
+    yield from _mailbox(state)
+    if not state.account.sends:
         yield from _gone(name, queue)
         return  # whatever kept it from sending was ended by that
     for kind, mails in ((Kind.HELD_DOUBTFUL, queue.doubtful), (Kind.HELD, queue.held - queue.doubtful)):
@@ -163,23 +163,23 @@ def _account(account: AccountState) -> Iterator[Finding]:
         yield _needs_you(kind=Kind.PROVIDER_SILENT, subject=name, since=since, mails=queue.waiting, detail=said)
     if queue.overdue:
         yield _needs_you(kind=Kind.MAIL_OVERDUE, subject=name, since=queue.overdue_since, mails=queue.overdue)
-    most = account.recipients_per_day
-    if most is not None and account.recipients_today >= most:
+    most = state.account.recipients_per_day
+    if most is not None and state.recipients_today >= most:
         yield _watch(kind=Kind.DAY_FULL, subject=name, mails=queue.waiting, number=most)
 
 
-def _mailbox(account: AccountState) -> Iterator[Finding]:
-    mailbox = account.mailbox
-    if mailbox is None or not mailbox.error:
+def _mailbox(state: AccountState) -> Iterator[Finding]:
+    server, mailbox = state.account.mailbox, state.mailbox
+    if server is None or mailbox is None or not mailbox.error:
         return
     refused = _is_refused(mailbox.error)
     intervals = REFUSED_INTERVALS if refused else FAILING_INTERVALS
-    patience = max(0 if refused else SHORTEST_FAILING, intervals * mailbox.interval)
+    patience = max(0 if refused else SHORTEST_FAILING, intervals * server.interval)
     # One that has never been collected was set up a moment ago: somebody is just waiting for it.
-    lasts = mailbox.last_ok is None or mailbox.failing_for >= patience
+    lasts = mailbox.last_ok is None or state.failing_for >= patience
     kind = Kind.MAILBOX_REFUSED if refused else Kind.MAILBOX_FAILING
     found = _needs_you if lasts else _watch
-    yield found(kind=kind, subject=account.name, since=mailbox.last_ok, detail=mailbox.error)
+    yield found(kind=kind, subject=state.account.name, since=mailbox.last_ok, detail=mailbox.error)
 
 
 def _is_refused(error: str) -> bool:

@@ -3,38 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from relay.model.account import Account
 from relay.model.mail import Pause
+from relay.model.maildrop import Mailbox
 from relay.rules.nightly import BackupState
 from relay.storage.standing import ArchiveTrouble, QueueState
 from relay.watching.asking import Running
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MailboxState:
-    """How an account's mailbox is collected."""
-
-    last_ok: int | None
-    """When a poll last came to its end; None: none has."""
-    error: str
-    """Why the last one did not; empty where it did."""
-    failing_for: int
-    """Open milliseconds since `last_ok`; 0 without it."""
-    interval: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class AccountState:
-    """One account of the configuration."""
+    """How it stands with one account of the configuration."""
 
-    name: str
-    excluded: bool = False
-    sends: bool = True
+    account: Account
     queue: QueueState = field(default_factory=QueueState)
     pause: Pause | None = None
-    mailbox: MailboxState | None = None
-    """None where it is not collected."""
+    mailbox: Mailbox | None = None
+    """How its polls ended; None where it is not collected."""
+    failing_for: int = 0
+    """Open milliseconds since a poll last ended well; 0 where none has."""
     recipients_today: int = 0
-    recipients_per_day: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

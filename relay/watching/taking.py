@@ -22,7 +22,7 @@ from relay.storage.room import free_octets
 from relay.storage.standing import QueueState, Standing, read_standing
 from relay.storage.watches import Watch, read_watches
 from relay.watching.asking import Service
-from relay.watching.snapshot import AccountState, MailboxState, Snapshot
+from relay.watching.snapshot import AccountState, Snapshot
 
 LARGEST_CERTIFICATE: Final = 1 << 20
 
@@ -87,24 +87,15 @@ def take_snapshot(
 
 
 def _account(settings: Settings, account: Account, standing: Standing, now: int) -> AccountState:
-    mailbox = None
-    if account.is_collected and account.mailbox is not None and account.name in standing.mailboxes:
-        polled = standing.mailboxes[account.name]
-        mailbox = MailboxState(
-            last_ok=polled.last_ok,
-            error=polled.error,
-            failing_for=0 if polled.last_ok is None else open_time(settings.hours, polled.last_ok, now),
-            interval=account.mailbox.interval,
-        )
+    mailbox = standing.mailboxes.get(account.name) if account.is_collected else None
+    last_ok = None if mailbox is None else mailbox.last_ok
     return AccountState(
-        name=account.name,
-        excluded=account.excluded,
-        sends=account.smtp is not None,
+        account=account,
         queue=standing.queues.get(account.name, QueueState()),
         pause=standing.pauses.get(account.name),
         mailbox=mailbox,
+        failing_for=0 if last_ok is None else open_time(settings.hours, last_ok, now),
         recipients_today=standing.recipients_today.get(account.name, 0),
-        recipients_per_day=account.recipients_per_day,
     )
 
 

@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.model.account import Account
+from relay.model.address import Address
+from relay.model.maildrop import Mailbox
 from relay.rules.states import Grade
 from relay.storage.watches import Watch
 from relay.watching.alerting import HEALED, QUIET, News, decide, is_moot, subject_of
 from relay.watching.findings import Finding, Kind
-from relay.watching.snapshot import AccountState, MailboxState, Snapshot
+from relay.watching.snapshot import AccountState, Snapshot
 
 MINUTE = 60_000
 START = 1_780_000_000_000
@@ -189,8 +192,10 @@ def test_each_node_sees_its_own_disk_and_all_see_the_same_mailbox() -> None:
 
 
 def test_what_the_configuration_has_no_more_is_moot() -> None:
-    collected = MailboxState(last_ok=None, error="", failing_for=0, interval=1)
-    snapshot = Snapshot(accounts=(AccountState(name="sales", mailbox=collected), AccountState(name="old")))
+    polled = Mailbox(account="sales", hosts=(), login="u")
+    old = Account(name="old", address=Address(local="old", domain="example.com"), owner="anna")
+    sales = AccountState(account=replace(old, name="sales"), mailbox=polled)
+    snapshot = Snapshot(accounts=(sales, AccountState(account=old)))
     assert not is_moot("mailbox/sales", snapshot)
     assert is_moot("mailbox/old", snapshot)
     assert is_moot("mailbox/gone", snapshot)

@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.model.account import Account, Pop3Server, Security, SmtpServer
+from relay.model.address import Address
 from relay.model.mail import Pause
+from relay.model.maildrop import Mailbox
 from relay.rules.nightly import BackupState
 from relay.rules.states import Grade
 from relay.storage.standing import ArchiveTrouble, QueueState
 from relay.watching.asking import Running
 from relay.watching.findings import DAY, GRADES, Finding, Kind, disk_limits, find, worst
-from relay.watching.snapshot import AccountState, MailboxState, Snapshot
+from relay.watching.snapshot import AccountState, Snapshot
 
 NOW = 1_780_000_000_000
 MINUTE = 60_000
@@ -26,8 +29,25 @@ def pause_of(*, since: int, reason: str, by_person: bool = False) -> Pause:
     return Pause(account="sales", since=since, until=None, reason=reason, by_person=by_person)
 
 
-def sales(**more: Any) -> Snapshot:  # noqa: ANN401 - fields of an account's state
-    return Snapshot(accounts=(AccountState(name="sales", **more),))
+SMTP = SmtpServer(host="smtp.provider.example", port=587, security=Security.STARTTLS)
+SALES = Account(name="sales", address=Address(local="sales", domain="example.com"), owner="anna", smtp=SMTP)
+
+
+def collected(interval: int) -> Account:
+    pop3 = Pop3Server(host="pop3.provider.example", port=995, security=Security.TLS, username="u", interval=interval)
+    return replace(SALES, pop3=pop3)
+
+
+def limited(most: int | None) -> Account:
+    return replace(SALES, smtp=replace(SMTP, recipients_per_day=most))
+
+
+def polled(last_ok: int | None, error: str) -> Mailbox:
+    return Mailbox(account="sales", hosts=(), login="u", last_ok=last_ok, error=error)
+
+
+def sales(account: Account = SALES, **more: Any) -> Snapshot:  # noqa: ANN401 - fields of an account's state
+    return Snapshot(accounts=(AccountState(account=account, **more),))
 
 
 def queue(**more: Any) -> Snapshot:  # noqa: ANN401 - fields of a queue's state
@@ -35,7 +55,7 @@ def queue(**more: Any) -> Snapshot:  # noqa: ANN401 - fields of a queue's state
 
 
 def mailbox(error: str, *, failing: int, last_ok: int | None = NOW - DAY, interval: int = 5 * MINUTE) -> Snapshot:
-    return sales(mailbox=MailboxState(last_ok=last_ok, error=error, failing_for=failing, interval=interval))
+    return sales(collected(interval), mailbox=polled(last_ok, error), failing_for=failing)
 
 
 def disk(free: int, least: int = 50 * MIB) -> Snapshot:
@@ -56,7 +76,7 @@ TABLE = [
     (Snapshot(), None, FINE),
     (queue(waiting=9, active=2, oldest=NOW - HOUR), None, FINE),
     (Snapshot(running=Running.NO), Kind.NO_ACCOUNT, NEEDS),
-    (Snapshot(running=Running.NO, accounts=(AccountState(name="a"),)), Kind.SERVICE_DOWN, NEEDS),
+    (Snapshot(running=Running.NO, accounts=(AccountState(account=SALES),)), Kind.SERVICE_DOWN, NEEDS),
     (Snapshot(running=Running.SILENT, silence="no answer"), Kind.SERVICE_SILENT, NEEDS),
     (Snapshot(configuration_changed=True), Kind.CONFIGURATION_CHANGED, WATCH),
     (sales(pause=pause_of(since=NOW, reason="535 no")), Kind.LOGIN_REFUSED, NEEDS),
@@ -77,13 +97,13 @@ TABLE = [
     (queue(overdue=3, waiting=4, overdue_since=NOW - DAY), Kind.MAIL_OVERDUE, NEEDS),
     (queue(held=2, doubtful=2), Kind.HELD_DOUBTFUL, NEEDS),
     (queue(held=2), Kind.HELD, NEEDS),
-    (sales(excluded=True, queue=QueueState(waiting=1)), Kind.ACCOUNT_GONE, NEEDS),
-    (sales(sends=False, queue=QueueState(held=1)), Kind.ACCOUNT_GONE, NEEDS),
-    (sales(excluded=True), None, FINE),
+    (sales(replace(SALES, excluded=True), queue=QueueState(waiting=1)), Kind.ACCOUNT_GONE, NEEDS),
+    (sales(replace(SALES, smtp=None), queue=QueueState(held=1)), Kind.ACCOUNT_GONE, NEEDS),
+    (sales(replace(SALES, excluded=True)), None, FINE),
     (Snapshot(strangers={"old": QueueState(held=2)}), Kind.ACCOUNT_GONE, NEEDS),
     (Snapshot(strangers={"old": QueueState(active=1)}), None, FINE),
-    (sales(recipients_today=99, recipients_per_day=100), None, FINE),
-    (sales(recipients_today=100, recipients_per_day=100), Kind.DAY_FULL, WATCH),
+    (sales(limited(100), recipients_today=99), None, FINE),
+    (sales(limited(100), recipients_today=100), Kind.DAY_FULL, WATCH),
     (Snapshot(quarantined=1, quarantined_since=NOW), Kind.QUARANTINE, NEEDS),
     (disk(50 * MIB - 1), Kind.DISK_LOW, NEEDS),
     (disk(50 * MIB), Kind.DISK_LOW, WATCH),
@@ -96,7 +116,7 @@ TABLE = [
     (backup(None), Kind.BACKUP_NONE, WATCH),
     (replace(backup(None), first_seen={"backup//b": NOW - 36 * HOUR}), Kind.BACKUP_NONE, WATCH),
     (replace(backup(None), first_seen={"backup//b": NOW - 36 * HOUR - 1}), Kind.BACKUP_NONE, NEEDS),
-    (sales(excluded=True, pause=pause_of(since=NOW, reason="535 no")), None, FINE),
+    (sales(replace(SALES, excluded=True), pause=pause_of(since=NOW, reason="535 no")), None, FINE),
     (certificate(14 * DAY), None, FINE),
     (certificate(14 * DAY - 1), Kind.CERTIFICATE_EXPIRES, WATCH),
     (certificate(1), Kind.CERTIFICATE_EXPIRES, WATCH),
@@ -129,9 +149,9 @@ def test_the_most_important_comes_first() -> None:
     several = Snapshot(
         running=Running.NO,
         accounts=(
-            AccountState(name="b", pause=pause_of(since=NOW - 1, reason="535")),
-            AccountState(name="a", pause=pause_of(since=NOW, reason="535")),
-            AccountState(name="c", pause=pause_of(since=NOW, reason="", by_person=True)),
+            AccountState(account=replace(SALES, name="b"), pause=pause_of(since=NOW - 1, reason="535")),
+            AccountState(account=replace(SALES, name="a"), pause=pause_of(since=NOW, reason="535")),
+            AccountState(account=replace(SALES, name="c"), pause=pause_of(since=NOW, reason="", by_person=True)),
         ),
         bounced=1,
         quarantined=1,
@@ -172,19 +192,20 @@ TIMES = st.one_of(st.none(), st.integers(NOW - 3 * DAY, NOW))
 def snapshots(draw: st.DrawFn) -> Snapshot:
     held = draw(COUNTS)
     account = AccountState(
-        name="sales",
-        excluded=draw(st.booleans()),
+        account=replace(
+            collected(5 * MINUTE),
+            excluded=draw(st.booleans()),
+            smtp=limited(draw(st.one_of(st.none(), COUNTS))).smtp,
+        ),
         queue=QueueState(
             waiting=draw(COUNTS), held=held, doubtful=draw(st.integers(0, held)), overdue=draw(COUNTS),
             silent_since=draw(TIMES),
         ),
         pause=draw(st.one_of(st.none(), st.builds(
             pause_of, since=st.just(NOW), reason=st.just("x"), by_person=st.booleans()))),
-        mailbox=draw(st.one_of(st.none(), st.builds(
-            MailboxState, last_ok=TIMES, error=st.sampled_from(["", LOGIN, LOST]), failing_for=st.integers(0, DAY),
-            interval=st.just(5 * MINUTE)))),
+        mailbox=draw(st.one_of(st.none(), st.builds(polled, TIMES, st.sampled_from(["", LOGIN, LOST])))),
+        failing_for=draw(st.integers(0, DAY)),
         recipients_today=draw(COUNTS),
-        recipients_per_day=draw(st.one_of(st.none(), COUNTS)),
     )  # fmt: skip
     return Snapshot(
         running=draw(st.sampled_from(Running)),
@@ -231,7 +252,7 @@ WORSE = [
     lambda s: _account(s, pause=pause_of(since=NOW, reason="535")),
     lambda s: _account(s, recipients_today=s.accounts[0].recipients_today + 1),
     lambda s: s if s.accounts[0].mailbox is None else _account(
-        s, mailbox=replace(s.accounts[0].mailbox, error=LOGIN, failing_for=s.accounts[0].mailbox.failing_for + DAY)),
+        s, mailbox=replace(s.accounts[0].mailbox, error=LOGIN), failing_for=s.accounts[0].failing_for + DAY),
 ]  # fmt: skip
 
 

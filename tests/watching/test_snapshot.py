@@ -1,12 +1,16 @@
+from relay.model.account import Account
+from relay.model.address import Address
 from relay.storage.standing import QueueState
 from relay.watching.snapshot import AccountState, Snapshot
+
+ONE = Account(name="a", address=Address(local="a", domain="example.com"), owner="anna")
 
 
 def test_what_waits_is_that_of_all_accounts_and_the_notices() -> None:
     snapshot = Snapshot(
         accounts=(
-            AccountState(name="a", queue=QueueState(waiting=1, active=2, held=3, oldest=20)),
-            AccountState(name="b", queue=QueueState(waiting=10)),
+            AccountState(account=ONE, queue=QueueState(waiting=1, active=2, held=3, oldest=20)),
+            AccountState(account=ONE, queue=QueueState(waiting=10)),
         ),
         strangers={"gone": QueueState(waiting=100, held=30, oldest=10)},
         notices=1000,
