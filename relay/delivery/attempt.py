@@ -15,10 +15,9 @@ from relay.delivery.lanes import Lane
 from relay.delivery.pauses import PauseBook
 from relay.delivery.quota import Quota
 from relay.delivery.settlements import Decision, Facts
-from relay.delivery.storing import log_and_continue
+from relay.delivery.storing import log_and_continue, log_failure
 from relay.emitting import emit
 from relay.events.accounts import AccountNarrowed, AccountSlowed, AccountUnreachable, ProviderAsksForLess
-from relay.events.service import ActivityFailed
 from relay.model.destination import Destination
 from relay.model.errors import ClaimLostError, RelayError
 from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Settlement
@@ -95,7 +94,7 @@ class Attempter:
         except ClaimLostError as error:
             return self._lose(delivery, error)
         except RelayError as error:
-            emit(ActivityFailed(activity="attempt", queue_id=delivery.message.id, error=str(error)))
+            log_failure("attempt", error, queue_id=delivery.message.id)
             lane.failed(self._monotonic())
             return Attempted()
         if not grant.delivery.recipients:
@@ -119,9 +118,11 @@ class Attempter:
             result = await transport.deliver(delivery, body, progress)
         except ClaimLostError as error:  # before the dot: somebody else has it, or takes it up
             return self._lose(delivery, error), 0
-        except Exception as error:  # noqa: BLE001 - a fault of ours defers the mail, it never loses it
-            emit(ActivityFailed(activity="attempt", queue_id=delivery.message.id, error=repr(error), exception=error))
-            result = failed(delivery, progress)
+        except Exception as error:  # noqa: BLE001 - a fault of ours, or of the database, defers the mail
+            log_failure("attempt", error, queue_id=delivery.message.id)
+            result = failed(delivery, progress, error)
+            if isinstance(error, RelayError):
+                lane.failed(self._monotonic())  # it would refuse the next mail as well
         goes_on = tell_lane(lane, transport.terms, result, self._monotonic())
         if result.learnt.connections is not None and result.transactions == 1:
             return Attempted(then=partial(self._after_narrowed, delivery)), 0  # whoever has a connection may take it
@@ -155,7 +156,7 @@ class Attempter:
         try:
             new = await self._pauses.login_refused(account, result.reply, await login.fingerprint(), later=later)
         except RelayError as error:
-            emit(ActivityFailed(activity=f"pause {account}", error=str(error)))
+            log_failure(f"pause {account}", error)
             return False
         finally:
             login.settled()
@@ -170,8 +171,7 @@ class Attempter:
         try:
             return await self._decide_by_rules(facts)
         except Exception as error:  # what was taken is not forgotten, nor sent again, for a fault of ours
-            queue_id = facts.delivery.message.id
-            emit(ActivityFailed(activity="conclusion", queue_id=queue_id, error=repr(error), exception=error))
+            log_failure("conclusion", error, queue_id=facts.delivery.message.id)
             if facts.result.doubtful:
                 raise  # it stays active, and is taken up as possibly sent
             return settlements.plain_decision(facts, now=self._now(), settings=self._settings())
@@ -207,7 +207,7 @@ class Attempter:
                 confirms=result.confirms,
             )
         except Exception as error:  # noqa: BLE001 - a bounce that nobody is told of would be a mail lost in silence
-            emit(ActivityFailed(activity="notice", queue_id=delivery.message.id, error=repr(error), exception=error))
+            log_failure("notice", error, queue_id=delivery.message.id)
             disposition = settlements.wait_instead(disposition, self._next(delivery.attempts + 1, now))
         settlement = replace(
             settlements.settlement_of_attempt(facts, disposition, settings=settings),

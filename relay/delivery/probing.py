@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from relay.delivery.lane_book import LaneBook
 from relay.delivery.pauses import PauseBook
-from relay.emitting import emit
-from relay.events.service import ActivityFailed
+from relay.delivery.storing import log_failure
 from relay.model.destination import to_account
 from relay.model.errors import RelayError
 from relay.model.mail import Pause
@@ -86,7 +85,7 @@ class Prober:
             else:
                 await self._pauses.probe_failed(account, refusal, fingerprint)
         except RelayError as error:
-            emit(ActivityFailed(activity=f"probe {account}", error=str(error)))
+            log_failure(f"probe {account}", error)
         finally:
             del self._running[account]
 

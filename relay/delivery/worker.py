@@ -8,9 +8,7 @@ from relay.delivery.attempt import Attempted, Attempter
 from relay.delivery.event_log import log_lost
 from relay.delivery.lane_book import LaneBook
 from relay.delivery.lanes import Lane
-from relay.delivery.storing import retry_until_stored
-from relay.emitting import emit
-from relay.events.service import ActivityFailed
+from relay.delivery.storing import log_failure, retry_until_stored
 from relay.model.errors import RelayError
 from relay.model.mail import Body, ClaimedDelivery, Work
 from relay.runtime import Runtime
@@ -57,9 +55,7 @@ class Worker:
 
     def _fail(self, lane: Lane, error: Exception) -> None:
         """Let a lane rest after a fault of ours or of the database."""
-        fault = None if isinstance(error, RelayError) else error
-        text = str(error) if fault is None else repr(error)
-        emit(ActivityFailed(activity=f"lane {lane.destination}", error=text, exception=fault))
+        log_failure(f"lane {lane.destination}", error)
         lane.failed(self._monotonic())
         self._stopped(lane)
 
@@ -216,6 +212,6 @@ class Worker:
         try:
             await self._queue.requeue(delivery)
         except RelayError as error:
-            emit(ActivityFailed(activity="unclaim", queue_id=delivery.message.id, error=str(error)))
+            log_failure("unclaim", error, queue_id=delivery.message.id)
             self._queue.abandon(delivery, doubtful=False)
             self._wake()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from relay.model.account import OnUncertain
+from relay.model.errors import StorageError
 from relay.model.mail import Body, ClaimedDelivery, Recipient
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
@@ -109,13 +110,15 @@ class Transport(Protocol):
         """Deliver to the recipients of a claimed delivery.
 
         What goes wrong on the other side is in the result. Raises ClaimLostError where the delivery turned out to be
-        somebody else's before anything was sent, and whatever a fault of ours raises.
+        somebody else's before anything was sent, StorageError, and whatever a fault of ours raises.
         """
 
 
-def failed(delivery: ClaimedDelivery, progress: Progress) -> TransportResult:
-    """Return the result of a delivery that a fault of ours has ended: that of a lost connection."""
+def failed(delivery: ClaimedDelivery, progress: Progress, error: Exception) -> TransportResult:
+    """Return the result of a delivery that the database, or a fault of ours, has ended: that of a lost connection."""
     reply = Reply(code=0, enhanced="4.4.2", text="a fault inside of the relay; its log says more")
+    if isinstance(error, StorageError):
+        reply = Reply(code=0, enhanced="4.3.0", text=str(error))
     deferred = Outcome(verdict=Verdict.DEFERRED, reply=reply)
     numbers = frozenset(recipient.n for recipient in delivery.recipients)
     return TransportResult(

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from relay.delivery import storing
 from relay.model.errors import StorageError
+from relay.upstream.stream import SmtpStream
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
 
@@ -69,6 +70,41 @@ async def test_a_fault_of_the_database_delays_a_mail_and_sends_it_once(tmp_path:
         assert [list(office.outcomes(one).values()) for one in ids] == [["delivered"]] * 2
         assert office.waiting() == []
         assert len(provider.mails) == 2
+
+
+@pytest.mark.parametrize("method", ["mark_uncertain", "confirm"])
+async def test_a_refusal_before_the_dot_is_no_fault_of_ours_and_leaves_no_doubt(tmp_path: Path, method: str) -> None:
+    on_uncertain = {"on_uncertain": "hold"}
+    async with (
+        Provider() as provider,
+        open_office(tmp_path, account={**account(provider.port), **on_uncertain}) as office,
+    ):
+        break_down(office, method, iter([True]))
+        with capture_logs() as lines:
+            queue_id = (await office.hand_in(A)).text.split()[-1]
+            await office.send()
+        (line,) = [line for line in lines if line["event"] == "activity_failed"]
+        assert (line["activity"], line["queue_id"], line["error"]) == ("attempt", queue_id, "database is locked")
+        assert line.get("exception") is None
+        (row,) = office.waiting()
+        assert (row.state, row.uncertain) == ("queued", 0)
+        assert provider.mails == []
+        await minutes(office, 8)
+        assert office.outcomes(queue_id) == {A: "delivered"}
+        assert len(provider.mails) == 1
+
+
+async def test_a_refusal_behind_the_dot_is_a_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_arguments: object) -> None:
+        raise StorageError("database is locked")
+
+    async with Provider() as provider, open_office(tmp_path, account=account(provider.port)) as office:
+        monkeypatch.setattr(SmtpStream, "flush", refuse)
+        with capture_logs() as lines:
+            await office.hand_in(A)
+            await office.send()
+        assert [line.get("exception") for line in lines if line["event"] == "activity_failed"] == [None]
+        assert [row.uncertain for row in office.waiting("queued")] == [1]
 
 
 async def test_a_pause_that_the_database_does_not_take_lets_the_account_rest(tmp_path: Path) -> None:

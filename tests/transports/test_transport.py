@@ -1,4 +1,5 @@
 from relay.model.destination import to_account
+from relay.model.errors import StorageError
 from relay.model.mail import ClaimedDelivery, Message, Recipient
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
@@ -17,10 +18,17 @@ DELIVERY = ClaimedDelivery(
 
 
 def test_a_fault_of_ours_is_a_doubt_only_where_the_mail_may_have_arrived() -> None:
-    before, after = (failed(DELIVERY, Progress(may_have_arrived=arrived)) for arrived in (False, True))
+    error = ValueError("a bug")
+    before, after = (failed(DELIVERY, Progress(may_have_arrived=arrived), error) for arrived in (False, True))
     assert {outcome.verdict for outcome in before.outcomes.values()} == {Verdict.DEFERRED}
     assert before.doubtful == frozenset()
     assert set(after.outcomes) == after.doubtful == {0, 3}
+
+
+def test_what_the_database_refuses_is_named() -> None:
+    refused = failed(DELIVERY, Progress(), StorageError("database is locked"))
+    assert refused.reply == Reply(code=0, enhanced="4.3.0", text="database is locked")
+    assert failed(DELIVERY, Progress(), ValueError("a bug")).reply.text == "a fault inside of the relay; its log says more"
 
 
 def test_how_many_got_it() -> None:
