@@ -13,28 +13,20 @@ from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine
-
 from relay.emitting import emit
 from relay.events.backup import BackupFailed, BackupFinished, BackupIncomplete, BackupNotRemoved, BackupPostponed
 from relay.model.errors import RelayError, StorageBusyError, StorageError
 from relay.rules.nightly import next_backup
-from relay.runtime import wall_clock
+from relay.runtime import Runtime
 from relay.settings import BackupSettings, Settings
-from relay.storage.backups import Done, Failed, last_backup, note_begun, note_done, note_failed
 from relay.storage.lock import database_file
 from relay.storage.named_files import gather
-from relay.storage.operation import Operation, Rank, each
 from relay.storage.saving import Job, Made, Pace, make_backup, remove_old
-from relay.storage.writer import Writer
 
 _LOOK: Final = 60.0
 """Seconds after which the clock is looked at again: it may jump, and a person may have made a backup meanwhile."""
 _PATIENCE: Final = 5.0
 """Seconds that the end of the service waits for a backup to clean up; what is left then the next one removes."""
-_BEGUN: Final = Operation(Rank.BACKUP_BEGUN, each(note_begun))
-_DONE: Final = Operation(Rank.BACKUP_DONE, each(note_done))
-_FAILED: Final = Operation(Rank.BACKUP_FAILED, each(note_failed))
 
 
 class _StoppedError(RelayError):
@@ -69,21 +61,15 @@ class BackupKeeper:
 
     def __init__(
         self,
+        runtime: Runtime,
         *,
-        settings: Callable[[], Settings],
-        engine: Engine,
-        writer: Writer,
-        now: Callable[[], int] = wall_clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rest: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._settings = settings
-        self._engine = engine
-        self._writer = writer
-        self._now = now
+        self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
         self._sleep = sleep
         self._rest = rest
-        self._started = now()
+        self._started = self._now()
         self._stopping = threading.Event()
 
     async def run(self) -> None:
@@ -96,7 +82,7 @@ class BackupKeeper:
         settings = self._settings()
         if settings.backup is None:
             return _LOOK
-        past = await asyncio.to_thread(last_backup, self._engine)
+        past = await self._queue.backup_state()
         now, zone = self._now(), settings.hours.timezone
         due = next_backup(now=now, started=self._started, past=past, at=settings.backup.at, zone=zone)
         if due > now:
@@ -106,7 +92,7 @@ class BackupKeeper:
 
     async def _make(self, settings: Settings, backup: BackupSettings) -> None:
         at, begun = self._now(), time.monotonic()
-        installation = await self._writer.run(_BEGUN, at)
+        installation = await self._queue.backup_begun(at)
         try:
             made, removed, trouble = await self._in_thread(lambda: self._save(settings, backup, at, installation))
         except StorageBusyError as error:  # a person makes one just now: no alert for that, the next try is in an hour
@@ -114,9 +100,9 @@ class BackupKeeper:
             return
         except RelayError as error:
             emit(BackupFailed(folder=str(backup.folder), reason=str(error)))
-            await self._writer.run(_FAILED, Failed(at=self._now(), error=str(error)))
+            await self._queue.backup_failed(self._now(), str(error))
             return
-        await self._writer.run(_DONE, Done(at=at, folder=made.path))
+        await self._queue.backup_done(at, made.path)
         for line in made.missing:
             emit(BackupIncomplete(folder=str(made.path), missing=line))
         if trouble:

@@ -87,7 +87,7 @@ class Service:
             collector = Collector(runtime, self.mailboxes)
             self.poller = PopPoller(runtime, collector, polled=self.watcher.look_soon)
             self.housekeeper = Housekeeper(runtime)
-            self.backups = BackupKeeper(settings=self._current, engine=self._engine, writer=self._writer)
+            self.backups = BackupKeeper(runtime)
             self._warn(self.settings.warnings)
             await self._make_inboxes()
             await self.delivery.recover()

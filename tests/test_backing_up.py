@@ -12,14 +12,16 @@ from structlog.testing import capture_logs
 
 from relay.backing_up import BackupKeeper, plan_backup
 from relay.model.errors import StorageError
+from relay.runtime import Runtime
 from relay.settings import load_settings
-from relay.storage.backups import last_backup
 from relay.storage.engine import open_engine
 from relay.storage.lock import FileLock
 from relay.storage.manifest import find_backups, read_manifest
+from relay.storage.queue import Queue
 from relay.storage.saving import LOCK
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
+from tests.peers.backups import last_backup
 from tests.peers.relay_process import make_account, write_config
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -43,18 +45,14 @@ class Night:
         self.settings = load_settings(config)
         self.engine = open_engine(self.settings.database)
         prepare_database(self.engine)
-        self.writer = Writer(self.engine)
+        self.queue = Queue(self.engine, Writer(self.engine))
         self.now = moment("2026-11-27 12:00")
         self.rests: list[float] = []
         self.start()
 
     def start(self) -> None:
         self.keeper = BackupKeeper(
-            settings=lambda: self.settings,
-            engine=self.engine,
-            writer=self.writer,
-            now=lambda: self.now,
-            rest=self.rests.append,
+            Runtime(settings=lambda: self.settings, queue=self.queue, now=lambda: self.now), rest=self.rests.append
         )
 
     async def look(self) -> float:
@@ -69,7 +67,7 @@ class Night:
                 return [path.name for path in find_backups(self.folder)]
 
     async def close(self) -> None:
-        await self.writer.close()
+        await self.queue.close()
         self.engine.dispose()
 
 

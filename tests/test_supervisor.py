@@ -24,9 +24,8 @@ from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.settings import load_settings
 from relay.storage.manifest import find_backups
-from relay.storage.selection import Selection
 from relay.supervisor import Service
-from tests.peers.deliveries import list_deliveries
+from tests.peers.deliveries import Selection, list_deliveries
 from tests.peers.machine import until
 from tests.peers.provider import Provider
 from tests.peers.relay_process import ANNA, make_account, write_config

@@ -8,7 +8,7 @@ from typing import Final
 from relay.admin.answers import Answer, Note, Progress, Question, Told
 from relay.admin.choosing import PAGE, Found, being_sent_of, count_active, find, nothing_matches
 from relay.admin.mails import tell_mails
-from relay.admin.requests import Action, ChangeMails, MisuseError, RunQueue
+from relay.admin.requests import Action, ChangeMails, Filter, MisuseError, RunQueue
 from relay.admin.room import Room
 from relay.admin.standstill import find_blocked, find_standstill
 from relay.admin.words import count, show_time, unknown
@@ -18,6 +18,7 @@ from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.route import Refusal
 from relay.routing import plan_move
 from relay.rules.headers import apply_edits
+from relay.rules.states import State
 from relay.storage import commands, counts
 from relay.storage.listing import read_mails
 from relay.storage.steps import Done, parts
@@ -103,17 +104,21 @@ def change(room: Room, request: ChangeMails) -> Generator[Answer, bool | None]:
 
 def run(room: Room, _request: RunQueue) -> Iterator[Answer]:
     """Make everything that is queued due at once."""
-    waiting = commands.run_queue(room.database, now=room.now, by=room.by)
     blocked = find_blocked(room)
-    tried = sorted({one for account, mails in waiting.items() if account not in blocked for one in mails})
-    yield Note(text=f"{count(len(tried), 'mail')} to try")
-    for account, mails in waiting.items():
-        if account in blocked:
-            text = count(len(mails), "mail waits", "mails wait")
-            yield Note(text=f"{text} for the account {account}, which {blocked[account]}")
+    waiting, number, tried = Counter[str](), 0, list[str]()
+    for part in parts(find(room, (), Filter(states=(State.WAITING,))).pages()):
+        mails = commands.run_queue(room.database, part, now=room.now, by=room.by)
+        waiting.update({account: len(ids) for account, ids in mails.items() if account in blocked})
+        free = {one for account, ids in mails.items() if account not in blocked for one in ids}
+        number += len(free)
+        tried += [] if room.service.is_running else free  # it does not grow beside a service
+    yield Note(text=f"{count(number, 'mail')} to try")
+    for account in sorted(waiting):
+        text = count(waiting[account], "mail waits", "mails wait")
+        yield Note(text=f"{text} for the account {account}, which {blocked[account]}")
     left = 0
-    if tried:
-        room.service.record(AdminAction(action="run", by=room.by, count=len(tried)))
+    if number:
+        room.service.record(AdminAction(action="run", by=room.by, count=number))
         left = _serve(room, tried, None)
     if left:
         yield _still_waits(left)

@@ -11,8 +11,7 @@ from relay.model.errors import NotFoundError
 from relay.rules.moments import parse_moment
 from relay.rules.states import State
 from relay.storage import admin, counts
-from relay.storage.listing import DELIVERY_STATES, OPEN, MailFilter, count_mails
-from relay.storage.selection import Selection
+from relay.storage.listing import OPEN, MailFilter, count_mails
 
 PAGE: Final = 10_000
 """Mails that a filter chooses, read at a time."""
@@ -36,21 +35,8 @@ def require_known(room: Room, chosen: Filter) -> None:
             raise NotFoundError(unknown(what, name, known))
 
 
-def selection_of(room: Room, chosen: Filter) -> Selection:
-    """Return what the storage understands of what is to be changed: deliveries that are open. Raises MisuseError."""
-    since, until = _times(room, chosen)
-    return Selection(
-        states=[DELIVERY_STATES[state] for state in chosen.states or chosen.default or OPEN],
-        account=chosen.account,
-        user=chosen.user,
-        since=since,
-        before=until,
-        recipient=chosen.to,
-    )
-
-
-def mails_of(room: Room, chosen: Filter) -> MailFilter:
-    """Return what the storage understands of what is to be listed. Raises MisuseError."""
+def wanted_of(room: Room, chosen: Filter) -> MailFilter:
+    """Return a filter as the storage understands it. Raises MisuseError."""
     since, until = _times(room, chosen)
     return MailFilter(
         states=tuple(State) if chosen.lists and chosen.everything else chosen.states or chosen.default or OPEN,
@@ -120,17 +106,17 @@ def find(room: Room, named: Sequence[str], chosen: Filter) -> Found:
     if named:
         ids = list(dict.fromkeys(one for text in named for one in admin.find_messages(database, text)))
         return Found(count=len(ids), first=ids[:_SHOWN], pages=lambda: [ids])
-    selection = selection_of(room, chosen)
+    wanted = wanted_of(room, chosen)
     # What comes in from now on is behind the last one, and stays as it is.
-    total, last = counts.count_messages(database, selection)
+    total, last = counts.count_messages(database, wanted)
 
     def pages() -> Iterator[list[str]]:
         after = ""
-        while page := counts.select_messages(database, selection, after=after, upto=last, limit=PAGE):
+        while page := counts.select_messages(database, wanted, after=after, upto=last, limit=PAGE):
             yield page
             after = page[-1]
 
-    first = counts.select_messages(database, selection, upto=last, limit=_SHOWN)
+    first = counts.select_messages(database, wanted, upto=last, limit=_SHOWN)
     return Found(count=total, first=first, pages=pages)
 
 
@@ -139,7 +125,7 @@ def being_sent_of(room: Room, chosen: Filter) -> list[str]:
     if not chosen.is_given or chosen.states:
         return []
     active = _active(room, chosen, None)
-    chosen_too = {*counts.select_messages(room.database, selection_of(room, chosen), among=active)}
+    chosen_too = {*counts.select_messages(room.database, wanted_of(room, chosen), among=active)}
     return [one for one in active if one not in chosen_too]
 
 
@@ -149,5 +135,5 @@ def count_active(room: Room, chosen: Filter, mails: Sequence[str]) -> int:
 
 
 def _active(room: Room, chosen: Filter, among: Sequence[str] | None) -> list[str]:
-    selection = selection_of(room, replace(chosen, states=(State.ACTIVE,)))
-    return counts.select_messages(room.database, selection, among=among)
+    wanted = wanted_of(room, replace(chosen, states=(State.ACTIVE,)))
+    return counts.select_messages(room.database, wanted, among=among)

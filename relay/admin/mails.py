@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from relay.admin.answers import Told
-from relay.admin.choosing import mails_of, nothing_matches, require_known
+from relay.admin.choosing import nothing_matches, require_known, wanted_of
 from relay.admin.incoming import find_incoming, trace_incoming, view_incoming
 from relay.admin.mail_views import row_of, view_listed, view_traced
 from relay.admin.mail_words import MailWords, say_in_short
@@ -23,7 +23,7 @@ PAGE: Final = 200
 def list_(room: Room, request: ListMails) -> Iterator[Told]:
     """List mails, the newest first, page by page: each is one short look at the database."""
     require_known(room, request.filter)
-    wanted, standstill = mails_of(room, request.filter), find_standstill(room)
+    wanted, standstill = wanted_of(room, request.filter), find_standstill(room)
     left, before = request.limit, ""
     while left > 0:
         mails = list_mails(room.database, wanted, limit=min(left, PAGE), before=before)

@@ -67,7 +67,7 @@ def _make_whole(settings: "Settings", folder: Path | None) -> None:
     from relay.backing_up import plan_backup
     from relay.model.errors import RelayError, StorageBusyError
     from relay.settings.values import BackupSettings
-    from relay.storage.backups import Done, Failed, name_installation, note_begun, note_done, note_failed
+    from relay.storage.backups import name_installation, note_begun, note_done, note_failed
     from relay.storage.engine import transaction
     from relay.storage.named_files import find_names, gather
     from relay.storage.saving import Pace, estimate, make_backup, remove_old
@@ -91,11 +91,11 @@ def _make_whole(settings: "Settings", folder: Path | None) -> None:
     except RelayError as error:
         if counts:
             with transaction(database, write=True) as tx:
-                note_failed(tx, Failed(at=time.time_ns() // 1_000_000, error=str(error)))
+                note_failed(tx, time.time_ns() // 1_000_000, str(error))
         raise
     if counts:
         with transaction(database, write=True) as tx:
-            note_done(tx, Done(at=at, folder=made.path))
+            note_done(tx, at, made.path)
     say(f"{made.path}: {show_size(made.size)}")
     for line in made.missing:
         say(f"it lacks {line}", error=True)

@@ -67,7 +67,7 @@ def _put_back_data(plan: Plan) -> None:
     from relay import logs
     from relay.cli.restore import put_back_database
     from relay.model.errors import StorageError
-    from relay.storage.backups import Done, note_done
+    from relay.storage.backups import note_done
     from relay.storage.engine import open_engine, transaction
     from relay.storage.lock import StorageLock
     from relay.storage.manifest import DATABASE
@@ -96,7 +96,7 @@ def _put_back_data(plan: Plan) -> None:
             # The copy was made before that was noted in it.
             engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
             with transaction(engine, write=True) as tx:
-                note_done(tx, Done(at=manifest.at, folder=plan.backup.absolute()))
+                note_done(tx, manifest.at, plan.backup.absolute())
             engine.dispose()
         if present.newer:
             newer = count(present.newer, "delivery", "deliveries")

@@ -24,7 +24,7 @@ from relay.rules.disposition import Answered, Disposition, Schedule, decide_disp
 from relay.rules.hours import open_after
 from relay.rules.retry import counted_since, counted_time, wants_warning
 from relay.runtime import Runtime, contain_faults
-from relay.storage.expiry import DelayTold, LastAttempt
+from relay.storage.expiry import LastAttempt
 
 _AT_ONCE = 500
 """Mails of an account that one look takes; the next look comes within a minute."""
@@ -112,8 +112,7 @@ class Expiry:
         told = await self._policy.delay(late, account, open_after(settings.hours, now, left))
         emit(*told.events)
         notice = next(iter(told.notices), None)
-        wish = DelayTold(message_id=message.id, delivery_ids=tuple(d.id for d in late), at=now, notice=notice)
-        if not await self._queue.tell_delay(wish):
+        if not await self._queue.tell_delay(message.id, [one.id for one in late], notice, at=now):
             return set()  # another node has told it
         name, count = late[0].account, len(late)
         event = MailDelayed(queue_id=message.id, account=name, deliveries=count, told=notice is not None)

@@ -19,7 +19,7 @@ from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.rules.hours import day_of, next_day
 from relay.rules.moments import utc_time
 from relay.runtime import Runtime
-from relay.storage.quota import Count, Part
+from relay.storage.quota import Count
 from relay.transports.transport import Terms
 
 
@@ -66,7 +66,7 @@ class Quota:
                     due=next_day(hours, now),
                     uncertain=delivery.uncertain,
                 )
-                granted = await self._queue.count_part(Part(count, delivery, rest))
+                granted = await self._queue.count_part(count, delivery, rest)
         finally:
             if not granted:
                 self._release(lane)

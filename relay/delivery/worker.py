@@ -12,7 +12,6 @@ from relay.delivery.storing import log_failure, retry_until_stored
 from relay.model.errors import RelayError
 from relay.model.mail import Body, ClaimedDelivery, Work
 from relay.runtime import Runtime
-from relay.storage.prefetch import Prefetch
 from relay.transports.transport import Progress
 
 NEWEST = 0.25
@@ -99,8 +98,8 @@ class Worker:
                 return
             lane.backlog = False  # whatever is queued from now on says so
             try:
-                wish = Prefetch(lane.destination, self._now(), _PREFETCHED, lane.cursor)
-                found = await self._queue.prefetch(wish)
+                to, cursor = lane.destination, lane.cursor
+                found = await self._queue.prefetch(to, now=self._now(), limit=_PREFETCHED, cursor=cursor)
             except BaseException:
                 lane.backlog = True
                 raise

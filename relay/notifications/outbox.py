@@ -78,4 +78,4 @@ class Outbox:
         """Return whether people were told of a pause a moment ago: if it still lasts then, they are told later."""
         if alert.kind is not Alert.ACCOUNT_PAUSED or not self._is_paused(alert.account):
             return False
-        return await self._policy.was_said(told_as(alert.account))
+        return await self._queue.was_said(told_as(alert.account), now=self._now())

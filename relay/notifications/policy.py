@@ -136,12 +136,9 @@ class Policy:
     async def alert(self, *texts: AlertFacts) -> Notices:
         """Return alerts; what its reader was told a moment ago is not said again. Raises StorageError."""
         wanted = [text for text in texts if text.message is None or not text.message.notice]
-        new = [text for text in wanted if not (text.once and await self.was_said(text.once))]
+        now = self._now()
+        new = [text for text in wanted if not (text.once and await self._queue.was_said(text.once, now=now))]
         return Notices(notices=tuple(self._composer.alert(text) for text in new))
-
-    async def was_said(self, once: str) -> bool:
-        """Return whether people were told something a moment ago, by whichever node. Raises StorageError."""
-        return await self._queue.was_said(once, now=self._now())
 
     async def _failure(
         self, account: Account | None, delivery: ClaimedDelivery, disposition: Disposition, tried: Mapping[int, int]

@@ -8,13 +8,11 @@ from collections.abc import Iterable
 
 from relay.emitting import emit
 from relay.events.notifications import NoticeMoved
-from relay.model.account import User
 from relay.model.destination import Destination, to_account, to_inbox
-from relay.model.mail import ClaimedDelivery, RecipientKind
+from relay.model.mail import ClaimedDelivery
 from relay.notifications.compose import Composer
 from relay.rules.notice import change_sender
 from relay.runtime import Runtime, contain_faults
-from relay.storage.outbox import OtherWay
 
 PATIENCE = 900_000
 """Milliseconds that a notice waits for an account that does not work, before it takes another."""
@@ -54,14 +52,18 @@ class Rerouter:
             way = None
             with contain_faults(f"way of {notice.message.id}"):
                 way = self._way(notice, gone=gone, over=over, bounced=bounced)
-            if way is None or not await self._queue.move_notice(way):
+            if way is None or not await self._queue.move_notice(notice, *way, at=self._now()):
                 continue
-            moved.append(way.destination)
-            through = way.destination.account or "inbox"
-            emit(NoticeMoved(queue_id=notice.message.id, account=notice.account, to=way.address, way=through))
+            destination, address, _ = way
+            moved.append(destination)
+            through = destination.account or "inbox"
+            emit(NoticeMoved(queue_id=notice.message.id, account=notice.account, to=address, way=through))
         return moved
 
-    def _way(self, notice: ClaimedDelivery, *, gone: bool, over: bool, bounced: bool) -> OtherWay | None:
+    def _way(
+        self, notice: ClaimedDelivery, *, gone: bool, over: bool, bounced: bool
+    ) -> tuple[Destination, str, bytes] | None:
+        """Return where a notice goes now, to whom, and with which header; None: it stays."""
         if not notice.recipients:
             return None  # its reader has got it by a settlement that came too late: the next attempt ends it
         settings = self._settings()
@@ -71,26 +73,10 @@ class Rerouter:
         account = self._composer.working_account(reader, besides=notice.account)
         was_moved = notice.account != notice.message.account
         if bounced or (gone and account is None) or (over and (account is None or was_moved)):
-            return self._into_inbox(notice, reader)
+            # Into its reader's inbox, or into the postmaster's where nobody would look into that.
+            address, header = self._composer.into_inbox(reader, notice.header, subject=notice.message.subject)
+            return to_inbox(address), address, header
         if account is None:
             return None
-        return OtherWay(
-            delivery=notice,
-            destination=to_account(account.name),
-            address=recipient.address,
-            kind=recipient.kind,
-            header=change_sender(notice.header, language=settings.language, sender=account.address),
-            at=self._now(),
-        )
-
-    def _into_inbox(self, notice: ClaimedDelivery, reader: User) -> OtherWay:
-        """Return the way into its reader's inbox, or into the postmaster's where nobody would look into that."""
-        name, header = self._composer.into_inbox(reader, notice.header, subject=notice.message.subject)
-        return OtherWay(
-            delivery=notice,
-            destination=to_inbox(name),
-            address=name,
-            kind=RecipientKind.INBOX,
-            header=header,
-            at=self._now(),
-        )
+        header = change_sender(notice.header, language=settings.language, sender=account.address)
+        return to_account(account.name), recipient.address, header

@@ -88,7 +88,7 @@ _GRADES: Final = {
 }
 """Of what is not fine."""
 
-_STATES: Final = {
+OPEN_STATES: Final = {
     DeliveryState.HELD: State.HELD,
     DeliveryState.ACTIVE: State.ACTIVE,
     DeliveryState.QUEUED: State.WAITING,
@@ -213,7 +213,7 @@ def _real(pairs: _Pairs) -> list[tuple[MailDelivery, MailRecipient]]:
 
 def _state(pairs: _Pairs) -> State:
     left = {leg.state for leg, one in pairs if one.outcome == RecipientState.PENDING}
-    for found, state in _STATES.items():
+    for found, state in OPEN_STATES.items():
         if found in left:
             return state
     outcomes = {one.outcome for _, one in pairs}

@@ -4,7 +4,6 @@ Each write may be repeated: rows that are there already stay as they are.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from sqlalchemy import bindparam, delete, exists, or_
@@ -56,18 +55,7 @@ class Claimant(NamedTuple):
     """Milliseconds for which a claim holds on a shared database without being renewed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A piece of a body."""
-
-    message_id: str
-    version: int
-    seq: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A delivery with what its message gives it."""
 
     message_id: str
@@ -77,9 +65,9 @@ class Placed:
     delivery: NewDelivery
 
 
-def write_chunks(tx: Transaction, chunks: Sequence[Chunk]) -> list[None]:
-    """Write chunks ahead of their messages."""
-    tx.change_each(_INSERT_CHUNKS, [_chunk_row(c.message_id, c.version, c.seq, c.data) for c in chunks])
+def write_chunks(tx: Transaction, chunks: Sequence[Parameters]) -> list[None]:
+    """Write chunks, each as `chunk_row` makes it, ahead of their messages."""
+    tx.change_each(_INSERT_CHUNKS, chunks)
     return [None] * len(chunks)
 
 
@@ -91,7 +79,7 @@ def accept(tx: Transaction, mails: Sequence[NewMessage], *, by: Claimant) -> lis
     count = len(mails)
     mails = [mail for mail in mails if not mail.once or _is_news(tx, mail)]
     tx.change_each(INSERT_MESSAGES, [message_row(mail.message) for mail in mails])
-    tx.change_each(_INSERT_CHUNKS, [_chunk_row(mail.message.id, *chunk) for mail in mails for chunk in mail.chunks])
+    tx.change_each(_INSERT_CHUNKS, [chunk_row(mail.message.id, *chunk) for mail in mails for chunk in mail.chunks])
     tx.change_each(_DROP_VERSION_1, [{"message": mail.message.id} for mail in mails if mail.drop_version_1])
     placed = [
         Placed(mail.message.id, mail.message.received_at, mail.message.source, delivery)
@@ -103,7 +91,8 @@ def accept(tx: Transaction, mails: Sequence[NewMessage], *, by: Claimant) -> lis
     return [None] * count
 
 
-def _chunk_row(message_id: str, version: int, seq: int, data: bytes) -> Parameters:
+def chunk_row(message_id: str, version: int, seq: int, data: bytes) -> Parameters:
+    """Return the row of a piece of a body."""
     return {"message_id": message_id, "version": version, "seq": seq, "data": data}
 
 

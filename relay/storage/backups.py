@@ -5,41 +5,17 @@ Guarantee: it outlives a restart, so that nobody need look into the folder of th
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from relay.rules.nightly import BackupState
 from relay.storage import meta
-from relay.storage.engine import Database, transaction
 from relay.storage.transaction import Transaction
 
 _DONE: Final = "backup/done"
 _FAILED: Final = "backup/failed"
 _BEGUN: Final = "backup/begun"
 _INSTALLATION: Final = "installation"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Done:
-    """A backup that is whole."""
-
-    at: int
-    folder: Path
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Failed:
-    """A backup that could not be made."""
-
-    at: int
-    error: str
-
-
-def last_backup(database: Database) -> BackupState:
-    """Tell how the backups stand. Raises StorageError."""
-    with transaction(database, write=False) as tx:
-        return read_state(tx)
 
 
 def read_state(tx: Transaction) -> BackupState:
@@ -71,14 +47,14 @@ def name_installation(tx: Transaction) -> str:
     return str(meta.read(tx, _INSTALLATION))
 
 
-def note_done(tx: Transaction, done: Done) -> None:
+def note_done(tx: Transaction, at: int, folder: Path) -> None:
     """Note that a backup is whole; an earlier failure is over."""
-    meta.write(tx, _DONE, json.dumps([done.at, os.fspath(done.folder)]))
+    meta.write(tx, _DONE, json.dumps([at, os.fspath(folder)]))
     meta.forget(tx, _FAILED)
     meta.forget(tx, _BEGUN)
 
 
-def note_failed(tx: Transaction, failed: Failed) -> None:
+def note_failed(tx: Transaction, at: int, error: str) -> None:
     """Note that a backup could not be made, and why."""
-    meta.write(tx, _FAILED, json.dumps([failed.at, failed.error]))
+    meta.write(tx, _FAILED, json.dumps([at, error]))
     meta.forget(tx, _BEGUN)

@@ -6,13 +6,13 @@ changes the delivery presents it, and changes nothing where it is not that of th
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from sqlalchemy import and_, bindparam, func, select, update
 
 from relay.model.destination import Destination, to_account
-from relay.model.mail import AT_ONCE, ClaimedDelivery
+from relay.model.mail import ClaimedDelivery
 from relay.rules.notice_texts import Alert
 from relay.rules.turns import Cursor
 from relay.storage.accepting import Claimant
@@ -69,23 +69,6 @@ _ALL_LANES: Final = _LANE.union_all(
 _LANES: Final = Statement(select(_ALL_LANES.c.destination).where(_ALL_LANES.c.destination.is_not(None)))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
-    """What a lane asks for."""
-
-    destination: Destination
-    now: int
-    limit: int
-    open_now: bool
-    """Outside of opening hours goes only what people want at once."""
-    cursor: Cursor = field(default_factory=Cursor)
-    """Where the turns stand."""
-    newest: bool = False
-    """Whether the newest mail of the user goes, in place of the oldest of a source: a single mail passes a mailing."""
-    token: str = ""
-    """Names the claim."""
-
-
 class Held(NamedTuple):
     """A delivery that was just held."""
 
@@ -94,20 +77,17 @@ class Held(NamedTuple):
     account: str
 
 
-def claim(tx: Transaction, claims: Sequence[Claim], *, by: Claimant) -> list[list[ClaimedDelivery]]:
-    """Make due deliveries `active`: those of the user and source whose turn it is (`relay.rules.turns`).
+def claim(lane: Lane, cursor: Cursor, limit: int, *, newest: bool, token: str, by: Claimant) -> list[ClaimedDelivery]:
+    """Make due deliveries of a lane `active`: those of the user and source whose turn it is (`relay.rules.turns`).
 
-    What people want at once is due longest.
+    `newest`: the newest mail of the user goes, in place of the oldest of a source: a single mail passes a mailing. What
+    people want at once is due longest. `token` names the claim.
     """
-    claimed = []
-    for wish in claims:
-        lane = Lane(tx, wish.destination, wish.now if wish.open_now else AT_ONCE)
-        rows = lane.take_turn(wish.cursor, wish.limit, newest=wish.newest)
-        if rows:
-            until = tx.lease_until(by.lease)
-            tx.change(_CLAIM, claim=wish.token, claimant=by.node, until=until, ids=[row[0] for row in rows])
-        claimed.append([replace(delivery, token=wish.token) for delivery in read_claimed(tx, rows)])
-    return claimed
+    rows = lane.take_turn(cursor, limit, newest=newest)
+    if rows:
+        until = lane.tx.lease_until(by.lease)
+        lane.tx.change(_CLAIM, claim=token, claimant=by.node, until=until, ids=[row[0] for row in rows])
+    return [replace(delivery, token=token) for delivery in read_claimed(lane.tx, rows)]
 
 
 def claim_by_id(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, by: Claimant) -> list[bool]:

@@ -16,9 +16,8 @@ from relay.rules.states import DELETED
 from relay.storage import settling
 from relay.storage.creating import drop_bodies
 from relay.storage.engine import Database, transaction
-from relay.storage.selection import IS_QUEUED
 from relay.storage.statement import Statement, is_in
-from relay.storage.steps import Done, Mail, one_step, parts
+from relay.storage.steps import Done, Mail, one_step
 from relay.storage.tables import delivery, message, recipient
 
 _OF_MAILS: Final = is_in(delivery.c.message_id, "mails")
@@ -35,15 +34,10 @@ _RELEASE: Final = Statement(
 )
 _RETRY: Final = Statement(_CHANGE.values(due=AT_ONCE).where(_STILL_QUEUED))
 _SELECT_QUEUED: Final = Statement(
-    select(delivery.c.id, delivery.c.message_id, delivery.c.destination)
-    .where(IS_QUEUED)
-    .order_by(delivery.c.destination, delivery.c.id)
+    select(delivery.c.message_id, delivery.c.destination, delivery.c.due)
+    .where(_OF_MAILS, _STILL_QUEUED)
+    .with_for_update(of=delivery)
 )
-_THESE_QUEUED: Final = (is_in(delivery.c.id, "ids"), _STILL_QUEUED)
-_SELECT_LATER: Final = Statement(
-    select(delivery.c.message_id).where(*_THESE_QUEUED, delivery.c.due != AT_ONCE).with_for_update(of=delivery)
-)
-_RUN: Final = Statement(update(delivery).values(due=AT_ONCE).where(*_THESE_QUEUED))
 _SELECT_HEADERS: Final = Statement(
     select(message.c.id, message.c.user, message.c.header, message.c.archive_header)
     .where(is_in(message.c.id, "mails"))
@@ -120,20 +114,18 @@ def retry(engine: Database, ids: Sequence[str], *, now: int, by: str = "") -> Do
     return step.done
 
 
-def run_queue(engine: Database, *, now: int, by: str = "") -> dict[str, list[str]]:
-    """Make everything that is queued due at once; return all of these mails by their accounts."""
-    with transaction(engine, write=False) as tx:
-        rows = tx.rows(_SELECT_QUEUED)
-    mails: dict[str, dict[str, None]] = {}
-    for _, message_id, destination in rows:
-        mails.setdefault(Destination.parse(destination).account, {})[message_id] = None
-    for part in parts([[row[0] for row in rows]]):
-        with transaction(engine, write=True) as tx:
-            # Only what changes is noted: a command that is given every minute would fill the history.
-            later = sorted({row[0] for row in tx.rows(_SELECT_LATER, ids=part)})
-            settling.write_events(tx, [(one, now, "retried", f"{_by_command(by)}, with the queue") for one in later])
-            tx.change(_RUN, ids=part)
-    return {account: list(ids) for account, ids in mails.items()}
+def run_queue(engine: Database, ids: Sequence[str], *, now: int, by: str = "") -> dict[str, set[str]]:
+    """Make what is queued of these mails due at once; return those of which anything is, by their accounts."""
+    mails: dict[str, set[str]] = {}
+    with transaction(engine, write=True) as tx:
+        rows = tx.rows(_SELECT_QUEUED, mails=list(ids))
+        # Only what changes is noted: a command that is given every minute would fill the history.
+        later = sorted({message_id for message_id, _, due in rows if due != AT_ONCE})
+        settling.write_events(tx, [(one, now, "retried", f"{_by_command(by)}, with the queue") for one in later])
+        tx.change_rows(_RETRY, mails=later)
+    for message_id, destination, _ in rows:
+        mails.setdefault(Destination.parse(destination).account, set()).add(message_id)
+    return mails
 
 
 def move(

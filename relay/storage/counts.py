@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, exists, func, select
 
 from relay.model.destination import to_account
 from relay.storage.engine import Database, transaction
-from relay.storage.selection import ACCOUNT, IS_OPEN, MAILS, TO_LANE, Selection
+from relay.storage.listing import MailFilter, is_open_as
+from relay.storage.selection import ACCOUNT, IS_OPEN, MAILS, TO_LANE, is_like
 from relay.storage.statement import Statement, highest, is_in
-from relay.storage.tables import delivery, message
+from relay.storage.tables import delivery, message, recipient
 
 _IDS: Final = is_in(delivery.c.message_id, "ids")
 
@@ -63,9 +64,26 @@ def is_known(engine: Database, what: str, name: str) -> bool:
 _MAIL: Final = delivery.join(message, message.c.id == delivery.c.message_id)
 
 
+def _conditions(wanted: MailFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on an open delivery and its `message`, all of which must be true."""
+    conditions = [is_open_as(wanted.states)]
+    if wanted.account is not None:
+        conditions.append(delivery.c.destination == str(to_account(wanted.account)))
+    if wanted.user is not None:
+        conditions.append(message.c.user == wanted.user)
+    if wanted.since is not None:
+        conditions.append(message.c.received_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(message.c.received_at < wanted.until)
+    if wanted.recipient is not None:
+        own = (recipient.c.message_id == delivery.c.message_id, recipient.c.delivery_id == delivery.c.id)
+        conditions.append(exists().where(*own, is_like(recipient.c.address, wanted.recipient)))
+    return conditions
+
+
 def select_messages(
     engine: Database,
-    selection: Selection,
+    wanted: MailFilter,
     *,
     after: str = "",
     upto: str = "~",
@@ -76,7 +94,7 @@ def select_messages(
 
     The page has the first `limit` mails behind `after`, up to `upto`; of a few ids, those `among` them.
     """
-    conditions = [*selection.conditions(), delivery.c.message_id > after, delivery.c.message_id <= upto]
+    conditions = [*_conditions(wanted), delivery.c.message_id > after, delivery.c.message_id <= upto]
     if among is not None:
         conditions.append(is_in(delivery.c.message_id, list(among)))
     found = select(delivery.c.message_id).distinct().select_from(_MAIL).where(*conditions)
@@ -85,9 +103,9 @@ def select_messages(
         return [row[0] for row in tx.rows(Statement(page, composed=True))]
 
 
-def count_messages(engine: Database, selection: Selection) -> tuple[int, str]:
+def count_messages(engine: Database, wanted: MailFilter) -> tuple[int, str]:
     """Count the mails of which a delivery is selected; return also the last one's id, empty where there is none."""
-    found = select(MAILS, highest(delivery.c.message_id)).select_from(_MAIL).where(*selection.conditions())
+    found = select(MAILS, highest(delivery.c.message_id)).select_from(_MAIL).where(*_conditions(wanted))
     with transaction(engine, write=False) as tx:
         count, last = tx.rows(Statement(found, composed=True))[0]
     return count, last or ""

@@ -76,16 +76,6 @@ _LAST_ATTEMPTS: Final = Statement(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DelayTold:
-    """That a mail still waits has been told, or is not to be told."""
-
-    message_id: str
-    delivery_ids: tuple[str, ...]
-    at: int
-    notice: NewMessage | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class LastAttempt:
     """The last attempt of a delivery."""
 
@@ -110,15 +100,17 @@ def delayed(tx: Transaction, account: str, after: int, before: int, limit: int) 
     return read_claimed(tx, tx.rows(_SELECT_DELAYED, mails=mails)) if mails else []
 
 
-def tell_delay(tx: Transaction, by: Claimant, told: DelayTold) -> bool:
-    """Note that a sender is told, with the notice that tells him; return whether he was not told before.
+def tell_delay(
+    tx: Transaction, by: Claimant, message_id: str, delivery_ids: list[str], notice: NewMessage | None, *, at: int
+) -> bool:
+    """Note that a sender is told of a mail's deliveries, with the notice that tells him; None: he is not to be told.
 
-    Several look at the same mail, and one of them tells.
+    Return whether it was not noted before: several look at the same mail, and one of them tells.
     """
-    is_first = tx.change(_WARNED, ids=list(told.delivery_ids)) > 0
-    if is_first and told.notice is not None:
-        accept(tx, [told.notice], by=by)
-        write_events(tx, [(told.message_id, told.at, "delay_told", told.notice.message.id)])
+    is_first = tx.change(_WARNED, ids=delivery_ids) > 0
+    if is_first and notice is not None:
+        accept(tx, [notice], by=by)
+        write_events(tx, [(message_id, at, "delay_told", notice.message.id)])
     return is_first
 
 

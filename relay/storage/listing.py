@@ -4,7 +4,7 @@ A list of what is open costs what is open, and the newest of a long history cost
 ids, which sort by time. Only a filter that few of them pass has to look at all of the history.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from relay.model.destination import to_account
 from relay.model.ids import first_id
 from relay.model.mail import DeliveryState
-from relay.rules.states import MailDelivery, MailRecipient, State
+from relay.rules.states import OPEN_STATES, MailDelivery, MailRecipient, State
 from relay.storage.engine import Database, transaction
 from relay.storage.selection import ACCOUNT, IS_OPEN, MAILS, is_like
 from relay.storage.statement import Statement, is_in
@@ -24,11 +24,7 @@ from relay.storage.transaction import Transaction
 
 OPEN: Final = (State.WAITING, State.ACTIVE, State.HELD)
 """What a list shows where nothing else is asked for."""
-DELIVERY_STATES: Final = {
-    State.WAITING: DeliveryState.QUEUED,
-    State.ACTIVE: DeliveryState.ACTIVE,
-    State.HELD: DeliveryState.HELD,
-}
+DELIVERY_STATES: Final = {state: of_delivery for of_delivery, state in OPEN_STATES.items()}
 
 _OF_MAIL: Final = recipient.c.message_id == message.c.id
 _IS_REAL: Final = recipient.c.kind != "archive"
@@ -71,10 +67,10 @@ _CLOCKS: Final = 86_400_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailFilter:
-    """Which mails are listed; None: whatever it is. Times in milliseconds."""
+    """Which mails are listed or changed; None: whatever it is. Times in milliseconds."""
 
     states: Sequence[State] = OPEN
-    """A mail is in one of them; in an open one is each of which anything is in this state."""
+    """A mail is in one of them; in an open one is each of which anything is in this state. What is changed is open."""
     account: str | None = None
     user: str | None = None
     since: int | None = None
@@ -122,12 +118,16 @@ def read_mails(engine: Database, ids: Sequence[str]) -> list[MailRow]:
 
 def count_mails(engine: Database, *, finished: bool) -> dict[str, int]:
     """Count the mails of which anything is waiting, active or held; `finished`: all that are kept, as `all`, too."""
-    names = {str(delivery): str(state) for state, delivery in DELIVERY_STATES.items()}
     with transaction(engine, write=False) as tx:
-        counts = {names[state]: count for state, count in tx.rows(_COUNT_OPEN)}
+        counts = {str(OPEN_STATES[DeliveryState(state)]): count for state, count in tx.rows(_COUNT_OPEN)}
         if finished:
             counts["all"] = tx.rows(_COUNT_ALL)[0][0]
     return counts
+
+
+def is_open_as(states: Iterable[State]) -> ColumnElement[bool]:
+    """Make the condition that a delivery is in one of the open ones of these states."""
+    return and_(is_in(delivery.c.state, [str(DELIVERY_STATES[state]) for state in states if state.is_open]), IS_OPEN)
 
 
 def _conditions(wanted: MailFilter) -> list[ColumnElement[bool]]:
@@ -135,11 +135,8 @@ def _conditions(wanted: MailFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if len({*wanted.states}) < len(State):  # each mail is in one of them
         states = [false(), *(_FINISHED[state] for state in wanted.states if not state.is_open)]
-        still_open = [str(DELIVERY_STATES[state]) for state in wanted.states if state.is_open]
-        if still_open:
-            states.append(
-                message.c.id.in_(select(delivery.c.message_id).where(is_in(delivery.c.state, still_open), IS_OPEN))
-            )
+        if any(state.is_open for state in wanted.states):
+            states.append(message.c.id.in_(select(delivery.c.message_id).where(is_open_as(wanted.states))))
         conditions.append(or_(*states))
     if wanted.user is not None:
         conditions.append(message.c.user == wanted.user)

@@ -36,8 +36,3 @@ class Operation(Generic[A, R]):
     """Returns a result for each argument; runs again from the beginning if the batch has to be repeated."""
     synced: bool = True
     """False where it need be durable only together with a later write: a batch of such ones alone is not synced."""
-
-
-def each(apply: Callable[[Transaction, A], R]) -> Callable[[Transaction, Sequence[A]], list[R]]:
-    """Return what applies a write of one argument to all arguments of a batch, in their order."""
-    return lambda tx, several: [apply(tx, one) for one in several]

@@ -80,18 +80,6 @@ class PendingAlert:
         return json.dumps([self.account, self.delivery_id, self.count, reply.code, reply.enhanced, reply.text])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OtherWay:
-    """A notice's other way: through another account, or into the inbox."""
-
-    delivery: ClaimedDelivery
-    destination: Destination
-    address: str
-    kind: RecipientKind
-    header: bytes
-    at: int
-
-
 def enqueue(tx: Transaction, alerts: Sequence[PendingAlert]) -> None:
     """Note alerts; of mails that are held, those that are owed already count too."""
     for alert in alerts:
@@ -125,16 +113,21 @@ def queued_notices(tx: Transaction, account: str, before: int, limit: int) -> li
     return read_claimed(tx, tx.rows(_SELECT_NOTICES, lane=str(to_account(account)), before=before, limit=limit))
 
 
-def move_notice(tx: Transaction, way: OtherWay) -> bool:
-    """Send a queued notice another way, due now; return whether it was still queued where it was."""
-    mail = way.delivery.message.id
-    after, before = clean(str(way.destination)), str(way.delivery.destination)
-    if not tx.change(_MOVE, after=after, at=way.at, delivery=way.delivery.id, before=before):
+def move_notice(
+    tx: Transaction, notice: ClaimedDelivery, destination: Destination, address: str, header: bytes, *, at: int
+) -> bool:
+    """Send a queued notice another way, due at a moment; return whether it was still queued where it was.
+
+    `address` is its reader's; a user's name where it goes into an inbox.
+    """
+    mail, before = notice.message.id, str(notice.destination)
+    if not tx.change(_MOVE, after=clean(str(destination)), at=at, delivery=notice.id, before=before):
         return False
-    tx.change(_READDRESS, to=clean(way.address), why=way.kind.value, mail=mail, delivery=way.delivery.id)
-    tx.change(_REWRITE, octets=len(way.header), new=way.header, mail=mail)
-    where = f"through {way.destination.name}" if way.destination.is_account else "into the inbox"
-    write_events(tx, [(mail, way.at, "notice_moved", f"{way.delivery.account} fails: {where}")])
+    kind = RecipientKind.TO if destination.is_account else RecipientKind.INBOX
+    tx.change(_READDRESS, to=clean(address), why=kind.value, mail=mail, delivery=notice.id)
+    tx.change(_REWRITE, octets=len(header), new=header, mail=mail)
+    where = f"through {destination.name}" if destination.is_account else "into the inbox"
+    write_events(tx, [(mail, at, "notice_moved", f"{notice.account} fails: {where}")])
     return True
 
 

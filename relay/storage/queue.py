@@ -16,17 +16,16 @@ from sqlalchemy import Engine, bindparam, select
 
 from relay.model.destination import Destination
 from relay.model.errors import ClaimLostError
-from relay.model.mail import ClaimedDelivery, DeliveryState, NewMessage, Settlement
+from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewMessage, Settlement
 from relay.rules.turns import Cursor
 from relay.storage import accepting, claiming, prefetch, reclaiming, settling
-from relay.storage.accepting import Chunk
 from relay.storage.access import asks, writes
-from relay.storage.claiming import Claim
 from relay.storage.claims import Claims
 from relay.storage.operation import Operation, Rank
 from relay.storage.statement import LIMIT, Statement
 from relay.storage.tables import content
 from relay.storage.transaction import Transaction
+from relay.storage.turns import Lane
 from relay.storage.upkeep import Upkeep
 from relay.storage.writer import Writer
 
@@ -58,14 +57,13 @@ class Queue(Upkeep):
         self._write_chunks = Operation(Rank.WRITE_CHUNK, accepting.write_chunks, synced=self.is_shared)
         self._accept = Operation(Rank.ACCEPT, partial(accepting.accept, by=self._by))
         self._settle = Operation(Rank.SETTLE, partial(settling.settle, by=self._by))
-        self._claim = Operation(Rank.CLAIM, partial(claiming.claim, by=self._by))
         self._claim_by_id = Operation(Rank.CLAIM_BY_ID, partial(claiming.claim_by_id, by=self._by))
 
     # A mail comes in
 
     def write_chunk(self, message_id: str, version: int, seq: int, data: bytes) -> "asyncio.Future[None]":
         """Write a piece of a body ahead; nobody sees it until its message is accepted. The future is done with it."""
-        chunk = Chunk(message_id, version, seq, data)
+        chunk = accepting.chunk_row(message_id, version, seq, data)
         return asyncio.ensure_future(self._writer.run(self._write_chunks, chunk, octets=len(data), patience=PATIENCE))
 
     async def accept(self, new: NewMessage) -> None:
@@ -105,19 +103,14 @@ class Queue(Upkeep):
         the newest mail goes, in place of the oldest of a source.
         `attempts` counts those before this one.
         """
+        latest, where = now if open_now else AT_ONCE, cursor or Cursor()
         with self._claims.making() as (token, until):
-            claimed = await self._writer.run(
-                self._claim,
-                Claim(
-                    destination=destination,
-                    now=now,
-                    limit=limit,
-                    open_now=open_now,
-                    cursor=cursor or Cursor(),
-                    newest=newest,
-                    token=token,
-                ),
-            )
+
+            def claim(tx: Transaction) -> list[ClaimedDelivery]:
+                lane = Lane(tx, destination, latest)
+                return claiming.claim(lane, where, limit, newest=newest, token=token, by=self._by)
+
+            claimed = await self._write(Rank.CLAIM, claim)
             for delivery in claimed:
                 self._claims.hold(delivery.id, token, until)
         return claimed

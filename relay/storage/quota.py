@@ -71,16 +71,6 @@ class Count:
     most: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A delivery that a day may have room for in part."""
-
-    count: Count
-    delivery: ClaimedDelivery
-    rest: NewDelivery
-    """What becomes of those who find no room."""
-
-
 def count(tx: Transaction, wish: Count) -> bool:
     """Count recipients where the day has room for them; return whether it had. Days before are forgotten."""
     tx.change(_BEGIN, account=wish.account, day=wish.day)
@@ -93,13 +83,12 @@ def _add(tx: Transaction, wish: Count, count: int) -> bool:
     return tx.change(_ADD, name=wish.account, on=wish.day, count=count, most=wish.most) > 0
 
 
-def count_part(tx: Transaction, by: Claimant, part: Part) -> int:
+def count_part(tx: Transaction, by: Claimant, wish: Count, claimed: ClaimedDelivery, rest: NewDelivery) -> int:
     """Count as many of a delivery's first recipients as the day has room for; return how many.
 
-    Where there is room for some, the others leave it for a delivery of their own. Raises ClaimLostError where the claim
+    Where there is room for some, the others leave it for the delivery `rest`. Raises ClaimLostError where the claim
     does not hold any more: the delivery is another's, who sends it to all of them.
     """
-    wish, claimed = part.count, part.delivery
     if not tx.rows(_LOCK, delivery=claimed.id, claim=claimed.token):
         raise ClaimLostError(f"delivery {claimed.id} is not ours any more")
     tx.change(_BEGIN, account=wish.account, day=wish.day)
@@ -111,7 +100,7 @@ def count_part(tx: Transaction, by: Claimant, part: Part) -> int:
     left = claimed.recipients[granted:]
     if left:
         cause = Cause(claimed.id, claimed.message.id, claimed.since, claimed.message.source)
-        create(tx, [(cause, replace(part.rest, recipients=left))], by=by)
+        create(tx, [(cause, replace(rest, recipients=left))], by=by)
     return granted
 
 

@@ -1,16 +1,11 @@
-"""Conditions on the tables that several statements share, and those that a command chooses its mails by."""
+"""Conditions on the tables that several statements share."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, literal
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, literal
 
-from relay.model.destination import to_account
-from relay.model.mail import DeliveryState
-from relay.storage.statement import is_in
-from relay.storage.tables import delivery, message, recipient
+from relay.storage.tables import delivery
 
 IS_OPEN: Final = delivery.c.state != literal("done", literal_execute=True)
 """That something of a delivery waits; beside a state it lets SQLite use the index of what is open."""
@@ -33,40 +28,6 @@ def is_recent(ids: ColumnElement[str]) -> ColumnElement[bool]:
     a third of the table, and reads all of it.
     """
     return and_(ids >= bindparam("oldest"), ids < "~")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Selection:
-    """Which mails a command is about; None: whatever it is."""
-
-    states: Sequence[str] = (DeliveryState.QUEUED, DeliveryState.ACTIVE, DeliveryState.HELD)
-    """Of deliveries: one of them must be in one of these."""
-    account: str | None = None
-    user: str | None = None
-    since: int | None = None
-    """Received at this moment or later."""
-    before: int | None = None
-    """Received before this moment."""
-    recipient: str | None = None
-    """A pattern with `*` and `?`, compared without regard to case."""
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Return the conditions on `delivery` and `message`, all of which must be true."""
-        conditions = [is_in(delivery.c.state, [str(state) for state in self.states])]
-        if DeliveryState.DONE not in self.states:
-            conditions.append(IS_OPEN)
-        if self.account is not None:
-            conditions.append(delivery.c.destination == str(to_account(self.account)))
-        if self.user is not None:
-            conditions.append(message.c.user == self.user)
-        if self.since is not None:
-            conditions.append(message.c.received_at >= self.since)
-        if self.before is not None:
-            conditions.append(message.c.received_at < self.before)
-        if self.recipient is not None:
-            own = (recipient.c.message_id == delivery.c.message_id, recipient.c.delivery_id == delivery.c.id)
-            conditions.append(exists().where(*own, is_like(recipient.c.address, self.recipient)))
-        return conditions
 
 
 def is_like(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:

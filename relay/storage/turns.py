@@ -65,12 +65,12 @@ class Lane:
 
     def __init__(self, tx: Transaction, destination: Destination, latest: int) -> None:
         """`latest`: what is due later than this is not seen."""
-        self._tx = tx
+        self.tx = tx
         self._where: dict[str, str | int] = {"lane": str(destination), "latest": latest}
 
     def sources(self, after: str, limit: int) -> list[str]:
         """Return the first sources behind a text that have something due."""
-        return [row[0] for row in self._tx.rows(_NEXT, **self._where, after=after, limit=limit)]
+        return [row[0] for row in self.tx.rows(_NEXT, **self._where, after=after, limit=limit)]
 
     def source_behind(self, after: str) -> str:
         """Return the first source behind a text that has something due; empty where none has."""
@@ -78,12 +78,12 @@ class Lane:
 
     def oldest(self, source: str, limit: int) -> Sequence[AnyRow]:
         """Return of a source what is due longest and no other node is just claiming; it is locked."""
-        return self._tx.rows(_OLDEST, **self._where, source=source, limit=limit)
+        return self.tx.rows(_OLDEST, **self._where, source=source, limit=limit)
 
     def newest(self, user: str, limit: int) -> Sequence[AnyRow]:
         """Return the newest mail of a user, and what is newest behind it of the same source, likewise locked."""
-        found = self._tx.rows(_NEWEST_SOURCE, **self._where, user=user, end=behind(user))
-        return self._tx.rows(_NEWEST, **self._where, source=found[0][0], limit=limit) if found else []
+        found = self.tx.rows(_NEWEST_SOURCE, **self._where, user=user, end=behind(user))
+        return self.tx.rows(_NEWEST, **self._where, source=found[0][0], limit=limit) if found else []
 
     def take_turn(self, cursor: Cursor, limit: int, *, newest: bool) -> Sequence[AnyRow]:
         """Return what the user whose turn it is has due."""

@@ -1,6 +1,6 @@
-"""What the queue knows and does beside mail that comes and goes: delays, alerts, quotas, pauses, history."""
+"""What the queue knows and does beside mail that comes and goes: delays, alerts, quotas, pauses, history, backups."""
 
-from relay.storage import accepting, arrivals, expiry, outbox, pausing, quota, settling, watches
+from relay.storage import accepting, arrivals, backups, expiry, outbox, pausing, quota, settling, watches
 from relay.storage.access import Access, asks, writes, writes_as
 from relay.storage.operation import Rank
 
@@ -49,3 +49,9 @@ class Upkeep(Access):
     purge_history = writes(Rank.PURGE_HISTORY, settling.purge_history)
     purge_arrivals = writes(Rank.PURGE_ARRIVALS, arrivals.purge)
     drop_spent = writes(Rank.DROP_SPENT, settling.drop_spent)
+
+    # Backups
+    backup_state = asks(backups.read_state)
+    backup_begun = writes(Rank.BACKUP_BEGUN, backups.note_begun)
+    backup_done = writes(Rank.BACKUP_DONE, backups.note_done)
+    backup_failed = writes(Rank.BACKUP_FAILED, backups.note_failed)

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from relay.settings import load_settings
-from relay.storage.backups import last_backup
 from relay.storage.engine import open_engine
 from relay.storage.lock import StorageLock
 from relay.storage.manifest import find_backups
 from relay.supervisor import Service
 from tests.cli.conftest import Run, hand_in
+from tests.peers.backups import last_backup
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ from click.testing import CliRunner
 
 from relay.cli import main
 from relay.settings import load_settings
-from relay.storage.backups import last_backup
 from relay.storage.engine import open_engine
 from relay.storage.lock import StorageLock
 from relay.storage.manifest import MANIFEST, find_backups, read_manifest
 from relay.storage.upgrade import prepare_database
 from tests.cli.conftest import Said, hand_in
+from tests.peers.backups import last_backup
 from tests.peers.machine import require_root
 from tests.peers.recorder import Recorder
 from tests.peers.relay_process import ANNA, ROOT, RelayProcess, make_account, write_config

@@ -25,12 +25,11 @@ from sqlalchemy import Engine, text
 from relay.settings import load_settings
 from relay.storage import admin
 from relay.storage.engine import open_engine
-from relay.storage.selection import Selection
 from tests.crash import faults
 from tests.crash.load import MOST, Clients, provider
 from tests.crash.points import FREQUENT, NAMES
 from tests.crash.report import ARCHIVE, Report
-from tests.peers.deliveries import list_deliveries
+from tests.peers.deliveries import Selection, list_deliveries
 from tests.peers.machine import wait_until
 from tests.peers.provider import Provider
 from tests.peers.relay_process import ANNA, RelayProcess, make_account, write_config

@@ -7,8 +7,8 @@ import pytest
 
 from relay.model.destination import to_account
 from relay.model.mail import DeliveryState
+from relay.rules.turns import Cursor
 from relay.storage import commands
-from relay.storage.prefetch import Prefetch
 from tests.peers.machine import until
 from tests.peers.office import open_office
 from tests.peers.provider import Provider
@@ -66,7 +66,7 @@ async def test_what_is_due_soon_is_not_hidden_by_what_is_due_now(tmp_path: Path)
 async def test_a_worker_that_is_cancelled_gives_back_nothing_that_another_has(tmp_path: Path) -> None:
     async with open_office(tmp_path, schedule={"active": ["Fri 08:00-09:00"]}) as office:
         await office.hand_in(A)
-        ((delivery, _),) = await office.queue.prefetch(Prefetch(to_account("sales"), office.now, 9))
+        ((delivery, _),) = await office.queue.prefetch(to_account("sales"), now=office.now, limit=9, cursor=Cursor())
         lane = office.delivery._lanes.at(to_account("sales"))
         worker = office.delivery._worker
         taken = await office.queue.claim_by_id(delivery)

@@ -1,15 +1,24 @@
 """The deliveries of a database, one by one: the product shows mails."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
 from sqlalchemy import Engine
 
-from relay.rules.states import MailDelivery
-from relay.storage.counts import select_messages
-from relay.storage.listing import MailRow, read_mails
-from relay.storage.selection import Selection
+from relay.rules.states import MailDelivery, State
+from relay.storage.listing import OPEN, MailFilter, MailRow, list_mails
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """Which deliveries are wanted: in one of these states, and of an account or user where one is named."""
+
+    states: Sequence[str] = ("queued", "active", "held")
+    account: str | None = None
+    user: str | None = None
+
 
 ANY: Final = Selection()
 
@@ -25,7 +34,9 @@ class DeliveryRow(MailDelivery):
 
 def list_deliveries(engine: Engine, selection: Selection = ANY, *, limit: int = 200) -> list[DeliveryRow]:
     """Give the deliveries that are selected, the oldest first."""
-    mails = read_mails(engine, select_messages(engine, selection))
+    states = tuple(State) if "done" in selection.states else OPEN
+    wanted = MailFilter(states=states, account=selection.account, user=selection.user)
+    mails = list_mails(engine, wanted, limit=1_000_000)
     found = [
         _row(mail, way)
         for mail in mails

@@ -20,12 +20,11 @@ from relay.settings import Settings, load_settings
 from relay.storage import admin
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
-from relay.storage.selection import Selection
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from relay.submission import Submission
 from relay.upstream.transaction import TIMEOUTS, Timeouts
-from tests.peers.deliveries import DeliveryRow, list_deliveries
+from tests.peers.deliveries import DeliveryRow, Selection, list_deliveries
 from tests.peers.relay_process import ANNA, make_account, write_config
 
 MINUTE = 60_000

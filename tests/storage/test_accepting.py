@@ -7,9 +7,8 @@ from sqlalchemy import Engine
 from relay.model.mail import NewDelivery, NewMessage, Recipient
 from relay.storage.accepting import SAID_FOR
 from relay.storage.queue import Queue
-from relay.storage.selection import Selection
 from relay.storage.writer import Writer
-from tests.peers.deliveries import list_deliveries
+from tests.peers.deliveries import Selection, list_deliveries
 from tests.storage.conftest import NOW, SALES, new_id, new_mail
 
 Count = Callable[[str], int]

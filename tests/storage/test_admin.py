@@ -6,8 +6,7 @@ from relay.model.mail import DeliveryState
 from relay.model.reply import Reply
 from relay.storage import admin
 from relay.storage.queue import Queue
-from relay.storage.selection import Selection
-from tests.peers.deliveries import count_open, list_deliveries
+from tests.peers.deliveries import Selection, count_open, list_deliveries
 from tests.storage.conftest import LATER, TAKEN, new_mail, settled
 
 

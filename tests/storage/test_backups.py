@@ -5,9 +5,10 @@ import pytest
 from sqlalchemy import Engine
 
 from relay.rules.nightly import BackupState
-from relay.storage.backups import Done, Failed, last_backup, note_begun, note_done, note_failed
+from relay.storage.backups import note_begun, note_done, note_failed
 from relay.storage.engine import open_engine, transaction
 from relay.storage.upgrade import prepare_database
+from tests.peers.backups import last_backup
 
 
 @pytest.fixture
@@ -27,15 +28,15 @@ def test_what_was_begun_done_and_failed_is_remembered(base: Engine, tmp_path: Pa
         first = note_begun(tx, 1000)
     assert last_backup(base) == BackupState(begun=1000)
     with transaction(base, write=True) as tx:
-        note_done(tx, Done(at=1000, folder=tmp_path / "one ü"))
+        note_done(tx, 1000, tmp_path / "one ü")
     assert last_backup(base) == BackupState(at=1000, folder=tmp_path / "one ü")
     with transaction(base, write=True) as tx:
         assert note_begun(tx, 2000) == first
-        note_failed(tx, Failed(at=2001, error="/backup: No space left on device"))
+        note_failed(tx, 2001, "/backup: No space left on device")
     failed = BackupState(at=1000, folder=tmp_path / "one ü", error="/backup: No space left on device", error_at=2001)
     assert last_backup(base) == failed
     # As short commands open it.
     assert last_backup(open_engine(f"sqlite:///{tmp_path}/relay.db", create=False)) == failed
     with transaction(base, write=True) as tx:
-        note_done(tx, Done(at=3000, folder=tmp_path / "two"))
+        note_done(tx, 3000, tmp_path / "two")
     assert last_backup(base) == BackupState(at=3000, folder=tmp_path / "two")

@@ -9,7 +9,6 @@ from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState
 from relay.rules.turns import Cursor
 from relay.storage import admin, claiming
 from relay.storage.engine import transaction
-from relay.storage.prefetch import Prefetch
 from relay.storage.queue import Queue
 from relay.storage.transaction import Transaction
 from tests.storage.conftest import INBOX, LATER, NOW, SALES, TAKEN, new_mail, settled
@@ -146,11 +145,11 @@ async def test_one_that_is_known_is_taken_once_and_only_for_its_account(queue: Q
 async def test_one_that_was_tried_since_it_was_read_is_not_taken(queue: Queue) -> None:
     mail = new_mail(to=2)
     await queue.accept(mail)
-    ((before, _),) = await queue.prefetch(Prefetch(SALES, NOW, 9))
+    ((before, _),) = await queue.prefetch(SALES, now=NOW, limit=9, cursor=Cursor())
     (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     await queue.settle(settled(claimed, {0: TAKEN, 1: LATER}, DeliveryState.QUEUED))
     assert not await queue.claim_by_id(before)
-    ((after, _),) = await queue.prefetch(Prefetch(SALES, NOW, 9))
+    ((after, _),) = await queue.prefetch(SALES, now=NOW, limit=9, cursor=Cursor())
     assert [recipient.n for recipient in after.recipients] == [1]
     assert await queue.claim_by_id(after)
 

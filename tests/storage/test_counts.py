@@ -1,8 +1,8 @@
 from sqlalchemy import Engine
 
 from relay.storage import counts
+from relay.storage.listing import MailFilter
 from relay.storage.queue import Queue
-from relay.storage.selection import Selection
 from tests.peers.deliveries import count_open
 from tests.storage.conftest import NOW, new_mail
 
@@ -20,8 +20,8 @@ async def test_mails_are_counted_by_what_waits_of_them(queue: Queue, engine: Eng
     assert counts.is_known(engine, "account", "other")
     assert not counts.is_known(engine, "account", "bert")
     assert counts.is_known(engine, "user", "bert")
-    assert counts.select_messages(engine, Selection(account="sales")) == sorted(ids[:2])
-    assert counts.count_messages(engine, Selection(account="sales")) == (2, max(ids[:2]))
+    assert counts.select_messages(engine, MailFilter(account="sales")) == sorted(ids[:2])
+    assert counts.count_messages(engine, MailFilter(account="sales")) == (2, max(ids[:2]))
 
 
 async def test_many_mails_are_chosen_page_by_page(queue: Queue, engine: Engine) -> None:
@@ -29,11 +29,11 @@ async def test_many_mails_are_chosen_page_by_page(queue: Queue, engine: Engine) 
     for mail in mails:
         await queue.accept(mail)
     first, *_, last = ids = sorted(mail.message.id for mail in mails)
-    anything = Selection()
+    anything = MailFilter()
     assert counts.count_messages(engine, anything) == (5, last)
     assert counts.select_messages(engine, anything, limit=2) == ids[:2]
     assert counts.select_messages(engine, anything, after=ids[1], limit=2) == ids[2:4]
     assert counts.select_messages(engine, anything, after=first, upto=ids[3]) == ids[1:4]
     assert counts.select_messages(engine, anything, among=[last, "none"]) == [last]
-    assert counts.select_messages(engine, Selection(states=())) == []
-    assert counts.count_messages(engine, Selection(states=())) == (0, "")
+    assert counts.select_messages(engine, MailFilter(states=())) == []
+    assert counts.count_messages(engine, MailFilter(states=())) == (0, "")

@@ -10,7 +10,7 @@ from relay.model.mail import DeliveryState
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.storage import admin
-from relay.storage.expiry import DelayTold, LastAttempt
+from relay.storage.expiry import LastAttempt
 from relay.storage.queue import Queue
 from tests.storage.conftest import NEVER, NOW, SALES, TAKEN, new_id, new_mail, settled
 
@@ -32,8 +32,7 @@ async def test_who_waits_is_told_once(queue: Queue, engine: Engine) -> None:
     assert await delayed(queue, after=since) == []
     (waiting,) = await queue.delayed("sales", after=0, before=since, limit=9)
     assert (waiting.message.id, waiting.warned) == (mail.message.id, False)
-    told = DelayTold(message_id=mail.message.id, delivery_ids=(waiting.id,), at=NOW, notice=notice)
-    await queue.tell_delay(told)
+    assert await queue.tell_delay(mail.message.id, [waiting.id], notice, at=NOW)
     assert await delayed(queue) == []  # a notice never waits for a warning
     assert [event.what for event in admin.show_message(engine, mail.message.id).events] == ["delay_told"]
     assert admin.show_message(engine, notice.message.id).notice
@@ -45,11 +44,8 @@ async def test_a_delay_that_two_want_to_tell_is_told_once(
 ) -> None:
     mail, notices = new_mail(), [new_mail(account="other", notice=True) for _ in range(2)]
     await queue.accept(mail)
-    ids = tuple(one.id for one in mail.deliveries)
-    calls = [
-        queue.tell_delay(DelayTold(message_id=mail.message.id, delivery_ids=ids, at=NOW, notice=notice))
-        for notice in notices
-    ]
+    ids = [one.id for one in mail.deliveries]
+    calls = [queue.tell_delay(mail.message.id, ids, notice, at=NOW) for notice in notices]
     told = await asyncio.gather(*calls) if at_once else [await call for call in calls]
     assert told == [True, False]
     assert count("message") == 2

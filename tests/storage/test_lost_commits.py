@@ -13,17 +13,15 @@ import pytest
 from sqlalchemy import Engine, select, text
 
 from relay.model.errors import StorageError
-from relay.model.mail import AT_ONCE, DeliveryState, Pause, RecipientKind
+from relay.model.mail import AT_ONCE, DeliveryState, Pause
 from relay.model.maildrop import MessageKey
 from relay.model.reply import Reply
 from relay.storage import admin
 from relay.storage.engine import WriteConnection
-from relay.storage.expiry import DelayTold
 from relay.storage.mailboxes import FirstContact, Mailboxes
 from relay.storage.operation import Rank
-from relay.storage.outbox import OtherWay
 from relay.storage.queue import Queue
-from relay.storage.quota import Count, Part
+from relay.storage.quota import Count
 from relay.storage.tables import metadata
 from relay.storage.writer import Writer
 from tests.storage import conftest
@@ -187,10 +185,10 @@ async def drop_spent(queue: Queue, _: Mailboxes) -> Case:
 async def tell_delay(queue: Queue, _: Mailboxes) -> Case:
     mail = new_mail()
     await queue.accept(mail)
-    ids = tuple(one.id for one in mail.deliveries)
+    ids = [one.id for one in mail.deliveries]
     notice = new_mail(notice=True, account="other")
     yield None
-    yield await queue.tell_delay(DelayTold(message_id=mail.message.id, delivery_ids=ids, at=NOW, notice=notice))
+    yield await queue.tell_delay(mail.message.id, ids, notice, at=NOW)
 
 
 @_case
@@ -232,11 +230,8 @@ async def mark_sent(queue: Queue, _: Mailboxes) -> Case:
 async def move_notice(queue: Queue, _: Mailboxes) -> Case:
     await queue.accept(new_mail(notice=True))
     (notice,) = await queue.queued_notices("sales", NOW, 9)
-    way = OtherWay(
-        delivery=notice, destination=INBOX, address="anna", kind=RecipientKind.TO, header=b"A: long\r\n", at=NOW + 1
-    )
     yield None
-    yield await queue.move_notice(way)
+    yield await queue.move_notice(notice, INBOX, "anna", b"A: long\r\n", at=NOW + 1)
 
 
 @_case
@@ -260,7 +255,7 @@ async def count_part(queue: Queue, _: Mailboxes) -> Case:
     (one,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     rest = new_mail().deliveries[0]
     yield None
-    yield await queue.count_part(Part(replace(COUNT, recipients=4), one, replace(rest, due=AT_ONCE)))
+    yield await queue.count_part(replace(COUNT, recipients=4), one, replace(rest, due=AT_ONCE))
 
 
 @_case

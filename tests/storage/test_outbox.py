@@ -2,7 +2,6 @@ from relay.model.destination import to_account
 from relay.model.mail import Pause, RecipientKind
 from relay.model.reply import Reply
 from relay.rules.notice_texts import Alert
-from relay.storage.outbox import OtherWay
 from relay.storage.queue import Queue
 from tests.storage.conftest import INBOX, NOW, SALES, new_mail
 
@@ -59,30 +58,17 @@ async def test_a_notice_is_moved_while_it_waits(queue: Queue) -> None:
     assert await queue.queued_notices("sales", NOW - 1, 9) == []
     (found,) = await queue.queued_notices("sales", NOW, 9)
     assert found.message.id == notice.message.id
-    way = OtherWay(
-        delivery=found, destination=INBOX, address="anna", kind=RecipientKind.INBOX, header=b"A: longer\r\n", at=NOW + 5
-    )
-    assert await queue.move_notice(way)
+    assert await queue.move_notice(found, INBOX, "anna", b"A: longer\r\n", at=NOW + 5)
     assert await queue.next_due() == {INBOX: NOW + 5, SALES: NOW}
     (moved,) = await queue.claim(INBOX, now=NOW + 5, limit=9, open_now=True)
     assert (moved.header, moved.message.size) == (b"A: longer\r\n", notice.message.size + 5)
     assert [(r.address, r.kind) for r in moved.recipients] == [("anna", RecipientKind.INBOX)]
-    assert not await queue.move_notice(way)  # it is being written
+    assert not await queue.move_notice(found, INBOX, "anna", b"A: longer\r\n", at=NOW + 5)  # it is being written
 
 
 async def test_a_notice_is_moved_once_though_two_want_to(queue: Queue) -> None:
     await queue.accept(new_mail(notice=True))
     (found,) = await queue.queued_notices("sales", NOW, 9)
-    ways = [
-        OtherWay(
-            delivery=found,
-            destination=to_account(account),
-            address="anna",
-            kind=RecipientKind.INBOX,
-            header=b"A: b\r\n",
-            at=NOW,
-        )
-        for account in ("other", "")
-    ]
-    assert [await queue.move_notice(way) for way in ways] == [True, False]
+    for account, moves in (("other", True), ("", False)):
+        assert await queue.move_notice(found, to_account(account), "anna", b"A: b\r\n", at=NOW) is moves
     assert await queue.next_due() == {to_account("other"): NOW}

@@ -2,13 +2,12 @@ from dataclasses import replace
 
 from relay.model.mail import DeliveryState
 from relay.rules.turns import Cursor
-from relay.storage.prefetch import Prefetch
 from relay.storage.queue import Queue
 from tests.storage.conftest import NOW, SALES, new_mail
 
 
-async def read(queue: Queue, limit: int, **more: object) -> list[str]:
-    found = await queue.prefetch(Prefetch(SALES, NOW, limit, **more))  # type: ignore[arg-type]
+async def read(queue: Queue, limit: int, cursor: Cursor | None = None) -> list[str]:
+    found = await queue.prefetch(SALES, now=NOW, limit=limit, cursor=cursor or Cursor())
     return [delivery.message.source for delivery, _ in found]
 
 
@@ -23,7 +22,7 @@ async def test_what_is_due_is_read_with_its_short_body_and_stays_queued(queue: Q
     ]
     for mail in mails:
         await queue.accept(mail)
-    found = await queue.prefetch(Prefetch(SALES, NOW, 64))
+    found = await queue.prefetch(SALES, now=NOW, limit=64, cursor=Cursor())
     assert {delivery.id: body for delivery, body in found} == {
         mails[0].deliveries[0].id: (b"hello\r\n",),
         mails[1].deliveries[0].id: None,
@@ -60,10 +59,10 @@ async def test_the_newest_of_a_user_is_among_them(queue: Queue) -> None:
         await queue.accept(new_mail(source="anna 1", due=NOW - 100 + n))
     newest = new_mail(source="anna 1", due=NOW)
     await queue.accept(newest)
-    found = await queue.prefetch(Prefetch(SALES, NOW, 8))
+    found = await queue.prefetch(SALES, now=NOW, limit=8, cursor=Cursor())
     assert newest.deliveries[0].id in {delivery.id for delivery, _ in found}
     assert len(found) <= 12
 
 
 async def test_an_empty_queue_gives_nothing(queue: Queue) -> None:
-    assert await queue.prefetch(Prefetch(SALES, NOW, 64)) == []
+    assert await queue.prefetch(SALES, now=NOW, limit=64, cursor=Cursor()) == []

@@ -30,13 +30,12 @@ from relay.storage.access import asks
 from relay.storage.engine import WriteConnection, open_engine, transaction
 from relay.storage.operation import Operation
 from relay.storage.queue import Queue
-from relay.storage.selection import Selection
 from relay.storage.steps import Done
 from relay.storage.tables import metadata
 from relay.storage.transaction import Transaction
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
-from tests.peers.deliveries import list_deliveries
+from tests.peers.deliveries import Selection, list_deliveries
 from tests.storage.conftest import INBOX, LATER, NEVER, NOW, TAKEN, empty_postgresql, new_id, new_mail, settled
 
 T = TypeVar("T")

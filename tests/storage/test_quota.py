@@ -5,7 +5,7 @@ from relay.model.errors import ClaimLostError
 from relay.model.mail import DeliveryState, NewDelivery
 from relay.storage import admin
 from relay.storage.queue import Queue
-from relay.storage.quota import Count, Part
+from relay.storage.quota import Count
 from tests.storage.conftest import NOW, SALES, TAKEN, new_id, new_mail, settled
 
 
@@ -33,13 +33,13 @@ async def test_a_mail_is_parted_where_the_day_has_room_for_some(queue: Queue, en
     (delivery,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert await queue.count_recipients(count(8))
     rest = NewDelivery(id=new_id("d"), destination=SALES, recipients=delivery.recipients, due=NOW + 9)
-    assert await queue.count_part(Part(count(5), delivery, rest)) == 2
+    assert await queue.count_part(count(5), delivery, rest) == 2
     assert admin.count_of_day(engine, "2026-05-28") == {"sales": 10}
     assert await queue.next_due() == {SALES: NOW + 9}
     (later,) = await queue.claim(SALES, now=NOW + 9, limit=1, open_now=True)
     assert [r.n for r in later.recipients] == [2, 3, 4]
     assert later.since == delivery.since
-    assert await queue.count_part(Part(count(3), later, rest)) == 0
+    assert await queue.count_part(count(3), later, rest) == 0
     await queue.requeue(delivery)
     (first,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     assert [r.n for r in first.recipients] == [0, 1]
@@ -53,7 +53,7 @@ async def test_a_mail_is_not_parted_by_who_has_lost_it(queue: Queue, engine: Eng
     rest = NewDelivery(id=new_id("d"), destination=SALES, recipients=late.recipients, due=NOW + 9)
     assert await queue.count_recipients(count(8))
     with pytest.raises(ClaimLostError):
-        await queue.count_part(Part(count(5), late, rest))
+        await queue.count_part(count(5), late, rest)
     assert admin.count_of_day(engine, "2026-05-28") == {"sales": 8}
     assert await queue.settle(settled(holder, dict.fromkeys(range(5), TAKEN), DeliveryState.DONE))
     assert await queue.next_due() == {}
@@ -64,7 +64,7 @@ async def test_a_mail_is_not_parted_where_the_day_has_room(queue: Queue) -> None
     await queue.accept(mail)
     (delivery,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
     rest = NewDelivery(id=new_id("d"), destination=SALES, recipients=delivery.recipients, due=NOW + 9)
-    assert await queue.count_part(Part(count(5), delivery, rest)) == 5
+    assert await queue.count_part(count(5), delivery, rest) == 5
     assert await queue.next_due() == {}
 
 

@@ -12,7 +12,6 @@ from relay.rules.notice_texts import Alert
 from relay.rules.turns import Cursor
 from relay.storage import reclaiming
 from relay.storage.engine import WriteConnection, open_engine, transaction
-from relay.storage.prefetch import Prefetch
 from relay.storage.queue import Queue
 from relay.storage.transaction import Transaction
 from relay.storage.writer import Writer
@@ -118,7 +117,7 @@ async def test_a_claim_or_a_mail_whose_answer_never_came_is_taken_up(
 ) -> None:
     await queue.accept(new_mail())
     await queue.accept(new_mail(source="other"))
-    ((known_one, _), *_) = await queue.prefetch(Prefetch(SALES, NOW, 9))
+    ((known_one, _), *_) = await queue.prefetch(SALES, now=NOW, limit=9, cursor=Cursor())
     commit = _lose_answers(queue, monkeypatch)
     for fail in (queue.claim_by_id(known_one), queue.claim(SALES, now=NOW, limit=1, open_now=True),
                  queue.accept(new_mail(state=DeliveryState.ACTIVE))):  # fmt: skip
@@ -251,7 +250,7 @@ async def test_a_claim_that_failed_is_looked_after_at_once(
 ) -> None:
     """It may stand in the database, where nobody runs it: the mail would wait for the look of every minute."""
     await queue.accept(new_mail())
-    ((known_one, _),) = await queue.prefetch(Prefetch(SALES, NOW, 9))
+    ((known_one, _),) = await queue.prefetch(SALES, now=NOW, limit=9, cursor=Cursor())
     commit = _lose_answers(queue, monkeypatch)
     with pytest.raises(StorageError):
         await (queue.claim_by_id(known_one) if known_before else queue.claim(SALES, now=NOW, limit=1, open_now=True))

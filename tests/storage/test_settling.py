@@ -8,8 +8,7 @@ from relay.model.errors import ClaimLostError
 from relay.model.mail import DeliveryState, NewDelivery, Recipient
 from relay.storage import admin
 from relay.storage.queue import Queue
-from relay.storage.selection import Selection
-from tests.peers.deliveries import list_deliveries
+from tests.peers.deliveries import Selection, list_deliveries
 from tests.storage.conftest import INBOX, LATER, NEVER, NOW, SALES, TAKEN, new_id, new_mail, settled
 
 Count = Callable[[str], int]

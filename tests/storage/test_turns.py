@@ -4,7 +4,6 @@ import pytest
 
 from relay.delivery.ready_queue import ReadyQueue
 from relay.rules.turns import Cursor
-from relay.storage.prefetch import Prefetch
 from relay.storage.queue import Queue
 from tests.storage.conftest import NOW, SALES, new_mail
 
@@ -16,7 +15,7 @@ async def test_memory_and_queue_give_the_same_order(queue: Queue, seed: int) -> 
         source = chance.choice(["anna 1", "anna 2", "anna 21", "anna! 1", "anna2 x", "bert 1", "192.0.2.9", "relay"])
         await queue.accept(new_mail(source=source, due=NOW - chance.choice([0, 1, 1, 2, 50])))
     ready = ReadyQueue()
-    for work in await queue.prefetch(Prefetch(SALES, NOW, 100_000)):
+    for work in await queue.prefetch(SALES, now=NOW, limit=100_000, cursor=Cursor()):
         assert ready.add(*work)
     assert len(ready) == 30
     cursor, newest = Cursor(), [chance.random() < 0.3 for _ in range(30)]

@@ -15,12 +15,11 @@ from relay.storage import arrivals
 from relay.storage.engine import open_engine, transaction
 from relay.storage.mailboxes import Mailboxes, list_mailboxes
 from relay.storage.queue import Queue
-from relay.storage.selection import Selection
 from relay.storage.tables import metadata
 from relay.storage.upgrade import prepare_database
 from relay.storage.version import VERSION, require_database, schema_of
 from relay.storage.writer import Writer
-from tests.peers.deliveries import list_deliveries
+from tests.peers.deliveries import Selection, list_deliveries
 from tests.storage.conftest import NOW, SALES, new_copies
 
 RELEASED = Path(__file__).parent / "released"

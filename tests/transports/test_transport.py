@@ -28,7 +28,8 @@ def test_a_fault_of_ours_is_a_doubt_only_where_the_mail_may_have_arrived() -> No
 def test_what_the_database_refuses_is_named() -> None:
     refused = failed(DELIVERY, Progress(), StorageError("database is locked"))
     assert refused.reply == Reply(code=0, enhanced="4.3.0", text="database is locked")
-    assert failed(DELIVERY, Progress(), ValueError("a bug")).reply.text == "a fault inside of the relay; its log says more"
+    ours = failed(DELIVERY, Progress(), ValueError("a bug"))
+    assert ours.reply.text == "a fault inside of the relay; its log says more"
 
 
 def test_how_many_got_it() -> None:

@@ -152,11 +152,11 @@ async def test_a_configuration_that_is_not_in_force_is_seen(office: Office) -> N
 
 async def test_the_backup_is_known_only_where_one_is_wanted(office: Office) -> None:
     with transaction(office.engine, write=True) as tx:
-        backups.note_done(tx, backups.Done(at=START - 40 * HOUR, folder=Path("/backup/1")))
+        backups.note_done(tx, START - 40 * HOUR, Path("/backup/1"))
     assert kinds(office) == []
     office.configure(backup={"folder": "backup"})
     (finding,) = find(look(office), office.now)
     assert (finding.kind, finding.since) == (Kind.BACKUP_OLD, START - 40 * HOUR)
     with transaction(office.engine, write=True) as tx:
-        backups.note_failed(tx, backups.Failed(at=START, error="no room"))
+        backups.note_failed(tx, START, "no room")
     assert kinds(office) == [Kind.BACKUP_FAILED]
