@@ -246,7 +246,15 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
                 f" Nothing is lost, and nothing expires. Correct the password, then: {test}"
             )
     elif line.news is not None and line.news.last_error is not None and line.state != "excluded":
-        found.append(_failure(line, held_up, test, zone))
+        said, news = _sentence(line.news.last_error), line.news
+        if line.fails:
+            since = show_time(news.failing_since, zone)
+            found.append(f"{name}: can't send since {since}: {said}{held_up} See: {test}")
+        else:
+            found.append(
+                f"{name}: the last try, {show_time(news.failed_at, zone)}, was in vain: {said}{held_up} That may be"
+                " about this mail alone: relay queue list"
+            )
     if line.mailbox is not None and line.mailbox.error:
         good = line.mailbox.last_ok
         since = f"since {show_time(good, zone)}" if good else "so far"
@@ -257,19 +265,6 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
             f" {'lies' if line.quarantined == 1 else 'lie'} in the quarantine. See: relay quarantine list"
         )
     return found
-
-
-def _failure(line: Line, held_up: str, test: str, zone: tzinfo) -> str:
-    news = line.news
-    assert news is not None
-    assert news.last_error is not None
-    if line.fails:
-        since = show_time(news.failing_since, zone)
-        return f"{line.account.name}: can't send since {since}: {_sentence(news.last_error)}{held_up} See: {test}"
-    return (
-        f"{line.account.name}: the last try, {show_time(news.failed_at, zone)}, was in vain:"
-        f" {_sentence(news.last_error)}{held_up} That may be about this mail alone: relay queue list"
-    )
 
 
 def _sentence(said: object) -> str:

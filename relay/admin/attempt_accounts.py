@@ -7,10 +7,7 @@ _Move = tuple[int, str | None, str]
 
 
 def accounts_of_attempts(mail: MessageDetail, delivery: DeliveryRow) -> list[str | None]:
-    """Give by which account each attempt of a delivery was made; None where nothing tells.
-
-    Which one it was before now tell the moves in the mail's history, and the account that took the mail in.
-    """
+    """Give by which account each attempt of a delivery was made; None where nothing tells."""
     moves = sorted(filter(None, map(_read_move, mail.events)), key=lambda move: move[0])
     if not delivery.account and all(after for _, _, after in moves):  # what goes into an inbox is not moved
         return [delivery.account for _ in delivery.tries]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from relay.admin.answers import Answer, Note, Progress, Question, Told
-from relay.admin.choosing import PAGE, Found, being_sent_of, count_active, find, nothing_matches
+from relay.admin.choosing import PAGE, Found, being_sent_of, find, find_active, nothing_matches
 from relay.admin.mails import tell_mails
 from relay.admin.requests import Action, ChangeMails, Filter, MisuseError, RunQueue
 from relay.admin.room import Room
@@ -92,8 +92,8 @@ def change(room: Room, request: ChangeMails) -> Generator[Answer, bool | None]:
     elif request.action is Action.MOVE and done.count:
         room.service.flush([request.account])
         yield from _tell_when(room, done, request.account)
-    elif request.action in (Action.HOLD, Action.DELETE) and (active := count_active(room, request.filter, being_sent)):
-        told = count(active, "mail is", "mails are")
+    elif request.action in (Action.HOLD, Action.DELETE) and (active := find_active(room, request.filter, being_sent)):
+        told = count(len(active), "mail is", "mails are")
         yield Note(
             text=f"{told} being sent now, left alone: `relay queue list --state active` shows them", is_fault=True
         )

@@ -124,16 +124,12 @@ def being_sent_of(room: Room, chosen: Filter) -> list[str]:
     """Return the mails that a filter would choose, too, were they not being delivered: few, one a connection."""
     if not chosen.is_given or chosen.states:
         return []
-    active = _active(room, chosen, None)
+    active = find_active(room, chosen, None)
     chosen_too = {*counts.select_messages(room.database, wanted_of(room, chosen), among=active)}
     return [one for one in active if one not in chosen_too]
 
 
-def count_active(room: Room, chosen: Filter, mails: Sequence[str]) -> int:
-    """Count those of some mails that a filter chooses otherwise and that are being delivered."""
-    return len(_active(room, chosen, mails)) if mails else 0
-
-
-def _active(room: Room, chosen: Filter, among: Sequence[str] | None) -> list[str]:
+def find_active(room: Room, chosen: Filter, among: Sequence[str] | None) -> list[str]:
+    """Return those of some mails (None: of all) that a filter chooses but for their state, and that are being sent."""
     wanted = wanted_of(room, replace(chosen, states=(State.ACTIVE,)))
     return counts.select_messages(room.database, wanted, among=among)

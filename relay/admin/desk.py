@@ -95,10 +95,7 @@ def name_user(uid: int, sudo_user: str = "") -> str:
 
 
 class Desk:
-    """Answers the requests of the control socket, in threads and on database connections of its own.
-
-    The service's own must answer in time; people's may take theirs.
-    """
+    """Answers the requests of the control socket in threads and on database connections beside the service's own."""
 
     def __init__(self, settings: Callable[[], Settings], service: Service) -> None:
         self._settings = settings

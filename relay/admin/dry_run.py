@@ -20,7 +20,7 @@ from relay.model.route import Refusal
 from relay.planning import MailPlan, plan_mail
 from relay.rules.dot_stuffing import LineEnds
 from relay.rules.message_splitter import MessageSplitter
-from relay.settings import Limits, Listener, ListenerTls, Settings
+from relay.settings import Limits, ListenerTls, Settings
 
 _ANYBODY: Final = "somebody@elsewhere.example"
 
@@ -43,7 +43,13 @@ def ask(settings: Settings, request: Explain, ip: IPv4Address | IPv6Address, *, 
     """Answer as the service would to a client at `ip`; `connects`: it depends on whether that may connect."""
     listener = settings.listeners[request.listener - 1]
     refusal = refuse_ip(ip, listener.networks) if connects else None
-    refusal = refusal or _refuse_without_login(settings, listener, request.user, ip)
+    may_log_in = offers_login(
+        listener,
+        ip,
+        over_tls=listener.tls is not ListenerTls.NONE,  # where TLS is offered, the client uses it
+        has_passwords=any(user.password_hash for user in settings.directory.users),
+    )
+    refusal = refusal or refuse_without_login(listener, request.user, may_log_in=may_log_in)
     if refusal is not None:
         return Answer(reply=refusal)
     taken, refused = _read_recipients(settings, request.to or (_ANYBODY,), smtputf8=request.smtputf8)
@@ -66,18 +72,6 @@ def ask(settings: Settings, request: Explain, ip: IPv4Address | IPv6Address, *, 
     )
     reply = outcome.reply if isinstance(outcome, Refusal) else None
     return Answer(outcome=outcome, reply=reply, recipients=envelope.recipients, refused=refused)
-
-
-def _refuse_without_login(
-    settings: Settings, listener: Listener, login: str | None, ip: IPv4Address | IPv6Address
-) -> Reply | None:
-    may_log_in = offers_login(
-        listener,
-        ip,
-        over_tls=listener.tls is not ListenerTls.NONE,  # where TLS is offered, the client uses it
-        has_passwords=any(user.password_hash for user in settings.directory.users),
-    )
-    return refuse_without_login(listener, login, may_log_in=may_log_in)
 
 
 def _read_recipients(

@@ -95,10 +95,7 @@ _TO_SHARE = ("relay.storage.postgresql", "sqlalchemy.dialects.postgresql.psycopg
 
 
 def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
-    """Open the database beside a running service, or alone. Raises StorageError, also where it is not there yet.
-
-    `serves`: the command may become the service.
-    """
+    """Open the database; `serves`: perhaps to become the service. Raises StorageError, also where none is there yet."""
     enter(settings, serves=serves)
     if (database := find_database(settings)) is not None:
         return database
@@ -117,10 +114,7 @@ def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
 
 
 def read_for_owner(settings: "Settings", file: Path) -> bytes:
-    """Read a file. What the storage folder's owner could have put there, root reads with his rights alone.
-
-    Raises OSError.
-    """
+    """Read a file; what the storage folder's owner could have put there, with his rights alone. Raises OSError."""
     from relay.model.errors import StorageError
     from relay.storage.elsewhere import is_for_root
     from relay.storage.owner import find_owner
@@ -134,10 +128,7 @@ def read_for_owner(settings: "Settings", file: Path) -> bytes:
 
 
 def find_database(settings: "Settings", *, patience: float | None = None) -> "Database | None":
-    """Open the database; None where no service has made one yet. Raises StorageError.
-
-    `patience`: seconds for a database that somebody else has locked.
-    """
+    """Open the database; None where none was made yet. `patience`: seconds for a lock. Raises StorageError."""
     from relay.storage.backup import follow_links
     from relay.storage.engine import file_of, open_engine, transaction
     from relay.storage.version import require_database, schema_of

@@ -29,14 +29,10 @@ def say_in_short(standing: Standing, room: Room) -> str:
         told += f": {say_cause(standing.cause, 'en', is_over=bool(standing.lost))}"
     if standing.reached and standing.state is not State.DELIVERED:
         told += f"; {standing.reached} of {standing.reached + standing.lost + standing.left} have it"
-    if standing.copy is not None and not _goes_without_saying(standing):
+    waits_too = standing.state.is_open and standing.copy_state is not State.HELD
+    if standing.copy is not None and standing.copy_state is not State.DELIVERED and not waits_too:
         told += f"; blind copy {say_situation(standing.copy, 'en', 'later')}"
     return told
-
-
-def _goes_without_saying(standing: Standing) -> bool:
-    """Whether the blind copy went, or waits with the mail."""
-    return standing.copy_state is State.DELIVERED or (standing.state.is_open and standing.copy_state is not State.HELD)
 
 
 class MailWords:

@@ -47,8 +47,8 @@ def is_open_to(unit: dict[str, str], folder: Path, storage: Path) -> bool:
         return False
     if unit.get("ProtectSystem") != "strict":
         return True
-    paths = [path.lstrip("-+") for path in _words(unit.get("ReadWritePaths", ""))]
-    paths += [f"/var/lib/{name}" for name in _words(unit.get("StateDirectory", ""))]
+    paths = [path.lstrip("-+") for path in words_of(unit.get("ReadWritePaths", ""))]
+    paths += [f"/var/lib/{name}" for name in words_of(unit.get("StateDirectory", ""))]
     return is_below(folder, paths) or (is_below(storage, paths) and is_below(folder, [str(storage)]))
 
 
@@ -58,7 +58,8 @@ def is_below(folder: Path, paths: Iterable[str | Path]) -> bool:
     return any(whole.is_relative_to(os.path.realpath(path)) for path in paths)
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Split the value of a setting as systemd does; at spaces alone where a quote is not closed."""
     try:
         return shlex.split(text)
     except ValueError:

@@ -1,6 +1,5 @@
 """What the service's user can't use of the files that root names in the configuration, and what mends it."""
 
-import contextlib
 import os
 import shlex
 import stat
@@ -8,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from relay.admin.unit import HOMES, is_below
+from relay.admin.unit import HOMES, is_below, words_of
 from relay.settings import Settings
 from relay.settings.advice import let_read
 from relay.settings.backup_folder import drop_in
@@ -104,8 +103,7 @@ def _opened() -> list[str]:
         for line in path.read_text(errors="replace").splitlines():
             key, _, value = line.partition("=")
             if key.strip() in ("ReadWritePaths", "StateDirectory"):
-                with contextlib.suppress(ValueError):
-                    found += [word.lstrip("-+").replace("%%", "%") for word in shlex.split(value)]
+                found += [word.lstrip("-+").replace("%%", "%") for word in words_of(value)]
     return [word for word in found if word.startswith("/")]
 
 
@@ -131,10 +129,7 @@ def _find_shut(settings: Settings, owner: Owner) -> Iterator[tuple[Path, str, st
 
 
 def _let_read(path: Path, shut: Path, owner: Owner, *, public: bool) -> str:
-    """Give the commands, those for a file behind a folder that is shut to the owner, too.
-
-    A secret is never opened to others: the folder may be all that has kept them out.
-    """
+    """Give the commands. A secret is never opened to others: a folder that is shut may be all that keeps them out."""
     file = f"chmod o+r {shlex.quote(str(path))}" if public else let_read(path, owner.uid, owner.gid)
     if shut == path:
         return file

@@ -1,7 +1,4 @@
-"""Requests and answers as JSON: frozen dataclasses, enums, tuples, mappings, texts and numbers, both ways.
-
-Nothing is converted by hand: the types of the fields say all.
-"""
+"""Requests and answers as JSON, and back: the types of a dataclass's fields say all, nothing is converted by hand."""
 
 import types
 from collections.abc import Mapping

@@ -35,20 +35,15 @@ def ask(config: str | None, request: object, *, reads: bool = False, serves: boo
 
 
 def _find_folder(config: str | None) -> Path | None:
-    """Return the storage folder; None where the configuration must be read whole to say what is wrong with it."""
+    """Return the storage folder; None where the configuration must be read to say what is wrong. Raises RelayError."""
     if (file := find_own_file(config)) is not None:
         return find_storage(file)
-    if find_file(config) is None:
-        return None
     from relay.cli.configuration import load
 
     return load(config).folder
 
 
 def find_own_file(config: str | None) -> Path | None:
-    """Return the configuration's file; None where there is none, and where it may be a stranger's who chooses for root.
-
-    Root may just stand in his folder.
-    """
+    """Return the configuration's file; None where there is none, and where root may stand in a stranger's folder."""
     file = find_file(config)
     return None if os.geteuid() == 0 and file == PLACES[0] else file

@@ -18,9 +18,5 @@ def command(*, once: bool, keep: bool) -> None:
     """
     from relay.demo.play import play
 
-    def say(text: str) -> None:
-        click.echo(text)
-        sys.stdout.flush()
-
-    if not asyncio.run(play(once=once, say=say, keep=keep)):
+    if not asyncio.run(play(once=once, say=click.echo, keep=keep)):
         sys.exit(FAILED)

@@ -12,13 +12,10 @@ class Group(click.Group):
         """Find the command. Raises click.UsageError with the nearest names."""
         name = args[0] if args else ""
         if name and not name.startswith("-") and self.get_command(ctx, name) is None:
-            ctx.fail(f"there is no command {name[:40]!r}; {nearest(name, self.list_commands(ctx))}")
+            import difflib
+
+            known = self.list_commands(ctx)
+            near = difflib.get_close_matches(name[:80].lower(), known, n=2)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
+            ctx.fail(f"there is no command {name[:40]!r}; {hint}")
         return super().resolve_command(ctx, args)
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """Name the nearest of those that there are, else all of them."""
-    import difflib
-
-    near = difflib.get_close_matches(name[:80].lower(), known, n=2)
-    return f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"

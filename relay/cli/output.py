@@ -17,10 +17,7 @@ def print_json(value: object) -> None:
 
 
 class JsonPrinter:
-    """Prints a list as `print_json` does, but one item after the other, so that nobody holds all of them.
-
-    `single`: each item for itself, in no list.
-    """
+    """Prints a list as `print_json` does, but item by item, so that nobody holds all of them; `single`: in no list."""
 
     def __init__(self, *, single: bool = False) -> None:
         self._single = single
@@ -46,32 +43,20 @@ def say(text: str = "", *, error: bool = False) -> None:
     click.echo(printable(text), err=error)
 
 
-def print_facts(facts: Sequence[tuple[str, object]]) -> None:
-    """Print names and values below each other; values that are None or empty are left out.
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Print names and values below each other; values that are empty are left out.
 
     A value may have several lines: those after the first stand below it, where no name can stand.
     """
-    shown = [(name, _joined(value).split("\n")) for name, value in facts if value not in (None, "", (), [])]
+    shown = [(name, value.split("\n")) for name, value in facts if value]
     width = max((len(name) for name, _ in shown), default=0)
     for name, lines in shown:
         for n, line in enumerate(lines):
             say(f"{'' if n else name:<{width}}  {line}")
 
 
-def clean(value: object) -> str:
-    """Make a value harmless for a terminal, and one line: control and invisible characters are escaped."""
-    return printable(_joined(value))
-
-
-def _joined(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
-
-
 def confirm_many(what: str, *, yes: bool, unasked: str = "") -> None:
-    """Ask before something that can't be undone; `--yes` and a program's standard input say yes or end it.
-
-    `unasked`: what is said in the latter case, in place of the usual.
-    """
+    """Ask before something that can't be undone; where nobody is there, end the command, with the words `unasked`."""
     if yes:
         return
     if not sys.stdin.isatty():

@@ -4,15 +4,12 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from relay.cli.configuration import FAILED, enter, fail
 from relay.cli.output import confirm_many, count, say
 from relay.cli.progress import progress
 from relay.cli.restore_plan import Plan, make_plan
-
-if TYPE_CHECKING:
-    from relay.storage.manifest import Entry
+from relay.places import digest_of
 
 
 def restore_whole(
@@ -134,7 +131,7 @@ def _put_back_configuration(plan: Plan) -> None:
         except OSError as error:
             raise StorageError(f"{plan.path}: {error.strerror}") from None
         say(f"{plan.path} is the backup's now")
-    elif (saved := plan.manifest.find("relay.toml")) is not None and not _is_same(plan.path, saved):
+    elif (saved := plan.manifest.find("relay.toml")) is not None and digest_of(plan.path) != saved.sha256:
         say(f"{plan.path} stays as it is; the backup's is {plan.backup / 'relay.toml'} (--configuration puts it back)")
     within = {entry.path for entry in plan.files_within}
     beside = [entry for entry in plan.manifest.files if entry.origin and entry.path not in within]
@@ -173,9 +170,3 @@ def _find_gone(plan: Plan, content: bytes) -> list[str]:
         return False
 
     return sorted(filter(is_gone, find_names(content)))
-
-
-def _is_same(path: Path, saved: "Entry") -> bool:
-    import hashlib
-
-    return hashlib.sha256(path.read_bytes()).hexdigest() == saved.sha256

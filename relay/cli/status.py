@@ -67,7 +67,7 @@ def command(config: str | None, *, as_json: bool, verbose: bool) -> None:
 
 
 def _tell(config: str | None) -> Told:
-    """Ask the running service; where it does not tell, look. Raises what `_look` raises."""
+    """Ask the running service; where it does not tell, look. Raises RelayError, OSError, TimeoutError."""
     begun, silence = time.monotonic(), ""
     file = find_own_file(config)
     folder = None if file is None else find_storage(file)
@@ -80,7 +80,9 @@ def _tell(config: str | None) -> Told:
         except (RelayError, OSError):  # whatever it is: it is found again, or is none of this command's concern
             pass
     with _in_time(LONGEST - (time.monotonic() - begun)):
-        return _look(config, silence)
+        from relay.admin.status import look
+
+        return look(load(config), time.time_ns() // 1_000_000, silence=silence)
 
 
 def _ask(folder: Path, digest: str) -> Told:
@@ -89,13 +91,6 @@ def _ask(folder: Path, digest: str) -> Told:
         if isinstance(told := read_answer(line), Told) and told.json:
             return told
     raise RelayError("no service runs")
-
-
-def _look(config: str | None, silence: str) -> Told:
-    """Look at the database and the disk. Raises ConfigurationError, StorageError, OSError, TimeoutError."""
-    from relay.admin.status import look
-
-    return look(load(config), time.time_ns() // 1_000_000, silence=silence)
 
 
 @contextmanager

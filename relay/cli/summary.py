@@ -32,10 +32,7 @@ def describe_work(settings: "Settings") -> list[str]:
 
 
 def describe_service(settings: "Settings", service: "Service", digest: str) -> str:
-    """Tell whether a service runs, and what makes it take the configuration over.
-
-    `digest`: of the file as it stands on the disk.
-    """
+    """Tell whether a service runs, and what makes it take over the file, whose hash on the disk is `digest`."""
     from relay.watching.asking import Running
 
     if service.running is Running.NO and not settings.directory.accounts:

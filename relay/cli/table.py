@@ -1,8 +1,4 @@
-"""Tables of one line a row: what fits is shown, what does not is cut, and ids are always whole.
-
-On a terminal a table is as wide as that; columns that have no room are left out. Anywhere else nothing is cut, so that
-whoever searches in it finds what is there.
-"""
+"""Tables of one line a row: on a terminal what does not fit is cut or left out, but ids; elsewhere all is shown."""
 
 import os
 import sys
@@ -12,7 +8,7 @@ from typing import Final, TypeAlias
 
 import click
 
-from relay.cli.output import clean
+from relay.escaping import printable
 
 _GAP: Final = 2
 _ELLIPSIS: Final = "…"
@@ -99,7 +95,8 @@ def _fit(columns: Sequence[Column], natural: Sequence[int], width: int) -> dict[
 
 
 def _texts(cell: Cell) -> tuple[str, str]:
-    return (clean(cell[0]), clean(cell[1])) if isinstance(cell, tuple | list) and len(cell) == 2 else (clean(cell), "")
+    text, end = cell if isinstance(cell, tuple | list) and len(cell) == 2 else (cell, "")
+    return printable(str(text)), printable(str(end))
 
 
 def _pad(cell: tuple[str, str], size: int, *, cut: bool) -> str:

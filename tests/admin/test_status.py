@@ -15,7 +15,7 @@ def test_the_service_tells_what_the_command_would_find_itself(
     run("queue", "hold", queued[0])
     alone = run("status", "--json").json
     with serve(config), monkeypatch.context() as patch:
-        patch.setattr("relay.cli.status._look", None)  # it is not needed
+        patch.setattr("relay.cli.status.load", None)  # it is not needed
         told, said = run("status", "--json").json, run("status", "-v")
     assert told.pop("running") == "yes"
     assert [one["kind"] for one in told["findings"] if one["kind"] != "disk_low"] == ["held"]
