@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -84,14 +83,15 @@ class RefusalLog:
 
     def note(self, ip: Ip, reason: str, code: int) -> None:
         """Say it now if it is news, else count it."""
-        event = SessionRefused(client=str(ip), reason=reason, code=code)
-        key: Hashable = (origin(ip), reason.replace(event.client, ""))
+        client = str(ip)
+        key: Hashable = (origin(ip), reason.replace(client, ""))
         if key not in self._counted and len(self._counted) >= _MOST_CLIENTS:
-            key, event = None, replace(event, client="others")
+            key, client = None, "others"
         before = self._counted.get(key)
         if before is None:
-            emit(event)
-        self._counted[key] = replace(event, count=0 if before is None else before.count + 1)
+            emit(SessionRefused(client=client, reason=reason, code=code))
+        count = 0 if before is None else before.count + 1
+        self._counted[key] = SessionRefused(client=client, reason=reason, code=code, count=count)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SAID_AGAIN, self.tell)
 
