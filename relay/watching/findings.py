@@ -1,7 +1,4 @@
-"""What of a snapshot needs a person, or is to be watched: one pure function, which status, alerts and page share.
-
-More trouble never gives a better grade: no finding hides another one. What heals by itself and needs nobody is none.
-"""
+"""What of a snapshot needs a person, or is to be watched: a pure function, in which no finding hides another one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -52,10 +52,7 @@ def take_snapshot(
     service: Service,
     files: Files,
 ) -> Snapshot:
-    """Take a snapshot. `database` is None where no service has made one yet. Raises StorageError.
-
-    `now` in milliseconds since 1970.
-    """
+    """Take a snapshot at `now`, in milliseconds; `database`: None where there is none yet. Raises StorageError."""
     standing, watches, backup = Standing(), dict[str, Watch](), BackupState()
     quarantined = Backlog(count=0, oldest=None)
     if database is not None:

@@ -1,7 +1,4 @@
-"""What a finding is called, and what to do about it, in German and in English, for readers who run no servers.
-
-The tables are complete in both languages; a test proves it.
-"""
+"""What a finding is called, and what to do about it, in German and in English, for readers who run no servers."""
 
 import re
 import shlex
