@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
 from typing import Final
@@ -63,11 +63,9 @@ class BackupKeeper:
         self,
         runtime: Runtime,
         *,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rest: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
-        self._sleep = sleep
         self._rest = rest
         self._started = self._now()
         self._stopping = threading.Event()
@@ -75,7 +73,8 @@ class BackupKeeper:
     async def run(self) -> None:
         """Make each backup when it is due, for ever. Raises StorageError where the database gives no answer."""
         while True:
-            await self._sleep(min(_LOOK, await self.look()))
+            wait = await self.look()
+            await asyncio.sleep(min(_LOOK, wait))
 
     async def look(self) -> float:
         """Make a backup if one is due; return the seconds until the next one is. Raises StorageError."""
@@ -116,7 +115,7 @@ class BackupKeeper:
         pace = Pace(self._go_on, sleep=self._rest)
         made = make_backup(job, gathered, at=at, installation=installation, step=pace)
         try:
-            return made, len(remove_old(job.folder, installation, backup.keep, made.path)), ""
+            return made, len(remove_old(made.path, backup.keep)), ""
         except StorageError as error:
             return made, 0, str(error)
 

@@ -11,7 +11,7 @@ from relay.cli.output import say, show_size
 from relay.cli.progress import progress
 
 if TYPE_CHECKING:
-    from relay.settings import BackupSettings, Settings
+    from relay.settings import Settings
 
 
 @click.command("backup")
@@ -49,9 +49,8 @@ def _copy_database(settings: "Settings", file: Path) -> None:
     source = database_file(settings.database)
     if source is None:
         fail("the database is PostgreSQL: copy it with pg_dump (docs/backup.md has the whole recipe)")
-    owner = find_owner(settings.folder)
-    if is_for_root(file, owner):
-        with Target(file, source, owner) as target:
+    if is_for_root(file, find_owner(settings.folder)):
+        with Target(file, source) as target:
             open_storage(settings).dispose()
             with progress("Copying the database", source.stat().st_size) as step:
                 size = target.fill(source, Pace(step))
@@ -67,13 +66,14 @@ def _make_whole(settings: "Settings", folder: Path | None) -> None:
     from relay.backing_up import plan_backup
     from relay.model.errors import RelayError, StorageBusyError
     from relay.settings.values import BackupSettings
+    from relay.storage.backup import is_same
     from relay.storage.backups import name_installation, note_begun, note_done, note_failed
     from relay.storage.engine import transaction
     from relay.storage.named_files import find_names, gather
     from relay.storage.saving import Pace, estimate, make_backup, remove_old
 
     backup = settings.backup or BackupSettings(folder=folder or Path())
-    counts = settings.backup is not None and (folder is None or _is_same(folder, backup))
+    counts = settings.backup is not None and (folder is None or is_same(folder, backup.folder))
     content = settings.path.read_bytes()  # with root's rights, as it was loaded; all else with the owner's
     enter(settings)
     job = plan_backup(settings, backup, None if folder is None else folder.absolute())
@@ -105,12 +105,5 @@ def _make_whole(settings: "Settings", folder: Path | None) -> None:
             " them)"
         )
     if counts:
-        for old in remove_old(job.folder, installation, backup.keep, made.path):
+        for old in remove_old(made.path, backup.keep):
             say(f"removed {old}: [backup] keep = {backup.keep}")
-
-
-def _is_same(folder: Path, backup: "BackupSettings") -> bool:
-    try:
-        return folder.samefile(backup.folder)
-    except OSError:
-        return False

@@ -81,9 +81,9 @@ def _put_back_data(plan: Plan) -> None:
         )
     logs.configure(form="console", level=settings.log.level, descriptor=logs.STDERR)
     with StorageLock(settings.folder, settings.database):
-        present = look_at_present(plan.database, manifest)
-        if present.is_other and present.newer and not plan.other_installation:
-            waiting = count(present.newer, "delivery waits", "deliveries wait")
+        is_other, newer = look_at_present(plan.database, manifest)
+        if is_other and newer and not plan.other_installation:
+            waiting = count(newer, "delivery waits", "deliveries wait")
             raise StorageError(
                 f"{plan.backup}: is of another installation, and in {plan.database} {waiting}"
                 " since it was made: add --other-installation if it is to take their place all the same"
@@ -95,12 +95,12 @@ def _put_back_data(plan: Plan) -> None:
             with transaction(engine, write=True) as tx:
                 note_done(tx, manifest.at, plan.backup.absolute())
             engine.dispose()
-        if present.newer:
-            newer = count(present.newer, "delivery", "deliveries")
-            say(f"{newer} that waited there came in after the backup: {restored.kept} has what is not in it")
-        size = sum(entry.size for entry in manifest.files if entry.path.startswith(("inboxes/", "quarantine/")))
+        if newer:
+            waited = count(newer, "delivery", "deliveries")
+            say(f"{waited} that waited there came in after the backup: {restored.kept} has what is not in it")
+        size = sum(entry.size for entry in manifest.files if entry.is_mail)
         with progress("Putting the inboxes back", size) as step:
-            mails = put_back_mails(
+            added, there = put_back_mails(
                 plan.backup,
                 manifest,
                 inboxes=settings.inboxes,
@@ -109,7 +109,7 @@ def _put_back_data(plan: Plan) -> None:
                 step=step,
             )
         if manifest.inboxes:
-            say(f"inboxes: {count(mails.added, 'mail')} put back; there already: {mails.there}")
+            say(f"inboxes: {count(added, 'mail')} put back; there already: {there}")
         for line in put_back_files(
             plan.backup, plan.files_within, storage=settings.folder, allowed=settings.folder, group=None
         ):

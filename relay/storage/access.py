@@ -21,8 +21,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Writes:
-    """Writes for one process. `node` names it among several on one PostgreSQL database.
+class Access:
+    """Reads and writes for one process. `node` names it among several on one PostgreSQL database.
 
     `lease` is the milliseconds for which a claim holds there without being renewed.
     """
@@ -32,6 +32,7 @@ class Writes:
         self._writer = writer
         self.node, self.lease = node, lease
         self._by = Claimant(node, lease)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="queue-read")
 
     async def _write(self, rank: Rank, change: Callable[[Transaction], R], *, synced: bool = True) -> R:
         """Write once and wait until it is durable."""
@@ -40,14 +41,6 @@ class Writes:
             return [change(tx)]
 
         return await self._writer.run(Operation(rank, apply, synced), None)
-
-
-class Access(Writes):
-    """Reads and writes for one process."""
-
-    def __init__(self, engine: Engine, writer: Writer, *, node: str = "", lease: int = 60_000) -> None:
-        super().__init__(engine, writer, node=node, lease=lease)
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="queue-read")
 
     @property
     def is_shared(self) -> bool:
@@ -83,11 +76,11 @@ def asks(query: Callable[Concatenate[Transaction, P], R]) -> Callable[Concatenat
 
 def writes(
     rank: Rank, change: Callable[Concatenate[Transaction, P], R], *, synced: bool = True
-) -> Callable[Concatenate[Writes, P], Coroutine[Any, Any, R]]:
+) -> Callable[Concatenate[Access, P], Coroutine[Any, Any, R]]:
     """Return the method that writes by a function of the storage, which takes the same arguments."""
 
     @wraps(change)
-    async def write(self: Writes, /, *arguments: P.args, **named: P.kwargs) -> R:
+    async def write(self: Access, /, *arguments: P.args, **named: P.kwargs) -> R:
         return await self._write(rank, lambda tx: change(tx, *arguments, **named), synced=synced)
 
     return write
@@ -95,11 +88,11 @@ def writes(
 
 def writes_as(
     rank: Rank, change: Callable[Concatenate[Transaction, Claimant, P], R], *, synced: bool = True
-) -> Callable[Concatenate[Writes, P], Coroutine[Any, Any, R]]:
+) -> Callable[Concatenate[Access, P], Coroutine[Any, Any, R]]:
     """Return the method as `writes` does, of what is written in the name of this node."""
 
     @wraps(change)
-    async def write(self: Writes, /, *arguments: P.args, **named: P.kwargs) -> R:
+    async def write(self: Access, /, *arguments: P.args, **named: P.kwargs) -> R:
         return await self._write(rank, lambda tx: change(tx, self._by, *arguments, **named), synced=synced)
 
     return write

@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 
 from relay.model.errors import StorageError
 from relay.storage.copy_faults import is_of_source, plain_reason
-from relay.storage.syncing import sync
+from relay.storage.syncing import replacing, sync
 
 Step: TypeAlias = Callable[[int], None]
 """Is told of the octets that are done."""
@@ -95,7 +95,7 @@ def restore_database(copy: Path, target: Path, *, newest: int, name: Path | None
     What was there is kept beside it, whole where it can be read, else as it is. Raises StorageError where the copy is
     none, damaged or newer, or is the database itself; nothing has changed then.
     """
-    if _is_same(copy, target):
+    if is_same(copy, target):
         raise StorageError(f"{copy}: is the database itself: there is nothing to take back")
     schema = _check(copy, newest, name or copy)
     fresh = target.with_name(f"{target.name}.restoring")
@@ -116,16 +116,8 @@ def restore_database(copy: Path, target: Path, *, newest: int, name: Path | None
 
 
 def _copy(source: Path, target: Path, step: Step | None = None) -> int:
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    with replacing(target) as (partial, _):
         _copy_pages(source, partial, step)
-        sync(partial)
-        partial.replace(target)
-        sync(target.parent)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
     return target.stat().st_size
 
 
@@ -231,7 +223,7 @@ def _check(copy: Path, newest: int, name: Path) -> int:
 
 def check_replaceable(target: Path, source: Path) -> None:
     """Raise StorageError where a copy would destroy something else than an older copy. Nothing is made beside it."""
-    if _is_same(target, source):
+    if is_same(target, source):
         raise StorageError(f"{target}: is the database itself")
     try:
         found = target.stat()
@@ -262,7 +254,8 @@ def check_replaceable(target: Path, source: Path) -> None:
         raise StorageError(f"{target}: is there already and no copy of a relay's database: it is not replaced")
 
 
-def _is_same(one: Path, other: Path) -> bool:
+def is_same(one: Path, other: Path) -> bool:
+    """Return whether two names lead to one file or folder, or would, where there is none."""
     try:
         return one.samefile(other)
     except OSError:

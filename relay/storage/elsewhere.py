@@ -12,7 +12,7 @@ import signal
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 from relay.model.errors import StorageError
 from relay.storage.backup import Step, check_replaceable, copy_database, follow_links
@@ -49,10 +49,10 @@ def is_for_root(file: Path, owner: Owner | None) -> bool:
 class Target:
     """The file that a copy is to become; a context manager that leaves a whole copy behind or what was there before."""
 
-    def __init__(self, file: Path, source: Path, owner: Owner | None) -> None:
+    def __init__(self, file: Path, source: Path) -> None:
         """Open it with root's rights. Raises StorageError where it is there and no older copy, and where it can't be.
 
-        Where this process is to become `owner`, another is left behind with root's rights: it gives the copy its name
+        Another process is left behind with root's rights, since this one may give them up: it gives the copy its name
         or removes it, and does nothing else.
         """
         self._target = follow_links(file)
@@ -67,8 +67,12 @@ class Target:
                 raise
         except OSError as error:
             raise StorageError(f"{self._target}: {error.strerror}") from None
-        self._keeper = None if owner is None else self._leave_keeper()
         self._ended = False
+        told, self._tell = os.pipe()
+        self._keeper = os.fork()
+        if self._keeper == 0:
+            self._keep(told)
+        os.close(told)
 
     def __enter__(self) -> Self:
         return self
@@ -100,39 +104,25 @@ class Target:
         return size
 
     def _end(self, *, whole: bool) -> bool:
-        """Give the copy its name, or remove it; return whether that was done."""
+        """Have the copy given its name, or removed; return whether that was done."""
         self._ended = True
-        if self._keeper is None:
-            return self._name_or_remove(whole=whole)
-        process, pipe = self._keeper
         with contextlib.suppress(OSError):
-            os.write(pipe, b"whole" if whole else b"")
-        os.close(pipe)
-        return os.waitpid(process, 0)[1] == 0
+            os.write(self._tell, b"whole" if whole else b"")
+        os.close(self._tell)
+        return os.waitpid(self._keeper, 0)[1] == 0
 
-    def _name_or_remove(self, *, whole: bool) -> bool:
+    def _keep(self, told: int) -> NoReturn:
+        """Wait for `_end`, or for the death of the process that fills the copy; then end this one."""
+        status = 1
         try:
-            if whole:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+            os.close(self._tell)
+            if os.read(told, 16):
                 os.replace(self._partial, self._target.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
                 os.fsync(self._folder)
             else:
                 os.unlink(self._partial, dir_fd=self._folder)
-        except OSError:
-            return False
-        return True
-
-    def _leave_keeper(self) -> tuple[int, int]:
-        """Leave a process behind that waits for `_end`, or for our death; return its id, and the pipe to it."""
-        told, tell = os.pipe()
-        process = os.fork()
-        if process:
-            os.close(told)
-            return process, tell
-        status = 1
-        try:
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-            os.close(tell)
-            status = 0 if self._name_or_remove(whole=bool(os.read(told, 16))) else 1
+            status = 0
         finally:
             os._exit(status)
 

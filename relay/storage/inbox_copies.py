@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from relay.storage.backup import Step
-from relay.storage.manifest import CHUNK, Entry
+from relay.storage.manifest import CHUNK, Entry, open_folder
 from relay.storage.quarantine import QUARANTINE
 
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BATCH: Final = 64
@@ -30,36 +29,34 @@ class NewFile:
     """A new file of a backup; a context manager that closes it."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, _CREATE, 0o600)
+        self._stream = os.fdopen(os.open(path, _CREATE, 0o600), "wb")
         self._digest = hashlib.sha256()
-        self._size = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._file)
+        self._stream.close()
 
     def write(self, data: bytes) -> None:
         """Add a piece."""
         self._digest.update(data)
-        self._size += len(data)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._file, view) :]
+        self._stream.write(data)
 
     def enter(self, path: str, origin: str = "") -> Entry:
         """Return what the manifest says of it."""
-        return Entry(path=path, size=self._size, sha256=self._digest.hexdigest(), origin=origin)
+        return Entry(path=path, size=self._stream.tell(), sha256=self._digest.hexdigest(), origin=origin)
 
     def date_as(self, source: int) -> None:
-        """Give it the time of another file: mail programs show it as the time of arrival."""
+        """Give it the time of another file, now that all is written: mail programs show it as the time of arrival."""
+        self._stream.flush()
         found = os.fstat(source)
-        os.utime(self._file, ns=(found.st_atime_ns, found.st_mtime_ns))
+        os.utime(self._stream.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
 
     def sync(self) -> None:
         """Make it durable."""
-        os.fsync(self._file)
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,15 +138,10 @@ class Inbox:
         """Open `new` or `cur`; None where it is not there, or a link leads to it."""
         with contextlib.ExitStack() as stack:
             try:
-                here = os.open(self.top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                stack.callback(os.close, here)
-                for part in (*self.source.relative_to(self.top).parts, name):
-                    here = os.open(part, _FOLDER, dir_fd=here)
-                    stack.callback(os.close, here)
+                folder = stack.enter_context(open_folder(self.top, (*self.source.relative_to(self.top).parts, name)))
             except OSError:
-                yield None
-                return
-            yield here
+                folder = None
+            yield folder
 
 
 def _make_folders(top: Path, path: str) -> None:

@@ -18,7 +18,7 @@ from relay.model.errors import RelayError
 from relay.model.maildrop import Mailbox, MessageKey, Seen
 from relay.storage import arrivals as copies
 from relay.storage.accepting import Claimant
-from relay.storage.access import Writes, writes, writes_as
+from relay.storage.access import Access, writes, writes_as
 from relay.storage.engine import Database, transaction
 from relay.storage.operation import Rank
 from relay.storage.rows import clean
@@ -182,7 +182,7 @@ def _while_held(
     return write
 
 
-class Mailboxes(Writes):
+class Mailboxes(Access):
     """The state of all mailboxes, as one node sees it; each method is documented by the function it is made of."""
 
     # Leases need not outlive a loss of power: with it all polls end.

@@ -10,13 +10,16 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, Final
 
 from relay.model.errors import StorageError
+from relay.storage.backup import Step
 
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "relay.db"
@@ -28,8 +31,6 @@ _NAME: Final = re.compile(r"relay-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{6}Z")
 _LARGEST: Final = 1 << 30
 _LARGEST_SMALL: Final = 64 << 20
 """Octets of a configuration, or of a file that it names; these are far smaller."""
-_STREAMED: Final = re.compile(r"relay\.db\Z|inboxes/|quarantine/")
-"""What may be of any size, since it is read in pieces."""
 _LAST: Final = 253_402_214_400_000
 """Milliseconds since 1970: no calendar has later days."""
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -51,6 +52,15 @@ class Entry:
     sha256: str
     origin: str = ""
     """Of a file that the configuration names: as it does."""
+
+    @property
+    def is_mail(self) -> bool:
+        """Whether it is a mail of an inbox or of the quarantine."""
+        return self.path.startswith(("inboxes/", "quarantine/"))
+
+    def is_of(self, content: bytes) -> bool:
+        """Return whether the content of a file is what was written."""
+        return hashlib.sha256(content).hexdigest() == self.sha256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,13 +120,14 @@ def read_manifest(backup: Path) -> Manifest:
         found: dict[str, Any] = json.loads(content)
         if found.pop("format") > FORMAT:
             raise StorageError(f"{backup}: was made by a newer relay ({found.get('program')}): install that one first")
-        found["files"] = tuple(Entry(**entry) for entry in found["files"])
-        manifest = Manifest(**{**found, "blanked": tuple(found["blanked"]), "missing": tuple(found["missing"])})
+        found["files"] = [Entry(**entry) for entry in found["files"]]
+        lists = {name: tuple(found[name]) for name in ("blanked", "missing", "files")}
+        manifest: Manifest | None = Manifest(**{**found, **lists})
     except OSError as error:
         raise StorageError(f"{backup}: can't be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise StorageError(f"{backup}: {MANIFEST} is damaged: take another backup") from None
-    if not _is_sound(manifest):
+        manifest = None
+    if manifest is None or not _is_sound(manifest):
         raise StorageError(f"{backup}: {MANIFEST} is damaged: take another backup")
     paths = [entry.path for entry in manifest.files]
     if not all(_PLACES.fullmatch(path) and {".", ".."}.isdisjoint(path.split("/")) for path in paths):
@@ -136,65 +147,69 @@ def _is_sound(manifest: Manifest) -> bool:
         all(isinstance(text, str) and "\0" not in text for text in texts)
         and all(type(number) is int and number >= 0 for number in numbers)
         # These are read as a whole: a file may say to have more than there is memory, and take no room on the disk.
-        and all(entry.size <= _LARGEST_SMALL for entry in manifest.files if not _STREAMED.match(entry.path))
+        and all(one.size <= _LARGEST_SMALL for one in manifest.files if not one.is_mail and one.path != DATABASE)
         and manifest.at <= _LAST
     )
 
 
-def verify(backup: Path, manifest: Manifest, step: Callable[[int], None], *, whole: bool = True) -> None:
-    """Read each file and compare it with the manifest; of inboxes only the sizes where not `whole`.
+def verify(backup: Path, manifest: Manifest, step: Step, *, whole: bool = True) -> None:
+    """Read each file and compare it with the manifest; of mails only the sizes where not `whole`.
 
     `step` is told of the octets. Raises StorageError, which names the first file that is not as it was written.
     """
-    with _open_root(backup) as root:
+    with opened(backup) as open_file:
         for entry in manifest.files:
-            try:
-                descriptor = open_below(root, entry.path)
-                with os.fdopen(descriptor, "rb", buffering=0) as stream:
-                    is_whole = os.fstat(descriptor).st_size == entry.size and (
-                        not (whole or ("/new/" not in entry.path and "/cur/" not in entry.path))
-                        or _hash(stream.read, step) == entry.sha256
-                    )
-            except OSError as error:
-                raise StorageError(f"{backup / entry.path}: {error.strerror}: take another backup") from None
-            if not is_whole:
-                raise StorageError(
-                    f"{backup / entry.path}: is damaged: it is not what was written: take another backup"
+            with faults_of(backup / entry.path), os.fdopen(open_file(entry.path), "rb", buffering=0) as stream:
+                is_as_written = os.fstat(stream.fileno()).st_size == entry.size and (
+                    (entry.is_mail and not whole) or digest(stream, step) == entry.sha256
                 )
+            if not is_as_written:
+                raise _damaged(backup / entry.path)
 
 
 def read_entry(backup: Path, entry: Entry) -> bytes:
     """Read one of its small files. Raises StorageError where it is not as it was written."""
-    with opened(backup) as open_file:
-        try:
-            with os.fdopen(open_file(entry.path), "rb") as stream:
-                content = stream.read(entry.size + 1)
-        except OSError as error:
-            raise StorageError(f"{backup / entry.path}: {error.strerror}: take another backup") from None
-    if hashlib.sha256(content).hexdigest() != entry.sha256:
-        raise StorageError(f"{backup / entry.path}: is damaged: it is not what was written: take another backup")
+    file = backup / entry.path
+    with opened(backup) as open_file, faults_of(file), os.fdopen(open_file(entry.path), "rb") as stream:
+        content = stream.read(entry.size + 1)
+    if not entry.is_of(content):
+        raise _damaged(file)
     return content
+
+
+def _damaged(file: Path) -> StorageError:
+    return StorageError(f"{file}: is damaged: it is not what was written: take another backup")
+
+
+@contextlib.contextmanager
+def faults_of(file: Path) -> Iterator[None]:
+    """Make a StorageError of what the system says of a file of a backup."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{file}: {error.strerror or error}: take another backup") from None
 
 
 @contextlib.contextmanager
 def opened(backup: Path) -> Iterator[Callable[[str], int]]:
-    """Hold a backup open; return what opens a file of it. Raises StorageError."""
-    with _open_root(backup) as root:
-        yield lambda path: open_below(root, path)
+    """Hold a backup open; return what opens a plain file of it, through no link, and raises OSError.
 
-
-def open_below(root: int, path: str) -> int:
-    """Open a plain file below an open folder, and follow no link on the way. Raises OSError."""
-    *folders, name = path.split("/")
-    here = os.dup(root)
+    Raises StorageError where the backup can't be opened.
+    """
     try:
-        for folder in folders:
-            below = os.open(folder, _FOLDER, dir_fd=here)
-            os.close(here)
-            here = below
-        descriptor = os.open(name, _FILE, dir_fd=here)
+        root = os.open(backup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StorageError(f"{backup}: {error.strerror}") from None
+    try:
+        yield partial(_open_below, root)
     finally:
-        os.close(here)
+        os.close(root)
+
+
+def _open_below(root: int, path: str) -> int:
+    *folders, name = path.split("/")
+    with open_folder(".", folders, root) as folder:
+        descriptor = os.open(name, _FILE, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(0, "is no plain file")
@@ -202,20 +217,25 @@ def open_below(root: int, path: str) -> int:
 
 
 @contextlib.contextmanager
-def _open_root(backup: Path) -> Iterator[int]:
+def open_folder(top: Path | str, below: Iterable[str], at: int | None = None) -> Iterator[int]:
+    """Hold a folder below another open, and follow no link from there on. `at`: what `top` is relative to.
+
+    Raises OSError.
+    """
+    here = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=at)
     try:
-        root = os.open(backup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise StorageError(f"{backup}: {error.strerror}") from None
-    try:
-        yield root
+        for name in below:
+            above, here = here, os.open(name, _FOLDER, dir_fd=here)
+            os.close(above)
+        yield here
     finally:
-        os.close(root)
+        os.close(here)
 
 
-def _hash(read: Callable[[int], bytes | None], step: Callable[[int], None]) -> str:
-    digest = hashlib.sha256()
-    while chunk := read(CHUNK):
-        digest.update(chunk)
+def digest(stream: RawIOBase, step: Step) -> str:
+    """Read a file to its end in pieces, of whose octets `step` is told; return its SHA-256 as hexadecimal digits."""
+    found = hashlib.sha256()
+    while chunk := stream.read(CHUNK):
+        found.update(chunk)
         step(len(chunk))
-    return digest.hexdigest()
+    return found.hexdigest()

@@ -7,21 +7,19 @@ elsewhere than beside the configuration.
 
 import contextlib
 import errno
-import hashlib
 import os
 import sqlite3
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Final, Self
 
 from relay.model.errors import StorageError
 from relay.storage.backup import Step
-from relay.storage.manifest import CHUNK, Entry, Manifest, opened, read_entry
+from relay.storage.manifest import CHUNK, Entry, Manifest, faults_of, opened, read_entry
 from relay.storage.quarantine import QUARANTINE
-from relay.storage.syncing import sync
+from relay.storage.syncing import replacing
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -32,57 +30,38 @@ _OPEN_MAIL: Final = "SELECT count(*) FROM delivery WHERE state IN ('queued', 'ac
 _SELECT_NAME: Final = "SELECT value FROM meta WHERE key = 'installation'"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PutBack:
-    """What became of the mails of a backup."""
+def look_at_present(database: Path, manifest: Manifest) -> tuple[bool, int]:
+    """Look into the database that would be replaced; one that is not there, or can't be read, holds nothing.
 
-    added: int = 0
-    there: int = 0
-    """Mails that were there already."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Present:
-    """The database that is there before one is taken back."""
-
-    is_other: bool
-    """Whether it is surely that of another installation."""
-    newer: int
-    """Deliveries that wait in it, and began after the backup was made."""
-
-
-def look_at_present(database: Path, manifest: Manifest) -> Present:
-    """Look into the database that would be replaced; one that is not there, or can't be read, holds nothing."""
+    Returns whether it is surely that of another installation, and how many deliveries wait in it that began after the
+    backup was made.
+    """
     try:
-        if not database.exists():
-            return Present(is_other=False, newer=0)
         with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True)) as connection:
             found = connection.execute(_SELECT_NAME).fetchone()
             (newer,) = connection.execute(_OPEN_MAIL, (manifest.at,)).fetchone()
     except (OSError, sqlite3.Error):
-        return Present(is_other=False, newer=0)
-    return Present(is_other=found is not None and found[0] != manifest.installation, newer=newer)
+        return False, 0
+    return found is not None and found[0] != manifest.installation, newer
 
 
 def put_back_mails(
     backup: Path, manifest: Manifest, *, inboxes: Path, storage: Path, shared: bool, step: Step
-) -> PutBack:
+) -> tuple[int, int]:
     """Add the mails of a backup to the inboxes, and to the quarantine; `step` is told of the octets.
 
+    Returns how many were added, and how many were there already.
     Raises StorageError with the inbox that can't be written; one that somebody has spoilt keeps no other from its
     mails.
     """
     added = there = 0
     spoilt: list[str] = []
-    mails = [entry for entry in manifest.files if "/new/" in entry.path or "/cur/" in entry.path]
-    mails.sort(key=_maildir_of)
+    mails = sorted((entry for entry in manifest.files if entry.is_mail), key=_maildir_of)
     with opened(backup) as open_below:
 
         def open_file(path: str) -> int:
-            try:
+            with faults_of(backup / path):
                 return open_below(path)
-            except OSError as error:
-                raise StorageError(f"{backup / path}: {error.strerror or error}: take another backup") from None
 
         for path, entries in groupby(mails, _maildir_of):
             is_quarantine = path == QUARANTINE
@@ -103,7 +82,7 @@ def put_back_mails(
     if spoilt:
         lines = "; ".join(spoilt)
         raise StorageError(f"{lines} (tmp, new and cur must be folders, and no links): mend that, and restore again")
-    return PutBack(added=added, there=there)
+    return added, there
 
 
 def put_back_files(
@@ -138,20 +117,11 @@ def put_back_files(
 
 def write_file(target: Path, content: bytes, *, group: int | None) -> None:
     """Write a file that is whole and durable before it has its name, in place of whatever has it. Raises OSError."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        descriptor = os.open(partial, _CREATE, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            if group is not None:
-                os.fchown(descriptor, -1, group)
-                os.fchmod(descriptor, 0o640)
-            stream.write(content)
-            stream.flush()
-            os.fsync(descriptor)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    sync(target.parent)
+    with replacing(target) as (_, descriptor), os.fdopen(descriptor, "wb", closefd=False) as stream:
+        if group is not None:
+            os.fchown(descriptor, -1, group)
+            os.fchmod(descriptor, 0o640)
+        stream.write(content)
 
 
 def keep_old(file: Path) -> Path:
@@ -209,11 +179,9 @@ class _Inbox:
         descriptor = os.open(temporary, _CREATE, 0o600, dir_fd=self._folders["tmp"])
         self._waiting.append((descriptor, temporary, folder, name))
         source = open_file(entry.path)
-        with os.fdopen(source, "rb", buffering=0) as stream:
+        with os.fdopen(source, "rb", buffering=0) as stream, os.fdopen(descriptor, "wb", closefd=False) as mail:
             while chunk := stream.read(CHUNK):
-                view = memoryview(chunk)
-                while view:
-                    view = view[os.write(descriptor, view) :]
+                mail.write(chunk)
                 step(len(chunk))
             times = os.fstat(source)
         if self._shared:
@@ -268,4 +236,4 @@ def _is_as(path: Path, entry: Entry) -> bool:
             content = stream.read(entry.size + 1)
     except OSError:
         return False
-    return hashlib.sha256(content).hexdigest() == entry.sha256
+    return entry.is_of(content)

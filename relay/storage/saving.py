@@ -7,7 +7,6 @@ moment: what was there all the time is in the copy, whatever its flags. No link 
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -32,6 +31,7 @@ from relay.storage.manifest import (
     MANIFEST,
     Entry,
     Manifest,
+    digest,
     find_backups,
     name_backup,
     read_manifest,
@@ -113,8 +113,12 @@ def make_backup(job: Job, gathered: Gathered, *, at: int, installation: str, ste
     return Made(path=final, size=sum(entry.size for entry in manifest.files), missing=gathered.missing)
 
 
-def remove_old(folder: Path, installation: str, keep: int, newest: Path) -> list[Path]:
-    """Remove the oldest backups of an installation beyond `keep`, never `newest`; return them. Raises StorageError."""
+def remove_old(newest: Path, keep: int) -> list[Path]:
+    """Remove the oldest backups of an installation beyond `keep`, never its `newest`; return them.
+
+    Raises StorageError.
+    """
+    folder, installation = newest.parent, read_manifest(newest).installation
     ours = [backup for backup in find_backups(folder) if backup != newest and _is_of(backup, installation)]
     gone = ours[: max(0, len(ours) - (keep - 1))]
     try:
@@ -227,12 +231,8 @@ def _forget_key(file: Path) -> None:
 
 
 def _enter_database(file: Path, step: Step) -> Entry:
-    digest = hashlib.sha256()
     with file.open("rb", buffering=0) as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-            step(len(chunk))
-        return Entry(path=DATABASE, size=stream.tell(), sha256=digest.hexdigest())
+        return Entry(path=DATABASE, sha256=digest(stream, step), size=stream.tell())
 
 
 def _remove_partials(folder: Path, installation: str) -> None:

@@ -1,6 +1,8 @@
-"""Making a file or a folder durable by its path."""
+"""Files and folders that are durable, and files that are so before they have their names."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -11,3 +13,26 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing(target: Path) -> Iterator[tuple[Path, int]]:
+    """Make a file beside `target`, its user's alone, and give its path and its descriptor.
+
+    At the end it is durable, and takes the place of whatever has that name; where the body raises, it is removed.
+    Raises OSError.
+    """
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(partial, flags, 0o600)
+        try:
+            yield partial, descriptor
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        partial.replace(target)
+        sync(target.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()

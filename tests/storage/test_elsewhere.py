@@ -31,7 +31,7 @@ def names(folder: Path) -> list[str]:
 
 def test_a_copy_has_its_name_once_it_is_whole(base: Path, tmp_path: Path) -> None:
     for _ in range(2):
-        with Target(tmp_path / "copy.db", base, None) as target:
+        with Target(tmp_path / "copy.db", base) as target:
             size = target.fill(base)
         assert size == (tmp_path / "copy.db").stat().st_size
         assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
@@ -42,9 +42,9 @@ def test_a_copy_has_its_name_once_it_is_whole(base: Path, tmp_path: Path) -> Non
 def test_what_was_there_stays_where_no_copy_is_made(base: Path, tmp_path: Path) -> None:
     copy_database(base, tmp_path / "copy.db")
     before = (tmp_path / "copy.db").stat()
-    with Target(tmp_path / "copy.db", base, None):
+    with Target(tmp_path / "copy.db", base):
         pass
-    with pytest.raises(StorageError), Target(tmp_path / "copy.db", base, None) as target:
+    with pytest.raises(StorageError), Target(tmp_path / "copy.db", base) as target:
         target.fill(tmp_path / "nothing.db")
     after = (tmp_path / "copy.db").stat()
     assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
@@ -55,7 +55,7 @@ def test_nothing_else_than_a_copy_is_replaced(base: Path, tmp_path: Path) -> Non
     (tmp_path / "relay.toml").write_text("[server]")
     for file in (tmp_path / "relay.toml", base, tmp_path / "no" / "folder.db"):
         with pytest.raises(StorageError, match=r"not replaced|itself|there is no such folder"):
-            Target(file, base, None)
+            Target(file, base)
     assert names(tmp_path) == ["data", "relay.toml"]
 
 

@@ -10,8 +10,6 @@ import pytest
 from relay.model.errors import StorageError
 from relay.storage.manifest import Entry
 from relay.storage.putting_back import (
-    Present,
-    PutBack,
     keep_old,
     look_at_present,
     put_back_files,
@@ -32,7 +30,7 @@ def entry(backup: Path, path: str, origin: str = "") -> Entry:
     return Entry(path=path, size=5, sha256=SHA, origin=origin)
 
 
-def put(backup: Path, *entries: Entry, shared: bool = False) -> PutBack:
+def put(backup: Path, *entries: Entry, shared: bool = False) -> tuple[int, int]:
     storage = backup.parent / "storage"
     storage.mkdir(exist_ok=True)
     return put_back_mails(
@@ -47,8 +45,8 @@ def put(backup: Path, *entries: Entry, shared: bool = False) -> PutBack:
 
 def test_more_mails_than_one_batch_each_once_and_nothing_in_tmp(backup: Path) -> None:
     entries = [entry(backup, f"inboxes/anna/{'new' if n % 2 else 'cur'}/{n}:2,") for n in range(130)]
-    assert put(backup, *entries) == PutBack(added=130, there=0)
-    assert put(backup, *entries) == PutBack(added=0, there=130)
+    assert put(backup, *entries) == (130, 0)
+    assert put(backup, *entries) == (0, 130)
     inbox = backup.parent / "storage/inboxes/anna"
     assert len(list((inbox / "new").iterdir())) == len(list((inbox / "cur").iterdir())) == 65
     assert list((inbox / "tmp").iterdir()) == []
@@ -134,7 +132,7 @@ def test_a_file_for_a_group_can_be_read_by_it_alone(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_not_there_or_no_database_holds_nothing(tmp_path: Path) -> None:
-    nothing = Present(is_other=False, newer=0)
+    nothing = (False, 0)
     assert look_at_present(tmp_path / "nowhere", PLAIN) == nothing
     (tmp_path / "junk").write_bytes(b"junk" * 5000)
     assert look_at_present(tmp_path / "junk", PLAIN) == nothing
@@ -144,7 +142,7 @@ def test_a_database_that_is_not_there_or_no_database_holds_nothing(tmp_path: Pat
         base.execute("INSERT INTO meta VALUES ('installation', 'other')")
         base.execute("INSERT INTO delivery VALUES ('held', ?), ('done', ?), ('queued', 1)", (PLAIN.at + 1,) * 2)
     base.close()
-    assert look_at_present(tmp_path / "base", PLAIN) == Present(is_other=True, newer=1)
+    assert look_at_present(tmp_path / "base", PLAIN) == (True, 1)
 
 
 def test_what_a_backup_names_may_be_a_pipe_or_have_no_end(backup: Path, tmp_path: Path) -> None:
