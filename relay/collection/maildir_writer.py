@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from relay.model.arrival import Place
 from relay.model.errors import StorageError
@@ -33,16 +33,24 @@ _HEADER_LIMIT: Final = 262_144
 T = TypeVar("T")
 
 
-class Copy(NamedTuple):
-    """Where one user's copy of a message stands."""
+@dataclass(kw_only=True, slots=True)
+class Copy:
+    """One user's copy of a message, and where it stands once it is published."""
 
     share: Share
-    place: Place
-    file: str
-    reason: str
-    """Why it is in the quarantine; empty if it is not."""
-    repeated: bool
+    maildir: Maildir
+    content: MailFile
+    reason: str = ""
+    """Why it goes into the quarantine; empty if it does not."""
+    file: str = ""
+    """Its name."""
+    repeated: bool = False
     """Whether it stood there before."""
+
+    @property
+    def place(self) -> Place:
+        """Where it goes."""
+        return Place.QUARANTINE if self.reason else Place.INBOX
 
 
 class Arriving:
@@ -51,8 +59,8 @@ class Arriving:
     plan: Distribution
     """Who gets it; set once its header is there, as is `summary`."""
     summary: Summary
-    copies: tuple[Copy, ...] = ()
-    """In the order of the shares, once it is published."""
+    copies: Sequence[Copy] = ()
+    """In the order of the shares, once something of it is written."""
     fault: str = ""
     """Why it does not stand in all of its inboxes: it is to be fetched again."""
 
@@ -93,17 +101,6 @@ class Arriving:
         return self.listed.key._replace(uid=f"sha256-{self._digest.hexdigest()}")
 
 
-@dataclass(kw_only=True, slots=True)
-class _Opened:
-    """One user's copy of a message while it is written."""
-
-    share: Share
-    maildir: Maildir
-    file: MailFile
-    reason: str = ""
-    """Why it goes into the quarantine; empty if it does not."""
-
-
 class MaildirWriter:
     """Writes what one poll collects. Every method raises StorageError if the disk fails."""
 
@@ -115,23 +112,14 @@ class MaildirWriter:
         self._names: dict[Path, set[str]] = {}
         self._open: dict[str, Maildir] = {}
         self._stack = ExitStack()
-        self._large: list[_Opened] = []
-
-    async def write(self, batch: Sequence[Arriving]) -> None:
-        """Write small messages; when this returns, they stand in their inboxes, durably."""
-        await self._run(lambda: self._write(batch))
-
-    async def begin(self, arriving: Arriving) -> None:
-        """Begin with a large message, which is written in pieces; one at a time."""
-        await self._run(lambda: self._begin(arriving))
 
     async def add(self, arriving: Arriving) -> None:
-        """Write the next pieces of the large message."""
-        await self._run(lambda: _add(self._large, arriving))
+        """Write the pieces of a large message that have come, before all of it is there; one message at a time."""
+        await self._run(lambda: self._add(arriving))
 
-    async def finish(self, arriving: Arriving) -> None:
-        """End the large message; when this returns, it stands in its inboxes, durably."""
-        await self._run(lambda: self._finish(arriving))
+    async def write(self, batch: Sequence[Arriving]) -> None:
+        """Write messages to their ends; when this returns, they stand in their inboxes, durably."""
+        await self._run(lambda: self._write(batch))
 
     async def close(self) -> None:
         """Wait for what runs, and remove what was not published."""
@@ -150,78 +138,67 @@ class MaildirWriter:
         The first sync takes most of the others' bytes along: several times as fast as one file after the other.
         """
         try:
-            several = []
             for arriving in batch:
-                files = self._files_for(arriving)
-                several.append((arriving, files))
-                _add(files, arriving)
-            self._publish(several)
+                self._add(arriving)
+            self._publish(batch)
         finally:
             self._close_all()
 
-    def _begin(self, arriving: Arriving) -> None:
-        self._large = self._files_for(arriving)
-        _add(self._large, arriving)
+    def _add(self, arriving: Arriving) -> None:
+        """Write what has come; the first time into new files, each with the address that it is delivered to on top."""
+        if not arriving.copies:
+            arriving.copies = [self._begin_copy(share) for share in arriving.plan.shares]
+        pieces = arriving.take()
+        for copy in arriving.copies:
+            for piece in pieces:
+                copy.content.write(piece)
 
-    def _finish(self, arriving: Arriving) -> None:
-        try:
-            _add(self._large, arriving)
-            self._publish([(arriving, self._large)])
-        finally:
-            self._close_all()
-
-    def _publish(self, several: Sequence[tuple[Arriving, list[_Opened]]]) -> None:
+    def _publish(self, batch: Sequence[Arriving]) -> None:
         """Make messages visible, unless they are already, and durable in any case.
 
         Others may write into an inbox: what they spoil there costs only the messages that go into it.
         """
-        for _, files in several:
-            for one in files:
-                one.file.sync()
-        for arriving, files in several:
+        copies = [copy for arriving in batch for copy in arriving.copies]
+        for copy in copies:
+            copy.content.sync()
+        for arriving in batch:
             try:
-                arriving.copies = tuple(self._publish_copy(arriving, one) for one in files)
+                for copy in arriving.copies:
+                    self._publish_copy(arriving, copy)
             except StorageError as error:
                 _raise_passing(error)
                 arriving.fault = str(error)
         faults: dict[Maildir, str] = {}
-        for maildir in {one.maildir for _, files in several for one in files}:
+        for maildir in {copy.maildir for copy in copies}:
             try:
                 maildir.sync()
             except StorageError as error:
                 _raise_passing(error)
                 faults[maildir] = str(error)
-        for arriving, files in several:
-            arriving.fault = arriving.fault or next((faults[one.maildir] for one in files if one.maildir in faults), "")
+        for arriving in batch:
+            spoilt = (faults[copy.maildir] for copy in arriving.copies if copy.maildir in faults)
+            arriving.fault = arriving.fault or next(spoilt, "")
 
-    def _publish_copy(self, arriving: Arriving, one: _Opened) -> Copy:
-        name, present = make_name(self._account, arriving.key, one.share.user), self._names[one.maildir.path]
-        repeated = name in present
-        if not repeated:
-            one.file.publish(name)
-            present.add(name)
-        place = Place.QUARANTINE if one.reason else Place.INBOX
-        return Copy(share=one.share, place=place, file=name, reason=one.reason, repeated=repeated)
+    def _publish_copy(self, arriving: Arriving, copy: Copy) -> None:
+        copy.file, present = make_name(self._account, arriving.key, copy.share.user), self._names[copy.maildir.path]
+        copy.repeated = copy.file in present
+        if not copy.repeated:
+            copy.content.publish(copy.file)
+            present.add(copy.file)
 
-    def _files_for(self, arriving: Arriving) -> list[_Opened]:
-        """Open a file for each user, with the address for which it is delivered on top."""
-        opened = []
-        for share in arriving.plan.shares:
-            one = self._begin_file(share)
-            one.file.write(f"Delivered-To: {share.address.wire}\r\n".encode())
-            opened.append(one)
-        return opened
-
-    def _begin_file(self, share: Share) -> _Opened:
+    def _begin_copy(self, share: Share) -> Copy:
         """Begin a mail for a user, in the quarantine if the inbox can't be used."""
+        reason = ""
         try:
             maildir = self._maildir(self._settings.inboxes, share.user, shared=self._settings.group is not None)
-            return _Opened(share=share, maildir=maildir, file=self._stack.enter_context(MailFile(maildir)))
+            content = self._stack.enter_context(MailFile(maildir))
         except StorageError as error:
             _raise_passing(error)
+            reason = str(error)
             maildir = self._maildir(self._settings.folder, QUARANTINE)
-            file = self._stack.enter_context(MailFile(maildir))
-            return _Opened(share=share, maildir=maildir, file=file, reason=str(error))
+            content = self._stack.enter_context(MailFile(maildir))
+        content.write(f"Delivered-To: {share.address.wire}\r\n".encode())
+        return Copy(share=share, maildir=maildir, content=content, reason=reason)
 
     def _maildir(self, folder: Path, user: str, *, shared: bool = False) -> Maildir:
         """Return a Maildir, open until the batch ends; its names are read once a poll."""
@@ -235,7 +212,6 @@ class MaildirWriter:
         return self._open[key]
 
     def _close_all(self) -> None:
-        self._large = []
         self._open.clear()
         with contextlib.suppress(StorageError):
             self._stack.close()
@@ -245,13 +221,6 @@ def _raise_passing(error: StorageError) -> None:
     """Raise an error again that is no fault of one inbox."""
     if isinstance(error.__cause__, OSError) and error.__cause__.errno in _PASSING:
         raise error
-
-
-def _add(files: Sequence[_Opened], arriving: Arriving) -> None:
-    pieces = arriving.take()
-    for one in files:
-        for piece in pieces:
-            one.file.write(piece)
 
 
 def make_name(account: str, key: MessageKey, user: str) -> str:

@@ -88,16 +88,14 @@ class Receiver:
             if message.octets < _BATCH_OCTETS:
                 continue
             self._context.require_room()
-            if is_large:
-                await self._inboxes.add(message)
-            else:
+            if not is_large:
                 is_large = True
                 await self.finish()
                 await self._address(message)
-                await self._inboxes.begin(message)
+            await self._inboxes.add(message)
         if is_large:
             self._context.lease.check()
-            await self._inboxes.finish(message)
+            await self._inboxes.write([message])
             await self._record([message])
             self.count += 1
             return
@@ -210,7 +208,7 @@ def describe_copies(account: str, arrived: Arriving, now: int, node: str) -> lis
             at=now,
             user=copy.share.user,
             address=str(copy.share.address),
-            why="\n".join(arrived.plan.reasons(copy.share)),
+            why="\n".join(copy.share.why),
             account=account,
             uidl=arrived.key.uid,
             folder=arrived.key.folder,

@@ -7,7 +7,7 @@ configuration names, else in To, Cc, Bcc and their Resent forms; nobody matches:
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from relay.model.account import Account, Directory, MailboxServer, User
+from relay.model.account import Account, Directory, MailboxServer
 from relay.model.address import Address
 from relay.rules.address import LONGEST_FIELD, parse_mailboxes
 from relay.rules.headers import Field, split_fields
@@ -22,8 +22,8 @@ class Share:
     user: str
     address: Address
     """The address for which he gets it."""
-    why: str
-    """The last of the reasons: what led to him."""
+    why: tuple[str, ...]
+    """What led to him, step by step."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,10 +33,7 @@ class Distribution:
     shares: tuple[Share, ...]
     """Never empty; each user once."""
     steps: tuple[str, ...]
-
-    def reasons(self, share: Share) -> tuple[str, ...]:
-        """Return the steps that led to one of the users."""
-        return (*self.steps[:-1], share.why)
+    """What led to all of them."""
 
 
 def plan_distribution(*, directory: Directory, account: Account, header: bytes) -> Distribution:
@@ -44,16 +41,18 @@ def plan_distribution(*, directory: Directory, account: Account, header: bytes) 
     owner = directory.user(account.owner)
     assert owner is not None, "the settings guarantee that an owner is a user"
     mailbox = account.mailbox
+    steps: tuple[str, ...] = ()
     if mailbox is None or not mailbox.distribute:
-        return _to_owner(owner, f"The mailbox of {account.name!r} belongs to {owner.name}.")
-    steps: list[str] = []
-    for where, values in _places(mailbox, split_fields(header)):
-        shares = _find(directory, values, where)
-        if shares:
-            return Distribution(shares=shares, steps=(*steps, _tell(shares, where)))
-        steps.append(f"No user's address stands in {where}.")
-    rest = _to_owner(owner, f"So the mail goes to {owner.name}, the owner of {account.name!r}.")
-    return Distribution(shares=rest.shares, steps=(*steps, *rest.steps))
+        steps = (f"The mailbox of {account.name!r} belongs to {owner.name}.",)
+    else:
+        for where, values in _places(mailbox, split_fields(header)):
+            shares = _find(directory, values, where, steps)
+            if shares:
+                told = "; ".join(f"{share.user} gets it: {share.address} stands in {where}" for share in shares)
+                return Distribution(shares=shares, steps=(*steps, f"{told}."))
+            steps = (*steps, f"No user's address stands in {where}.")
+        steps = (*steps, f"So the mail goes to {owner.name}, the owner of {account.name!r}.")
+    return Distribution(shares=(Share(user=owner.name, address=owner.address, why=steps),), steps=steps)
 
 
 def _places(mailbox: MailboxServer, fields: Sequence[Field]) -> Iterator[tuple[str, Sequence[bytes]]]:
@@ -69,11 +68,7 @@ def _places(mailbox: MailboxServer, fields: Sequence[Field]) -> Iterator[tuple[s
     yield "To, Cc, Bcc or Resent-*", [one.value for one in fields if one.key in _RECIPIENTS]
 
 
-def _to_owner(owner: User, why: str) -> Distribution:
-    return Distribution(shares=(Share(user=owner.name, address=owner.address, why=why),), steps=(why,))
-
-
-def _find(directory: Directory, values: Sequence[bytes], where: str) -> tuple[Share, ...]:
+def _find(directory: Directory, values: Sequence[bytes], where: str, steps: tuple[str, ...]) -> tuple[Share, ...]:
     found: dict[str, Share] = {}
     left = LONGEST_FIELD
     for value in values:
@@ -83,10 +78,6 @@ def _find(directory: Directory, values: Sequence[bytes], where: str) -> tuple[Sh
         for mailbox in parse_mailboxes(value):
             user = None if mailbox.address is None else directory.user_of(mailbox.address)
             if user is not None and mailbox.address is not None:
-                why = f"{mailbox.address} stands in {where}."
+                why = (*steps, f"{mailbox.address} stands in {where}.")
                 found.setdefault(user.name, Share(user=user.name, address=mailbox.address, why=why))
     return tuple(found.values())
-
-
-def _tell(shares: Sequence[Share], where: str) -> str:
-    return "; ".join(f"{share.user} gets it: {share.address} stands in {where}" for share in shares) + "."

@@ -18,7 +18,7 @@ from tests.peers.relay_process import write_config
 
 def arrived(n: int, *users: str, body: bytes = b"x\r\n") -> Arriving:
     shares = tuple(
-        Share(user=user, address=Address(local=user, domain="example.com"), why="") for user in users or ("anna",)
+        Share(user=user, address=Address(local=user, domain="example.com"), why=()) for user in users or ("anna",)
     )
     made = Arriving(Listed(n=n, key=MessageKey(f"k{n}"), size=len(body)))
     made.plan, made.summary = Distribution(shares=shares, steps=()), Summary("", "", "")
@@ -62,9 +62,9 @@ async def test_whatever_is_asked_for_at_the_same_time_happens_in_one_thread(
     inboxes = inboxes_in(tmp_path)
     await asyncio.gather(*(inboxes.write([arrived(n), arrived(n, "bert")]) for n in range(20)))
     large = arrived(99)
-    await inboxes.begin(large)
+    await inboxes.add(large)
     large.add(b"more\r\n")
-    await asyncio.gather(inboxes.add(large), inboxes.finish(large))
+    await asyncio.gather(inboxes.add(large), inboxes.write([large]))
     await inboxes.close()
     assert len(threads) == 1
     assert threads != {threading.get_ident()}
@@ -95,7 +95,7 @@ async def test_the_same_message_again_adds_nothing_and_is_made_durable(
 async def test_what_was_not_finished_goes_and_nothing_stays_open(tmp_path: Path) -> None:
     before = _open_files()
     inboxes = inboxes_in(tmp_path)
-    await inboxes.begin(arrived(1, "anna", "bert"))
+    await inboxes.add(arrived(1, "anna", "bert"))
     await inboxes.close()
     assert [list((tmp_path / "inboxes" / user / "tmp").iterdir()) for user in ("anna", "bert")] == [[], []]
     assert (mails(tmp_path), mails(tmp_path, "bert")) == (0, 0)
