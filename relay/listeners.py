@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 from relay.emitting import emit
 from relay.events.service import ListenerClosed, Listening
-from relay.intake.budget import Shares
-from relay.intake.disk_space import SharedDiskSpace
+from relay.intake.budget import SharedDiskSpace, Shares
 from relay.intake.listener_context import SharedResources
 from relay.intake.ports import Authenticator, Submission
 from relay.intake.throttle import LoginThrottle

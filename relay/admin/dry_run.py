@@ -9,16 +9,21 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from relay.admin.requests import Explain
-from relay.intake.commands import TOO_MANY_RECIPIENTS, offers_login, read_recipient, refuse_without_login
+from relay.intake.commands import (
+    TOO_MANY_RECIPIENTS,
+    BadCommandError,
+    offers_login,
+    read_recipient,
+    refuse_without_login,
+)
 from relay.intake.connection_limits import refuse_ip
 from relay.intake.content_limits import most_refused, refuse_header, refuse_octets
-from relay.intake.path import BadCommandError
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
 from relay.model.route import Refusal
 from relay.planning import MailPlan, plan_mail
-from relay.rules.dot_stuffing import LineEnds
+from relay.rules.dot_stuffing import has_long_line, read_lines
 from relay.rules.message_splitter import MessageSplitter
 from relay.settings import Limits, ListenerTls, Settings
 
@@ -97,10 +102,9 @@ def _read_recipients(
 
 def _read_header(message: bytes, limits: Limits, *, most: int) -> bytes | Reply:
     """Give the header of a mail, or why it is no mail that could be taken."""
-    lines = LineEnds()
-    content = lines.feed(message) + lines.close()
+    content = read_lines(message)
     cut_off = most_refused(most)  # whoever sends more is told before its end, when nobody knows the size
-    refusal = refuse_octets(len(content), most=most, too_long=lines.too_long, whole=len(content) <= cut_off)
+    refusal = refuse_octets(len(content), most=most, too_long=has_long_line(content), whole=len(content) <= cut_off)
     if refusal is not None:
         return refusal.reply
     splitter = MessageSplitter(header_limit=limits.header_size)

@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 from aiosmtpd.smtp import MISSING, Session
 
 from relay.intake.budget import Holding
-from relay.intake.commands import TOO_MANY_RECIPIENTS, check_characters, read_recipient, read_sender
+from relay.intake.commands import (
+    TOO_MANY_RECIPIENTS,
+    BadCommandError,
+    check_characters,
+    read_recipient,
+    read_sender,
+)
 from relay.intake.content_limits import TOO_LARGE
 from relay.intake.listener_context import ListenerContext
 from relay.intake.mail import Mail
-from relay.intake.path import BadCommandError
 from relay.intake.replies import BYE, CANNOT_VERIFY, NOT_NOW, OK, RECIPIENT_OK, SENDER_OK
 from relay.model.reply import Reply
 from relay.rules.refusal_texts import Refused
@@ -98,7 +103,7 @@ class Handler:
                 argument,
                 esmtp=session.extended_smtp,
                 smtputf8=mail.parameters.smtputf8,
-                postmaster=self._context.shared.submission.resolve_postmaster(),
+                postmaster=self._context.shared.submission.directory.postmaster_address,
             )
         except BadCommandError as error:
             return server.reject("bad_recipient", error.reply, recipient=argument)

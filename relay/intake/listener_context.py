@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import TYPE_CHECKING, TypeVar
 
-from relay.intake.budget import Shares
+from relay.intake.budget import SharedDiskSpace, Shares
 from relay.intake.connection_limits import ConnectionLimits, RefusalLog
-from relay.intake.disk_space import SharedDiskSpace
 from relay.intake.ports import Authenticator, Submission
 from relay.intake.throttle import LoginThrottle
 from relay.settings import Limits, Listener

@@ -12,8 +12,8 @@ from aiosmtpd.smtp import MISSING, AuthResult, LoginPassword
 
 from relay.emitting import emit
 from relay.events.sessions import AuthFailed, AuthNotChecked
+from relay.intake.commands import BadCommandError
 from relay.intake.connection import LONGEST_COMMAND, Connection
-from relay.intake.path import BadCommandError
 from relay.intake.replies import ANSWER_TOO_LONG, EHLO_FIRST, make_reply
 from relay.intake.throttle import TooManyLoginsError
 from relay.model.errors import RelayError

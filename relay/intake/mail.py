@@ -3,7 +3,7 @@
 from aiosmtpd.smtp import Envelope as AiosmtpdEnvelope
 
 from relay.intake.budget import Holding
-from relay.intake.parameters import NO_OPTIONS, NO_PARAMETERS, MailParameters
+from relay.intake.commands import NO_OPTIONS, NO_PARAMETERS, MailParameters
 from relay.model.address import Address
 from relay.model.envelope import DsnOptions, Envelope
 

@@ -1,9 +1,8 @@
 """What the session needs from the rooms above it: who may log in, and what becomes of a mail."""
 
-from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
-from relay.model.address import Address
+from relay.model.account import Directory
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
 
@@ -35,11 +34,9 @@ class Submission(Protocol):
     def begin(self, envelope: Envelope, client: Client, *, show_client: bool) -> Incoming:
         """Begin to take one mail; `show_client` puts the client's address into the Received field."""
 
-    def takes_bare_line_feeds(self, ip: IPv4Address | IPv6Address) -> bool:
-        """Return whether a dot between bare line feeds ends a mail of this client, too."""
-
-    def resolve_postmaster(self) -> Address | None:
-        """Return the address that a bare `<postmaster>` stands for (RFC 5321 section 4.5.1)."""
+    @property
+    def directory(self) -> Directory:
+        """The users and devices of this moment."""
 
 
 class Authenticator(Protocol):

@@ -56,8 +56,8 @@ class Receiver:
             mail.to_envelope(), session.client, show_client=context.listener.received_client
         )
         self._dots: DotReader | BareDotReader
-        takes_bare = context.shared.submission.takes_bare_line_feeds(session.ip)
-        self._dots = BareDotReader() if takes_bare else DotReader()
+        device = context.shared.submission.directory.device_at(session.ip)
+        self._dots = BareDotReader() if device is not None and device.bare_line_feeds else DotReader()
         self._splitter = MessageSplitter(header_limit=context.limits.header_size)
         self._header_done = False
         self._chunks: deque[bytes] = deque()

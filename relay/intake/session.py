@@ -16,10 +16,9 @@ from aiosmtpd.smtp import TLSSetupException
 from relay.emitting import emit
 from relay.events.sessions import SessionFailed
 from relay.events.submission import MessageRejected
-from relay.intake.commands import offers_login, refuse_without_login
+from relay.intake.commands import BadCommandError, offers_login, refuse_without_login
 from relay.intake.login import LoginDialogue
 from relay.intake.mail import Mail
-from relay.intake.path import BadCommandError
 from relay.intake.receiving import Receiver
 from relay.intake.replies import (
     HELP,

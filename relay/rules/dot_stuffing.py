@@ -18,7 +18,12 @@ _BEGINNINGS: Final = tuple(_END[:n] for n in (1, 2, 3, 4))
 class _Reader:
     """Reads data that comes in pieces, and measures its lines, which have CRLF by then."""
 
+    _kept = _CRLF
+    """A line end before the data, which never came, or what may be the beginning of the end."""
+
     def __init__(self) -> None:
+        self._virtual = 2
+        """Octets of what is kept, once its lines end in CRLF, that never came."""
         self._line = 0
         self.too_long = False
         """Whether a line was longer than LONGEST_LINE."""
@@ -26,29 +31,24 @@ class _Reader:
         self.rest = b""
         """What came behind the end."""
 
-    def _give(self, content: bytes, virtual: int) -> bytes:
+    def _give(self, content: bytes) -> bytes:
         """Make every line end CRLF, take away the octets that never came, and measure the rest."""
-        content = normalise_lines(content)[virtual:]
-        self._measure(content)
-        return content
-
-    def _measure(self, content: bytes) -> None:
+        if not content:
+            return b""
+        content, self._virtual = normalise_lines(content)[self._virtual :], 0
         first = content.find(b"\n")
         head = self._line + (len(content) if first < 0 else first - 1)  # without its CR
-        if head > LONGEST_LINE or _has_long_line(content):
+        if head > LONGEST_LINE or has_long_line(content):
             self.too_long = True
         self._line = self._line + len(content) if first < 0 else len(content) - content.rfind(b"\n") - 1
+        return content
 
 
 class DotReader(_Reader):
-    """Finds the end of the data, unstuffs dots, makes every line end CRLF."""
+    """Finds the end of the data, unstuffs dots, makes every line end CRLF.
 
-    def __init__(self) -> None:
-        super().__init__()
-        # The line before the data ended, too: a dot alone at the very beginning ends an empty mail.
-        self._kept = _CRLF
-        self._virtual = 2
-        """Octets of what is kept that never came."""
+    The line before the data ended, too: a dot alone at the very beginning ends an empty mail.
+    """
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the connection, give what they add to the mail."""
@@ -66,10 +66,7 @@ class DotReader(_Reader):
             tail = window[-4:]
             kept = next((n for n in (4, 3, 2, 1) if tail.endswith(_END[:n])), 0) if tail.endswith(_BEGINNINGS) else 0
             content, self._kept = (window[:-kept], window[-kept:]) if kept else (window, b"")
-        if not content:
-            return b""
-        virtual, self._virtual = self._virtual, 0
-        return self._give(content.replace(b"\r\n.", _CRLF) if dot >= 0 else content, virtual)
+        return self._give(content.replace(b"\r\n.", _CRLF) if dot >= 0 else content)
 
 
 class BareDotReader(_Reader):
@@ -78,11 +75,7 @@ class BareDotReader(_Reader):
     Only for one that passes on no mail of others: such mail could hide a second one behind a dot of its own.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._kept = b"\n"
-        """A line end before the data, which never came, or what may be the beginning of the end."""
-        self._virtual = 2
+    _kept = b"\n"
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the connection, give what they add to the mail."""
@@ -95,38 +88,7 @@ class BareDotReader(_Reader):
             tail = _BARE_BEGINNING.search(window, max(0, len(window) - 4))
             cut = len(window) if tail is None else tail.start()
             content, self._kept = window[:cut], window[cut:]
-        if not content:
-            return b""
-        virtual, self._virtual = self._virtual, 0
-        return self._give(content.replace(b"\n.", b"\n"), virtual)
-
-
-class LineEnds(_Reader):
-    """Makes every line end CRLF in data that comes in pieces, such as a file; no dot means anything."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._cr = False
-        """Whether a CR waits for what follows it."""
-        self._open = False
-        """Whether the last line has no end yet."""
-
-    def feed(self, data: bytes) -> bytes:
-        """Take the next bytes, give what they add to the mail."""
-        if self._cr:
-            data = b"\r" + data
-        self._cr = data.endswith(b"\r")
-        content = normalise_lines(data[:-1] if self._cr else data)
-        if content:
-            self._open = not content.endswith(b"\n")
-            self._measure(content)
-        return content
-
-    def close(self) -> bytes:
-        """End the data; gives the end of the last line where it is missing."""
-        end = b"\r\n" if self._cr or self._open else b""
-        self._cr = self._open = False
-        return end
+        return self._give(content.replace(b"\n.", b"\n"))
 
 
 def normalise_lines(data: bytes) -> bytes:
@@ -138,7 +100,13 @@ def normalise_lines(data: bytes) -> bytes:
     return data.replace(_CRLF, b"\n").replace(b"\r", b"\n").replace(b"\n", _CRLF)
 
 
-def _has_long_line(content: bytes) -> bool:
+def read_lines(message: bytes) -> bytes:
+    """Return a whole mail, as a file holds it, with CRLF at the end of every line, the last one included."""
+    lines = normalise_lines(message)
+    return lines if not lines or lines.endswith(b"\n") else lines + _CRLF
+
+
+def has_long_line(content: bytes) -> bool:
     """Tell whether a line, without its CRLF, is longer than LONGEST_LINE; looks at few places, whatever it holds."""
     begin = 0
     while len(content) - begin > LONGEST_LINE:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from relay.model.route import Edit, RemoveFields, SetField
-from relay.rules.charsets import decode_octets
-from relay.rules.encoded_words import decode_words
 
 _FIELD = re.compile(rb"((?:([\x21-\x39\x3b-\x7e]++)[ \t]*+:)?[^\n]*+(?>(?:\n[ \t][^\n]*+)*)\n?)")
 """A field, and its name; where it has none it is a line that is no field."""
@@ -15,17 +13,10 @@ MOST_FIELDS: Final = 2_000
 """Fields of a header; a mail with more is none that a program of good will has written."""
 _SHORT: Final = 16_384
 """Octets of a header that is remembered."""
-_LONGEST_SUBJECT = 120
-"""Characters of a subject that people are shown."""
-_LONGEST_SENDER = 200
-"""Characters of a From that people are shown."""
 _SIGNED = re.compile(
     rb"multipart/(?:signed|encrypted)|application/(?:x-)?pkcs7-(?:mime|signature)|application/pgp-encrypted",
     re.IGNORECASE,
 )
-
-_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Bidirectional embeddings, overrides and isolates (Unicode Standard Annex 9)."""
 _SIGNS = (b"dkim-signature", b"multipart/signed", b"multipart/encrypted", b"pkcs7-", b"pgp-encrypted")
 """A header without any of these needs no closer look."""
 
@@ -117,24 +108,3 @@ def is_signed(block: bytes) -> bool:
         if field.key == "content-type" and _SIGNED.match(field.value):
             return True
     return False
-
-
-def subject_text(block: bytes) -> str:
-    """Give the subject for people: decoded, shortened, without control characters and what turns the text around it."""
-    values = find_values(block, "subject")
-    return "" if not values else show_subject(values[0])
-
-
-def show_subject(value: bytes) -> str:
-    """Give the body of a Subject field for people, as `subject_text`."""
-    return _shorten(value, _LONGEST_SUBJECT)
-
-
-def show_sender(value: bytes) -> str:
-    """Give the body of a From field for people, as `subject_text`."""
-    return _shorten(value, _LONGEST_SENDER)
-
-
-def _shorten(value: bytes, longest: int) -> str:
-    text = _TURNS.sub("", decode_words(decode_octets(value)[: longest * 20]))
-    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -8,7 +8,7 @@ found in one pass, so the work is linear, and the same however the mail was cut 
 import re
 from typing import Final
 
-from relay.rules.dot_stuffing import normalise_lines
+from relay.rules.dot_stuffing import read_lines
 
 CHUNK: Final = 262_144
 """Octets of a piece of the body, at most."""
@@ -160,7 +160,7 @@ class _StrayLines:
 
 def split_message(message: bytes) -> tuple[bytes, bytes]:
     """Split a message as a file holds it into the header that a session would find, and the body."""
-    lines = normalise_lines(message)
-    splitter = MessageSplitter(header_limit=len(lines) + 2)
-    chunks = [*splitter.feed(lines if lines.endswith(b"\n") else lines + b"\r\n"), splitter.close()]
+    lines = read_lines(message)
+    splitter = MessageSplitter(header_limit=len(lines))
+    chunks = [*splitter.feed(lines), splitter.close()]
     return splitter.header or b"", b"".join(chunks)

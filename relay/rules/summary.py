@@ -3,11 +3,14 @@
 import re
 from typing import Final, NamedTuple
 
-from relay.rules.headers import show_sender, show_subject
-from relay.rules.trace import read_message_id
+from relay.rules.charsets import decode_octets
+from relay.rules.encoded_words import decode_words
 
-LONGEST_ID: Final = 512
-"""Characters of a Message-ID that are kept; a text that is looked for is cut in the same way."""
+_ID: Final = re.compile(rb"<[^<>\s]{1,990}>")
+_LONGEST_SUBJECT: Final = 120
+_LONGEST_SENDER: Final = 200
+_TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Bidirectional embeddings, overrides and isolates (Unicode Standard Annex 9)."""
 # A field as `rules.headers` splits a block into them, which takes three times as long: this is done for each mail.
 _WANTED = re.compile(
     rb"^(from|subject|message-id)[ \t]*+:([^\n]*+(?>(?:\n[ \t][^\n]*+)*))", re.IGNORECASE | re.MULTILINE
@@ -18,9 +21,11 @@ class Summary(NamedTuple):
     """Of one header."""
 
     header_message_id: str
-    """With its brackets; empty where there is none."""
+    """With its brackets; empty where there is none that could be one."""
     sender: str
+    """The From field for people: decoded, shortened, without control characters and what turns the text around it."""
     subject: str
+    """The Subject field for people, in the same way."""
 
 
 def summarise(block: bytes) -> Summary:
@@ -30,10 +35,15 @@ def summarise(block: bytes) -> Summary:
     for field in _WANTED.finditer(block):
         name, value = field[1].lower(), field[2].replace(b"\r\n", b"").strip(b" \t")
         found.setdefault(name, value)
-        if name == b"message-id":
-            header_message_id = header_message_id or read_message_id(value)
+        if name == b"message-id" and not header_message_id and (one := _ID.search(value)):
+            header_message_id = one[0].decode("utf-8", "replace").replace("\0", "\ufffd")
     return Summary(
-        header_message_id[:LONGEST_ID].replace("\0", "\ufffd"),
-        show_sender(found.get(b"from", b"")),
-        show_subject(found.get(b"subject", b"")),
+        header_message_id,
+        _show(found.get(b"from", b""), _LONGEST_SENDER),
+        _show(found.get(b"subject", b""), _LONGEST_SUBJECT),
     )
+
+
+def _show(value: bytes, longest: int) -> str:
+    text = _TURNS.sub("", decode_words(decode_octets(value)[: longest * 20]))
+    return text if len(text) <= longest else text[: longest - 1] + "…"

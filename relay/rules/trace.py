@@ -14,7 +14,6 @@ MAX_LOOPS = 3
 """A mail that is redirected may rightly pass us again."""
 _REMOVED = frozenset({"bcc", "resent-bcc", "return-path"})
 _HELO = re.compile(r"[^A-Za-z0-9.:\[\]_-]")
-_ID = re.compile(rb"<[^<>\s]{1,990}>")
 
 
 def received_field(
@@ -54,17 +53,6 @@ def stamp_header(
     if "date" not in keys:
         kept += f"Date: {format_datetime(at)}\r\n".encode()
     return added + kept
-
-
-def message_id_of(block: bytes) -> str:
-    """Give the Message-ID with its brackets; empty where there is none that could be one."""
-    return next(filter(None, map(read_message_id, find_values(block, "message-id"))), "")
-
-
-def read_message_id(value: bytes) -> str:
-    """Give the id in the body of a Message-ID field; empty where there is none that could be one."""
-    found = _ID.search(value)
-    return found[0].decode("utf-8", "replace") if found else ""
 
 
 def received_count(block: bytes) -> int:

@@ -1,8 +1,6 @@
 """From a mail that comes in to one that is kept."""
 
-from ipaddress import IPv4Address, IPv6Address
-
-from relay.model.address import Address
+from relay.model.account import Directory
 from relay.model.envelope import Client, Envelope
 from relay.runtime import Runtime
 from relay.submission.dispatcher import Dispatcher, Slot
@@ -30,11 +28,7 @@ class Submission:
             now=self._now(),
         )
 
-    def takes_bare_line_feeds(self, ip: IPv4Address | IPv6Address) -> bool:
-        """Return whether a dot between bare line feeds ends a mail of this client, too: its device says so."""
-        device = self._settings().directory.device_at(ip)
-        return device is not None and device.bare_line_feeds
-
-    def resolve_postmaster(self) -> Address | None:
-        """Return the address that a bare `<postmaster>` stands for."""
-        return self._settings().directory.postmaster_address
+    @property
+    def directory(self) -> Directory:
+        """The users and devices of this moment."""
+        return self._settings().directory

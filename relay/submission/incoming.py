@@ -19,10 +19,11 @@ from relay.model.mail import ClaimedDelivery, DeliveryState, Message, NewDeliver
 from relay.model.reply import Reply
 from relay.model.route import Refusal, RoutePlan
 from relay.planning import MailPlan, plan_mail
-from relay.rules.headers import apply_edits, subject_text
+from relay.rules.headers import apply_edits
 from relay.rules.refusals import refuse_size
+from relay.rules.summary import summarise
 from relay.rules.tiff import TiffStripper
-from relay.rules.trace import message_id_of, received_field, stamp_header
+from relay.rules.trace import received_field, stamp_header
 from relay.settings import Settings
 from relay.storage.queue import Queue
 from relay.submission.body import BodyVersion
@@ -166,7 +167,7 @@ class IncomingMail:
         everyone = (*self.envelope.recipients, *self._archived)
         if plan.reverse_path is not None:
             everyone = (plan.reverse_path, *everyone)
-        subject = subject_text(self._header)
+        summary = summarise(self._header)
         utf8_header = self.envelope.smtputf8 and not self._header.isascii()
         return Message(
             id=self.queue_id,
@@ -175,8 +176,8 @@ class IncomingMail:
             account=plan.account,
             rule=plan.rule,
             reverse_path="" if plan.reverse_path is None else plan.reverse_path.wire,
-            header_message_id=message_id_of(self._header),
-            subject=subject,
+            header_message_id=summary.header_message_id,
+            subject=summary.subject,
             size=size,
             client=str(self.client.ip),
             header=self._header,
@@ -186,7 +187,9 @@ class IncomingMail:
             why="\n".join((*plan.steps, *self._decided.archive.steps)),
             envelope_id=self.envelope.envelope_id,
             ret=self.envelope.ret,
-            source=source_of(self.client, user=plan.user or "", sender=str(plan.sender_before or ""), subject=subject),
+            source=source_of(
+                self.client, user=plan.user or "", sender=str(plan.sender_before or ""), subject=summary.subject
+            ),
         )
 
     @property

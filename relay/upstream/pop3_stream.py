@@ -38,7 +38,7 @@ class Pop3Stream(AwaitedProtocol):
         self._seconds = self._credit = seconds
         self.veil = veil
         self._buffer = bytearray()
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport
         self._paused = False
 
     @classmethod
@@ -56,11 +56,9 @@ class Pop3Stream(AwaitedProtocol):
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Put TLS on. What was buffered in the clear is thrown away (RFC 2595 section 4). Raises OSError, Pop3Lost."""
-        transport = self._connected()
         self._buffer.clear()
-        loop = asyncio.get_running_loop()
-        secured = await loop.start_tls(
-            transport, self, context, server_hostname=host, ssl_handshake_timeout=self._seconds
+        secured = await asyncio.get_running_loop().start_tls(
+            self._transport, self, context, server_hostname=host, ssl_handshake_timeout=self._seconds
         )
         if secured is None:
             raise Pop3Lost("the connection was lost")
@@ -78,21 +76,17 @@ class Pop3Stream(AwaitedProtocol):
         self._buffer += data
         if len(self._buffer) > _HIGH_WATER and not self._paused:
             self._paused = True
-            self._connected().pause_reading()
+            self._transport.pause_reading()
         self._wake()
-
-    def _connected(self) -> asyncio.Transport:
-        assert self._transport is not None
-        return self._transport
 
     # What the session calls
 
     def write(self, data: bytes) -> None:
         """Send commands. Raises Pop3Lost."""
-        if self._lost is not None or self._connected().is_closing():
+        if self._lost is not None or self._transport.is_closing():
             raise Pop3Lost(self._lost or "the connection was closed")
         self._credit = self._seconds
-        self._connected().write(data)
+        self._transport.write(data)
 
     async def read_status(self) -> tuple[bool, str]:
         """Read +OK or -ERR with its text, veiled and made harmless. Raises Pop3Lost for anything else."""
@@ -172,14 +166,14 @@ class Pop3Stream(AwaitedProtocol):
     def _resume(self) -> None:
         if self._paused and len(self._buffer) <= _HIGH_WATER // 2:
             self._paused = False
-            if not self._connected().is_closing():
-                self._connected().resume_reading()
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
 
     def close(self) -> None:
         """Close the connection."""
-        self._connected().close()
+        self._transport.close()
 
     def abort(self) -> None:
         """End the connection at once."""
         self._fail("given up")
-        self._connected().abort()
+        self._transport.abort()

@@ -12,8 +12,7 @@ import argon2
 import pytest
 
 from relay.auth import PasswordChecker
-from relay.intake.budget import Shares
-from relay.intake.disk_space import SharedDiskSpace
+from relay.intake.budget import SharedDiskSpace, Shares
 from relay.intake.listener_context import SharedResources
 from relay.intake.throttle import LoginThrottle
 from relay.server import SmtpServer

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.bcc_archive import make_stripper
-from relay.intake.path import BadCommandError, parse_argument, parse_forward_path
+from relay.intake.commands import BadCommandError, parse_argument, parse_forward_path
 from relay.model.account import Account, Directory, Security, SmtpServer, User
 from relay.model.address import Address, ascii_domain
 from relay.model.envelope import Client, Envelope
@@ -21,12 +21,13 @@ from relay.rules.disguise import find_disguised
 from relay.rules.dot_stuffing import DotReader, normalise_lines
 from relay.rules.encoded_words import decode_words
 from relay.rules.folding import BodyFolder, fold_header
-from relay.rules.headers import apply_edits, find_values, is_signed, split_fields, subject_text
+from relay.rules.headers import apply_edits, find_values, is_signed, split_fields
 from relay.rules.hours import parse_hours
 from relay.rules.message_splitter import MessageSplitter, split_message
 from relay.rules.origin import find_origin
 from relay.rules.replies import read_reply
-from relay.rules.trace import message_id_of, received_count
+from relay.rules.summary import summarise
+from relay.rules.trace import received_count
 from relay.settings.hosts import parse_network
 from relay.settings.quantities import parse_duration, parse_size
 from tests.borders.steps import grows_in_line, stalls
@@ -117,8 +118,8 @@ FUNCTIONS: dict[str, Take] = {
     "fold_header": field(b"Subject", fold_header),
     "find_values": lambda data: find_values(data, "a"),
     "is_signed": field(b"Content-Type", is_signed),
-    "subject_text": field(b"Subject", subject_text),
-    "message_id_of": field(b"Message-ID", message_id_of),
+    "summarise, a subject": field(b"Subject", summarise),
+    "summarise, an id": field(b"Message-ID", summarise),
     "received_count": field(b"Received", received_count),
     "read_content": field(b"Content-Type", read_content),
     "make_stripper": strip_header,

@@ -5,7 +5,7 @@ import dataclasses
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,11 +14,10 @@ import pytest
 import trustme
 
 from relay.auth import PasswordChecker
-from relay.intake.budget import Shares
-from relay.intake.disk_space import SharedDiskSpace
+from relay.intake.budget import SharedDiskSpace, Shares
 from relay.intake.listener_context import SharedResources
 from relay.intake.throttle import LoginThrottle
-from relay.model.account import Directory, User
+from relay.model.account import Device, Directory, User
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
@@ -64,11 +63,11 @@ class Recorder:
         self.mails.append(mail)
         return _Incoming(self, mail)
 
-    def takes_bare_line_feeds(self, ip: IPv4Address | IPv6Address) -> bool:
-        return str(ip) == self.bare_at
-
-    def resolve_postmaster(self) -> Address | None:
-        return ANNA
+    @property
+    def directory(self) -> Directory:
+        networks = (ip_network(self.bare_at),) if self.bare_at else ()
+        device = Device(name="scanner", networks=networks, user="anna", bare_line_feeds=True)
+        return dataclasses.replace(DIRECTORY, devices=(device,))
 
     async def wait_for(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(10), self.changed:

@@ -3,7 +3,7 @@ from ipaddress import ip_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.intake.budget import Holding, Shares, origin
+from relay.intake.budget import Holding, SharedDiskSpace, Shares, origin
 
 A, B, C = (ip_address(f"192.0.2.{n}") for n in (1, 2, 3))
 CLIENTS = [A, B, ip_address("2001:db8::1"), ip_address("2001:db8::2")]
@@ -56,3 +56,19 @@ def test_holdings_never_take_more_than_there_is_and_give_everything_back(steps: 
         holding.close()
     assert shares._free == 100
     assert not shares._held
+
+
+def test_what_a_client_has_begun_counts_again_for_itself() -> None:
+    space = SharedDiskSpace(lambda octets: octets <= 8)
+    assert space.take(A, 5)
+    assert not space.take(A, 4)
+    assert space.take(B, 8)
+    space.give(A, 5)
+    space.give(B, 8)
+    assert not space._unfinished
+
+
+def test_who_takes_nothing_is_not_remembered() -> None:
+    space = SharedDiskSpace(lambda octets: octets <= 8)
+    assert not space.take(A, 9)
+    assert not space._unfinished

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.intake import receiving
-from relay.intake.disk_space import SharedDiskSpace
+from relay.intake.budget import SharedDiskSpace
 from relay.intake.receiving import SLOWEST
 from relay.intake.session import SmtpSession
 from relay.rules.message_splitter import CHUNK

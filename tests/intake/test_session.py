@@ -308,7 +308,7 @@ async def test_a_fault_of_ours_in_a_command_is_a_451_that_tells_nothing(monkeypa
 
     with capture_logs() as lines:
         async with open_listener() as running:
-            monkeypatch.setattr(Recorder, "resolve_postmaster", fail)
+            monkeypatch.setattr(Recorder, "directory", property(fail))
             client = await running.greeted()
             assert (await client.say(MAIL, RCPT)) == "451 4.3.0 Something went wrong here, try again later"
             monkeypatch.undo()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model.route import Edit, RemoveFields, SetField
-from relay.rules.headers import apply_edits, find_values, is_signed, split_fields, subject_text
+from relay.rules.headers import apply_edits, find_values, is_signed, split_fields
 
 BLOCK = (
     b"Received: from a\r\n\tby b\r\n"
@@ -87,15 +87,6 @@ def test_signed_mail_is_known(field: bytes) -> None:
 
 def test_other_mail_is_not_signed() -> None:
     assert not is_signed(BLOCK + b"Content-Type: multipart/mixed; x=multipart/signed\r\n")
-
-
-def test_a_subject_is_for_people() -> None:
-    assert subject_text(b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n =?utf-8?q?_an_alle?=\r\n") == "Grüße an alle"
-    assert subject_text(b"Subject: a\x1b[31mb\x00\r\n") == "a [31mb"
-    assert subject_text("Subject: a\u202egpj.exe =?utf-8?q?=E2=80=AE=E2=81=A6b?=\r\n".encode()) == "agpj.exe b"
-    assert subject_text(b"Subject: \xe4\r\n") == "ä"
-    assert subject_text(b"From: x\r\n") == ""
-    assert len(subject_text(b"Subject: " + b"x" * 5000 + b"\r\n")) == 120
 
 
 @pytest.mark.parametrize(

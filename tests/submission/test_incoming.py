@@ -217,7 +217,7 @@ async def _begin(office: Office) -> IncomingMail:
 
 async def test_postmaster_is_the_postmasters_profile_address(tmp_path: Path) -> None:
     async with open_office(tmp_path) as office:
-        assert str(office.submission.resolve_postmaster()) == "anna@example.com"
+        assert str(office.submission.directory.postmaster_address) == "anna@example.com"
 
 
 async def test_several_accounts_each_keep_their_own(tmp_path: Path) -> None:
