@@ -1,6 +1,7 @@
 """The running service, as the functions of the admin room reach it from their threads."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
@@ -14,6 +15,8 @@ from relay.model.maildrop import PollResult
 from relay.pop_poller import PopPoller
 
 _T = TypeVar("_T")
+_LONGEST_STEP: Final = 1.0
+"""Seconds until something is said of a poll: only then is it seen whether whoever asked is still there."""
 _MOST_IDS: Final = 3
 """Mails of each mailbox whose ids are shown."""
 
@@ -88,8 +91,13 @@ async def poll(poller: PopPoller, accounts: Sequence[Account]) -> AsyncGenerator
 
     polls = asyncio.create_task(poller.poll_now(accounts, tell))
     polls.add_done_callback(lambda _: news.put_nowait(None))
-    while (progress := await news.get()) is not None:
-        yield progress
+    progress: Progress | None = Progress(what=accounts[0].name, done=0)
+    while progress is not None:
+        with contextlib.suppress(TimeoutError):  # it is said again: a step that does not end would hold its thread
+            async with asyncio.timeout(_LONGEST_STEP):
+                progress = await news.get()
+        if progress is not None:
+            yield progress
     results = await polls
     yield Told(
         json=({name: {"error": one} if isinstance(one, str) else one for name, one in results.items()},),

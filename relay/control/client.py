@@ -15,6 +15,8 @@ PATIENCE: Final = 5.0
 """Seconds for what is done at once."""
 _MOST_LINES: Final = 1 << 24
 """Of all answers together: more than the progress of any work needs."""
+_MOST_SIGNS: Final = 1 << 15
+"""Of life between two answers: a service sends one a second, and nothing that it does takes nine hours."""
 
 
 class ControlError(RelayError):
@@ -54,16 +56,17 @@ def follow(
     connection = connect(folder, patience)
     if connection is None:
         return False
-    answered, count = False, 0
+    answered, count, signs = False, 0, 0
     with connection:
         try:
             connection.sendall(write({"do": do, **arguments}))
             with connection.makefile("rb") as lines:
                 while line := lines.readline(LONGEST_ANSWER):
-                    if (count := count + 1) > _MOST_LINES:
-                        raise ControlError("the service goes on answering without an end")
                     answer = read(line)
-                    if answer.get("alive"):
+                    count, signs = count + 1, signs + 1 if answer.get("alive") else 0
+                    if count > _MOST_LINES or signs > _MOST_SIGNS:
+                        raise ControlError("the service goes on answering without an end")
+                    if signs:
                         continue
                     if not answer.get("ok"):
                         refused = ControlError(str(answer.get("error") or "the service could not do it"))

@@ -63,3 +63,5 @@ def test_a_service_that_answers_without_an_end_is_left(tmp_path: Path, monkeypat
             with pytest.raises(ControlError, match="without an end"):
                 came.extend(follow(tmp_path, "poll", patience=5))
             assert len(came) <= most
+            monkeypatch.undo()
+            monkeypatch.setattr("relay.control.client._MOST_SIGNS", 5)
