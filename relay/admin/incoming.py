@@ -12,8 +12,10 @@ from relay.admin.words import show_size, show_time
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import StateConflictError, StorageError
 from relay.model.ids import is_id
+from relay.model.maildrop import Seen
 from relay.rules.moments import utc_time
-from relay.storage.arrivals import AtProvider, find_arrivals, find_at_provider, find_by_file
+from relay.storage.arrivals import find_arrivals, find_by_file
+from relay.storage.mailboxes import find_seen
 from relay.storage.maildir import locate
 from relay.storage.quarantine import QUARANTINE, Held, find_held, list_held
 
@@ -64,7 +66,7 @@ def _look_at(room: Room, copies: tuple[Arrival, ...], held: Sequence[Held], shut
     mailbox = None if account is None else account.mailbox
     return Found(
         copies=tuple((one, *_find_file(room, one, quarantined.get(one.id), shut)) for one in copies),
-        provider=_at_provider(room, first, find_at_provider(room.database, first)) if first.account else "",
+        provider=_at_provider(room, first, find_seen(room.database, first)) if first.account else "",
         mailbox="" if mailbox is None else f"{mailbox.username} at {mailbox.host}",
     )
 
@@ -93,12 +95,12 @@ def _find_in_inbox(inbox: Path, one: Arrival) -> tuple[Path | None, str]:
     return path, f"in the inbox of {one.holder}: {path}"
 
 
-def _at_provider(room: Room, one: Arrival, seen: AtProvider) -> str:
-    if seen.gone_at is not None:
+def _at_provider(room: Room, one: Arrival, seen: Seen | None) -> str:
+    if seen is not None and seen.gone_at is not None:
         return f"not there any more since {show_time(seen.gone_at, room.zone)}"
     if one.uidl.startswith("sha256-"):
         return "deleted there once the poll had ended well: the server has no unique ids"
-    return "still there at the last poll" if seen.known else "not known any more"
+    return "still there at the last poll" if seen is not None else "not known any more"
 
 
 def view_incoming(mail: Found) -> Json:

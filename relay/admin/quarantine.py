@@ -148,7 +148,7 @@ class _House:
         """Say what keeps mail out of a user's inbox, and what mends it; empty where nothing is found."""
         if user not in self.troubles:
             settings = self.room.settings
-            self.troubles[user] = str(find_trouble(settings.inboxes, user, settings.folder) or "")
+            self.troubles[user] = find_trouble(settings.inboxes, user, settings.folder)
         return self.troubles[user]
 
 

@@ -31,7 +31,7 @@ class Lease:
         self._mailboxes = mailboxes
         self._account = account
         self._boottime = boottime
-        self._shared = False
+        self._shared = mailboxes.is_shared
         self._lost = False
         self._renewed = 0.0
         """When the last renewal that took effect was asked for."""
@@ -42,10 +42,9 @@ class Lease:
 
     async def __aenter__(self) -> Self:
         asked = self._boottime()
-        granted = await self._mailboxes.acquire(self._account, self.token)
-        if granted is None:
+        if not await self._mailboxes.acquire(self._account, self.token):
             raise MailboxElsewhereError("another node is polling this mailbox")
-        self._renewed, self._shared = asked, granted.shared
+        self._renewed = asked
         if self._shared:
             self._renewing = asyncio.create_task(self._keep(), name=f"lease {self._account}")
         return self

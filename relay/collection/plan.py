@@ -4,8 +4,7 @@ A message is known by its key (account, folder, validity, unique id). Nothing is
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum, auto
+from dataclasses import dataclass, replace
 
 from relay.model.account import FirstPoll, MailboxServer
 from relay.model.maildrop import FolderListing, Listed, Mailbox, MessageKey, Seen
@@ -16,62 +15,47 @@ _MOST_HOSTS = 8
 """Names of one mailbox's host that are remembered."""
 
 
-class Contact(Enum):
-    """How a mailbox relates to that of the last polls."""
-
-    SAME = auto()
-    """The same, under a name that is known."""
-    RENAMED = auto()
-    """The same, under another host or login."""
-    NEW = auto()
-    """The first one, or another one than before: nothing of earlier polls counts."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PollPlan:
     """What one poll does."""
 
-    contact: Contact = Contact.SAME
-    hosts: tuple[str, ...] = ()
-    """The names of the mailbox's host that are remembered from now on."""
-    folders: Mapping[str, str] = field(default_factory=dict)
-    """The folders that are remembered from now on, each with its validity."""
-    fetch: tuple[Listed, ...] = ()
-    delete: tuple[Listed, ...] = ()
+    mailbox: Mailbox
+    """What is known of the mailbox from now on; as before where nothing is new."""
+    is_new: bool
+    """Whether it is another mailbox than before: then nothing that is known of the earlier one counts."""
+    fetch: tuple[Listed, ...]
+    delete: tuple[Listed, ...]
     """Fetched by an earlier poll, and to be deleted now."""
-    skip: tuple[MessageKey, ...] = ()
+    skip: tuple[MessageKey, ...]
     """There before the first contact with their folder; left alone for ever."""
-    gone: tuple[MessageKey, ...] = ()
+    gone: tuple[MessageKey, ...]
     """No longer on the server."""
-    back: tuple[MessageKey, ...] = ()
+    back: tuple[MessageKey, ...]
     """Found to be gone by an earlier poll, and listed again."""
-    forget: tuple[MessageKey, ...] = ()
+    forget: tuple[MessageKey, ...]
     """Gone for so long that they need not be known any more."""
 
 
 def recognise(
     known: Mailbox | None, seen: Mapping[MessageKey, Seen], listed: Sequence[Listed], server: MailboxServer
-) -> Contact:
-    """Decide whether a mailbox is that of the last polls, though its host or login may be written in another way.
+) -> Mailbox | None:
+    """Return what was known of a mailbox, with the host and login that it has now; None: it is new, or another one.
 
-    It is, if one of the known messages is listed. If none can be, since all were deleted after they had been fetched,
-    the same login is enough: what came in the meantime must not be left out.
+    It is the same one, though its host or login may be written in another way, if one of the known messages is listed.
+    If none can be, since all were deleted after they had been fetched, the same login is enough: what came in the
+    meantime must not be left out.
     """
     if known is None or not known.hosts:
-        return Contact.NEW
-    same_login = _plain(server.username) == _plain(known.login)
-    if same_login and _plain(server.host) in map(_plain, known.hosts):
-        return Contact.SAME
-    if any(one.key in seen for one in listed):
-        return Contact.RENAMED
+        return None
+    host, same_login = _plain(server.host), _plain(server.username) == _plain(known.login)
+    if same_login and host in map(_plain, known.hosts):
+        return known
     expected = any(one.gone_at is None for one in seen.values())
-    return Contact.RENAMED if same_login and not expected else Contact.NEW
-
-
-def hosts_of(known: Mailbox | None, contact: Contact, host: str) -> tuple[str, ...]:
-    """Return the names to remember for a mailbox, so that nodes that write its host in different ways agree."""
-    before = known.hosts if known is not None and contact is not Contact.NEW else ()
-    return (*(one for one in before if _plain(one) != _plain(host)), _plain(host))[-_MOST_HOSTS:]
+    if not any(one.key in seen for one in listed) and (expected or not same_login):
+        return None
+    # The names before stay, so that nodes that write its host in different ways agree.
+    hosts = (*(one for one in known.hosts if _plain(one) != host), host)
+    return replace(known, hosts=hosts[-_MOST_HOSTS:], login=server.username)
 
 
 def _plain(name: str) -> str:
@@ -93,17 +77,17 @@ def plan_poll(
     that is: it was not listed before, or has another validity than before.
     """
     with_ids = [one for one in listings if one.has_ids]
-    contact = recognise(known, seen, [message for one in with_ids for message in one.messages], server)
-    if contact is Contact.NEW:
-        seen = {}
-    folders_before = {} if known is None or contact is Contact.NEW else known.folders
+    before = recognise(known, seen, [message for one in with_ids for message in one.messages], server)
+    is_new = before is None
+    if before is None:
+        before, seen = Mailbox(hosts=(_plain(server.host),), login=server.username), {}
     fetch = [message for one in listings if not one.has_ids for message in one.messages]
     skip: list[MessageKey] = []
     delete: list[Listed] = []
     for folder in with_ids:
         unknown = [one for one in folder.messages if one.key not in seen]
-        is_new = folders_before.get(folder.folder) != folder.validity
-        if is_new and server.first_poll is FirstPoll.NEW:
+        is_new_folder = before.folders.get(folder.folder) != folder.validity
+        if is_new_folder and server.first_poll is FirstPoll.NEW:
             skip += [one.key for one in unknown]
         else:
             fetch += unknown
@@ -114,9 +98,8 @@ def plan_poll(
     partly = {one.folder for one in listings if one.passed_over or not one.has_ids}
     missing = {key: one for key, one in seen.items() if key not in listed and key.folder not in partly}
     return PollPlan(
-        contact=contact,
-        hosts=hosts_of(known, contact, server.host),
-        folders={one.folder: one.validity for one in listings},
+        mailbox=replace(before, folders={one.folder: one.validity for one in listings}),
+        is_new=is_new,
         fetch=tuple(fetch),
         delete=tuple(delete),
         skip=tuple(skip),

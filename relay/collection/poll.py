@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from relay.collection.plan import Contact, PollPlan, plan_poll
+from relay.collection.plan import PollPlan, plan_poll
 from relay.collection.receiver import PollContext, Receiver
 from relay.emitting import emit
 from relay.events.mailboxes import MailboxTooFull, MailLeft, MailNotGiven, PollLinesOmitted
@@ -17,7 +17,6 @@ from relay.model.account import FirstPoll
 from relay.model.errors import RelayError, SourceError
 from relay.model.maildrop import FolderListing, Listed, PollResult
 from relay.sources.source import MailboxSource
-from relay.storage.mailboxes import FirstContact
 
 MOST_SAID = 20
 """Lines of one kind that a poll logs about single messages; the number of the others is one more line."""
@@ -85,12 +84,10 @@ class Poll:
         now = context.runtime.now()
         # A mailbox may list a great many messages: others go on while they are sorted.
         plan = await asyncio.to_thread(plan_poll, listings, known, seen, server=server, now=now)
-        if plan.contact is not Contact.SAME or known is None or plan.folders != known.folders:
-            contact = FirstContact(
-                hosts=plan.hosts, login=server.username, folders=plan.folders, is_new=plan.contact is Contact.NEW,
-                skip=plan.skip,
-            )  # fmt: skip
-            await context.mailboxes.begin(account, context.lease.token, contact, now=now)
+        if plan.mailbox != known:
+            await context.mailboxes.begin(
+                account, context.lease.token, plan.mailbox, is_new=plan.is_new, skip=plan.skip, now=now
+            )
         return plan
 
     async def _choose(self, wanted: Sequence[Listed]) -> list[Listed]:

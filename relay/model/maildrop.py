@@ -67,7 +67,6 @@ class Seen:
 class Mailbox:
     """What the last polls of an account left."""
 
-    account: str
     hosts: tuple[str, ...]
     """The names under which it was found, the latest one last; empty before the first successful contact."""
     login: str

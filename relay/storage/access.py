@@ -44,7 +44,7 @@ class Access:
 
     @property
     def is_shared(self) -> bool:
-        """Whether other nodes claim from this queue as well."""
+        """Whether other nodes use this database as well."""
         return self._engine.dialect.name == "postgresql"
 
     async def close(self) -> None:

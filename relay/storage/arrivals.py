@@ -5,19 +5,17 @@ the other, and none twice.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, select, update
 
 from relay.model.arrival import Arrival, Place
 from relay.model.ids import COPY_DIGITS, first_id, is_id
-from relay.rules.summary import LONGEST_ID
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean, row_of
 from relay.storage.statement import LIMIT, Many, Statement, highest, is_in
 from relay.storage.statement import insert as insert_into
-from relay.storage.tables import arrival, seen
+from relay.storage.tables import arrival
 from relay.storage.transaction import Transaction
 
 _INSERT: Final = Many.insert(insert_into(arrival).on_conflict_do_nothing(index_elements=["id"]))
@@ -47,14 +45,6 @@ _BY_UIDL: Final = Statement(_SELECT.where(arrival.c.uidl == bindparam("wanted"))
 _BY_PREFIX: Final = Statement(
     _SELECT.where(arrival.c.id >= bindparam("first"), arrival.c.id < bindparam("end")).limit(LIMIT)
 )
-_SEEN: Final = Statement(
-    select(seen.c.gone_at).where(
-        seen.c.account == bindparam("account"),
-        seen.c.folder == bindparam("folder"),
-        seen.c.validity == bindparam("validity"),
-        seen.c.uid == bindparam("uid"),
-    )
-)
 _LEAVE: Final = Statement(
     update(arrival)
     .values({name: bindparam(name) for name in ("place", "left_at", "given_to", "left_by", "file")})
@@ -62,16 +52,6 @@ _LEAVE: Final = Statement(
 )
 MOST_FOUND: Final = 200
 """Copies that a search gives at most."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AtProvider:
-    """What the last polls saw of a message at its provider."""
-
-    known: bool
-    """Whether anything is remembered of it."""
-    gone_at: int | None = None
-    """Since when it is no longer there, in milliseconds; None: it was left there."""
 
 
 def insert(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
@@ -119,7 +99,7 @@ def find_arrivals(engine: Database, text: str, *, shortest: int = 6) -> list[Arr
     wanted = clean(text.strip())
     with transaction(engine, write=False) as tx:
         bare = wanted.removeprefix("<").removesuffix(">")
-        found = tx.records(_BY_HEADER_ID, wanted=f"<{bare}>"[:LONGEST_ID], limit=MOST_FOUND) if bare else []
+        found = tx.records(_BY_HEADER_ID, wanted=f"<{bare}>", limit=MOST_FOUND) if bare else []
         if not found and len(wanted) >= shortest and wanted.isascii() and wanted.isalnum():
             # Whoever names one copy wants to know of its mail.
             prefix = wanted.lower()[:-COPY_DIGITS] if is_id(wanted.lower()) else wanted.lower()
@@ -135,13 +115,6 @@ def find_by_file(engine: Database, files: Sequence[str]) -> list[Arrival]:
         return []
     with transaction(engine, write=False) as tx:
         return [read_arrival(row) for row in tx.records(_BY_FILE, files=[clean(file) for file in files])]
-
-
-def find_at_provider(engine: Database, copy: Arrival) -> AtProvider:
-    """Return whether a message is still at its provider, as the last poll saw it."""
-    with transaction(engine, write=False) as tx:
-        found = tx.rows(_SEEN, account=copy.account, folder=copy.folder, validity=copy.validity, uid=copy.uidl)
-    return AtProvider(known=bool(found), gone_at=found[0][0] if found else None)
 
 
 def note_left(

@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,21 +15,8 @@ _PATTERN: Final = re.compile(r"[\\*?\[\]]")
 """What has a meaning of its own in a pattern of find."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trouble:
-    """What is in the way of an inbox."""
-
-    path: Path
-    reason: str
-    cure: str
-    """A command, or what else is to be done."""
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}. {self.cure}"
-
-
-def find_trouble(inboxes: Path, user: str, folder: Path) -> Trouble | None:
-    """Look for what keeps mail out of a user's inbox; None where nothing is found.
+def find_trouble(inboxes: Path, user: str, folder: Path) -> str:
+    """Say what keeps mail out of a user's inbox, and the command that mends it; empty where nothing is found.
 
     `folder`: the storage folder, whose owner runs the service. Nothing is made or changed.
     """
@@ -42,29 +28,28 @@ def find_trouble(inboxes: Path, user: str, folder: Path) -> Trouble | None:
             continue  # it is made where it is missing
         except OSError as error:
             reason = error.strerror or str(error)
-            return Trouble(path=path, reason=reason, cure=f"Let the service through: chmod o+x {_quote(path.parent)}")
+            return f"{path}: {reason}. Let the service through: chmod o+x {_quote(path.parent)}"
         trouble = _look_at(path, found, owner, inboxes)
-        if trouble is not None:
-            return trouble
-    return None
+        if trouble:
+            return f"{path}: {trouble}"
+    return ""
 
 
-def _look_at(path: Path, found: os.stat_result, owner: int | None, inboxes: Path) -> Trouble | None:
+def _look_at(path: Path, found: os.stat_result, owner: int | None, inboxes: Path) -> str:
     if stat.S_ISLNK(found.st_mode):
-        cure = f"Remove the link: rm {_quote(path)}"
-        return Trouble(path=path, reason="it is a link, and mail is written through none", cure=cure)
+        return f"it is a link, and mail is written through none. Remove the link: rm {_quote(path)}"
     if not stat.S_ISDIR(found.st_mode):
         aside = path.with_name(f"{path.name}.aside")
-        return Trouble(path=path, reason="it is no folder", cure=f"Put it aside: mv {_quote(path)} {_quote(aside)}")
+        return f"it is no folder. Put it aside: mv {_quote(path)} {_quote(aside)}"
     if os.access(path, os.W_OK | os.X_OK, effective_ids=True):
-        return None
+        return ""
     if os.statvfs(path).f_flag & os.ST_RDONLY:
-        return Trouble(path=path, reason="its file system is read-only", cure="Mount it so that it can be written")
+        return "its file system is read-only. Mount it so that it can be written"
     if owner is None or found.st_uid == owner:
         cure = f"Let its owner write there: chmod u+rwx {_quote(path)}"
     else:
         cure = f"Give it to the user who runs the service: {_give(path, owner, inboxes)}"
-    return Trouble(path=path, reason=f"it is of {name_user(found.st_uid)}, and can't be written into", cure=cure)
+    return f"it is of {name_user(found.st_uid)}, and can't be written into. {cure}"
 
 
 def _give(path: Path, owner: int, inboxes: Path) -> str:

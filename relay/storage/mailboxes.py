@@ -7,9 +7,8 @@ node that was taken for dead changes nothing any more.
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import and_, bindparam, delete, literal, or_, select, update
 
@@ -53,10 +52,9 @@ _RELEASE: Final = Statement(update(mailbox).values(node="", token="", lease_unti
 _SELECT_MAILBOX: Final = Statement(
     select(mailbox.c.account, mailbox.c.host, mailbox.c.login, mailbox.c.folders, mailbox.c.last_ok, mailbox.c.error)
 )
+_SEEN: Final = (seen.c.first_seen, seen.c.fetched, seen.c.gone_at)
 _SELECT_SEEN: Final = Statement(
-    select(seen.c.uid, seen.c.folder, seen.c.validity, seen.c.first_seen, seen.c.fetched, seen.c.gone_at).where(
-        seen.c.account == bindparam("account")
-    )
+    select(seen.c.uid, seen.c.folder, seen.c.validity, *_SEEN).where(seen.c.account == bindparam("account"))
 )
 _FORGET_ALL: Final = Statement(delete(seen).where(seen.c.account == bindparam("account")))
 _OF_ACCOUNT: Final = update(mailbox).where(mailbox.c.account == bindparam("account"))
@@ -68,6 +66,7 @@ _INSERT_SEEN: Final = Many.insert(
     insert(seen).on_conflict_do_nothing(), "account", "folder", "validity", "uid", "first_seen", "fetched"
 )
 _IS_MESSAGE: Final = and_(*(seen.c[name] == bindparam(name) for name in ("account", "folder", "validity", "uid")))
+_SELECT_MESSAGE: Final = Statement(select(*_SEEN).where(_IS_MESSAGE))
 _GONE: Final = Statement(update(seen).values(gone_at=bindparam("gone_at")).where(_IS_MESSAGE))
 _FORGET: Final = Statement(delete(seen).where(_IS_MESSAGE))
 
@@ -76,36 +75,13 @@ class MailboxElsewhereError(RelayError):
     """Another node polls the mailbox, or may do so by now."""
 
 
-class Grant(NamedTuple):
-    """The lease of a mailbox was granted."""
-
-    shared: bool
-    """Whether other nodes can take the mailbox over once the lease is over."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FirstContact:
-    """What a poll found out about a mailbox, or a folder of it, that is new or has another name than before."""
-
-    hosts: Sequence[str]
-    """The names of its host that are remembered."""
-    login: str
-    folders: Mapping[str, str]
-    """The folders that are remembered, each with its validity."""
-    is_new: bool
-    """Whether it is another mailbox than before: then nothing that is known of the earlier one counts."""
-    skip: Sequence[MessageKey]
-    """Messages that are left alone for ever."""
-
-
 Keys = Sequence[MessageKey]
 
 
-def _acquire(tx: Transaction, by: Claimant, account: str, token: str) -> Grant | None:
-    """Take a mailbox for one poll, which is known by its token; None if another node has it."""
+def _acquire(tx: Transaction, by: Claimant, account: str, token: str) -> bool:
+    """Take a mailbox for one poll, which is known by its token; false if another node has it."""
     now, until = tx.time() if tx.is_shared else 0, tx.lease_until(by.lease)
-    taken = tx.change(_ACQUIRE, account=account, node=by.node, token=token, lease_until=until, now=now)
-    return Grant(shared=tx.is_shared) if taken else None
+    return tx.change(_ACQUIRE, account=account, node=by.node, token=token, lease_until=until, now=now) == 1
 
 
 def _renew(tx: Transaction, by: Claimant, account: str, token: str) -> bool:
@@ -118,14 +94,17 @@ def _release(tx: Transaction, account: str, token: str) -> None:
     tx.change(_RELEASE, account=account, token=token)
 
 
-def _begin(tx: Transaction, account: str, contact: FirstContact, *, now: int) -> None:
-    """Record the first contact with a mailbox or folder."""
-    hosts, folders = clean(" ".join(contact.hosts)), json.dumps(dict(contact.folders))
-    tx.change(_SET_MAILBOX, host=hosts, login=clean(contact.login), folders=folders, account=account)
-    if contact.is_new:
+def _begin(tx: Transaction, account: str, box: Mailbox, *, is_new: bool, skip: Keys = (), now: int) -> None:
+    """Record a mailbox or folder that is new, or has another name than before; `skip` is left alone for ever.
+
+    `is_new`: it is another mailbox than before; then nothing that is known of the earlier one counts.
+    """
+    hosts, folders = clean(" ".join(box.hosts)), json.dumps(dict(box.folders))
+    tx.change(_SET_MAILBOX, host=hosts, login=clean(box.login), folders=folders, account=account)
+    if is_new:
         tx.change(_BEGIN_ANEW, account=account)
         tx.change(_FORGET_ALL, account=account)
-    _insert_seen(tx, account, contact.skip, now=now, fetched=False)
+    _insert_seen(tx, account, skip, now=now, fetched=False)
 
 
 def _record(
@@ -169,12 +148,16 @@ def _while_held(
 ) -> Callable[Concatenate["Mailboxes", str, str, P], Coroutine[Any, Any, R]]:
     """Return the method that writes about an account's mailbox, for a poll that is known by its token.
 
-    It raises MailboxElsewhereError, and nothing is written, where the token is not the mailbox's any more.
+    It prolongs the lease. It raises MailboxElsewhereError, and nothing is written, where the token is not the mailbox's
+    any more.
     """
 
     @wraps(change)
     async def write(self: "Mailboxes", account: str, token: str, /, *arguments: P.args, **named: P.kwargs) -> R:
-        found = await self.write_while_held(rank, lambda tx: change(tx, account, *arguments, **named), account, token)
+        def apply(tx: Transaction) -> tuple[R] | None:
+            return (change(tx, account, *arguments, **named),) if _renew(tx, self._by, account, token) else None
+
+        found = await self._write(rank, apply)
         if found is None:
             raise MailboxElsewhereError("another node polls this mailbox by now: the rest is left to it")
         return found[0]
@@ -202,16 +185,6 @@ class Mailboxes(Access):
         """Return the messages that are known."""
         return await asyncio.to_thread(_read_seen, self._engine, account)
 
-    async def write_while_held(
-        self, rank: Rank, change: Callable[[Transaction], R], account: str, token: str
-    ) -> tuple[R] | None:
-        """Write, and prolong the lease; None, and nothing is written, where the mailbox is another's by now."""
-
-        def apply(tx: Transaction) -> tuple[R] | None:
-            return (change(tx),) if _renew(tx, self._by, account, token) else None
-
-        return await self._write(rank, apply)
-
 
 def _insert_seen(tx: Transaction, account: str, keys: Keys, *, now: int, fetched: bool) -> None:
     how = {"first_seen": now, "fetched": fetched}
@@ -224,6 +197,14 @@ def _columns(account: str, key: MessageKey) -> dict[str, str]:
     return {"account": account, "folder": folder, "validity": validity, "uid": uid}
 
 
+def find_seen(engine: Database, copy: Arrival) -> Seen | None:
+    """Return what the last polls saw of a collected message; None where it is not known any more."""
+    key = MessageKey(copy.uidl, copy.folder, copy.validity)
+    with transaction(engine, write=False) as tx:
+        found = tx.records(_SELECT_MESSAGE, **_columns(copy.account, key))
+    return Seen(**found[0]) if found else None
+
+
 def list_mailboxes(engine: Database) -> Mapping[str, Mailbox]:
     """Return the state of every mailbox, by account."""
     with transaction(engine, write=False) as tx:
@@ -233,10 +214,11 @@ def list_mailboxes(engine: Database) -> Mapping[str, Mailbox]:
 def read_mailboxes(tx: Transaction) -> Mapping[str, Mailbox]:
     """Return the state of every mailbox, by account."""
     return {
-        account: Mailbox(account=account, hosts=tuple(hosts.split()), login=login, folders=json.loads(folders),
-                         last_ok=last_ok, error=error)
+        account: Mailbox(
+            hosts=tuple(hosts.split()), login=login, folders=json.loads(folders), last_ok=last_ok, error=error
+        )
         for account, hosts, login, folders, last_ok, error in tx.rows(_SELECT_MAILBOX)
-    }  # fmt: skip
+    }
 
 
 def _read_seen(engine: Database, account: str) -> dict[MessageKey, Seen]:

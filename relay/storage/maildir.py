@@ -105,8 +105,8 @@ class Maildir:
                 raise StorageError(f"inbox {self.path / name}: it can't be written into")
 
     def names(self) -> set[str]:
-        """Return the names of all mails in `new/` and `cur/`, without the flags that readers add behind a colon."""
-        return {name.partition(":")[0] for folder in ("new", "cur") for name in self._list(folder)}
+        """Return the plain names of all mails in `new/` and `cur/`."""
+        return {plain_name(name) for folder in ("new", "cur") for name in self._list(folder)}
 
     def find(self, unique: str) -> Path | None:
         """Look for one mail by its name."""
@@ -114,7 +114,7 @@ class Maildir:
         with self.folder("new") as new, contextlib.suppress(FileNotFoundError):
             os.stat(unique, dir_fd=new, follow_symlinks=False)
             return self.path / "new" / unique
-        return next((self.path / "cur" / name for name in self._list("cur") if name.partition(":")[0] == unique), None)
+        return next((self.path / "cur" / name for name in self._list("cur") if plain_name(name) == unique), None)
 
     def sync(self) -> None:
         """Make durable what stands in the inbox, read or not: a reader moves it from `new/` to `cur/` at any time."""
@@ -209,16 +209,23 @@ def locate(inbox: Path, file: str) -> Path | None:
 
     Raises StorageError where the inbox can't be looked at.
     """
+    return next((path for path in list_files(inbox) if plain_name(path.name) == file), None)
+
+
+def list_files(inbox: Path) -> Iterator[Path]:
+    """Give what stands in an inbox, read or not. Nothing is made. Raises StorageError where it can't be looked at."""
     for name in ("new", "cur"):
         try:
-            found = next((path for path in (inbox / name).iterdir() if path.name.partition(":")[0] == file), None)
+            yield from sorted((inbox / name).iterdir())
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             raise StorageError(f"{inbox / name}: {error.strerror}") from error
-        if found is not None:
-            return found
-    return None
+
+
+def plain_name(name: str) -> str:
+    """Return a file's name as it was written: without the flags that readers add behind a colon."""
+    return name.partition(":")[0]
 
 
 def is_name(name: str) -> bool:

@@ -24,7 +24,7 @@ from relay.rules.headers import find_values
 from relay.rules.summary import summarise
 from relay.storage import arrivals
 from relay.storage.engine import Database
-from relay.storage.maildir import Maildir, MailFile, is_name, open_regular
+from relay.storage.maildir import Maildir, MailFile, is_name, list_files, open_regular, plain_name
 from relay.storage.syncing import sync
 
 QUARANTINE: Final = "quarantine"
@@ -50,18 +50,9 @@ class Held:
         return self.arrival.place is not Place.QUARANTINE
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Backlog:
-    """How much is in the quarantine."""
-
-    count: int
-    oldest: int | None
-    """When the oldest came, in milliseconds; None where there is none."""
-
-
 def list_held(engine: Database, folder: Path) -> list[Held]:
     """Return all that is in the quarantine of a storage folder, the oldest first."""
-    files = {_plain(path.name): path for path in _list_files(folder)}
+    files = {plain_name(path.name): path for path in _list_files(folder)}
     rows = arrivals.list_quarantined(engine)
     missing = files.keys() - {one.file for one in rows}
     # The newest of each file: a server may give again what has left the quarantine.
@@ -77,20 +68,20 @@ def list_held(engine: Database, folder: Path) -> list[Held]:
     return sorted(held, key=lambda one: one.arrival.id)
 
 
-def count_held(engine: Database, folder: Path) -> Backlog:
-    """Count what `list_held` gives, without a look into the files or at the rows of what is not there.
+def list_times(engine: Database, folder: Path) -> list[int]:
+    """Return when each mail came that `list_held` gives, in milliseconds; no file is read for that.
 
     Of a folder that can't be read the rows are counted alone: who counts has other things to tell as well.
     """
     files: dict[str, Path] = {}
     with contextlib.suppress(StorageError):
-        files = {_plain(path.name): path for path in _list_files(folder)}
+        files = {plain_name(path.name): path for path in _list_files(folder)}
     rows = arrivals.list_quarantined_files(engine)
     times = [at for _, at in rows]
     for name in files.keys() - {file for file, _ in rows}:
         with contextlib.suppress(OSError):
             times.append(files[name].lstat().st_mtime_ns // 1_000_000)
-    return Backlog(count=len(times), oldest=min(times, default=None))
+    return times
 
 
 def find_held(held: Sequence[Held], text: str) -> list[Held]:
@@ -148,23 +139,10 @@ def read_header(path: Path) -> bytes:
 
 
 def _list_files(folder: Path) -> Iterator[Path]:
-    for name in ("new", "cur"):
-        top = folder / QUARANTINE / name
-        try:
-            found = sorted(top.iterdir())
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            raise StorageError(f"{top}: {error.strerror}") from error
-        for path in found:
-            with contextlib.suppress(OSError):
-                if stat.S_ISREG(path.lstat().st_mode):
-                    yield path
-
-
-def _plain(name: str) -> str:
-    """Give a file's name as it was written: without the flags that a reader adds."""
-    return name.partition(":")[0]
+    for path in list_files(folder / QUARANTINE):
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(path.lstat().st_mode):
+                yield path
 
 
 def _read(path: Path) -> list[Arrival]:
@@ -175,7 +153,7 @@ def _read(path: Path) -> list[Arrival]:
     except (OSError, StorageError):
         return []
     at = found.st_mtime_ns // 1_000_000
-    random = hashlib.sha256(os.fsencode(_plain(path.name))).digest()[:10]
+    random = hashlib.sha256(os.fsencode(plain_name(path.name))).digest()[:10]
     delivered_to = find_values(header, "delivered-to")
     return [
         Arrival(
@@ -189,7 +167,7 @@ def _read(path: Path) -> list[Arrival]:
             **summarise(header)._asdict(),
             size=found.st_size,
             place=Place.QUARANTINE,
-            file=_plain(path.name),
+            file=plain_name(path.name),
         )
     ]
 

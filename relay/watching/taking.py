@@ -17,7 +17,7 @@ from relay.settings import Settings
 from relay.storage import backups
 from relay.storage.engine import Database, transaction
 from relay.storage.lock import database_file
-from relay.storage.quarantine import Backlog, count_held
+from relay.storage.quarantine import list_times
 from relay.storage.room import free_octets
 from relay.storage.standing import QueueState, Standing, read_standing
 from relay.storage.watches import Watch, read_watches
@@ -54,13 +54,13 @@ def take_snapshot(
 ) -> Snapshot:
     """Take a snapshot at `now`, in milliseconds; `database`: None where there is none yet. Raises StorageError."""
     standing, watches, backup = Standing(), dict[str, Watch](), BackupState()
-    quarantined = Backlog(count=0, oldest=None)
+    quarantined: list[int] = []
     if database is not None:
         with transaction(database, write=False) as tx:
             standing = read_standing(tx, hours=settings.hours, retry=settings.retry, now=now)
             watches = read_watches(tx)
             backup = backups.read_state(tx)
-        quarantined = count_held(database, settings.folder)
+        quarantined = list_times(database, settings.folder)
     configured = {account.name for account in settings.directory.accounts}
     return Snapshot(
         running=service.running,
@@ -68,8 +68,8 @@ def take_snapshot(
         accounts=tuple(_account(settings, account, standing, now) for account in settings.directory.accounts),
         strangers={name: queue for name, queue in sorted(standing.queues.items()) if name and name not in configured},
         notices=standing.queues.get("", QueueState()).waiting,
-        quarantined=quarantined.count,
-        quarantined_since=quarantined.oldest,
+        quarantined=len(quarantined),
+        quarantined_since=min(quarantined, default=None),
         disks=_disks(settings),
         free_space=settings.limits.free_space,
         backup=None if settings.backup is None else backup,

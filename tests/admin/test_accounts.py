@@ -63,7 +63,7 @@ def test_programs_read_times_with_their_zone() -> None:
         queue=QueueState(waiting=2),
         news=news(),
         pause=Pause(account="sales", since=NOW, until=None, reason="535 no", next_probe=NOW + HOUR),
-        mailbox=Mailbox(account="sales", hosts=("x",), login="u", last_ok=NOW, error="no"),
+        mailbox=Mailbox(hosts=("x",), login="u", last_ok=NOW, error="no"),
         quarantined=3,
     )
     found = view(line)
@@ -87,7 +87,7 @@ def test_it_fits_into_80_columns_and_says_what_helps(
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TZ", "UTC")
     refused = Pause(account="sales", since=NOW, until=None, reason="535 5.7.8 authentication failed.")
-    polled = Mailbox(account="sales", hosts=(), login="u", last_ok=NOW)
+    polled = Mailbox(hosts=(), login="u", last_ok=NOW)
     out = shown(
         capsys,
         Line(account=BOTH, queue=QueueState(waiting=14), pause=refused, mailbox=polled),
@@ -97,7 +97,7 @@ def test_it_fits_into_80_columns_and_says_what_helps(
              news=news(450, "greylisted", enhanced="4.2.0")),
         Line(account=replace(SALES, name="emil"), pause=replace(refused, by_person=True)),
         Line(account=replace(BOTH, name="info", smtp=None), quarantined=1,
-             mailbox=Mailbox(account="info", hosts=(), login="u", last_ok=None, error="login: no\x1b[31m")),
+             mailbox=Mailbox(hosts=(), login="u", last_ok=None, error="login: no\x1b[31m")),
     )  # fmt: skip
     assert all(len(line) <= 80 for line in out.splitlines())
     for words in (

@@ -1,17 +1,18 @@
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.collection.plan import FORGET_AFTER, Contact, PollPlan, hosts_of, plan_poll, recognise
+from relay.collection.plan import FORGET_AFTER, PollPlan, plan_poll, recognise
 from relay.model.account import FirstPoll, MailboxServer, Security
 from relay.model.maildrop import FolderListing, Listed, Mailbox, MessageKey, Seen
 
 DAY = 86_400_000
 NOW = 100 * DAY
-HERE = Mailbox(account="a", hosts=("pop.one.example", "pop.two.example"), login="Sales", folders={"": ""})
+HERE = Mailbox(hosts=("pop.one.example", "pop.two.example"), login="Sales", folders={"": ""})
 
 
 def listing(*uids: str, folder: str = "", validity: str = "") -> list[Listed]:
@@ -46,7 +47,7 @@ def plan(
 
 def test_what_is_not_known_is_fetched_and_what_was_fetched_goes() -> None:
     found = plan(listing("a", "b"), {"a": Seen(first_seen=0)})
-    assert (found.contact, uids(found.fetch), uids(found.delete)) == (Contact.SAME, ["b"], ["a"])
+    assert (found.mailbox, found.is_new, uids(found.fetch), uids(found.delete)) == (HERE, False, ["b"], ["a"])
 
 
 def test_leave_on_server_for_ever_and_for_days() -> None:
@@ -58,7 +59,7 @@ def test_leave_on_server_for_ever_and_for_days() -> None:
 def test_first_contact_with_only_new_leaves_everything_alone_for_ever() -> None:
     first = plan(listing("a", "b"), {}, known=None, first_poll=FirstPoll.NEW)
     assert (first.fetch, first.delete, first.skip) == ((), (), (MessageKey("a"), MessageKey("b")))
-    assert (first.contact, first.folders) == (Contact.NEW, {"": ""})
+    assert (first.is_new, first.mailbox.folders) == (True, {"": ""})
     seen = {key.uid: Seen(first_seen=NOW, fetched=False) for key in first.skip}
     later = plan(listing("a", "b", "c"), seen, now=NOW + 99 * DAY)
     assert (uids(later.fetch), later.delete) == (["c"], ())
@@ -77,7 +78,7 @@ def test_what_is_gone_stays_known_for_a_while() -> None:
 
 
 def test_a_folder_with_another_validity_or_that_is_new_is_a_new_one_and_others_go_on() -> None:
-    known = Mailbox(account="a", hosts=("pop.one.example",), login="Sales", folders={"in": "1", "lists": "7"})
+    known = Mailbox(hosts=("pop.one.example",), login="Sales", folders={"in": "1", "lists": "7"})
     seen = {MessageKey("1", "in", "1"): Seen(first_seen=1), MessageKey("1", "lists", "7"): Seen(first_seen=1)}
     listings = [
         FolderListing(messages=listing("1", "2", folder="in", validity="2"), folder="in", validity="2"),
@@ -89,8 +90,8 @@ def test_a_folder_with_another_validity_or_that_is_new_is_a_new_one_and_others_g
     found = first_poll[FirstPoll.NEW]
     assert [one.key for one in found.fetch] == [MessageKey("2", "lists", "7")]
     assert found.skip == (MessageKey("1", "in", "2"), MessageKey("2", "in", "2"), MessageKey("1", "more", "1"))
-    assert (found.contact, found.gone) == (Contact.SAME, (MessageKey("1", "in", "1"),))
-    assert found.folders == {"in": "2", "lists": "7", "more": "1"}
+    assert (found.is_new, found.gone) == (False, (MessageKey("1", "in", "1"),))
+    assert found.mailbox.folders == {"in": "2", "lists": "7", "more": "1"}
     assert len(first_poll[FirstPoll.ALL].fetch) == 4
     assert not first_poll[FirstPoll.ALL].delete
 
@@ -138,34 +139,35 @@ OVER = {"k": Seen(first_seen=1, gone_at=2)}
 
 
 @pytest.mark.parametrize(
-    ("known", "seen", "keys", "host", "login", "contact"),
+    ("known", "seen", "keys", "host", "login", "hosts"),
     [
-        (None, {}, ["x"], "pop.one.example", "Sales", Contact.NEW),
-        (Mailbox(account="a", hosts=(), login=""), {}, ["x"], "pop.one.example", "Sales", Contact.NEW),
-        (HERE, LIVE, ["x"], "pop.one.example", "Sales", Contact.SAME),
-        (HERE, LIVE, ["x"], "POP.Two.example.", "sales", Contact.SAME),
-        (HERE, LIVE, ["x", "k"], "other.example", "Sales", Contact.RENAMED),
-        (HERE, OVER, ["x", "k"], "other.example", "Sales", Contact.RENAMED),
-        (HERE, LIVE, ["x", "k"], "pop.one.example", "other", Contact.RENAMED),
-        (HERE, OVER, ["x"], "other.example", "Sales", Contact.RENAMED),
-        (HERE, {}, [], "other.example", "Sales", Contact.RENAMED),
-        (HERE, LIVE, ["x"], "other.example", "Sales", Contact.NEW),
-        (HERE, OVER, ["x"], "pop.one.example", "other", Contact.NEW),
-        (HERE, LIVE, [], "other.example", "Sales", Contact.NEW),
+        (None, {}, ["x"], "pop.one.example", "Sales", None),
+        (Mailbox(hosts=(), login=""), {}, ["x"], "pop.one.example", "Sales", None),
+        (HERE, LIVE, ["x"], "pop.one.example", "Sales", HERE.hosts),
+        (HERE, LIVE, ["x"], "POP.Two.example.", "sales", HERE.hosts),
+        (HERE, LIVE, ["x", "k"], "other.example", "Sales", (*HERE.hosts, "other.example")),
+        (HERE, OVER, ["x", "k"], "other.example", "Sales", (*HERE.hosts, "other.example")),
+        (HERE, LIVE, ["x", "k"], "pop.one.example", "other", ("pop.two.example", "pop.one.example")),
+        (HERE, OVER, ["x"], "other.example", "Sales", (*HERE.hosts, "other.example")),
+        (HERE, {}, [], "other.example", "Sales", (*HERE.hosts, "other.example")),
+        (HERE, LIVE, ["x"], "other.example", "Sales", None),
+        (HERE, OVER, ["x"], "pop.one.example", "other", None),
+        (HERE, LIVE, [], "other.example", "Sales", None),
     ],
 )
 def test_a_mailbox_is_known_by_its_messages_and_not_by_how_its_host_is_written(
-    known: Mailbox | None, seen: dict[str, Seen], keys: list[str], host: str, login: str, contact: Contact
+    known: Mailbox | None, seen: dict[str, Seen], keys: list[str], host: str, login: str, hosts: tuple[str, ...] | None
 ) -> None:
-    assert recognise(known, known_as(seen), listing(*keys), server_with(host=host, username=login)) is contact
+    found = recognise(known, known_as(seen), listing(*keys), server_with(host=host, username=login))
+    assert (found and found.hosts) == hosts
+    assert found is None or found is known or found.login == login
 
 
 def test_the_names_of_a_mailbox_are_remembered_and_bounded() -> None:
-    assert hosts_of(None, Contact.NEW, "A.example.") == ("a.example",)
-    assert hosts_of(HERE, Contact.NEW, "a.example") == ("a.example",)
-    assert hosts_of(HERE, Contact.RENAMED, "POP.one.example") == ("pop.two.example", "pop.one.example")
-    many = Mailbox(account="a", hosts=tuple(f"h{n}.example" for n in range(8)), login="x")
-    assert hosts_of(many, Contact.RENAMED, "new.example") == (*many.hosts[1:], "new.example")
+    for known in (None, replace(HERE, login="other")):
+        assert plan([], LIVE, known=known, host="A.example.").mailbox.hosts == ("a.example",)
+    many = Mailbox(hosts=tuple(f"h{n}.example" for n in range(8)), login="x")
+    assert plan(listing("k"), LIVE, known=many, host="New.example").mailbox.hosts == (*many.hosts[1:], "new.example")
 
 
 def test_of_a_mailbox_that_was_not_listed_as_a_whole_nothing_is_gone() -> None:

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from relay.model.arrival import Arrival, Place
-from relay.model.maildrop import MessageKey
+from relay.model.maildrop import MessageKey, Seen
 from relay.rules.summary import summarise
 from relay.storage import arrivals
 from relay.storage.engine import open_engine, transaction
-from relay.storage.mailboxes import Mailboxes
+from relay.storage.mailboxes import Mailboxes, find_seen
 from relay.storage.queue import Queue
 from relay.storage.statement import Statement
 from relay.storage.tables import arrival
@@ -117,11 +117,11 @@ async def test_what_waits_is_found_by_its_place_and_file(engine: Engine, mailbox
 
 async def test_what_the_provider_still_has_is_known_from_the_polls(engine: Engine, mailboxes: Mailboxes) -> None:
     (copy,) = new_copies("a")
-    assert arrivals.find_at_provider(engine, copy) == arrivals.AtProvider(known=False)
+    assert find_seen(engine, copy) is None
     await mailboxes.record("sales", "t", [A], now=NOW, arrivals=[copy])
-    assert arrivals.find_at_provider(engine, copy) == arrivals.AtProvider(known=True)
+    assert find_seen(engine, copy) == Seen(first_seen=NOW)
     await mailboxes.note_listing("sales", "t", gone=[A], back=(), forget=(), now=NOW + 7)
-    assert arrivals.find_at_provider(engine, copy) == arrivals.AtProvider(known=True, gone_at=NOW + 7)
+    assert find_seen(engine, copy) == Seen(first_seen=NOW, gone_at=NOW + 7)
 
 
 @pytest.fixture(scope="module")

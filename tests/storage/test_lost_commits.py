@@ -14,11 +14,11 @@ from sqlalchemy import Engine, select, text
 
 from relay.model.errors import StorageError
 from relay.model.mail import AT_ONCE, DeliveryState, Pause
-from relay.model.maildrop import MessageKey
+from relay.model.maildrop import Mailbox, MessageKey
 from relay.model.reply import Reply
 from relay.storage import admin
 from relay.storage.engine import WriteConnection
-from relay.storage.mailboxes import FirstContact, Mailboxes
+from relay.storage.mailboxes import Mailboxes
 from relay.storage.operation import Rank
 from relay.storage.queue import Queue
 from relay.storage.quota import Count
@@ -309,7 +309,9 @@ async def begin_mailbox(_: Queue, mailboxes: Mailboxes) -> Case:
     await mailboxes.begin(
         "sales",
         "t",
-        FirstContact(hosts=["one.example"], login="u", folders={"": ""}, is_new=True, skip=[OLD]),
+        Mailbox(hosts=("one.example",), login="u", folders={"": ""}),
+        is_new=True,
+        skip=[OLD],
         now=NOW,
     )
     yield None

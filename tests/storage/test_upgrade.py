@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine, inspect, text
 from structlog.testing import capture_logs
 
-from relay.collection.plan import Contact, plan_poll
+from relay.collection.plan import plan_poll
 from relay.model.account import FirstPoll, MailboxServer, Security
 from relay.model.destination import to_inbox
 from relay.model.errors import StorageError
@@ -13,7 +13,7 @@ from relay.model.mail import RecipientKind
 from relay.model.maildrop import FolderListing, Listed, MessageKey, Seen
 from relay.storage import arrivals
 from relay.storage.engine import open_engine, transaction
-from relay.storage.mailboxes import Mailboxes, list_mailboxes
+from relay.storage.mailboxes import Mailboxes, find_seen, list_mailboxes
 from relay.storage.queue import Queue
 from relay.storage.tables import metadata
 from relay.storage.upgrade import prepare_database
@@ -147,10 +147,12 @@ async def test_what_an_older_release_has_seen_of_a_mailbox_is_neither_fetched_no
     )
     listed = [Listed(n=n, key=MessageKey(uid), size=1) for n, uid in enumerate(("left alone", "uid-1", "uid-2"), 1)]
     plan = plan_poll([FolderListing(messages=listed)], known, seen, server=server, now=NOW)
-    assert (plan.contact, plan.skip) == (Contact.SAME, ())
+    assert (plan.is_new, plan.skip) == (False, ())
     assert ([one.key.uid for one in plan.fetch], [one.key.uid for one in plan.delete]) == (["uid-2"], ["uid-1"])
     (copy,) = arrivals.find_arrivals(engine, "uid-0")
-    assert arrivals.find_at_provider(engine, copy).gone_at == 1780000000001
+    was_seen = find_seen(engine, copy)
+    assert was_seen is not None
+    assert was_seen.gone_at == 1780000000001
     engine.dispose()
 
 
