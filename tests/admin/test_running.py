@@ -7,8 +7,11 @@ import pytest
 from relay.admin.answers import Progress, Told
 from relay.admin.running import follow, poll
 from relay.model.account import Account
+from relay.model.address import Address
 from relay.model.maildrop import PollResult
 from relay.pop_poller import PopPoller
+
+SALES = Account(name="sales", address=Address(local="sales", domain="x.example"), owner="anna")
 
 
 class _Poller:
@@ -27,7 +30,7 @@ class _Poller:
 
 
 async def _poll(results: dict[str, PollResult | str]) -> list[Progress | Told]:
-    return [news async for news in poll(cast("PopPoller", _Poller(results)), [])]
+    return [news async for news in poll(cast("PopPoller", _Poller(results)), [SALES])]
 
 
 async def test_a_poll_tells_of_its_progress_and_then_once_of_its_results() -> None:
@@ -42,6 +45,20 @@ async def test_a_poll_tells_of_its_progress_and_then_once_of_its_results() -> No
         "  `relay quarantine list` shows what is there, and what mends it",
         "  `relay trace ID` tells more: a, b, c and 2 more",
     )
+
+
+async def test_a_poll_of_which_nothing_is_new_says_so_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.admin.running._LONGEST_STEP", 0.01)
+
+    class Slow:
+        async def poll_now(self, *_: object) -> dict[str, PollResult | str]:
+            await asyncio.Event().wait()
+            return {}
+
+    news = poll(cast("PopPoller", Slow()), [SALES])
+    async with asyncio.timeout(10):
+        assert [await anext(news) for _ in range(3)] == [Progress(what="sales", done=0)] * 3
+    await news.aclose()
 
 
 async def test_a_mailbox_that_failed_makes_the_command_fail() -> None:

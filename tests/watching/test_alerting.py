@@ -192,7 +192,7 @@ def test_each_node_sees_its_own_disk_and_all_see_the_same_mailbox() -> None:
 
 
 def test_what_the_configuration_has_no_more_is_moot() -> None:
-    polled = Mailbox(account="sales", hosts=(), login="u")
+    polled = Mailbox(hosts=(), login="u")
     old = Account(name="old", address=Address(local="old", domain="example.com"), owner="anna")
     sales = AccountState(account=replace(old, name="sales"), mailbox=polled)
     snapshot = Snapshot(accounts=(sales, AccountState(account=old)))

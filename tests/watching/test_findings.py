@@ -43,7 +43,7 @@ def limited(most: int | None) -> Account:
 
 
 def polled(last_ok: int | None, error: str) -> Mailbox:
-    return Mailbox(account="sales", hosts=(), login="u", last_ok=last_ok, error=error)
+    return Mailbox(hosts=(), login="u", last_ok=last_ok, error=error)
 
 
 def sales(account: Account = SALES, **more: Any) -> Snapshot:  # noqa: ANN401 - fields of an account's state
