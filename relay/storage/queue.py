@@ -121,13 +121,9 @@ class Queue(Upkeep):
         Tells whether the claim still held; else nothing is settled but for who surely has the mail. May be repeated: an
         attempt is known by its key. When all deliveries of a mail are done, its body is deleted.
         """
-        return await self.begin_to_settle(settlement)
-
-    def begin_to_settle(self, settlement: Settlement) -> "asyncio.Future[bool]":
-        """Settle; what is written in the same turn of the loop shares the commit, after which the future is done."""
         settled = self._writer.submit(self._settle, settlement)
         settled.add_done_callback(partial(self._end_claim, settlement))
-        return settled
+        return await settled
 
     def _end_claim(self, settlement: Settlement, settled: "asyncio.Future[bool]") -> None:
         if not settled.cancelled() and settled.exception() is None:

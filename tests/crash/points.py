@@ -34,8 +34,8 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "a delivery is claimed": (Queue, "claim_by_id", True),
     "the dot is about to leave": (DataEncoder, "close", False),
     "the dot has left": (SmtpStream, "flush", True),
-    "an attempt is about to be settled": (Queue, "begin_to_settle", False),
-    "an attempt is settled": (Queue, "begin_to_settle", True),
+    "an attempt is about to be settled": (Queue, "settle", False),
+    "an attempt is settled": (Queue, "settle", True),
     "a notice is in the inbox, not settled": (maildir, "deliver", True),
     "a sender is told of a delay": (Queue, "tell_delay", True),
     "a refused login is about to pause the account": (Queue, "pause", False),
@@ -51,7 +51,7 @@ IN_COMMIT = "everything is written, nothing committed"
 NAMES = (*POINTS, IN_COMMIT)
 FREQUENT = frozenset(
     name for name, (where, function, _) in POINTS.items()
-    if where not in (Queue, pool) or function in ("accept", "begin_to_settle", "claim_by_id")
+    if where not in (Queue, pool) or function in ("accept", "settle", "claim_by_id")
 ) | {IN_COMMIT}  # fmt: skip
 """Passed many times a second: the process may die at a later passing. A connection is kept for many mails."""
 

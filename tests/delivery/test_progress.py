@@ -106,13 +106,13 @@ class ProgressMachine(RuleBasedStateMachine):
         if self.server:
             tables["storage"] = {"database": empty_postgresql(self.server), "folder": "."}
         self._office = await self._stack.enter_async_context(open_office(folder, **tables))
-        real = self._office.queue.begin_to_settle
+        real = self._office.queue.settle
 
         def note(settlement: Any) -> Any:  # noqa: ANN401 - what the queue takes and gives
             self._settled[settlement.delivery_id, settlement.token].add(settlement.key)
             return real(settlement)
 
-        self._patch.setattr(self._office.queue, "begin_to_settle", note)
+        self._patch.setattr(self._office.queue, "settle", note)
 
     # Steps
 

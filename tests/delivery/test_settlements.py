@@ -45,7 +45,7 @@ def point(office: Office, name: str) -> tuple[object, str]:
         "counted": (attempter, "_counted"),
         "decide_disposition": (attempt, "decide_disposition"),
         "split": (settlements, "splits_of"),
-        "settle": (office.queue, "begin_to_settle"),
+        "settle": (office.queue, "settle"),
         "log": (attempt, "log_disposition"),
         "quota's end": (attempter._quota, "settle"),
     }[name]
@@ -144,7 +144,7 @@ async def test_a_fault_in_what_comes_next_leaves_what_is_being_settled_alone(
         open_office(tmp_path, port=provider.port, account={"archive": False}) as office,
     ):
         break_once(monkeypatch, office.delivery._worker, "_next")
-        real, refused = office.queue.begin_to_settle, list[Any]()
+        real, refused = office.queue.settle, list[Any]()
 
         def refuse_once(settlement: Any) -> Any:  # noqa: ANN401 - what the queue takes and gives
             if refused:
@@ -154,7 +154,7 @@ async def test_a_fault_in_what_comes_next_leaves_what_is_being_settled_alone(
             future.set_exception(StorageError("the disk is full"))
             return future
 
-        office.queue.begin_to_settle = refuse_once  # type: ignore[method-assign]
+        office.queue.settle = refuse_once  # type: ignore[method-assign]
         monkeypatch.setattr("relay.delivery.storing.PAUSES", (0.0,))
         with capture_logs() as lines:
             queue_id = (await office.hand_in(A)).text.split()[-1]
@@ -186,21 +186,21 @@ async def test_a_250_to_a_claim_that_is_lost_meanwhile_is_written_down_and_the_o
         Provider() as provider,
         open_office(tmp_path, port=provider.port, account={"archive": False}) as office,
     ):
-        real = office.queue.begin_to_settle
+        real = office.queue.settle
 
         def lose(settlement: Any) -> Any:  # noqa: ANN401 - what the queue takes and gives
             with office.engine.begin() as connection:
                 connection.execute(text("UPDATE delivery SET token = 'of another'"))
             return real(settlement)
 
-        office.queue.begin_to_settle = lose  # type: ignore[method-assign]
+        office.queue.settle = lose  # type: ignore[method-assign]
         with capture_logs() as lines:
             queue_id = (await office.hand_in(A)).text.split()[-1]
             await asyncio.wait(office.delivery._running())
         assert {"claim_lost", "message_delivered", "possible_duplicate"} <= {line["event"] for line in lines}
         assert office.outcomes(queue_id) == {A: "delivered"}
         assert [row.state for row in office.waiting()] == ["active"]
-        office.queue.begin_to_settle = real  # type: ignore[method-assign]
+        office.queue.settle = real  # type: ignore[method-assign]
         # Nobody runs it: it is taken up, and ends as nobody is left in it.
         await office.pass_time(MINUTE)
         await office.pass_time(MINUTE)
