@@ -5,7 +5,7 @@ import importlib
 import pwd
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from relay import __version__
@@ -15,7 +15,9 @@ from relay.admin.room import Room, Service
 from relay.admin.wire import WireError, decode, encode
 from relay.control.lines import Answer
 from relay.control.server import BadRequestError, Caller
+from relay.emitting import emit
 from relay.escaping import printable
+from relay.events.service import ActivityFailed
 from relay.model.errors import RelayError
 from relay.settings import Settings
 from relay.storage.engine import open_engine
@@ -94,6 +96,11 @@ def name_user(uid: int, sudo_user: str = "") -> str:
     return printable(name)[:_LONGEST_NAME]
 
 
+def _log_fault(loading: Future[None]) -> None:
+    if (error := loading.exception()) is not None:
+        emit(ActivityFailed(activity="functions of the admin room", error=repr(error), exception=error))
+
+
 class Desk:
     """Answers the requests of the control socket in threads and on database connections beside the service's own."""
 
@@ -109,7 +116,7 @@ class Desk:
 
     def load(self) -> None:
         """Begin to import all functions, in a thread: the service listens before it has them."""
-        self._threads.submit(load_all)
+        self._threads.submit(load_all).add_done_callback(_log_fault)
 
     async def serve(self, told: Answer, caller: Caller) -> AsyncGenerator[Answer]:
         """Answer one request: first that it was taken, then what the function yields."""

@@ -7,9 +7,11 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import Mock
 
 import pytest
+from structlog.testing import capture_logs
 
 from relay.admin import desk
 from relay.admin.answers import Progress
@@ -19,6 +21,9 @@ from relay.admin.requests import VERSION, ListAccounts, Poll
 from relay.control.client import ControlError, ask
 from relay.settings import load_settings
 from tests.cli.conftest import Run, serve
+
+if TYPE_CHECKING:
+    from relay.admin.room import Service
 
 
 def test_root_is_whoever_called_sudo_and_nobody_else_is_believed() -> None:
@@ -89,3 +94,17 @@ def test_polls_that_wait_for_a_provider_keep_no_other_request_waiting(
 
 def test_each_request_has_a_function() -> None:
     desk.load_all()
+
+
+async def test_a_function_that_can_not_be_imported_is_named_in_the_log(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "load_all", Mock(side_effect=ImportError("half an upgrade")))
+    settings = load_settings(config)
+    room = desk.Desk(lambda: settings, cast("Service", None))
+    with capture_logs() as lines:
+        room.load()
+        await room.close()
+    (line,) = lines
+    assert (line["event"], line["activity"]) == ("activity_failed", "functions of the admin room")
+    assert line["error"] == "ImportError('half an upgrade')"
