@@ -56,7 +56,7 @@ class Expiry:
         paused = {pause.account for pause in await self._queue.pauses()}
         leave = set(paused)
         for lane in hindered:
-            if lane.account in paused:
+            if lane.account in paused or not lane.is_hindered:  # it may go on again since the look began
                 continue
             with contain_faults(f"end of {lane.account}"):
                 woken |= await self._give_up(lane)

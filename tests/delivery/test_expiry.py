@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from relay.model.destination import to_account
+from relay.model.destination import Destination, to_account
 from relay.model.envelope import DsnOptions
 from relay.model.mail import Settlement
+from relay.model.reply import Reply
 from relay.storage import admin
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
@@ -69,6 +70,26 @@ async def test_what_an_account_with_fewer_connections_never_comes_to_is_given_up
         await hours(office, 2)
         assert office.outcomes(queue_id)[A] == "bounced"
         assert b"takes less from this account" in office.inbox()[-1] + office.inbox()[0]
+
+
+async def test_a_lane_that_goes_on_again_while_a_look_lasts_gives_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_office(tmp_path, retry=RETRY, account={"archive": False}) as office:
+        lane = office.delivery._lanes.at(to_account("sales"))
+        lane._backoff.until = math.inf
+        lane.outage = Reply(code=421, text="no answer")
+        queue_id = (await office.hand_in(A)).text.split()[-1]
+        await hours(office, 3 * 24 - 1)
+        tell = office.delivery._expiry._tell_delays
+
+        async def recover(account: str) -> set[Destination]:
+            lane.outage = None
+            return await tell(account)
+
+        monkeypatch.setattr(office.delivery._expiry, "_tell_delays", recover)
+        await hours(office, 2)
+        assert office.outcomes(queue_id)[A] == "pending"
 
 
 async def test_a_paused_account_and_a_closed_office_do_not_count(tmp_path: Path) -> None:
