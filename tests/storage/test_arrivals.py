@@ -105,6 +105,14 @@ async def test_a_long_message_id_is_found_as_it_came(engine: Engine, mailboxes: 
     assert arrivals.find_arrivals(engine, long) == [copy]
 
 
+async def test_a_long_message_id_that_was_cut_before_is_found_as_it_came(engine: Engine, mailboxes: Mailboxes) -> None:
+    long = f"<{'x' * 900}@x.example>"
+    (copy,) = new_copies("a", header_message_id=long[:512])
+    await mailboxes.record("sales", "t", [A], now=NOW, arrivals=[copy])
+    assert arrivals.find_arrivals(engine, long) == arrivals.find_arrivals(engine, long[1:-1]) == [copy]
+    assert arrivals.find_arrivals(engine, long[:500]) == []
+
+
 async def test_what_waits_is_found_by_its_place_and_file(engine: Engine, mailboxes: Mailboxes) -> None:
     assert arrivals.list_quarantined(engine) == []
     held = new_copies("q", "anna", "bert", at=NOW + 5, place=Place.QUARANTINE, reason="why")
