@@ -118,7 +118,7 @@ def failed(delivery: ClaimedDelivery, progress: Progress, error: Exception) -> T
     """Return the result of a delivery that the database, or a fault of ours, has ended: that of a lost connection."""
     reply = Reply(code=0, enhanced="4.4.2", text="a fault inside of the relay; its log says more")
     if isinstance(error, StorageError):
-        reply = Reply(code=0, enhanced="4.3.0", text=str(error))
+        reply = Reply(code=0, enhanced="4.3.0", text="the database of the relay refused; its log says more")
     deferred = Outcome(verdict=Verdict.DEFERRED, reply=reply)
     numbers = frozenset(recipient.n for recipient in delivery.recipients)
     return TransportResult(

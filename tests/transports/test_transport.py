@@ -25,9 +25,10 @@ def test_a_fault_of_ours_is_a_doubt_only_where_the_mail_may_have_arrived() -> No
     assert set(after.outcomes) == after.doubtful == {0, 3}
 
 
-def test_what_the_database_refuses_is_named() -> None:
-    refused = failed(DELIVERY, Progress(), StorageError("database is locked"))
-    assert refused.reply == Reply(code=0, enhanced="4.3.0", text="database is locked")
+def test_what_the_database_refuses_is_told_without_its_words_for_a_notice_may_quote_them() -> None:
+    refused = failed(DELIVERY, Progress(), StorageError("/srv/relay/relay.db: database is locked"))
+    text = "the database of the relay refused; its log says more"
+    assert refused.reply == Reply(code=0, enhanced="4.3.0", text=text)
     ours = failed(DELIVERY, Progress(), ValueError("a bug"))
     assert ours.reply.text == "a fault inside of the relay; its log says more"
 
