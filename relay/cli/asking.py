@@ -6,8 +6,9 @@ For the first it reads of the configuration only where the storage folder is, so
 import os
 from pathlib import Path
 
+from relay.admin.answers import Note
 from relay.admin.asking import ask_service
-from relay.cli.output import say
+from relay.admin.wire import encode
 from relay.cli.telling import Conversation
 from relay.control.client import NoAnswerError
 from relay.places import PLACES, find_file, find_storage
@@ -31,7 +32,7 @@ def ask(config: str | None, request: object, *, reads: bool = False, serves: boo
     room = open_room(config, serves=serves, silence=silence)
     yield from answer(room, request)
     if reads and not silence:
-        say(say_stopped(room.settings), error=True)
+        yield {"is": Note.__name__, "value": encode(Note(text=say_stopped(room.settings), is_fault=True))}
 
 
 def _find_folder(config: str | None) -> Path | None:

@@ -1,8 +1,9 @@
 """What a command does with the answers: it prints them for people or for programs, and asks where it has to."""
 
 import sys
+from collections import deque
 from collections.abc import Generator, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import click
 
@@ -19,6 +20,8 @@ from relay.model.errors import RelayError
 
 Conversation: TypeAlias = Generator[Line, Line | None]
 """Gives the answers to a request, and takes what is said to a question."""
+_MOST_KEPT: Final = 100
+"""Lines for people that wait for the end of the JSON: who says more is no service of ours."""
 
 
 def tell(
@@ -30,23 +33,29 @@ def tell(
     Raises RelayError, and click.UsageError for wrong usage.
     """
     printed, status, sheets = JsonPrinter(single=single), 0, 0
+    below = deque[str](maxlen=_MOST_KEPT)
     with Bars(quiet=as_json) as bars:
         for answer in _listen(conversation, columns, bars):
             if isinstance(answer, Note):
-                if answer.is_fault or not as_json:
+                if as_json:
+                    below += [answer.text] * answer.is_fault
+                else:
                     say(answer.text, error=answer.is_fault)
                 continue
             status = max(status, answer.exit_status)
-            if answer.nothing and (answer.nothing_matters or not as_json):
-                say(answer.nothing, error=as_json)
             if as_json:
                 printed.add(answer.json)
+                below += [answer.nothing] * bool(answer.nothing and answer.nothing_matters)
                 continue
+            if answer.nothing:
+                say(answer.nothing)
             if answer.sheet is not None and (sheets := sheets + 1) > 1:
                 say()
             show(answer, columns)
     if as_json:
         printed.end()
+    for line in below:
+        say(line, error=True)
     if status:
         sys.exit(status)
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import click
 import pytest
@@ -10,6 +11,7 @@ from relay.cli.table import Column
 from relay.cli.telling import Conversation, tell
 from relay.control.lines import Answer as Line
 from relay.model.errors import RelayError
+from tests.cli.conftest import Run
 
 ROWS = Told(json=({"name": "sales"}, {"name": "info"}), rows=(("sales",), ("info",)), exit_status=3)
 
@@ -100,3 +102,12 @@ def test_wrong_usage_is_clicks_and_another_fault_is_ours() -> None:
         tell(fail(MisuseError("no such state")))
     with pytest.raises(RelayError, match="other columns"):
         tell(conversation(ROWS), columns=[Column(title="account"), Column(title="state")])
+
+
+def test_what_is_said_to_people_comes_behind_the_whole_list(
+    run: Run, config: Path, queued: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.cli.telling.say", lambda text, **_: click.echo(text))  # one terminal for both
+    whole, said = run("queue", "list", "--json").out.split("\n]\n")
+    assert len(json.loads(f"{whole}]")) == len(queued)
+    assert said.startswith(f"The service is not running ({config.parent}")
