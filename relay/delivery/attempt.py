@@ -209,8 +209,10 @@ class Attempter:
         except Exception as error:  # noqa: BLE001 - a bounce that nobody is told of would be a mail lost in silence
             log_failure("notice", error, queue_id=delivery.message.id)
             disposition = settlements.wait_instead(disposition, self._next(delivery.attempts + 1, now))
-        settlement = replace(
-            settlements.settlement_of_attempt(facts, disposition, settings=settings),
+        settlement = settlements.settlement_of_attempt(
+            facts,
+            disposition,
+            settings=settings,
             creates=(*settlements.splits_of(delivery, result, disposition, now), *told.notices),
             events=settlements.events_of(result, disposition),
         )

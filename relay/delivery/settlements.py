@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from relay.events.event import Event
 from relay.model.account import Account
 from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, DeliveryState, NewDelivery, Settlement
+from relay.model.mail import ClaimedDelivery, Created, DeliveryState, NewDelivery, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.disposition import Disposition
@@ -66,10 +66,17 @@ def plain_decision(facts: Facts, *, now: int, settings: Settings) -> Decision:
     return Decision(settlement=settlement_of_attempt(facts, disposition, settings=settings), disposition=disposition)
 
 
-def settlement_of_attempt(facts: Facts, disposition: Disposition, *, settings: Settings) -> Settlement:
-    """Return what an attempt writes, without what goes beside the delivery itself."""
+def settlement_of_attempt(
+    facts: Facts,
+    disposition: Disposition,
+    *,
+    settings: Settings,
+    creates: tuple[Created, ...] = (),
+    events: tuple[tuple[str, str], ...] = (),
+) -> Settlement:
+    """Return what an attempt writes, with what it creates and what `relay trace` shows beside the attempt itself."""
     settlement = settlement_of(facts.delivery, disposition, reply=facts.result.reply, at=facts.at, settings=settings)
-    return replace(settlement, seconds=facts.seconds, counts=facts.counts)
+    return replace(settlement, seconds=facts.seconds, counts=facts.counts, creates=creates, events=events)
 
 
 def settlement_of(
