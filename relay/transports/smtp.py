@@ -1,47 +1,23 @@
 """The transport to a provider's server: one transaction, and at once a second where the archive is in the way."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from relay.emitting import emit
 from relay.events.delivery import ArchiveSplit, BodySentUnannounced, LinesFolded
 from relay.model.account import Account, OnUncertain, SmtpServer
 from relay.model.envelope import DsnOptions
-from relay.model.mail import Body, ClaimedDelivery, Pause, Recipient, RecipientKind
+from relay.model.mail import Body, ClaimedDelivery, Recipient, RecipientKind
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
 from relay.rules.headers import is_signed
 from relay.rules.interpret_transaction import TransactionResult, interpret_transaction
 from relay.rules.replies import asks_to_slow_down
-from relay.runtime import Runtime
 from relay.storage.queue import Queue
 from relay.transports.smtp_connections import Connections
 from relay.transports.transport import Learnt, Progress, Terms, TransportResult
 from relay.upstream.smarthost import ConnectError
 from relay.upstream.transaction import UNFIT, MailTransaction, OutgoingMail, Stage
-
-
-class SmtpTransports:
-    """The transports of all accounts, which share the connections of each."""
-
-    def __init__(self, runtime: Runtime, *, pauses: Iterable[Pause]) -> None:
-        self._settings, self._queue = runtime.settings, runtime.queue
-        self._connections = Connections(runtime, pauses=pauses)
-        self._known: dict[str, SmtpTransport] = {}
-
-    def at(self, name: str) -> "SmtpTransport | None":
-        """Return the transport of an account that sends."""
-        account = self._settings().directory.account(name)
-        if account is None or account.smtp is None or account.excluded:
-            return None
-        known = self._known.get(name)
-        if known is None or known.account is not account:
-            known = self._known[name] = SmtpTransport(account, account.smtp, self._connections, self._queue)
-        return known
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self._connections.close()
 
 
 class SmtpTransport:
@@ -50,7 +26,7 @@ class SmtpTransport:
     def __init__(self, account: Account, server: SmtpServer, connections: Connections, queue: Queue) -> None:
         self.account = account
         self._server = server
-        self._connections = connections
+        self.connections = connections
         self._queue = queue
         self.terms = Terms(
             connections=server.connections,
@@ -94,20 +70,20 @@ class SmtpTransport:
 
     async def fingerprint(self) -> str:
         """Return a hash of what the login depends on; empty where its secret can't be had. Raises StorageError."""
-        return await self._connections.credentials.fingerprint(self._server)
+        return await self.connections.credentials.fingerprint(self._server)
 
     async def probe(self) -> Reply | None:
         """Connect and log in, nothing more. None: it works; else the reply that says why not."""
         try:
-            connection, _ = await self._connections.acquire(self.account, self._server, probing=True)
+            connection, _ = await self.connections.acquire(self._server, probing=True)
         except ConnectError as error:
             return error.reply
-        self._connections.release(self.account, connection)
+        self.connections.release(connection)
         return None
 
     def settled(self) -> None:
         """Note that the account of a refused login is paused, or could not be."""
-        self._connections.paused(self.account)
+        self.connections.paused()
 
     async def _transact(
         self, claimed: ClaimedDelivery, recipients: tuple[Recipient, ...], body: Body, progress: Progress
@@ -115,13 +91,13 @@ class SmtpTransport:
         """Run one transaction, on a fresh connection where a kept one turns out to be dead before it began."""
         while True:
             try:
-                connection, kept = await self._connections.acquire(self.account, self._server)
+                connection, kept = await self.connections.acquire(self._server)
             except ConnectError as error:
                 return _not_connected(error, recipients), None
             try:
                 transaction = await connection.send(self._outgoing(claimed, recipients, body, progress))
             finally:
-                self._connections.release(self.account, connection)
+                self.connections.release(connection)
             if not (kept and _is_stale(transaction)):
                 break
         if claimed.message.eightbit and not connection.features.eightbitmime and transaction.final is not None:

@@ -17,8 +17,7 @@ from typing import Any
 from relay.cli import main
 from relay.storage.engine import WriteConnection
 from relay.storage.queue import Queue
-from relay.transports import maildir
-from relay.upstream import pool
+from relay.transports import maildir, smtp_connections
 from relay.upstream.data_encoder import DataEncoder
 from relay.upstream.stream import SmtpStream
 
@@ -27,7 +26,7 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "a mail is about to be accepted": (Queue, "accept", False),
     "a mail is accepted, its client not told": (Queue, "accept", True),
     "the day's recipients are counted": (Queue, "count_recipients", True),
-    "a provider is connected": (pool, "connect", True),
+    "a provider is connected": (smtp_connections, "connect", True),
     "a doubt is noted, the dot has not left": (Queue, "mark_uncertain", True),
     "what waits is read ahead": (Queue, "prefetch", True),
     "a delivery is about to be claimed": (Queue, "claim_by_id", False),
@@ -51,7 +50,7 @@ IN_COMMIT = "everything is written, nothing committed"
 NAMES = (*POINTS, IN_COMMIT)
 FREQUENT = frozenset(
     name for name, (where, function, _) in POINTS.items()
-    if where not in (Queue, pool) or function in ("accept", "settle", "claim_by_id")
+    if where not in (Queue, smtp_connections) or function in ("accept", "settle", "claim_by_id")
 ) | {IN_COMMIT}  # fmt: skip
 """Passed many times a second: the process may die at a later passing. A connection is kept for many mails."""
 

@@ -1,4 +1,4 @@
-"""A login by a token, another one each time, costs no more logins than one by a password."""
+"""Connections are kept for who they serve. A token, another one each time, costs no more logins than a password."""
 
 from pathlib import Path
 from unittest.mock import Mock
@@ -7,13 +7,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.delivery import Delivery
+from relay.model.account import MailboxServer, Secret, Security, SmtpServer
+from relay.model.credential import Credential
 from relay.model.errors import CredentialError
 from relay.runtime import Runtime
 from relay.settings.secrets import read_secret
 from relay.storage import admin
-from tests.peers.credentials import Token, TokenCredentials
+from relay.transports.smtp_connections import IDLE_SECONDS, MOST_MAILS, Connections
+from tests.peers.credentials import Token, TokenCredentials, password
+from tests.peers.dialogue import Dialogue
+from tests.peers.machine import until
 from tests.peers.office import MINUTE, Office, open_office
 from tests.peers.provider import Provider
+from tests.upstream.conftest import QUICK
 
 A = "a@example.net"
 LOGIN = {"smtp": {"username": "sales@example.com", "password": "unused"}}
@@ -137,3 +143,102 @@ async def test_a_secret_that_only_a_person_can_bring_back_pauses_the_account(tmp
         office.delivery.flush()
         await office.send()
         assert len(provider.mails) == 2
+
+
+HELLO = "S: 220 hi\nC: EHLO .*\nS: 250 server\n"
+
+
+class GivenCredentials(TokenCredentials):
+    """Every server is used with the credential that is given here."""
+
+    def __init__(self) -> None:
+        super().__init__(Token())
+        self.given: Credential | None = None
+
+    def of(self, server: SmtpServer | MailboxServer) -> Credential:  # type: ignore[override] # noqa: ARG002
+        return self.given  # type: ignore[return-value]
+
+
+def server_at(port: int, **more: object) -> SmtpServer:
+    return SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, **more)  # type: ignore[arg-type]
+
+
+def make(credentials: GivenCredentials | None = None, *, idle: float = IDLE_SECONDS) -> Connections:
+    runtime = Runtime(
+        settings=Mock(return_value=Mock(hostname="x")),
+        queue=Mock(is_shared=False),
+        credentials=credentials or GivenCredentials(),
+        timeouts=QUICK,
+    )
+    return Connections(runtime, "sales", pauses=(), idle=idle)
+
+
+async def test_a_connection_is_kept_and_given_again() -> None:
+    async with Dialogue(HELLO + "C: QUIT\nS: 221 bye") as server:
+        pool = make()
+        first, kept = await pool.acquire(server_at(server.port))
+        assert not kept
+        pool.release(first)
+        again, kept = await pool.acquire(server_at(server.port))
+        assert kept
+        assert again is first
+        pool.release(again)
+        await pool.close()
+        assert server.heard[-1] == "QUIT"
+
+
+async def test_one_of_other_settings_is_closed_and_a_new_one_opened() -> None:
+    async with Dialogue(HELLO + "C: QUIT\nS: 221 bye", HELLO + "C: QUIT\nS: 221 bye") as server:
+        pool = make()
+        for secret in ("one", "two"):
+            settings = server_at(server.port, password=Secret(value=secret))
+            connection, kept = await pool.acquire(settings)
+            assert not kept
+            pool.release(connection)
+        await pool.close()
+        assert server.heard.count("QUIT") == 2
+
+
+async def test_one_that_the_server_gave_up_is_not_given_again() -> None:
+    async with Dialogue(HELLO + "S: 421 4.4.2 idle\n! close", HELLO + "C: QUIT\nS: 221 bye") as server:
+        pool = make()
+        first, _ = await pool.acquire(server_at(server.port))
+        pool.release(first)
+        await until(lambda: not first.usable)
+        second, kept = await pool.acquire(server_at(server.port))
+        assert not kept
+        pool.release(second)
+        await pool.close()
+
+
+async def test_one_is_let_go_after_a_while_and_after_many_mails() -> None:
+    async with Dialogue(HELLO + "C: QUIT\nS: 221 bye", HELLO + "C: QUIT\nS: 221 bye") as server:
+        pool = make(idle=0.01)
+        connection, _ = await pool.acquire(server_at(server.port))
+        pool.release(connection)
+        await until(lambda: server.heard[-1:] == ["QUIT"])
+        patient = make()
+        connection, _ = await patient.acquire(server_at(server.port))
+        connection.sent = MOST_MAILS
+        patient.release(connection)
+        await patient.close()
+        await pool.close()
+        assert server.heard.count("QUIT") == 2
+
+
+async def test_one_is_kept_whatever_the_secret_is_and_not_for_another_login() -> None:
+    login = HELLO.replace("S: 250 server", "S: 250-server\nS: 250 AUTH PLAIN") + "C: AUTH PLAIN .*\nS: 235 yes\n"
+    async with Dialogue(login + "C: QUIT\nS: 221 bye", login + "C: QUIT\nS: 221 bye") as server:
+        credentials = GivenCredentials()
+        pool, settings = make(credentials), [server_at(server.port, username="u") for _ in range(3)]
+        credentials.given = password("one")
+        first, _ = await pool.acquire(settings[0])
+        pool.release(first)
+        credentials.given = password("two")
+        assert await pool.acquire(settings[1]) == (first, True)
+        pool.release(first)
+        credentials.given = password("one", login="v")
+        other, kept = await pool.acquire(settings[2])
+        assert not kept
+        pool.release(other)
+        await pool.close()
