@@ -20,7 +20,7 @@ from relay.model.errors import NotFoundError, StateConflictError
 from relay.rules.moments import utc_time
 from relay.rules.notice_advice import Advice, FailureReason, choose_advice
 from relay.storage import admin
-from relay.storage.account_news import AccountNews, read_news
+from relay.storage.admin import AccountNews, read_news
 from relay.storage.arrivals import list_quarantined
 from relay.storage.engine import transaction
 from relay.storage.standing import QueueState, read_standing

@@ -19,9 +19,9 @@ from relay.model.route import Refusal
 from relay.routing import plan_move
 from relay.rules.headers import apply_edits
 from relay.rules.states import State
-from relay.storage import commands, counts
+from relay.storage import commands, listing
+from relay.storage.commands import Done, parts
 from relay.storage.listing import read_mails
-from relay.storage.steps import Done, parts
 
 _PEOPLE: Final = 5
 """Recipients of each of them."""
@@ -157,11 +157,11 @@ class _Done:
         self.skipped |= found.skipped if request.ids else {}
         self.reasons.update(found.skipped.values())
         if request.action in (Action.RETRY, Action.RELEASE):
-            self.accounts.update(counts.accounts_of(room.database, part))
+            self.accounts.update(listing.accounts_of(room.database, part))
             self.tried += [] if room.service.is_running else part
         elif request.action is Action.MOVE:
-            self.held += counts.count_held(room.database, changed, request.account)
-            later = counts.next_attempts(room.database, changed, request.account, now=room.now)
+            self.held += listing.count_held(room.database, changed, request.account)
+            later = listing.next_attempts(room.database, changed, request.account, now=room.now)
             room_for = _MOST_TOLD - len(self.later)
             self.later += later[:room_for]
             self.more += len(later[room_for:])
@@ -258,7 +258,7 @@ def _serve(room: Room, ids: Sequence[str], accounts: Sequence[str] | None) -> in
         return 0
     room.service.serve()
     pages = (ids[n : n + PAGE] for n in range(0, len(ids), PAGE))
-    return sum(counts.count_waiting(room.database, page) for page in pages)
+    return sum(listing.count_waiting(room.database, page) for page in pages)
 
 
 def _still_waits(mails: int) -> Note:

@@ -10,7 +10,7 @@ from relay.admin.words import count, show_time, unknown
 from relay.model.errors import NotFoundError
 from relay.rules.moments import parse_moment
 from relay.rules.states import State
-from relay.storage import admin, counts
+from relay.storage import admin, listing
 from relay.storage.listing import OPEN, MailFilter, count_mails
 
 PAGE: Final = 10_000
@@ -31,7 +31,7 @@ def require_known(room: Room, chosen: Filter) -> None:
         ("account", chosen.account, [account.name for account in directory.accounts]),
         ("user", chosen.user, [user.name for user in directory.users]),
     ):
-        if name is not None and name not in known and not counts.is_known(room.database, what, name):
+        if name is not None and name not in known and not listing.is_known(room.database, what, name):
             raise NotFoundError(unknown(what, name, known))
 
 
@@ -108,15 +108,15 @@ def find(room: Room, named: Sequence[str], chosen: Filter) -> Found:
         return Found(count=len(ids), first=ids[:_SHOWN], pages=lambda: [ids])
     wanted = wanted_of(room, chosen)
     # What comes in from now on is behind the last one, and stays as it is.
-    total, last = counts.count_messages(database, wanted)
+    total, last = listing.count_messages(database, wanted)
 
     def pages() -> Iterator[list[str]]:
         after = ""
-        while page := counts.select_messages(database, wanted, after=after, upto=last, limit=PAGE):
+        while page := listing.select_messages(database, wanted, after=after, upto=last, limit=PAGE):
             yield page
             after = page[-1]
 
-    first = counts.select_messages(database, wanted, upto=last, limit=_SHOWN)
+    first = listing.select_messages(database, wanted, upto=last, limit=_SHOWN)
     return Found(count=total, first=first, pages=pages)
 
 
@@ -125,11 +125,11 @@ def being_sent_of(room: Room, chosen: Filter) -> list[str]:
     if not chosen.is_given or chosen.states:
         return []
     active = find_active(room, chosen, None)
-    chosen_too = {*counts.select_messages(room.database, wanted_of(room, chosen), among=active)}
+    chosen_too = {*listing.select_messages(room.database, wanted_of(room, chosen), among=active)}
     return [one for one in active if one not in chosen_too]
 
 
 def find_active(room: Room, chosen: Filter, among: Sequence[str] | None) -> list[str]:
     """Return those of some mails (None: of all) that a filter chooses but for their state, and that are being sent."""
     wanted = wanted_of(room, replace(chosen, states=(State.ACTIVE,)))
-    return counts.select_messages(room.database, wanted, among=among)
+    return listing.select_messages(room.database, wanted, among=among)

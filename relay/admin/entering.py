@@ -101,7 +101,7 @@ def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
         return database
     from relay.model.errors import StorageError
     from relay.storage.lock import database_name
-    from relay.storage.version import GONE, NONE_YET
+    from relay.storage.upgrade import GONE, NONE_YET
     from relay.watching.asking import Running, ask_service
 
     file = database_name(settings.database)
@@ -131,7 +131,7 @@ def find_database(settings: "Settings", *, patience: float | None = None) -> "Da
     """Open the database; None where none was made yet. `patience`: seconds for a lock. Raises StorageError."""
     from relay.storage.backup import follow_links
     from relay.storage.engine import file_of, open_engine, transaction
-    from relay.storage.version import require_database, schema_of
+    from relay.storage.upgrade import require_database, schema_of
 
     prepared = settings.prepared_statements
     database = open_engine(settings.database, create=False, prepared_statements=prepared, patience=patience)

@@ -17,8 +17,7 @@ from relay.model.errors import NotFoundError, StateConflictError, StorageError
 from relay.rules.address import parse_addr_spec
 from relay.rules.moments import utc_time
 from relay.storage.arrivals import find_arrivals
-from relay.storage.inbox_trouble import find_trouble
-from relay.storage.quarantine import Held, find_held, give, list_held
+from relay.storage.quarantine import Held, find_held, find_trouble, give, list_held
 from relay.storage.quarantine import delete as delete_held
 
 

@@ -14,7 +14,7 @@ from relay.rules.moments import utc_time
 from relay.settings import Settings
 from relay.storage.backup import follow_links
 from relay.storage.engine import Database, file_of, open_engine
-from relay.storage.version import GONE
+from relay.storage.upgrade import GONE
 from relay.watching.asking import Running, Service, ask_service
 from relay.watching.findings import GRADES, Finding, disk_limits, find, worst
 from relay.watching.snapshot import Snapshot

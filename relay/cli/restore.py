@@ -88,8 +88,7 @@ def put_back_database(settings: "Settings", copy: Path, database: Path, name: Pa
     """
     from relay.storage.backup import restore_database
     from relay.storage.engine import open_engine
-    from relay.storage.upgrade import prepare_database
-    from relay.storage.version import VERSION
+    from relay.storage.upgrade import VERSION, prepare_database
 
     restored = restore_database(copy, database, newest=VERSION, name=name)
     engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)

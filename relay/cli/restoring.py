@@ -17,7 +17,7 @@ def restore_whole(
 ) -> None:
     """Put a backup back. Raises RelayError; nothing has changed where the backup itself is no good."""
     from relay.storage.manifest import read_manifest, verify
-    from relay.storage.version import VERSION
+    from relay.storage.upgrade import VERSION
 
     manifest = read_manifest(backup)
     if manifest.schema > VERSION:

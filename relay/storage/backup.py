@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from relay.model.errors import StorageError
-from relay.storage.copy_faults import is_of_source, plain_reason
+from relay.storage.faults import is_of_source, plain_reason
 from relay.storage.syncing import replacing, sync
 
 Step: TypeAlias = Callable[[int], None]

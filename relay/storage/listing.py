@@ -1,4 +1,4 @@
-"""The lists of mails: whole mails, the newest first, by the states that people know.
+"""Which mails a filter chooses: whole mails for the lists, the newest first, by the states that people know; counts.
 
 A list of what is open costs what is open, and the newest of a long history cost what is shown: mails are read by their
 ids, which sort by time. Only a filter that few of them pass has to look at all of the history.
@@ -10,15 +10,15 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, false, func, or_, select
 
 from relay.model.destination import to_account
 from relay.model.ids import first_id
 from relay.model.mail import DeliveryState
 from relay.rules.states import OPEN_STATES, MailDelivery, MailRecipient, State
 from relay.storage.engine import Database, transaction
-from relay.storage.selection import ACCOUNT, IS_OPEN, MAILS, is_like
-from relay.storage.statement import Statement, is_in
+from relay.storage.selection import ACCOUNT, IS_OPEN, MAILS, TO_LANE, is_like
+from relay.storage.statement import Statement, highest, is_in
 from relay.storage.tables import delivery, message, recipient
 from relay.storage.transaction import Transaction
 
@@ -47,9 +47,10 @@ MAIL: Final = (
 )
 """The columns of a MailRow."""
 _SELECT_MAILS: Final = Statement(select(*MAIL).where(is_in(message.c.id, "ids")).order_by(message.c.id.desc()))
+_OF_MAILS: Final = is_in(delivery.c.message_id, "ids")
 _SELECT_DELIVERIES: Final = Statement(
     select(*delivery.c["id", "message_id", "state", "version", "due", "attempts", "tried", "uncertain"], ACCOUNT)
-    .where(is_in(delivery.c.message_id, "ids"))
+    .where(_OF_MAILS)
     .order_by(delivery.c.message_id, delivery.c.id)
 )
 _SELECT_RECIPIENTS: Final = Statement(
@@ -61,6 +62,22 @@ _COUNT_OPEN: Final = Statement(
     select(delivery.c.state, MAILS).where(IS_OPEN).group_by(delivery.c.state).order_by(delivery.c.state)
 )
 _COUNT_ALL: Final = Statement(select(func.count()).select_from(message))
+_SELECT_ACCOUNTS: Final = Statement(
+    select(ACCOUNT).distinct().where(_OF_MAILS, delivery.c.state == "queued").order_by(ACCOUNT)
+)
+_SELECT_NEXT: Final = Statement(
+    select(delivery.c.message_id, func.min(delivery.c.due))
+    .where(_OF_MAILS, delivery.c.state == "queued", TO_LANE)
+    .group_by(delivery.c.message_id)
+    .order_by(delivery.c.message_id)
+)
+_COUNT_HELD: Final = Statement(select(MAILS).where(_OF_MAILS, delivery.c.state == "held", TO_LANE))
+_IS_KNOWN: Final = {
+    "account": Statement(select(delivery.c.id).where(delivery.c.destination == bindparam("name")).limit(1)),
+    "user": Statement(select(message.c.id).where(message.c.user == bindparam("name")).limit(1)),
+}
+_COUNT_MAILS: Final = Statement(select(MAILS).where(_OF_MAILS, IS_OPEN))
+_MAIL: Final = delivery.join(message, message.c.id == delivery.c.message_id)
 _CLOCKS: Final = 86_400_000
 """Milliseconds by which an id may differ from the time when its mail was received: the clock may be set in between."""
 
@@ -175,3 +192,80 @@ def grouped(rows: Sequence[dict[str, Any]], key: str) -> dict[str, list[dict[str
         value: [{name: row[name] for name in row if name != key} for row in group]
         for value, group in groupby(rows, key=itemgetter(key))
     }
+
+
+def count_waiting(engine: Database, ids: Sequence[str]) -> int:
+    """Count those of these mails of which anything waits, held ones too."""
+    with transaction(engine, write=False) as tx:
+        return tx.rows(_COUNT_MAILS, ids=list(ids))[0][0]
+
+
+def next_attempts(engine: Database, ids: Sequence[str], account: str, *, now: int) -> list[tuple[str, int]]:
+    """Return those of these mails that an account does not try before a later moment, with that moment."""
+    with transaction(engine, write=False) as tx:
+        return [row for row in tx.rows(_SELECT_NEXT, ids=list(ids), lane=str(to_account(account))) if row[1] > now]
+
+
+def count_held(engine: Database, ids: Sequence[str], account: str) -> int:
+    """Return how many of these mails an account holds until a person releases them."""
+    with transaction(engine, write=False) as tx:
+        return tx.rows(_COUNT_HELD, ids=list(ids), lane=str(to_account(account)))[0][0]
+
+
+def accounts_of(engine: Database, ids: Sequence[str]) -> list[str]:
+    """Return the accounts by which these mails wait to leave."""
+    with transaction(engine, write=False) as tx:
+        return [row[0] for row in tx.rows(_SELECT_ACCOUNTS, ids=list(ids))]
+
+
+def is_known(engine: Database, what: str, name: str) -> bool:
+    """Return whether a mail is of this `account` or `user`, though the configuration may no longer have it."""
+    with transaction(engine, write=False) as tx:
+        return bool(tx.rows(_IS_KNOWN[what], name=str(to_account(name)) if what == "account" else name))
+
+
+def _open_conditions(wanted: MailFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on an open delivery and its `message`, all of which must be true."""
+    conditions = [is_open_as(wanted.states)]
+    if wanted.account is not None:
+        conditions.append(delivery.c.destination == str(to_account(wanted.account)))
+    if wanted.user is not None:
+        conditions.append(message.c.user == wanted.user)
+    if wanted.since is not None:
+        conditions.append(message.c.received_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(message.c.received_at < wanted.until)
+    if wanted.recipient is not None:
+        own = (recipient.c.message_id == delivery.c.message_id, recipient.c.delivery_id == delivery.c.id)
+        conditions.append(exists().where(*own, is_like(recipient.c.address, wanted.recipient)))
+    return conditions
+
+
+def select_messages(
+    engine: Database,
+    wanted: MailFilter,
+    *,
+    after: str = "",
+    upto: str = "~",
+    among: Sequence[str] | None = None,
+    limit: int | None = None,
+) -> list[str]:
+    """Return the ids of the mails of which a delivery is selected, the oldest first: a page of them.
+
+    The page has the first `limit` mails behind `after`, up to `upto`; of a few ids, those `among` them.
+    """
+    conditions = [*_open_conditions(wanted), delivery.c.message_id > after, delivery.c.message_id <= upto]
+    if among is not None:
+        conditions.append(is_in(delivery.c.message_id, list(among)))
+    found = select(delivery.c.message_id).distinct().select_from(_MAIL).where(*conditions)
+    with transaction(engine, write=False) as tx:
+        page = found.order_by(delivery.c.message_id).limit(limit)
+        return [row[0] for row in tx.rows(Statement(page, composed=True))]
+
+
+def count_messages(engine: Database, wanted: MailFilter) -> tuple[int, str]:
+    """Count the mails of which a delivery is selected; return also the last one's id, empty where there is none."""
+    found = select(MAILS, highest(delivery.c.message_id)).select_from(_MAIL).where(*_open_conditions(wanted))
+    with transaction(engine, write=False) as tx:
+        count, last = tx.rows(Statement(found, composed=True))[0]
+    return count, last or ""

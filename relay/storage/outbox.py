@@ -5,7 +5,7 @@ Guarantee: an alert is owed from the transaction that gives cause for it, until 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from functools import partial
 from typing import Final
 
@@ -24,7 +24,8 @@ from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import delivery, message, recipient
 from relay.storage.transaction import Transaction
 
-_FAMILY: Final = "alert"
+_ALERT: Final = "alert"
+_WATCH: Final = "watch"
 _SELECT_DELIVERIES: Final = Statement(SELECT_CLAIMED.where(is_in(delivery.c.id, "ids")))
 _SELECT_NOTICES: Final = Statement(
     SELECT_CLAIMED.where(
@@ -71,13 +72,48 @@ class PendingAlert:
     @property
     def key(self) -> str:
         """The name under which it is kept: the same cause is owed once."""
-        return f"{_FAMILY}/{self.kind}/{clean(self.delivery_id or self.account)}"
+        return f"{_ALERT}/{self.kind}/{clean(self.delivery_id or self.account)}"
 
     @property
     def value(self) -> str:
         """What is kept."""
         reply = self.reply
         return json.dumps([self.account, self.delivery_id, self.count, reply.code, reply.enhanced, reply.text])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """What is known of one finding. Times: milliseconds since 1970."""
+
+    key: str
+    since: int
+    """When it began, or was seen first."""
+    told: int | None = None
+    """When people were told of it last; None: they have not been."""
+    is_open: bool = False
+    """Whether people were told of it, and not yet that it is over."""
+    well: int | None = None
+    """Since when it is not found any more; None: it lasts."""
+    title: str = ""
+    """What it was called when people were told."""
+    over: str = ""
+    """What they are to be told when it is over."""
+
+    @property
+    def value(self) -> str:
+        """What is kept: the fields in their order, without the key."""
+        return json.dumps(astuple(self)[1:])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WatchStep:
+    """One change of what is known, and what people are told with it."""
+
+    before: Watch | None
+    """None: nothing is known."""
+    after: Watch | None
+    """None: it is forgotten."""
+    notice: NewMessage | None = None
 
 
 def enqueue(tx: Transaction, alerts: Sequence[PendingAlert]) -> None:
@@ -87,14 +123,14 @@ def enqueue(tx: Transaction, alerts: Sequence[PendingAlert]) -> None:
         if alert.kind is Alert.ACCOUNT_GONE:
             # The row is there, and locked, before it is read: another node may count just now.
             meta.write_first(tx, alert.key, replace(alert, count=0).value)
-            known = _read((alert.key, meta.read_locked(tx, alert.key)))
+            known = _read_alert((alert.key, meta.read_locked(tx, alert.key)))
             whole = replace(alert, count=alert.count + known.count)
         meta.write(tx, whole.key, whole.value)
 
 
 def pending_alerts(tx: Transaction) -> list[tuple[PendingAlert, ClaimedDelivery | None]]:
     """Return the alerts that are owed, each with its delivery where that is still there."""
-    alerts = [_read(row) for row in meta.read_family(tx, _FAMILY)]
+    alerts = [_read_alert(row) for row in meta.read_family(tx, _ALERT)]
     ids = [alert.delivery_id for alert in alerts if alert.delivery_id]
     found = {one.id: one for one in read_claimed(tx, tx.rows(_SELECT_DELIVERIES, ids=ids))} if ids else {}
     return [(alert, found.get(alert.delivery_id)) for alert in alerts]
@@ -131,7 +167,7 @@ def move_notice(
     return True
 
 
-def _read(row: tuple[str, str]) -> PendingAlert:
+def _read_alert(row: tuple[str, str]) -> PendingAlert:
     key, value = row
     account, delivery_id, count, code, enhanced, text = json.loads(value)
     return PendingAlert(
@@ -141,3 +177,34 @@ def _read(row: tuple[str, str]) -> PendingAlert:
         count=count,
         reply=Reply(code=code, enhanced=enhanced, text=text),
     )
+
+
+def read_watches(tx: Transaction) -> dict[str, Watch]:
+    """Return what is known, by key."""
+    return {watch.key: watch for watch in (_read_watch(*row) for row in meta.read_family(tx, _WATCH))}
+
+
+def take_step(tx: Transaction, by: Claimant, step: WatchStep) -> bool:
+    """Take a step with its notice; false, and nothing done, where what was known is not as it was any more."""
+    taken = _apply(tx, step)
+    if taken and step.notice is not None:
+        accept(tx, [step.notice], by=by)
+    return taken
+
+
+def _apply(tx: Transaction, step: WatchStep) -> bool:
+    before, after = step.before, step.after
+    if before is None:
+        return after is not None and meta.write_first(tx, _name(after.key), after.value)
+    if after is None:
+        return meta.forget_if(tx, _name(before.key), before.value)
+    return meta.replace(tx, _name(before.key), before.value, after.value)
+
+
+def _name(key: str) -> str:
+    return f"{_WATCH}/{clean(key)}"
+
+
+def _read_watch(key: str, value: str) -> Watch:
+    names = [field.name for field in fields(Watch)]
+    return Watch(**dict(zip(names, [key.removeprefix(f"{_WATCH}/"), *json.loads(value)], strict=True)))

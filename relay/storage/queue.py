@@ -18,15 +18,15 @@ from relay.model.destination import Destination
 from relay.model.errors import ClaimLostError
 from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewMessage, Settlement
 from relay.rules.turns import Cursor
-from relay.storage import accepting, claiming, prefetch, reclaiming, settling
-from relay.storage.access import asks, writes
+from relay.storage import accepting, backups, claiming, expiry, outbox, pausing, prefetch, quota, reclaiming, settling
+from relay.storage.access import Access, asks, writes, writes_as
+from relay.storage.arrivals import purge
 from relay.storage.claims import Claims
 from relay.storage.operation import Operation, Rank
 from relay.storage.statement import LIMIT, Statement
 from relay.storage.tables import content
 from relay.storage.transaction import Transaction
 from relay.storage.turns import Lane
-from relay.storage.upkeep import Upkeep
 from relay.storage.writer import Writer
 
 PATIENCE: Final = 30.0
@@ -45,8 +45,11 @@ _SELECT_CHUNKS: Final = Statement(
 )
 
 
-class Queue(Upkeep):
-    """The queue of one process: how mail comes in, is claimed, settled and taken up again."""
+class Queue(Access):
+    """The queue of one process: how mail comes in, is claimed, settled and taken up again, and what is known beside it.
+
+    A method without a body is documented by the function that it is made of.
+    """
 
     def __init__(self, engine: Engine, writer: Writer, *, node: str = "", lease: int = 60_000) -> None:
         super().__init__(engine, writer, node=node, lease=lease)
@@ -99,9 +102,7 @@ class Queue(Upkeep):
     ) -> list[ClaimedDelivery]:
         """Claim what is due: `AT_ONCE` always, the rest only while the office is open.
 
-        Users take turns, then the sources of each, as `relay.rules.turns` says; `newest`: of the user whose turn it is
-        the newest mail goes, in place of the oldest of a source.
-        `attempts` counts those before this one.
+        `cursor` and `newest` say whose mail it is (`claiming.claim`); `attempts` counts those before this one.
         """
         latest, where = now if open_now else AT_ONCE, cursor or Cursor()
         with self._claims.making() as (token, until):
@@ -143,10 +144,7 @@ class Queue(Upkeep):
     _requeue = writes(Rank.REQUEUE, claiming.requeue)
 
     async def requeue(self, delivery: ClaimedDelivery) -> bool:
-        """Give a delivery back that was surely not sent: queued as it was, nothing counted.
-
-        Tells whether its claim still held.
-        """
+        """Give a delivery back that was surely not sent, as it was; return whether its claim still held."""
         held = await self._requeue(delivery.id, delivery.token)
         self._claims.drop(delivery.id, delivery.token)
         return held
@@ -246,6 +244,54 @@ class Queue(Upkeep):
     async def queued_accounts(self) -> set[str]:
         """Return the accounts that have something queued."""
         return {destination.name for destination in await self.next_due() if destination.is_account}
+
+    # What waits for long
+    oldest_since = asks(expiry.oldest_since)
+    delayed = asks(expiry.delayed)
+    tell_delay = writes_as(Rank.TELL_DELAY, expiry.tell_delay)
+    queued_before = asks(expiry.queued_before)
+    give_up = writes_as(Rank.GIVE_UP, expiry.give_up)
+    pull_back = writes(Rank.PULL_BACK, expiry.pull_back)
+    bring_forward = writes(Rank.BRING_FORWARD, expiry.bring_forward)
+    last_attempts = asks(expiry.last_attempts)
+    outcomes = asks(expiry.outcomes)
+
+    # What the relay has to say
+    was_said = asks(accepting.was_said)
+    pending_alerts = asks(outbox.pending_alerts)
+    mark_sent = writes_as(Rank.MARK_SENT, outbox.mark_sent)
+    queued_notices = asks(outbox.queued_notices)
+    move_notice = writes(Rank.MOVE_NOTICE, outbox.move_notice)
+    take_watch_step = writes_as(Rank.WATCH, outbox.take_step)
+
+    # Recipients of a day, mails of a minute
+    count_recipients = writes(Rank.COUNT_RECIPIENTS, quota.count)
+    count_part = writes_as(Rank.COUNT_PART, quota.count_part)
+    starts_since = asks(quota.starts_since)
+    uncount_recipients = writes(Rank.UNCOUNT_RECIPIENTS, quota.uncount)
+
+    # Pauses
+    pauses = asks(pausing.lasting_pauses)
+    probes_before = asks(pausing.probes_before)
+    pause = writes(Rank.PAUSE, pausing.pause)
+    begin_probe = writes(Rank.BEGIN_PROBE, pausing.begin_probe)
+    fingerprint_key = writes(Rank.FINGERPRINT_KEY, pausing.fingerprint_key)
+    resume = writes(Rank.RESUME, pausing.resume)
+
+    async def pauses_between(self, account: str, start: int, end: int) -> list[tuple[int, int]]:
+        """Return the times between two moments in which an account was paused, for this node."""
+        return await self._read(pausing.pauses_between, account, self.node, start, end)
+
+    # The past
+    purge_history = writes(Rank.PURGE_HISTORY, settling.purge_history)
+    purge_arrivals = writes(Rank.PURGE_ARRIVALS, purge)
+    drop_spent = writes(Rank.DROP_SPENT, settling.drop_spent)
+
+    # Backups
+    backup_state = asks(backups.read_state)
+    backup_begun = writes(Rank.BACKUP_BEGUN, backups.note_begun)
+    backup_done = writes(Rank.BACKUP_DONE, backups.note_done)
+    backup_failed = writes(Rank.BACKUP_FAILED, backups.note_failed)
 
 
 def _read_chunks(tx: Transaction, message_id: str, version: int, seq: int) -> list[bytes]:

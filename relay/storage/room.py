@@ -10,7 +10,7 @@ from pathlib import Path
 
 from relay.emitting import emit
 from relay.events.service import DatabaseGone
-from relay.storage.version import GONE
+from relay.storage.upgrade import GONE
 
 _FRESH = 0.1
 """Seconds for which a look at the disk counts."""

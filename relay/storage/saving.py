@@ -22,7 +22,7 @@ from relay import __version__
 from relay.model.errors import RelayError, StorageBusyError, StorageError
 from relay.settings.backup_folder import why_unusable
 from relay.storage.backup import Step, copy_database
-from relay.storage.copy_faults import plain_reason
+from relay.storage.faults import plain_reason
 from relay.storage.inbox_copies import NewFile, find_maildirs
 from relay.storage.lock import FileLock
 from relay.storage.manifest import (

@@ -1,4 +1,4 @@
-"""Bringing a database to the schema of this program: created, left alone, upgraded after a backup, or refused.
+"""The schema of a database: whether this program can use it, and how it becomes that of this program.
 
 Guarantee: an upgrade takes effect as a whole or not at all; a SQLite file has a copy beside it before it is touched.
 """
@@ -11,16 +11,55 @@ from sqlalchemy import Engine
 
 from relay.emitting import emit
 from relay.events.service import DatabaseCopied, DatabaseUpgraded
+from relay.model.errors import StorageError
 from relay.storage import meta
 from relay.storage.backup import copy_database
-from relay.storage.engine import transaction
+from relay.storage.engine import Database, transaction
 from relay.storage.lock import database_file
 from relay.storage.tables import metadata
 from relay.storage.transaction import Transaction
-from relay.storage.version import VERSION, schema_of
 
+VERSION: Final = 5
+"""Of the schema: each change of the tables adds 1 and a module in `migrations`; a program refuses a newer one."""
+NONE_YET: Final = (
+    "there is no database yet: start the service first (systemctl start relay, or relay serve), which makes it"
+)
+GONE: Final = (
+    "the database is gone, while the service runs: it goes on in the deleted file, and all that is in there is lost"
+    " when it ends. Do not restart it before what waits has been sent (the log says message_delivered); then stop it"
+    " and put the last backup back (systemctl stop relay, relay restore)"
+)
 _SCHEMA_LOCK: Final = 0x72656C6179
 """PostgreSQL's advisory lock for all this: two nodes may start at once."""
+
+
+def require_database(database: Database) -> None:
+    """Raise StorageError unless the database is there and of schema `VERSION`; nothing is made or changed.
+
+    Commands ask for this: to make or upgrade a database is for the service alone, which holds the lock.
+    """
+    with transaction(database, write=False) as tx:
+        found = schema_of(tx)
+    if found is None:
+        raise StorageError(NONE_YET)
+    if found < VERSION:
+        raise StorageError("the database is of an older release: start the service once, it upgrades it")
+
+
+def schema_of(tx: Transaction) -> int | None:
+    """Return the schema of a database, None where there is none. Raises StorageError where it is a newer one."""
+    if not tx.has_table("meta"):
+        return None
+    found = meta.read(tx, "schema")
+    if found is None:
+        return None
+    if int(found) > VERSION:
+        raise StorageError(
+            "a newer relay has used the database, and this one can't read it: install that release again, or take a"
+            " copy from before back with `relay restore`, which lacks the mails since then"
+            f" (schema {found}, this program knows {VERSION})"
+        )
+    return int(found)
 
 
 def prepare_database(engine: Engine) -> None:

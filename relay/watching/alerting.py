@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from relay.rules.states import Grade
-from relay.storage.watches import Watch, WatchStep
+from relay.storage.outbox import Watch, WatchStep
 from relay.watching.findings import Finding, Kind
 from relay.watching.snapshot import Snapshot
 

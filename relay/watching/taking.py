@@ -17,10 +17,10 @@ from relay.settings import Settings
 from relay.storage import backups
 from relay.storage.engine import Database, transaction
 from relay.storage.lock import database_file
+from relay.storage.outbox import Watch, read_watches
 from relay.storage.quarantine import list_times
 from relay.storage.room import free_octets
 from relay.storage.standing import QueueState, Standing, read_standing
-from relay.storage.watches import Watch, read_watches
 from relay.watching.asking import Service
 from relay.watching.snapshot import AccountState, Snapshot
 

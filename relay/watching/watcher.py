@@ -21,7 +21,7 @@ from relay.rules.moments import utc_time
 from relay.rules.notice_texts import TEXTS
 from relay.runtime import Runtime, contain_faults
 from relay.storage.engine import Database, transaction
-from relay.storage.watches import Watch, read_watches
+from relay.storage.outbox import Watch, read_watches
 from relay.watching.alerting import Change, News, decide, is_moot, subject_of, topic_of
 from relay.watching.asking import Running, Service
 from relay.watching.findings import Finding, find

@@ -13,7 +13,7 @@ from relay.model.address import Address
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
 from relay.model.reply import Reply
-from relay.storage.account_news import AccountNews
+from relay.storage.admin import AccountNews
 from relay.storage.standing import QueueState
 
 NOW = 1_780_000_000_000

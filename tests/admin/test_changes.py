@@ -9,13 +9,13 @@ import pytest
 
 from relay.model.errors import StorageError
 from relay.storage import commands
-from relay.storage.steps import Done
+from relay.storage.commands import Done
 from tests.cli.conftest import Run, hand_in, serve
 
 
 def test_many_are_changed_in_steps_and_each_is_one(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(hand_in(config, ["x"] * 5))
-    monkeypatch.setattr("relay.storage.steps.STEP", 2)
+    monkeypatch.setattr("relay.storage.commands.STEP", 2)
     monkeypatch.setattr("relay.admin.choosing.PAGE", 3)
     with serve(config):
         assert run("queue", "hold", "--all", "--yes").out == "5 mails held\n"
@@ -28,7 +28,7 @@ def test_a_fault_in_a_step_leaves_those_before_it_and_they_are_logged(
 ) -> None:
     with config.open("a") as stream:
         stream.write('\n[log]\nfile = "relay.log"\n')
-    monkeypatch.setattr("relay.storage.steps.STEP", 1)
+    monkeypatch.setattr("relay.storage.commands.STEP", 1)
     hold, before = commands.hold, itertools.count()
 
     def break_down(*args: Any, **more: Any) -> Done:  # noqa: ANN401 - as they come

@@ -6,7 +6,7 @@ import pytest
 
 from relay.cli.configuration import require_own_hand
 from relay.settings import load_settings
-from relay.storage.version import NONE_YET
+from relay.storage.upgrade import NONE_YET
 from tests.cli.conftest import Run
 from tests.peers.machine import require_root
 

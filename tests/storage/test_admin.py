@@ -5,9 +5,10 @@ from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.mail import DeliveryState
 from relay.model.reply import Reply
 from relay.storage import admin
+from relay.storage.admin import AccountNews, read_news
 from relay.storage.queue import Queue
 from tests.peers.deliveries import Selection, count_open, list_deliveries
-from tests.storage.conftest import LATER, TAKEN, new_mail, settled
+from tests.storage.conftest import LATER, NOW, SALES, TAKEN, new_mail, settled
 
 
 async def test_lists_show_what_waits_and_what_was_said_last(queue: Queue, engine: Engine) -> None:
@@ -54,3 +55,34 @@ async def test_a_mail_is_shown_whole(queue: Queue, engine: Engine) -> None:
     assert (detail.rule, detail.why, detail.notice) == ("1a", "one\ntwo", False)
     ((attempt,),) = [delivery.tries for delivery in detail.deliveries]
     assert (attempt.n, attempt.code, attempt.reply) == (1, 250, "taken")
+
+
+MINUTE = 60_000
+LOST = Reply(code=0, enhanced="4.4.1", text="x: Connection refused")
+
+
+async def attempt(queue: Queue, at: int, reply: Reply, *, done: bool = False) -> None:
+    """Let the mail that waits be tried once."""
+    (claimed,) = await queue.claim(SALES, now=at, limit=1, open_now=True)
+    state = DeliveryState.DONE if done else DeliveryState.QUEUED
+    await queue.settle(settled(claimed, {0: TAKEN if done else LATER}, state, reply=reply, at=at, due=at))
+
+
+async def test_the_last_success_and_the_failures_since_then_are_known(engine: Engine, queue: Queue) -> None:
+    assert read_news(engine, now=NOW) == {}
+    await queue.accept(new_mail())
+    await attempt(queue, NOW + MINUTE, LOST)
+    await attempt(queue, NOW + 2 * MINUTE, LATER.reply)
+    assert read_news(engine, now=NOW) == {
+        "sales": AccountNews(
+            last_sent=None, last_error=LATER.reply, failed_at=NOW + 2 * MINUTE, failing_since=NOW + MINUTE
+        )
+    }
+    await attempt(queue, NOW + 3 * MINUTE, TAKEN.reply, done=True)
+    assert read_news(engine, now=NOW) == {"sales": AccountNews(last_sent=NOW + 3 * MINUTE)}
+    await queue.accept(new_mail())
+    for minute in (4, 5):
+        await attempt(queue, NOW + minute * MINUTE, LOST)
+    assert read_news(engine, now=NOW)["sales"] == AccountNews(
+        last_sent=NOW + 3 * MINUTE, last_error=LOST, failed_at=NOW + 5 * MINUTE, failing_since=NOW + 4 * MINUTE
+    )

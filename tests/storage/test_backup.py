@@ -11,8 +11,7 @@ from relay.storage import admin, backup
 from relay.storage.backup import back_up, copy_database, restore_database
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
-from relay.storage.upgrade import prepare_database
-from relay.storage.version import VERSION
+from relay.storage.upgrade import VERSION, prepare_database
 from relay.storage.writer import Writer
 from tests.peers.deliveries import Selection, list_deliveries
 from tests.storage.conftest import new_mail

@@ -1,3 +1,4 @@
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -7,7 +8,15 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from relay.model.errors import StorageFullError
-from relay.storage.faults import is_conflict, is_fault_of_database, is_of_database, storage_error, why_unwritable
+from relay.storage.faults import (
+    is_conflict,
+    is_fault_of_database,
+    is_of_database,
+    is_of_source,
+    plain_reason,
+    storage_error,
+    why_unwritable,
+)
 from tests.peers.machine import require_root
 
 
@@ -137,3 +146,30 @@ def test_a_damaged_database_is_named_with_the_way_back(tmp_path: Path) -> None:
         assert said.startswith(f"{file}: the database is damaged: stop the service")
         assert "relay restore" in said
         assert str(storage_error(error)).startswith("the database is damaged: ")
+
+
+def sqlite_error(code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorcode = code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "is_source"),
+    [
+        (sqlite_error(sqlite3.SQLITE_FULL), "No space left on device: make room there, or name another place", False),
+        (sqlite_error(sqlite3.SQLITE_CANTOPEN_ISDIR), "can't be opened: look whether the file", True),
+        (sqlite_error(sqlite3.SQLITE_IOERR_WRITE), "the disk gives an error: look at the system's log", False),
+        (sqlite_error(sqlite3.SQLITE_CORRUPT), "the file is damaged", True),
+        (sqlite_error(sqlite3.SQLITE_BUSY), "is in use by another program: try again", False),
+        (sqlite3.OperationalError("whatever"), "whatever", False),
+        (sqlite3.OperationalError(), "OperationalError", False),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device: make room there, or", False),
+        (OSError(errno.EROFS, "Read-only file system"), "Read-only file system: name another place", False),
+        (OSError(errno.EISDIR, "Is a directory"), "Is a directory", False),
+        (OSError(), "OSError", False),
+    ],
+)
+def test_each_fault_is_told_in_words(error: Exception, reason: str, *, is_source: bool) -> None:
+    assert plain_reason(error).startswith(reason)
+    assert is_of_source(error) is is_source

@@ -6,10 +6,11 @@ from sqlalchemy import Engine
 from relay.model.ids import make_id
 from relay.model.mail import DeliveryState
 from relay.rules.states import State, state_of
-from relay.storage import admin
+from relay.storage import admin, listing
 from relay.storage.engine import transaction
 from relay.storage.listing import DELIVERY_STATES, MailFilter, count_mails, find_mails, list_mails, read_mails
 from relay.storage.queue import Queue
+from tests.peers.deliveries import count_open
 from tests.storage.conftest import NOW, new_mail
 
 OUTCOMES = ("pending", "delivered", "bounced")
@@ -123,3 +124,35 @@ async def test_a_list_costs_what_it_shows_and_not_the_history(engine: Engine) ->
         assert name != "open" or not any(step.startswith("SCAN message") for step in plan)
         assert name != "since" or any("id>?" in step for step in plan)
         assert name not in ("newest", "since") or not any(step.startswith("SCAN recipient") for step in plan)
+
+
+async def test_mails_are_counted_by_what_waits_of_them(queue: Queue, engine: Engine) -> None:
+    sales, later, other = new_mail(), new_mail(due=NOW + 5), new_mail(account="other", user="bert")
+    for mail in (sales, later, other):
+        await queue.accept(mail)
+    ids = [mail.message.id for mail in (sales, later, other)]
+    assert count_open(engine) == {("sales", "queued"): 2, ("other", "queued"): 1}
+    assert listing.count_waiting(engine, [*ids, "none"]) == 3
+    assert listing.next_attempts(engine, ids, "sales", now=NOW) == [(later.message.id, NOW + 5)]
+    assert listing.count_held(engine, ids, "sales") == 0
+    assert listing.accounts_of(engine, ids) == ["other", "sales"]
+    assert listing.is_known(engine, "account", "other")
+    assert not listing.is_known(engine, "account", "bert")
+    assert listing.is_known(engine, "user", "bert")
+    assert listing.select_messages(engine, MailFilter(account="sales")) == sorted(ids[:2])
+    assert listing.count_messages(engine, MailFilter(account="sales")) == (2, max(ids[:2]))
+
+
+async def test_many_mails_are_chosen_page_by_page(queue: Queue, engine: Engine) -> None:
+    mails = [new_mail(to=2) for _ in range(5)]
+    for mail in mails:
+        await queue.accept(mail)
+    first, *_, last = ids = sorted(mail.message.id for mail in mails)
+    anything = MailFilter()
+    assert listing.count_messages(engine, anything) == (5, last)
+    assert listing.select_messages(engine, anything, limit=2) == ids[:2]
+    assert listing.select_messages(engine, anything, after=ids[1], limit=2) == ids[2:4]
+    assert listing.select_messages(engine, anything, after=first, upto=ids[3]) == ids[1:4]
+    assert listing.select_messages(engine, anything, among=[last, "none"]) == [last]
+    assert listing.select_messages(engine, MailFilter(states=())) == []
+    assert listing.count_messages(engine, MailFilter(states=())) == (0, "")

@@ -26,8 +26,8 @@ MAILS = 4_000
 SMALL = {"mailbox", "pause", "counter"}
 """Tables of a few rows, for each account or day."""
 EXPECTED = {
-    "counts._IS_KNOWN delivery": "ends at the first row that is found; asked for a name that the configuration lacks",
-    "counts._IS_KNOWN message": "see above",
+    "listing._IS_KNOWN delivery": "ends at the first row that is found; asked for a name that the configuration lacks",
+    "listing._IS_KNOWN message": "see above",
     "arrivals._BY_FILE arrival": "for what is rare, as its function says",
     "arrivals._PURGE arrival": "on PostgreSQL, which does not know how small the limit is; once an hour",
     "listing._COUNT_ALL message": "counts them all",

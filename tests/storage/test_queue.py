@@ -27,16 +27,16 @@ from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewDeliver
 from relay.model.outcome import Outcome, Verdict
 from relay.storage import commands
 from relay.storage.access import asks
+from relay.storage.commands import Done
 from relay.storage.engine import WriteConnection, open_engine, transaction
 from relay.storage.operation import Operation
 from relay.storage.queue import Queue
-from relay.storage.steps import Done
 from relay.storage.tables import metadata
 from relay.storage.transaction import Transaction
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from tests.peers.deliveries import Selection, list_deliveries
-from tests.storage.conftest import INBOX, LATER, NEVER, NOW, TAKEN, empty_postgresql, new_id, new_mail, settled
+from tests.storage.conftest import INBOX, LATER, NEVER, NOW, SALES, TAKEN, empty_postgresql, new_id, new_mail, settled
 
 T = TypeVar("T")
 STATES = ("queued", "active", "held", "done")
@@ -393,3 +393,17 @@ async def test_a_client_waits_for_its_mail_or_a_chunk_of_it_no_longer_than_the_p
         go_on.set()
         await waiting
     assert await queue.next_due() == {}  # it was withdrawn
+
+
+DAY = 86_400_000
+
+
+async def test_history_goes_when_nothing_of_a_mail_waits(queue: Queue) -> None:
+    done, waiting = new_mail(), new_mail()
+    for mail in (done, waiting):
+        await queue.accept(mail)
+    (claimed, _) = await queue.claim(SALES, now=NOW, limit=2, open_now=True)
+    await queue.settle(settled(claimed, {0: TAKEN}, DeliveryState.DONE))
+    await queue.requeue(_)
+    assert await queue.purge_history(NOW + DAY, 9) == 1
+    assert await queue.oldest_since("sales") == NOW

@@ -16,8 +16,7 @@ from relay.storage.engine import open_engine, transaction
 from relay.storage.mailboxes import Mailboxes, find_seen, list_mailboxes
 from relay.storage.queue import Queue
 from relay.storage.tables import metadata
-from relay.storage.upgrade import prepare_database
-from relay.storage.version import VERSION, require_database, schema_of
+from relay.storage.upgrade import VERSION, prepare_database, require_database, schema_of
 from relay.storage.writer import Writer
 from tests.peers.deliveries import Selection, list_deliveries
 from tests.storage.conftest import NOW, SALES, new_copies
@@ -239,3 +238,36 @@ def _shape(engine: Engine) -> object:
         )
         for table in found.get_table_names()
     }
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path / 'relay.db'}"
+    engine = open_engine(url)
+    prepare_database(engine)
+    engine.dispose()
+    return url
+
+
+def test_a_database_of_this_program_can_be_used(made: str) -> None:
+    database = open_engine(made, create=False)
+    require_database(database)
+    with transaction(database, write=False) as tx:
+        assert schema_of(tx) == VERSION
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ("DROP TABLE meta", "no database yet"),
+        ("DELETE FROM meta", "no database yet"),
+        ("UPDATE meta SET value = '1'", "older release"),
+        ("UPDATE meta SET value = '99'", "schema 99, this program knows"),
+    ],
+)
+def test_any_other_is_refused_and_left_alone(made: str, change: str, text: str) -> None:
+    database = open_engine(made, create=False)
+    with transaction(database, write=True) as tx:
+        tx.raw(change)
+    with pytest.raises(StorageError, match=text):
+        require_database(database)

@@ -11,7 +11,7 @@ from relay.model.account import Account
 from relay.model.address import Address
 from relay.model.maildrop import Mailbox
 from relay.rules.states import Grade
-from relay.storage.watches import Watch
+from relay.storage.outbox import Watch
 from relay.watching.alerting import HEALED, QUIET, News, decide, is_moot, subject_of
 from relay.watching.findings import Finding, Kind
 from relay.watching.snapshot import AccountState, Snapshot

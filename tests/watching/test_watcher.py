@@ -24,8 +24,8 @@ from relay.runtime import Runtime, wall_clock
 from relay.storage import admin
 from relay.storage.engine import Database, open_engine
 from relay.storage.mailboxes import Mailboxes
+from relay.storage.outbox import Watch
 from relay.storage.quarantine import give, list_held
-from relay.storage.watches import Watch
 from relay.watching import watcher as watching
 from relay.watching.findings import Finding, Kind
 from relay.watching.snapshot import Snapshot
