@@ -8,8 +8,11 @@ HARMFUL = re.compile(
 """Line ends, other controls, what turns or hides the text around it, and lone surrogates: one character each."""
 
 
-def escape_invisible(text: str, *, keep_lines: bool = False) -> str:
-    """Escape control, bidirectional and zero-width characters, and lone surrogates; `keep_lines` spares the LF."""
+def printable(text: str, *, keep_lines: bool = False) -> str:
+    """Escape control, bidirectional and zero-width characters, and lone surrogates; `keep_lines` spares the LF.
+
+    Without it the text is one line: nothing in it can begin another one, move the cursor or hide itself.
+    """
     if text.isascii() and text.isprintable():
         return text
     return HARMFUL.sub(lambda m: "\n" if keep_lines and m[0] == "\n" else _escape(ord(m[0])), text)
@@ -17,8 +20,3 @@ def escape_invisible(text: str, *, keep_lines: bool = False) -> str:
 
 def _escape(code: int) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
-
-
-def printable(text: str) -> str:
-    """Give a text as one line for people: nothing in it can begin another line, move the cursor or hide itself."""
-    return escape_invisible(text)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import structlog
 
-from relay.escaping import escape_invisible
+from relay.escaping import printable
 from relay.events.event import Event
 from relay.events.service import LibraryMessage
 
@@ -156,7 +156,7 @@ def _clean(value: object, *, keep_lines: bool = False) -> object:
     if len(text) > _MAX_TEXT:
         # The end of a traceback says what happened, the beginning of a reply does.
         text = "…" + text[-_MAX_TEXT:] if keep_lines else text[:_MAX_TEXT] + "…"
-    return escape_invisible(text, keep_lines=keep_lines)
+    return printable(text, keep_lines=keep_lines)
 
 
 def render_json(_logger: object, _method: str, event: Line) -> str:

@@ -35,12 +35,6 @@ def find_storage(file: Path) -> Path | None:
     """Return the absolute storage folder that a configuration names; None where the file can't be read as TOML."""
     try:
         document: dict[str, Any] = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
-        folder = storage_folder(file, document.get("storage", {}).get("folder") or "")
+        return file.absolute().parent / (document.get("storage", {}).get("folder") or "")
     except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return None
-    return folder
-
-
-def storage_folder(file: Path, folder: str) -> Path:
-    """Resolve `[storage] folder` against the folder of the configuration, which is also the default."""
-    return file.absolute().parent / folder

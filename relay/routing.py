@@ -56,9 +56,9 @@ def plan_route(*, directory: Directory, client: Client, envelope: Envelope, head
     if large is not None:
         return _refuse_unread("large_field", refuse(Refused.LARGE_FIELD, name=large, most=str(MOST_OCTETS)))
     origin = find_origin(fields)
-    user, identity = identify(directory, client, origin.address)
+    user, identity, step = _identify(directory, client, origin.address)
     case = _Case(directory=directory, fields=fields, origin=origin, user=user, identity=identity, ip=client.ip)
-    case.steps.append(_tell_identity(case, client))
+    case.steps.append(step)
     chosen = _choose(case)
     if isinstance(chosen, Refusal):
         return chosen
@@ -101,18 +101,23 @@ def plan_move(*, directory: Directory, account: Account, user: str | None, heade
     return _rewrite(case, rule, account)
 
 
-def identify(directory: Directory, client: Client, from_address: Address | None) -> tuple[User | None, Identity]:
-    """Find out who submits: the login, the device's network, the From address, the listener's default user, nobody."""
-    if client.login is not None and (user := directory.user(client.login)) is not None:
-        return user, Identity.LOGIN
-    device = directory.device_at(client.ip)
-    if device is not None and (user := directory.user(device.user)) is not None:
-        return user, Identity.DEVICE
-    if from_address is not None and (user := directory.user_of(from_address)) is not None:
-        return user, Identity.FROM
-    if (user := directory.user(client.default_user)) is not None:
-        return user, Identity.LISTENER
-    return None, Identity.NOBODY
+def _identify(directory: Directory, client: Client, sender: Address | None) -> tuple[User | None, Identity, str]:
+    """Find out who submits, and say how: the first of these ways that leads to a user."""
+    for user, identity, how in _ways(directory, client, sender):
+        if user is not None:
+            return user, identity, f"{user.name} submits: {how}."
+    told = "Nobody known submits: no login, no device, no user's From address, no default user."
+    return None, Identity.NOBODY, told
+
+
+def _ways(directory: Directory, client: Client, sender: Address | None) -> Iterator[tuple[User | None, Identity, str]]:
+    yield directory.user(client.login), Identity.LOGIN, "known by the login"
+    if (device := directory.device_at(client.ip)) is not None:
+        how = f"the client's address {client.ip} belongs to the device {device.name!r}"
+        yield directory.user(device.user), Identity.DEVICE, how
+    if sender is not None:
+        yield directory.user_of(sender), Identity.FROM, f"the From address {sender} is that user's"
+    yield directory.user(client.default_user), Identity.LISTENER, "the default user of the listener"
 
 
 def check_loop(header: bytes, hostname: str) -> Refusal | None:
@@ -121,37 +126,14 @@ def check_loop(header: bytes, hostname: str) -> Refusal | None:
     if count > MOST_FIELDS:
         return _refuse_unread("header", refuse(Refused.MANY_FIELDS, count=str(count), most=str(MOST_FIELDS)))
     received, loops = received_count(header), loop_count(header, hostname)
-    if received <= MAX_RECEIVED and loops <= MAX_LOOPS:
-        return None
     if received > MAX_RECEIVED:
         return _refuse_unread("loop", refuse(Refused.LOOP_RECEIVED, count=str(received)))
-    return _refuse_unread("loop", refuse(Refused.LOOP_HERE, count=str(loops)))
+    return _refuse_unread("loop", refuse(Refused.LOOP_HERE, count=str(loops))) if loops > MAX_LOOPS else None
 
 
 def _refuse_unread(reason: str, reply: Reply) -> Refusal:
     """Refuse a mail whose header can't be read, or need not."""
-    return Refusal(
-        user=None,
-        identity=Identity.NOBODY,
-        reason=reason,
-        reply=reply,
-        steps=(f"Refused: {reply.text}.",),
-    )
-
-
-def _tell_identity(case: _Case, client: Client) -> str:
-    user = case.who
-    if case.identity is Identity.LOGIN:
-        return f"{user} submits: known by the login."
-    if case.identity is Identity.DEVICE:
-        device = case.directory.device_at(client.ip)
-        name = device.name if device else ""
-        return f"{user} submits: the client's address {client.ip} belongs to the device {name!r}."
-    if case.identity is Identity.FROM:
-        return f"{user} submits: the From address {case.address} is that user's."
-    if case.identity is Identity.LISTENER:
-        return f"{user} submits: the default user of the listener."
-    return "Nobody known submits: no login, no device, no user's From address, no default user."
+    return Refusal(reason=reason, reply=reply, steps=(f"Refused: {reply.text}.",))
 
 
 def _choose(case: _Case) -> tuple[Rule, Account] | Refusal:

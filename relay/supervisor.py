@@ -27,7 +27,6 @@ from relay.housekeeping import Housekeeper
 from relay.listeners import Listeners
 from relay.logs import LogSink
 from relay.model.errors import RelayError
-from relay.places import digest_of
 from relay.pop_poller import PopPoller
 from relay.runtime import Runtime, contain_faults, keep_running
 from relay.settings import ConfigurationError, Settings, load_settings
@@ -48,8 +47,6 @@ class Service:
 
     def __init__(self, settings: Settings, *, sink: LogSink | None = None) -> None:
         self.settings = settings
-        self._digest = digest_of(settings.path)
-        """Of the configuration that is in force."""
         self._sink = sink
         self._lock = StorageLock(settings.folder, settings.database)
         self._listeners: Listeners | None = None
@@ -181,8 +178,6 @@ class Service:
         async with self._changing:
             if self._stopping:
                 raise RelayError("the service is stopping")
-            # Hashed first: a change after that is seen as one that is not in force, rather than not at all.
-            digest = await asyncio.to_thread(digest_of, self.settings.path)
             try:
                 settings = await asyncio.to_thread(load_settings, self.settings.path)
             except ConfigurationError as error:
@@ -193,7 +188,6 @@ class Service:
             if mistakes:
                 return self._refuse(mistakes)
             self._put_into_force(settings)
-            self._digest = digest
             await self._make_inboxes()
             return []
 
@@ -251,7 +245,7 @@ class Service:
             submission=Submission(runtime, self.delivery),
             authenticator=PasswordChecker(lambda: self.settings.directory),
         )
-        running = Running(self.delivery, self.poller, self.reload, lambda: self._digest)
+        running = Running(self.delivery, self.poller, self.reload)
         desk = Desk(self._current, running)
         undo.push_async_callback(desk.close)
         handlers: dict[str, Handler] = {
@@ -260,7 +254,7 @@ class Service:
                 "pid": os.getpid(),
                 "version": __version__,
                 "ports": self.ports,
-                "configuration": self._digest,
+                "configuration": self.settings.digest,
             },
         }
         control = ControlServer(self.settings.folder, handlers)

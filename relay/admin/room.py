@@ -34,10 +34,6 @@ class Service(Protocol):
     def poll(self, accounts: Sequence[Account]) -> Iterator[Progress | Told]:
         """Poll these accounts' mailboxes, by a running service or here: Progress of each, then the results."""
 
-    @property
-    def digest(self) -> str:
-        """The hash of the configuration that is in force."""
-
     def rescan(self) -> None:
         """Let a running service see at once what was changed, such as a pause."""
 

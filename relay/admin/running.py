@@ -29,12 +29,10 @@ class Running:
         delivery: Delivery,
         poller: PopPoller,
         reload: Callable[[], Coroutine[Any, Any, list[str]]],
-        digest: Callable[[], str],
     ) -> None:
         self._delivery = delivery
         self._poller = poller
         self._reload = reload
-        self._digest = digest
         self._loop = asyncio.get_running_loop()
 
     is_running = True
@@ -42,11 +40,6 @@ class Running:
     def flush(self, accounts: Collection[str] | None) -> None:
         """Try these accounts' mails at once (None: all)."""
         self._loop.call_soon_threadsafe(self._delivery.flush, None if accounts is None else frozenset(accounts))
-
-    @property
-    def digest(self) -> str:
-        """The hash of the configuration that is in force."""
-        return self._digest()
 
     def serve(self) -> None:
         """Do nothing: it serves already."""

@@ -30,7 +30,7 @@ def status(room: Room, request: ShowStatus) -> Iterator[Told]:
     """Tell how things stand, as the running service. Raises StorageError."""
     _require_file(room.database)
     files = look_at_files(room.settings, digest=request.digest)
-    service = Service(running=Running.YES, digest=room.service.digest)
+    service = Service(running=Running.YES, digest=room.settings.digest)
     snapshot = take_snapshot(room.settings, room.database, now=room.now, service=service, files=files)
     yield _tell(room.settings, snapshot, room.now)
 

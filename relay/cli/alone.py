@@ -47,9 +47,6 @@ class Alone:
         """Say that a service that gives no answer was told of nothing."""
         self.rescan()
 
-    digest = ""
-    """Nothing is in force but the file that was just read."""
-
     def serve(self) -> None:
         """Be the service until nothing more is due."""
         from relay import logs

@@ -16,7 +16,7 @@ from relay.auth import hash_password
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD, Provider, Received
 from relay.demo.scenes import ANSWER, ARCHIVE, CONFIGURATION, CUSTOMER, SCENES, TIFF, Scene, compose
-from relay.escaping import escape_invisible
+from relay.escaping import printable
 from relay.settings import load_settings
 from relay.storage.admin import show_message
 from relay.storage.engine import open_engine
@@ -177,7 +177,7 @@ def _arrived(scene: Scene, mails: list[Received]) -> bool:
 
 
 def _clean(text: object) -> str:
-    return escape_invisible(str(text))
+    return printable(str(text))
 
 
 async def _wait(port: int, provider: Provider, say: Say) -> None:

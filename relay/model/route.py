@@ -80,8 +80,8 @@ class RoutePlan:
 class Refusal:
     """A mail that the rules refuse, and why."""
 
-    user: str | None
-    identity: Identity
+    user: str | None = None
+    identity: Identity = Identity.NOBODY
     reason: str
     """A short word for the log: `no_account`, `excluded`, `restricted`, `large_field`, `loop`, ..."""
     reply: Reply

@@ -25,7 +25,7 @@ from relay.model.outcome import Verdict
 from relay.model.reply import Reply
 from relay.notifications.compose import Composer
 from relay.rules.disposition import Disposition
-from relay.rules.dsn import wants_delay, wants_failure, wants_success
+from relay.rules.dsn import wants
 from relay.rules.notice_advice import FailureReason
 from relay.rules.notice_status import FailedRecipient
 from relay.rules.notice_texts import Alert, Report
@@ -102,7 +102,9 @@ class Policy:
         `retry_until` in milliseconds since 1970. Raises StorageError.
         """
         message = deliveries[0].message
-        waiting = [r for d in deliveries for r in d.recipients if r.kind is RecipientKind.TO and wants_delay(r.notify)]
+        waiting = [
+            r for d in deliveries for r in d.recipients if r.kind is RecipientKind.TO and wants("DELAY", r.notify)
+        ]
         if not waiting:
             return Notices()
         if (dropped := _dropped(message)) is not None:
@@ -146,7 +148,7 @@ class Policy:
         message = delivery.message
         if (dropped := _dropped(message)) is not None:
             return dropped
-        wanted = [failure for failure in disposition.failures if wants_failure(failure.recipient.notify)]
+        wanted = [failure for failure in disposition.failures if wants("FAILURE", failure.recipient.notify)]
         if not wanted:
             return Notices(events=(NoticeDropped(queue_id=message.id, reason="the client asked for none (NOTIFY)"),))
         recipients = [self._reported(f.recipient, f.reply, tried.get(f.recipient.n), expired=f.expired) for f in wanted]
@@ -199,7 +201,7 @@ class Policy:
         wanted = [
             self._reported(recipient, delivered[recipient.n], self._now())
             for recipient in delivery.recipients
-            if recipient.n in delivered and wants_success(recipient.notify)
+            if recipient.n in delivered and wants("SUCCESS", recipient.notify)
         ]
         if not wanted:
             return Notices()

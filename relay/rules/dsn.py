@@ -54,19 +54,9 @@ def decode_xtext(text: str) -> str:
     return _ESCAPED.sub(lambda found: bytes.fromhex(found[0].replace("+", "")).decode("utf-8", "replace"), text)
 
 
-def wants_failure(notify: str) -> bool:
-    """Tell whether the sender wants to hear of a failure: yes, where he did not say otherwise."""
-    return not notify or "FAILURE" in notify
-
-
-def wants_delay(notify: str) -> bool:
-    """Tell whether the sender wants to hear of a delay: yes, where he did not say otherwise."""
-    return not notify or "DELAY" in notify
-
-
-def wants_success(notify: str) -> bool:
-    """Tell whether the sender wants to hear of success: only where he asked for it."""
-    return "SUCCESS" in notify
+def wants(event: str, notify: str) -> bool:
+    """Tell whether the sender wants to hear of `FAILURE`, `DELAY` or `SUCCESS`: of the last only where he asked."""
+    return event in notify or (not notify and event != "SUCCESS")
 
 
 def mail_options(*, ret: str, envelope_id: str) -> str:

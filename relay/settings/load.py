@@ -5,29 +5,20 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+from relay import places
 from relay.settings.blanking import drop_blanks
 from relay.settings.document import Table, read_document
 from relay.settings.errors import ConfigurationError, write_findings, write_line
 from relay.settings.values import Settings
 
-VARIABLE = "RELAY_CONFIG"
-PLACES = (Path("relay.toml"), Path("/etc/relay/relay.toml"))
-
 
 def find_configuration(option: str | None) -> Path:
-    """Return the file to use: `-c`, else `$RELAY_CONFIG`, else `./relay.toml`, else `/etc/relay/relay.toml`.
-
-    A file that was named is returned even if it is not there. Raises ConfigurationError if none was named or found.
-    """
-    named = option or os.environ.get(VARIABLE)
-    if named:
-        return Path(named)
-    for path in PLACES:
-        if os.path.lexists(path):
-            return path
-    here, system = PLACES
+    """Return the file to use, as `find_file` does. Raises ConfigurationError if none was named or found."""
+    if (found := places.find_file(option)) is not None:
+        return found
+    here, system = places.PLACES
     looked = (
-        f"there is no configuration: no ./{here}, no {system}, and neither -c nor ${VARIABLE} names another."
+        f"there is no configuration: no ./{here}, no {system}, and neither -c nor ${places.VARIABLE} names another."
         " Go to the folder that has it, or name it: -c FILE. Is there none yet? The README begins with one"
     )
     raise ConfigurationError([write_line(here.name, looked)])
@@ -39,6 +30,7 @@ def load_settings(path: Path, *, secrets: bool = True) -> Settings:
     Without `secrets`, password files and variables need not be there: for commands that run outside of the service's
     environment and do not log in anywhere.
     """
+    digest = places.digest_of(path)  # before it is read: a change after that is seen as one that is not in force
     document = read_document(path)
     # pydantic costs 60 ms, which --help and a missing file need not wait for.
     from relay.settings.build import build_settings  # noqa: PLC0415 - see above
@@ -56,7 +48,8 @@ def load_settings(path: Path, *, secrets: bool = True) -> Settings:
     if errors or isinstance(validated, list):
         raise ConfigurationError(write_findings(path.name, document, errors))
     settings = build_settings(validated, path=path, folder=find_folder(root, path))
-    return replace(settings, warnings=write_findings(path.name, document, [*findings, *find_warnings(settings)]))
+    warnings = write_findings(path.name, document, [*findings, *find_warnings(settings)])
+    return replace(settings, digest=digest, warnings=warnings)
 
 
 def read_places(content: bytes, path: Path) -> Settings:

@@ -141,5 +141,7 @@ class Settings:
     log: LogSettings
     backup: BackupSettings | None = None
     """None: there are no nightly backups."""
+    digest: str = ""
+    """A hash of the file as it was read."""
     warnings: tuple[str, ...] = ()
     """A line for each setting that is valid, but probably not what was meant."""

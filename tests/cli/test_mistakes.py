@@ -94,7 +94,7 @@ def test_a_mistake_in_the_use_of_a_command(
     empty.mkdir()
     monkeypatch.chdir(folder if misuse.config else empty)
     monkeypatch.delenv("RELAY_CONFIG", raising=False)
-    monkeypatch.setattr("relay.settings.load.PLACES", (Path("relay.toml"), tmp_path / "nowhere.toml"))
+    monkeypatch.setattr("relay.places.PLACES", (Path("relay.toml"), tmp_path / "nowhere.toml"))
     config = ["-c", str(folder / "relay.toml")] if misuse.config else []
     arguments = [*shlex.split(misuse.command.replace(ID, queue_id)), *config]
     with misuse.prepare(folder):

@@ -13,9 +13,7 @@ from relay.rules.dsn import (
     read_notify,
     read_orcpt,
     read_ret,
-    wants_delay,
-    wants_failure,
-    wants_success,
+    wants,
 )
 
 READERS = (read_ret, read_envelope_id, read_notify, read_orcpt)
@@ -62,9 +60,14 @@ def test_xtext_gives_back_what_was_written(text: str) -> None:
 
 
 def test_defaults_are_those_of_the_standard() -> None:
-    assert (wants_failure(""), wants_delay(""), wants_success("")) == (True, True, False)
-    assert (wants_failure("NEVER"), wants_delay("NEVER"), wants_success("NEVER")) == (False, False, False)
-    assert (wants_failure("SUCCESS"), wants_delay("FAILURE"), wants_success("SUCCESS,DELAY")) == (False, False, True)
+    events = ("FAILURE", "DELAY", "SUCCESS")
+    assert [wants(event, "") for event in events] == [True, True, False]
+    assert [wants(event, "NEVER") for event in events] == [False, False, False]
+    assert (wants("FAILURE", "SUCCESS"), wants("DELAY", "FAILURE"), wants("SUCCESS", "SUCCESS,DELAY")) == (
+        False,
+        False,
+        True,
+    )
 
 
 def test_options_are_written_as_they_were_read() -> None:

@@ -141,7 +141,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_where_the_configuration_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RELAY_CONFIG", raising=False)
-    monkeypatch.setattr("relay.settings.load.PLACES", (Path("relay.toml"), tmp_path / "etc.toml"))
+    monkeypatch.setattr("relay.places.PLACES", (Path("relay.toml"), tmp_path / "etc.toml"))
     with pytest.raises(ConfigurationError, match="RELAY_CONFIG"):
         find_configuration(None)
     (tmp_path / "etc.toml").touch()
