@@ -106,12 +106,15 @@ def run(room: Room, _request: RunQueue) -> Iterator[Answer]:
     """Make everything that is queued due at once."""
     blocked = find_blocked(room)
     waiting, number, tried = Counter[str](), 0, list[str]()
-    for part in parts(find(room, (), Filter(states=(State.WAITING,))).pages()):
+    found, seen = find(room, (), Filter(states=(State.WAITING,))), 0
+    for part in parts(found.pages()):
         mails = commands.run_queue(room.database, part, now=room.now, by=room.by)
         waiting.update({account: len(ids) for account, ids in mails.items() if account in blocked})
         free = {one for account, ids in mails.items() if account not in blocked for one in ids}
         number += len(free)
         tried += [] if room.service.is_running else free  # it does not grow beside a service
+        seen += len(part)
+        yield Progress(what=_DEEDS[Action.RETRY].progress, done=seen, total=found.count)
     yield Note(text=f"{count(number, 'mail')} to try")
     for account in sorted(waiting):
         text = count(waiting[account], "mail waits", "mails wait")

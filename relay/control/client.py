@@ -4,7 +4,8 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +16,8 @@ PATIENCE: Final = 5.0
 """Seconds for what is done at once."""
 _MOST_LINES: Final = 1 << 24
 """Of all answers together: more than the progress of any work needs."""
-_MOST_SIGNS: Final = 1 << 15
-"""Of life between two answers: a service sends one a second, and nothing that it does takes nine hours."""
+_LONGEST_WORK: Final = 1800.0
+"""Seconds of waiting for all answers together, or from one report of progress to the next."""
 
 
 class ControlError(RelayError):
@@ -51,31 +52,27 @@ def follow(
     """Ask the service of a storage folder and yield each of its answers; returns whether one runs.
 
     What is sent into the generator is sent to the service. Raises ControlError where it says that it could not do it,
-    and where it is silent for `patience` seconds (None: for ever); NoAnswerError where it has said nothing at all.
+    where it is silent for `patience` seconds (None: for ever), and where it comes to no end and reports no progress;
+    NoAnswerError where it has said nothing at all.
     """
     connection = connect(folder, patience)
     if connection is None:
         return False
-    answered, count, signs = False, 0, 0
+    answered = False
     with connection:
         try:
             connection.sendall(write({"do": do, **arguments}))
-            with connection.makefile("rb") as lines:
-                while line := lines.readline(LONGEST_ANSWER):
-                    answer = read(line)
-                    count, signs = count + 1, signs + 1 if answer.get("alive") else 0
-                    if count > _MOST_LINES or signs > _MOST_SIGNS:
-                        raise ControlError("the service goes on answering without an end")
-                    if signs:
-                        continue
-                    if not answer.get("ok"):
-                        refused = ControlError(str(answer.get("error") or "the service could not do it"))
-                        refused.kind = str(answer.get("kind", ""))
-                        raise refused
-                    answered = True
-                    reply = yield answer
-                    if reply is not None:
-                        connection.sendall(write(reply))
+            for answer in _read_answers(connection):
+                if answer.get("alive"):
+                    continue
+                if not answer.get("ok"):
+                    refused = ControlError(str(answer.get("error") or "the service could not do it"))
+                    refused.kind = str(answer.get("kind", ""))
+                    raise refused
+                answered = True
+                reply = yield answer
+                if reply is not None:
+                    connection.sendall(write(reply))
         except TimeoutError:
             kind = ControlError if answered else NoAnswerError
             raise kind(f"the service has given no answer within {patience:g} s") from None
@@ -84,6 +81,28 @@ def follow(
     if not answered:
         raise NoAnswerError("the service has given no answer: perhaps it is just stopping")
     return True
+
+
+def _read_answers(connection: socket.socket) -> Iterator[Answer]:
+    """Yield what comes, signs of life too. Raises ControlError where there is no end of it, ValueError, OSError."""
+    line, waited, count = bytearray(), 0.0, 0
+    with connection.makefile("rb") as stream:
+        while True:
+            begun = time.monotonic()
+            came = stream.peek()
+            waited += time.monotonic() - begun
+            line += stream.readline(min(len(came), LONGEST_ANSWER - len(line)))
+            if waited > _LONGEST_WORK or count >= _MOST_LINES:
+                raise ControlError("the service goes on answering without an end")
+            if came and not line.endswith(b"\n") and len(line) < LONGEST_ANSWER:
+                continue
+            if not line:
+                return
+            answer = read(line)
+            line, count = bytearray(), count + 1
+            if answer.get("is") == "Progress":
+                waited = 0.0
+            yield answer
 
 
 def connect(folder: Path, patience: float | None) -> socket.socket | None:

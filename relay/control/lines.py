@@ -2,7 +2,7 @@
 
 A request is `{"do": NAME, ...}`. The service answers with one or several lines `{"ok": true, ...}`; a last line
 `{"ok": false, "error": TEXT}` says that it could not do it. While it works on a long answer it sends `{"alive": true}`
-every few seconds.
+every few seconds; work that may take more than half an hour reports how far it is, by lines with `"is": "Progress"`.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ LONGEST_ANSWER: Final = 1 << 25
 Answer = dict[str, Any]
 
 
-def read(line: bytes) -> Answer:
+def read(line: bytes | bytearray) -> Answer:
     """Read the object of a line. Raises ValueError where it is none, and RecursionError."""
     found = json.loads(line)
     if not isinstance(found, dict):

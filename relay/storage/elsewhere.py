@@ -58,18 +58,22 @@ class Target:
         self._target = follow_links(file)
         self._partial = f".{self._target.name}.{os.getpid()}.partial"
         check_replaceable(self._target, source)
-        try:
-            self._folder = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                self._file = os.open(self._partial, _CREATE, 0o600, dir_fd=self._folder)
-            except OSError:
-                os.close(self._folder)
-                raise
-        except OSError as error:
-            raise StorageError(f"{self._target}: {error.strerror}") from None
         self._ended = False
-        told, self._tell = os.pipe()
-        self._keeper = os.fork()
+        with contextlib.ExitStack() as undo:
+            try:
+                self._folder = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                undo.callback(os.close, self._folder)
+                self._file = os.open(self._partial, _CREATE, 0o600, dir_fd=self._folder)
+                undo.callback(os.close, self._file)
+                undo.callback(os.unlink, self._partial, dir_fd=self._folder)
+                told, self._tell = os.pipe()
+                undo.callback(os.close, told)
+                undo.callback(os.close, self._tell)
+                self._keeper = os.fork()
+            except OSError as error:
+                what = "" if error.filename else "a second process can't be started: "
+                raise StorageError(f"{self._target}: {what}{error.strerror}") from None
+            undo.pop_all()
         if self._keeper == 0:
             self._keep(told)
         os.close(told)

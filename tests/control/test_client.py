@@ -4,6 +4,8 @@ import contextlib
 import os
 import socket
 import threading
+import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -44,24 +46,49 @@ def test_a_service_that_says_nothing_is_told_from_one_that_refuses(tmp_path: Pat
             ask(tmp_path, "status", patience=0.1)
 
 
-def test_a_service_that_answers_without_an_end_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.control.client._MOST_LINES", 50)
-    with socket.socket(socket.AF_UNIX) as endless:
-        endless.bind(str(tmp_path / NAME))
-        endless.listen()
+@contextlib.contextmanager
+def answering(folder: Path, *lines: bytes) -> Generator[None]:
+    """Serve in a thread; each who connects is sent the next of these lines again and again, until he leaves."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(folder / NAME))
+        listening.listen()
 
         def answer() -> None:
-            for line in (b'{"ok": true}\n', b'{"alive": true}\n'):
-                connection, _ = endless.accept()
+            for line in lines:
+                connection, _ = listening.accept()
                 with connection, contextlib.suppress(OSError):
                     while True:
                         connection.sendall(line)
+                        time.sleep(0 if line.endswith(b"\n") else 0.01)
 
         threading.Thread(target=answer, daemon=True).start()
+        yield
+
+
+def test_a_service_that_answers_without_an_end_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.control.client._MOST_LINES", 50)
+    with answering(tmp_path, b'{"ok": true}\n', b'{"alive": true}\n'):
         for most in (50, 0):
             came: list[Answer] = []
             with pytest.raises(ControlError, match="without an end"):
                 came.extend(follow(tmp_path, "poll", patience=5))
             assert len(came) <= most
-            monkeypatch.undo()
-            monkeypatch.setattr("relay.control.client._MOST_SIGNS", 5)
+
+
+def test_nor_does_one_hold_a_command_that_answers_slowly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.control.client._LONGEST_WORK", 0.2)
+    with answering(tmp_path, b" ", b'{"ok": true}\n ', b'{"alive": true}\n '):
+        for _ in range(3):
+            with pytest.raises(ControlError, match="without an end"):
+                ask(tmp_path, "status", patience=5)
+
+
+def test_long_work_goes_on_while_it_reports_its_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.control.client._LONGEST_WORK", 1.0)
+    with answering(tmp_path, b'{"ok": true, "is": "Progress"}\n '):
+        begun, came = time.monotonic(), 0
+        for _ in follow(tmp_path, "poll", patience=5):
+            came += 1
+            if time.monotonic() - begun > 1.5:
+                break
+    assert came > 10

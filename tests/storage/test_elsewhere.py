@@ -1,5 +1,6 @@
 """Copies that root writes and reads elsewhere, as long as it stays root; the rest: tests/admin/test_entering.py."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -49,6 +50,20 @@ def test_what_was_there_stays_where_no_copy_is_made(base: Path, tmp_path: Path) 
     after = (tmp_path / "copy.db").stat()
     assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
     assert names(tmp_path) == ["copy.db", "data"]
+
+
+def test_where_no_second_process_can_be_started_nothing_is_left_behind(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fork() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", fork)
+    open_before = len(names(Path("/proc/self/fd")))
+    with pytest.raises(StorageError, match=r"copy.db: a second process can't be started: Resource temporarily unav"):
+        Target(tmp_path / "copy.db", base)
+    assert names(tmp_path) == ["data"]
+    assert len(names(Path("/proc/self/fd"))) == open_before
 
 
 def test_nothing_else_than_a_copy_is_replaced(base: Path, tmp_path: Path) -> None:
