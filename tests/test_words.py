@@ -11,7 +11,7 @@ from enum import Enum
 
 import pytest
 
-from relay.rules import causes, notice_texts, refusal_parts, refusal_texts, state_words, tiff
+from relay.rules import causes, notice_texts, refusal_texts, state_words, tiff
 from relay.watching import texts as findings
 
 BOTH = frozenset(
@@ -68,9 +68,9 @@ def _all() -> Pairs:
         yield "why it waits", sentence["de"], sentence["en"]
     for kind in refusal_texts.Refused:
         yield f"refusal {kind}", kind.words.german, kind.words.english
-    for part in refusal_parts.Part:
+    for part in refusal_texts.Part:
         yield f"refusal {part}", part.value.german, part.value.english
-    for english, german in refusal_parts.ADDRESS_FAULTS.items():
+    for english, german in refusal_texts.ADDRESS_FAULTS.items():
         yield f"refusal {english}", german, english
     for table in (tiff._TEXTS, tiff._ENCODED, tiff._NAMELESS):
         yield "the archive's note", table["de"], table["en"]

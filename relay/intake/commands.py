@@ -17,8 +17,7 @@ from relay.model.envelope import DsnOptions
 from relay.model.reply import Reply
 from relay.rules.address import parse_addr_spec
 from relay.rules.dsn import read_envelope_id, read_notify, read_orcpt, read_ret
-from relay.rules.refusal_parts import Part
-from relay.rules.refusal_texts import Refused
+from relay.rules.refusal_texts import Part, Refused
 from relay.rules.refusals import refuse, refuse_address
 from relay.settings import Listener
 

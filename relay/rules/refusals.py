@@ -12,8 +12,7 @@ from typing import Final
 from relay.escaping import HARMFUL
 from relay.model.address import Address, ascii_domain, quote_local
 from relay.model.reply import Reply
-from relay.rules.refusal_parts import ADDRESS_FAULTS, OTHER_FAULT, Part, Words
-from relay.rules.refusal_texts import Refused
+from relay.rules.refusal_texts import ADDRESS_FAULTS, OTHER_FAULT, Part, Refused, Words
 
 LONGEST_LINE: Final = 512
 """Octets of a reply line with its code and its CRLF (RFC 5321 section 4.5.3.1.5)."""

@@ -10,7 +10,7 @@ from relay.settings.document import MAILBOX_TABLES, SERVER_TABLES, Table
 from relay.settings.errors import Finding, Place
 from relay.settings.fields import USER_NAME
 from relay.settings.hosts import parse_ip, parse_network
-from relay.settings.needed import describe_missing
+from relay.settings.validate import describe_missing
 
 T = TypeVar("T")
 

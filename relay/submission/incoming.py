@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from relay.bcc_archive import make_stripper
 from relay.model.address import Address
 from relay.model.destination import to_account
 from relay.model.envelope import Client, Envelope
@@ -18,7 +17,7 @@ from relay.model.ids import make_id
 from relay.model.mail import ClaimedDelivery, DeliveryState, Message, NewDelivery, NewMessage
 from relay.model.reply import Reply
 from relay.model.route import Refusal, RoutePlan
-from relay.planning import MailPlan, plan_mail
+from relay.planning import MailPlan, make_stripper, plan_mail
 from relay.rules.headers import apply_edits
 from relay.rules.refusals import refuse_size
 from relay.rules.summary import summarise

@@ -14,8 +14,7 @@ from relay.rules.notice_advice import Advice, FailureReason
 from relay.rules.notice_status import FailedRecipient, Story
 from relay.rules.notice_texts import TEXTS, Alert, Others, Report
 from relay.rules.notice_wording import AlertFacts, word_alert, word_report
-from relay.rules.refusal_parts import Part, Words
-from relay.rules.refusal_texts import Refused
+from relay.rules.refusal_texts import Part, Refused, Words
 from relay.rules.refusals import refuse, refuse_address, refuse_size, say, speak, write_lines
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "notices.md"

@@ -1,9 +1,11 @@
+import re
 import string
+from pathlib import Path
 
 import pytest
 
-from relay.rules.refusal_parts import Part, Words
-from relay.rules.refusal_texts import Refused
+from relay.rules import address
+from relay.rules.refusal_texts import ADDRESS_FAULTS, Part, Refused, Words
 
 ALL = [*((kind.name, kind.words) for kind in Refused), *((part.name, part.value) for part in Part)]
 
@@ -30,3 +32,13 @@ def test_both_languages_are_one_clean_sentence_about_the_same(kind: object, word
     # German says "als Absender" where English names the fields.
     assert placeholders(words.german) | {"where", "fields"} >= placeholders(words.english)
     assert placeholders(words.german) <= placeholders(words.english)
+
+
+def test_every_part_has_its_words() -> None:
+    assert all(part.value.english and part.value.german for part in Part)
+
+
+def test_each_fault_of_an_address_has_its_german() -> None:
+    said = re.findall(r'ValueError\("([^"]+)"\)', Path(address.__file__).read_text(encoding="utf-8"))
+    assert said
+    assert set(said) <= set(ADDRESS_FAULTS)

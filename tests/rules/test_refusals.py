@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from relay.model.address import Address
 from relay.model.reply import Reply
-from relay.rules.refusal_parts import Part
-from relay.rules.refusal_texts import Refused
+from relay.rules.refusal_texts import Part, Refused
 from relay.rules.refusals import (
     LONGEST_LINE,
     MOST_LINES,
