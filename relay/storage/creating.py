@@ -17,7 +17,7 @@ from relay.storage.statement import Many, Parameters, Statement, is_in
 from relay.storage.tables import content, delivery, message, recipient
 from relay.storage.transaction import Transaction
 
-_MOVE_RECIPIENTS: Final = Many.change(
+_MOVE_RECIPIENTS: Final = Many(
     lambda new: (
         update(recipient)
         .values(delivery_id=new.c.delivery_id)

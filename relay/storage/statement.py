@@ -25,12 +25,15 @@ from sqlalchemy import (
     Dialect,
     Integer,
     Table,
+    Values,
     bindparam,
     column,
     func,
+    select,
+    true,
     update,
-    values,
 )
+from sqlalchemy import cast as cast_to
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
@@ -135,16 +138,14 @@ class Form:
 
     __slots__ = ("_count", "_given", "_lists", "_pick", "booleans", "columns", "names", "text")
 
-    def __init__(self, expression: ClauseElement, dialect: Dialect, *, composed: bool = False, rows: int = 0) -> None:
+    def __init__(self, expression: ClauseElement, dialect: Dialect, *, composed: bool = False, rows: int = 1) -> None:
         """`rows`: it writes so many rows, the parameters of each of which are bound alone."""
-        compiled = expression.compile(dialect=dialect, compile_kwargs={"render_postcompile": composed})
+        compiled = expression.compile(dialect=dialect, compile_kwargs={"render_postcompile": composed, "rows": rows})
         assert isinstance(compiled, SQLCompiler)
         is_sqlite = dialect.name == "sqlite"
         places = tuple(compiled.positiontup or ())
-        if rows:
-            places = places[: len(places) // rows]
         self.text = compiled.string
-        self.names = tuple(name.rpartition("_")[0] for name in places) if rows else places
+        self.names = places[: len(places) // rows]
         """The parameters by place; one may stand in several places."""
         self.columns = tuple(str(entry[0]) for entry in compiled._result_columns)  # noqa: SLF001 - has no other name
         self.booleans = tuple(
@@ -153,7 +154,8 @@ class Form:
             if is_sqlite and isinstance(entry[3], Boolean)
         )
         """The columns that SQLite gives as 0 or 1."""
-        self._lists = [n for n, name in enumerate(places) if is_sqlite and isinstance(compiled.binds[name].type, ARRAY)]
+        lists = {name for name, bound in compiled.binds.items() if is_sqlite and isinstance(bound.type, ARRAY)}
+        self._lists = [n for n, name in enumerate(self.names) if name in lists]
         self._given = compiled.params if composed else None
         self._count = len(set(self.names))
         self._pick = itemgetter(*self.names) if len(self.names) > 1 else None
@@ -218,6 +220,25 @@ class Statement(Generic[*Ts]):
         return form
 
 
+class _Rows(Values):
+    """A table of rows, all of the same parameters. One row is compiled, however many there are."""
+
+    inherit_cache = False
+
+    def __init__(self, like: Mapping[str, ColumnElement[Any]]) -> None:
+        super().__init__(*(column(name, one.type) for name, one in like.items()))
+        self.row = [bindparam(name, type_=one.type) for name, one in like.items()]
+
+
+@compiles(_Rows)
+def _repeat(element: _Rows, compiler: SQLCompiler, *, rows: int, **how: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    # PostgreSQL takes a bare NULL in such a table for a text; on SQLite a cast would change what it is given.
+    typed = compiler.dialect.name == "postgresql"
+    parameters = [cast_to(one, one.type) if typed else one for one in element.row]
+    row = ", ".join(compiler.process(parameter, **how) for parameter in parameters)
+    return "VALUES " + ", ".join([f"({row})"] * rows)
+
+
 class Many:
     """A change for each of many rows; a row is the parameters of one, by name.
 
@@ -225,36 +246,22 @@ class Many:
     late where the event loop is busy. On PostgreSQL the driver sends row after row, and waits once.
     """
 
-    __slots__ = ("_forms", "_make")
+    __slots__ = ("_expression", "_forms")
 
-    def __init__(self, make: Callable[[int], ClauseElement]) -> None:
-        """`make` gives the statement for so many rows, whose parameters are `name_0`, `name_1` and so on."""
-        self._make = make
+    def __init__(self, make: Callable[[CTE], UpdateBase], **like: ColumnElement[Any]) -> None:
+        """`make` gives the change by a table of rows, whose columns have these names and are of the types of `like`.
+
+        Two rows must not change the same row of the database.
+        """
+        self._expression = make(_Rows(like).cte("new"))
         self._forms: dict[tuple[str, int], Form] = {}
 
     @classmethod
     def insert(cls, into: Insert, *names: str) -> "Many":
         """Make an INSERT of rows with these columns, or with all columns of the table."""
-        columns = [into.table.c[name] for name in names or into.table.c.keys()]
-
-        def make(rows: int) -> ClauseElement:
-            return into.values([{c.key: bindparam(f"{c.key}_{n}", type_=c.type) for c in columns} for n in range(rows)])
-
-        return cls(make)
-
-    @classmethod
-    def change(cls, make: Callable[[CTE], UpdateBase], **like: ColumnElement[Any]) -> "Many":
-        """Make a change by a table of rows, whose columns have these names and are of the same types as `like`.
-
-        Two rows must not change the same row of the database.
-        """
-        names = [column(name, one.type) for name, one in like.items()]
-
-        def make_many(rows: int) -> ClauseElement:
-            data = [tuple(bindparam(f"{c.name}_{n}", type_=c.type) for c in names) for n in range(rows)]
-            return make(values(*names).data(data).cte("new"))
-
-        return cls(make_many)
+        # SQLite takes the ON CONFLICT behind a SELECT for one of a join, unless a WHERE stands between.
+        columns = {name: into.table.c[name] for name in names or into.table.c.keys()}
+        return cls(lambda new: into.from_select(list(columns), select(new).where(true())), **columns)
 
     @classmethod
     def update(
@@ -274,11 +281,12 @@ class Many:
             found = [table.c[name] == new.c[name] for name in by]
             return update(table).values({**{name: new.c[name] for name in changed}, **same}).where(*found, *only)
 
-        return cls.change(make, **{name: table.c[name] for name in (*changed, *by)})
+        return cls(make, **{name: table.c[name] for name in (*changed, *by)})
 
     def form(self, dialect: str, rows: int = 1) -> Form:
         """Give its form for a database and so many rows; it is compiled when it is first asked for."""
         form = self._forms.get((dialect, rows))
         if form is None:
-            form = self._forms[dialect, rows] = Form(self._make(rows), _dialect(dialect, literals=True), rows=rows)
+            form = Form(self._expression, _dialect(dialect, literals=True), rows=rows)
+            self._forms[dialect, rows] = form
         return form

@@ -16,7 +16,7 @@ _REPLACE = Statement(
     .values(key=bindparam("key"), value=bindparam("value"))
     .on_conflict_do_update(index_elements=["key"], set_={"value": new.excluded.value})
 )
-_CHANGE = Many.change(
+_CHANGE = Many(
     lambda new: update(meta).values(value=new.c.text).where(meta.c.key == new.c.key), key=meta.c.key, text=meta.c.value
 )
 _DROP = Statement(delete(meta).where(is_in(meta.c.key, "keys")))
