@@ -40,7 +40,6 @@ class MailboxSource(Protocol):
         Within a folder the oldest message comes first. A folder that can't be listed raises SourceError rather than
         being left out: what is not listed counts as deleted by somebody else.
         """
-        ...
 
     def retrieve(self, messages: Sequence[Listed], go_on: Callable[[], bool]) -> AsyncIterator[Retrieved]:
         """Retrieve messages of the last listing in this order, of whatever folders.
@@ -49,11 +48,9 @@ class MailboxSource(Protocol):
         server for some messages in advance, but for none after `go_on` returned false; then the iterator ends early.
         If a folder's validity changes after the listing, this raises SourceError.
         """
-        ...
 
     async def mark_collected(self, messages: Sequence[Listed]) -> None:
         """Mark messages as read if the settings say so. They stand in the inboxes, durably, and are recorded."""
-        ...
 
     async def delete(self, messages: Sequence[Listed]) -> Sequence[Listed]:
         """Prepare the deletion of messages, or their move to another folder, and return those that will go.
@@ -61,7 +58,6 @@ class MailboxSource(Protocol):
         Nothing has gone before `commit` (POP3: DELE; IMAP: the flag Deleted). A message that the server refuses to
         delete is not returned, and the others are deleted nevertheless.
         """
-        ...
 
     async def commit(self) -> None:
         """Make the deletions final: if this returns, the server has confirmed them (POP3: QUIT; IMAP: UID EXPUNGE).
@@ -69,7 +65,6 @@ class MailboxSource(Protocol):
         If it raises, the messages may or may not be there; the next listing tells. A poll without deletions ends by
         `commit`, too. IMAP must expunge only the messages that were given to `delete`.
         """
-        ...
 
     async def wait(self, seconds: float) -> None:
         """Wait until new mail may have come (IMAP: IDLE), but no longer than `seconds`.
@@ -77,11 +72,9 @@ class MailboxSource(Protocol):
         A source that is not told by its server waits for all of the time. This may be cancelled, and the source is
         usable afterwards.
         """
-        ...
 
     def close(self) -> None:
         """Cut the connection at once, if there is one; deletions that were not committed do not happen.
 
         A call that is waiting for the server at this moment raises SourceError. The next `list` connects anew.
         """
-        ...

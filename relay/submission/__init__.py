@@ -10,25 +10,16 @@ __all__ = ["Dispatcher", "IncomingMail", "Slot", "Submission"]
 
 
 class Submission:
-    """Takes mails from SMTP sessions, one `Incoming` for each."""
+    """Takes mails from SMTP sessions."""
 
     def __init__(self, runtime: Runtime, dispatcher: Dispatcher) -> None:
-        self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
-        self._dispatcher = dispatcher
+        self._runtime, self._dispatcher = runtime, dispatcher
 
     def begin(self, envelope: Envelope, client: Client, *, show_client: bool) -> IncomingMail:
         """Begin to take one mail."""
-        return IncomingMail(
-            envelope=envelope,
-            client=client,
-            show_client=show_client,
-            settings=self._settings(),
-            queue=self._queue,
-            dispatcher=self._dispatcher,
-            now=self._now(),
-        )
+        return IncomingMail(self._runtime, self._dispatcher, envelope, client, show_client=show_client)
 
     @property
     def directory(self) -> Directory:
         """The users and devices of this moment."""
-        return self._settings().directory
+        return self._runtime.settings().directory

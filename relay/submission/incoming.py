@@ -6,7 +6,6 @@ fails before that raises, leaves nothing visible behind, and the client is asked
 
 import asyncio
 import os
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,8 +22,7 @@ from relay.rules.refusals import refuse_size
 from relay.rules.summary import summarise
 from relay.rules.tiff import TiffStripper
 from relay.rules.trace import received_field, stamp_header
-from relay.settings import Settings
-from relay.storage.queue import Queue
+from relay.runtime import Runtime
 from relay.submission.body import BodyVersion
 from relay.submission.dispatcher import Dispatcher, Slot
 from relay.submission.event_log import log_accepted, log_refused
@@ -34,65 +32,61 @@ _STRIPPED_AT_ONCE: Final = 32_768
 """Octets that are stripped before others have their turn: a hostile chunk takes a tenth of a second and more."""
 
 
-@dataclass(kw_only=True)
 class IncomingMail:
     """One mail being received; `relay.intake.ports.Incoming` tells the order of the calls."""
 
-    envelope: Envelope
-    client: Client
-    show_client: bool
-    settings: Settings
-    queue: Queue
-    dispatcher: Dispatcher
-    now: int
-    queue_id: str = field(init=False)
-    _refusal: Refusal | None = field(init=False, default=None)
-    _plan: MailPlan | None = field(init=False, default=None)
-    _header: bytes = field(init=False, default=b"")
-    _eightbit: bool = field(init=False, default=False)
-    _body: BodyVersion = field(init=False)
-    _stripper: TiffStripper | None = field(init=False, default=None)
-    _stripped: BodyVersion = field(init=False)
+    _plan: MailPlan
+    """What is decided; set once the header is there, unless that is refused."""
 
-    def __post_init__(self) -> None:
-        self.queue_id = make_id(self.now, os.urandom(10))
-        self.envelope = self.envelope.distinct()
-        self._body = BodyVersion(number=0, queue=self.queue, message_id=self.queue_id)
-        self._stripped = BodyVersion(number=1, queue=self.queue, message_id=self.queue_id)
+    def __init__(
+        self, runtime: Runtime, dispatcher: Dispatcher, envelope: Envelope, client: Client, *, show_client: bool
+    ) -> None:
+        self._settings, self._queue, self._now = runtime.settings(), runtime.queue, runtime.now()
+        self._dispatcher = dispatcher
+        self._envelope = envelope.distinct()
+        self._client = client
+        self._show_client = show_client
+        self.queue_id = make_id(self._now, os.urandom(10))
+        self._refusal: Refusal | None = None
+        self._header = b""
+        self._eightbit = False
+        self._body = BodyVersion(number=0, queue=self._queue, message_id=self.queue_id)
+        self._stripper: TiffStripper | None = None
+        self._stripped = BodyVersion(number=1, queue=self._queue, message_id=self.queue_id)
 
     async def header(self, block: bytes) -> None:
         """Decide by the header: the route, the archive, the bytes that leave."""
         decision = plan_mail(
-            directory=self.settings.directory,
-            archive=self.settings.archive,
-            hostname=self.settings.hostname,
-            client=self.client,
-            envelope=self.envelope,
+            directory=self._settings.directory,
+            archive=self._settings.archive,
+            hostname=self._settings.hostname,
+            client=self._client,
+            envelope=self._envelope,
             header=block,
         )
         if isinstance(decision, Refusal):
             self._refusal = decision
             return
         self._plan = decision
-        at = datetime.fromtimestamp(self.now / 1000, UTC).astimezone(self.settings.hours.timezone)
+        at = datetime.fromtimestamp(self._now / 1000, UTC).astimezone(self._settings.hours.timezone)
         self._header = stamp_header(
             apply_edits(block, decision.route.edits),
             received=received_field(
-                client=self.client,
-                envelope=self.envelope,
-                hostname=self.settings.hostname,
+                client=self._client,
+                envelope=self._envelope,
+                hostname=self._settings.hostname,
                 queue_id=self.queue_id,
-                show_client=self.show_client,
+                show_client=self._show_client,
                 at=at,
             ),
-            hostname=self.settings.hostname,
+            hostname=self._settings.hostname,
             queue_id=self.queue_id,
             message_id_domain=decision.account.address.domain,
             at=at,
         )
         self._eightbit = not self._header.isascii()
         if decision.archive.strip:
-            self._stripper = make_stripper(self._header, language=self.settings.language)
+            self._stripper = make_stripper(self._header, language=self._settings.language)
 
     async def body(self, chunk: bytes) -> None:
         """Keep a chunk; all but the last are written ahead, so that memory does not grow with the mail."""
@@ -108,7 +102,7 @@ class IncomingMail:
         if self._refusal is not None:
             return self._refuse(self._refusal)
         size = len(self._header) + 2 + self._body.size
-        limit = self.dispatcher.max_size(self._route.account)
+        limit = self._dispatcher.max_size(self._route.account)
         if limit and size > limit:
             reply = refuse_size(size, most=limit, by_provider=True)
             await self.abort()
@@ -121,7 +115,7 @@ class IncomingMail:
         plans, slots = self._deliveries()
         chunks = self._body.rest + (self._stripped.rest if self._has_stripped else ())
         try:
-            await self.queue.accept(
+            await self._queue.accept(
                 NewMessage(
                     message=message,
                     deliveries=tuple(plans),
@@ -138,7 +132,7 @@ class IncomingMail:
         for delivery, slot in zip(plans, slots, strict=True):
             self._hand_over(message, delivery, slot)
         tiffs = len(self._stripper.removed) if self._has_stripped and self._stripper is not None else 0
-        log_accepted(message, plan=self._route, envelope=self.envelope, archive=self._archived, tiffs=tiffs)
+        log_accepted(message, plan=self._route, envelope=self._envelope, archive=self._archived, tiffs=tiffs)
         return Reply(code=250, enhanced="2.0.0", text=f"queued as {self.queue_id}")
 
     async def abort(self) -> None:
@@ -146,16 +140,11 @@ class IncomingMail:
         for version in (self._body, self._stripped):
             await version.forget()
         if self._body.written_ahead or self._stripped.written_ahead:
-            await self.queue.discard(self.queue_id)
-
-    @property
-    def _decided(self) -> MailPlan:
-        assert self._plan is not None
-        return self._plan
+            await self._queue.discard(self.queue_id)
 
     @property
     def _route(self) -> RoutePlan:
-        return self._decided.route
+        return self._plan.route
 
     @property
     def _has_stripped(self) -> bool:
@@ -163,14 +152,14 @@ class IncomingMail:
 
     def _message(self, size: int) -> Message:
         plan = self._route
-        everyone = (*self.envelope.recipients, *self._archived)
+        everyone = (*self._envelope.recipients, *self._archived)
         if plan.reverse_path is not None:
             everyone = (plan.reverse_path, *everyone)
         summary = summarise(self._header)
-        utf8_header = self.envelope.smtputf8 and not self._header.isascii()
+        utf8_header = self._envelope.smtputf8 and not self._header.isascii()
         return Message(
             id=self.queue_id,
-            received_at=self.now,
+            received_at=self._now,
             user=plan.user,
             account=plan.account,
             rule=plan.rule,
@@ -178,45 +167,45 @@ class IncomingMail:
             header_message_id=summary.header_message_id,
             subject=summary.subject,
             size=size,
-            client=str(self.client.ip),
+            client=str(self._client.ip),
             header=self._header,
             archive_header=self._stripper.header if self._has_stripped and self._stripper else None,
             eightbit=self._eightbit,
             smtputf8=utf8_header or any(not a.wire.isascii() for a in everyone),
-            why="\n".join((*plan.steps, *self._decided.archive.steps)),
-            envelope_id=self.envelope.envelope_id,
-            ret=self.envelope.ret,
+            why="\n".join((*plan.steps, *self._plan.archive.steps)),
+            envelope_id=self._envelope.envelope_id,
+            ret=self._envelope.ret,
             source=source_of(
-                self.client, user=plan.user or "", sender=str(plan.sender_before or ""), subject=summary.subject
+                self._client, user=plan.user or "", sender=str(plan.sender_before or ""), subject=summary.subject
             ),
         )
 
     @property
     def _archived(self) -> tuple[Address, ...]:
-        return self._decided.archive.recipients
+        return self._plan.archive.recipients
 
     def _deliveries(self) -> tuple[list[NewDelivery], list[Slot | None]]:
         """Split the recipients into transactions; the archive's address is the last of its one."""
-        account = self._decided.account
+        account = self._plan.account
         groups = split_recipients(
-            self.envelope,
+            self._envelope,
             self._archived,
             most=account.recipients_per_message,
             archive_apart=self._has_stripped,
         )
         plans, slots, destination = [], [], to_account(account.name)
         for version, group in groups:
-            slot = self.dispatcher.reserve(destination)
+            slot = self._dispatcher.reserve(destination)
             slots.append(slot)
             plans.append(
                 NewDelivery(
-                    id=make_id(self.now, os.urandom(10)),
+                    id=make_id(self._now, os.urandom(10)),
                     destination=destination,
                     recipients=group,
                     version=version,
                     state=DeliveryState.QUEUED if slot is None else DeliveryState.ACTIVE,
-                    token="" if slot is None else make_id(self.now, os.urandom(10)),
-                    due=self.now,
+                    token="" if slot is None else make_id(self._now, os.urandom(10)),
+                    due=self._now,
                 )
             )
         return plans, slots
@@ -230,14 +219,14 @@ class IncomingMail:
             version=delivery.version,
             attempts=0,
             uncertain=0,
-            since=self.now,
+            since=self._now,
             due=delivery.due,
             message=message,
             recipients=delivery.recipients,
             token=delivery.token,
         )
         if slot is None:
-            self.dispatcher.offer(claimed, body)
+            self._dispatcher.offer(claimed, body)
         else:
             slot.start(claimed, body)
 
@@ -254,7 +243,7 @@ class IncomingMail:
         )
 
     def _refuse(self, refusal: Refusal) -> Reply:
-        log_refused(refusal, queue_id=self.queue_id, client=self.client)
+        log_refused(refusal, queue_id=self.queue_id, client=self._client)
         return refusal.reply
 
 

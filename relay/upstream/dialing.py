@@ -9,6 +9,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from ipaddress import ip_address
 from itertools import chain, zip_longest
 from typing import Any
@@ -19,7 +20,7 @@ STAGGER = 0.25
 Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 """An entry of what `socket.getaddrinfo` returns."""
 
-_running: dict[tuple[asyncio.AbstractEventLoop, str, int], asyncio.Future[Sequence[Address]]] = {}
+_running: dict[tuple[str, int], Future[Sequence[Address]]] = {}
 
 
 async def dial(host: str, port: int, *, seconds: float) -> socket.socket:
@@ -40,44 +41,24 @@ async def resolve(host: str, port: int) -> Sequence[Address]:
     """Look a host up; callers that ask for the same host meanwhile share the answer. Raises OSError."""
     if _is_literal(host):
         return _look_up(host, port)
-    loop = asyncio.get_running_loop()
-    key = (loop, host, port)
+    key = (host, port)
     future = _running.get(key)
     if future is None:
-        future = _running[key] = loop.create_future()
-        future.add_done_callback(lambda done: _forget(key, done))
+        future = _running[key] = Future()
+        future.set_running_or_notify_cancel()  # from now on a caller that is cancelled leaves it to the others
         # Not of an executor: its threads are waited for when the process ends.
-        threading.Thread(target=_answer, args=(loop, future, host, port), name=f"resolve {host}", daemon=True).start()
-    return await asyncio.shield(future)
+        threading.Thread(target=_answer, args=(key, future), name=f"resolve {host}", daemon=True).start()
+    return await asyncio.wrap_future(future)
 
 
-def _forget(key: tuple[asyncio.AbstractEventLoop, str, int], done: asyncio.Future[Sequence[Address]]) -> None:
-    _running.pop(key, None)
-    if not done.cancelled():
-        done.exception()  # else asyncio complains if no caller is left
-
-
-def _answer(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Sequence[Address]], host: str, port: int) -> None:
-    """Look a host up in a thread, and pass the result to the event loop, unless that has ended."""
-    found: Sequence[Address] = ()
-    error: Exception | None = None
+def _answer(key: tuple[str, int], future: Future[Sequence[Address]]) -> None:
+    """Look a host up in a thread, for all who wait."""
     try:
-        found = _look_up(host, port)
-    except Exception as caught:  # noqa: BLE001 - whoever waits gets it
-        error = caught if isinstance(caught, OSError) else OSError(f"the name can't be looked up: {caught}")
-
-    def tell() -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(found)
-        else:
-            future.set_exception(error)
-
-    try:
-        loop.call_soon_threadsafe(tell)
-    except RuntimeError:  # the loop has ended
-        _running.pop((loop, host, port), None)
+        future.set_result(_look_up(*key))
+    except Exception as error:  # noqa: BLE001 - whoever waits gets it
+        future.set_exception(error if isinstance(error, OSError) else OSError(f"the name can't be looked up: {error}"))
+    finally:
+        _running.pop(key, None)
 
 
 def _look_up(host: str, port: int) -> Sequence[Address]:

@@ -64,7 +64,7 @@ async def test_a_name_that_takes_too_long_is_named() -> None:
 async def test_an_address_is_looked_up_by_nobody() -> None:
     assert [one[4][0] for one in await resolve("127.0.0.1", 25)] == ["127.0.0.1"]
     assert [one[4][0] for one in await resolve("::1", 25)] == ["::1"]
-    assert not any(host in ("127.0.0.1", "::1") for _, host, _ in dialing._running)
+    assert not any(host in ("127.0.0.1", "::1") for host, _ in dialing._running)
 
 
 @contextmanager
