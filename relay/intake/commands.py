@@ -5,6 +5,7 @@ the grammar has none, since scanners write so; nothing else is guessed. Paramete
 (RFC 1870, 6152, 6531, 4954) and those of RFC 3461.
 """
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ _ROUTE = re.compile(r"@[^:,@\s]++(?>(?:,@[^:,@\s]++)*):")
 """At the beginning of a path alone (RFC 5321 section 4.1.2, A-d-l)."""
 _LONGEST_PATH = 1_000
 """Characters; RFC 5321 section 4.5.3.1.3 has 256 octets, without parameters."""
+_LONGEST_REMEMBERED = 100
+"""Characters of an address that is not parsed anew each time."""
 # The common form; whatever does not match takes the long way, with the same result.
 _PLAIN = {key: re.compile(rf'{key}:<([^\s<>"\\,:]*)>(?: (.*))?', re.IGNORECASE | re.ASCII) for key in ("FROM", "TO")}
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20=\x7f]+))?")
@@ -167,9 +170,13 @@ def _check_length(length: int, whose: Part) -> None:
         raise BadCommandError(refuse_address(whose, "is longer than any"))
 
 
+# The same people write to the same people: of the addresses of a mail's envelope most have been parsed before.
+_parse_once: Final = functools.lru_cache(maxsize=1024)(parse_addr_spec)
+
+
 def _parse(address: str, whose: Part) -> Address:
     try:
-        return parse_addr_spec(address)
+        return (_parse_once if len(address) <= _LONGEST_REMEMBERED else parse_addr_spec)(address)
     except ValueError as error:
         raise BadCommandError(refuse_address(whose, str(error))) from None
 

@@ -26,6 +26,8 @@ from relay.model.reply import Reply
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse
 
+# aiosmtpd looks each line over, twice, for what its log must not show, and its log is off: `relay.logs` turns it off.
+aiosmtpd.smtp.sanitized_log = lambda *_: None
 # aiosmtpd ends a session at five unknown commands; `errors_per_session` of the configuration counts all errors.
 aiosmtpd.smtp.BOGUS_LIMIT = sys.maxsize
 # Octets of the buffer that asyncio makes for each connection before the handshake, in place of 256 KiB: two records.
@@ -236,8 +238,7 @@ class Connection(SMTP):
     def restart_clock(self) -> None:
         """Give the client the time for its next command, but not for ever without a mail."""
         if not self._ended:
-            left = self._ends_without_mail - self.loop.time()
-            self.deadline.set(max(0.0, min(self.context.limits.session_idle / 1000, left)))
+            self.deadline.set(self.context.limits.session_idle / 1000, latest=self._ends_without_mail)
 
     def allow_next_mail(self) -> None:
         """Give the client time for its next mail."""

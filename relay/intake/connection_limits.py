@@ -1,6 +1,7 @@
 """Who may connect, how many connections there may be at a time, and how often the log says who may not."""
 
 import asyncio
+import functools
 from collections.abc import Hashable, Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -19,6 +20,7 @@ _MOST_CLIENTS: Final = 256
 """That are told apart meanwhile."""
 
 
+@functools.lru_cache(maxsize=1024)
 def client_ip(text: str) -> Ip:
     """Parse the address of a socket: without its zone, and as IPv4 where it is mapped into IPv6."""
     ip = ip_address(text.partition("%")[0])

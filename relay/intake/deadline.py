@@ -5,6 +5,7 @@ Guarantee: the callback runs once for each deadline that passes, at most a milli
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -27,9 +28,9 @@ class Deadline:
         self._later: float | None = None
         """Where it was before it was shortened."""
 
-    def set(self, seconds: float) -> None:
-        """Put the deadline so many seconds from now."""
-        at = self._at = self._loop.time() + seconds
+    def set(self, seconds: float, *, latest: float = math.inf) -> None:
+        """Put the deadline so many seconds from now, but not behind `latest` on the loop's clock."""
+        at = self._at = min(self._loop.time() + seconds, latest)
         self._later = None
         if self._handle is not None:
             if self._armed <= at:

@@ -51,7 +51,7 @@ class Receiver:
         self._session = session
         self._context = context
         self._declared = mail.parameters.size
-        self._reverse_path = mail.shown_sender
+        self._mail = mail
         self._incoming = context.shared.submission.begin(
             mail.to_envelope(), session.client, show_client=context.listener.received_client
         )
@@ -226,8 +226,9 @@ class Receiver:
 
     def _refuse(self, reason: str, reply: Reply) -> None:
         """Log why a mail is refused on its way in, and let go of it."""
-        queue_id, reverse_path = self._incoming.queue_id, self._reverse_path
-        self._refusal = self._session.reject(reason, reply, queue_id=queue_id, reverse_path=reverse_path)
+        self._refusal = self._session.reject(
+            reason, reply, queue_id=self._incoming.queue_id, reverse_path=self._mail.shown_sender
+        )
         self._is_too_large = reason == TOO_LARGE
         self._drop()
 
@@ -238,7 +239,7 @@ class Receiver:
                 MessageBrokenOff(
                     client=str(self._session.ip),
                     user=self._session.user,
-                    reverse_path=self._reverse_path,
+                    reverse_path=self._mail.shown_sender,
                     octets=self._size,
                     reason=self._session.end_reason + (_BARE_LINE_FEEDS if self.hangs else ""),
                 )
