@@ -3,8 +3,7 @@
 from relay.model.account import Directory
 from relay.model.envelope import Client, Envelope
 from relay.runtime import Runtime
-from relay.submission.dispatcher import Dispatcher, Slot
-from relay.submission.incoming import IncomingMail
+from relay.submission.incoming import Dispatcher, IncomingMail, Slot
 
 __all__ = ["Dispatcher", "IncomingMail", "Slot", "Submission"]
 

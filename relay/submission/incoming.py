@@ -7,13 +7,13 @@ fails before that raises, leaves nothing visible behind, and the client is asked
 import asyncio
 import os
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from relay.model.address import Address
-from relay.model.destination import to_account
+from relay.model.destination import Destination, to_account
 from relay.model.envelope import Client, Envelope
 from relay.model.ids import make_id
-from relay.model.mail import ClaimedDelivery, DeliveryState, Message, NewDelivery, NewMessage
+from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Message, NewDelivery, NewMessage
 from relay.model.reply import Reply
 from relay.model.route import Refusal, RoutePlan
 from relay.planning import MailPlan, make_stripper, plan_mail
@@ -24,12 +24,34 @@ from relay.rules.tiff import TiffStripper
 from relay.rules.trace import received_field, stamp_header
 from relay.runtime import Runtime
 from relay.submission.body import BodyVersion
-from relay.submission.dispatcher import Dispatcher, Slot
 from relay.submission.event_log import log_accepted, log_refused
 from relay.submission.splitting import source_of, split_recipients
 
 _STRIPPED_AT_ONCE: Final = 32_768
 """Octets that are stripped before others have their turn: a hostile chunk takes a tenth of a second and more."""
+
+
+class Slot(Protocol):
+    """A free connection of an account, reserved for one delivery."""
+
+    def start(self, delivery: ClaimedDelivery, body: Body) -> None:
+        """Attempt a delivery that is `active` in the queue."""
+
+    def release(self) -> None:
+        """Release the slot unused."""
+
+
+class Dispatcher(Protocol):
+    """The side that sends, as submission sees it."""
+
+    def reserve(self, destination: Destination) -> Slot | None:
+        """Reserve a connection if one is free now and the account may send now."""
+
+    def offer(self, delivery: ClaimedDelivery, body: Body) -> None:
+        """Take a delivery that was just queued."""
+
+    def max_size(self, account: str) -> int | None:
+        """Return the largest mail that the provider takes, in octets, where it is known."""
 
 
 class IncomingMail:

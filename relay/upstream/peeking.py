@@ -5,7 +5,6 @@ No certificate is verified here, so nothing secret is sent and nobody logs in.
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +13,7 @@ from relay.rules.certificates import Certificate, read_certificate
 from relay.rules.replies import read_text
 from relay.upstream.dialing import dial
 from relay.upstream.secrecy import Veil
+from relay.upstream.tls import tls_context
 
 PATIENCE: Final = 5.0
 """Seconds for each inspection."""
@@ -82,7 +82,7 @@ async def fetch_certificate(host: str, port: int, speech: Speech, *, at_once: bo
                 await _ask(reader, writer, speech)
                 writer.write(speech.encrypt + b"\r\n")
                 await _line(reader)
-                await writer.start_tls(_context(), server_hostname=host)
+                await writer.start_tls(tls_context(None, verify=False), server_hostname=host)
             der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     except (OSError, EOFError):
         return None
@@ -96,20 +96,14 @@ async def _connected(
     """Connect without verifying a certificate. Raises OSError; TimeoutError, which is one, if it takes too long."""
     async with asyncio.timeout(PATIENCE):
         connected = await dial(host, port, seconds=PATIENCE)
+        context, name = (tls_context(None, verify=False), host) if tls else (None, None)
         reader, writer = await asyncio.open_connection(
-            sock=connected, limit=_LONGEST_LINE, ssl=_context() if tls else None, server_hostname=host if tls else None
+            sock=connected, limit=_LONGEST_LINE, ssl=context, server_hostname=name
         )
         try:
             yield reader, writer
         finally:
             writer.transport.abort()
-
-
-def _context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, speech: Speech) -> bool:

@@ -18,8 +18,9 @@ from relay.model.account import MailboxServer, Security
 from relay.model.credential import Credential
 from relay.model.errors import SourceError
 from relay.model.maildrop import FolderListing, Listed, MessageKey, Retrieved
-from relay.upstream.pop3_stream import Pop3Lost, Pop3Stream
+from relay.upstream.pop3_stream import Pop3Stream
 from relay.upstream.secrecy import Veil
+from relay.upstream.stream import StreamLost
 from relay.upstream.tls import describe_fault, tls_context
 
 PATIENCE = 60.0
@@ -112,12 +113,12 @@ class Pop3Session:
             number, _, rest = line.strip().partition(b" ")
             value = rest.partition(b" ")[0]
             if not value or len(number) > 9 or not _NUMBER.fullmatch(number):
-                raise Pop3Lost("a listing that makes no sense")
+                raise StreamLost("a listing that makes no sense")
             last.append((int(number), value if len(value) <= _LONGEST_ID else _digest(value)))
             count += 1
         found = dict(last)
         if len(found) < len(last):
-            raise Pop3Lost("a listing that makes no sense")
+            raise StreamLost("a listing that makes no sense")
         return found, count - len(last)
 
     def _uid_of(self, unique_id: bytes) -> str:
@@ -190,7 +191,7 @@ def _stage(stage: Pop3Stage) -> Iterator[None]:
     """Turn a lost connection into an error that names the stage."""
     try:
         yield
-    except Pop3Lost as error:
+    except StreamLost as error:
         raise Pop3Error(stage, str(error)) from None
 
 

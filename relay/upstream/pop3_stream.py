@@ -11,9 +11,9 @@ from typing import cast
 
 from relay.rules.dot_stuffing import DotReader
 from relay.rules.replies import read_text
-from relay.upstream.awaited import AwaitedProtocol
 from relay.upstream.dialing import dial
 from relay.upstream.secrecy import Veil
+from relay.upstream.stream import AwaitedProtocol, StreamLost
 
 LONGEST_LINE = 8192
 """Octets of a status line or of a line of a listing; RFC 2449 allows 512."""
@@ -24,10 +24,6 @@ _PIECE = 65_536
 """Octets that are looked at in one go: what stands behind the end of a short message is copied no further than that."""
 _TURN = 500
 """Lines that are read before other work gets its turn."""
-
-
-class Pop3Lost(Exception):  # noqa: N818 - it says what happened
-    """The connection is gone, or what came over it is no POP3."""
 
 
 class Pop3Stream(AwaitedProtocol):
@@ -55,13 +51,13 @@ class Pop3Stream(AwaitedProtocol):
         return stream
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """Put TLS on. What was buffered in the clear is thrown away (RFC 2595 section 4). Raises OSError, Pop3Lost."""
+        """Put TLS on. What was buffered in the clear is dropped (RFC 2595 section 4). Raises OSError, StreamLost."""
         self._buffer.clear()
         secured = await asyncio.get_running_loop().start_tls(
             self._transport, self, context, server_hostname=host, ssl_handshake_timeout=self._seconds
         )
         if secured is None:
-            raise Pop3Lost("the connection was lost")
+            raise StreamLost("the connection was lost")
         self._transport = secured
         self._buffer.clear()
 
@@ -82,52 +78,52 @@ class Pop3Stream(AwaitedProtocol):
     # What the session calls
 
     def write(self, data: bytes) -> None:
-        """Send commands. Raises Pop3Lost."""
+        """Send commands. Raises StreamLost."""
         if self._lost is not None or self._transport.is_closing():
-            raise Pop3Lost(self._lost or "the connection was closed")
+            raise StreamLost(self._lost or "the connection was closed")
         self._credit = self._seconds
         self._transport.write(data)
 
     async def read_status(self) -> tuple[bool, str]:
-        """Read +OK or -ERR with its text, veiled and made harmless. Raises Pop3Lost for anything else."""
+        """Read +OK or -ERR with its text, veiled and made harmless. Raises StreamLost for anything else."""
         return self.status_of(await self.read_line())
 
     def status_of(self, line: bytes) -> tuple[bool, str]:
-        """Return what a status line means: whether it is +OK, and its text. Raises Pop3Lost for anything else."""
+        """Return what a status line means: whether it is +OK, and its text. Raises StreamLost for anything else."""
         word, _, text = line.partition(b" ")
         if word.upper() not in (b"+OK", b"-ERR"):
-            raise Pop3Lost("an answer that is no POP3")
+            raise StreamLost("an answer that is no POP3")
         return word.upper() == b"+OK", read_text(self.veil.cover([text])[0])
 
     async def read_lines(self, most: int) -> AsyncIterator[bytes]:
-        """Yield the lines of a multi-line answer, `most` of them at most. Raises Pop3Lost."""
+        """Yield the lines of a multi-line answer, `most` of them at most. Raises StreamLost."""
         count = 0
         while (line := await self.read_line()) != b".":
             count += 1
             if count > most:
-                raise Pop3Lost("an answer without an end")
+                raise StreamLost("an answer without an end")
             if count % _TURN == 0:
                 await asyncio.sleep(0)
             yield line.removeprefix(b".")
 
     async def read_line(self) -> bytes:
-        """Return the next line without its end. Raises Pop3Lost."""
+        """Return the next line without its end. Raises StreamLost."""
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
             if searched > LONGEST_LINE:
-                raise Pop3Lost("a line without an end")
+                raise StreamLost("a line without an end")
             await self._more()
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         if len(line) > LONGEST_LINE:
-            raise Pop3Lost("a line that is too long")
+            raise StreamLost("a line that is too long")
         return line.removesuffix(b"\r")
 
     async def read_data(self) -> AsyncIterator[bytes]:
         """Yield the body of a multi-line answer in pieces: dots unstuffed, line ends CRLF, lines of any length.
 
-        Raises Pop3Lost if it is cut off.
+        Raises StreamLost if it is cut off.
         """
         dots = DotReader()
         while not dots.ended:
@@ -149,7 +145,7 @@ class Pop3Stream(AwaitedProtocol):
             async with asyncio.timeout(credit):
                 while len(self._buffer) == before:
                     if self._lost is not None:
-                        raise Pop3Lost(self._lost)
+                        raise StreamLost(self._lost)
                     self._waiter = asyncio.get_running_loop().create_future()
                     try:
                         await self._waiter
@@ -158,7 +154,7 @@ class Pop3Stream(AwaitedProtocol):
         except TimeoutError:
             self.abort()
             slow = credit < self._seconds
-            raise Pop3Lost("answers that drip" if slow else f"no answer within {self._seconds:g} s") from None
+            raise StreamLost("answers that drip" if slow else f"no answer within {self._seconds:g} s") from None
         waited = asyncio.get_running_loop().time() - began
         earned = (len(self._buffer) - before) / LEAST_RATE
         self._credit = min(self._seconds, credit - waited + earned)

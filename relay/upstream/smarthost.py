@@ -15,7 +15,7 @@ from relay.model.reply import Reply
 from relay.rules.replies import is_login_refused, read_reply, read_text
 from relay.upstream.dialing import dial
 from relay.upstream.secrecy import Veil
-from relay.upstream.stream import SmtpStream, StreamLost, take_over
+from relay.upstream.stream import SmtpStream, StreamLost
 from relay.upstream.tls import describe_fault, tls_context
 from relay.upstream.transaction import (
     NO_SMTPUTF8,
@@ -164,7 +164,7 @@ class _Opening:
             await self._log_in(client, names)
         if client.transport is None:
             raise self._lack("4.4.2", "the connection was lost")
-        return Connection(take_over(client.transport, self._veil), _features(client), self._timeouts)
+        return Connection(SmtpStream(client.transport, self._veil), _features(client), self._timeouts)
 
     async def _log_in(self, client: aiosmtplib.SMTP, names: Sequence[str]) -> None:
         """Log in (RFC 4954) by the first mechanism, once: each more is another failed login; providers lock accounts.

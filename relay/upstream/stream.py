@@ -1,4 +1,7 @@
-"""A byte stream over a transport that somebody else has connected: replies in, commands and bodies out, all bounded."""
+"""A byte stream over a transport that somebody else has connected: replies in, commands and bodies out, all bounded.
+
+What the streams of SMTP and POP3 share is here, too: why the connection ended, and who waits for what it brings.
+"""
 
 import asyncio
 import functools
@@ -7,7 +10,6 @@ from typing import cast
 
 from relay.model.reply import Reply
 from relay.rules.replies import read_reply
-from relay.upstream.awaited import AwaitedProtocol
 from relay.upstream.secrecy import Veil
 
 LONGEST_LINE = 8192
@@ -24,7 +26,35 @@ _COMMON = 100
 
 
 class StreamLost(Exception):  # noqa: N818 - it says what happened
-    """The connection is gone, or what came over it is no SMTP."""
+    """The connection is gone, or what came over it is not of its protocol."""
+
+
+class AwaitedProtocol(asyncio.Protocol):
+    """A connection with at most one waiter, which is woken by what comes, and by the end."""
+
+    def __init__(self) -> None:
+        self._waiter: asyncio.Future[bool] | None = None
+        """Its result is whether something happened in time; where the waiter has no timer here, it is always true."""
+        self._lost: str | None = None
+        """Why nothing more can come: the first reason that was noted."""
+
+    def eof_received(self) -> bool:
+        """Note the end; the transport closes itself."""
+        self._fail("the server closed the connection")
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note the loss, and wake whoever waits."""
+        self._fail("the connection was reset" if exc else "the connection was closed")
+
+    def _fail(self, why: str) -> None:
+        if self._lost is None:
+            self._lost = why
+        self._wake()
+
+    def _wake(self, *, in_time: bool = True) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(in_time)
 
 
 class SmtpStream(AwaitedProtocol):
@@ -33,10 +63,11 @@ class SmtpStream(AwaitedProtocol):
     One timer serves all waits: each only notes its deadline, and the timer looks whether it is over.
     """
 
-    def __init__(self, transport: asyncio.Transport, veil: Veil) -> None:
+    def __init__(self, connected: asyncio.BaseTransport, veil: Veil) -> None:
+        """Take over a transport that is idle; what the server says from now on is veiled."""
         super().__init__()
         self._loop = asyncio.get_running_loop()
-        self.transport = transport
+        self.transport = transport = cast("asyncio.Transport", connected)
         self._veil = veil
         self._rest = b""
         self._lines: list[bytes] = []
@@ -203,8 +234,3 @@ class SmtpStream(AwaitedProtocol):
 @functools.lru_cache(maxsize=128)
 def _read_common(line: bytes) -> Reply:
     return read_reply(int(line[:3]), [line[4:]])
-
-
-def take_over(transport: asyncio.BaseTransport, veil: Veil) -> SmtpStream:
-    """Make a stream of a transport that is connected and idle; what the server says from now on is veiled."""
-    return SmtpStream(cast("asyncio.Transport", transport), veil)

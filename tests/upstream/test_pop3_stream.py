@@ -2,8 +2,9 @@ import asyncio
 
 import pytest
 
-from relay.upstream.pop3_stream import LEAST_RATE, Pop3Lost, Pop3Stream
+from relay.upstream.pop3_stream import LEAST_RATE, Pop3Stream
 from relay.upstream.secrecy import Veil
+from relay.upstream.stream import StreamLost
 from tests.peers.dialogue import Dialogue
 
 OPEN = Veil(None, None)
@@ -23,7 +24,7 @@ async def test_a_line_without_an_end_is_no_line() -> None:
     for said in ("S> " + "x" * 20_000, "S: " + "x" * 9_000):
         async with Dialogue(f"{said}\n! silence") as server:
             stream = await Pop3Stream.open("127.0.0.1", server.port, context=None, seconds=5, veil=OPEN)
-            with pytest.raises(Pop3Lost):
+            with pytest.raises(StreamLost):
                 await stream.read_line()
             stream.abort()
 
@@ -43,9 +44,9 @@ async def test_a_server_that_is_faster_than_the_disk_has_to_wait() -> None:
 async def test_what_is_lost_can_not_be_written_to() -> None:
     async with Dialogue("! close") as server:
         stream = await Pop3Stream.open("127.0.0.1", server.port, context=None, seconds=5, veil=OPEN)
-        with pytest.raises(Pop3Lost):
+        with pytest.raises(StreamLost):
             await stream.read_line()
-        with pytest.raises(Pop3Lost):
+        with pytest.raises(StreamLost):
             stream.write(b"CAPA\r\n")
 
 
@@ -75,7 +76,7 @@ async def test_a_server_that_drips_is_given_up_though_it_never_is_silent(
             loop.call_soon(drip)
 
         loop.call_soon(drip)
-        with pytest.raises(Pop3Lost, match="drip"):
+        with pytest.raises(StreamLost, match="drip"):
             await (stream.read_line() if reads == "a line" else _read_message(stream))
         monkeypatch.undo()
         assert wakes <= 5
@@ -124,7 +125,7 @@ async def test_an_answer_without_an_end_ends_and_lets_others_have_their_turn() -
                 await asyncio.sleep(0)
 
         other = asyncio.create_task(count_turns())
-        with pytest.raises(Pop3Lost, match="without an end"):
+        with pytest.raises(StreamLost, match="without an end"):
             async for _ in stream.read_lines(2_000):
                 pass
         assert turns >= 2

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from relay.upstream.secrecy import WITHHELD, Veil
-from relay.upstream.stream import LONGEST_REPLY, MOST_LINES, MOST_UNASKED, SmtpStream, StreamLost, take_over
+from relay.upstream.stream import LONGEST_REPLY, MOST_LINES, MOST_UNASKED, AwaitedProtocol, SmtpStream, StreamLost
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import until
 from tests.upstream.conftest import QUICK
@@ -15,7 +15,7 @@ from tests.upstream.conftest import QUICK
 async def connected(script: str) -> AsyncGenerator[SmtpStream]:
     async with Dialogue(script) as server:
         transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", server.port)
-        yield take_over(transport, Veil("u", "secret-word"))
+        yield SmtpStream(transport, Veil("u", "secret-word"))
         transport.abort()
 
 
@@ -126,3 +126,23 @@ async def test_a_server_that_takes_the_mail_octet_by_octet_is_given_up(monkeypat
             await stream.drain(180)
         assert clock["now"] <= 180 * 2
         stream.transport = real
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(None, "the connection was closed"), (ConnectionResetError(), "the connection was reset")],
+    ids=["closed", "reset"],
+)
+def test_a_loss_has_a_reason(error: Exception | None, reason: str) -> None:
+    one = AwaitedProtocol()
+    one.connection_lost(error)
+    assert one._lost == reason
+
+
+async def test_the_first_reason_counts_and_the_waiter_is_woken_once() -> None:
+    one = AwaitedProtocol()
+    one._waiter = waiter = asyncio.get_running_loop().create_future()
+    assert one.eof_received() is False
+    one.connection_lost(ConnectionResetError())
+    assert await waiter
+    assert one._lost == "the server closed the connection"
