@@ -13,7 +13,6 @@ ELSEWHERE = {
     "admin/service.py": "tried by its commands: tests/cli",
     "cli/alone.py": "all of tests/cli asks without a service as well",
     "cli/demo.py": "only begins the demonstration: tests/demo",
-    "cli/restore.py": "tests/cli/test_restoring.py and test_restore_plan.py: there are two subjects",
     "model/errors.py": "values",
     "model/mail.py": "values",
     "model/route.py": "values",

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 from relay.admin.answers import Json
-from relay.admin.attempt_accounts import accounts_of_attempts
 from relay.admin.words import show_age, show_size
 from relay.rules.moments import utc_time
 from relay.rules.state_words import say_cause
 from relay.rules.states import MailDelivery, Standing, State, state_of, state_of_recipient
-from relay.storage.admin import DeliveryRow, MessageDetail
+from relay.storage.admin import DeliveryRow, EventRow, MessageDetail
 from relay.storage.listing import MailRow
+
+_Move = tuple[int, str | None, str]
+"""When a mail went from one account to another; the first may not be known, an empty second one is the inbox."""
 
 
 def view_listed(mail: MailRow, standing: Standing) -> Json:
@@ -127,3 +129,30 @@ def account_of(first: str, deliveries: Sequence[MailDelivery]) -> str:
     """Return the account by which a mail leaves, or left last: not the first one, where it was moved."""
     real = [way for way in deliveries if any(one.kind != "archive" for one in way.recipients)] or list(deliveries)
     return next((way.account for way in real if way.state != "done"), real[-1].account if real else first)
+
+
+def accounts_of_attempts(mail: MessageDetail, delivery: DeliveryRow) -> list[str | None]:
+    """Give by which account each attempt of a delivery was made; None where nothing tells."""
+    moves = sorted(filter(None, map(_read_move, mail.events)), key=lambda move: move[0])
+    if not delivery.account and all(after for _, _, after in moves):  # what goes into an inbox is not moved
+        return [delivery.account for _ in delivery.tries]
+    return [_account_at(one.at, moves, mail.account, delivery.account) for one in delivery.tries]
+
+
+def _account_at(at: int, moves: list[_Move], first: str, last: str) -> str | None:
+    before: str | None = first or None
+    for moved_at, known, after in moves:
+        if moved_at > at:
+            return known or before
+        before = after
+    return last
+
+
+def _read_move(event: EventRow) -> _Move | None:
+    if event.what == "moved":
+        _, found, after = event.detail.partition(" to the account ")
+        return (event.at, None, after) if found else None
+    if event.what == "notice_moved":
+        before, _, way = event.detail.rpartition(" fails: ")
+        return event.at, before, "" if way == "into the inbox" else way.removeprefix("through ")
+    return None

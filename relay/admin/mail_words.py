@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from relay.admin.answers import Sheet
-from relay.admin.attempt_accounts import accounts_of_attempts
-from relay.admin.mail_views import account_of
+from relay.admin.mail_views import account_of, accounts_of_attempts
 from relay.admin.room import Room
 from relay.admin.words import count, show_size, show_soon, show_time
 from relay.escaping import printable

@@ -17,8 +17,7 @@ from relay.storage.engine import Database, file_of, open_engine
 from relay.storage.upgrade import GONE
 from relay.watching.asking import Running, Service, ask_service
 from relay.watching.findings import GRADES, Finding, disk_limits, find, worst
-from relay.watching.snapshot import Snapshot
-from relay.watching.taking import look_at_files, take_snapshot
+from relay.watching.snapshot import Snapshot, look_at_files, take_snapshot
 from relay.watching.texts import Words, describe
 
 _DATABASE_PATIENCE: Final = 4.0

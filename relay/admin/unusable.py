@@ -1,25 +1,95 @@
-"""What the service's user can't use of the files that root names in the configuration, and what mends it."""
+"""What the service's user can't use of what the configuration names, by rights or by the unit, and what mends it."""
 
 import os
 import shlex
+import shutil
 import stat
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-from relay.admin.unit import HOMES, is_below, words_of
 from relay.settings import Settings
 from relay.settings.advice import let_read
-from relay.settings.backup_folder import drop_in
+from relay.settings.backup_folder import drop_in, give
 from relay.storage.lock import database_file
 from relay.storage.owner import Owner, find_owner, find_shut
 
+_PROPERTIES: Final = ("LoadState", "ProtectSystem", "ProtectHome", "ReadWritePaths", "StateDirectory")
+_PATIENCE: Final = 5.0
+HOMES: Final = ("/home", "/root", "/run/user")
+"""What ProtectHome=yes shuts."""
 UNITS = (Path("/etc/systemd/system/relay.service"), Path("/usr/lib/systemd/system/relay.service"))
 DROP_INS = Path("/etc/systemd/system/relay.service.d")
 FOLDER_OF_UNIT = "/var/lib/relay"
 """The unit's StateDirectory=."""
 LOGS_OF_UNIT = "/var/log/relay"
 """The unit's LogsDirectory=."""
+
+
+def find_backup_trouble(settings: Settings) -> list[str]:
+    """Give what keeps the service from the folder of its backups, a line each; for root, who is kept from nothing.
+
+    Raises StorageError as `find_owner` does.
+    """
+    backup, owner = settings.backup, find_owner(settings.folder)
+    if backup is None or owner is None or not backup.folder.is_dir():
+        return []
+    place = f"{settings.path.name}: backup.folder: {backup.folder}"
+    who = str(owner) if owner.has_name else str(owner.uid)
+    lines = []
+    for shut in find_shut(owner, [(backup.folder, os.R_OK | os.W_OK | os.X_OK)]).values():
+        advice = give(backup.folder, who) if shut == backup.folder else f"chmod o+x {shut}"
+        lines.append(f"{place}: {owner}, who runs the service, can't write it: {advice}")
+    unit = _ask_systemd()
+    if unit and not is_open_to(unit, backup.folder, settings.folder):
+        advice = drop_in(backup.folder)
+        if unit.get("ProtectHome") == "yes" and is_below(backup.folder, HOMES):
+            advice = "name another place: the unit shuts the homes of people to it"
+        lines.append(f"{place}: the systemd unit does not let the service write there: {advice}")
+    return lines
+
+
+def is_open_to(unit: dict[str, str], folder: Path, storage: Path) -> bool:
+    """Tell whether a unit with these properties may write in a folder."""
+    if unit.get("ProtectHome") == "yes" and is_below(folder, HOMES):
+        return False
+    if unit.get("ProtectSystem") != "strict":
+        return True
+    paths = [path.lstrip("-+") for path in words_of(unit.get("ReadWritePaths", ""))]
+    paths += [f"/var/lib/{name}" for name in words_of(unit.get("StateDirectory", ""))]
+    return is_below(folder, paths) or (is_below(storage, paths) and is_below(folder, [str(storage)]))
+
+
+def is_below(folder: Path, paths: Iterable[str | Path]) -> bool:
+    """Tell whether a path is one of these or below one, links followed."""
+    whole = Path(os.path.realpath(folder))
+    return any(whole.is_relative_to(os.path.realpath(path)) for path in paths)
+
+
+def words_of(text: str) -> list[str]:
+    """Split the value of a setting as systemd does; at spaces alone where a quote is not closed."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
+
+
+def _ask_systemd() -> dict[str, str]:
+    """Give the properties of the unit as it is loaded; nothing where there is none, or no systemd."""
+    program = shutil.which("systemctl")
+    if program is None:
+        return {}
+    command = [program, "show", "relay.service", f"--property={','.join(_PROPERTIES)}"]
+    try:
+        said = subprocess.run(  # noqa: S603 - the system's own program, by its whole path
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=_PATIENCE
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    found = dict(line.split("=", 1) for line in said.stdout.splitlines() if "=" in line)
+    return found if said.returncode == 0 and found.get("LoadState") == "loaded" else {}
 
 
 def warn_of_owner(settings: Settings) -> Settings:

@@ -5,12 +5,11 @@ from typing import Final
 import click
 
 from relay.admin.requests import ListAccounts, PauseAccount, TryAccount
-from relay.cli.asking import ask
+from relay.cli import Group
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, enter, json_option
-from relay.cli.groups import Group
-from relay.cli.table import Column
-from relay.cli.telling import tell
+from relay.cli.output import Column
+from relay.cli.telling import ask, tell
 
 COLUMNS: Final = (
     Column(title="Account", least=12),

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relay.cli.configuration import config_option, enter, fail, load, open_storage
-from relay.cli.output import say, show_size
-from relay.cli.progress import progress
+from relay.cli.output import progress, say, show_size
 
 if TYPE_CHECKING:
     from relay.settings import Settings

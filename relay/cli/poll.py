@@ -3,10 +3,9 @@
 import click
 
 from relay.admin.requests import Poll
-from relay.cli.asking import ask
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, json_option
-from relay.cli.telling import tell
+from relay.cli.telling import ask, tell
 
 
 @click.command("poll")

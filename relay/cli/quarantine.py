@@ -3,12 +3,11 @@
 import click
 
 from relay.admin.requests import DeleteQuarantined, DeliverQuarantined, ListQuarantine, ShowQuarantined
-from relay.cli.asking import ask
+from relay.cli import Group
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, json_option
-from relay.cli.groups import Group
-from relay.cli.table import Column
-from relay.cli.telling import tell
+from relay.cli.output import Column
+from relay.cli.telling import ask, tell
 
 _COLUMNS = (
     Column(title="Id"),

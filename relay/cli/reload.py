@@ -3,9 +3,8 @@
 import click
 
 from relay.admin.requests import Reload
-from relay.cli.asking import ask
 from relay.cli.configuration import config_option
-from relay.cli.telling import tell
+from relay.cli.telling import ask, tell
 
 
 @click.command("reload")

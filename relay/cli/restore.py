@@ -2,13 +2,17 @@
 
 import contextlib
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.configuration import config_option, enter, fail, load
-from relay.cli.output import confirm_many, count, say
+from relay.cli.configuration import FAILED, config_option, enter, fail, load
+from relay.cli.output import confirm_many, count, progress, say
+from relay.cli.restore_plan import Plan, configured_folder, find_whole, make_plan
+from relay.places import digest_of
 
 if TYPE_CHECKING:
     from relay.settings import Settings
@@ -34,15 +38,10 @@ def command(
     is kept beside it, and so is a configuration that is replaced.
     """
     if source is None:
-        from relay.cli.restore_plan import configured_folder
-
         source = configured_folder(config)
     if not os.path.lexists(source):
         raise click.BadParameter(f"'{source}' does not exist.", param_hint="'FILE|FOLDER'")
     if source.is_dir():
-        from relay.cli.restore_plan import find_whole
-        from relay.cli.restoring import restore_whole
-
         restore_whole(
             config,
             find_whole(source),
@@ -104,3 +103,162 @@ def put_back_database(settings: "Settings", copy: Path, database: Path, name: Pa
         say(f"{told} waiting, and held now: what waited then may have been sent since.")
         say("`relay queue list` shows them; `relay queue release` or `delete` decides.")
     return restored
+
+
+def restore_whole(
+    config: str | None, backup: Path, *, yes: bool, configuration: bool, other_installation: bool
+) -> None:
+    """Put a backup back. Raises RelayError; nothing has changed where the backup itself is no good."""
+    from relay.storage.manifest import read_manifest, verify
+    from relay.storage.upgrade import VERSION
+
+    manifest = read_manifest(backup)
+    if manifest.schema > VERSION:
+        fail(
+            f"{backup}: its database has schema {manifest.schema}, this program knows {VERSION}: install the relay that"
+            f" made it ({manifest.program}), or a newer one"
+        )
+    with progress("Looking through the backup", sum(entry.size for entry in manifest.files)) as step:
+        verify(backup, manifest, step)
+    plan = make_plan(config, backup, manifest, configuration=configuration, other_installation=other_installation)
+    confirm_many(plan.question, yes=yes)
+    if plan.owner is None:
+        _put_back_data(plan)
+    else:
+        _as_another(lambda: _put_back_data(plan))
+    _put_back_configuration(plan)
+
+
+def _as_another(work: Callable[[], None]) -> None:
+    """Run in a process of its own, which becomes another user for good; ends the command where that fails."""
+    from relay.model.errors import RelayError
+
+    sys.stdout.flush()
+    process = os.fork()
+    if process == 0:
+        status = FAILED
+        try:
+            work()
+            status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else FAILED
+        except (RelayError, OSError) as error:
+            say(str(error), error=True)
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    if status != 0:
+        sys.exit(status if status > 0 else FAILED)
+
+
+def _put_back_data(plan: Plan) -> None:
+    """Put back what is the service's own, with the rights of who owns the storage folder."""
+    from relay import logs
+    from relay.model.errors import StorageError
+    from relay.storage.backups import note_done
+    from relay.storage.engine import open_engine, transaction
+    from relay.storage.lock import StorageLock
+    from relay.storage.manifest import DATABASE
+    from relay.storage.putting_back import look_at_present, put_back_files, put_back_mails
+
+    settings, manifest = plan.settings, plan.manifest
+    enter(settings, serves=True)
+    copy = plan.backup / DATABASE
+    if not os.access(copy, os.R_OK):
+        who = "" if plan.owner is None else plan.owner if plan.owner.has_name else plan.owner.uid
+        raise StorageError(
+            f"{plan.backup}: can't be read by {plan.owner}, who runs the service: give it to him"
+            f' ("chown -R {who} {plan.backup}"), or put it where he can read it'
+        )
+    logs.configure(form="console", level=settings.log.level, descriptor=logs.STDERR)
+    with StorageLock(settings.folder, settings.database):
+        is_other, newer = look_at_present(plan.database, manifest)
+        if is_other and newer and not plan.other_installation:
+            waiting = count(newer, "delivery waits", "deliveries wait")
+            raise StorageError(
+                f"{plan.backup}: is of another installation, and in {plan.database} {waiting}"
+                " since it was made: add --other-installation if it is to take their place all the same"
+            )
+        restored = put_back_database(settings, copy, plan.database, copy)
+        if settings.backup is not None and plan.backup.absolute().parent == settings.backup.folder.absolute():
+            # The copy was made before that was noted in it.
+            engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
+            with transaction(engine, write=True) as tx:
+                note_done(tx, manifest.at, plan.backup.absolute())
+            engine.dispose()
+        if newer:
+            waited = count(newer, "delivery", "deliveries")
+            say(f"{waited} that waited there came in after the backup: {restored.kept} has what is not in it")
+        size = sum(entry.size for entry in manifest.files if entry.is_mail)
+        with progress("Putting the inboxes back", size) as step:
+            added, there = put_back_mails(
+                plan.backup,
+                manifest,
+                inboxes=settings.inboxes,
+                storage=settings.folder,
+                shared=settings.group is not None,
+                step=step,
+            )
+        if manifest.inboxes:
+            say(f"inboxes: {count(added, 'mail')} put back; there already: {there}")
+        for line in put_back_files(
+            plan.backup, plan.files_within, storage=settings.folder, allowed=settings.folder, group=None
+        ):
+            say(line)
+
+
+def _put_back_configuration(plan: Plan) -> None:
+    """Put back the configuration and what it names beside it, with the rights of who gave the command."""
+    from relay.model.errors import StorageError
+    from relay.settings.advice import group_of
+    from relay.storage.putting_back import keep_old, put_back_files, write_file
+
+    group = None if plan.owner is None else group_of(plan.owner.uid, plan.owner.gid)
+    if plan.content is not None:
+        try:
+            if plan.replaces:
+                say(f"the configuration that was there before is {keep_old(plan.path)}")
+            write_file(plan.path, plan.content, group=group)
+        except OSError as error:
+            raise StorageError(f"{plan.path}: {error.strerror}") from None
+        say(f"{plan.path} is the backup's now")
+    elif (saved := plan.manifest.find("relay.toml")) is not None and digest_of(plan.path) != saved.sha256:
+        say(f"{plan.path} stays as it is; the backup's is {plan.backup / 'relay.toml'} (--configuration puts it back)")
+    within = {entry.path for entry in plan.files_within}
+    beside = [entry for entry in plan.manifest.files if entry.origin and entry.path not in within]
+    for line in put_back_files(
+        plan.backup, beside, storage=plan.settings.folder, allowed=plan.path.absolute().parent, group=group
+    ):
+        say(line)
+    _tell_what_is_left(plan)
+
+
+def _tell_what_is_left(plan: Plan) -> None:
+    if plan.content is not None and plan.manifest.blanked:
+        say(f"put these in again, in {plan.path}: they are not in the backup:")
+        for place in plan.manifest.blanked:
+            say(f"  {place}")
+    if plan.content is not None and (gone := _find_gone(plan, plan.content)):
+        say(f"make these again, which {plan.path} names: they are not in the backup:")
+        for name in gone:
+            say(f"  {name}")
+    for line in plan.manifest.missing:
+        say(f"not in the backup: {line}")
+    say('test it with "relay check", then start the service ("systemctl start relay")')
+
+
+def _find_gone(plan: Plan, content: bytes) -> list[str]:
+    """Give the files that a configuration names and that are not there."""
+    from relay.storage.named_files import find_names
+
+    def is_gone(name: str) -> bool:
+        try:
+            (plan.settings.folder / name).stat()
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError):  # nobody says that it is gone
+            return False
+        return False
+
+    return sorted(filter(is_gone, find_names(content)))

@@ -18,9 +18,9 @@ import click
 from relay.admin.answers import Told
 from relay.admin.asking import ask_service, read_answer
 from relay.admin.requests import ShowStatus
-from relay.cli.asking import find_own_file
 from relay.cli.configuration import config_option, json_option, load
 from relay.cli.output import print_json, say
+from relay.cli.telling import find_own_file
 from relay.control.client import NoAnswerError
 from relay.model.errors import RelayError
 from relay.places import digest_of, find_storage

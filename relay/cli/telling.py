@@ -1,22 +1,28 @@
-"""What a command does with the answers: it prints them for people or for programs, and asks where it has to."""
+"""How a command asks, and what it does with the answers: it prints them, and asks the person where it has to.
 
+The running service is asked by the control socket, else the same functions in this process. For the first only the
+storage folder is read of the configuration, so that the answer is there at once.
+"""
+
+import os
 import sys
 from collections import deque
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import click
 
 from relay.admin.answers import Note, Progress, Question, Told
-from relay.admin.asking import read_answer
+from relay.admin.asking import ask_service, read_answer
 from relay.admin.requests import MisuseError
-from relay.cli.output import JsonPrinter, confirm_many, print_facts, say
-from relay.cli.progress import Bars
-from relay.cli.table import Column, print_list
-from relay.control.client import ControlError
+from relay.admin.wire import encode
+from relay.cli.output import Bars, Column, JsonPrinter, confirm_many, print_facts, print_list, say
+from relay.control.client import ControlError, NoAnswerError
 from relay.control.lines import Answer as Line
 from relay.escaping import printable
 from relay.model.errors import RelayError
+from relay.places import PLACES, find_file, find_storage
 
 Conversation: TypeAlias = Generator[Line, Line | None]
 """Gives the answers to a request, and takes what is said to a question."""
@@ -95,3 +101,39 @@ def show(told: Told, columns: Sequence[Column]) -> None:
         print_facts(told.sheet.facts)
     for line in (*(() if told.sheet is None else told.sheet.lines), *told.lines):
         say(line)
+
+
+def ask(config: str | None, request: object, *, reads: bool = False, serves: bool = False) -> Conversation:
+    """Ask the service; where none runs, or it does not even begin to answer, answer in this process.
+
+    `reads`: where no service runs, that is said on standard error. `serves`: the command may become the service, and
+    log in. Raises RelayError.
+    """
+    folder, silence = _find_folder(config), ""
+    try:
+        if folder is not None and (yield from ask_service(folder, request)):
+            return
+    except NoAnswerError as error:
+        silence = str(error)
+    from relay.admin.desk import answer
+    from relay.cli.alone import open_room, say_stopped
+
+    room = open_room(config, serves=serves, silence=silence)
+    yield from answer(room, request)
+    if reads and not silence:
+        yield {"is": Note.__name__, "value": encode(Note(text=say_stopped(room.settings), is_fault=True))}
+
+
+def _find_folder(config: str | None) -> Path | None:
+    """Return the storage folder; None where the configuration must be read to say what is wrong. Raises RelayError."""
+    if (file := find_own_file(config)) is not None:
+        return find_storage(file)
+    from relay.cli.configuration import load
+
+    return load(config).folder
+
+
+def find_own_file(config: str | None) -> Path | None:
+    """Return the configuration's file; None where there is none, and where root may stand in a stranger's folder."""
+    file = find_file(config)
+    return None if os.geteuid() == 0 and file == PLACES[0] else file

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from relay.cli.groups import Group
+from relay.cli import Group
 
 
 @click.group("user", cls=Group)

@@ -25,8 +25,7 @@ from relay.storage.outbox import Watch, read_watches
 from relay.watching.alerting import Change, News, decide, is_moot, subject_of, topic_of
 from relay.watching.asking import Running, Service
 from relay.watching.findings import Finding, find
-from relay.watching.snapshot import Snapshot
-from relay.watching.taking import look_at_files, take_snapshot
+from relay.watching.snapshot import Snapshot, look_at_files, take_snapshot
 from relay.watching.texts import LANGUAGES, Words, describe
 
 EVERY = 60.0

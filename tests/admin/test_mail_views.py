@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from relay.admin.mail_views import accounts_of_attempts
 from relay.model.reply import Reply
 from relay.rules.state_words import say_cause
+from relay.storage.admin import AttemptRow, DeliveryRow, EventRow, MessageDetail
 from tests.cli.conftest import Run, answer, change, copy_to_archive, hand_in
 
 pytestmark = pytest.mark.usefixtures("both_ways")
@@ -219,3 +221,18 @@ def test_next_attempt_is_a_time_or_nothing(run: Run, config: Path, queued: list[
     assert mails[queued[0]]["next_attempt"] == "2033-01-22T09:46:40.000Z"
     assert mails[queued[0]]["situation"] == "retry"
     assert mails[queued[1]]["next_attempt"] is None
+
+
+def test_the_history_tells_who_it_was_before_each_move() -> None:
+    tries = tuple(AttemptRow(n=n, at=n * 10, seconds=0, code=451, enhanced="", reply="") for n in range(1, 4))
+    way = DeliveryRow(
+        id="d", state="queued", account="c", version=0, due=0, attempts=3, tried=3, uncertain=0, recipients=(),
+        tries=tries,
+    )  # fmt: skip
+    moves = [(15, "by command, to the account b"), (25, "by command, to the account c")]
+    mail = MessageDetail(
+        id="m", received_at=0, user=None, account="a", rule="1a", sender="", header_message_id="", subject="",
+        size=1, client="", why="", notice=False, about="", deliveries=(way,), pauses=(), notices=(),
+        events=tuple(EventRow(at=at, what="moved", detail=detail) for at, detail in moves),
+    )  # fmt: skip
+    assert accounts_of_attempts(mail, way) == ["a", "b", "c"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.admin.unit import find_backup_trouble, is_open_to
+from relay.admin.unusable import find_backup_trouble, is_open_to
 from relay.settings import load_settings
 from tests.peers.machine import require_root
 from tests.peers.relay_process import make_account, write_config

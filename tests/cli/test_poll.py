@@ -15,7 +15,7 @@ from relay.cli.telling import Conversation, tell
 from relay.demo.mailbox import Mailbox
 from relay.demo.provider import PASSWORD
 from tests.cli.conftest import Run, serve_mailbox
-from tests.cli.test_progress import read_all
+from tests.cli.test_output import read_all
 from tests.peers.relay_process import ANNA, Table, write_config
 
 

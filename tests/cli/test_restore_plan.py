@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from relay.cli import main
 from relay.storage.manifest import MANIFEST
-from tests.cli.test_restoring import Machine, back_up
+from tests.cli.test_restore import Machine, back_up
 from tests.peers.relay_process import to_toml
 
 
