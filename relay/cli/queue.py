@@ -44,8 +44,8 @@ _CHANGES: Final = {
         "Send these mails by another account.",
         (State.WAITING, State.HELD),
         (
-            "Let these mails leave through another account, with its address as the sender. What is held stays held.\n\n"
-            "What goes into an inbox, and what is being delivered, is not moved."
+            "Let these mails leave through another account, with its address as the sender. What is held stays held."
+            "\n\nWhat goes into an inbox, and what is being delivered, is not moved."
         ),
     ),
     Action.DELETE: (
@@ -53,8 +53,8 @@ _CHANGES: Final = {
         (State.WAITING, State.HELD),
         (
             "Delete these mails for good, with no notice to anybody.\n\n"
-            "A mail is deleted whole: for all of its recipients who still wait, also where `--to` names only one of them."
-            " `relay trace` goes on knowing it. What is being delivered is not deleted."
+            "A mail is deleted whole: for all of its recipients who still wait, also where `--to` names only one of"
+            " them. `relay trace` goes on knowing it. What is being delivered is not deleted."
         ),
     ),
 }
