@@ -4,6 +4,7 @@ aiosmtpd answers a verb without a hook by itself; a hook with a wrong name is ne
 `tests/intake/test_handler.py` proves that each is called.
 """
 
+import functools
 import inspect
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -46,6 +47,10 @@ class Handler:
 
     def __init__(self, context: ListenerContext) -> None:
         self._context = context
+        # aiosmtpd asks for this hook's signature for each session: it has one that need not be made of the method's.
+        hook: Any = functools.partial(self.handle_EHLO)
+        hook.__signature__ = inspect.signature(self.handle_EHLO)
+        self.handle_EHLO = hook  # type: ignore[method-assign]
 
     def __dir__(self) -> Iterable[str]:
         """List the hooks alone: aiosmtpd looks through all names for each session."""
@@ -70,9 +75,6 @@ class Handler:
         if server.may_log_in:
             lines.append("AUTH PLAIN LOGIN")
         return ["\r\n".join([*(f"250-{line}" for line in lines), "250 ENHANCEDSTATUSCODES"]).encode()]
-
-    # The attribute spares inspect.signature, which aiosmtpd calls for each session, most of its work.
-    handle_EHLO.__signature__ = inspect.signature(handle_EHLO)  # type: ignore[attr-defined]
 
     async def handle_MAIL(
         self, server: "SmtpSession", session: Session, mail: Mail, argument: str, _options: list[str]

@@ -32,11 +32,12 @@ async def test_each_hook_is_live(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     async def hook(*_: object) -> Any:  # noqa: ANN401 - as the hooks
         return [LIVE] if name == "handle_EHLO" else LIVE
 
-    hook.__signature__ = inspect.signature(getattr(Handler, name))  # type: ignore[attr-defined]
     async with open_listener() as running:
+        handler = running.server._handler
+        hook.__signature__ = inspect.signature(getattr(handler, name))  # type: ignore[attr-defined]
         first = await running.greeted()
         await first.say("QUIT")
-        monkeypatch.setattr(Handler, name, hook)
+        monkeypatch.setattr(handler, name, hook)
         client = await running.connect()
         await client.read()
         if name not in ("handle_EHLO", "handle_HELO"):
