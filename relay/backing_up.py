@@ -115,7 +115,7 @@ class BackupKeeper:
         pace = Pace(self._go_on, sleep=self._rest)
         made = make_backup(job, gathered, at=at, installation=installation, step=pace)
         try:
-            return made, len(remove_old(made.path, backup.keep)), ""
+            return made, len(remove_old(made.path, backup.keep, installation)), ""
         except StorageError as error:
             return made, 0, str(error)
 

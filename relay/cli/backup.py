@@ -104,5 +104,5 @@ def _make_whole(settings: "Settings", folder: Path | None) -> None:
             " them)"
         )
     if counts:
-        for old in remove_old(made.path, backup.keep):
+        for old in remove_old(made.path, backup.keep, installation):
             say(f"removed {old}: [backup] keep = {backup.keep}")

@@ -57,12 +57,7 @@ def put_back_mails(
     added = there = 0
     spoilt: list[str] = []
     mails = sorted((entry for entry in manifest.files if entry.is_mail), key=_maildir_of)
-    with opened(backup) as open_below:
-
-        def open_file(path: str) -> int:
-            with faults_of(backup / path):
-                return open_below(path)
-
+    with opened(backup) as open_file:
         for path, entries in groupby(mails, _maildir_of):
             is_quarantine = path == QUARANTINE
             top = storage if is_quarantine else inboxes
@@ -70,7 +65,7 @@ def put_back_mails(
             try:
                 with _Inbox(top, below, shared=shared and not is_quarantine) as inbox:
                     for entry in entries:
-                        if inbox.add(entry, open_file, step):
+                        if inbox.add(entry, backup, open_file, step):
                             added += 1
                         else:
                             there += 1
@@ -168,7 +163,7 @@ class _Inbox:
             for name in ("new", "cur"):
                 os.fsync(self._folders[name])
 
-    def add(self, entry: Entry, open_file: Callable[[str], int], step: Step) -> bool:
+    def add(self, entry: Entry, backup: Path, open_file: Callable[[str], int], step: Step) -> bool:
         """Add a mail; false where it is there already. It is visible at the end of its batch."""
         _, folder, name = entry.path.rsplit("/", 2)
         unique = name.partition(":")[0]
@@ -178,9 +173,14 @@ class _Inbox:
         temporary = f"{os.getpid()}.{os.urandom(8).hex()}"
         descriptor = os.open(temporary, _CREATE, 0o600, dir_fd=self._folders["tmp"])
         self._waiting.append((descriptor, temporary, folder, name))
-        source = open_file(entry.path)
+        with faults_of(backup / entry.path):
+            source = open_file(entry.path)
         with os.fdopen(source, "rb", buffering=0) as stream, os.fdopen(descriptor, "wb", closefd=False) as mail:
-            while chunk := stream.read(CHUNK):
+            while True:
+                with faults_of(backup / entry.path):
+                    chunk = stream.read(CHUNK)
+                if not chunk:
+                    break
                 mail.write(chunk)
                 step(len(chunk))
             times = os.fstat(source)

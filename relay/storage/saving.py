@@ -113,12 +113,9 @@ def make_backup(job: Job, gathered: Gathered, *, at: int, installation: str, ste
     return Made(path=final, size=sum(entry.size for entry in manifest.files), missing=gathered.missing)
 
 
-def remove_old(newest: Path, keep: int) -> list[Path]:
-    """Remove the oldest backups of an installation beyond `keep`, never its `newest`; return them.
-
-    Raises StorageError.
-    """
-    folder, installation = newest.parent, read_manifest(newest).installation
+def remove_old(newest: Path, keep: int, installation: str) -> list[Path]:
+    """Remove and return the oldest backups of an installation beyond `keep`; `newest` stays. Raises StorageError."""
+    folder = newest.parent
     ours = [backup for backup in find_backups(folder) if backup != newest and _is_of(backup, installation)]
     gone = ours[: max(0, len(ours) - (keep - 1))]
     try:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,20 +20,31 @@ def sync(path: Path) -> None:
 def replacing(target: Path) -> Iterator[tuple[Path, int]]:
     """Make a file beside `target`, its user's alone, and give its path and its descriptor.
 
-    At the end it is durable, and takes the place of whatever has that name; where the body raises, it is removed.
-    Raises OSError.
+    At the end it is durable, and takes the place of whatever has that name; where the body raises, it is removed. The
+    folder is held open meanwhile, and what a process that was killed has left there goes. Raises OSError.
     """
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        descriptor = os.open(partial, flags, 0o600)
+        _remove_abandoned(folder, target.name)
+        descriptor = os.open(partial.name, flags, 0o600, dir_fd=folder)
         try:
             yield partial, descriptor
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        partial.replace(target)
-        sync(target.parent)
+        os.replace(partial.name, target.name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
     finally:
         with contextlib.suppress(OSError):
-            partial.unlink()
+            os.unlink(partial.name, dir_fd=folder)
+        os.close(folder)
+
+
+def _remove_abandoned(folder: int, name: str) -> None:
+    for left in os.listdir(folder):
+        found = re.fullmatch(rf"\.{re.escape(name)}\.([0-9]+)\.partial(-journal)?", left)
+        if found is not None and (found[1] == str(os.getpid()) or not Path("/proc", found[1]).exists()):
+            with contextlib.suppress(OSError):
+                os.unlink(left, dir_fd=folder)

@@ -81,6 +81,16 @@ def test_what_fails_leaves_nothing_in_tmp(backup: Path) -> None:
     assert [path for path in (backup.parent / "storage/inboxes").rglob("*") if path.is_file()] == []
 
 
+def test_a_backup_that_can_not_be_read_is_not_said_to_be_an_inbox(
+    backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail = entry(backup, "inboxes/anna/new/1")
+    # It opens, and can't be read at its beginning.
+    monkeypatch.setattr("relay.storage.manifest._open_below", lambda *_: os.open("/proc/self/mem", os.O_RDONLY))
+    with pytest.raises(StorageError, match=f"{mail.path}: Input/output error: take another backup"):
+        put(backup, mail)
+
+
 def test_an_inbox_where_another_removes_what_is_put_there_keeps_no_other_from_its_mails(
     backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -329,11 +329,12 @@ def test_the_oldest_of_ours_go_and_nothing_else(job: Job) -> None:
     (made[1] / MANIFEST).write_text("{")  # what can't be read is nothing that we remove
     (job.folder / "notes").mkdir()
     (job.folder / "relay-2020-01-01T000000Z").mkdir()
-    assert remove_old(made[3], 2) == [made[0]]
+    assert remove_old(made[3], 2, OURS) == [made[0]]
     assert find_backups(job.folder) == [other, made[1], made[2], made[3]]
     # One whose name is the oldest, since the clock was wrong, is the newest all the same.
     late = make(job, at=NOON - 86_400_000)
-    assert remove_old(late, 1) == [made[2], made[3]]
+    (late / MANIFEST).write_text("{")  # nor does it keep the others from being removed
+    assert remove_old(late, 1, OURS) == [made[2], made[3]]
     assert late.exists()
     assert sorted(path.name for path in job.folder.iterdir() if path.name.startswith(".")) == []
     assert (job.folder / "relay-2020-01-01T000000Z").exists()

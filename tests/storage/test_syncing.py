@@ -37,3 +37,15 @@ def test_a_file_takes_the_place_of_another_once_it_is_whole(tmp_path: Path) -> N
         os.write(descriptor, b"after")
     assert (target.read_text(), target.stat().st_mode & 0o777) == ("after", 0o600)
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_process_that_was_killed_has_left_goes(tmp_path: Path) -> None:
+    process = os.fork()
+    if process == 0:
+        os._exit(0)
+    os.waitpid(process, 0)
+    for name in (f".file.{process}.partial", f".file.{process}.partial-journal", ".file.1.partial", ".other.9.partial"):
+        (tmp_path / name).touch()
+    with replacing(tmp_path / "file"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".file.1.partial", ".other.9.partial", "file"]
