@@ -12,8 +12,7 @@ from structlog.testing import capture_logs
 
 from relay.accounts.credentials import Credentials
 from relay.collection import Collector
-from relay.demo.mailbox import Mailbox
-from relay.demo.provider import PASSWORD
+from relay.demo.provider import PASSWORD, Mailbox
 from relay.model.maildrop import PollResult
 from relay.pop_poller import PopPoller
 from relay.runtime import Runtime

@@ -13,8 +13,7 @@ import aiosmtplib
 
 from relay import logs
 from relay.auth import hash_password
-from relay.demo.mailbox import Mailbox
-from relay.demo.provider import PASSWORD, Provider, Received
+from relay.demo.provider import PASSWORD, Mailbox, Provider, Received
 from relay.demo.scenes import ANSWER, ARCHIVE, CONFIGURATION, CUSTOMER, SCENES, TIFF, Scene, compose
 from relay.escaping import printable
 from relay.settings import load_settings

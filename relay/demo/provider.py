@@ -1,7 +1,13 @@
-"""A stand-in for a mail provider: takes mail on loopback after a login, and keeps it in memory to be looked at."""
+"""A stand-in for a mail provider on loopback: takes mail after a login, and has a mailbox that is fetched by POP3.
+
+All mails are in memory, to be looked at.
+"""
 
 import asyncio
+import contextlib
+import hashlib
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,25 +26,30 @@ class Received:
     content: bytes
 
 
-class Provider:
+class _Listening:
+    """Listens on a free port of 127.0.0.1 from `start` to `close`; who is connected then ends his session himself."""
+
+    port = 0
+    _server: asyncio.Server
+
+    async def close(self) -> None:
+        """Stop listening."""
+        self._server.close()
+
+    def _listens(self, server: asyncio.Server) -> None:
+        self._server, self.port = server, server.sockets[0].getsockname()[1]
+
+
+class Provider(_Listening):
     """Accepts every mail whose envelope sender is the login's own address, as real providers do."""
 
     def __init__(self) -> None:
         self.mails: list[Received] = []
         self._changed = asyncio.Condition()
-        self._server: asyncio.Server | None = None
-        self.port = 0
 
     async def start(self) -> None:
-        """Listen on a free port of 127.0.0.1."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._session, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def close(self) -> None:
-        """Stop listening."""
-        if self._server is not None:
-            self._server.close()
+        """Listen."""
+        self._listens(await asyncio.get_running_loop().create_server(self._session, "127.0.0.1", 0))
 
     async def wait_for(self, count: int, seconds: float) -> bool:
         """Wait until so many mails have come; false when the time is over."""
@@ -88,3 +99,59 @@ class Provider:
             self.mails.append(mail)
             self._changed.notify_all()
         return "250 2.0.0 taken"
+
+
+class Mailbox(_Listening):
+    """One mailbox, for whoever knows the password; deletion takes effect at QUIT (RFC 1939)."""
+
+    def __init__(self) -> None:
+        self.mails: list[bytes] = []
+        """With CRLF as line end."""
+        self.sessions = 0
+
+    async def start(self) -> None:
+        """Listen."""
+        self._listens(await asyncio.start_server(self._serve, "127.0.0.1", 0))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.sessions += 1
+        with contextlib.suppress(ConnectionError):
+            await self._converse(reader, writer)
+        writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mails, deleted, logged_in = list(self.mails), set[int](), False
+        writer.write(b"+OK pop.provider.example\r\n")
+        while line := await reader.readline():
+            verb, _, argument = line.decode("ascii", "replace").strip().partition(" ")
+            match verb.upper():
+                case "CAPA":
+                    answer = b"+OK\r\nUSER\r\nUIDL\r\nPIPELINING\r\n."
+                case "USER":
+                    answer = b"+OK"
+                case "PASS":
+                    logged_in = argument == PASSWORD
+                    answer = b"+OK" if logged_in else b"-ERR [AUTH] wrong password"
+                case "QUIT":
+                    self.mails = [mail for n, mail in enumerate(mails, 1) if n not in deleted] + self.mails[
+                        len(mails) :
+                    ]
+                    writer.write(b"+OK bye\r\n")
+                    return
+                case "LIST" if logged_in:
+                    answer = _listing(f"{n} {len(mail)}" for n, mail in enumerate(mails, 1))
+                case "UIDL" if logged_in:
+                    answer = _listing(f"{n} {hashlib.sha256(mail).hexdigest()[:20]}" for n, mail in enumerate(mails, 1))
+                case "RETR" if logged_in and argument.isdigit() and 0 < int(argument) <= len(mails):
+                    answer = b"+OK\r\n" + mails[int(argument) - 1].replace(b"\r\n.", b"\r\n..") + b"."
+                case "DELE" if logged_in and argument.isdigit():
+                    deleted.add(int(argument))
+                    answer = b"+OK"
+                case _:
+                    answer = b"-ERR"
+            writer.write(answer + b"\r\n")
+            await writer.drain()
+
+
+def _listing(lines: Iterable[str]) -> bytes:
+    return "\r\n".join(["+OK", *lines, "."]).encode()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from relay.demo.mailbox import Mailbox
+from relay.demo.provider import Mailbox
 from tests.cli.conftest import Run, hand_in
 from tests.cli.test_poll import mailbox
 

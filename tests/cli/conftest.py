@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from relay.cli import main
-from relay.demo.mailbox import Mailbox
+from relay.demo.provider import Mailbox
 from relay.model.destination import Destination
 from relay.model.envelope import Envelope
 from relay.model.mail import Body, ClaimedDelivery

@@ -12,8 +12,7 @@ import pytest
 from relay.admin.answers import Progress, Told
 from relay.admin.wire import encode
 from relay.cli.telling import Conversation, tell
-from relay.demo.mailbox import Mailbox
-from relay.demo.provider import PASSWORD
+from relay.demo.provider import PASSWORD, Mailbox
 from tests.cli.conftest import Run, serve_mailbox
 from tests.cli.test_output import read_all
 from tests.peers.relay_process import ANNA, Table, write_config

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.demo.mailbox import Mailbox
+from relay.demo.provider import Mailbox
 from relay.settings import load_settings
 from tests.cli.conftest import Run
 from tests.cli.test_poll import mailbox

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from relay.demo.mailbox import Mailbox
+from relay.demo.provider import Mailbox
 from relay.model.errors import SourceError, StorageFullError
 from tests.collection.test_poll import THREE, TWO, Post, deleted, given, mail, mailbox, open_post, post
 from tests.peers.dialogue import Dialogue

@@ -13,8 +13,7 @@ from structlog.testing import capture_logs
 from relay.collection import Collector
 from relay.collection.poll import MOST_SAID
 from relay.collection.receiver import Receiver
-from relay.demo.mailbox import Mailbox
-from relay.demo.provider import PASSWORD
+from relay.demo.provider import PASSWORD, Mailbox
 from relay.model.errors import SourceError, StorageError, StorageFullError
 from relay.model.maildrop import Listed, PollResult
 from relay.pop_poller import PopPoller

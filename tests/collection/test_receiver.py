@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from relay.demo.mailbox import Mailbox
+from relay.demo.provider import Mailbox
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import StorageError
 from relay.storage import arrivals
