@@ -59,12 +59,7 @@ def plan_backup(settings: Settings, backup: BackupSettings, folder: Path | None 
 class BackupKeeper:
     """Makes the backups of one service."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        *,
-        rest: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, runtime: Runtime, *, rest: Callable[[float], None] = time.sleep) -> None:
         self._settings, self._queue, self._now = runtime.settings, runtime.queue, runtime.now
         self._rest = rest
         self._started = self._now()

@@ -11,7 +11,6 @@ import os
 import resource
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from relay.emitting import emit
 from relay.events.service import ListenerClosed, Listening
@@ -37,26 +36,21 @@ _OTHER_FILES = 128
 Place = tuple[str, int, bool, int]
 
 
-@dataclass(kw_only=True)
 class Listeners:
     """The servers that run, by what can't change while one runs: its address, and whether TLS comes first."""
 
-    settings: Callable[[], Settings]
-    submission: Submission
-    authenticator: Authenticator
-
-    def __post_init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, settings: Callable[[], Settings], submission: Submission, authenticator: Authenticator) -> None:
+        self.settings = settings
         self.servers: list[SmtpServer] = []
         database = database_file(self.settings().database)  # it never changes while the service runs
         folders = () if database is None else (database.parent,)
         disk = DiskRoom(lambda: (*folders, self.settings().inboxes), lambda: self.settings().limits.free_space)
         kept = KeptFile(database) if database is not None and database.exists() else None
         self._shared = SharedResources(
-            submission=self.submission,
-            authenticator=self.authenticator,
+            submission=submission,
+            authenticator=authenticator,
             budget=Shares(self.settings().limits.bytes_in_flight),
-            logins=LoginThrottle(self.authenticator),
+            logins=LoginThrottle(authenticator),
             disk_space=SharedDiskSpace(lambda octets: (kept is None or kept.is_there()) and disk.has(octets)),
             files=Shares(_files_for_clients()),
         )

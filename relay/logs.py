@@ -84,7 +84,7 @@ def configure(
             _add_level_and_time,
             _format_exception,
             make_harmless,
-            render_json if form == "json" else _ConsoleRenderer(colors=colors),
+            render_json if form == "json" else functools.partial(_render_console, colors=colors),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=lambda *_: sink,
@@ -166,26 +166,21 @@ def render_json(_logger: object, _method: str, event: Line) -> str:
     return _encode(ordered)
 
 
-class _ConsoleRenderer:
-    """`2026-05-28 07:41:03Z info    message_accepted  account=sales rule=1a`: for people at a terminal, in UTC."""
-
-    def __init__(self, *, colors: bool) -> None:
-        self._colors = colors
-
-    def __call__(self, _logger: object, _method: str, event: Line) -> str:
-        stamp = str(event.pop("timestamp", ""))[:19].replace("T", " ") + "Z"
-        level = str(event.pop("level", ""))
-        name = str(event.pop("event", ""))
-        exception = event.pop("exception", None)
-        fields = "  ".join(f"{key}={_show(value)}" for key, value in event.items())
-        if self._colors:
-            name = f"\x1b[1m{name}\x1b[0m"
-            level = f"\x1b[31m{level}\x1b[0m" if _LEVELS.get(level, 0) >= logging.WARNING else level
-        line = f"{stamp} {level:<8}{name:<20} {fields}".rstrip()
-        if exception is None:
-            return line
-        # A stranger's text may be in it, with line ends: no line of it looks like one of the log.
-        return "\n".join((line, *(f"    {part}" for part in str(exception).split("\n"))))
+def _render_console(_logger: object, _method: str, event: Line, *, colors: bool) -> str:
+    """Return `2026-05-28 07:41:03Z info    message_accepted  account=sales rule=1a`: for people, in UTC."""
+    stamp = str(event.pop("timestamp", ""))[:19].replace("T", " ") + "Z"
+    level = str(event.pop("level", ""))
+    name = str(event.pop("event", ""))
+    exception = event.pop("exception", None)
+    fields = "  ".join(f"{key}={_show(value)}" for key, value in event.items())
+    if colors:
+        name = f"\x1b[1m{name}\x1b[0m"
+        level = f"\x1b[31m{level}\x1b[0m" if _LEVELS.get(level, 0) >= logging.WARNING else level
+    line = f"{stamp} {level:<8}{name:<20} {fields}".rstrip()
+    if exception is None:
+        return line
+    # A stranger's text may be in it, with line ends: no line of it looks like one of the log.
+    return "\n".join((line, *(f"    {part}" for part in str(exception).split("\n"))))
 
 
 def _show(value: object) -> str:

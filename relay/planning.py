@@ -94,8 +94,7 @@ def plan_archive(
 def _mailbox(address: Address) -> tuple[str, bool]:
     """Give what is equal only for addresses that a server delivers to one mailbox.
 
-    The key alone is not enough: in NFC the Kelvin sign is a K. A server gets the address as it was written, and one
-    that knows no SMTPUTF8 refuses it.
+    The key alone is not enough: in NFC the Kelvin sign is a K, but a server that knows no SMTPUTF8 refuses it.
     """
     return address.key, address.local.isascii()
 
@@ -103,9 +102,8 @@ def _mailbox(address: Address) -> tuple[str, bool]:
 def make_stripper(header: bytes, *, language: str) -> TiffStripper | None:
     """Make what takes the TIFF attachments out of a mail with this header (CRLF line ends, no blank line).
 
-    None where the mail is to be archived as it is: it is signed or encrypted as a whole (S/MIME, PGP/MIME), it is a
-    plain text that holds no attachment, or its header has a line that is no field, or more parameters than any real
-    one. `language` is `en` or `de`.
+    None where the mail is to be archived as it is: signed or encrypted as a whole (S/MIME, PGP/MIME), a plain text, or
+    one whose header has a line that is no field, or more parameters than any real one. `language` is `en` or `de`.
     """
     content = read_content(header)
     if content is None or not may_hold_tiff(content):

@@ -1,8 +1,7 @@
 """When which mailbox is polled: by its interval, within the opening hours, never twice at a time.
 
-A mailbox whose source learns of new mail is polled before its interval is over. One that fails is tried again later
-each time, and never delays another one. After a change of its settings, the password behind a file, variable or
-command included, it is polled at once.
+A mailbox whose source learns of new mail is polled before its interval is over. One that fails is tried later each
+time, delays no other, and is polled at once when its settings change, or the password that they lead to.
 """
 
 import asyncio

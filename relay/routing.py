@@ -36,10 +36,6 @@ class _Case:
     steps: list[str] = field(default_factory=list)
 
     @property
-    def address(self) -> Address | None:
-        return self.origin.address
-
-    @property
     def who(self) -> str:
         return self.user.name if self.user is not None else "nobody"
 
@@ -92,7 +88,7 @@ def plan_move(*, directory: Directory, account: Account, user: str | None, heade
         user=directory.user(user),
         identity=Identity.LOGIN,
     )
-    same = case.address is not None and case.address.key == account.address.key
+    same = case.origin.address is not None and case.origin.address.key == account.address.key
     rule = Rule.FROM if same else Rule.OWNER
     refusal = _check_account(case, rule, account) or _check_visible(case, rule, account)
     if refusal is not None:
@@ -137,7 +133,7 @@ def _refuse_unread(reason: str, reply: Reply) -> Refusal:
 
 def _choose(case: _Case) -> tuple[Rule, Account] | Refusal:
     where = f"{case.origin.prefix}From"
-    address = case.address
+    address = case.origin.address
     if address is not None:
         account = case.directory.sender(address)
         if account is not None:
@@ -206,8 +202,7 @@ def _check_visible(case: _Case, rule: Rule, chosen: Account) -> Refusal | None:
 def _visible(case: _Case, rule: Rule, chosen: Account) -> Iterator[Address | None]:
     """Give the addresses that may be read in From and Sender; a rewrite leaves none but the account's.
 
-    Those that only other programs may read there are given where they are an account's that is not for this user, and
-    None for what may be any of these.
+    Of what only other programs may read there, those of accounts that are not for this user; None: any of them.
     """
     if rule is not Rule.FROM:
         yield chosen.address
@@ -240,7 +235,7 @@ def _rewrite(case: _Case, rule: Rule, account: Account) -> tuple[Edit, ...]:
     """Rules 2 and 3 write the sender; rule 1a leaves it as it is."""
     if rule is Rule.FROM:
         return ()
-    ours = case.address is not None and case.directory.user_of(case.address) is not None
+    ours = case.origin.address is not None and case.directory.user_of(case.origin.address) is not None
     keep = rule is Rule.OWNER and account.keep_reply_to and ours
     rewrite = rewrite_sender(case.fields, case.origin, account, why=f"rule {rule}", keep_reply_to=keep)
     case.steps += rewrite.steps
@@ -258,6 +253,6 @@ def _refuse(
         reply=reply,
         account=None if account is None else account.name,
         rule=rule,
-        sender_before=case.address,
+        sender_before=case.origin.address,
         steps=tuple(case.steps),
     )

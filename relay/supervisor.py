@@ -1,7 +1,6 @@
 """The only place where concrete objects are built and wired; starts, watches, reloads and stops the service.
 
-Each activity is a loop that is restarted with backoff when it fails; only the end of the queue's writer ends the
-process.
+Each activity is a loop that is restarted when it fails; only the end of the queue's writer ends the process.
 """
 
 import asyncio
@@ -72,7 +71,7 @@ class Service:
             node = name_node(self.settings.folder, self._lock.identity)
             self.queue = Queue(self._engine, self._writer, node=node, lease=self.settings.lease)
             undo.push_async_callback(self.queue.close)
-            runtime = Runtime(settings=self._current, queue=self.queue)
+            runtime = Runtime(settings=lambda: self.settings, queue=self.queue)
             self.delivery = Delivery(runtime)
             self.mailboxes = Mailboxes(self._engine, self._writer, node=node, lease=self.settings.lease)
             self.watcher = Watcher(
@@ -227,9 +226,6 @@ class Service:
         with contextlib.suppress(RelayError), contain_faults("reload"):  # a RelayError says that it is stopping
             await self.reload()
 
-    def _current(self) -> Settings:
-        return self.settings
-
     @property
     def ports(self) -> list[int]:
         """The ports that are listened on, in the order of the configuration."""
@@ -240,13 +236,10 @@ class Service:
             emit(events.ConfigurationWarning(warning=warning))
 
     async def _listen(self, runtime: Runtime, undo: contextlib.AsyncExitStack) -> None:
-        self._listeners = Listeners(
-            settings=self._current,
-            submission=Submission(runtime, self.delivery),
-            authenticator=PasswordChecker(lambda: self.settings.directory),
-        )
+        passwords = PasswordChecker(lambda: self.settings.directory)
+        self._listeners = Listeners(lambda: self.settings, Submission(runtime, self.delivery), passwords)
         running = Running(self.delivery, self.poller, self.reload)
-        desk = Desk(self._current, running)
+        desk = Desk(lambda: self.settings, running)
         undo.push_async_callback(desk.close)
         handlers: dict[str, Handler] = {
             "ask": desk.serve,

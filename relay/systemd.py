@@ -20,10 +20,7 @@ def notify(state: str) -> None:
 
 
 def watchdog_limit() -> float | None:
-    """Give the seconds without a sign of life after which systemd ends this process; None where it does not watch it.
-
-    Source: sd_watchdog_enabled(3).
-    """
+    """Give the seconds without a sign of life that systemd allows (sd_watchdog_enabled(3)); None: it does not watch."""
     limit, process = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID")
     if process not in {None, str(os.getpid())} or not (limit.isascii() and limit.isdigit()):
         return None

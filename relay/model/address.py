@@ -52,8 +52,7 @@ def quote_local(local: str) -> str:
 def ascii_domain(domain: str) -> str:
     """Return a domain in lower-case A-label form (RFC 5891); one that IDNA refuses is only lower-cased.
 
-    One that is too long for a domain is returned unchanged, since the time for normalising it would grow with the
-    square of a run of combining marks.
+    One that is too long is returned unchanged: normalising takes time by the square of a run of combining marks.
     """
     if len(domain) > _LONGEST_DOMAIN:
         return domain

@@ -14,8 +14,7 @@ _SHIFTS = tuple(range(120, -1, -10))
 def make_id(milliseconds: int, random: bytes) -> str:
     """Make an id from a time (milliseconds since 1970, UTC) and 10 random bytes. Ids sort by their times."""
     if len(random) != _RANDOM_BYTES:
-        message = f"an id takes {_RANDOM_BYTES} random bytes, not {len(random)}"
-        raise ValueError(message)
+        raise ValueError(f"an id takes {_RANDOM_BYTES} random bytes, not {len(random)}")
     bits = int.from_bytes(random, "big")
     value = (
         (milliseconds & (1 << 48) - 1) << 80
@@ -35,8 +34,7 @@ def first_id(milliseconds: int) -> str:
 def make_copy_ids(milliseconds: int, random: bytes, count: int) -> list[str]:
     """Make ids for up to 32,768 copies of one mail; they differ in their last COPY_DIGITS characters only."""
     if count > len(_ALPHABET) ** COPY_DIGITS:
-        message = f"a mail has at most {len(_ALPHABET) ** COPY_DIGITS} copies, not {count}"
-        raise ValueError(message)
+        raise ValueError(f"a mail has at most {len(_ALPHABET) ** COPY_DIGITS} copies, not {count}")
     mail = make_id(milliseconds, random)[:-COPY_DIGITS]
     return [f"{mail}{_ALPHABET[n >> 10]}{_PAIRS[n & 1023]}" for n in range(count)]
 

@@ -1,7 +1,4 @@
-"""A mailbox at a provider (RFC 1939: maildrop), as its source, the collection and the database know it.
-
-Times are milliseconds since 1970, UTC.
-"""
+"""A mailbox at a provider, for its source, the collection and the database. Times are milliseconds since 1970, UTC."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field

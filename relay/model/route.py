@@ -8,15 +8,14 @@ from relay.model.reply import Reply
 
 
 class Rule(StrEnum):
-    """The rule that chose the account, by its number in `relay explain`.
-
-    1a: From is an account's address. 2a: there is no From, and the submitting user's profile address is one. 3: else
-    the first account that the user owns.
-    """
+    """The rule that chose the account, by its number in `relay explain`."""
 
     FROM = "1a"
+    """From is an account's address."""
     PROFILE = "2a"
+    """There is no From, and the submitting user's profile address is an account's."""
     OWNER = "3"
+    """Else the first account that the user owns."""
 
 
 class Identity(StrEnum):

@@ -34,10 +34,6 @@ class Certificate:
     until: dt.datetime
 
 
-class _UnreadableError(ValueError):
-    pass
-
-
 def read_certificate(der: bytes) -> Certificate | None:
     """Read a certificate; None where it is none."""
     try:
@@ -49,13 +45,10 @@ def read_certificate(der: bytes) -> Certificate | None:
 def read_pem(content: bytes) -> Certificate | None:
     """Read the first certificate of a PEM file, which is the one that a server shows as its own; None without one."""
     found = _PEM.search(content)
-    if found is None:
-        return None
     try:
-        der = binascii.a2b_base64(found[1])
+        return None if found is None else read_certificate(binascii.a2b_base64(found[1]))
     except ValueError:
         return None
-    return read_certificate(der)
 
 
 def _read(der: bytes) -> Certificate:
@@ -84,12 +77,12 @@ def _parts(content: bytes) -> Iterator[tuple[int, bytes]]:
         if length & 0x80:
             octets = length & 0x7F
             if not 0 < octets <= 4:
-                raise _UnreadableError("a length of no certificate")
+                raise ValueError("a length of no certificate")
             length = int.from_bytes(content[position : position + octets], "big")
             position += octets
         count += 1
         if position + length > len(content) or count > _MOST:
-            raise _UnreadableError("longer than what it stands in")
+            raise ValueError("longer than what it stands in")
         yield tag, content[position : position + length]
         position += length
 
@@ -97,7 +90,7 @@ def _parts(content: bytes) -> Iterator[tuple[int, bytes]]:
 def _one(content: bytes, tag: int) -> bytes:
     found, value = next(_parts(content), (0, b""))
     if found != tag:
-        raise _UnreadableError("another type")
+        raise ValueError("another type")
     return value
 
 
@@ -131,5 +124,5 @@ def _time(tag: int, value: bytes) -> dt.datetime:
     if tag == _UTC_TIME:
         text = ("19" if text[:2] >= "50" else "20") + text
     elif tag != _GENERALIZED_TIME:
-        raise _UnreadableError("no time")
+        raise ValueError("no time")
     return dt.datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=dt.UTC)

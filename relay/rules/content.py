@@ -74,8 +74,7 @@ class Content:
 def read_content(block: bytes, default_type: str = "text/plain") -> Content | None:
     """Read the Content-* fields of a header block with CRLF line ends. The first field of a name counts.
 
-    None where a line of the block is no field and no continuation of one: programs do not agree on what such a header
-    says, nor on where it ends.
+    None where a line is no field and no continuation of one: programs do not agree on where such a header ends.
     """
     if not _FIELDS.fullmatch(block):
         return None
@@ -135,8 +134,7 @@ def _sections(value: str) -> _Sections:
 def _unquote(text: str) -> str:
     """Take the backslashes of quoted pairs out (RFC 5322 section 3.2.1), in steps that go over many pairs at once.
 
-    An expression takes a step for each pair, and a header may hold a hundred thousand. One backslash at the end quotes
-    nothing, and stays.
+    A header may hold a hundred thousand pairs. One backslash at the end quotes nothing, and stays.
     """
     between = text.split("\\\\")
     rest = "\\" if between[-1].endswith("\\") else ""

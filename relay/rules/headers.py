@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from relay.model.route import Edit, RemoveFields, SetField
+from relay.model.route import Edit, SetField
 
 _FIELD = re.compile(rb"((?:([\x21-\x39\x3b-\x7e]++)[ \t]*+:)?[^\n]*+(?>(?:\n[ \t][^\n]*+)*)\n?)")
 """A field, and its name; where it has none it is a line that is no field."""
@@ -76,19 +76,16 @@ def apply_edits(block: bytes, edits: Sequence[Edit]) -> bytes:
             else:
                 added.append(line)
         else:
-            for n in _removed(fields, edit):
-                raws[n] = None
+            key = edit.name.lower()
+            for n, one in enumerate(fields):
+                if one.key == key and (edit.positions is None or n in edit.positions):
+                    raws[n] = None
     for n, lines in before.items():
         raws[n] = lines + (raws[n] or b"")
     kept = b"".join(raw for raw in raws if raw is not None)
     if added and kept and not kept.endswith(b"\r\n"):
         kept += b"\r\n"
     return kept + b"".join(added)
-
-
-def _removed(fields: Sequence[Field], edit: RemoveFields) -> list[int]:
-    key, positions = edit.name.lower(), edit.positions
-    return [n for n, one in enumerate(fields) if one.key == key and (positions is None or n in positions)]
 
 
 def find_values(block: bytes, name: str) -> list[bytes]:

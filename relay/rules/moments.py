@@ -1,6 +1,5 @@
 """Moments as people write them to a command: `2 h`, `14:30`, `yesterday`, `2026-11-27`, `27.11. 8:15`, or a log's own.
 
-And as programs read them.
 Pure: the clock and the office's time zone are arguments. Times are milliseconds since 1970, UTC.
 """
 

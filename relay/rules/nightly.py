@@ -35,8 +35,7 @@ def next_backup(*, now: int, started: int, past: BackupState, at: int, zone: Zon
 
     `at` is the time of the day in milliseconds, by the wall clock of `zone`; `started` is when the service started. A
     night that was missed is made up for soon after the start, once the last good backup is older than a day. After a
-    failure, and after a death in the middle of one, an hour passes. A moment that lies in the future (the clock was
-    wrong then) counts as unknown.
+    failure, and a death in the middle, an hour passes. A moment in the future (by a wrong clock) counts as unknown.
     """
     done, failed, begun = (_known(moment, now) for moment in (past.at, past.error_at, past.begun))
     night = max(moment for moment in _nights(now, at, zone) if moment <= now)

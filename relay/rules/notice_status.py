@@ -60,10 +60,14 @@ class Story:
 
 
 def write_status(story: Story, hostname: str) -> bytes:
-    """Write the fields about the message, then those about each recipient, with blank lines between them."""
+    """Write the fields about the message (RFC 3464 section 2.2), then each recipient's, with blank lines between."""
+    fields = make_field("Reporting-MTA", f"dns; {safe_domain(ascii_domain(hostname))}")
+    if story.envelope_id:
+        fields = make_field("Original-Envelope-Id", ascii_only(plain(story.envelope_id))) + fields
+    fields += make_field("X-Relay-Queue-ID", ascii_only(plain(story.queue_id)))
+    fields += make_field("Arrival-Date", format_datetime(story.sent))
     written = str if story.is_international else ascii_only
-    blocks = (_recipient_status(recipient, story, written) for recipient in story.recipients)
-    return b"\r\n".join([_message_status(story, hostname), *blocks])
+    return b"\r\n".join([fields, *(_recipient_status(one, story, written) for one in story.recipients)])
 
 
 def _wire(address: str) -> str:
@@ -71,15 +75,6 @@ def _wire(address: str) -> str:
     address = plain(address)
     local, at, domain = address.rpartition("@")
     return f"{local}{at}{ascii_domain(domain)}" if local.isascii() and not domain.isascii() else address
-
-
-def _message_status(story: Story, hostname: str) -> bytes:
-    """Write the fields about the message (RFC 3464 section 2.2)."""
-    fields = make_field("Reporting-MTA", f"dns; {safe_domain(ascii_domain(hostname))}")
-    if story.envelope_id:
-        fields = make_field("Original-Envelope-Id", ascii_only(plain(story.envelope_id))) + fields
-    fields += make_field("X-Relay-Queue-ID", ascii_only(plain(story.queue_id)))
-    return fields + make_field("Arrival-Date", format_datetime(story.sent))
 
 
 def _recipient_status(recipient: FailedRecipient, story: Story, written: Callable[[str], str]) -> bytes:

@@ -30,8 +30,7 @@ def latest_due(*, policy: RetryPolicy, hours: OpeningHours, now: int) -> int:
 def counted_time(*, hours: OpeningHours, pauses: Sequence[tuple[int, int]], since: int, now: int) -> int:
     """Give the open, unpaused milliseconds from `since` to `now`.
 
-    `pauses` are (from, to), in any order; where they overlap they count once. A clock that was set back before `since`
-    gives 0.
+    `pauses` are (from, to), in any order; where they overlap they count once. Where `now` is before `since` it is 0.
     """
     total = 0
     for start, end in sorted(pauses):

@@ -49,7 +49,8 @@ def rewrite_sender(
         edits += added
         if added:
             steps.append(f"Reply-To becomes {origin.address}: answers go to the user who wrote.")
-    broken = _signatures(fields, edits)
+    changed = {edit.name.lower().encode() for edit in edits}
+    broken = frozenset(n for n, one in enumerate(fields) if one.key == "dkim-signature" and _covers(one.value, changed))
     if broken:
         edits.append(RemoveFields(name="DKIM-Signature", positions=broken, why="it signs what was rewritten"))
         steps.append("A DKIM signature over a field that is rewritten is removed: it could only fail.")
@@ -82,9 +83,9 @@ def _is_only(one: Field, address: Address) -> bool:
 
 
 def _reply_to(fields: Sequence[Field], name: str, old: Address) -> list[Edit]:
-    """Let answers go to the old address, unless a Reply-To names somebody; an empty one counts as none."""
+    """Let answers go to the old address, unless a Reply-To names somebody: not `Reply-To:`, nor `Reply-To: <>`."""
     there = [n for n, one in enumerate(fields) if one.key == "reply-to"]
-    if not all(_is_empty(fields[n]) for n in there):
+    if not all(fields[n].value == b"<>" or not parse_mailboxes(fields[n].value) for n in there):
         return []
     value, why = format_mailbox(name, old), "answers go to the old From"
     edits: list[Edit] = [SetField(name="Reply-To", value=value, position=next(iter(there), None), why=why)]
@@ -93,19 +94,8 @@ def _reply_to(fields: Sequence[Field], name: str, old: Address) -> list[Edit]:
     return edits
 
 
-def _is_empty(one: Field) -> bool:
-    """Tell whether an address field names nobody, as `Reply-To:` or `Reply-To: <>`."""
-    return one.value == b"<>" or not parse_mailboxes(one.value)
-
-
-def _signatures(fields: Sequence[Field], edits: Sequence[Edit]) -> frozenset[int]:
-    """Find the DKIM signatures over a field that is edited (RFC 6376 section 3.5)."""
-    changed = {edit.name.lower().encode() for edit in edits}
-    return frozenset(n for n, one in enumerate(fields) if one.key == "dkim-signature" and _covers(one.value, changed))
-
-
 def _covers(value: bytes, names: set[bytes]) -> bool:
-    """Tell whether a signature covers one of these fields; one that does not say what it covers counts as such."""
+    """Tell whether a DKIM signature covers one of these fields (RFC 6376 section 3.5), or does not say which."""
     for tag in value.split(b";"):
         name, _, content = tag.partition(b"=")
         if name.strip().lower() == b"h":

@@ -1,8 +1,7 @@
 """How a mail stands: the states that options, JSON and the log name; the words for people are in `state_words`.
 
-Lists, trace, notices and status ask the same two functions. A state is taken from the real recipients alone: what the
-provider said of the blind copy never makes a mail delivered or failed. To people nothing is ever "delivered": a 250
-means that the provider has it.
+A state is taken from the real recipients alone: what the provider said of the blind copy never makes a mail delivered
+or failed. To people nothing is ever "delivered": a 250 means that the provider has it.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -47,7 +46,7 @@ class Grade(StrEnum):
 
 
 class Situation(StrEnum):
-    """How a mail, or its blind copy, stands, as precisely as people are told."""
+    """How a mail, or its blind copy, stands, as precisely as people are told; `state_words` has the words of each."""
 
     TURN = "turn"
     """Nothing keeps it but the others before it."""
@@ -56,7 +55,6 @@ class Situation(StrEnum):
     RETRY = "retry"
     """It was tried in vain, and is tried again."""
     REFUSED_LOGIN = "refused_login"
-    """Its account is paused, since the provider refuses the login."""
     PAUSED = "paused"
     """Its account is paused by a person."""
     DAY_FULL = "day_full"
@@ -66,9 +64,7 @@ class Situation(StrEnum):
     ACTIVE = "active"
     HELD = "held"
     IN_DOUBT = "in_doubt"
-    """Held, since it may have been sent already."""
     NO_ACCOUNT = "no_account"
-    """Held, since its account is gone or excluded."""
     DELIVERED = "delivered"
     IN_INBOX = "in_inbox"
     FAILED = "failed"

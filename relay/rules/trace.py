@@ -31,11 +31,9 @@ def received_field(
 
 
 def _protocol(client: Client, envelope: Envelope) -> str:
-    if envelope.smtputf8:
-        return "UTF8SMTP" + "S" * client.tls + "A" * (client.login is not None)
-    if not client.esmtp:
+    if not client.esmtp and not envelope.smtputf8:
         return "SMTP"
-    return "ESMTP" + "S" * client.tls + "A" * (client.login is not None)
+    return ("UTF8SMTP" if envelope.smtputf8 else "ESMTP") + "S" * client.tls + "A" * (client.login is not None)
 
 
 def stamp_header(

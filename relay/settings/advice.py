@@ -30,19 +30,15 @@ def shut_to_others(path: Path, folder: Path) -> str:
     try:
         owner = folder.stat()
     except OSError:  # the package's user will own it
-        service = _find_service()
-        return shut if service is None or file.st_uid else let_read(path, service.pw_uid, service.pw_gid)
+        try:
+            service = pwd.getpwnam(SERVICE_USER)
+        except KeyError:
+            return shut
+        return shut if file.st_uid else let_read(path, service.pw_uid, service.pw_gid)
     reads = owner.st_uid == 0 or (owner.st_uid == file.st_uid and file.st_mode & stat.S_IRUSR)
     if reads or (file.st_mode & stat.S_IRGRP and file.st_gid in find_groups(owner.st_uid, owner.st_gid)):
         return shut
     return let_read(path, owner.st_uid, owner.st_gid)
-
-
-def _find_service() -> pwd.struct_passwd | None:
-    try:
-        return pwd.getpwnam(SERVICE_USER)
-    except KeyError:
-        return None
 
 
 def group_of(uid: int, gid: int) -> int:

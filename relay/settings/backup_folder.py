@@ -75,7 +75,8 @@ def why_unusable(target: Path, storage: Path) -> str | None:
     """
     try:
         if not target.is_dir():
-            return f"there is no such folder: make it by {_make(target, storage)}, or mount the disk that belongs there"
+            made = f'"install -d -o {_owner(storage)} -m 0700 {shlex.quote(str(target))}"'
+            return f"there is no such folder: make it by {made}, or mount the disk that belongs there"
         if os.statvfs(target).f_flag & os.ST_RDONLY:
             return f"can't be written by the service: {drop_in(target)}"
         if os.access(target, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
@@ -100,10 +101,6 @@ def drop_in(target: Path) -> str:
 def is_within(target: Path, storage: Path) -> bool:
     """Return whether one folder is inside of another, after following links."""
     return Path(os.path.realpath(target)).is_relative_to(os.path.realpath(storage))
-
-
-def _make(target: Path, storage: Path) -> str:
-    return f'"install -d -o {_owner(storage)} -m 0700 {shlex.quote(str(target))}"'
 
 
 def give(target: Path, owner: str) -> str:

@@ -1,7 +1,6 @@
 """Removes the secrets from a configuration; all other bytes stay, including comments and line ends.
 
-Guarantee: the result means the same as the original, except for the secrets, which are empty. If that can't be proved,
-there is no result.
+Guarantee: the result is proved to mean the same as the original, except for the secrets, or there is no result.
 """
 
 import re

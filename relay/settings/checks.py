@@ -44,17 +44,12 @@ def check_document(root: Table) -> Iterator[Finding]:
 def _check_names(root: Table) -> Iterator[Finding]:
     for kind, key in (("user", str.casefold), ("device", str), ("account", str)):
         why = "; the folder of a user's inbox is named so, in whatever case" if kind == "user" else ""
-        yield from _check_unique(root.tables(kind), kind, key, why)
-
-
-def _check_unique(tables: list[Table], kind: str, key: Callable[[str], str], why: str) -> Iterator[Finding]:
-    first: dict[str, int] = {}
-    for table in tables:
-        name, position = table.text("name"), _position(table.place)
-        if name and (earlier := first.setdefault(key(name), position)) != position:
-            yield Finding(
-                (*table.place, "name"), f"{kind}[{earlier}] has this name already: each needs one of its own{why}"
-            )
+        first: dict[str, int] = {}
+        for table in root.tables(kind):
+            name, position = table.text("name"), _position(table.place)
+            if name and (earlier := first.setdefault(key(name), position)) != position:
+                reason = f"{kind}[{earlier}] has this name already: each needs one of its own{why}"
+                yield Finding((*table.place, "name"), reason)
 
 
 def _check_references(root: Table) -> Iterator[Finding]:
@@ -106,7 +101,8 @@ def _check_listeners(root: Table) -> Iterator[Finding]:
     first: dict[tuple[str, int], int] = {}
     for listener in root.tables("listener"):
         host, port, position = listener.text("host"), listener.number("port"), _position(listener.place)
-        key = (_canonical(host or "127.0.0.1"), 2525 if port is None else port)
+        where = host or "127.0.0.1"
+        key = (str(parse_ip(where) or where.lower()), 2525 if port is None else port)
         # A port in quotes is an error of its own; with the default in its place there would be a second one.
         known = (host is not None or not listener.has("host")) and (port is not None or not listener.has("port"))
         if known and port != 0 and (earlier := first.setdefault(key, position)) != position:
@@ -192,11 +188,6 @@ def _parsed(parse: Callable[[str], T], text: str) -> T | None:
         return parse(text)
     except ValueError:
         return None
-
-
-def _canonical(host: str) -> str:
-    address = parse_ip(host)
-    return host.lower() if address is None else str(address)
 
 
 def _label(table: Table) -> str:

@@ -6,7 +6,6 @@ The readers check the TOML type themselves: nothing is converted, so `port = "25
 import re
 import shlex
 from collections.abc import Callable
-from enum import StrEnum
 from typing import TypeAlias
 
 from relay.model.account import Security
@@ -182,17 +181,8 @@ def whole(least: int, most: int) -> Reader:
     return read_number
 
 
-def one_of(*words: str) -> Reader:
-    """Return a reader of one of a few words."""
-    return _reader_of(words, str)
-
-
-def member_of(kind: type[StrEnum]) -> Reader:
-    """Return a reader of an enum's values."""
-    return _reader_of(tuple(kind), kind)
-
-
-def _reader_of(words: tuple[str, ...], make: Callable[[str], str]) -> Reader:
+def one_of(*words: str, make: Callable[[str], str] = str) -> Reader:
+    """Return a reader of one of a few words, of which it makes a value, such as the member of an enum."""
     *others, last = [f'"{word}"' for word in words]
     reason = f"must be {', '.join(others)} or {last}"
     if make is Security:

@@ -27,8 +27,7 @@ def find_configuration(option: str | None) -> Path:
 def load_settings(path: Path, *, secrets: bool = True) -> Settings:
     """Load a configuration. Raises ConfigurationError with a line for each error.
 
-    Without `secrets`, password files and variables need not be there: for commands that run outside of the service's
-    environment and do not log in anywhere.
+    Without `secrets`, password files and variables need not be there: for commands that log in nowhere.
     """
     digest = places.digest_of(path)  # before it is read: a change after that is seen as one that is not in force
     document = read_document(path)

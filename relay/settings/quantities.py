@@ -5,7 +5,6 @@ import re
 from relay.rules.moments import UNITS
 
 _WRITTEN = re.compile(r"([0-9]{1,12})\s*([A-Za-z]+)")
-
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 
 _SECOND, _MINUTE, _HOUR, _DAY = (UNITS[name] for name in ("s", "min", "h", "day"))

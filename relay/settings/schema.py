@@ -22,7 +22,6 @@ from relay.settings.database import check_database
 from relay.settings.fields import (
     Reader,
     listed,
-    member_of,
     one_of,
     read_address,
     read_archive,
@@ -133,7 +132,7 @@ def _type_of(hint: Any, reader: Reader | None) -> object:  # noqa: ANN401 - a ty
         return _read(reader)
     if hint in _READERS:
         return _table(hint)
-    return _read(member_of(hint) if isinstance(hint, type) and issubclass(hint, StrEnum) else _OF_TYPE[hint])
+    return _read(one_of(*hint, make=hint) if isinstance(hint, type) and issubclass(hint, StrEnum) else _OF_TYPE[hint])
 
 
 _SERVER: Final = {"hostname": Required[_read(parse_hostname)], "postmaster": Required[_read(read_text)]}

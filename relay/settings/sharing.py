@@ -28,8 +28,7 @@ _FOLDERS: Final = ("", "tmp", "new", "cur")
 def make_shared(inboxes: Path, owner: str, group: str) -> str:
     """Return root's command that creates the folder of all inboxes, or opens it to the group.
 
-    If the owner could replace the folder by a link, the command runs as the owner, so that it can change only what is
-    the owner's.
+    If the owner could replace the folder by a link, the command runs as the owner, and changes only what is his.
     """
     path, above = shlex.quote(str(inboxes)), _look(inboxes.parent)
     if above is not None and name_user(above.st_uid) != owner:
@@ -40,9 +39,8 @@ def make_shared(inboxes: Path, owner: str, group: str) -> str:
 def share_existing(inboxes: Path, group: str) -> str:
     """Return root's command that opens the existing inboxes.
 
-    Folders come first, so that files that are created meanwhile inherit the group. Links are not followed, and each
-    file is reached from its own folder (-execdir): else whoever may write there could replace a folder by a link, and
-    make root give away files elsewhere.
+    Folders come first: files that are created meanwhile inherit the group. Links are not followed, and each file is
+    reached from its own folder (-execdir): else a folder could become a link that makes root give away files elsewhere.
     """
     find = f"find {shlex.quote(str(find_top(inboxes)))} -type"
     return (
