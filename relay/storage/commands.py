@@ -33,8 +33,6 @@ _SELECT_STATES: Final = Statement(
     .where(_OF_MAILS)
     .with_for_update(of=delivery)
 )
-_IS_ACTIVE: Final = "is being sent now"
-_IS_DONE: Final = "is done: nothing of it waits"
 _HELD: Final = delivery.c.state == "held"
 _STILL_QUEUED: Final = delivery.c.state == "queued"
 _WAITS: Final = delivery.c.state.in_(["queued", "held"])
@@ -104,10 +102,10 @@ class Mail:
     def why_not(self) -> str:
         """Why it can't be changed, where that is for all commands the same; else empty."""
         if DeliveryState.ACTIVE in self.states:
-            return _IS_ACTIVE
+            return "is being sent now"
         if not self.states:
             return "is not there any more"
-        return "" if self.states - {DeliveryState.DONE} else _IS_DONE
+        return "" if self.states - {DeliveryState.DONE} else "is done: nothing of it waits"
 
 
 @dataclass(slots=True)

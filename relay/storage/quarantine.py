@@ -224,7 +224,9 @@ def find_trouble(inboxes: Path, user: str, folder: Path) -> str:
 
     `folder`: the storage folder, whose owner runs the service. Nothing is made or changed.
     """
-    owner = _owner_of(folder)
+    owner = None
+    with contextlib.suppress(OSError):
+        owner = folder.stat().st_uid
     for path in (inboxes, inboxes / user, *(inboxes / user / name for name in FOLDERS)):
         try:
             found = path.stat() if path == inboxes else path.lstat()
@@ -233,8 +235,7 @@ def find_trouble(inboxes: Path, user: str, folder: Path) -> str:
         except OSError as error:
             reason = error.strerror or str(error)
             return f"{path}: {reason}. Let the service through: chmod o+x {_quote(path.parent)}"
-        trouble = _look_at(path, found, owner, inboxes)
-        if trouble:
+        if trouble := _look_at(path, found, owner, inboxes):
             return f"{path}: {trouble}"
     return ""
 
@@ -268,13 +269,6 @@ def _give(path: Path, owner: int, inboxes: Path) -> str:
         return f"{find} {give}"
     name = _PATTERN.sub(r"\\\g<0>", str(top / path.relative_to(inboxes)))
     return f"{find} '(' -path {shlex.quote(name)} -o -path {shlex.quote(f'{name}/*')} ')' {give}"
-
-
-def _owner_of(folder: Path) -> int | None:
-    try:
-        return folder.stat().st_uid
-    except OSError:
-        return None
 
 
 def _quote(path: Path) -> str:

@@ -1,7 +1,7 @@
 """The shared values as rows, and back. Text is made storable: PostgreSQL takes no NUL, neither takes surrogates."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Final
 
@@ -64,7 +64,9 @@ def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDeliver
     if not rows:
         return []
     recipients: dict[str, list[Recipient]] = {row[0]: [] for row in rows}
-    pending = tx.rows(_PENDING, messages=_unique(row[len(_DELIVERY)] for row in rows), deliveries=list(recipients))
+    pending = tx.rows(
+        _PENDING, messages=list(dict.fromkeys(row[len(_DELIVERY)] for row in rows)), deliveries=list(recipients)
+    )
     for delivery_id, n, address, kind, notify, orcpt in pending:
         recipients[delivery_id].append(
             Recipient(n=n, address=address, kind=RecipientKind(kind), notify=notify, orcpt=orcpt)
@@ -86,7 +88,3 @@ def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDeliver
         )
         for row in rows
     ]
-
-
-def _unique(ids: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(ids))
