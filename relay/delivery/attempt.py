@@ -35,7 +35,7 @@ async def _nothing() -> None:
     pass
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Attempted:
     """What an attempt came to."""
 
@@ -102,11 +102,12 @@ class Attempter:
         taken: int | None = 0
         try:
             attempted, taken = await self._attempt(lane, transport, grant.delivery, body, progress)
-            return replace(attempted, release=partial(self._quota.settle, lane, grant.count, taken=taken))
+            attempted.release = partial(self._quota.settle, lane, grant.count, taken=taken)
         except BaseException:
             taken = None if progress.may_have_arrived else 0
             await self._quota.settle(lane, grant.count, taken=taken)
             raise
+        return attempted
 
     async def _attempt(
         self, lane: Lane, transport: Transport, delivery: ClaimedDelivery, body: Body, progress: Progress
@@ -209,10 +210,14 @@ class Attempter:
         except Exception as error:  # noqa: BLE001 - a bounce that nobody is told of would be a mail lost in silence
             log_failure("notice", error, queue_id=delivery.message.id)
             disposition = settlements.wait_instead(disposition, self._next(delivery.attempts + 1, now))
-        settlement = settlements.settlement_of_attempt(
-            facts,
+        settlement = settlements.settlement_of(
+            delivery,
             disposition,
+            reply=result.reply,
+            at=facts.at,
             settings=settings,
+            seconds=facts.seconds,
+            counts=facts.counts,
             creates=(*settlements.splits_of(delivery, result, disposition, now), *told.notices),
             events=settlements.events_of(result, disposition),
         )

@@ -4,7 +4,6 @@ A mail that the rest of the day has no room for goes to as many recipients as th
 next day's. So no mail stops those behind it, and none waits for a day that would have room for all of it.
 """
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from relay.emitting import emit
 from relay.events.accounts import AccountFull
 from relay.events.delivery import MailParted
 from relay.model.destination import Destination
-from relay.model.ids import make_id
+from relay.model.ids import new_id
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.rules.hours import day_of, next_day
 from relay.rules.moments import utc_time
@@ -57,7 +56,7 @@ class Quota:
             elif lane.quota.reservations > 1:
                 return Grant(delivery=replace(delivery, recipients=()), contended=True)
             else:
-                rest_id = make_id(now, os.urandom(10))
+                rest_id = new_id(now)
                 rest = NewDelivery(
                     id=rest_id,
                     destination=delivery.destination,

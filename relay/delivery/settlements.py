@@ -1,11 +1,11 @@
 """What an attempt writes: the settlement, and what was decided. Nothing here writes or waits."""
 
-import os
 from dataclasses import dataclass, replace
+from typing import TypedDict, Unpack
 
 from relay.events.event import Event
 from relay.model.account import Account
-from relay.model.ids import make_id
+from relay.model.ids import new_id
 from relay.model.mail import ClaimedDelivery, Created, DeliveryState, NewDelivery, Settlement
 from relay.model.outcome import Outcome, Verdict
 from relay.model.reply import Reply
@@ -63,39 +63,51 @@ def plain_decision(facts: Facts, *, now: int, settings: Settings) -> Decision:
         due=now + settings.retry.intervals[-1],
         uncertain=delivery.uncertain,
     )
-    return Decision(settlement=settlement_of_attempt(facts, disposition, settings=settings), disposition=disposition)
+    settlement = settlement_of(
+        delivery,
+        disposition,
+        reply=result.reply,
+        at=facts.at,
+        settings=settings,
+        seconds=facts.seconds,
+        counts=facts.counts,
+    )
+    return Decision(settlement=settlement, disposition=disposition)
 
 
-def settlement_of_attempt(
-    facts: Facts,
-    disposition: Disposition,
-    *,
-    settings: Settings,
-    creates: tuple[Created, ...] = (),
-    events: tuple[tuple[str, str], ...] = (),
-) -> Settlement:
-    """Return what an attempt writes, with what it creates and what `relay trace` shows beside the attempt itself."""
-    settlement = settlement_of(facts.delivery, disposition, reply=facts.result.reply, at=facts.at, settings=settings)
-    return replace(settlement, seconds=facts.seconds, counts=facts.counts, creates=creates, events=events)
+class _OfAttempt(TypedDict, total=False):
+    seconds: float
+    counts: bool
+    creates: tuple[Created, ...]
+    events: tuple[tuple[str, str], ...]
 
 
 def settlement_of(
-    delivery: ClaimedDelivery, disposition: Disposition, *, reply: Reply, at: int, settings: Settings
+    delivery: ClaimedDelivery,
+    disposition: Disposition,
+    *,
+    reply: Reply,
+    at: int,
+    settings: Settings,
+    **of_attempt: Unpack[_OfAttempt],
 ) -> Settlement:
-    """Return what is written of a delivery without an attempt that counts; `at` in milliseconds since 1970."""
+    """Return what is written of a delivery; `at` in milliseconds since 1970.
+
+    `of_attempt`: how long the attempt took, whether it counts, what it creates, and what `relay trace` shows beside it.
+    Without that it is no attempt that counts.
+    """
     return Settlement(
         delivery_id=delivery.id,
         token=delivery.token,
-        key=make_id(at, os.urandom(10)),
+        key=new_id(at),
         at=at,
-        seconds=0.0,
         reply=reply,
         outcomes=disposition.outcomes,
         state=disposition.state,
         due=disposition.due,
         uncertain=disposition.uncertain,
-        counts=False,
         keep_body=settings.limits.keep_delivered > 0,
+        **of_attempt,
     )
 
 
@@ -131,7 +143,7 @@ def splits_of(
     doubt = any(recipient.n in result.doubtful for recipient in result.separate)
     return tuple(
         NewDelivery(
-            id=make_id(now, os.urandom(10)),
+            id=new_id(now),
             destination=delivery.destination,
             recipients=leaving,
             version=delivery.version,

@@ -1,5 +1,7 @@
 """Ids that sort by time: UUIDv7 (RFC 9562 section 5.7) in 26 characters of Crockford's base 32, lower case."""
 
+import os
+import random
 import re
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -9,10 +11,24 @@ COPY_DIGITS = 3
 """How many characters at the end differ between the copies of one mail."""
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 _SHIFTS = tuple(range(120, -1, -10))
+# Ids are no secrets: nobody gets at anything by guessing one. The kernel's random numbers would give up the
+# interpreter's lock for each, and get it back late where the writer's thread is busy.
+_random = random.Random()  # noqa: S311
+os.register_at_fork(after_in_child=_random.seed)
+
+
+def new_id(milliseconds: int) -> str:
+    """Make an id that nobody else makes, from a time (milliseconds since 1970, UTC). Ids sort by their times."""
+    return make_id(milliseconds, _random.randbytes(_RANDOM_BYTES))
+
+
+def new_token() -> str:
+    """Make the token of a claim, which nobody else makes."""
+    return f"{_random.getrandbits(80):020x}"
 
 
 def make_id(milliseconds: int, random: bytes) -> str:
-    """Make an id from a time (milliseconds since 1970, UTC) and 10 random bytes. Ids sort by their times."""
+    """Make an id from a time (milliseconds since 1970, UTC) and 10 random bytes."""
     if len(random) != _RANDOM_BYTES:
         raise ValueError(f"an id takes {_RANDOM_BYTES} random bytes, not {len(random)}")
     bits = int.from_bytes(random, "big")

@@ -202,7 +202,6 @@ class Settlement:
     """Names this attempt: a settlement that is written again changes nothing."""
     at: int
     """When the attempt began."""
-    seconds: float
     reply: Reply
     """What the attempt as a whole got."""
     outcomes: tuple[tuple[int, Outcome], ...]
@@ -214,8 +213,10 @@ class Settlement:
     """The new value of the delivery's counter."""
     attempted: bool = True
     """Whether there was an attempt; what is given up without one leaves no trace of one."""
-    counts: bool = True
+    counts: bool = False
     """Whether this attempt counts for the retry intervals; one that a paused account ended does not."""
+    seconds: float = 0.0
+    """How long it took."""
     creates: tuple[Created, ...] = ()
     """What is written with it; a body stays until all deliveries of its message are done, these included."""
     events: tuple[tuple[str, str], ...] = ()

@@ -3,14 +3,13 @@
 Nothing here writes, logs or remembers anything: it reads the settings and, of a mail that is returned, the body.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from relay.model.account import Account, Notify, User
 from relay.model.destination import Destination, to_account, to_inbox
-from relay.model.ids import make_id
+from relay.model.ids import new_id
 from relay.model.mail import Message, NewDelivery, NewMessage, Recipient, RecipientKind
 from relay.rules.dsn import decode_xtext
 from relay.rules.notice import (
@@ -118,7 +117,7 @@ class Composer:
             name = "" if concerned is None else concerned.name
             # Where none works it waits for one that is not paused; it is moved when another works again.
             account = self.working_account(reader, concerned=name) or self._choose(reader, name, lambda _: True)
-        notice_id = make_id(now, os.urandom(10))
+        notice_id = new_id(now)
         notice = write(
             Letterhead(
                 language=settings.language,
@@ -160,7 +159,7 @@ class Composer:
 
     def _delivery(self, to: Destination, recipient: Recipient) -> NewDelivery:
         now = self._now()
-        return NewDelivery(id=make_id(now, os.urandom(10)), destination=to, recipients=(recipient,), due=now)
+        return NewDelivery(id=new_id(now), destination=to, recipients=(recipient,), due=now)
 
     def into_inbox(self, reader: User, header: bytes, *, subject: str) -> tuple[str, bytes]:
         """Return the user in whose inbox a notice goes, and its header: the reader if he has one, else the postmaster.

@@ -5,11 +5,12 @@ Guarantee: a claim is known here before it can stand in the database, and until 
 """
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from relay.model.ids import new_token
 
 MARGIN: Final = 5.0
 """Seconds for which a lease must still hold when a final dot leaves."""
@@ -47,7 +48,7 @@ class Claims:
 
         Its deliveries are not known yet. Where the write fails, it is not known whether it came to something.
         """
-        token, until = os.urandom(10).hex(), self.begin()
+        token, until = new_token(), self.begin()
         self._pending.add(token)
         try:
             yield token, until

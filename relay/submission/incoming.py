@@ -5,14 +5,13 @@ fails before that raises, leaves nothing visible behind, and the client is asked
 """
 
 import asyncio
-import os
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from relay.model.address import Address
 from relay.model.destination import Destination, to_account
 from relay.model.envelope import Client, Envelope
-from relay.model.ids import make_id
+from relay.model.ids import new_id, new_token
 from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Message, NewDelivery, NewMessage
 from relay.model.reply import Reply
 from relay.model.route import Refusal, RoutePlan
@@ -68,7 +67,7 @@ class IncomingMail:
         self._envelope = envelope.distinct()
         self._client = client
         self._show_client = show_client
-        self.queue_id = make_id(self._now, os.urandom(10))
+        self.queue_id = new_id(self._now)
         self._refusal: Refusal | None = None
         self._header = b""
         self._eightbit = False
@@ -221,12 +220,12 @@ class IncomingMail:
             slots.append(slot)
             plans.append(
                 NewDelivery(
-                    id=make_id(self._now, os.urandom(10)),
+                    id=new_id(self._now),
                     destination=destination,
                     recipients=group,
                     version=version,
                     state=DeliveryState.QUEUED if slot is None else DeliveryState.ACTIVE,
-                    token="" if slot is None else make_id(self._now, os.urandom(10)),
+                    token="" if slot is None else new_token(),
                     due=self._now,
                 )
             )

@@ -1,8 +1,10 @@
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model.ids import COPY_DIGITS, is_id, make_copy_ids, make_id
+from relay.model.ids import COPY_DIGITS, is_id, make_copy_ids, make_id, new_id, new_token
 
 times = st.integers(0, (1 << 48) - 1)
 randoms = st.binary(min_size=10, max_size=10)
@@ -46,3 +48,19 @@ def test_a_mail_has_a_bounded_number_of_copies() -> None:
     assert len(set(make_copy_ids(0, bytes(10), 1 << 15))) == 1 << 15
     with pytest.raises(ValueError, match="at most 32768 copies"):
         make_copy_ids(0, bytes(10), (1 << 15) + 1)
+
+
+def test_no_two_processes_make_the_same_ids() -> None:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, f"{new_id(1)} {new_token()}".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    there = os.read(reader, 100).decode().split()
+    here = [new_id(1), new_token()]
+    assert is_id(here[0])
+    assert is_id(there[0])
+    assert not {*here} & {*there}
+    os.close(reader)
+    os.close(writer)

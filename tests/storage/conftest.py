@@ -96,7 +96,7 @@ def settled(
     """Make a settlement of an attempt, by the claim of the delivery."""
     delivery_id, token = (delivery, "") if isinstance(delivery, str) else (delivery.id, delivery.token)
     fields: dict[str, Any] = {
-        "delivery_id": delivery_id, "token": token, "key": new_id("k"), "at": NOW, "seconds": 0.1,
+        "delivery_id": delivery_id, "token": token, "key": new_id("k"), "at": NOW, "seconds": 0.1, "counts": True,
         "reply": Reply(code=250), "outcomes": tuple(outcomes.items()), "state": state,
     }  # fmt: skip
     return Settlement(**{**fields, **more})
