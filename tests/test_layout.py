@@ -6,12 +6,9 @@ from pathlib import Path
 from tests.peers.relay_process import ROOT
 
 ELSEWHERE = {
-    "admin/choosing.py": "tried by the commands that choose mails, with a service and without: tests/cli",
-    "admin/quarantine.py": "tried by its commands, with a service and without: tests/cli/test_quarantine.py",
     "admin/requests.py": "values",
     "admin/room.py": "what each function of the room is called with",
     "admin/service.py": "tried by its commands: tests/cli",
-    "cli/alone.py": "all of tests/cli asks without a service as well",
     "cli/demo.py": "only begins the demonstration: tests/demo",
     "model/errors.py": "values",
     "model/mail.py": "values",

@@ -12,22 +12,15 @@ Json: TypeAlias = Any
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sheet:
-    """What people read of one thing: names with values, of which empty ones are left out, and lines below them."""
-
-    facts: tuple[tuple[str, str], ...]
-    lines: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
-    """Some things that were asked for: for programs, and for people in a table, on a sheet or in lines."""
+    """Some things that were asked for: for programs, and for people in a table, by facts or in lines."""
 
     json: tuple[Json, ...] = ()
     """What `--json` prints: an item of a list for each thing."""
     rows: tuple[tuple[Json, ...], ...] = ()
     """The cells of a table, for each thing; one that may be cut is a text, or a pair of it and an end that may not."""
-    sheet: Sheet | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    """What people read of one thing: names with values, of which empty ones are left out."""
     nothing: str = ""
     """What is said where there is nothing to list."""
     nothing_matters: bool = False

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from relay.admin.answers import Answer, Note, Progress, Question, Told
-from relay.admin.choosing import PAGE, Found, being_sent_of, find, find_active, nothing_matches
-from relay.admin.mails import tell_mails
+from relay.admin.mails import CHOSEN_PAGE, Found, being_sent_of, find, find_active, nothing_matches, tell_mails
 from relay.admin.requests import Action, ChangeMails, Filter, MisuseError, RunQueue
 from relay.admin.room import Room
 from relay.admin.standstill import find_blocked, find_standstill
@@ -260,7 +259,7 @@ def _serve(room: Room, ids: Sequence[str], accounts: Sequence[str] | None) -> in
     if room.service.is_running:
         return 0
     room.service.serve()
-    pages = (ids[n : n + PAGE] for n in range(0, len(ids), PAGE))
+    pages = (ids[n : n + CHOSEN_PAGE] for n in range(0, len(ids), CHOSEN_PAGE))
     return sum(listing.count_waiting(room.database, page) for page in pages)
 
 

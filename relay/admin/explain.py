@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
-from relay.admin.answers import Json, Sheet, Told
+from relay.admin.answers import Json, Told
 from relay.admin.dry_run import Answer, ask
 from relay.admin.requests import Explain, ExplainIncoming, MisuseError
 from relay.admin.room import Room
@@ -28,7 +28,7 @@ def explain(room: Room, request: Explain) -> Iterator[Told]:
     ip = _read_ip(request.ip or "127.0.0.1") if request.device is None else _address_of(settings, request.device)
     answer = ask(settings, request, ip, connects=request.ip is not None or request.device is not None)
     mail = _view(request.user, answer, settings.language)
-    yield Told(json=(mail,), sheet=_sheet(mail))
+    yield Told(json=(mail,), facts=_facts(mail), lines=_number(mail["why"]))
 
 
 def explain_incoming(room: Room, request: ExplainIncoming) -> Iterator[Told]:
@@ -49,7 +49,7 @@ def explain_incoming(room: Room, request: ExplainIncoming) -> Iterator[Told]:
         "users": [{"user": share.user, "address": str(share.address)} for share in plan.shares],
         "why": plan.steps,
     }
-    yield Told(json=(incoming,), sheet=Sheet(facts=facts, lines=_number(plan.steps)))
+    yield Told(json=(incoming,), facts=facts, lines=_number(plan.steps))
 
 
 def _bad(option: str, text: str) -> MisuseError:
@@ -108,11 +108,11 @@ def _view(user: str | None, answer: Answer, language: str) -> dict[str, Json]:
     }
 
 
-def _sheet(told: dict[str, Json]) -> Sheet:
+def _facts(told: dict[str, Json]) -> tuple[tuple[str, str], ...]:
     user, none = told["user"] or "nobody", "none" if told["sent"] else ""
     if told["identity"] is not None:
         user += f" (known by: {told['identity']})"
-    facts = (
+    return (
         ("Result", "would be sent" if told["sent"] else f"refused: {told['reply']}"),
         ("User", user),
         ("Rule", told["rule"] or ""),
@@ -125,7 +125,6 @@ def _sheet(told: dict[str, Json]) -> Sheet:
         ("Blind copy", ", ".join(told["blind_copy"]) or none),
         ("Changes", "\n".join(told["changes"]) or none),
     )
-    return Sheet(facts=facts, lines=_number(told["why"]))
 
 
 def _number(steps: Sequence[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from relay.admin.answers import Json, Sheet
+from relay.admin.answers import Json, Told
 from relay.admin.room import Room
 from relay.admin.words import show_size, show_time
 from relay.model.arrival import Arrival, Place
@@ -135,7 +135,7 @@ def view_incoming(mail: Found) -> Json:
     }
 
 
-def trace_incoming(mail: Found, room: Room) -> Sheet:
+def trace_incoming(mail: Found, room: Room) -> Told:
     """Tell the whole life of a mail that came in."""
     first = mail.copies[0][0]
     facts = (
@@ -153,7 +153,7 @@ def trace_incoming(mail: Found, room: Room) -> Sheet:
         lines += [f"  - {step}" for step in one.why.splitlines()]
         if one.place is Place.QUARANTINE:
             lines.append(f"  What to do: `relay quarantine show {one.id}`")
-    return Sheet(facts=facts, lines=tuple(lines))
+    return Told(json=(view_incoming(mail),), facts=facts, lines=tuple(lines))
 
 
 def _life(mail: Found) -> list[tuple[int, str]]:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from relay.admin.answers import Sheet
-from relay.admin.mail_views import account_of, accounts_of_attempts
+from relay.admin.answers import Told
+from relay.admin.mail_views import account_of, accounts_of_attempts, view_traced
 from relay.admin.room import Room
 from relay.admin.words import count, show_size, show_soon, show_time
 from relay.escaping import printable
@@ -35,7 +35,7 @@ def say_in_short(standing: Standing, room: Room) -> str:
 
 
 class MailWords:
-    """Writes the sheets of one mail."""
+    """Tells of one mail."""
 
     def __init__(self, mail: MessageDetail, room: Room, standstill: Standstill) -> None:
         self._mail = mail
@@ -43,7 +43,7 @@ class MailWords:
         self._standstill = standstill
         self.standing = find_standing(mail.deliveries, now=room.now, standstill=standstill)
 
-    def show(self) -> Sheet:
+    def show(self) -> Told:
         """Tell where the mail comes from, how it stands, and what became of each recipient."""
         mail = self._mail
         facts = (
@@ -65,9 +65,10 @@ class MailWords:
             f" {count(way.attempts, 'attempt')}{_by_others(mail, way)}"
             for way in mail.deliveries
         )
-        return Sheet(facts=facts, lines=(*self._recipients(), "", *deliveries))
+        json = view_traced(mail, self.standing)
+        return Told(json=(json,), facts=facts, lines=(*self._recipients(), "", *deliveries))
 
-    def trace(self) -> Sheet:
+    def trace(self) -> Told:
         """Tell the whole life of the mail, and how it stands now."""
         mail = self._mail
         who = "the service itself" if mail.notice else f"{mail.user or 'nobody known'} at {mail.client}"
@@ -86,7 +87,8 @@ class MailWords:
         lines += self._recipients()
         if mail.notices:
             lines += ["", f"Notices about it: {', '.join(mail.notices)}"]
-        return Sheet(facts=facts, lines=tuple(lines))
+        json = {"direction": "outgoing", **view_traced(mail, self.standing)}
+        return Told(json=(json,), facts=facts, lines=tuple(lines))
 
     def _time(self, at: int) -> str:
         return show_time(at, self._room.zone)

@@ -1,23 +1,145 @@
-"""Lists and shows mails."""
+"""Which mails a request means, what is said where nothing fits, and the mails listed and shown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from relay.admin.answers import Told
-from relay.admin.choosing import nothing_matches, require_known, wanted_of
-from relay.admin.incoming import find_incoming, trace_incoming, view_incoming
-from relay.admin.mail_views import row_of, view_listed, view_traced
+from relay.admin.incoming import find_incoming, trace_incoming
+from relay.admin.mail_views import row_of, view_listed
 from relay.admin.mail_words import MailWords, say_in_short
-from relay.admin.requests import ListMails, ShowMails
+from relay.admin.requests import Filter, ListMails, MisuseError, ShowMails
 from relay.admin.room import Room
 from relay.admin.standstill import find_standstill, say_standstill
+from relay.admin.words import count, show_time, unknown
 from relay.model.errors import NotFoundError
-from relay.rules.states import Standstill, find_standing
-from relay.storage import admin
-from relay.storage.listing import MailRow, list_mails
+from relay.rules.moments import parse_moment
+from relay.rules.states import Standstill, State, find_standing
+from relay.storage import admin, listing
+from relay.storage.listing import OPEN, MailFilter, MailRow, count_mails, list_mails
 
 PAGE: Final = 200
 """Mails of one answer."""
+CHOSEN_PAGE: Final = 10_000
+"""Mails that a filter chooses, read at a time."""
+_SHOWN: Final = 10
+"""Mails of a question."""
+_COUNTED: Final = {
+    State.WAITING: ("waits", "wait"),
+    State.ACTIVE: ("is being sent", "are being sent"),
+    State.HELD: ("is stopped", "are stopped"),
+}
+
+
+def require_known(room: Room, chosen: Filter) -> None:
+    """Raise NotFoundError where an account or a user is named that neither the configuration nor a mail knows."""
+    directory = room.settings.directory
+    for what, name, known in (
+        ("account", chosen.account, [account.name for account in directory.accounts]),
+        ("user", chosen.user, [user.name for user in directory.users]),
+    ):
+        if name is not None and name not in known and not listing.is_known(room.database, what, name):
+            raise NotFoundError(unknown(what, name, known))
+
+
+def wanted_of(room: Room, chosen: Filter) -> MailFilter:
+    """Return a filter as the storage understands it. Raises MisuseError."""
+    since, until = _times(room, chosen)
+    return MailFilter(
+        states=tuple(State) if chosen.lists and chosen.everything else chosen.states or chosen.default or OPEN,
+        account=chosen.account,
+        user=chosen.user,
+        since=since,
+        until=until,
+        recipient=chosen.to,
+    )
+
+
+def _times(room: Room, chosen: Filter) -> tuple[int | None, int | None]:
+    since = _moment(room, "--since", chosen.since, end=False)
+    until = _moment(room, "--until", chosen.until, end=True)
+    if since is not None and until is not None and since >= until:
+        raise MisuseError(
+            f"--since {chosen.since!r} ({show_time(since, room.zone)}) is not before --until {chosen.until!r}"
+            f" ({show_time(until, room.zone)})"
+        )
+    older = None if chosen.older is None else room.now - chosen.older
+    return since, min([one for one in (until, older) if one is not None], default=None)
+
+
+def _moment(room: Room, option: str, text: str | None, *, end: bool) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_moment(text, now=room.now, zone=room.zone, end=end)
+    except ValueError as error:
+        raise MisuseError(f"Invalid value for '{option}': {text!r}: {error}") from None
+
+
+def nothing_matches(room: Room, chosen: Filter) -> str:
+    """Say that a filter matches no mail, and how many there are without it."""
+    if not chosen.is_narrow:
+        return "No mail is known yet." if chosen.looks_back else "The queue is empty: nothing waits."
+    finished = any(not state.is_open for state in chosen.states) or (
+        chosen.everything and State.DELIVERED not in chosen.default
+    )
+    numbers = count_mails(room.database, finished=finished)
+    total = numbers.pop("all", None)
+    told = [
+        f"{number:,} {text if number == 1 else texts}"
+        for state, (text, texts) in _COUNTED.items()
+        if (number := numbers.get(state, 0))
+    ]
+    if total is not None:
+        told.append(f"{count(total, 'mail')} {'is' if total == 1 else 'are'} known in all")
+    more = " `--all` looks among what is done, too." if chosen.lists and not finished and not chosen.states else ""
+    return f"No mail matches; {', '.join(told) or 'nothing waits'}.{more}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """The mails that a request is about."""
+
+    count: int
+    first: Sequence[str]
+    pages: Callable[[], Iterable[Sequence[str]]]
+    """Returns all of them: each page is read when the one before is done, and has left the selection or not."""
+
+
+def find(room: Room, named: Sequence[str], chosen: Filter) -> Found:
+    """Find the mails that are named, or that a filter chooses. Raises RelayError where that is none or not clear."""
+    require_known(room, chosen)
+    database = room.database
+    if named:
+        ids = list(dict.fromkeys(one for text in named for one in admin.find_messages(database, text)))
+        return Found(count=len(ids), first=ids[:_SHOWN], pages=lambda: [ids])
+    wanted = wanted_of(room, chosen)
+    # What comes in from now on is behind the last one, and stays as it is.
+    total, last = listing.count_messages(database, wanted)
+
+    def pages() -> Iterator[list[str]]:
+        after = ""
+        while page := listing.select_messages(database, wanted, after=after, upto=last, limit=CHOSEN_PAGE):
+            yield page
+            after = page[-1]
+
+    first = listing.select_messages(database, wanted, upto=last, limit=_SHOWN)
+    return Found(count=total, first=first, pages=pages)
+
+
+def being_sent_of(room: Room, chosen: Filter) -> list[str]:
+    """Return the mails that a filter would choose, too, were they not being delivered: few, one a connection."""
+    if not chosen.is_given or chosen.states:
+        return []
+    active = find_active(room, chosen, None)
+    chosen_too = {*listing.select_messages(room.database, wanted_of(room, chosen), among=active)}
+    return [one for one in active if one not in chosen_too]
+
+
+def find_active(room: Room, chosen: Filter, among: Sequence[str] | None) -> list[str]:
+    """Return those of some mails (None: of all) that a filter chooses but for their state, and that are being sent."""
+    wanted = wanted_of(room, replace(chosen, states=(State.ACTIVE,)))
+    return listing.select_messages(room.database, wanted, among=among)
 
 
 def list_(room: Room, request: ListMails) -> Iterator[Told]:
@@ -62,10 +184,6 @@ def show(room: Room, request: ShowMails) -> Iterator[Told]:
     for message_id in found:
         mail = admin.show_message(room.database, message_id)
         words = MailWords(mail, room, standstill)
-        view = view_traced(mail, words.standing)
-        if request.whole:
-            yield Told(json=({"direction": "outgoing", **view},), sheet=words.trace())
-        else:
-            yield Told(json=(view,), sheet=words.show())
+        yield words.trace() if request.whole else words.show()
     for one in incoming:
-        yield Told(json=(view_incoming(one),), sheet=trace_incoming(one, room))
+        yield trace_incoming(one, room)

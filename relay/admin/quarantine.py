@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from relay.admin.answers import Json, Note, Progress, Question, Sheet, Told
+from relay.admin.answers import Json, Note, Progress, Question, Told
 from relay.admin.requests import DeleteQuarantined, DeliverQuarantined, ListQuarantine, ShowQuarantined
 from relay.admin.room import Room
 from relay.admin.words import count, show_size, show_time, unknown
@@ -36,7 +36,7 @@ def show(room: Room, request: ShowQuarantined) -> Iterator[Told]:
     """Show one mail, why it is there, and its way out. Raises NotFoundError, StateConflictError."""
     house = _open(room)
     one = house.choose(request.id)
-    yield Told(json=(_view(house, one),), sheet=_sheet(house, one))
+    yield Told(json=(_view(house, one),), facts=_facts(house, one))
 
 
 def deliver(room: Room, request: DeliverQuarantined) -> Iterator[Note | Progress]:
@@ -89,7 +89,7 @@ def delete(room: Room, request: DeleteQuarantined) -> Generator[Question | Note,
     chosen = _unique(house, request.ids)
     if not request.yes:
         what = "this mail" if len(chosen) == 1 else f"these {len(chosen)} mails"
-        about = tuple(Told(sheet=_sheet(house, one), lines=("",)) for one in chosen)
+        about = tuple(Told(facts=_facts(house, one), lines=("",)) for one in chosen)
         agreed = yield Question(text=f"Delete {what} for good", about=about)
         if not agreed:
             return
@@ -220,27 +220,25 @@ def _view(house: _House, one: Held) -> Json:
     }
 
 
-def _sheet(house: _House, one: Held) -> Sheet:
+def _facts(house: _House, one: Held) -> tuple[tuple[str, str], ...]:
     arrival = one.arrival
     user = arrival.user if arrival.user and house.room.settings.directory.user(arrival.user) is not None else ""
     trouble = house.trouble(user) if user else ""
-    return Sheet(
-        facts=(
-            ("Mail", f"{arrival.id} {arrival.header_message_id}".rstrip()),
-            ("From", arrival.sender),
-            ("Subject", arrival.subject),
-            ("Size", show_size(arrival.size)),
-            (
-                "Came",
-                f"{show_time(arrival.at, house.room.zone)}"
-                + (f", from the mailbox of {arrival.account}" if arrival.account else ""),
-            ),
-            ("For", f"{arrival.user or 'nobody knows whom'}" + (f" ({arrival.address})" if arrival.address else "")),
-            ("Because", arrival.why),
-            ("File", "is not there" if one.path is None else str(one.path)),
-            ("Reason", arrival.reason or "not known: it is older than the records, or was put there by hand"),
-            ("Note", _state(one)),
-            ("Now", f"the inbox of {user} still can't be used: {trouble}" if trouble else ""),
-            ("Next", f"relay quarantine deliver {arrival.id} --to {user or 'USER'}" if one.path is not None else ""),
+    return (
+        ("Mail", f"{arrival.id} {arrival.header_message_id}".rstrip()),
+        ("From", arrival.sender),
+        ("Subject", arrival.subject),
+        ("Size", show_size(arrival.size)),
+        (
+            "Came",
+            f"{show_time(arrival.at, house.room.zone)}"
+            + (f", from the mailbox of {arrival.account}" if arrival.account else ""),
         ),
+        ("For", f"{arrival.user or 'nobody knows whom'}" + (f" ({arrival.address})" if arrival.address else "")),
+        ("Because", arrival.why),
+        ("File", "is not there" if one.path is None else str(one.path)),
+        ("Reason", arrival.reason or "not known: it is older than the records, or was put there by hand"),
+        ("Note", _state(one)),
+        ("Now", f"the inbox of {user} still can't be used: {trouble}" if trouble else ""),
+        ("Next", f"relay quarantine deliver {arrival.id} --to {user or 'USER'}" if one.path is not None else ""),
     )

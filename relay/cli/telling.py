@@ -38,7 +38,7 @@ def tell(
     `columns`: of the tables. `as_json`: print what programs read, as a list; `single`: one thing, in no list.
     Raises RelayError, and click.UsageError for wrong usage.
     """
-    printed, status, sheets = JsonPrinter(single=single), 0, 0
+    printed, status, things = JsonPrinter(single=single), 0, 0
     below = deque[str](maxlen=_MOST_KEPT)
     with Bars(quiet=as_json) as bars:
         for answer in _listen(conversation, columns, bars):
@@ -55,7 +55,7 @@ def tell(
                 continue
             if answer.nothing:
                 say(answer.nothing)
-            if answer.sheet is not None and (sheets := sheets + 1) > 1:
+            if answer.facts and (things := things + 1) > 1:
                 say()
             show(answer, columns)
     if as_json:
@@ -97,9 +97,8 @@ def show(told: Told, columns: Sequence[Column]) -> None:
         raise RelayError("the answer can't be read: its table has other columns")
     if told.rows:
         print_list(columns, told.rows)
-    if told.sheet is not None:
-        print_facts(told.sheet.facts)
-    for line in (*(() if told.sheet is None else told.sheet.lines), *told.lines):
+    print_facts(told.facts)
+    for line in told.lines:
         say(line)
 
 

@@ -16,7 +16,7 @@ from tests.cli.conftest import Run, hand_in, serve
 def test_many_are_changed_in_steps_and_each_is_one(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(hand_in(config, ["x"] * 5))
     monkeypatch.setattr("relay.storage.commands.STEP", 2)
-    monkeypatch.setattr("relay.admin.choosing.PAGE", 3)
+    monkeypatch.setattr("relay.admin.mails.CHOSEN_PAGE", 3)
     with serve(config):
         assert run("queue", "hold", "--all", "--yes").out == "5 mails held\n"
     with sqlite3.connect(config.parent / "relay.db") as database:

@@ -22,9 +22,8 @@ def test_the_answer_has_the_rule_and_words_for_people(room: Room) -> None:
     (told,) = explain(room, Explain(message=b"From: sales@example.com\r\n"))
     (mail,) = told.json
     assert (mail["sent"], mail["rule"], mail["account"]) == (True, "1a", "sales")
-    assert told.sheet is not None
-    assert ("Result", "would be sent") in told.sheet.facts
-    assert told.sheet.lines[0] == "Why"
+    assert ("Result", "would be sent") in told.facts
+    assert told.lines[0] == "Why"
 
 
 @pytest.mark.parametrize(

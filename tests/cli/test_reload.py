@@ -6,12 +6,6 @@ from relay.supervisor import Service
 from tests.cli.conftest import Run
 
 
-def test_without_a_service_it_says_so(run: Run) -> None:
-    said = run("reload")
-    assert said.status == 1
-    assert said.err.startswith("The service is not running (")
-
-
 def test_a_running_service_answers(run: Run, config: Path) -> None:
     elsewhere = config.read_text().replace('host = "127.0.0.1"', 'host = "192.0.2.1"', 1)
 

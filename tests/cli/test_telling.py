@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from relay.admin.answers import Answer, Note, Question, Sheet, Told
+from relay.admin.answers import Answer, Note, Question, Told
 from relay.admin.requests import MisuseError
 from relay.admin.wire import encode
 from relay.cli.output import Bars, Column, confirm_many
@@ -35,7 +35,7 @@ def conversation(*answers: Answer) -> Conversation:
 def test_people_get_tables_sheets_and_lines_and_the_highest_status_is_the_commands(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    sheet = Told(sheet=Sheet(facts=(("Name", "sales"),), lines=("below",)), lines=("at the end",), exit_status=1)
+    sheet = Told(facts=(("Name", "sales"),), lines=("below", "at the end"), exit_status=1)
     with pytest.raises(SystemExit) as ended:
         tell(conversation(ROWS, sheet, sheet), columns=[Column(title="account")])
     assert ended.value.code == 3
@@ -173,7 +173,7 @@ def test_nor_can_a_question(run: Run, lie: Lie, monkeypatch: pytest.MonkeyPatch)
         {"is": ""},
         {"is": ["x"], "value": 1},
         {"is": "Told", "value": None},
-        {"is": "Told", "value": {"json": [], "sheet": {"facts": [["a"]], "lines": []}}},
+        {"is": "Told", "value": {"json": [], "facts": [["a"]]}},
         {"is": "Told", "value": {"json": 5, "rows": 5}},
         {"is": "Told", "value": {"rows": [[]]}},
     ],
@@ -195,7 +195,7 @@ def test_what_makes_no_sense_is_no_traceback(run: Run, lie: Lie, answer: dict[st
         ("Told", {"nothing": {"a": 1}}),
         ("Told", {"lines": 5}),
         ("Told", {"lines": [5]}),
-        ("Told", {"sheet": [1]}),
+        ("Told", {"facts": [1]}),
         ("Told", {"whatever": 1}),
         ("Whatever", [1]),
     ],

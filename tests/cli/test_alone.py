@@ -1,0 +1,59 @@
+"""What a command does where no service runs, or one that gives no answer; all of tests/cli asks without one as well."""
+
+import socket
+import threading
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from relay.control.lines import NAME
+from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def silent(config: Path) -> Generator[None]:
+    """Something holds the socket, and hangs up on whoever asks."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(config.with_name(NAME)))
+        listening.listen()
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1 << 16)
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        yield
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_nobody_is_there_to_reload(run: Run) -> None:
+    said = run("reload")
+    assert said.status == 1
+    assert said.err.startswith("The service is not running (")
+
+
+@pytest.mark.usefixtures("silent")
+def test_what_is_changed_beside_a_silent_service_is_written_and_it_is_told_of_nothing(
+    run: Run, queued: list[str]
+) -> None:
+    said = run("account", "pause", "sales")
+    assert said.out == "sales is paused\n"
+    assert said.err.endswith("perhaps it is just stopping; it takes this up within a minute\n")
+    assert run("queue", "hold", queued[0]).out == "1 mail held\n"
+    assert run("queue", "list", "--state", "held", "--json").json[0]["queue_id"] == queued[0]
+
+
+@pytest.mark.usefixtures("silent")
+@pytest.mark.parametrize("command", [["reload"], ["queue", "run"]])
+def test_it_is_not_taken_for_one_that_does_not_run(run: Run, queued: list[str], command: list[str]) -> None:
+    said = run(*command)
+    assert "the service has given no answer: perhaps it is just stopping" in said.err
+    assert "is not running" not in said.err
+    assert {one["attempts"] for mail in run("queue", "list", "--json").json for one in mail["deliveries"]} == {0}
+    assert len(queued) == 2
