@@ -1,7 +1,7 @@
 """The admin room: the questions and actions of people, answered with and without a running service.
 
 Whoever asks, such as a command, makes a request, a frozen dataclass of `requests`, and reads answers, which are of the
-few kinds in `answers`. Where a service runs, the request goes to it by the control socket; else the command opens the
+few kinds there. Where a service runs, the request goes to it by the control socket; else the command opens the
 database itself. Both call the same function.
 
 To add a question or an action:

@@ -9,8 +9,7 @@ from textwrap import wrap
 from typing import Final
 
 from relay.accounts.credentials import Credentials
-from relay.admin.answers import Json, Note, Told
-from relay.admin.requests import ListAccounts, PauseAccount, TryAccount
+from relay.admin.requests import Json, ListAccounts, Note, PauseAccount, Told, TryAccount
 from relay.admin.room import Room
 from relay.admin.words import count, show_soon, show_time, unknown
 from relay.escaping import printable

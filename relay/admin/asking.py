@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from relay import __version__
-from relay.admin.answers import Answer, Note, Progress, Question, Told
-from relay.admin.requests import VERSION
+from relay.admin.requests import VERSION, Answer, Note, Progress, Question, Told
 from relay.admin.wire import WireError, decode, encode
 from relay.control.client import PATIENCE, ControlError, follow
 from relay.control.lines import Answer as Line

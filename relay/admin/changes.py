@@ -5,9 +5,19 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from relay.admin.answers import Answer, Note, Progress, Question, Told
 from relay.admin.mails import CHOSEN_PAGE, Found, being_sent_of, find, find_active, nothing_matches, tell_mails
-from relay.admin.requests import Action, ChangeMails, Filter, MisuseError, RunQueue
+from relay.admin.requests import (
+    Action,
+    Answer,
+    ChangeMails,
+    Filter,
+    MisuseError,
+    Note,
+    Progress,
+    Question,
+    RunQueue,
+    Told,
+)
 from relay.admin.room import Room
 from relay.admin.standstill import find_blocked, find_standstill
 from relay.admin.words import count, show_time, unknown

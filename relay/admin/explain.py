@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
-from relay.admin.answers import Json, Told
 from relay.admin.dry_run import Answer, ask
-from relay.admin.requests import Explain, ExplainIncoming, MisuseError
+from relay.admin.requests import Explain, ExplainIncoming, Json, MisuseError, Told
 from relay.admin.room import Room
 from relay.admin.words import unknown
 from relay.escaping import printable

@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from relay.admin.answers import Json, Told
+from relay.admin.requests import Json, Told
 from relay.admin.room import Room
 from relay.admin.words import show_size, show_time
 from relay.model.arrival import Arrival, Place

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from relay.admin.answers import Json
+from relay.admin.requests import Json
 from relay.admin.words import show_age, show_size
 from relay.rules.moments import utc_time
 from relay.rules.state_words import say_cause

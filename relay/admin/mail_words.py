@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from relay.admin.answers import Told
 from relay.admin.mail_views import account_of, accounts_of_attempts, view_traced
+from relay.admin.requests import Told
 from relay.admin.room import Room
 from relay.admin.words import count, show_size, show_soon, show_time
 from relay.escaping import printable

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from relay.admin.answers import Told
 from relay.admin.incoming import find_incoming, trace_incoming
 from relay.admin.mail_views import row_of, view_listed
 from relay.admin.mail_words import MailWords, say_in_short
-from relay.admin.requests import Filter, ListMails, MisuseError, ShowMails
+from relay.admin.requests import Filter, ListMails, MisuseError, ShowMails, Told
 from relay.admin.room import Room
 from relay.admin.standstill import find_standstill, say_standstill
 from relay.admin.words import count, show_time, unknown

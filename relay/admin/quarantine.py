@@ -6,8 +6,17 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from relay.admin.answers import Json, Note, Progress, Question, Told
-from relay.admin.requests import DeleteQuarantined, DeliverQuarantined, ListQuarantine, ShowQuarantined
+from relay.admin.requests import (
+    DeleteQuarantined,
+    DeliverQuarantined,
+    Json,
+    ListQuarantine,
+    Note,
+    Progress,
+    Question,
+    ShowQuarantined,
+    Told,
+)
 from relay.admin.room import Room
 from relay.admin.words import count, show_size, show_time, unknown
 from relay.events.mailboxes import QuarantineDeleted, QuarantineDelivered

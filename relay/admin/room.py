@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from relay.admin.answers import Progress, Told
+from relay.admin.requests import Progress, Told
 from relay.events.event import Event
 from relay.model.account import Account
 from relay.settings import Settings

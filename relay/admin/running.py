@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
-from relay.admin.answers import Progress, Told
+from relay.admin.requests import Progress, Told
 from relay.collection import Tell
 from relay.delivery import Delivery
 from relay.emitting import emit

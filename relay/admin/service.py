@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from relay.admin.answers import Note, Progress, Told
-from relay.admin.requests import Poll, Reload
+from relay.admin.requests import Note, Poll, Progress, Reload, Told
 from relay.admin.room import Room
 from relay.admin.words import unknown
 from relay.model.account import Account

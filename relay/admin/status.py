@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
-from relay.admin.answers import Told
 from relay.admin.entering import enter, find_database
-from relay.admin.requests import ShowStatus
+from relay.admin.requests import ShowStatus, Told
 from relay.admin.room import Room
 from relay.admin.words import show_span, show_time
 from relay.model.errors import StorageError

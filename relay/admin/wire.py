@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
-from relay.admin.answers import Json
+from relay.admin.requests import Json
 
 _T = TypeVar("_T")
 _UNIONS: Final = (Union, types.UnionType)

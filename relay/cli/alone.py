@@ -6,8 +6,8 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
-from relay.admin.answers import Progress, Told
 from relay.admin.desk import name_user
+from relay.admin.requests import Progress, Told
 from relay.admin.room import Room
 from relay.cli.configuration import enter, load, open_storage
 from relay.cli.output import say

@@ -15,9 +15,8 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from relay.admin.answers import Told
 from relay.admin.asking import ask_service, read_answer
-from relay.admin.requests import ShowStatus
+from relay.admin.requests import ShowStatus, Told
 from relay.cli.configuration import config_option, json_option, load
 from relay.cli.output import print_json, say
 from relay.cli.telling import find_own_file

@@ -13,9 +13,8 @@ from typing import Final, TypeAlias
 
 import click
 
-from relay.admin.answers import Note, Progress, Question, Told
 from relay.admin.asking import ask_service, read_answer
-from relay.admin.requests import MisuseError
+from relay.admin.requests import MisuseError, Note, Progress, Question, Told
 from relay.admin.wire import encode
 from relay.cli.output import Bars, Column, JsonPrinter, confirm_many, print_facts, print_list, say
 from relay.control.client import ControlError, NoAnswerError

@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from relay.admin.answers import Progress, Told
+from relay.admin.requests import Progress, Told
 from relay.admin.running import follow, poll
 from relay.model.account import Account
 from relay.model.address import Address

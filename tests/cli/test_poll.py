@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from relay.admin.answers import Progress, Told
+from relay.admin.requests import Progress, Told
 from relay.admin.wire import encode
 from relay.cli.telling import Conversation, tell
 from relay.demo.provider import PASSWORD, Mailbox

@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from relay.admin.answers import Answer, Note, Question, Told
-from relay.admin.requests import MisuseError
+from relay.admin.requests import Answer, MisuseError, Note, Question, Told
 from relay.admin.wire import encode
 from relay.cli.output import Bars, Column, confirm_many
 from relay.cli.telling import Conversation, tell
