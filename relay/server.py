@@ -93,11 +93,7 @@ class SmtpServer:
         for session in list(self._context.sessions):
             if not session.busy:
                 session.say_last(SHUTTING_DOWN)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._context.quiet.wait()
-                if self._context.tasks:
-                    await asyncio.wait(self._context.tasks)
+        await self._wait_for_mails(seconds)
 
     async def close(self) -> None:
         """End whatever is left."""
@@ -106,9 +102,15 @@ class SmtpServer:
         for session in list(self._context.sessions):
             session.say_last(SHUTTING_DOWN)
             session.abort()
-        if self._context.tasks:
-            await asyncio.wait(self._context.tasks, timeout=1)
+        await self._wait_for_mails(1)
         self._servers.clear()
+
+    async def _wait_for_mails(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._context.quiet.wait()
+                if self._context.tasks:
+                    await asyncio.wait(self._context.tasks)
 
 
 def _load_certificate(listener: Listener) -> ssl.SSLContext | None:

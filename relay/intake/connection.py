@@ -12,7 +12,8 @@ import contextlib
 import sys
 from asyncio.sslproto import SSLProtocol
 from collections import defaultdict
-from typing import Any, Final, NoReturn
+from collections.abc import Awaitable
+from typing import Any, Final, NoReturn, TypeVar
 
 import aiosmtpd.smtp
 from aiosmtpd.smtp import SMTP
@@ -48,6 +49,9 @@ _BROWSER: Final = dict.fromkeys(HTTP_VERBS, READ_AHEAD)
 """Long lines that are nevertheless looked at, so that the session ends at them."""
 
 
+_Result = TypeVar("_Result")
+
+
 class SessionEnd(asyncio.CancelledError):
     """Ends the session's task: behind a cancellation, and nothing else, aiosmtpd's loop runs no further command."""
 
@@ -71,6 +75,8 @@ class Connection(SMTP):
     _securing = False
     """Whether TLS is being negotiated: nothing can be said."""
     _ended = False
+    _at_work = False
+    """Whether the session's task does what nobody interrupts."""
     _ends_without_mail = 0.0
     """When, on the loop's clock, the session ends unless a mail was taken."""
     _commands = -1  # aiosmtpd starts its timer once before the first
@@ -181,10 +187,14 @@ class Connection(SMTP):
         self.context.connection_limits.leave(self.ip)
         self.context.sessions.discard(self)
         self.deadline.cancel()
-        if self._handler_coroutine is not None:
+        if self._handler_coroutine is not None and not self._at_work:
             super().connection_lost(None)  # nobody reads the error from the stream, and asyncio would log that
-        elif self._original_transport is not None:  # it left before the dialogue began
-            self._original_transport.close()
+        else:  # it left before the dialogue began; or aiosmtpd would cancel what must come to its end
+            if self._original_transport is not None:
+                self._original_transport.close()
+            if self._at_work:
+                asyncio.StreamReaderProtocol.connection_lost(self, None)
+                self.transport = None
         if self.envelope is not None:
             self.envelope.release()
         self._original_transport = self._tls_protocol = None
@@ -209,8 +219,22 @@ class Connection(SMTP):
             return
         self.end_reason = reason
         self._close(reply)
-        if self._handler_coroutine is not None:
+        if self._handler_coroutine is not None and not self._at_work:
             self._handler_coroutine.cancel()
+
+    async def complete(self, work: Awaitable[_Result]) -> _Result:
+        """Await work that comes to its end whatever becomes of the client. Raises SessionEnd behind it if it has left.
+
+        The session's task does it by itself: a task for each, and a shield, would cost more than most work.
+        """
+        self._at_work = True
+        try:
+            result = await work
+        finally:
+            self._at_work = False
+        if self._ended:
+            raise SessionEnd
+        return result
 
     def _close(self, reply: Reply | None) -> None:
         if self._securing:

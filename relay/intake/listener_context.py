@@ -49,12 +49,13 @@ class ListenerContext:
     """Whether TLS comes before the greeting (implicit TLS)."""
     sessions: set["Connection"] = field(default_factory=set)
     tasks: set["asyncio.Task[object]"] = field(default_factory=set)
-    """What runs to its end even if its client leaves: steps of mails towards the submission, and what clears up."""
+    """What runs to its end without a session: what clears up behind mails that are not kept."""
     closing: bool = False
     """Whether the service stops: each session ends behind its next reply."""
     quiet: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set while no mail is being received."""
-    _receiving: int = 0
+    """Set while no mail is being received or kept."""
+    receiving: set["Connection"] = field(default_factory=set)
+    """Those with a mail that is being received or kept; some of their clients have left."""
 
     def __post_init__(self) -> None:
         self.quiet.set()
@@ -62,14 +63,14 @@ class ListenerContext:
     def begin_mail(self, session: "Connection") -> None:
         """Mark a session as busy: a shutdown waits for its reply."""
         session.busy = True
-        self._receiving += 1
+        self.receiving.add(session)
         self.quiet.clear()
 
     def end_mail(self, session: "Connection") -> None:
         """Mark a session as not busy."""
         session.busy = False
-        self._receiving -= 1
-        if not self._receiving:
+        self.receiving.discard(session)
+        if not self.receiving:
             self.quiet.set()
 
     def start(self, work: Coroutine[object, object, _Result]) -> asyncio.Task[_Result]:

@@ -1,12 +1,11 @@
 """DATA: one mail on its way in, from its octets to a mail that is kept, or a reply why not (RFC 5321 section 4.1.1.4).
 
 The mail is read as a stream, in the session's task: a client that leaves before the final dot cancels it there, and
-leaves nothing behind. What is handed to the submission runs in tasks of its own, one after the other, each to its end;
-a client that leaves behind the dot does not cancel the commit. A mail that is refused on the way is read on, and thrown
-away, up to its dot: only there does a client read a reply, and nothing that belongs to a mail is taken for a command.
+leaves nothing behind. What is handed to the submission comes to its end, one step after the other: a client that leaves
+meanwhile cancels neither a step nor, behind the dot, the commit. A mail that is refused on the way is read on, and
+thrown away, up to its dot: only there does a client read a reply, and nothing of a mail is taken for a command.
 """
 
-import asyncio
 import re
 from collections import deque
 from typing import TYPE_CHECKING, Final
@@ -74,8 +73,6 @@ class Receiver:
         self._kept = self._keeping = 0
         """Octets of the body that are out of memory, and those that are being written."""
         self._on_disk = 0
-        self._step: asyncio.Task[None] | None = None
-        """The last step that was handed over before the dot."""
         self._dropped = False
         self._refusal: Reply | None = None
         """Why the mail will not be taken."""
@@ -105,7 +102,7 @@ class Receiver:
             most = self._context.listener.max_message_size
             # Only now is it known how large a mail is that is too large.
             return refuse_size(self._size, most=most) if self._is_too_large else self._refusal
-        return await asyncio.shield(self._context.start(self._keep()))
+        return await self._session.complete(self._keep())
 
     @property
     def hangs(self) -> bool:
@@ -184,9 +181,8 @@ class Receiver:
 
     async def _write_ahead(self) -> None:
         """Hand over what is there; it goes on to its end if the client leaves meanwhile."""
-        self._step = self._context.start(self._hand_over())
         try:
-            await asyncio.shield(self._step)
+            await self._session.complete(self._hand_over())
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing was accepted
             if self._refusal is None:
                 self._refusal = self._fault(error)
@@ -203,8 +199,7 @@ class Receiver:
             await self._incoming.body(chunk)
             # It may still be on its way to the disk; the one before is there.
             self._kept, self._keeping = self._kept + self._keeping, len(chunk)
-            if not self._dropped:
-                self._hold(self._size - self._kept)
+            self._hold(self._size - self._kept)
 
     # Behind the dot
 
@@ -264,8 +259,6 @@ class Receiver:
             self._on_disk = 0
 
     async def _abort(self) -> None:
-        if self._step is not None:
-            await asyncio.wait([self._step])
         try:
             await self._incoming.abort()
         except Exception as error:  # noqa: BLE001 - what is left behind is swept at the next start

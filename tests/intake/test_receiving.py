@@ -413,6 +413,7 @@ async def test_a_client_that_is_killed_at_any_step_interrupts_none_of_them(at: s
         assert running.mail.aborted != dot
         if dot:
             assert running.mail.body == sent
+        await asyncio.wait_for(running.server._context.quiet.wait(), 10)
         await asyncio.gather(*running.server._context.tasks)
         assert running.budget.taken == 0
         assert running.server._context.quiet.is_set()
