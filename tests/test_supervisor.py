@@ -17,8 +17,8 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
-from relay.admin.asking import write_request
 from relay.admin.requests import Poll, Reload, RunQueue
+from relay.admin.wire import write_request
 from relay.control.client import ControlError, ask
 from relay.logs import LogSink
 from relay.model.errors import RelayError

@@ -15,7 +15,7 @@ To add a question or an action:
    for a command alone, `relay/cli/alone.py`. Errors for people are `RelayError`; `MisuseError` is wrong usage.
 3. Name both in the table `FUNCTIONS` in `desk.py`.
 4. Whatever it changes, it logs: `room.service.record` takes the event; `room.by` is who asked.
-5. The command (a file of `relay/cli/`, named in its `COMMANDS`) prints with `tell` of `relay/cli/telling.py` what `ask`
-   of `relay/cli/asking.py` gives, or `answer` of `desk.py` where it is to go by the file as it stands, in force or not.
+5. The command (a file of `relay/cli/`, named in its `COMMANDS`) prints with `tell` what `ask` gives, both of
+   `relay/cli/telling.py`, or `answer` of `desk.py` where it is to go by the file as it stands, in force or not.
    Test it with the fixture `both_ways` of `tests/cli/conftest.py`: with a service and without one.
 """

@@ -5,7 +5,17 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from relay.admin.mails import CHOSEN_PAGE, Found, being_sent_of, find, find_active, nothing_matches, tell_mails
+from relay.admin.mails import (
+    CHOSEN_PAGE,
+    Found,
+    being_sent_of,
+    find,
+    find_active,
+    find_blocked,
+    find_standstill,
+    nothing_matches,
+    tell_mails,
+)
 from relay.admin.requests import (
     Action,
     Answer,
@@ -19,7 +29,6 @@ from relay.admin.requests import (
     Told,
 )
 from relay.admin.room import Room
-from relay.admin.standstill import find_blocked, find_standstill
 from relay.admin.words import count, show_time, unknown
 from relay.escaping import printable
 from relay.events.admin import AdminAction

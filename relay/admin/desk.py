@@ -13,7 +13,7 @@ from relay.admin import requests
 from relay.admin.requests import VERSION
 from relay.admin.room import Room, Service
 from relay.admin.wire import WireError, decode, encode
-from relay.control.lines import Answer
+from relay.control.client import Answer
 from relay.control.server import BadRequestError, Caller
 from relay.emitting import emit
 from relay.escaping import printable

@@ -1,13 +1,24 @@
-"""Requests and answers as JSON, and back: the types of a dataclass's fields say all, nothing is converted by hand."""
+"""Requests and answers as JSON, and back, and how a running service is asked by the control socket.
 
+The types of a dataclass's fields say all, nothing is converted by hand. It imports nothing that costs time: a command
+begins with it.
+"""
+
+import os
 import types
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
-from relay.admin.requests import Json
+from relay import __version__
+from relay.admin.requests import VERSION, Answer, Json, Note, Progress, Question, Told
+from relay.control.client import PATIENCE, ControlError, follow
+from relay.control.client import Answer as Line
+from relay.model.errors import RelayError
 
+_KINDS: Final[dict[str, type[Answer]]] = {kind.__name__: kind for kind in (Told, Question, Progress, Note)}
 _T = TypeVar("_T")
 _UNIONS: Final = (Union, types.UnionType)
 _LARGEST: Final = 1 << 53
@@ -79,3 +90,41 @@ def _require(kind: Any, json: Json) -> None:  # noqa: ANN401 - any type
         raise WireError(f"{str(json)[:40]!r} is no {getattr(kind, '__name__', kind)}")
     if isinstance(json, int) and not abs(json) <= _LARGEST:
         raise WireError(f"{str(json)[:40]} is beyond the largest number, {_LARGEST}")
+
+
+def read_answer(line: Line) -> Answer | None:
+    """Read one answer; None where it only says that the request was taken. Raises RelayError where it is none."""
+    name = line.get("is")
+    if name == "":
+        return None
+    try:
+        return decode(_KINDS[str(name)], line.get("value"))
+    except (KeyError, WireError) as error:
+        raise RelayError(f"the answer can't be read: {error}") from None
+
+
+def write_request(request: object) -> Line:
+    """Write a request for the control socket. Root may say on whose behalf he asks."""
+    return {
+        "name": type(request).__name__,
+        "version": VERSION,
+        "program": __version__,
+        "by": os.environ.get("SUDO_USER", ""),
+        "value": encode(request),
+    }
+
+
+def ask_service(folder: Path, request: object, *, patience: float = PATIENCE) -> Generator[Line, Line | None, bool]:
+    """Ask the running service of a storage folder, and yield its answers; returns whether one runs.
+
+    `read_answer` reads them. To a `Question`, `{"yes": true}` is sent into the generator. Raises as `follow` does.
+    """
+    try:
+        return (yield from follow(folder, "ask", patience=patience, **write_request(request)))
+    except ControlError as error:
+        if str(error) == "unknown request":
+            raise ControlError(
+                "the running service is of another release than this command: restart it"
+                " (`systemctl restart relay`), then try again"
+            ) from None
+        raise

@@ -15,8 +15,8 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from relay.admin.asking import ask_service, read_answer
 from relay.admin.requests import ShowStatus, Told
+from relay.admin.wire import ask_service, read_answer
 from relay.cli.configuration import config_option, json_option, load
 from relay.cli.output import print_json, say
 from relay.cli.telling import find_own_file

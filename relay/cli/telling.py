@@ -13,12 +13,11 @@ from typing import Final, TypeAlias
 
 import click
 
-from relay.admin.asking import ask_service, read_answer
 from relay.admin.requests import MisuseError, Note, Progress, Question, Told
-from relay.admin.wire import encode
+from relay.admin.wire import ask_service, encode, read_answer
 from relay.cli.output import Bars, Column, JsonPrinter, confirm_many, print_facts, print_list, say
+from relay.control.client import Answer as Line
 from relay.control.client import ControlError, NoAnswerError
-from relay.control.lines import Answer as Line
 from relay.escaping import printable
 from relay.model.errors import RelayError
 from relay.places import PLACES, find_file, find_storage

@@ -1,6 +1,15 @@
-"""Asks the running service of a storage folder. Imports nothing that costs time: a command begins with it."""
+"""What goes over the control socket, and the side that asks: JSON objects, one a line, each way.
 
+A request is `{"do": NAME, ...}`. The service answers with one or several lines `{"ok": true, ...}`; a last line
+`{"ok": false, "error": TEXT}` says that it could not do it. While it works on a long answer it sends `{"alive": true}`
+every few seconds; work that may take more than half an hour reports how far it is, by lines with `"is": "Progress"`.
+
+Imports nothing that costs time: a command begins with it.
+"""
+
+import contextlib
 import errno
+import json
 import os
 import socket
 import stat
@@ -9,15 +18,21 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from relay.control.lines import LONGEST_ANSWER, NAME, Answer, read, write
 from relay.model.errors import RelayError
 
+NAME: Final = "relay.sock"
+LONGEST_REQUEST: Final = 1 << 21
+"""Octets of one request, with the end of its line."""
+LONGEST_ANSWER: Final = 1 << 25
+"""Octets of one answer, with the end of its line."""
 PATIENCE: Final = 5.0
 """Seconds for what is done at once."""
 _MOST_LINES: Final = 1 << 24
 """Of all answers together: more than the progress of any work needs."""
 _LONGEST_WORK: Final = 1800.0
 """Seconds of waiting for all answers together, or from one report of progress to the next."""
+
+Answer = dict[str, Any]
 
 
 class ControlError(RelayError):
@@ -151,3 +166,30 @@ def _shut(path: Path, error: OSError) -> ControlError:
     if error.errno in (errno.EACCES, errno.EPERM):
         text += ": only root and the service's own user may ask"
     return ControlError(text)
+
+
+def read(line: bytes | bytearray) -> Answer:
+    """Read the object of a line. Raises ValueError where it is none, and RecursionError."""
+    found = json.loads(line)
+    if not isinstance(found, dict):
+        raise ValueError("no object")  # noqa: TRY004 - as json says of what it can't read
+    return found
+
+
+def write(message: Answer) -> bytes:
+    """Write an object as a line."""
+    return json.dumps(message).encode() + b"\n"
+
+
+@contextlib.contextmanager
+def short_path(folder: Path) -> Iterator[str]:
+    """Return the socket's path; a folder too deep for the 108 bytes of an address is reached through a descriptor."""
+    path = folder / NAME
+    if len(os.fsencode(path)) < 100:
+        yield str(path)
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{NAME}"
+    finally:
+        os.close(descriptor)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from relay.control.lines import LONGEST_REQUEST, NAME, Answer, read, short_path, write
+from relay.control.client import LONGEST_REQUEST, NAME, Answer, read, short_path, write
 from relay.emitting import emit
 from relay.events.service import ActivityFailed
 from relay.model.errors import RelayError

@@ -14,9 +14,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.admin import desk
-from relay.admin.asking import write_request
 from relay.admin.desk import name_user
 from relay.admin.requests import VERSION, ListAccounts, Poll, Progress
+from relay.admin.wire import write_request
 from relay.control.client import ControlError, ask
 from relay.settings import load_settings
 from tests.cli.conftest import Run, serve

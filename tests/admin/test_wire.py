@@ -1,8 +1,11 @@
-"""Whatever is asked or answered comes out of its JSON as it went in."""
+"""What is asked or answered comes out of its JSON as it went in; what it costs to ask; another release is told so."""
 
 import ast
 import hashlib
 import inspect
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from relay.admin.desk import FUNCTIONS
 from relay.admin.requests import VERSION, Filter, ListMails, Progress, Told
 from relay.admin.wire import WireError, decode, encode
 from relay.rules.states import State
+from tests.cli.conftest import Run, serve
 
 NUMBERS = st.integers(-(1 << 53), 1 << 53)
 
@@ -82,3 +86,27 @@ def test_the_version_is_counted_up_with_each_change_of_what_is_said() -> None:
     told += sorted(kind.__name__ for kind in FUNCTIONS)
     digest = hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
     assert (VERSION, digest) == KNOWN
+
+
+def test_another_release_is_told_in_plain_words(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(config):
+        monkeypatch.setattr("relay.admin.wire.VERSION", VERSION + 1)
+        said = run("queue", "list")
+        assert (said.status, said.out) == (1, "")
+        assert "restart the service (`systemctl restart relay`)" in said.err
+
+
+def test_asking_a_service_needs_neither_settings_nor_database(config: Path, queued: list[str]) -> None:
+    program = (
+        "import sys; from relay.cli import main\n"
+        "try: main()\n"
+        "finally: print(*sorted({name.split('.')[0] for name in sys.modules}), *sys.modules, file=sys.stderr)"
+    )
+    with serve(config):
+        for more in (["list", "--json"], ["list"], ["show", queued[0]]):
+            asked = [sys.executable, "-c", program, "queue", *more, "-c", str(config)]
+            ended = subprocess.run(asked, capture_output=True, text=True, check=True)
+            loaded = set(ended.stderr.split())
+            assert queued[0] in ended.stdout
+            assert not loaded & {"pydantic", "sqlalchemy", "structlog", "asyncio", "relay.settings", "relay.storage"}
+            assert ("rich" in loaded) is (more == ["list"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.control.lines import NAME
+from relay.control.client import NAME
 from tests.cli.conftest import Run
 
 

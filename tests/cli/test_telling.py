@@ -14,8 +14,8 @@ from relay.admin.requests import Answer, MisuseError, Note, Question, Told
 from relay.admin.wire import encode
 from relay.cli.output import Bars, Column, confirm_many
 from relay.cli.telling import Conversation, tell
-from relay.control.lines import NAME
-from relay.control.lines import Answer as Line
+from relay.control.client import NAME
+from relay.control.client import Answer as Line
 from relay.model.errors import RelayError
 from tests.cli.conftest import Run
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from relay.control.client import ControlError, ask, follow
-from relay.control.lines import NAME
+from relay.control.client import NAME, ControlError, ask, follow
 from relay.control.server import _MOST_REQUESTS, Caller, ControlServer
 from relay.model.errors import RelayError
 from tests.peers.machine import require_root
