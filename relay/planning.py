@@ -7,10 +7,9 @@ of the envelope: no header is touched for it, and no choice made here can keep a
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relay.model.account import Account, Directory
+from relay.model.account import Account, ArchivePolicy, Directory
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
-from relay.model.policy import ArchivePolicy
 from relay.model.route import Refusal, RoutePlan
 from relay.routing import check_loop, plan_route
 from relay.rules.content import read_content

@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model.account import Account, Directory, Security, SmtpServer
+from relay.model.account import Account, ArchivePolicy, Directory, Security, SmtpServer
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
-from relay.model.policy import ArchivePolicy
 from relay.model.route import Refusal
 from relay.planning import MailPlan, make_stripper, plan_archive, plan_mail
 

@@ -15,8 +15,7 @@ from relay.events.delivery import (
 )
 from relay.model.destination import DestinationKind
 from relay.model.mail import MOST_UNCERTAIN, ClaimedDelivery, DeliveryState, RecipientKind
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.rules.disposition import Disposition
 from relay.rules.moments import utc_time
 

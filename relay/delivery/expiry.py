@@ -16,8 +16,7 @@ from relay.events.delivery import MailDelayed
 from relay.model.account import Account
 from relay.model.destination import Destination
 from relay.model.mail import ClaimedDelivery
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.notifications.policy import Policy, announce
 from relay.notifications.reroute import Rerouter
 from relay.rules.disposition import Answered, Disposition, Schedule, decide_disposition

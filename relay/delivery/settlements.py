@@ -7,8 +7,7 @@ from relay.events.event import Event
 from relay.model.account import Account
 from relay.model.ids import new_id
 from relay.model.mail import ClaimedDelivery, Created, DeliveryState, NewDelivery, Settlement
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.rules.disposition import Disposition
 from relay.settings import Settings
 from relay.transports.transport import Terms, TransportResult

@@ -1,4 +1,4 @@
-"""Users, devices and provider accounts, and the directory that finds them."""
+"""What the rules need of the configuration: users, devices, accounts, the directory that finds them; policies."""
 
 import sys
 from collections.abc import Iterable
@@ -248,3 +248,21 @@ class Directory:
     def first_owned(self, user: str) -> Account | None:
         """Find the first account that sends and belongs to a user."""
         return next((a for a in self.accounts if a.smtp is not None and a.owner == user), None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchivePolicy:
+    """`[archive]`: the central blind copy."""
+
+    bcc: tuple[Address, ...] = ()
+    strip_tiff: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryPolicy:
+    """`[retry]`: when a deferred mail is tried again and given up. All in milliseconds."""
+
+    intervals: tuple[int, ...] = (60_000, 300_000, 900_000, 3_600_000)
+    """The last one repeats."""
+    give_up_after: int = 259_200_000
+    warn_after: int = 14_400_000

@@ -5,8 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from relay.model.destination import Destination
-from relay.model.outcome import Outcome
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply
 
 AT_ONCE = 0
 """A `due` that means: at once, at any hour of the day (`relay queue run`)."""

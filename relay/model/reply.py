@@ -1,6 +1,7 @@
-"""An SMTP reply as a value."""
+"""An SMTP reply as a value, and what it means for one recipient."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,3 +32,20 @@ class Reply:
         return " ".join(
             part for part in (str(self.code) if self.code else "", self.enhanced, self.text.replace("\n", " ")) if part
         )
+
+
+class Verdict(StrEnum):
+    """How an attempt can end for a recipient."""
+
+    DELIVERED = "delivered"
+    DEFERRED = "deferred"
+    BOUNCED = "bounced"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """One recipient's result of one attempt."""
+
+    verdict: Verdict
+    reply: Reply
+    """The provider's reply that decided it; our own text if there was none."""

@@ -21,8 +21,7 @@ from relay.model.mail import (
     RecipientKind,
     RecipientState,
 )
-from relay.model.outcome import Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Reply, Verdict
 from relay.notifications.compose import Composer
 from relay.rules.disposition import Disposition
 from relay.rules.dsn import wants

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from relay.model.account import OnUncertain
+from relay.model.account import OnUncertain, RetryPolicy
 from relay.model.mail import AT_ONCE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState, Recipient, RecipientKind
-from relay.model.outcome import Outcome, Verdict
-from relay.model.policy import RetryPolicy
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.rules.hours import OpeningHours
 from relay.rules.retry import has_expired, next_attempt
 

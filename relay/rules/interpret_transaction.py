@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from relay.model.mail import Recipient, RecipientKind
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.rules.disposition import Answered
 from relay.rules.replies import (
     asks_the_sender_to_slow_down,

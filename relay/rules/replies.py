@@ -4,8 +4,7 @@ import re
 from collections.abc import Sequence
 
 from relay.escaping import HARMFUL
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.rules.charsets import decode_octets
 
 LONGEST_TEXT = 2000

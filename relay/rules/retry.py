@@ -5,7 +5,7 @@ Only open, unpaused time counts for the warning and for giving up.
 
 from collections.abc import Sequence
 
-from relay.model.policy import RetryPolicy
+from relay.model.account import RetryPolicy
 from relay.rules.hours import OpeningHours, next_open, open_time
 
 _SPREAD = 0.2

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from relay.model.account import Account, Device, Directory, Secret, User
-from relay.model.policy import ArchivePolicy, RetryPolicy
+from relay.model.account import Account, ArchivePolicy, Device, Directory, RetryPolicy, Secret, User
 from relay.rules.hours import parse_hours
 from relay.settings.database import resolve_database
 from relay.settings.document import SERVER_TABLES, Protocol

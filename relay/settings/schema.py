@@ -15,9 +15,8 @@ from typing import Annotated, Any, Final, Required, TypeAlias, get_args, get_ori
 from pydantic import BeforeValidator, ConfigDict, PlainValidator, TypeAdapter, with_config
 from typing_extensions import TypedDict, is_typeddict
 
-from relay.model.account import Account, Device, Pop3Server, SmtpServer, User
+from relay.model.account import Account, ArchivePolicy, Device, Pop3Server, RetryPolicy, SmtpServer, User
 from relay.model.address import Address
-from relay.model.policy import ArchivePolicy, RetryPolicy
 from relay.settings.database import check_database
 from relay.settings.fields import (
     Reader,

@@ -5,8 +5,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
-from relay.model.account import Directory
-from relay.model.policy import ArchivePolicy, RetryPolicy
+from relay.model.account import ArchivePolicy, Directory, RetryPolicy
 from relay.rules.hours import OpeningHours
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))

@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 
 from relay.model.errors import StorageError
 from relay.storage.accepting import Claimant
+from relay.storage.committer import Operation, Rank
 from relay.storage.engine import transaction
-from relay.storage.operation import Operation, Rank
 from relay.storage.transaction import Transaction
 from relay.storage.writer import Writer
 

@@ -10,10 +10,11 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Engine
 
@@ -23,7 +24,7 @@ from relay.model.ids import first_id, make_id
 from relay.storage import meta
 from relay.storage.engine import WriteConnection, file_of
 from relay.storage.faults import is_conflict, is_connection_lost, is_fault_of_database, is_surely_undone, storage_error
-from relay.storage.operation import Operation
+from relay.storage.transaction import Transaction
 
 _TRIES: Final = 3
 """Of a batch that met another node's, or whose COMMIT did not take effect."""
@@ -36,6 +37,36 @@ _PAUSES: Final = (0.0, 0.05, 0.2, 0.5, 1.0)
 _DAY: Final = 86_400_000
 """Milliseconds."""
 _FAMILY: Final = "batch"
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+Rank = IntEnum(
+    "Rank",
+    """
+    WRITE_CHUNK ACCEPT SETTLE MARK_UNCERTAIN REQUEUE HOLD_ACCOUNTS RECOVER CLAIM RENEW_LEASES PAUSE RESUME DISCARD
+    PURGE_HISTORY DROP_SPENT TELL_DELAY GIVE_UP PULL_BACK COUNT_RECIPIENTS UNCOUNT_RECIPIENTS CLAIM_BY_ID MARK_SENT
+    MOVE_NOTICE COUNT_PART RECLAIM BRING_FORWARD BEGIN_PROBE FINGERPRINT_KEY PURGE_ARRIVALS
+    ACQUIRE_MAILBOX RENEW_MAILBOX BEGIN_MAILBOX RECORD_FETCHED RECORD_LISTING END_POLL RELEASE_MAILBOX
+    WATCH BACKUP_BEGUN BACKUP_DONE BACKUP_FAILED NOTHING
+    """,
+)
+"""All kinds of writes, in the order in which one commit applies them.
+
+What adds comes before what takes away, so that a write and the one that undoes it may share a batch.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation(Generic[A, R]):
+    """One kind of write. Those of one object and batch are applied together."""
+
+    rank: int
+    """The kinds of a batch are applied in this order (`Rank`)."""
+    apply: Callable[[Transaction, Sequence[A]], Sequence[R]]
+    """Returns a result for each argument; runs again from the beginning if the batch has to be repeated."""
+    synced: bool = True
+    """False where it need be durable only together with a later write: a batch of such ones alone is not synced."""
 
 
 @dataclass(slots=True, eq=False)

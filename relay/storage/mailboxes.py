@@ -18,8 +18,8 @@ from relay.model.maildrop import Mailbox, MessageKey, Seen
 from relay.storage import arrivals as copies
 from relay.storage.accepting import Claimant
 from relay.storage.access import Access, writes, writes_as
+from relay.storage.committer import Rank
 from relay.storage.engine import Database, transaction
-from relay.storage.operation import Rank
 from relay.storage.rows import clean
 from relay.storage.statement import Many, Statement, insert
 from relay.storage.tables import mailbox, seen

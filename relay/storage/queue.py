@@ -22,7 +22,7 @@ from relay.storage import accepting, backups, claiming, expiry, outbox, pausing,
 from relay.storage.access import Access, asks, writes, writes_as
 from relay.storage.arrivals import purge
 from relay.storage.claims import Claims
-from relay.storage.operation import Operation, Rank
+from relay.storage.committer import Operation, Rank
 from relay.storage.statement import LIMIT, Statement
 from relay.storage.tables import content
 from relay.storage.transaction import Transaction

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, exists, or_, select, update
 
 from relay.model.ids import first_id
 from relay.model.mail import DeliveryState, RecipientState, Settlement
-from relay.model.outcome import Verdict
+from relay.model.reply import Verdict
 from relay.storage.accepting import Claimant
 from relay.storage.creating import Cause, create, drop_bodies
 from relay.storage.rows import clean

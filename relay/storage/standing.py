@@ -9,11 +9,11 @@ from typing import Final
 
 from sqlalchemy import and_, bindparam, case, exists, func, or_, select
 
+from relay.model.account import RetryPolicy
 from relay.model.destination import to_account
 from relay.model.ids import first_id
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
-from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
 from relay.rules.hours import OpeningHours, day_of
 from relay.rules.retry import counted_since, counted_time

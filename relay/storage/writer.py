@@ -13,26 +13,22 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import Engine
 
 from relay.emitting import emit
 from relay.events.service import WriterDied
 from relay.model.errors import RelayError, StorageError
-from relay.storage.committer import CommitError, Committer, Write
+from relay.storage.committer import A, CommitError, Committer, Operation, R, Rank, Write
 from relay.storage.engine import file_of
 from relay.storage.faults import is_fault_of_database, storage_error
-from relay.storage.operation import Operation, Rank
 from relay.storage.transaction import Transaction
 
 MOST_WRITES: Final = 128
 """Of one batch."""
 MOST_OCTETS: Final = 1 << 20
 """Of one batch, the first write not counted: no write waits long behind large mails."""
-
-A = TypeVar("A")
-R = TypeVar("R")
 
 
 def _nothing(_tx: Transaction, arguments: Sequence[None]) -> list[None]:

@@ -9,8 +9,7 @@ from relay.emitting import emit
 from relay.events.delivery import InboxDelivered
 from relay.model.errors import StorageError
 from relay.model.mail import Body, ClaimedDelivery, Recipient
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.runtime import Runtime
 from relay.storage.maildir import deliver
 from relay.transports.transport import Learnt, Progress, Terms, TransportResult

@@ -8,8 +8,7 @@ from relay.events.delivery import ArchiveSplit, BodySentUnannounced, LinesFolded
 from relay.model.account import Account, OnUncertain, SmtpServer
 from relay.model.envelope import DsnOptions
 from relay.model.mail import Body, ClaimedDelivery, Recipient, RecipientKind
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.rules.headers import is_signed
 from relay.rules.interpret_transaction import TransactionResult, interpret_transaction
 from relay.rules.replies import asks_to_slow_down

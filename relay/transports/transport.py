@@ -11,8 +11,7 @@ from typing import Protocol
 from relay.model.account import OnUncertain
 from relay.model.errors import StorageError
 from relay.model.mail import Body, ClaimedDelivery, Recipient
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.rules.disposition import Answered
 
 

@@ -9,8 +9,7 @@ from structlog.testing import capture_logs
 
 from relay.model.destination import Destination, DestinationKind
 from relay.model.mail import Body, ClaimedDelivery
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.storage import admin, commands
 from relay.transports.transport import Learnt, Progress, Terms, TransportResult
 from tests.peers.deliveries import count_open

@@ -6,8 +6,7 @@ from structlog.testing import capture_logs
 from relay.delivery.event_log import log_disposition, log_doubts
 from relay.model.destination import to_account
 from relay.model.mail import ClaimedDelivery, DeliveryState, Message, Recipient, RecipientKind
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.rules.disposition import Disposition
 
 MESSAGE = Message(

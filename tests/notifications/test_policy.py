@@ -9,8 +9,7 @@ from structlog.testing import capture_logs
 
 from relay.model.destination import to_account, to_inbox
 from relay.model.mail import DeliveryState, RecipientKind
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.notifications.policy import announce
 from relay.rules.disposition import Disposition, Failure
 from relay.rules.notice_texts import Alert

@@ -4,12 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model.account import OnUncertain
+from relay.model.account import OnUncertain, RetryPolicy
 from relay.model.destination import to_account
 from relay.model.mail import ClaimedDelivery, DeliveryState, Message, Recipient, RecipientKind
-from relay.model.outcome import Outcome, Verdict
-from relay.model.policy import RetryPolicy
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.rules.disposition import Answered, Disposition, Schedule, decide_disposition
 from relay.rules.hours import parse_hours
 

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model.mail import Recipient, RecipientKind
-from relay.model.outcome import Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Reply, Verdict
 from relay.rules.interpret_transaction import SmtpReplies, interpret_transaction
 
 OK = Reply(code=250, enhanced="2.1.5", text="ok")

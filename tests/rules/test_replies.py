@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model.outcome import Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Reply, Verdict
 from relay.rules.replies import (
     LONGEST_TEXT,
     asks_the_sender_to_slow_down,

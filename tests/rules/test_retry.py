@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.model.policy import RetryPolicy
+from relay.model.account import RetryPolicy
 from relay.rules.hours import is_open, open_time, parse_hours
 from relay.rules.retry import counted_since, counted_time, has_expired, next_attempt, wants_warning
 

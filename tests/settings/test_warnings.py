@@ -7,9 +7,19 @@ from typing import Any
 
 import pytest
 
-from relay.model.account import Account, Device, Directory, Pop3Server, Secret, Security, SmtpServer, User
+from relay.model.account import (
+    Account,
+    ArchivePolicy,
+    Device,
+    Directory,
+    Pop3Server,
+    RetryPolicy,
+    Secret,
+    Security,
+    SmtpServer,
+    User,
+)
 from relay.model.address import Address
-from relay.model.policy import ArchivePolicy, RetryPolicy
 from relay.rules.hours import parse_hours
 from relay.settings.errors import Place
 from relay.settings.values import Limits, Listener, LogSettings, Settings

@@ -23,8 +23,7 @@ from relay.model.mail import (
     RecipientKind,
     Settlement,
 )
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
 from relay.storage.tables import metadata

@@ -5,9 +5,8 @@ import pytest
 from sqlalchemy import Engine
 
 from relay.storage import meta
-from relay.storage.committer import Committer, Write
+from relay.storage.committer import Committer, Operation, Rank, Write
 from relay.storage.engine import WriteConnection, transaction
-from relay.storage.operation import Operation
 from relay.storage.transaction import Transaction
 from relay.storage.upgrade import prepare_database
 
@@ -40,3 +39,8 @@ async def test_a_batch_whose_answer_is_lost_takes_effect_once(engine: Engine, mo
     with transaction(engine, write=False) as tx:
         assert [key for key, _ in meta.read_family(tx, "said")] == ["said/a", "said/b"]
         assert list(meta.read_family(tx, "batch")) == []
+
+
+def test_each_kind_of_write_has_a_place_of_its_own_and_what_adds_comes_first() -> None:
+    assert len({*Rank}) == len(Rank.__members__)
+    assert Rank.WRITE_CHUNK < Rank.ACCEPT < Rank.SETTLE < Rank.REQUEUE < Rank.CLAIM < Rank.DISCARD

@@ -7,8 +7,7 @@ from sqlalchemy import Engine
 
 from relay.model.destination import to_account
 from relay.model.mail import DeliveryState
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.storage import admin
 from relay.storage.expiry import LastAttempt
 from relay.storage.queue import Queue

@@ -24,12 +24,12 @@ from sqlalchemy import Engine, text
 from relay.model.destination import Destination, to_account
 from relay.model.errors import StorageError
 from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewDelivery, NewMessage
-from relay.model.outcome import Outcome, Verdict
+from relay.model.reply import Outcome, Verdict
 from relay.storage import commands
 from relay.storage.access import asks
 from relay.storage.commands import Done
+from relay.storage.committer import Operation
 from relay.storage.engine import WriteConnection, open_engine, transaction
-from relay.storage.operation import Operation
 from relay.storage.queue import Queue
 from relay.storage.tables import metadata
 from relay.storage.transaction import Transaction

@@ -2,8 +2,8 @@
 
 from sqlalchemy import Engine
 
+from relay.model.account import RetryPolicy
 from relay.model.mail import DeliveryState, Pause, Recipient, RecipientKind
-from relay.model.policy import RetryPolicy
 from relay.model.reply import Reply
 from relay.rules.hours import parse_hours
 from relay.storage.commands import delete

@@ -10,8 +10,8 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Table, text, update
 from structlog.testing import capture_logs
 
 from relay.model.errors import NotFoundError, StorageError
+from relay.storage.committer import Operation
 from relay.storage.engine import WriteConnection
-from relay.storage.operation import Operation
 from relay.storage.statement import Many, Statement, insert
 from relay.storage.transaction import Transaction
 from relay.storage.writer import MOST_WRITES, Writer

@@ -1,8 +1,7 @@
 from relay.model.destination import to_account
 from relay.model.errors import StorageError
 from relay.model.mail import ClaimedDelivery, Message, Recipient
-from relay.model.outcome import Outcome, Verdict
-from relay.model.reply import Reply
+from relay.model.reply import Outcome, Reply, Verdict
 from relay.transports.transport import Progress, TransportResult, failed
 
 GOT = Outcome(verdict=Verdict.DELIVERED, reply=Reply(code=250))
