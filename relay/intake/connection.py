@@ -18,9 +18,9 @@ from typing import Any, Final, NoReturn, TypeVar
 import aiosmtpd.smtp
 from aiosmtpd.smtp import SMTP
 
+from relay.deadline import Deadline
 from relay.intake.budget import Ip
 from relay.intake.connection_limits import client_ip
-from relay.intake.deadline import Deadline
 from relay.intake.listener_context import ListenerContext
 from relay.intake.replies import HTTP_VERBS, TOO_MANY_COMMANDS, encode
 from relay.model.reply import Reply

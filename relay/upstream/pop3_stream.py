@@ -53,7 +53,7 @@ class Pop3Stream(AwaitedProtocol):
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Put TLS on. What was buffered in the clear is dropped (RFC 2595 section 4). Raises OSError, StreamLost."""
         self._buffer.clear()
-        secured = await asyncio.get_running_loop().start_tls(
+        secured = await self._loop.start_tls(
             self._transport, self, context, server_hostname=host, ssl_handshake_timeout=self._seconds
         )
         if secured is None:
@@ -139,25 +139,17 @@ class Pop3Stream(AwaitedProtocol):
 
     async def _more(self) -> None:
         """Wait for more bytes."""
-        before, began, credit = len(self._buffer), asyncio.get_running_loop().time(), self._credit
+        before, began, credit = len(self._buffer), self._loop.time(), self._credit
         self._resume()
-        try:
-            async with asyncio.timeout(credit):
-                while len(self._buffer) == before:
-                    if self._lost is not None:
-                        raise StreamLost(self._lost)
-                    self._waiter = asyncio.get_running_loop().create_future()
-                    try:
-                        await self._waiter
-                    finally:
-                        self._waiter = None
-        except TimeoutError:
-            self.abort()
-            slow = credit < self._seconds
-            raise StreamLost("answers that drip" if slow else f"no answer within {self._seconds:g} s") from None
-        waited = asyncio.get_running_loop().time() - began
+        while len(self._buffer) == before:
+            if self._lost is not None:
+                raise StreamLost(self._lost)
+            if credit <= 0 or not await self._wait(credit):
+                self.abort()
+                slow = credit < self._seconds
+                raise StreamLost("answers that drip" if slow else f"no answer within {self._seconds:g} s")
         earned = (len(self._buffer) - before) / LEAST_RATE
-        self._credit = min(self._seconds, credit - waited + earned)
+        self._credit = min(self._seconds, credit - (self._loop.time() - began) + earned)
 
     def _resume(self) -> None:
         if self._paused and len(self._buffer) <= _HIGH_WATER // 2:

@@ -8,6 +8,7 @@ import functools
 from collections import deque
 from typing import cast
 
+from relay.deadline import Deadline
 from relay.model.reply import Reply
 from relay.rules.replies import read_reply
 from relay.upstream.secrecy import Veil
@@ -30,11 +31,13 @@ class StreamLost(Exception):  # noqa: N818 - it says what happened
 
 
 class AwaitedProtocol(asyncio.Protocol):
-    """A connection with at most one waiter, which is woken by what comes, and by the end."""
+    """A connection with at most one waiter, which is woken by what comes, by the end, and when its time is over."""
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._deadline = Deadline(self._loop, functools.partial(self._wake, in_time=False))
         self._waiter: asyncio.Future[bool] | None = None
-        """Its result is whether something happened in time; where the waiter has no timer here, it is always true."""
+        """Its result is whether something happened in time."""
         self._lost: str | None = None
         """Why nothing more can come: the first reason that was noted."""
 
@@ -44,8 +47,9 @@ class AwaitedProtocol(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note the loss, and wake whoever waits."""
+        """Note the loss, wake whoever waits, and stop the timer."""
         self._fail("the connection was reset" if exc else "the connection was closed")
+        self._deadline.cancel()
 
     def _fail(self, why: str) -> None:
         if self._lost is None:
@@ -56,17 +60,23 @@ class AwaitedProtocol(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(in_time)
 
+    async def _wait(self, seconds: float) -> bool:
+        """Wait until something happens; False: nothing did within `seconds`."""
+        self._waiter = self._loop.create_future()
+        self._deadline.set(seconds)
+        try:
+            return await self._waiter
+        finally:
+            self._waiter = None
+            self._deadline.clear()
+
 
 class SmtpStream(AwaitedProtocol):
-    """Parses replies as they come, veiled; gives back-pressure and progress for what goes out.
-
-    One timer serves all waits: each only notes its deadline, and the timer looks whether it is over.
-    """
+    """Parses replies as they come, veiled; gives back-pressure and progress for what goes out."""
 
     def __init__(self, connected: asyncio.BaseTransport, veil: Veil) -> None:
         """Take over a transport that is idle; what the server says from now on is veiled."""
         super().__init__()
-        self._loop = asyncio.get_running_loop()
         self.transport = transport = cast("asyncio.Transport", connected)
         self._veil = veil
         self._rest = b""
@@ -74,9 +84,6 @@ class SmtpStream(AwaitedProtocol):
         self._length = 0
         self._replies: deque[Reply] = deque()
         self._awaited = 0
-        self._deadline: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
         self._paused = False
         transport.set_write_buffer_limits(high=_HIGH_WATER, low=_HIGH_WATER // 4)
         transport.set_protocol(self)
@@ -133,13 +140,6 @@ class SmtpStream(AwaitedProtocol):
         self._replies.append(reply)
         self._wake()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note the loss, wake whoever waits, and stop the timer."""
-        super().connection_lost(exc)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def pause_writing(self) -> None:
         """Hold the writer back."""
         self._paused = True
@@ -148,31 +148,6 @@ class SmtpStream(AwaitedProtocol):
         """Let the writer go on."""
         self._paused = False
         self._wake()
-
-    async def _wait(self, seconds: float) -> bool:
-        """Wait until something happens; False: nothing did within `seconds`."""
-        self._waiter = self._loop.create_future()
-        self._deadline = deadline = self._loop.time() + seconds
-        if self._timer is None or self._timer_at > deadline:
-            self._arm(deadline)
-        try:
-            return await self._waiter
-        finally:
-            self._waiter = self._deadline = None
-
-    def _arm(self, at: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._timer_at = self._loop.call_at(at, self._tick), at
-
-    def _tick(self) -> None:
-        self._timer = None
-        if self._deadline is None:
-            return
-        if self._deadline <= self._timer_at:
-            self._wake(in_time=False)
-        else:
-            self._arm(self._deadline)
 
     async def reply(self, seconds: float) -> Reply:
         """Give the next reply. Raises StreamLost; a silence of `seconds` is one too."""

@@ -133,7 +133,7 @@ async def test_a_server_that_takes_the_mail_octet_by_octet_is_given_up(monkeypat
     [(None, "the connection was closed"), (ConnectionResetError(), "the connection was reset")],
     ids=["closed", "reset"],
 )
-def test_a_loss_has_a_reason(error: Exception | None, reason: str) -> None:
+async def test_a_loss_has_a_reason(error: Exception | None, reason: str) -> None:
     one = AwaitedProtocol()
     one.connection_lost(error)
     assert one._lost == reason

@@ -7,7 +7,7 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.intake.deadline import Deadline
+from relay.deadline import Deadline
 
 
 class Timers:
