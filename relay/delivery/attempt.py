@@ -14,13 +14,14 @@ from relay.delivery.event_log import log_disposition, log_lost
 from relay.delivery.lanes import Lane
 from relay.delivery.pauses import PauseBook
 from relay.delivery.quota import Quota
-from relay.delivery.settlements import Decision, Facts
+from relay.delivery.settlements import Facts
 from relay.delivery.storing import log_and_continue, log_failure
 from relay.emitting import emit
 from relay.events.accounts import AccountNarrowed, AccountSlowed, AccountUnreachable, ProviderAsksForLess
+from relay.events.event import Event
 from relay.model.destination import Destination
 from relay.model.errors import ClaimLostError, RelayError
-from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Settlement
+from relay.model.mail import Body, ClaimedDelivery, Created, DeliveryState, Settlement
 from relay.model.reply import Reply
 from relay.notifications import Notifications
 from relay.notifications.policy import Notices, announce
@@ -145,10 +146,8 @@ class Attempter:
             paused=paused,
             again=again,
         )
-        decision = await self._decide(facts)
-        attempted = Attempted(
-            goes_on=goes_on, settlement=decision.settlement, then=partial(self._after_settled, facts, decision)
-        )
+        attempted = await self._decide(facts)
+        attempted.goes_on = goes_on
         return attempted, None if result.doubtful else result.delivered
 
     async def _pause(self, account: str, login: Login, result: TransportResult) -> bool:
@@ -168,16 +167,19 @@ class Attempter:
 
     # What is written
 
-    async def _decide(self, facts: Facts) -> Decision:
+    async def _decide(self, facts: Facts) -> Attempted:
         try:
             return await self._decide_by_rules(facts)
         except Exception as error:  # what was taken is not forgotten, nor sent again, for a fault of ours
             log_failure("conclusion", error, queue_id=facts.delivery.message.id)
             if facts.result.doubtful:
                 raise  # it stays active, and is taken up as possibly sent
-            return settlements.plain_decision(facts, now=self._now(), settings=self._settings())
+            settings = self._settings()
+            disposition = settlements.without_rules(facts, due=self._now() + settings.retry.intervals[-1])
+            settlement = settlements.settlement_of_attempt(facts, disposition, settings)
+            return Attempted(settlement=settlement, then=partial(self._after_settled, facts, settlement, disposition))
 
-    async def _decide_by_rules(self, facts: Facts) -> Decision:
+    async def _decide_by_rules(self, facts: Facts) -> Attempted:
         delivery, result, terms = facts.delivery, facts.result, facts.terms
         settings, now = self._settings(), self._now()
         counted = await self._counted(delivery, now) if facts.counts and terms.gives_up else 0
@@ -210,24 +212,15 @@ class Attempter:
         except Exception as error:  # noqa: BLE001 - a bounce that nobody is told of would be a mail lost in silence
             log_failure("notice", error, queue_id=delivery.message.id)
             disposition = settlements.wait_instead(disposition, self._next(delivery.attempts + 1, now))
-        settlement = settlements.settlement_of(
-            delivery,
-            disposition,
-            reply=result.reply,
-            at=facts.at,
-            settings=settings,
-            seconds=facts.seconds,
-            counts=facts.counts,
-            creates=(*settlements.splits_of(delivery, result, disposition, now), *told.notices),
-            events=settlements.events_of(result, disposition),
-        )
-        return Decision(
-            settlement=settlement,
-            disposition=disposition,
-            expired=has_expired(settings.retry, counted),
-            bounced_notice=bounced_notice,
-            events=told.events,
-        )
+        rescue = None
+        waits = disposition.state is DeliveryState.QUEUED
+        if delivery.message.notice and waits and (bounced_notice or has_expired(settings.retry, counted)):
+            rescue = partial(self._notifications.rerouter.rescue, [delivery], bounced=bounced_notice)
+        creates: tuple[Created, ...] = (*settlements.splits_of(delivery, result, disposition, now), *told.notices)
+        events = settlements.events_of(result, disposition)
+        settlement = settlements.settlement_of_attempt(facts, disposition, settings, creates=creates, events=events)
+        then = partial(self._after_settled, facts, settlement, disposition, told.events, rescue)
+        return Attempted(settlement=settlement, then=then)
 
     def _next(self, attempts: int, now: int) -> int:
         settings = self._settings()
@@ -253,17 +246,21 @@ class Attempter:
         self._queue.abandon(delivery, doubtful=False)
         return Attempted(goes_on=True, lost=True)
 
-    async def _after_settled(self, facts: Facts, decision: Decision) -> None:
+    async def _after_settled(
+        self,
+        facts: Facts,
+        settlement: Settlement,
+        disposition: Disposition,
+        events: Iterable[Event] = (),
+        rescue: Callable[[], Awaitable[set[Destination]]] | None = None,
+    ) -> None:
         delivery, result = facts.delivery, facts.result
-        settlement, disposition = decision.settlement, decision.disposition
         log_disposition(delivery, disposition, result.reply, seconds=facts.seconds, uncertain=bool(result.doubtful))
-        waits = disposition.state is DeliveryState.QUEUED
-        self._wake(announce(settlement.notices, *decision.events))
-        if (decision.expired or decision.bounced_notice) and delivery.message.notice and waits:
+        self._wake(announce(settlement.notices, *events))
+        if rescue is not None:
             with log_and_continue("notice"):  # the next attempt comes to it again
-                woken = await self._notifications.rerouter.rescue([delivery], bounced=decision.bounced_notice)
-                self._wake(woken)
-        if waits or settlement.splits:
+                self._wake(await rescue())
+        if disposition.state is DeliveryState.QUEUED or settlement.splits:
             self._wake({delivery.destination})
 
     async def _after_narrowed(self, delivery: ClaimedDelivery) -> None:

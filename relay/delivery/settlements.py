@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import TypedDict, Unpack
 
-from relay.events.event import Event
 from relay.model.account import Account
 from relay.model.ids import new_id
 from relay.model.mail import ClaimedDelivery, Created, DeliveryState, NewDelivery, Settlement
@@ -36,42 +35,14 @@ class Facts:
         return self.again or not self.result.learnt.login_refused
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
-    """What is written, and why."""
-
-    settlement: Settlement
-    disposition: Disposition
-    expired: bool = False
-    """Whether the time to give up has come."""
-    events: tuple[Event, ...] = ()
-    """What its notices mean, to be emitted once it is stored."""
-    bounced_notice: bool = False
-    """Whether it is a notice that was refused: it goes into an inbox, since of notices there are no notices."""
-
-
-def plain_decision(facts: Facts, *, now: int, settings: Settings) -> Decision:
-    """Keep who got the mail, and let the others wait for the longest interval: no rule is asked."""
+def without_rules(facts: Facts, *, due: int) -> Disposition:
+    """Keep who got the mail, and let the others wait: no rule is asked."""
     delivery, result = facts.delivery, facts.result
     delivered = {n: one for n, one in result.outcomes.items() if one.verdict is Verdict.DELIVERED}
     later = Outcome(verdict=Verdict.DEFERRED, reply=result.reply)
     outcomes = tuple((r.n, delivered.get(r.n, later)) for r in delivery.recipients)
-    disposition = Disposition(
-        outcomes=outcomes,
-        state=DeliveryState.DONE if len(delivered) == len(outcomes) else DeliveryState.QUEUED,
-        due=now + settings.retry.intervals[-1],
-        uncertain=delivery.uncertain,
-    )
-    settlement = settlement_of(
-        delivery,
-        disposition,
-        reply=result.reply,
-        at=facts.at,
-        settings=settings,
-        seconds=facts.seconds,
-        counts=facts.counts,
-    )
-    return Decision(settlement=settlement, disposition=disposition)
+    state = DeliveryState.DONE if len(delivered) == len(outcomes) else DeliveryState.QUEUED
+    return Disposition(outcomes=outcomes, state=state, due=due, uncertain=delivery.uncertain)
 
 
 class _OfAttempt(TypedDict, total=False):
@@ -92,8 +63,7 @@ def settlement_of(
 ) -> Settlement:
     """Return what is written of a delivery; `at` in milliseconds since 1970.
 
-    `of_attempt`: how long the attempt took, whether it counts, what it creates, and what `relay trace` shows beside it.
-    Without that it is no attempt that counts.
+    `of_attempt` is what an attempt that counts has beside it.
     """
     return Settlement(
         delivery_id=delivery.id,
@@ -108,6 +78,15 @@ def settlement_of(
         keep_body=settings.limits.keep_delivered > 0,
         **of_attempt,
     )
+
+
+def settlement_of_attempt(
+    facts: Facts, disposition: Disposition, settings: Settings, **made: Unpack[_OfAttempt]
+) -> Settlement:
+    """Return what an attempt writes, with what it creates and what `relay trace` shows beside the attempt itself."""
+    reply, at = facts.result.reply, facts.at
+    made |= {"seconds": facts.seconds, "counts": facts.counts}
+    return settlement_of(facts.delivery, disposition, reply=reply, at=at, settings=settings, **made)
 
 
 def events_of(result: TransportResult, disposition: Disposition) -> tuple[tuple[str, str], ...]:
