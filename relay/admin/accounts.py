@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from textwrap import wrap
 from typing import Final
@@ -34,7 +34,7 @@ _WIDE: Final = 76
 class Line(AccountState):
     """What is known of one account."""
 
-    news: AccountNews | None = None
+    news: AccountNews = field(default_factory=AccountNews)
     quarantined: int = 0
 
     @property
@@ -46,8 +46,6 @@ class Line(AccountState):
             return "only receives"
         if self.pause is not None:
             return "paused" if self.pause.by_person else "login refused"
-        if self.news is None:
-            return "not tried yet"
         if self.fails:
             return "fails"
         return "sends" if self.news.last_sent is not None else "not tried yet"
@@ -55,7 +53,7 @@ class Line(AccountState):
     @property
     def fails(self) -> bool:
         """Whether the last attempt says something against the account, and not only against one mail."""
-        if self.news is None or (reply := self.news.last_error) is None:
+        if (reply := self.news.last_error) is None:
             return False
         if reply.code in (0, 421):
             return True
@@ -65,11 +63,27 @@ class Line(AccountState):
 
 def list_(room: Room, _request: ListAccounts) -> Iterator[Told]:
     """List the accounts in the order of the rules, with what is wrong with each and what helps."""
-    if room.settings.directory.accounts:
-        yield tell(_gather(room), room.now, room.zone)
-    else:
-        text = f"There is no account yet: add an [[account]] to {room.settings.path}, then: relay check"
+    settings, database = room.settings, room.database
+    if not settings.directory.accounts:
+        text = f"There is no account yet: add an [[account]] to {settings.path}, then: relay check"
         yield Told(nothing=text, nothing_matters=True)
+        return
+    with transaction(database, write=False) as tx:
+        standing = read_standing(tx, hours=settings.hours, retry=settings.retry, now=room.now)
+    news = read_news(database, now=room.now)
+    quarantined = Counter(arrival.account for arrival in list_quarantined(database))
+    lines = [
+        Line(
+            account=account,
+            queue=standing.queues.get(account.name, QueueState()),
+            pause=standing.pauses.get(account.name),
+            news=news.get(account.name, AccountNews()),
+            mailbox=standing.mailboxes.get(account.name) if account.is_collected else None,
+            quarantined=quarantined[account.name],
+        )
+        for account in settings.directory.accounts
+    ]
+    yield tell(lines, room.now, room.zone)
 
 
 def tell(lines: Sequence[Line], now: int, zone: tzinfo) -> Told:
@@ -145,26 +159,6 @@ def _say_step(step: Step) -> Iterator[str]:
         yield f"{'':9}{line}"
 
 
-def _gather(room: Room) -> list[Line]:
-    """Read what is known of each account, in the order of the rules."""
-    settings, database = room.settings, room.database
-    with transaction(database, write=False) as tx:
-        standing = read_standing(tx, hours=settings.hours, retry=settings.retry, now=room.now)
-    news = read_news(database, now=room.now)
-    quarantined = Counter(arrival.account for arrival in list_quarantined(database))
-    return [
-        Line(
-            account=account,
-            queue=standing.queues.get(account.name, QueueState()),
-            pause=standing.pauses.get(account.name),
-            news=news.get(account.name),
-            mailbox=standing.mailboxes.get(account.name) if account.is_collected else None,
-            quarantined=quarantined[account.name],
-        )
-        for account in settings.directory.accounts
-    ]
-
-
 def view(line: Line) -> Json:
     """Return what programs read."""
     account, pause, news, mailbox = line.account, line.pause, line.news, line.mailbox
@@ -181,9 +175,9 @@ def view(line: Line) -> Json:
         "paused_by": None if pause is None else "command" if pause.by_person else "login refused",
         "reason": "" if pause is None else pause.reason,
         "next_probe": None if pause is None or pause.by_person else utc_time(pause.next_probe),
-        "last_sent": None if news is None else utc_time(news.last_sent),
-        "last_error": "" if news is None or news.last_error is None else str(news.last_error),
-        "failing_since": None if news is None else utc_time(news.failing_since),
+        "last_sent": utc_time(news.last_sent),
+        "last_error": "" if news.last_error is None else str(news.last_error),
+        "failing_since": utc_time(news.failing_since),
         "collected": account.is_collected,
         "last_poll": None if mailbox is None else utc_time(mailbox.last_ok),
         "poll_error": "" if mailbox is None else mailbox.error,
@@ -209,7 +203,7 @@ def row(line: Line, now: int, zone: tzinfo) -> tuple[str, ...]:
 def _sends(line: Line, now: int, zone: tzinfo) -> str:
     if line.state == "only receives":
         return "no"
-    if line.state == "sends" and line.news is not None and line.news.last_sent is not None:
+    if line.state == "sends" and line.news.last_sent is not None:
         return f"works, last {show_ago(line.news.last_sent, now, zone)}"
     return line.state.upper() if line.state in ("fails", "login refused") else line.state
 
@@ -244,7 +238,7 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
                 f"{name}: the provider refuses the login since {since}: {_sentence(line.pause.reason)}{held_up}"
                 f" Nothing is lost, and nothing expires. Correct the password, then: {test}"
             )
-    elif line.news is not None and line.news.last_error is not None and line.state != "excluded":
+    elif line.news.last_error is not None and line.state != "excluded":
         said, news = _sentence(line.news.last_error), line.news
         if line.fails:
             since = show_time(news.failing_since, zone)

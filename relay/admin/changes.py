@@ -108,7 +108,8 @@ def change(room: Room, request: ChangeMails) -> Generator[Answer, bool | None]:
     if request.action in (Action.RETRY, Action.RELEASE) and done.count:
         good = (yield from _deliver(room, done)) and good
     elif request.action is Action.MOVE and done.count:
-        room.service.flush([request.account])
+        if room.service.is_running:
+            room.service.flush([request.account])
         yield from _tell_when(room, done, request.account)
     elif request.action in (Action.HOLD, Action.DELETE) and (active := find_active(room, request.filter, being_sent)):
         told = count(len(active), "mail is", "mails are")
@@ -277,7 +278,6 @@ def _serve(room: Room, ids: Sequence[str], accounts: Sequence[str] | None) -> in
     room.service.flush(accounts)
     if room.service.is_running:
         return 0
-    room.service.serve()
     pages = (ids[n : n + CHOSEN_PAGE] for n in range(0, len(ids), CHOSEN_PAGE))
     return sum(listing.count_waiting(room.database, page) for page in pages)
 

@@ -1,38 +1,28 @@
 """Mails that came in: from whom a mail came, for whom, why, and where its copies stand."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from relay.admin.requests import Json, Told
+from relay.admin.requests import Told
 from relay.admin.room import Room
 from relay.admin.words import show_size, show_time
 from relay.model.arrival import Arrival, Place
 from relay.model.errors import StateConflictError, StorageError
 from relay.model.ids import is_id
-from relay.model.maildrop import Seen
 from relay.rules.moments import utc_time
 from relay.storage.arrivals import find_arrivals, find_by_file
 from relay.storage.mailboxes import find_seen
 from relay.storage.maildir import locate
 from relay.storage.quarantine import QUARANTINE, Held, find_held, list_held
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """A mail that came in, with a copy for each of its users."""
-
-    copies: tuple[tuple[Arrival, Path | None, str], ...]
-    """Each with its file, if that is where it was put, and where it is in words."""
-    provider: str
-    """Whether it is still at the provider, in words; empty where it came from none that is known."""
-    mailbox: str
+_Copy = tuple[Arrival, Path | None, str]
+"""Of a mail for one of its users: its file, if that is where it was put, and where it is in words."""
 
 
-def find_incoming(room: Room, text: str) -> list[Found]:
-    """Find mails that came in by an id, its beginning, a Message-ID, a provider's unique id, or a file's name.
+def trace_incoming(room: Room, text: str) -> list[Told]:
+    """Tell the whole life of the mails that came in of an id, its beginning, a Message-ID, a unique id, a file's name.
 
     Raises StateConflictError where the beginning of an id fits several.
     """
@@ -47,28 +37,20 @@ def find_incoming(room: Room, text: str) -> list[Found]:
         found = [one.arrival for one in find_held(held, text)]
     if not found and (file := _file_name(text)):
         found = find_by_file(engine, [file])
-    mails = [tuple(copies) for _, copies in groupby(found, key=lambda one: one.mail)]
+    mails = [list(copies) for _, copies in groupby(found, key=lambda one: one.mail)]
     wanted = text.strip().lower()
     if len(mails) > 1 and not is_id(wanted) and all(one.id.startswith(wanted) for one in found):
         raise StateConflictError(f"{text!r} is the beginning of several ids of mail that came in: give more of it")
-    return [_look_at(room, copies, held, shut) for copies in mails]
+    paths = {one.arrival.id: one.path for one in held}
+    return [
+        _trace(room, [(one, *_find_file(room, one, paths.get(one.id), shut)) for one in copies]) for copies in mails
+    ]
 
 
 def _file_name(text: str) -> str:
     """Give the name of a Maildir's file without its flags; empty where it is another kind of id: all rows are read."""
     name = Path(text.strip()).name.partition(":")[0]
     return "" if "@" in name or is_id(name.lower()) else name
-
-
-def _look_at(room: Room, copies: tuple[Arrival, ...], held: Sequence[Held], shut: str) -> Found:
-    first, quarantined = copies[0], {one.arrival.id: one.path for one in held}
-    account = room.settings.directory.account(first.account)
-    mailbox = None if account is None else account.mailbox
-    return Found(
-        copies=tuple((one, *_find_file(room, one, quarantined.get(one.id), shut)) for one in copies),
-        provider=_at_provider(room, first, find_seen(room.database, first)) if first.account else "",
-        mailbox="" if mailbox is None else f"{mailbox.username} at {mailbox.host}",
-    )
 
 
 def _find_file(room: Room, one: Arrival, quarantined: Path | None, shut: str) -> tuple[Path | None, str]:
@@ -95,7 +77,11 @@ def _find_in_inbox(inbox: Path, one: Arrival) -> tuple[Path | None, str]:
     return path, f"in the inbox of {one.holder}: {path}"
 
 
-def _at_provider(room: Room, one: Arrival, seen: Seen | None) -> str:
+def _at_provider(room: Room, one: Arrival) -> str:
+    """Say whether a mail is still at the provider; empty where it came from none that is known."""
+    if not one.account:
+        return ""
+    seen = find_seen(room.database, one)
     if seen is not None and seen.gone_at is not None:
         return f"not there any more since {show_time(seen.gone_at, room.zone)}"
     if one.uidl.startswith("sha256-"):
@@ -103,10 +89,11 @@ def _at_provider(room: Room, one: Arrival, seen: Seen | None) -> str:
     return "still there at the last poll" if seen is not None else "not known any more"
 
 
-def view_incoming(mail: Found) -> Json:
-    """Return a mail that came in, as JSON."""
-    first = mail.copies[0][0]
-    return {
+def _trace(room: Room, copies: Sequence[_Copy]) -> Told:
+    first = copies[0][0]
+    account, provider = room.settings.directory.account(first.account), _at_provider(room, first)
+    mailbox = None if account is None else account.mailbox
+    json = {
         "direction": "incoming",
         "queue_id": first.id,
         "message_id": first.header_message_id or None,
@@ -116,7 +103,7 @@ def view_incoming(mail: Found) -> Json:
         "size": first.size,
         "account": first.account or None,
         "uidl": first.uidl or None,
-        "at_provider": mail.provider or None,
+        "at_provider": provider or None,
         "copies": [
             {
                 "queue_id": one.id,
@@ -130,36 +117,31 @@ def view_incoming(mail: Found) -> Json:
                 "left_at": utc_time(one.left_at),
                 "left_by": one.left_by or None,
             }
-            for one, file, _ in mail.copies
+            for one, file, _ in copies
         ],
     }
-
-
-def trace_incoming(mail: Found, room: Room) -> Told:
-    """Tell the whole life of a mail that came in."""
-    first = mail.copies[0][0]
     facts = (
         ("Mail", f"{first.id} {first.header_message_id}".rstrip()),
         ("From", first.sender),
         ("Subject", first.subject),
         ("Size", show_size(first.size)),
-        ("Came by", f"{first.account} ({mail.mailbox})" if mail.mailbox else first.account),
+        ("Came by", first.account + ("" if mailbox is None else f" ({mailbox.username} at {mailbox.host})")),
         ("Unique id", first.uidl),
-        ("At provider", mail.provider),
+        ("At provider", provider),
     )
-    lines = ["", *(f"{show_time(at, room.zone)}  {text}" for at, text in sorted(_life(mail), key=itemgetter(0)))]
-    for one, _, place in mail.copies:
+    lines = ["", *(f"{show_time(at, room.zone)}  {text}" for at, text in sorted(_life(copies), key=itemgetter(0)))]
+    for one, _, place in copies:
         lines += ["", f"For {one.user or 'nobody known'}" + (f" <{one.address}>" if one.address else "") + f", {place}"]
         lines += [f"  - {step}" for step in one.why.splitlines()]
         if one.place is Place.QUARANTINE:
             lines.append(f"  What to do: `relay quarantine show {one.id}`")
-    return Told(json=(view_incoming(mail),), facts=facts, lines=tuple(lines))
+    return Told(json=(json,), facts=facts, lines=tuple(lines))
 
 
-def _life(mail: Found) -> list[tuple[int, str]]:
-    first = mail.copies[0][0]
+def _life(copies: Sequence[_Copy]) -> list[tuple[int, str]]:
+    first = copies[0][0]
     events = [(first.at, f"collected from the mailbox of {first.account}")] if first.account else []
-    for one, *_ in mail.copies:
+    for one, *_ in copies:
         if one.reason or one.place is Place.QUARANTINE:
             events.append((one.at, f"{_whose(one)} is put into the quarantine: {one.reason or 'nobody knows why'}"))
         if one.left_at is not None:

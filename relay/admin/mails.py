@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from relay.admin.incoming import find_incoming, trace_incoming
+from relay.admin.incoming import trace_incoming
 from relay.admin.mail_views import row_of, view_listed
 from relay.admin.mail_words import MailWords, say_in_short
 from relay.admin.requests import Filter, ListMails, MisuseError, ShowMails, Told
@@ -45,18 +45,6 @@ def require_known(room: Room, chosen: Filter) -> None:
 
 def wanted_of(room: Room, chosen: Filter) -> MailFilter:
     """Return a filter as the storage understands it. Raises MisuseError."""
-    since, until = _times(room, chosen)
-    return MailFilter(
-        states=tuple(State) if chosen.lists and chosen.everything else chosen.states or chosen.default or OPEN,
-        account=chosen.account,
-        user=chosen.user,
-        since=since,
-        until=until,
-        recipient=chosen.to,
-    )
-
-
-def _times(room: Room, chosen: Filter) -> tuple[int | None, int | None]:
     since = _moment(room, "--since", chosen.since, end=False)
     until = _moment(room, "--until", chosen.until, end=True)
     if since is not None and until is not None and since >= until:
@@ -65,7 +53,14 @@ def _times(room: Room, chosen: Filter) -> tuple[int | None, int | None]:
             f" ({show_time(until, room.zone)})"
         )
     older = None if chosen.older is None else room.now - chosen.older
-    return since, min([one for one in (until, older) if one is not None], default=None)
+    return MailFilter(
+        states=tuple(State) if chosen.lists and chosen.everything else chosen.states or chosen.default or OPEN,
+        account=chosen.account,
+        user=chosen.user,
+        since=since,
+        until=min([one for one in (until, older) if one is not None], default=None),
+        recipient=chosen.to,
+    )
 
 
 def _moment(room: Room, option: str, text: str | None, *, end: bool) -> int | None:
@@ -174,7 +169,7 @@ def tell_mails(room: Room, mails: Sequence[MailRow], standstill: Standstill, lin
 
 def show(room: Room, request: ShowMails) -> Iterator[Told]:
     """Show the mails of an id; `whole`: those that came in as well. Raises NotFoundError, StateConflictError."""
-    incoming = find_incoming(room, request.id) if request.whole else []
+    incoming = trace_incoming(room, request.id) if request.whole else []
     try:
         found = admin.find_messages(room.database, request.id)
     except NotFoundError:
@@ -186,8 +181,7 @@ def show(room: Room, request: ShowMails) -> Iterator[Told]:
         mail = admin.show_message(room.database, message_id)
         words = MailWords(mail, room, standstill)
         yield words.trace() if request.whole else words.show()
-    for one in incoming:
-        yield trace_incoming(one, room)
+    yield from incoming
 
 
 def find_standstill(room: Room) -> Standstill:

@@ -4,7 +4,7 @@ import contextlib
 import difflib
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from relay.admin.requests import (
     DeleteQuarantined,
@@ -20,8 +20,7 @@ from relay.admin.requests import (
 from relay.admin.room import Room
 from relay.admin.words import count, show_size, show_time, unknown
 from relay.events.mailboxes import QuarantineDeleted, QuarantineDelivered
-from relay.model.account import User
-from relay.model.arrival import Arrival, Place
+from relay.model.arrival import Place
 from relay.model.errors import NotFoundError, StateConflictError, StorageError
 from relay.rules.address import parse_addr_spec
 from relay.rules.moments import utc_time
@@ -32,10 +31,13 @@ from relay.storage.quarantine import delete as delete_held
 
 def list_(room: Room, _request: ListQuarantine) -> Iterator[Told]:
     """List what is there, the oldest first, and what mends it."""
-    house = _open(room)
+    house = _House(room)
     yield Told(
         json=tuple(_view(house, one) for one in house.held),
-        rows=tuple(_row(house, one.arrival) for one in house.held),
+        rows=tuple(
+            (one.id, show_time(one.at, room.zone)[:16], one.user or one.address or "?", one.sender, one.subject)
+            for one in (held.arrival for held in house.held)
+        ),
         nothing="" if house.held else "The quarantine is empty.",
         lines=("", *_notes(house)) if house.held else (),
     )
@@ -43,15 +45,18 @@ def list_(room: Room, _request: ListQuarantine) -> Iterator[Told]:
 
 def show(room: Room, request: ShowQuarantined) -> Iterator[Told]:
     """Show one mail, why it is there, and its way out. Raises NotFoundError, StateConflictError."""
-    house = _open(room)
+    house = _House(room)
     one = house.choose(request.id)
     yield Told(json=(_view(house, one),), facts=_facts(house, one))
 
 
 def deliver(room: Room, request: DeliverQuarantined) -> Iterator[Note | Progress]:
     """Put mails into a user's inbox, one after the other; what is interrupted is ended by the same request."""
-    house = _open(room)
-    user = house.user(request.to)
+    house = _House(room)
+    directory = room.settings.directory
+    user = directory.user(request.to)
+    if user is None:
+        raise NotFoundError(unknown("user", request.to, [one.name for one in directory.users]))
     if request.ids:
         chosen = _unique(house, request.ids)
     else:
@@ -63,38 +68,32 @@ def deliver(room: Room, request: DeliverQuarantined) -> Iterator[Note | Progress
         there = count(len(house.held), "mail")
         raise NotFoundError(f"nothing in the quarantine is for {user.name} ({there} in all)")
     for done, one in enumerate(chosen, 1):
-        file = _give(house, one, user)
+        try:
+            file = give(
+                room.database,
+                one,
+                inboxes=room.settings.inboxes,
+                user=user,
+                shared=room.settings.group is not None,
+                now=time.time_ns() // 1_000_000,
+                by=room.by,
+            )
+        except StorageError as error:
+            trouble = house.trouble(user.name)
+            why = f"the inbox of {user.name} still can't be used: {trouble}" if trouble else str(error)
+            raise StorageError(f"{one.arrival.id} stays in the quarantine: {why}") from None
         room.service.record(
             QuarantineDelivered(
-                queue_id=one.arrival.id, account=one.arrival.account, user=user.name, file=file, by=room.by
+                queue_id=one.arrival.id, account=one.arrival.account, user=user.name, file=str(file), by=room.by
             )
         )
         yield Note(text=f"{one.arrival.id} stands in the inbox of {user.name}: {file}")
         yield Progress(what=f"Delivering to {user.name}", done=done, total=len(chosen))
 
 
-def _give(house: "_House", one: Held, user: User) -> str:
-    settings = house.room.settings
-    try:
-        path = give(
-            house.room.database,
-            one,
-            inboxes=settings.inboxes,
-            user=user,
-            shared=settings.group is not None,
-            now=time.time_ns() // 1_000_000,
-            by=house.room.by,
-        )
-    except StorageError as error:
-        trouble = house.trouble(user.name)
-        why = f"the inbox of {user.name} still can't be used: {trouble}" if trouble else str(error)
-        raise StorageError(f"{one.arrival.id} stays in the quarantine: {why}") from None
-    return str(path)
-
-
 def delete(room: Room, request: DeleteQuarantined) -> Generator[Question | Note, bool | None]:
     """Delete mails for good."""
-    house = _open(room)
+    house = _House(room)
     chosen = _unique(house, request.ids)
     if not request.yes:
         what = "this mail" if len(chosen) == 1 else f"these {len(chosen)} mails"
@@ -117,14 +116,15 @@ def _unique(house: "_House", ids: Sequence[str]) -> list[Held]:
     return list({one.arrival.id: one for one in map(house.choose, ids)}.values())
 
 
-@dataclass(frozen=True, slots=True)
 class _House:
     """What is in the quarantine, and how it is reached."""
 
-    room: Room
-    held: list[Held]
-    troubles: dict[str, str] = field(default_factory=dict)
-    """What was found to keep mail out of inboxes, by user: many mails may be for one."""
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        held = list_held(room.database, room.settings.folder)
+        self.held = [one if one.has_row else _name_user(room, one) for one in held]
+        self._troubles: dict[str, str] = {}
+        """What was found to keep mail out of inboxes, by user: many mails may be for one."""
 
     def choose(self, text: str) -> Held:
         """Return the one mail that is meant. Raises NotFoundError with the nearest one, StateConflictError."""
@@ -144,25 +144,12 @@ class _House:
         rest = "`relay quarantine list` shows what is there" if self.held else "it is empty"
         raise NotFoundError(f"no mail in the quarantine has the id {text!r}{hint} ({rest})")
 
-    def user(self, name: str) -> User:
-        """Return a user of the configuration. Raises NotFoundError with the nearest one."""
-        directory = self.room.settings.directory
-        found = directory.user(name)
-        if found is None:
-            raise NotFoundError(unknown("user", name, [one.name for one in directory.users]))
-        return found
-
     def trouble(self, user: str) -> str:
         """Say what keeps mail out of a user's inbox, and what mends it; empty where nothing is found."""
-        if user not in self.troubles:
+        if user not in self._troubles:
             settings = self.room.settings
-            self.troubles[user] = find_trouble(settings.inboxes, user, settings.folder)
-        return self.troubles[user]
-
-
-def _open(room: Room) -> _House:
-    held = list_held(room.database, room.settings.folder)
-    return _House(room, [one if one.has_row else _name_user(room, one) for one in held])
+            self._troubles[user] = find_trouble(settings.inboxes, user, settings.folder)
+        return self._troubles[user]
 
 
 def _name_user(room: Room, held: Held) -> Held:
@@ -172,10 +159,6 @@ def _name_user(room: Room, held: Held) -> Held:
         if user is not None:
             return replace(held, arrival=replace(held.arrival, user=user.name))
     return held
-
-
-def _row(house: _House, one: Arrival) -> tuple[str, ...]:
-    return one.id, show_time(one.at, house.room.zone)[:16], one.user or one.address or "?", one.sender, one.subject
 
 
 def _notes(house: _House) -> list[str]:

@@ -20,10 +20,7 @@ class Service(Protocol):
         """Whether a service runs, though it may give no answer."""
 
     def flush(self, accounts: Collection[str] | None) -> None:
-        """Have a running service try these accounts' mails at once (None: all)."""
-
-    def serve(self) -> None:
-        """Be the service until nothing more is due; only where none runs."""
+        """Have these accounts' mails tried at once (None: all); where no service runs, all that is due, to the end."""
 
     def record(self, event: Event) -> None:
         """Log what was done."""

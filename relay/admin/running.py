@@ -41,9 +41,6 @@ class Running:
         """Try these accounts' mails at once (None: all)."""
         self._loop.call_soon_threadsafe(self._delivery.flush, None if accounts is None else frozenset(accounts))
 
-    def serve(self) -> None:
-        """Do nothing: it serves already."""
-
     def rescan(self) -> None:
         """Look at the queue and the pauses at once."""
         self._loop.call_soon_threadsafe(self._delivery.rescan)

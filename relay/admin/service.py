@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from relay.admin.requests import Note, Poll, Progress, Reload, Told
 from relay.admin.room import Room
 from relay.admin.words import unknown
-from relay.model.account import Account
 from relay.model.errors import NotFoundError, StateConflictError
 
 
@@ -23,27 +22,21 @@ def reload(room: Room, _request: Reload) -> Iterator[Note | Told]:
 
 def poll(room: Room, request: Poll) -> Iterator[Progress | Told]:
     """Poll the mailboxes, and tell of the progress. Raises NotFoundError, StateConflictError."""
-    yield from room.service.poll(_choose(room, request.account))
-
-
-def _choose(room: Room, name: str) -> list[Account]:
-    settings = room.settings
+    settings, name = room.settings, request.account
     collected = [one for one in settings.directory.accounts if one.is_collected]
     if not name and not collected:
         raise NotFoundError(
             f"no account has a mailbox that is collected: add [account.pop3] below an [[account]] of {settings.path}"
         )
-    if not name:
-        return collected
     found = settings.directory.account(name)
-    if found is None:
+    if name and found is None:
         raise NotFoundError(unknown("account that is collected and called", name, (one.name for one in collected)))
-    if found.is_collected:
-        return [found]
-    if found.mailbox is None:
+    if found is not None and found.mailbox is None:
         raise StateConflictError(
             f"for {name} no mailbox is set up, so nothing is collected. If it should be, add [account.pop3]"
             f" below that account in {settings.path}"
         )
-    why = "is excluded" if found.excluded else "has receive = false"
-    raise StateConflictError(f"{name} {why} in {settings.path}, so nothing is collected")
+    if found is not None and not found.is_collected:
+        why = "is excluded" if found.excluded else "has receive = false"
+        raise StateConflictError(f"{name} {why} in {settings.path}, so nothing is collected")
+    yield from room.service.poll(collected if found is None else [found])

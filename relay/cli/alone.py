@@ -43,12 +43,11 @@ class Alone:
         """Whether a service runs: what was changed is written down, and it looks by itself."""
         return bool(self._silence)
 
-    def flush(self, accounts: Collection[str] | None) -> None:  # noqa: ARG002 - there is nobody to tell
-        """Say that a service that gives no answer was told of nothing."""
-        self.rescan()
-
-    def serve(self) -> None:
-        """Be the service until nothing more is due."""
+    def flush(self, accounts: Collection[str] | None) -> None:  # noqa: ARG002 - whatever is due is tried
+        """Be the service until nothing more is due; one that gives no answer can't be told."""
+        if self._silence:
+            self.rescan()
+            return
         from relay import logs
         from relay.supervisor import Service
 

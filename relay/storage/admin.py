@@ -129,7 +129,7 @@ class MessageDetail(MailRow):
 class AccountNews:
     """What is known of one account's attempts. Times: milliseconds since 1970."""
 
-    last_sent: int | None
+    last_sent: int | None = None
     """When its provider last took a mail; None: not within `LOOKED_BACK`."""
     last_error: Reply | None = None
     """The last answer, where the last attempt failed; without a code where there was none."""
