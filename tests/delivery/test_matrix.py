@@ -5,7 +5,7 @@ import shutil
 import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,9 @@ WATCHED = {
     "sender_refused", "body_sent_unannounced", "activity_failed",
 }  # fmt: skip
 PATIENT = Timeouts(connect=10, command=10, data=10, progress=10, final=10, quit=10)
-QUICK = Timeouts(connect=0.3, command=0.3, data=0.3, progress=0.3, final=0.3, quit=0.1)
+_LIMITS = {"MAIL": "command", "RCPT": "command", "DATA": "data", "the mail": "progress", "the final dot": "final",
+           "QUIT": "quit"}  # fmt: skip
+"""Of a step at which the provider falls silent, the timeout that ends it; of the others it is that of connecting."""
 _WAITS = ("silen", "never ends", "any more", "says nothing", "not even accept")
 
 
@@ -109,7 +111,8 @@ async def test_a_row(
         if not way.archive:
             account["archive"] = False
         office = await stack.enter_async_context(open_office(tmp_path, account=account, users=USERS, server=SERVER))
-        office.hurry_up(QUICK if any(word in fault for word in _WAITS) else PATIENT)
+        short = {_LIMITS.get(step, "connect"): 0.3} if any(word in fault for word in _WAITS) else {}
+        office.hurry_up(replace(PATIENT, **short))
         with capture_logs() as lines:
             queue_id = await _hand_in(office, step, fault)
             await office.send()
