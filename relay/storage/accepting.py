@@ -1,21 +1,24 @@
 """How a mail gets into the queue: its chunks ahead of it, then all the rest in one transaction.
 
-Each write may be repeated: rows that are there already stay as they are.
+So does what a change of a delivery creates, in the transaction of its cause: other mails, other deliveries of the same
+mail. Each write may be repeated: rows that are there already stay as they are.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
-from sqlalchemy import bindparam, delete, exists, or_
+from sqlalchemy import bindparam, delete, exists, func, or_, select, update
 
-from relay.model.mail import DeliveryState, NewDelivery, NewMessage, Recipient
+from relay.model.mail import Created, DeliveryState, NewDelivery, NewMessage, Recipient
 from relay.storage import meta
-from relay.storage.rows import INSERT_MESSAGES, clean, message_row
+from relay.storage.rows import MESSAGE, clean, row_of
 from relay.storage.statement import Many, Parameters, Statement, insert
 from relay.storage.tables import content, delivery, message, recipient
 from relay.storage.tables import meta as facts
 from relay.storage.transaction import Transaction
 
+_INSERT_MESSAGES: Final = Many.insert(insert(message).on_conflict_do_nothing())
 _INSERT_CHUNKS: Final = Many.insert(insert(content).on_conflict_do_nothing())
 _INSERT_DELIVERIES: Final = Many.insert(
     insert(delivery).on_conflict_do_nothing(),
@@ -41,6 +44,24 @@ _SAY: Final = Statement(
         where=or_(facts.c.value < bindparam("since"), facts.c.value > _FACT.excluded.value),
     )
 )
+_MOVE_RECIPIENTS: Final = Many(
+    lambda new: (
+        update(recipient)
+        .values(delivery_id=new.c.delivery_id)
+        .where(
+            recipient.c.message_id == new.c.message_id,
+            recipient.c.n == new.c.n,
+            recipient.c.delivery_id == new.c.old_id,
+            recipient.c.outcome == "pending",
+        )
+    ),
+    delivery_id=recipient.c.delivery_id,
+    message_id=recipient.c.message_id,
+    n=recipient.c.n,
+    old_id=recipient.c.delivery_id,
+)
+_LOCK: Final = Statement(select(message.c.id).where(message.c.id == bindparam("message")).with_for_update())
+_HIGHEST: Final = Statement(select(func.max(recipient.c.n)).where(recipient.c.message_id == bindparam("message")))
 
 SAID_FOR: Final = 3_600_000
 """Milliseconds in which people are told the same thing once (`NewMessage.once`); the log has every case."""
@@ -55,14 +76,15 @@ class Claimant(NamedTuple):
     """Milliseconds for which a claim holds on a shared database without being renewed."""
 
 
-class Placed(NamedTuple):
-    """A delivery with what its message gives it."""
+class Cause(NamedTuple):
+    """What gives a new delivery its place: its message, and the delivery whose change creates it."""
 
+    delivery_id: str
+    """Empty: the message itself is new."""
     message_id: str
     since: int
-    """When its clocks begin."""
+    """When the clocks of all its deliveries begin."""
     source: str
-    delivery: NewDelivery
 
 
 def write_chunks(tx: Transaction, chunks: Sequence[Parameters]) -> list[None]:
@@ -78,16 +100,15 @@ def accept(tx: Transaction, mails: Sequence[NewMessage], *, by: Claimant) -> lis
     """
     count = len(mails)
     mails = [mail for mail in mails if not mail.once or _is_news(tx, mail)]
-    tx.change_each(INSERT_MESSAGES, [message_row(mail.message) for mail in mails])
+    tx.change_each(_INSERT_MESSAGES, [row_of(mail.message, MESSAGE) for mail in mails])
     tx.change_each(_INSERT_CHUNKS, [chunk_row(mail.message.id, *chunk) for mail in mails for chunk in mail.chunks])
     tx.change_each(_DROP_VERSION_1, [{"message": mail.message.id} for mail in mails if mail.drop_version_1])
-    placed = [
-        Placed(mail.message.id, mail.message.received_at, mail.message.source, delivery)
-        for mail in mails
-        for delivery in mail.deliveries
-    ]
-    insert_deliveries(tx, placed, by=by)
-    insert_recipients(tx, ((one, recipient) for one in placed for recipient in one.delivery.recipients))
+    placed = []
+    for mail in mails:
+        cause = Cause("", mail.message.id, mail.message.received_at, mail.message.source)
+        placed += [(cause, delivery) for delivery in mail.deliveries]
+    _insert_deliveries(tx, placed, by=by)
+    _insert_recipients(tx, ((*one, recipient) for one in placed for recipient in one[1].recipients))
     return [None] * count
 
 
@@ -121,46 +142,77 @@ def _moment(at: int) -> str:
     return f"{max(at, 0):015d}"
 
 
-def insert_deliveries(tx: Transaction, placed: Sequence[Placed], *, by: Claimant) -> None:
-    """Write deliveries, without their recipients."""
-    lease = tx.lease_until(by.lease) if any(p.delivery.state is DeliveryState.ACTIVE for p in placed) else None
-    tx.change_each(_INSERT_DELIVERIES, [_delivery_row(p, node=by.node, lease=lease) for p in placed])
+def _insert_deliveries(tx: Transaction, placed: Sequence[tuple[Cause, NewDelivery]], *, by: Claimant) -> None:
+    is_claim = any(new.state is DeliveryState.ACTIVE for _, new in placed)
+    lease = tx.lease_until(by.lease) if is_claim else None
+    tx.change_each(_INSERT_DELIVERIES, [_delivery_row(*one, node=by.node, lease=lease) for one in placed])
 
 
-def _delivery_row(placed: Placed, *, node: str, lease: int | None) -> Parameters:
-    new = placed.delivery
+def _delivery_row(cause: Cause, new: NewDelivery, *, node: str, lease: int | None) -> Parameters:
     active = new.state is DeliveryState.ACTIVE
     return {
         "id": new.id,
-        "message_id": placed.message_id,
+        "message_id": cause.message_id,
         "destination": clean(str(new.destination)),
         "version": new.version,
         "state": new.state.value,
         "due": new.due,
-        "since": placed.since,
+        "since": cause.since,
         "uncertain": new.uncertain,
         "token": new.token if active else "",
         "node": node if active else "",
         "lease_until": lease if active else None,
-        "source": clean(placed.source),
+        "source": clean(cause.source),
     }
 
 
-def insert_recipients(tx: Transaction, recipients: Iterable[tuple[Placed, Recipient]]) -> None:
-    """Write recipients of deliveries."""
+def _insert_recipients(tx: Transaction, recipients: Iterable[tuple[Cause, NewDelivery, Recipient]]) -> None:
     rows: list[Parameters] = [
         {
-            "message_id": placed.message_id,
+            "message_id": cause.message_id,
             "n": one.n,
-            "delivery_id": placed.delivery.id,
+            "delivery_id": delivery.id,
             "address": clean(one.address),
             "kind": one.kind.value,
             "notify": one.notify,
             "orcpt": one.orcpt,
         }
-        for placed, one in recipients
+        for cause, delivery, one in recipients
     ]
     tx.change_each(_INSERT_RECIPIENTS, rows)
+
+
+def create(tx: Transaction, created: Sequence[tuple[Cause, Created]], *, by: Claimant) -> None:
+    """Write all that several changes create.
+
+    A new delivery belongs to the message of its cause. Those of its recipients who have a number leave the delivery
+    that is the cause, if they are still pending in it; those without one are new, and get the next numbers.
+    """
+    mails = [one for _, one in created if isinstance(one, NewMessage)]
+    if mails:
+        accept(tx, mails, by=by)
+    legs = [(cause, one) for cause, one in created if isinstance(one, NewDelivery)]
+    if not legs:
+        return
+    _insert_deliveries(tx, legs, by=by)
+    moves: list[Parameters] = [
+        {"delivery_id": one.id, "message_id": cause.message_id, "n": recipient.n, "old_id": cause.delivery_id}
+        for cause, one in legs
+        for recipient in one.recipients
+        if recipient.n >= 0
+    ]
+    tx.change_each(_MOVE_RECIPIENTS, moves)
+    for cause, one in legs:
+        _insert_recipients(tx, [(cause, one, recipient) for recipient in _numbered(tx, cause.message_id, one)])
+
+
+def _numbered(tx: Transaction, message_id: str, delivery: NewDelivery) -> list[Recipient]:
+    new = [recipient for recipient in delivery.recipients if recipient.n < 0]
+    if not new:
+        return []
+    tx.rows(_LOCK, message=message_id)  # else another node might give the same numbers
+    highest = tx.rows(_HIGHEST, message=message_id)[0][0]
+    return [replace(one, n=highest + n) for n, one in enumerate(new, 1)]
 
 
 def discard(tx: Transaction, message_id: str) -> None:

@@ -15,7 +15,7 @@ from relay.rules.states import MailDelivery
 from relay.storage import pausing, quota
 from relay.storage.engine import Database, transaction
 from relay.storage.listing import MAIL, MailRow, delivery_records, grouped
-from relay.storage.selection import TO_LANE, is_recent
+from relay.storage.rows import TO_LANE, is_recent
 from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import attempt, delivery, event, message
 from relay.storage.transaction import Transaction

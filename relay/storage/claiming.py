@@ -17,8 +17,7 @@ from relay.rules.notice_texts import Alert
 from relay.rules.turns import Cursor
 from relay.storage.accepting import Claimant
 from relay.storage.outbox import PendingAlert, enqueue
-from relay.storage.rows import read_claimed
-from relay.storage.selection import IS_QUEUED, TO_LANE
+from relay.storage.rows import IS_QUEUED, TO_LANE, read_claimed
 from relay.storage.settling import UNCLAIMED, write_events
 from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import delivery

@@ -17,7 +17,6 @@ from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, DeliveryState
 from relay.rules.states import DELETED
 from relay.storage import settling
-from relay.storage.creating import drop_bodies
 from relay.storage.engine import Database, transaction
 from relay.storage.statement import Parameter, Statement, is_in
 from relay.storage.tables import delivery, message, recipient
@@ -274,6 +273,6 @@ def delete(engine: Database, ids: Sequence[str], *, now: int, by: str = "") -> D
         free = step.free()
         step.tx.change(_DELETE_RECIPIENTS, mails=free)
         step.change(_DELETE_DELIVERIES, free)
-        drop_bodies(step.tx, free)
+        settling.drop_bodies(step.tx, free)
         step.note(now, "deleted", f"{_by_command(by)}; nobody is told")
     return step.done

@@ -10,8 +10,7 @@ from relay.model.destination import to_account
 from relay.model.mail import ClaimedDelivery, NewMessage, RecipientState, Settlement
 from relay.model.reply import Reply
 from relay.storage.accepting import Claimant, accept
-from relay.storage.rows import SELECT_CLAIMED, read_claimed
-from relay.storage.selection import IN_LANE, IS_QUEUED
+from relay.storage.rows import IN_LANE, IS_QUEUED, SELECT_CLAIMED, read_claimed
 from relay.storage.settling import settle, write_events
 from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import attempt, delivery, message, recipient

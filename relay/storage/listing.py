@@ -17,7 +17,7 @@ from relay.model.ids import first_id
 from relay.model.mail import DeliveryState
 from relay.rules.states import OPEN_STATES, MailDelivery, MailRecipient, State
 from relay.storage.engine import Database, transaction
-from relay.storage.selection import ACCOUNT, IS_OPEN, MAILS, TO_LANE, is_like
+from relay.storage.rows import ACCOUNT, IS_OPEN, MAILS, TO_LANE, is_like
 from relay.storage.statement import Statement, highest, is_in
 from relay.storage.tables import delivery, message, recipient
 from relay.storage.transaction import Transaction

@@ -17,8 +17,7 @@ from relay.model.reply import Reply
 from relay.rules.notice_texts import Alert
 from relay.storage import meta
 from relay.storage.accepting import Claimant, accept
-from relay.storage.rows import SELECT_CLAIMED, clean, read_claimed
-from relay.storage.selection import IN_LANE
+from relay.storage.rows import IN_LANE, SELECT_CLAIMED, clean, read_claimed
 from relay.storage.settling import write_events
 from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import delivery, message, recipient

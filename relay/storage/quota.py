@@ -13,10 +13,9 @@ from relay.model.destination import Destination, to_account
 from relay.model.errors import ClaimLostError
 from relay.model.ids import first_id
 from relay.model.mail import ClaimedDelivery, NewDelivery
-from relay.storage.accepting import Claimant
+from relay.storage.accepting import Cause, Claimant, create
 from relay.storage.claiming import IS_CLAIMED
-from relay.storage.creating import Cause, create
-from relay.storage.selection import is_recent
+from relay.storage.rows import is_recent
 from relay.storage.statement import Statement, insert, is_in
 from relay.storage.tables import attempt, counter, delivery, event, message
 from relay.storage.transaction import Transaction

@@ -18,8 +18,7 @@ from relay.storage.accepting import IS_ORPHANED, Claimant
 from relay.storage.claiming import requeue
 from relay.storage.claims import Claims
 from relay.storage.outbox import PendingAlert, enqueue
-from relay.storage.rows import SELECT_CLAIMED, read_claimed
-from relay.storage.selection import IS_OPEN
+from relay.storage.rows import IS_OPEN, SELECT_CLAIMED, read_claimed
 from relay.storage.settling import UNCLAIMED, write_events
 from relay.storage.statement import Many, Parameters, Statement, is_in
 from relay.storage.tables import content, delivery

@@ -1,37 +1,43 @@
-"""The shared values as rows, and back. Text is made storable: PostgreSQL takes no NUL, neither takes surrogates."""
+"""What the statements of the queue share: conditions, and values as rows and back.
+
+Text is made storable: PostgreSQL takes no NUL, neither takes surrogates.
+"""
 
 import re
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, literal, select
 
 from relay.model.destination import Destination
 from relay.model.mail import ClaimedDelivery, Message, Recipient, RecipientKind
-from relay.storage.statement import Many, Parameters, Statement, insert, is_in
+from relay.storage.statement import Parameters, Statement, is_in
 from relay.storage.tables import delivery, message, recipient
 from relay.storage.transaction import AnyRow, Transaction
 
+IS_OPEN: Final = delivery.c.state != literal("done", literal_execute=True)
+"""That something of a delivery waits; beside a state it lets SQLite use the index of what is open."""
+IS_QUEUED: Final = and_(delivery.c.state == literal("queued", literal_execute=True), IS_OPEN)
+TO_LANE: Final = delivery.c.destination == bindparam("lane")
+"""That a delivery goes to the destination `lane`."""
+IN_LANE: Final = and_(IS_QUEUED, TO_LANE)
+MAILS: Final = func.count(delivery.c.message_id.distinct())
+"""How many mails some deliveries are of."""
+ACCOUNT: Final = case(
+    (func.substr(delivery.c.destination, 1, 8) == "account:", func.substr(delivery.c.destination, 9)), else_=""
+).label("account")
+"""The name of a delivery's account; empty where it goes into an inbox."""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_MESSAGE: Final = tuple(message.c.keys())
-INSERT_MESSAGES: Final = Many.insert(insert(message).on_conflict_do_nothing())
+MESSAGE: Final = tuple(message.c.keys())
 _DELIVERY: Final = (
-    *(delivery.c.id, delivery.c.token, delivery.c.marked, delivery.c.destination, delivery.c.version),
-    *(delivery.c.attempts, delivery.c.tried, delivery.c.uncertain, delivery.c.since, delivery.c.warned),
-    *(delivery.c.source, delivery.c.due),
+    *delivery.c["id", "token", "marked", "destination", "version", "attempts"],
+    *delivery.c["tried", "uncertain", "since", "warned", "source", "due"],
 )
 SELECT_CLAIMED: Final[Select[*tuple[Any, ...]]] = select(*_DELIVERY, *message.c).join_from(delivery, message)
 """The beginning of each query whose rows `read_claimed` takes; they begin with id, token and mark of the delivery."""
 _PENDING: Final = Statement(
-    select(
-        recipient.c.delivery_id,
-        recipient.c.n,
-        recipient.c.address,
-        recipient.c.kind,
-        recipient.c.notify,
-        recipient.c.orcpt,
-    )
+    select(*recipient.c["delivery_id", "n", "address", "kind", "notify", "orcpt"])
     .where(
         is_in(recipient.c.message_id, "messages"),
         is_in(recipient.c.delivery_id, "deliveries"),
@@ -39,6 +45,21 @@ _PENDING: Final = Statement(
     )
     .order_by(recipient.c.n)
 )
+
+
+def is_recent(ids: ColumnElement[str]) -> ColumnElement[bool]:
+    """Make the condition that an id is not below the parameter `oldest`: ids sort by time.
+
+    The upper bound is behind all ids: PostgreSQL, which plans before it knows `oldest`, takes a range with one end for
+    a third of the table, and reads all of it.
+    """
+    return and_(ids >= bindparam("oldest"), ids < "~")
+
+
+def is_like(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
+    """Make the condition that a column matches a pattern with `*` and `?`, without regard to case."""
+    escaped = re.sub(r"([\\\\%_])", r"\\\1", pattern.lower())
+    return func.lower(column).like(escaped.replace("*", "%").replace("?", "_"), escape="\\")
 
 
 def clean(text: str) -> str:
@@ -52,11 +73,6 @@ def row_of(value: object, names: Sequence[str]) -> Parameters:
     """Return the fields of a value that are the columns of its table, its texts made storable."""
     found = attrgetter(*names)(value)
     return {name: clean(one) if isinstance(one, str) else one for name, one in zip(names, found, strict=True)}
-
-
-def message_row(mail: Message) -> Parameters:
-    """Return the parameters of INSERT_MESSAGES."""
-    return row_of(mail, _MESSAGE)
 
 
 def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDelivery]:
@@ -82,7 +98,7 @@ def read_claimed(tx: Transaction, rows: Sequence[AnyRow]) -> list[ClaimedDeliver
             uncertain=row[7],
             since=row[8],
             warned=row[9],
-            message=Message(**dict(zip(_MESSAGE, row[len(_DELIVERY) :], strict=True)), source=row[10]),
+            message=Message(**dict(zip(MESSAGE, row[len(_DELIVERY) :], strict=True)), source=row[10]),
             due=row[11],
             recipients=tuple(recipients[row[0]]),
         )

@@ -13,18 +13,15 @@ from sqlalchemy import bindparam, delete, exists, or_, select, update
 from relay.model.ids import first_id
 from relay.model.mail import DeliveryState, RecipientState, Settlement
 from relay.model.reply import Verdict
-from relay.storage.accepting import Claimant
-from relay.storage.creating import Cause, create, drop_bodies
-from relay.storage.rows import clean
-from relay.storage.selection import IS_OPEN
+from relay.storage.accepting import Cause, Claimant, create
+from relay.storage.rows import IS_OPEN, clean
 from relay.storage.statement import LIMIT, Many, Parameters, Statement, insert, is_in
 from relay.storage.tables import attempt, content, delivery, event, message, recipient
 from relay.storage.transaction import Transaction
 
 _SELECT: Final = Statement(
     select(
-        *(delivery.c.id, delivery.c.message_id, delivery.c.state, delivery.c.attempts, delivery.c.tried),
-        *(delivery.c.since, delivery.c.source, delivery.c.token),
+        *delivery.c["id", "message_id", "state", "attempts", "tried", "since", "source", "token"],
     )
     .where(is_in(delivery.c.id, "ids"))
     .with_for_update(of=delivery)
@@ -70,6 +67,12 @@ _SELECT_SPENT: Final = Statement(
     .limit(LIMIT)
 )
 _INSERT_EVENTS: Final = Many.insert(insert(event).on_conflict_do_nothing())
+_DROP_BODIES: Final = Statement(
+    delete(content).where(
+        is_in(content.c.message_id, "messages"),
+        ~exists().where(delivery.c.message_id == content.c.message_id, IS_OPEN),
+    )
+)
 _DELETE_BODIES: Final = Statement(delete(content).where(is_in(content.c.message_id, "messages")))
 _DELETE_MESSAGES: Final = Statement(delete(message).where(is_in(message.c.id, "messages")))
 
@@ -94,11 +97,6 @@ class _Delivery(NamedTuple):
     source: str
     token: str
 
-    @property
-    def as_cause(self) -> Cause:
-        """Return it as what `create` asks for."""
-        return Cause(self.id, self.message_id, self.since, self.source)
-
 
 class _Settled(NamedTuple):
     """A settlement with the delivery that it is about, as the attempt before it left it."""
@@ -121,7 +119,8 @@ def settle(tx: Transaction, settlements: Sequence[Settlement], *, by: Claimant) 
     """
     found = map(_Delivery._make, tx.rows(_SELECT, ids=[s.delivery_id for s in settlements]))
     deliveries = {row.id: row for row in found}
-    known = _known_keys(tx, [row.id for row in deliveries.values() if row.tried])
+    tried = [row.id for row in deliveries.values() if row.tried]
+    known = {row[0] for row in tx.rows(_SELECT_KEYS, deliveries=tried)} if tried else set()
     settled, lost = [], set[str]()
     for settlement in settlements:
         row = deliveries.get(settlement.delivery_id)
@@ -139,10 +138,6 @@ def _holds(settlement: Settlement, row: _Delivery) -> bool:
     # What is settled without an attempt was given up while it waited.
     state = DeliveryState.ACTIVE if settlement.attempted else DeliveryState.QUEUED
     return row.state == state and row.token == settlement.token
-
-
-def _known_keys(tx: Transaction, tried: list[str]) -> set[str]:
-    return {row[0] for row in tx.rows(_SELECT_KEYS, deliveries=tried)} if tried else set()
 
 
 def _plan(settlement: Settlement, row: _Delivery, *, holds: bool) -> _Settled:
@@ -184,9 +179,12 @@ def _write(tx: Transaction, settled: Sequence[_Settled], *, by: Claimant) -> Non
         for n, outcome in plan.settlement.outcomes
     ]
     tx.change_each(_SET_OUTCOMES, outcomes)
-    created = [(p.row.as_cause, one) for p in settled for one in p.settlement.creates]
-    if created:
-        create(tx, created, by=by)
+    created = [
+        (Cause(p.row.id, p.row.message_id, p.row.since, p.row.source), one)
+        for p in settled
+        for one in p.settlement.creates
+    ]
+    create(tx, created, by=by)
     tx.change_each(_SET_DELIVERIES, [_delivery_row(p) for p in settled if p.changes])
     for p in settled:
         if not p.changes:
@@ -194,11 +192,8 @@ def _write(tx: Transaction, settled: Sequence[_Settled], *, by: Claimant) -> Non
     write_events(
         tx, [(p.row.message_id, p.settlement.at, what, text) for p in settled for what, text in p.settlement.events]
     )
-    drop_bodies(tx, [p.row.message_id for p in settled if p.changes and _ends(p.settlement)])
-
-
-def _ends(settlement: Settlement) -> bool:
-    return settlement.state is DeliveryState.DONE and not settlement.keep_body
+    ended = [p for p in settled if p.changes and p.settlement.state is DeliveryState.DONE]
+    drop_bodies(tx, [p.row.message_id for p in ended if not p.settlement.keep_body])
 
 
 def _attempt_row(settlement: Settlement, n: int) -> Parameters:
@@ -235,6 +230,12 @@ def write_events(tx: Transaction, events: Sequence[tuple[str, int, str, str]]) -
         for message_id, at, what, detail in events
     ]
     tx.change_each(_INSERT_EVENTS, rows)
+
+
+def drop_bodies(tx: Transaction, message_ids: Sequence[str]) -> None:
+    """Drop the bodies of these messages, but for those of which a delivery is still open."""
+    if message_ids:
+        tx.change(_DROP_BODIES, messages=list(message_ids))
 
 
 def drop_spent(tx: Transaction, before: int, limit: int) -> int:

@@ -20,7 +20,7 @@ from relay.rules.retry import counted_since, counted_time
 from relay.rules.states import DELETED
 from relay.storage import pausing, quota
 from relay.storage.mailboxes import read_mailboxes
-from relay.storage.selection import ACCOUNT, IN_LANE, IS_OPEN, IS_QUEUED, MAILS, TO_LANE, is_recent
+from relay.storage.rows import ACCOUNT, IN_LANE, IS_OPEN, IS_QUEUED, MAILS, TO_LANE, is_recent
 from relay.storage.statement import Statement, highest, lowest
 from relay.storage.tables import attempt, delivery, message, recipient
 from relay.storage.transaction import Transaction

@@ -11,8 +11,7 @@ from sqlalchemy.sql.expression import ScalarSelect
 
 from relay.model.destination import Destination
 from relay.rules.turns import Cursor, behind, user_of
-from relay.storage.rows import SELECT_CLAIMED
-from relay.storage.selection import IN_LANE
+from relay.storage.rows import IN_LANE, SELECT_CLAIMED
 from relay.storage.statement import LIMIT, Statement
 from relay.storage.tables import delivery
 from relay.storage.transaction import AnyRow, Transaction
