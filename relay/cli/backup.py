@@ -40,24 +40,29 @@ def command(config: str | None, target: Path | None) -> None:
 
 def _copy_database(settings: "Settings", file: Path) -> None:
     from relay.storage.backup import back_up
-    from relay.storage.elsewhere import Target, is_for_root
+    from relay.storage.elsewhere import fill, is_for_root, opened_target
     from relay.storage.lock import database_file
-    from relay.storage.owner import find_owner
+    from relay.storage.owner import as_another, find_owner
     from relay.storage.saving import Pace
 
     source = database_file(settings.database)
     if source is None:
         fail("the database is PostgreSQL: copy it with pg_dump (docs/backup.md has the whole recipe)")
-    if is_for_root(file, find_owner(settings.folder)):
-        with Target(file, source) as target:
-            open_storage(settings).dispose()
-            with progress("Copying the database", source.stat().st_size) as step:
-                size = target.fill(source, Pace(step))
-    else:
+
+    def copy(into: int | None) -> None:
         open_storage(settings).dispose()
         with progress("Copying the database", source.stat().st_size) as step:
-            size = back_up(source, file, Pace(step))
-    say(f"{file}: {show_size(size)}")
+            if into is None:
+                back_up(source, file, Pace(step))
+            else:
+                fill(into, file, source, Pace(step))
+
+    if is_for_root(file, find_owner(settings.folder)):
+        with opened_target(file, source) as target:
+            as_another(lambda: copy(target))
+    else:
+        copy(None)
+    say(f"{file}: {show_size(file.stat().st_size)}")
 
 
 def _make_whole(settings: "Settings", folder: Path | None) -> None:

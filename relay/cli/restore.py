@@ -2,14 +2,12 @@
 
 import contextlib
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.configuration import FAILED, config_option, enter, fail, load
+from relay.cli.configuration import config_option, enter, fail, load
 from relay.cli.output import confirm_many, count, progress, say
 from relay.cli.restore_plan import Plan, configured_folder, find_whole, make_plan
 from relay.places import digest_of
@@ -110,6 +108,7 @@ def restore_whole(
 ) -> None:
     """Put a backup back. Raises RelayError; nothing has changed where the backup itself is no good."""
     from relay.storage.manifest import read_manifest, verify
+    from relay.storage.owner import as_another
     from relay.storage.upgrade import VERSION
 
     manifest = read_manifest(backup)
@@ -125,31 +124,8 @@ def restore_whole(
     if plan.owner is None:
         _put_back_data(plan)
     else:
-        _as_another(lambda: _put_back_data(plan))
+        as_another(lambda: _put_back_data(plan))
     _put_back_configuration(plan)
-
-
-def _as_another(work: Callable[[], None]) -> None:
-    """Run in a process of its own, which becomes another user for good; ends the command where that fails."""
-    from relay.model.errors import RelayError
-
-    sys.stdout.flush()
-    process = os.fork()
-    if process == 0:
-        status = FAILED
-        try:
-            work()
-            status = 0
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else FAILED
-        except (RelayError, OSError) as error:
-            say(str(error), error=True)
-        finally:
-            sys.stdout.flush()
-            os._exit(status)
-    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    if status != 0:
-        sys.exit(status if status > 0 else FAILED)
 
 
 def _put_back_data(plan: Plan) -> None:

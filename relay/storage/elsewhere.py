@@ -1,22 +1,22 @@
 """Copies of a database that lie outside of the storage folder, where root alone may be allowed to write or read.
 
-Guarantee: root follows no name in a folder of somebody else's when it writes: it holds the folder and the files open
-from before it becomes the owner of the storage folder, and SQLite works in the storage folder alone.
+Guarantee: root follows no name in a folder of somebody else's when it writes: the folder and the files are held open
+from before the process that copies becomes the owner of the storage folder, and SQLite works in there alone.
 """
 
 import contextlib
 import errno
 import os
 import shutil
-import signal
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NoReturn, Self
+from typing import Final
 
 from relay.model.errors import StorageError
 from relay.storage.backup import Step, check_replaceable, copy_database, follow_links
-from relay.storage.owner import Owner, links_of_strangers, strangers
+from relay.storage.owner import Owner, strangers
+from relay.storage.syncing import replacing
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -37,7 +37,7 @@ def is_for_root(file: Path, owner: Owner | None) -> bool:
     try:
         if owner is not None and any(uid == owner.uid for _, uid in strangers(file)):
             return False
-        for link, uid in links_of_strangers(file):
+        for link, uid in strangers(file, links=True):
             raise StorageError(
                 f"{file}: {link} is a link of {Owner(uid, uid)}, which root does not follow: name the place itself"
             )
@@ -46,89 +46,36 @@ def is_for_root(file: Path, owner: Owner | None) -> bool:
     return True
 
 
-class Target:
-    """The file that a copy is to become; a context manager that leaves a whole copy behind or what was there before."""
+@contextlib.contextmanager
+def opened_target(file: Path, source: Path) -> Iterator[int]:
+    """Open the file that a copy is to become, with root's rights; give its descriptor, which `fill` takes.
 
-    def __init__(self, file: Path, source: Path) -> None:
-        """Open it with root's rights. Raises StorageError where it is there and no older copy, and where it can't be.
+    At the end it is durable and has its name; where the body raises, what was there before stays. Raises StorageError
+    where that is no older copy, and where the file can't be made.
+    """
+    target = follow_links(file)
+    check_replaceable(target, source)
+    try:
+        with replacing(target) as (_, descriptor):
+            yield descriptor
+    except OSError as error:
+        raise StorageError(f"{target}: {error.strerror}") from None
 
-        Another process is left behind with root's rights, since this one may give them up: it gives the copy its name
-        or removes it, and does nothing else.
-        """
-        self._target = follow_links(file)
-        self._partial = f".{self._target.name}.{os.getpid()}.partial"
-        check_replaceable(self._target, source)
-        self._ended = False
-        with contextlib.ExitStack() as undo:
-            try:
-                self._folder = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                undo.callback(os.close, self._folder)
-                self._file = os.open(self._partial, _CREATE, 0o600, dir_fd=self._folder)
-                undo.callback(os.close, self._file)
-                undo.callback(os.unlink, self._partial, dir_fd=self._folder)
-                told, self._tell = os.pipe()
-                undo.callback(os.close, told)
-                undo.callback(os.close, self._tell)
-                self._keeper = os.fork()
-            except OSError as error:
-                what = "" if error.filename else "a second process can't be started: "
-                raise StorageError(f"{self._target}: {what}{error.strerror}") from None
-            undo.pop_all()
-        if self._keeper == 0:
-            self._keep(told)
-        os.close(told)
 
-    def __enter__(self) -> Self:
-        return self
+def fill(descriptor: int, file: Path, source: Path, step: Step | None = None) -> None:
+    """Copy a database in use into an open file, which people call `file`. `step`: as for `copy_database`.
 
-    def __exit__(self, *_: object) -> None:
-        if not self._ended:
-            self._end(whole=False)
-        os.close(self._file)
-        os.close(self._folder)
-
-    def fill(self, source: Path, step: Step | None = None) -> int:
-        """Copy a database that may be in use; return the octets. `step`: as for `copy_database`.
-
-        Raises StorageError: then there is no new copy.
-        """
-        work = source.with_name(f".{source.name}.{os.getpid()}.copy")
-        try:
-            size = copy_database(source, work, step)
-            with work.open("rb") as stream, os.fdopen(os.dup(self._file), "wb") as copy:
-                shutil.copyfileobj(stream, copy, 1 << 20)
-                copy.flush()
-                os.fsync(copy.fileno())
-        except OSError as error:
-            raise StorageError(f"{self._target}: {error.strerror}") from None
-        finally:
-            work.unlink(missing_ok=True)
-        if not self._end(whole=True):
-            raise StorageError(f"{self._target}: the copy was made, but could not be given this name")
-        return size
-
-    def _end(self, *, whole: bool) -> bool:
-        """Have the copy given its name, or removed; return whether that was done."""
-        self._ended = True
-        with contextlib.suppress(OSError):
-            os.write(self._tell, b"whole" if whole else b"")
-        os.close(self._tell)
-        return os.waitpid(self._keeper, 0)[1] == 0
-
-    def _keep(self, told: int) -> NoReturn:
-        """Wait for `_end`, or for the death of the process that fills the copy; then end this one."""
-        status = 1
-        try:
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-            os.close(self._tell)
-            if os.read(told, 16):
-                os.replace(self._partial, self._target.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-                os.fsync(self._folder)
-            else:
-                os.unlink(self._partial, dir_fd=self._folder)
-            status = 0
-        finally:
-            os._exit(status)
+    Raises StorageError.
+    """
+    work = source.with_name(f".{source.name}.{os.getpid()}.copy")
+    try:
+        copy_database(source, work, step)
+        with work.open("rb") as stream, os.fdopen(os.dup(descriptor), "wb") as copy:
+            shutil.copyfileobj(stream, copy, 1 << 20)
+    except OSError as error:
+        raise StorageError(f"{file}: {error.strerror}") from None
+    finally:
+        work.unlink(missing_ok=True)
 
 
 class Copy:

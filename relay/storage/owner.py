@@ -10,12 +10,13 @@ import os
 import pwd
 import stat
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from relay.model.errors import StorageError
+from relay.model.errors import RelayError, StorageError
 from relay.settings.advice import group_of
 
 _MOST_LINKS: Final = 40
@@ -65,8 +66,8 @@ class Owner:
 def find_owner(folder: Path) -> Owner | None:
     """Return whom a process of root's is to become before it opens anything in a storage folder; None: it stays itself.
 
-    Raises StorageError where the folder is not there, where others than root and its owner could put another folder in
-    its place (root would become whose that is), and where it is root's but others could put something into it.
+    Raises StorageError where others than root and its owner could put another folder in its place (root would become
+    whose that is), and where it is root's but others could put something into it.
     """
     if os.geteuid() != 0:
         return None
@@ -98,16 +99,14 @@ def find_owner(folder: Path) -> Owner | None:
 
 
 def require_within(folder: Path, file: Path, owner: Owner) -> None:
-    """Raise StorageError where a file's name lies in the folder, and links lead out of it.
-
-    Where they lead to is not said: the folder's owner has chosen that, and root reads it.
-    """
+    """Raise StorageError where a file's name lies in the folder, and links of its owner lead out of it."""
     try:
         name = file.absolute().relative_to(folder.absolute())
     except ValueError:
         return  # the configuration, which is root's, names another place
     if Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder)):
         return
+    # Not said where to: the folder's owner has chosen that, and root reads it.
     raise StorageError(
         f"{file}: {name.parts[0]} is a link of {owner} that leads out of the storage folder, where root does not follow"
         " it: put the database itself there, or name the place where it lies in [storage] database"
@@ -115,10 +114,9 @@ def require_within(folder: Path, file: Path, owner: Owner) -> None:
 
 
 def become_owner(owner: Owner, folder: Path, belongings: Iterable[Path], *, low_ports: bool = False) -> None:
-    """Give up root's rights for those of a folder's owner. `low_ports`: keep the one to open ports below 1024.
+    """Give up root's rights for those of a folder's owner, but with `low_ports` the one to open ports below 1024.
 
-    Raises StorageError where that can't be done, where the owner can't use the folder, and where one of `belongings`,
-    which a service has there, is somebody else's.
+    Raises StorageError where he can't use the folder, or one of `belongings`, which a service has there.
     """
     try:
         if low_ports:
@@ -137,28 +135,54 @@ def become_owner(owner: Owner, folder: Path, belongings: Iterable[Path], *, low_
         _check_belonging(path, owner)
 
 
-def find_shut(owner: Owner, files: Sequence[tuple[Path, int]]) -> dict[Path, Path]:
-    """Return which files a user can't use, each in the ways (os.R_OK, os.W_OK) that stand beside it.
+def as_another(work: Callable[[], None]) -> None:
+    """Run in a process of its own, which may become another user for good. Raises StorageError with what it raises."""
 
-    Gives for each what is shut to him: the file, or a folder on the way to it. A process that becomes him is asked,
-    since only that knows of his groups and of the folders on the way. A file that is not there is one that he can't
-    read, and one that he can write where he could make it. Where the process can't become him, nothing is shut: whoever
-    tries it in earnest says so.
-    """
-    told, tell = os.pipe()
-    process = os.fork()
-    if process == 0:
+    def answer() -> bytes:
         try:
-            owner.take_over()
-            with os.fdopen(tell, "wb") as stream:
-                # No path has a NUL; an empty answer is that of a file which is not shut.
-                stream.write(b"".join(os.fsencode(_what_is_shut(*file) or "") + b"\0" for file in files))
+            work()
+        except (RelayError, OSError) as error:
+            return os.fsencode(str(error))
         finally:
-            os._exit(0)
-    os.close(tell)
-    with os.fdopen(told, "rb") as stream:
-        answers = stream.read().split(b"\0")
-    os.waitpid(process, 0)
+            sys.stdout.flush()
+        return b"\0"
+
+    sys.stdout.flush()
+    if (said := _ask_another(answer)) != b"\0":
+        raise StorageError(os.fsdecode(said) or "the process that was to do it has died")
+
+
+def _ask_another(work: Callable[[], bytes]) -> bytes:
+    """Run in a process of its own; return what it gives, empty where it fails. Raises OSError where there is none."""
+    with os.fdopen(os.memfd_create("answer"), "w+b") as answer:
+        try:
+            process = os.fork()
+        except OSError as error:
+            raise OSError(error.errno, f"a second process can't be started: {error.strerror}") from None
+        if process == 0:
+            try:
+                answer.write(work())
+                answer.flush()
+            finally:
+                os._exit(0)
+        os.waitpid(process, 0)
+        answer.seek(0)
+        return answer.read()
+
+
+def find_shut(owner: Owner, files: Sequence[tuple[Path, int]]) -> dict[Path, Path]:
+    """Return which files a user can't use in the ways (os.R_OK, os.W_OK) beside them, and what of the way is shut.
+
+    A file that is not there is one that he can't read, and one that he can write where he could make it. Where no
+    process can become him, nothing is shut: whoever tries it in earnest says so.
+    """
+
+    def answer() -> bytes:
+        owner.take_over()
+        # No path has a NUL; an empty answer is that of a file which is not shut.
+        return b"".join(os.fsencode(_what_is_shut(*file) or "") + b"\0" for file in files)
+
+    answers = _ask_another(answer).split(b"\0")
     return {path: Path(os.fsdecode(shut)) for (path, _), shut in zip(files, answers, strict=False) if shut}
 
 
@@ -175,25 +199,20 @@ def _what_is_shut(path: Path, ways: int) -> Path | None:
     return path
 
 
-def strangers(path: Path) -> Iterator[tuple[Path, int]]:
-    """Return what another user than root owns on the way to a file or folder, links included, and whose it is.
+def strangers(path: Path, *, links: bool = False) -> Iterator[tuple[Path, int]]:
+    """Return what others than root own on the way to a file (only the links), and who: they could exchange the rest.
 
-    He could put something else in the place of all that comes behind it. Raises OSError where the way can't be
-    followed.
+    Raises OSError where the way can't be followed.
     """
-    return ((entry, found.st_uid) for entry, found in _way(path) if found.st_uid != 0)
-
-
-def links_of_strangers(path: Path) -> Iterator[tuple[Path, int]]:
-    """Return the links on the way to a file that another user than root has made, and who; as `strangers`."""
-    return ((entry, found.st_uid) for entry, found in _way(path) if found.st_uid != 0 and stat.S_ISLNK(found.st_mode))
+    for entry, found in _way(path):
+        if found.st_uid != 0 and (not links or stat.S_ISLNK(found.st_mode)):
+            yield entry, found.st_uid
 
 
 def require_same_hand(source: Path, folder: Path, owner: Owner | None) -> None:
-    """Raise StorageError where root would take a configuration from somebody whose the storage folder in it is not.
+    """Raise StorageError where root would take `source` of somebody whose the storage `folder` in it is not.
 
-    `source` is the file that it is taken from, `folder` and `owner` are the storage folder that it names: whoever could
-    write it chose where root gives data back, and as whom. He may choose what is his own.
+    He would choose where root gives data back, and as whom; he may choose what is his own.
     """
     if os.geteuid() != 0:
         return

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ from sqlalchemy import Engine
 
 from relay.model.errors import StorageError
 from relay.storage.backup import copy_database
-from relay.storage.elsewhere import Copy, Target, is_for_root
+from relay.storage.elsewhere import Copy, fill, is_for_root, opened_target
 from relay.storage.engine import open_engine
-from relay.storage.owner import Owner
+from relay.storage.owner import Owner, as_another
 from relay.storage.upgrade import prepare_database
 from tests.peers.machine import require_root
 
@@ -32,9 +33,9 @@ def names(folder: Path) -> list[str]:
 
 def test_a_copy_has_its_name_once_it_is_whole(base: Path, tmp_path: Path) -> None:
     for _ in range(2):
-        with Target(tmp_path / "copy.db", base) as target:
-            size = target.fill(base)
-        assert size == (tmp_path / "copy.db").stat().st_size
+        with opened_target(tmp_path / "copy.db", base) as target:
+            as_another(partial(fill, target, tmp_path / "copy.db", base))
+        assert (tmp_path / "copy.db").stat().st_size == base.stat().st_size
         assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
         assert names(tmp_path) == ["copy.db", "data"]
     assert names(base.parent) == ["relay.db"]
@@ -43,10 +44,8 @@ def test_a_copy_has_its_name_once_it_is_whole(base: Path, tmp_path: Path) -> Non
 def test_what_was_there_stays_where_no_copy_is_made(base: Path, tmp_path: Path) -> None:
     copy_database(base, tmp_path / "copy.db")
     before = (tmp_path / "copy.db").stat()
-    with Target(tmp_path / "copy.db", base):
-        pass
-    with pytest.raises(StorageError), Target(tmp_path / "copy.db", base) as target:
-        target.fill(tmp_path / "nothing.db")
+    with pytest.raises(StorageError, match=r"nothing\.db"), opened_target(tmp_path / "copy.db", base) as target:
+        as_another(partial(fill, target, tmp_path / "copy.db", tmp_path / "nothing.db"))
     after = (tmp_path / "copy.db").stat()
     assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
     assert names(tmp_path) == ["copy.db", "data"]
@@ -60,8 +59,9 @@ def test_where_no_second_process_can_be_started_nothing_is_left_behind(
 
     monkeypatch.setattr(os, "fork", fork)
     open_before = len(names(Path("/proc/self/fd")))
-    with pytest.raises(StorageError, match=r"copy.db: a second process can't be started: Resource temporarily unav"):
-        Target(tmp_path / "copy.db", base)
+    said = pytest.raises(StorageError, match=r"copy.db: a second process can't be started: Resource temporarily unav")
+    with said, opened_target(tmp_path / "copy.db", base) as target:
+        as_another(partial(fill, target, tmp_path / "copy.db", base))
     assert names(tmp_path) == ["data"]
     assert len(names(Path("/proc/self/fd"))) == open_before
 
@@ -70,7 +70,7 @@ def test_nothing_else_than_a_copy_is_replaced(base: Path, tmp_path: Path) -> Non
     (tmp_path / "relay.toml").write_text("[server]")
     for file in (tmp_path / "relay.toml", base, tmp_path / "no" / "folder.db"):
         with pytest.raises(StorageError, match=r"not replaced|itself|there is no such folder"):
-            Target(file, base)
+            opened_target(file, base).__enter__()
     assert names(tmp_path) == ["data", "relay.toml"]
 
 
