@@ -6,7 +6,6 @@ import errno
 import socket
 import ssl
 
-from relay.intake.connection_limits import ConnectionLimits
 from relay.intake.handler import Handler
 from relay.intake.listener_context import ListenerContext, SharedResources
 from relay.intake.replies import SHUTTING_DOWN
@@ -32,17 +31,7 @@ class SmtpServer:
         shared: SharedResources,
     ) -> None:
         self._context = ListenerContext(
-            listener=listener,
-            limits=limits,
-            hostname=hostname,
-            language=language,
-            shared=shared,
-            connection_limits=ConnectionLimits(
-                networks=listener.networks,
-                most=limits.connections,
-                most_per_client=limits.connections_per_client,
-                files=shared.files,
-            ),
+            listener=listener, limits=limits, hostname=hostname, language=language, shared=shared
         )
         self._handler = Handler(self._context)
         self._servers: list[asyncio.Server] = []
@@ -72,9 +61,6 @@ class SmtpServer:
         self._context.tls_context = _load_certificate(listener)
         self._context.listener = listener
         self._context.limits, self._context.hostname, self._context.language = limits, hostname, language
-        self._context.connection_limits.change(
-            networks=listener.networks, most=limits.connections, most_per_client=limits.connections_per_client
-        )
 
     @property
     def listener(self) -> Listener:

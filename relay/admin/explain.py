@@ -16,12 +16,14 @@ from relay.escaping import printable
 from relay.intake.commands import (
     TOO_MANY_RECIPIENTS,
     BadCommandError,
+    most_refused,
     offers_login,
     read_recipient,
+    refuse_header,
+    refuse_octets,
     refuse_without_login,
 )
 from relay.intake.connection_limits import client_ip, refuse_ip
-from relay.intake.content_limits import most_refused, refuse_header, refuse_octets
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply

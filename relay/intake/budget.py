@@ -6,6 +6,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Final
 
 Ip = IPv4Address | IPv6Address
+Crowd = tuple[tuple[object, int], ...]
+"""Who counts as one: keys, that of the client itself first, each with how many times what is left it may hold."""
 
 _NETWORK_TIMES: Final = 3
 """How many times what is left the clients of one IPv6 network may hold together."""
@@ -14,6 +16,13 @@ _NETWORK_TIMES: Final = 3
 def origin(ip: Ip) -> Ip:
     """Give what guesses are counted by: an address, of IPv6 its /64, in which a machine chooses any it likes."""
     return ip if isinstance(ip, IPv4Address) else IPv6Network((ip, 64), strict=False).network_address
+
+
+def crowd_of(ip: Ip) -> Crowd:
+    """Give who counts as one with a client: its address, below 0 for IPv4 to be no other's, and its IPv6 network."""
+    if isinstance(ip, IPv4Address):
+        return ((~int(ip), 1),)
+    return ((int(ip), 1), ((int(ip) >> 64, 64), _NETWORK_TIMES))
 
 
 class Shares:
@@ -39,46 +48,35 @@ class Shares:
         """What all clients have taken."""
         return self._all - self._free
 
-    def held(self, ip: Ip) -> int:
+    def held(self, crowd: Crowd) -> int:
         """Tell how much a client has taken."""
-        return self._held[_key(ip)]
+        return self._held[crowd[0][0]]
 
-    def allows(self, ip: Ip, amount: int = 1, *, own: int = 0) -> bool:
+    def allows(self, crowd: Crowd, amount: int = 1, *, own: int = 0) -> bool:
         """Tell whether a client could take so much; `own` is what the mail that asks has taken already."""
         left = self._free - amount
         if left < 0:
             return False
         if self.taken == own:
             return True
-        return all(self._held[who] + amount <= times * left for who, times in _crowd(ip))
+        return all(self._held[who] + amount <= times * left for who, times in crowd)
 
-    def take(self, ip: Ip, amount: int = 1, *, own: int = 0) -> bool:
+    def take(self, crowd: Crowd, amount: int = 1, *, own: int = 0) -> bool:
         """Take so much for a client if `allows` says so; nothing is taken where it gives false."""
-        if not self.allows(ip, amount, own=own):
+        if not self.allows(crowd, amount, own=own):
             return False
         self._free -= amount
-        for who, _ in _crowd(ip):
+        for who, _ in crowd:
             self._held[who] += amount
         return True
 
-    def give(self, ip: Ip, amount: int = 1) -> None:
+    def give(self, crowd: Crowd, amount: int = 1) -> None:
         """Give back for a client."""
         self._free += amount
-        for who, _ in _crowd(ip):
+        for who, _ in crowd:
             self._held[who] -= amount
             if self._held[who] <= 0:
                 del self._held[who]
-
-
-def _key(ip: Ip) -> int:
-    """Give a number for an address, since addresses are slow keys; those of IPv4 are below 0, to be no other's."""
-    return ~int(ip) if isinstance(ip, IPv4Address) else int(ip)
-
-
-def _crowd(ip: Ip) -> tuple[tuple[object, int], ...]:
-    """Give who counts as one, and how many times what is left it may hold: an address, and its IPv6 network."""
-    key = _key(ip)
-    return ((key, 1),) if key < 0 else ((key, 1), ((key >> 64, 64), _NETWORK_TIMES))
 
 
 class Holding:
@@ -86,21 +84,21 @@ class Holding:
 
     def __init__(self, shares: Shares, ip: Ip) -> None:
         self._shares = shares
-        self._ip = ip
+        self._crowd = crowd_of(ip)
         self._taken = 0
 
     def allows(self, amount: int) -> bool:
         """Tell whether the mail could come to hold so much."""
-        return amount <= self._taken or self._shares.allows(self._ip, amount - self._taken, own=self._taken)
+        return amount <= self._taken or self._shares.allows(self._crowd, amount - self._taken, own=self._taken)
 
     def change(self, amount: int) -> bool:
         """Hold so much from now on; false, and nothing is changed, where the share does not have it."""
         more = amount - self._taken
         if more > 0:
-            if not self._shares.take(self._ip, more, own=self._taken):
+            if not self._shares.take(self._crowd, more, own=self._taken):
                 return False
         elif more < 0:
-            self._shares.give(self._ip, -more)
+            self._shares.give(self._crowd, -more)
         self._taken = amount
         return True
 

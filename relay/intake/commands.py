@@ -1,4 +1,4 @@
-"""EHLO, MAIL and RCPT as they are read and judged by themselves, in a session and by `relay explain`.
+"""What is judged by itself, in a session and by `relay explain`: EHLO, MAIL, RCPT, and the octets of a mail.
 
 Paths (RFC 5321 section 4.1.2) are read as strictly as safety needs: brackets may be missing and blanks may stand where
 the grammar has none, since scanners write so; nothing else is guessed. Parameters are SIZE, BODY, SMTPUTF8, AUTH
@@ -9,7 +9,7 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from relay.intake.budget import Ip
 from relay.intake.replies import CONTROL_CHARACTERS, make_reply
@@ -18,11 +18,14 @@ from relay.model.envelope import DsnOptions
 from relay.model.reply import Reply
 from relay.rules.address import parse_addr_spec
 from relay.rules.dsn import read_envelope_id, read_notify, read_orcpt, read_ret
+from relay.rules.message_splitter import CHUNK, MessageSplitter
 from relay.rules.refusal_texts import Part, Refused
-from relay.rules.refusals import refuse, refuse_address
+from relay.rules.refusals import refuse, refuse_address, refuse_size
 from relay.settings import Listener
 
 TOO_MANY_RECIPIENTS: Final = refuse(Refused.TOO_MANY_RECIPIENTS)
+TOO_LARGE: Final = "too_large"
+_LONG_LINE: Final = refuse(Refused.LONG_LINE)
 _INTERNATIONAL: Final = refuse(Refused.INTERNATIONAL)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _NO_UTF8: Final = re.compile(r"[\ud800-\udfff]")
@@ -233,3 +236,32 @@ def _read_option(read: Callable[[str | None], str], given: Parameters, name: str
 def _refuse_others(given: Parameters) -> None:
     if given:
         raise BadCommandError(make_reply(555, "5.5.4", "An unknown parameter"))
+
+
+class ContentRefusal(NamedTuple):
+    """Why the content of a mail is not taken."""
+
+    reason: str
+    """A short word for the log."""
+    reply: Reply
+
+
+def most_refused(most: int) -> int:
+    """Return how many octets are read of a mail that may have `most`, before its client is cut off."""
+    return 2 * most + CHUNK
+
+
+def refuse_octets(size: int, *, most: int, too_long: bool, whole: bool = False) -> ContentRefusal | None:
+    """Refuse a mail of more than `most` octets, or with a line that is too long; `whole`: no more of it will come."""
+    if size > most:
+        return ContentRefusal(TOO_LARGE, refuse_size(size if whole else None, most=most))
+    return ContentRefusal("long_line", _LONG_LINE) if too_long else None
+
+
+def refuse_header(splitter: MessageSplitter, *, most: int) -> ContentRefusal | None:
+    """Refuse a header of more than `most` octets, or one whose end can't be told."""
+    if splitter.too_large:
+        return ContentRefusal("large_header", refuse(Refused.LARGE_HEADER, most=str(most)))
+    if splitter.stray_line is not None:
+        return ContentRefusal("broken_header", refuse(Refused.BROKEN_HEADER, line=str(splitter.stray_line)))
+    return None

@@ -119,7 +119,8 @@ class Connection(SMTP):
             transport.close()
             return
         self.ip = client_ip(peer[0])
-        refusal = self.context.connection_limits.enter(self.ip)
+        context = self.context
+        refusal = context.connection_limits.enter(self.ip, context.listener.networks, context.limits)
         if refusal is not None:
             self._turn_away(transport, refusal)
             return

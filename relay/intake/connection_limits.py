@@ -8,12 +8,12 @@ from typing import Final
 
 from relay.emitting import emit
 from relay.events.sessions import SessionRefused
-from relay.intake.budget import Ip, Shares, origin
+from relay.intake.budget import Ip, Shares, crowd_of, origin
 from relay.model.reply import Reply
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse
+from relay.settings import Limits
 
-_NO_LIMIT = 1 << 32
 SAID_AGAIN: Final = 600.0
 """Seconds until it is said how often else a client was refused."""
 _MOST_CLIENTS: Final = 256
@@ -39,40 +39,29 @@ def refuse_ip(ip: Ip, networks: Sequence[IPv4Network | IPv6Network]) -> Reply | 
 class ConnectionLimits:
     """Counts the connections of one listener, and refuses those that are too many or not allowed."""
 
-    def __init__(
-        self,
-        *,
-        networks: Sequence[IPv4Network | IPv6Network],
-        most: int,
-        most_per_client: int,
-        files: Shares | None = None,
-    ) -> None:
-        self._networks = networks
-        self._most_per_client = most_per_client
-        self._places = Shares(most)
-        self._files = files or Shares(_NO_LIMIT)
-        """What all listeners share: each connection is an open file of the process."""
+    def __init__(self, files: Shares) -> None:
+        """`files` are what all listeners share: each connection is an open file of the process."""
+        self._files = files
+        self._places = Shares(0)
 
-    def change(self, *, networks: Sequence[IPv4Network | IPv6Network], most: int, most_per_client: int) -> None:
-        """Apply other limits to new connections; open ones stay."""
-        self._networks = networks
-        self._most_per_client = most_per_client
-        self._places.resize(most)
-
-    def enter(self, ip: Ip) -> Reply | None:
+    def enter(self, ip: Ip, networks: Sequence[IPv4Network | IPv6Network], limits: Limits) -> Reply | None:
         """Count a new connection. Returns the refusal, and counts nothing, if it must be turned away."""
-        refusal = refuse_ip(ip, self._networks)
+        refusal = refuse_ip(ip, networks)
         if refusal is not None:
             return refusal
-        if self._places.held(ip) < self._most_per_client and self._files.allows(ip) and self._places.take(ip):
-            self._files.take(ip)
-            return None
-        return refuse(Refused.TOO_MANY_CONNECTIONS)
+        self._places.resize(limits.connections)
+        crowd = crowd_of(ip)
+        is_one_too_many = self._places.held(crowd) >= limits.connections_per_client
+        if is_one_too_many or not self._files.allows(crowd) or not self._places.take(crowd):
+            return refuse(Refused.TOO_MANY_CONNECTIONS)
+        self._files.take(crowd)
+        return None
 
     def leave(self, ip: Ip) -> None:
         """Count out a connection that `enter` counted."""
-        self._places.give(ip)
-        self._files.give(ip)
+        crowd = crowd_of(ip)
+        self._places.give(crowd)
+        self._files.give(crowd)
 
 
 class RefusalLog:

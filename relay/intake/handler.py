@@ -13,13 +13,13 @@ from aiosmtpd.smtp import MISSING, Session
 
 from relay.intake.budget import Holding
 from relay.intake.commands import (
+    TOO_LARGE,
     TOO_MANY_RECIPIENTS,
     BadCommandError,
     check_characters,
     read_recipient,
     read_sender,
 )
-from relay.intake.content_limits import TOO_LARGE
 from relay.intake.listener_context import ListenerContext
 from relay.intake.mail import Mail
 from relay.intake.replies import BYE, CANNOT_VERIFY, NOT_NOW, OK, RECIPIENT_OK, SENDER_OK

@@ -28,8 +28,8 @@ class SharedResources:
     """Octets of mails that are being received, as far as they are in memory."""
     logins: LoginThrottle
     disk_space: SharedDiskSpace
-    files: Shares | None = None
-    """Open files of the process that connections may take; None: any number."""
+    files: Shares
+    """Open files of the process that connections may take."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -42,7 +42,7 @@ class ListenerContext:
     language: str = "en"
     """In what refusals are written, beside English."""
     shared: SharedResources
-    connection_limits: ConnectionLimits
+    connection_limits: ConnectionLimits = field(init=False)
     refusals: RefusalLog = field(default_factory=RefusalLog)
     tls_context: SSLContext | None = None
     tls_first: bool = False
@@ -58,6 +58,7 @@ class ListenerContext:
     """Those with a mail that is being received or kept; some of their clients have left."""
 
     def __post_init__(self) -> None:
+        self.connection_limits = ConnectionLimits(self.shared.files)
         self.quiet.set()
 
     def begin_mail(self, session: "Connection") -> None:

@@ -10,12 +10,12 @@ without waiting where its user is known; only a few wrong ones are compared so.
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections import Counter, OrderedDict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from relay.intake.budget import Ip, origin
-from relay.intake.keyed_locks import KeyedLocks
 from relay.intake.ports import Authenticator
 
 _FORGET: Final = 900.0
@@ -59,6 +59,31 @@ class Failures:
         self._counts[key] = (count + 1, now)
         if len(self._counts) > _MOST:
             self._counts.popitem(last=False)
+
+
+class KeyedLocks:
+    """One lock for each key, held in the order in which it was asked for; one that nobody wants takes no memory."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Hashable, asyncio.Lock] = {}
+        self._users: Counter[Hashable] = Counter()
+
+    def users(self, key: Hashable) -> int:
+        """Return how many tasks hold the key's lock or wait for it."""
+        return self._users[key]
+
+    @asynccontextmanager
+    async def hold(self, key: Hashable) -> AsyncGenerator[None]:
+        """Wait for the key's lock, and hold it until the end of the block."""
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        self._users[key] += 1
+        try:
+            async with lock:
+                yield
+        finally:
+            self._users[key] -= 1
+            if not self._users[key]:
+                del self._users[key], self._locks[key]
 
 
 class LoginThrottle:

@@ -216,6 +216,7 @@ async def open_listener(folder: Path, listener: dict[str, Any]) -> AsyncGenerato
                 budget=Shares(settings.limits.bytes_in_flight),
                 logins=LoginThrottle(passwords),
                 disk_space=SharedDiskSpace(lambda _octets: True),
+                files=Shares(1 << 32),
             ),
         )
         await server.start()

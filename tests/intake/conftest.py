@@ -250,7 +250,7 @@ async def open_listener(
             budget=budget,
             disk_space=disk_space or SharedDiskSpace(lambda _octets: True),
             logins=LoginThrottle(authenticator, monotonic=clock, sleep=clock.sleep),
-            files=files,
+            files=files or Shares(1 << 32),
         ),
     )
     await server.start()

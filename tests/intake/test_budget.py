@@ -3,7 +3,7 @@ from ipaddress import ip_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.intake.budget import Holding, SharedDiskSpace, Shares, origin
+from relay.intake.budget import Holding, SharedDiskSpace, Shares, crowd_of, origin
 
 A, B, C = (ip_address(f"192.0.2.{n}") for n in (1, 2, 3))
 CLIENTS = [A, B, ip_address("2001:db8::1"), ip_address("2001:db8::2")]
@@ -11,19 +11,19 @@ CLIENTS = [A, B, ip_address("2001:db8::1"), ip_address("2001:db8::2")]
 
 def test_what_is_not_there_can_not_be_taken() -> None:
     shares = Shares(10)
-    assert shares.take(A, 6)
-    assert not shares.take(B, 5)
+    assert shares.take(crowd_of(A), 6)
+    assert not shares.take(crowd_of(B), 5)
     assert shares._free == 4
-    shares.give(A, 6)
+    shares.give(crowd_of(A), 6)
     assert shares._free == 10
-    assert not shares.take(A, 11)
+    assert not shares.take(crowd_of(A), 11)
 
 
 def test_no_client_takes_more_than_it_leaves_to_the_others() -> None:
     shares = Shares(100)
-    taken = {ip: sum(shares.take(ip) for _ in range(100)) for ip in (A, B, C)}
+    taken = {ip: sum(shares.take(crowd_of(ip)) for _ in range(100)) for ip in (A, B, C)}
     assert taken == {A: 50, B: 25, C: 12}
-    assert shares.take(ip_address("192.0.2.4"))
+    assert shares.take(crowd_of(ip_address("192.0.2.4")))
 
 
 def test_who_asks_alone_may_have_all() -> None:
@@ -37,9 +37,9 @@ def test_who_asks_alone_may_have_all() -> None:
 
 def test_the_addresses_of_one_ipv6_network_do_not_take_all() -> None:
     shares = Shares(1000)
-    taken = sum(shares.take(ip_address((0x20010DB8 << 96) + n)) for n in range(2000))
+    taken = sum(shares.take(crowd_of(ip_address((0x20010DB8 << 96) + n))) for n in range(2000))
     assert taken == 750
-    assert shares.take(ip_address("2001:db8:0:1::1"))
+    assert shares.take(crowd_of(ip_address("2001:db8:0:1::1")))
     assert origin(ip_address("2001:db8::abcd")) == ip_address("2001:db8::")
     assert origin(A) == A
 

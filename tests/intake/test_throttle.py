@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from relay.intake.budget import Ip
-from relay.intake.throttle import Failures, LoginThrottle, TooManyLoginsError
+from relay.intake.throttle import Failures, KeyedLocks, LoginThrottle, TooManyLoginsError
 from tests.intake.conftest import Clock
 
 HERE, THERE = ip_address("192.0.2.1"), ip_address("192.0.2.2")
@@ -185,3 +185,34 @@ def test_the_memory_for_failures_is_bounded() -> None:
         failures.add(n, 0)
     assert len(failures._counts) == 10_000
     assert (failures.count(0, 0), failures.count(10_999, 0)) == (0, 1)
+
+
+async def test_what_has_one_key_is_done_one_after_the_other_in_its_order() -> None:
+    locks, done = KeyedLocks(), list[str]()
+    go = asyncio.Event()
+
+    async def work(key: str, name: str) -> None:
+        async with locks.hold(key):
+            done.append(f"+{name}")
+            await go.wait()
+            done.append(f"-{name}")
+
+    tasks = [asyncio.create_task(work(key, f"{key}{n}")) for n in range(2) for key in "ab"]
+    await asyncio.sleep(0)
+    assert done == ["+a0", "+b0"]
+    assert locks.users("a") == 2
+    go.set()
+    await asyncio.gather(*tasks)
+    assert [one for one in done if "a" in one] == ["+a0", "-a0", "+a1", "-a1"]
+    assert not locks._locks
+    assert locks.users("a") == 0
+
+
+async def test_who_gives_up_waiting_leaves_nothing() -> None:
+    locks = KeyedLocks()
+    async with locks.hold("a"):
+        waiting = asyncio.create_task(locks.hold("a").__aenter__())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    assert not locks._locks
