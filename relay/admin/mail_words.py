@@ -94,11 +94,12 @@ class MailWords:
         return show_time(at, self._room.zone)
 
     def _state(self) -> tuple[tuple[str, str], ...]:
-        standing = self.standing
-        return (
-            ("State", f"{standing.state}: {say_in_short(standing, self._room)}"),
-            ("What to do", advise(self._mail, standing)),
-        )
+        """Say how the mail stands, and which command helps, where one is needed."""
+        mail, standing = self._mail, self.standing
+        situation = standing.copy if standing.copy in _DECISIONS else standing.situation
+        account = shlex.quote(account_of(mail.account, mail.deliveries))
+        advice = _ADVICE.get(situation or standing.situation, "").format(id=mail.id, account=account)
+        return ("State", f"{standing.state}: {say_in_short(standing, self._room)}"), ("What to do", advice)
 
     def _recipients(self) -> Iterator[str]:
         for kinds, title in ((("to", "inbox"), "To whom:"), (("archive",), "Blind copy:")):
@@ -134,13 +135,6 @@ class MailWords:
         since = "" if pause.since >= self._mail.received_at else f" since {self._time(pause.since)}"
         told = [(max(pause.since, self._mail.received_at), f"{who} is paused{since}: {pause.reason}")]
         return told if pause.until is None else [*told, (pause.until, f"{who} goes on")]
-
-
-def advise(mail: MessageDetail, standing: Standing) -> str:
-    """Say which command helps; empty where none need."""
-    situation = standing.copy if standing.copy in _DECISIONS else standing.situation
-    account = shlex.quote(account_of(mail.account, mail.deliveries))
-    return _ADVICE.get(situation or standing.situation, "").format(id=mail.id, account=account)
 
 
 _DECISIONS = (Situation.HELD, Situation.IN_DOUBT, Situation.NO_ACCOUNT)
@@ -186,7 +180,9 @@ def _attempts(mail: MessageDetail, delivery: DeliveryRow) -> list[tuple[int, str
     return [
         (
             one.at,
-            f"attempt {one.n}{_by(account)}, {one.seconds:.2f} s: "
+            f"attempt {one.n}"
+            + ("" if account is None else f" by {account or 'the inbox'}")
+            + f", {one.seconds:.2f} s: "
             + (" ".join(filter(None, (str(one.code or ""), one.enhanced, one.reply))) or "no reply")
             + _taken_for(one, delivery),
         )
@@ -202,7 +198,3 @@ def _taken_for(attempt: AttemptRow, way: DeliveryRow) -> str:
     if not 200 <= attempt.code < 300 or not real or (taken and not is_only) or len(taken) == len(real):
         return ""
     return f" (taken for {len(taken)} of {count(len(real), 'recipient')})" if taken else " (for the blind copy alone)"
-
-
-def _by(account: str | None) -> str:
-    return "" if account is None else f" by {account or 'the inbox'}"

@@ -37,11 +37,7 @@ class Alone:
         self._settings = settings
         self._silence = silence
         """Why the service that runs gives no answer; empty where none runs."""
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a service runs: what was changed is written down, and it looks by itself."""
-        return bool(self._silence)
+        self.is_running = bool(silence)
 
     def flush(self, accounts: Collection[str] | None) -> None:  # noqa: ARG002 - whatever is due is tried
         """Be the service until nothing more is due; one that gives no answer can't be told."""

@@ -12,9 +12,8 @@ from relay.rules.states import State
 
 _OLD_STATES = {"queued": ("waiting",), "done": ("delivered", "failed", "partly")}
 """What earlier releases called them."""
-_FIELDS = {name: name for name in ("states", "user", "older", "since", "until", "to", "everything")}
-_FIELDS["account"] = "of_account"
-"""The option of each field of a filter."""
+_FIELDS = ("states", "account", "user", "older", "since", "until", "to", "everything")
+"""Of a filter: each has its option."""
 _LONGEST = 1000
 """Characters of an argument."""
 
@@ -90,7 +89,7 @@ def filter_options(
     options = [
         click.option("--state", "states", type=_State(default if every else tuple(State)), multiple=True,
                      help=f"Only these, may be given several times; default: {', '.join(default)}."),
-        click.option(account, "of_account", type=Text(), metavar="NAME", help="Only mail of this account."),
+        click.option(account, "account", type=Text(), metavar="NAME", help="Only mail of this account."),
         click.option("--user", type=Text(), metavar="NAME", help="Only mail that this user submitted."),
         click.option("--older", type=_Span(), help='Only mail that came so long ago: "2 h", "3 days".'),
         click.option("--since", type=Text(), metavar="TIME",
@@ -105,7 +104,7 @@ def filter_options(
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def run(**given: Any) -> Any:  # noqa: ANN401 - the filter's, and whatever else the command takes
-            chosen = {name: given.pop(option) for name, option in _FIELDS.items()}
+            chosen = {name: given.pop(name) for name in _FIELDS}
             if chosen["everything"] and chosen["states"] and not every:
                 raise click.UsageError("--all and --state: one of the two")
             return function(chosen=Filter(**chosen, default=default, lists=not every), **given)

@@ -97,16 +97,13 @@ class Column:
 
 def print_list(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
     """Print a table, one line a row, whatever the cells hold."""
-    for line in lay_out(columns, rows, _width()):
-        click.echo(line if _has_ellipsis() else line.replace(_ELLIPSIS, "~"))
-
-
-def _has_ellipsis() -> bool:
+    sign = _ELLIPSIS
     try:
-        _ELLIPSIS.encode(sys.stdout.encoding or "ascii")
+        sign.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
-        return False
-    return True
+        sign = "~"
+    for line in lay_out(columns, rows, _width()):
+        click.echo(line.replace(_ELLIPSIS, sign))
 
 
 def _width() -> int | None:

@@ -105,7 +105,12 @@ def make_plan(
     database = database_file(settings.database)
     if database is None:
         fail(f"{path}: the database is PostgreSQL: take its copy back with pg_restore (docs/backup.md)")
-    _check_folder(settings.folder)
+    if not settings.folder.is_dir() and os.geteuid() == 0:
+        fail(
+            f"{settings.folder}: there is no such storage folder: install the package, or make it for the user who runs"
+            f' the service: "install -d -o relay -g relay -m 0711 {settings.folder}"'
+        )
+    settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner, named = find_owner(settings.folder), find_names(content)
     if wanted is not None:
         require_same_hand(backup / CONFIGURATION, settings.folder, owner)
@@ -140,14 +145,3 @@ def _find_configuration(config: str | None, backup: Path, manifest: "Manifest") 
     if not path.parent.is_dir():
         fail(f"{path.parent}: there is no such folder; the configuration was there: make it, or name a place (-c FILE)")
     return path
-
-
-def _check_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    if os.geteuid() == 0:
-        fail(
-            f"{folder}: there is no such storage folder: install the package, or make it for the user who runs the"
-            f' service: "install -d -o relay -g relay -m 0711 {folder}"'
-        )
-    folder.mkdir(mode=0o700, parents=True)

@@ -50,7 +50,10 @@ def command(config: str | None, *, condition: bool) -> None:
 
     with contextlib.suppress(RuntimeError, ValueError, OSError):  # no standard error, or a closed one
         faulthandler.enable()  # systemd ends a service that stands still by SIGABRT: the journal says where it stood
-    _raise_file_limit()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # each session is an open file
 
     async def run() -> bool:
         service = Service(settings, sink=sink)
@@ -98,14 +101,6 @@ def _look_for_account(config: str | None) -> int:
         return DONE
     say(f"The mail service waits for its first account: add it to {settings.path}, then: systemctl start relay")
     return FAILED
-
-
-def _raise_file_limit() -> None:
-    """Allow as many open files as the system lets us: each session is one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def run_loop(main: Coroutine[Any, Any, bool]) -> bool:

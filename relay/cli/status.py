@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -73,7 +72,9 @@ def _tell(config: str | None) -> Told:
     if file is not None and folder is not None:
         try:
             with _in_time(SILENCE + 1):
-                return _ask(folder, digest_of(file))
+                for line in ask_service(folder, ShowStatus(digest=digest_of(file)), patience=SILENCE):
+                    if isinstance(told := read_answer(line), Told) and told.json:
+                        return told
         except NoAnswerError as error:
             silence = str(error)
         except (RelayError, OSError):  # whatever it is: it is found again, or is none of this command's concern
@@ -82,14 +83,6 @@ def _tell(config: str | None) -> Told:
         from relay.admin.status import look
 
         return look(load(config), time.time_ns() // 1_000_000, silence=silence)
-
-
-def _ask(folder: Path, digest: str) -> Told:
-    """Ask the running service. Raises RelayError, also where none runs."""
-    for line in ask_service(folder, ShowStatus(digest=digest), patience=SILENCE):
-        if isinstance(told := read_answer(line), Told) and told.json:
-            return told
-    raise RelayError("no service runs")
 
 
 @contextmanager

@@ -106,7 +106,13 @@ def ask(config: str | None, request: object, *, reads: bool = False, serves: boo
     `reads`: where no service runs, that is said on standard error. `serves`: the command may become the service, and
     log in. Raises RelayError.
     """
-    folder, silence = _find_folder(config), ""
+    file, silence = find_own_file(config), ""
+    if file is None:  # the configuration must be read to say what is wrong
+        from relay.cli.configuration import load
+
+        folder: Path | None = load(config).folder
+    else:
+        folder = find_storage(file)
     try:
         if folder is not None and (yield from ask_service(folder, request)):
             return
@@ -119,15 +125,6 @@ def ask(config: str | None, request: object, *, reads: bool = False, serves: boo
     yield from answer(room, request)
     if reads and not silence:
         yield {"is": Note.__name__, "value": encode(Note(text=say_stopped(room.settings), is_fault=True))}
-
-
-def _find_folder(config: str | None) -> Path | None:
-    """Return the storage folder; None where the configuration must be read to say what is wrong. Raises RelayError."""
-    if (file := find_own_file(config)) is not None:
-        return find_storage(file)
-    from relay.cli.configuration import load
-
-    return load(config).folder
 
 
 def find_own_file(config: str | None) -> Path | None:

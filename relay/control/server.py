@@ -65,7 +65,10 @@ class ControlServer:
         Raises OSError, also where something else than a socket has its name.
         """
         with short_path(self._folder) as path:
-            _remove_old(path)
+            with contextlib.suppress(FileNotFoundError):
+                if not stat.S_ISSOCK(os.lstat(path).st_mode):
+                    raise FileExistsError(errno.EEXIST, "is there and no socket: remove it", path)
+                os.unlink(path)  # noqa: PTH108 - at once, and not for Path's sake in a thread
             mask = os.umask(0o177)
             try:
                 self._server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST_REQUEST)
@@ -169,10 +172,3 @@ def _peer(connection: socket.socket) -> int:
         return os.geteuid()
     size = struct.calcsize("3i")
     return int(struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, option, size))[1])
-
-
-def _remove_old(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise FileExistsError(errno.EEXIST, "is there and no socket: remove it", path)
-        os.unlink(path)  # noqa: PTH108 - at once, and not for Path's sake in a thread
