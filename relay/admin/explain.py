@@ -59,7 +59,10 @@ def explain(room: Room, request: Explain) -> Iterator[Told]:
         raise _bad("user", unknown("user", request.user, [one.name for one in settings.directory.users]))
     if not 1 <= request.listener <= len(settings.listeners):
         raise _bad("listener", f"there is no such one; there are: {len(settings.listeners)}")
-    ip = _read_ip(request.ip or "127.0.0.1") if request.device is None else _address_of(settings, request.device)
+    try:
+        ip = client_ip(request.ip or "127.0.0.1") if request.device is None else _address_of(settings, request.device)
+    except ValueError as error:
+        raise _bad("ip", str(error)) from None
     answer = _ask(settings, request, ip, connects=request.ip is not None or request.device is not None)
     mail = _view(request.user, answer, settings.language)
     yield Told(json=(mail,), facts=_facts(mail), lines=_number(mail["why"]))
@@ -88,13 +91,6 @@ def explain_incoming(room: Room, request: ExplainIncoming) -> Iterator[Told]:
 
 def _bad(option: str, text: str) -> MisuseError:
     return MisuseError(f"Invalid value for --{option}: {text}")
-
-
-def _read_ip(text: str) -> IPv4Address | IPv6Address:
-    try:
-        return client_ip(text)
-    except ValueError as error:
-        raise _bad("ip", str(error)) from None
 
 
 def _address_of(settings: Settings, name: str) -> IPv4Address | IPv6Address:

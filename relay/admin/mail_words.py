@@ -119,7 +119,6 @@ class MailWords:
         return f"{words} ({printable(said)})" if said and said != DELETED else words
 
     def _life(self) -> list[tuple[int, str]]:
-        """Return all that happened to the mail, in its order."""
         mail = self._mail
         accepted = f"accepted: rule {mail.rule}, account {mail.account or 'inbox'}"
         if mail.about:

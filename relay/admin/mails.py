@@ -74,8 +74,9 @@ def _moment(room: Room, option: str, text: str | None, *, end: bool) -> int | No
 
 def nothing_matches(room: Room, chosen: Filter) -> str:
     """Say that a filter matches no mail, and how many there are without it."""
-    if not chosen.is_narrow:
-        return "No mail is known yet." if chosen.looks_back else "The queue is empty: nothing waits."
+    if not chosen.is_narrow:  # nor is a state given
+        looks_back = chosen.lists and chosen.everything
+        return "No mail is known yet." if looks_back else "The queue is empty: nothing waits."
     finished = any(not state.is_open for state in chosen.states) or (
         chosen.everything and State.DELIVERED not in chosen.default
     )

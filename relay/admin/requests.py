@@ -108,11 +108,6 @@ class Filter:
     """Whether it is for a list, whose `everything` is also what is done."""
 
     @property
-    def looks_back(self) -> bool:
-        """Whether mails are wanted of which nothing waits any more."""
-        return (self.lists and self.everything) or any(not state.is_open for state in self.states)
-
-    @property
     def is_given(self) -> bool:
         """Whether anything chooses mails."""
         return self.everything or self.is_narrow

@@ -58,7 +58,6 @@ class Running:
         emit(event)
 
     def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Run something in the event loop, and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
@@ -97,7 +96,6 @@ async def poll(poller: PopPoller, accounts: Sequence[Account]) -> AsyncGenerator
 
 
 def _say_result(name: str, result: PollResult | str) -> list[str]:
-    """Say what came of a poll, and what became of the mail."""
     if isinstance(result, str):
         return [f"{name}: failed: {result}"]
     parts = [f"{result.fetched:d} fetched"]

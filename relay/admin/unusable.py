@@ -100,7 +100,7 @@ def warn_of_owner(settings: Settings) -> Settings:
     owner = find_owner(settings.folder)
     if owner is None:
         return settings
-    reasons = _reasons_to_read(settings)
+    reasons = {path: why for path, (why, _) in _files_to_read(settings).items()}
     warnings = [
         f"{settings.path.name}: {path}: {_name(owner)}, whom the service becomes, can't {verb} it:"
         f" {reasons.get(path, 'nothing can be logged there')}. Let him {verb} it: {advice}"
@@ -144,7 +144,7 @@ def _find_at_home(settings: Settings) -> list[Path]:
     """Give the files that an installed unit can't reach, whatever their rights; a file at home is tried by hand."""
     if not any(unit.exists() for unit in UNITS) or is_below(settings.path, HOMES):
         return []
-    return [path for path in _reasons_to_read(settings) if is_below(path, HOMES)]
+    return [path for path in _files_to_read(settings) if is_below(path, HOMES)]
 
 
 def _find_far_folders(settings: Settings) -> list[str]:
@@ -189,13 +189,13 @@ def _why_outside(folder: Path, log: Path) -> str:
 
 def _find_shut(settings: Settings, owner: Owner) -> Iterator[tuple[Path, str, str]]:
     """Yield each file that the owner can't use, the verb of what he can't do with it, and the commands that mend it."""
-    log, public = settings.log.file, _public_files(settings)
-    files = [(path, os.R_OK) for path in _reasons_to_read(settings)] + ([] if log is None else [(log, os.W_OK)])
+    log, read = settings.log.file, _files_to_read(settings)
+    files = [(path, os.R_OK) for path in read] + ([] if log is None else [(log, os.W_OK)])
     for path, shut in find_shut(owner, files).items():
         if path == log:
             yield path, "write", _let_write(path, shut, owner)
         else:
-            yield path, "read", _let_read(path, shut, owner, public=path in public)
+            yield path, "read", _let_read(path, shut, owner, public=read[path][1])
 
 
 def _let_read(path: Path, shut: Path, owner: Owner, *, public: bool) -> str:
@@ -218,23 +218,16 @@ def _name(owner: Owner) -> str:
     return f"uid {owner.uid}" + (f" ({owner})" if owner.has_name else "")
 
 
-def _public_files(settings: Settings) -> set[Path]:
-    """Give the files that hold no secret."""
-    servers = [server for account in settings.directory.accounts for server in account.servers]
-    files = {Path(server.ca_file) for server in servers if server.ca_file is not None}
-    return files | {listener.certificate for listener in settings.listeners if listener.certificate is not None}
-
-
-def _reasons_to_read(settings: Settings) -> dict[Path, str]:
-    """Give the files that a running service reads, each with what fails without it."""
-    reasons = {settings.path: "a reload will fail"}
+def _files_to_read(settings: Settings) -> dict[Path, tuple[str, bool]]:
+    """Give the files that a running service reads, each with what fails without it, and whether it holds no secret."""
+    files = {settings.path: ("a reload will fail", False)}
     for account in settings.directory.accounts:
         for server in account.servers:
-            for name in (server.password.file, server.ca_file):
+            for name, is_public in ((server.password.file, False), (server.ca_file, True)):
                 if name is not None:
-                    reasons.setdefault(Path(name), f"{account.name} can't log in")
+                    files.setdefault(Path(name), (f"{account.name} can't log in", is_public))
     for listener in settings.listeners:
-        for path in (listener.certificate, listener.private_key):
+        for path, is_public in ((listener.certificate, True), (listener.private_key, False)):
             if path is not None:
-                reasons.setdefault(path, f"port {listener.port} can't be opened")
-    return reasons
+                files.setdefault(path, (f"port {listener.port} can't be opened", is_public))
+    return files

@@ -155,7 +155,6 @@ def _describe_collecting(account: "Account") -> str:
 
 
 def _span(milliseconds: int) -> str:
-    """Write a duration as the configuration has it."""
     size, unit = next((size, unit) for size, unit in _UNITS if milliseconds % size == 0 or size == 1000)
     number = milliseconds // size
     return count(number, unit) if unit == "day" else f"{number} {unit}"

@@ -151,7 +151,6 @@ def find_version() -> str:
 
 
 def _say_logins(user: "User") -> None:
-    """Print a line for each login of a user: his name and his addresses, as the relay itself takes them."""
     if user.password_hash is None:
         say(f"# {user.name} can't log in: no password_hash (relay user password)")
         return

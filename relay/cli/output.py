@@ -134,7 +134,6 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: in
 
 
 def _fit(columns: Sequence[Column], natural: Sequence[int], width: int) -> dict[int, int]:
-    """Give the width of each column that stays."""
     least = {n: min(natural[n], column.least) if column.least else natural[n] for n, column in enumerate(columns)}
     wanted = {n: max(size, min(natural[n], columns[n].wish)) for n, size in least.items()}
     for n in sorted(least, key=lambda n: columns[n].optional, reverse=True):

@@ -52,7 +52,6 @@ def command(
 
 
 def _restore_database(config: str | None, file: Path, *, yes: bool) -> None:
-    """Put a copy of the database alone in its place."""
     from relay import logs
     from relay.storage.backup import follow_links
     from relay.storage.elsewhere import Copy, is_for_root

@@ -6,8 +6,6 @@ import faulthandler
 import resource
 import signal
 import sys
-from collections.abc import Coroutine
-from typing import Any
 
 import click
 
@@ -65,7 +63,13 @@ def command(config: str | None, *, condition: bool) -> None:
             fail(_tell_running(error, settings))
         return await service.run()
 
-    if not run_loop(run()):
+    try:
+        import uvloop
+    except ImportError:
+        is_good = asyncio.run(run())
+    else:
+        is_good = uvloop.run(run())
+    if not is_good:
         sys.exit(FAILED)
 
 
@@ -101,12 +105,3 @@ def _look_for_account(config: str | None) -> int:
         return DONE
     say(f"The mail service waits for its first account: add it to {settings.path}, then: systemctl start relay")
     return FAILED
-
-
-def run_loop(main: Coroutine[Any, Any, bool]) -> bool:
-    """Run on uvloop where it is installed, else on asyncio's own loop."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main)
-    return uvloop.run(main)
