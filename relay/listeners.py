@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from relay.emitting import emit
 from relay.events.service import ListenerClosed, Listening
 from relay.intake.budget import SharedDiskSpace, Shares
-from relay.intake.listener_context import SharedResources
+from relay.intake.listener_context import ListenerContext, SharedResources
 from relay.intake.ports import Authenticator, Submission
 from relay.intake.throttle import LoginThrottle
 from relay.model.errors import RelayError
@@ -107,13 +107,14 @@ class Listeners:
 
     async def _start(self, listener: Listener, settings: Settings, *, tries: int = 1) -> SmtpServer:
         """Open a listener, by several tries where its port is just being closed."""
-        server = SmtpServer(
+        context = ListenerContext(
             listener=listener,
             limits=settings.limits,
             hostname=settings.hostname,
             language=settings.language,
             shared=self._shared,
         )
+        server = SmtpServer(context)
         for _ in range(1, tries):
             try:
                 await server.start()

@@ -7,7 +7,7 @@ import socket
 import ssl
 
 from relay.intake.handler import Handler
-from relay.intake.listener_context import ListenerContext, SharedResources
+from relay.intake.listener_context import ListenerContext
 from relay.intake.replies import SHUTTING_DOWN
 from relay.intake.session import SmtpSession
 from relay.model.errors import RelayError
@@ -21,21 +21,11 @@ _AT_ONCE = 8
 class SmtpServer:
     """Serves one `[[listener]]`."""
 
-    def __init__(
-        self,
-        *,
-        listener: Listener,
-        limits: Limits,
-        hostname: str,
-        language: str = "en",
-        shared: SharedResources,
-    ) -> None:
-        self._context = ListenerContext(
-            listener=listener, limits=limits, hostname=hostname, language=language, shared=shared
-        )
+    def __init__(self, context: ListenerContext) -> None:
+        self._context = context
         self._handler = Handler(self._context)
         self._servers: list[asyncio.Server] = []
-        self.port = listener.port
+        self.port = context.listener.port
         """The port that is listened on, once it is started."""
 
     async def start(self) -> None:

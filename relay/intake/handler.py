@@ -10,19 +10,24 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from aiosmtpd.smtp import MISSING, Session
+from aiosmtpd.smtp import Envelope as AiosmtpdEnvelope
 
 from relay.intake.budget import Holding
 from relay.intake.commands import (
+    NO_OPTIONS,
+    NO_PARAMETERS,
     TOO_LARGE,
     TOO_MANY_RECIPIENTS,
     BadCommandError,
+    MailParameters,
     check_characters,
     read_recipient,
     read_sender,
 )
 from relay.intake.listener_context import ListenerContext
-from relay.intake.mail import Mail
 from relay.intake.replies import BYE, CANNOT_VERIFY, NOT_NOW, OK, RECIPIENT_OK, SENDER_OK
+from relay.model.address import Address
+from relay.model.envelope import DsnOptions, Envelope
 from relay.model.reply import Reply
 from relay.rules.refusal_texts import Refused
 from relay.rules.refusals import refuse, refuse_size
@@ -40,6 +45,45 @@ _LONGEST_NAME: Final = 255
 
 Answer = bytes | Reply
 """A positive reply as it is sent, or a refusal."""
+
+
+class Mail(AiosmtpdEnvelope):
+    """One mail transaction; `mail_from` is empty until MAIL was accepted, then the path as it was written."""
+
+    rcpt_tos: list[Address]  # type: ignore[assignment]  # aiosmtpd keeps texts
+    rcpt_options: list[DsnOptions]  # type: ignore[assignment]  # as above
+    """For each of `rcpt_tos`."""
+    reverse_path: Address | None = None
+    """The parsed `mail_from`; None is the null path."""
+    parameters: MailParameters = NO_PARAMETERS
+    """What MAIL said beside the path."""
+    size = 0
+    """Octets that the recipients are counted with."""
+    holding: Holding | None = None
+    """What the transaction takes of its client's share of the memory; whoever takes the mail takes it, too."""
+
+    @property
+    def shown_sender(self) -> str:
+        """The sender as the log shows it."""
+        return str(self.reverse_path or "<>")
+
+    def release(self) -> None:
+        """Give back what is held of the client's share."""
+        if self.holding is not None:
+            self.holding.close()
+            self.holding = None
+
+    def to_envelope(self) -> Envelope:
+        """Return the envelope as the rules take it."""
+        options = tuple(self.rcpt_options)
+        return Envelope(
+            reverse_path=self.reverse_path,
+            recipients=tuple(self.rcpt_tos),
+            smtputf8=self.parameters.smtputf8,
+            ret=self.parameters.ret,
+            envelope_id=self.parameters.envelope_id,
+            dsn_options=options if any(one != NO_OPTIONS for one in options) else (),
+        )
 
 
 class Handler:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 from relay.emitting import emit
 from relay.events.submission import MessageBrokenOff, MessageFailed
 from relay.intake.commands import TOO_LARGE, most_refused, refuse_header, refuse_octets
-from relay.intake.handler import NO_DISK, NO_MEMORY, NOT_COUNTED
-from relay.intake.mail import Mail
+from relay.intake.handler import NO_DISK, NO_MEMORY, NOT_COUNTED, Mail
 from relay.intake.replies import GO_AHEAD, INTERNAL_FAULT
 from relay.model.errors import StorageFullError
 from relay.model.reply import Reply

@@ -17,8 +17,8 @@ from relay.emitting import emit
 from relay.events.sessions import SessionFailed
 from relay.events.submission import MessageRejected
 from relay.intake.commands import BadCommandError, offers_login, refuse_without_login
+from relay.intake.handler import Mail
 from relay.intake.login import LoginDialogue
-from relay.intake.mail import Mail
 from relay.intake.receiving import Receiver
 from relay.intake.replies import (
     HELP,

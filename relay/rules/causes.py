@@ -1,6 +1,6 @@
 """Technical causes in the words of people: why a server could not be reached, or not be trusted.
 
-Whatever fails on the way to a provider is kept as one short English line (`describe_fault` in relay/upstream/tls.py):
+Whatever fails on the way to a provider is kept as one short English line (`describe_fault` of the dialing):
 `smtp.example:587: Connection refused`. Here such a line (a reply without a code) is recognised again and told in both
 languages, with what helps. So `relay account test`, alerts and notices say the same, also of what an earlier release
 has stored. To users say `what` alone: the advice is the administrator's.
@@ -47,11 +47,11 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Words:
-    """A cause for people."""
+    """What is the matter, for people."""
 
     what: str
     """What is the matter: a sentence."""
-    advice: str
+    advice: str = ""
     """What to do next: a sentence."""
 
 

@@ -33,23 +33,20 @@ class BodyVersion:
         if not chunk:
             return
         if self.last is not None:
-            await self._wait(_AT_ONCE - 1)
+            await self.wait(_AT_ONCE - 1)
             self._writing.append(self.queue.write_chunk(self.message_id, self.number, self.seq, self.last))
             self.seq += 1
         self.last = chunk
         self.size += len(chunk)
 
-    async def written(self) -> None:
-        """Wait for what is being written. Raises StorageError where it could not be."""
-        await self._wait(0)
-
     async def forget(self) -> None:
         """Wait for what is being written, whatever becomes of it."""
         while self._writing:
             with contextlib.suppress(RelayError):
-                await self._wait(len(self._writing) - 1)
+                await self.wait(len(self._writing) - 1)
 
-    async def _wait(self, left: int) -> None:
+    async def wait(self, left: int = 0) -> None:
+        """Wait until no more than `left` chunks are being written. Raises StorageError where one could not be."""
         while len(self._writing) > left:
             await self._writing.popleft()
 

@@ -131,7 +131,7 @@ class IncomingMail:
         if self._stripper is not None:
             await self._stripped.add(self._stripper.close())
         for version in (self._body, self._stripped):
-            await version.written()
+            await version.wait()
         message = self._message(size)
         plans, slots = self._deliveries()
         chunks = self._body.rest + (self._stripped.rest if self._has_stripped else ())

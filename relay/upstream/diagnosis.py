@@ -3,12 +3,11 @@
 import asyncio
 import datetime as dt
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from relay.model.account import Pop3Server, Security, SmtpServer
 from relay.model.credential import Credential
-from relay.rules.causes import Cause, explain_cause, read_cause
+from relay.rules.causes import Cause, Words, explain_cause, read_cause
 from relay.rules.certificates import Certificate
 from relay.upstream.peeking import (
     POP3,
@@ -26,14 +25,6 @@ T = TypeVar("T")
 SILENCE = 3.0
 """Seconds without a greeting after which a second connection finds out whether the server waits for TLS."""
 _MOST_NAMES = 5
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Diagnosis:
-    """What is wrong, and what to do."""
-
-    what: str
-    advice: str = ""
 
 
 class BeginsWithTlsError(Exception):
@@ -54,7 +45,7 @@ async def open_watched(opening: Coroutine[Any, Any, T], server: SmtpServer | Pop
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def diagnose(fault: str, server: SmtpServer | Pop3Server, veil: Veil) -> Diagnosis:
+async def diagnose(fault: str, server: SmtpServer | Pop3Server, veil: Veil) -> Words:
     """Explain an error before the login, given the text that was stored for it; inspects the server if that helps."""
     speech = SMTP if isinstance(server, SmtpServer) else POP3
     cause = read_cause(fault)
@@ -70,12 +61,12 @@ async def diagnose(fault: str, server: SmtpServer | Pop3Server, veil: Veil) -> D
     if found is not None and not veil.hides(found.what.encode()):  # a certificate may name what it likes
         return found
     if cause is None:
-        return Diagnosis(what=fault)
+        return Words(what=fault)
     words = explain_cause(cause, "en")
-    return Diagnosis(what=fault, advice=f"{words.what} {words.advice}")
+    return Words(what=fault, advice=f"{words.what} {words.advice}")
 
 
-async def _look(server: SmtpServer | Pop3Server, speech: Speech, veil: Veil, *, tls: bool) -> Diagnosis | None:
+async def _look(server: SmtpServer | Pop3Server, speech: Speech, veil: Veil, *, tls: bool) -> Words | None:
     """Inspect how a server greets with or without TLS; None if that explains nothing."""
     greeting = await hear_greeting(server.host, server.port, veil, tls=tls)
     if greeting is None:
@@ -85,31 +76,31 @@ async def _look(server: SmtpServer | Pop3Server, speech: Speech, veil: Veil, *, 
     if (server.security is Security.TLS) is tls:
         return None
     if tls:
-        return Diagnosis(what=f"port {server.port} begins with TLS", advice='Set security = "tls".')
+        return Words(what=f"port {server.port} begins with TLS", advice='Set security = "tls".')
     advice = f'The server offers no encryption there. Take port {speech.tls_port} with security = "tls".'
     if await offers_encryption(server.host, server.port, speech):
         advice = 'Set security = "starttls".'
-    return Diagnosis(what=f"port {server.port} does not begin with TLS", advice=advice)
+    return Words(what=f"port {server.port} does not begin with TLS", advice=advice)
 
 
-def _another_service(greeting: str, server: SmtpServer | Pop3Server, speech: Speech) -> Diagnosis:
+def _another_service(greeting: str, server: SmtpServer | Pop3Server, speech: Speech) -> Words:
     if greeting.startswith(("4", "5")) and speech is SMTP:
-        return Diagnosis(what=f"the server takes no connection: {greeting}", advice="Try again later.")
+        return Words(what=f"the server takes no connection: {greeting}", advice="Try again later.")
     kinds = {"220": "an SMTP server", "+OK": "a POP3 server", "* O": "an IMAP server", "HTT": "a web server"}
     kind = kinds.get(greeting[:3], "something else")
-    return Diagnosis(
+    return Words(
         what=f"on port {server.port} answers {kind}, and no {speech.name} server: {greeting[:80]}",
         advice=f'Usual for {speech.name} are port {speech.tls_port} with security = "tls", and port'
         f' {speech.plain_port} with security = "starttls".',
     )
 
 
-def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer | Pop3Server) -> Diagnosis | None:
+def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer | Pop3Server) -> Words | None:
     host, issuer = server.host, certificate.issuer
     if cause is Cause.CERTIFICATE_NAME:
         names = ", ".join(certificate.names[:_MOST_NAMES]) or "no name at all"
         more = f" and {len(certificate.names) - _MOST_NAMES} more" if len(certificate.names) > _MOST_NAMES else ""
-        return Diagnosis(
+        return Words(
             what=f"the certificate is for {names}{more}, and not for {host}",
             advice="Write into host a name that is in the certificate, if the provider names it as well.",
         )
@@ -118,7 +109,7 @@ def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer
         moment = certificate.until if expired else certificate.since
         kind = "has expired on" if expired else "is valid only from"
         today = dt.datetime.now(dt.UTC)
-        return Diagnosis(
+        return Words(
             what=f"the certificate of {host} {kind} {moment:%Y-%m-%d}; this machine says that it is {today:%Y-%m-%d}",
             advice="If this machine's date is right, only the provider can mend this: tell them."
             if expired
@@ -126,10 +117,10 @@ def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer
         )
     if cause is Cause.CERTIFICATE_SELF_SIGNED:
         what = f"{host} has signed its certificate itself ({issuer})"
-        return Diagnosis(what=what, advice=_trust("its certificate", server))
+        return Words(what=what, advice=_trust("its certificate", server))
     if cause is Cause.CERTIFICATE_ISSUER:
         known = "this machine does not know" if server.ca_file is None else f"is not in ca_file ({server.ca_file})"
-        return Diagnosis(
+        return Words(
             what=f'the certificate of {host} is made by "{issuer}", which {known}',
             advice=_trust("the certificate of that authority", server),
         )

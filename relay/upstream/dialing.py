@@ -1,4 +1,4 @@
-"""Connects to a server: resolves its name in a thread of its own, and tries its addresses in parallel (RFC 8305).
+"""Connects to a server: its name, its addresses in parallel (RFC 8305), TLS, which verifies by default, and its faults.
 
 A name server that does not answer delays only those who ask for the same name: one thread looks each name up, outside
 of the thread pool that everything else shares, and it does not delay the end of the process. An address that does not
@@ -6,12 +6,17 @@ answer delays the next one by 0.25 s only.
 """
 
 import asyncio
+import contextlib
+import functools
+import os
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from ipaddress import ip_address
 from itertools import chain, zip_longest
+from pathlib import Path
 from typing import Any
 
 STAGGER = 0.25
@@ -39,7 +44,8 @@ async def dial(host: str, port: int, *, seconds: float) -> socket.socket:
 
 async def resolve(host: str, port: int) -> Sequence[Address]:
     """Look a host up; callers that ask for the same host meanwhile share the answer. Raises OSError."""
-    if _is_literal(host):
+    with contextlib.suppress(ValueError):  # of a name
+        ip_address(host)
         return _look_up(host, port)
     key = (host, port)
     future = _running.get(key)
@@ -64,14 +70,6 @@ def _answer(key: tuple[str, int], future: Future[Sequence[Address]]) -> None:
 def _look_up(host: str, port: int) -> Sequence[Address]:
     # With the protocol: asyncio switches Nagle's algorithm off only where a socket names it.
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 async def _connect_any(addresses: Sequence[Address]) -> socket.socket:
@@ -118,3 +116,52 @@ def _alternate(addresses: Sequence[Address]) -> list[Address]:
     preferred = [one for one in addresses if one[0] == addresses[0][0]]
     others = [one for one in addresses if one[0] != addresses[0][0]]
     return [one for one in chain.from_iterable(zip_longest(preferred, others)) if one is not None]
+
+
+class AuthoritiesError(OSError):
+    """`ca_file`, the file of the trusted authorities, can't be used."""
+
+
+def tls_context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:
+    """Return an account's context. Call it in a thread: reading the authorities takes long. Cached by file and change.
+
+    Raises AuthoritiesError.
+    """
+    if ca_file is None:
+        return _make_context(None, verify, 0)
+    try:
+        return _make_context(ca_file, verify, Path(ca_file).stat().st_mtime_ns)
+    except ssl.SSLError:
+        raise AuthoritiesError(f"ca_file {ca_file} holds no certificate") from None
+    except OSError as error:
+        raise AuthoritiesError(f"ca_file {ca_file} can't be read: {error.strerror or error}") from None
+
+
+@functools.lru_cache(maxsize=64)
+def _make_context(ca_file: str | None, verify: bool, _changed: int) -> ssl.SSLContext:  # noqa: FBT001 - a cache's key
+    context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def describe_fault(error: BaseException | None, host: str) -> tuple[str, str]:
+    """Return an enhanced status code (RFC 3463) and a text for an error of a connection."""
+    cause = error
+    while cause is not None:
+        if isinstance(cause, AuthoritiesError):
+            return "4.7.5", str(cause)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "4.7.5", f"the certificate of {host}: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return "4.7.5", f"TLS with {host}: {getattr(cause, 'reason', None) or 'failed'}"
+        if isinstance(cause, OSError) and not isinstance(cause, TimeoutError) and cause.strerror:
+            # asyncio puts the address in place of the reason; errors of name resolution have negative numbers.
+            number = cause.errno or 0
+            return "4.4.1", f"{host}: {os.strerror(number) if number > 0 else cause.strerror}"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, TimeoutError):
+        return "4.4.1", f"{host} did not answer in time"
+    return "4.4.1", f"{host}: {str(error) or type(error).__name__}"

@@ -11,9 +11,8 @@ from typing import Final
 
 from relay.rules.certificates import Certificate, read_certificate
 from relay.rules.replies import read_text
-from relay.upstream.dialing import dial
+from relay.upstream.dialing import dial, tls_context
 from relay.upstream.secrecy import Veil
-from relay.upstream.tls import tls_context
 
 PATIENCE: Final = 5.0
 """Seconds for each inspection."""

@@ -18,10 +18,10 @@ from relay.model.account import MailboxServer, Security
 from relay.model.credential import Credential
 from relay.model.errors import SourceError
 from relay.model.maildrop import FolderListing, Listed, MessageKey, Retrieved
+from relay.upstream.dialing import describe_fault, tls_context
 from relay.upstream.pop3_stream import Pop3Stream
 from relay.upstream.secrecy import Veil
 from relay.upstream.stream import StreamLost
-from relay.upstream.tls import describe_fault, tls_context
 
 PATIENCE = 60.0
 """Seconds without progress after which the connection is given up."""

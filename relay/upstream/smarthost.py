@@ -13,10 +13,9 @@ from relay.model.credential import Credential
 from relay.model.errors import RelayError
 from relay.model.reply import Reply
 from relay.rules.replies import is_login_refused, read_reply, read_text
-from relay.upstream.dialing import dial
+from relay.upstream.dialing import describe_fault, dial, tls_context
 from relay.upstream.secrecy import Veil
 from relay.upstream.stream import SmtpStream, StreamLost
-from relay.upstream.tls import describe_fault, tls_context
 from relay.upstream.transaction import (
     NO_SMTPUTF8,
     TIMEOUTS,

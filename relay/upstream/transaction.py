@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from relay.model.envelope import DsnOptions
 from relay.model.reply import Reply
+from relay.rules.dot_stuffing import DataEncoder
 from relay.rules.dsn import mail_options, rcpt_options
 from relay.rules.interpret_transaction import SmtpReplies
-from relay.upstream.data_encoder import DataEncoder
 from relay.upstream.stream import SmtpStream, StreamLost
 
 UNFIT = (421, 503)

@@ -16,7 +16,7 @@ from relay.admin.requests import Explain, ExplainIncoming, MisuseError
 from relay.admin.room import Room
 from relay.auth import PasswordChecker
 from relay.intake.budget import SharedDiskSpace, Shares
-from relay.intake.listener_context import SharedResources
+from relay.intake.listener_context import ListenerContext, SharedResources
 from relay.intake.throttle import LoginThrottle
 from relay.server import SmtpServer
 from relay.settings import load_settings
@@ -206,7 +206,7 @@ async def open_listener(folder: Path, listener: dict[str, Any]) -> AsyncGenerato
     async with open_office(folder, **OFFICE, listener=given) as office:
         settings = office.settings
         passwords = PasswordChecker(lambda: settings.directory)
-        server = SmtpServer(
+        context = ListenerContext(
             listener=settings.listeners[0],
             limits=settings.limits,
             hostname=settings.hostname,
@@ -219,6 +219,7 @@ async def open_listener(folder: Path, listener: dict[str, Any]) -> AsyncGenerato
                 files=Shares(1 << 32),
             ),
         )
+        server = SmtpServer(context)
         await server.start()
         try:
             yield server

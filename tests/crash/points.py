@@ -15,10 +15,10 @@ from functools import wraps
 from typing import Any
 
 from relay.cli import main
+from relay.rules.dot_stuffing import DataEncoder
 from relay.storage.engine import WriteConnection
 from relay.storage.queue import Queue
 from relay.transports import maildir, smtp_connections
-from relay.upstream.data_encoder import DataEncoder
 from relay.upstream.stream import SmtpStream
 
 POINTS: dict[str, tuple[Any, str, bool]] = {

@@ -15,7 +15,7 @@ import trustme
 
 from relay.auth import PasswordChecker
 from relay.intake.budget import SharedDiskSpace, Shares
-from relay.intake.listener_context import SharedResources
+from relay.intake.listener_context import ListenerContext, SharedResources
 from relay.intake.throttle import LoginThrottle
 from relay.model.account import Device, Directory, User
 from relay.model.address import Address
@@ -240,7 +240,7 @@ async def open_listener(
     if tls is not None:
         given |= {"tls": ListenerTls(tls[0]), **tls[1]}
     authenticator, clock = PasswordChecker(lambda: directory), Clock()
-    server = SmtpServer(
+    context = ListenerContext(
         listener=Listener(**given),
         limits=chosen,
         hostname="relay.example",
@@ -253,6 +253,7 @@ async def open_listener(
             files=files or Shares(1 << 32),
         ),
     )
+    server = SmtpServer(context)
     await server.start()
     running = RunningListener(server, recorder, budget, clock)
     try:

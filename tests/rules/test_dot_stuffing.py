@@ -1,4 +1,4 @@
-"""Reading dot-stuffed data: the same however the bytes are cut, and as a plain reader would read them."""
+"""Dot-stuffed data, read and written: the same however the bytes are cut, and as a plain reader would read them."""
 
 import itertools
 import re
@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rules.dot_stuffing import LONGEST_LINE, BareDotReader, DotReader, has_long_line, normalise_lines, read_lines
+from relay.rules.dot_stuffing import (
+    LONGEST_LINE,
+    BareDotReader,
+    DataEncoder,
+    DotReader,
+    has_long_line,
+    normalise_lines,
+    read_lines,
+)
 
 pieces = st.sampled_from([b"\r\n", b"\n", b"\r", b".", b"..", b"a", b"A: b\r\n", b"\x00\xff", b"\r\n.\r\n"])
 wires = st.lists(pieces, max_size=25).map(lambda parts: b"".join(parts) + b"\r\n.\r\nNEXT")
@@ -106,3 +114,37 @@ def test_a_long_line_is_noticed_between_bare_line_feeds_too() -> None:
     reader.feed(b"x" * (LONGEST_LINE + 1) + b"\n.\n")
     assert reader.ended
     assert reader.too_long
+
+
+texts = st.sampled_from([b"\r\n", b".", b"a", b"..", b"x" * 400, b"\r\n.\r\n"])
+
+
+@given(chunks=st.lists(st.lists(texts, max_size=5).map(b"".join), max_size=8), fold=st.booleans())
+def test_what_is_stuffed_reads_back(chunks: list[bytes], fold: bool) -> None:
+    encoder = DataEncoder(fold=fold)
+    wire = b"".join(encoder.feed(chunk) for chunk in chunks) + encoder.close()
+    content = b"".join(chunks)
+    reader = DotReader()
+    read = reader.feed(wire)
+    assert reader.ended
+    assert reader.rest == b""
+    whole = content if content.endswith(b"\r\n") or not content else content + b"\r\n"
+    if fold:
+        assert all(len(line) <= 998 for line in read.split(b"\r\n"))
+        assert read.replace(b"\r\n", b"") == whole.replace(b"\r\n", b"")
+        if all(len(line) <= 998 for line in whole.split(b"\r\n")):
+            assert read == whole
+    else:
+        assert read == whole
+
+
+@given(
+    data=st.lists(texts, max_size=12).map(b"".join), at=st.lists(st.integers(0, 3000), max_size=6), fold=st.booleans()
+)
+def test_the_cuts_of_what_is_written_make_no_difference(data: bytes, at: list[int], fold: bool) -> None:
+    whole = DataEncoder(fold=fold)
+    expected = whole.feed(data) + whole.close()
+    cut = DataEncoder(fold=fold)
+    edges = sorted({0, len(data), *(n % (len(data) + 1) for n in at)})
+    found = b"".join(cut.feed(data[a:b]) for a, b in itertools.pairwise(edges)) + cut.close()
+    assert found == expected

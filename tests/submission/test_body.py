@@ -16,7 +16,7 @@ async def test_the_last_chunk_stays_in_memory_the_others_are_written(tmp_path: P
             await body.add(chunk)
         assert (body.size, body.written_ahead) == (6, True)
         assert body.rest == ((1, 1, b"two"),)
-        await body.written()
+        await body.wait()
         assert [chunk async for chunk in office.queue.chunks("m" * 26, 1)] == [b"one"]
 
 
@@ -31,7 +31,7 @@ async def test_what_can_not_be_written_is_told_with_a_later_chunk_or_at_the_end(
             await body.add(b"five")
         await body.add(b"six")
         with pytest.raises(StorageError):
-            await body.written()
+            await body.wait()
         await body.add(b"seven")
         await body.forget()
-        await body.written()
+        await body.wait()
