@@ -1,7 +1,7 @@
 """Retries, holds, releases, moves and deletes mails, and runs the queue."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -138,13 +138,10 @@ def run(room: Room, _request: RunQueue) -> Iterator[Answer]:
     for account in sorted(waiting):
         text = count(waiting[account], "mail waits", "mails wait")
         yield Note(text=f"{text} for the account {account}, which {blocked[account]}")
-    left = 0
     if number:
         room.service.record(AdminAction(action="run", by=room.by, count=number))
-        left = _serve(room, tried, None)
-    if left:
-        yield _still_waits(left)
-        yield Told(exit_status=1)
+        if not (yield from _serve(room, tried, None)):
+            yield Told(exit_status=1)
 
 
 @dataclass(slots=True)
@@ -261,30 +258,23 @@ def _tell_when(room: Room, done: _Done, account: str) -> Iterator[Note]:
 
 
 def _deliver(room: Room, done: _Done) -> Generator[Note, None, bool]:
-    """Have these mails delivered; returns whether none is left, where this process had to do it."""
-    accounts = sorted(done.accounts)
     blocked = find_blocked(room)
-    for account in accounts:
-        if account in blocked:
-            yield Note(text=f"Not by the account {account}, which {blocked[account]}")
-    left = _serve(room, done.tried, accounts)
-    if left:
-        yield _still_waits(left)
-    return not left
+    for account in sorted(done.accounts & blocked.keys()):
+        yield Note(text=f"Not by the account {account}, which {blocked[account]}")
+    return (yield from _serve(room, done.tried, done.accounts))
 
 
-def _serve(room: Room, ids: Sequence[str], accounts: Sequence[str] | None) -> int:
-    """Wake the running service, or be the service; returns how many of the mails still wait after the latter."""
+def _serve(room: Room, ids: Sequence[str], accounts: Collection[str] | None) -> Generator[Note, None, bool]:
+    """Wake the running service, or be the service; returns whether none of the mails waits after the latter."""
     room.service.flush(accounts)
     if room.service.is_running:
-        return 0
+        return True
     pages = (ids[n : n + CHOSEN_PAGE] for n in range(0, len(ids), CHOSEN_PAGE))
-    return sum(listing.count_waiting(room.database, page) for page in pages)
-
-
-def _still_waits(mails: int) -> Note:
-    told = count(mails, "mail still waits", "mails still wait")
-    return Note(text=f"{told}: `relay queue list` says why", is_fault=True)
+    left = sum(listing.count_waiting(room.database, page) for page in pages)
+    if left:
+        told = count(left, "mail still waits", "mails still wait")
+        yield Note(text=f"{told}: `relay queue list` says why", is_fault=True)
+    return not left
 
 
 def _rewriter(room: Room, name: str) -> tuple[str, Callable[[bytes, str | None], bytes]]:

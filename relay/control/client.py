@@ -133,22 +133,19 @@ def connect(folder: Path, patience: float | None) -> socket.socket | None:
         return None
     except OSError as error:
         raise _shut(path, error) from None
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        _require_ours(path, file)
-        client.settimeout(patience)
-        client.connect(f"/proc/self/fd/{file}")
-    except (FileNotFoundError, ConnectionRefusedError):
-        client.close()
-        return None
-    except OSError as error:
-        client.close()
-        raise _shut(path, error) from None
-    except ControlError:
-        client.close()
-        raise
-    finally:
-        os.close(file)
+    with contextlib.ExitStack() as undo:
+        try:
+            _require_ours(path, file)
+            client = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            client.settimeout(patience)
+            client.connect(f"/proc/self/fd/{file}")
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+        except OSError as error:
+            raise _shut(path, error) from None
+        finally:
+            os.close(file)
+        undo.pop_all()
     return client
 
 
