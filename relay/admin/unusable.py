@@ -227,7 +227,8 @@ def _files_to_read(settings: Settings) -> dict[Path, tuple[str, bool]]:
                 if name is not None:
                     files.setdefault(Path(name), (f"{account.name} can't log in", is_public))
     for listener in settings.listeners:
-        for path, is_public in ((listener.certificate, True), (listener.private_key, False)):
+        is_apart = listener.certificate != listener.private_key
+        for path, is_public in ((listener.certificate, is_apart), (listener.private_key, False)):
             if path is not None:
                 files.setdefault(path, (f"port {listener.port} can't be opened", is_public))
     return files

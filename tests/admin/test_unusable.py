@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import trustme
 
 from relay.admin import unusable
 from relay.admin.unusable import find_unusable
@@ -78,3 +79,16 @@ def test_what_lies_in_a_home_is_to_be_put_elsewhere_and_the_home_stays_shut(
     monkeypatch.setattr(unusable, "UNITS", ())
     (line,) = (line for line in find_unusable(load_settings(path))[0] if "password" in line)
     assert "chmod" in line
+
+
+def test_a_certificate_that_holds_its_key_is_a_secret(tmp_path: Path) -> None:
+    both, data = tmp_path / "both.pem", tmp_path / "lib"
+    data.mkdir()
+    os.chown(data, UID, UID)
+    trustme.CA().issue_cert("relay.office.example").private_key_and_cert_chain_pem.write_to_path(both)
+    both.chmod(0o600)
+    listener = {"tls": "starttls", "certificate": str(both), "private_key": str(both)}
+    path = write_config(tmp_path, accounts=[make_account("sales", 9)], listener=listener, storage={"folder": "lib"})
+    (line,) = (line for line in find_unusable(load_settings(path))[0] if "both.pem" in line)
+    assert f"{both} && chmod 0640 {both}" in line
+    assert "o+r" not in line
