@@ -130,12 +130,13 @@ def read_for_owner(settings: "Settings", file: Path) -> bytes:
 def find_database(settings: "Settings", *, patience: float | None = None) -> "Database | None":
     """Open the database; None where none was made yet. `patience`: seconds for a lock. Raises StorageError."""
     from relay.storage.backup import follow_links
-    from relay.storage.engine import file_of, open_engine, transaction
+    from relay.storage.engine import open_engine, transaction
+    from relay.storage.lock import database_name
     from relay.storage.upgrade import require_database, schema_of
 
     prepared = settings.prepared_statements
     database = open_engine(settings.database, create=False, prepared_statements=prepared, patience=patience)
-    if (file := file_of(database)) is not None and not follow_links(file).exists():
+    if (file := database_name(database.url)) is not None and not follow_links(file).exists():
         return None
     with transaction(database, write=False) as tx:
         found = schema_of(tx)

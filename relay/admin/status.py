@@ -12,7 +12,8 @@ from relay.model.errors import StorageError
 from relay.rules.moments import utc_time
 from relay.settings import Settings
 from relay.storage.backup import follow_links
-from relay.storage.engine import Database, file_of, open_engine
+from relay.storage.engine import Database, open_engine
+from relay.storage.lock import database_name
 from relay.storage.upgrade import GONE
 from relay.watching.asking import Running, Service, ask_service
 from relay.watching.findings import GRADES, Finding, disk_limits, find, worst
@@ -56,7 +57,7 @@ def look(settings: Settings, now: int, *, silence: str = "") -> Told:
 
 def _require_file(database: Database) -> None:
     """Raise StorageError where the service works in a file that somebody has deleted: all would seem to be well."""
-    if (file := file_of(database)) is not None and not follow_links(file).exists():
+    if (file := database_name(database.url)) is not None and not follow_links(file).exists():
         raise StorageError(f"{file}: {GONE}")
 
 

@@ -54,7 +54,7 @@ def command(
 def _restore_database(config: str | None, file: Path, *, yes: bool) -> None:
     from relay import logs
     from relay.storage.backup import follow_links
-    from relay.storage.elsewhere import Copy, is_for_root
+    from relay.storage.elsewhere import beside, is_for_root, opened_copy
     from relay.storage.lock import StorageLock, database_file
     from relay.storage.owner import find_owner
 
@@ -65,15 +65,14 @@ def _restore_database(config: str | None, file: Path, *, yes: bool) -> None:
     with contextlib.ExitStack() as stack:
         copy = None
         if is_for_root(file, find_owner(settings.folder)):
-            copy = Copy(file)
-            stack.callback(copy.close)
+            copy = stack.enter_context(opened_copy(file))
         enter(settings, serves=True)
         if copy is None and not follow_links(file).exists():
             fail(f"{file}: is a link to what is not there: name the copy itself")
         logs.configure(form="console", level=settings.log.level, descriptor=logs.STDERR)
         stack.enter_context(StorageLock(settings.folder, settings.database))
         confirm_many(f"Replace {target} by {file}", yes=yes)
-        readable = file if copy is None else stack.enter_context(copy.beside(target))
+        readable = file if copy is None else stack.enter_context(beside(target, copy, file))
         put_back_database(settings, readable, target, file)
 
 

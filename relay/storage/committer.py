@@ -22,8 +22,9 @@ from relay.emitting import emit
 from relay.events.service import CommitInDoubt
 from relay.model.ids import first_id, make_id
 from relay.storage import meta
-from relay.storage.engine import WriteConnection, file_of
+from relay.storage.engine import WriteConnection
 from relay.storage.faults import is_conflict, is_connection_lost, is_fault_of_database, is_surely_undone, storage_error
+from relay.storage.lock import database_name
 from relay.storage.transaction import Transaction
 
 _TRIES: Final = 3
@@ -159,7 +160,7 @@ class Committer:
         except Exception as error:
             if is_conflict(error) or is_surely_undone(error):
                 raise
-            raise CommitError(storage_error(error, file_of(self._engine))) from None
+            raise CommitError(storage_error(error, database_name(self._engine.url))) from None
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -16,10 +16,9 @@ from typing import Final
 from relay.model.errors import StorageError
 from relay.storage.backup import Step, check_replaceable, copy_database, follow_links
 from relay.storage.owner import Owner, strangers
-from relay.storage.syncing import replacing
+from relay.storage.syncing import CREATE, replacing
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _SQLITE: Final = b"SQLite format 3\0"
 _BESIDE: Final = ("", "-wal", "-journal")
 """A copy, and what belongs to it where it was made by other means than ours."""
@@ -78,58 +77,46 @@ def fill(descriptor: int, file: Path, source: Path, step: Step | None = None) ->
         work.unlink(missing_ok=True)
 
 
-class Copy:
-    """A copy that is to be taken back, opened with root's rights."""
+@contextlib.contextmanager
+def opened_copy(file: Path) -> Iterator[dict[str, int]]:
+    """Open a copy that is to be taken back, with root's rights, and what belongs to it.
 
-    def __init__(self, file: Path) -> None:
-        """Open it, and what belongs to it. Raises StorageError."""
-        self._name = file
-        self._files: list[tuple[str, int]] = []
+    Gives the descriptors, by what the names end in. Raises StorageError.
+    """
+    with contextlib.ExitStack() as stack:
+        files: dict[str, int] = {}
         try:
             follow_links(file)
             for ending in _BESIDE:
-                self._open(file.with_name(file.name + ending), ending)
-            magic = os.pread(self._files[0][1], len(_SQLITE), 0)
+                path = file.with_name(file.name + ending)
+                with contextlib.suppress(*[FileNotFoundError] if ending else ()):
+                    files[ending] = os.open(path, _READ)
+                    stack.callback(os.close, files[ending])
+                    if not stat.S_ISREG(os.fstat(files[ending]).st_mode):
+                        raise OSError(errno.EINVAL, "is no plain file", str(path))
+            magic = os.pread(files[""], len(_SQLITE), 0)
         except OSError as error:
-            self.close()
             raise StorageError(f"{error.filename or file}: {error.strerror}") from None
         # What is no copy is not given to the folder's owner, not even for a moment.
         if magic != _SQLITE:
-            self.close()
             raise StorageError(f"{file}: no copy of a relay's database: name what `relay backup` has made")
+        yield files
 
-    def _open(self, path: Path, ending: str) -> None:
-        try:
-            descriptor = os.open(path, _READ)
-        except FileNotFoundError:
-            if not ending:
-                raise
-            return
-        self._files.append((ending, descriptor))
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "is no plain file", str(path))
 
-    def close(self) -> None:
-        """Close the files."""
-        while self._files:
-            os.close(self._files.pop()[1])
-
-    @contextlib.contextmanager
-    def beside(self, target: Path) -> Iterator[Path]:
-        """Give the copy as a file beside the database for a while. Raises StorageError."""
-        if target.exists() and any(os.path.samestat(target.stat(), os.fstat(file)) for _, file in self._files):
-            raise StorageError(f"{self._name}: is the database itself: there is nothing to take back")
-        work = target.with_name(f".{target.name}.{os.getpid()}.copy")
-        made: list[Path] = []
-        try:
-            for ending, descriptor in self._files:
-                path = work.with_name(work.name + ending)
-                made.append(path)
-                with os.fdopen(os.open(path, _CREATE, 0o600), "wb") as out, os.fdopen(os.dup(descriptor), "rb") as copy:
-                    shutil.copyfileobj(copy, out, 1 << 20)
-            yield work
-        except OSError as error:
-            raise StorageError(f"{target}: {error.strerror}") from None
-        finally:
-            for path in (*made, work.with_name(f"{work.name}-shm")):
-                path.unlink(missing_ok=True)
+@contextlib.contextmanager
+def beside(target: Path, files: dict[str, int], name: Path) -> Iterator[Path]:
+    """Give an opened copy, which people call `name`, as a file beside the database for a while. Raises StorageError."""
+    if target.exists() and any(os.path.samestat(target.stat(), os.fstat(file)) for file in files.values()):
+        raise StorageError(f"{name}: is the database itself: there is nothing to take back")
+    work = target.with_name(f".{target.name}.{os.getpid()}.copy")
+    try:
+        for ending, descriptor in files.items():
+            path = work.with_name(work.name + ending)
+            with os.fdopen(os.open(path, CREATE, 0o600), "wb") as out, os.fdopen(os.dup(descriptor), "rb") as copy:
+                shutil.copyfileobj(copy, out, 1 << 20)
+        yield work
+    except OSError as error:
+        raise StorageError(f"{target}: {error.strerror}") from None
+    finally:
+        for ending in (*files, "-shm"):
+            work.with_name(work.name + ending).unlink(missing_ok=True)

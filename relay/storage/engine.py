@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from relay.model.errors import StorageError
 from relay.storage.faults import is_connection_lost, is_of_database, storage_error, why_unwritable
+from relay.storage.lock import database_name
 from relay.storage.transaction import Transaction
 
 _BUSY_SECONDS = 10
@@ -122,11 +123,6 @@ def _require_writable(path: Path) -> None:
         raise StorageError(reason)
 
 
-def file_of(engine: Engine) -> Path | None:
-    """Return the file of a SQLite database; None for PostgreSQL."""
-    return Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
-
-
 class WriteConnection:
     """A connection for one write after another: each takes the write lock when it begins, so that none fails half-way.
 
@@ -188,5 +184,5 @@ def transaction(database: Database, *, write: bool) -> Iterator[Transaction]:
                 raise
     except Exception as error:
         if is_of_database(error):
-            raise storage_error(error, file_of(database)) from None
+            raise storage_error(error, database_name(database.url)) from None
         raise

@@ -16,9 +16,9 @@ from typing import Final, Self
 from relay.storage.backup import Step
 from relay.storage.manifest import CHUNK, Entry, open_folder
 from relay.storage.quarantine import QUARANTINE
+from relay.storage.syncing import CREATE
 
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BATCH: Final = 64
 """Mails that are synced together: the first sync takes most of the others' bytes along."""
 _PASSES: Final = 3
@@ -29,7 +29,7 @@ class NewFile:
     """A new file of a backup; a context manager that closes it."""
 
     def __init__(self, path: Path) -> None:
-        self._stream = os.fdopen(os.open(path, _CREATE, 0o600), "wb")
+        self._stream = os.fdopen(os.open(path, CREATE, 0o600), "wb")
         self._digest = hashlib.sha256()
 
     def __enter__(self) -> Self:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from relay.model.errors import StorageBusyError, StorageError
 from relay.storage.faults import why_unwritable
+from relay.storage.syncing import FOLDER
 
 FOLDER_LOCK: Final = "relay.lock"
 _DATABASE_LOCK: Final = "-lock"
@@ -85,7 +86,7 @@ def _open(path: Path) -> int:
     would be written into whatever a link leads to.
     """
     try:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = os.open(path.parent, FOLDER)
     except OSError as error:
         raise StorageError(f"{path.parent}: {error.strerror}") from None
     try:

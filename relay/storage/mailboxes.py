@@ -4,7 +4,6 @@ Guarantee: an id that was recorded is on the disk. What a poll writes counts onl
 node that was taken for dead changes nothing any more.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
@@ -17,7 +16,7 @@ from relay.model.errors import RelayError
 from relay.model.maildrop import Mailbox, MessageKey, Seen
 from relay.storage import arrivals as copies
 from relay.storage.accepting import Claimant
-from relay.storage.access import Access, writes, writes_as
+from relay.storage.access import Access, asks, writes, writes_as
 from relay.storage.committer import Rank
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
@@ -143,6 +142,29 @@ def _end(tx: Transaction, account: str, *, now: int, error: str = "") -> None:
         tx.change(_ENDED_WELL, now=now, account=account)
 
 
+def read_mailboxes(tx: Transaction) -> Mapping[str, Mailbox]:
+    """Return the state of every mailbox, by account."""
+    return {
+        account: Mailbox(
+            hosts=tuple(hosts.split()), login=login, folders=json.loads(folders), last_ok=last_ok, error=error
+        )
+        for account, hosts, login, folders, last_ok, error in tx.rows(_SELECT_MAILBOX)
+    }
+
+
+def _find(tx: Transaction, account: str) -> Mailbox | None:
+    """Return what is known of an account's mailbox."""
+    return read_mailboxes(tx).get(account)
+
+
+def _read_seen(tx: Transaction, account: str) -> dict[MessageKey, Seen]:
+    """Return the messages that are known."""
+    return {
+        MessageKey(uid, folder, validity): Seen(first_seen=first_seen, fetched=fetched, gone_at=gone_at)
+        for uid, folder, validity, first_seen, fetched, gone_at in tx.rows(_SELECT_SEEN, account=account)
+    }
+
+
 def _while_held(
     rank: Rank, change: Callable[Concatenate[Transaction, str, P], R]
 ) -> Callable[Concatenate["Mailboxes", str, str, P], Coroutine[Any, Any, R]]:
@@ -176,14 +198,8 @@ class Mailboxes(Access):
     record = _while_held(Rank.RECORD_FETCHED, _record)
     note_listing = _while_held(Rank.RECORD_LISTING, _note_listing)
     end = _while_held(Rank.END_POLL, _end)
-
-    async def find(self, account: str) -> Mailbox | None:
-        """Return what is known of an account's mailbox."""
-        return (await asyncio.to_thread(list_mailboxes, self._engine)).get(account)
-
-    async def seen(self, account: str) -> dict[MessageKey, Seen]:
-        """Return the messages that are known."""
-        return await asyncio.to_thread(_read_seen, self._engine, account)
+    find = asks(_find)
+    seen = asks(_read_seen)
 
 
 def _insert_seen(tx: Transaction, account: str, keys: Keys, *, now: int, fetched: bool) -> None:
@@ -203,27 +219,3 @@ def find_seen(engine: Database, copy: Arrival) -> Seen | None:
     with transaction(engine, write=False) as tx:
         found = tx.records(_SELECT_MESSAGE, **_columns(copy.account, key))
     return Seen(**found[0]) if found else None
-
-
-def list_mailboxes(engine: Database) -> Mapping[str, Mailbox]:
-    """Return the state of every mailbox, by account."""
-    with transaction(engine, write=False) as tx:
-        return read_mailboxes(tx)
-
-
-def read_mailboxes(tx: Transaction) -> Mapping[str, Mailbox]:
-    """Return the state of every mailbox, by account."""
-    return {
-        account: Mailbox(
-            hosts=tuple(hosts.split()), login=login, folders=json.loads(folders), last_ok=last_ok, error=error
-        )
-        for account, hosts, login, folders, last_ok, error in tx.rows(_SELECT_MAILBOX)
-    }
-
-
-def _read_seen(engine: Database, account: str) -> dict[MessageKey, Seen]:
-    with transaction(engine, write=False) as tx:
-        return {
-            MessageKey(uid, folder, validity): Seen(first_seen=first_seen, fetched=fetched, gone_at=gone_at)
-            for uid, folder, validity, first_seen, fetched, gone_at in tx.rows(_SELECT_SEEN, account=account)
-        }

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from relay.model.errors import StorageError
+from relay.storage.syncing import CREATE, FOLDER, sync
 
 FOLDERS: Final = ("tmp", "new", "cur")
 ABANDONED: Final = 36 * 3600
@@ -29,7 +30,6 @@ _OURS: Final = re.compile(r"[0-9]{1,10}\.[0-9a-f]{16}")
 """The names that we give to files in `tmp/`."""
 SHARING_UMASK: Final = 0o007
 """What the process must not be stricter than where inboxes are shared; whatever else it makes asks for its own mode."""
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def deliver(inboxes: Path, user: str, unique: str, chunks: Iterable[bytes], *, shared: bool = False) -> Path:
@@ -152,8 +152,7 @@ class MailFile:
         self._held = b""
         self._synced = False
         with maildir.folder("tmp") as tmp:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._stream: IO[bytes] = os.fdopen(os.open(self._name, flags, 0o600, dir_fd=tmp), "wb")
+            self._stream: IO[bytes] = os.fdopen(os.open(self._name, CREATE, 0o600, dir_fd=tmp), "wb")
             if maildir.shared:
                 os.fchmod(self._stream.fileno(), 0o660)
 
@@ -248,27 +247,23 @@ def open_regular(path: Path) -> int:
 def _open_top(inboxes: Path) -> int:
     """Open the folder of all inboxes, made where it is missing."""
     with contextlib.suppress(FileNotFoundError):
-        return os.open(inboxes, _FOLDER)
+        return os.open(inboxes, FOLDER)
     inboxes.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Where the folder above can't be opened, another has made it durable: we could not have made this one in it.
     with contextlib.suppress(PermissionError):
-        above = os.open(inboxes.parent, _FOLDER)
-        try:
-            os.fsync(above)
-        finally:
-            os.close(above)
-    return os.open(inboxes, _FOLDER)
+        sync(inboxes.parent)
+    return os.open(inboxes, FOLDER)
 
 
 def _open_below(parent: int, name: str, path: Path, *, shared: bool) -> int:
     """Open a folder below an open one, made where it is missing. Raises OSError, or StorageError where it is a link."""
     try:
-        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+        return os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=parent)
     except FileNotFoundError:
         with contextlib.suppress(FileExistsError):
             # Not changed afterwards: that would take away the setgid bit, which is not ours to give.
             os.mkdir(name, 0o770 if shared else 0o700, dir_fd=parent)
-        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+        return os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=parent)
     except NotADirectoryError:
         if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
             raise StorageError(f"inbox {path}: it is a link, and mail is written through none") from None

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from relay.model.errors import StorageError
 from relay.storage.backup import Step
+from relay.storage.syncing import FOLDER
 
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "relay.db"
@@ -33,7 +34,6 @@ _LARGEST_SMALL: Final = 64 << 20
 """Octets of a configuration, or of a file that it names; these are far smaller."""
 _LAST: Final = 253_402_214_400_000
 """Milliseconds since 1970: no calendar has later days."""
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PLACES: Final = re.compile(
     r"relay\.db|relay\.toml|(?:secrets|files)/[^/]+|(?:quarantine|inboxes/[^/]+(?:/\.[^/]+)?)/(?:new|cur)/[^/]+",
@@ -197,7 +197,7 @@ def opened(backup: Path) -> Iterator[Callable[[str], int]]:
     Raises StorageError where the backup can't be opened.
     """
     try:
-        root = os.open(backup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        root = os.open(backup, FOLDER)
     except OSError as error:
         raise StorageError(f"{backup}: {error.strerror}") from None
     try:
@@ -222,10 +222,10 @@ def open_folder(top: Path | str, below: Iterable[str], at: int | None = None) ->
 
     Raises OSError.
     """
-    here = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=at)
+    here = os.open(top, FOLDER, dir_fd=at)
     try:
         for name in below:
-            above, here = here, os.open(name, _FOLDER, dir_fd=here)
+            above, here = here, os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=here)
             os.close(above)
         yield here
     finally:

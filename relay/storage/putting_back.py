@@ -19,10 +19,8 @@ from relay.model.errors import StorageError
 from relay.storage.backup import Step
 from relay.storage.manifest import CHUNK, Entry, Manifest, faults_of, opened, read_entry
 from relay.storage.quarantine import QUARANTINE
-from relay.storage.syncing import replacing
+from relay.storage.syncing import CREATE, FOLDER, replacing
 
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BATCH: Final = 64
 _SPOILT: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM))
 """What comes of an inbox that is a link, a file or shut, or where another removes what is just put there."""
@@ -98,7 +96,7 @@ def put_back_files(
         if os.path.lexists(target):
             if not _is_as(target, entry):
                 lines.append(f"{target} is there and stays; another one is {backup / entry.path}")
-        elif not _is_within(target, allowed):
+        elif not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(allowed)):
             lines.append(f"put back by hand: {backup / entry.path} belongs to {target}")
         else:
             content = read_entry(backup, entry)
@@ -140,7 +138,7 @@ class _Inbox:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             self._top.mkdir(mode=0o700, exist_ok=True)
-            here = os.open(self._top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            here = os.open(self._top, FOLDER)
             stack.callback(os.close, here)
             for part in self._parts:
                 here = self._open(here, part, stack)
@@ -171,7 +169,7 @@ class _Inbox:
             step(entry.size)
             return False
         temporary = f"{os.getpid()}.{os.urandom(8).hex()}"
-        descriptor = os.open(temporary, _CREATE, 0o600, dir_fd=self._folders["tmp"])
+        descriptor = os.open(temporary, CREATE, 0o600, dir_fd=self._folders["tmp"])
         self._waiting.append((descriptor, temporary, folder, name))
         with faults_of(backup / entry.path):
             source = open_file(entry.path)
@@ -207,7 +205,7 @@ class _Inbox:
     def _open(self, parent: int, name: str, stack: contextlib.ExitStack) -> int:
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, 0o770 if self._shared else 0o700, dir_fd=parent)
-        descriptor = os.open(name, _FOLDER, dir_fd=parent)
+        descriptor = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=parent)
         stack.callback(os.close, descriptor)
         return descriptor
 
@@ -221,10 +219,6 @@ def _make_parent(folder: Path, group: int | None) -> None:
 
 def _maildir_of(entry: Entry) -> str:
     return entry.path.rsplit("/", 2)[0]
-
-
-def _is_within(target: Path, allowed: Path) -> bool:
-    return Path(os.path.realpath(target)).is_relative_to(os.path.realpath(allowed))
 
 
 def _is_as(path: Path, entry: Entry) -> bool:

@@ -79,15 +79,11 @@ def _identity(path: Path) -> tuple[int, int]:
 def free_octets(folder: Path) -> int | None:
     """Return the free octets of a folder's file system; none where it has no room for more files, None if unknown."""
     try:
-        found = os.statvfs(_existing(folder))
+        # What is not there will be made in the nearest folder above that is.
+        found = os.statvfs(next((path for path in (folder, *folder.parents) if path.exists()), folder))
     except OSError:
         return None  # whoever writes there says what is wrong
     # Some file systems make files as they need them, and count none.
     if found.f_files and found.f_favail < _LEAST_FILES:
         return 0
     return found.f_bavail * found.f_frsize
-
-
-def _existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that is there: it will be made in that one."""
-    return next((path for path in (folder, *folder.parents) if path.exists()), folder)

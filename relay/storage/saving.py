@@ -159,7 +159,8 @@ def _fill(partial: Path, job: Job, gathered: Gathered, *, at: int, installation:
     schema = _look_through(partial / DATABASE, step)
     if not job.secrets:
         _forget_key(partial / DATABASE)
-    entries = [_enter_database(partial / DATABASE, step)]
+    with (partial / DATABASE).open("rb", buffering=0) as stream:
+        entries = [Entry(path=DATABASE, sha256=digest(stream, step), size=stream.tell())]
     for named in gathered.files:
         path = partial / named.path
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -225,11 +226,6 @@ def _forget_key(file: Path) -> None:
                 connection.execute(FORGET_KEY)
     except sqlite3.Error as error:
         raise StorageError(f"{file.name}: can't be freed of secrets: {plain_reason(error)}") from None
-
-
-def _enter_database(file: Path, step: Step) -> Entry:
-    with file.open("rb", buffering=0) as stream:
-        return Entry(path=DATABASE, sha256=digest(stream, step), size=stream.tell())
 
 
 def _remove_partials(folder: Path, installation: str) -> None:

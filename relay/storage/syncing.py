@@ -5,6 +5,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
+
+FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+"""How a folder is held open, and how a file of our own is made: a name that is there is neither taken nor followed."""
 
 
 def sync(path: Path) -> None:
@@ -24,11 +29,10 @@ def replacing(target: Path) -> Iterator[tuple[Path, int]]:
     folder is held open meanwhile, and what a process that was killed has left there goes. Raises OSError.
     """
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder = os.open(target.parent, FOLDER)
     try:
         _remove_abandoned(folder, target.name)
-        descriptor = os.open(partial.name, flags, 0o600, dir_fd=folder)
+        descriptor = os.open(partial.name, CREATE, 0o600, dir_fd=folder)
         try:
             yield partial, descriptor
             os.fsync(descriptor)

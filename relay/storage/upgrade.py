@@ -68,8 +68,11 @@ def prepare_database(engine: Engine) -> None:
         found = schema_of(tx)
     if found == VERSION:
         return
-    if found is not None:
-        _keep_copy(engine, found)
+    # PostgreSQL has its own ways of keeping a copy.
+    if found is not None and (file := database_file(engine.url)) is not None:
+        copy = Path(f"{file}.schema-{found}")
+        copy_database(file, copy)
+        emit(DatabaseCopied(file=copy.name, schema=found))
     with transaction(engine, write=True) as tx:
         if tx.is_shared:
             tx.raw("SELECT pg_advisory_xact_lock(?)", _SCHEMA_LOCK)
@@ -100,12 +103,3 @@ def _upgrade(tx: Transaction, found: int) -> None:
         for number in range(found + 1, VERSION + 1):
             import_module(f"relay.storage.migrations.v{number:04d}").upgrade()
     meta.write(tx, "schema", str(VERSION))
-
-
-def _keep_copy(engine: Engine, found: int) -> None:
-    """Copy a SQLite file before it is changed; PostgreSQL has its own ways."""
-    file = database_file(engine.url)
-    if file is not None:
-        copy = Path(f"{file}.schema-{found}")
-        copy_database(file, copy)
-        emit(DatabaseCopied(file=copy.name, schema=found))

@@ -21,8 +21,8 @@ from relay.emitting import emit
 from relay.events.service import WriterDied
 from relay.model.errors import RelayError, StorageError
 from relay.storage.committer import A, CommitError, Committer, Operation, R, Rank, Write
-from relay.storage.engine import file_of
 from relay.storage.faults import is_fault_of_database, storage_error
+from relay.storage.lock import database_name
 from relay.storage.transaction import Transaction
 
 MOST_WRITES: Final = 128
@@ -143,7 +143,7 @@ class Writer:
             self._committer.commit(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next batch may do better
             if len(batch) == 1 or isinstance(error, CommitError) or is_fault_of_database(error):
-                failure = _failure(error, file_of(self._engine))
+                failure = _failure(error, database_name(self._engine.url))
                 for write in batch:
                     write.error = failure
                 return

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from relay.model.errors import StorageError
 from relay.storage.backup import copy_database
-from relay.storage.elsewhere import Copy, fill, is_for_root, opened_target
+from relay.storage.elsewhere import beside, fill, is_for_root, opened_copy, opened_target
 from relay.storage.engine import open_engine
 from relay.storage.owner import Owner, as_another
 from relay.storage.upgrade import prepare_database
@@ -77,12 +77,10 @@ def test_nothing_else_than_a_copy_is_replaced(base: Path, tmp_path: Path) -> Non
 def test_a_copy_stands_beside_the_database_for_a_while_with_its_log(base: Path, tmp_path: Path) -> None:
     copy_database(base, tmp_path / "copy.db")
     (tmp_path / "copy.db-wal").write_bytes(b"log")
-    copy = Copy(tmp_path / "copy.db")
-    with copy.beside(base) as file:
+    with opened_copy(tmp_path / "copy.db") as copy, beside(base, copy, tmp_path / "copy.db") as file:
         assert file.parent == base.parent
         assert file.read_bytes() == (tmp_path / "copy.db").read_bytes()
         assert file.with_name(f"{file.name}-wal").read_bytes() == b"log"
-    copy.close()
     assert names(base.parent) == ["relay.db"]
 
 
@@ -91,11 +89,10 @@ def test_what_is_no_copy_is_not_read(base: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("secret", "pipe", "nothing"):
         with pytest.raises(StorageError, match=f"{name}: "):
-            Copy(tmp_path / name)
-    copy = Copy(base)
-    with pytest.raises(StorageError, match="the database itself"), copy.beside(base):
+            opened_copy(tmp_path / name).__enter__()
+    itself = pytest.raises(StorageError, match="the database itself")
+    with opened_copy(base) as copy, itself, beside(base, copy, base):
         pass
-    copy.close()
     assert names(base.parent) == ["relay.db"]
 
 

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from relay.model.errors import StorageError
-from relay.storage.engine import WriteConnection, file_of, open_engine, transaction
+from relay.storage.engine import WriteConnection, open_engine, transaction
+from relay.storage.lock import database_name
 
 
 def test_a_new_sqlite_file_is_its_owners_alone_and_durable(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_a_command_opens_the_file_that_is_there(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'a b?.db'}".replace("?", "%3F")
     open_engine(url).connect().close()
     engine = open_engine(url, create=False)
-    assert file_of(engine) == tmp_path / "a b?.db"
+    assert database_name(engine.url) == tmp_path / "a b?.db"
     with transaction(engine, write=True) as tx:
         assert not tx.has_table("t")
         tx.raw("CREATE TABLE t (a INTEGER)")

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from relay.model.maildrop import Mailbox, MessageKey, Seen
-from relay.storage.mailboxes import MailboxElsewhereError, Mailboxes, list_mailboxes
+from relay.storage.mailboxes import MailboxElsewhereError, Mailboxes
 from relay.storage.writer import Writer
 from tests.storage.conftest import NOW
 
@@ -47,7 +47,9 @@ async def test_listings_and_ends_are_noted(engine: Engine, writer: Writer) -> No
     mailboxes = Mailboxes(engine, writer)
     assert await mailboxes.acquire("sales", "t")
     await mailboxes.end("sales", "t", now=NOW, error="connect: refused\x00")
-    assert list_mailboxes(engine)["sales"].error == "connect: refused\ufffd"
+    known = await mailboxes.find("sales")
+    assert known is not None
+    assert known.error == "connect: refused\ufffd"
     await mailboxes.begin("sales", "t", box(HOST, "u"), is_new=True, now=NOW)
     await mailboxes.record("sales", "t", [A, B, C], now=NOW)
     await mailboxes.note_listing("sales", "t", gone=[A, B], back=(), forget=(), now=NOW + 5)
@@ -60,7 +62,8 @@ async def test_listings_and_ends_are_noted(engine: Engine, writer: Writer) -> No
         mailboxes.end("sales", "t", now=NOW + 7),
         mailboxes.note_listing("sales", "t", gone=(), back=(), forget=(), now=NOW),
     )
-    ended = list_mailboxes(engine)["sales"]
+    ended = await mailboxes.find("sales")
+    assert ended is not None
     assert (ended.last_ok, ended.error) == (NOW + 7, "")
 
 
