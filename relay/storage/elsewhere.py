@@ -5,10 +5,8 @@ from before the process that copies becomes the owner of the storage folder, and
 """
 
 import contextlib
-import errno
 import os
 import shutil
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,9 +14,8 @@ from typing import Final
 from relay.model.errors import StorageError
 from relay.storage.backup import Step, check_replaceable, copy_database, follow_links
 from relay.storage.owner import Owner, strangers
-from relay.storage.syncing import CREATE, replacing
+from relay.storage.syncing import CREATE, open_plain, replacing
 
-_READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _SQLITE: Final = b"SQLite format 3\0"
 _BESIDE: Final = ("", "-wal", "-journal")
 """A copy, and what belongs to it where it was made by other means than ours."""
@@ -90,10 +87,8 @@ def opened_copy(file: Path) -> Iterator[dict[str, int]]:
             for ending in _BESIDE:
                 path = file.with_name(file.name + ending)
                 with contextlib.suppress(*[FileNotFoundError] if ending else ()):
-                    files[ending] = os.open(path, _READ)
+                    files[ending] = open_plain(path, links=True)
                     stack.callback(os.close, files[ending])
-                    if not stat.S_ISREG(os.fstat(files[ending]).st_mode):
-                        raise OSError(errno.EINVAL, "is no plain file", str(path))
             magic = os.pread(files[""], len(_SQLITE), 0)
         except OSError as error:
             raise StorageError(f"{error.filename or file}: {error.strerror}") from None

@@ -16,9 +16,8 @@ from typing import Final, Self
 from relay.storage.backup import Step
 from relay.storage.manifest import CHUNK, Entry, open_folder
 from relay.storage.quarantine import QUARANTINE
-from relay.storage.syncing import CREATE
+from relay.storage.syncing import CREATE, open_plain
 
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _BATCH: Final = 64
 """Mails that are synced together: the first sync takes most of the others' bytes along."""
 _PASSES: Final = 3
@@ -105,18 +104,14 @@ class Inbox:
                 if unique in known:
                     continue
                 try:
-                    source = os.open(mail, _READ, dir_fd=folder)
+                    source = open_plain(mail, folder)
                 except FileNotFoundError:
                     missed = True
                     continue
                 except OSError:
                     continue  # a link, or nothing that is a mail
-                found = os.fstat(source)
-                if not stat.S_ISREG(found.st_mode):  # Python makes no file of a folder: that would end the backup
-                    os.close(source)
-                    continue
                 with os.fdopen(source, "rb", buffering=0) as stream:
-                    left = found.st_size  # no more: whoever may write there could have it grow for ever
+                    left = os.fstat(source).st_size  # no more: whoever may write there could have it grow for ever
                     writer = batch.enter_context(NewFile(target / mail))
                     while chunk := stream.read(min(CHUNK, left)):
                         writer.write(chunk)

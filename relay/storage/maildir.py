@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from relay.model.errors import StorageError
-from relay.storage.syncing import CREATE, FOLDER, sync
+from relay.storage.syncing import CREATE, FOLDER, open_plain, sync
 
 FOLDERS: Final = ("tmp", "new", "cur")
 ABANDONED: Final = 36 * 3600
@@ -235,13 +235,9 @@ def is_name(name: str) -> bool:
 def open_regular(path: Path) -> int:
     """Open a plain file for reading; return its descriptor. Raises StorageError, also where it is a link or a pipe."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return open_plain(path)
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror}") from error
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    raise StorageError(f"{path}: is no plain file")
 
 
 def _open_top(inboxes: Path) -> int:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from typing import Any, Final
 
 from relay.model.errors import StorageError
 from relay.storage.backup import Step
-from relay.storage.syncing import FOLDER
+from relay.storage.syncing import FOLDER, open_plain
 
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "relay.db"
@@ -34,7 +33,6 @@ _LARGEST_SMALL: Final = 64 << 20
 """Octets of a configuration, or of a file that it names; these are far smaller."""
 _LAST: Final = 253_402_214_400_000
 """Milliseconds since 1970: no calendar has later days."""
-_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PLACES: Final = re.compile(
     r"relay\.db|relay\.toml|(?:secrets|files)/[^/]+|(?:quarantine|inboxes/[^/]+(?:/\.[^/]+)?)/(?:new|cur)/[^/]+",
     re.DOTALL,
@@ -209,11 +207,7 @@ def opened(backup: Path) -> Iterator[Callable[[str], int]]:
 def _open_below(root: int, path: str) -> int:
     *folders, name = path.split("/")
     with open_folder(".", folders, root) as folder:
-        descriptor = os.open(name, _FILE, dir_fd=folder)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(0, "is no plain file")
-    return descriptor
+        return open_plain(name, folder)
 
 
 @contextlib.contextmanager

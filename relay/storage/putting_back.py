@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import sqlite3
-import stat
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +18,7 @@ from relay.model.errors import StorageError
 from relay.storage.backup import Step
 from relay.storage.manifest import CHUNK, Entry, Manifest, faults_of, opened, read_entry
 from relay.storage.quarantine import QUARANTINE
-from relay.storage.syncing import CREATE, FOLDER, replacing
+from relay.storage.syncing import CREATE, FOLDER, open_plain, replacing
 
 _BATCH: Final = 64
 _SPOILT: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM))
@@ -224,9 +223,7 @@ def _maildir_of(entry: Entry) -> str:
 def _is_as(path: Path, entry: Entry) -> bool:
     """Return whether what is there is what was saved. A backup may name anything: a pipe, a device, what never ends."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return False
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+        with os.fdopen(open_plain(path, links=True), "rb") as stream:
             content = stream.read(entry.size + 1)
     except OSError:
         return False

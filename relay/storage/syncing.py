@@ -1,8 +1,10 @@
-"""Files and folders that are durable, and files that are so before they have their names."""
+"""Files and folders: how they are opened, made durable, and replaced by what is so before it has the name."""
 
 import contextlib
+import errno
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -10,6 +12,19 @@ from typing import Final
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 """How a folder is held open, and how a file of our own is made: a name that is there is neither taken nor followed."""
+
+
+def open_plain(path: Path | str, at: int | None = None, *, links: bool = False) -> int:
+    """Open a plain file for reading, which no pipe holds up; through a link only with `links`. Raises OSError.
+
+    `at`: a descriptor of the folder that the path is relative to.
+    """
+    follow = 0 if links else os.O_NOFOLLOW
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | follow, dir_fd=at)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "is no plain file", str(path))
 
 
 def sync(path: Path) -> None:
