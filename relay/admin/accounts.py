@@ -17,7 +17,7 @@ from relay.events.admin import AdminAction
 from relay.model.account import SmtpServer
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.rules.moments import utc_time
-from relay.rules.notice_advice import Advice, FailureReason, choose_advice
+from relay.rules.notice_advice import Advice, choose_advice
 from relay.storage import admin
 from relay.storage.admin import AccountNews, read_news
 from relay.storage.arrivals import list_quarantined
@@ -57,7 +57,7 @@ class Line(AccountState):
             return False
         if reply.code in (0, 421):
             return True
-        meaning = choose_advice(reply, FailureReason.REFUSED)
+        meaning = choose_advice(reply)
         return meaning in (Advice.SENDER_REFUSED, Advice.AUTHENTICATION, Advice.RELAY_DENIED)
 
 

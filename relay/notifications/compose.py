@@ -11,6 +11,7 @@ from relay.model.account import Account, Notify, User
 from relay.model.destination import Destination, to_account, to_inbox
 from relay.model.ids import new_id
 from relay.model.mail import Message, NewDelivery, NewMessage, Recipient, RecipientKind
+from relay.rules.disposition import Failure
 from relay.rules.dsn import decode_xtext
 from relay.rules.notice import (
     Letterhead,
@@ -23,7 +24,7 @@ from relay.rules.notice import (
     redirect,
     report_notice,
 )
-from relay.rules.notice_status import FailedRecipient, Story
+from relay.rules.notice_status import Story
 from relay.rules.notice_texts import Others, Report
 from relay.rules.notice_wording import AlertFacts
 from relay.runtime import Runtime
@@ -56,7 +57,7 @@ class Composer:
         report: Report,
         message: Message,
         account: Account | None,
-        recipients: Sequence[FailedRecipient],
+        recipients: Sequence[Failure],
         *,
         retry_until: int | None = None,
         doubtful: bool = False,

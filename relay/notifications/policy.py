@@ -4,7 +4,7 @@ Nothing is ever written about a notice, nor about a mail with the null sender (R
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.emitting import emit
 from relay.events.delivery import SenderRefused
@@ -17,20 +17,16 @@ from relay.model.mail import (
     DeliveryState,
     Message,
     NewMessage,
-    Recipient,
     RecipientKind,
     RecipientState,
 )
 from relay.model.reply import Reply, Verdict
 from relay.notifications.compose import Composer
-from relay.rules.disposition import Disposition
+from relay.rules.disposition import Disposition, Failure
 from relay.rules.dsn import wants
-from relay.rules.notice_advice import FailureReason
-from relay.rules.notice_status import FailedRecipient
 from relay.rules.notice_texts import Alert, Report
 from relay.rules.notice_wording import AlertFacts, others_of
 from relay.runtime import Runtime
-from relay.storage.expiry import LastAttempt
 
 _NOT_TRIED = Reply(code=0, enhanced="4.4.1", text="the provider's server has not been reached")
 
@@ -110,7 +106,12 @@ class Policy:
             return dropped
         attempts = await self._queue.last_attempts([d.id for d in deliveries])
         last = {r.n: attempts.get(d.id) for d in deliveries for r in d.recipients}
-        recipients = [self._waiting(r, last[r.n]) for r in waiting]
+        recipients = [
+            Failure(recipient=r, reply=_NOT_TRIED)
+            if (one := last[r.n]) is None
+            else Failure(recipient=r, reply=one.reply, last_attempt=self._composer.at(one.at))
+            for r in waiting
+        ]
         others = others_of(await self._queue.outcomes(message.id), {r.n for r in waiting})
         report = Report.DELAYED
         notice = await self._composer.report(
@@ -150,7 +151,8 @@ class Policy:
         wanted = [failure for failure in disposition.failures if wants("FAILURE", failure.recipient.notify)]
         if not wanted:
             return Notices(events=(NoticeDropped(queue_id=message.id, reason="the client asked for none (NOTIFY)"),))
-        recipients = [self._reported(f.recipient, f.reply, tried.get(f.recipient.n), expired=f.expired) for f in wanted]
+        ends = [(failure, tried.get(failure.recipient.n)) for failure in wanted]
+        recipients = [one if at is None else replace(one, last_attempt=self._composer.at(at)) for one, at in ends]
         known = await self._queue.outcomes(message.id)  # the blind copy's is not among them
         taken = {n for n, one in disposition.outcomes if one.verdict is Verdict.DELIVERED}
         outcomes = known | {n: RecipientState.DELIVERED for n in taken if n in known}
@@ -197,8 +199,9 @@ class Policy:
 
     async def _success(self, account: Account | None, delivery: ClaimedDelivery, disposition: Disposition) -> Notices:
         delivered = {n: outcome.reply for n, outcome in disposition.outcomes if outcome.verdict is Verdict.DELIVERED}
+        now = self._composer.at(self._now())
         wanted = [
-            self._reported(recipient, delivered[recipient.n], self._now())
+            Failure(recipient=recipient, reply=delivered[recipient.n], last_attempt=now)
             for recipient in delivery.recipients
             if recipient.n in delivered and wants("SUCCESS", recipient.notify)
         ]
@@ -207,22 +210,6 @@ class Policy:
         if (dropped := _dropped(delivery.message)) is not None:
             return dropped
         return Notices(notices=(await self._composer.report(Report.RELAYED, delivery.message, account, wanted),))
-
-    def _waiting(self, recipient: Recipient, last: LastAttempt | None) -> FailedRecipient:
-        if last is None:
-            return self._reported(recipient, _NOT_TRIED, None)
-        return self._reported(recipient, last.reply, last.at)
-
-    def _reported(
-        self, recipient: Recipient, reply: Reply, tried: int | None, *, expired: bool = False
-    ) -> FailedRecipient:
-        return FailedRecipient(
-            address=recipient.address,
-            reply=reply,
-            reason=FailureReason.EXPIRED if expired else FailureReason.REFUSED,
-            orcpt=recipient.orcpt,
-            last_attempt=None if tried is None else self._composer.at(tried),
-        )
 
 
 def _dropped(message: Message) -> Notices | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from relay.model.account import OnUncertain, RetryPolicy
 from relay.model.mail import AT_ONCE, MOST_UNCERTAIN, ClaimedDelivery, DeliveryState, Recipient, RecipientKind
@@ -21,12 +22,15 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """A recipient who does not get the mail."""
+    """A recipient who does not get the mail: what a notice tells of him, too, where he waits or it was handed over."""
 
     recipient: Recipient
     reply: Reply
-    expired: bool
+    """The last reply, or our own words where none came."""
+    expired: bool = False
     """Given up after the time was over, not refused."""
+    last_attempt: datetime | None = None
+    """When he was tried last, for a notice; None where he never was."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +95,7 @@ def decide_disposition(
         if outcome is None:
             continue
         if outcome.verdict is Verdict.BOUNCED:
-            failures.append(Failure(recipient=recipient, reply=outcome.reply, expired=False))
+            failures.append(Failure(recipient=recipient, reply=outcome.reply))
         elif outcome.verdict is Verdict.DEFERRED and recipient.n in answered.doubtful:
             in_doubt.append(recipient)
         elif outcome.verdict is Verdict.DEFERRED and late:

@@ -10,15 +10,6 @@ from enum import StrEnum
 from relay.model.reply import Reply
 
 
-class FailureReason(StrEnum):
-    """Why we stopped trying."""
-
-    REFUSED = "refused"
-    """The provider said no (5xx)."""
-    EXPIRED = "expired"
-    """It was never taken within `give_up_after`."""
-
-
 class Advice(StrEnum):
     """What happened, as far as it helps to decide what to do now."""
 
@@ -149,15 +140,15 @@ _ADDRESSES = re.compile(r"<[^<>]*+>|[^\s@]*+@\S*+|\bhttps?:\S*+")
 """What a sender or recipient can choose, such as `spam@example.com`, says nothing."""
 
 
-def choose_advice(reply: Reply, reason: FailureReason) -> Advice:
-    """Choose the advice for a recipient who does not get a mail, by the last reply that it got."""
+def choose_advice(reply: Reply, *, expired: bool = False) -> Advice:
+    """Choose the advice for a recipient who does not get a mail, refused or given up, by the last reply that it got."""
     status = reply.enhanced.partition(".")[2]
     advice = _CLEAR_STATUS.get(status) or _read_phrases(reply.text) or _VAGUE_STATUS.get(status)
     if advice is None and status.startswith("6."):
         advice = Advice.CONTENT
     if advice is None:
         advice = _CODES.get(reply.code, Advice.OTHER)
-    if advice is Advice.OTHER and reason is FailureReason.EXPIRED:
+    if advice is Advice.OTHER and expired:
         return Advice.EXPIRED
     return advice
 

@@ -7,9 +7,8 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from relay.model.address import ascii_domain
-from relay.model.reply import Reply
+from relay.rules.disposition import Failure
 from relay.rules.dsn import decode_xtext
-from relay.rules.notice_advice import FailureReason
 from relay.rules.notice_mime import ascii_only, make_field, plain, safe_domain
 from relay.rules.notice_texts import Others, Report
 
@@ -17,26 +16,11 @@ _STATUS = re.compile(r"[245](\.[0-9]{1,3}\.[0-9]{1,3})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FailedRecipient:
-    """A recipient who does not get a mail."""
-
-    address: str
-    """The addr-spec as the envelope had it."""
-    reply: Reply
-    """The last reply, or our own words where none came."""
-    reason: FailureReason
-    orcpt: str = ""
-    """ORCPT of RFC 3461, as `type;xtext`."""
-    last_attempt: datetime | None = None
-    """When he was tried last; None where he never was."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
     """What a DSN tells of a mail and of some of its recipients."""
 
     report: Report
-    recipients: Sequence[FailedRecipient]
+    recipients: Sequence[Failure]
     queue_id: str
     header: bytes
     body: bytes | None
@@ -56,7 +40,7 @@ class Story:
     @property
     def is_international(self) -> bool:
         """Whether an address can't be written in ASCII, so that the types of RFC 6533 are needed."""
-        return not all(_wire(recipient.address).isascii() for recipient in self.recipients)
+        return not all(_wire(one.recipient.address).isascii() for one in self.recipients)
 
 
 def write_status(story: Story, hostname: str) -> bytes:
@@ -77,17 +61,17 @@ def _wire(address: str) -> str:
     return f"{local}{at}{ascii_domain(domain)}" if local.isascii() and not domain.isascii() else address
 
 
-def _recipient_status(recipient: FailedRecipient, story: Story, written: Callable[[str], str]) -> bytes:
+def _recipient_status(one: Failure, story: Story, written: Callable[[str], str]) -> bytes:
     """Write the fields about a recipient (RFC 3464 section 2.3; the address type is that of RFC 6533 section 3)."""
-    reply, address, tried, until = recipient.reply, _wire(recipient.address), recipient.last_attempt, story.retry_until
-    kind, _, original = recipient.orcpt.partition(";")
+    reply, address, tried, until = one.reply, _wire(one.recipient.address), one.last_attempt, story.retry_until
+    kind, _, original = one.recipient.orcpt.partition(";")
     original = written(plain(decode_xtext(original)))
     said = written(plain(str(reply))) or "no reply"
     fields = (
         ("Original-Recipient", original and f"{kind}; {original}"),
         ("Final-Recipient", f"{'rfc822' if address.isascii() else 'utf-8'}; {address}"),
         ("Action", story.report),
-        ("Status", _status_of(recipient, story.report)),
+        ("Status", _status_of(one, story.report)),
         ("Diagnostic-Code", f"{'smtp' if reply.code else 'x-relay'}; {said}"),
         ("Last-Attempt-Date", tried and format_datetime(tried)),
         ("Will-Retry-Until", until and format_datetime(until)),
@@ -95,13 +79,13 @@ def _recipient_status(recipient: FailedRecipient, story: Story, written: Callabl
     return b"".join(make_field(name, value) for name, value in fields if value)
 
 
-def _status_of(recipient: FailedRecipient, report: Report) -> str:
+def _status_of(one: Failure, report: Report) -> str:
     """Choose the status code; its class is that of the report (RFC 3463 section 3.1), whatever the provider wrote."""
     if report is Report.RELAYED:
         return "2.1.9"  # RFC 3886: relayed to a mail system that confirms nothing
-    match = _STATUS.fullmatch(recipient.reply.enhanced)
+    match = _STATUS.fullmatch(one.reply.enhanced)
     if report is Report.DELAYED:
         return f"4{match[1]}" if match else "4.4.7"
-    if recipient.reason is FailureReason.EXPIRED:
+    if one.expired:
         return "4.4.7"
     return f"5{match[1]}" if match else "5.0.0"

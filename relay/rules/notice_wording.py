@@ -10,7 +10,7 @@ from relay.model.mail import Message, RecipientState
 from relay.model.reply import Reply
 from relay.rules.causes import explain_cause, read_cause
 from relay.rules.domains import readable_address
-from relay.rules.notice_advice import FailureReason, choose_advice
+from relay.rules.notice_advice import choose_advice
 from relay.rules.notice_mime import plain, safe_domain
 from relay.rules.notice_status import Story
 from relay.rules.notice_texts import OWN_CAUSES, TEXTS, Alert, Others, Report, Texts
@@ -64,16 +64,15 @@ def word_report(language: str, hostname: str, story: Story) -> tuple[str, str]:
         (texts.queue_id_label, plain(story.queue_id)),
     ]
     paragraphs = [" ".join(opening), _lines(about)]
-    together: dict[tuple[FailureReason, Reply], list[str]] = {}
-    for recipient in story.recipients:
-        shown = readable_address(plain(recipient.address))
-        together.setdefault((recipient.reason, recipient.reply), []).append(shown)
-    for (reason, reply), addresses in together.items():
-        hint = texts.advice[choose_advice(reply, reason)]
+    together: dict[tuple[bool, Reply], list[str]] = {}
+    for one in story.recipients:
+        together.setdefault((one.expired, one.reply), []).append(readable_address(plain(one.recipient.address)))
+    for (expired, reply), addresses in together.items():
+        hint = texts.advice[choose_advice(reply, expired=expired)]
         again = texts.again
         if story.others is not Others.NONE or len(together) > 1:  # who sends it to all again sends it twice to some
             again = texts.again_to_one if len(addresses) == 1 else texts.again_to_several
-        gave_up = f"{texts.gave_up} " if reason is FailureReason.EXPIRED else ""
+        gave_up = f"{texts.gave_up} " if expired else ""
         delay = say_delay(reply, language) if report is Report.DELAYED else None
         cause = "" if report is Report.RELAYED else gave_up + (hint.cause if delay is None else delay)
         paragraphs += [

@@ -9,7 +9,7 @@ from typing import Final
 
 from relay.model.reply import Reply
 from relay.rules.causes import explain_cause, read_cause
-from relay.rules.notice_advice import Advice, FailureReason, choose_advice
+from relay.rules.notice_advice import Advice, choose_advice
 from relay.rules.notice_texts import TEXTS
 from relay.rules.states import Situation, Standing
 
@@ -109,7 +109,7 @@ def say_delay(reply: Reply, language: str) -> str | None:
 
     Empty where there is nothing to say but what is quoted.
     """
-    if reply.is_permanent or choose_advice(reply, FailureReason.REFUSED) in _TEMPORARY:
+    if reply.is_permanent or choose_advice(reply) in _TEMPORARY:
         return None
     if reply.code == 0:
         return ""
@@ -122,7 +122,7 @@ def _cause(reply: Reply, language: str) -> str:
         return explain_cause(cause, language).what.removesuffix(".")
     if reply.code == 0 and reply.enhanced == _INBOX_STATUS:
         return _INBOX[language].format(reason=reply.text.removeprefix("inbox "))
-    advice = choose_advice(reply, FailureReason.REFUSED)
+    advice = choose_advice(reply)
     if not reply.is_permanent:
         if _GREYLISTING.search(reply.text):
             return _CHECKED[language]

@@ -8,7 +8,7 @@ from relay.model.credential import Credential
 from relay.model.errors import CredentialError
 from relay.model.reply import Reply
 from relay.rules.causes import Cause, explain_cause, read_cause
-from relay.rules.notice_advice import Advice, FailureReason, choose_advice
+from relay.rules.notice_advice import Advice, choose_advice
 from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, open_watched
 from relay.upstream.dialing import resolve
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
@@ -109,7 +109,7 @@ async def _rehearse(connection: Connection, account: Account, server: SmtpServer
         return Step(name=name, good=True)
     if refused.code and not refused.is_permanent:
         return Step(name=name, good=True, text=f"not known yet, the server says: {refused}")
-    meaning = choose_advice(refused, FailureReason.REFUSED)
+    meaning = choose_advice(refused)
     if refused is recipient and meaning in _KNOWN_ELSEWHERE:
         text = f"yes; but mail to it is refused, so replies would be lost: {refused}"
         return Step(name=name, good=True, text=text)

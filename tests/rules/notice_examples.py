@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from relay.model.mail import Message
+from relay.model.mail import Message, Recipient
 from relay.model.reply import Reply
-from relay.rules.notice_advice import Advice, FailureReason
-from relay.rules.notice_status import FailedRecipient, Story
+from relay.rules.disposition import Failure
+from relay.rules.notice_advice import Advice
+from relay.rules.notice_status import Story
 from relay.rules.notice_texts import TEXTS, Alert, Others, Report
 from relay.rules.notice_wording import AlertFacts, word_alert, word_report
 from relay.rules.refusal_texts import Part, Refused, Words
@@ -22,6 +23,7 @@ LANGUAGES = {"de": "German", "en": "English"}
 _SENT = datetime(2026, 6, 1, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
 _UNTIL = datetime(2026, 6, 4, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
 _HOST, _ID = "relay.office.example", "01jx3v8q4c9k2m7p5r0t6w1y3z"
+_CUSTOMER = Recipient(n=0, address="kunde@xn--mller-kva.example")
 _UNKNOWN = Reply(code=550, enhanced="5.1.1", text="<kunde@xn--mller-kva.example>: Recipient address rejected: unknown")
 _ARCHIVE_FULL = Reply(code=552, enhanced="5.2.2", text="<central@example.com>: the mailbox is full")
 _CLOSED = Reply(code=0, enhanced="4.4.1", text="smtp.provider.example:587: Connection refused")
@@ -46,18 +48,17 @@ def write_document() -> str:
 
 def _reports() -> Iterator[str]:
     yield "## About a mail, to whoever wrote it (or who owns the account, or the postmaster)\n"
-    refused, expired = FailureReason.REFUSED, FailureReason.EXPIRED
-    for title, report, reason, reply, others in (
-        ("A mail was refused", Report.FAILED, refused, _UNKNOWN, Others.NONE),
-        ("One of several recipients was refused", Report.FAILED, refused, _UNKNOWN, Others.HANDED_OVER),
-        ("A mail was given up", Report.FAILED, expired, _CLOSED, Others.NONE),
-        ("A mail still waits", Report.DELAYED, refused, _CLOSED, Others.NONE),
-        ("A mail was handed over, where the client asked to be told", Report.RELAYED, refused,
+    for title, report, expired, reply, others in (
+        ("A mail was refused", Report.FAILED, False, _UNKNOWN, Others.NONE),
+        ("One of several recipients was refused", Report.FAILED, False, _UNKNOWN, Others.HANDED_OVER),
+        ("A mail was given up", Report.FAILED, True, _CLOSED, Others.NONE),
+        ("A mail still waits", Report.DELAYED, False, _CLOSED, Others.NONE),
+        ("A mail was handed over, where the client asked to be told", Report.RELAYED, False,
          Reply(code=250, enhanced="2.0.0", text="Ok: queued"), Others.NONE),
     ):  # fmt: skip
         yield f"### {title}\n"
         for language, name in LANGUAGES.items():
-            recipient = FailedRecipient(address="kunde@xn--mller-kva.example", reply=reply, reason=reason)
+            recipient = Failure(recipient=_CUSTOMER, reply=reply, expired=expired)
             story = Story(
                 report=report, recipients=[recipient], subject="Angebot 4711", sent=_SENT, queue_id=_ID, header=b"",
                 body=b"" if report is Report.FAILED else None, others=others,

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from relay.model.account import Account, Directory, Notify, Pop3Server, Security, User
 from relay.model.address import Address
+from relay.model.mail import Recipient
 from relay.model.reply import Reply
+from relay.rules.disposition import Failure
 from relay.rules.notice import (
     Letterhead,
     Notice,
@@ -21,8 +23,7 @@ from relay.rules.notice import (
     plain_notice,
     report_notice,
 )
-from relay.rules.notice_advice import FailureReason
-from relay.rules.notice_status import FailedRecipient, Story
+from relay.rules.notice_status import Story
 from relay.rules.notice_texts import TEXTS, Alert, Report
 from relay.rules.notice_wording import AlertFacts
 from tests.rules.notice_examples import mail_of_an_alert
@@ -41,11 +42,13 @@ COMMON = {
 def failed(
     address: str = "kunde@example.net",
     reply: Reply = UNKNOWN,
-    reason: FailureReason = FailureReason.REFUSED,
     orcpt: str = "",
     tried: datetime | None = None,
-) -> FailedRecipient:
-    return FailedRecipient(address=address, reply=reply, reason=reason, orcpt=orcpt, last_attempt=tried)
+    *,
+    expired: bool = False,
+) -> Failure:
+    recipient = Recipient(n=0, address=address, orcpt=orcpt)
+    return Failure(recipient=recipient, reply=reply, expired=expired, last_attempt=tried)
 
 
 def head(language: str = "en", notice_id: str = "01jy7", at: datetime = AT, **reader: Any) -> Letterhead:  # noqa: ANN401 - a user's fields
@@ -56,7 +59,7 @@ def head(language: str = "en", notice_id: str = "01jy7", at: datetime = AT, **re
 
 
 def failure(
-    *recipients: FailedRecipient,
+    *recipients: Failure,
     to: Letterhead | None = None,
     report: Report = Report.FAILED,
     **mail: Any,  # noqa: ANN401 - fields of the story
@@ -134,7 +137,7 @@ def test_plain_words_say_what_failed_for_whom_and_what_to_do() -> None:
 
 
 def test_german_words() -> None:
-    text = text_of(failure(failed(reason=FailureReason.EXPIRED, reply=Reply(code=0, text="timed out")), to=head("de")))
+    text = text_of(failure(failed(expired=True, reply=Reply(code=0, text="timed out")), to=head("de")))
     assert "Gesendet: 01.06.2026, 10:15 Uhr" in text
     assert "Der Maildienst hat es mehrmals versucht und jetzt aufgegeben." in text
     assert "Technische Ursache: Der Server des Anbieters antwortet nicht." in text
@@ -196,17 +199,17 @@ def test_every_recipient_has_a_status_of_his_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "reason", "status"),
+    ("reply", "expired", "status"),
     [
-        (Reply(code=550, enhanced="5.7.26"), FailureReason.REFUSED, "5.7.26"),
-        (Reply(code=550, enhanced="4.2.0"), FailureReason.REFUSED, "5.2.0"),
-        (Reply(code=550), FailureReason.REFUSED, "5.0.0"),
-        (Reply(code=550, enhanced="5.1"), FailureReason.REFUSED, "5.0.0"),
-        (Reply(code=451, enhanced="4.3.0"), FailureReason.EXPIRED, "4.4.7"),
+        (Reply(code=550, enhanced="5.7.26"), False, "5.7.26"),
+        (Reply(code=550, enhanced="4.2.0"), False, "5.2.0"),
+        (Reply(code=550), False, "5.0.0"),
+        (Reply(code=550, enhanced="5.1"), False, "5.0.0"),
+        (Reply(code=451, enhanced="4.3.0"), True, "4.4.7"),
     ],
 )
-def test_the_status_code(reply: Reply, reason: FailureReason, status: str) -> None:
-    assert status_of(failure(failed(reply=reply, reason=reason)))[1]["Status"] == status
+def test_the_status_code(reply: Reply, expired: bool, status: str) -> None:
+    assert status_of(failure(failed(reply=reply, expired=expired)))[1]["Status"] == status
 
 
 def test_without_a_reply_the_diagnosis_is_ours() -> None:
@@ -286,10 +289,10 @@ junk = st.one_of(
     ).map(b"\r\n".join),
 )
 recipients = st.builds(
-    FailedRecipient,
-    address=anything,
+    Failure,
+    recipient=st.builds(Recipient, n=st.just(0), address=anything),
     reply=st.builds(Reply, code=st.sampled_from([0, 421, 550, 552]), enhanced=anything, text=anything),
-    reason=st.sampled_from(FailureReason),
+    expired=st.booleans(),
 )
 
 
@@ -321,7 +324,7 @@ letterheads = st.builds(
         }
     ),
 )
-def test_nothing_foreign_adds_a_field_or_a_part(failures: list[FailedRecipient], facts: dict[str, Any]) -> None:
+def test_nothing_foreign_adds_a_field_or_a_part(failures: list[Failure], facts: dict[str, Any]) -> None:
     notice = failure(*failures, **facts)
     children = parts(notice)
     names = set(email.message_from_bytes(wire(notice)).keys())

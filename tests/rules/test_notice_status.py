@@ -3,21 +3,22 @@ from typing import Any
 
 import pytest
 
+from relay.model.mail import Recipient
 from relay.model.reply import Reply
-from relay.rules.notice_advice import FailureReason
-from relay.rules.notice_status import FailedRecipient, Story, write_status
+from relay.rules.disposition import Failure
+from relay.rules.notice_status import Story, write_status
 from relay.rules.notice_texts import Report
 
 AT = datetime(2026, 6, 1, 8, 15, tzinfo=UTC)
 HOST = "relay.büro.example"
 
 
-def failed(address: str = "a@x.example", enhanced: str = "5.1.1", **fields: Any) -> FailedRecipient:  # noqa: ANN401 - as they come
+def failed(address: str = "a@x.example", enhanced: str = "5.1.1", orcpt: str = "", **fields: Any) -> Failure:  # noqa: ANN401 - as they come
     reply = Reply(code=550, enhanced=enhanced, text="no such üser")
-    return FailedRecipient(**{"address": address, "reply": reply, "reason": FailureReason.REFUSED, **fields})
+    return Failure(recipient=Recipient(n=0, address=address, orcpt=orcpt), reply=reply, **fields)
 
 
-def story(*recipients: FailedRecipient, report: Report = Report.FAILED, **fields: Any) -> Story:  # noqa: ANN401 - as they come
+def story(*recipients: Failure, report: Report = Report.FAILED, **fields: Any) -> Story:  # noqa: ANN401 - as they come
     known = {"queue_id": "01jx", "header": b"", "body": None, "subject": "", "sent": AT, **fields}
     return Story(report=report, recipients=recipients or (failed(),), **known)
 
@@ -62,7 +63,7 @@ def test_one_international_address_makes_the_whole_report_so() -> None:
     [
         (Report.FAILED, {"enhanced": "4.2.2"}, "5.2.2"),
         (Report.FAILED, {"enhanced": ""}, "5.0.0"),
-        (Report.FAILED, {"reason": FailureReason.EXPIRED}, "4.4.7"),
+        (Report.FAILED, {"expired": True}, "4.4.7"),
         (Report.DELAYED, {"enhanced": "5.7.1"}, "4.7.1"),
         (Report.DELAYED, {"enhanced": "x"}, "4.4.7"),
         (Report.RELAYED, {}, "2.1.9"),

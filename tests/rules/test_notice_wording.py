@@ -2,10 +2,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from relay.model.mail import RecipientState
+from relay.model.mail import Recipient, RecipientState
 from relay.model.reply import Reply
-from relay.rules.notice_advice import FailureReason
-from relay.rules.notice_status import FailedRecipient, Story
+from relay.rules.disposition import Failure
+from relay.rules.notice_status import Story
 from relay.rules.notice_texts import OWN_CAUSES, Alert, Others, Report
 from relay.rules.notice_wording import AlertFacts, others_of, word_alert, word_report
 
@@ -24,7 +24,7 @@ def tell(
     until: datetime | None = None,
 ) -> str:
     reply = reply or Reply(code=550, enhanced="5.1.1", text="no such user")
-    recipient = FailedRecipient(address=address, reply=reply, reason=FailureReason.REFUSED)
+    recipient = Failure(recipient=Recipient(n=0, address=address), reply=reply)
     story = Story(
         report=report, recipients=[recipient], subject="Angebot", sent=AT, queue_id="01jx", header=b"", body=None,
         others=others, retry_until=until,
@@ -77,8 +77,8 @@ def test_a_mail_that_others_have_is_sent_again_only_to_those_who_have_it_not() -
 def test_who_fail_for_two_reasons_are_each_told_what_to_do() -> None:
     replies = ((550, "5.1.1", "no", 2), (552, "5.2.2", "full", 1))
     failed = [
-        FailedRecipient(address=f"{code}-{n}@example.net", reason=FailureReason.REFUSED,
-                        reply=Reply(code=code, enhanced=enhanced, text=text))
+        Failure(recipient=Recipient(n=n, address=f"{code}-{n}@example.net"),
+                reply=Reply(code=code, enhanced=enhanced, text=text))
         for code, enhanced, text, number in replies
         for n in range(number)
     ]  # fmt: skip
