@@ -15,10 +15,9 @@ from relay.model.reply import Reply
 from relay.model.route import Edit, Identity, Refusal, RoutePlan, Rule
 from relay.rules.disguise import find_disguised
 from relay.rules.headers import MOST_FIELDS, Field, count_fields, split_fields
-from relay.rules.origin import MOST_OCTETS, Origin, find_large_field, find_origin
 from relay.rules.refusal_texts import Part, Refused, Words
 from relay.rules.refusals import refuse, say, show_address
-from relay.rules.rewriting import rewrite_sender
+from relay.rules.sender import MOST_OCTETS, Origin, find_large_field, find_origin, rewrite_sender
 from relay.rules.trace import MAX_LOOPS, MAX_RECEIVED, loop_count, received_count
 
 

@@ -14,7 +14,7 @@ from relay.model.route import Identity, Refusal, RoutePlan, Rule
 from relay.routing import check_loop, plan_move, plan_route
 from relay.rules.address import parse_addr_spec, parse_mailboxes
 from relay.rules.headers import apply_edits, find_values, split_fields
-from relay.rules.origin import MOST_OCTETS
+from relay.rules.sender import MOST_OCTETS
 
 
 def at(text: str) -> Address:

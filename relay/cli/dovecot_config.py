@@ -119,7 +119,7 @@ def write_config(settings: "Settings", version: str, *, config: str | None) -> s
     from shlex import quote
 
     from relay.settings.advice import name_user
-    from relay.settings.sharing import join_group, make_shared, share_existing
+    from relay.settings.folders import join_group, make_shared, share_existing
 
     group = settings.group or _GROUP
     owner = name_user(settings.folder.stat().st_uid) if settings.folder.is_dir() else "relay"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from relay.model.address import Address, ascii_domain
-from relay.rules.encoded_words import CONTROL, ENCODED_WORD, decode_words, encode_words
+from relay.rules.charsets import CONTROL, ENCODED_WORD, decode_words, encode_words
 
 _ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\"]+")
 _DOT_ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+)*")

@@ -1,4 +1,4 @@
-"""The charsets that mail is decoded from: a fixed set of names, each with Python's codec for it.
+"""The charsets of mail, a fixed set of names with Python's codec for each, and encoded words (RFC 2047).
 
 A name that stands in a mail is never given to Python itself: it would look for a codec of that name on the disk, and
 keep the answer for as long as the process lives. Some of its codecs (punycode, idna) take hours for a long word, too.
@@ -7,7 +7,10 @@ UTF-7 and UTF-16 are left out on purpose, so that what says it is in one of them
 either in a header; readers agree neither on whether UTF-7 counts, nor on the order of octets in UTF-16 without a mark.
 """
 
+import base64
+import binascii
 import codecs
+import re
 from typing import Final
 
 
@@ -107,3 +110,54 @@ _CODECS: Final = {
     }
 }
 _LONGEST: Final = max(map(len, _CODECS))
+
+
+CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+"""Characters that no decoded text keeps."""
+ENCODED_WORD: Final = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?\s]*)\?=")
+"""Charset, encoding and content; a language (RFC 2231) is passed over."""
+_BETWEEN: Final = re.compile(r"(=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)[ \t\r\n]+(?==\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)")
+_ENCODED_OCTETS: Final = 45
+
+
+def decode_words(text: str) -> str:
+    """Decode encoded words (RFC 2047) anywhere in a text; the result has no control characters and single spaces."""
+    if "=?" in text:
+        text = ENCODED_WORD.sub(_decode_word, _BETWEEN.sub(r"\1", text))
+    return " ".join(CONTROL.sub(" ", text).split())
+
+
+def _decode_word(match: re.Match[str]) -> str:
+    word = decode_word(match[1], match[2], match[3])
+    return match[0] if word is None else word
+
+
+def decode_word(charset: str, encoding: str, content: str) -> str | None:
+    """Decode what stands in an encoded word (`b` or `q`); None where the charset is none of mail, or it is broken."""
+    codec = find_codec(charset)
+    if codec is None:
+        return None
+    try:
+        if encoding in "bB":
+            raw = base64.b64decode(content + "=" * (-len(content) % 4))
+        else:
+            raw = binascii.a2b_qp(content.replace("_", "=20").encode("latin-1", "replace"))
+        return raw.decode(codec, "replace")
+    except ValueError:
+        return None
+
+
+def encode_words(text: str, most: int = _ENCODED_OCTETS) -> list[bytes]:
+    """Encode a text as encoded words in UTF-8 and base64, each of at most `most` octets before it is encoded.
+
+    By default a word has at most 75 characters (RFC 2047 section 2).
+    """
+    words, part = [], b""
+    for char in text:
+        octets = char.encode()
+        if len(part) + len(octets) > most:
+            words.append(part)
+            part = b""
+        part += octets
+    words.append(part)
+    return [b"=?utf-8?b?" + base64.b64encode(word) + b"?=" for word in words]

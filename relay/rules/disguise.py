@@ -20,7 +20,7 @@ import idna
 
 from relay.model.address import Address
 from relay.rules.address import check_domain
-from relay.rules.encoded_words import decode_word
+from relay.rules.charsets import decode_word
 
 _JOINT: Final = "\0"
 """Stands where something was that programs drop, or take for a blank: both readings count."""

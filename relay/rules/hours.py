@@ -46,7 +46,10 @@ def parse_hours(specs: Sequence[str], timezone: str) -> OpeningHours:
     end). A period over midnight, `22:00-02:00`, belongs to the day on which it begins; `24:00` may end one. Raises
     ValueError with a reason that names the bad part.
     """
-    zone = _find_zone(timezone)
+    try:
+        zone = ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):  # by how the name is wrong: unknown, '../x', a folder
+        raise ValueError(f"{timezone!r}: no such time zone") from None
     if not specs:
         raise ValueError("no period: 'Mon-Sun 00:00-24:00' is always open")
     periods: list[tuple[int, int]] = []
@@ -111,13 +114,6 @@ def open_after(hours: OpeningHours, at: int, span: int) -> int:
             return opening + span
         span -= closing - opening
     raise AssertionError("the periods have no end")
-
-
-def _find_zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # by how the name is wrong: unknown, '../x', a folder
-        raise ValueError(f"{name!r}: no such time zone") from None
 
 
 def _parse_spec(spec: str) -> tuple[list[int], int, int]:

@@ -118,11 +118,10 @@ def notice_reader(*, directory: Directory, submitter: str | None, account: Accou
     Raises LookupError where there is no postmaster, which no valid configuration lets happen.
     """
     names = (submitter, None if account is None else account.owner, directory.postmaster)
-    for name in names:
-        user = directory.user(name)
-        if user is not None:
-            return user
-    raise LookupError("the postmaster is no user")
+    user = next(filter(None, map(directory.user, names)), None)
+    if user is None:
+        raise LookupError("the postmaster is no user")
+    return user
 
 
 def notice_way(*, directory: Directory, user: User) -> Notify:

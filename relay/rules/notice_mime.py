@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from relay.model.address import Address
-from relay.rules.encoded_words import encode_words
+from relay.rules.charsets import encode_words
 from relay.rules.headers import split_fields
 
 TEXT_FIELDS = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n"

@@ -62,19 +62,16 @@ def read_text(raw: bytes) -> str:
     return HARMFUL.sub("?", decode_octets(raw[:LONGEST_TEXT])).strip()
 
 
-def is_refusal(reply: Reply) -> bool:
-    """Whether a reply is for good: a 5xx, or a refusal of our own, which has no code, but an enhanced one (5.x.x)."""
-    return reply.is_permanent or (not reply.code and reply.enhanced.startswith("5."))
-
-
 def outcome_of(reply: Reply) -> Outcome:
     """Class a reply: 2xx delivered, a refusal bounced, everything else deferred.
 
+    A refusal is a 5xx, or one of our own, which has no code, but an enhanced one (5.x.x).
     What has a meaning of its own, such as 530 or a 552 at RCPT, is asked for beforehand.
     """
     if reply.is_positive:
         return Outcome(verdict=Verdict.DELIVERED, reply=reply)
-    return Outcome(verdict=Verdict.BOUNCED if is_refusal(reply) else Verdict.DEFERRED, reply=reply)
+    is_refusal = reply.is_permanent or (not reply.code and reply.enhanced.startswith("5."))
+    return Outcome(verdict=Verdict.BOUNCED if is_refusal else Verdict.DEFERRED, reply=reply)
 
 
 def refuses_the_sender(replies: Sequence[Reply]) -> bool:

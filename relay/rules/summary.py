@@ -3,8 +3,7 @@
 import re
 from typing import Final, NamedTuple
 
-from relay.rules.charsets import decode_octets
-from relay.rules.encoded_words import decode_words
+from relay.rules.charsets import decode_octets, decode_words
 
 _ID: Final = re.compile(rb"<[^<>\s]{1,990}>")
 _LONGEST_SUBJECT: Final = 120

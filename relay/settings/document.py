@@ -4,7 +4,6 @@ The checks that compare parts of the configuration read the document itself, not
 in one place does not hide another one elsewhere.
 """
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 
 from relay.model.account import Pop3Server, Security, SmtpServer
 from relay.settings.errors import ConfigurationError, Place, write_line
-from relay.settings.syntax import explain_fault
+from relay.settings.syntax import bare_text, explain_fault
 
 
 class Protocol(NamedTuple):
@@ -40,7 +39,6 @@ MAILBOX_TABLES = tuple(kind for kind in SERVER_TABLES if kind != "smtp")
 _LARGEST = 4 * 1024 * 1024
 """Octets; a larger file is no configuration."""
 _DEEPEST = 100
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'')
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -102,7 +100,7 @@ def _parse(text: str) -> dict[str, Any] | str:
 
 def _parts_of_keys(line: str) -> int:
     """Count the dots outside of quotes and comments: tomllib's time grows faster than the number of a key's parts."""
-    return 0 if line.count(".") <= _DEEPEST else _QUOTED.sub("", line).partition("#")[0].count(".")
+    return 0 if line.count(".") <= _DEEPEST else bare_text(line).count(".")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

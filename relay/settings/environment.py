@@ -12,9 +12,8 @@ from relay.settings.advice import shut_to_others
 from relay.settings.backup_folder import check_backup
 from relay.settings.document import SERVER_TABLES, Table
 from relay.settings.errors import PLACEHOLDER, Finding, Place, warn
-from relay.settings.folders import check_folders, find_mode
+from relay.settings.folders import check_folders, check_sharing, find_mode
 from relay.settings.secrets import check_password_file
-from relay.settings.sharing import check_sharing
 
 _CREDENTIALS = Path("/run/credentials")
 """Where systemd puts credentials that only the unit can read."""

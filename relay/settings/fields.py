@@ -12,8 +12,8 @@ from relay.model.account import Security
 from relay.model.address import Address
 from relay.rules.address import parse_addr_spec
 from relay.rules.hours import parse_hours
+from relay.settings.folders import GROUP_NAME
 from relay.settings.quantities import parse_duration
-from relay.settings.sharing import GROUP_NAME
 
 Reader: TypeAlias = Callable[[object], object]
 

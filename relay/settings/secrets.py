@@ -26,7 +26,7 @@ def read_secret(secret: Secret) -> str:
     if secret.value is not None:
         return secret.value
     if secret.env is not None:
-        source, content = f"password_env {secret.env}", _read_variable(secret.env)
+        source, content = f"password_env {secret.env}", os.environb.get(os.fsencode(secret.env), _Failure("is not set"))
     elif secret.file is not None:
         source, content = f"password_file {secret.file}", _read_file(secret.file)
     elif secret.command is not None:
@@ -57,11 +57,6 @@ class _Failure(NamedTuple):
     reason: str
     advice: str = ""
     """What to do if it is a password file."""
-
-
-def _read_variable(name: str) -> bytes | _Failure:
-    value = os.environ.get(name)
-    return _Failure("is not set") if value is None else os.fsencode(value)
 
 
 def _read_file(name: str) -> bytes | _Failure:

@@ -27,18 +27,18 @@ def explain_fault(text: str, fault: str) -> str:
 
 def _first_unclosed(lines: list[str]) -> int:
     """Return the number of the first line that seems to begin a quoted text without an end."""
-    odd = (n for n, line in enumerate(lines, 1) if "'" in (rest := _rest(line)) or '"' in rest)
+    odd = (n for n, line in enumerate(lines, 1) if "'" in (rest := bare_text(line)) or '"' in rest)
     return next(odd, len(lines))
 
 
-def _rest(line: str) -> str:
+def bare_text(line: str) -> str:
     """Return a line without its complete quoted texts and its comment."""
     return _QUOTED.sub("", line).partition("#")[0]
 
 
 def _explain_signs(line: str) -> str:
     """Name characters that only look like quotes or spaces, as word processors and web pages write them."""
-    rest = _rest(line)
+    rest = bare_text(line)
     quotes = "".join(dict.fromkeys(sign for sign in rest if sign in _WRONG_QUOTES))
     if quotes:
         shown = " and ".join(quotes)

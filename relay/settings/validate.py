@@ -37,7 +37,7 @@ EXAMPLES: Mapping[Place, str] = {
 
 def describe_missing(place: Place) -> str:
     """Return that something is missing, and an example of it."""
-    example = EXAMPLES.get(tuple(key for key in place if isinstance(key, str)))
+    example = EXAMPLES.get(_names(place))
     return "missing" if example is None else f"missing: add {example}"
 
 

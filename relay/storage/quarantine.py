@@ -25,7 +25,7 @@ from relay.model.ids import make_copy_ids
 from relay.rules.headers import find_values
 from relay.rules.summary import summarise
 from relay.settings.advice import name_user
-from relay.settings.sharing import find_top
+from relay.settings.folders import find_top
 from relay.storage import arrivals
 from relay.storage.engine import Database
 from relay.storage.maildir import FOLDERS, Maildir, MailFile, is_name, list_files, open_regular, plain_name

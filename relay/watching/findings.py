@@ -169,7 +169,9 @@ def _mailbox(state: AccountState) -> Iterator[Finding]:
     server, mailbox = state.account.mailbox, state.mailbox
     if server is None or mailbox is None or not mailbox.error:
         return
-    refused = _is_refused(mailbox.error)
+    # Refused for good: not for now, nor lost with its connection.
+    passes = any(code in mailbox.error.upper() for code in _FOR_NOW) or read_cause(mailbox.error) is not None
+    refused = mailbox.error.startswith(LOGIN_REFUSED) and not passes
     intervals = REFUSED_INTERVALS if refused else FAILING_INTERVALS
     patience = max(0 if refused else SHORTEST_FAILING, intervals * server.interval)
     # One that has never been collected was set up a moment ago: somebody is just waiting for it.
@@ -177,12 +179,6 @@ def _mailbox(state: AccountState) -> Iterator[Finding]:
     kind = Kind.MAILBOX_REFUSED if refused else Kind.MAILBOX_FAILING
     found = _needs_you if lasts else _watch
     yield found(kind=kind, subject=state.account.name, since=mailbox.last_ok, detail=mailbox.error)
-
-
-def _is_refused(error: str) -> bool:
-    """Return whether a login was refused for good: not for now, nor lost with its connection."""
-    passes = any(code in error.upper() for code in _FOR_NOW) or read_cause(error) is not None
-    return error.startswith(LOGIN_REFUSED) and not passes
 
 
 def _gone(name: str, queue: QueueState) -> Iterator[Finding]:
@@ -234,4 +230,5 @@ def _past(snapshot: Snapshot) -> Iterator[Finding]:
 
 def _with_since(snapshot: Snapshot, finding: Finding) -> Finding:
     """Return a finding that has no time of its own the one when it was seen first."""
-    return replace(finding, since=snapshot.first_seen.get(finding.key))
+    watch = snapshot.watches.get(finding.key)
+    return finding if watch is None or watch.well is not None else replace(finding, since=watch.since)

@@ -73,8 +73,8 @@ class Snapshot:
     """When the certificates expire that listeners show to their clients, by the files on the disk."""
     configuration_changed: bool = False
     """Whether the file is another than the service has read."""
-    first_seen: Mapping[str, int] = field(default_factory=dict)
-    """Since when a finding is known that has no time of its own, by its key."""
+    watches: Mapping[str, Watch] = field(default_factory=dict)
+    """What is known of findings already, by their keys: of one without a time of its own, since when."""
 
     @property
     def waiting(self) -> int:
@@ -161,7 +161,7 @@ def take_snapshot(
         bounced_last=standing.bounced_last,
         certificates=files.certificates,
         configuration_changed=bool(service.digest and files.digest) and service.digest != files.digest,
-        first_seen={key: watch.since for key, watch in watches.items() if watch.well is None},
+        watches=watches,
     )
 
 

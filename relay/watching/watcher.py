@@ -20,8 +20,8 @@ from relay.notifications.policy import announce
 from relay.rules.moments import utc_time
 from relay.rules.notice_texts import TEXTS
 from relay.runtime import Runtime, contain_faults
-from relay.storage.engine import Database, transaction
-from relay.storage.outbox import Watch, read_watches
+from relay.storage.engine import Database
+from relay.storage.outbox import Watch
 from relay.watching.alerting import Change, News, decide, is_moot, subject_of, topic_of
 from relay.watching.asking import Running, Service
 from relay.watching.findings import Finding, find
@@ -80,24 +80,17 @@ class Watcher:
     async def look(self) -> tuple[Finding, ...]:
         """Look once, and tell what is news; return what was found. Raises StorageError where nothing can be read."""
         now = self._now()
-        snapshot, watches = await asyncio.to_thread(self._read, now)
+        snapshot = await asyncio.to_thread(self._read, now)
         findings = find(snapshot, now)
-        for change in decide(watches, findings, now, node=self._node):
+        for change in decide(snapshot.watches, findings, now, node=self._node):
             with contain_faults("alert"):
                 await self._tell(change, snapshot)
         return findings
 
-    def _read(self, now: int) -> tuple[Snapshot, dict[str, Watch]]:
+    def _read(self, now: int) -> Snapshot:
         settings = self._settings()
-        snapshot = take_snapshot(
-            settings,
-            self._database,
-            now=now,
-            service=Service(running=Running.YES),
-            files=look_at_files(settings),
-        )
-        with transaction(self._database, write=False) as tx:
-            return snapshot, read_watches(tx)
+        service, files = Service(running=Running.YES), look_at_files(settings)
+        return take_snapshot(settings, self._database, now=now, service=service, files=files)
 
     async def _tell(self, change: Change, snapshot: Snapshot) -> None:
         watch = change.after or change.before

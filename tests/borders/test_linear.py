@@ -14,16 +14,16 @@ from relay.model.envelope import Client, Envelope
 from relay.model.route import RemoveFields
 from relay.planning import make_stripper, plan_mail
 from relay.rules.address import parse_addr_spec, parse_mailboxes
+from relay.rules.charsets import decode_words
 from relay.rules.content import read_content
 from relay.rules.disguise import find_disguised
 from relay.rules.dot_stuffing import DotReader, normalise_lines
-from relay.rules.encoded_words import decode_words
 from relay.rules.folding import BodyFolder, fold_header
 from relay.rules.headers import apply_edits, find_values, is_signed, split_fields
 from relay.rules.hours import parse_hours
 from relay.rules.message_splitter import MessageSplitter, split_message
-from relay.rules.origin import find_origin
 from relay.rules.replies import read_reply
+from relay.rules.sender import find_origin
 from relay.rules.summary import summarise
 from relay.rules.trace import received_count
 from relay.settings.hosts import parse_network

@@ -18,7 +18,7 @@ from relay.rules.address import (
     parse_addr_spec,
     parse_mailboxes,
 )
-from relay.rules.encoded_words import decode_words
+from relay.rules.charsets import decode_words
 
 
 def read(value: str | bytes) -> list[tuple[str, str | None]]:

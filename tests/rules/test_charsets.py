@@ -2,13 +2,15 @@
 
 import codecs
 import encodings
+from email.header import decode_header, make_header
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from relay.rules.charsets import _CODECS, _NAMES, find_codec, load_codecs
+from relay.rules.charsets import _CODECS, _NAMES, CONTROL, decode_words, encode_words, find_codec, load_codecs
 from relay.rules.content import read_content
 from relay.rules.disguise import find_disguised
-from relay.rules.encoded_words import decode_words
 
 
 @pytest.mark.parametrize(
@@ -63,3 +65,26 @@ def test_names_that_a_stranger_invents_are_not_kept() -> None:
 def test_all_codecs_can_be_loaded_before_they_are_needed() -> None:
     load_codecs()
     assert all("decode" in dir(codecs.lookup(codec)) for codec in set(_CODECS.values()))
+
+
+def test_python_codecs_that_are_no_charsets_are_left_alone() -> None:
+    for charset in ("punycode", "idna", "unicode_escape", "rot13", "zlib", "undefined"):
+        word = f"=?{charset}?q?abc=5C?="
+        assert decode_words(word) == word
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200))
+def test_a_text_survives_being_encoded_and_decoded(text: str) -> None:
+    words = encode_words(text)
+    assert all(len(word) <= 75 for word in words)
+    assert decode_words(b"\r\n ".join(words).decode()) == " ".join(CONTROL.sub(" ", text).split())
+
+
+@given(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=100))
+def test_the_standard_library_reads_what_is_encoded(text: str) -> None:
+    assert str(make_header(decode_header(b"\r\n ".join(encode_words(text)).decode()))) == text
+
+
+@given(st.text(max_size=200))
+def test_decoded_text_has_no_control_characters(text: str) -> None:
+    assert CONTROL.search(decode_words(text)) is None

@@ -15,7 +15,7 @@ HOST = "relay.büro.example"
 
 def failed(address: str = "a@x.example", enhanced: str = "5.1.1", orcpt: str = "", **fields: Any) -> Failure:  # noqa: ANN401 - as they come
     reply = Reply(code=550, enhanced=enhanced, text="no such üser")
-    return Failure(recipient=Recipient(n=0, address=address, orcpt=orcpt), reply=reply, **fields)
+    return Failure(recipient=Recipient(n=0, address=address, orcpt=orcpt), **{"reply": reply, **fields})
 
 
 def story(*recipients: Failure, report: Report = Report.FAILED, **fields: Any) -> Story:  # noqa: ANN401 - as they come

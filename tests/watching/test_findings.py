@@ -13,6 +13,7 @@ from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
 from relay.rules.nightly import BackupState
 from relay.rules.states import Grade
+from relay.storage.outbox import Watch
 from relay.storage.standing import ArchiveTrouble, QueueState
 from relay.watching.asking import Running
 from relay.watching.findings import DAY, GRADES, Finding, Kind, disk_limits, find, worst
@@ -60,6 +61,10 @@ def mailbox(error: str, *, failing: int, last_ok: int | None = NOW - DAY, interv
 
 def disk(free: int, least: int = 50 * MIB) -> Snapshot:
     return Snapshot(disks={"/a": 1 << 40, "/b": free}, free_space=least)
+
+
+def known(key: str, since: int) -> dict[str, Watch]:
+    return {key: Watch(key=key, since=since)}
 
 
 def backup(at: int | None, error: str = "") -> Snapshot:
@@ -114,8 +119,8 @@ TABLE = [
     (backup(NOW - 36 * HOUR - 1), Kind.BACKUP_OLD, NEEDS),
     (backup(NOW - HOUR, "no room"), Kind.BACKUP_FAILED, NEEDS),
     (backup(None), Kind.BACKUP_NONE, WATCH),
-    (replace(backup(None), first_seen={"backup//b": NOW - 36 * HOUR}), Kind.BACKUP_NONE, WATCH),
-    (replace(backup(None), first_seen={"backup//b": NOW - 36 * HOUR - 1}), Kind.BACKUP_NONE, NEEDS),
+    (replace(backup(None), watches=known("backup//b", NOW - 36 * HOUR)), Kind.BACKUP_NONE, WATCH),
+    (replace(backup(None), watches=known("backup//b", NOW - 36 * HOUR - 1)), Kind.BACKUP_NONE, NEEDS),
     (sales(replace(SALES, excluded=True), pause=pause_of(since=NOW, reason="535 no")), None, FINE),
     (certificate(14 * DAY), None, FINE),
     (certificate(14 * DAY - 1), Kind.CERTIFICATE_EXPIRES, WATCH),
@@ -167,7 +172,7 @@ def test_the_most_important_comes_first() -> None:
 
 
 def test_what_has_no_time_of_its_own_has_that_of_the_first_look() -> None:
-    full = replace(disk(1), first_seen={"disk_low/": NOW - HOUR})
+    full = replace(disk(1), watches=known("disk_low/", NOW - HOUR))
     assert [one.since for one in find(full, NOW)] == [NOW - HOUR]
     assert [one.since for one in find(disk(1), NOW)] == [None]
 

@@ -24,7 +24,6 @@ from relay.runtime import Runtime, wall_clock
 from relay.storage import admin
 from relay.storage.engine import Database, open_engine
 from relay.storage.mailboxes import Mailboxes
-from relay.storage.outbox import Watch
 from relay.storage.quarantine import give, list_held
 from relay.watching import watcher as watching
 from relay.watching.findings import Finding, Kind
@@ -54,7 +53,7 @@ class _OnADisk(Watcher):
 
     statvfs: Statvfs
 
-    def _read(self, now: int) -> "tuple[Snapshot, dict[str, Watch]]":
+    def _read(self, now: int) -> "Snapshot":
         with mock.patch.object(os, "statvfs", self.statvfs):
             return super()._read(now)
 
