@@ -14,9 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from relay.model.arrival import Place
 from relay.model.errors import StorageError
 from relay.model.maildrop import Listed, MessageKey
 from relay.rules.distribution import Distribution, Share
@@ -30,7 +29,6 @@ _PASSING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.
 """Troubles of the whole disk or process: the poll ends, and the mail waits on the server."""
 
 _HEADER_LIMIT: Final = 262_144
-T = TypeVar("T")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -46,11 +44,6 @@ class Copy:
     """Its name."""
     repeated: bool = False
     """Whether it stood there before."""
-
-    @property
-    def place(self) -> Place:
-        """Where it goes."""
-        return Place.QUARANTINE if self.reason else Place.INBOX
 
 
 class Arriving:
@@ -127,8 +120,8 @@ class MaildirWriter:
         self._thread.shutdown(wait=False)
         await asyncio.shield(asyncio.wrap_future(ended))
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _run(self, work: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     # In the thread
 

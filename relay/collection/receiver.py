@@ -95,8 +95,7 @@ class Receiver:
             await self._inboxes.add(message)
         if is_large:
             self._context.lease.check()
-            await self._inboxes.write([message])
-            await self._record([message])
+            await self._keep([message])
             self.count += 1
             return
         await self._address(message)
@@ -217,7 +216,7 @@ def describe_copies(account: str, arrived: Arriving, now: int, node: str) -> lis
             sender=arrived.summary.sender,
             subject=arrived.summary.subject,
             size=arrived.listed.size,
-            place=copy.place,
+            place=Place.QUARANTINE if copy.reason else Place.INBOX,
             file=copy.file,
             reason=copy.reason,
             node=node,

@@ -74,7 +74,6 @@ def _configuration(folder: Path, smtp_port: int, pop3_port: int) -> str:
     server = 'host = "127.0.0.1"\nport = {}\nsecurity = "none"\npassword = "' + PASSWORD + '"'
     return CONFIGURATION.format(
         folder=folder,
-        listener_port=0,
         password_hash=hash_password(PASSWORD),
         smtp=server.format(smtp_port),
         pop3=server.format(pop3_port),

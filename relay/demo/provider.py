@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import hashlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +31,16 @@ class _Listening:
 
     port = 0
     _server: asyncio.Server
+    _session: Callable[[], asyncio.BaseProtocol]
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.get_running_loop().create_server(self._session, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Stop listening."""
         self._server.close()
-
-    def _listens(self, server: asyncio.Server) -> None:
-        self._server, self.port = server, server.sockets[0].getsockname()[1]
 
 
 class Provider(_Listening):
@@ -46,10 +49,6 @@ class Provider(_Listening):
     def __init__(self) -> None:
         self.mails: list[Received] = []
         self._changed = asyncio.Condition()
-
-    async def start(self) -> None:
-        """Listen."""
-        self._listens(await asyncio.get_running_loop().create_server(self._session, "127.0.0.1", 0))
 
     async def wait_for(self, count: int, seconds: float) -> bool:
         """Wait until so many mails have come; false when the time is over."""
@@ -109,12 +108,11 @@ class Mailbox(_Listening):
         """With CRLF as line end."""
         self.sessions = 0
 
-    async def start(self) -> None:
-        """Listen."""
-        self._listens(await asyncio.start_server(self._serve, "127.0.0.1", 0))
+    def _session(self) -> asyncio.StreamReaderProtocol:
+        self.sessions += 1
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._serve)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.sessions += 1
         with contextlib.suppress(ConnectionError):
             await self._converse(reader, writer)
         writer.close()

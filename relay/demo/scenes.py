@@ -7,8 +7,6 @@ ARCHIVE = "central@example.com"
 CUSTOMER = "customer@elsewhere.example"
 
 CONFIGURATION = """\
-language = "en"
-
 [server]
 hostname = "relay.office.example"
 postmaster = "anna"
@@ -18,7 +16,7 @@ folder = "{folder}"
 
 [[listener]]
 host = "127.0.0.1"
-port = {listener_port}
+port = 0
 
 [[user]]
 name = "anna"

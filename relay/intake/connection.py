@@ -214,7 +214,7 @@ class Connection(SMTP):
         self._close(reply)
         raise SessionEnd
 
-    def say_last(self, reply: Reply | None, reason: str = "") -> None:
+    def say_last(self, reply: Reply, reason: str = "") -> None:
         """Send the last reply and close, whatever the session's task is doing."""
         if self._ended:
             return

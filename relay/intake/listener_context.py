@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from ssl import SSLContext
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from relay.intake.budget import SharedDiskSpace, Shares
 from relay.intake.connection_limits import ConnectionLimits, RefusalLog
@@ -14,8 +14,6 @@ from relay.settings import Limits, Listener
 
 if TYPE_CHECKING:
     from relay.intake.connection import Connection
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +46,7 @@ class ListenerContext:
     tls_first: bool = False
     """Whether TLS comes before the greeting (implicit TLS)."""
     sessions: set["Connection"] = field(default_factory=set)
-    tasks: set["asyncio.Task[object]"] = field(default_factory=set)
+    tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     """What runs to its end without a session: what clears up behind mails that are not kept."""
     closing: bool = False
     """Whether the service stops: each session ends behind its next reply."""
@@ -74,9 +72,8 @@ class ListenerContext:
         if not self.receiving:
             self.quiet.set()
 
-    def start(self, work: Coroutine[object, object, _Result]) -> asyncio.Task[_Result]:
+    def start(self, work: Coroutine[object, object, None]) -> None:
         """Start work that runs to its end, whatever becomes of the session that began it."""
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-        return task

@@ -125,9 +125,8 @@ class IncomingMail:
         size = len(self._header) + 2 + self._body.size
         limit = self._dispatcher.max_size(self._route.account)
         if limit and size > limit:
-            reply = refuse_size(size, most=limit, by_provider=True)
             await self.abort()
-            return self._refuse(self._refusal_of(reply, "too_large"))
+            return self._refuse_too_large(refuse_size(size, most=limit, by_provider=True))
         if self._stripper is not None:
             await self._stripped.add(self._stripper.close())
         for version in (self._body, self._stripped):
@@ -251,17 +250,18 @@ class IncomingMail:
         else:
             slot.start(claimed, body)
 
-    def _refusal_of(self, reply: Reply, reason: str) -> Refusal:
+    def _refuse_too_large(self, reply: Reply) -> Reply:
         plan = self._route
-        return Refusal(
+        refusal = Refusal(
             user=plan.user,
             identity=plan.identity,
-            reason=reason,
+            reason="too_large",
             reply=reply,
             account=plan.account,
             rule=plan.rule,
             sender_before=plan.sender_before,
         )
+        return self._refuse(refusal)
 
     def _refuse(self, refusal: Refusal) -> Reply:
         log_refused(refusal, queue_id=self.queue_id, client=self._client)
