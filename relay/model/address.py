@@ -38,7 +38,6 @@ class Address:
         return _wire(self.local, self.domain)
 
     def __str__(self) -> str:
-        """Return the addr-spec, with the local part quoted if the grammar requires it."""
         return _spelled(self.local, self.domain)
 
 

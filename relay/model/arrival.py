@@ -12,7 +12,6 @@ class Place(StrEnum):
     INBOX = "inbox"
     """In an inbox; its reader may move or delete it."""
     QUARANTINE = "quarantine"
-    """In the quarantine, until a person decides."""
     DELETED = "deleted"
     """Deleted from the quarantine by a person."""
 
@@ -25,7 +24,6 @@ class Arrival:
     """Of the copy; the copies of one mail differ in its end only."""
     at: int
     user: str
-    """Whom it is for."""
     address: str
     """The address of this user that it was sent to."""
     why: str
@@ -35,9 +33,8 @@ class Arrival:
     """The provider's unique id; if the server has none, `sha256-` and the hash of the mail."""
     header_message_id: str
     sender: str
-    """The From field, decoded and shortened for display."""
     subject: str
-    """The Subject field, decoded and shortened for display."""
+    """As the From field, decoded and shortened for display."""
     size: int
     place: Place
     file: str

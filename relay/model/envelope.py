@@ -13,13 +13,11 @@ class Client:
     ip: IPv4Address | IPv6Address
     """IPv4-mapped IPv6 addresses are already unmapped."""
     helo: str = ""
-    """The name in its HELO or EHLO."""
     esmtp: bool = True
     tls: bool = False
     login: str | None = None
     """The user's name if AUTH succeeded."""
     default_user: str | None = None
-    """The listener's `default_user`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

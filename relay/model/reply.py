@@ -28,7 +28,6 @@ class Reply:
         return 500 <= self.code < 600
 
     def __str__(self) -> str:
-        """Return the reply as one line, for logs and notices."""
         return " ".join(
             part for part in (str(self.code) if self.code else "", self.enhanced, self.text.replace("\n", " ")) if part
         )

@@ -94,10 +94,7 @@ def write_chunks(tx: Transaction, chunks: Sequence[Parameters]) -> list[None]:
 
 
 def accept(tx: Transaction, mails: Sequence[NewMessage], *, by: Claimant) -> list[None]:
-    """Write messages with their deliveries, recipients and last chunks. Those that are `active` belong to `by`.
-
-    What is told once in a while, and was told a moment ago by whichever node, is left out.
-    """
+    """Write messages with their deliveries, recipients and last chunks. Those that are `active` belong to `by`."""
     count = len(mails)
     mails = [mail for mail in mails if not mail.once or _is_news(tx, mail)]
     tx.change_each(_INSERT_MESSAGES, [row_of(mail.message, MESSAGE) for mail in mails])

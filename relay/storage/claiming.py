@@ -90,10 +90,7 @@ def claim(lane: Lane, cursor: Cursor, limit: int, *, newest: bool, token: str, b
 
 
 def claim_by_id(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, by: Claimant) -> list[bool]:
-    """Make deliveries `active` that are known to be due, each with its token.
-
-    Returns for each whether it still was as it is known. Of two wishes for one delivery the first gets it.
-    """
+    """Make deliveries `active` that are known to be due, each with its token; return which still were as known."""
     until = tx.lease_until(by.lease)
     return [
         tx.change(
@@ -126,10 +123,7 @@ def is_claimed(tx: Transaction, delivery_id: str, token: str) -> bool:
 
 
 def hold_accounts(tx: Transaction, accounts: Collection[str], *, now: int, limit: int = 500) -> list[Held]:
-    """Hold at most so many that are queued for accounts that are gone or excluded, and return them.
-
-    The postmaster is owed an alert about each account.
-    """
+    """Hold so many at most of what waits for accounts that are gone, and return them; of each an alert is owed."""
     rows = tx.rows(_SELECT_OF_LANES, lanes=[str(to_account(name)) for name in accounts], limit=limit)
     held = [Held(row[0], row[1], Destination.parse(row[2]).account) for row in rows]
     tx.change(_HOLD, ids=[one.id for one in held])

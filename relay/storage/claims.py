@@ -44,10 +44,7 @@ class Claims:
 
     @contextlib.contextmanager
     def making(self) -> Iterator[tuple[str, float]]:
-        """Return the token of a claim that is written meanwhile, and until when it holds.
-
-        Its deliveries are not known yet. Where the write fails, it is not known whether it came to something.
-        """
+        """Give the token of a claim that is written meanwhile, and until when it holds; a failure may leave orphans."""
         token, until = new_token(), self.begin()
         self._pending.add(token)
         try:
@@ -67,10 +64,7 @@ class Claims:
         self._running[delivery_id] = _Running(token, until)
 
     def drop(self, delivery_id: str, token: str) -> bool:
-        """Note that a claim has ended: what ended it is on the disk. Tells whether it was known here.
-
-        The same delivery may be claimed anew by now, under another token; that claim goes on.
-        """
+        """Note that a claim has ended on the disk; tell whether it was known. One of another token goes on."""
         if self._of(delivery_id, token) is None:
             return False
         del self._running[delivery_id]

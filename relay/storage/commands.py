@@ -93,8 +93,8 @@ class Done:
 class Mail:
     """Where a mail stands before the change."""
 
-    states: frozenset[str] = frozenset()
-    destinations: frozenset[Destination] = frozenset()
+    states: set[str] = field(default_factory=set)
+    destinations: set[Destination] = field(default_factory=set)
     """Of what waits."""
 
     @property
@@ -163,20 +163,15 @@ def parts(pages: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
 
 
 def _look(tx: Transaction, ids: list[str]) -> dict[str, Mail]:
-    states: dict[str, set[str]] = {message_id: set() for message_id in ids}
-    destinations: dict[str, set[Destination]] = {message_id: set() for message_id in ids}
+    mails = {message_id: Mail() for message_id in ids}
     for message_id, state, destination in tx.rows(_SELECT_STATES, mails=ids):
-        states[message_id].add(state)
+        mails[message_id].states.add(state)
         if state != DeliveryState.DONE:
-            destinations[message_id].add(Destination.parse(destination))
-    return {
-        message_id: Mail(states=frozenset(states[message_id]), destinations=frozenset(destinations[message_id]))
-        for message_id in ids
-    }
+            mails[message_id].destinations.add(Destination.parse(destination))
+    return mails
 
 
 def _by_command(by: str) -> str:
-    """Say for the history that a command did it, and whose."""
     return f"by command of {by}" if by else "by command"
 
 
@@ -265,10 +260,7 @@ def move(
 
 
 def delete(engine: Database, ids: Sequence[str], *, now: int, by: str = "") -> Done:
-    """Delete what waits of these mails, with their bodies; header and history stay until their time is over.
-
-    A mail of which something is being delivered is skipped whole.
-    """
+    """Delete what waits of these mails, with their bodies; header and history stay until their time is over."""
     with one_step(engine, ids) as step:
         free = step.free()
         step.tx.change(_DELETE_RECIPIENTS, mails=free)

@@ -132,8 +132,7 @@ class Committer:
                 self._connection = WriteConnection(self._engine)
                 tx = self._connection.begin()
                 # It waits, on a shared database, for the transaction in doubt: that holds the key until it has ended.
-                meta.write_first(tx, self._key, "")
-                noted = meta.read_locked(tx, self._key)
+                noted = meta.lock(tx, self._key, "")
                 self._connection.rollback()
             except Exception as error:  # noqa: BLE001 - whatever it is, the next question may be answered
                 self._disconnect()

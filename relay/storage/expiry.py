@@ -144,8 +144,7 @@ def pull_back(tx: Transaction, *, now: int, latest: int) -> int:
 def bring_forward(tx: Transaction, account: str, *, now: int) -> int:
     """Make due now what an account has put off, its intervals from the beginning: its server or login is another.
 
-    What may have been sent already stays where it is: it waits since it is in doubt, whatever the server. Return how
-    many that were due later.
+    What may have been sent already waits on, since that is in doubt with any server. Return how many were due later.
     """
     return tx.change(_BRING_FORWARD, lane=str(to_account(account)), now=now)
 

@@ -30,8 +30,9 @@ def read(tx: Transaction, key: str) -> str | None:
     return found[0][0] if found else None
 
 
-def read_locked(tx: Transaction, key: str) -> str:
-    """Return what is known under a key that is there; until the transaction ends, no other node changes it."""
+def lock(tx: Transaction, key: str, value: str) -> str:
+    """Return what is known under a key, a new one has `value`; until the transaction ends, no other node changes it."""
+    write_first(tx, key, value)
     return tx.rows(_SELECT_LOCKED, key=key)[0][0]
 
 
@@ -50,19 +51,18 @@ def write_first(tx: Transaction, key: str, value: str) -> bool:
     return tx.change(_WRITE_FIRST, key=key, value=value) > 0
 
 
-def replace(tx: Transaction, key: str, before: str, after: str) -> bool:
-    """Write a value in place of one that is still as it was; return whether it was."""
+def replace(tx: Transaction, key: str, before: str | None, after: str | None) -> bool:
+    """Write a value in place of one that is still as it was, None being no value; return whether it was."""
+    if before is None:
+        return after is not None and write_first(tx, key, after)
+    if after is None:
+        return tx.change(_FORGET_IF, key=key, before=before) > 0
     return tx.change(_REPLACE, key=key, before=before, after=after) > 0
 
 
 def forget(tx: Transaction, key: str) -> None:
     """Remove a key."""
     tx.change(_FORGET, key=key)
-
-
-def forget_if(tx: Transaction, key: str, before: str) -> bool:
-    """Remove a key whose value is still as it was; return whether it was."""
-    return tx.change(_FORGET_IF, key=key, before=before) > 0
 
 
 def forget_below(tx: Transaction, family: str, value: str) -> None:

@@ -5,7 +5,7 @@ Guarantee: an alert is owed from the transaction that gives cause for it, until 
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field, fields, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -27,11 +27,7 @@ _ALERT: Final = "alert"
 _WATCH: Final = "watch"
 _SELECT_DELIVERIES: Final = Statement(SELECT_CLAIMED.where(is_in(delivery.c.id, "ids")))
 _SELECT_NOTICES: Final = Statement(
-    SELECT_CLAIMED.where(
-        IN_LANE,
-        delivery.c.since <= bindparam("before"),
-        message.c.notice,
-    )
+    SELECT_CLAIMED.where(IN_LANE, delivery.c.since <= bindparam("before"), message.c.notice)
     .order_by(delivery.c.id)
     .limit(LIMIT)
 )
@@ -80,7 +76,7 @@ class PendingAlert:
         return json.dumps([self.account, self.delivery_id, self.count, reply.code, reply.enhanced, reply.text])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Watch:
     """What is known of one finding. Times: milliseconds since 1970."""
 
@@ -121,15 +117,14 @@ def enqueue(tx: Transaction, alerts: Sequence[PendingAlert]) -> None:
         whole = alert
         if alert.kind is Alert.ACCOUNT_GONE:
             # The row is there, and locked, before it is read: another node may count just now.
-            meta.write_first(tx, alert.key, replace(alert, count=0).value)
-            known = _read_alert((alert.key, meta.read_locked(tx, alert.key)))
+            known = _read_alert(alert.key, meta.lock(tx, alert.key, replace(alert, count=0).value))
             whole = replace(alert, count=alert.count + known.count)
         meta.write(tx, whole.key, whole.value)
 
 
 def pending_alerts(tx: Transaction) -> list[tuple[PendingAlert, ClaimedDelivery | None]]:
     """Return the alerts that are owed, each with its delivery where that is still there."""
-    alerts = [_read_alert(row) for row in meta.read_family(tx, _ALERT)]
+    alerts = [_read_alert(*row) for row in meta.read_family(tx, _ALERT)]
     ids = [alert.delivery_id for alert in alerts if alert.delivery_id]
     found = {one.id: one for one in read_claimed(tx, tx.rows(_SELECT_DELIVERIES, ids=ids))} if ids else {}
     return [(alert, found.get(alert.delivery_id)) for alert in alerts]
@@ -137,7 +132,7 @@ def pending_alerts(tx: Transaction) -> list[tuple[PendingAlert, ClaimedDelivery 
 
 def mark_sent(tx: Transaction, by: Claimant, alert: PendingAlert, notices: Sequence[NewMessage]) -> bool:
     """Queue the notices that tell an alert; without any it is forgotten. Return whether it was still owed as it was."""
-    is_owed = meta.forget_if(tx, alert.key, alert.value)
+    is_owed = meta.replace(tx, alert.key, alert.value, None)
     if is_owed:
         accept(tx, notices, by=by)
     return is_owed
@@ -166,8 +161,7 @@ def move_notice(
     return True
 
 
-def _read_alert(row: tuple[str, str]) -> PendingAlert:
-    key, value = row
+def _read_alert(key: str, value: str) -> PendingAlert:
     account, delivery_id, count, code, enhanced, text = json.loads(value)
     return PendingAlert(
         kind=Alert(key.split("/")[1]),
@@ -180,30 +174,15 @@ def _read_alert(row: tuple[str, str]) -> PendingAlert:
 
 def read_watches(tx: Transaction) -> dict[str, Watch]:
     """Return what is known, by key."""
-    return {watch.key: watch for watch in (_read_watch(*row) for row in meta.read_family(tx, _WATCH))}
+    known = ((key.removeprefix(f"{_WATCH}/"), value) for key, value in meta.read_family(tx, _WATCH))
+    return {key: Watch(key, *json.loads(value)) for key, value in known}
 
 
 def take_step(tx: Transaction, by: Claimant, step: WatchStep) -> bool:
     """Take a step with its notice; false, and nothing done, where what was known is not as it was any more."""
-    taken = _apply(tx, step)
+    known = step.before or step.after
+    before, after = (None if one is None else one.value for one in (step.before, step.after))
+    taken = known is not None and meta.replace(tx, f"{_WATCH}/{clean(known.key)}", before, after)
     if taken and step.notice is not None:
         accept(tx, [step.notice], by=by)
     return taken
-
-
-def _apply(tx: Transaction, step: WatchStep) -> bool:
-    before, after = step.before, step.after
-    if before is None:
-        return after is not None and meta.write_first(tx, _name(after.key), after.value)
-    if after is None:
-        return meta.forget_if(tx, _name(before.key), before.value)
-    return meta.replace(tx, _name(before.key), before.value, after.value)
-
-
-def _name(key: str) -> str:
-    return f"{_WATCH}/{clean(key)}"
-
-
-def _read_watch(key: str, value: str) -> Watch:
-    names = [field.name for field in fields(Watch)]
-    return Watch(**dict(zip(names, [key.removeprefix(f"{_WATCH}/"), *json.loads(value)], strict=True)))

@@ -96,10 +96,7 @@ def pauses_between(tx: Transaction, account: str, node: str, start: int, end: in
 
 
 def pauses_of(tx: Transaction, accounts: Sequence[str], *, begin: int, end: int) -> list[Pause]:
-    """Return the pauses of accounts, and those of every account on any node, that a span has seen, the first first.
-
-    One that begins with the end of the span belongs to it.
-    """
+    """Return the pauses, of accounts or of all on any node, that a span has seen, its end included; the first first."""
     return [Pause(**row) for row in tx.records(_OF_ANY_NODE, accounts=list(accounts), begin=begin, end=end)]
 
 
@@ -143,11 +140,9 @@ def remember(known: str, fingerprint: str) -> str:
 
 
 def begin_probe(tx: Transaction, pause: Pause, *, next_probe: int, fingerprint: str) -> bool:
-    """Note that a probe begins of a pause, which is as it was when the probe was decided on.
+    """Note that a probe of a pause begins; return whether the pause still is as it was when that was decided.
 
-    `next_probe` is when the next one is due, should this one come to nothing; `fingerprint` that of the settings that
-    are tried, empty where the password can't be read. Return whether no other node has begun it, and nobody has ended
-    the pause.
+    `next_probe`: when the next is due; `fingerprint`: of the settings tried, empty where the password can't be read.
     """
     count = tx.change(
         _BEGIN_PROBE,

@@ -18,7 +18,7 @@ from relay.model.destination import Destination
 from relay.model.errors import ClaimLostError
 from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewMessage, Settlement
 from relay.rules.turns import Cursor
-from relay.storage import accepting, backups, claiming, expiry, outbox, pausing, prefetch, quota, reclaiming, settling
+from relay.storage import accepting, backups, claiming, expiry, outbox, pausing, quota, reclaiming, settling, turns
 from relay.storage.access import Access, asks, writes, writes_as
 from relay.storage.arrivals import purge
 from relay.storage.claims import Claims
@@ -130,7 +130,7 @@ class Queue(Access):
         if not settled.cancelled() and settled.exception() is None:
             self._claims.drop(settlement.delivery_id, settlement.token)
 
-    prefetch = asks(prefetch.prefetch)
+    prefetch = asks(turns.prefetch)
 
     async def claim_by_id(self, delivery: ClaimedDelivery) -> ClaimedDelivery | None:
         """Claim one that is known to be due, and give it; None where it is not queued any more as it is known."""
@@ -150,19 +150,13 @@ class Queue(Access):
         return held
 
     def abandon(self, delivery: ClaimedDelivery, *, doubtful: bool) -> None:
-        """Say that nobody runs a claimed delivery any more; the next look takes it up. `doubtful`: its dot may be out.
-
-        One that is settled meanwhile stays settled.
-        """
+        """Say that nobody runs a claimed delivery any more; a look takes it up. `doubtful`: its dot may be out."""
         self._claims.abandon(delivery.id, delivery.token, doubtful=doubtful)
 
     _mark_uncertain = writes(Rank.MARK_UNCERTAIN, claiming.mark_uncertain)
 
     async def mark_uncertain(self, delivery: ClaimedDelivery) -> None:
-        """Note, before the final dot, that a crash from now on means held (`on_uncertain = "hold"`).
-
-        Raises ClaimLostError where the claim does not hold any more.
-        """
+        """Note, before the final dot, that a crash now means held (`on_uncertain = "hold"`). Raises ClaimLostError."""
         if not await self._mark_uncertain(delivery.id, delivery.token):
             raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
 

@@ -73,13 +73,9 @@ class Count:
 def count(tx: Transaction, wish: Count) -> bool:
     """Count recipients where the day has room for them; return whether it had. Days before are forgotten."""
     tx.change(_BEGIN, account=wish.account, day=wish.day)
-    has_room = _add(tx, wish, wish.recipients)
+    has_room = tx.change(_ADD, name=wish.account, on=wish.day, count=wish.recipients, most=wish.most) > 0
     tx.change(_FORGET, first=wish.day)
     return has_room
-
-
-def _add(tx: Transaction, wish: Count, count: int) -> bool:
-    return tx.change(_ADD, name=wish.account, on=wish.day, count=count, most=wish.most) > 0
 
 
 def count_part(tx: Transaction, by: Claimant, wish: Count, claimed: ClaimedDelivery, rest: NewDelivery) -> int:
@@ -95,7 +91,7 @@ def count_part(tx: Transaction, by: Claimant, wish: Count, claimed: ClaimedDeliv
     granted = max(0, min(wish.most - counted, wish.recipients))
     if not granted:
         return 0
-    _add(tx, wish, granted)
+    tx.change(_ADD, name=wish.account, on=wish.day, count=granted, most=wish.most)
     left = claimed.recipients[granted:]
     if left:
         cause = Cause(claimed.id, claimed.message.id, claimed.since, claimed.message.source)

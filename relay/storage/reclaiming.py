@@ -49,10 +49,7 @@ _NODE: Final = "node/"
 
 
 def recover(tx: Transaction, now: int, start: str, *, by: Claimant) -> list[ClaimedDelivery]:
-    """Reclaim what the last process left; `start` names this start.
-
-    Chunks that belong to no message are swept. Of what is held then, people are owed an alert.
-    """
+    """Reclaim what the last process left, and sweep chunks that belong to no message; `start` names this start."""
     if tx.is_shared:
         meta.write(tx, _NODE + by.node, start)
         rows = tx.rows(_SELECT_ABANDONED, claimant=by.node, now=tx.time())
@@ -71,10 +68,7 @@ def latest_start(tx: Transaction, node: str) -> str | None:
 
 
 def reclaim(tx: Transaction, now: int, *, by: Claimant, claims: Claims) -> list[ClaimedDelivery]:
-    """Reclaim what is `active` and run by nobody: of this node, and of others whose leases are over.
-
-    What was surely not sent is queued as it was; the rest is as doubtful as what `recover` reclaims, and is returned.
-    """
+    """Reclaim what is `active` and run by nobody, here or where a lease is over; return what may have been sent."""
     own = {row[0]: row[1] for row in tx.rows(_SELECT_OWN, claimant=by.node) if not claims.runs(row[0], row[1])}
     # Until it is locked, another node may have reclaimed it and claimed it.
     rows = [row for row in tx.rows(_SELECT_ORPHANS, ids=list(own)) if own[row[0]] == row[1]] if own else []

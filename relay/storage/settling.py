@@ -86,8 +86,6 @@ _PAGES_GIVEN_BACK = 512
 
 
 class _Delivery(NamedTuple):
-    """A delivery as the attempt before left it."""
-
     id: str
     message_id: str
     state: str
@@ -103,7 +101,6 @@ class _Settled(NamedTuple):
 
     settlement: Settlement
     row: _Delivery
-    attempts: int
     tried: int
     changes: bool
     """Whether the delivery itself changes."""
@@ -158,7 +155,6 @@ def _plan(settlement: Settlement, row: _Delivery, *, holds: bool) -> _Settled:
         settlement=settlement,
         row=row,
         changes=changes,
-        attempts=row.attempts + settlement.counts,
         tried=row.tried + settlement.attempted,
     )
 
@@ -216,7 +212,7 @@ def _delivery_row(plan: _Settled) -> Parameters:
         "state": settlement.state.value,
         "due": settlement.due,
         "uncertain": settlement.uncertain,
-        "attempts": plan.attempts,
+        "attempts": plan.row.attempts + settlement.counts,
         "tried": plan.tried,
         "id": plan.row.id,
         "token": plan.row.token,

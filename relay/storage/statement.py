@@ -161,10 +161,7 @@ class Form:
         self._pick = itemgetter(*self.names) if len(self.names) > 1 else None
 
     def bind(self, parameters: Parameters) -> tuple[Parameter, ...]:
-        """Give the parameters by place. Raises TypeError for one that is missing, or that the statement does not have.
-
-        Those of a composed statement are in it.
-        """
+        """Give the parameters by place; a composed statement has its own. Raises TypeError for one too many or few."""
         if self._given is not None and not parameters:
             parameters = self._given
         if len(parameters) != self._count:

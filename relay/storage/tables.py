@@ -36,8 +36,6 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
 
 
 class _Meta(TypedColumns):
-    """What is known once for the whole database, by a name."""
-
     key: Named[str] = Column(_Text, primary_key=True)
     value: Named[str] = Column(_Text)
 
@@ -46,8 +44,6 @@ meta: Final = Table("meta", metadata, _Meta)
 
 
 class _Message(TypedColumns):
-    """A mail: how it came in, which way it takes, its header."""
-
     id: Named[str] = Column(_Text, primary_key=True)
     received_at: Named[int] = Column(BigInteger)
     user: Named[str | None] = Column(_Text)
@@ -136,8 +132,6 @@ delivery: Final = Table(
 
 
 class _Recipient(TypedColumns):
-    """The recipients of a mail, each with what became of it."""
-
     message_id: Named[str] = Column(_Text, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)
     n: Named[int] = Column(Integer, primary_key=True)
     delivery_id: Named[str] = Column(_Text)
@@ -163,8 +157,6 @@ recipient: Final = Table(
 
 
 class _Attempt(TypedColumns):
-    """Each attempt of a delivery, and what the other side said."""
-
     delivery_id: Named[str] = Column(_Text, ForeignKey("delivery.id", ondelete="CASCADE"), primary_key=True)
     n: Named[int] = Column(Integer, primary_key=True)
     key: Named[str] = Column(_Text)
@@ -179,8 +171,6 @@ attempt: Final = Table("attempt", metadata, _Attempt, sqlite_with_rowid=False)
 
 
 class _Pause(TypedColumns):
-    """When an account was paused, and why."""
-
     account: Named[str] = Column(_Text, primary_key=True)
     since: Named[int] = Column(BigInteger, primary_key=True)
     until: Named[int | None] = Column(BigInteger)
@@ -201,8 +191,6 @@ pause: Final = Table(
 
 
 class _Mailbox(TypedColumns):
-    """What is known of an account's mailbox at the provider."""
-
     account: Named[str] = Column(_Text, primary_key=True)
     # Names of its host, with spaces between them.
     host: Named[str] = Column(_Text)

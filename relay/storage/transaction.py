@@ -83,10 +83,7 @@ class Transaction:
         return found
 
     def change_each(self, statement: Many | Statement[()], rows: Sequence[Parameters]) -> None:
-        """Run one change for each of many rows, given by name; the order of the rows is kept.
-
-        Two rows must not change the same row of the database.
-        """
+        """Run one change for each of many rows, given by name, in their order; no two change the same row."""
         if not rows:
             return
         if self.is_shared or not isinstance(statement, Many):

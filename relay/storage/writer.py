@@ -11,7 +11,7 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,19 +23,12 @@ from relay.model.errors import RelayError, StorageError
 from relay.storage.committer import A, CommitError, Committer, Operation, R, Rank, Write
 from relay.storage.faults import is_fault_of_database, storage_error
 from relay.storage.lock import database_name
-from relay.storage.transaction import Transaction
 
 MOST_WRITES: Final = 128
 """Of one batch."""
 MOST_OCTETS: Final = 1 << 20
 """Of one batch, the first write not counted: no write waits long behind large mails."""
-
-
-def _nothing(_tx: Transaction, arguments: Sequence[None]) -> list[None]:
-    return [None] * len(arguments)
-
-
-_NOTHING: Final = Operation(Rank.NOTHING, _nothing, synced=False)
+_NOTHING: Final[Operation[None, None]] = Operation(Rank.NOTHING, lambda _tx, arguments: arguments, synced=False)
 
 
 class Writer:
@@ -118,7 +111,7 @@ class Writer:
                 batch = [write for write in _next_batch(waiting) if _may_begin(write)]
                 if batch:
                     self._write(batch)
-                    self._tell(batch)
+                    self._post(_resolve, batch)
         except BaseException as error:  # whoever waits must learn of it
             emit(WriterDied(error=type(error).__name__))
             self._post(self._bury, [*batch, *waiting])
@@ -149,9 +142,6 @@ class Writer:
                 return
             for write in batch:
                 self._write([write])
-
-    def _tell(self, batch: list[Write]) -> None:
-        self._post(_resolve, batch)
 
     def _post(self, function: Callable[[list[Write]], None], writes: list[Write]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

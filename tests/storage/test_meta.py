@@ -14,8 +14,8 @@ def test_what_is_written_is_read_and_changed_only_as_it_was_known(engine: Engine
         assert (meta.read(tx, "a"), meta.read(tx, "b")) == ("2", "4")
         assert not meta.replace(tx, "a", "1", "5")
         assert meta.replace(tx, "a", "2", "5")
-        assert not meta.forget_if(tx, "b", "5")
-        assert meta.forget_if(tx, "b", "4")
+        assert not meta.replace(tx, "b", "5", None)
+        assert meta.replace(tx, "b", "4", None)
         meta.forget(tx, "a")
         assert (meta.read(tx, "a"), meta.read(tx, "b")) == (None, None)
 

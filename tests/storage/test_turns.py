@@ -1,8 +1,10 @@
 import random
+from dataclasses import replace
 
 import pytest
 
 from relay.delivery.ready_queue import ReadyQueue
+from relay.model.mail import DeliveryState
 from relay.rules.turns import Cursor
 from relay.storage.queue import Queue
 from tests.storage.conftest import NOW, SALES, new_mail
@@ -31,3 +33,65 @@ async def test_memory_and_queue_give_the_same_order(queue: Queue, seed: int) -> 
         in_queue.append(found.id)
         cursor = cursor.after(found.message.source)
     assert in_memory == in_queue
+
+
+async def read(queue: Queue, limit: int, cursor: Cursor | None = None) -> list[str]:
+    found = await queue.prefetch(SALES, now=NOW, limit=limit, cursor=cursor or Cursor())
+    return [delivery.message.source for delivery, _ in found]
+
+
+async def test_what_is_due_is_read_with_its_short_body_and_stays_queued(queue: Queue) -> None:
+    mails = [
+        new_mail(source="anna 1"),
+        new_mail(source="anna 1", chunks=(b"two", b"pieces")),
+        new_mail(source="anna 1", size=100_000),
+        new_mail(source="anna 1", due=NOW + 1),
+        new_mail(source="anna 1", account="other"),
+        new_mail(source="anna 1", state=DeliveryState.ACTIVE),
+    ]
+    for mail in mails:
+        await queue.accept(mail)
+    found = await queue.prefetch(SALES, now=NOW, limit=64, cursor=Cursor())
+    assert {delivery.id: body for delivery, body in found} == {
+        mails[0].deliveries[0].id: (b"hello\r\n",),
+        mails[1].deliveries[0].id: None,
+        mails[2].deliveries[0].id: None,
+    }
+    claimed = await queue.claim(SALES, now=NOW, limit=9, open_now=True)
+    read = sorted((one for one, _ in found), key=lambda one: one.id)
+    assert sorted((replace(one, token="") for one in claimed), key=lambda one: one.id) == read
+
+
+async def test_each_user_gives_some_however_many_another_has(queue: Queue) -> None:
+    for n in range(100):
+        await queue.accept(new_mail(source=f"anna {n:03}"))
+    for user in ("bert", "carl"):
+        for _ in range(5):
+            await queue.accept(new_mail(source=f"{user} 1"))
+    found = await read(queue, 12)
+    assert {source.split()[0] for source in found} == {"anna", "bert", "carl"}
+    assert found.count("bert 1") >= 4
+    assert len({source for source in found if source.startswith("anna")}) >= 4
+    assert (await read(queue, 12, cursor=Cursor("anna 005")))[0] == "bert 1"
+
+
+async def test_the_sources_of_a_user_go_on_where_they_were(queue: Queue) -> None:
+    for n in range(10):
+        await queue.accept(new_mail(source=f"anna {n}"))
+    assert (await read(queue, 4))[:4] == [f"anna {n}" for n in range(4)]
+    assert (await read(queue, 4, cursor=Cursor("", {"anna": "anna 3"})))[:4] == [f"anna {n}" for n in range(4, 8)]
+    assert (await read(queue, 4, cursor=Cursor("", {"anna": "anna 8"})))[:4] == ["anna 9", "anna 0", "anna 1", "anna 2"]
+
+
+async def test_the_newest_of_a_user_is_among_them(queue: Queue) -> None:
+    for n in range(50):
+        await queue.accept(new_mail(source="anna 1", due=NOW - 100 + n))
+    newest = new_mail(source="anna 1", due=NOW)
+    await queue.accept(newest)
+    found = await queue.prefetch(SALES, now=NOW, limit=8, cursor=Cursor())
+    assert newest.deliveries[0].id in {delivery.id for delivery, _ in found}
+    assert len(found) <= 12
+
+
+async def test_an_empty_queue_gives_nothing(queue: Queue) -> None:
+    assert await queue.prefetch(SALES, now=NOW, limit=64, cursor=Cursor()) == []
