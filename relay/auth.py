@@ -1,6 +1,7 @@
 """The users' passwords: argon2id, two checks at a time in threads, and a short memory for those that were right."""
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import hmac
@@ -30,14 +31,6 @@ def _hasher() -> "PasswordHasher":
     from argon2 import PasswordHasher  # noqa: PLC0415 - most offices check no password
 
     return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-
-
-def _key_of(login: str) -> str | None:
-    """Give what an address that is used as a login is compared by; None for a login that is no address."""
-    try:
-        return parse_addr_spec(login).key
-    except ValueError:
-        return None
 
 
 def hash_password(password: str) -> str:
@@ -102,7 +95,9 @@ class PasswordChecker:
         user = directory.user(login)
         if user is not None:
             return user
-        wanted, key = login.lower(), _key_of(login)
+        wanted, key = login.lower(), None
+        with contextlib.suppress(ValueError):  # a login need not be an address
+            key = parse_addr_spec(login).key
         return next(
             (u for u in directory.users if u.name.lower() == wanted or any(a.key == key for a in u.addresses)), None
         )

@@ -2,8 +2,7 @@
 
 A header field is folded at white space that is there, or behind a comma of an address list (RFC 5322 sections 2.2.3
 and 3.2.2): whoever unfolds it reads the same. An address list that is longer than any real one is folded at white
-space alone. A body has no such places, so that its long lines are cut, between two
-characters. Signed mail must not come here at all.
+space alone. A body has no such places: its long lines are cut, between two characters. Signed mail must not come here.
 """
 
 import re

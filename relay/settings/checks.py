@@ -1,7 +1,7 @@
 """Checks parts of the configuration against each other: unique names, references to something that exists."""
 
 import difflib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import TypeVar
 
@@ -119,22 +119,18 @@ def _check_listeners(root: Table) -> Iterator[Finding]:
 
 def _check_openness(listener: Table) -> Iterator[Finding]:
     networks = [_parsed(parse_network, text) for _, text in listener.texts("networks")]
-    everybody = any(network.prefixlen == 0 for network in _collapse(network for network in networks if network))
+    # Merged, so that two halves of the internet count as all of it.
+    merged: tuple[IPv4Network | IPv6Network, ...] = (
+        *collapse_addresses(network for network in networks if isinstance(network, IPv4Network)),
+        *collapse_addresses(network for network in networks if isinstance(network, IPv6Network)),
+    )
+    everybody = any(network.prefixlen == 0 for network in merged)
     if everybody and not listener.flag("require_auth"):
         reason = (
             "anybody on the internet could send through you (an open relay): name your office's network instead, e.g."
             ' ["192.168.1.0/24"], or let in only who logs in: require_auth = true'
         )
         yield Finding((*listener.place, "networks"), reason)
-
-
-def _collapse(networks: Iterable[IPv4Network | IPv6Network]) -> list[IPv4Network | IPv6Network]:
-    """Merge networks, so that two halves of the internet count as all of it."""
-    every = list(networks)
-    return [
-        *collapse_addresses(network for network in every if isinstance(network, IPv4Network)),
-        *collapse_addresses(network for network in every if isinstance(network, IPv6Network)),
-    ]
 
 
 def _check_logins(account: Table) -> Iterator[Finding]:

@@ -86,7 +86,10 @@ class _Index:
 
 def write_line(name: str, *parts: str) -> str:
     """Join the parts of a line; control characters and invisible ones are escaped."""
-    return _escape(": ".join((name, *parts)))
+    text = ": ".join((name, *parts))
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def name_place(document: Mapping[str, object], place: Place, index: "_Index | None" = None) -> str:
@@ -125,12 +128,6 @@ def _show(value: str | float | dt.date | dt.time) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…"
-
-
-def _escape(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _label(tables: object, number: int, index: _Index) -> str:

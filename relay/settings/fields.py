@@ -24,9 +24,6 @@ USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _RESERVED = frozenset({"cur", "new", "tmp", "quarantine"})
 """Names that exist in a Maildir or beside it."""
 _ARGON2ID = re.compile(r"\$argon2id\$v=[0-9]+\$m=[0-9]{1,8},t=[0-9]{1,4},p=[0-9]{1,3}(?:\$[A-Za-z0-9+/]+){2}")
-_SHORTEST_LEASE = 20_000
-_LONGEST_LEASE = 3_600_000
-"""Milliseconds."""
 
 
 def read_text(value: object) -> str:
@@ -146,7 +143,7 @@ def read_archive(value: object) -> bool | tuple[Address, ...]:
 def read_lease(value: object) -> int:
     """Read how long a claim is valid, and return milliseconds. Raises ValueError."""
     lease = parse_duration(value)
-    if not _SHORTEST_LEASE <= lease <= _LONGEST_LEASE:
+    if not 20_000 <= lease <= 3_600_000:
         raise ValueError('must be "20 s" to "1 h"')
     return lease
 

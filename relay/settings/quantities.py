@@ -15,21 +15,19 @@ _SIZES = {
     **{f"{prefix}b": 1000**n for n, prefix in enumerate(("k", "m", "g"), 1)},
     **{f"{prefix}ib": 1024**n for n, prefix in enumerate(("k", "m", "g"), 1)},
 }
-_LONGEST = 10 * 366 * _DAY
-_LARGEST = 1024**4
 
 
 def parse_duration(value: object) -> int:
     """Read a duration (`90 s`, `5 min`, `1 h`, `3 days`) in milliseconds. Raises ValueError with a reason."""
     return _parse(
-        value, _TIMES, least=_SECOND, most=_LONGEST, limits="1 s to 10 years", like='"90 s", "5 min", "3 days"'
+        value, _TIMES, least=_SECOND, most=10 * 366 * _DAY, limits="1 s to 10 years", like='"90 s", "5 min", "3 days"'
     )
 
 
 def parse_size(value: object) -> int:
     """Read a size (`256 KiB`, `50 MiB`, `10 MB`) in octets. Raises ValueError with a reason."""
     return _parse(
-        value, _SIZES, least=1024, most=_LARGEST, limits="1 KiB to 1024 GiB", like='"256 KiB", "50 MiB", "10 MB"'
+        value, _SIZES, least=1024, most=1024**4, limits="1 KiB to 1024 GiB", like='"256 KiB", "50 MiB", "10 MB"'
     )
 
 

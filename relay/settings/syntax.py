@@ -58,11 +58,12 @@ def _explain(kind: str, line: str, column: int, text: str) -> str:
         return _explain_value(line, column)
     if kind.startswith("Expected newline"):
         return _explain_rest(line, column)
+    word = re.match(r"\s*([A-Za-z0-9_-]{1,60})", line)
     endless = f"a text in quotes has no end: the quote behind it is missing ({_example(line)})"
     backslash = f"a \\ within \" \" must be written \\\\, or put the text between ' ' ({key or 'folder'} = 'C:\\mail')"
     known = {
         "Cannot overwrite": f"{key or 'this key'} is there a second time in the same table: keep one of the two",
-        "Expected '='": f"between a key and its value must stand = ({_first_word(line)} = ...)",
+        "Expected '='": f"between a key and its value must stand = ({word[1] if word else 'name'} = ...)",
         "Illegal character": endless,
         "Unterminated": endless,
         'Expected "': endless,
@@ -112,11 +113,6 @@ def _explain_rest(line: str, column: int) -> str:
     if value[:1] not in ('"', "'", "[", "{"):
         return f'more than a number stands there, and must be in quotes: {key} = "..."'
     return "something stands behind the value: each key begins a line of its own, and a comment begins with #"
-
-
-def _first_word(line: str) -> str:
-    found = re.match(r"\s*([A-Za-z0-9_-]{1,60})", line)
-    return found[1] if found else "name"
 
 
 def _key(line: str) -> str:

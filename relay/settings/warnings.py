@@ -104,7 +104,8 @@ def _look_at_devices(devices: tuple[Device, ...], listeners: tuple[Listener, ...
     heard = list(dict.fromkeys(network for listener in listeners for network in listener.networks))
     for n, device in enumerate(devices):
         for m, network in enumerate(device.networks):
-            earlier = next((first[wider] for wider in _wider(network) if wider in first), device.name)
+            wider = (network.supernet(new_prefix=length) for length in range(network.prefixlen, -1, -1))  # itself first
+            earlier = next((first[one] for one in wider if one in first), device.name)
             if earlier != device.name:
                 reason = f"device[{earlier}] comes first with this address: its user is taken; name each address once"
                 yield warn(("device", n, "networks", m), reason)
@@ -135,11 +136,6 @@ def _let_in(device: Device, listeners: tuple[Listener, ...]) -> str:
 def _write(network: Network) -> str:
     """Return a network as people write it: a single address without a length."""
     return str(network.network_address if network.num_addresses == 1 else network)
-
-
-def _wider(network: Network) -> Iterator[Network]:
-    """Return a network and all networks that contain it."""
-    return (network.supernet(new_prefix=length) for length in range(network.prefixlen, -1, -1))
 
 
 def _look_at_senders(accounts: tuple[Account, ...]) -> Iterator[Finding]:
