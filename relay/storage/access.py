@@ -22,10 +22,7 @@ R = TypeVar("R")
 
 
 class Access:
-    """Reads and writes for one process. `node` names it among several on one PostgreSQL database.
-
-    `lease` is the milliseconds for which a claim holds there without being renewed.
-    """
+    """Reads and writes of one process: `node` among several on one PostgreSQL; its claims hold for `lease` milliseconds."""
 
     def __init__(self, engine: Engine, writer: Writer, *, node: str = "", lease: int = 60_000) -> None:
         self._engine = engine

@@ -64,11 +64,10 @@ def insert(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
 def find_known(tx: Transaction, copy: Arrival) -> str | None:
     """Return the id under which the same file of the same mail is known; None where it is not.
 
-    A poll that finds the file of a message in the inbox asks: without unique ids, a server whose deletion failed gives
-    the message once more.
+    Without unique ids, a server whose deletion failed gives a message once more.
     """
-    rows = tx.rows(_KNOWN, uidl=clean(copy.uidl), account=copy.account, user=copy.user, file=copy.file)
-    found: str | None = rows[0][0]
+    found: str | None
+    ((found,),) = tx.rows(_KNOWN, uidl=clean(copy.uidl), account=copy.account, user=copy.user, file=copy.file)
     return found
 
 
@@ -78,10 +77,7 @@ def purge(tx: Transaction, before: int, limit: int) -> int:
 
 
 def list_quarantined(engine: Database) -> list[Arrival]:
-    """Return the copies that were put into the quarantine and have not left it, the oldest first.
-
-    `relay.storage.quarantine` knows the files, too: those from before there were rows, and those that are gone.
-    """
+    """Return the copies that were put into the quarantine and have not left it, the oldest first."""
     with transaction(engine, write=False) as tx:
         return [read_arrival(row) for row in tx.records(_QUARANTINED)]
 
@@ -95,8 +91,7 @@ def list_quarantined_files(engine: Database) -> list[tuple[str, int]]:
 def find_arrivals(engine: Database, text: str, *, shortest: int = 6) -> list[Arrival]:
     """Find mails, with all of their copies, by an id or its beginning, a Message-ID, or a provider's unique id.
 
-    `shortest`: of how many characters a beginning must be at least. Several mails may have one Message-ID, and be
-    found by a beginning; the oldest come first.
+    The oldest come first. `shortest`: the least characters of a beginning.
     """
     wanted = clean(text.strip())
     with transaction(engine, write=False) as tx:
@@ -124,10 +119,7 @@ def find_by_file(engine: Database, files: Sequence[str]) -> list[Arrival]:
 def note_left(
     engine: Database, copy: Arrival, *, given_to: str = "", file: str | None = None, at: int, by: str
 ) -> None:
-    """Note that a copy has left the quarantine, for an inbox or for good; also one that has no row yet.
-
-    `file`: its name in the inbox, where that is another.
-    """
+    """Note that a copy, also one without a row, has left the quarantine, for an inbox (as `file`) or for good."""
     place = Place.INBOX if given_to else Place.DELETED
     with transaction(engine, write=True) as tx:
         insert(tx, [copy])

@@ -51,19 +51,16 @@ class Restored:
 
 
 def back_up(source: Path, target: Path, step: Step | None = None) -> int:
-    """Copy a database that may be in use into a file for people; return the octets. `step`: as for `copy_database`.
-
-    Raises StorageError where the copy can't be made, and where `target` is something else than an older copy.
-    """
+    """Copy as `copy_database` does, for people. Raises StorageError, also where `target` is there and no older copy."""
     target = follow_links(target)
     check_replaceable(target, source)
     return copy_database(source, target, step)
 
 
 def follow_links(file: Path) -> Path:
-    """Return where a name leads, its links followed; that nothing is there is no mistake yet.
+    """Return where a name leads, its links followed, be there anything or not.
 
-    Raises StorageError where a link leads nowhere that can be reached: round in circles, behind a folder that is shut.
+    Raises StorageError where that can't be reached: round in circles, behind a folder that is shut.
     """
     try:
         if stat.S_ISLNK(file.lstat().st_mode):
@@ -88,12 +85,10 @@ def copy_database(source: Path, target: Path, step: Step | None = None) -> int:
 
 
 def restore_database(copy: Path, target: Path, *, newest: int, name: Path | None = None) -> Restored:
-    """Put a copy in the place of a database that nobody uses. `newest` is the newest schema that can be taken.
+    """Put a copy, which people call `name`, in the place of a database that nobody uses, and keep that beside it.
 
-    `name` is what people call the copy, where it is read from elsewhere.
-
-    What was there is kept beside it, whole where it can be read, else as it is. Raises StorageError where the copy is
-    none, damaged or newer, or is the database itself; nothing has changed then.
+    `newest` is the newest schema that can be taken. Raises StorageError where the copy is none, damaged or newer, or is
+    the database itself; nothing has changed then.
     """
     if is_same(copy, target):
         raise StorageError(f"{copy}: is the database itself: there is nothing to take back")

@@ -39,10 +39,7 @@ def note_begun(tx: Transaction, at: int) -> str:
 
 
 def name_installation(tx: Transaction) -> str:
-    """Return the name of this installation, which every backup of it has.
-
-    It is made with the first backup, and lives in the database: a restored one goes on with it.
-    """
+    """Return the name of this installation, made with its first backup: a database that is restored goes on with it."""
     meta.write_first(tx, _INSTALLATION, os.urandom(8).hex())
     return str(meta.read(tx, _INSTALLATION))
 

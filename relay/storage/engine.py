@@ -26,8 +26,6 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
 )
-_PRAGMA_OF_A_NEW_FILE: Final = "PRAGMA auto_vacuum = INCREMENTAL"
-
 
 Database: TypeAlias = Engine
 """What `transaction` opens transactions on."""
@@ -36,14 +34,11 @@ Database: TypeAlias = Engine
 def open_engine(
     url: str, *, create: bool = True, prepared_statements: bool = True, patience: float | None = None
 ) -> Engine:
-    """Open the database of a SQLAlchemy URL; nothing is written into it yet. A new SQLite file is its owner's alone.
+    """Open the database of a SQLAlchemy URL. Raises StorageError where it is neither a file of SQLite nor PostgreSQL.
 
-    Without `create`, as commands open it, a SQLite file must be there; that, and whether it can be written, is found
-    out by each transaction. Without `prepared_statements` PostgreSQL may stand behind a PgBouncer that pools
-    transactions. `patience` is the seconds within which PostgreSQL must answer a statement (None: as long as it takes),
-    and for which SQLite waits for others who write, if that is shorter.
-
-    Raises StorageError where the URL names no database file of SQLite and no PostgreSQL.
+    Without `create`, as commands open it, a SQLite file must be there, which each transaction finds out. Without
+    `prepared_statements` PostgreSQL may stand behind a PgBouncer that pools transactions. `patience`: seconds within
+    which PostgreSQL must answer (None: as long as it takes), and for which SQLite waits for others, if that is shorter.
     """
     try:
         parsed = make_url(url)
@@ -94,7 +89,7 @@ def _open_sqlite(url: URL, *, create: bool, patience: float | None) -> Engine:
         # Before WAL and the first table, else it has no effect; and only then, for it waits for whoever writes: a
         # command that only reads would fail beside a long write.
         if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
-            connection.execute(_PRAGMA_OF_A_NEW_FILE)
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         for pragma in _PRAGMAS:
             connection.execute(pragma)
 
@@ -124,7 +119,7 @@ def _require_writable(path: Path) -> None:
 
 
 class WriteConnection:
-    """A connection for one write after another: each takes the write lock when it begins, so that none fails half-way.
+    """A connection for one write after another, which take the write lock when they begin: none fails half-way.
 
     Its transactions are the driver's own: beginning and ending them through SQLAlchemy costs as much as a small write.
     """

@@ -41,10 +41,7 @@ def database_name(database: URL | str) -> Path | None:
 
 
 class FileLock:
-    """The lock on one file, which is made where it is missing.
-
-    It holds the number of the process that has it and, in a second line, an identity that it keeps from then on.
-    """
+    """The lock on one file: in it the process that has it and, in a second line, an identity that it keeps."""
 
     def __init__(self, file: Path, what: str) -> None:
         self._path = file
@@ -80,11 +77,7 @@ class FileLock:
 
 
 def _open(path: Path) -> int:
-    """Open the file of a lock, or make it, by the descriptor of its folder.
-
-    Raises StorageError where the name stands for something else than a file of its own: what is written into the lock
-    would be written into whatever a link leads to.
-    """
+    """Open the file of a lock, or make it. Raises StorageError, also where a link would lead our writing elsewhere."""
     try:
         folder = os.open(path.parent, FOLDER)
     except OSError as error:
@@ -124,7 +117,7 @@ def files_of_service(folder: Path, database: URL | str) -> list[Path]:
 
 
 class StorageLock:
-    """What a service, and whoever is one for a moment, holds: the lock on its folder and that on its SQLite file."""
+    """What a service, or whoever is one for a moment, holds: the locks on its folder and on its SQLite file."""
 
     def __init__(self, folder: Path, database: URL | str) -> None:
         self._locks = [FileLock(folder / FOLDER_LOCK, f"{folder}: another relay is running here")]
@@ -162,9 +155,8 @@ class StorageLock:
 
 
 def name_node(folder: Path, identity: str) -> str:
-    """Name the node that holds the lock of a storage folder, whose `identity` stands in the lock's file.
+    """Name the node that holds the lock of a storage folder: by its `identity`, and by its file, which no copy has.
 
-    The name outlives the process, the machine's name and a container. A copy of the folder has the identity, but not
-    the file: so its node is another.
+    The name outlives the process, the machine's name and a container.
     """
     return f"{identity}-{(folder / FOLDER_LOCK).stat().st_ino}"

@@ -94,9 +94,9 @@ def _release(tx: Transaction, account: str, token: str) -> None:
 
 
 def _begin(tx: Transaction, account: str, box: Mailbox, *, is_new: bool, skip: Keys = (), now: int) -> None:
-    """Record a mailbox or folder that is new, or has another name than before; `skip` is left alone for ever.
+    """Record a mailbox or folder that is new or renamed; `skip` is left alone for ever.
 
-    `is_new`: it is another mailbox than before; then nothing that is known of the earlier one counts.
+    `is_new`: it is another mailbox than before, and what is known of that is forgotten.
     """
     hosts, folders = clean(" ".join(box.hosts)), json.dumps(dict(box.folders))
     tx.change(_SET_MAILBOX, host=hosts, login=clean(box.login), folders=folders, account=account)
@@ -115,10 +115,9 @@ def _record(
     arrivals: Sequence[Arrival] = (),
     repeated: frozenset[str] = frozenset(),
 ) -> Mapping[str, str]:
-    """Record that messages stand in the inboxes: they are never fetched again.
+    """Record that messages stand in the inboxes, with `arrivals` as the users' copies: they are never fetched again.
 
-    `arrivals` are the users' copies of them; `repeated` are the ids of those whose file stood there before. The result
-    holds those of the latter that were recorded earlier: the id of each, and the id that counts.
+    `repeated` are the ids of those whose file stood there before; returns which id counts in place of one of these.
     """
     _insert_seen(tx, account, keys, now=now, fetched=True)
     found = {one.id: copies.find_known(tx, one) for one in arrivals if one.id in repeated}
@@ -168,10 +167,9 @@ def _read_seen(tx: Transaction, account: str) -> dict[MessageKey, Seen]:
 def _while_held(
     rank: Rank, change: Callable[Concatenate[Transaction, str, P], R]
 ) -> Callable[Concatenate["Mailboxes", str, str, P], Coroutine[Any, Any, R]]:
-    """Return the method that writes about an account's mailbox, for a poll that is known by its token.
+    """Return the method that writes for a poll, known by its token, about an account's mailbox, and prolongs the lease.
 
-    It prolongs the lease. It raises MailboxElsewhereError, and nothing is written, where the token is not the mailbox's
-    any more.
+    Where the token is not the mailbox's any more, nothing is written, and it raises MailboxElsewhereError.
     """
 
     @wraps(change)

@@ -15,7 +15,6 @@ from relay.storage.manifest import CONFIGURATION
 
 _LARGEST: Final = 16 << 20
 """Octets; what is larger is no password and no certificate."""
-_FILE: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _PUBLIC: Final = ("certificate", "ca_file")
 _PRIVATE: Final = ("private_key",)
 _KEY: Final = b"PRIVATE KEY-----"
@@ -103,8 +102,7 @@ def _names(root: Table, *, secrets: bool) -> Iterator[tuple[str, bool]]:
 def _read(file: Path) -> bytes | str:
     """Give a file's content, or why there is none."""
     try:
-        descriptor = os.open(file, _FILE)
-        with os.fdopen(descriptor, "rb") as stream:
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
             content = stream.read(_LARGEST + 1)
     except OSError as error:
         return f"can't be read: {error.strerror}"

@@ -29,11 +29,7 @@ _PARAMETERS: Final[dict[str, Any]] = {
 
 
 class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that gives up where a statement has no answer in time.
-
-    A peer may acknowledge every octet and still never answer, as a proxy does whose server hangs: only a limit of our
-    own helps then.
-    """
+    """A connection that gives up where a statement has no answer in time, though its octets may be acknowledged."""
 
     patience: float | None = None
     """Seconds; None: as long as it takes."""
@@ -55,10 +51,9 @@ class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
 
 
 def connect_arguments(url: "URL", *, patience: float | None, prepared: bool) -> dict[str, Any]:
-    """Return what psycopg is told beside the URL; what stands in the URL itself is left to it.
+    """Return what psycopg is told beside the URL, which goes first.
 
-    Without prepared statements nothing is said that belongs to one server process: so a pooler (PgBouncer) may give
-    each transaction another.
+    Without prepared statements none of it belongs to one server process: PgBouncer may give each transaction another.
     """
     chosen = dict(_PARAMETERS)
     if not prepared:
@@ -72,10 +67,7 @@ def connect_arguments(url: "URL", *, patience: float | None, prepared: bool) -> 
 
 
 def _bound_transactions(connection: PatientConnection) -> None:
-    """Let the server end a transaction whose client stands still among statements that were sent together.
-
-    Only PostgreSQL 17 and newer can; an older one waits until the client's connection is gone.
-    """
+    """Let the server (17 and newer) end a transaction whose client stands still among statements sent together."""
     if connection.info.server_version >= _BOUNDS_TRANSACTIONS:
         connection.execute("SET transaction_timeout = 10000")
         connection.commit()

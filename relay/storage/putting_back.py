@@ -28,10 +28,9 @@ _SELECT_NAME: Final = "SELECT value FROM meta WHERE key = 'installation'"
 
 
 def look_at_present(database: Path, manifest: Manifest) -> tuple[bool, int]:
-    """Look into the database that would be replaced; one that is not there, or can't be read, holds nothing.
+    """Return whether the database to be replaced is another installation's, and how much newer mail waits in it.
 
-    Returns whether it is surely that of another installation, and how many deliveries wait in it that began after the
-    backup was made.
+    One that is not there, or can't be read, holds nothing.
     """
     try:
         with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True)) as connection:
@@ -45,11 +44,9 @@ def look_at_present(database: Path, manifest: Manifest) -> tuple[bool, int]:
 def put_back_mails(
     backup: Path, manifest: Manifest, *, inboxes: Path, storage: Path, shared: bool, step: Step
 ) -> tuple[int, int]:
-    """Add the mails of a backup to the inboxes, and to the quarantine; `step` is told of the octets.
+    """Add the mails of a backup to inboxes and quarantine; return how many were added, and how many were there.
 
-    Returns how many were added, and how many were there already.
-    Raises StorageError with the inbox that can't be written; one that somebody has spoilt keeps no other from its
-    mails.
+    `step` is told of the octets. Raises StorageError; an inbox that somebody has spoilt keeps no other from its mails.
     """
     added = there = 0
     spoilt: list[str] = []
@@ -78,12 +75,7 @@ def put_back_mails(
 
 
 def put_back_files(
-    backup: Path,
-    entries: Sequence[Entry],
-    *,
-    storage: Path,
-    allowed: Path,
-    group: int | None,
+    backup: Path, entries: Sequence[Entry], *, storage: Path, allowed: Path, group: int | None
 ) -> list[str]:
     """Put files back where the configuration names them, if they are missing and their place is within `allowed`.
 

@@ -75,9 +75,9 @@ def list_held(engine: Database, folder: Path) -> list[Held]:
 
 
 def list_times(engine: Database, folder: Path) -> list[int]:
-    """Return when each mail came that `list_held` gives, in milliseconds; no file is read for that.
+    """Return when each mail came that `list_held` gives, in milliseconds; no file is read.
 
-    Of a folder that can't be read the rows are counted alone: who counts has other things to tell as well.
+    Of a folder that can't be read the rows are counted alone.
     """
     files: dict[str, Path] = {}
     with contextlib.suppress(StorageError):
@@ -100,14 +100,7 @@ def find_held(held: Sequence[Held], text: str) -> list[Held]:
 
 
 def give(
-    engine: Database,
-    held: Held,
-    *,
-    inboxes: Path,
-    user: User,
-    shared: bool,
-    now: int,
-    by: str,
+    engine: Database, held: Held, *, inboxes: Path, user: User, shared: bool, now: int, by: str
 ) -> Path:
     """Put a mail into a user's inbox, durably, and take it out of the quarantine; return its file.
 
@@ -210,7 +203,6 @@ def _holds(path: Path, source: BufferedReader) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file, durably."""
     try:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
@@ -222,7 +214,7 @@ def _remove(path: Path) -> None:
 def find_trouble(inboxes: Path, user: str, folder: Path) -> str:
     """Say what keeps mail out of a user's inbox, and the command that mends it; empty where nothing is found.
 
-    `folder`: the storage folder, whose owner runs the service. Nothing is made or changed.
+    `folder`: the storage folder, whose owner runs the service.
     """
     owner = None
     with contextlib.suppress(OSError):
@@ -258,10 +250,9 @@ def _look_at(path: Path, found: os.stat_result, owner: int | None, inboxes: Path
 
 
 def _give(path: Path, owner: int, inboxes: Path) -> str:
-    """Return the command by which root gives away a folder of an inbox, and all in it, but nothing that lies elsewhere.
+    """Return the command by which root gives away a folder of an inbox, and all in it.
 
-    It begins at the folder of all inboxes, and reaches each file from its own folder: whoever may write into an inbox
-    could put a link in a folder's place meanwhile.
+    It reaches each file from its own folder: whoever may write there could put a link in a folder's place meanwhile.
     """
     top = find_top(inboxes)
     find, give = f"find {_quote(top)}", f"-execdir chown -h {name_user(owner)} {{}} +"

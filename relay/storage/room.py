@@ -1,7 +1,4 @@
-"""Whether the disk can keep one more mail: it has room, some of which is always left, and the database is still there.
-
-What was accepted must be settled, too; and what goes into a file that somebody has deleted ends with the process.
-"""
+"""Whether the disk can keep one more mail: room is left to settle it, too, and nobody has deleted the database."""
 
 import os
 import time
@@ -43,10 +40,7 @@ class DiskRoom:
 
 
 class KeptFile:
-    """A file that the process has open: whether its name still leads to it. The look is taken anew ten times a second.
-
-    A name that leads nowhere, or to another file, is logged once until it leads there again.
-    """
+    """Looks, at most ten times a second, whether a name leads to the file that is open; logs once that it does not."""
 
     def __init__(self, path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Take the file that has the name now. Raises OSError where there is none."""

@@ -139,9 +139,7 @@ class Pace:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._note = note
-        self._monotonic = monotonic
-        self._sleep = sleep
+        self._note, self._monotonic, self._sleep = note, monotonic, sleep
         self._octets = 0
         self._begun = monotonic()
 
@@ -191,7 +189,7 @@ def _fill(partial: Path, job: Job, gathered: Gathered, *, at: int, installation:
 
 
 def _look_through(file: Path, step: Step) -> int:
-    """Return the schema of a copied database. Raises StorageError where it is damaged, and whatever `step` does."""
+    """Return the schema of a copied database. Raises StorageError where it is damaged."""
 
     def is_to_end() -> bool:
         try:

@@ -38,10 +38,10 @@ def sync(path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(target: Path) -> Iterator[tuple[Path, int]]:
-    """Make a file beside `target`, its user's alone, and give its path and its descriptor.
+    """Make a file beside `target`, its user's alone, and give its path and its descriptor. Raises OSError.
 
-    At the end it is durable, and takes the place of whatever has that name; where the body raises, it is removed. The
-    folder is held open meanwhile, and what a process that was killed has left there goes. Raises OSError.
+    At the end it is durable, and takes the place of whatever has that name; where the body raises, it is removed. What
+    a process that was killed has left there goes.
     """
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     folder = os.open(target.parent, FOLDER)

@@ -34,10 +34,7 @@ _SCHEMA_LOCK: Final = 0x72656C6179
 
 
 def require_database(database: Database) -> None:
-    """Raise StorageError unless the database is there and of schema `VERSION`; nothing is made or changed.
-
-    Commands ask for this: to make or upgrade a database is for the service alone, which holds the lock.
-    """
+    """Raise StorageError unless the database is there and of schema `VERSION`, which the service alone makes it."""
     with transaction(database, write=False) as tx:
         found = schema_of(tx)
     if found is None:
