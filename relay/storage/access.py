@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 
 class Access:
-    """Reads and writes of one process: `node` among several on one PostgreSQL; its claims hold for `lease` milliseconds."""
+    """Reads and writes of one process: `node` among those of a database; its claims hold for `lease` milliseconds."""
 
     def __init__(self, engine: Engine, writer: Writer, *, node: str = "", lease: int = 60_000) -> None:
         self._engine = engine

@@ -1,7 +1,4 @@
-"""What the database remembers of its backups: the last good one, the last failure, and what was begun.
-
-Guarantee: it outlives a restart, so that nobody need look into the folder of the backups to know how old the last is.
-"""
+"""What the database remembers, over a restart, of its backups: the last good one, the last failure, what was begun."""
 
 import json
 import os

@@ -24,9 +24,8 @@ _BESIDE: Final = ("", "-wal", "-journal")
 def is_for_root(file: Path, owner: Owner | None) -> bool:
     """Return whether root is to open a file that it was given by name, before it becomes `owner`.
 
-    Where the owner could have put something else in its place, it is opened with his rights: else he would have root
-    read for him what he can't. Raises StorageError where anybody else has put a link on the way, which could lead root
-    to any file.
+    It is not where the owner could have put something else there, to have root read for him what he can't. Raises
+    StorageError where anybody else has put a link on the way, which could lead root to any file.
     """
     if os.geteuid() != 0:
         return False

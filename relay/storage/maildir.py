@@ -1,11 +1,10 @@
 """Maildirs: one file a mail, durable before it is visible (https://cr.yp.to/proto/maildir.html).
 
 Guarantee: a mail that is in the inbox when `Maildir.sync` returned stays there after a loss of power, whoever put it
-there. Names are made by the caller; the same name again adds nothing, whether the mail still is in `new/` or was read
-meanwhile and is in `cur/`. The folder of all inboxes may be a link of the administrator's; below it none is followed,
-since whoever may write into an inbox could lead the mail of its user, or the service's files, elsewhere.
-Everything is its owner's alone, unless the inboxes are `shared`: then a group may read and write all that is made below
-the folder of all inboxes, whose group and setgid bit the kernel passes on. We set neither: the unit forbids it.
+there. The same name again adds nothing, whether the mail still is in `new/` or was read meanwhile and is in `cur/`. The
+folder of all inboxes may be a link of the administrator's; below it none is followed: it could lead mail elsewhere.
+Everything is its owner's alone, unless the inboxes are `shared`: then a group may use all that is made below the folder
+of all inboxes, whose group and setgid bit the kernel passes on. We set neither: the unit forbids it.
 Everything here blocks, and raises StorageError where the disk does not do its part; nothing is visible then.
 """
 
@@ -62,10 +61,7 @@ def make_inboxes(inboxes: Path, users: Iterable[str]) -> list[str]:
 
 
 class Maildir:
-    """A user's inbox, made where it is missing; a context manager that holds its folder open.
-
-    `shared`: a group may use what is made in it, as far as the process' umask lets it (`SHARING_UMASK`).
-    """
+    """A user's inbox, made where it is missing; a context manager that holds its folder open."""
 
     def __init__(self, inboxes: Path, user: str, *, shared: bool = False) -> None:
         self.path = inboxes / _check_name(user)
@@ -76,7 +72,9 @@ class Maildir:
             self._root = _open_below(top, user, self.path, shared=shared)
             opened.callback(os.close, self._root)
             for name in FOLDERS:
-                self._check_writable(name)
+                with self.folder(name) as descriptor:
+                    if not os.access(".", os.W_OK | os.X_OK, dir_fd=descriptor, effective_ids=True):
+                        raise StorageError(f"inbox {self.path / name}: it can't be written into")
             # Durable each time: who made them may have died before that.
             os.fsync(self._root)
             os.fsync(top)
@@ -98,11 +96,6 @@ class Maildir:
                 yield descriptor
             finally:
                 os.close(descriptor)
-
-    def _check_writable(self, name: str) -> None:
-        with self.folder(name) as descriptor:
-            if not os.access(".", os.W_OK | os.X_OK, dir_fd=descriptor, effective_ids=True):
-                raise StorageError(f"inbox {self.path / name}: it can't be written into")
 
     def names(self) -> set[str]:
         """Return the plain names of all mails in `new/` and `cur/`."""

@@ -99,9 +99,7 @@ def find_held(held: Sequence[Held], text: str) -> list[Held]:
     ]
 
 
-def give(
-    engine: Database, held: Held, *, inboxes: Path, user: User, shared: bool, now: int, by: str
-) -> Path:
+def give(engine: Database, held: Held, *, inboxes: Path, user: User, shared: bool, now: int, by: str) -> Path:
     """Put a mail into a user's inbox, durably, and take it out of the quarantine; return its file.
 
     Whoever else than the one who was to get it finds his own address on top, in Delivered-To.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from relay import __version__
-from relay.model.errors import RelayError, StorageBusyError, StorageError
+from relay.model.errors import StorageBusyError, StorageError
 from relay.settings.backup_folder import why_unusable
 from relay.storage.backup import Step, copy_database
 from relay.storage.faults import plain_reason
@@ -190,17 +190,9 @@ def _fill(partial: Path, job: Job, gathered: Gathered, *, at: int, installation:
 
 def _look_through(file: Path, step: Step) -> int:
     """Return the schema of a copied database. Raises StorageError where it is damaged."""
-
-    def is_to_end() -> bool:
-        try:
-            step(0)
-        except RelayError:
-            return True
-        return False
-
     try:
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            connection.set_progress_handler(is_to_end, 1_000_000)
+            connection.set_progress_handler(lambda: step(0), 1_000_000)  # what it raises ends the look
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             (schema,) = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
     except (sqlite3.Error, TypeError):
