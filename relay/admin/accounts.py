@@ -91,7 +91,19 @@ def tell(lines: Sequence[Line], now: int, zone: tzinfo) -> Told:
     troubles = [trouble for line in lines for trouble in find_troubles(line, zone)]
     return Told(
         json=tuple(map(view, lines)),
-        rows=tuple(row(line, now, zone) for line in lines),
+        rows=tuple(
+            (
+                line.account.name,
+                _sends(line, now, zone),
+                _collects(line, now, zone),
+                str(line.queue.waiting + line.queue.active),
+                str(line.queue.held),
+                str(line.account.address),
+                line.account.owner or "",
+                line.account.outgoing_server,
+            )
+            for line in lines
+        ),
         lines=tuple(part for trouble in troubles for part in ("", *_wrap(trouble, _WIDE))),
     )
 
@@ -183,21 +195,6 @@ def view(line: Line) -> Json:
         "poll_error": "" if mailbox is None else mailbox.error,
         "quarantined": line.quarantined,
     }
-
-
-def row(line: Line, now: int, zone: tzinfo) -> tuple[str, ...]:
-    """Return the cells of an account in a table for people."""
-    account = line.account
-    return (
-        account.name,
-        _sends(line, now, zone),
-        _collects(line, now, zone),
-        str(line.queue.waiting + line.queue.active),
-        str(line.queue.held),
-        str(account.address),
-        account.owner or "",
-        account.outgoing_server,
-    )
 
 
 def _sends(line: Line, now: int, zone: tzinfo) -> str:

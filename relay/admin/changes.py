@@ -58,8 +58,6 @@ class _Deed:
     question: str
     progress: str
     done: str
-    asks: bool = False
-    """Whether the person is asked about mails that he named, too."""
 
 
 _DEEDS: Final[Mapping[Action, _Deed]] = {
@@ -68,10 +66,7 @@ _DEEDS: Final[Mapping[Action, _Deed]] = {
     Action.RELEASE: _Deed(question="Release", progress="Releasing", done="released"),
     Action.MOVE: _Deed(question="Move to the account {account}", progress="Moving", done="moved"),
     Action.DELETE: _Deed(
-        question="Delete for good, also for those who have not got it yet,",
-        progress="Deleting",
-        done="deleted",
-        asks=True,
+        question="Delete for good, also for those who have not got it yet,", progress="Deleting", done="deleted"
     ),
 }
 _HELP: Final = {
@@ -96,8 +91,8 @@ def change(room: Room, request: ChangeMails) -> Generator[Answer, bool | None]:
     found = find(room, request.ids, request.filter)
     if not found.count and request.filter.is_narrow:
         yield Note(text=nothing_matches(room, request.filter), is_fault=True)
-    if found.count and not request.yes and (deed.asks or not named):
-        agreed = yield _question(room, deed.question.format(account=request.account), found, deed)
+    if found.count and not request.yes and (request.action is Action.DELETE or not named):
+        agreed = yield _question(room, request, found)
         if not agreed:
             return
     being_sent = being_sent_of(room, request.filter)
@@ -199,7 +194,7 @@ def _step_of(room: Room, request: ChangeMails) -> Step:
     return lambda ids: simple(database, ids, now=now, by=by)
 
 
-def _question(room: Room, text: str, found: Found, deed: _Deed) -> Question:
+def _question(room: Room, request: ChangeMails, found: Found) -> Question:
     """Show the first of the mails, whole: a change is one of the mail, for all of its recipients who still wait."""
     mails = read_mails(room.database, found.first)
     notes = []
@@ -208,12 +203,13 @@ def _question(room: Room, text: str, found: Found, deed: _Deed) -> Question:
         if len(people) > 1:
             rest = f" and {len(people) - _PEOPLE} more" if len(people) > _PEOPLE else ""
             notes.append(f"{mail.id} waits for {', '.join(people[:_PEOPLE])}{rest}")
-    told = count(found.count, "mail")
+    text = _DEEDS[request.action].question.format(account=request.account)
+    told, them = count(found.count, "mail"), "it" if found.count == 1 else "them"
     if found.count > len(found.first):
         notes.append(f"... {told} in all")
     return Question(
         text=f"{text} {'this mail' if found.count == 1 else f'these {told}'}",
-        unasked=_FOR_GOOD.format(mails=told, them="it" if found.count == 1 else "them") if deed.asks else "",
+        unasked=_FOR_GOOD.format(mails=told, them=them) if request.action is Action.DELETE else "",
         about=(tell_mails(room, mails, find_standstill(room), notes),),
     )
 

@@ -16,7 +16,7 @@ from relay.storage.engine import Database, open_engine
 from relay.storage.lock import database_name
 from relay.storage.upgrade import GONE
 from relay.watching.asking import Running, Service, ask_service
-from relay.watching.findings import GRADES, Finding, disk_limits, find, worst
+from relay.watching.findings import GRADES, disk_limits, find, worst
 from relay.watching.snapshot import Snapshot, look_at_files, take_snapshot
 from relay.watching.texts import Words, describe
 
@@ -104,7 +104,11 @@ def _tell(settings: Settings, snapshot: Snapshot, now: int) -> Told:
             for finding, words in told
         ],
     }
-    more = [line for finding, words in told for line in _lines(finding, words)]
+    more = []
+    for finding, words in told:
+        more += ["", f"{finding.grade}: {_plain(words.title)}"]
+        more += [f"  {label}: {_plain(value)}" for label, value in words.facts]
+        more += [f"  {_plain(words.what)}", f"  What to do: {_plain(words.action)}"]
     line = f"{grade}: {_plain(first)} {_CLEAR} {_figures(now, snapshot)}"
     return Told(json=(status,), lines=(line, *more), exit_status=GRADES.index(grade))
 
@@ -136,10 +140,3 @@ def _figures(now: int, snapshot: Snapshot) -> str:
         watch, needs = disk_limits(snapshot)
         figures.append(f"disk_free={snapshot.disk_free}B;{watch}:;{needs}:;0")
     return " ".join(figures)
-
-
-def _lines(finding: Finding, words: Words) -> Iterator[str]:
-    yield from ("", f"{finding.grade}: {_plain(words.title)}")
-    for label, value in words.facts:
-        yield f"  {label}: {_plain(value)}"
-    yield from (f"  {_plain(words.what)}", f"  What to do: {_plain(words.action)}")

@@ -39,16 +39,29 @@ def command(
         source = configured_folder(config)
     if not os.path.lexists(source):
         raise click.BadParameter(f"'{source}' does not exist.", param_hint="'FILE|FOLDER'")
-    if source.is_dir():
-        restore_whole(
-            config,
-            find_whole(source),
-            yes=yes,
-            configuration=configuration,
-            other_installation=other_installation,
-        )
-    else:
+    if not source.is_dir():
         _restore_database(config, source, yes=yes)
+        return
+    from relay.storage.manifest import read_manifest, verify
+    from relay.storage.owner import as_another
+    from relay.storage.upgrade import VERSION
+
+    backup = find_whole(source)
+    manifest = read_manifest(backup)
+    if manifest.schema > VERSION:
+        fail(
+            f"{backup}: its database has schema {manifest.schema}, this program knows {VERSION}: install the relay that"
+            f" made it ({manifest.program}), or a newer one"
+        )
+    with progress("Looking through the backup", sum(entry.size for entry in manifest.files)) as step:
+        verify(backup, manifest, step)
+    plan = make_plan(config, backup, manifest, configuration=configuration, other_installation=other_installation)
+    confirm_many(plan.question, yes=yes)
+    if plan.owner is None:
+        _put_back_data(plan)
+    else:
+        as_another(lambda: _put_back_data(plan))
+    _put_back_configuration(plan)
 
 
 def _restore_database(config: str | None, file: Path, *, yes: bool) -> None:
@@ -99,31 +112,6 @@ def put_back_database(settings: "Settings", copy: Path, database: Path, name: Pa
         say(f"{told} waiting, and held now: what waited then may have been sent since.")
         say("`relay queue list` shows them; `relay queue release` or `delete` decides.")
     return restored
-
-
-def restore_whole(
-    config: str | None, backup: Path, *, yes: bool, configuration: bool, other_installation: bool
-) -> None:
-    """Put a backup back. Raises RelayError; nothing has changed where the backup itself is no good."""
-    from relay.storage.manifest import read_manifest, verify
-    from relay.storage.owner import as_another
-    from relay.storage.upgrade import VERSION
-
-    manifest = read_manifest(backup)
-    if manifest.schema > VERSION:
-        fail(
-            f"{backup}: its database has schema {manifest.schema}, this program knows {VERSION}: install the relay that"
-            f" made it ({manifest.program}), or a newer one"
-        )
-    with progress("Looking through the backup", sum(entry.size for entry in manifest.files)) as step:
-        verify(backup, manifest, step)
-    plan = make_plan(config, backup, manifest, configuration=configuration, other_installation=other_installation)
-    confirm_many(plan.question, yes=yes)
-    if plan.owner is None:
-        _put_back_data(plan)
-    else:
-        as_another(lambda: _put_back_data(plan))
-    _put_back_configuration(plan)
 
 
 def _put_back_data(plan: Plan) -> None:

@@ -89,7 +89,9 @@ class ControlServer:
             self._open += 1
             try:
                 uid = _peer(writer.get_extra_info("socket"))
-                refusal = self._refusal(uid)
+                refusal = "too many requests at a time" if self._open > _MOST_REQUESTS else ""
+                if uid not in (0, os.geteuid()):
+                    refusal = "only root and the service's own user may ask"
                 request: Answer = {}
                 if self._open <= _MOST_CONNECTIONS:
                     # Whatever is left unread makes the kernel drop the answer, a refusal too.
@@ -107,12 +109,6 @@ class ControlServer:
             finally:
                 self._open -= 1
                 writer.close()
-
-    def _refusal(self, uid: int) -> str:
-        """Say why whoever has connected gets no answer; empty where he gets one."""
-        if uid not in (0, os.geteuid()):
-            return "only root and the service's own user may ask"
-        return "too many requests at a time" if self._open > _MOST_REQUESTS else ""
 
     async def _answer(self, request: Answer, caller: Caller) -> AsyncGenerator[Answer]:
         handler = self._handlers.get(str(request.get("do")))
