@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from relay.housekeeping import ROUND, STEP, Housekeeper
-from relay.model.arrival import Place
+from relay.model.maildrop import Place
 from relay.runtime import Runtime
 from relay.storage import arrivals
 from relay.storage.engine import transaction

@@ -8,9 +8,9 @@ from pathlib import Path
 from relay.admin.requests import Told
 from relay.admin.room import Room
 from relay.admin.words import show_size, show_time
-from relay.model.arrival import Arrival, Place
 from relay.model.errors import StateConflictError, StorageError
 from relay.model.ids import is_id
+from relay.model.maildrop import Arrival, Place
 from relay.rules.moments import utc_time
 from relay.storage.arrivals import find_arrivals, find_by_file
 from relay.storage.mailboxes import find_seen

@@ -20,8 +20,8 @@ from relay.admin.requests import (
 from relay.admin.room import Room
 from relay.admin.words import count, show_size, show_time, unknown
 from relay.events.mailboxes import QuarantineDeleted, QuarantineDelivered
-from relay.model.arrival import Place
 from relay.model.errors import NotFoundError, StateConflictError, StorageError
+from relay.model.maildrop import Place
 from relay.rules.address import parse_addr_spec
 from relay.rules.moments import utc_time
 from relay.storage.arrivals import find_arrivals

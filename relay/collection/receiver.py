@@ -16,10 +16,9 @@ from relay.collection.troubles import Troubles
 from relay.emitting import emit
 from relay.events.mailboxes import MailNotWritten, MailQuarantined, MailReceived
 from relay.model.account import Account, MailboxServer
-from relay.model.arrival import Arrival, Place
 from relay.model.errors import SourceError, StorageFullError
 from relay.model.ids import make_copy_ids
-from relay.model.maildrop import Listed, PollResult
+from relay.model.maildrop import Arrival, Listed, Place, PollResult
 from relay.rules.distribution import Distribution, plan_distribution
 from relay.rules.summary import Summary, summarise
 from relay.runtime import Runtime

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, select, update
 
-from relay.model.arrival import Arrival, Place
 from relay.model.ids import COPY_DIGITS, first_id, is_id
+from relay.model.maildrop import Arrival, Place
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean, row_of
 from relay.storage.statement import LIMIT, Many, Statement, highest, is_in

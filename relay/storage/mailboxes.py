@@ -11,9 +11,8 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import and_, bindparam, delete, literal, or_, select, update
 
-from relay.model.arrival import Arrival
 from relay.model.errors import RelayError
-from relay.model.maildrop import Mailbox, MessageKey, Seen
+from relay.model.maildrop import Arrival, Mailbox, MessageKey, Seen
 from relay.storage import arrivals as copies
 from relay.storage.accepting import Claimant
 from relay.storage.access import Access, asks, writes, writes_as

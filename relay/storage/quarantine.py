@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Final
 
 from relay.model.account import User
-from relay.model.arrival import Arrival, Place
 from relay.model.errors import StorageError
 from relay.model.ids import make_copy_ids
+from relay.model.maildrop import Arrival, Place
 from relay.rules.headers import find_values
 from relay.rules.summary import summarise
 from relay.settings.advice import name_user

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from relay.demo.provider import Mailbox
-from relay.model.arrival import Arrival, Place
 from relay.model.errors import StorageError
+from relay.model.maildrop import Arrival, Place
 from relay.storage import arrivals
 from relay.storage.engine import open_engine, transaction
 from relay.storage.statement import Statement

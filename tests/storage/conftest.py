@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from relay.model.arrival import Arrival, Place
 from relay.model.destination import to_account, to_inbox
 from relay.model.ids import make_copy_ids, make_id
 from relay.model.mail import (
@@ -23,6 +22,7 @@ from relay.model.mail import (
     RecipientKind,
     Settlement,
 )
+from relay.model.maildrop import Arrival, Place
 from relay.model.reply import Outcome, Reply, Verdict
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue

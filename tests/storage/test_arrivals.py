@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
-from relay.model.arrival import Arrival, Place
-from relay.model.maildrop import MessageKey, Seen
+from relay.model.maildrop import Arrival, MessageKey, Place, Seen
 from relay.rules.summary import summarise
 from relay.storage import arrivals
 from relay.storage.engine import open_engine, transaction

@@ -13,9 +13,8 @@ from sqlalchemy import Engine, select
 
 from relay.model.account import User
 from relay.model.address import Address
-from relay.model.arrival import Arrival, Place
 from relay.model.errors import StorageError
-from relay.model.maildrop import MessageKey
+from relay.model.maildrop import Arrival, MessageKey, Place
 from relay.storage import arrivals, quarantine
 from relay.storage.engine import transaction
 from relay.storage.mailboxes import Mailboxes

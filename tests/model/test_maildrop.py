@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from relay.model.arrival import Place
 from relay.model.ids import COPY_DIGITS
+from relay.model.maildrop import Place
 from tests.storage.conftest import new_copies
 
 
