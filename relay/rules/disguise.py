@@ -112,7 +112,7 @@ def _grow(pieces: Iterator[str] | Sequence[str], most: int, *, before: bool) -> 
         joined = _DOTS.sub(".", plain + joined if before else joined + plain)
         if len(joined) > most:
             return
-        yield _fold(joined.strip("."))
+        yield unicodedata.normalize("NFC", joined.strip(".")).lower()
 
 
 def _spell(domain: str) -> str:
@@ -121,10 +121,6 @@ def _spell(domain: str) -> str:
         return idna.decode(domain)
     except idna.IDNAError:
         return domain.strip("[]")
-
-
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", text).lower()
 
 
 def _around(text: str) -> Iterator[tuple[str, str, str]]:

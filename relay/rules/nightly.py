@@ -37,7 +37,8 @@ def next_backup(*, now: int, started: int, past: BackupState, at: int, zone: Zon
     night that was missed is made up for soon after the start, once the last good backup is older than a day. After a
     failure, and a death in the middle, an hour passes. A moment in the future (by a wrong clock) counts as unknown.
     """
-    done, failed, begun = (_known(moment, now) for moment in (past.at, past.error_at, past.begun))
+    past_moments = (past.at, past.error_at, past.begun)
+    done, failed, begun = (None if moment is None or moment > now else moment for moment in past_moments)
     night = max(moment for moment in _nights(now, at, zone) if moment <= now)
     following = next_night(now, at, zone)
     if done is not None and done >= night:
@@ -62,7 +63,3 @@ def _nights(now: int, at: int, zone: ZoneInfo) -> list[int]:
     today = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today.replace(tzinfo=None, fold=0) + timedelta(days=n, milliseconds=at) for n in range(-2, 4)]
     return [round(day.replace(tzinfo=zone).timestamp() * 1000) for day in days]
-
-
-def _known(moment: int | None, now: int) -> int | None:
-    return None if moment is None or moment > now else moment

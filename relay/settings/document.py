@@ -87,7 +87,9 @@ def _advise(error: Exception) -> str:
 
 
 def _parse(text: str) -> dict[str, Any] | str:
-    deep = next((n for n, line in enumerate(text.split("\n"), 1) if _parts_of_keys(line) > _DEEPEST), None)
+    # The dots outside of quotes and comments: tomllib's time grows faster than the number of a key's parts.
+    dotted = ((n, line) for n, line in enumerate(text.split("\n"), 1) if line.count(".") > _DEEPEST)
+    deep = next((n for n, line in dotted if bare_text(line).count(".") > _DEEPEST), None)
     if deep is not None:
         return f"line {deep}: a key of too many parts"
     try:
@@ -96,11 +98,6 @@ def _parse(text: str) -> dict[str, Any] | str:
         return explain_fault(text, str(error))
     except (ValueError, RecursionError):
         return "this is not TOML: a number or a nesting beyond all measure"
-
-
-def _parts_of_keys(line: str) -> int:
-    """Count the dots outside of quotes and comments: tomllib's time grows faster than the number of a key's parts."""
-    return 0 if line.count(".") <= _DEEPEST else bare_text(line).count(".")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

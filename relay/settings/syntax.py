@@ -18,17 +18,13 @@ def explain_fault(text: str, fault: str) -> str:
     """Explain an error of `tomllib`: the line, the cause, and how to write it."""
     found = _WHERE.search(fault)
     lines = text.split("\n")
-    number = int(found[1]) if found else _first_unclosed(lines)
+    # Without a number it is the first line that seems to begin a quoted text without an end.
+    odd = (n for n, line in enumerate(lines, 1) if "'" in (rest := bare_text(line)) or '"' in rest)
+    number = int(found[1]) if found else next(odd, len(lines))
     line = lines[number - 1] if 0 < number <= len(lines) else ""
     kind = fault[: found.start()] if found else fault.removesuffix(" (at end of document)")
     column = int(found[2]) if found else 0
     return f"line {number}: {_explain_signs(line) or _explain(kind, line, column, text)}"
-
-
-def _first_unclosed(lines: list[str]) -> int:
-    """Return the number of the first line that seems to begin a quoted text without an end."""
-    odd = (n for n, line in enumerate(lines, 1) if "'" in (rest := bare_text(line)) or '"' in rest)
-    return next(odd, len(lines))
 
 
 def bare_text(line: str) -> str:
