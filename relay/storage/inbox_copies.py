@@ -25,7 +25,7 @@ _PASSES: Final = 3
 
 
 class NewFile:
-    """A new file of a backup; a context manager that closes it."""
+    """A new file of a backup; a context manager that closes it, durable where nothing failed."""
 
     def __init__(self, path: Path) -> None:
         self._stream = os.fdopen(os.open(path, CREATE, 0o600), "wb")
@@ -34,8 +34,11 @@ class NewFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
+    def __exit__(self, kind: object, *_: object) -> None:
+        with self._stream:
+            if kind is None:
+                self._stream.flush()
+                os.fsync(self._stream.fileno())
 
     def write(self, data: bytes) -> None:
         """Add a piece."""
@@ -51,11 +54,6 @@ class NewFile:
         self._stream.flush()
         found = os.fstat(source)
         os.utime(self._stream.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
-
-    def sync(self) -> None:
-        """Make it durable."""
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +96,6 @@ class Inbox:
         """Copy what is not known yet; return whether something went away in between, perhaps to another name."""
         missed = False
         with contextlib.ExitStack() as batch:
-            writers: list[NewFile] = []
             for mail in os.listdir(folder):
                 unique = mail.partition(":")[0]
                 if unique in known:
@@ -120,12 +117,8 @@ class Inbox:
                     writer.date_as(source)
                 known.add(unique)
                 entries.append(writer.enter(f"{self.path}/{name}/{mail}"))
-                writers.append(writer)
-                if len(writers) == _BATCH:
-                    _sync_all(writers)
+                if len(entries) % _BATCH == 0:
                     batch.close()
-                    writers = []
-            _sync_all(writers)
         return missed
 
     @contextlib.contextmanager
@@ -143,11 +136,6 @@ def _make_folders(top: Path, path: str) -> None:
     for part in path.split("/"):
         top /= part
         top.mkdir(mode=0o700, exist_ok=True)
-
-
-def _sync_all(writers: list[NewFile]) -> None:
-    for writer in writers:
-        writer.sync()
 
 
 def find_maildirs(storage: Path, inboxes: Path | None) -> Iterator[Inbox]:

@@ -7,7 +7,7 @@ node that was taken for dead changes nothing any more.
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final
 
 from sqlalchemy import and_, bindparam, delete, literal, or_, select, update
 
@@ -15,16 +15,13 @@ from relay.model.errors import RelayError
 from relay.model.maildrop import Arrival, Mailbox, MessageKey, Seen
 from relay.storage import arrivals as copies
 from relay.storage.accepting import Claimant
-from relay.storage.access import Access, asks, writes, writes_as
+from relay.storage.access import Access, P, R, asks, writes, writes_as
 from relay.storage.committer import Rank
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
 from relay.storage.statement import Many, Statement, insert
 from relay.storage.tables import mailbox, seen
 from relay.storage.transaction import Transaction
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _ADDED: Final = insert(mailbox)
 _IS_HELD: Final = and_(mailbox.c.account == bindparam("account"), mailbox.c.token == bindparam("token"))

@@ -165,7 +165,6 @@ def _fill(partial: Path, job: Job, gathered: Gathered, *, at: int, installation:
         with NewFile(path) as writer:
             writer.write(named.content)
             entries.append(writer.enter(named.path, named.origin))
-            writer.sync()
     for inbox in find_maildirs(job.storage, job.inboxes):
         entries += inbox.copy(partial, step)
     manifest = Manifest(
@@ -182,7 +181,6 @@ def _fill(partial: Path, job: Job, gathered: Gathered, *, at: int, installation:
     )
     with NewFile(partial / MANIFEST) as writer:
         writer.write(write_manifest(manifest))
-        writer.sync()
     for folder, _, _ in os.walk(partial):
         sync(Path(folder))
     return manifest

@@ -15,7 +15,6 @@ def test_a_file_knows_what_was_written_and_keeps_its_time(tmp_path: Path) -> Non
         file.write(b"hel")
         file.write(b"lo")
         file.date_as(source)
-        file.sync()
         entry = file.enter("x/new", "origin")
     os.close(source)
     assert (entry.path, entry.size, entry.origin) == ("x/new", 5, "origin")
