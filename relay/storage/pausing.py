@@ -168,9 +168,6 @@ def resume(tx: Transaction, account: str, now: int) -> bool:
 
 
 def resume_by_person(tx: Transaction, account: str, *, now: int) -> bool:
-    """End the pause of an account, whoever began it; return whether there was one.
-
-    The next one begins anew: with the first interval, and people are told of it.
-    """
+    """End the pause of an account, whoever began it; return whether there was one. The next one begins anew."""
     unsay(tx, told_as(account))
     return tx.change(_END_ANEW, now=now, name=account) > 0

@@ -90,8 +90,11 @@ def renew_leases(tx: Transaction, running: Mapping[str, str], *, by: Claimant) -
 
 
 def _reclaim_rows(tx: Transaction, rows: Sequence[AnyRow], now: int, why: str) -> list[ClaimedDelivery]:
-    marked = {row[0]: int(row[2]) for row in rows}
-    found = [_doubted(delivery, marked[delivery.id]) for delivery in read_claimed(tx, rows)]
+    doubts = {row[0]: 1 + int(row[2]) for row in rows}
+    found = [
+        one if one.destination.is_idempotent else replace(one, uncertain=one.uncertain + doubts[one.id])
+        for one in read_claimed(tx, rows)
+    ]
     changes: list[Parameters] = [
         {"state": _state_after(one).value, "uncertain": one.uncertain, "id": one.id, "token": one.token}
         for one in found
@@ -102,12 +105,6 @@ def _reclaim_rows(tx: Transaction, rows: Sequence[AnyRow], now: int, why: str) -
     held = [delivery for delivery in doubtful if _state_after(delivery) is DeliveryState.HELD]
     enqueue(tx, [PendingAlert(kind=Alert.UNCERTAIN_HELD, account=d.account, delivery_id=d.id) for d in held])
     return doubtful
-
-
-def _doubted(delivery: ClaimedDelivery, marked: int) -> ClaimedDelivery:
-    if delivery.destination.is_idempotent:
-        return delivery  # there is nothing to doubt
-    return replace(delivery, uncertain=delivery.uncertain + 1 + marked)
 
 
 def _state_after(delivery: ClaimedDelivery) -> DeliveryState:

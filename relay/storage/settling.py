@@ -109,10 +109,9 @@ class _Settled(NamedTuple):
 def settle(tx: Transaction, settlements: Sequence[Settlement], *, by: Claimant) -> list[bool]:
     """Write what attempts came to; return for each whether its claim still held.
 
-    A settlement that is written already, or whose mail is gone, changes nothing. Where the claim does not hold any
-    more, the delivery is another's or waits: nothing of it is changed, but for this: who surely got the mail is not
-    sent it again. The attempt is noted, and `tried` counts it: that numbers the attempts, and keeps whoever read the
-    delivery before from claiming it. The retry intervals count only the attempts that had the claim.
+    A settlement that is written already, or whose mail is gone, changes nothing. Where the claim is lost, only who
+    surely got the mail is noted, not to be sent it again, and the attempt, which `tried` counts: that numbers the
+    attempts, and keeps whoever read the delivery before from claiming it. Retry intervals count those with a claim.
     """
     found = map(_Delivery._make, tx.rows(_SELECT, ids=[s.delivery_id for s in settlements]))
     deliveries = {row.id: row for row in found}

@@ -210,14 +210,12 @@ def _overdue(
 def _silent(
     tx: Transaction, account: str, queue: QueueState, first: int, *, hours: OpeningHours, now: int
 ) -> QueueState:
-    """Find out since when no attempt of an account got an answer: no reply of any kind, whatever it said.
+    """Find out since when no attempt of an account got any answer; `first`: when what waits was tried in vain first.
 
-    `first` is when what waits was tried in vain first; answers of before are not even looked up. Only time in which
-    there may be attempts counts: one that fails when the office closes says nothing of the night.
+    Only time in which there may be attempts counts: one that fails when the office closes says nothing of the night.
     """
-    oldest = first_id(now - _LONGEST_WAIT)
     lane = str(to_account(account))
-    answered = tx.rows(_ANSWERED, oldest=oldest, first=first, lane=lane)[0][0]
+    answered = tx.rows(_ANSWERED, oldest=first_id(now - _LONGEST_WAIT), first=first, lane=lane)[0][0]
     behind = -1 if answered is None else answered
     since = tx.rows(_FIRST_UNANSWERED, lane=lane, behind=behind)[0][0]
     if (
