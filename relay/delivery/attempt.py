@@ -16,8 +16,6 @@ from relay.delivery.pauses import PauseBook
 from relay.delivery.quota import Quota
 from relay.delivery.settlements import Facts
 from relay.delivery.storing import log_and_continue, log_failure
-from relay.emitting import emit
-from relay.events.accounts import AccountNarrowed, AccountSlowed, AccountUnreachable, ProviderAsksForLess
 from relay.events.event import Event
 from relay.model.destination import Destination
 from relay.model.errors import ClaimLostError, RelayError
@@ -29,7 +27,7 @@ from relay.rules.disposition import Disposition, Schedule, decide_disposition
 from relay.rules.retry import counted_time, has_expired, next_attempt
 from relay.runtime import Runtime
 from relay.transports.registry import Transports
-from relay.transports.transport import Login, Progress, Terms, Transport, TransportResult, failed
+from relay.transports.transport import Login, Progress, Transport, TransportResult, failed
 
 
 async def _nothing() -> None:
@@ -125,7 +123,7 @@ class Attempter:
             result = failed(delivery, progress, error)
             if isinstance(error, RelayError):
                 lane.failed(self._monotonic())  # it would refuse the next mail as well
-        goes_on = tell_lane(lane, transport.terms, result, self._monotonic())
+        goes_on = lane.learn(transport.terms, result, self._monotonic())
         if result.learnt.connections is not None and result.transactions == 1:
             return Attempted(then=partial(self._after_narrowed, delivery)), 0  # whoever has a connection may take it
         again = paused = False
@@ -270,33 +268,3 @@ class Attempter:
         """Hold what has lost its account, and tell the postmaster. Where that fails, the next look does it."""
         with log_and_continue(f"hold {delivery.destination.name}"):
             self._wake(await self._notifications.outbox.hold_orphaned([delivery.destination.name]))
-
-
-def tell_lane(lane: Lane, terms: Terms, result: TransportResult, now: float) -> bool:
-    """Tell a lane what was learnt, at a monotonic time; returns whether more of it may go."""
-    learnt, reply, account = result.learnt, result.reply, lane.destination.name
-    lane.start_mail(now, result.transactions - 1)  # the first was counted when it began
-    if learnt.connected:
-        lane.connected(terms, learnt.max_size)
-    if learnt.answers:
-        lane.answered()
-    elif learnt.unreachable and lane.unreachable(reply, connected=learnt.connected):
-        emit(AccountUnreachable(account=account, code=reply.code, reply=str(reply)))
-    if learnt.login_refused:
-        return False
-    if learnt.connections is not None:
-        lane.narrowed(learnt.connections, now)
-        emit(AccountNarrowed(account=account, connections=learnt.connections, code=reply.code, reply=str(reply)))
-        return False
-    if learnt.throttles:
-        emit(ProviderAsksForLess(account=account, code=reply.code, reply=str(reply)))
-        emit(AccountSlowed(account=account, seconds=lane.throttled(now)))
-        return False
-    if learnt.unreachable and lane.is_current(terms):
-        lane.failed(now)
-        return False
-    if learnt.unreachable:
-        lane.renewed = True  # the settings were corrected meanwhile: it goes at once by those
-    elif reply.is_positive:
-        lane.delivered()
-    return True

@@ -12,11 +12,13 @@ from typing import Any
 from relay.delivery.rate_limit import RateLimit
 from relay.delivery.ready_queue import ReadyQueue
 from relay.delivery.restraints import Backoff, ConnectionLimit, DayQuota
+from relay.emitting import emit
+from relay.events.accounts import AccountNarrowed, AccountSlowed, AccountUnreachable, ProviderAsksForLess
 from relay.model.destination import Destination
 from relay.model.mail import Body, ClaimedDelivery, Work
 from relay.model.reply import Reply
 from relay.rules.turns import Cursor
-from relay.transports.transport import Terms
+from relay.transports.transport import Terms, TransportResult
 
 
 @dataclass(kw_only=True)
@@ -131,6 +133,35 @@ class Lane:
         return self._terms is None or terms.access == self._terms.access
 
     # What happened
+
+    def learn(self, terms: Terms, result: TransportResult, now: float) -> bool:
+        """Learn from what came of a mail that was sent by these terms; returns whether more of it may go."""
+        learnt, reply, account = result.learnt, result.reply, self.destination.name
+        self.start_mail(now, result.transactions - 1)  # the first was counted when it began
+        if learnt.connected:
+            self.connected(terms, learnt.max_size)
+        if learnt.answers:
+            self.answered()
+        elif learnt.unreachable and self.unreachable(reply, connected=learnt.connected):
+            emit(AccountUnreachable(account=account, code=reply.code, reply=str(reply)))
+        if learnt.login_refused:
+            return False
+        if learnt.connections is not None:
+            self.narrowed(learnt.connections, now)
+            emit(AccountNarrowed(account=account, connections=learnt.connections, code=reply.code, reply=str(reply)))
+            return False
+        if learnt.throttles:
+            emit(ProviderAsksForLess(account=account, code=reply.code, reply=str(reply)))
+            emit(AccountSlowed(account=account, seconds=self.throttled(now)))
+            return False
+        if learnt.unreachable and self.is_current(terms):
+            self.failed(now)
+            return False
+        if learnt.unreachable:
+            self.renewed = True  # the settings were corrected meanwhile: it goes at once by those
+        elif reply.is_positive:
+            self.delivered()
+        return True
 
     def connected(self, terms: Terms, max_size: int | None) -> None:
         """Note that a connection came about, and what its server takes, unless the settings are out of date."""

@@ -22,6 +22,7 @@ from structlog.testing import capture_logs
 
 from relay.delivery import attempt, settlements, storing
 from relay.delivery.dispatcher import LONGEST_LOOK
+from relay.delivery.lanes import Lane
 from relay.model.destination import to_account
 from relay.model.errors import StorageError
 from relay.storage import admin
@@ -54,7 +55,7 @@ POINTS: dict[str, Callable[[Office], tuple[object, str]]] = {
     "quota": lambda office: (office.delivery._attempter._quota, "reserve"),
     "transport": lambda _: (SmtpTransport, "deliver"),
     "before the dot": lambda office: (office.queue, "confirm"),
-    "what was learnt": lambda _: (attempt, "tell_lane"),
+    "what was learnt": lambda _: (Lane, "learn"),
     "disposition": lambda _: (attempt, "decide_disposition"),
     "splits": lambda _: (settlements, "splits_of"),
     "settlement": lambda office: (office.queue, "settle"),

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from relay.delivery import attempt, settlements
+from relay.delivery.lanes import Lane
 from relay.model.errors import StorageError
 from relay.storage import admin
 from relay.transports.maildir import MaildirTransport
@@ -41,7 +42,7 @@ def point(office: Office, name: str) -> tuple[object, str]:
         "quota": (attempter._quota, "reserve"),
         "transport": (SmtpTransport, "deliver"),
         "before the dot": (office.queue, "confirm"),
-        "result": (attempt, "tell_lane"),
+        "result": (Lane, "learn"),
         "counted": (attempter, "_counted"),
         "decide_disposition": (attempt, "decide_disposition"),
         "split": (settlements, "splits_of"),
@@ -91,7 +92,7 @@ async def test_people_hear_at_once_of_what_is_held_since_nobody_knows_whether_it
     ):
         await office.send()  # the look of this minute
         for _ in range(2):  # the second doubt holds it
-            break_once(monkeypatch, attempt, "tell_lane")
+            break_once(monkeypatch, Lane, "learn")
         queue_id = (await office.hand_in(A)).text.split()[-1]
         await office.send()
         await office.pass_time(6_000)  # the lane has rested; the next look of a minute is far
