@@ -126,10 +126,7 @@ class MaildirWriter:
     # In the thread
 
     def _write(self, batch: Sequence[Arriving]) -> None:
-        """Write all bytes first, then sync each file, then link them, then sync each folder.
-
-        The first sync takes most of the others' bytes along: several times as fast as one file after the other.
-        """
+        """Write a batch; the first sync takes most of the others' bytes along: several times as fast as one by one."""
         try:
             for arriving in batch:
                 self._add(arriving)

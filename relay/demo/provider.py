@@ -1,7 +1,4 @@
-"""A stand-in for a mail provider on loopback: takes mail after a login, and has a mailbox that is fetched by POP3.
-
-All mails are in memory, to be looked at.
-"""
+"""A mail provider on loopback, all in memory: takes mail after a login, and has a mailbox that is fetched by POP3."""
 
 import asyncio
 import contextlib

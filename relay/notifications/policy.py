@@ -113,9 +113,8 @@ class Policy:
             for r in waiting
         ]
         others = others_of(await self._queue.outcomes(message.id), {r.n for r in waiting})
-        report = Report.DELAYED
         notice = await self._composer.report(
-            report, message, account, recipients, retry_until=retry_until, others=others
+            Report.DELAYED, message, account, recipients, retry_until=retry_until, others=others
         )
         return Notices(notices=(notice,))
 

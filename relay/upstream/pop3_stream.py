@@ -34,7 +34,6 @@ class Pop3Stream(AwaitedProtocol):
         self._seconds = self._credit = seconds
         self.veil = veil
         self._buffer = bytearray()
-        self._transport: asyncio.Transport
         self._paused = False
 
     @classmethod
@@ -54,35 +53,35 @@ class Pop3Stream(AwaitedProtocol):
         """Put TLS on. What was buffered in the clear is dropped (RFC 2595 section 4). Raises OSError, StreamLost."""
         self._buffer.clear()
         secured = await self._loop.start_tls(
-            self._transport, self, context, server_hostname=host, ssl_handshake_timeout=self._seconds
+            self.transport, self, context, server_hostname=host, ssl_handshake_timeout=self._seconds
         )
         if secured is None:
             raise StreamLost("the connection was lost")
-        self._transport = secured
+        self.transport = secured
         self._buffer.clear()
 
     # What asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the transport."""
-        self._transport = cast("asyncio.Transport", transport)
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Buffer what has come; a server that sends faster than we write has to wait."""
         self._buffer += data
         if len(self._buffer) > _HIGH_WATER and not self._paused:
             self._paused = True
-            self._transport.pause_reading()
+            self.transport.pause_reading()
         self._wake()
 
     # What the session calls
 
     def write(self, data: bytes) -> None:
         """Send commands. Raises StreamLost."""
-        if self._lost is not None or self._transport.is_closing():
+        if self._lost is not None or self.transport.is_closing():
             raise StreamLost(self._lost or "the connection was closed")
         self._credit = self._seconds
-        self._transport.write(data)
+        self.transport.write(data)
 
     async def read_status(self) -> tuple[bool, str]:
         """Read +OK or -ERR with its text, veiled and made harmless. Raises StreamLost for anything else."""
@@ -154,14 +153,9 @@ class Pop3Stream(AwaitedProtocol):
     def _resume(self) -> None:
         if self._paused and len(self._buffer) <= _HIGH_WATER // 2:
             self._paused = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def close(self) -> None:
         """Close the connection."""
-        self._transport.close()
-
-    def abort(self) -> None:
-        """End the connection at once."""
-        self._fail("given up")
-        self._transport.abort()
+        self.transport.close()

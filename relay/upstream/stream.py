@@ -33,6 +33,8 @@ class StreamLost(Exception):  # noqa: N818 - it says what happened
 class AwaitedProtocol(asyncio.Protocol):
     """A connection with at most one waiter, which is woken by what comes, by the end, and when its time is over."""
 
+    transport: asyncio.Transport
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._deadline = Deadline(self._loop, functools.partial(self._wake, in_time=False))
@@ -50,6 +52,11 @@ class AwaitedProtocol(asyncio.Protocol):
         """Note the loss, wake whoever waits, and stop the timer."""
         self._fail("the connection was reset" if exc else "the connection was closed")
         self._deadline.cancel()
+
+    def abort(self, why: str = "given up") -> None:
+        """End the connection at once."""
+        self._fail(why)
+        self.transport.abort()
 
     def _fail(self, why: str) -> None:
         if self._lost is None:
@@ -199,11 +206,6 @@ class SmtpStream(AwaitedProtocol):
             self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_HIGH_WATER // 4)
         elif self._lost is not None and not self._replies:
             raise StreamLost(self._lost)
-
-    def abort(self, why: str) -> None:
-        """End the connection at once."""
-        self._fail(why)
-        self.transport.abort()
 
 
 @functools.lru_cache(maxsize=128)
