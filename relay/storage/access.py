@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
 
@@ -14,8 +13,6 @@ from relay.storage.committer import Operation, Rank
 from relay.storage.engine import transaction
 from relay.storage.transaction import Transaction
 from relay.storage.writer import Writer
-
-_READERS: Final = 2
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,7 +26,7 @@ class Access:
         self._writer = writer
         self.node, self.lease = node, lease
         self._by = Claimant(node, lease)
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="queue-read")
+        self._readers = writer.readers
 
     async def _write(self, rank: Rank, change: Callable[[Transaction], R], *, synced: bool = True) -> R:
         """Write once and wait until it is durable."""
@@ -47,7 +44,6 @@ class Access:
     async def close(self) -> None:
         """Finish the writes that wait, then end all threads."""
         await self._writer.close()
-        await asyncio.to_thread(self._readers.shutdown)
 
     async def _read(self, query: Callable[..., R], *arguments: object) -> R:
         def run() -> R:

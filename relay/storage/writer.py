@@ -12,6 +12,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from relay.storage.committer import A, CommitError, Committer, Operation, R, Ran
 from relay.storage.faults import is_fault_of_database, storage_error
 from relay.storage.lock import database_name
 
+_READERS: Final = 2
 MOST_WRITES: Final = 128
 """Of one batch."""
 MOST_OCTETS: Final = 1 << 20
@@ -37,6 +39,8 @@ class Writer:
     def __init__(self, engine: Engine) -> None:
         self.dead = asyncio.Event()
         """Set when the thread has died of a fault: no write will ever succeed again."""
+        self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="queue-read")
+        """Read for all that share this writer, and end with it."""
         self._engine = engine
         self._committer = Committer(engine)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -89,12 +93,13 @@ class Writer:
         await self.run(_NOTHING, None)
 
     async def close(self) -> None:
-        """Run what waits, then end the thread."""
+        """Run what waits, then end all threads."""
         if not self._closed:
             self._closed = True
             self._hand_over()
             self._inbox.put(None)
         await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self.readers.shutdown)
 
     def _hand_over(self) -> None:
         if self._fresh:
