@@ -133,13 +133,12 @@ def _interpret_data(recipients: Sequence[Recipient], replies: SmtpReplies) -> Tr
             own = {n: o for n, o in outcomes.items() if n not in unanswered}
             return TransactionResult(outcomes=own, reply=end, repeat_without_archive=True)
         # Whoever closes the connection is not asked again at once; the next attempt goes without the archive.
-        leaves = end.code == 421
+        leaves = end.code == 421 or end.is_permanent
     if is_login_refused(end):
         outcomes |= _defer(taken, end)
         paused = any(r.kind is not RecipientKind.ARCHIVE for r in taken)
         return TransactionResult(outcomes=outcomes, reply=end, login_refused=paused)
-    failed = outcome_of(end)
-    outcomes |= {r.n: failed for r in taken}
+    outcomes |= _defer(taken, end) if leaves else dict.fromkeys((r.n for r in taken), outcome_of(end))
     return TransactionResult(
         outcomes=outcomes, reply=shut_out or end, archive_leaves=leaves, login_refused=shut_out is not None
     )

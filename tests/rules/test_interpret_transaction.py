@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -165,6 +166,15 @@ def test_a_server_that_closes_is_not_asked_again_at_once() -> None:
         assert result.archive_leaves
         assert result.slow_down
         assert result.outcomes[0].verdict is Verdict.DEFERRED
+
+
+@pytest.mark.parametrize("stage", ["data", "final"])
+def test_a_server_that_says_it_closes_and_goes_on_bounces_nobody_for_the_archive(stage: str) -> None:
+    said: dict[str, Any] = {stage: Reply(code=552)}
+    result = interpret_transaction((A, B, ARCHIVE), answers(Reply(code=421), OK, OK, **said))
+    assert {outcome.verdict for outcome in result.outcomes.values()} == {Verdict.DEFERRED}
+    assert result.archive_leaves
+    assert not result.repeat_without_archive
 
 
 def test_a_sending_limit_at_rcpt_slows_the_account_down_and_a_full_mailbox_does_not() -> None:
