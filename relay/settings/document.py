@@ -4,6 +4,7 @@ The checks that compare parts of the configuration read the document itself, not
 in one place does not hide another one elsewhere.
 """
 
+import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,17 +42,20 @@ _LARGEST = 4 * 1024 * 1024
 _DEEPEST = 100
 
 
-def read_document(path: Path) -> dict[str, Any]:
-    """Read a TOML file. Raises ConfigurationError with one line if it can't be read or is not TOML."""
+def read_document(path: Path) -> tuple[dict[str, Any], str]:
+    """Read a TOML file, once: it may be a pipe. Returns it with the hash of its octets, as `digest_of` makes it.
+
+    Raises ConfigurationError with one line if it can't be read or is not TOML.
+    """
     content = _read(path)
-    if isinstance(content, dict):
+    if not isinstance(content, str):
         return content
     # Raised here, not where it was caught: so that no exception with the file's content is chained to it.
     raise ConfigurationError([write_line(path.name or str(path), content)])
 
 
-def _read(path: Path) -> dict[str, Any] | str:
-    """Return the document, or why it can't be read."""
+def _read(path: Path) -> tuple[dict[str, Any], str] | str:
+    """Return the document with its hash, or why it can't be read."""
     try:
         with path.open("rb") as stream:
             content = stream.read(_LARGEST + 1)
@@ -65,7 +69,8 @@ def _read(path: Path) -> dict[str, Any] | str:
     except UnicodeDecodeError as error:
         line = 1 + content.count(b"\n", 0, error.start)
         return f"line {line}: this is not UTF-8"
-    return _parse(text)
+    document = _parse(text)
+    return document if isinstance(document, str) else (document, hashlib.sha256(content).hexdigest())
 
 
 def _absolute(path: Path) -> Path:

@@ -29,8 +29,7 @@ def load_settings(path: Path, *, secrets: bool = True) -> Settings:
 
     Without `secrets`, password files and variables need not be there: for commands that log in nowhere.
     """
-    digest = places.digest_of(path)  # before it is read: a change after that is seen as one that is not in force
-    document = read_document(path)
+    document, digest = read_document(path)
     # pydantic costs 60 ms, which --help and a missing file need not wait for.
     from relay.settings.build import build_settings  # noqa: PLC0415 - see above
     from relay.settings.checks import check_document  # noqa: PLC0415 - see above

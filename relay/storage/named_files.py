@@ -61,7 +61,7 @@ def gather(file: Path, content: bytes | None = None, *, secrets: bool) -> Gather
         reason = f"can't be read: {error.strerror}" if isinstance(error, OSError) else str(error)
         missing.append(f"{file}: {reason}")
     try:
-        root = Table(content=read_document(file))
+        root = Table(content=read_document(file)[0])
     except ConfigurationError:
         root = Table()
     folder = find_folder(root, file)

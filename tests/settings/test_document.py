@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from relay.model.account import MailboxServer
+from relay.places import digest_of
 from relay.settings.document import MAILBOX_TABLES, SERVER_TABLES, Table, read_document
 from relay.settings.errors import ConfigurationError
 
@@ -31,7 +32,7 @@ def test_why_a_file_can_not_be_read(tmp_path: Path, content: bytes, reason: str)
         read_document(path)
     assert error.value.__context__ is None
     path.write_bytes(b"\xef\xbb\xbfa = 1")
-    assert read_document(path) == {"a": 1}
+    assert read_document(path) == ({"a": 1}, digest_of(path))
 
 
 def test_what_is_no_file_is_told_with_what_helps(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A folder of bad configurations, each with its messages, and one of good ones, each with its warnings."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.places import digest_of
 from relay.settings import ConfigurationError, find_configuration, load_settings
 from relay.settings.blanking import blank_secrets
 from relay.settings.load import read_places
@@ -62,6 +64,17 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path, content: bytes) -> None
         load_settings(path)
     assert all(line.startswith("relay.toml: ") for line in error.value.errors)
     assert len(error.value.errors) == (1 if content else 2)
+
+
+def test_a_pipe_is_read_as_well_which_can_be_done_once() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, EXAMPLE.read_bytes())
+    os.close(writer)
+    try:
+        settings = load_settings(Path(f"/dev/fd/{reader}"))
+    finally:
+        os.close(reader)
+    assert settings.digest == digest_of(EXAMPLE)
 
 
 def test_a_file_beyond_4_mib_is_another_file(tmp_path: Path) -> None:
