@@ -1,5 +1,5 @@
 """The control socket in the storage folder, by which commands ask the running service.
 
-`lines` is what both sides write, `client` what a command does, `server` what the service does. Only the user of the
-storage folder and root can use the socket: it grants what the database's own file grants.
+`client` is what a command does, and the lines that both sides write; `server` is what the service does. Only the user
+of the storage folder and root can use the socket: it grants what the database's own file grants.
 """

@@ -69,7 +69,10 @@ class ConnectionLimit:
 
 @dataclass(kw_only=True, slots=True)
 class DayQuota:
-    """The recipients of an account's day; the count itself is in the queue (`quota.py`). Milliseconds since 1970."""
+    """The recipients of an account's day; the count itself is in the queue (`relay.storage.quota`).
+
+    Times are milliseconds since 1970.
+    """
 
     exhausted_until: int = 0
     """Before this moment the day's recipients are used up."""
