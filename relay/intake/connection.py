@@ -224,18 +224,18 @@ class Connection(SMTP):
             self._handler_coroutine.cancel()
 
     async def complete(self, work: Awaitable[_Result]) -> _Result:
-        """Await work that comes to its end whatever becomes of the client. Raises SessionEnd behind it if it has left.
+        """Await work that comes to its end whatever becomes of the client. Raises SessionEnd behind it if that is gone.
 
-        The session's task does it by itself: a task for each, and a shield, would cost more than most work.
+        Where the work failed as well: nothing more is read of such a client. The session's task does it by itself: a
+        task for each, and a shield, would cost more than most work.
         """
         self._at_work = True
         try:
-            result = await work
+            return await work
         finally:
             self._at_work = False
-        if self._ended:
-            raise SessionEnd
-        return result
+            if self._ended:
+                raise SessionEnd
 
     def _close(self, reply: Reply | None) -> None:
         if self._securing:

@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
+import ssl
 import struct
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,7 +14,8 @@ from relay.intake.budget import SharedDiskSpace
 from relay.intake.receiving import SLOWEST
 from relay.intake.session import SmtpSession
 from relay.rules.message_splitter import CHUNK
-from tests.intake.conftest import Dialogue, Recorder, open_listener
+from tests.intake.conftest import Certificate, Dialogue, Recorder, open_listener
+from tests.peers.machine import until
 
 LINES = (b"y" * 62 + b"\r\n") * (CHUNK // 64)
 SMUGGLED = b"MAIL FROM:<evil@x.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\nevil\r\n"
@@ -418,6 +421,33 @@ async def test_a_client_that_is_killed_at_any_step_interrupts_none_of_them(at: s
         assert running.budget.taken == 0
         assert running.server._context.quiet.is_set()
         assert running.server._context.connection_limits._places.taken == 0
+
+
+async def test_a_session_that_was_ended_while_a_step_failed_reads_no_further(
+    certificate: Certificate, client_context: ssl.SSLContext
+) -> None:
+    recorder = Halting("header")
+    recorder.fail_at = "header"
+    async with open_listener(recorder=recorder, tls=("implicit", certificate)) as running:
+        client = await running.greeted(context=client_context)
+        await client.begin()
+        await client.send(b"Subject: x\r\n\r\nhello\r\n")
+        await asyncio.wait_for(recorder.reached.wait(), 10)
+        session: Any = next(iter(running.server._context.sessions))
+        sending: Any = client.writer.transport
+        sending.pause_reading()  # so that the connection is there for a while, as TLS ends by an answer
+        await client.send(b".\r\nMAIL FROM:<s@x.example>\r\nRCPT TO:<a@x.example>\r\nDATA\r\nSubject: y\r\n\r\n.\r\n")
+        await until(lambda: session._reader._buffer.endswith(b"y\r\n\r\n.\r\n"))
+        session.say_last(session.timeout_reply, "it was too slow")
+        recorder.go.set()
+        await asyncio.wait([session._handler_coroutine], timeout=10)
+        assert session._handler_coroutine.cancelled()
+        assert session.deadline._at is not None
+        assert len(recorder.mails) == 1
+        session.abort()
+        await asyncio.gather(*running.server._context.tasks)
+        assert running.mail.aborted
+        assert running.budget.taken == 0
 
 
 async def kill(client: Dialogue) -> None:
