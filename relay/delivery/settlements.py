@@ -61,10 +61,7 @@ def settlement_of(
     settings: Settings,
     **of_attempt: Unpack[_OfAttempt],
 ) -> Settlement:
-    """Return what is written of a delivery; `at` in milliseconds since 1970.
-
-    `of_attempt` is what an attempt that counts has beside it.
-    """
+    """Return what is written of a delivery; `at` in milliseconds since 1970. `of_attempt` is left out without one."""
     return Settlement(
         delivery_id=delivery.id,
         token=delivery.token,

@@ -124,8 +124,8 @@ class Arrival:
     """The provider's unique id; if the server has none, `sha256-` and the hash of the mail."""
     header_message_id: str
     sender: str
+    """The From field, decoded and shortened for display, as the subject is."""
     subject: str
-    """As the From field, decoded and shortened for display."""
     size: int
     place: Place
     file: str

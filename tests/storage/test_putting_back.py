@@ -1,4 +1,4 @@
-"""Files and mails put back in their places; whole restores are in tests/cli/test_restoring.py."""
+"""Files and mails put back in their places; whole restores are in tests/cli/test_restore.py."""
 
 import os
 import sqlite3
