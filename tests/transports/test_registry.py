@@ -15,6 +15,11 @@ async def test_the_kind_of_a_destination_decides_who_serves_it_and_its_name_whet
         sales = transports.at(to_account("sales"))
         assert isinstance(sales, SmtpTransport)
         assert transports.at(to_account("sales")) is sales
+        office.configure(accounts=[make_account("sales", 9)])
+        changed = transports.at(to_account("sales"))
+        assert isinstance(changed, SmtpTransport)
+        assert changed is not sales
+        assert changed.connections is sales.connections
         assert transports.at(to_account("gone")) is None
         assert isinstance(transports.at(to_inbox("sales")), MaildirTransport)
         office.configure(accounts=[make_account("other", 9)])
