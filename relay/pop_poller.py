@@ -1,6 +1,6 @@
 """When which mailbox is polled: by its interval, within the opening hours, never twice at a time.
 
-A mailbox whose source learns of new mail is polled before its interval is over, and any at once when its settings change.
+A mailbox whose source learns of new mail is polled before its interval is over, and one whose settings change at once.
 One that fails is tried later each time, delays no other, and goes at once when the password that they lead to changes.
 """
 
