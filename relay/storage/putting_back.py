@@ -215,6 +215,8 @@ def _maildir_of(entry: Entry) -> str:
 def _is_as(path: Path, entry: Entry) -> bool:
     """Return whether what is there is what was saved. A backup may name anything: a pipe, a device, what never ends."""
     try:
+        if not path.is_file():  # a device is not even opened: with some that alone does something
+            return False
         with os.fdopen(open_plain(path, links=True), "rb") as stream:
             content = stream.read(entry.size + 1)
     except OSError:

@@ -155,10 +155,13 @@ def test_a_database_that_is_not_there_or_no_database_holds_nothing(tmp_path: Pat
     assert look_at_present(tmp_path / "base", PLAIN) == (True, 1)
 
 
-def test_what_a_backup_names_may_be_a_pipe_or_have_no_end(backup: Path, tmp_path: Path) -> None:
+def test_what_a_backup_names_may_be_a_pipe_or_have_no_end(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     storage = tmp_path / "storage"
     storage.mkdir()
     os.mkfifo(storage / "pipe")
+    monkeypatch.setattr("relay.storage.putting_back.open_plain", None)  # neither is opened
     entries = [entry(backup, f"secrets/{n}", origin) for n, origin in enumerate(("pipe", "/dev/zero"))]
     lines = put_back_files(backup, entries, storage=storage, allowed=storage, group=None)
     assert lines == [
