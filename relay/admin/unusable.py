@@ -221,14 +221,14 @@ def _name(owner: Owner) -> str:
 def _files_to_read(settings: Settings) -> dict[Path, tuple[str, bool]]:
     """Give the files that a running service reads, each with what fails without it, and whether it holds no secret."""
     files = {settings.path: ("a reload will fail", False)}
+    keys = {listener.private_key for listener in settings.listeners}
     for account in settings.directory.accounts:
         for server in account.servers:
             for name, is_public in ((server.password.file, False), (server.ca_file, True)):
                 if name is not None:
                     files.setdefault(Path(name), (f"{account.name} can't log in", is_public))
     for listener in settings.listeners:
-        is_apart = listener.certificate != listener.private_key
-        for path, is_public in ((listener.certificate, is_apart), (listener.private_key, False)):
+        for path in (listener.certificate, listener.private_key):
             if path is not None:
-                files.setdefault(path, (f"port {listener.port} can't be opened", is_public))
+                files.setdefault(path, (f"port {listener.port} can't be opened", path not in keys))
     return files

@@ -10,7 +10,7 @@ from relay.admin import unusable
 from relay.admin.unusable import find_unusable
 from relay.settings import load_settings
 from tests.peers.machine import require_root
-from tests.peers.relay_process import make_account, write_config
+from tests.peers.relay_process import make_account, to_toml, write_config
 
 UID = 54321
 
@@ -82,13 +82,17 @@ def test_what_lies_in_a_home_is_to_be_put_elsewhere_and_the_home_stays_shut(
 
 
 def test_a_certificate_that_holds_its_key_is_a_secret(tmp_path: Path) -> None:
-    both, data = tmp_path / "both.pem", tmp_path / "lib"
+    both, key, data = tmp_path / "both.pem", tmp_path / "key.pem", tmp_path / "lib"
     data.mkdir()
     os.chown(data, UID, UID)
-    trustme.CA().issue_cert("relay.office.example").private_key_and_cert_chain_pem.write_to_path(both)
+    issued = trustme.CA().issue_cert("relay.office.example")
+    issued.private_key_and_cert_chain_pem.write_to_path(both)
+    issued.private_key_pem.write_to_path(key)
     both.chmod(0o600)
-    listener = {"tls": "starttls", "certificate": str(both), "private_key": str(both)}
+    listener = {"host": "127.0.0.1", "port": 0, "tls": "starttls", "certificate": str(both), "private_key": str(key)}
     path = write_config(tmp_path, accounts=[make_account("sales", 9)], listener=listener, storage={"folder": "lib"})
+    with path.open("a") as stream:
+        stream.write(f"[[listener]]\n{to_toml({**listener, 'port': 2525, 'private_key': str(both)})}")
     (line,) = (line for line in find_unusable(load_settings(path))[0] if "both.pem" in line)
     assert f"{both} && chmod 0640 {both}" in line
     assert "o+r" not in line
