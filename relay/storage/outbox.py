@@ -1,6 +1,8 @@
-"""What the relay itself still has to say: alerts that a change of state owes, and notices that need another way.
+"""What the relay itself still has to say: alerts that a change of state owes, findings, notices that need another way.
 
-Guarantee: an alert is owed from the transaction that gives cause for it, until the one that queues its notices.
+Guarantee: an alert is owed from the transaction that gives cause for it, until the one that queues its notices. What
+people were told of a finding is noted with the notice that tells it, and only where nobody has noted anything else
+meanwhile: neither a crash nor a second node tells it twice, or leaves it out.
 """
 
 import json

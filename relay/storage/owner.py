@@ -136,7 +136,10 @@ def become_owner(owner: Owner, folder: Path, belongings: Iterable[Path], *, low_
 
 
 def as_another(work: Callable[[], None]) -> None:
-    """Run in a process of its own, which may become another user for good. Raises StorageError with what it raises."""
+    """Run in a process of its own, which may become another user for good.
+
+    Raises StorageError with what it raises, and OSError where there can be no such process.
+    """
 
     def answer() -> bytes:
         try:
