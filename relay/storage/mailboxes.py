@@ -4,7 +4,6 @@ Guarantee: an id that was recorded is on the disk. What a poll writes counts onl
 node that was taken for dead changes nothing any more.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
@@ -193,15 +192,6 @@ class Mailboxes(Access):
     record = _while_held(Rank.RECORD_FETCHED, _record)
     note_listing = _while_held(Rank.RECORD_LISTING, _note_listing)
     end = _while_held(Rank.END_POLL, _end)
-
-    async def _read(self, query: Callable[..., R], *arguments: object) -> R:
-        """Ask in a thread that all share: there is none to close."""
-
-        def run() -> R:
-            with transaction(self._engine, write=False) as tx:
-                return query(tx, *arguments)
-
-        return await asyncio.to_thread(run)
 
     find = asks(_find)
     seen = asks(_read_seen)
