@@ -198,17 +198,14 @@ class Policy:
 
     async def _success(self, account: Account | None, delivery: ClaimedDelivery, disposition: Disposition) -> Notices:
         delivered = {n: outcome.reply for n, outcome in disposition.outcomes if outcome.verdict is Verdict.DELIVERED}
-        now = self._composer.at(self._now())
-        wanted = [
-            Failure(recipient=recipient, reply=delivered[recipient.n], last_attempt=now)
-            for recipient in delivery.recipients
-            if recipient.n in delivered and wants("SUCCESS", recipient.notify)
-        ]
+        wanted = [one for one in delivery.recipients if one.n in delivered and wants("SUCCESS", one.notify)]
         if not wanted:
             return Notices()
         if (dropped := _dropped(delivery.message)) is not None:
             return dropped
-        return Notices(notices=(await self._composer.report(Report.RELAYED, delivery.message, account, wanted),))
+        now = self._composer.at(self._now())
+        taken = [Failure(recipient=one, reply=delivered[one.n], last_attempt=now) for one in wanted]
+        return Notices(notices=(await self._composer.report(Report.RELAYED, delivery.message, account, taken),))
 
 
 def _dropped(message: Message) -> Notices | None:
