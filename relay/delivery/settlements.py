@@ -61,7 +61,10 @@ def settlement_of(
     settings: Settings,
     **of_attempt: Unpack[_OfAttempt],
 ) -> Settlement:
-    """Return what is written of a delivery; `at` in milliseconds since 1970. `of_attempt` is left out without one."""
+    """Return what is written of a delivery; `at` in milliseconds since 1970.
+
+    `of_attempt`: what only an attempt has; without it this is none that counts.
+    """
     return Settlement(
         delivery_id=delivery.id,
         token=delivery.token,
