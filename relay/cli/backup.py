@@ -40,9 +40,10 @@ def command(config: str | None, target: Path | None) -> None:
 
 def _copy_database(settings: "Settings", file: Path) -> None:
     from relay.storage.backup import back_up
+    from relay.storage.child import as_another
     from relay.storage.elsewhere import fill, is_for_root, opened_target
     from relay.storage.lock import database_file
-    from relay.storage.owner import as_another, find_owner
+    from relay.storage.owner import find_owner
     from relay.storage.saving import Pace
 
     source = database_file(settings.database)

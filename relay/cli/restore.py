@@ -42,8 +42,8 @@ def command(
     if not source.is_dir():
         _restore_database(config, source, yes=yes)
         return
+    from relay.storage.child import as_another
     from relay.storage.manifest import read_manifest, verify
-    from relay.storage.owner import as_another
     from relay.storage.upgrade import VERSION
 
     backup = find_whole(source)

@@ -10,14 +10,14 @@ import os
 import pwd
 import stat
 import struct
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from relay.model.errors import RelayError, StorageError
+from relay.model.errors import StorageError
 from relay.settings.advice import group_of
+from relay.storage.child import ask_another
 
 _MOST_LINKS: Final = 40
 """Symbolic links on one way, as Linux itself allows."""
@@ -135,44 +135,6 @@ def become_owner(owner: Owner, folder: Path, belongings: Iterable[Path], *, low_
         _check_belonging(path, owner)
 
 
-def as_another(work: Callable[[], None]) -> None:
-    """Run in a process of its own, which may become another user for good.
-
-    Raises StorageError with what it raises, and OSError where there can be no such process.
-    """
-
-    def answer() -> bytes:
-        try:
-            work()
-        except (RelayError, OSError) as error:
-            return os.fsencode(str(error))
-        finally:
-            sys.stdout.flush()
-        return b"\0"
-
-    sys.stdout.flush()
-    if (said := _ask_another(answer)) != b"\0":
-        raise StorageError(os.fsdecode(said) or "the process that was to do it has died")
-
-
-def _ask_another(work: Callable[[], bytes]) -> bytes:
-    """Run in a process of its own; return what it gives, empty where it fails. Raises OSError where there is none."""
-    with os.fdopen(os.memfd_create("answer"), "w+b") as answer:
-        try:
-            process = os.fork()
-        except OSError as error:
-            raise OSError(error.errno, f"a second process can't be started: {error.strerror}") from None
-        if process == 0:
-            try:
-                answer.write(work())
-                answer.flush()
-            finally:
-                os._exit(0)
-        os.waitpid(process, 0)
-        answer.seek(0)
-        return answer.read()
-
-
 def find_shut(owner: Owner, files: Sequence[tuple[Path, int]]) -> dict[Path, Path]:
     """Return which files a user can't use in the ways (os.R_OK, os.W_OK) beside them, and what of the way is shut.
 
@@ -185,7 +147,7 @@ def find_shut(owner: Owner, files: Sequence[tuple[Path, int]]) -> dict[Path, Pat
         # No path has a NUL; an empty answer is that of a file which is not shut.
         return b"".join(os.fsencode(_what_is_shut(*file) or "") + b"\0" for file in files)
 
-    answers = _ask_another(answer).split(b"\0")
+    answers = ask_another(answer).split(b"\0")
     return {path: Path(os.fsdecode(shut)) for (path, _), shut in zip(files, answers, strict=False) if shut}
 
 

@@ -10,9 +10,10 @@ from sqlalchemy import Engine
 
 from relay.model.errors import StorageError
 from relay.storage.backup import copy_database
+from relay.storage.child import as_another
 from relay.storage.elsewhere import beside, fill, is_for_root, opened_copy, opened_target
 from relay.storage.engine import open_engine
-from relay.storage.owner import Owner, as_another
+from relay.storage.owner import Owner
 from relay.storage.upgrade import prepare_database
 from tests.peers.machine import require_root
 
