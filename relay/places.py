@@ -17,8 +17,13 @@ def find_file(option: str | None) -> Path | None:
 
     A file that was named is returned whether it exists or not.
     """
-    named = option or os.environ.get(VARIABLE)
+    named = name_file(option)
     return Path(named) if named else next(filter(os.path.lexists, PLACES), None)
+
+
+def name_file(option: str | None) -> str:
+    """Return the file that somebody has named, by `-c` or `$RELAY_CONFIG`; empty where nobody has."""
+    return option or os.environ.get(VARIABLE, "")
 
 
 def digest_of(file: Path) -> str:

@@ -13,6 +13,7 @@ ELSEWHERE = {
     "model/errors.py": "values",
     "model/mail.py": "values",
     "model/route.py": "values",
+    "model/state.py": "values; found by rules/states.py",
     "notifications/__init__.py": "only puts its parts together",
     "storage/tables.py": "the tables",
     "submission/__init__.py": "only puts its parts together",

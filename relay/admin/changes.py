@@ -34,9 +34,9 @@ from relay.escaping import printable
 from relay.events.admin import AdminAction
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.route import Refusal
+from relay.model.state import State
 from relay.routing import plan_move
 from relay.rules.headers import apply_edits
-from relay.rules.states import State
 from relay.storage import commands, listing
 from relay.storage.commands import Done, parts
 from relay.storage.listing import read_mails

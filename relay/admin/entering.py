@@ -16,10 +16,9 @@ def require_own_hand(config: str | None, settings: "Settings") -> None:
     Whoever could write it would have root run his commands and write where he likes, only because root stands in his
     folder. He may choose what is his own: a storage folder of his, as whose owner root then goes on.
     """
-    from relay.places import PLACES, VARIABLE
+    from relay.places import PLACES, name_file
 
-    is_named = config or os.environ.get(VARIABLE)
-    if os.geteuid() != 0 or is_named or settings.path.absolute() != PLACES[0].absolute():
+    if os.geteuid() != 0 or name_file(config) or settings.path.absolute() != PLACES[0].absolute():
         return
     from relay.model.errors import StorageError
     from relay.settings import ConfigurationError

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from relay.admin.requests import Json
 from relay.admin.words import show_age, show_size
+from relay.model.state import State
 from relay.rules.moments import utc_time
 from relay.rules.state_words import say_cause
-from relay.rules.states import MailDelivery, Standing, State, state_of, state_of_recipient
+from relay.rules.states import MailDelivery, Standing, state_of, state_of_recipient
 from relay.storage.admin import DeliveryRow, EventRow, MessageDetail
 from relay.storage.listing import MailRow
 

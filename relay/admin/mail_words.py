@@ -13,8 +13,9 @@ from relay.admin.words import count, show_size, show_soon, show_time
 from relay.escaping import printable
 from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.model.reply import Reply
+from relay.model.state import State
 from relay.rules.state_words import say_cause, say_situation, say_standing
-from relay.rules.states import DELETED, MailRecipient, Situation, Standing, Standstill, State, find_standing
+from relay.rules.states import DELETED, MailRecipient, Situation, Standing, Standstill, find_standing
 from relay.storage.admin import AttemptRow, DeliveryRow, MessageDetail
 
 _WITHOUT_CAUSE: Final = (Situation.DELIVERED, Situation.ACTIVE, Situation.HELD, Situation.NO_ACCOUNT)

@@ -13,9 +13,10 @@ from relay.admin.room import Room
 from relay.admin.words import count, show_time, unknown
 from relay.escaping import printable
 from relay.model.errors import NotFoundError
+from relay.model.state import State
 from relay.rules.hours import day_of, is_open, next_day, next_open
 from relay.rules.moments import parse_moment
-from relay.rules.states import Standstill, State, find_standing
+from relay.rules.states import Standstill, find_standing
 from relay.storage import admin, listing
 from relay.storage.listing import OPEN, MailFilter, MailRow, count_mails, list_mails
 
@@ -135,7 +136,7 @@ def being_sent_of(room: Room, chosen: Filter) -> list[str]:
 
 def find_active(room: Room, chosen: Filter, among: Sequence[str] | None) -> list[str]:
     """Return those of some mails (None: of all) that a filter chooses but for their state, and that are being sent."""
-    wanted = wanted_of(room, replace(chosen, states=(State.ACTIVE,)))
+    wanted = replace(wanted_of(room, chosen), states=(State.ACTIVE,))
     return listing.select_messages(room.database, wanted, among=among)
 
 

@@ -1,23 +1,22 @@
-"""What people ask and order, one frozen dataclass for each question and each action; and what they are answered.
+"""What people ask and order, one value for each question and each action; and what they are answered.
 
 An answer is what programs read, as JSON, and beside it the words for people, written where the office's time zone and
 the configuration are known. JSON has one name for one thing, and those of the log (decision 28); its times are as
 `utc_time` writes them.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
 from relay.model.errors import RelayError
-from relay.rules.states import State
+from relay.model.state import State
+from relay.value import Value
 
 Json: TypeAlias = Any
 """What JSON holds; tuples, mappings and enums are written as such."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class Told(Value):
     """Some things that were asked for: for programs, and for people in a table, by facts or in lines."""
 
     json: tuple[Json, ...] = ()
@@ -36,8 +35,7 @@ class Told:
     """Of a command: not 0 where not all is as it was wanted."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
+class Question(Value):
     """What the person is asked before anything is changed."""
 
     text: str
@@ -48,8 +46,7 @@ class Question:
     """What it would be done to."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class Progress(Value):
     """How far long work is."""
 
     what: str
@@ -59,8 +56,7 @@ class Progress:
     """None: nobody knows."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Note:
+class Note(Value):
     """A line for people."""
 
     text: str
@@ -82,16 +78,14 @@ class MisuseError(RelayError):
     kind = "misuse"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ShowStatus:
+class ShowStatus(Value):
     """Tell how things stand: Told, whose first line is that of all, and whose status is that of `relay status`."""
 
     digest: str = ""
     """A hash of the configuration's file, by who could read it; empty: the service looks itself."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Filter:
+class Filter(Value):
     """Which mails are meant, as the options of a command say it; spans in milliseconds."""
 
     states: tuple[State, ...] = ()
@@ -118,16 +112,14 @@ class Filter:
         return bool(self.states or self.account or self.user or self.older or self.since or self.until or self.to)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListMails:
+class ListMails(Value):
     """List mails, the newest first: Told for each page, and at the end what is said below."""
 
     filter: Filter
     limit: int = 200
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ShowMails:
+class ShowMails(Value):
     """Show the mails of an id, with their history: Told for each. `whole`: those that came in as well."""
 
     id: str
@@ -144,8 +136,7 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChangeMails:
+class ChangeMails(Value):
     """Change mails: Question before many are changed, Progress, Note; Told, with a status, where not all was done."""
 
     action: Action
@@ -158,50 +149,42 @@ class ChangeMails:
     """Whether nobody is asked."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunQueue:
+class RunQueue(Value):
     """Try everything that is queued now, at any hour: Note; Told, with a status, where some still wait."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListAccounts:
+class ListAccounts(Value):
     """List the accounts: Told."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PauseAccount:
+class PauseAccount(Value):
     """Pause an account, or end its pause: Note."""
 
     account: str
     resume: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reload:
+class Reload(Value):
     """Let the running service read its configuration anew: Note for each mistake, or that it is done."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Poll:
+class Poll(Value):
     """Collect mail from an account's mailbox now (empty: from all): Progress of each, then Told with the results."""
 
     account: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListQuarantine:
+class ListQuarantine(Value):
     """List what is in the quarantine: Told."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ShowQuarantined:
+class ShowQuarantined(Value):
     """Show one mail of the quarantine: Told."""
 
     id: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeliverQuarantined:
+class DeliverQuarantined(Value):
     """Put mails of the quarantine into a user's inbox: Progress and Note for each."""
 
     to: str
@@ -209,8 +192,7 @@ class DeliverQuarantined:
     """Empty: all that was meant for this user."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeleteQuarantined:
+class DeleteQuarantined(Value):
     """Delete mails of the quarantine for good: Question, then Note for each."""
 
     ids: tuple[str, ...]
@@ -218,11 +200,10 @@ class DeleteQuarantined:
     """Whether nobody is asked."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Explain:
+class Explain(Value):
     """Apply the rules to a mail that is not sent: Told. Not for the control socket: a mail is no JSON."""
 
-    message: bytes = field(repr=False)
+    message: bytes
     """The mail as a file holds it."""
     user: str | None = None
     """Who submits, as if he had logged in."""
@@ -237,17 +218,15 @@ class Explain:
     """To which the client connects, counted from 1."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExplainIncoming:
+class ExplainIncoming(Value):
     """Say in whose inbox a collected mail would stand: Told. Not for the control socket."""
 
-    message: bytes = field(repr=False)
+    message: bytes
     account: str = ""
     """By whose mailbox it comes."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TryAccount:
+class TryAccount(Value):
     """Log in to the account's servers: Note and Told for each, then a Note, which is a fault if one failed."""
 
     account: str

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
 from relay.admin.requests import Progress, Told
@@ -89,7 +90,7 @@ async def poll(poller: PopPoller, accounts: Sequence[Account]) -> AsyncGenerator
             yield progress
     results = await polls
     yield Told(
-        json=({name: {"error": one} if isinstance(one, str) else one for name, one in results.items()},),
+        json=({name: {"error": one} if isinstance(one, str) else asdict(one) for name, one in results.items()},),
         lines=tuple(line for name, one in results.items() for line in _say_result(name, one)),
         exit_status=int(any(isinstance(one, str) for one in results.values())),
     )

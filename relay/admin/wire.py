@@ -1,13 +1,12 @@
 """Requests and answers as JSON, and back, and how a running service is asked by the control socket.
 
-The types of a dataclass's fields say all, nothing is converted by hand. It imports nothing that costs time: a command
+The types of a value's fields say all, nothing is converted by hand. It imports nothing that costs time: a command
 begins with it.
 """
 
 import os
 import types
 from collections.abc import Generator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar, Union, get_args, get_origin
@@ -17,6 +16,7 @@ from relay.admin.requests import VERSION, Answer, Json, Note, Progress, Question
 from relay.control.client import PATIENCE, ControlError, follow
 from relay.control.client import Answer as Line
 from relay.model.errors import RelayError
+from relay.value import REQUIRED, Value
 
 _KINDS: Final[dict[str, type[Answer]]] = {kind.__name__: kind for kind in (Told, Question, Progress, Note)}
 _T = TypeVar("_T")
@@ -31,8 +31,8 @@ class WireError(ValueError):
 
 def encode(value: object) -> Json:
     """Make JSON of a value."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: encode(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Value):
+        return {name: encode(one) for name, one in vars(value).items()}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple | list):
@@ -55,8 +55,8 @@ def _decode(kind: Any, json: Json) -> Any:  # noqa: ANN401, PLR0911 - any type, 
         return None if json is None and len(others) < len(get_args(kind)) else _decode(others[0], json)
     if kind is Any:
         return json
-    if is_dataclass(kind):
-        return _dataclass(kind, json)
+    if isinstance(kind, type) and issubclass(kind, Value):
+        return _value(kind, json)
     if origin is tuple:
         _require(list, json)
         inner = get_args(kind)
@@ -74,15 +74,14 @@ def _decode(kind: Any, json: Json) -> Any:  # noqa: ANN401, PLR0911 - any type, 
     return json
 
 
-def _dataclass(kind: Any, json: Json) -> Any:  # noqa: ANN401 - of the type
+def _value(kind: type[Value], json: Json) -> Value:
     _require(dict, json)
-    known = {one.name: one for one in fields(kind)}
-    if strange := json.keys() - known.keys():
+    if strange := json.keys() - kind.defaults.keys():
         raise WireError(f"{kind.__name__} has no field {min(strange)}")
-    for name, one in known.items():
-        if name not in json and one.default is MISSING and one.default_factory is MISSING:
+    for name, default in kind.defaults.items():
+        if name not in json and default is REQUIRED:
             raise WireError(f"{kind.__name__} lacks {name}")
-    return kind(**{name: _decode(known[name].type, value) for name, value in json.items()})
+    return kind(**{name: _decode(kind.types[name], value) for name, value in json.items()})
 
 
 def _require(kind: Any, json: Json) -> None:  # noqa: ANN401 - any type

@@ -8,7 +8,7 @@ import click
 
 from relay.admin.requests import Filter
 from relay.escaping import printable
-from relay.rules.states import State
+from relay.model.state import State
 
 _OLD_STATES = {"queued": ("waiting",), "done": ("delivered", "failed", "partly")}
 """What earlier releases called them."""

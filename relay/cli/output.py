@@ -5,7 +5,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Self, TypeAlias
 
 import click
@@ -13,6 +12,7 @@ import click
 from relay.admin.words import count as count  # noqa: PLC0414 - commands find here all that they print with
 from relay.admin.words import show_size as show_size  # noqa: PLC0414
 from relay.escaping import printable
+from relay.value import Value
 
 _GAP: Final = 2
 _ELLIPSIS: Final = "…"
@@ -80,8 +80,7 @@ Cell: TypeAlias = object
 """What is shown, or a pair of it and an end that is never cut: `("customer@example.net", " +3")`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
+class Column(Value):
     """One column, and what becomes of it where there is little room."""
 
     title: str

@@ -10,7 +10,7 @@ from relay.cli.choosing import Text, filter_options
 from relay.cli.configuration import config_option, json_option
 from relay.cli.output import Column
 from relay.cli.telling import ask, tell
-from relay.rules.states import State
+from relay.model.state import State
 
 _STEPS: Final = "Many are done in steps, so that the service can go on meanwhile."
 _WAY: Final = "Through which account they are to leave."

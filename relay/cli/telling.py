@@ -20,7 +20,7 @@ from relay.control.client import Answer as Line
 from relay.control.client import ControlError, NoAnswerError
 from relay.escaping import printable
 from relay.model.errors import RelayError
-from relay.places import PLACES, find_file, find_storage
+from relay.places import PLACES, find_file, find_storage, name_file
 
 Conversation: TypeAlias = Generator[Line, Line | None]
 """Gives the answers to a request, and takes what is said to a question."""
@@ -130,4 +130,4 @@ def ask(config: str | None, request: object, *, reads: bool = False, serves: boo
 def find_own_file(config: str | None) -> Path | None:
     """Return the configuration's file; None where there is none, and where root may stand in a stranger's folder."""
     file = find_file(config)
-    return None if os.geteuid() == 0 and file == PLACES[0] else file
+    return None if os.geteuid() == 0 and file == PLACES[0] and not name_file(config) else file

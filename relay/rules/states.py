@@ -11,30 +11,10 @@ from typing import Final
 
 from relay.model.mail import DeliveryState, RecipientKind, RecipientState
 from relay.model.reply import Reply
+from relay.model.state import State
 
 DELETED: Final = "deleted by command"
 """The reply, without a code, of recipients whose mail was deleted: nobody bounced it, and nobody was told."""
-
-
-class State(StrEnum):
-    """The state of a mail, as options, JSON and the log name it."""
-
-    WAITING = "waiting"
-    ACTIVE = "active"
-    """It is being sent."""
-    HELD = "held"
-    """A person must decide."""
-    DELIVERED = "delivered"
-    """The provider has it for all recipients."""
-    FAILED = "failed"
-    """Nobody gets it: refused, given up or deleted."""
-    PARTLY = "partly"
-    """Some have it, the others never get it."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anything is still to be done."""
-        return self in (State.WAITING, State.ACTIVE, State.HELD)
 
 
 class Grade(StrEnum):

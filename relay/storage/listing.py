@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, false, func, or_,
 from relay.model.destination import to_account
 from relay.model.ids import first_id
 from relay.model.mail import DeliveryState
-from relay.rules.states import OPEN_STATES, MailDelivery, MailRecipient, State
+from relay.model.state import State
+from relay.rules.states import OPEN_STATES, MailDelivery, MailRecipient
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import ACCOUNT, IS_OPEN, MAILS, TO_LANE, is_like
 from relay.storage.statement import Statement, highest, is_in

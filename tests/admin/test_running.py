@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import asdict
 from typing import cast
 
 import pytest
@@ -39,7 +40,7 @@ async def test_a_poll_tells_of_its_progress_and_then_once_of_its_results() -> No
     assert steps == [Progress(what="sales", done=1, total=2), Progress(what="sales", done=2, total=2)]
     assert isinstance(told, Told)
     assert told.exit_status == 0
-    assert told.json == ({"sales": result},)
+    assert told.json == ({"sales": asdict(result)},)
     assert told.lines == (
         "sales: 5 fetched, 1 of them put into the quarantine, 2 left on the server, in 1.2 s",
         "  `relay quarantine list` shows what is there, and what mends it",
@@ -65,7 +66,7 @@ async def test_a_mailbox_that_failed_makes_the_command_fail() -> None:
     told = (await _poll({"sales": "no answer", "info": PollResult(fetched=0, seconds=0.5)}))[-1]
     assert isinstance(told, Told)
     assert told.exit_status == 1
-    assert told.json == ({"sales": {"error": "no answer"}, "info": PollResult(fetched=0, seconds=0.5)},)
+    assert told.json == ({"sales": {"error": "no answer"}, "info": asdict(PollResult(fetched=0, seconds=0.5))},)
     assert told.lines == ("sales: failed: no answer", "info: 0 fetched, in 0.5 s")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from relay.cli.configuration import require_own_hand
+from relay.cli.telling import find_own_file
 from relay.settings import load_settings
 from relay.storage.upgrade import NONE_YET
 from tests.cli.conftest import Run
@@ -51,6 +52,8 @@ def test_root_takes_no_configuration_that_a_stranger_has_put_where_root_stands(
         assert said.status == (3 if command == ["status"] else 2)
         assert "relay.toml is of uid 54321, who could have written it for root to run" in said.out + said.err
     assert run("check").status == 0
+    assert find_own_file(None) is None
+    assert find_own_file(config.name) == Path(config.name)
     settings = load_settings(config)
     require_own_hand(str(config), settings)
     os.chown(config.parent, 54321, 54321)  # who may choose what is his own

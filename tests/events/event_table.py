@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import get_type_hints
 
 import relay.events
-from relay.events.event import REQUIRED, Event
+from relay.events.event import Event
+from relay.value import REQUIRED
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "logging.md"
 SUBJECTS = (

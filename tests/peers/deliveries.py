@@ -7,7 +7,8 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from relay.rules.states import MailDelivery, State
+from relay.model.state import State
+from relay.rules.states import MailDelivery
 from relay.storage.listing import OPEN, MailFilter, MailRow, list_mails
 
 

@@ -3,8 +3,9 @@ import re
 import pytest
 
 from relay.model.reply import Reply
+from relay.model.state import State
 from relay.rules.state_words import say_cause, say_situation, say_standing
-from relay.rules.states import Situation, Standing, State
+from relay.rules.states import Situation, Standing
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

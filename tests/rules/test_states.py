@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model.mail import DeliveryState, RecipientKind, RecipientState
+from relay.model.state import State
 from relay.rules.states import (
     DELETED,
     Grade,
@@ -14,7 +15,6 @@ from relay.rules.states import (
     Situation,
     Standing,
     Standstill,
-    State,
     find_standing,
     state_of,
 )

@@ -5,7 +5,8 @@ from sqlalchemy import Engine
 
 from relay.model.ids import make_id
 from relay.model.mail import DeliveryState
-from relay.rules.states import State, state_of
+from relay.model.state import State
+from relay.rules.states import state_of
 from relay.storage import admin, listing
 from relay.storage.engine import transaction
 from relay.storage.listing import DELIVERY_STATES, MailFilter, count_mails, find_mails, list_mails, read_mails

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, make_url, text
 
 import relay.storage
 from relay.model.ids import make_id
-from relay.rules.states import State
+from relay.model.state import State
 from relay.storage import tables
 from relay.storage.engine import open_engine, transaction
 from relay.storage.listing import MailFilter, find_mails
