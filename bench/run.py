@@ -6,6 +6,7 @@ loopback. Postfix needs root. Run by `make bench`.
 
 import argparse
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.peers.relay_process import python_of
 
 def main() -> int:
     """Measure, print, and with `--write` keep the figures in docs/performance.md."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled, not anew at each start
     names = list(list_measurements(Counts(), beside=Path()))
     names += [name for name in list_measurements(Counts()) if name not in names]
     chosen = _read_arguments(names)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 
 from relay.model.errors import RelayError, StorageError
@@ -28,7 +29,10 @@ def as_another(work: Callable[[], None]) -> None:
 
 
 def ask_another(work: Callable[[], bytes]) -> bytes:
-    """Run in a process of its own; return what it gives, empty where it fails. Raises OSError where there is none."""
+    """Run in a process of its own; return what it gives, empty where it fails and says so.
+
+    Raises OSError where there is none.
+    """
     with os.fdopen(os.memfd_create("answer"), "w+b") as answer:
         try:
             process = os.fork()
@@ -38,6 +42,8 @@ def ask_another(work: Callable[[], bytes]) -> bytes:
             try:
                 answer.write(work())
                 answer.flush()
+            except Exception:  # noqa: BLE001 - nobody is above it who could say it
+                traceback.print_exc()
             finally:
                 os._exit(0)
         os.waitpid(process, 0)

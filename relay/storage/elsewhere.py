@@ -62,7 +62,7 @@ def fill(descriptor: int, file: Path, source: Path, step: Step | None = None) ->
 
     Raises StorageError.
     """
-    work = source.with_name(f".{source.name}.{os.getpid()}.copy")
+    work = _name_work(source)
     try:
         copy_database(source, work, step)
         with work.open("rb") as stream, os.fdopen(os.dup(descriptor), "wb") as copy:
@@ -102,7 +102,7 @@ def beside(target: Path, files: dict[str, int], name: Path) -> Iterator[Path]:
     """Give an opened copy, which people call `name`, as a file beside the database for a while. Raises StorageError."""
     if target.exists() and any(os.path.samestat(target.stat(), os.fstat(file)) for file in files.values()):
         raise StorageError(f"{name}: is the database itself: there is nothing to take back")
-    work = target.with_name(f".{target.name}.{os.getpid()}.copy")
+    work = _name_work(target)
     try:
         for ending, descriptor in files.items():
             path = work.with_name(work.name + ending)
@@ -114,3 +114,12 @@ def beside(target: Path, files: dict[str, int], name: Path) -> Iterator[Path]:
     finally:
         for ending in (*files, "-shm"):
             work.with_name(work.name + ending).unlink(missing_ok=True)
+
+
+def _name_work(database: Path) -> Path:
+    """Name the file beside a database that this process works on; what killed ones have left there goes."""
+    prefix = f".{database.name}."
+    for left in database.parent.glob(f"{prefix}*.copy*"):
+        if not Path("/proc", left.name.removeprefix(prefix).partition(".")[0]).exists():
+            left.unlink(missing_ok=True)
+    return database.with_name(f"{prefix}{os.getpid()}.copy")

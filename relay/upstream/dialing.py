@@ -50,10 +50,16 @@ async def resolve(host: str, port: int) -> Sequence[Address]:
     key = (host, port)
     future = _running.get(key)
     if future is None:
-        future = _running[key] = Future()
+        future = Future()
         future.set_running_or_notify_cancel()  # from now on a caller that is cancelled leaves it to the others
         # Not of an executor: its threads are waited for when the process ends.
-        threading.Thread(target=_answer, args=(key, future), name=f"resolve {host}", daemon=True).start()
+        thread = threading.Thread(target=_answer, args=(key, future), name=f"resolve {host}", daemon=True)
+        _running[key] = future
+        try:
+            thread.start()
+        except RuntimeError as error:
+            del _running[key]
+            raise OSError(f"the name can't be looked up: {error}") from None
     return await asyncio.wrap_future(future)
 
 

@@ -38,5 +38,11 @@ def test_a_process_that_is_killed_is_no_success() -> None:
         as_another(lambda: os.kill(os.getpid(), 9))
 
 
+def test_a_fault_of_the_program_is_said_where_it_happens(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(StorageError, match="has died"):
+        as_another(_raise(ZeroDivisionError("odd")))
+    assert "ZeroDivisionError: odd" in capfd.readouterr().err
+
+
 def test_what_ends_well_says_nothing() -> None:
     as_another(lambda: None)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 from functools import partial
 from pathlib import Path
 
@@ -83,6 +84,17 @@ def test_a_copy_stands_beside_the_database_for_a_while_with_its_log(base: Path, 
         assert file.read_bytes() == (tmp_path / "copy.db").read_bytes()
         assert file.with_name(f"{file.name}-wal").read_bytes() == b"log"
     assert names(base.parent) == ["relay.db"]
+
+
+def test_what_a_killed_process_has_left_goes_with_the_next_copy(base: Path, tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = [base.with_name(f".{base.name}.{pid}.copy{end}") for pid in (ended.pid, 1) for end in ("", "-wal")]
+    for one in left:
+        one.touch()
+    copy_database(base, tmp_path / "copy.db")
+    with opened_copy(tmp_path / "copy.db") as copy, beside(base, copy, tmp_path / "copy.db"):
+        assert [one.exists() for one in left] == [False, False, True, True]
 
 
 def test_what_is_no_copy_is_not_read(base: Path, tmp_path: Path) -> None:

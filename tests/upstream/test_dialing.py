@@ -63,6 +63,18 @@ async def test_a_name_that_takes_too_long_is_named() -> None:
         await connect(settings, hostname="x", credential=None, timeouts=QUICK.__class__(connect=0.05))
 
 
+async def test_a_name_is_asked_for_anew_after_no_thread_could_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as crowded:
+        crowded.setattr(threading.Thread, "start", _refuse_to_start)
+        with pytest.raises(OSError, match="can't start new thread"):
+            await resolve("localhost", 25)
+    assert await resolve("localhost", 25)
+
+
+def _refuse_to_start(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 async def test_an_address_is_looked_up_by_nobody() -> None:
     assert [one[4][0] for one in await resolve("127.0.0.1", 25)] == ["127.0.0.1"]
     assert [one[4][0] for one in await resolve("::1", 25)] == ["::1"]
