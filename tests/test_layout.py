@@ -41,3 +41,8 @@ def _without_test() -> set[str]:
 
 def test_each_module_has_the_test_of_its_name() -> None:
     assert _without_test() == {*ELSEWHERE}
+
+
+def test_what_others_rely_on_is_there() -> None:
+    for module in ("server", "routing", "bcc_archive", "pop_poller"):
+        assert (ROOT / "relay" / f"{module}.py").exists()

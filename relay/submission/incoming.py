@@ -8,6 +8,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from relay.bcc_archive import make_stripper
 from relay.model.address import Address
 from relay.model.destination import Destination, to_account
 from relay.model.envelope import Client, Envelope
@@ -15,7 +16,7 @@ from relay.model.ids import new_id, new_token
 from relay.model.mail import Body, ClaimedDelivery, DeliveryState, Message, NewDelivery, NewMessage
 from relay.model.reply import Reply
 from relay.model.route import Refusal, RoutePlan
-from relay.planning import MailPlan, make_stripper, plan_mail
+from relay.planning import MailPlan, plan_mail
 from relay.rules.headers import apply_edits
 from relay.rules.refusals import refuse_size
 from relay.rules.summary import summarise

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from relay.bcc_archive import make_stripper
 from relay.intake.commands import BadCommandError, parse_argument, parse_forward_path
 from relay.model.account import Account, ArchivePolicy, Directory, Security, SmtpServer, User
 from relay.model.address import Address, ascii_domain
 from relay.model.envelope import Client, Envelope
 from relay.model.route import RemoveFields
-from relay.planning import make_stripper, plan_mail
+from relay.planning import plan_mail
 from relay.rules.address import parse_addr_spec, parse_mailboxes
 from relay.rules.charsets import decode_words
 from relay.rules.content import read_content

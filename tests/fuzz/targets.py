@@ -16,11 +16,12 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from relay.bcc_archive import make_stripper
 from relay.model.account import ArchivePolicy, Security, SmtpServer
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.errors import SourceError
-from relay.planning import MailPlan, make_stripper, plan_mail
+from relay.planning import MailPlan, plan_mail
 from relay.rules.address import parse_mailboxes
 from relay.rules.distribution import plan_distribution
 from relay.rules.folding import BodyFolder, fold_header
