@@ -159,17 +159,22 @@ async def test_a_node_that_slept_through_its_lease_is_told_before_its_dot(postgr
 async def test_leases_are_prolonged_for_what_really_runs(postgresql_tables: str) -> None:
     engine = open_engine(postgresql_tables)
     queue = Queue(engine, Writer(engine), node="renews", lease=60_000)
-    for _ in range(2):
+    for _ in range(3):
         await queue.accept(new_mail(account="renews"))
-    runs, lost = [(await queue.claim(to_account("renews"), now=NOW, limit=1, open_now=True))[0] for _ in range(2)]
+    runs, lost, taken = [
+        (await queue.claim(to_account("renews"), now=NOW, limit=1, open_now=True))[0] for _ in range(3)
+    ]
     queue.abandon(lost, doubtful=False)
     with transaction(engine, write=True) as tx:
         tx.raw("UPDATE delivery SET lease_until = 1 WHERE node = 'renews'")
+        tx.raw("UPDATE delivery SET token = 'of another claim' WHERE id = ?", taken.id)
     await queue.renew_leases()
     with transaction(engine, write=False) as tx:
         until: dict[str, int] = dict(tx.raw("SELECT id, lease_until FROM delivery WHERE node = 'renews'"))
-    assert until[lost.id] == 1
+    assert (until[lost.id], until[taken.id]) == (1, 1)
     assert until[runs.id] > 1
+    with pytest.raises(ClaimLostError):
+        await queue.confirm(taken)
     await queue.close()
     engine.dispose()
 
@@ -224,6 +229,8 @@ async def test_the_database_is_asked_before_the_dot_since_its_clock_may_have_bee
     with engine.begin() as connection:
         connection.execute(text("UPDATE delivery SET lease_until = 0"))
     await other.reclaim(now=NOW)
+    (theirs,) = await other.claim(to_account("sales"), now=NOW, limit=1, open_now=True)
+    assert theirs.id == mine.id  # it is active again, by another token
     with pytest.raises(ClaimLostError):
         await one.confirm(mine)
     for queue in (one, other):
