@@ -80,13 +80,13 @@ class Delivery:
         if self._lanes.may_start(lane) and self._lanes.is_open(lane):
             lane.offer(delivery, body)
         else:
-            lane.backlog = True
+            lane.due.note()
             self._remind(lane)
 
     def wake(self, destination: Destination) -> None:
         """Say that a delivery waits for this destination."""
         lane = self._lanes.at(destination)
-        lane.backlog = True
+        lane.due.note()
         if self._lanes.may_start(lane):
             lane.kick()
         self._alarm.set()  # it may be due later, and sooner than all that was known
@@ -100,7 +100,7 @@ class Delivery:
     def rescan(self) -> None:
         """Look at the queue now: a command may have changed it."""
         for lane in self._lanes:
-            lane.drop_ready()
+            lane.due.drop()
         self._alarm.set()
 
     def settings_changed(self) -> None:
@@ -115,7 +115,7 @@ class Delivery:
         since a server could not be reached: where a provider asked for less, the rest goes on.
         """
         for lane in self._lanes:
-            lane.drop_ready()
+            lane.due.drop()
             if accounts is None:
                 lane.flush()
             elif lane.account in accounts:
@@ -221,12 +221,11 @@ class Delivery:
     async def _renew(self, now: int) -> None:
         """Let what waits for an account whose server or login was corrected go at once."""
         for lane in [self._lanes.at(lane.destination) for lane in self._lanes]:
-            if lane.renewed:
-                lane.renewed = False
+            if lane.take_renewal():
                 try:
                     await self._queue.bring_forward(lane.account, now=now)
                 except RelayError:
-                    lane.renewed = True  # the next look does it
+                    lane.renew()  # the next look does it
                     raise
 
     async def _look(self) -> float:

@@ -1,6 +1,7 @@
-"""One lane for each destination: its workers, its queue in memory, and what keeps it from sending. Nothing is durable.
+"""One lane for each destination: its workers, what is due, and what keeps it from sending. Nothing is durable.
 
-Only the lane changes its parts. Others tell it what happened, by its methods. `now` is a monotonic time in seconds.
+Only the lane sets its fields. Others tell it what happened, by its methods and those of what is due; the day's quota is
+told beside the queue's count, by its own. `now` is a monotonic time in seconds.
 """
 
 import asyncio
@@ -9,15 +10,14 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from relay.delivery.due_mail import DueMail
 from relay.delivery.rate_limit import RateLimit
-from relay.delivery.ready_queue import ReadyQueue
 from relay.delivery.restraints import Backoff, ConnectionLimit, DayQuota
 from relay.emitting import emit
 from relay.events.accounts import AccountNarrowed, AccountSlowed, AccountUnreachable, ProviderAsksForLess
 from relay.model.destination import Destination
 from relay.model.mail import Body, ClaimedDelivery, Work
 from relay.model.reply import Reply
-from relay.rules.turns import Cursor
 from relay.transports.transport import Terms, TransportResult
 
 
@@ -28,16 +28,10 @@ class Lane:
     destination: Destination
     work: Callable[["Lane", Work | None], Coroutine[Any, Any, None]]
     """The worker: takes the first piece of work, if there is one, then claims more until the queue has none."""
-    ready: ReadyQueue = field(default_factory=ReadyQueue)
-    """What is due and in memory."""
-    backlog: bool = True
-    """Whether the queue may have something due that is not in `ready`."""
+    due: DueMail = field(default_factory=DueMail)
+    """What is due."""
     again: bool = False
     """Whether something came while a worker was about to stop."""
-    hidden: bool = False
-    """Whether the last look at the queue found something due here, and so did not see what is due later."""
-    went_on: bool = False
-    """Whether a mail was claimed since that look."""
     prefetching: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while one worker reads ahead for all."""
     outage: Reply | None = None
@@ -46,8 +40,6 @@ class Lane:
     """The largest mail that this server takes, as its last EHLO said; None: not known."""
     renewed: bool = False
     """Whether what waits is to go at once: the settings are others than those that failed."""
-    cursor: Cursor = field(default_factory=Cursor)
-    """Where the turns of users and mailings stand."""
     busy: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     reserved: int = 0
@@ -63,7 +55,6 @@ class Lane:
     _rate: RateLimit = field(default_factory=RateLimit)
     _limit: ConnectionLimit = field(default_factory=ConnectionLimit)
     quota: DayQuota = field(default_factory=DayQuota)
-    """Changed by its methods alone, which `Quota` calls beside the queue's count."""
 
     @property
     def account(self) -> str:
@@ -122,7 +113,7 @@ class Lane:
         if terms.recipients_per_day != before.recipients_per_day:
             self.quota.reset()
         if terms.access != before.access:
-            self.renewed = True
+            self.renew()
             self.answered()
         if terms.endpoint != before.endpoint:
             self.max_size = None
@@ -158,7 +149,7 @@ class Lane:
             self.failed(now)
             return False
         if learnt.unreachable:
-            self.renewed = True  # the settings were corrected meanwhile: it goes at once by those
+            self.renew()  # the settings were corrected meanwhile: it goes at once by those
         elif reply.is_positive:
             self.delivered()
         return True
@@ -190,11 +181,11 @@ class Lane:
         if self.rest(now) <= 0:
             self._limit.lift()
             self._backoff.fail(now)
-            self.drop_ready()
+            self.due.drop()
 
     def throttled(self, now: float) -> float:
         """Rest since the provider asks for less; return the seconds."""
-        self.drop_ready()
+        self.due.drop()
         return self._throttle.fail(now)
 
     def narrowed(self, connections: int, now: float) -> None:
@@ -227,9 +218,19 @@ class Lane:
         finally:
             self._claims -= 1
 
-    def serve(self, source: str) -> None:
-        """Note whose turn it was."""
-        self.cursor = self.cursor.after(source)
+    def renew(self) -> None:
+        """Say that what waits is to go at once."""
+        self.renewed = True
+
+    def take_renewal(self) -> bool:
+        """Whether what waits is to go at once; whoever asks sees to it."""
+        renewed, self.renewed = self.renewed, False
+        return renewed
+
+    def begin_mail(self, now: float) -> None:
+        """Count a mail that begins, of those that were due."""
+        self.start_mail(now)
+        self.due.note_start()
 
     # Workers and work
 
@@ -248,6 +249,10 @@ class Lane:
         if self.again and self.is_free:
             self.start(None)  # it ended for want of a place, and the others may have ended since
 
+    def begin_round(self) -> None:
+        """Say that a worker looks for the next mail: what comes from now on says so."""
+        self.again = False
+
     def kick(self) -> None:
         """Say that there may be work: a worker starts, or a running one looks once more before it stops."""
         self.again = True
@@ -256,19 +261,13 @@ class Lane:
 
     def offer(self, delivery: ClaimedDelivery, body: Body) -> None:
         """Take a mail that is queued and due."""
-        if not self.ready.add(delivery, body):
-            self.backlog = True
+        self.due.add(delivery, body)
         self.kick()
 
     def rescan(self) -> None:
         """Say that the queue has something due."""
-        self.backlog = self.hidden = True
+        self.due.note_look()
         self.kick()
-
-    def drop_ready(self) -> None:
-        """Keep nothing in memory that will wait for long, or that may have changed: the queue has it."""
-        self.ready.clear()
-        self.backlog = True
 
 
 class LaneSlot:

@@ -90,7 +90,7 @@ class PauseBook:
         self, account: str, reply: Reply, fingerprint: str, *, probes: int = 0, later: bool = False
     ) -> bool:
         now, old = self._now(), self._pauses.get(account)
-        wish = Pause(
+        wanted = Pause(
             account=account,
             since=now if old is None else old.since,
             until=None,
@@ -101,7 +101,7 @@ class PauseBook:
             refusal=reply if old is None else None,
         )
         # Where another node was first, its probes go on as they are.
-        self._pauses[account] = pause = await self._queue.pause(wish)
+        self._pauses[account] = pause = await self._queue.pause(wanted)
         if old is not None or pause.since != now:
             return False
         next_probe = utc_time(pause.next_probe)

@@ -62,25 +62,23 @@ class Worker:
 
     async def _next(self, lane: Lane) -> Work | None:
         """Claim what is next, by its name where it is in memory. Raises StorageError."""
-        lane.again = False
+        lane.begin_round()
         while self._lanes.may_start(lane):
             newest = self._random() < NEWEST
             if not self._lanes.is_open(lane):
-                lane.drop_ready()  # only what people want at once goes now
+                lane.due.drop()  # only what people want at once goes now
                 work = await self._claim(lane, newest=newest, open_now=False)
-            elif lane.backlog and self._queue.is_shared:
+            elif lane.due.queued and self._queue.is_shared:
                 # Nodes that read ahead would read the same.
                 work = await self._claim(lane, newest=newest, open_now=True)
             else:
                 await self._prefetch(lane)
                 work = await self._take(lane, newest=newest)
             if work is not None:
-                lane.start_mail(self._monotonic())
-                lane.went_on = True
+                lane.begin_mail(self._monotonic())
                 return work
-            if not lane.backlog and not lane.ready:
-                if lane.hidden and lane.went_on:
-                    lane.hidden = lane.went_on = False
+            if lane.due.is_empty:
+                if lane.due.take_hidden():
                     self._wake()
                 return None
         self._stopped(lane)
@@ -91,43 +89,38 @@ class Worker:
 
         Without it, draining a backlog costs twice the CPU (decision 40): each mail is read by itself.
         """
-        if lane.ready or not lane.backlog:
+        if lane.due.ready or not lane.due.queued:
             return
         async with lane.prefetching:
-            if lane.ready or not lane.backlog:
+            if lane.due.ready or not lane.due.queued:
                 return
-            lane.backlog = False  # whatever is queued from now on says so
+            lane.due.begin_claim()
             try:
-                to, cursor = lane.destination, lane.cursor
+                to, cursor = lane.destination, lane.due.cursor
                 found = await self._queue.prefetch(to, now=self._now(), limit=_PREFETCHED, cursor=cursor)
             except BaseException:
-                lane.backlog = True
+                lane.due.note()
                 raise
-            for work in found:
-                lane.ready.add(*work)
-            if found:
-                lane.backlog = True  # there may be more
+            lane.due.keep(found)
         for _ in found:
             lane.kick()
 
     async def _claim(self, lane: Lane, *, newest: bool, open_now: bool) -> Work | None:
         now = self._now()
-        lane.backlog = False  # whatever is queued from now on says so
-        to, cursor = lane.destination, lane.cursor
+        lane.due.begin_claim()
+        to, cursor = lane.destination, lane.due.cursor
         claim = self._queue.claim(to, now=now, limit=1, open_now=open_now, cursor=cursor, newest=newest)
         claimed = await self._wait(lane, claim)
         if not claimed:
             return None
-        lane.serve(claimed[0].message.source)
-        lane.backlog = True  # there may be more, for the other connections too
-        lane.kick()
-        return claimed[0], lane.ready.pop(claimed[0].id)
+        work = lane.due.claimed(claimed[0])
+        lane.kick()  # there may be more, for the other connections too
+        return work
 
     async def _take(self, lane: Lane, *, newest: bool) -> Work | None:
-        work = lane.ready.take(lane.cursor, newest=newest)
+        work = lane.due.take(newest=newest)
         if work is None:
             return None
-        lane.serve(work[0].message.source)
         granted = await self._wait(lane, self._granted(work[0]))
         return (granted[0], work[1]) if granted else None
 
@@ -142,7 +135,7 @@ class Worker:
             with lane.claiming():
                 return await asyncio.shield(claiming)
         except RelayError:
-            lane.backlog = True
+            lane.due.note()
             raise
         except BaseException:
             for delivery in await claiming:
@@ -191,7 +184,7 @@ class Worker:
         settlement = attempted.settlement
         if settlement is None:
             if not attempted.lost:
-                await retry_until_stored("unclaim", lambda: self._queue.requeue(delivery))
+                await retry_until_stored("requeue", lambda: self._queue.requeue(delivery))
             return True
         stored = await retry_until_stored("settle", lambda: self._queue.settle(settlement))
         if not stored:
@@ -211,6 +204,6 @@ class Worker:
         try:
             await self._queue.requeue(delivery)
         except RelayError as error:
-            log_failure("unclaim", error, queue_id=delivery.message.id)
+            log_failure("requeue", error, queue_id=delivery.message.id)
             self._queue.abandon(delivery, doubtful=False)
             self._wake()

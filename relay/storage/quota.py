@@ -70,15 +70,15 @@ class Count:
     most: int = 0
 
 
-def count(tx: Transaction, wish: Count) -> bool:
+def count(tx: Transaction, wanted: Count) -> bool:
     """Count recipients where the day has room for them; return whether it had. Days before are forgotten."""
-    tx.change(_BEGIN, account=wish.account, day=wish.day)
-    has_room = tx.change(_ADD, name=wish.account, on=wish.day, count=wish.recipients, most=wish.most) > 0
-    tx.change(_FORGET, first=wish.day)
+    tx.change(_BEGIN, account=wanted.account, day=wanted.day)
+    has_room = tx.change(_ADD, name=wanted.account, on=wanted.day, count=wanted.recipients, most=wanted.most) > 0
+    tx.change(_FORGET, first=wanted.day)
     return has_room
 
 
-def count_part(tx: Transaction, by: Claimant, wish: Count, claimed: ClaimedDelivery, rest: NewDelivery) -> int:
+def count_part(tx: Transaction, by: Claimant, wanted: Count, claimed: ClaimedDelivery, rest: NewDelivery) -> int:
     """Count as many of a delivery's first recipients as the day has room for; return how many.
 
     Where there is room for some, the others leave it for the delivery `rest`. Raises ClaimLostError where the claim
@@ -86,12 +86,12 @@ def count_part(tx: Transaction, by: Claimant, wish: Count, claimed: ClaimedDeliv
     """
     if not tx.rows(_LOCK, delivery=claimed.id, claim=claimed.token):
         raise ClaimLostError(f"delivery {claimed.id} is not ours any more")
-    tx.change(_BEGIN, account=wish.account, day=wish.day)
-    counted = tx.rows(_COUNTED, name=wish.account, on=wish.day)[0][0]
-    granted = max(0, min(wish.most - counted, wish.recipients))
+    tx.change(_BEGIN, account=wanted.account, day=wanted.day)
+    counted = tx.rows(_COUNTED, name=wanted.account, on=wanted.day)[0][0]
+    granted = max(0, min(wanted.most - counted, wanted.recipients))
     if not granted:
         return 0
-    tx.change(_ADD, name=wish.account, on=wish.day, count=granted, most=wish.most)
+    tx.change(_ADD, name=wanted.account, on=wanted.day, count=granted, most=wanted.most)
     left = claimed.recipients[granted:]
     if left:
         cause = Cause(claimed.id, claimed.message.id, claimed.since, claimed.message.source)

@@ -71,14 +71,14 @@ async def test_a_worker_that_is_cancelled_gives_back_nothing_that_another_has(tm
         worker = office.delivery._worker
         taken = await office.queue.claim_by_id(delivery)
         assert taken is not None
-        lane.ready.add(delivery, None)
+        lane.due.add(delivery, None)
         late = asyncio.create_task(worker._take(lane, newest=False))
         await asyncio.sleep(0)
         late.cancel()
         await asyncio.gather(late, return_exceptions=True)
         assert [row.state for row in office.waiting()] == ["active"]
         await office.queue.requeue(taken)
-        lane.ready.add(delivery, None)
+        lane.due.add(delivery, None)
         late = asyncio.create_task(worker._take(lane, newest=False))
         await asyncio.sleep(0)
         late.cancel()
