@@ -168,11 +168,12 @@ class Service:
         # A mail whose connection was reserved before, and which came in only now, is under way after all.
         await self.delivery.drain(left())
 
-    async def reload(self) -> list[str]:
+    async def reload(self, by: str = "") -> list[str]:
         """Read the configuration anew, as a whole or not at all: with a mistake the old one stays. Gives the mistakes.
 
         Listeners are opened, changed and closed, their certificates read anew, the log file opened anew. What takes
-        effect only at a restart is said. Raises RelayError where the service is stopping.
+        effect only at a restart is said. `by` is who asked, where a person did. Raises RelayError where the service is
+        stopping.
         """
         async with self._changing:
             if self._stopping:
@@ -186,7 +187,7 @@ class Service:
                 mistakes = await self._listeners.change(settings)
             if mistakes:
                 return self._refuse(mistakes)
-            self._put_into_force(settings)
+            self._put_into_force(settings, by)
             await self._make_inboxes()
             return []
 
@@ -196,7 +197,7 @@ class Service:
             emit(events.ConfigurationRefused(mistake=mistake))
         return list(mistakes)
 
-    def _put_into_force(self, settings: Settings) -> None:
+    def _put_into_force(self, settings: Settings, by: str) -> None:
         before = self.settings
         fixed = ("database", "folder", "lease", "prepared_statements")
         restart = [key for key in fixed if getattr(settings, key) != getattr(before, key)]
@@ -205,7 +206,7 @@ class Service:
         self._warn(f"{key}: changed; takes effect only at a restart" for key in restart)
         self.settings = dataclasses.replace(settings, database=before.database, folder=before.folder)
         self._warn(settings.warnings)
-        emit(events.ConfigurationReloaded(config=str(settings.path)))
+        emit(events.ConfigurationReloaded(config=str(settings.path), by=by))
         self.delivery.settings_changed()
         self.poller.look()
 

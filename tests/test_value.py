@@ -35,6 +35,10 @@ def test_it_is_made_with_all_of_its_fields_and_no_others(fields: dict[str, objec
 def test_it_is_never_changed() -> None:
     with pytest.raises(AttributeError, match=r"Thing\.name: a value is never changed"):
         Thing(name="a").name = "b"  # type: ignore[misc]
+    thing = Thing(name="a")
+    with pytest.raises(AttributeError, match=r"Thing\.name: a value is never changed"):
+        del thing.name
+    assert thing == Thing(name="a")
 
 
 def test_those_of_one_kind_with_the_same_fields_are_equal() -> None:

@@ -1,12 +1,12 @@
 """The admin room: the questions and actions of people, answered with and without a running service.
 
-Whoever asks, such as a command, makes a request, a frozen dataclass of `requests`, and reads answers, which are of the
+Whoever asks, such as a command, makes a request, a value of `requests`, and reads answers, which are of the
 few kinds there. Where a service runs, the request goes to it by the control socket; else the command opens the
 database itself. Both call the same function.
 
 To add a question or an action:
 
-1. Write its request in `requests.py`. Fields are texts, numbers, enums, tuples and other such dataclasses; `wire` makes
+1. Write its request in `requests.py`. Fields are texts, numbers, enums, tuples and other such values; `wire` makes
    JSON of them and reads them back. `tests/admin/test_wire.py` says when `VERSION` is to be counted up.
 2. Write the function: a generator that takes a `Room` and the request and yields answers, mostly `Told`: what programs
    read, as JSON, and the words for people; a large list page by page. It runs in a thread; between two `yield`s it may

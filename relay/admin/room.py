@@ -25,8 +25,11 @@ class Service(Protocol):
     def record(self, event: Event) -> None:
         """Log what was done."""
 
-    def reload(self) -> list[str]:
-        """Have the running service read its configuration anew; returns the mistakes. Raises RelayError."""
+    def reload(self, by: str) -> list[str]:
+        """Have the running service read its configuration anew, and log who asked; returns the mistakes.
+
+        Raises RelayError.
+        """
 
     def poll(self, accounts: Sequence[Account]) -> Iterator[Progress | Told]:
         """Poll these accounts' mailboxes, by a running service or here: Progress of each, then the results."""

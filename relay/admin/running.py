@@ -29,7 +29,7 @@ class Running:
         self,
         delivery: Delivery,
         poller: PopPoller,
-        reload: Callable[[], Coroutine[Any, Any, list[str]]],
+        reload: Callable[[str], Coroutine[Any, Any, list[str]]],
     ) -> None:
         self._delivery = delivery
         self._poller = poller
@@ -46,9 +46,9 @@ class Running:
         """Look at the queue and the pauses at once."""
         self._loop.call_soon_threadsafe(self._delivery.rescan)
 
-    def reload(self) -> list[str]:
+    def reload(self, by: str) -> list[str]:
         """Read the configuration anew; returns the mistakes."""
-        return self._run(self._reload())
+        return self._run(self._reload(by))
 
     def poll(self, accounts: Sequence[Account]) -> Iterator[Progress | Told]:
         """Poll these accounts' mailboxes."""

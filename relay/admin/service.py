@@ -10,7 +10,7 @@ from relay.model.errors import NotFoundError, StateConflictError
 
 def reload(room: Room, _request: Reload) -> Iterator[Note | Told]:
     """Let the running service read its configuration anew. Raises RelayError where none runs, or it is stopping."""
-    mistakes = room.service.reload()
+    mistakes = room.service.reload(room.by)
     for mistake in mistakes:
         yield Note(text=mistake, is_fault=True)
     if mistakes:

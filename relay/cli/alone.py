@@ -61,7 +61,7 @@ class Alone:
 
         asyncio.run(once())
 
-    def reload(self) -> list[str]:
+    def reload(self, by: str) -> list[str]:  # noqa: ARG002 - nothing is done
         """Say that there is nobody to do it."""
         self._require_none()
         raise StateConflictError(
@@ -87,14 +87,14 @@ class Alone:
                 runner.run(service.stop())
 
     def record(self, event: Event) -> None:
-        """Write into the log's file what was done, if there is one."""
+        """Write into the log's file what was done, or to standard error: a running service logs it as well."""
         from relay import logs
         from relay.emitting import emit
 
         log = self._settings.log
-        if log.file is not None:
-            logs.configure(form=log.format, level=log.level, file=log.file)
-            emit(event)
+        form = "console" if log.file is None else log.format
+        logs.configure(form=form, level=log.level, file=log.file, descriptor=logs.STDERR)
+        emit(event)
 
     def rescan(self) -> None:
         """Say when a service that gives no answer sees what was changed."""

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from relay.events.event import Event
-from relay.events.fields import Error, File, QueueId, Traceback
+from relay.events.fields import By, Error, File, QueueId, Traceback
 
 _Host = Annotated[str, "the listener's host, as configured"]
 _Port = Annotated[int, "the port that is listened on"]
@@ -56,6 +56,7 @@ class ConfigurationReloaded(Event):
     """SIGHUP or `relay reload`: the new configuration is in force, as a whole."""
 
     config: File
+    by: By = ""
 
 
 class ConfigurationRefused(Event, level="error"):

@@ -8,7 +8,6 @@ without end.
 """
 
 import asyncio
-import contextlib
 import sys
 from asyncio.sslproto import SSLProtocol
 from collections import defaultdict
@@ -163,11 +162,6 @@ class Connection(SMTP):
     def over_tls(self) -> bool:
         """Whether the session is encrypted."""
         return self._tls_protocol is not None
-
-    async def _handle_client(self) -> None:
-        """Run the dialogue; a connection that breaks is no fault, and needs no traceback in the log."""
-        with contextlib.suppress(ConnectionError):
-            await super()._handle_client()
 
     # End
 

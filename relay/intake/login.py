@@ -33,6 +33,7 @@ _LONGEST_ANSWER: Final = LONGEST_COMMAND * 3 // 4
 class LoginDialogue(Connection):
     """The part of a session that logs in."""
 
+    # LOGIN has no RFC: draft-murchison-sasl-login knows of clients that answer to these words alone, not aiosmtpd's.
     AuthLoginUsernameChallenge = "Username:"
     AuthLoginPasswordChallenge = "Password:"
     _failed_logins = 0

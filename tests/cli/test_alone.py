@@ -38,6 +38,18 @@ def test_nobody_is_there_to_reload(run: Run) -> None:
     assert said.err.startswith("The service is not running (")
 
 
+def test_who_changed_something_is_logged_on_standard_error_where_the_log_has_no_file(
+    run: Run, config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("account", "pause", "sales").status == 0
+    logged = capfd.readouterr().err
+    assert all(word in logged for word in ("admin_action", "action=pause", "account=sales", "by="))
+    config.write_text(config.read_text() + f'\n[log]\nfile = "{config.parent}/relay.log"\n')
+    assert run("account", "resume", "sales").status == 0
+    assert capfd.readouterr().err == ""
+    assert '"action":"resume"' in (config.parent / "relay.log").read_text().replace(" ", "")
+
+
 @pytest.mark.usefixtures("silent")
 def test_what_is_changed_beside_a_silent_service_is_written_and_it_is_told_of_nothing(
     run: Run, queued: list[str]

@@ -1,9 +1,13 @@
 import asyncio
+import os
 from pathlib import Path
 
+import pytest
+
+from relay.admin.desk import name_user
 from relay.settings import load_settings
 from relay.supervisor import Service
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, serve
 
 
 def test_a_running_service_answers(run: Run, config: Path) -> None:
@@ -22,6 +26,14 @@ def test_a_running_service_answers(run: Run, config: Path) -> None:
             await service.stop()
 
     asyncio.run(beside())
+
+
+def test_the_log_says_who_asked(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    with serve(config) as lines:
+        assert run("reload").status == 0
+    (reloaded,) = [line for line in lines if line["event"] == "configuration_reloaded"]
+    assert reloaded["by"] == name_user(os.getuid(), "")
 
 
 def test_a_service_that_is_stopping_is_no_success(run: Run, config: Path) -> None:

@@ -55,6 +55,13 @@ async def test_dialogues(dialogue: list[str], expected: str) -> None:
         assert (await client.say("NOOP")).startswith("250")
 
 
+async def test_login_asks_in_the_words_that_old_clients_wait_for() -> None:
+    async with open_listener() as running:
+        client = await running.greeted()
+        assert await client.say("AUTH LOGIN") == f"334 {b64('Username:')}"
+        assert await client.say(b64("anna")) == f"334 {b64('Password:')}"
+
+
 async def test_who_is_logged_in_is_known_to_the_submission() -> None:
     async with open_listener(require_auth=True) as running:
         client = await running.greeted()

@@ -177,6 +177,7 @@ async def test_too_many_recipients_are_asked_to_come_again() -> None:
     ("limits", "command", "replies"),
     [
         ({"errors_per_session": 3}, "DANCE", ["500", "500", "500", "421"]),
+        ({"errors_per_session": 8}, "DANCE", ["500"] * 8 + ["421"]),  # aiosmtpd ends a session at five
         ({"commands_per_session": 3}, "NOOP", ["250", "250", "421"]),
     ],
 )
@@ -185,7 +186,7 @@ async def test_too_many_errors_or_commands_end_the_session(
 ) -> None:
     async with open_listener(limits=limits) as running:
         client = await running.greeted()
-        await client.send(f"{command}\r\n" * 3)
+        await client.send(f"{command}\r\n" * max(limits.values()))
         assert [(await client.read())[:3] for _ in replies] == replies
         assert await client.read() == ""
 
@@ -211,6 +212,15 @@ async def test_an_idle_client_is_told_and_let_go() -> None:
         client = await running.greeted()
         assert (await client.read()).startswith("421 4.4.2")
         assert await client.read() == ""
+
+
+@pytest.mark.parametrize("hello", ["HELO x", "EHLO x"])
+async def test_a_command_may_be_as_long_as_a_login_whatever_the_greeting(hello: str) -> None:
+    async with open_listener() as running:
+        client = await running.greeted()
+        await client.say(hello)
+        assert await client.say("NOOP " + "x" * 12_000) == "250 2.0.0 OK"
+        assert (await client.say("NOOP " + "x" * 12_300)).startswith("500 5.5.2")
 
 
 @pytest.mark.parametrize("line", [b"\x01", b"NOOP\x00", b"\xff", b"WHAT", b"", b"  "])
