@@ -46,3 +46,13 @@ def test_each_module_has_the_test_of_its_name() -> None:
 def test_what_others_rely_on_is_there() -> None:
     for module in ("server", "routing", "bcc_archive", "pop_poller"):
         assert (ROOT / "relay" / f"{module}.py").exists()
+
+
+def test_how_an_account_sends_is_known_where_it_is_read_and_where_it_is_done() -> None:
+    looking = set()
+    for file in (ROOT / "relay").rglob("*.py"):
+        found = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute))
+        if any(node.attr == "smtp" and getattr(node.value, "id", "") != "aiosmtpd" for node in found):
+            looking.add(str(file.relative_to(ROOT / "relay")))
+    outside = {file for file in looking if not file.startswith(("settings/", "transports/"))}
+    assert outside == {"model/account.py", "admin/accounts.py"}  # the latter's probe speaks SMTP

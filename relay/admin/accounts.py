@@ -42,7 +42,7 @@ class Line(AccountState):
         """Whether it sends: one of a few words, for people and programs alike."""
         if self.account.excluded:
             return "excluded"
-        if self.account.smtp is None:
+        if not self.account.has_way_out:
             return "only receives"
         if self.pause is not None:
             return "paused" if self.pause.by_person else "login refused"
@@ -135,7 +135,7 @@ def try_(room: Room, request: TryAccount) -> Iterator[Note | Told]:
     account = directory.account(name)
     if account is None:
         raise NotFoundError(unknown("account", name, (one.name for one in directory.accounts)))
-    if account.smtp is None and account.pop3 is None:
+    if not account.servers:
         text = f"account[{name}] has neither [account.smtp] nor [account.pop3]: there is nothing to test"
         raise StateConflictError(text)
     good = True
@@ -226,7 +226,7 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
     name, found = line.account.name, []
     held_up = f" {count(line.queue.waiting, 'mail waits', 'mails wait')}." if line.queue.waiting else ""
     test = f"relay account test {name}"
-    if line.pause is not None and line.account.smtp is not None and not line.account.excluded:
+    if line.pause is not None and line.account.sends:
         since = show_time(line.pause.since, zone)
         if line.pause.by_person:
             found.append(f"{name}: paused by a command since {since}.{held_up} To go on: relay account resume {name}")

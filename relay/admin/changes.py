@@ -277,8 +277,8 @@ def _rewriter(room: Room, name: str) -> tuple[str, Callable[[bytes, str | None],
     """Return an account's address, and the function that writes it as the sender into a header."""
     directory = room.settings.directory
     account = directory.account(name)
-    if account is None or account.smtp is None:
-        senders = [one.name for one in directory.accounts if one.smtp is not None]
+    if account is None or not account.has_way_out:
+        senders = [one.name for one in directory.accounts if one.has_way_out]
         raise NotFoundError(unknown("account that sends and is called", name, senders))
 
     def rewrite(header: bytes, user: str | None) -> bytes:

@@ -110,7 +110,7 @@ def describe_work(settings: "Settings") -> list[str]:
     """Tell who hands in mail where, which accounts send, and which are collected."""
     accounts = settings.directory.accounts
     lines = [_describe_listener(listener) for listener in settings.listeners]
-    sending = [account.name for account in accounts if account.smtp is not None and not account.excluded]
+    sending = [account.name for account in accounts if account.sends]
     lines.append(f"Sends by: {_join(sending) or 'no account, so every mail is refused'}")
     collected = [_describe_collecting(account) for account in accounts if account.is_collected]
     lines.append(f"Collects: {_join(collected, '; ') or 'nothing'}")

@@ -107,7 +107,10 @@ class Collector:
         return poll.result
 
     def _source_of(self, account: Account, server: MailboxServer) -> MailboxSource:
-        """Return the source that was kept since the last poll, or a new one if the settings are not those any more."""
+        """Return the source that was kept since the last poll, or a new one if the settings are not those any more.
+
+        They are compared whole, so that a change of anything, the password too, takes effect at the next poll.
+        """
         kept = self._sources.get(account.name)
         if kept is None or kept[0] != server:
             self.forget(account.name)

@@ -47,7 +47,7 @@ async def recent_starts(runtime: Runtime, *, interrupted: Iterable[ClaimedDelive
     Raises StorageError.
     """
     now, monotonic = runtime.now(), runtime.monotonic()
-    limited = [a.name for a in runtime.settings().directory.accounts if a.smtp and a.smtp.messages_per_minute]
+    limited = [a.name for a in runtime.settings().directory.accounts if a.messages_per_minute]
     if not limited:
         return {}
     begun = await runtime.queue.starts_since(limited, after=now - round(_MINUTE * 1000), oldest=now - _OLDEST)

@@ -160,6 +160,16 @@ class Account:
         return self.smtp is not None and not self.excluded
 
     @property
+    def has_way_out(self) -> bool:
+        """Whether the configuration says how its mail is sent; `sends` tells whether it is."""
+        return self.smtp is not None
+
+    @property
+    def messages_per_minute(self) -> int | None:
+        """How many mails may be sent in a minute; None: as many as there are."""
+        return None if self.smtp is None else self.smtp.messages_per_minute
+
+    @property
     def recipients_per_message(self) -> int:
         """How many recipients one delivery may have: never more than the account has for a whole day."""
         if self.smtp is None:
@@ -208,7 +218,7 @@ class Directory:
 
     def __post_init__(self) -> None:
         """Build the look-up tables; of several entries with the same key the first one is found."""
-        senders = [account for account in self.accounts if account.smtp is not None]
+        senders = [account for account in self.accounts if account.has_way_out]
         object.__setattr__(self, "_user_by_name", {user.name: user for user in self.users})
         object.__setattr__(self, "_user_by_key", {a.key: user for user in reversed(self.users) for a in user.addresses})
         object.__setattr__(self, "_account_by_name", {account.name: account for account in self.accounts})
@@ -247,7 +257,7 @@ class Directory:
 
     def first_owned(self, user: str) -> Account | None:
         """Find the first account that sends and belongs to a user."""
-        return next((a for a in self.accounts if a.smtp is not None and a.owner == user), None)
+        return next((a for a in self.accounts if a.has_way_out and a.owner == user), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -33,7 +33,7 @@ class SmtpTransport:
             recipients_per_day=server.recipients_per_day,
             on_uncertain=account.on_uncertain,
             endpoint=(server.host, server.port, server.username),
-            access=(server.login, server.password),
+            access=(server.login, server.password),  # where the password stands: a change in the file is a new try
         )
 
     async def deliver(self, claimed: ClaimedDelivery, body: Body, progress: Progress) -> TransportResult:

@@ -1,8 +1,8 @@
 """The connections of an account: kept ones first, and of new ones one at a time.
 
 While one is being opened, the others wait for what comes of it. What makes it fail is true for all of them: so a wrong
-password costs one login, and not one for each connection. Kept ones are compared by settings and identity: a secret
-that rotates ends none, for the server has accepted them already.
+password costs one login, and not one for each connection. Kept ones are compared by server and identity: a secret that
+rotates or is changed ends none, wherever it comes from, for the server has accepted them already.
 """
 
 import asyncio
@@ -21,7 +21,8 @@ from relay.upstream.transaction import Stage
 IDLE_SECONDS = 30.0
 MOST_MAILS = 100
 
-_Key = tuple[SmtpServer, Identity | None]
+_Key = tuple[tuple[object, ...], Identity | None]
+"""The server, with all that a login depends on apart from the password, and whose login it is."""
 
 
 class Connections:
@@ -45,8 +46,8 @@ class Connections:
         """Held while a connection is opened."""
         self._failures = 0
         """How many could not be opened."""
-        self._last: tuple[SmtpServer, str, ConnectError] | None = None
-        """The settings of the last one that could not be opened, its credential's revision, and why."""
+        self._last: tuple[tuple[object, ...], str, ConnectError] | None = None
+        """The server of the last one that could not be opened, its credential's revision, and why."""
         self._refused = False
         """Whether that was a refused login, for which nobody has paused the account yet."""
 
@@ -58,7 +59,7 @@ class Connections:
         if self._made_of is not server:
             self._made_of, self._credential = server, self.credentials.of(server)
         credential = self._credential
-        key = server, None if credential is None else credential.identity
+        key = server.login, None if credential is None else credential.identity
         while self._idle:
             kept, connection, timer = self._idle.pop()
             timer.cancel()
@@ -75,7 +76,7 @@ class Connections:
         async with self._lock:
             came_to_nothing = self._failures != failures or (self._refused and not probing)
             last = self._last if came_to_nothing else None
-            if last is not None and last[0] == server and last[1] == await self._revision(credential):
+            if last is not None and last[0] == server.login and last[1] == await self._revision(credential):
                 _, _, why = last
                 raise ConnectError(why.stage, why.reply, closed=why.closed, others=self._open_connections)
             if not probing:
@@ -91,7 +92,7 @@ class Connections:
                 # Of what was sent a moment ago: reading it before each login would read each secret twice.
                 revision = await self._revision(credential)
                 # What a probe is told changes a pause that lasts: no mail has to ask for one.
-                self._last, self._refused = (server, revision, failed), failed.login_refused and not probing
+                self._last, self._refused = (server.login, revision, failed), failed.login_refused and not probing
                 raise failed from None
             self._last, self._refused = None, False
             return connection

@@ -65,13 +65,15 @@ def test_no_secret_is_in_a_repr() -> None:
 
 
 def test_what_an_account_says_of_its_way_out() -> None:
-    server = dataclasses.replace(SMTP, recipients_per_message=50, recipients_per_day=20)
+    server = dataclasses.replace(SMTP, messages_per_minute=30, recipients_per_message=50, recipients_per_day=20)
     limited = account("limited", "s@x.example", smtp=server)
     assert (limited.sends, limited.outgoing_server) == (True, "h.example:25")
     assert (limited.recipients_per_message, limited.recipients_per_day) == (20, 20)
+    assert (limited.has_way_out, limited.messages_per_minute) == (True, 30)
     assert account("usual", "s@x.example").recipients_per_message == 50
     excluded = account("excluded", "s@x.example", excluded=True)
-    assert not excluded.sends
+    assert (excluded.sends, excluded.has_way_out) == (False, True)
     receives = account("receives", "s@x.example", smtp=None)
     assert (receives.sends, receives.outgoing_server) == (False, "")
-    assert receives.recipients_per_day is None
+    assert not receives.has_way_out
+    assert (receives.recipients_per_day, receives.messages_per_minute) == (None, None)

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.delivery import Delivery
-from relay.model.account import MailboxServer, Secret, Security, SmtpServer
+from relay.model.account import MailboxServer, Security, SmtpServer
 from relay.model.credential import Credential
 from relay.model.errors import CredentialError
 from relay.runtime import Runtime
@@ -50,6 +50,21 @@ async def test_connections_are_kept_while_the_token_rotates(tmp_path: Path) -> N
             await credentials.token.secret()  # something else, such as a poll, gets the next one
         assert len(provider.mails) == 5
         assert provider.connections == 1
+
+
+@pytest.mark.parametrize("source", ["password", "password_file"])
+async def test_a_connection_that_is_open_goes_on_when_the_password_changes(tmp_path: Path, source: str) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(name)
+    values = ["one", "two"] if source == "password" else [str(tmp_path / "one"), str(tmp_path / "two")]
+    logins = [{"smtp": {"username": "sales@example.com", source: value}} for value in values]
+    async with Provider() as provider, open_office(tmp_path, port=provider.port, account=logins[0]) as office:
+        await office.hand_in(A)
+        await office.send()
+        office.configure(port=provider.port, account=logins[1])
+        await office.hand_in(A)
+        await office.send()
+        assert (len(provider.mails), provider.connections) == (2, 1)
 
 
 @pytest.mark.parametrize("nodes", [1, 2])
@@ -190,8 +205,8 @@ async def test_a_connection_is_kept_and_given_again() -> None:
 async def test_one_of_other_settings_is_closed_and_a_new_one_opened() -> None:
     async with Dialogue(HELLO + "C: QUIT\nS: 221 bye", HELLO + "C: QUIT\nS: 221 bye") as server:
         pool = make()
-        for secret in ("one", "two"):
-            settings = server_at(server.port, password=Secret(value=secret))
+        for verify in (True, False):
+            settings = server_at(server.port, verify=verify)
             connection, kept = await pool.acquire(settings)
             assert not kept
             pool.release(connection)
