@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from relay.model.destination import to_account
-from relay.model.mail import DeliveryState
+from relay.model.errors import StorageError
+from relay.model.mail import ClaimedDelivery, DeliveryState
 from relay.rules.turns import Cursor
 from relay.storage import commands
 from tests.peers.machine import until
@@ -84,6 +85,28 @@ async def test_a_worker_that_is_cancelled_gives_back_nothing_that_another_has(tm
         late.cancel()
         await asyncio.gather(late, return_exceptions=True)
         assert [row.state for row in office.waiting()] == ["queued"]
+
+
+async def test_what_a_cancelled_worker_can_not_give_back_is_taken_up_by_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_delivery: ClaimedDelivery) -> None:
+        raise StorageError("the disk is full")
+
+    async with Provider({"MAIL": "silence"}) as provider, open_office(tmp_path, port=provider.port) as office:
+        await office.hand_in(A)
+        await provider.wait_for("MAIL")
+        workers = office.delivery._running()
+        with monkeypatch.context() as patch:
+            patch.setattr(office.queue, "requeue", refuse)
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        assert [row.state for row in office.waiting()] == ["active"]
+        provider.answers.clear()
+        await office.send()
+        assert office.waiting() == []
+        assert len(provider.mails) == 1
 
 
 async def test_a_mail_whose_recipients_all_have_it_already_ends_and_stops_nothing(tmp_path: Path) -> None:
