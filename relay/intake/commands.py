@@ -37,8 +37,6 @@ _LONGEST_PATH = 1_000
 """Characters; RFC 5321 section 4.5.3.1.3 has 256 octets, without parameters."""
 _LONGEST_REMEMBERED = 100
 """Characters of an address that is not parsed anew each time."""
-# The common form; whatever does not match takes the long way, with the same result.
-_PLAIN = {key: re.compile(rf'{key}:<([^\s<>"\\,:]*)>(?: (.*))?', re.IGNORECASE | re.ASCII) for key in ("FROM", "TO")}
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20=\x7f]+))?")
 _QUOTED = re.compile(r'"(?>(?:[^"\\]|\\.)*)"')
 _SIZE = re.compile(r"[0-9]{1,20}")
@@ -119,9 +117,6 @@ def parse_argument(argument: str, keyword: str) -> tuple[str, Parameters]:
 
     Returns what stood in the brackets, without a source route (empty is the null path), and the parameters.
     """
-    plain = _PLAIN[keyword].fullmatch(argument)
-    if plain is not None:
-        return plain[1], _parameters(plain[2]) if plain[2] else {}
     found = re.match(rf"[ ]*{keyword}[ ]*:", argument, re.IGNORECASE)
     if found is None:
         raise BadCommandError(

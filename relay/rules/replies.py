@@ -9,8 +9,6 @@ from relay.rules.charsets import decode_octets
 
 LONGEST_TEXT = 2000
 _ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})(?:[ \t]+|$)")
-_PLAIN = re.compile(rb"(?:(([245])\.\d{1,3}\.\d{1,3})(?: +|$))?([!-~](?:[ -~]*[!-~])?|)")
-"""What nearly every reply is: one line of printable ASCII."""
 _RATE = re.compile(
     r"rate.{0,10}limit|limit .{0,20}(?:exceeded|reached)|(?:sending|daily|hourly) .{0,20}(?:limit|quota)|throttl"
     r"|too many (?:messages|mails|emails|connections|requests)|too (?:fast|frequent)|slow down"
@@ -40,10 +38,6 @@ def read_reply(code: int, lines: Sequence[bytes]) -> Reply:
     The enhanced code counts only where its class fits the code. The text is bounded, and harmless for logs and notices.
     """
     enhanced, texts, length = "", [], 0
-    if len(lines) == 1 and len(lines[0]) <= LONGEST_TEXT:
-        plain = _PLAIN.fullmatch(lines[0])
-        if plain is not None and (plain[2] is None or plain[2] == b"%d" % (code // 100)):
-            return Reply(code=code, enhanced=(plain[1] or b"").decode("ascii"), text=plain[3].decode("ascii"))
     for raw in lines:
         line = raw
         found = _ENHANCED.match(raw)

@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 
 from relay.model.errors import StorageError
 from relay.storage.faults import is_of_source, plain_reason
+from relay.storage.sqlite_file import opened_file
 from relay.storage.syncing import replacing, sync
 
 Step: TypeAlias = Callable[[int], None]
@@ -119,8 +120,8 @@ def _copy(source: Path, target: Path, step: Step | None = None) -> int:
 def _copy_pages(source: Path, target: Path, step: Step | None) -> None:
     # Read-only, and no new file where the name is wrong; the database's own journal is read with it.
     with (
-        contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True, timeout=30)) as old,
-        contextlib.closing(sqlite3.connect(target)) as new,
+        opened_file(source, "rw", patience=30) as old,
+        opened_file(target, "rwc") as new,
     ):
         (mode,), (size,) = old.execute("PRAGMA journal_mode").fetchone(), old.execute("PRAGMA page_size").fetchone()
         if step is None or mode != "wal":
@@ -150,7 +151,7 @@ def _copy_in_steps(old: sqlite3.Connection, new: sqlite3.Connection, page: int, 
 def _hold_all(file: Path) -> int:
     """Hold all that waits, and note why; return the number of deliveries."""
     now = time.time_ns() // 1_000_000
-    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+    with opened_file(file, "rwc") as connection, connection:
         held = [row[0] for row in connection.execute(_HOLD).fetchall()]
         if connection.execute(_HAS_EVENTS).fetchone():  # the first release had none
             connection.executemany(_NOTE, [(message_id, now, _WHY) for message_id in sorted(set(held))])
@@ -198,8 +199,7 @@ def _unlink(file: Path, *endings: str) -> None:
 
 def _check(copy: Path, newest: int, name: Path) -> int:
     try:
-        uri = f"{copy.absolute().as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+        with opened_file(copy, "ro") as connection:
             (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             if verdict != "ok":
                 raise StorageError(f"{name}: the copy is damaged")
@@ -238,8 +238,7 @@ def check_replaceable(target: Path, source: Path) -> None:
         with target.open("rb") as stream:
             is_in_use = stream.read(20)[18:] == _WRITE_AHEAD
         # Immutable: SQLite looks at this file alone, whatever links stand beside it.
-        uri = f"{target.as_uri()}?mode=ro&immutable=1"
-        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+        with opened_file(target, "ro", immutable=True) as connection:
             ours = connection.execute("SELECT 1 FROM meta WHERE key = 'schema'").fetchone() is not None
     except (OSError, sqlite3.Error):
         ours = is_in_use = False

@@ -18,6 +18,7 @@ from relay.model.errors import StorageError
 from relay.storage.backup import Step
 from relay.storage.manifest import CHUNK, Entry, Manifest, faults_of, opened, read_entry
 from relay.storage.quarantine import QUARANTINE
+from relay.storage.sqlite_file import opened_file
 from relay.storage.syncing import CREATE, FOLDER, open_plain, replacing
 
 _BATCH: Final = 64
@@ -33,7 +34,7 @@ def look_at_present(database: Path, manifest: Manifest) -> tuple[bool, int]:
     One that is not there, or can't be read, holds nothing.
     """
     try:
-        with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+        with opened_file(database, "rw") as connection:
             found = connection.execute(_SELECT_NAME).fetchone()
             (newer,) = connection.execute(_OPEN_MAIL, (manifest.at,)).fetchone()
     except (OSError, sqlite3.Error):

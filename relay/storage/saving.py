@@ -5,7 +5,6 @@ fails leaves nothing behind but what the next one removes. The database is as of
 moment: what was there all the time is in the copy, whatever its flags. No link is followed below them.
 """
 
-import contextlib
 import errno
 import os
 import re
@@ -40,6 +39,7 @@ from relay.storage.manifest import (
 )
 from relay.storage.named_files import Gathered
 from relay.storage.pausing import FORGET_KEY
+from relay.storage.sqlite_file import opened_file
 from relay.storage.syncing import sync
 
 LOCK: Final = "backup.lock"
@@ -189,7 +189,7 @@ def _fill(partial: Path, job: Job, gathered: Gathered, *, at: int, installation:
 def _look_through(file: Path, step: Step) -> int:
     """Return the schema of a copied database. Raises StorageError where it is damaged."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with opened_file(file, "ro") as connection:
             connection.set_progress_handler(lambda: step(0), 1_000_000)  # what it raises ends the look
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             (schema,) = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
@@ -207,7 +207,7 @@ def _look_through(file: Path, step: Step) -> int:
 def _forget_key(file: Path) -> None:
     """Remove what makes hashes of passwords comparable; it stays neither in free pages nor in a journal."""
     try:
-        with contextlib.closing(sqlite3.connect(file)) as connection:
+        with opened_file(file, "rwc") as connection:
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA journal_mode = MEMORY")
             with connection:
