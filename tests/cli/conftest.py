@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from relay.cli import main
+from relay.control.client import NAME
 from relay.demo.provider import Mailbox
 from relay.model.destination import Destination
 from relay.model.envelope import Envelope
@@ -64,10 +65,22 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(config: Path) -> Run:
-    """Run a command on the configuration, in this process."""
+def run(config: Path, request: pytest.FixtureRequest) -> Run:
+    """Run a command on the configuration, in this process.
+
+    In a test that runs both ways the service reads a changed configuration before the next command.
+    """
+    follows = "both_ways" in request.fixturenames
+    in_force = config.read_text()
 
     def run(*arguments: str, stdin: str = "", config_file: Path | None = config) -> Said:
+        nonlocal in_force
+        if follows and config.with_name(NAME).exists() and (text := config.read_text()) != in_force:
+            in_force = text
+            assert invoke("reload").status == 0
+        return invoke(*arguments, stdin=stdin, config_file=config_file)
+
+    def invoke(*arguments: str, stdin: str = "", config_file: Path | None = config) -> Said:
         chosen = [] if config_file is None else ["-c", str(config_file)]
         result = CliRunner().invoke(main, [*arguments, *chosen], input=stdin)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -85,6 +98,9 @@ def both_ways(request: pytest.FixtureRequest, config: Path) -> Generator[None]:
         return
     with serve(config):
         yield
+
+
+runs_both_ways = pytest.mark.usefixtures("both_ways")
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, runs_both_ways
 
 
 def test_the_accounts_are_listed_in_the_order_of_the_rules(run: Run) -> None:
@@ -13,6 +13,7 @@ def test_the_accounts_are_listed_in_the_order_of_the_rules(run: Run) -> None:
     assert said.err.startswith("The service is not running")
 
 
+@runs_both_ways
 def test_without_an_account_it_says_what_to_do(run: Run, config: Path) -> None:
     config.write_text(config.read_text().partition("[[account]]")[0])
     said = run("account", "list")
@@ -20,6 +21,7 @@ def test_without_an_account_it_says_what_to_do(run: Run, config: Path) -> None:
     assert run("account", "list", "--json").json == []
 
 
+@runs_both_ways
 def test_a_pause_is_shown_until_it_is_ended(run: Run) -> None:
     assert run("account", "pause", "sales").out == "sales is paused\n"
     row = run("account", "list", "--json").json[0]
@@ -31,6 +33,7 @@ def test_a_pause_is_shown_until_it_is_ended(run: Run) -> None:
     assert (said.status, said.err) == (1, "sales is not paused; `relay account list` says how it stands\n")
 
 
+@runs_both_ways
 def test_an_account_that_is_not_there_is_named(run: Run) -> None:
     said = run("account", "pause", "salse")
     assert said.status == 1

@@ -17,6 +17,8 @@ from tests.cli.conftest import Run, serve_mailbox
 from tests.cli.test_output import read_all
 from tests.peers.relay_process import ANNA, Table, write_config
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 @pytest.fixture
 def mailbox(config: Path) -> Generator[Mailbox]:

@@ -9,6 +9,8 @@ from relay.demo.provider import Mailbox
 from tests.cli.conftest import Run
 from tests.cli.test_poll import mailbox
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 __all__ = ["mailbox"]
 
 BERT = '\n[[user]]\nname = "bert"\naddress = "bert@example.com"\n'

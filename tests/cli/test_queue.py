@@ -11,16 +11,18 @@ import pytest
 from relay.settings import load_settings
 from relay.storage.lock import StorageLock
 from relay.supervisor import Service
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, runs_both_ways
 from tests.peers.relay_process import ANNA, make_account, write_config
 from tests.peers.sink import Sink
 
 
+@runs_both_ways
 def test_an_empty_queue_says_so(run: Run) -> None:
     assert run("queue", "list").out == "The queue is empty: nothing waits.\n"
     assert run("queue", "list", "--json").json == []
 
 
+@runs_both_ways
 def test_what_waits_is_listed(run: Run, queued: list[str]) -> None:
     out = run("queue", "list").out
     assert all(queue_id in out for queue_id in queued)
@@ -31,6 +33,7 @@ def test_what_waits_is_listed(run: Run, queued: list[str]) -> None:
     assert len(run("queue", "list", "--user", "anna", "--limit", "1", "--json").json) == 1
 
 
+@runs_both_ways
 def test_one_mail_is_shown_by_the_beginning_of_its_id_or_its_message_id(run: Run, queued: list[str]) -> None:
     shown = run("queue", "show", queued[0], "--json").json[0]
     assert shown["rule"] == "1a"
@@ -42,6 +45,7 @@ def test_one_mail_is_shown_by_the_beginning_of_its_id_or_its_message_id(run: Run
     assert run("trace", queued[0], "--json").json[0]["queue_id"] == queued[0]
 
 
+@runs_both_ways
 @pytest.mark.parametrize("name", ["nothing", "x", "<no@id>", "01", "%" * 10])
 def test_what_is_not_there_is_one_line_and_1(run: Run, name: str) -> None:
     for command in (("queue", "show"), ("queue", "retry"), ("trace",), ("queue", "delete", "--yes")):
@@ -65,6 +69,7 @@ def test_queue_run_is_the_service_for_that_moment(run: Run, config: Path, queued
     assert "message_delivered" not in run("queue", "list").out
 
 
+@runs_both_ways
 def test_the_list_says_why_an_account_stands_still(run: Run, queued: list[str]) -> None:
     assert queued
     run("account", "pause", "sales")
@@ -79,6 +84,7 @@ def test_two_services_of_one_folder_are_refused(run: Run, config: Path, queued: 
     assert len(queued) == 2
 
 
+@runs_both_ways
 def test_a_run_does_not_promise_what_a_paused_account_keeps(run: Run, queued: list[str]) -> None:
     run("account", "pause", "sales")
     said = run("queue", "run")
@@ -103,6 +109,7 @@ def test_one_is_not_called_by_the_plural(run: Run, queued: list[str]) -> None:
     assert run("queue", "run").err.endswith("1 mail still waits: `relay queue list` says why\n")
 
 
+@runs_both_ways
 def test_a_mail_is_shown_before_it_is_deleted(run: Run, queued: list[str]) -> None:
     said = run("queue", "delete", queued[0])
     assert said.status == 2
@@ -111,6 +118,7 @@ def test_a_mail_is_shown_before_it_is_deleted(run: Run, queued: list[str]) -> No
     assert "one" in said.out
 
 
+@runs_both_ways
 def test_an_id_that_is_too_short_is_told_so(run: Run, queued: list[str]) -> None:
     for command in (("queue", "hold"), ("queue", "show"), ("trace",)):
         said = run(*command, queued[0][:4])

@@ -15,11 +15,12 @@ import pytest
 from relay.model.destination import to_account
 from relay.settings import load_settings
 from relay.supervisor import Service
-from tests.cli.conftest import Run, hand_in
+from tests.cli.conftest import Run, hand_in, runs_both_ways
 from tests.peers.relay_process import ANNA, make_account, write_config
 from tests.peers.sink import Sink
 
 
+@runs_both_ways
 def test_held_mail_waits_until_it_is_released_or_deleted(run: Run, queued: list[str]) -> None:
     assert run("queue", "hold", *queued).out == "2 mails held\n"
     assert {row["state"] for row in run("queue", "list", "--json").json} == {"held"}
@@ -56,6 +57,7 @@ def test_mail_moves_to_another_account_with_its_sender(run: Run, config: Path) -
     assert "by the account backup: 1 attempt" in run("queue", "show", bounce).out
 
 
+@runs_both_ways
 def test_what_is_deleted_is_deleted_whole_and_remembered(run: Run, config: Path) -> None:
     (queue_id,) = asyncio.run(hand_in(config, ["one"], to=3))
     said = run("queue", "delete", "--to", "customer@*")
@@ -73,6 +75,7 @@ def test_what_is_deleted_is_deleted_whole_and_remembered(run: Run, config: Path)
     assert again.err == f"{queue_id}: is done: nothing of it waits\n"
 
 
+@runs_both_ways
 def test_what_can_not_be_changed_is_a_failure_that_says_why(run: Run, queued: list[str]) -> None:
     run("queue", "hold", queued[0])
     for command, why in (
@@ -93,6 +96,7 @@ def test_what_can_not_be_changed_is_a_failure_that_says_why(run: Run, queued: li
     assert run("queue", "hold", "--all", "--yes").status == 0  # there is nothing, and nothing is wrong
 
 
+@runs_both_ways
 def test_a_filter_says_what_it_passed_over(run: Run, config: Path, queued: list[str]) -> None:
     database = sqlite3.connect(config.parent / "relay.db")
     database.execute("UPDATE delivery SET state = 'active' WHERE message_id = ?", [queued[0]])
@@ -108,6 +112,7 @@ def test_a_filter_says_what_it_passed_over(run: Run, config: Path, queued: list[
     assert run("queue", "delete", "--yes", queued[0]).status == 1
 
 
+@runs_both_ways
 def test_what_would_be_held_again_is_not_released(run: Run, config: Path, queued: list[str]) -> None:
     run("queue", "hold", *queued)
     write_config(config.parent, accounts=[make_account("sales", 9, excluded=True)], users=[ANNA])
@@ -129,6 +134,7 @@ def test_a_retry_counts_its_own_mails_alone(run: Run, config: Path) -> None:
         assert run("queue", "run").status == 0  # what is held is not what it is about
 
 
+@runs_both_ways
 def test_an_excluded_account_takes_over_nothing(run: Run, queued: list[str]) -> None:
     said = run("queue", "move", *queued, "--account", "old")
     assert said.status == 1
@@ -136,6 +142,7 @@ def test_an_excluded_account_takes_over_nothing(run: Run, queued: list[str]) -> 
     assert {row["account"] for row in run("queue", "list", "--json").json} == {"sales"}
 
 
+@runs_both_ways
 def test_a_mail_that_is_moved_keeps_its_next_attempt_and_it_is_said(run: Run, config: Path, queued: list[str]) -> None:
     accounts = [make_account("sales", 9), make_account("backup", 9, address="backup@example.com")]
     write_config(config.parent, accounts=accounts, users=[ANNA])
@@ -157,6 +164,7 @@ def test_a_mail_that_is_moved_keeps_its_next_attempt_and_it_is_said(run: Run, co
     assert run("queue", "release", "--account", "sales", "--yes").out == "2 mails released\n"
 
 
+@runs_both_ways
 def test_what_is_being_delivered_is_counted_where_a_filter_leaves_it_alone(
     run: Run, config: Path, queued: list[str]
 ) -> None:
@@ -176,6 +184,7 @@ def test_what_is_being_delivered_is_counted_where_a_filter_leaves_it_alone(
     assert (said.status, said.out, said.err) == (0, "1 mail deleted\n", f"1 mail is {left}")
 
 
+@runs_both_ways
 def test_an_id_of_no_mail_may_be_that_of_a_refused_one(run: Run) -> None:
     for command in (("trace",), ("queue", "show"), ("queue", "hold")):
         said = run(*command, "01abcdefghijk")

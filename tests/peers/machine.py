@@ -82,6 +82,7 @@ class Loop:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self.run(_cancel_the_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -89,6 +90,14 @@ class Loop:
     def run(self, coroutine: Coroutine[Any, Any, T], *, seconds: float = 30) -> T:
         """Run a coroutine there to its end; returns or raises what it does, and TimeoutError after so many seconds."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(seconds)
+
+
+async def _cancel_the_others() -> None:
+    """Cancel what still runs in this loop, as `asyncio.run` does at its end."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def wait_for_port(port: int, process: "subprocess.Popen[bytes]", *, errors: Path, timeout: float = 20) -> None:
