@@ -44,7 +44,7 @@ class Deadline:
         self.set(min(most, max(0.0, left) + seconds))
 
     def shorten(self, seconds: float) -> None:
-        """Put it no further than so many seconds from now, until `restore`."""
+        """Let it end at most so many seconds from now; `restore` puts it back to where it was."""
         if self._at is not None and self._at - self._loop.time() > seconds:
             later = self._at
             self.set(seconds)

@@ -65,7 +65,7 @@ class Housekeeper:
         forgotten = await self._queue.purge_arrivals(now - limits.keep_history, STEP)
         spent = 0
         if limits.keep_delivered or self._bodies_may_be_left:
-            spent = await self._queue.drop_spent(now - limits.keep_delivered, STEP)
+            spent = await self._queue.drop_delivered_bodies(now - limits.keep_delivered, STEP)
             # While none is kept, none can be left behind: looking for them once is enough.
             self._bodies_may_be_left = limits.keep_delivered > 0 or spent == STEP
         return STEP in (purged, forgotten, spent)

@@ -20,7 +20,7 @@ from relay.intake.ports import Authenticator, Submission
 from relay.intake.throttle import LoginThrottle
 from relay.model.errors import RelayError
 from relay.runtime import contain_faults
-from relay.server import SmtpServer
+from relay.server import ListenerServer
 from relay.settings import Listener, ListenerTls, Settings
 from relay.storage.lock import database_file
 from relay.storage.room import DiskRoom, KeptFile
@@ -41,7 +41,7 @@ class Listeners:
 
     def __init__(self, settings: Callable[[], Settings], submission: Submission, authenticator: Authenticator) -> None:
         self.settings = settings
-        self.servers: list[SmtpServer] = []
+        self.servers: list[ListenerServer] = []
         database = database_file(self.settings().database)  # it never changes while the service runs
         folders = () if database is None else (database.parent,)
         disk = DiskRoom(lambda: (*folders, self.settings().inboxes), lambda: self.settings().limits.free_space)
@@ -70,9 +70,9 @@ class Listeners:
         wanted = dict(_places(new.listeners))
         before = dict(zip((place for place, _ in _places(s.listener for s in self.servers)), self.servers, strict=True))
         gone = [server for place, server in before.items() if place not in wanted]
-        opened: dict[Place, SmtpServer] = {}
-        interrupted: list[SmtpServer] = []
-        changed: list[tuple[SmtpServer, Listener]] = []
+        opened: dict[Place, ListenerServer] = {}
+        interrupted: list[ListenerServer] = []
+        changed: list[tuple[ListenerServer, Listener]] = []
         faults = []
         for n, (place, listener) in enumerate(wanted.items(), 1):
             try:
@@ -105,7 +105,7 @@ class Listeners:
         for server in servers:
             await server.close()
 
-    async def _start(self, listener: Listener, settings: Settings, *, tries: int = 1) -> SmtpServer:
+    async def _start(self, listener: Listener, settings: Settings, *, tries: int = 1) -> ListenerServer:
         """Open a listener, by several tries where its port is just being closed."""
         context = ListenerContext(
             listener=listener,
@@ -114,7 +114,7 @@ class Listeners:
             language=settings.language,
             shared=self._shared,
         )
-        server = SmtpServer(context)
+        server = ListenerServer(context)
         for _ in range(1, tries):
             try:
                 await server.start()
@@ -128,8 +128,8 @@ class Listeners:
         return server
 
     async def _take_place(
-        self, listener: Listener, new: Settings, gone: Iterable[SmtpServer], interrupted: list[SmtpServer]
-    ) -> SmtpServer:
+        self, listener: Listener, new: Settings, gone: Iterable[ListenerServer], interrupted: list[ListenerServer]
+    ) -> ListenerServer:
         """Open a new listener; where an old one that is to go has its port, that one is `interrupted` first."""
         try:
             return await self._start(listener, new)
@@ -145,9 +145,9 @@ class Listeners:
 
     async def _undo(
         self,
-        opened: Iterable[SmtpServer],
-        changed: Iterable[tuple[SmtpServer, Listener]],
-        interrupted: Iterable[SmtpServer],
+        opened: Iterable[ListenerServer],
+        changed: Iterable[tuple[ListenerServer, Listener]],
+        interrupted: Iterable[ListenerServer],
     ) -> list[str]:
         """Lead back to what was before, which is beside those that go on with other settings; gives what failed."""
         old, faults = self.settings(), []
@@ -167,7 +167,7 @@ class Listeners:
                 faults.append(f"{old.path.name}: the listener that was there before: {error}")
         return faults
 
-    def _leave(self, server: SmtpServer, seconds: float) -> None:
+    def _leave(self, server: ListenerServer, seconds: float) -> None:
         async def leave() -> None:
             await _drain(server, seconds)
             await server.close()
@@ -178,7 +178,7 @@ class Listeners:
         task.add_done_callback(self._leaving.discard)
 
 
-async def _drain(server: SmtpServer, seconds: float) -> None:
+async def _drain(server: ListenerServer, seconds: float) -> None:
     with contain_faults(f"drain of port {server.port}"):  # one in a session must not keep the service from ending
         await server.drain(seconds)
 
@@ -204,5 +204,5 @@ def _places(listeners: Iterable[Listener]) -> Iterator[tuple[Place, Listener]]:
         seen[place] += 1
 
 
-def _log_listening(server: SmtpServer) -> None:
+def _log_listening(server: ListenerServer) -> None:
     emit(Listening(host=server.listener.host, port=server.port, tls=server.listener.tls))

@@ -12,7 +12,7 @@ from relay.model.account import Account, Directory, User
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
-from relay.model.route import Edit, Identity, Refusal, RoutePlan, Rule
+from relay.model.route import Edit, KnownBy, Refusal, RoutePlan, Rule
 from relay.rules.disguise import find_disguised
 from relay.rules.headers import MOST_FIELDS, Field, count_fields, split_fields
 from relay.rules.refusal_texts import Part, Refused, Words
@@ -29,7 +29,7 @@ class _Case:
     fields: tuple[Field, ...]
     origin: Origin
     user: User | None
-    identity: Identity
+    identity: KnownBy
     ip: IPv4Address | IPv6Address | None = None
     """The client's address; None where there is no client."""
     steps: list[str] = field(default_factory=list)
@@ -85,7 +85,7 @@ def plan_move(*, directory: Directory, account: Account, user: str | None, heade
         fields=fields,
         origin=find_origin(fields),
         user=directory.user(user),
-        identity=Identity.LOGIN,
+        identity=KnownBy.LOGIN,
     )
     same = case.origin.address is not None and case.origin.address.key == account.address.key
     rule = Rule.FROM if same else Rule.OWNER
@@ -95,23 +95,23 @@ def plan_move(*, directory: Directory, account: Account, user: str | None, heade
     return _rewrite(case, rule, account)
 
 
-def _identify(directory: Directory, client: Client, sender: Address | None) -> tuple[User | None, Identity, str]:
+def _identify(directory: Directory, client: Client, sender: Address | None) -> tuple[User | None, KnownBy, str]:
     """Find out who submits, and say how: the first of these ways that leads to a user."""
     for user, identity, how in _ways(directory, client, sender):
         if user is not None:
             return user, identity, f"{user.name} submits: {how}."
     told = "Nobody known submits: no login, no device, no user's From address, no default user."
-    return None, Identity.NOBODY, told
+    return None, KnownBy.NOBODY, told
 
 
-def _ways(directory: Directory, client: Client, sender: Address | None) -> Iterator[tuple[User | None, Identity, str]]:
-    yield directory.user(client.login), Identity.LOGIN, "known by the login"
+def _ways(directory: Directory, client: Client, sender: Address | None) -> Iterator[tuple[User | None, KnownBy, str]]:
+    yield directory.user(client.login), KnownBy.LOGIN, "known by the login"
     if (device := directory.device_at(client.ip)) is not None:
         how = f"the client's address {client.ip} belongs to the device {device.name!r}"
-        yield directory.user(device.user), Identity.DEVICE, how
+        yield directory.user(device.user), KnownBy.DEVICE, how
     if sender is not None:
-        yield directory.user_of(sender), Identity.FROM, f"the From address {sender} is that user's"
-    yield directory.user(client.default_user), Identity.LISTENER, "the default user of the listener"
+        yield directory.user_of(sender), KnownBy.FROM, f"the From address {sender} is that user's"
+    yield directory.user(client.default_user), KnownBy.LISTENER, "the default user of the listener"
 
 
 def check_loop(header: bytes, hostname: str) -> Refusal | None:

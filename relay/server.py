@@ -18,7 +18,7 @@ _AT_ONCE = 8
 """Connections that asyncio accepts before those that came are looked at: each is an open file meanwhile."""
 
 
-class SmtpServer:
+class ListenerServer:
     """Serves one `[[listener]]`."""
 
     def __init__(self, context: ListenerContext) -> None:

@@ -43,13 +43,13 @@ async def test_bodies_that_were_kept_go_when_none_are_to_be_kept_any_more(tmp_pa
 
 async def test_what_none_can_have_left_is_not_looked_for_again(tmp_path: Path) -> None:
     async with Provider() as provider, keeping(tmp_path, provider) as (office, keeper):
-        drop, office.queue.drop_spent = office.queue.drop_spent, AsyncMock(return_value=STEP)  # type: ignore[method-assign]
+        drop, office.queue.drop_delivered_bodies = office.queue.drop_delivered_bodies, AsyncMock(return_value=STEP)  # type: ignore[method-assign]
         assert await keeper.clear_away()
-        office.queue.drop_spent.return_value = 1
+        office.queue.drop_delivered_bodies.return_value = 1
         assert not await keeper.clear_away()
         await keeper.clear_away()
-        assert office.queue.drop_spent.await_count == 2
-        office.queue.drop_spent = drop  # type: ignore[method-assign]
+        assert office.queue.drop_delivered_bodies.await_count == 2
+        office.queue.drop_delivered_bodies = drop  # type: ignore[method-assign]
 
 
 async def test_history_goes_after_its_time(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ async def test_while_it_is_behind_its_pauses_are_short_and_leave_mail_the_larger
         if len(pauses) > 6:
             raise asyncio.CancelledError
 
-    queue.purge_history, queue.drop_spent.return_value = purge, 0
+    queue.purge_history, queue.drop_delivered_bodies.return_value = purge, 0
     monkeypatch.setattr(asyncio, "sleep", sleep)
     keeper = Housekeeper(Runtime(settings=AsyncMock(), queue=queue, monotonic=lambda: clock[0]))
     settings = AsyncMock()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from relay.model.account import Account, Device, Directory, Security, SmtpServer, User
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
-from relay.model.route import Identity, Refusal, RoutePlan, Rule
+from relay.model.route import KnownBy, Refusal, RoutePlan, Rule
 from relay.routing import check_loop, plan_move, plan_route
 from relay.rules.address import parse_addr_spec, parse_mailboxes
 from relay.rules.headers import apply_edits, find_values, split_fields
@@ -137,7 +137,7 @@ def test_rule_2b_goes_on_to_rule_3() -> None:
 
 def test_rule_3_moves_a_known_user_into_reply_to() -> None:
     decision, after = sent("From: A. Schmidt <A.Schmidt@example.com>\n")
-    assert (decision.rule, decision.identity, decision.account) == (Rule.OWNER, Identity.FROM, "sales")
+    assert (decision.rule, decision.identity, decision.account) == (Rule.OWNER, KnownBy.FROM, "sales")
     assert b"From: Example Sales <sales@example.com>\r\n" in after
     assert b'Reply-To: "A. Schmidt" <A.Schmidt@example.com>\r\n' in after
 
@@ -203,7 +203,7 @@ def test_only_a_login_or_a_device_makes_the_user_of_a_restricted_account() -> No
         refusal = refused(header, default_user="anna", office=office)
         assert (refusal.reason, refusal.account, refusal.user) == ("restricted", "sales", "anna")
     refusal = refused("From: A <a.schmidt@example.com>\n", office=office)
-    assert (refusal.reason, refusal.identity) == ("restricted", Identity.FROM)
+    assert (refusal.reason, refusal.identity) == ("restricted", KnownBy.FROM)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_rule_3_does_not_write_an_address_whose_first_account_is_restricted_to_o
     assert refused("From: x@y.example\n", login="bert", office=office).account == "sales"
 
 
-# Identity
+# KnownBy
 
 
 def test_the_first_identity_that_matches_wins() -> None:
@@ -291,11 +291,11 @@ def test_the_first_identity_that_matches_wins() -> None:
         plan("From: sales@example.com\n"),
     ]
     assert [(d.user, d.identity) for d in found] == [
-        ("carl", Identity.LOGIN),
-        ("anna", Identity.DEVICE),
-        ("bert", Identity.FROM),
-        ("anna", Identity.LISTENER),
-        (None, Identity.NOBODY),
+        ("carl", KnownBy.LOGIN),
+        ("anna", KnownBy.DEVICE),
+        ("bert", KnownBy.FROM),
+        ("anna", KnownBy.LISTENER),
+        (None, KnownBy.NOBODY),
     ]
 
 

@@ -63,7 +63,7 @@ class ConnectionLimit:
 
     @property
     def most(self) -> int:
-        """How many may be used."""
+        """How many connections may be open at a time: as configured, or fewer where the provider allows fewer."""
         return self.configured if self.allowed is None else min(self.configured, self.allowed)
 
 

@@ -1,11 +1,11 @@
 """Guessing passwords is slow, over all sessions and listeners; who knows his password is not locked out by others.
 
-Each failed login doubles the wait before the next one of its lane. A lane is a client's address, for all names that
-have never logged in from there; a user who has, has a lane of his own for that address, so that nobody else's failures
-make him wait, and his success shortens nobody's wait. Within a lane one login is tried after the other, so that many
-connections guess no faster than one. A name that many addresses guess at waits a little longer for each try from where
-it is not known; it is never refused for that. A right password that was remembered from a short while ago passes
-without waiting where its user is known; only a few wrong ones are compared so.
+Each failed login doubles the wait before the next one of its queue. A queue of logins is kept for a client's address,
+for all names that have never logged in from there; a user who has, has a queue of his own for that address, so that
+nobody else's failures make him wait, and his success shortens nobody's wait. Within a queue one login is tried after
+the other, so that many connections guess no faster than one. A name that many addresses guess at waits a little longer
+for each try from where it is not known; it is never refused for that. A right password that was remembered from a short
+while ago passes without waiting where its user is known; only a few wrong ones are compared so.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ _LONGEST_FOR_NAME: Final = 4.0
 _FREE_FOR_NAME: Final = 10
 """Failures of a name, over all addresses, that do not slow it down."""
 _PATIENCE: Final = 40.0
-"""Seconds that a login waits for those before it in its lane; then it is asked to come again later."""
+"""Seconds that a login waits for those before it in its queue; then it is asked to come again later."""
 _FREE_COMPARISONS: Final = 10
-"""Wrong passwords of one lane that are compared with what is remembered, before they wait their turn."""
+"""Wrong passwords of one queue that are compared with what is remembered, before they wait their turn."""
 
 
 class TooManyLoginsError(Exception):
-    """Too many logins of this lane wait already; nothing was checked."""
+    """Too many logins of this queue wait already; nothing was checked."""
 
 
 class Failures:
@@ -99,7 +99,7 @@ class LoginThrottle:
         self._authenticator = authenticator
         self._monotonic = monotonic
         self._sleep = sleep
-        self._lanes = Failures()
+        self._login_queues = Failures()
         self._names = Failures()
         self._compared = Failures()
         self._known: OrderedDict[Hashable, None] = OrderedDict()
@@ -115,44 +115,55 @@ class LoginThrottle:
         """
         client, name = origin(ip), self._authenticator.name_of(login)
         known = (client, name) in self._known
-        lane: Hashable = (client, name) if known else client
+        login_queue: Hashable = (client, name) if known else client
         now = self._monotonic()
-        if known and self._compared.count(lane, now) < _FREE_COMPARISONS:
+        if known and self._compared.count(login_queue, now) < _FREE_COMPARISONS:
             user = self._authenticator.remembered(login, password)
             if user is not None:
                 return user
-            self._compared.add(lane, now)
+            self._compared.add(login_queue, now)
         guess = (client, login, password)
         task = self._running.get(guess)
         if task is None:
-            if self._waits.users(lane) * _delay(self._lanes.count(lane, now), _LONGEST_DELAY) > _PATIENCE:
+            if (
+                self._waits.users(login_queue) * _delay(self._login_queues.count(login_queue, now), _LONGEST_DELAY)
+                > _PATIENCE
+            ):
                 raise TooManyLoginsError
-            work = self._wait_and_try(client, name, lane, login, password)
+            work = self._wait_and_try(client, name, login_queue, login, password)
             self._running[guess] = task = asyncio.get_running_loop().create_task(work)
             task.add_done_callback(lambda _: self._running.pop(guess))
         return await asyncio.shield(task)
 
-    async def _wait_and_try(self, client: Ip, name: str, lane: Hashable, login: str, password: str) -> str | None:
+    async def _wait_and_try(
+        self, client: Ip, name: str, login_queue: Hashable, login: str, password: str
+    ) -> str | None:
         came = self._monotonic()
-        async with self._waits.hold(lane):
+        async with self._waits.hold(login_queue):
             now = self._monotonic()
             if now - came > _PATIENCE:
                 raise TooManyLoginsError
-            opens = self._lanes.last(lane) + _delay(self._lanes.count(lane, now), _LONGEST_DELAY)
-            extra = 0.0 if lane != client else _delay(self._names.count(name, now) - _FREE_FOR_NAME, _LONGEST_FOR_NAME)
+            opens = self._login_queues.last(login_queue) + _delay(
+                self._login_queues.count(login_queue, now), _LONGEST_DELAY
+            )
+            extra = (
+                0.0
+                if login_queue != client
+                else _delay(self._names.count(name, now) - _FREE_FOR_NAME, _LONGEST_FOR_NAME)
+            )
             wait = max(opens - now, extra)
             if wait > 0:
                 await self._sleep(wait)
             # One check at a time for each client: none keeps all workers from the others.
             async with self._checks.hold(client):
                 user = await self._authenticator.check(login, password)
-            self._count(client, name, lane, good=user is not None)
+            self._count(client, name, login_queue, good=user is not None)
             return user
 
-    def _count(self, client: Ip, name: str, lane: Hashable, *, good: bool) -> None:
+    def _count(self, client: Ip, name: str, login_queue: Hashable, *, good: bool) -> None:
         now = self._monotonic()
         if not good:
-            self._lanes.add(lane, now)
+            self._login_queues.add(login_queue, now)
             self._names.add(name, now)
             return
         self._known[client, name] = None

@@ -18,7 +18,7 @@ class Rule(StrEnum):
     """Else the first account that the user owns."""
 
 
-class Identity(StrEnum):
+class KnownBy(StrEnum):
     """By what the submitting user was identified; the first that matches."""
 
     LOGIN = "login"
@@ -30,7 +30,7 @@ class Identity(StrEnum):
     @property
     def is_proved(self) -> bool:
         """Whether it suffices for a restricted account: a login or a device does, nothing in the mail itself."""
-        return self in (Identity.LOGIN, Identity.DEVICE)
+        return self in (KnownBy.LOGIN, KnownBy.DEVICE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +62,7 @@ class RoutePlan:
     """Which account sends a mail, by which rule, and what is rewritten."""
 
     user: str | None
-    identity: Identity
+    identity: KnownBy
     rule: Rule
     account: str
     sender_before: Address | None
@@ -80,7 +80,7 @@ class Refusal:
     """A mail that the rules refuse, and why."""
 
     user: str | None = None
-    identity: Identity = Identity.NOBODY
+    identity: KnownBy = KnownBy.NOBODY
     reason: str
     """A short word for the log: `no_account`, `excluded`, `restricted`, `large_field`, `loop`, ..."""
     reply: Reply

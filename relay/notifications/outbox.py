@@ -64,7 +64,7 @@ class Outbox:
             archive_only = all(r.kind is RecipientKind.ARCHIVE for r in delivery.recipients)
             return await self._policy.held(delivery, Reply(code=0), archive_only=archive_only)
         if alert.kind is Alert.ACCOUNT_GONE:
-            once = f"homeless/{alert.account}"
+            once = f"homeless/{alert.account}"  # stored: another word would tell people once more after an upgrade
             return await self._policy.alert(
                 AlertFacts(kind=alert.kind, account=alert.account, count=alert.count, once=once)
             )

@@ -209,7 +209,7 @@ class Policy:
 
 
 def _dropped(message: Message) -> Notices | None:
-    """Return that nobody is told, where nobody may be told of a mail; else None."""
+    """Return an event and no notice where nobody may be told of a mail: a notice, or the null sender; else None."""
     if message.reverse_path and not message.notice:
         return None
     reason = "a notice" if message.notice else "null sender"

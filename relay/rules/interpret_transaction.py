@@ -102,7 +102,7 @@ def _defer(recipients: Iterable[Recipient], reply: Reply) -> dict[int, Outcome]:
 def _interpret_data(recipients: Sequence[Recipient], replies: SmtpReplies) -> TransactionResult:
     pairs = list(zip(recipients, replies.recipients, strict=True))
     taken = [r for r, reply in pairs if reply is not None and reply.is_positive]
-    outcomes, crowded = _interpret_recipients(pairs, replies, some_taken=bool(taken))
+    outcomes, too_many = _interpret_recipients(pairs, replies, some_taken=bool(taken))
     end = replies.final or _refused_data(replies.data) or _lost_reply(replies)
     shut_out = None if replies.logged_in else _shut_out(pairs)
     if not taken and not replies.lost:
@@ -118,7 +118,7 @@ def _interpret_data(recipients: Sequence[Recipient], replies: SmtpReplies) -> Tr
     if end.is_positive:
         outcomes |= {r.n: Outcome(verdict=Verdict.DELIVERED, reply=end) for r in taken}
         return TransactionResult(
-            outcomes=outcomes, reply=shut_out or end, more_at_once=crowded, login_refused=shut_out is not None
+            outcomes=outcomes, reply=shut_out or end, more_at_once=too_many, login_refused=shut_out is not None
         )
     if replies.uncertain:
         outcomes |= _defer(taken, end)
@@ -154,18 +154,18 @@ def _interpret_recipients(
 ) -> tuple[dict[int, Outcome], bool]:
     """Give the outcomes of those who were not taken, and whether some were too many for one transaction."""
     outcomes: dict[int, Outcome] = {}
-    crowded = False
+    too_many = False
     for recipient, reply in pairs:
         if reply is None:
             outcomes[recipient.n] = outcome_of(_lost_reply(replies))
         elif too_many_recipients(reply, some_taken=some_taken):
-            crowded = True
+            too_many = True
             outcomes |= _defer((recipient,), reply)
         elif is_login_refused(reply):
             outcomes |= _defer((recipient,), reply)
         elif not reply.is_positive:
             outcomes[recipient.n] = outcome_of(reply)
-    return outcomes, crowded
+    return outcomes, too_many
 
 
 def _closed_by_others(pairs: Sequence[tuple[Recipient, Reply | None]], replies: SmtpReplies) -> bool:

@@ -22,7 +22,7 @@ from relay.storage.settling import UNCLAIMED, write_events
 from relay.storage.statement import LIMIT, Statement, is_in
 from relay.storage.tables import delivery
 from relay.storage.transaction import Transaction
-from relay.storage.turns import SOURCES, Lane
+from relay.storage.turns import SOURCES, DueDeliveries
 
 IS_CLAIMED: Final = and_(
     delivery.c.id == bindparam("delivery"), delivery.c.token == bindparam("claim"), delivery.c.state == "active"
@@ -76,34 +76,36 @@ class Held(NamedTuple):
     account: str
 
 
-def claim(lane: Lane, cursor: Cursor, limit: int, *, newest: bool, token: str, by: Claimant) -> list[ClaimedDelivery]:
+def claim(
+    due: DueDeliveries, cursor: Cursor, limit: int, *, newest: bool, token: str, by: Claimant
+) -> list[ClaimedDelivery]:
     """Make due deliveries of a lane `active`: those of the user and source whose turn it is (`relay.rules.turns`).
 
     `newest`: the newest mail of the user goes, in place of the oldest of a source: a single mail passes a mailing. What
     people want at once is due longest. `token` names the claim.
     """
-    rows = lane.take_turn(cursor, limit, newest=newest)
+    rows = due.take_turn(cursor, limit, newest=newest)
     if rows:
-        until = lane.tx.lease_until(by.lease)
-        lane.tx.change(_CLAIM, claim=token, claimant=by.node, until=until, ids=[row[0] for row in rows])
-    return [replace(delivery, token=token) for delivery in read_claimed(lane.tx, rows)]
+        until = due.tx.lease_until(by.lease)
+        due.tx.change(_CLAIM, claim=token, claimant=by.node, until=until, ids=[row[0] for row in rows])
+    return [replace(delivery, token=token) for delivery in read_claimed(due.tx, rows)]
 
 
-def claim_by_id(tx: Transaction, wishes: Sequence[ClaimedDelivery], *, by: Claimant) -> list[bool]:
+def claim_by_id(tx: Transaction, known: Sequence[ClaimedDelivery], *, by: Claimant) -> list[bool]:
     """Make deliveries `active` that are known to be due, each with its token; return which still were as known."""
     until = tx.lease_until(by.lease)
     return [
         tx.change(
             _CLAIM_BY_ID,
-            claim=wish.token,
+            claim=one.token,
             claimant=by.node,
             until=until,
-            lane=str(wish.destination),
-            before=wish.tried,
-            delivery=wish.id,
+            lane=str(one.destination),
+            before=one.tried,
+            delivery=one.id,
         )
         > 0
-        for wish in wishes
+        for one in known
     ]
 
 

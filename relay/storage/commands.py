@@ -203,8 +203,8 @@ def release(
 def _why_not_released(mail: Mail, good: Collection[Destination]) -> str:
     if DeliveryState.HELD not in mail.states:
         return "is not held"
-    homeless = ", ".join(sorted(to.name for to in mail.destinations - {*good}))
-    return f"would be held again: its account {homeless} is excluded or gone; `relay queue move` gives it another"
+    orphaned = ", ".join(sorted(to.name for to in mail.destinations - {*good}))
+    return f"would be held again: its account {orphaned} is excluded or gone; `relay queue move` gives it another"
 
 
 def retry(engine: Database, ids: Sequence[str], *, now: int, by: str = "") -> Done:

@@ -83,7 +83,7 @@ class Manifest:
     files: tuple[Entry, ...] = field(default=(), repr=False)
 
     def find(self, path: str) -> Entry | None:
-        """Return one of its files."""
+        """Return the file of this path in the backup; None where it holds none."""
         return next((entry for entry in self.files if entry.path == path), None)
 
 

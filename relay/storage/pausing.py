@@ -111,27 +111,27 @@ def told_as(account: str) -> str:
     return f"paused/{account}"
 
 
-def pause(tx: Transaction, wish: Pause) -> Pause:
+def pause(tx: Transaction, new: Pause) -> Pause:
     """Write a pause; return it as it stands now.
 
     One that lasts already keeps its beginning and its probes (`begin_probe` sees to them); a person's is not changed by
     the service. With one that is new, the postmaster is owed the alert of its refusal.
     """
-    lasting = [Pause(**row) for row in tx.records(_LASTING_OF, name=wish.account)]
-    if lasting and wish.until is None:
+    lasting = [Pause(**row) for row in tx.records(_LASTING_OF, name=new.account)]
+    if lasting and new.until is None:
         old = lasting[0]
-        if wish.by_person:
-            wish = replace(wish, since=old.since)
+        if new.by_person:
+            new = replace(new, since=old.since)
         elif old.by_person:
             return old
         else:
             # Who takes it for new may only have heard of it: what the first refusal, or the last probe, said stays.
-            reason = wish.reason if wish.refusal is None else old.reason
-            wish = replace(old, reason=reason, fingerprint=remember(old.fingerprint, wish.fingerprint))
-    elif wish.refusal is not None:
-        enqueue(tx, [PendingAlert(kind=Alert.ACCOUNT_PAUSED, account=wish.account, reply=wish.refusal)])
-    tx.change(_WRITE, **row_of(wish, pauses.c.keys()))
-    return wish
+            reason = new.reason if new.refusal is None else old.reason
+            new = replace(old, reason=reason, fingerprint=remember(old.fingerprint, new.fingerprint))
+    elif new.refusal is not None:
+        enqueue(tx, [PendingAlert(kind=Alert.ACCOUNT_PAUSED, account=new.account, reply=new.refusal)])
+    tx.change(_WRITE, **row_of(new, pauses.c.keys()))
+    return new
 
 
 def remember(known: str, fingerprint: str) -> str:

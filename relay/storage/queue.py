@@ -26,7 +26,7 @@ from relay.storage.committer import Operation, Rank
 from relay.storage.statement import LIMIT, Statement
 from relay.storage.tables import content
 from relay.storage.transaction import Transaction
-from relay.storage.turns import Lane
+from relay.storage.turns import DueDeliveries
 from relay.storage.writer import Writer
 
 PATIENCE: Final = 30.0
@@ -108,8 +108,8 @@ class Queue(Access):
         with self._claims.making() as (token, until):
 
             def claim(tx: Transaction) -> list[ClaimedDelivery]:
-                lane = Lane(tx, destination, latest)
-                return claiming.claim(lane, where, limit, newest=newest, token=token, by=self._by)
+                due = DueDeliveries(tx, destination, latest)
+                return claiming.claim(due, where, limit, newest=newest, token=token, by=self._by)
 
             claimed = await self._write(Rank.CLAIM, claim)
             for delivery in claimed:
@@ -135,11 +135,11 @@ class Queue(Access):
     async def claim_by_id(self, delivery: ClaimedDelivery) -> ClaimedDelivery | None:
         """Claim one that is known to be due, and give it; None where it is not queued any more as it is known."""
         with self._claims.making() as (token, until):
-            wish = replace(delivery, token=token)
-            granted = await self._writer.run(self._claim_by_id, wish)
+            claimed = replace(delivery, token=token)
+            granted = await self._writer.run(self._claim_by_id, claimed)
             if granted:
-                self._claims.hold(wish.id, token, until)
-        return wish if granted else None
+                self._claims.hold(claimed.id, token, until)
+        return claimed if granted else None
 
     _requeue = writes(Rank.REQUEUE, claiming.requeue)
 
@@ -279,7 +279,7 @@ class Queue(Access):
     # The past
     purge_history = writes(Rank.PURGE_HISTORY, settling.purge_history)
     purge_arrivals = writes(Rank.PURGE_ARRIVALS, purge)
-    drop_spent = writes(Rank.DROP_SPENT, settling.drop_spent)
+    drop_delivered_bodies = writes(Rank.DROP_DELIVERED_BODIES, settling.drop_delivered_bodies)
 
     # Backups
     backup_state = asks(backups.read_state)

@@ -58,7 +58,7 @@ _SELECT_HISTORY: Final = Statement(
     .order_by(message.c.id)
     .limit(LIMIT)
 )
-_SELECT_SPENT: Final = Statement(
+_SELECT_DELIVERED: Final = Statement(
     select(content.c.message_id)
     .distinct()
     .join(message, message.c.id == content.c.message_id)
@@ -233,9 +233,9 @@ def drop_bodies(tx: Transaction, message_ids: Sequence[str]) -> None:
         tx.change(_DROP_BODIES, messages=list(message_ids))
 
 
-def drop_spent(tx: Transaction, before: int, limit: int) -> int:
+def drop_delivered_bodies(tx: Transaction, before: int, limit: int) -> int:
     """Drop at most `limit` bodies of delivered mails whose last attempt was before a moment; return how many."""
-    ids = [row[0] for row in tx.rows(_SELECT_SPENT, first_kept=first_id(before), before=before, limit=limit)]
+    ids = [row[0] for row in tx.rows(_SELECT_DELIVERED, first_kept=first_id(before), before=before, limit=limit)]
     tx.change(_DELETE_BODIES, messages=ids)
     return len(ids)
 

@@ -72,7 +72,7 @@ _NEWEST_SOURCE: Final = Statement(
 )
 
 
-class Lane:
+class DueDeliveries:
     """What one destination has queued and due, asked within one transaction."""
 
     def __init__(self, tx: Transaction, destination: Destination, latest: int) -> None:
@@ -133,36 +133,36 @@ def prefetch(tx: Transaction, destination: Destination, *, now: int, limit: int,
     backlog of 5,000 mails costs 2.3 ms of processor time a mail so, and 4.9 ms where each is found by queries of its
     own (SQLite, 20 connections). It serves one process: several nodes would read the same mails.
     """
-    lane = Lane(tx, destination, now)
-    users = _users(lane, cursor, limit)
+    due = DueDeliveries(tx, destination, now)
+    users = _users(due, cursor, limit)
     share = max(1, limit // max(1, len(users)))
     rows: dict[str, AnyRow] = {}
     for user in users:
-        sources = _sources_of(lane, cursor, user, share)
+        sources = _sources_of(due, cursor, user, share)
         for source in sources:
-            rows.update({row[0]: row for row in lane.oldest(source, max(1, share // len(sources)))})
-        rows.update({row[0]: row for row in lane.newest(user, 1 + share // 4)})
+            rows.update({row[0]: row for row in due.oldest(source, max(1, share // len(sources)))})
+        rows.update({row[0]: row for row in due.newest(user, 1 + share // 4)})
     found = read_claimed(tx, list(rows.values()))
     short = list({delivery.message.id for delivery in found if delivery.message.size <= _SHORT})
     bodies = {(row[0], row[1]): (row[2],) for row in tx.rows(_BODIES, messages=short)} if short else {}
     return [(delivery, bodies.get((delivery.message.id, delivery.version))) for delivery in found]
 
 
-def _users(lane: Lane, cursor: Cursor, limit: int) -> list[str]:
+def _users(due: DueDeliveries, cursor: Cursor, limit: int) -> list[str]:
     """Return the users that have something due, those behind the one that was served last before the others."""
     found: dict[str, None] = {}
     for after in (behind(cursor.user) if cursor.served else "", ""):
-        source = lane.source_behind(after)
+        source = due.source_behind(after)
         while source and user_of(source) not in found and len(found) < limit:
             found[user_of(source)] = None
-            source = lane.source_behind(behind(user_of(source)))
+            source = due.source_behind(behind(user_of(source)))
     return list(found)
 
 
-def _sources_of(lane: Lane, cursor: Cursor, user: str, most: int) -> list[str]:
+def _sources_of(due: DueDeliveries, cursor: Cursor, user: str, most: int) -> list[str]:
     """Return the sources of a user that have something due, those behind the one that was served last first."""
     found: dict[str, None] = {}
     for after in (cursor.source_of(user), ""):
-        sources = lane.sources(max(after, user), most)
+        sources = due.sources(max(after, user), most)
         found.update(dict.fromkeys(source for source in sources if user_of(source) == user))
     return list(found)[:most]

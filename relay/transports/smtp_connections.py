@@ -121,7 +121,7 @@ class Connections:
                 raise ConnectError(Stage.AUTH, Reply(code=535, enhanced="5.7.0", text=text))
 
     def paused(self) -> None:
-        """Note that the account of a refused login is paused, or could not be: from now on that decides."""
+        """Note that a refused login has paused the account, or could not: from now on pauses say who may log in."""
         self._refused = False
 
     def release(self, connection: Connection) -> None:

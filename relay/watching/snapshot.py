@@ -93,7 +93,7 @@ class Snapshot:
 
     @property
     def oldest(self) -> int | None:
-        """Since when the oldest of what waits does so."""
+        """When the mail that has waited longest began to wait, in milliseconds since 1970; None: none waits."""
         return min((queue.oldest for queue in self._queues if queue.oldest is not None), default=None)
 
     @property

@@ -18,7 +18,7 @@ from relay.auth import PasswordChecker
 from relay.intake.budget import SharedDiskSpace, Shares
 from relay.intake.listener_context import ListenerContext, SharedResources
 from relay.intake.throttle import LoginThrottle
-from relay.server import SmtpServer
+from relay.server import ListenerServer
 from relay.settings import load_settings
 from tests.cli.conftest import Run
 from tests.peers.office import open_office
@@ -201,7 +201,7 @@ class Session:
 
 
 @asynccontextmanager
-async def open_listener(folder: Path, listener: dict[str, Any]) -> AsyncGenerator[SmtpServer]:
+async def open_listener(folder: Path, listener: dict[str, Any]) -> AsyncGenerator[ListenerServer]:
     given = {**listener, "networks": ["127.0.0.1/32", f"{SCANNER}/32"], "max_message_size": "200 KiB"}
     async with open_office(folder, **OFFICE, listener=given) as office:
         settings = office.settings
@@ -219,7 +219,7 @@ async def open_listener(folder: Path, listener: dict[str, Any]) -> AsyncGenerato
                 files=Shares(1 << 32),
             ),
         )
-        server = SmtpServer(context)
+        server = ListenerServer(context)
         await server.start()
         try:
             yield server
@@ -227,7 +227,7 @@ async def open_listener(folder: Path, listener: dict[str, Any]) -> AsyncGenerato
             await server.close()
 
 
-async def _ask_service(server: SmtpServer, case: Case) -> tuple[str, list[str]]:
+async def _ask_service(server: ListenerServer, case: Case) -> tuple[str, list[str]]:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port, local_addr=(case.ip, 0))
     try:
         return await Session(reader, writer).ask(case)

@@ -242,7 +242,7 @@ def _see_who_was_told(engine: Engine, report: Report) -> None:
     def all_are_told() -> bool:
         held = list_deliveries(engine, Selection(states=("held",)), limit=MOST)
         # Of mail that is held since its account is gone, the postmaster is told by account.
-        doubted = {row.message_id for row in held if row.uncertain and not _is_homeless(engine, row.message_id)}
+        doubted = {row.message_id for row in held if row.uncertain and not _is_orphaned(engine, row.message_id)}
         report.held = len(doubted)
         report.silent = sorted(one for one in doubted if not admin.show_message(engine, one).notices)
         return not report.silent
@@ -260,7 +260,7 @@ def _doubted(relay: RelayProcess) -> set[str]:
     return set(found)
 
 
-def _is_homeless(engine: Engine, message_id: str) -> bool:
+def _is_orphaned(engine: Engine, message_id: str) -> bool:
     return any("gone or excluded" in event.detail for event in admin.show_message(engine, message_id).events)
 
 

@@ -112,7 +112,7 @@ async def test_a_row(
             account["archive"] = False
         office = await stack.enter_async_context(open_office(tmp_path, account=account, users=USERS, server=SERVER))
         short = {_LIMITS.get(step, "connect"): 0.3} if any(word in fault for word in _WAITS) else {}
-        office.hurry_up(replace(PATIENT, **short))
+        office.shorten_timeouts(replace(PATIENT, **short))
         with capture_logs() as lines:
             queue_id = await _hand_in(office, step, fault)
             await office.send()

@@ -115,7 +115,7 @@ async def test_what_another_attempt_only_reserves_does_not_fill_the_day(tmp_path
         Provider({"RCPT": ["silence", "250 ok"]}) as provider,
         open_office(tmp_path, account=limited(provider.port, recipients_per_day=2, connections=2)) as office,
     ):
-        office.hurry_up(replace(TIMEOUTS, command=0.3))
+        office.shorten_timeouts(replace(TIMEOUTS, command=0.3))
         with capture_logs() as lines:
             await office.hand_in(A, B)  # holds the whole day, and is sent to nobody
             await provider.wait_for("RCPT")

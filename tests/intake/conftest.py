@@ -21,7 +21,7 @@ from relay.model.account import Device, Directory, User
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
-from relay.server import SmtpServer
+from relay.server import ListenerServer
 from relay.settings import Limits, Listener, ListenerTls
 
 PASSWORD = "correct horse"
@@ -177,7 +177,7 @@ class Clock:
 class RunningListener:
     """One listener that runs."""
 
-    def __init__(self, server: SmtpServer, recorder: Recorder, budget: Shares, clock: Clock) -> None:
+    def __init__(self, server: ListenerServer, recorder: Recorder, budget: Shares, clock: Clock) -> None:
         self.server = server
         self.recorder = recorder
         self.budget = budget
@@ -253,7 +253,7 @@ async def open_listener(
             files=files or Shares(1 << 32),
         ),
     )
-    server = SmtpServer(context)
+    server = ListenerServer(context)
     await server.start()
     running = RunningListener(server, recorder, budget, clock)
     try:

@@ -72,7 +72,7 @@ class Office:
         self.credentials = credentials
         self._build()
 
-    def hurry_up(self, timeouts: Timeouts) -> None:
+    def shorten_timeouts(self, timeouts: Timeouts) -> None:
         """Use other timeouts towards providers."""
         self.timeouts = timeouts
         self._build()

@@ -173,12 +173,12 @@ async def purge_arrivals(queue: Queue, mailboxes: Mailboxes) -> Case:
 
 
 @_case
-async def drop_spent(queue: Queue, _: Mailboxes) -> Case:
+async def drop_delivered_bodies(queue: Queue, _: Mailboxes) -> Case:
     mail = new_mail(state=DeliveryState.ACTIVE)
     await queue.accept(mail)
     await queue.settle(settled(mail.deliveries[0], {0: TAKEN}, DeliveryState.DONE, keep_body=True))
     yield None
-    yield await queue.drop_spent(NOW + 1, 9)
+    yield await queue.drop_delivered_bodies(NOW + 1, 9)
 
 
 @_case

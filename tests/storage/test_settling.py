@@ -98,8 +98,8 @@ async def test_a_body_that_is_kept_goes_when_its_time_is_over(queue: Queue) -> N
     done = settled(kept.deliveries[0].id, dict.fromkeys((0, 1), TAKEN), DeliveryState.DONE, keep_body=True)
     await queue.settle(done)
     assert [chunk async for chunk in queue.chunks(kept.message.id, 0)]
-    assert await queue.drop_spent(NOW, 10) == 0
-    assert await queue.drop_spent(NOW + 1, 10) == 1
+    assert await queue.drop_delivered_bodies(NOW, 10) == 0
+    assert await queue.drop_delivered_bodies(NOW + 1, 10) == 1
     assert [chunk async for chunk in queue.chunks(kept.message.id, 0)] == []
     assert [chunk async for chunk in queue.chunks(waiting.message.id, 0)]
 

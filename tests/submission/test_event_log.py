@@ -6,13 +6,13 @@ from relay.events.submission import MessageAccepted, MessageRejected, SignatureR
 from relay.model.address import Address
 from relay.model.envelope import Client, Envelope
 from relay.model.reply import Reply
-from relay.model.route import Identity, Refusal, RemoveFields, RoutePlan, Rule
+from relay.model.route import KnownBy, Refusal, RemoveFields, RoutePlan, Rule
 from relay.submission.event_log import log_accepted, log_refused
 from tests.storage.conftest import new_mail
 
 ANNA, BERT = Address(local="anna", domain="example.com"), Address(local="bert", domain="example.org")
 PLAN = RoutePlan(
-    user="anna", identity=Identity.LOGIN, account="sales", rule=Rule.FROM, sender_before=ANNA, sender_after=ANNA,
+    user="anna", identity=KnownBy.LOGIN, account="sales", rule=Rule.FROM, sender_before=ANNA, sender_after=ANNA,
     reverse_path=ANNA, edits=(RemoveFields(name="DKIM-Signature", positions=frozenset((0, 2))),), steps=(),
 )  # fmt: skip
 
@@ -37,7 +37,7 @@ def test_nothing_is_said_of_what_was_not_removed(recorded_events: list[Event]) -
 
 def test_a_mail_that_is_refused(recorded_events: list[Event]) -> None:
     reply = Reply(code=550, enhanced="5.7.1", text="no")
-    refusal = Refusal(user=None, identity=Identity.NOBODY, reason="excluded", reply=reply)
+    refusal = Refusal(user=None, identity=KnownBy.NOBODY, reason="excluded", reply=reply)
     log_refused(refusal, queue_id="q", client=Client(ip=ip_address("192.0.2.7"), helo="x"))
     assert recorded_events == [
         MessageRejected(

@@ -343,7 +343,7 @@ async def test_a_poll_that_ended_hurries_the_next_look(office: Office, monkeypat
     watcher = watch(office, statvfs=statvfs)
     task = asyncio.create_task(watcher.run())
     await until(lambda: bool(looks))
-    monkeypatch.setattr(watching, "EVERY", 1000.0)  # from now on nothing but a hurry makes it look
+    monkeypatch.setattr(watching, "EVERY", 1000.0)  # from now on nothing but `look_soon` makes it look
     await asyncio.sleep(0)
     seen = len(looks)
     watcher.look_soon()
