@@ -34,7 +34,7 @@ EXPECTED = {
     "listing.newest message": "ends with the list, from its newest end",
     "reclaiming._SWEEP content": "at a start; bodies are there only of what waits",
     "reclaiming._SWEEP message": "see above, on PostgreSQL",
-    "settling._SELECT_SPENT message": "on PostgreSQL, which does not know how small the limit is; once an hour",
+    "settling._SELECT_DELIVERED message": "on PostgreSQL, which does not know how small the limit is; once an hour",
 }
 """Statement and table -> why it may read the table, or an index of it, whole."""
 PARTIAL = {
