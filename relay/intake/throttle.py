@@ -125,10 +125,7 @@ class LoginThrottle:
         guess = (client, login, password)
         task = self._running.get(guess)
         if task is None:
-            if (
-                self._waits.users(login_queue) * _delay(self._login_queues.count(login_queue, now), _LONGEST_DELAY)
-                > _PATIENCE
-            ):
+            if self._waits.users(login_queue) * self._delay_of(login_queue, now) > _PATIENCE:
                 raise TooManyLoginsError
             work = self._wait_and_try(client, name, login_queue, login, password)
             self._running[guess] = task = asyncio.get_running_loop().create_task(work)
@@ -143,14 +140,10 @@ class LoginThrottle:
             now = self._monotonic()
             if now - came > _PATIENCE:
                 raise TooManyLoginsError
-            opens = self._login_queues.last(login_queue) + _delay(
-                self._login_queues.count(login_queue, now), _LONGEST_DELAY
-            )
-            extra = (
-                0.0
-                if login_queue != client
-                else _delay(self._names.count(name, now) - _FREE_FOR_NAME, _LONGEST_FOR_NAME)
-            )
+            opens = self._login_queues.last(login_queue) + self._delay_of(login_queue, now)
+            extra = 0.0
+            if login_queue == client:
+                extra = _delay(self._names.count(name, now) - _FREE_FOR_NAME, _LONGEST_FOR_NAME)
             wait = max(opens - now, extra)
             if wait > 0:
                 await self._sleep(wait)
@@ -159,6 +152,10 @@ class LoginThrottle:
                 user = await self._authenticator.check(login, password)
             self._count(client, name, login_queue, good=user is not None)
             return user
+
+    def _delay_of(self, login_queue: Hashable, now: float) -> float:
+        """Return the seconds between two logins of a queue, after the failures that it has had."""
+        return _delay(self._login_queues.count(login_queue, now), _LONGEST_DELAY)
 
     def _count(self, client: Ip, name: str, login_queue: Hashable, *, good: bool) -> None:
         now = self._monotonic()
