@@ -30,6 +30,7 @@ _BY_OTHER_NAMES: Final = {
 }
 _KNOWN: Final = frozenset(
     {"MIT", "MIT-0", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "PSF-2.0", "LGPL-3.0-only", "MIT OR Apache-2.0"}
+    | {"Apache-2.0 OR BSD-3-Clause"}
 )
 _ON_DEBIAN: Final = {"Apache License": "Apache-2.0", "GNU LESSER GENERAL PUBLIC LICENSE": "LGPL-3"}
 """By how a text begins: licences whose text each Debian has, which a package refers to."""
@@ -76,6 +77,10 @@ _SAME_AS: Final = {
 _COMPILED_IN: Final = {
     "argon2-cffi-bindings": (Inside("Argon2", ("2015 Daniel Dinu and others",), "Apache-2.0", None),),
     "cffi": (Inside("libffi", ("1996-2024 Anthony Green, Red Hat, Inc. and others",), "MIT", "MIT"),),
+    "cryptography": (
+        Inside("OpenSSL", ("The OpenSSL Project Authors",), "Apache-2.0", None),
+        Inside("Rust crates", ("Their authors, as its Cargo.lock names them",), "MIT", "MIT"),
+    ),
     "markupsafe": (),
     "psycopg-binary": (),
     "pydantic-core": (Inside("Rust crates", ("Their authors, as its Cargo.lock names them",), "MIT", "MIT"),),
