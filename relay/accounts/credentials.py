@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import overload
 
-from relay.model.account import MailboxServer, Secret, Server, SmtpServer
+from relay.model.account import MailboxServer, Server, SmtpServer
 from relay.model.credential import Credential, Identity, keyed_hash
 from relay.model.errors import CredentialError
+from relay.model.secret import Secret
 from relay.settings.secrets import read_secret
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from relay.model.account import Account
 from relay.settings import Settings
 from relay.settings.advice import let_read
 from relay.settings.backup_folder import drop_in, give
@@ -223,12 +224,19 @@ def _files_to_read(settings: Settings) -> dict[Path, tuple[str, bool]]:
     files = {settings.path: ("a reload will fail", False)}
     keys = {listener.private_key for listener in settings.listeners}
     for account in settings.directory.accounts:
-        for server in account.servers:
-            for name, is_public in ((server.password.file, False), (server.ca_file, True)):
-                if name is not None:
-                    files.setdefault(Path(name), (f"{account.name} can't log in", is_public))
+        for name, is_public in _files_of_login(account):
+            if name is not None:
+                files.setdefault(Path(name), (f"{account.name} can't log in", is_public))
     for listener in settings.listeners:
         for path in (listener.certificate, listener.private_key):
             if path is not None:
                 files.setdefault(path, (f"port {listener.port} can't be opened", path not in keys))
     return files
+
+
+def _files_of_login(account: Account) -> Iterator[tuple[str | None, bool]]:
+    """Give the files that an account's logins need, each with whether it holds no secret."""
+    for server in account.servers:
+        yield from ((server.password.file, False), (server.ca_file, True))
+    if (oauth := account.oauth) is not None:
+        yield from ((oauth.client_secret.file, False), (oauth.private_key, False), (oauth.certificate, True))

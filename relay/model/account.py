@@ -5,8 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Final
 
 from relay.model.address import Address
+from relay.model.oauth import OAuth
+from relay.model.secret import Secret
+
+NO_KEY: Final = {"is_key": False}
+"""Metadata of a field that is no key of its value's table: it is made of others."""
 
 
 class Security(StrEnum):
@@ -40,18 +46,6 @@ class FirstPoll(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Secret:
-    """The source of a password; at most one is set. It is read anew at each login, so that changes apply."""
-
-    value: str | None = field(default=None, repr=False)
-    file: str | None = None
-    """An absolute path. The password is the first line."""
-    env: str | None = None
-    command: tuple[str, ...] | None = field(default=None, repr=False)
-    """Run without a shell. The password is the first line of its output."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
     """A provider's server, and the login there."""
 
@@ -60,9 +54,11 @@ class Server:
     security: Security
     username: str | None = None
     """None: no AUTH."""
-    password: Secret = Secret()
+    password: Secret = field(default_factory=Secret)
     verify: bool = True
     ca_file: str | None = None
+    oauth: OAuth | None = field(default=None, metadata=NO_KEY)
+    """How its account logs in by a token, in place of the password."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,6 +147,8 @@ class Account:
     restrict: bool = False
     users: tuple[str, ...] = ()
     on_uncertain: OnUncertain = OnUncertain.RETRY
+    oauth: OAuth | None = None
+    """How it logs in by a token; its servers have the same."""
     smtp: SmtpServer | None = None
     pop3: Pop3Server | None = None
 

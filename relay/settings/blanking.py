@@ -11,7 +11,10 @@ from typing import Any, Final
 from relay.settings.errors import Place, name_place
 
 SECRETS: Final = frozenset(
-    {"password", "password_hash", "password_command", "client_secret", "secret", "token", "webhook", "heartbeat_url"}
+    {
+        *("password", "password_hash", "password_command", "client_secret", "client_secret_command"),
+        *("secret", "token", "webhook", "heartbeat_url"),
+    }
 )
 """Keys whose texts are secrets; so are those that end with an underscore and one of these words."""
 _ENDINGS: Final = ("_password", "_secret", "_token")

@@ -10,6 +10,7 @@ from relay.settings.document import MAILBOX_TABLES, SERVER_TABLES, Table
 from relay.settings.errors import Finding, Place
 from relay.settings.fields import USER_NAME
 from relay.settings.hosts import parse_ip, parse_network
+from relay.settings.oauth_checks import check_oauth
 from relay.settings.validate import describe_missing
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ def check_document(root: Table) -> Iterator[Finding]:
     yield from _check_listeners(root)
     for account in root.tables("account"):
         yield from _check_logins(account)
+        yield from check_oauth(account)
     yield from _check_loops(root)
     yield from _check_lists(root)
 
@@ -140,6 +142,11 @@ def _check_logins(account: Table) -> Iterator[Finding]:
         sources = [key for key in PASSWORD_SOURCES if server.has(key)]
         if len(sources) > 1:
             yield Finding(server.place, f"{' and '.join(sources)}: only one of them can hold: delete the others")
+        if account.has("oauth"):
+            for key in sources:
+                reason = "with [account.oauth] the account logs in by a token: delete this line, or that table"
+                yield Finding((*server.place, key), reason)
+            continue
         if server.has("username") and not sources:
             reason = "a login without a password: add password_file, password_env, password_command or password"
             yield Finding((*server.place, "username"), reason)

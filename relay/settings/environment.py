@@ -17,6 +17,8 @@ from relay.settings.secrets import check_password_file
 
 _CREDENTIALS = Path("/run/credentials")
 """Where systemd puts credentials that only the unit can read."""
+_SECRET_FILES = {"password_file": "password", "client_secret_file": "client secret"}
+"""The keys of files that hold a secret in their first line, and what that is."""
 _MOST_NEIGHBOURS = 1000
 """Names in a folder that are compared with the missing one."""
 
@@ -38,7 +40,9 @@ def check_environment(root: Table, file: Path, environment: Mapping[str, str], *
             yield from _check_authorities(server, folder)
             if secrets:
                 yield from _check_file(server, "password_file", folder, private=True)
-                yield from _check_environment(server, environment)
+                yield from _check_environment(server, "password", environment)
+        if secrets:
+            yield from _check_oauth(account.table("oauth"), folder, environment)
     yield from check_backup(root, folder, look=secrets)
     yield from _check_eyes(root, file)
 
@@ -83,7 +87,7 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
         # Each file in it leads to the same finding, which is shown once.
         yield Finding(("storage", "folder"), f"there is no such folder: make it ({folder}), or mend its name")
         return
-    reason = _why_unusable(file) or (check_password_file(file) if key == "password_file" else None)
+    reason = _why_unusable(file) or (check_password_file(file) if key in _SECRET_FILES else None)
     if reason is not None:
         whole = "" if Path(name).is_absolute() else f" ({file})"
         yield Finding(place, f"{reason}{whole}{_advise(file, key)}")
@@ -104,8 +108,8 @@ def _advise(file: Path, key: str) -> str:
         advice = ": run the command again with sudo before it; `relay check` then tells what lets the service read it"
         return "" if os.access(file, os.R_OK) else advice
     near = _near(file)
-    if key == "password_file":
-        return f": {near}make it, with the password in its first line, or mend the name"
+    if key in _SECRET_FILES:
+        return f": {near}make it, with the {_SECRET_FILES[key]} in its first line, or mend the name"
     if key == "ca_file":
         return f": {near}mend the name, or put the file there; with a public provider leave ca_file away"
     return f": {near}mend the name, or put the file there"
@@ -150,26 +154,41 @@ def _why_unusable(file: Path) -> str | None:
     return None if os.access(file, os.R_OK) else "can't be read: Permission denied"
 
 
-def _check_environment(server: Table, environment: Mapping[str, str]) -> Iterator[Finding]:
-    name = server.text("password_env")
+def _check_oauth(table: Table, folder: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Find what is missing of the files and variables that an account proves itself by to get its tokens."""
+    yield from _check_file(table, "client_secret_file", folder, private=True)
+    yield from _check_environment(table, "client_secret", environment)
+    findings = [
+        *_check_file(table, "certificate", folder),
+        *_check_file(table, "private_key", folder, private=True),
+    ]
+    yield from findings
+    certificate, key = table.text("certificate"), table.text("private_key")
+    if certificate and key and all(finding.warning for finding in findings):
+        yield from _check_pair(table.place, folder / certificate, folder / key)
+
+
+def _check_environment(server: Table, secret: str, environment: Mapping[str, str]) -> Iterator[Finding]:
+    name = server.text(f"{secret}_env")
     if name and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not environment.get(name):
         # What does not look like a variable's usual name may be the password itself, in the wrong place.
         usual = re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) is not None
         reason = (
             "this environment variable is not set: the unit reads it from /etc/relay/environment, a command from where"
-            " it is run; password_file works for both"
+            f" it is run; {secret}_file works for both"
         )
-        yield Finding((*server.place, "password_env"), reason, discreet=not usual)
+        yield Finding((*server.place, f"{secret}_env"), reason, discreet=not usual)
 
 
 def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
     """Warn of passwords in a configuration that others can read, unless they can't enter its folder."""
-    servers = [account.table(kind) for account in root.tables("account") for kind in SERVER_TABLES]
+    servers = [account.table(kind) for account in root.tables("account") for kind in (*SERVER_TABLES, "oauth")]
     mode, parent = find_mode(file), find_mode(file.absolute().parent)
     if not (isinstance(mode, int) and isinstance(parent, int) and mode & stat.S_IROTH and parent & stat.S_IXOTH):
         return
     for server in servers:
-        if server.text("password") not in (None, PLACEHOLDER):
-            advice = shut_to_others(file.absolute(), find_folder(root, file))
-            reason = f"everybody on this machine can read this file: {advice}, or use password_file"
-            yield warn((*server.place, "password"), reason)
+        for key in ("password", "client_secret"):
+            if server.text(key) not in (None, PLACEHOLDER):
+                advice = shut_to_others(file.absolute(), find_folder(root, file))
+                reason = f"everybody on this machine can read this file: {advice}, or use {key}_file"
+                yield warn((*server.place, key), reason)

@@ -14,7 +14,9 @@ from relay.model.errors import RelayError
 Place: TypeAlias = tuple[str | int, ...]
 """The keys and (from 0) positions that lead to a value of the document."""
 
-SECRET_KEYS = frozenset({"password", "password_hash", "password_command", "database"})
+SECRET_KEYS = frozenset(
+    {"password", "password_hash", "password_command", "client_secret", "client_secret_command", "database"}
+)
 """Keys whose values, with everything in them, are never shown; a database's URL may hold a password."""
 
 PLACEHOLDER = "change-me"

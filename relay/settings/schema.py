@@ -17,6 +17,7 @@ from typing_extensions import TypedDict, is_typeddict
 
 from relay.model.account import Account, ArchivePolicy, Device, Pop3Server, RetryPolicy, SmtpServer, User
 from relay.model.address import Address
+from relay.model.oauth import OAuth
 from relay.settings.database import check_database
 from relay.settings.fields import (
     Reader,
@@ -40,6 +41,7 @@ from relay.settings.fields import (
     whole,
 )
 from relay.settings.hosts import parse_host, parse_hostname, parse_listener_host, parse_network
+from relay.settings.oauth_fields import read_date, read_endpoint, read_identifier, read_scope, read_tenant
 from relay.settings.quantities import parse_clock, parse_duration, parse_size
 from relay.settings.values import BackupSettings, Limits, Listener, LogSettings
 
@@ -54,11 +56,20 @@ _OF_TYPE: Final[Mapping[object, Reader]] = {
     Address: read_address,
     IPv4Network | IPv6Network: parse_network,
 }
+
+
+def _secret(key: str) -> Mapping[str, Reader]:
+    """Return the keys of a secret's four sources."""
+    return {
+        key: read_text,
+        f"{key}_file": read_text,
+        f"{key}_env": read_environment_name,
+        f"{key}_command": read_command,
+    }
+
+
 _LOGIN: Final[Mapping[str, Reader]] = {
-    "password": read_text,
-    "password_file": read_text,
-    "password_env": read_environment_name,
-    "password_command": read_command,
+    **_secret("password"),
     "host": parse_host,
     "port": whole(1, 65_535),
 }
@@ -67,6 +78,14 @@ _READERS: Final[Mapping[type, Mapping[str, Reader]]] = {
     User: {"name": read_user_name, "password_hash": read_password_hash},
     Device: {"name": read_name},
     Account: {"name": read_name, "archive": read_archive},
+    OAuth: {
+        **_secret("client_secret"),
+        "client_id": read_identifier,
+        "tenant": read_tenant,
+        "secret_expires": read_date,
+        "scopes": read_scope,
+        **dict.fromkeys(("token_url", "device_url", "authorize_url"), read_endpoint),
+    },
     SmtpServer: {
         **_LOGIN,
         "connections": whole(1, 100),
@@ -117,7 +136,9 @@ def _table(kind: Any) -> Any:  # noqa: ANN401 - a type of values, and one of tab
     """Make the table of a value's keys."""
     readers, hints = _READERS[kind], get_type_hints(kind)
     required = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}
-    keys = {name: _type_of(hints.get(name, str), readers.get(name)) for name in {**hints, **readers}}
+    made = {field.name for field in fields(kind) if not field.metadata.get("is_key", True)}
+    names = {**hints, **readers}.keys() - made
+    keys = {name: _type_of(hints.get(name, str), readers.get(name)) for name in sorted(names)}
     return _typed_dict(kind.__name__, {n: Required[t] if n in required - _CHOSEN else t for n, t in keys.items()})
 
 

@@ -1,4 +1,4 @@
-"""Reads a password from its source. No message or exception holds it."""
+"""Reads a password or another secret from its source. No message or exception holds it."""
 
 import contextlib
 import os
@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from relay.model.account import Secret
 from relay.model.errors import CredentialError
+from relay.model.secret import Secret
 
 _MOST = 64 * 1024
 """Octets that are read."""
@@ -26,13 +26,14 @@ def read_secret(secret: Secret) -> str:
     if secret.value is not None:
         return secret.value
     if secret.env is not None:
-        source, content = f"password_env {secret.env}", os.environb.get(os.fsencode(secret.env), _Failure("is not set"))
+        source = f"{secret.key}_env {secret.env}"
+        content = os.environb.get(os.fsencode(secret.env), _Failure("is not set"))
     elif secret.file is not None:
-        source, content = f"password_file {secret.file}", _read_file(secret.file)
+        source, content = f"{secret.key}_file {secret.file}", _read_file(secret.file)
     elif secret.command is not None:
-        source, content = "password_command", _run(secret.command)
+        source, content = f"{secret.key}_command", _run(secret.command)
     else:
-        source, content = "password", _Failure("there is none")
+        source, content = secret.key, _Failure("there is none")
     password = content if isinstance(content, _Failure) else _first_line(content)
     if isinstance(password, str):
         return password

@@ -7,11 +7,13 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from relay.settings.document import MAILBOX_TABLES
+from relay.settings.document import MAILBOX_TABLES, SERVER_TABLES
 from relay.settings.errors import MOST, Finding, Place
 from relay.settings.schema import DOCUMENT, LISTS, TABLES, Document
 
 _LONGEST_COMPARED = 80
+_DISCREET = frozenset({"password_env", "client_secret_env", "token_url", "device_url", "authorize_url"})
+"""Keys whose values may hold a secret in the wrong place."""
 _USER = 'name = "anna" and address = "anna@example.com"'
 
 EXAMPLES: Mapping[Place, str] = {
@@ -30,6 +32,9 @@ EXAMPLES: Mapping[Place, str] = {
     ("account", "smtp", "host"): 'host = "smtp.provider.example"',
     ("account", "pop3", "host"): 'host = "pop.provider.example"',
     ("account", "pop3", "username"): 'username = "sales@example.com"',
+    ("account", "oauth", "provider"): 'provider = "microsoft", "google" or "custom"',
+    ("account", "oauth", "flow"): 'flow = "device" (a code, on any computer), "browser", or "app" (nobody signs in)',
+    ("account", "oauth", "client_id"): 'client_id = "...", the "Application (client) ID" of your registration there',
     ("backup", "folder"): 'folder = "/mnt/backup/relay"',
 }
 """Of what must be there, by its place without positions in lists."""
@@ -44,7 +49,7 @@ def describe_missing(place: Place) -> str:
 def validate_document(document: Mapping[str, Any]) -> Document | list[Finding]:
     """Return the validated document, or all errors in its values. No error holds a value."""
     try:
-        return DOCUMENT.validate_python(document)
+        return DOCUMENT.validate_python(_with_usernames(document))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
     findings = [_read_detail(detail, helpful=n < MOST) for n, detail in enumerate(details)]
@@ -52,6 +57,22 @@ def validate_document(document: Mapping[str, Any]) -> Document | list[Finding]:
     meant = {_meant(detail) for detail in details[:MOST] if detail["type"] == "extra_forbidden"}
     pairs = zip(details, findings, strict=True)
     return [finding for detail, finding in pairs if detail["type"] != "missing" or finding.place not in meant]
+
+
+def _with_usernames(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a document in which the servers of accounts that log in by a token have a user name: the address."""
+    accounts = document.get("account")
+    if not isinstance(accounts, list):
+        return document
+    return {**document, "account": [_with_username(one) for one in accounts]}
+
+
+def _with_username(account: object) -> object:
+    if not isinstance(account, dict) or "oauth" not in account:
+        return account
+    name = {"username": account.get("address", "?")}  # an address that is missing, or none, is a mistake of its own
+    servers = {kind: account[kind] for kind in SERVER_TABLES if isinstance(account.get(kind), dict)}
+    return {**account, **{kind: {**name, **server} for kind, server in servers.items()}}
 
 
 def _meant(detail: ErrorDetails) -> Place:
@@ -86,7 +107,7 @@ def _read_detail(detail: ErrorDetails, *, helpful: bool) -> Finding:
             reason = f"must be a table: {_header(_names(place))}"
         case kind:
             reason = f"is not valid ({kind})"
-    discreet = detail["type"] != "value_error" or place[-1] == "password_env"
+    discreet = detail["type"] != "value_error" or place[-1] in _DISCREET
     return Finding(place, reason, discreet=discreet)
 
 

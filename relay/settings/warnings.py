@@ -155,7 +155,8 @@ def _look_at_server(place: Place, server: SmtpServer | MailboxServer, protocol: 
     ports = {security: port for security, port in protocol.ports.items() if security is not Security.NONE}
     spoken, usual = _USUAL.get(server.port, (protocol.name, server.security))
     if server.security is Security.NONE and server.username is not None and not is_loopback(server.host):
-        yield warn((*place, "security"), "the password crosses the network unprotected")
+        what = "password" if server.oauth is None else "token"
+        yield warn((*place, "security"), f"the {what} crosses the network unprotected")
     if server.password.value == PLACEHOLDER:
         yield warn((*place, "password"), "is still the one of the example: put the account's own there")
     advice = " and ".join(f'{port} with security = "{security}"' for security, port in ports.items())

@@ -8,8 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from relay.accounts.credentials import Credentials, PasswordCredential
-from relay.model.account import Pop3Server, Secret, Security, SmtpServer
+from relay.model.account import Pop3Server, Security, SmtpServer
 from relay.model.errors import CredentialError, StorageError
+from relay.model.secret import Secret
 from tests.peers.credentials import Token, TokenCredentials, key, password
 
 SERVER = SmtpServer(host="h.example", port=587, security=Security.STARTTLS, username="u", password=Secret(value="one"))

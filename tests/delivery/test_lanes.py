@@ -6,10 +6,11 @@ import pytest
 
 from relay.delivery.lanes import Lane, LaneSlot
 from relay.delivery.restraints import NARROW_SECONDS, ConnectionLimit
-from relay.model.account import Account, Secret, Security, SmtpServer
+from relay.model.account import Account, Security, SmtpServer
 from relay.model.destination import to_account
 from relay.model.mail import Work
 from relay.model.reply import Reply
+from relay.model.secret import Secret
 from relay.rules.address import parse_addr_spec
 from relay.transports.smtp import SmtpTransport
 from relay.transports.transport import Terms

@@ -1,8 +1,9 @@
 import dataclasses
 from ipaddress import ip_address, ip_network
 
-from relay.model.account import Account, Device, Directory, Pop3Server, Secret, Security, SmtpServer, User
+from relay.model.account import Account, Device, Directory, Pop3Server, Security, SmtpServer, User
 from relay.model.address import Address
+from relay.model.secret import Secret
 
 
 def at(text: str) -> Address:

@@ -1,9 +1,10 @@
 """Credentials for tests: a password that is known, and a token that is another one at each login."""
 
 from relay.accounts.credentials import Credentials, PasswordCredential
-from relay.model.account import MailboxServer, Secret, SmtpServer
+from relay.model.account import MailboxServer, SmtpServer
 from relay.model.credential import Credential, Identity, keyed_hash
 from relay.model.errors import CredentialError
+from relay.model.secret import Secret
 
 
 def password(value: str, login: str = "u") -> Credential:

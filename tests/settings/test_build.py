@@ -56,3 +56,32 @@ def test_no_secret_is_in_a_repr(tmp_path: Path) -> None:
     path = tmp_path / "relay.toml"
     path.write_text(to_toml(table))
     assert "hunter2" not in repr(load_settings(path))
+
+
+def test_who_signs_in_and_whose_mailbox_it_is(tmp_path: Path) -> None:
+    (tmp_path / "s").touch(0o600)
+    (tmp_path / "s").write_text("hunter2\n")
+    oauth = {"provider": "microsoft", "flow": "browser", "client_id": "0"}
+    shared = {"name": "b", "address": "b@b.example", "owner": "anna", "pop3": {"host": "h", "username": "c@b.example"}}
+    table = {
+        "server": {"hostname": "h", "postmaster": "anna"},
+        "user": [ANNA],
+        "account": [
+            {"name": "a", "address": "a@b.example", "owner": "anna", "smtp": {"host": "h"}, "oauth": oauth},
+            {**shared, "oauth": {**oauth, "user": "d@b.example", "client_secret_file": "s"}},
+        ],
+    }
+    path = tmp_path / "relay.toml"
+    path.write_text(to_toml(table))
+    one, two = load_settings(path).directory.accounts
+    assert one.smtp is not None
+    assert two.pop3 is not None
+    assert one.smtp.username == "a@b.example"
+    assert two.pop3.username == "c@b.example"
+    assert one.smtp.oauth is one.oauth
+    assert one.oauth is not None
+    assert two.oauth is not None
+    assert (one.oauth.account, one.oauth.user, one.oauth.protocols) == ("a", "a@b.example", ("smtp",))
+    assert (two.oauth.account, two.oauth.user, two.oauth.protocols) == ("b", "d@b.example", ("pop3",))
+    assert two.oauth.client_secret.file == str(tmp_path / "s")
+    assert not one.oauth.client_secret.is_given

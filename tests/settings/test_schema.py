@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from relay.model.account import Account, Device, Pop3Server, Security, SmtpServer, User
+from relay.model.account import NO_KEY, Account, Device, Pop3Server, Security, SmtpServer, User
+from relay.model.oauth import OAuth
 from relay.settings.schema import LISTS, TABLES
 from relay.settings.validate import validate_document
 from relay.settings.values import BackupSettings, Limits, Listener, LogSettings
@@ -20,13 +21,15 @@ PASSWORD = {"password", "password_file", "password_env", "password_command"}
         (("account",), Account, set()),
         (("account", "smtp"), SmtpServer, PASSWORD),
         (("account", "pop3"), Pop3Server, PASSWORD),
+        (("account", "oauth"), OAuth, {f"client_secret{end}" for end in ("", "_file", "_env", "_command")}),
         (("limits",), Limits, set()),
         (("backup",), BackupSettings, set()),
         (("log",), LogSettings, set()),
     ],
 )
 def test_the_keys_of_a_table_are_the_fields_of_its_value(place: tuple[str, ...], kind: Any, more: set[str]) -> None:  # noqa: ANN401 - a class
-    assert TABLES[place] == {field.name for field in fields(kind)} | more
+    keys = {field.name for field in fields(kind) if field.metadata != NO_KEY}
+    assert TABLES[place] == keys | more
 
 
 def test_what_stands_in_lists() -> None:

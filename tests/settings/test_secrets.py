@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.model.account import Secret
 from relay.model.errors import RelayError
+from relay.model.secret import Secret
 from relay.settings import secrets
 from relay.settings.secrets import read_secret
 

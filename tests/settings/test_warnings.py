@@ -14,12 +14,12 @@ from relay.model.account import (
     Directory,
     Pop3Server,
     RetryPolicy,
-    Secret,
     Security,
     SmtpServer,
     User,
 )
 from relay.model.address import Address
+from relay.model.secret import Secret
 from relay.rules.hours import parse_hours
 from relay.settings.errors import Place
 from relay.settings.values import Limits, Listener, LogSettings, Settings

@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from relay.accounts.credentials import Credentials
-from relay.model.account import Pop3Server, Secret, Security
+from relay.model.account import Pop3Server, Security
 from relay.model.errors import RelayError, SourceError
 from relay.model.maildrop import Listed
+from relay.model.secret import Secret
 from relay.sources.pop3 import Pop3Source
 from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import free_port

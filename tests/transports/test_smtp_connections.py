@@ -10,6 +10,7 @@ from relay.delivery import Delivery
 from relay.model.account import MailboxServer, Security, SmtpServer
 from relay.model.credential import Credential
 from relay.model.errors import CredentialError
+from relay.model.secret import Secret
 from relay.runtime import Runtime
 from relay.settings.secrets import read_secret
 from relay.storage import admin

@@ -7,8 +7,9 @@ import pytest
 import trustme
 
 from relay.accounts.credentials import PasswordCredential
-from relay.model.account import Pop3Server, Secret, Security, SmtpServer
+from relay.model.account import Pop3Server, Security, SmtpServer
 from relay.model.credential import Identity
+from relay.model.secret import Secret
 from relay.upstream import diagnosis
 from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, open_watched
 from relay.upstream.pop3 import open_pop3

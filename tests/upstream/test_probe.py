@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 
 from relay.accounts.credentials import Credentials
-from relay.model.account import Account, FirstPoll, Pop3Server, Secret, Security, SmtpServer
+from relay.model.account import Account, FirstPoll, Pop3Server, Security, SmtpServer
 from relay.model.address import Address
+from relay.model.secret import Secret
 from relay.upstream import diagnosis
 from relay.upstream.probe import Step, probe_pop3, probe_smtp, show_octets
 from tests.peers.dialogue import Dialogue

@@ -1,0 +1,55 @@
+"""Each mistake with its words is in bad/oauth.toml; here, which combinations are none."""
+
+import pytest
+
+from relay.settings.document import Table
+from relay.settings.oauth_checks import check_oauth
+
+SMTP = {"host": "h"}
+
+
+def mistakes(address: str = "box@example.com", /, **keys: object) -> list[str]:
+    account = {"address": address, "smtp": SMTP, "oauth": {"client_id": "0", **keys}}
+    return [str(finding.place[-1]) for finding in check_oauth(Table(content=account))]
+
+
+MICROSOFT: dict[str, object] = {"provider": "microsoft"}
+GOOGLE: dict[str, object] = {"provider": "google"}
+CUSTOM: dict[str, object] = {"provider": "custom", "token_url": "https://h.example/"}
+CERTIFICATE: dict[str, object] = {"certificate": "c", "private_key": "k"}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {**MICROSOFT, "flow": "device"},
+        {**MICROSOFT, "flow": "browser", "client_secret_file": "f", "tenant": "consumers"},
+        {**MICROSOFT, "flow": "app", "tenant": "example.com", **CERTIFICATE},
+        {**GOOGLE, "flow": "browser", "client_secret_env": "X"},
+        {**GOOGLE, "flow": "app", "private_key": "k", "client_id": "robot@p.iam.gserviceaccount.com"},
+        {**CUSTOM, "flow": "device", "device_url": "https://h.example/d", "client_secret": "x"},
+        {**CUSTOM, "flow": "browser", "authorize_url": "https://h.example/a"},
+        {**CUSTOM, "flow": "app", "client_secret_command": "c"},
+    ],
+)
+def test_what_a_provider_offers_is_no_mistake(keys: dict[str, object]) -> None:
+    assert mistakes(**keys) == []
+
+
+@pytest.mark.parametrize("address", ["a@outlook.com", "a@hotmail.co.uk", "a@LIVE.de"])
+def test_a_personal_account_has_no_app(address: str) -> None:
+    keys = {**MICROSOFT, "flow": "app", "tenant": "example.com", "client_secret": "x"}
+    assert mistakes(address, **keys) == ["flow"]
+    assert mistakes("a@live.example.com", **keys) == []
+    assert mistakes(**{**keys, "tenant": "consumers"}) == ["flow"]
+
+
+def test_who_signs_in_decides_and_not_whose_mailbox_it_is() -> None:
+    keys = {**GOOGLE, "flow": "app", "private_key": "k", "client_id": "robot@p.iam.gserviceaccount.com"}
+    assert mistakes("a@gmail.com", **keys) == ["flow"]
+    assert mistakes("a@gmail.com", user="a@example.com", **keys) == []
+
+
+def test_what_is_no_word_hides_nothing_else() -> None:
+    assert mistakes(provider=1, flow=[]) == []
+    assert mistakes(provider="custom", flow="device") == ["token_url", "device_url"]
