@@ -42,23 +42,27 @@ _LARGEST = 4 * 1024 * 1024
 _DEEPEST = 100
 
 
-def read_document(path: Path) -> tuple[dict[str, Any], str]:
+def read_document(path: Path, written: bytes | None = None) -> tuple[dict[str, Any], str]:
     """Read a TOML file, once: it may be a pipe. Returns it with the hash of its octets, as `digest_of` makes it.
 
-    Raises ConfigurationError with one line if it can't be read or is not TOML.
+    `written`: what is to stand there, in place of what does. Raises ConfigurationError with one line if it can't be
+    read or is not TOML.
     """
-    content = _read(path)
+    content = _read(path, written)
     if not isinstance(content, str):
         return content
     # Raised here, not where it was caught: so that no exception with the file's content is chained to it.
     raise ConfigurationError([write_line(path.name or str(path), content)])
 
 
-def _read(path: Path) -> tuple[dict[str, Any], str] | str:
+def _read(path: Path, written: bytes | None) -> tuple[dict[str, Any], str] | str:
     """Return the document with its hash, or why it can't be read."""
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_LARGEST + 1)
+        if written is None:
+            with path.open("rb") as stream:
+                content = stream.read(_LARGEST + 1)
+        else:
+            content = written
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "this is no file name"
         return f"can't be read: {reason} ({_absolute(path)}){_advise(error)}"

@@ -24,12 +24,13 @@ def find_configuration(option: str | None) -> Path:
     raise ConfigurationError([write_line(here.name, looked)])
 
 
-def load_settings(path: Path, *, secrets: bool = True) -> Settings:
+def load_settings(path: Path, *, secrets: bool = True, written: bytes | None = None) -> Settings:
     """Load a configuration. Raises ConfigurationError with a line for each error.
 
-    Without `secrets`, password files and variables need not be there: for commands that log in nowhere.
+    Without `secrets`, password files and variables need not be there: for commands that log in nowhere. `written`:
+    what is to stand in the file, in place of what does, so that it can be checked before.
     """
-    document, digest = read_document(path)
+    document, digest = read_document(path, written)
     # pydantic costs 60 ms, which --help and a missing file need not wait for.
     from relay.settings.build import build_settings  # noqa: PLC0415 - see above
     from relay.settings.checks import check_document  # noqa: PLC0415 - see above
