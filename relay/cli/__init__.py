@@ -19,10 +19,11 @@ COMMANDS: Final[dict[str, str]] = {
     "poll": "Collect mail from the mailboxes now.",
     "trace": "Tell the whole life of one mail.",
     "quarantine": "List, show, deliver or delete mail whose user's inbox could not be used.",
-    "account": "List, test, pause or resume provider accounts.",
+    "account": "List, add, edit, remove, test, pause or resume provider accounts.",
     "backup": "Copy the database, while the service runs.",
     "restore": "Take a copy of the database back.",
-    "user": "Turn a password into the line that relay.toml wants.",
+    "user": "Add or remove users, or give them passwords.",
+    "device": "Add or remove scanners and programs that are known by their addresses.",
     "dovecot-config": "Print what lets Dovecot show the inboxes over IMAP.",
 }
 

@@ -6,6 +6,7 @@ import click
 
 from relay.admin.requests import ListAccounts, PauseAccount, TryAccount
 from relay.cli import Group
+from relay.cli.account_editing import add, edit, remove_
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, enter, json_option
 from relay.cli.output import Column
@@ -25,7 +26,11 @@ COLUMNS: Final = (
 
 @click.group("account", cls=Group)
 def command() -> None:
-    """List, test, pause or resume provider accounts."""
+    """List, add, edit, remove, test, pause or resume provider accounts."""
+
+
+for _one in (add, edit, remove_):
+    command.add_command(_one)
 
 
 @command.command("list", short_help="List accounts: whether each sends and collects.")

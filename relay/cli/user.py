@@ -1,29 +1,100 @@
-"""`relay user`: what a user needs besides his lines in the configuration."""
+"""`relay user`: adds and removes users of relay.toml, and gives them passwords."""
 
-import sys
+from typing import Any, Final
 
 import click
 
 from relay.cli import Group
+from relay.cli.choosing import Text
+from relay.cli.configuration import config_option
+from relay.cli.editing import (
+    Key,
+    ask_secret,
+    change,
+    find_file,
+    key_options,
+    nest,
+    read_changes,
+    read_text,
+    reload,
+    remove,
+)
+from relay.cli.output import say
+
+KEYS: Final = (
+    Key("--address", ("address",), "The profile address: it is written into mail that has no From."),
+    Key("--alias", ("aliases",), "Another address of hers or his; may be repeated.", many=True),
+    Key("--notify", ("notify",), "How notices about failed mail come.", ("inbox", "mail")),
+)
 
 
 @click.group("user", cls=Group)
 def command() -> None:
-    """Things for users."""
+    """Add or remove users of relay.toml, or give them passwords."""
 
 
-@command.command("password", short_help="Make the password_hash of a user from his password.")
-def password() -> None:
-    """Ask for a password and print the line `password_hash = ...` for the user's table in the configuration.
+@command.command("add", short_help="Add a user to relay.toml.")
+@config_option
+@click.argument("name", type=Text())
+@key_options(KEYS)
+@click.option("--password", is_flag=True, help="Ask for a password, with which mail programs log in here.")
+def add(config: str | None, name: str, *, password: bool, **options: Any) -> None:  # noqa: ANN401 - of click
+    """Add the user NAME to relay.toml."""
+    from relay.editing.tables import add_table, list_names
 
-    On a terminal it is asked for twice and not shown; else the first line of standard input is taken.
+    path = find_file(config)
+    changes = read_changes(KEYS, options)
+    if ("address",) not in changes:
+        raise click.UsageError("--address is missing: the user's own address")
+    if name in list_names(read_text(path), "user"):
+        raise click.UsageError(f"there is a user {name} already: choose another name")
+    values = {"name": name, **nest(changes)}
+    if password:
+        values["password_hash"] = _hash(ask_secret(f"Password of {name}", new=True))
+    settings = change(config, path, lambda before: add_table(before, "user", values))
+    say(f"{name} is in {path} now")
+    if settings is not None:
+        reload(settings)
+
+
+@command.command("remove", short_help="Remove a user from relay.toml.")
+@config_option
+@click.argument("name", type=Text())
+def remove_(config: str | None, name: str) -> None:
+    """Remove the user NAME from relay.toml; what refers to him is named, and must go first. His inbox stays."""
+    settings = remove(config, "user", name)
+    say(f"{name} is no longer in {find_file(config)}")
+    if settings is None:
+        return
+    if (inbox := settings.inboxes / name).is_dir():
+        say(f"The inbox stays where it is, with all mail in it: {inbox}")
+    reload(settings)
+
+
+@command.command("password", short_help="Give a user another password, or make the line for relay.toml.")
+@config_option
+@click.argument("name", type=Text(), required=False)
+def password(config: str | None, name: str | None) -> None:
+    """Ask for a password, and write its hash into the table of the user NAME in relay.toml.
+
+    Without NAME the line `password_hash = ...` is printed, to be put there by hand. On a terminal the password is asked
+    for twice and not shown; else the first line of standard input is taken.
     """
-    if sys.stdin.isatty():
-        chosen = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    else:
-        chosen = sys.stdin.readline().rstrip("\r\n")
-    if not chosen:
-        raise click.UsageError("an empty password is none")
+    if name is None:
+        click.echo(f'password_hash = "{_hash(ask_secret("Password", new=True))}"')
+        return
+    from relay.editing.tables import change_table, read_table
+
+    path = find_file(config)
+    read_table(read_text(path), "user", name)
+    hashed = _hash(ask_secret(f"New password of {name}", new=True))
+    settings = change(config, path, lambda before: change_table(before, "user", name, {("password_hash",): hashed}))
+    say(f"{name} has another password in {path}")
+    if settings is not None:
+        reload(settings)
+
+
+def _hash(secret: str) -> str:
     from relay.auth import hash_password
 
-    click.echo(f'password_hash = "{hash_password(chosen)}"')
+    return hash_password(secret)

@@ -11,7 +11,9 @@ COMMANDS = [
     ("queue", "move", "--account", "sales"), ("queue", "list", "--account"), ("queue", "list", "--user"),
     ("queue", "list", "--older"), ("queue", "list", "--state"), ("queue", "list", "--limit"),
     ("queue", "move", "--all", "--account"), ("account", "test"), ("account", "pause"), ("account", "resume"),
-    ("poll",),
+    ("poll",), ("account", "remove"), ("account", "edit", "--set", "excluded=true"),
+    ("account", "edit", "sales", "--set"), ("account", "edit", "sales", "--unset"), ("user", "remove"),
+    ("user", "password"), ("device", "remove"), ("device", "add", "--user", "anna", "--network"),
 ]  # fmt: skip
 
 

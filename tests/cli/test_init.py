@@ -45,7 +45,7 @@ def test_the_version_is_told() -> None:
     [
         (["chek"], "there is no command 'chek'; did you mean check?"),
         (["queue", "lst"], "there is no command 'lst'; did you mean list?"),
-        (["account", "show"], "there is no command 'show'; there are: list, pause, resume, test"),
+        (["account", "show"], "there is no command 'show'; there are: add, edit, list, pause, remove, resume,"),
         (["\x1b[31m"], "there is no command '\\x1b[31m'; there are: serve,"),
     ],
 )
@@ -60,7 +60,7 @@ def test_help_and_options_are_as_before(run: Run) -> None:
     assert "No such option" in run("--nonsense", config_file=None).err
 
 
-@pytest.mark.parametrize("group", [[], ["queue"], ["account"], ["quarantine"], ["user"]])
+@pytest.mark.parametrize("group", [[], ["queue"], ["account"], ["quarantine"], ["user"], ["device"]])
 def test_no_command_is_described_by_half_a_sentence(
     run: Run, monkeypatch: pytest.MonkeyPatch, group: list[str]
 ) -> None:

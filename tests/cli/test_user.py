@@ -1,8 +1,11 @@
 import re
+import tomllib
+from pathlib import Path
 
 from relay.auth import PasswordChecker
 from relay.model.account import Directory, User
 from relay.model.address import Address
+from relay.settings import load_settings
 from tests.cli.conftest import Run
 
 
@@ -20,3 +23,51 @@ def test_an_empty_password_is_wrong_usage(run: Run) -> None:
     said = run("user", "password", stdin="\n", config_file=None)
     assert said.status == 2
     assert said.out == ""
+
+
+def test_a_user_is_added_and_removed(run: Run, config: Path) -> None:
+    before = config.read_bytes()
+    said = run(
+        "user", "add", "bert", "--address", "bert@example.com", "--alias", "b@example.com", "--password", stdin="x\n"
+    )
+    assert (said.status, said.err) == (0, "")
+    bert = tomllib.loads(config.read_text())["user"][-1]
+    assert bert.pop("password_hash").startswith("$argon2id$")
+    assert bert == {"name": "bert", "address": "bert@example.com", "aliases": ["b@example.com"]}
+    said = run("user", "remove", "bert")
+    assert said.out.startswith(f"bert is no longer in {config}\n")
+    assert config.read_bytes() == before
+    assert "--address is missing" in run("user", "add", "bert").err
+    assert "there is a user anna already" in run("user", "add", "anna", "--address", "a@b.example").err
+
+
+def test_a_user_whom_others_need_stays_and_each_of_them_is_named(run: Run, config: Path) -> None:
+    run("user", "add", "bert", "--address", "bert@example.com")
+    before = config.read_bytes()
+    said = run("user", "remove", "anna")
+    assert said.status == 2
+    first, *lines = said.err.splitlines()
+    assert first == "user anna can't be removed as long as relay.toml needs it:"
+    assert [line.split(": ")[1] for line in lines] == [
+        "server.postmaster", "listener[1].default_user",
+        "account[sales].owner", "account[old].owner", "account[inbox].owner", "nothing was changed",
+    ]  # fmt: skip
+    assert config.read_bytes() == before
+
+
+async def test_a_user_gets_another_password(run: Run, config: Path) -> None:
+    said = run("user", "password", "anna", stdin="correct horse\n")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith(f"anna has another password in {config}\n")
+    checker = PasswordChecker(lambda: load_settings(config).directory)
+    assert await checker.check("anna", "correct horse") == "anna"
+    assert run("user", "password", "ana", stdin="x\n").err == "there is no user 'ana'; did you mean 'anna'?\n"
+
+
+def test_an_inbox_stays_where_its_user_goes(run: Run, config: Path) -> None:
+    run("user", "add", "bert", "--address", "bert@example.com")
+    (config.parent / "inboxes" / "bert").mkdir(parents=True)
+    assert (
+        f"The inbox stays where it is, with all mail in it: {config.parent}/inboxes/bert\n"
+        in run("user", "remove", "bert").out
+    )

@@ -1,0 +1,54 @@
+"""`relay device`: adds and removes the scanners and programs of relay.toml that are known by their network."""
+
+from typing import Any, Final
+
+import click
+
+from relay.cli import Group
+from relay.cli.choosing import Text
+from relay.cli.configuration import config_option
+from relay.cli.editing import Key, change, find_file, key_options, nest, read_changes, read_text, reload, remove
+from relay.cli.output import say
+
+KEYS: Final = (
+    Key("--network", ("networks",), "Its address, such as 192.168.1.40; may be repeated.", many=True),
+    Key("--user", ("user",), "The user for whom it sends."),
+)
+
+
+@click.group("device", cls=Group)
+def command() -> None:
+    """Add or remove scanners and programs of relay.toml, which are known by their addresses."""
+
+
+@command.command("add", short_help="Add a device to relay.toml.")
+@config_option
+@click.argument("name", type=Text())
+@key_options(KEYS)
+def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 - of click
+    """Add the device NAME to relay.toml, such as "Scanner 2nd floor"."""
+    from relay.editing.tables import add_table, list_names
+
+    path = find_file(config)
+    changes = read_changes(KEYS, options)
+    for key in KEYS:
+        if key.path not in changes:
+            raise click.UsageError(f"{key.option} is missing: {key.help[0].lower()}{key.help[1:].rstrip('.')}")
+    if name in list_names(read_text(path), "device"):
+        raise click.UsageError(f"there is a device {name} already: choose another name")
+    values = {"name": name, **nest(changes)}
+    settings = change(config, path, lambda before: add_table(before, "device", values))
+    say(f"{name} is in {path} now")
+    if settings is not None:
+        reload(settings)
+
+
+@command.command("remove", short_help="Remove a device from relay.toml.")
+@config_option
+@click.argument("name", type=Text())
+def remove_(config: str | None, name: str) -> None:
+    """Remove the device NAME from relay.toml: what comes from its address is no longer its user's."""
+    settings = remove(config, "device", name)
+    say(f"{name} is no longer in {find_file(config)}")
+    if settings is not None:
+        reload(settings)

@@ -1,0 +1,192 @@
+"""What the commands share that change relay.toml: its keys as options, secrets, the change itself, and the reload."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+import click
+
+from relay.cli.configuration import MISUSED
+from relay.cli.output import say
+
+if TYPE_CHECKING:
+    from relay.cli.telling import Conversation
+    from relay.settings import Settings
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+Options = Mapping[str, Any]
+"""The options of a command, by the names of their variables."""
+
+
+class Key(NamedTuple):
+    """A key of the configuration that has an option of its own."""
+
+    option: str
+    path: tuple[str, ...]
+    help: str
+    kind: Any = str
+    many: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The name of its variable."""
+        return "key_" + "_".join(self.path)
+
+
+_SET: Final = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any other key, such as --set excluded=true or --set smtp.connections=1.",
+)
+
+
+def key_options(keys: Iterable[Key]) -> Callable[[_Function], _Function]:
+    """Give a command an option for each key, and --set for all others."""
+
+    def decorate(function: _Function) -> _Function:
+        function = _SET(function)
+        for key in reversed([*keys]):
+            kind = click.Choice(key.kind) if isinstance(key.kind, tuple) else key.kind
+            option = click.option(key.option, key.variable, type=kind, multiple=key.many, help=key.help)
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def read_changes(keys: Iterable[Key], options: Options) -> dict[tuple[str, ...], object]:
+    """Return what the options say of keys, by their paths. Raises click.UsageError."""
+    found: dict[tuple[str, ...], object] = {}
+    for key in keys:
+        value = options[key.variable]
+        if value is not None and value != ():
+            found[key.path] = list(value) if key.many else value
+    for pair in options["settings"]:
+        path, value = _read_pair(pair)
+        found[path] = value
+    return found
+
+
+def read_path(text: str) -> tuple[str, ...]:
+    """Read a key as it is written for --set and --unset: `smtp.port`. Raises click.UsageError."""
+    path = tuple(part.strip() for part in text.split("."))
+    if not all(path):
+        raise click.UsageError(f"{text[:80]!r} is no key: write it as smtp.port")
+    return path
+
+
+def _read_pair(pair: str) -> tuple[tuple[str, ...], object]:
+    import tomllib
+
+    from relay.settings.blanking import is_secret
+
+    text, equals, value = pair.partition("=")
+    path = read_path(text)
+    if is_secret(path[-1]):
+        raise click.UsageError(
+            f"{'.'.join(path)} is a secret, which others on this machine could see in a command: leave it away (you are"
+            f" asked for a password), or put it into a file and name that: --set {'.'.join(path)}_file=FILE"
+        )
+    if not equals:
+        raise click.UsageError(f"{pair[:80]!r} has no value: write it as smtp.port=465")
+    try:
+        return path, tomllib.loads(f"v = {value}")["v"] if "\n" not in value else value
+    except tomllib.TOMLDecodeError:
+        return path, value
+
+
+def nest(changes: Mapping[tuple[str, ...], object]) -> dict[str, Any]:
+    """Return tables within tables, of values by their paths."""
+    tables: dict[str, Any] = {}
+    for path, value in changes.items():
+        table = tables
+        for name in path[:-1]:
+            table = table.setdefault(name, {})
+        table[path[-1]] = value
+    return tables
+
+
+def ask_secret(what: str, *, new: bool = False) -> str:
+    """Ask for a secret without showing it, `new` ones twice; where no terminal is, take a line of standard input.
+
+    Raises click.UsageError where it is empty.
+    """
+    if sys.stdin.isatty():
+        chosen = click.prompt(what, hide_input=True, confirmation_prompt=new, default="", show_default=False)
+    else:
+        chosen = sys.stdin.readline().rstrip("\r\n")
+    if not chosen:
+        raise click.UsageError(f"{what}: an empty password is none; it is read from standard input, or typed")
+    return str(chosen)
+
+
+def find_file(config: str | None) -> Path:
+    """Return the configuration's file. Raises ConfigurationError where there is none."""
+    from relay.settings import find_configuration
+
+    return find_configuration(config)
+
+
+def read_text(path: Path) -> str:
+    """Read a configuration as it stands. Raises ConfigurationError where it can't be read or is not TOML."""
+    from relay.settings.document import read_document
+
+    read_document(path)
+    return path.read_bytes().decode()
+
+
+def change(config: str | None, path: Path, edit: Callable[[str], str]) -> "Settings | None":
+    """Change the configuration, proved before it is written; None where it says that already.
+
+    Mistakes are named, each in a line, with the status of wrong usage, and nothing is changed.
+    """
+    from relay.admin.proving import prove
+    from relay.editing.file import change_file
+    from relay.settings import ConfigurationError
+
+    proved: list[Settings] = []
+    try:
+        change_file(path, edit, lambda content: proved.append(prove(config, path, content)))
+    except ConfigurationError as error:
+        raise ConfigurationError([*error.errors, f"{path.name}: nothing was changed"]) from None
+    except PermissionError as error:
+        raise ConfigurationError(
+            [f"{path.name}: can't be changed: {error.strerror} ({path}): run the command again with sudo before it"]
+        ) from None
+    return proved[0] if proved else None
+
+
+def remove(config: str | None, kind: str, name: str) -> "Settings | None":
+    """Remove a table; where others refer to it, each is named, and nothing is changed."""
+    from relay.editing.tables import remove_table
+    from relay.settings import ConfigurationError
+
+    path = find_file(config)
+    text = read_text(path)
+    remove_table(text, kind, name)  # a name that is not there is no mistake of the file
+    try:
+        return change(config, path, lambda before: remove_table(before, kind, name))
+    except ConfigurationError as error:
+        say(f"{kind} {name} can't be removed as long as {path.name} needs it:", error=True)
+        for line in error.errors:
+            say(line, error=True)
+        sys.exit(MISUSED)
+
+
+def reload(settings: "Settings") -> None:
+    """Let a running service take the change over, and show what it says; without one say so."""
+    from relay.cli.telling import tell
+
+    tell(_reload(settings))
+
+
+def _reload(settings: "Settings") -> "Conversation":
+    from relay.admin.requests import Note, Reload
+    from relay.admin.wire import ask_service, encode
+
+    if not settings.folder.is_dir() or not (yield from ask_service(settings.folder, Reload())):
+        text = "The service is not running. Start it: systemctl start relay, or relay serve"
+        yield {"is": Note.__name__, "value": encode(Note(text=text))}

@@ -1,0 +1,191 @@
+"""The account commands that change relay.toml, with and without a service."""
+
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Run, change, serve
+from tests.editing.test_tables import changed_lines
+from tests.peers.relay_process import ROOT
+
+SMTP = ("--address", "new@example.com", "--smtp-host", "smtp.example")
+
+
+def _account(config: Path, name: str) -> dict[str, Any]:
+    return next(one for one in tomllib.loads(config.read_text())["account"] if one["name"] == name)
+
+
+def test_an_account_is_added_with_its_password_in_a_file_of_its_own(run: Run, config: Path) -> None:
+    before = config.read_text()
+    said = run("account", "add", "new", *SMTP, "--pop3-host", "pop.example", stdin="geheim\n")
+    assert (said.status, said.err) == (0, "")
+    file = config.parent / "secrets" / "new"
+    assert said.out == (
+        f"new is in {config} now, and its password in {file}\n"
+        "The service is not running. Start it: systemctl start relay, or relay serve\n"
+        "Try it: relay account test new\n"
+    )
+    assert file.read_text() == "geheim\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "geheim" not in config.read_text()
+    assert _account(config, "new") == {
+        "name": "new", "address": "new@example.com", "owner": "anna",
+        "smtp": {"host": "smtp.example", "username": "new@example.com", "password_file": str(file)},
+        "pop3": {
+            "host": "pop.example", "username": "new@example.com", "leave_on_server": "14 days",
+            "password_file": str(file),
+        },
+    }  # fmt: skip
+    assert all(line.startswith("+") for line in changed_lines(before, config.read_text()))
+
+
+def test_a_running_service_takes_it_over_and_its_words_are_shown(run: Run, config: Path) -> None:
+    with serve(config):
+        said = run("account", "add", "new", *SMTP, "--no-login")
+        assert (said.status, said.err) == (0, "")
+        assert "The service has read the configuration anew.\n" in said.out
+        assert "new" in {row["name"] for row in run("account", "list", "--json").json}
+        assert run("account", "edit", "new", "--set", "excluded=true").status == 0
+        assert {row["name"]: row["state"] for row in run("account", "list", "--json").json}["new"] == "excluded"
+        assert run("account", "remove", "new").status == 0
+        assert "new" not in {row["name"] for row in run("account", "list", "--json").json}
+
+
+def test_each_mistake_is_named_and_nothing_is_left_of_what_was_refused(run: Run, config: Path) -> None:
+    before = config.read_bytes()
+    said = run("account", "add", "new", "--address", "@", *SMTP[2:], "--owner", "ann", "--set", "nam=1", stdin="x\n")
+    assert said.status == 2
+    lines = said.err.splitlines()
+    assert [line.split(": ")[1] for line in lines] == [
+        "account[new].address", "account[new].owner", "account[new].nam", "nothing was changed",
+    ]  # fmt: skip
+    assert said.out == ""
+    assert config.read_bytes() == before
+    assert [*(config.parent / "secrets").iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("new",), "--address is missing"),
+        (("new", "--address", "a@b.example"), "--smtp-host is missing"),
+        (("sales", *SMTP), "there is an account sales already"),
+        (("new", *SMTP, "--set", "smtp.password=geheim"), "smtp.password is a secret"),
+        (("new", *SMTP, "--set", "oauth.client_secret=geheim"), "oauth.client_secret is a secret"),
+        (("new", *SMTP, "--set", "smtp.port"), "'smtp.port' has no value"),
+        (("new", *SMTP, "--set", ".=1"), "'.' is no key"),
+        (("new", *SMTP), "an empty password is none"),
+    ],
+)
+def test_wrong_usage_changes_nothing(run: Run, config: Path, arguments: tuple[str, ...], said: str) -> None:
+    before = config.read_bytes()
+    found = run("account", "add", *arguments)
+    assert found.status == 2
+    assert said in found.err.replace("\n", " ")
+    assert "geheim" not in found.err
+    assert config.read_bytes() == before
+    assert not (config.parent / "secrets").exists()
+
+
+def test_other_places_of_a_password(run: Run, config: Path) -> None:
+    assert run("account", "add", "a", *SMTP, "--password-in-configuration", stdin="x\n").status == 0
+    assert _account(config, "a")["smtp"]["password"] == "x"
+    file = config.with_name("given")
+    file.write_text("y\n")
+    assert run("account", "add", "b", "--address", "b@b.example", *SMTP[2:], "--password-file", str(file)).status == 0
+    assert _account(config, "b")["smtp"]["password_file"] == str(file)
+    arguments = ("--address", "c@b.example", *SMTP[2:], "--pop3-host", "p.example", "--pop3-password")
+    assert run("account", "add", "c", *arguments, stdin="one\ntwo\n").status == 0
+    account = _account(config, "c")
+    passwords = [Path(account[server]["password_file"]).read_text() for server in ("smtp", "pop3")]
+    assert passwords == ["one\n", "two\n"]
+    environment = ("--set", "smtp.password_env=PATH", "--smtp-port", "465", "--pop3-leave", "3 days")
+    assert run("account", "add", "d", "--address", "d@b.example", *SMTP[2:], *environment).status == 2  # no pop3.host
+    assert run("account", "add", "d", "--address", "d@b.example", *SMTP[2:], *environment[:4]).status == 0
+    assert _account(config, "d")["smtp"] == {
+        "host": "smtp.example", "port": 465, "security": "tls", "username": "d@b.example", "password_env": "PATH",
+    }  # fmt: skip
+
+
+def test_an_edit_changes_its_lines_alone(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "relay.toml"
+    config.write_text((ROOT / "config" / "relay.example.toml").read_text())
+    before = config.read_text()
+    note = "              # the name that rules 2 and 3 write; default: the name that the mail had"
+    edited = run("account", "edit", "sales", "--display-name", "Sales", "--smtp-port", "465", config_file=config)
+    assert (edited.status, edited.err) == (0, "")
+    assert changed_lines(before, config.read_text()) == [
+        f'-display_name = "Example Sales"{note}',
+        f'+display_name = "Sales"{note}',
+        "-port = 587",
+        "+port = 465",
+    ]
+    said = run("account", "edit", "sales", "--smtp-port", "465", config_file=config)
+    assert (said.status, said.out) == (0, f"sales is so in {config} already\n")
+    back = ("--display-name", "Example Sales", "--smtp-port", "587")
+    assert run("account", "edit", "sales", *back, config_file=config).status == 0
+    assert config.read_text() == before
+    assert run("account", "edit", "sales", "--unset", "pop3", config_file=config).status == 0
+    assert "pop3" not in _account(config, "sales")
+
+
+def test_an_edit_that_says_nothing_or_renames_is_wrong_usage(run: Run) -> None:
+    assert "say what is to change" in run("account", "edit", "sales").err
+    assert "by its name an account's mail is known" in run("account", "edit", "sales", "--set", "name=x").err.replace(
+        "\n", " "
+    )
+    said = run("account", "edit", "sale", "--set", "excluded=true")
+    assert (said.status, said.err) == (1, "there is no account 'sale'; did you mean 'sales'?\n")
+    assert "no server that wants this password" in run("account", "edit", "sales", "--pop3-password").err
+
+
+def test_another_password_takes_the_place_of_the_old_one(run: Run, config: Path) -> None:
+    run("account", "add", "new", *SMTP, "--pop3-host", "pop.example", stdin="old\n")
+    before, file = config.read_bytes(), config.parent / "secrets" / "new"
+    said = run("account", "edit", "new", "--password", stdin="other\n")
+    assert (said.status, said.out.splitlines()[0]) == (0, f"new is changed in {config}; the new password is in {file}")
+    assert (file.read_text(), config.read_bytes()) == ("other\n", before)
+    # One that others use as well, or that stood in the configuration, gets a file of its own.
+    assert run("account", "edit", "new", "--pop3-password", stdin="third\n").status == 0
+    assert file.read_text() == "other\n"
+    assert Path(_account(config, "new")["pop3"]["password_file"]).read_text() == "third\n"
+    assert run("account", "edit", "new", "--password", "--password-in-configuration", stdin="in\n").status == 0
+    assert _account(config, "new")["smtp"]["password"] == "in"
+    assert run("account", "edit", "new", "--password", stdin="out\n").status == 0
+    assert "password" not in _account(config, "new")["smtp"]
+
+
+def test_mail_that_still_waits_is_said_before_an_account_goes(run: Run, config: Path, queued: list[str]) -> None:
+    assert queued
+    said = run("account", "remove", "sales")
+    assert said.status == 2
+    assert "2 mails still wait for sales: add --yes" in said.err
+    assert "relay queue move --from-account sales" in said.err.replace("\n", " ")
+    change(config, "UPDATE delivery SET state = 'held'")
+    assert "2 mails still wait" in run("account", "remove", "sales").err
+    said = run("account", "remove", "sales", "--yes")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith(f"sales is no longer in {config}\n")
+    assert "sales" not in [one["name"] for one in tomllib.loads(config.read_text())["account"]]
+
+
+def test_the_password_of_an_account_that_goes_is_named(run: Run, config: Path) -> None:
+    before = config.read_bytes()
+    run("account", "add", "new", *SMTP, stdin="old\n")
+    said = run("account", "remove", "new")
+    assert f"Its password is still in {config.parent / 'secrets' / 'new'}" in said.out
+    assert config.read_bytes() == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_beside_a_configuration_of_the_package_the_service_can_read_the_password(run: Run, config: Path) -> None:
+    os.chown(config, 0, 54321)
+    config.chmod(0o640)
+    assert run("account", "add", "new", *SMTP, stdin="old\n").status == 0
+    found = (config.parent / "secrets" / "new").stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, 54321, 0o640)
+    assert (config.stat().st_gid, stat.S_IMODE(config.stat().st_mode)) == (54321, 0o640)
