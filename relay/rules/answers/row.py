@@ -1,0 +1,160 @@
+"""What a row of the tables of answers is made of: how an answer is recognised, and what it means for whom."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Stage(StrEnum):
+    """At which step an answer was given."""
+
+    CONNECT = "connect"
+    """On the way to the server: what we saw of it, in our own words."""
+    LOGIN = "login"
+    SEND = "send"
+    """From MAIL to the answer to the final dot."""
+    COLLECT = "collect"
+    SIGN_IN = "sign_in"
+    """OAuth: the provider's sign-in page and its token server (RFC 6749, RFC 8628)."""
+
+
+class About(StrEnum):
+    """What an answer is about: so what it means for the mail, and who can mend it."""
+
+    CONNECTION = "connection"
+    """The way to the server."""
+    LOGIN = "login"
+    """User name, password or token."""
+    CONFIGURATION = "configuration"
+    """Something that an administrator must switch on or change, at the provider or here; no waiting helps."""
+    SENDER = "sender"
+    """The account may not send as this address."""
+    RECIPIENT = "recipient"
+    LIMIT = "limit"
+    """More was sent, or at once, than is allowed: it goes on later."""
+    MAIL = "mail"
+    """This mail: its size, its content, or how it looks to a filter."""
+    TROUBLE = "trouble"
+    """The provider's own, which passes."""
+    UNKNOWN = "unknown"
+
+    @property
+    def is_of_account(self) -> bool:
+        """Whether every other mail of the account would get the same answer."""
+        return self in (About.LOGIN, About.CONFIGURATION, About.SENDER)
+
+
+class Advice(StrEnum):
+    """What happened, as far as it helps who wrote a mail to decide what to do now."""
+
+    UNKNOWN_ADDRESS = "unknown_address"
+    UNKNOWN_DOMAIN = "unknown_domain"
+    BAD_ADDRESS = "bad_address"
+    MAILBOX_FULL = "mailbox_full"
+    MAILBOX_CLOSED = "mailbox_closed"
+    TOO_LARGE = "too_large"
+    SPAM = "spam"
+    ATTACHMENT = "attachment"
+    BLOCKED = "blocked"
+    UNPROVEN_SENDER = "unproven_sender"
+    POLICY = "policy"
+    AUTHENTICATION = "authentication"
+    SENDER_REFUSED = "sender_refused"
+    RELAY_DENIED = "relay_denied"
+    RATE = "rate"
+    NO_UTF8 = "no_utf8"
+    CONTENT = "content"
+    LOOP = "loop"
+    UNREACHABLE = "unreachable"
+    EXPIRED = "expired"
+    OTHER = "other"
+
+
+class Cause(StrEnum):
+    """Why a connection to a server did not come about: the names of the rows that are asked for by name."""
+
+    REFUSED = "refused"
+    NO_ANSWER = "no_answer"
+    NO_SUCH_HOST = "no_such_host"
+    NAME_SERVER = "name_server"
+    NO_ROUTE = "no_route"
+    CLOSED = "closed"
+    NO_TLS = "no_tls"
+    """We began with TLS, and the server does not."""
+    TLS_AT_ONCE = "tls_at_once"
+    """We wait for a greeting, and the server waits for TLS."""
+    NO_STARTTLS = "no_starttls"
+    OLD_TLS = "old_tls"
+    CERTIFICATE_ISSUER = "certificate_issuer"
+    CERTIFICATE_SELF_SIGNED = "certificate_self_signed"
+    CERTIFICATE_NAME = "certificate_name"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_FUTURE = "certificate_future"
+    CERTIFICATE = "certificate"
+    """It can't be trusted for another reason."""
+    CA_FILE = "ca_file"
+    """The file of `ca_file` can't be used."""
+    NO_LOGIN = "no_login"
+    """The server offers none that we know."""
+
+    @property
+    def is_certificate(self) -> bool:
+        """Whether the server's certificate is what is wrong, so that a look at it says more."""
+        return self.value.startswith("certificate")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Words:
+    """What is the matter, for people. To users say `what` alone: the advice is the administrator's."""
+
+    what: str
+    """What is the matter: a sentence."""
+    advice: str = ""
+    """What to do next: a sentence."""
+
+
+def say(what: str, advice: str = "") -> Words:
+    """Put what is the matter and what to do into words; {account} in an advice is the account's name."""
+    return Words(what=what, advice=advice)
+
+
+SIGN_IN_AGAIN_EN: Final = 'Sign in again with "relay account authorize {account}".'
+SIGN_IN_AGAIN_DE: Final = "Melden Sie das Konto neu an: „relay account authorize {account}“."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One answer. What is empty in it fits everything; of what is not, all must fit."""
+
+    name: str
+    about: About
+    advice: Advice = Advice.OTHER
+    """Which advice the writer of a mail gets, where it was his mail that got the answer."""
+    stages: frozenset[Stage] = frozenset()
+    codes: frozenset[int] = frozenset()
+    """SMTP reply codes; 0 stands for what has none, as answers of POP3, and our own words."""
+    statuses: frozenset[str] = frozenset()
+    """Subject and detail of the enhanced status code (RFC 3463), such as `7.139`; the class says only how long."""
+    says: re.Pattern[str] | None = None
+    """What its text must hold, in lower case, with single blanks and without addresses."""
+    unless: re.Pattern[str] | None = None
+    """What its text must not hold, in the same form."""
+    english: Words | None = None
+    german: Words | None = None
+    source: str = ""
+    """Where the answer is described, or was seen."""
+
+    def fits(self, *, stage: Stage | None, code: int, status: str, text: str) -> bool:
+        """Return whether an answer is this one; `stage`: None where it is not known, `text` as `says` wants it."""
+        return (
+            (not self.stages or stage is None or stage in self.stages)
+            and (not self.codes or code in self.codes)
+            and (not self.statuses or status in self.statuses)
+            and (self.says is None or self.says.search(text) is not None)
+            and (self.unless is None or self.unless.search(text) is None)
+        )
+
+    def words(self, language: str) -> Words | None:
+        """Return its words in `de` or `en`; None where it has none of its own."""
+        return self.german if language == "de" else self.english
