@@ -11,6 +11,7 @@ import os
 import resource
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from relay.emitting import emit
 from relay.events.service import ListenerClosed, Listening
@@ -94,6 +95,15 @@ class Listeners:
             self._leave(server, new.limits.drain_timeout / 1000)
             emit(ListenerClosed(host=server.listener.host, port=server.port))
         return []
+
+    def renew_certificate(self, certificate: Path) -> None:
+        """Show what now stands in the file of a certificate to new clients of the listeners that name it.
+
+        Raises RelayError where it is of no use; those go on with what they had.
+        """
+        for server in self.servers:
+            if server.listener.certificate == certificate:
+                server.renew_certificate()
 
     async def drain(self, seconds: float) -> None:
         """Take no new session, let those that hand in a mail end."""

@@ -52,6 +52,10 @@ class ListenerServer:
         self._context.listener = listener
         self._context.limits, self._context.hostname, self._context.language = limits, hostname, language
 
+    def renew_certificate(self) -> None:
+        """Read the certificate anew, for new sessions. Raises RelayError where it is of no use: the old one stays."""
+        self._context.tls_context = _load_certificate(self.listener)
+
     @property
     def listener(self) -> Listener:
         """What it was told to be."""

@@ -11,12 +11,14 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 
 from relay import __version__
 from relay.admin.desk import Desk
 from relay.admin.running import Running
 from relay.auth import PasswordChecker
 from relay.backing_up import BackupKeeper
+from relay.certificate_keeping import CertificateKeeper
 from relay.collection import Collector
 from relay.control.server import ControlServer, Handler
 from relay.delivery import Delivery
@@ -84,6 +86,7 @@ class Service:
             self.poller = PopPoller(runtime, collector, polled=self.watcher.look_soon)
             self.housekeeper = Housekeeper(runtime)
             self.backups = BackupKeeper(runtime)
+            self.certificates = CertificateKeeper(runtime, self._renew_certificate)
             self._warn(self.settings.warnings)
             await self._make_inboxes()
             await self.delivery.recover()
@@ -123,6 +126,7 @@ class Service:
             "watching": self.watcher.run,
             "watchdog": partial(feed_watchdog, self._writer.answer),
             "backup": self.backups.run,
+            "certificates": self.certificates.run,
         }
         self._tasks = [asyncio.create_task(keep_running(name, work), name=name) for name, work in activities.items()]
         self._tasks.append(asyncio.create_task(self._watch_writer()))
@@ -226,6 +230,10 @@ class Service:
     async def _reload_by_signal(self) -> None:
         with contextlib.suppress(RelayError), contain_faults("reload"):  # a RelayError says that it is stopping
             await self.reload()
+
+    def _renew_certificate(self, certificate: Path) -> None:
+        if self._listeners is not None:
+            self._listeners.renew_certificate(certificate)
 
     @property
     def ports(self) -> list[int]:

@@ -46,6 +46,39 @@ class ListenerClosed(Event):
     port: _Port
 
 
+class CertificateTakenOver(Event):
+    """The file of a certificate has changed, and the listeners that name it show the new one. Nothing is to be done."""
+
+    certificate: Annotated[str, "the file"]
+
+
+class CertificateNotTakenOver(Event, level="warning"):
+    """The file of a certificate has changed, and is of no use: the old one is shown on. Said once for each change.
+
+    A renewal that has written only one of its two files so far is taken over a minute later.
+    """
+
+    certificate: Annotated[str, "the file"]
+    reason: Annotated[str, "what is wrong with it"]
+
+
+class CertificateRenewed(Event):
+    """The office's own certificate ended in less than 30 days and was made anew. Nothing is to be done."""
+
+    certificate: Annotated[str, "the file"]
+    until: Annotated[str, "the new one's last day"]
+
+
+class CertificateNotRenewed(Event, level="warning"):
+    """The office's own certificate ends in less than 30 days, and could not be made anew: it is tried each hour.
+
+    Mend what `reason` names, or make a new one: `relay certificate make`.
+    """
+
+    certificate: Annotated[str, "the file"]
+    reason: Annotated[str, "what went wrong"]
+
+
 class ConfigurationWarning(Event, level="warning"):
     """The configuration works, but is probably not what you want; `relay check` prints the same."""
 

@@ -94,8 +94,10 @@ def _names(root: Table, *, secrets: bool) -> Iterator[tuple[str, bool]]:
         tables += [account.table(kind) for kind in ("smtp", "pop3", "imap", "oauth")]
     for table in tables:
         for key in table.content:
-            is_secret = key in _PRIVATE or (key.endswith("_file") and key not in _PUBLIC)
-            if (name := table.text(key)) and (key in _PUBLIC or (is_secret and secrets)) and "\0" not in name:
+            name = table.text(key)
+            is_both = name == table.text("private_key")  # a certificate with its key in one file, as our own
+            is_secret = key in _PRIVATE or is_both or (key.endswith("_file") and key not in _PUBLIC)
+            if name and (secrets if is_secret else key in _PUBLIC) and "\0" not in name:
                 yield name, is_secret
 
 

@@ -85,6 +85,15 @@ def test_a_certificate_with_its_key_in_one_file_is_a_secret(config: Path, kind: 
     assert content.encode() in [named.content for named in gather(config, secrets=True).files]
 
 
+def test_a_certificate_that_is_named_as_its_own_key_is_left_out_as_keys_are(config: Path) -> None:
+    key = config.parent / "relay.key"
+    config.write_text(config.read_text().replace('certificate = "relay.crt"', f'certificate = "{key}"'))
+    gathered = gather(config, secrets=False)
+    assert not any(named.origin == str(key) for named in gathered.files)
+    assert gathered.missing == ()
+    assert [named.origin for named in gather(config, secrets=True).files].count(str(key)) == 1
+
+
 def test_the_names_in_a_configuration(config: Path) -> None:
     key = str(config.parent / "relay.key")
     assert find_names(config.read_bytes()) == {"relay.crt", key, "sales.password", "ca.pem"}

@@ -1,0 +1,123 @@
+"""The files of the office's own certificate, in `certificates/` of the storage folder.
+
+Guarantee: each file is replaced as a whole, and holds a certificate with the key that belongs to it, so that nobody
+ever reads a pair that does not fit. Files with a key are their owner's alone.
+"""
+
+import contextlib
+import datetime as dt
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from relay.certificates import CertificateError
+from relay.rules.certificates import Certificate, read_pem
+from relay.storage.syncing import FOLDER as OPENED
+from relay.storage.syncing import replacing, sync
+
+FOLDER: Final = "certificates"
+RENEWED: Final = dt.timedelta(days=30)
+"""So long before its end a certificate is made anew."""
+_LARGEST: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The certificates of one storage folder."""
+
+    storage: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where all of them are."""
+        return self.storage / FOLDER
+
+    @property
+    def server(self) -> Path:
+        """The certificate of this machine, its authority's, and its key: for `certificate` and `private_key` alike."""
+        return self.folder / "relay.pem"
+
+    @property
+    def root(self) -> Path:
+        """The authority's certificate, which others are to trust."""
+        return self.folder / "authority.crt"
+
+    @property
+    def _authority(self) -> Path:
+        return self.folder / "authority.pem"
+
+    def make(self, names: Sequence[str], authority: str, now: dt.datetime) -> None:
+        """Make a certificate for these names, and the authority of this name where there is none yet.
+
+        Raises CertificateError, OSError.
+        """
+        with self._locked():
+            self._make(names, authority, now)
+
+    def renew(self, now: dt.datetime) -> Certificate | None:
+        """Make the certificate anew where it ends soon, for the same names; return what was made, None where none was.
+
+        Raises CertificateError, OSError.
+        """
+        if not self._is_due(now):
+            return None
+        with self._locked():
+            found = self._is_due(now)
+            if found is None:
+                return None
+            if not self._authority.exists():
+                raise CertificateError(f"{self._authority}: it is gone, so that nothing can be signed")
+            self._make(found.names, "", now)
+            return self.read()
+
+    def read(self) -> Certificate | None:
+        """Return what the certificate says of itself; None where there is none that can be read."""
+        try:
+            with self.server.open("rb") as stream:
+                return read_pem(stream.read(_LARGEST))
+        except OSError:
+            return None
+
+    def read_root(self) -> bytes:
+        """Return the authority's certificate, as PEM. Raises OSError."""
+        return self.root.read_bytes()
+
+    def _is_due(self, now: dt.datetime) -> Certificate | None:
+        found = self.read()
+        return found if found is not None and found.until - now <= RENEWED else None
+
+    def _make(self, names: Sequence[str], name: str, now: dt.datetime) -> None:
+        from relay.certificates.authority import issue, make_authority, only_certificates  # noqa: PLC0415 - 40 ms
+
+        if not self._authority.exists():
+            _write(self._authority, make_authority(name, now), 0o600)
+        authority = self._authority.read_bytes()
+        try:
+            root, server = only_certificates(authority), issue(authority, names, now)
+        except CertificateError as error:
+            raise CertificateError(f"{self._authority}: {error}") from None
+        if not self.root.exists() or self.root.read_bytes() != root:
+            _write(self.root, root, 0o644)
+        _write(self.server, server, 0o600)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep others out: a command and the service may make one at the same time."""
+        if not self.folder.is_dir():
+            self.folder.mkdir(mode=0o755)
+            sync(self.storage)
+        descriptor = os.open(self.folder, OPENED)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    with replacing(path) as (_, descriptor):
+        os.fchmod(descriptor, mode)
+        os.write(descriptor, content)

@@ -1,0 +1,150 @@
+"""`relay certificate`: a certificate of the office's own, and how others come to trust it."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from relay.cli import Group
+from relay.cli.choosing import Text
+from relay.cli.configuration import config_option, enter, fail, json_option, load
+from relay.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from relay.certificates.store import Store
+    from relay.settings import Settings
+
+_ROUTES: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+"""Addresses of the documentation (RFC 5737, RFC 3849): the way to them begins at this machine's own address."""
+_IMPORT: Final = """
+How others come to trust it. Give them the file {root} (it is no secret), and let them compare the fingerprint.
+  Windows       double-click it > Install Certificate > Local Machine > Place all certificates in the following
+                store > Trusted Root Certification Authorities. Outlook trusts it from then on.
+  macOS         double-click it; in Keychain Access open it > Trust > When using this certificate: Always Trust
+  Thunderbird   Settings > Privacy & Security > Certificates > Manage Certificates > Authorities > Import >
+                Trust this CA to identify websites
+  iPhone, iPad  send it by mail, open it; Settings > General > VPN & Device Management > install it; then
+                Settings > General > About > Certificate Trust Settings > switch it on
+  Android       Settings > Security > Encryption & credentials > Install a certificate > CA certificate
+  Scanners      their web page, often Security > Certificates > Import CA certificate; many ask for none
+More: docs/certificates.md"""
+
+
+@click.group("certificate", cls=Group)
+def command() -> None:
+    """Make a certificate of the office's own, and show how others come to trust it."""
+
+
+@command.command("make", short_help="Make a certificate for this machine.")
+@config_option
+@click.option("--name", "names", multiple=True, type=Text(), help="Another name or address of this machine.")
+def make(config: str | None, names: tuple[str, ...]) -> None:
+    """Make an authority of the office's own, and by it a certificate for this machine's names and addresses.
+
+    An authority that is there already signs on, so that nobody has to import another one. The running service makes the
+    certificate anew 30 days before its end.
+    """
+    import datetime as dt
+
+    settings, store = _open(config)
+    wanted = list(dict.fromkeys((*_own_names(settings), *names)))
+    try:
+        store.make(wanted, f"Mail relay {settings.hostname}", dt.datetime.now(dt.UTC))
+    except OSError as error:
+        fail(f"{error.filename or store.folder}: {error.strerror}")
+    say(f"{store.server}: a certificate for {', '.join(wanted)}")
+    for line in _say_use(settings, store):
+        say(line)
+
+
+@command.command("show", short_help="Show the authority's certificate, and how to import it.")
+@config_option
+@json_option
+@click.option("--pem", is_flag=True, help="Print the authority's certificate itself, to be stored where it is needed.")
+def show(config: str | None, *, as_json: bool, pem: bool) -> None:
+    """Show for which names the certificate is, until when, and how others come to trust who has signed it."""
+    from relay.certificates.authority import fingerprint
+
+    settings, store = _open(config)
+    found = store.read()
+    try:
+        root = store.read_root()
+    except OSError:
+        root = b""
+    if found is None or not root:
+        fail(f"There is no certificate in {store.folder} yet: relay certificate make")
+    if pem:
+        sys.stdout.write(root.decode("ascii", "replace"))
+        return
+    if as_json:
+        print_json(
+            {
+                "certificate": str(store.server),
+                "authority": str(store.root),
+                "fingerprint": fingerprint(root),
+                "names": list(found.names),
+                "until": found.until.isoformat(),
+            }
+        )
+        return
+    say(f"Certificate:  {store.server}")
+    say(f"For:          {', '.join(found.names)}")
+    say(f"Until:        {found.until:%Y-%m-%d}; the running service makes it anew 30 days before")
+    say(f"Signed by:    {store.root}")
+    say(f"Fingerprint:  {fingerprint(root)} (SHA-256)")
+    for line in (*_say_use(settings, store), *_IMPORT.format(root=store.root).split("\n")):
+        say(line)
+
+
+def _open(config: str | None) -> "tuple[Settings, Store]":
+    """Load the configuration, and become the owner of the storage folder, whose service makes them anew."""
+    from relay.certificates.store import Store
+
+    settings = load(config)
+    if not settings.folder.is_dir():
+        fail(f"{settings.folder}: there is no such folder yet: it is made with the package, or by its owner")
+    # Root becomes another user, who may not read where root's Python lies: what is used later is imported here.
+    import cryptography.hazmat.primitives.asymmetric.rsa
+    import cryptography.x509  # noqa: F401 - see above
+
+    import relay.certificates.authority  # noqa: F401 - see above
+
+    enter(settings)
+    return settings, Store(settings.folder)
+
+
+def _own_names(settings: "Settings") -> Iterator[str]:
+    """Give the names and addresses by which clients may call this machine."""
+    from relay.settings.hosts import is_host_name
+
+    yield settings.hostname
+    for name in (socket.gethostname(), socket.getfqdn()):
+        if is_host_name(name) and "." in name.strip("."):
+            yield name.lower()
+    yield "localhost"
+    yield "127.0.0.1"
+    for family, address in _ROUTES:
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as tried:
+                tried.connect((address, 9))  # UDP: nothing is sent
+                yield str(tried.getsockname()[0])
+        except OSError:
+            continue
+    for listener in settings.listeners:
+        if listener.host not in ("0.0.0.0", "::"):  # noqa: S104 - it is compared, and means all addresses
+            yield listener.host
+
+
+def _say_use(settings: "Settings", store: "Store") -> Iterator[str]:
+    """Say what makes the listeners use it, unless they do."""
+    if any(listener.certificate == store.server for listener in settings.listeners):
+        return
+    yield f"For a [[listener]] in {settings.path}:"
+    yield '    tls = "starttls"'
+    yield f'    certificate = "{store.server}"'
+    yield f'    private_key = "{store.server}"'
+    yield "then: relay check && relay reload. For Dovecot:"
+    yield f"    ssl_cert = <{store.server}"
+    yield f"    ssl_key = <{store.server}"

@@ -1,0 +1,54 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from relay.certificates.store import Store
+from tests.cli.conftest import Run
+
+
+def test_a_certificate_is_made_and_shown(run: Run, config: Path) -> None:
+    said = run("certificate", "show")
+    assert (said.status, said.out) == (1, "")
+    assert "There is no certificate in " in said.err
+    said = run("certificate", "make", "--name", "mail.lan", "--name", "192.0.2.77")
+    assert (said.status, said.err) == (0, "")
+    store = Store(config.parent)
+    assert f'    private_key = "{store.server}"\n' in said.out
+    found = run("certificate", "show", "--json").json
+    assert {"relay.office.example", "localhost", "127.0.0.1", "mail.lan", "192.0.2.77"} <= {*found["names"]}
+    assert found["authority"] == str(store.root)
+    shown = run("certificate", "show")
+    assert (shown.status, shown.err) == (0, "")
+    assert found["fingerprint"] in shown.out
+    for word in ("Windows", "macOS", "Thunderbird", "iPhone", "Android", str(store.root), "docs/certificates.md"):
+        assert word in shown.out
+    pem = run("certificate", "show", "--pem")
+    assert pem.out == store.root.read_text()
+    for told in (said.out, shown.out, pem.out):
+        assert "PRIVATE KEY" not in told
+
+
+def test_what_it_says_makes_listeners_use_it(run: Run, config: Path) -> None:
+    run("certificate", "make")
+    server = Store(config.parent).server
+    lines = f'tls = "starttls"\ncertificate = "{server}"\nprivate_key = "{server}"\n'
+    config.write_text(config.read_text().replace("[[listener]]\n", f"[[listener]]\n{lines}"))
+    assert run("check").status == 0
+    assert "For a [[listener]]" not in run("certificate", "show").out
+
+
+def test_a_name_that_can_not_stand_there_is_refused(run: Run, config: Path) -> None:
+    said = run("certificate", "make", "--name", "a..ü")
+    assert (said.status, said.out) == (1, "")
+    assert "can't stand in a certificate" in said.err
+    assert not Store(config.parent).server.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root is kept from nothing")
+def test_a_folder_that_is_shut_is_said(run: Run, config: Path) -> None:
+    config.parent.chmod(0o500)
+    said = run("certificate", "make")
+    config.parent.chmod(0o700)
+    assert (said.status, said.out) == (1, "")
+    assert "Permission denied" in said.err
