@@ -145,6 +145,9 @@ def _say_use(settings: "Settings", store: "Store") -> Iterator[str]:
     yield '    tls = "starttls"'
     yield f'    certificate = "{store.server}"'
     yield f'    private_key = "{store.server}"'
-    yield "then: relay check && relay reload. For Dovecot:"
+    yield "then: relay check && relay reload. For Dovecot 2.4 (Debian 13):"
+    yield f"    ssl_server_cert_file = {store.server}"
+    yield f"    ssl_server_key_file = {store.server}"
+    yield "and before (Debian 12):"
     yield f"    ssl_cert = <{store.server}"
     yield f"    ssl_key = <{store.server}"

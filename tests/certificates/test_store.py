@@ -1,4 +1,6 @@
 import datetime as dt
+import imaplib
+import ssl
 import stat
 from pathlib import Path
 
@@ -6,6 +8,7 @@ import pytest
 
 from relay.certificates import CertificateError
 from relay.certificates.store import RENEWED, Store
+from tests.peers.dovecot import Dovecot
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 
@@ -62,3 +65,15 @@ def test_an_authority_that_is_gone_or_broken_is_named(store: Store) -> None:
     with pytest.raises(CertificateError, match=r"authority\.pem: it is gone"):
         store.renew(later)
     assert store.server.read_bytes() == before
+
+
+@pytest.mark.peer
+def test_dovecot_takes_the_one_file_for_both(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.make(["localhost"], "Mail", NOW)
+    context = ssl.create_default_context(cadata=store.read_root().decode())
+    with (
+        Dovecot(certificate=store.server.read_bytes()) as dovecot,
+        imaplib.IMAP4("localhost", dovecot.imap_port) as session,
+    ):
+        assert session.starttls(context)[0] == "OK"

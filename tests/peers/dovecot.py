@@ -108,6 +108,8 @@ class Dovecot:
 
     more: str = ""
     """More lines of the configuration."""
+    certificate: bytes | None = None
+    """A key and a certificate with its chain, in place of its own."""
 
     def __enter__(self) -> Self:
         require_root("Dovecot's master starts as root")
@@ -187,7 +189,8 @@ class Dovecot:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.ca_file)
         server = authority.issue_cert("127.0.0.1", "localhost")
-        server.private_key_and_cert_chain_pem.write_to_path(self.folder / "server.pem")
+        pem = self.certificate or server.private_key_and_cert_chain_pem.bytes()
+        (self.folder / "server.pem").write_bytes(pem)
         self._owner = pwd.getpwnam("nobody")
         (self.folder / "run").mkdir()
         for name in ("mail", "index", "control", "home"):
