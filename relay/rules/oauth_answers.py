@@ -1,0 +1,186 @@
+"""What a provider of tokens answered: tokens, a code for a device, or a refusal and what that means.
+
+Only what says that the grant itself is over ends a login (RFC 6749 section 5.2). A fault of the network, a 5xx and an
+answer that makes no sense never do.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, TypeGuard
+from urllib.parse import urlsplit
+
+from relay.rules.oauth_provider import clean
+
+_ENDING: Final = frozenset({"invalid_grant", "interaction_required"})
+_OF_THE_APP: Final = frozenset(
+    {"invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type", "access_denied"}
+)
+_LONGEST_TOKEN: Final = 32_768
+_TOKEN: Final = re.compile(rf"[!-~]{{1,{_LONGEST_TOKEN}}}")
+"""Visible ASCII (RFC 6749 appendix A.12; RFC 6750 section 2.1 has less)."""
+_USER_CODE: Final = re.compile(r"[!-~]{1,40}")
+_ERROR: Final = re.compile(r"[a-z0-9_.-]{1,60}")
+_AADSTS: Final = re.compile(r"AADSTS([0-9]{3,8})")
+_USUAL_LIFE: Final = 3600
+_LONGEST_LIFE: Final = 7 * 24 * 3600
+_USUAL_INTERVAL: Final = 5
+SLOWER: Final = 5
+"""Seconds that each `slow_down` adds to the interval (RFC 8628 section 3.5)."""
+SOON: Final = 600
+"""Seconds before its end at which a token is refreshed: Microsoft refuses some that have less."""
+
+
+class Meaning(StrEnum):
+    """What a refusal means."""
+
+    ENDED = "ended"
+    """The login is over: somebody must sign in again."""
+    APP = "app"
+    """The registration at the provider, or its secret, must be mended; the login itself is none the worse."""
+    FOR_NOW = "for now"
+    """It is tried again later."""
+    PENDING = "pending"
+    """The person has not signed in yet."""
+    SLOW_DOWN = "slow down"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tokens:
+    """What a login is worth at the moment."""
+
+    access: str = field(repr=False)
+    refresh: str | None = field(default=None, repr=False)
+    """None: the one before stays."""
+    life: int
+    """Seconds from now on."""
+    scopes: tuple[str, ...] = ()
+    """What was granted; empty: what was asked for (RFC 6749 section 5.1)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceCode:
+    """What a person types in, and where (RFC 8628 section 3.2)."""
+
+    device_code: str = field(repr=False)
+    user_code: str
+    page: str
+    life: int
+    interval: int
+    """Seconds between two questions."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Why there are no tokens; its words are the provider's, fit for a line."""
+
+    meaning: Meaning
+    error: str
+    text: str = ""
+    aadsts: str | None = None
+    """Microsoft's number."""
+
+    def __str__(self) -> str:
+        return f"{self.error}: {self.text}" if self.text else self.error
+
+
+def read_tokens(status: int, body: bytes) -> Tokens | Refusal:
+    """Read the answer of a token endpoint (RFC 6749 sections 5.1 and 5.2)."""
+    answer = _read_object(body)
+    if status != 200:
+        return _refusal(status, answer)
+    access, refresh = answer.get("access_token"), answer.get("refresh_token")
+    if not _is_token(access) or not (refresh is None or _is_token(refresh)):
+        return _senseless()
+    if str(answer.get("token_type", "bearer")).lower() != "bearer":
+        return _senseless()
+    scope = answer.get("scope")
+    return Tokens(
+        access=access,
+        refresh=refresh,
+        life=_seconds(answer.get("expires_in"), _USUAL_LIFE),
+        scopes=tuple(scope.split()) if isinstance(scope, str) else (),
+    )
+
+
+def read_device_code(status: int, body: bytes) -> DeviceCode | Refusal:
+    """Read the answer of a device authorization endpoint (RFC 8628 section 3.2)."""
+    answer = _read_object(body)
+    if status != 200:
+        return _refusal(status, answer)
+    code, shown = answer.get("device_code"), answer.get("user_code")
+    page = answer.get("verification_uri", answer.get("verification_url"))  # Google's older word
+    if not _is_token(code) or not isinstance(shown, str) or _USER_CODE.fullmatch(shown) is None or not _is_page(page):
+        return _senseless()
+    return DeviceCode(
+        device_code=code,
+        user_code=shown,
+        page=page,
+        life=_seconds(answer.get("expires_in"), 900),
+        interval=_seconds(answer.get("interval"), _USUAL_INTERVAL),
+    )
+
+
+def refresh_margin(life: int) -> int:
+    """Return so many seconds before its end a token is refreshed: ten minutes, of a short life the half."""
+    return min(SOON, life // 2)
+
+
+def _refusal(status: int, answer: dict[str, Any]) -> Refusal:
+    error = answer.get("error")
+    if not isinstance(error, str) or _ERROR.fullmatch(error) is None:
+        return Refusal(meaning=Meaning.FOR_NOW, error=f"HTTP {status}")
+    described = answer.get("error_description")
+    text = clean(re.split(r"\s*(?:Trace ID|Correlation ID):", described)[0]) if isinstance(described, str) else ""
+    number = _AADSTS.search(text)
+    return Refusal(
+        meaning=_meaning(status, error), error=error, text=text, aadsts=None if number is None else number[1]
+    )
+
+
+def _meaning(status: int, error: str) -> Meaning:
+    if not 400 <= status < 500 or status in (408, 429):
+        return Meaning.FOR_NOW
+    if error == "authorization_pending":
+        return Meaning.PENDING
+    if error == "slow_down":
+        return Meaning.SLOW_DOWN
+    if error in _ENDING or error == "expired_token":  # of a device code alone (RFC 8628)
+        return Meaning.ENDED
+    return Meaning.APP if error in _OF_THE_APP else Meaning.FOR_NOW
+
+
+def _senseless() -> Refusal:
+    return Refusal(meaning=Meaning.FOR_NOW, error="an answer that makes no sense")
+
+
+def _read_object(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _is_token(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
+
+
+def _is_page(value: object) -> TypeGuard[str]:
+    if not isinstance(value, str) or len(value) > 300 or not value.isascii() or not value.isprintable():
+        return False
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and parts.scheme in ("https", "http") and " " not in value
+
+
+def _seconds(value: object, usual: int) -> int:
+    """Read a number of seconds, which some write as a text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        return usual
+    return min(value, _LONGEST_LIFE)

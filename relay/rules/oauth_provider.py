@@ -1,0 +1,151 @@
+"""Where each provider of tokens is asked, and for what: endpoints, scopes, and the page on which a person signs in.
+
+Microsoft: "Authenticate an IMAP, POP or SMTP connection using OAuth". Google: "OAuth 2.0 for Mobile & Desktop Apps".
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from relay.model.oauth import Flow, OAuth, Provider
+
+_MICROSOFT: Final = "https://login.microsoftonline.com"
+_MICROSOFT_SCOPES: Final = {
+    "smtp": "https://outlook.office.com/SMTP.Send",
+    "pop3": "https://outlook.office.com/POP.AccessAsUser.All",
+    "imap": "https://outlook.office.com/IMAP.AccessAsUser.All",
+}
+_MICROSOFT_APP: Final = "https://outlook.office365.com/.default"
+_GOOGLE_SCOPE: Final = "https://mail.google.com/"
+_MOST_PARAMETERS: Final = 50
+_LONGEST_REDIRECT: Final = 16_384
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoints:
+    """The addresses of one issuer; None where it has none for that flow."""
+
+    token: str
+    device: str | None = None
+    authorize: str | None = None
+    issuer: str | None = None
+    """What it calls itself (RFC 9207); None where only its origin is known."""
+
+
+def endpoints_of(oauth: OAuth) -> Endpoints:
+    """Return where a login is asked for."""
+    if oauth.provider is Provider.MICROSOFT:
+        base = f"{_MICROSOFT}/{oauth.tenant or 'common'}/oauth2/v2.0"
+        return Endpoints(token=f"{base}/token", device=f"{base}/devicecode", authorize=f"{base}/authorize")
+    if oauth.provider is Provider.GOOGLE:
+        return Endpoints(
+            token="https://oauth2.googleapis.com/token",  # noqa: S106 - an address
+            authorize="https://accounts.google.com/o/oauth2/v2/auth",
+            issuer="https://accounts.google.com",
+        )
+    return Endpoints(token=oauth.token_url or "", device=oauth.device_url, authorize=oauth.authorize_url)
+
+
+def scopes_of(oauth: OAuth) -> tuple[str, ...]:
+    """Return what a token is asked to be good for: no more than the protocols that the account uses."""
+    if oauth.provider is Provider.CUSTOM:
+        return oauth.scopes
+    if oauth.provider is Provider.GOOGLE:
+        return (_GOOGLE_SCOPE,)
+    if oauth.flow is Flow.APP:
+        return (_MICROSOFT_APP,)
+    return (*(_MICROSOFT_SCOPES[protocol] for protocol in oauth.protocols), "offline_access")
+
+
+def binding_of(oauth: OAuth) -> str:
+    """Return what a login is bound to: where one of these differs, it is another login."""
+    return f"{endpoints_of(oauth).token}\n{oauth.client_id}\n{oauth.user}\n{oauth.flow}"
+
+
+def challenge_of(verifier: str) -> str:
+    """Return the challenge of a code verifier, by S256 (RFC 7636 section 4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def sign_in_page(oauth: OAuth, *, redirect: str, state: str, verifier: str) -> str:
+    """Return the address that the person opens (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
+
+    Microsoft never gets `prompt=consent`: a user would be asked again for what an administrator has allowed. Google
+    gives a refresh token again only where it gets it.
+    """
+    parameters = {
+        "client_id": oauth.client_id,
+        "response_type": "code",
+        "redirect_uri": redirect,
+        "scope": " ".join(scopes_of(oauth)),
+        "state": state,
+        "code_challenge": challenge_of(verifier),
+        "code_challenge_method": "S256",
+    }
+    if oauth.provider is Provider.GOOGLE:
+        parameters |= {"access_type": "offline", "prompt": "consent"}
+    if oauth.provider is not Provider.CUSTOM:
+        parameters["login_hint"] = oauth.user
+    page = endpoints_of(oauth).authorize or ""
+    return f"{page}{'&' if urlsplit(page).query else '?'}{urlencode(parameters)}"
+
+
+def consent_page(oauth: OAuth, *, redirect: str) -> str | None:
+    """Return the address at which an administrator of the directory allows it for all; None where there is none."""
+    if oauth.provider is not Provider.MICROSOFT or oauth.tenant in (None, "common", "consumers"):
+        return None
+    scopes = _MICROSOFT_APP if oauth.flow is Flow.APP else " ".join(scopes_of(oauth))
+    query = urlencode({"client_id": oauth.client_id, "redirect_uri": redirect, "scope": scopes})
+    return f"{_MICROSOFT}/{oauth.tenant}/v2.0/adminconsent?{query}"
+
+
+def read_redirect(text: str, *, endpoints: Endpoints, state: str) -> str:
+    """Return the code in the address at which a browser has ended (RFC 6749 section 4.1.2, RFC 9207).
+
+    Raises ValueError with what is wrong, in words for people, and nothing of the code.
+    """
+    text = text.strip()
+    if len(text) > _LONGEST_REDIRECT:
+        raise ValueError("is too long to be the address of that page")
+    query = text.partition("?")[2].partition("#")[0]
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+    except ValueError:
+        pairs = []
+    found = dict(pairs)
+    if len(found) < len(pairs) or not ("code" in found or "error" in found):
+        raise ValueError("is not the address of the page on which the browser ended: it holds ?code=... or ?error=...")
+    if found.get("state") != state:
+        raise ValueError("belongs to another attempt to sign in: begin anew, and use the address that is shown then")
+    issuer = found.get("iss")
+    if issuer is not None and not _is_issuer(issuer, endpoints):
+        raise ValueError("comes from another issuer than the one that was asked: do not go on, somebody interferes")
+    if "error" in found:
+        raise ValueError(
+            f"says that the provider refused: {clean(found['error'])} {clean(found.get('error_description', ''))}"
+        )
+    if not found["code"]:
+        raise ValueError("holds no code")
+    return found["code"]
+
+
+def clean(text: str, most: int = 300) -> str:
+    """Return a stranger's words fit for a line: printable, of one line, cut."""
+    line = " ".join(text.split())
+    return "".join(sign if sign.isprintable() else "?" for sign in line)[:most]
+
+
+def _is_issuer(issuer: str, endpoints: Endpoints) -> bool:
+    if endpoints.issuer is not None:
+        return issuer == endpoints.issuer
+    return _origin(issuer) == _origin(endpoints.authorize or "")
+
+
+def _origin(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.netloc.lower()
