@@ -5,7 +5,6 @@ Guarantee: a password is sent unencrypted only if the account's `security` is `n
 """
 
 import asyncio
-import base64
 import contextlib
 import hashlib
 import re
@@ -19,6 +18,7 @@ from relay.model.credential import Credential
 from relay.model.errors import SourceError
 from relay.model.maildrop import FolderListing, Listed, MessageKey, Retrieved
 from relay.upstream.dialing import describe_fault, tls_context
+from relay.upstream.pop3_login import log_in
 from relay.upstream.pop3_stream import Pop3Stream
 from relay.upstream.secrecy import Veil
 from relay.upstream.stream import StreamLost
@@ -217,7 +217,7 @@ async def open_pop3(server: MailboxServer, credential: Credential, *, patience: 
             assert context is not None
             await _encrypt(stream, server, context, capabilities)
             capabilities = await _capabilities(stream, Pop3Stage.STARTTLS)
-        await _log_in(stream, server.username, credential.mechanisms, secret, capabilities)
+        await _log_in(stream, server, credential, secret, capabilities)
         # Some servers tell more after the login (RFC 2449 section 5).
         return Pop3Session(stream, await _capabilities(stream, Pop3Stage.LOGIN) or frozenset(capabilities))
     except BaseException:
@@ -264,27 +264,9 @@ async def _encrypt(
 
 
 async def _log_in(
-    stream: Pop3Stream, username: str, mechanisms: Sequence[str], password: str, capabilities: frozenset[str]
+    stream: Pop3Stream, server: MailboxServer, credential: Credential, secret: str, capabilities: frozenset[str]
 ) -> None:
-    if "plain" not in mechanisms:
-        raise Pop3Error(Pop3Stage.LOGIN, "the server offers no login that we know")
-    if any(ord(char) < 32 or ord(char) == 127 for char in username + password):
-        raise Pop3Error(Pop3Stage.LOGIN, "login or password has a control character")
     with _stage(Pop3Stage.LOGIN):
-        if "SASL PLAIN" in capabilities:
-            secret = base64.b64encode(f"\0{username}\0{password}".encode())
-            stream.write(b"AUTH PLAIN\r\n")
-            line = await stream.read_line()
-            if line.startswith(b"+ ") or line == b"+":
-                stream.write(secret + b"\r\n")
-                good, text = await stream.read_status()
-            else:
-                good, text = False, stream.status_of(line)[1]
-        else:
-            stream.write(f"USER {username}\r\n".encode())
-            good, text = await stream.read_status()
-            if good:
-                stream.write(f"PASS {password}\r\n".encode())
-                good, text = await stream.read_status()
+        good, text = await log_in(stream, server, credential.mechanisms, secret, capabilities)
     if not good:
         raise Pop3Error(Pop3Stage.LOGIN, text or "the server refuses the login")

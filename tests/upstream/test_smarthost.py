@@ -189,6 +189,47 @@ async def test_a_credential_is_used_by_its_own_mechanisms_only() -> None:
         assert not any(line.startswith("AUTH") for line in server.heard)
 
 
+TOKENS = "S: 220 hi\nC: EHLO .*\nS: 250-server\nS: 250 AUTH PLAIN OAUTHBEARER XOAUTH2\n"
+
+
+async def give_token(script: str, *mechanisms: str) -> list[str]:
+    """Log in by a token, and return what was said after EHLO."""
+    token = Token()
+    token.mechanisms = mechanisms
+    async with Dialogue(TOKENS + script) as server:
+        settings = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
+        connection = await connect(settings, hostname="x", credential=token, timeouts=QUICK)
+        await connection.close()
+        return server.heard[1:]
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "said"),
+    [("xoauth2", "user=u\x01auth=Bearer token-1-0\x01\x01"), ("oauthbearer", "n,a=u,\x01host=127.0.0.1\x01port=")],
+)
+async def test_a_token_comes_in_a_line_of_its_own(mechanism: str, said: str) -> None:
+    script = f"C: AUTH {mechanism.upper()}\nS: 334 \nC: .*\nS: 235 2.7.0 ok\nC: QUIT\nS: 221 bye"
+    auth, answer, _ = await give_token(script, mechanism)
+    assert auth == f"AUTH {mechanism.upper()}"
+    assert base64.b64decode(answer).decode().startswith(said)
+
+
+@pytest.mark.parametrize(("mechanism", "ends"), [("xoauth2", ""), ("oauthbearer", "AQ==")])
+async def test_a_challenge_with_an_error_is_answered_so_that_the_refusal_comes(mechanism: str, ends: str) -> None:
+    challenge = base64.b64encode(b'{"status":"400"}').decode()
+    refusal = f"S: 334 {challenge}\nC: {ends}\nS: 535 5.7.3 unsuccessful, token-1-0\n! silence"
+    with pytest.raises(ConnectError, match=r"535 5\.7\.3") as error:
+        await give_token(f"C: AUTH .*\nS: 334 \nC: .*\n{refusal}", mechanism)
+    assert error.value.login_refused
+    assert "token-1" not in str(error.value)
+
+
+async def test_a_token_whose_mechanism_the_server_does_not_know_goes_by_the_next_one() -> None:
+    script = "C: AUTH XOAUTH2\nS: 504 5.5.4 no\nC: AUTH OAUTHBEARER\nS: 334 \nC: .*\nS: 235 ok\nC: QUIT\nS: 221 bye"
+    heard = await give_token(script, "xoauth2", "oauthbearer")
+    assert [line for line in heard if line.startswith("AUTH")] == ["AUTH XOAUTH2", "AUTH OAUTHBEARER"]
+
+
 @pytest.mark.parametrize("after", ["! silence", "! close", "S: 421 4.7.0 too many failures\n! close"])
 async def test_a_login_is_tried_once_and_its_refusal_counts_whatever_comes_after(after: str) -> None:
     error, heard = await refuse(f"{LOGINS}C: AUTH PLAIN .*\nS: {WRONG}\n{after}")
