@@ -11,13 +11,18 @@ from enum import Enum
 
 import pytest
 
-from relay.rules import causes, notice_texts, refusal_texts, state_words, tiff
+from relay.rules import notice_texts, refusal_texts, state_words, tiff
+from relay.rules.answers.reading import ROWS
+from relay.rules.answers.sign_in import MICROSOFT_ROWS
+from relay.rules.answers.sign_in_rows import STANDARD_ROWS
 from relay.watching import texts as findings
 
 BOTH = frozenset(
     """
-    an ca_file dkim dmarc e form format host in internet link links mail mails name pdf pem person port
-    recipients_per_day relay rest security server sha so spam spf starttls text tls toml was
+    administrator admin an app auth browser ca_file client_id client_secret code com connections connector dkim dmarc e
+    entra exchange flow form format google host icloud imap in internet link links mail mails messages_per_minute
+    microsoft name oauth office organisation pdf pem person pop port powershell recipients_per_day relay rest
+    secret_expires security server sha smtp so spam spf starttls tenant text tls toml user username was will zoho
     """.split()  # noqa: SIM905 - a list of words reads best so
 )
 """Words that may stand in both: those that Germans say, too, names of keys, and words that only look alike (`was`)."""
@@ -62,7 +67,11 @@ def _all() -> Pairs:
     yield from _both("notice", tables["de"], tables["en"])
     for begin, own in notice_texts.OWN_CAUSES.items():
         yield f"own cause {begin}", own["de"], own["en"]
-    yield from _both("cause", causes._GERMAN, causes._ENGLISH)
+    for row in ROWS:
+        if row.german is not None:
+            yield from _both(f"answer {row.name}", row.german, row.english)
+    for row in (*MICROSOFT_ROWS, *STANDARD_ROWS):
+        yield from _both(f"sign-in {row.name}", row.german, row.english)
     yield from _both("state", state_words._WORDS["de"], state_words._WORDS["en"])
     for sentence in (state_words._CHECKED, state_words._COME_AGAIN, state_words._GIVEN_UP):
         yield "why it waits", sentence["de"], sentence["en"]

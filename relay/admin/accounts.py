@@ -16,8 +16,9 @@ from relay.escaping import printable
 from relay.events.admin import AdminAction
 from relay.model.account import SmtpServer
 from relay.model.errors import NotFoundError, StateConflictError
+from relay.rules.answers.reading import choose_advice
+from relay.rules.answers.row import Advice
 from relay.rules.moments import utc_time
-from relay.rules.notice_advice import Advice, choose_advice
 from relay.storage import admin
 from relay.storage.admin import AccountNews, read_news
 from relay.storage.arrivals import list_quarantined

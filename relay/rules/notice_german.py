@@ -1,6 +1,6 @@
 """Every word of a notice in German, for readers who know nothing of mail servers."""
 
-from relay.rules.notice_advice import Advice
+from relay.rules.answers.row import Advice
 from relay.rules.notice_words import Alert, AlertText, Hint, Others, Report, ReportText, Texts
 
 GERMAN = Texts(

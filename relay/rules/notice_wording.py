@@ -8,9 +8,9 @@ from relay.model.account import User
 from relay.model.address import ascii_domain
 from relay.model.mail import Message, RecipientState
 from relay.model.reply import Reply
-from relay.rules.causes import explain_cause, read_cause
+from relay.rules.answers.connection_rows import explain_cause, read_cause
+from relay.rules.answers.reading import choose_advice
 from relay.rules.domains import readable_address
-from relay.rules.notice_advice import choose_advice
 from relay.rules.notice_mime import plain, safe_domain
 from relay.rules.notice_status import Story
 from relay.rules.notice_texts import OWN_CAUSES, TEXTS, Alert, Others, Report, Texts

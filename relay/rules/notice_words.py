@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from relay.rules.notice_advice import Advice
+from relay.rules.answers.row import Advice
 
 
 class Alert(StrEnum):

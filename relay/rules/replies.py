@@ -92,8 +92,8 @@ def is_login_refused(reply: Reply) -> bool:
 
 
 def asks_to_slow_down(reply: Reply) -> bool:
-    """Whether a reply speaks of the whole account: 421 (RFC 5321 section 3.8), or 45x that names a rate or a limit."""
-    return reply.code == 421 or (450 <= reply.code <= 452 and _RATE.search(reply.text.lower()) is not None)
+    """Whether a reply speaks of the whole account: 421 (RFC 5321 section 3.8), 432 or 45x that names a limit."""
+    return reply.code == 421 or (reply.code in (432, 450, 451, 452) and _RATE.search(reply.text.lower()) is not None)
 
 
 def asks_the_sender_to_slow_down(reply: Reply) -> bool:

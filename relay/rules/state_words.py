@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from relay.model.reply import Reply
-from relay.rules.causes import explain_cause, read_cause
-from relay.rules.notice_advice import Advice, choose_advice
+from relay.rules.answers.connection_rows import explain_cause, read_cause
+from relay.rules.answers.reading import choose_advice
+from relay.rules.answers.row import Advice
 from relay.rules.notice_texts import TEXTS
 from relay.rules.states import Situation, Standing
 

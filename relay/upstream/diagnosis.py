@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from relay.model.account import Pop3Server, Security, SmtpServer
 from relay.model.credential import Credential
-from relay.rules.causes import Cause, Words, explain_cause, read_cause
+from relay.rules.answers.connection_rows import explain_cause, read_cause
+from relay.rules.answers.row import Cause, Words
 from relay.rules.certificates import Certificate
 from relay.upstream.peeking import (
     POP3,

@@ -7,8 +7,9 @@ from relay.model.account import Account, FirstPoll, Pop3Server, Security, SmtpSe
 from relay.model.credential import Credential
 from relay.model.errors import CredentialError
 from relay.model.reply import Reply
-from relay.rules.causes import Cause, explain_cause, read_cause
-from relay.rules.notice_advice import Advice, choose_advice
+from relay.rules.answers.connection_rows import explain_cause, read_cause
+from relay.rules.answers.reading import choose_advice
+from relay.rules.answers.row import Advice, Cause
 from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, open_watched
 from relay.upstream.dialing import resolve
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3

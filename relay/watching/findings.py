@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
-from relay.rules.causes import read_cause
+from relay.rules.answers.connection_rows import read_cause
 from relay.rules.states import Grade
 from relay.storage.standing import QueueState
 from relay.watching.asking import Running

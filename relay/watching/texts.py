@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from relay.rules.causes import explain_cause, read_cause
+from relay.rules.answers.connection_rows import explain_cause, read_cause
 from relay.rules.notice_mime import plain
 from relay.rules.states import Grade
 from relay.watching.findings import LOGIN_REFUSED, Finding, Kind

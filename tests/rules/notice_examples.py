@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from relay.model.mail import Message, Recipient
 from relay.model.reply import Reply
+from relay.rules.answers.row import Advice
 from relay.rules.disposition import Failure
-from relay.rules.notice_advice import Advice
 from relay.rules.notice_status import Story
 from relay.rules.notice_texts import TEXTS, Alert, Others, Report
 from relay.rules.notice_wording import AlertFacts, word_alert, word_report
@@ -36,7 +36,7 @@ _INTRODUCTION = """\
 
 Written by `python -m tests.rules.notice_examples` out of the service's own tables; a test proves that it is up to date.
 Names, addresses and times are examples. The words are in `relay/rules/notice_german.py`, `notice_english.py` and
-`refusal_texts.py`; what the words of technical causes are is in `causes.py`.
+`refusal_texts.py`; what answers of providers mean, and technical causes, is in `relay/rules/answers/`.
 
 """
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import pytest
 
-from relay.rules.notice_advice import Advice
+from relay.rules.answers.row import Advice
 from relay.rules.notice_texts import TEXTS, Alert, Texts
 
 ALLOWED = {"account", "address", "command", "count", "queue_id", "subject"}

@@ -74,6 +74,7 @@ def test_too_many_recipients_is_not_a_mailbox_that_is_full(code: int, enhanced: 
     ("said", "account", "at_rcpt"),
     [("450 4.7.1 Error: too many messages, sending rate limit exceeded", True, True),
      ("421 4.7.0 bye", True, True),
+     ("432 4.3.2 Concurrent connections limit exceeded", True, True),
      ("450 4.2.1 The user is receiving mail at a rate that exceeds the limit: rate limited", True, False),
      ("452 4.3.2 the recipient's hourly limit is reached", True, False),
      ("450 4.2.0 greylisted", False, False), ("550 5.7.1 rate limit exceeded", False, False)],

@@ -5,7 +5,8 @@ import string
 
 import pytest
 
-from relay.rules.causes import Cause, explain_cause
+from relay.rules.answers.connection_rows import explain_cause
+from relay.rules.answers.row import Cause
 from relay.rules.states import Grade
 from relay.watching.alerting import TOLD
 from relay.watching.findings import Finding, Kind

@@ -19,7 +19,8 @@ from structlog.testing import capture_logs
 from relay.cli import main
 from relay.collection import Collector
 from relay.pop_poller import PopPoller
-from relay.rules.causes import Cause, explain_cause
+from relay.rules.answers.connection_rows import explain_cause
+from relay.rules.answers.row import Cause
 from relay.runtime import Runtime, wall_clock
 from relay.storage import admin
 from relay.storage.engine import Database, open_engine

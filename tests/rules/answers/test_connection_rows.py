@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rules.causes import Cause, explain_cause, read_cause
+from relay.rules.answers.connection_rows import explain_cause, read_cause
+from relay.rules.answers.row import Cause
 
 
 @pytest.mark.parametrize(

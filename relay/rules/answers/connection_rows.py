@@ -8,52 +8,9 @@ has stored. To users say `what` alone: the advice is the administrator's.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from typing import Final
 
-
-class Cause(StrEnum):
-    """Why a connection to a server did not come about."""
-
-    REFUSED = "refused"
-    NO_ANSWER = "no_answer"
-    NO_SUCH_HOST = "no_such_host"
-    NAME_SERVER = "name_server"
-    NO_ROUTE = "no_route"
-    CLOSED = "closed"
-    NO_TLS = "no_tls"
-    """We began with TLS, and the server does not."""
-    TLS_AT_ONCE = "tls_at_once"
-    """We wait for a greeting, and the server waits for TLS."""
-    NO_STARTTLS = "no_starttls"
-    OLD_TLS = "old_tls"
-    CERTIFICATE_ISSUER = "certificate_issuer"
-    CERTIFICATE_SELF_SIGNED = "certificate_self_signed"
-    CERTIFICATE_NAME = "certificate_name"
-    CERTIFICATE_EXPIRED = "certificate_expired"
-    CERTIFICATE_FUTURE = "certificate_future"
-    CERTIFICATE = "certificate"
-    """It can't be trusted for another reason."""
-    CA_FILE = "ca_file"
-    """The file of `ca_file` can't be used."""
-    NO_LOGIN = "no_login"
-    """The server offers none that we know."""
-
-    @property
-    def is_certificate(self) -> bool:
-        """Whether the server's certificate is what is wrong, so that a look at it says more."""
-        return self.value.startswith("certificate")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Words:
-    """What is the matter, for people."""
-
-    what: str
-    """What is the matter: a sentence."""
-    advice: str = ""
-    """What to do next: a sentence."""
-
+from relay.rules.answers.row import About, Advice, Cause, Row, Stage, Words
 
 _SIGNS: Mapping[Cause, re.Pattern[str]] = {
     Cause.CA_FILE: re.compile(r"ca_file .* (?:can't be read|holds no certificate)|NO_CERTIFICATE_OR_CRL_FOUND"),
@@ -62,7 +19,7 @@ _SIGNS: Mapping[Cause, re.Pattern[str]] = {
         r"|self[- ]signed certificate in certificate chain|unable to get certificate CRL)"
     ),
     Cause.CERTIFICATE_SELF_SIGNED: re.compile(r"certificate of .*self[- ]signed certificate"),
-    Cause.CERTIFICATE_NAME: re.compile(r"certificate of .*(?:[Hh]ostname|IP address) mismatch"),
+    Cause.CERTIFICATE_NAME: re.compile(r"certificate of .*(?:hostname|IP address) mismatch"),
     Cause.CERTIFICATE_EXPIRED: re.compile(r"certificate of .*has expired"),
     Cause.CERTIFICATE_FUTURE: re.compile(r"certificate of .*not yet valid"),
     Cause.CERTIFICATE: re.compile(r"(?:^|\s)the certificate of "),
@@ -77,17 +34,17 @@ _SIGNS: Mapping[Cause, re.Pattern[str]] = {
     Cause.TLS_AT_ONCE: re.compile(r"begins with TLS"),
     Cause.NO_STARTTLS: re.compile(r"the server offers no (?:STARTTLS|STLS)"),
     Cause.NO_LOGIN: re.compile(r"the server offers no login"),
-    Cause.NAME_SERVER: re.compile(r"[Tt]emporary failure in name resolution|its name was not resolved in time"),
+    Cause.NAME_SERVER: re.compile(r"temporary failure in name resolution|its name was not resolved in time"),
     Cause.NO_SUCH_HOST: re.compile(
-        r"[Nn]ame or service not known|[Nn]o address associated with|nodename nor servname|the name has no address"
-        r"|[Nn]ame does not resolve|[Nn]on-recoverable failure in name resolution"
+        r"name or service not known|no address associated with|nodename nor servname|the name has no address"
+        r"|name does not resolve|non-recoverable failure in name resolution"
     ),
-    Cause.REFUSED: re.compile(r"[Cc]onnection refused"),
-    Cause.NO_ROUTE: re.compile(r"[Nn]o route to host|[Nn]etwork is (?:unreachable|down)|[Hh]ost is down"),
-    Cause.NO_ANSWER: re.compile(r"did not answer in time|[Tt]imed? ?out|no answer within|no progress within"),
+    Cause.REFUSED: re.compile(r"connection refused"),
+    Cause.NO_ROUTE: re.compile(r"no route to host|network is (?:unreachable|down)|host is down"),
+    Cause.NO_ANSWER: re.compile(r"did not answer in time|timed? ?out|no answer within|no progress within"),
     Cause.CLOSED: re.compile(
-        r"[Cc]onnection (?:was )?(?:reset|lost|closed|aborted)|[Cc]losed the connection|[Cc]onnection is closed"
-        r"|[Uu]nexpected EOF|UNEXPECTED_EOF|[Bb]roken pipe"
+        r"connection (?:was )?(?:reset|lost|closed|aborted)|closed the connection|connection is closed"
+        r"|unexpected EOF|UNEXPECTED_EOF|broken pipe"
     ),
 }
 """The first that is found counts."""
@@ -257,12 +214,30 @@ _GERMAN = {
 }
 
 
+CONNECTION_ROWS: Final = tuple(
+    Row(
+        name=cause,
+        about=About.CONNECTION,
+        advice=Advice.UNREACHABLE,
+        stages=frozenset({Stage.CONNECT}),
+        codes=frozenset({0}),
+        says=re.compile(sign.pattern, re.IGNORECASE),
+        english=_ENGLISH[cause],
+        german=_GERMAN[cause],
+    )
+    for cause, sign in _SIGNS.items()
+)
+_BY_NAME: Final = {row.name: row for row in CONNECTION_ROWS}
+
+
 def read_cause(text: str) -> Cause | None:
     """Recognise a cause in a line of ours, such as a stored reply without a code; None where it is none of these."""
     line = text[:_LONGEST].replace("\n", " ")
-    return next((cause for cause, sign in _SIGNS.items() if sign.search(line)), None)
+    return next((Cause(row.name) for row in CONNECTION_ROWS if row.says is not None and row.says.search(line)), None)
 
 
 def explain_cause(cause: Cause, language: str) -> Words:
     """Tell a cause in `de` or `en`."""
-    return (_GERMAN if language == "de" else _ENGLISH)[cause]
+    words = _BY_NAME[cause].words(language)
+    assert words is not None
+    return words

@@ -1,0 +1,252 @@
+"""What Microsoft's mail servers answer in their own way: Exchange Online and Outlook.com."""
+
+import re
+from typing import Final
+
+from relay.rules.answers.row import About, Advice, Row, Stage, say
+
+_LOGIN: Final = frozenset({Stage.LOGIN, Stage.SEND})
+_READ: Final = frozenset({Stage.LOGIN, Stage.COLLECT})
+_SOURCE: Final = "Microsoft Learn: Exchange Online, SMTP AUTH client submission"
+
+MICROSOFT_ROWS: Final = (
+    Row(
+        name="smtp_auth_off",
+        about=About.CONFIGURATION,
+        advice=Advice.AUTHENTICATION,
+        stages=_LOGIN,
+        says=re.compile(r"smtpclientauthentication is disabled for the (?:tenant|mailbox)"),
+        english=say(
+            "Microsoft 365 has sending by programs (SMTP AUTH) switched off for this mailbox or the organisation;"
+            " OAuth needs it as well.",
+            "Switch on Authenticated SMTP in the Microsoft 365 admin centre: Users > Active users > the person > Mail"
+            " > Manage email apps. It takes up to an hour.",
+        ),
+        german=say(
+            "Microsoft 365 hat das Senden durch Programme (SMTP AUTH) für dieses Postfach oder die Organisation"
+            " abgeschaltet; auch OAuth braucht es.",
+            "Schalten Sie im Microsoft 365 Admin Center „Authentifiziertes SMTP“ ein: „Benutzer > Aktive Benutzer >"
+            " die Person > E-Mail > E-Mail-Apps verwalten“. Es dauert bis zu einer Stunde.",
+        ),
+        source=_SOURCE,
+    ),
+    Row(
+        name="passwords_off",
+        about=About.CONFIGURATION,
+        advice=Advice.AUTHENTICATION,
+        stages=_LOGIN,
+        says=re.compile(r"basic authentication is (?:disabled|not supported)"),
+        english=say(
+            "Microsoft takes no passwords here any more; yours may well be right.",
+            'Put [account.oauth] in place of the password, then sign in with "relay account authorize {account}".',
+        ),
+        german=say(
+            "Microsoft nimmt hier keine Passwörter mehr an; Ihres kann durchaus richtig sein.",
+            "Setzen Sie [account.oauth] an die Stelle des Passworts, und melden Sie das Konto mit „relay account"
+            " authorize {account}“ an.",
+        ),
+        source="Exchange Team blog, 27 January 2026: SMTP AUTH basic authentication deprecation timeline",
+    ),
+    Row(
+        name="passwords_gone",
+        about=About.CONFIGURATION,
+        advice=Advice.AUTHENTICATION,
+        stages=_LOGIN,
+        statuses=frozenset({"7.30"}),
+        english=say(
+            "Microsoft has ended sending by password; yours may well be right.",
+            'Put [account.oauth] in place of the password, then sign in with "relay account authorize {account}".',
+        ),
+        german=say(
+            "Microsoft hat das Senden mit Passwort beendet; Ihres kann durchaus richtig sein.",
+            "Setzen Sie [account.oauth] an die Stelle des Passworts, und melden Sie das Konto mit „relay account"
+            " authorize {account}“ an.",
+        ),
+        source="Exchange Team blog, 27 January 2026: SMTP AUTH basic authentication deprecation timeline",
+    ),
+    Row(
+        name="security_policy",
+        about=About.CONFIGURATION,
+        advice=Advice.AUTHENTICATION,
+        stages=_LOGIN,
+        says=re.compile(r"security defaults|did not meet the criteria"),
+        english=say(
+            "A security rule of the organisation (security defaults or Conditional Access) forbids this login.",
+            "An administrator of Microsoft 365 must allow it for this mailbox. With a password it is forbidden most"
+            ' often: [account.oauth] and "relay account authorize {account}" are the other way.',
+        ),
+        german=say(
+            "Eine Sicherheitsregel der Organisation (Sicherheitsstandards oder Bedingter Zugriff) verbietet diese"
+            " Anmeldung.",
+            "Ein Administrator von Microsoft 365 muss sie für dieses Postfach erlauben. Meist ist nur das Passwort"
+            " verboten: Der andere Weg sind [account.oauth] und „relay account authorize {account}“.",
+        ),
+        source=_SOURCE,
+    ),
+    Row(
+        name="no_login_made",
+        about=About.CONFIGURATION,
+        advice=Advice.AUTHENTICATION,
+        statuses=frozenset({"7.57"}),
+        english=say(
+            "Microsoft was asked to send without a login.",
+            "Set username and a password, or [account.oauth], for this account.",
+        ),
+        german=say(
+            "Microsoft sollte ohne Anmeldung senden.",
+            "Tragen Sie für dieses Konto username und ein Passwort ein, oder [account.oauth].",
+        ),
+        source=_SOURCE,
+    ),
+    Row(
+        name="microsoft_login",
+        about=About.LOGIN,
+        advice=Advice.AUTHENTICATION,
+        stages=_LOGIN,
+        codes=frozenset({535}),
+        statuses=frozenset({"7.3"}),
+        english=say(
+            "Microsoft refuses this login. It does not say whether name or password is wrong, or something else.",
+            "Check, in this order: the mailbox has a licence; Authenticated SMTP is on for it; username is the one who"
+            ' signed in; with [account.oauth] sign in again by "relay account authorize {account}".',
+        ),
+        german=say(
+            "Microsoft lehnt diese Anmeldung ab. Ob Name oder Passwort falsch ist oder etwas anderes, sagt es nicht.",
+            "Prüfen Sie der Reihe nach: Das Postfach hat eine Lizenz; „Authentifiziertes SMTP“ ist dafür eingeschaltet;"
+            " username ist, wer sich angemeldet hat; mit [account.oauth] melden Sie es mit „relay account authorize"
+            " {account}“ neu an.",
+        ),
+        source=_SOURCE,
+    ),
+    Row(
+        name="send_as_denied",
+        about=About.SENDER,
+        advice=Advice.SENDER_REFUSED,
+        says=re.compile(r"sendasdenied|does not have permissions? to send as"),
+        english=say(
+            "The login is right, but at Microsoft it may not send as the account's address.",
+            "An administrator gives it the right in the Exchange admin centre: Mailboxes > the address > Delegation >"
+            " Send as. It takes up to an hour.",
+        ),
+        german=say(
+            "Die Anmeldung stimmt, darf aber bei Microsoft nicht unter der Adresse des Kontos senden.",
+            "Ein Administrator gibt ihr das Recht im Exchange Admin Center: „Postfächer > die Adresse > Delegierung >"
+            " Senden als“. Es dauert bis zu einer Stunde.",
+        ),
+        source=_SOURCE,
+    ),
+    Row(
+        name="mailbox_logon",
+        about=About.CONFIGURATION,
+        advice=Advice.AUTHENTICATION,
+        stages=frozenset({Stage.SEND}),
+        codes=frozenset({430}),
+        says=re.compile(r"storedrv.*(?:logon|no rights)"),
+        english=say(
+            "The app may log in to Microsoft, but has no right to this mailbox; waiting does not mend that.",
+            "An administrator gives it the right in PowerShell: Add-MailboxPermission with FullAccess for the service"
+            " principal of the app. It takes up to an hour.",
+        ),
+        german=say(
+            "Die App darf sich bei Microsoft anmelden, hat aber kein Recht auf dieses Postfach; Warten hilft nicht.",
+            "Ein Administrator gibt ihr das Recht in der PowerShell: „Add-MailboxPermission“ mit „FullAccess“ für das"
+            " Dienstkonto der App. Es dauert bis zu einer Stunde.",
+        ),
+        source="Microsoft Learn: Authenticate an IMAP, POP or SMTP connection using OAuth",
+    ),
+    Row(
+        name="day_used_up",
+        about=About.LIMIT,
+        advice=Advice.RATE,
+        says=re.compile(r"submissionquotaexceeded"),
+        english=say(
+            "The 10,000 recipients that Microsoft allows a mailbox in a day are used up.",
+            "Send the rest tomorrow, and set recipients_per_day so that it waits by itself.",
+        ),
+        german=say(
+            "Die 10.000 Empfänger, die Microsoft einem Postfach am Tag erlaubt, sind aufgebraucht.",
+            "Senden Sie den Rest morgen, und setzen Sie recipients_per_day, dann wartet er von selbst.",
+        ),
+        source="Microsoft Learn: Exchange Online limits",
+    ),
+    Row(
+        name="too_many_connections",
+        about=About.LIMIT,
+        advice=Advice.RATE,
+        codes=frozenset({421, 432}),
+        says=re.compile(r"concurrent connections limit exceeded"),
+        english=say(
+            "Microsoft takes at most three connections of a mailbox at once.",
+            "You need not do anything: it is tried again. If it lasts, set connections = 1, and see which other"
+            " programs send by this mailbox.",
+        ),
+        german=say(
+            "Microsoft lässt für ein Postfach höchstens drei Verbindungen zugleich zu.",
+            "Sie brauchen nichts zu tun: Es wird noch einmal versucht. Bleibt es so, setzen Sie connections = 1, und"
+            " sehen Sie nach, welche anderen Programme über dieses Postfach senden.",
+        ),
+        source="Microsoft Learn: Exchange Online limits",
+    ),
+    Row(
+        name="microsoft_for_now",
+        about=About.TROUBLE,
+        advice=Advice.EXPIRED,
+        codes=frozenset({451, 454}),
+        statuses=frozenset({"7.0"}),
+        says=re.compile(r"\btemporar"),
+        english=say("The provider has a trouble of its own.", "You need not do anything: it is tried again."),
+        german=say(
+            "Der Anbieter hat selbst eine Störung.", "Sie brauchen nichts zu tun: Es wird noch einmal versucht."
+        ),
+    ),
+    Row(
+        name="connector_unknown",
+        about=About.CONFIGURATION,
+        advice=Advice.RELAY_DENIED,
+        statuses=frozenset({"7.64"}),
+        english=say(
+            "Microsoft knows this office neither by its internet address nor by its certificate.",
+            "Compare the connector in the Exchange admin centre (Mail flow > Connectors) with the office's public"
+            " address, which many lines change.",
+        ),
+        german=say(
+            "Microsoft erkennt dieses Büro weder an seiner Internetadresse noch an seinem Zertifikat.",
+            "Vergleichen Sie den Connector im Exchange Admin Center („Nachrichtenfluss > Connectors“) mit der"
+            " öffentlichen Adresse des Büros, die bei vielen Anschlüssen wechselt.",
+        ),
+        source=_SOURCE,
+    ),
+    Row(
+        name="direct_send_off",
+        about=About.CONFIGURATION,
+        advice=Advice.RELAY_DENIED,
+        statuses=frozenset({"7.68"}),
+        english=say(
+            "The organisation takes no mail without a login any more (Reject Direct Send).",
+            "Send by smtp.office365.com with [account.oauth], or set up a connector.",
+        ),
+        german=say(
+            "Die Organisation nimmt ohne Anmeldung keine E-Mails mehr an („Reject Direct Send“).",
+            "Senden Sie über smtp.office365.com mit [account.oauth], oder richten Sie einen Connector ein.",
+        ),
+        source=_SOURCE,
+    ),
+    Row(
+        name="mailbox_not_connected",
+        about=About.CONFIGURATION,
+        advice=Advice.AUTHENTICATION,
+        stages=_READ,
+        codes=frozenset({0}),
+        says=re.compile(r"user is authenticated but not connected"),
+        english=say(
+            "The login is right, but Microsoft does not open this mailbox to it.",
+            "Switch on IMAP and POP for the mailbox (Manage email apps); of a shared mailbox username must be its"
+            " address. If both are so, wait for some minutes.",
+        ),
+        german=say(
+            "Die Anmeldung stimmt, Microsoft öffnet ihr aber dieses Postfach nicht.",
+            "Schalten Sie IMAP und POP für das Postfach ein („E-Mail-Apps verwalten“); bei einem gemeinsamen Postfach"
+            " muss username dessen Adresse sein. Stimmt beides, warten Sie einige Minuten.",
+        ),
+    ),
+)

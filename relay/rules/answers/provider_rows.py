@@ -1,0 +1,182 @@
+"""What providers other than Microsoft answer in their own way."""
+
+import re
+from typing import Final
+
+from relay.rules.answers.row import About, Advice, Row, Stage, Words, say
+
+_COLLECT: Final = frozenset({Stage.LOGIN, Stage.COLLECT})
+_ADDRESSES_EN: Final = (
+    "Compare the account's address with its username: both must belong together, or the address must be allowed at"
+    " the provider as one more of this mailbox."
+)
+_ADDRESSES_DE: Final = (
+    "Vergleichen Sie die Adresse des Kontos mit username: Beide müssen zusammengehören, oder die Adresse muss beim"
+    " Anbieter als weitere dieses Postfachs freigegeben sein."
+)
+_LIMIT_EN: Final = "Send the rest tomorrow, and set recipients_per_day to what the provider allows: then it waits."
+_LIMIT_DE: Final = (
+    "Senden Sie den Rest morgen, und setzen Sie recipients_per_day auf das, was der Anbieter erlaubt: Dann wartet er"
+    " von selbst."
+)
+
+
+def _sender(name: str, says: str, *, english: Words, german: Words, source: str) -> Row:
+    return Row(
+        name=name,
+        about=About.SENDER,
+        advice=Advice.SENDER_REFUSED,
+        stages=frozenset({Stage.SEND}),
+        says=re.compile(says),
+        english=english,
+        german=german,
+        source=source,
+    )
+
+
+def _limit(name: str, says: str, *, english: Words, german: Words, source: str) -> Row:
+    return Row(
+        name=name,
+        about=About.LIMIT,
+        advice=Advice.RATE,
+        says=re.compile(says),
+        english=english,
+        german=german,
+        source=source,
+    )
+
+
+def _for_now(code: str, *, english: Words, german: Words) -> Row:
+    """Make the row of a response code of POP3 that says nothing against the password (RFC 2449, RFC 3206)."""
+    return Row(
+        name=code,
+        about=About.TROUBLE,
+        advice=Advice.EXPIRED,
+        stages=_COLLECT,
+        codes=frozenset({0}),
+        says=re.compile(re.escape(f"[{code}]")),
+        english=english,
+        german=german,
+        source="RFC 2449 section 8, RFC 3206",
+    )
+
+
+PROVIDER_ROWS: Final = (
+    _sender(
+        "sender_not_allowed",
+        r"\bsender address is not allowed",
+        english=say("The provider lets this login send only as its own addresses.", _ADDRESSES_EN),
+        german=say("Der Anbieter lässt diese Anmeldung nur unter ihren eigenen Adressen senden.", _ADDRESSES_DE),
+        source="GMX, WEB.DE, IONOS at MAIL FROM",
+    ),
+    _sender(
+        "sender_not_owned",
+        r"sender address rejected: not (?:owned by|logged in)",
+        english=say("The provider lets this login send only as addresses that belong to it.", _ADDRESSES_EN),
+        german=say("Der Anbieter lässt diese Anmeldung nur unter Adressen senden, die ihr gehören.", _ADDRESSES_DE),
+        source="Postfix: reject_sender_login_mismatch",
+    ),
+    _sender(
+        "icloud_sender",
+        r"from address is not one of your addresses",
+        english=say("iCloud lets this login send only as an address of its own.", _ADDRESSES_EN),
+        german=say("iCloud lässt diese Anmeldung nur unter einer eigenen Adresse senden.", _ADDRESSES_DE),
+        source="iCloud Mail at MAIL FROM",
+    ),
+    _sender(
+        "zoho_sender",
+        r"relaying disallowed as",
+        english=say("Zoho lets this login send only as an address of its own.", _ADDRESSES_EN),
+        german=say("Zoho lässt diese Anmeldung nur unter einer eigenen Adresse senden.", _ADDRESSES_DE),
+        source="Zoho Mail at MAIL FROM",
+    ),
+    Row(
+        name="header_refused",
+        about=About.MAIL,
+        advice=Advice.CONTENT,
+        codes=frozenset({554}),
+        says=re.compile(r"reject due to policy restrictions"),
+        unless=re.compile(r"reputation|blocked|spam"),
+        english=say(
+            "The provider refuses the form of the mail's header.",
+            "Look at the date that the sending program writes, and at letters with accents in its sender's name.",
+        ),
+        german=say(
+            "Der Anbieter lehnt die Form der Kopfzeilen ab.",
+            "Sehen Sie nach dem Datum, das das sendende Programm schreibt, und nach Umlauten im Namen seines"
+            " Absenders.",
+        ),
+        source="IONOS after DATA",
+    ),
+    _limit(
+        "send_quota",
+        r"send quota exceeded",
+        english=say("The provider's limit for sending is used up.", _LIMIT_EN),
+        german=say("Was der Anbieter zu senden erlaubt, ist aufgebraucht.", _LIMIT_DE),
+        source="T-Online",
+    ),
+    _limit(
+        "google_day",
+        r"daily (?:smtp relay|user) (?:sending )?limit exceeded|daily user sending quota exceeded",
+        english=say("What Google allows to send in a day is used up.", _LIMIT_EN),
+        german=say("Was Google am Tag zu senden erlaubt, ist aufgebraucht.", _LIMIT_DE),
+        source="Google Workspace Admin Help: SMTP relay and Gmail sending limits",
+    ),
+    _limit(
+        "google_peak",
+        r"peak smtp relay limit",
+        english=say(
+            "More was sent at once than Google allows.",
+            "You need not do anything: it is tried again. messages_per_minute makes it even.",
+        ),
+        german=say(
+            "Es wurde mehr auf einmal gesendet, als Google erlaubt.",
+            "Sie brauchen nichts zu tun: Es wird noch einmal versucht. messages_per_minute verteilt es gleichmäßig.",
+        ),
+        source="Google Workspace Admin Help: SMTP relay errors",
+    ),
+    _limit(
+        "day_limit",
+        r"(?:daily|hourly|24 ?h(?:ours)?) .{0,20}(?:limit|quota)",
+        english=say("The provider's limit for an hour or a day is used up.", _LIMIT_EN),
+        german=say("Was der Anbieter in einer Stunde oder an einem Tag erlaubt, ist aufgebraucht.", _LIMIT_DE),
+        source="easyname, Infomaniak and others",
+    ),
+    Row(
+        name="app_password_wanted",
+        about=About.LOGIN,
+        advice=Advice.AUTHENTICATION,
+        says=re.compile(r"application-specific password|app(?:lication)?[- ]password (?:is )?required"),
+        english=say(
+            "The provider wants a password that is made for programs, in place of the one for its web page.",
+            "Make an app password on the provider's page, and put it in place of the password of this account.",
+        ),
+        german=say(
+            "Der Anbieter verlangt ein Passwort, das für Programme gemacht ist, nicht das für seine Internetseite.",
+            "Legen Sie auf der Seite des Anbieters ein App-Passwort an, und setzen Sie es an die Stelle des Passworts"
+            " dieses Kontos.",
+        ),
+        source="Google, Yahoo, iCloud",
+    ),
+    _for_now(
+        "in-use",
+        english=say("Another program reads this mailbox at the moment.", "End it there, or try again in some minutes."),
+        german=say(
+            "Ein anderes Programm liest dieses Postfach gerade.",
+            "Beenden Sie es dort, oder versuchen Sie es in einigen Minuten noch einmal.",
+        ),
+    ),
+    _for_now(
+        "login-delay",
+        english=say("The provider allows a login only from time to time.", "Try again in some minutes."),
+        german=say(
+            "Der Anbieter erlaubt eine Anmeldung nur von Zeit zu Zeit.",
+            "Versuchen Sie es in einigen Minuten noch einmal.",
+        ),
+    ),
+    _for_now(
+        "sys/temp",
+        english=say("The provider has a trouble of its own.", "Try again in some minutes."),
+        german=say("Der Anbieter hat selbst eine Störung.", "Versuchen Sie es in einigen Minuten noch einmal."),
+    ),
+)
