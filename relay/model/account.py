@@ -147,6 +147,8 @@ class Account:
     restrict: bool = False
     users: tuple[str, ...] = ()
     on_uncertain: OnUncertain = OnUncertain.RETRY
+    preset: str | None = None
+    """The provider whose servers were filled in (`relay/presets/`)."""
     oauth: OAuth | None = None
     """How it logs in by a token; its servers have the same."""
     smtp: SmtpServer | None = None

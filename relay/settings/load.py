@@ -35,15 +35,23 @@ def load_settings(path: Path, *, secrets: bool = True, written: bytes | None = N
     from relay.settings.build import build_settings  # noqa: PLC0415 - see above
     from relay.settings.checks import check_document  # noqa: PLC0415 - see above
     from relay.settings.environment import check_environment, find_folder  # noqa: PLC0415 - see above
+    from relay.settings.presets import check_presets, fill_in  # noqa: PLC0415 - see above
     from relay.settings.validate import validate_document  # noqa: PLC0415 - see above
     from relay.settings.warnings import find_warnings  # noqa: PLC0415 - see above
 
+    document = fill_in(document)
     root = Table(content=document)
     validated = validate_document(document)
-    findings = [*check_document(root), *check_environment(root, path, os.environ, secrets=secrets)]
+    findings = [
+        *check_document(root),
+        *check_presets(root),
+        *check_environment(root, path, os.environ, secrets=secrets),
+    ]
     errors = [finding for finding in findings if not finding.warning]
     if isinstance(validated, list):
-        errors = validated + errors
+        told = {finding.place for finding in errors}  # what is missing is told with where to find it, and once
+        missing = [one for one in validated if one.place in told and one.reason.startswith("missing")]
+        errors = [*(one for one in validated if one not in missing), *errors]
     if errors or isinstance(validated, list):
         raise ConfigurationError(write_findings(path.name, document, errors))
     settings = build_settings(validated, path=path, folder=find_folder(root, path))
@@ -58,6 +66,7 @@ def read_places(content: bytes, path: Path) -> Settings:
     """
     from relay.settings.build import build_settings  # noqa: PLC0415 - pydantic costs 60 ms
     from relay.settings.environment import find_folder  # noqa: PLC0415 - see above
+    from relay.settings.presets import fill_in  # noqa: PLC0415 - see above
     from relay.settings.validate import validate_document  # noqa: PLC0415 - see above
 
     try:
@@ -66,7 +75,7 @@ def read_places(content: bytes, path: Path) -> Settings:
         document = None
     if document is None:
         raise ConfigurationError([write_line(path.name, f"this is not TOML ({path})")])
-    document = drop_blanks(document)
+    document = fill_in(drop_blanks(document))
     validated = validate_document(document)
     if isinstance(validated, list):
         raise ConfigurationError(write_findings(path.name, document, validated))

@@ -42,6 +42,7 @@ from relay.settings.fields import (
 )
 from relay.settings.hosts import parse_host, parse_hostname, parse_listener_host, parse_network
 from relay.settings.oauth_fields import read_date, read_endpoint, read_identifier, read_scope, read_tenant
+from relay.settings.presets import read_preset
 from relay.settings.quantities import parse_clock, parse_duration, parse_size
 from relay.settings.values import BackupSettings, Limits, Listener, LogSettings
 
@@ -77,7 +78,7 @@ _READERS: Final[Mapping[type, Mapping[str, Reader]]] = {
     Listener: {"host": parse_listener_host, "port": whole(0, 65_535), "max_message_size": parse_size},
     User: {"name": read_user_name, "password_hash": read_password_hash},
     Device: {"name": read_name},
-    Account: {"name": read_name, "archive": read_archive},
+    Account: {"name": read_name, "archive": read_archive, "preset": read_preset},
     OAuth: {
         **_secret("client_secret"),
         "client_id": read_identifier,
