@@ -1,12 +1,14 @@
 """Finds settings that are valid, but probably not what was meant."""
 
 import itertools
+import shlex
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
 from relay.model.account import Account, Device, MailboxServer, Notify, Security, SmtpServer, User
 from relay.model.address import Address, ascii_domain
+from relay.rules.passwords_end import ENDS_ON, uses_ending_password
 from relay.settings.document import SERVER_TABLES, Protocol
 from relay.settings.errors import PLACEHOLDER, Finding, Place, warn
 from relay.settings.hosts import is_loopback
@@ -55,6 +57,7 @@ def find_warnings(settings: Settings) -> Iterator[Finding]:
             if (server := getattr(account, kind)) is not None:
                 yield from _look_at_server(("account", n, kind), server, protocol)
     yield from _look_at_tokens(settings.directory.accounts)
+    yield from _look_at_passwords(settings.directory.accounts)
     if settings.retry.warn_after >= settings.retry.give_up_after:
         yield warn(("retry", "warn_after"), "not before give_up_after: nobody is warned of mail that waits")
 
@@ -150,6 +153,16 @@ def _look_at_senders(accounts: tuple[Account, ...]) -> Iterator[Finding]:
             yield warn(("account", n, "address"), reason)
     if not any(account.smtp is not None and not account.excluded for account in accounts):
         yield warn(("account",), "no account can send: every mail is refused")
+
+
+def _look_at_passwords(accounts: tuple[Account, ...]) -> Iterator[Finding]:
+    for n, account in enumerate(accounts):
+        if uses_ending_password(account):
+            reason = (
+                f"Microsoft ends sending by password on {ENDS_ON} (unless its administrator allows it for longer): put"
+                f" [account.oauth] in place of the password, then: relay account authorize {shlex.quote(account.name)}"
+            )
+            yield warn(("account", n), reason)
 
 
 def _look_at_tokens(accounts: tuple[Account, ...]) -> Iterator[Finding]:

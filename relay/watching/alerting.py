@@ -24,6 +24,7 @@ TOLD: Final = frozenset(
         Kind.BACKUP_FAILED,
         Kind.BACKUP_OLD,
         Kind.BACKUP_NONE,
+        Kind.LOGIN_ENDS,
     }
 )
 """What the postmaster is told of here, where it needs him.

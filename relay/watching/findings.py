@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from relay.rules.answers.connection_rows import read_cause
+from relay.rules.passwords_end import is_urgent, uses_ending_password
 from relay.rules.states import Grade
 from relay.storage.standing import QueueState
 from relay.watching.asking import Running
@@ -55,6 +56,7 @@ class Kind(StrEnum):
     BACKUP_NONE = "backup_none"
     CERTIFICATE_EXPIRED = "certificate_expired"
     CERTIFICATE_EXPIRES = "certificate_expires"
+    LOGIN_ENDS = "login_ends"
     CONFIGURATION_CHANGED = "configuration_changed"
     PAUSED = "paused"
     DAY_FULL = "day_full"
@@ -107,6 +109,7 @@ def find(snapshot: Snapshot, now: int) -> tuple[Finding, ...]:
         *_service(snapshot),
         *(finding for state in snapshot.accounts for finding in _account(state)),
         *(finding for name, queue in snapshot.strangers.items() for finding in _gone(name, queue)),
+        *_passwords(snapshot, now),
         *_storage(snapshot),
         *_backup(snapshot, now),
         *_certificates(snapshot, now),
@@ -179,6 +182,13 @@ def _mailbox(state: AccountState) -> Iterator[Finding]:
     kind = Kind.MAILBOX_REFUSED if refused else Kind.MAILBOX_FAILING
     found = _needs_you if lasts else _watch
     yield found(kind=kind, subject=state.account.name, since=mailbox.last_ok, detail=mailbox.error)
+
+
+def _passwords(snapshot: Snapshot, now: int) -> Iterator[Finding]:
+    found = _needs_you if is_urgent(now) else _watch
+    for state in snapshot.accounts:
+        if uses_ending_password(state.account):
+            yield found(kind=Kind.LOGIN_ENDS, subject=state.account.name)
 
 
 def _gone(name: str, queue: QueueState) -> Iterator[Finding]:

@@ -144,6 +144,14 @@ ENGLISH = Language(
             what="From then on mail programs refuse to send, or warn their users.",
             action='Put a new certificate in its place, and then run "relay reload".',
         ),
+        Kind.LOGIN_ENDS: Text(
+            title='Account "{subject}" logs in to Microsoft by password, which ends on 2026-12-31',
+            what="From then on Microsoft refuses to send by password, unless the administrator of Microsoft 365 allows"
+            " it for longer. E-mails of this account would wait.",
+            action="Put [account.oauth] in place of the password in relay.toml, and then sign in with"
+            ' "relay account authorize {command}".',
+            over='Account "{subject}" does not log in to Microsoft by password any more.',
+        ),
         Kind.CONFIGURATION_CHANGED: Text(
             title="The file relay.toml was changed, and the service does not know of it yet",
             what="The service goes on with what it has read before.",

@@ -152,6 +152,14 @@ GERMAN = Language(
             what="Danach weigern sich Mailprogramme zu senden oder warnen davor.",
             action="Legen Sie ein neues an seine Stelle, und rufen Sie dann „relay reload“ auf.",
         ),
+        Kind.LOGIN_ENDS: Text(
+            title="Konto „{subject}“ meldet sich bei Microsoft mit Passwort an; das endet am 31.12.2026",
+            what="Danach lehnt Microsoft das Senden mit Passwort ab, außer der Administrator von Microsoft 365 erlaubt"
+            " es für länger. E-Mails dieses Kontos würden dann warten.",
+            action="Setzen Sie in relay.toml [account.oauth] an die Stelle des Passworts, und melden Sie das Konto dann"
+            " mit „relay account authorize {command}“ an.",
+            over="Konto „{subject}“ meldet sich bei Microsoft nicht mehr mit Passwort an.",
+        ),
         Kind.CONFIGURATION_CHANGED: Text(
             title="Die Datei relay.toml wurde geändert, und der Maildienst kennt die Änderung noch nicht",
             what="Der Maildienst arbeitet mit dem weiter, was er zuletzt gelesen hat.",

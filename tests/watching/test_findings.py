@@ -12,6 +12,7 @@ from relay.model.address import Address
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
 from relay.rules.nightly import BackupState
+from relay.rules.passwords_end import ENDS
 from relay.rules.states import Grade
 from relay.storage.outbox import Watch
 from relay.storage.standing import ArchiveTrouble, QueueState
@@ -32,6 +33,9 @@ def pause_of(*, since: int, reason: str, by_person: bool = False) -> Pause:
 
 SMTP = SmtpServer(host="smtp.provider.example", port=587, security=Security.STARTTLS)
 SALES = Account(name="sales", address=Address(local="sales", domain="example.com"), owner="anna", smtp=SMTP)
+
+
+MICROSOFT = replace(SALES, smtp=replace(SMTP, host="smtp.office365.com", username="sales@example.com"))
 
 
 def collected(interval: int) -> Account:
@@ -83,6 +87,7 @@ TABLE = [
     (Snapshot(running=Running.NO), Kind.NO_ACCOUNT, NEEDS),
     (Snapshot(running=Running.NO, accounts=(AccountState(account=SALES),)), Kind.SERVICE_DOWN, NEEDS),
     (Snapshot(running=Running.SILENT, silence="no answer"), Kind.SERVICE_SILENT, NEEDS),
+    (sales(MICROSOFT), Kind.LOGIN_ENDS, WATCH),
     (Snapshot(configuration_changed=True), Kind.CONFIGURATION_CHANGED, WATCH),
     (sales(pause=pause_of(since=NOW, reason="535 no")), Kind.LOGIN_REFUSED, NEEDS),
     (sales(pause=pause_of(since=NOW, reason="by command", by_person=True)), Kind.PAUSED, WATCH),
@@ -148,6 +153,12 @@ def test_a_finding_says_what_it_holds_up_and_since_when() -> None:
         Finding(kind=Kind.HELD_DOUBTFUL, grade=NEEDS, subject="sales", since=NOW - HOUR, mails=2),
         Finding(kind=Kind.HELD, grade=NEEDS, subject="sales", since=NOW - HOUR, mails=3),
     )
+
+
+def test_the_end_of_passwords_needs_a_person_in_the_month_before_it() -> None:
+    assert [one.grade for one in find(sales(MICROSOFT), ENDS - DAY)] == [NEEDS]
+    assert [one.grade for one in find(sales(MICROSOFT), ENDS - 60 * DAY)] == [WATCH]
+    assert [one.subject for one in find(sales(MICROSOFT), ENDS)] == ["sales"]
 
 
 def test_the_most_important_comes_first() -> None:
