@@ -1,6 +1,7 @@
 """The accounts as `relay account list` shows them: never better than what their last attempts say."""
 
 import asyncio
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ from relay.escaping import printable
 from relay.events.admin import AdminAction
 from relay.model.account import SmtpServer
 from relay.model.errors import NotFoundError, StateConflictError
-from relay.rules.answers.reading import choose_advice
-from relay.rules.answers.row import Advice
+from relay.rules.answers.reading import explain, find_row, parse_stored
+from relay.rules.answers.row import Stage
 from relay.rules.moments import utc_time
 from relay.storage import admin
 from relay.storage.admin import AccountNews, read_news
@@ -58,8 +59,7 @@ class Line(AccountState):
             return False
         if reply.code in (0, 421):
             return True
-        meaning = choose_advice(reply)
-        return meaning in (Advice.SENDER_REFUSED, Advice.AUTHENTICATION, Advice.RELAY_DENIED)
+        return find_row(reply).about.is_of_account
 
 
 def list_(room: Room, _request: ListAccounts) -> Iterator[Told]:
@@ -234,13 +234,15 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
         else:
             found.append(
                 f"{name}: the provider refuses the login since {since}: {_sentence(line.pause.reason)}{held_up}"
-                f" Nothing is lost, and nothing expires. Correct the password, then: {test}"
+                f" Nothing is lost, and nothing expires."
+                f" {_meaning(line.pause.reason, name, Stage.LOGIN) or 'Correct the password.'} Then: {test}"
             )
     elif line.news.last_error is not None and line.state != "excluded":
         said, news = _sentence(line.news.last_error), line.news
         if line.fails:
             since = show_time(news.failing_since, zone)
-            found.append(f"{name}: can't send since {since}: {said}{held_up} See: {test}")
+            meaning = f" {_meaning(str(line.news.last_error), name)}".rstrip()
+            found.append(f"{name}: can't send since {since}: {said}{meaning}{held_up} See: {test}")
         else:
             found.append(
                 f"{name}: the last try, {show_time(news.failed_at, zone)}, was in vain: {said}{held_up} That may be"
@@ -256,6 +258,12 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
             f" {'lies' if line.quarantined == 1 else 'lie'} in the quarantine. See: relay quarantine list"
         )
     return found
+
+
+def _meaning(said: str, account: str, stage: Stage | None = None) -> str:
+    """Say what an answer means, and what to do; empty where no row has words for it."""
+    words = explain(parse_stored(said), "en", account=shlex.quote(account), stage=stage)
+    return "" if words is None else f"{words.what} {words.advice}"
 
 
 def _sentence(said: object) -> str:

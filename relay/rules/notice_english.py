@@ -134,6 +134,7 @@ ENGLISH = Texts(
             ' names, and nothing more is needed; or in relay.toml itself, and then run "relay reload". If you changed'
             " something at the provider instead, it goes on by itself after some time, and at once with the command"
             ' "relay account resume {command}".',
+            mended='"relay account resume {command}" then tries it at once.',
         ),
         Alert.SENDER_REFUSED: AlertText(
             subject="Sender refused: account {account}",

@@ -141,6 +141,7 @@ GERMAN = Texts(
             " nennt, mehr ist nicht nötig; oder in relay.toml selbst, und geben Sie dann „relay reload“ ein. Haben Sie"
             " stattdessen beim Anbieter etwas geändert, geht es nach einiger Zeit von selbst weiter; sofort geht es mit"
             " dem Befehl „relay account resume {command}“ weiter.",
+            mended="„relay account resume {command}“ versucht es danach sofort.",
         ),
         Alert.SENDER_REFUSED: AlertText(
             subject="Absender abgelehnt: Konto {account}",

@@ -9,7 +9,7 @@ from relay.model.address import ascii_domain
 from relay.model.mail import Message, RecipientState
 from relay.model.reply import Reply
 from relay.rules.answers.connection_rows import explain_cause, read_cause
-from relay.rules.answers.reading import choose_advice
+from relay.rules.answers.reading import choose_advice, explain
 from relay.rules.domains import readable_address
 from relay.rules.notice_mime import plain, safe_domain
 from relay.rules.notice_status import Story
@@ -17,6 +17,8 @@ from relay.rules.notice_texts import OWN_CAUSES, TEXTS, Alert, Others, Report, T
 from relay.rules.state_words import say_delay
 
 _SUBJECT_OCTETS = 200
+_OF_ANSWERS = (Alert.ACCOUNT_PAUSED, Alert.SENDER_REFUSED)
+"""Alerts that tell what the provider's answer means, where a row has words for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,11 +114,17 @@ def word_alert(language: str, hostname: str, facts: AlertFacts, *, helped: bool 
         *([] if facts.reply is None else [_said(language, texts, facts.reply)]),
     ]
     what = words.what_one if words.what_one and facts.count == 1 else words.what
-    action = " ".join(filter(None, (words.action, words.helper if helped else "")))
+    action = " ".join(filter(None, (words.action, words.helper if helped else ""))).format_map(named)
+    meaning = ""
+    if facts.reply is not None and facts.kind in _OF_ANSWERS:
+        told = explain(facts.reply, language, account=named["command"])
+        if told is not None:
+            meaning, action = told.what, " ".join(filter(None, (told.advice, words.mended.format_map(named))))
     paragraphs = [
         " ".join(filter(None, (what, words.comfort if facts.comfort else ""))).format_map(named),
+        meaning,
         _lines(details),
-        f"{texts.action_label}: {action.format_map(named)}",
+        f"{texts.action_label}: {action}",
     ]
     return words.subject.format_map(named), close_text(language, paragraphs, hostname)
 

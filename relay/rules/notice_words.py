@@ -65,6 +65,8 @@ class AlertText:
     """In place of `what` where {count} is 1."""
     comfort: str = ""
     """What is added to `what` where it is true."""
+    mended: str = ""
+    """What is said in place of `action` behind the advice of the answer's row."""
     helper: str = ""
     """What is added to `action` for who does not look after the mail service."""
 

@@ -1,6 +1,7 @@
 """Tries an account's servers step by step for `relay account test`; nothing is sent, fetched or deleted."""
 
 import asyncio
+import shlex
 from dataclasses import dataclass
 
 from relay.model.account import Account, FirstPoll, Pop3Server, Security, SmtpServer
@@ -8,8 +9,8 @@ from relay.model.credential import Credential
 from relay.model.errors import CredentialError
 from relay.model.reply import Reply
 from relay.rules.answers.connection_rows import explain_cause, read_cause
-from relay.rules.answers.reading import choose_advice
-from relay.rules.answers.row import Advice, Cause
+from relay.rules.answers.reading import choose_advice, explain
+from relay.rules.answers.row import Advice, Cause, Stage
 from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, open_watched
 from relay.upstream.dialing import resolve
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
@@ -28,14 +29,6 @@ _TLS_AT_ONCE = "it begins with TLS"
 _DAY = 24 * 60 * 60 * 1000
 _KNOWN_ELSEWHERE = (Advice.UNKNOWN_ADDRESS, Advice.MAILBOX_FULL, Advice.MAILBOX_CLOSED)
 """Refusals of the account's own address as a recipient that do not matter for it as a sender."""
-
-
-_FOR_NOW = {
-    "[IN-USE]": "Another program reads this mailbox at the moment: end it there, or try again in some minutes.",
-    "[LOGIN-DELAY]": "The provider allows a login only from time to time: try again in some minutes.",
-    "[SYS/TEMP]": "The provider has a trouble of its own: try again in some minutes.",
-}
-"""By response code (RFC 2449 section 8, RFC 3206): refusals that have nothing to do with the password."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +80,9 @@ async def _fail_smtp(error: ConnectError, server: SmtpServer, credential: Creden
     name, reply = _SMTP_STEPS[error.stage], error.reply
     if not reply.code:
         return await _fail(name, str(reply.text), server, credential)
-    if error.login_refused and server.username is not None and credential is not None:
+    if error.login_refused and (told := _explain(reply, place)):
+        advice = told
+    elif error.login_refused and server.username is not None and credential is not None:
         advice = advise_login(server.username, credential, place)
     elif error.login_refused:
         advice = f"The server wants a login: set username and a password in {place}."
@@ -191,10 +186,20 @@ async def _fail_pop3(error: Pop3Error, server: Pop3Server, credential: Credentia
     if error.stage in (Pop3Stage.CONNECT, Pop3Stage.STARTTLS) or read_cause(error.text) is not None:
         return await _fail(name, error.text, server, credential)
     if error.stage is Pop3Stage.LOGIN:
-        for_now = next((advice for code, advice in _FOR_NOW.items() if code in error.text.upper()), None)
-        advice = for_now or advise_login(server.username, credential, place)
+        told = _explain(Reply(code=0, text=error.text), place)
+        advice = told or advise_login(server.username, credential, place)
         return Step(name=name, good=False, text=error.text, advice=advice)
     return Step(name=name, good=False, text=error.text)
+
+
+def _explain(reply: Reply, place: str) -> str:
+    """Say what an answer to the login means, and what to do; empty where no row has words for it.
+
+    `place`: of the server's table, such as `account[sales].smtp`.
+    """
+    account = shlex.quote(place.partition("[")[2].rpartition("]")[0])
+    words = explain(reply, "en", account=account, stage=Stage.LOGIN)
+    return "" if words is None else f"{words.what} {words.advice}"
 
 
 async def _fail(name: str, fault: str, server: SmtpServer | Pop3Server, credential: Credential | None) -> Step:

@@ -46,6 +46,8 @@ class Language:
     """What is said where something is over since the configuration was changed."""
     action: str
     """The label of what to do."""
+    mended: str
+    """What is said once more after what mends a refused login."""
     full: Text
     """The words in place of those of `Kind.DISK_LOW`, once its limit is reached."""
     texts: Mapping[Kind, Text]

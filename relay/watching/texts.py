@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from relay.rules.answers.connection_rows import explain_cause, read_cause
+from relay.rules.answers.reading import explain, parse_stored
+from relay.rules.answers.row import Stage
+from relay.rules.answers.row import Words as Explanation
 from relay.rules.notice_mime import plain
 from relay.rules.states import Grade
 from relay.watching.findings import LOGIN_REFUSED, Finding, Kind
@@ -49,13 +52,24 @@ def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -
         (words.holds_up, count_mails(finding.mails, language) if finding.mails else ""),
         _said(words, finding, language),
     )
+    told = _explain(finding, language)
     return Words(
         title=text.title.format_map(names),
-        what=text.what.format_map(names),
-        action=text.action.format_map(names),
+        what=text.what.format_map(names) if told is None else f"{told.what} {text.what.format_map(names)}",
+        action=text.action.format_map(names)
+        if told is None
+        else f"{told.advice} {words.mended.format_map(names) if finding.kind is Kind.LOGIN_REFUSED else ''}".strip(),
         over=text.over.format_map(names),
         facts=tuple(fact for fact in facts if fact[1]),
     )
+
+
+def _explain(finding: Finding, language: str) -> Explanation | None:
+    """Return what a provider's answer to a login means; None where no row has words for it."""
+    if finding.kind not in (Kind.LOGIN_REFUSED, Kind.MAILBOX_REFUSED):
+        return None
+    reply = parse_stored(finding.detail.removeprefix(LOGIN_REFUSED).strip())
+    return explain(reply, language, account=shlex.quote(plain(finding.subject, _LONGEST)), stage=Stage.LOGIN)
 
 
 def _said(words: Language, finding: Finding, language: str) -> tuple[str, str]:

@@ -173,3 +173,14 @@ def test_comfort_is_said_only_where_it_is_true() -> None:
     for comfort in (True, False):
         facts = AlertFacts(kind=Alert.ARCHIVE_FAILED, address="a@x.example", comfort=comfort)
         assert ("nicht betroffen" in word_alert("de", HOST, facts)[1]) is comfort
+
+
+@pytest.mark.parametrize(("language", "part"), [("de", "Authentifiziertes SMTP"), ("en", "Authenticated SMTP")])
+def test_an_alert_says_what_the_providers_answer_means(language: str, part: str) -> None:
+    said = "Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant."
+    reply = Reply(code=535, enhanced="5.7.139", text=said)
+    facts = AlertFacts(kind=Alert.ACCOUNT_PAUSED, account="sales", address="sales@example.com", reply=reply)
+    _, text = word_alert(language, "relay.office.example", facts)
+    assert part in text
+    assert "relay account resume sales" in text
+    assert said in text

@@ -65,6 +65,7 @@ def sends(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of the server
         ({"devices": (SCANNER,)}, [("device", 0, "networks")]),
         ({"devices": (SCANNER, replace(SCANNER, name="other")), "listeners": (OPEN,)}, [("device", 1, "networks", 0)]),
         ({"retry": RetryPolicy(warn_after=2, give_up_after=1)}, [("retry", "warn_after")]),
+        (sends(host="smtp.office365.com", username="u"), [("account", 0)]),
         (sends(port=993), [("account", 0, "smtp", "port")]),
         (sends(port=465), [("account", 0, "smtp", "security")]),
         (sends(port=25), []),

@@ -109,3 +109,16 @@ def test_days_are_counted_with_their_noun(language: str, days: int, said: str) -
 def test_a_change_of_the_configuration_is_also_to_be_taken_over(kind: Kind, language: str) -> None:
     said = describe(Finding(kind=kind, grade=Grade.NEEDS_YOU, subject="sales"), language, str)
     assert "relay reload" in said.action
+
+
+def test_what_the_provider_answered_to_a_login_decides_what_helps() -> None:
+    said = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox."
+    refused = Finding(kind=Kind.LOGIN_REFUSED, grade=Grade.NEEDS_YOU, subject="sales", detail=said)
+    english, german = (describe(refused, language, str) for language in ("en", "de"))
+    assert "Authenticated SMTP" in english.action
+    assert english.action.endswith('"relay account resume sales" then tries it at once.')
+    assert "Authentifiziertes SMTP" in german.action
+    assert "password" not in english.action
+    basic = "login: Authentication unsuccessful, basic authentication is disabled."
+    box = Finding(kind=Kind.MAILBOX_REFUSED, grade=Grade.NEEDS_YOU, subject="sales", detail=basic)
+    assert "relay account authorize sales" in describe(box, "de", str).action
