@@ -1,0 +1,92 @@
+"""Encrypts what the database keeps of a login, by a key that stands in a file of its own and never in the database.
+
+Guarantee: the key is durable before anything is sealed with it, and there is one key however many processes begin at
+once. Without the file nothing that was sealed can be read; a backup of the database alone holds no token.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from relay.model.errors import CredentialError
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+KEY_FILE: Final = "tokens.key"
+"""In the storage folder, of mode 0600: a key in each line, the newest first. Nodes of one database have the same."""
+_LARGEST: Final = 4096
+"""Octets of the file; a key has 45."""
+
+
+class Sealer:
+    """Seals and opens with the keys of one file; the first sealing makes it. Blocks: call it in a thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file: Final = folder / KEY_FILE
+
+    def seal(self, content: bytes) -> str:
+        """Encrypt and sign, with the newest key. Raises CredentialError where the file can't be read or made."""
+        try:
+            if not self.file.exists():
+                self._make()
+        except OSError as error:
+            reason = f"the key of the tokens can't be made: {error.strerror} ({self.file})"
+        else:
+            return self._keys().encrypt(content).decode()
+        raise CredentialError(reason)
+
+    def open(self, sealed: str) -> bytes:
+        """Return what was sealed, with any of the keys. Raises CredentialError, which only a person can mend."""
+        from cryptography.fernet import InvalidToken  # noqa: PLC0415 - 40 ms, and few accounts need it
+
+        keys = self._keys()
+        try:
+            return keys.decrypt(sealed.encode("ascii", "replace"))
+        except InvalidToken:
+            reason = (
+                f"the login was sealed with another key than that of {self.file}: put the right file there (from a"
+                " backup, or another node of the same database), or sign in again"
+            )
+        raise CredentialError(reason, permanent=True)
+
+    def _keys(self) -> "MultiFernet":
+        from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415 - see above
+
+        permanent = False
+        try:
+            with self.file.open("rb") as stream:
+                lines = stream.read(_LARGEST).split()
+            return MultiFernet([Fernet(line) for line in lines])
+        except FileNotFoundError:
+            permanent = True
+            reason = f"the key of the tokens is gone: put {self.file} back (from a backup), or sign in again"
+        except OSError as error:
+            reason = f"the key of the tokens can't be read: {error.strerror} ({self.file})"
+        except ValueError:
+            permanent = True
+            reason = f"{self.file} holds no key: put the right file there (from a backup), or sign in again"
+        raise CredentialError(reason, permanent=permanent)
+
+    def _make(self) -> None:
+        """Write the file under another name and give it its own once it is whole: who comes second takes the first."""
+        from cryptography.fernet import Fernet  # noqa: PLC0415 - see above
+
+        new = self.file.with_name(f".{KEY_FILE}.{secrets.token_hex(8)}")
+        try:
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as stream:
+                stream.write(Fernet.generate_key() + b"\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            try:
+                self.file.hardlink_to(new)
+            except FileExistsError:
+                return
+            folder = os.open(self.file.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        finally:
+            new.unlink(missing_ok=True)
