@@ -1,0 +1,109 @@
+"""What strangers may answer; the real servers are in test_finding.py. Here are answers that none gives on demand."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from ipaddress import ip_address
+
+import pytest
+
+from relay.presets import asking
+from relay.presets.asking import AskingError, Dns, connect_tls, fetch
+from relay.presets.public import IpAddress
+
+
+class Names:
+    """Answers each question with the same addresses."""
+
+    def __init__(self, *addresses: str) -> None:
+        self._addresses = tuple(map(ip_address, addresses))
+
+    async def exchangers(self, _: str) -> tuple[str, ...]:
+        return ()
+
+    async def addresses(self, _: str) -> tuple[IpAddress, ...]:
+        return self._addresses
+
+
+@contextlib.asynccontextmanager
+async def answering(content: bytes | None) -> AsyncIterator[asking.Connector]:
+    """Serve an answer, byte for byte; None: never."""
+    over = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if content is None:
+            await over.wait()
+        with contextlib.suppress(ConnectionError):
+            writer.write(content or b"")
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+
+        async def connect(*_: object) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            return await asyncio.open_connection("127.0.0.1", port)
+
+        try:
+            yield connect
+        finally:
+            over.set()
+
+
+async def ask(connect: asking.Connector, *addresses: str) -> bytes:
+    return await fetch("h.example", "/", resolver=Names(*(addresses or ("93.184.216.34",))), connect=connect)
+
+
+async def test_a_chunked_answer_is_joined() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
+    async with answering(answer) as connect:
+        assert await ask(connect) == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"220 smtp.example ESMTP\r\n\r\n", "no HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", "no HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, "no HTTP"),
+        (b"", "no HTTP|ended"),
+        (b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1/\r\n\r\n", "sends elsewhere"),
+        (b"HTTP/1.1 500 Oh\r\n\r\n", "no such file"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 70_000, "larger than 64 KiB"),
+    ],
+)
+async def test_an_answer_that_is_none_is_said_in_words(answer: bytes, reason: str) -> None:
+    async with answering(answer) as connect:
+        with pytest.raises(AskingError, match=reason):
+            await ask(connect)
+
+
+async def test_a_silent_server_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "SECONDS", 0.05)
+    async with answering(None) as connect:
+        with pytest.raises(AskingError, match="in time"):
+            await ask(connect)
+
+
+@pytest.mark.parametrize("addresses", [("127.0.0.1",), ("93.184.216.34", "10.0.0.1"), ("::1",)])
+async def test_nothing_connects_to_an_office_network(addresses: tuple[str, ...]) -> None:
+    async def connect(*_: object) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        raise AssertionError
+
+    with pytest.raises(AskingError, match="not one of the internet"):
+        await ask(connect, *addresses)
+
+
+async def test_a_refused_connection_is_said_in_words() -> None:
+    async def connect(*_: object) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await connect_tls("127.0.0.1", 1, "h.example")
+
+    with pytest.raises(AskingError, match="can't be reached"):
+        await ask(connect)
+
+
+async def test_a_dns_that_is_not_there_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "SECONDS", 0.2)
+    with pytest.raises(AskingError, match="the DNS gave no answer"):
+        await Dns(("127.0.0.1",), 1).exchangers("h.example")
