@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from sqlalchemy import and_, bindparam, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, or_, select
 
 from relay.model.account import RetryPolicy
 from relay.model.destination import to_account
@@ -15,6 +15,8 @@ from relay.model.ids import first_id
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
 from relay.model.reply import Reply
+from relay.rules.answers.reading import DEFERRED_CONFIGURATION, find_row
+from relay.rules.answers.row import About, Stage
 from relay.rules.hours import OpeningHours, day_of
 from relay.rules.retry import counted_since, counted_time
 from relay.rules.states import DELETED
@@ -29,7 +31,7 @@ WEEK: Final = 7 * 86_400_000
 _LONGEST_WAIT: Final = 30 * 86_400_000
 """Milliseconds: how old a mail may be whose attempts are looked at."""
 SILENT_AFTER: Final = 3_600_000
-"""Milliseconds, open and unpaused, after which a provider that gives no answer is named."""
+"""Milliseconds, open and unpaused, after which a provider is named that gives no answer, or lacks a setting."""
 _OPEN: Final = Statement(
     select(
         ACCOUNT,
@@ -47,29 +49,47 @@ _OVERDUE: Final = Statement(
     .where(IN_LANE, delivery.c.since <= bindparam("before"), ~message.c.notice)
 )
 _WITH_ATTEMPTS: Final = delivery.join(attempt, attempt.c.delivery_id == delivery.c.id)
-_UNANSWERED: Final = and_(IS_QUEUED, attempt.c.code == 0)
-_SILENT: Final = Statement(
-    select(ACCOUNT, func.min(attempt.c.at)).select_from(_WITH_ATTEMPTS).where(_UNANSWERED).group_by(ACCOUNT)
-)
-_ANSWERED: Final = Statement(
-    select(highest(attempt.c.at))
-    .select_from(_WITH_ATTEMPTS)
-    .where(
-        is_recent(attempt.c.delivery_id),
-        attempt.c.at >= bindparam("first"),
-        attempt.c.code != 0,
-        TO_LANE,
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Lasting:
+    """A trouble of an account, as its attempts say: which are in vain, and which show that it is over."""
+
+    all_first: Statement[str, int]
+    """For each account, when what waits was tried in vain first."""
+    over: Statement[int | None]
+    first: Statement[int | None]
+    last: Statement[int, str, str]
+
+
+def _lasting(in_vain: ColumnElement[bool], over: ColumnElement[bool]) -> _Lasting:
+    waits = and_(IS_QUEUED, in_vain)
+    since = (waits, TO_LANE, attempt.c.at > bindparam("behind"))
+    return _Lasting(
+        all_first=Statement(
+            select(ACCOUNT, func.min(attempt.c.at)).select_from(_WITH_ATTEMPTS).where(waits).group_by(ACCOUNT)
+        ),
+        over=Statement(
+            select(highest(attempt.c.at))
+            .select_from(_WITH_ATTEMPTS)
+            .where(is_recent(attempt.c.delivery_id), attempt.c.at >= bindparam("first"), over, TO_LANE)
+        ),
+        first=Statement(select(lowest(attempt.c.at)).select_from(_WITH_ATTEMPTS).where(*since)),
+        last=Statement(
+            select(attempt.c.code, attempt.c.enhanced, attempt.c.reply)
+            .select_from(_WITH_ATTEMPTS)
+            .where(*since)
+            .order_by(attempt.c.at.desc())
+            .limit(1)
+        ),
     )
+
+
+_SILENCE: Final = _lasting(attempt.c.code == 0, attempt.c.code != 0)
+_SETTING: Final = _lasting(
+    or_(*(attempt.c.code == code for code in sorted(DEFERRED_CONFIGURATION))), attempt.c.code.between(200, 299)
 )
-_UNANSWERED_SINCE: Final = (_UNANSWERED, TO_LANE, attempt.c.at > bindparam("behind"))
-_FIRST_UNANSWERED: Final = Statement(select(lowest(attempt.c.at)).select_from(_WITH_ATTEMPTS).where(*_UNANSWERED_SINCE))
-_LAST_UNANSWERED: Final = Statement(
-    select(attempt.c.code, attempt.c.enhanced, attempt.c.reply)
-    .select_from(_WITH_ATTEMPTS)
-    .where(*_UNANSWERED_SINCE)
-    .order_by(attempt.c.at.desc())
-    .limit(1)
-)
+"""The provider asks to come again, though something must be switched on there first."""
 # What was deleted by a person has not bounced, though it never arrives.
 _IS_RECENT: Final = and_(is_recent(recipient.c.message_id), ~and_(recipient.c.code == 0, recipient.c.reply == DELETED))
 _FAILED: Final = case((recipient.c.outcome == "bounced", recipient.c.message_id))
@@ -126,6 +146,10 @@ class QueueState:
     """Since when its provider has given no answer to any attempt; None where it has."""
     silence: str = ""
     """What was seen in place of the last answer."""
+    setting_since: int | None = None
+    """Since when its provider takes nothing until something is switched on there; None where it does."""
+    setting: str = ""
+    """What it said last."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,9 +183,14 @@ def read_standing(tx: Transaction, *, hours: OpeningHours, retry: RetryPolicy, n
     for account, queue in queues.items():
         if account and queue.oldest is not None:
             queues[account] = _overdue(tx, account, queue, hours=hours, retry=retry, now=now)
-    for account, first in tx.rows(_SILENT):
-        if account in queues and account and now - first >= SILENT_AFTER:
-            queues[account] = _silent(tx, account, queues[account], first, hours=hours, now=now)
+    for account, first in tx.rows(_SILENCE.all_first):
+        found = _find(tx, _SILENCE, account, first, hours=hours, now=now) if account in queues else None
+        if found is not None:
+            queues[account] = replace(queues[account], silent_since=found[0], silence=str(found[1]))
+    for account, first in tx.rows(_SETTING.all_first):
+        found = _find(tx, _SETTING, account, first, hours=hours, now=now) if account in queues else None
+        if found is not None and find_row(found[1], Stage.SEND).about is About.CONFIGURATION:
+            queues[account] = replace(queues[account], setting_since=found[0], setting=str(found[1]))
     week = first_id(now - WEEK)
     bounced, last = tx.rows(_BOUNCED, oldest=week)[0]
     return Standing(
@@ -207,24 +236,27 @@ def _overdue(
     return replace(queue, overdue=count, overdue_since=since)
 
 
-def _silent(
-    tx: Transaction, account: str, queue: QueueState, first: int, *, hours: OpeningHours, now: int
-) -> QueueState:
-    """Find out since when no attempt of an account got any answer; `first`: when what waits was tried in vain first.
+def _find(
+    tx: Transaction, trouble: _Lasting, account: str, first: int, *, hours: OpeningHours, now: int
+) -> tuple[int, Reply] | None:
+    """Find out since when an account has had a trouble, if for long enough, and what was seen or said last.
 
-    Only time in which there may be attempts counts: one that fails when the office closes says nothing of the night.
+    `first`: when what waits was tried in vain first. Only time in which there may be attempts counts: one that fails
+    when the office closes says nothing of the night.
     """
+    if not account or now - first < SILENT_AFTER:
+        return None
     lane = str(to_account(account))
-    answered = tx.rows(_ANSWERED, oldest=first_id(now - _LONGEST_WAIT), first=first, lane=lane)[0][0]
-    behind = -1 if answered is None else answered
-    since = tx.rows(_FIRST_UNANSWERED, lane=lane, behind=behind)[0][0]
+    over = tx.rows(trouble.over, oldest=first_id(now - _LONGEST_WAIT), first=first, lane=lane)[0][0]
+    behind = -1 if over is None else over
+    since = tx.rows(trouble.first, lane=lane, behind=behind)[0][0]
     if (
         since is None
         or counted_time(hours=hours, pauses=_pauses(tx, account, since, now), since=since, now=now) < SILENT_AFTER
     ):
-        return queue
-    code, enhanced, text = tx.rows(_LAST_UNANSWERED, lane=lane, behind=behind)[0]
-    return replace(queue, silent_since=since, silence=str(Reply(code=code, enhanced=enhanced, text=text)))
+        return None
+    code, enhanced, text = tx.rows(trouble.last, lane=lane, behind=behind)[0]
+    return since, Reply(code=code, enhanced=enhanced, text=text)
 
 
 def _pauses(tx: Transaction, account: str, since: int, now: int) -> list[tuple[int, int]]:

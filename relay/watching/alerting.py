@@ -19,6 +19,7 @@ TOLD: Final = frozenset(
         Kind.MAILBOX_FAILING,
         Kind.QUARANTINE,
         Kind.PROVIDER_SILENT,
+        Kind.SETTING_NEEDED,
         Kind.MAIL_OVERDUE,
         Kind.DISK_LOW,
         Kind.BACKUP_FAILED,
@@ -124,7 +125,10 @@ def _found(key: str, watch: Watch | None, finding: Finding, causes: Collection[s
 def _has_cause(finding: Finding, causes: Collection[str]) -> bool:
     """Return whether people are told of what causes this, or not yet that it is over: one trouble is one alert."""
     if finding.kind is Kind.MAIL_OVERDUE:
-        return any(f"{kind}/{finding.subject}" in causes for kind in (Kind.PROVIDER_SILENT, Kind.LOGIN_REFUSED))
+        return any(
+            f"{kind}/{finding.subject}" in causes
+            for kind in (Kind.PROVIDER_SILENT, Kind.SETTING_NEEDED, Kind.LOGIN_REFUSED)
+        )
     return finding.kind is Kind.MAILBOX_FAILING and f"{Kind.DISK_LOW}/" in causes
 
 

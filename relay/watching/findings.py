@@ -42,6 +42,7 @@ class Kind(StrEnum):
     SERVICE_SILENT = "service_silent"
     DISK_LOW = "disk_low"
     LOGIN_REFUSED = "login_refused"
+    SETTING_NEEDED = "setting_needed"
     PROVIDER_SILENT = "provider_silent"
     MAILBOX_REFUSED = "mailbox_refused"
     MAILBOX_FAILING = "mailbox_failing"
@@ -161,6 +162,9 @@ def _account(state: AccountState) -> Iterator[Finding]:
     if queue.silent_since is not None:
         since, said = queue.silent_since, queue.silence
         yield _needs_you(kind=Kind.PROVIDER_SILENT, subject=name, since=since, mails=queue.waiting, detail=said)
+    if queue.setting_since is not None:
+        since, said = queue.setting_since, queue.setting
+        yield _needs_you(kind=Kind.SETTING_NEEDED, subject=name, since=since, mails=queue.waiting, detail=said)
     if queue.overdue:
         yield _needs_you(kind=Kind.MAIL_OVERDUE, subject=name, since=queue.overdue_since, mails=queue.overdue)
     most = state.account.recipients_per_day

@@ -54,6 +54,12 @@ ENGLISH = Language(
             ' names, and nothing more is needed; or in relay.toml itself, and then run "relay reload". If you changed'
             ' something at the provider, "relay account resume {command}" tries it at once.',
         ),
+        Kind.SETTING_NEEDED: Text(
+            title='Account "{subject}" cannot send: something must be changed at the provider',
+            what="The provider has asked for more than an hour to come again, but waiting does not help.",
+            action="Do at the provider what his reply asks for; then it goes on by itself.",
+            over='The provider takes e-mails of account "{subject}" again, or nothing waits for it any more.',
+        ),
         Kind.PROVIDER_SILENT: Text(
             title='Account "{subject}" cannot send: its provider is out of reach',
             what="For more than an hour no attempt to send through this account has had an answer from the provider.",

@@ -58,6 +58,12 @@ GERMAN = Language(
             " nennt, mehr ist nicht nötig; oder in relay.toml selbst, und geben Sie dann „relay reload“ ein. Haben Sie"
             " beim Anbieter etwas geändert, wird es mit „relay account resume {command}“ sofort versucht.",
         ),
+        Kind.SETTING_NEEDED: Text(
+            title="Konto „{subject}“ kann nicht senden: Beim Anbieter muss etwas geändert werden",
+            what="Der Anbieter bittet seit mehr als einer Stunde, es später zu versuchen; Warten hilft aber nicht.",
+            action="Ändern Sie beim Anbieter, was seine Antwort verlangt; danach geht es von selbst weiter.",
+            over="Der Anbieter nimmt E-Mails des Kontos „{subject}“ wieder an, oder es wartet keine mehr darauf.",
+        ),
         Kind.PROVIDER_SILENT: Text(
             title="Konto „{subject}“ kann nicht senden: Der Anbieter ist nicht erreichbar",
             what="Seit mehr als einer Stunde kam bei keinem Versuch, über dieses Konto zu senden, eine Antwort des"

@@ -65,11 +65,12 @@ def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -
 
 
 def _explain(finding: Finding, language: str) -> Explanation | None:
-    """Return what a provider's answer to a login means; None where no row has words for it."""
-    if finding.kind not in (Kind.LOGIN_REFUSED, Kind.MAILBOX_REFUSED):
+    """Return what a provider's answer means that needs a person; None where no row has words for it."""
+    if finding.kind not in (Kind.LOGIN_REFUSED, Kind.MAILBOX_REFUSED, Kind.SETTING_NEEDED):
         return None
+    stage = Stage.SEND if finding.kind is Kind.SETTING_NEEDED else Stage.LOGIN
     reply = parse_stored(finding.detail.removeprefix(LOGIN_REFUSED).strip())
-    return explain(reply, language, account=shlex.quote(plain(finding.subject, _LONGEST)), stage=Stage.LOGIN)
+    return explain(reply, language, account=shlex.quote(plain(finding.subject, _LONGEST)), stage=stage)
 
 
 def _said(words: Language, finding: Finding, language: str) -> tuple[str, str]:

@@ -64,6 +64,37 @@ async def test_silence_begins_with_the_first_attempt_behind_the_last_answer(engi
     assert (queued.silent_since, queued.silence) == (NOW + 20 * 60_000, "4.4.1 x: Connection refused")
 
 
+async def test_a_setting_that_is_missing_is_told_after_an_hour_and_until_a_mail_is_taken(
+    engine: Engine, queue: Queue
+) -> None:
+    unfit = Reply(code=430, enhanced="4.2.0", text="STOREDRV; mailbox logon failure; MapiExceptionLogonFailed")
+    await queue.accept(new_mail())
+    for minute in (0, 30, 61):
+        at = NOW + minute * 60_000
+        (claimed,) = await queue.claim(SALES, now=at, limit=1, open_now=True)
+        await queue.settle(settled(claimed, {0: LATER}, DeliveryState.QUEUED, reply=unfit, at=at, due=at))
+    assert standing(engine, NOW + HOUR - 1).queues["sales"].setting_since is None
+    queued = standing(engine, NOW + HOUR + 60_000).queues["sales"]
+    assert (queued.setting_since, queued.setting) == (NOW, str(unfit))
+    assert queued.silent_since is None
+    other = new_mail()
+    await queue.accept(other)
+    at = NOW + 2 * HOUR
+    (claimed,) = [
+        one for one in await queue.claim(SALES, now=at, limit=9, open_now=True) if one.message.id == other.message.id
+    ]
+    await queue.settle(settled(claimed, {0: TAKEN}, DeliveryState.DONE, reply=TAKEN.reply, at=at, due=at))
+    assert standing(engine, NOW + 9 * HOUR).queues["sales"].setting_since is None
+
+
+async def test_a_430_that_names_nothing_of_the_kind_is_no_setting(engine: Engine, queue: Queue) -> None:
+    await queue.accept(new_mail())
+    (claimed,) = await queue.claim(SALES, now=NOW, limit=1, open_now=True)
+    other = Reply(code=430, text="come again")
+    await queue.settle(settled(claimed, {0: LATER}, DeliveryState.QUEUED, reply=other, at=NOW, due=NOW))
+    assert standing(engine, NOW + 9 * HOUR).queues["sales"].setting_since is None
+
+
 async def test_an_answer_to_another_mail_ends_the_silence(engine: Engine, queue: Queue) -> None:
     first, second = new_mail(), new_mail()
     for mail, reply in ((first, LOST), (second, TAKEN.reply)):

@@ -103,6 +103,7 @@ TABLE = [
     (mailbox("login: [sys/temp] later", failing=DAY), Kind.MAILBOX_FAILING, NEEDS),
     (mailbox("login: pop.example: Connection reset by peer", failing=29 * MINUTE), Kind.MAILBOX_FAILING, WATCH),
     (mailbox("", failing=DAY), None, FINE),
+    (queue(setting_since=NOW - HOUR, setting="430 4.2.0 STOREDRV", waiting=1), Kind.SETTING_NEEDED, NEEDS),
     (queue(silent_since=NOW - HOUR, silence="refused", waiting=1), Kind.PROVIDER_SILENT, NEEDS),
     (queue(overdue=3, waiting=4, overdue_since=NOW - DAY), Kind.MAIL_OVERDUE, NEEDS),
     (queue(held=2, doubtful=2), Kind.HELD_DOUBTFUL, NEEDS),
