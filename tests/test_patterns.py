@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 import relay
+from relay.rules.answers.reading import ROWS
+from relay.rules.answers.sign_in import MICROSOFT_ROWS
+from relay.rules.answers.sign_in_rows import STANDARD_ROWS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -29,6 +32,10 @@ def patterns() -> Iterator[tuple[str, Any, int]]:
             for key, one in found.items():
                 if isinstance(one, re.Pattern):
                     yield f"{module.name}.{name}{key}", one.pattern, one.flags
+
+    for row in (*ROWS, *MICROSOFT_ROWS, *STANDARD_ROWS):
+        for pattern in filter(None, (row.says, row.unless)):
+            yield f"answer {row.name}", pattern, 0
 
 
 def possessive_groups(parsed: Any) -> Iterator[str]:  # noqa: ANN401 - the parser's own lists

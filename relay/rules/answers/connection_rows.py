@@ -6,43 +6,42 @@ languages, with what helps. So `relay account test`, alerts and notices say the 
 has stored. To users say `what` alone: the advice is the administrator's.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from relay.rules.answers.row import About, Advice, Cause, Row, Stage, Words
 
-_SIGNS: Mapping[Cause, re.Pattern[str]] = {
-    Cause.CA_FILE: re.compile(r"ca_file .* (?:can't be read|holds no certificate)|NO_CERTIFICATE_OR_CRL_FOUND"),
-    Cause.CERTIFICATE_ISSUER: re.compile(
+_SIGNS: Mapping[Cause, str] = {
+    Cause.CA_FILE: (r"ca_file .* (?:can't be read|holds no certificate)|NO_CERTIFICATE_OR_CRL_FOUND"),
+    Cause.CERTIFICATE_ISSUER: (
         r"certificate of .*(?:unable to get (?:local )?issuer|unable to verify the first"
         r"|self[- ]signed certificate in certificate chain|unable to get certificate CRL)"
     ),
-    Cause.CERTIFICATE_SELF_SIGNED: re.compile(r"certificate of .*self[- ]signed certificate"),
-    Cause.CERTIFICATE_NAME: re.compile(r"certificate of .*(?:hostname|IP address) mismatch"),
-    Cause.CERTIFICATE_EXPIRED: re.compile(r"certificate of .*has expired"),
-    Cause.CERTIFICATE_FUTURE: re.compile(r"certificate of .*not yet valid"),
-    Cause.CERTIFICATE: re.compile(r"(?:^|\s)the certificate of "),
-    Cause.NO_TLS: re.compile(
+    Cause.CERTIFICATE_SELF_SIGNED: (r"certificate of .*self[- ]signed certificate"),
+    Cause.CERTIFICATE_NAME: (r"certificate of .*(?:hostname|IP address) mismatch"),
+    Cause.CERTIFICATE_EXPIRED: (r"certificate of .*has expired"),
+    Cause.CERTIFICATE_FUTURE: (r"certificate of .*not yet valid"),
+    Cause.CERTIFICATE: (r"(?:^|\s)the certificate of "),
+    Cause.NO_TLS: (
         r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|HTTP_REQUEST|PACKET_LENGTH_TOO_LONG|UNKNOWN_PROTOCOL"
         r"|does not begin with TLS"
     ),
-    Cause.OLD_TLS: re.compile(
+    Cause.OLD_TLS: (
         r"UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|NO_PROTOCOLS_AVAILABLE|HANDSHAKE_FAILURE|NO_SHARED_CIPHER"
         r"|_TOO_SMALL|_TOO_WEAK|LEGACY_SIGALG|UNSAFE_LEGACY_RENEGOTIATION"
     ),
-    Cause.TLS_AT_ONCE: re.compile(r"begins with TLS"),
-    Cause.NO_STARTTLS: re.compile(r"the server offers no (?:STARTTLS|STLS)"),
-    Cause.NO_LOGIN: re.compile(r"the server offers no login"),
-    Cause.NAME_SERVER: re.compile(r"temporary failure in name resolution|its name was not resolved in time"),
-    Cause.NO_SUCH_HOST: re.compile(
+    Cause.TLS_AT_ONCE: (r"begins with TLS"),
+    Cause.NO_STARTTLS: (r"the server offers no (?:STARTTLS|STLS)"),
+    Cause.NO_LOGIN: (r"the server offers no login"),
+    Cause.NAME_SERVER: (r"temporary failure in name resolution|its name was not resolved in time"),
+    Cause.NO_SUCH_HOST: (
         r"name or service not known|no address associated with|nodename nor servname|the name has no address"
         r"|name does not resolve|non-recoverable failure in name resolution"
     ),
-    Cause.REFUSED: re.compile(r"connection refused"),
-    Cause.NO_ROUTE: re.compile(r"no route to host|network is (?:unreachable|down)|host is down"),
-    Cause.NO_ANSWER: re.compile(r"did not answer in time|timed? ?out|no answer within|no progress within"),
-    Cause.CLOSED: re.compile(
+    Cause.REFUSED: (r"connection refused"),
+    Cause.NO_ROUTE: (r"no route to host|network is (?:unreachable|down)|host is down"),
+    Cause.NO_ANSWER: (r"did not answer in time|timed? ?out|no answer within|no progress within"),
+    Cause.CLOSED: (
         r"connection (?:was )?(?:reset|lost|closed|aborted)|closed the connection|connection is closed"
         r"|unexpected EOF|UNEXPECTED_EOF|broken pipe"
     ),
@@ -221,7 +220,7 @@ CONNECTION_ROWS: Final = tuple(
         advice=Advice.UNREACHABLE,
         stages=frozenset({Stage.CONNECT}),
         codes=frozenset({0}),
-        says=re.compile(sign.pattern, re.IGNORECASE),
+        says=f"(?i:{sign})",
         english=_ENGLISH[cause],
         german=_GERMAN[cause],
     )
@@ -233,7 +232,10 @@ _BY_NAME: Final = {row.name: row for row in CONNECTION_ROWS}
 def read_cause(text: str) -> Cause | None:
     """Recognise a cause in a line of ours, such as a stored reply without a code; None where it is none of these."""
     line = text[:_LONGEST].replace("\n", " ")
-    return next((Cause(row.name) for row in CONNECTION_ROWS if row.says is not None and row.says.search(line)), None)
+    return next(
+        (Cause(row.name) for row in CONNECTION_ROWS if row.fits(stage=Stage.CONNECT, code=0, status="", text=line)),
+        None,
+    )
 
 
 def explain_cause(cause: Cause, language: str) -> Words:

@@ -1,6 +1,5 @@
 """What Microsoft's mail servers answer in their own way: Exchange Online and Outlook.com."""
 
-import re
 from typing import Final
 
 from relay.rules.answers.row import About, Advice, Row, Stage, say
@@ -15,7 +14,7 @@ MICROSOFT_ROWS: Final = (
         about=About.CONFIGURATION,
         advice=Advice.AUTHENTICATION,
         stages=_LOGIN,
-        says=re.compile(r"smtpclientauthentication is disabled for the (?:tenant|mailbox)"),
+        says=(r"smtpclientauthentication is disabled for the (?:tenant|mailbox)"),
         english=say(
             "Microsoft 365 has sending by programs (SMTP AUTH) switched off for this mailbox or the organisation;"
             " OAuth needs it as well.",
@@ -35,7 +34,7 @@ MICROSOFT_ROWS: Final = (
         about=About.CONFIGURATION,
         advice=Advice.AUTHENTICATION,
         stages=_LOGIN,
-        says=re.compile(r"basic authentication is (?:disabled|not supported)"),
+        says=(r"basic authentication is (?:disabled|not supported)"),
         english=say(
             "Microsoft takes no passwords here any more; yours may well be right.",
             'Put [account.oauth] in place of the password, then sign in with "relay account authorize {account}".',
@@ -69,7 +68,7 @@ MICROSOFT_ROWS: Final = (
         about=About.CONFIGURATION,
         advice=Advice.AUTHENTICATION,
         stages=_LOGIN,
-        says=re.compile(r"security defaults|did not meet the criteria"),
+        says=(r"security defaults|did not meet the criteria"),
         english=say(
             "A security rule of the organisation (security defaults or Conditional Access) forbids this login.",
             "An administrator of Microsoft 365 must allow it for this mailbox. With a password it is forbidden most"
@@ -122,7 +121,7 @@ MICROSOFT_ROWS: Final = (
         name="send_as_denied",
         about=About.SENDER,
         advice=Advice.SENDER_REFUSED,
-        says=re.compile(r"sendasdenied|does not have permissions? to send as"),
+        says=(r"sendasdenied|does not have permissions? to send as"),
         english=say(
             "The login is right, but at Microsoft it may not send as the account's address.",
             "An administrator gives it the right in the Exchange admin centre: Mailboxes > the address > Delegation >"
@@ -141,7 +140,7 @@ MICROSOFT_ROWS: Final = (
         advice=Advice.AUTHENTICATION,
         stages=frozenset({Stage.SEND}),
         codes=frozenset({430}),
-        says=re.compile(r"storedrv.*(?:logon|no rights)"),
+        says=(r"storedrv.*(?:logon|no rights)"),
         english=say(
             "The app may log in to Microsoft, but has no right to this mailbox; waiting does not mend that.",
             "An administrator gives it the right in PowerShell: Add-MailboxPermission with FullAccess for the service"
@@ -158,7 +157,7 @@ MICROSOFT_ROWS: Final = (
         name="day_used_up",
         about=About.LIMIT,
         advice=Advice.RATE,
-        says=re.compile(r"submissionquotaexceeded"),
+        says=(r"submissionquotaexceeded"),
         english=say(
             "The 10,000 recipients that Microsoft allows a mailbox in a day are used up.",
             "Send the rest tomorrow, and set recipients_per_day so that it waits by itself.",
@@ -174,7 +173,7 @@ MICROSOFT_ROWS: Final = (
         about=About.LIMIT,
         advice=Advice.RATE,
         codes=frozenset({421, 432}),
-        says=re.compile(r"concurrent connections limit exceeded"),
+        says=(r"concurrent connections limit exceeded"),
         english=say(
             "Microsoft takes at most three connections of a mailbox at once.",
             "You need not do anything: it is tried again. If it lasts, set connections = 1, and see which other"
@@ -193,7 +192,7 @@ MICROSOFT_ROWS: Final = (
         advice=Advice.EXPIRED,
         codes=frozenset({451, 454}),
         statuses=frozenset({"7.0"}),
-        says=re.compile(r"\btemporar"),
+        says=(r"\btemporar"),
         english=say("The provider has a trouble of its own.", "You need not do anything: it is tried again."),
         german=say(
             "Der Anbieter hat selbst eine Störung.", "Sie brauchen nichts zu tun: Es wird noch einmal versucht."
@@ -237,7 +236,7 @@ MICROSOFT_ROWS: Final = (
         advice=Advice.AUTHENTICATION,
         stages=_READ,
         codes=frozenset({0}),
-        says=re.compile(r"user is authenticated but not connected"),
+        says=(r"user is authenticated but not connected"),
         english=say(
             "The login is right, but Microsoft does not open this mailbox to it.",
             "Switch on IMAP and POP for the mailbox (Manage email apps); of a shared mailbox username must be its"

@@ -1,7 +1,5 @@
 """How the rows of sign-ins are made: of Microsoft's codes, and of the errors of the standards."""
 
-import re
-
 from relay.rules.answers.row import About, Row, Stage, Words
 
 
@@ -15,7 +13,7 @@ def entra(numbers: str, about: About, *, english: Words, german: Words) -> Row:
         name=f"aadsts_{wanted[0]}",
         about=about,
         stages=frozenset({Stage.SIGN_IN}),
-        says=re.compile(rf"\baadsts(?:{'|'.join(wanted)})\b"),
+        says=(rf"\baadsts(?:{'|'.join(wanted)})\b"),
         english=english,
         german=german,
         source="Microsoft Entra: authentication and authorization error codes",
@@ -29,7 +27,7 @@ def oauth(errors: str, about: About, *, english: Words, german: Words) -> Row:
         name=wanted[0],
         about=about,
         stages=frozenset({Stage.SIGN_IN}),
-        says=re.compile(rf"^(?:{'|'.join(wanted)})\b"),
+        says=(rf"^(?:{'|'.join(wanted)})\b"),
         english=english,
         german=german,
         source="RFC 6749 section 5.2, RFC 8628 section 3.5",

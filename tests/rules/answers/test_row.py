@@ -1,5 +1,3 @@
-import re
-
 import pytest
 
 from relay.rules.answers.row import About, Cause, Row, Stage, Words, say
@@ -10,8 +8,8 @@ ROW = Row(
     stages=frozenset({Stage.SEND}),
     codes=frozenset({450}),
     statuses=frozenset({"7.1"}),
-    says=re.compile("limit"),
-    unless=re.compile("mailbox"),
+    says="limit",
+    unless="mailbox",
     english=say("What.", "Do."),
     german=say("Was."),
 )
