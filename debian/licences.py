@@ -30,7 +30,7 @@ _BY_OTHER_NAMES: Final = {
 }
 _KNOWN: Final = frozenset(
     {"MIT", "MIT-0", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "PSF-2.0", "LGPL-3.0-only", "MIT OR Apache-2.0"}
-    | {"Apache-2.0 OR BSD-3-Clause"}
+    | {"Apache-2.0 OR BSD-3-Clause", "ISC"}
 )
 _ON_DEBIAN: Final = {"Apache License": "Apache-2.0", "GNU LESSER GENERAL PUBLIC LICENSE": "LGPL-3"}
 """By how a text begins: licences whose text each Debian has, which a package refers to."""
