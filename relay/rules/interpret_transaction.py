@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from relay.model.mail import Recipient, RecipientKind
 from relay.model.reply import Outcome, Reply, Verdict
+from relay.rules.answers.reading import says_sender_is_refused
 from relay.rules.disposition import Answered
 from relay.rules.replies import (
     asks_the_sender_to_slow_down,
@@ -140,7 +141,15 @@ def _interpret_data(recipients: Sequence[Recipient], replies: SmtpReplies) -> Tr
         return TransactionResult(outcomes=outcomes, reply=end, login_refused=paused)
     outcomes |= _defer(taken, end) if leaves else dict.fromkeys((r.n for r in taken), outcome_of(end))
     return TransactionResult(
-        outcomes=outcomes, reply=shut_out or end, archive_leaves=leaves, login_refused=shut_out is not None
+        outcomes=outcomes,
+        reply=shut_out or end,
+        archive_leaves=leaves,
+        login_refused=shut_out is not None,
+        # Microsoft refuses a sender only behind the mail; the archive alone is no witness here either.
+        sender_refused=shut_out is None
+        and any(r.kind is not RecipientKind.ARCHIVE for r in taken)
+        and end.is_permanent
+        and says_sender_is_refused(end),
     )
 
 

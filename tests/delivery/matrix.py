@@ -216,6 +216,7 @@ is the same each time; with the blind copy the log and the postmaster hear of th
   transaction at once.
 - A refusal of the sender may come at RCPT only (Postfix waits with it until there): where all recipients get the same
   5xx, and it speaks of the sender, it is as at MAIL. The blind copy's failure is then no alert of its own.
+  Microsoft says it only behind the mail (`5.2.252 SendAsDenied`): that is as at MAIL, too.
 - A notice that leaves by mail and bounces goes into its reader's inbox, and where he has none into the postmaster's
   (`notice_moved`); there is no notice about a notice.
 - What the provider says is cut and made harmless before it comes into a notice, the log or `relay trace`.

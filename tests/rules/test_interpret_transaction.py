@@ -275,3 +275,13 @@ def test_nobody_is_forgotten_and_only_2xx_delivers(
                     if r.kind is RecipientKind.ARCHIVE and reply is not None and reply.is_positive
                 ]  # fmt: skip
                 assert not took_part
+
+
+def test_a_sender_that_is_refused_behind_the_mail_is_the_accounts_fault_too() -> None:
+    denied = Reply(code=554, enhanced="5.2.252", text="SendAsDenied; a@x.example not allowed to send as b@x.example")
+    result = interpret_transaction([A], answers(OK, final=denied))
+    assert result.sender_refused
+    assert result.outcomes[0].verdict is Verdict.BOUNCED
+    assert not interpret_transaction([A], answers(OK, final=NEVER)).sender_refused
+    assert not interpret_transaction([ARCHIVE], answers(OK, final=denied)).sender_refused
+    assert not interpret_transaction([A, ARCHIVE], answers(OK, OK, final=denied)).sender_refused  # it is repeated

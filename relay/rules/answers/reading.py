@@ -33,6 +33,12 @@ def find_row(reply: Reply, stage: Stage | None = None) -> Row:
     return next(fitting, ANYTHING)
 
 
+def says_sender_is_refused(reply: Reply) -> bool:
+    """Return whether a provider says in its own way that the account may not send as its address: only known rows."""
+    row = find_row(reply, Stage.SEND)
+    return row.about is About.SENDER and row.english is not None
+
+
 def choose_advice(reply: Reply, *, expired: bool = False) -> Advice:
     """Choose the advice for a recipient who does not get a mail, refused or given up, by the last reply that it got."""
     advice = find_row(reply).advice

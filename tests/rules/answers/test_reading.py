@@ -12,6 +12,7 @@ from relay.rules.answers.reading import (
     explain,
     find_row,
     parse_stored,
+    says_sender_is_refused,
 )
 from relay.rules.answers.row import About, Advice, Stage
 
@@ -195,3 +196,8 @@ def test_each_name_stands_for_one_meaning_and_words_come_in_pairs() -> None:
     assert len({row.name for row in told}) == len(told)
     assert all(row.german is not None and row.german.what and row.english is not None for row in told)
     assert [row for row in ROWS if row.german is not None and row.english is None] == []
+
+
+def test_only_what_a_provider_is_known_to_say_speaks_of_the_sender_behind_a_mail() -> None:
+    assert says_sender_is_refused(Reply(code=554, enhanced="5.2.252", text="SendAsDenied; a not allowed to send as b"))
+    assert not says_sender_is_refused(Reply(code=554, enhanced="5.1.8", text="no"))
