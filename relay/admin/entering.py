@@ -52,17 +52,19 @@ def enter(settings: "Settings", *, serves: bool = False, low_ports: bool = False
     owner = find_owner(settings.folder)
     if owner is None:
         return
+    from relay.certificates.store import Store
     from relay.storage.lock import database_name, files_of_service
     from relay.storage.owner import require_within
 
     if (database := database_name(settings.database)) is not None:
         require_within(settings.folder, database, owner)
     belongings = [*files_of_service(settings.folder, settings.database), settings.inboxes]
-    _import_early(serves=serves, shared=database is None)
+    certifies = Store(settings.folder).server.exists()
+    _import_early(serves=serves, shared=database is None, certifies=certifies)
     become_owner(owner, settings.folder, belongings, low_ports=low_ports)
 
 
-def _import_early(*, serves: bool, shared: bool) -> None:
+def _import_early(*, serves: bool, shared: bool, certifies: bool) -> None:
     """Import what is otherwise imported when it is used: the owner may not be able to read where root's Python lies."""
     from importlib import import_module
     from pkgutil import iter_modules
@@ -75,6 +77,7 @@ def _import_early(*, serves: bool, shared: bool) -> None:
     if serves:
         names += [*_TO_SERVE, *(f"{migrations.__name__}.{found.name}" for found in iter_modules(migrations.__path__))]
     names += _TO_SHARE if shared else ()
+    names += TO_CERTIFY if certifies and serves else ()
     for name in names:
         import_module(name)
     load_all()
@@ -82,6 +85,7 @@ def _import_early(*, serves: bool, shared: bool) -> None:
 
 
 _TO_LOOK = (
+    "_strptime",
     "argon2",
     "encodings.idna",
     "rich.cells",
@@ -90,6 +94,13 @@ _TO_LOOK = (
 )
 """Beside what the functions of the room import."""
 _TO_SERVE = ("alembic.migration", "alembic.operations", "concurrent.futures.thread", "relay.supervisor")
+TO_CERTIFY = (
+    "cryptography.hazmat.primitives.asymmetric.rsa",
+    "cryptography.x509",
+    "idna",
+    "relay.certificates.authority",
+)
+"""What makes a certificate anew: 10 MB, for a service that has one to look after."""
 _TO_SHARE = ("relay.storage.postgresql", "sqlalchemy.dialects.postgresql.psycopg")
 
 

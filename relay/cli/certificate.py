@@ -100,17 +100,16 @@ def show(config: str | None, *, as_json: bool, pem: bool) -> None:
 
 def _open(config: str | None) -> "tuple[Settings, Store]":
     """Load the configuration, and become the owner of the storage folder, whose service makes them anew."""
+    from importlib import import_module
+
+    from relay.admin.entering import TO_CERTIFY
     from relay.certificates.store import Store
 
     settings = load(config)
     if not settings.folder.is_dir():
         fail(f"{settings.folder}: there is no such folder yet: it is made with the package, or by its owner")
-    # Root becomes another user, who may not read where root's Python lies: what is used later is imported here.
-    import cryptography.hazmat.primitives.asymmetric.rsa
-    import cryptography.x509  # noqa: F401 - see above
-
-    import relay.certificates.authority  # noqa: F401 - see above
-
+    for name in TO_CERTIFY:  # root becomes another user, who may not be able to read where root's Python lies
+        import_module(name)
     enter(settings)
     return settings, Store(settings.folder)
 

@@ -1,6 +1,7 @@
 """Commands that root runs in a storage folder of somebody else's: as real processes, since there is no way back."""
 
 import asyncio
+import datetime as dt
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ import click
 import pytest
 import trustme
 
+from relay.certificates.store import Store
 from relay.cli import main
 from relay.demo.provider import PASSWORD
 from relay.settings import load_settings
@@ -151,12 +153,22 @@ ARGUMENTS: dict[tuple[str, ...], Callable[[Office], list[str]]] = {
     ("account", "test"): lambda _: ["sales"],
     ("account", "pause"): lambda _: ["sales"],
     ("account", "resume"): lambda _: ["sales"],
+    ("account", "add"): lambda _: ["new", "--address", "n@example.com", "--smtp-host", "h.example", "--no-login"],
+    ("account", "edit"): lambda _: ["sales", "--set", "excluded=true"],
+    ("account", "remove"): lambda _: ["sales", "--yes"],
+    ("user", "add"): lambda _: ["bert", "--address", "bert@example.com"],
+    ("user", "remove"): lambda _: ["anna"],
+    ("device", "add"): lambda _: ["scanner", "--network", "192.0.2.1", "--user", "anna"],
+    ("device", "remove"): lambda _: ["scanner"],
+    ("certificate", "make"): lambda _: [],
+    ("certificate", "show"): lambda _: [],
     ("backup",): lambda office: [str(office.shut / "copy.db")],
     ("restore",): lambda office: ["--yes", str(office.shut / "copy.db")],
 }
 WORKING = [
     ("status",), ("reload",), ("queue", "list"), ("queue", "run"), ("queue", "retry"), ("queue", "hold"), ("poll",),
     ("trace",), ("account", "list"), ("account", "test"), ("account", "pause"), ("backup",), ("restore",),
+    ("certificate", "make"),
 ]  # fmt: skip
 """Those that differ in what they need."""
 APART = {("demo",), ("dovecot-config",), ("explain",), ("user", "password")}
@@ -172,7 +184,7 @@ def test_each_command_is_tried_below() -> None:
 def test_no_link_in_the_folder_leads_root_to_what_is_its_own(office: Office, command: tuple[str, ...]) -> None:
     for name in ("relay.lock", "relay.db-lock", "relay.log", "relay.sock"):
         office.plant(name, office.secret)
-    for name in ("inboxes", "quarantine"):
+    for name in ("inboxes", "quarantine", "certificates"):
         office.plant(name, office.shut)
     said = office.run(*command, *ARGUMENTS[command](office))
     assert "Traceback" not in said.stderr
@@ -339,6 +351,18 @@ def test_the_service_is_the_owner_in_all_its_ids_and_keeps_one_right(office: Off
             assert office.run("reload").returncode == 2  # root's configuration: the service can't read it any more
             assert office.run("queue", "run").returncode == 0
         office.check()
+
+
+@pytest.mark.peer
+def test_the_owner_makes_a_certificate_anew_though_he_may_not_read_roots_python(office: Office) -> None:
+    long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=370)
+    Store(office.storage).make(["relay.example"], "Mail", long_ago)
+    office.give()
+    office.config.write_text(office.config.read_text().replace('\n[log]\nfile = "relay.log"\n', ""))
+    with RelayProcess(office.config) as relay:
+        relay.wait_for("certificate_renewed")
+        assert relay.find("activity_failed") == []
+    office.check()
 
 
 @pytest.mark.peer
