@@ -3,8 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from relay.model.secret import Secret
+
+KEY_FILE: Final = "tokens.key"
+"""In the storage folder: what seals the logins."""
 
 
 class Provider(StrEnum):
@@ -55,3 +59,22 @@ class OAuth:
     """The account that logs in."""
     protocols: tuple[str, ...] = field(default=(), metadata={"is_key": False})
     """What it is to log in to: `smtp`, `pop3`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredLogin:
+    """What is kept of an account's login between two refreshes. Times are milliseconds since 1970, UTC."""
+
+    account: str
+    binding: str
+    """What it is bound to; where the configuration says another, it is not the account's login any more."""
+    sealed: str = field(default="", repr=False)
+    """The tokens; empty where the first are still to be got."""
+    begun_at: int
+    """When somebody signed in; of an app, when it was first asked for a token."""
+    got_at: int = 0
+    """When the tokens came."""
+    ends_at: int = 0
+    """Until when the access token holds."""
+    ended: str = ""
+    """Why the login is over, in the issuer's words; empty while it is not."""

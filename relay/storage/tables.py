@@ -208,6 +208,29 @@ class _Mailbox(TypedColumns):
 mailbox: Final = Table("mailbox", metadata, _Mailbox)
 
 
+class _Login(TypedColumns):
+    """An account's login by OAuth 2. What is secret in it is sealed by a key that is not in the database."""
+
+    account: Named[str] = Column(_Text, primary_key=True)
+    # What the login is bound to: another registration or person is another login.
+    binding: Named[str] = Column(_Text)
+    # JSON with the tokens, as relay.accounts.sealing seals it; empty where the first is still to be got.
+    sealed: Named[str] = Column(_Text)
+    # When somebody signed in, when the tokens came, and until when the access token holds.
+    begun_at: Named[int] = Column(BigInteger)
+    got_at: Named[int] = Column(BigInteger)
+    ends_at: Named[int] = Column(BigInteger)
+    # Why it is over, in the issuer's words; empty while it is not.
+    ended: Named[str] = Column(_Text, server_default="")
+    # Who refreshes it now, if anybody: one refresh of one node, until its lease is over.
+    node: Named[str] = Column(_Text, server_default="")
+    token: Named[str] = Column(_Text, server_default="")
+    lease_until: Named[int | None] = Column(BigInteger)
+
+
+login: Final = Table("login", metadata, _Login)
+
+
 class _Seen(TypedColumns):
     """The messages in a mailbox that a poll has seen. POP3 has neither folders nor validities."""
 

@@ -19,7 +19,7 @@ from relay.storage.lock import database_file
 from relay.storage.tables import metadata
 from relay.storage.transaction import Transaction
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Of the schema: each change of the tables adds 1 and a module in `migrations`; a program refuses a newer one."""
 NONE_YET: Final = (
     "there is no database yet: start the service first (systemctl start relay, or relay serve), which makes it"
