@@ -14,6 +14,9 @@ from functools import partial
 from pathlib import Path
 
 from relay import __version__
+from relay.accounts.credentials import Credentials
+from relay.accounts.keeping import TokenKeeper
+from relay.accounts.sealing import Sealer
 from relay.admin.desk import Desk
 from relay.admin.running import Running
 from relay.auth import PasswordChecker
@@ -26,10 +29,11 @@ from relay.emitting import emit
 from relay.events import service as events
 from relay.housekeeping import Housekeeper
 from relay.listeners import Listeners
+from relay.login_keeping import LoginKeeper
 from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.pop_poller import PopPoller
-from relay.runtime import Runtime, contain_faults, keep_running
+from relay.runtime import Runtime, contain_faults, keep_running, wall_clock
 from relay.settings import ConfigurationError, Settings, load_settings
 from relay.storage.engine import PATIENCE, open_engine
 from relay.storage.lock import StorageLock, name_node
@@ -73,7 +77,11 @@ class Service:
             node = name_node(self.settings.folder, self._lock.identity)
             self.queue = Queue(self._engine, self._writer, node=node, lease=self.settings.lease)
             undo.push_async_callback(self.queue.close)
-            runtime = Runtime(settings=lambda: self.settings, queue=self.queue)
+            self.tokens = TokenKeeper(self._engine, Sealer(self.settings.folder), node=node, now=wall_clock)
+            undo.push_async_callback(self.tokens.close)
+            await asyncio.to_thread(self.tokens.begin)
+            credentials = Credentials(self.queue.fingerprint_key, self.tokens)
+            runtime = Runtime(settings=lambda: self.settings, queue=self.queue, credentials=credentials)
             self.delivery = Delivery(runtime)
             self.mailboxes = Mailboxes(self._engine, self._writer, node=node, lease=self.settings.lease)
             self.watcher = Watcher(
@@ -86,6 +94,7 @@ class Service:
             self.poller = PopPoller(runtime, collector, polled=self.watcher.look_soon)
             self.housekeeper = Housekeeper(runtime)
             self.backups = BackupKeeper(runtime)
+            self.logins = LoginKeeper(runtime, self.tokens)
             self.certificates = CertificateKeeper(runtime, self._renew_certificate)
             self._warn(self.settings.warnings)
             await self._make_inboxes()
@@ -123,6 +132,7 @@ class Service:
             "poller": self.poller.run,
             "claims": self.housekeeper.keep_claims,
             "housekeeping": self.housekeeper.run,
+            "logins": self.logins.run,
             "watching": self.watcher.run,
             "watchdog": partial(feed_watchdog, self._writer.answer),
             "backup": self.backups.run,

@@ -1,10 +1,12 @@
-"""The credentials of the accounts, made of their settings. A password is the only kind so far."""
+"""The credentials of the accounts, made of their settings: passwords and tokens."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import overload
 
+from relay.accounts.keeping import TokenKeeper
+from relay.accounts.token import TokenCredential
 from relay.model.account import MailboxServer, Server, SmtpServer
 from relay.model.credential import Credential, Identity, keyed_hash
 from relay.model.errors import CredentialError
@@ -48,22 +50,23 @@ class PasswordCredential:
 class Credentials:
     """The credentials of all accounts, and the hashes by which the nodes of one database compare them."""
 
-    def __init__(self, key: Callable[[], Awaitable[bytes]]) -> None:
-        """`key` reads the database's key of hashes, once."""
+    def __init__(self, key: Callable[[], Awaitable[bytes]], tokens: TokenKeeper | None = None) -> None:
+        """`key` reads the database's key of hashes, once; `tokens` keeps the logins of accounts that have such."""
         self._read_key = key
         self._key: bytes | None = None
+        self._tokens = tokens
 
     @overload
-    @staticmethod
-    def of(server: MailboxServer) -> Credential: ...
+    def of(self, server: MailboxServer) -> Credential: ...
     @overload
-    @staticmethod
-    def of(server: SmtpServer) -> Credential | None: ...
-    @staticmethod
-    def of(server: Server) -> Credential | None:
+    def of(self, server: SmtpServer) -> Credential | None: ...
+    def of(self, server: Server) -> Credential | None:
         """Return the credential of a server's settings; None if it is used without a login."""
         if server.username is None:
             return None
+        if server.oauth is not None:
+            assert self._tokens is not None, "an account logs in by a token, and nothing keeps tokens"
+            return TokenCredential(oauth=server.oauth, keeper=self._tokens)
         identity = Identity(kind="password", login=server.username, host=server.host)
         return PasswordCredential(identity=identity, source=server.password)
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from relay.model.errors import CredentialError
+from relay.model.oauth import KEY_FILE
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
-KEY_FILE: Final = "tokens.key"
-"""In the storage folder, of mode 0600: a key in each line, the newest first. Nodes of one database have the same."""
 _LARGEST: Final = 4096
 """Octets of the file; a key has 45."""
 
@@ -24,6 +23,10 @@ class Sealer:
     """Seals and opens with the keys of one file; the first sealing makes it. Blocks: call it in a thread."""
 
     def __init__(self, folder: Path) -> None:
+        """`folder`: the storage folder. The file has a key in each line, the newest first, and mode 0600.
+
+        Nodes of one database have the same.
+        """
         self.file: Final = folder / KEY_FILE
 
     def seal(self, content: bytes) -> str:

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from textwrap import wrap
 from typing import Final
 
-from relay.accounts.credentials import Credentials
+from relay.admin.authorizing import keep_credentials
 from relay.admin.requests import Json, ListAccounts, Note, PauseAccount, Told, TryAccount
 from relay.admin.room import Room
 from relay.admin.words import count, show_soon, show_time, unknown
@@ -139,16 +139,16 @@ def try_(room: Room, request: TryAccount) -> Iterator[Note | Told]:
     if not account.servers:
         text = f"account[{name}] has neither [account.smtp] nor [account.pop3]: there is nothing to test"
         raise StateConflictError(text)
-    good = True
+    good, credentials = True, keep_credentials(room, account)
     for kind, what, server in (("smtp", "Sending", account.smtp), ("pop3", "Collecting", account.pop3)):
         if server is None:
             continue
         place = f'{server.host} port {server.port}, security = "{server.security}"'
         yield Note(text=f"{what}: {place}, account[{name}].{kind}")
         if isinstance(server, SmtpServer):
-            tried = probe_smtp(account, server, Credentials.of(server), hostname=room.settings.hostname)
+            tried = probe_smtp(account, server, credentials.of(server), hostname=room.settings.hostname)
         else:
-            tried = probe_pop3(account, server, Credentials.of(server))
+            tried = probe_pop3(account, server, credentials.of(server))
         steps = asyncio.run(tried)
         good = good and all(step.good for step in steps)
         yield Told(

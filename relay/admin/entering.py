@@ -60,11 +60,12 @@ def enter(settings: "Settings", *, serves: bool = False, low_ports: bool = False
         require_within(settings.folder, database, owner)
     belongings = [*files_of_service(settings.folder, settings.database), settings.inboxes]
     certifies = Store(settings.folder).server.exists()
-    _import_early(serves=serves, shared=database is None, certifies=certifies)
+    tokens = any(account.oauth is not None for account in settings.directory.accounts)
+    _import_early(serves=serves, shared=database is None, certifies=certifies, tokens=tokens)
     become_owner(owner, settings.folder, belongings, low_ports=low_ports)
 
 
-def _import_early(*, serves: bool, shared: bool, certifies: bool) -> None:
+def _import_early(*, serves: bool, shared: bool, certifies: bool, tokens: bool) -> None:
     """Import what is otherwise imported when it is used: the owner may not be able to read where root's Python lies."""
     from importlib import import_module
     from pkgutil import iter_modules
@@ -78,6 +79,7 @@ def _import_early(*, serves: bool, shared: bool, certifies: bool) -> None:
         names += [*_TO_SERVE, *(f"{migrations.__name__}.{found.name}" for found in iter_modules(migrations.__path__))]
     names += _TO_SHARE if shared else ()
     names += TO_CERTIFY if certifies and serves else ()
+    names += TO_LOG_IN_BY_TOKEN if tokens and serves else ()
     for name in names:
         import_module(name)
     load_all()
@@ -101,6 +103,16 @@ TO_CERTIFY = (
     "relay.certificates.authority",
 )
 """What makes a certificate anew: 10 MB, for a service that has one to look after."""
+TO_LOG_IN_BY_TOKEN = (
+    "cryptography.fernet",
+    "cryptography.hazmat.primitives.asymmetric.padding",
+    "cryptography.hazmat.primitives.asymmetric.rsa",
+    "cryptography.hazmat.primitives.serialization",
+    "cryptography.x509",
+    "h11",
+    "relay.rules.answers.sign_in",
+)
+"""What asks for a token, proves the client and seals what comes."""
 _TO_SHARE = ("relay.storage.postgresql", "sqlalchemy.dialects.postgresql.psycopg")
 
 

@@ -1,4 +1,4 @@
-"""`relay account`: the provider accounts, what waits for each, and which are paused."""
+"""`relay account`: the provider accounts, what waits for each, and which are paused; who signs in for them."""
 
 from typing import Final
 
@@ -7,6 +7,7 @@ import click
 from relay.admin.requests import ListAccounts, PauseAccount, TryAccount
 from relay.cli import Group
 from relay.cli.account_editing import add, edit, remove_
+from relay.cli.authorizing import authorize
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, enter, json_option
 from relay.cli.output import Column
@@ -26,10 +27,10 @@ COLUMNS: Final = (
 
 @click.group("account", cls=Group)
 def command() -> None:
-    """List, add, edit, remove, test, pause or resume provider accounts."""
+    """List, add, edit, remove, authorize, test, pause or resume provider accounts."""
 
 
-for _one in (add, edit, remove_):
+for _one in (add, edit, remove_, authorize):
     command.add_command(_one)
 
 

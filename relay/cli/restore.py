@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from relay.cli.configuration import config_option, enter, fail, load
 from relay.cli.output import confirm_many, count, progress, say
 from relay.cli.restore_plan import Plan, configured_folder, find_whole, make_plan
+from relay.model.oauth import KEY_FILE, Flow
 from relay.places import digest_of
 
 if TYPE_CHECKING:
@@ -205,6 +207,10 @@ def _tell_what_is_left(plan: Plan) -> None:
         say(f"make these again, which {plan.path} names: they are not in the backup:")
         for name in gone:
             say(f"  {name}")
+    if lost := _find_lost_logins(plan.settings):
+        say("sign in again for these accounts, once the service runs: their logins are not in the backup:")
+        for name in lost:
+            say(f"  relay account authorize {shlex.quote(name)}")
     for line in plan.manifest.missing:
         say(f"not in the backup: {line}")
     say('test it with "relay check", then start the service ("systemctl start relay")')
@@ -223,4 +229,12 @@ def _find_gone(plan: Plan, content: bytes) -> list[str]:
             return False
         return False
 
-    return sorted(filter(is_gone, find_names(content)))
+    return sorted(filter(is_gone, find_names(content) - {KEY_FILE}))
+
+
+def _find_lost_logins(settings: "Settings") -> list[str]:
+    """Give the accounts for which somebody must sign in again, since the key of their logins is not there."""
+    if (settings.folder / KEY_FILE).exists():
+        return []
+    accounts = settings.directory.accounts
+    return [one.name for one in accounts if one.oauth is not None and one.oauth.flow is not Flow.APP]

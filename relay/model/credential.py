@@ -3,7 +3,10 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+TOKEN: Final = "token"  # noqa: S105 - a kind
+"""The kind of a login by OAuth 2."""
 
 
 def keyed_hash(key: bytes, *parts: object) -> str:

@@ -56,7 +56,6 @@ def find_warnings(settings: Settings) -> Iterator[Finding]:
         for kind, protocol in SERVER_TABLES.items():
             if (server := getattr(account, kind)) is not None:
                 yield from _look_at_server(("account", n, kind), server, protocol)
-    yield from _look_at_tokens(settings.directory.accounts)
     yield from _look_at_passwords(settings.directory.accounts)
     if settings.retry.warn_after >= settings.retry.give_up_after:
         yield warn(("retry", "warn_after"), "not before give_up_after: nobody is warned of mail that waits")
@@ -163,13 +162,6 @@ def _look_at_passwords(accounts: tuple[Account, ...]) -> Iterator[Finding]:
                 f" [account.oauth] in place of the password, then: relay account authorize {shlex.quote(account.name)}"
             )
             yield warn(("account", n), reason)
-
-
-def _look_at_tokens(accounts: tuple[Account, ...]) -> Iterator[Finding]:
-    for n, account in enumerate(accounts):
-        if account.oauth is not None:
-            reason = "has no effect yet: the account can't log in by a token, and its mail waits"
-            yield warn(("account", n, "oauth"), reason)
 
 
 def _look_at_server(place: Place, server: SmtpServer | MailboxServer, protocol: Protocol) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from relay.model.oauth import KEY_FILE
 from relay.settings.blanking import blank_secrets
 from relay.settings.document import Table, read_document
 from relay.settings.environment import find_folder
@@ -65,7 +66,8 @@ def gather(file: Path, content: bytes | None = None, *, secrets: bool) -> Gather
     except ConfigurationError:
         root = Table()
     folder = find_folder(root, file)
-    for number, (name, is_secret) in enumerate(sorted(set(_names(root, secrets=secrets))), 1):
+    wanted = {one for one in _names(root, secrets=secrets) if one[0] != KEY_FILE or (folder / KEY_FILE).exists()}
+    for number, (name, is_secret) in enumerate(sorted(wanted), 1):
         found = _read(folder / name)
         if isinstance(found, bytes) and not secrets and _KEY in found:
             # Nobody is kept from a file that holds both.
@@ -99,6 +101,8 @@ def _names(root: Table, *, secrets: bool) -> Iterator[tuple[str, bool]]:
             is_secret = key in _PRIVATE or is_both or (key.endswith("_file") and key not in _PUBLIC)
             if name and (secrets if is_secret else key in _PUBLIC) and "\0" not in name:
                 yield name, is_secret
+    if secrets and any(account.has("oauth") for account in root.tables("account")):
+        yield KEY_FILE, True  # without it the logins in the database can't be read
 
 
 def _read(file: Path) -> bytes | str:

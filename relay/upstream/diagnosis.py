@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from relay.model.account import Pop3Server, Security, SmtpServer
-from relay.model.credential import Credential
+from relay.model.credential import TOKEN, Credential
 from relay.rules.answers.connection_rows import explain_cause, read_cause
 from relay.rules.answers.row import Cause, Words
 from relay.rules.certificates import Certificate
@@ -138,6 +138,12 @@ def _trust(what: str, server: SmtpServer | Pop3Server) -> str:
 
 def advise_login(username: str, credential: Credential, place: str) -> str:
     """Say what to do where a login is refused. `place`: of the server's table, such as `account[sales].smtp`."""
+    if credential.identity.kind == TOKEN:
+        return (
+            f"The provider does not let {credential.identity.login}, who has signed in, into the mailbox {username}."
+            f" Compare username of {place} with user in [account.oauth]; who signs in must be allowed to use that"
+            " mailbox, and access by programs (SMTP, POP3) must be switched on for it."
+        )
     return (
         f"The provider refuses this password for the user name {username}. Compare username and {credential.origin}"
         f" of {place} with what the provider names. Many want a password made for programs, or that access by"

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 
 from relay.model.account import Account, FirstPoll, Pop3Server, Security, SmtpServer
-from relay.model.credential import Credential
+from relay.model.credential import TOKEN, Credential
 from relay.model.errors import CredentialError
 from relay.model.reply import Reply
 from relay.rules.answers.connection_rows import explain_cause, read_cause
@@ -208,6 +208,10 @@ async def _fail(name: str, fault: str, server: SmtpServer | Pop3Server, credenti
 
 
 def _fail_secret(error: CredentialError, credential: Credential | None, place: str) -> Step:
+    if credential is not None and credential.identity.kind == TOKEN:
+        return Step(
+            name="get a token", good=False, text=str(error), advice=_explain(Reply(code=0, text=str(error)), place)
+        )
     advice = "" if credential is None else f"Mend {credential.origin} of {place}."
     return Step(name="read the password", good=False, text=str(error), advice=advice)
 

@@ -26,6 +26,7 @@ TOLD: Final = frozenset(
         Kind.BACKUP_OLD,
         Kind.BACKUP_NONE,
         Kind.LOGIN_ENDS,
+        Kind.PROOF_ENDS,
     }
 )
 """What the postmaster is told of here, where it needs him.
@@ -106,9 +107,11 @@ def _is_seen(key: str, node: str) -> bool:
 
 def _found(key: str, watch: Watch | None, finding: Finding, causes: Collection[str], now: int) -> Change | None:
     if watch is not None and watch.is_open:
-        if watch.well is None:
+        again = watch.told is not None and any(watch.told < at <= now for at in finding.again)
+        if watch.well is None and not again:
             return None
-        return Change(before=watch, after=replace(watch, well=None), finding=finding)
+        after = replace(watch, well=None, told=now if again else watch.told)
+        return Change(before=watch, after=after, news=News.RAISED if again else None, finding=finding)
     if finding.kind is Kind.BACKUP_NONE and finding.grade is Grade.WATCH:
         # Nothing else tells for how long there should have been one.
         noted = Change(before=None, after=Watch(key=key, since=now), finding=finding)

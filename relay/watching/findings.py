@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from relay.rules.answers.connection_rows import read_cause
+from relay.rules.answers.token_rows import says_of_token
 from relay.rules.passwords_end import is_urgent, uses_ending_password
 from relay.rules.states import Grade
 from relay.storage.standing import QueueState
@@ -19,6 +20,8 @@ ENOUGH_DISK: Final = 1 << 30
 BACKUP_AGE: Final = 36 * 3_600_000
 """Milliseconds: a nightly backup that is older has been left out once."""
 CERTIFICATE_DAYS: Final = 14
+FORESEEN: Final = (60, 30, 7)
+"""Days before the end of a client secret or its certificate at which people are told."""
 FAILING_INTERVALS: Final = 6
 """Of its intervals, and at least half an hour, a mailbox may fail before a person is asked: servers have bad nights."""
 SHORTEST_FAILING: Final = 1_800_000
@@ -58,6 +61,7 @@ class Kind(StrEnum):
     CERTIFICATE_EXPIRED = "certificate_expired"
     CERTIFICATE_EXPIRES = "certificate_expires"
     LOGIN_ENDS = "login_ends"
+    PROOF_ENDS = "proof_ends"
     CONFIGURATION_CHANGED = "configuration_changed"
     PAUSED = "paused"
     DAY_FULL = "day_full"
@@ -91,6 +95,8 @@ class Finding:
     """What else the texts count: octets, days, recipients."""
     detail: str = ""
     """What a provider, or the system, said."""
+    again: tuple[int, ...] = ()
+    """Moments after which people are told once more, while it lasts."""
 
     @property
     def key(self) -> str:
@@ -111,6 +117,7 @@ def find(snapshot: Snapshot, now: int) -> tuple[Finding, ...]:
         *(finding for state in snapshot.accounts for finding in _account(state)),
         *(finding for name, queue in snapshot.strangers.items() for finding in _gone(name, queue)),
         *_passwords(snapshot, now),
+        *_proofs(snapshot, now),
         *_storage(snapshot),
         *_backup(snapshot, now),
         *_certificates(snapshot, now),
@@ -178,7 +185,8 @@ def _mailbox(state: AccountState) -> Iterator[Finding]:
         return
     # Refused for good: not for now, nor lost with its connection.
     passes = any(code in mailbox.error.upper() for code in _FOR_NOW) or read_cause(mailbox.error) is not None
-    refused = mailbox.error.startswith(LOGIN_REFUSED) and not passes
+    has_no_token = says_of_token(mailbox.error) is not None
+    refused = (mailbox.error.startswith(LOGIN_REFUSED) or has_no_token) and not passes
     intervals = REFUSED_INTERVALS if refused else FAILING_INTERVALS
     patience = max(0 if refused else SHORTEST_FAILING, intervals * server.interval)
     # One that has never been collected was set up a moment ago: somebody is just waiting for it.
@@ -193,6 +201,16 @@ def _passwords(snapshot: Snapshot, now: int) -> Iterator[Finding]:
     for state in snapshot.accounts:
         if uses_ending_password(state.account):
             yield found(kind=Kind.LOGIN_ENDS, subject=state.account.name)
+
+
+def _proofs(snapshot: Snapshot, now: int) -> Iterator[Finding]:
+    """Find what accounts prove themselves by at the issuer of their tokens, and what ends soon."""
+    for state in snapshot.accounts:
+        ends = min(state.proofs_end, default=None)
+        if ends is None or state.account.excluded or ends - now > FORESEEN[0] * DAY:
+            continue
+        again, left = tuple(ends - days * DAY for days in FORESEEN[1:]), max(0, (ends - now) // DAY)
+        yield _needs_you(kind=Kind.PROOF_ENDS, subject=state.account.name, number=left, again=again)
 
 
 def _gone(name: str, queue: QueueState) -> Iterator[Finding]:

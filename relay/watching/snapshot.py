@@ -4,6 +4,7 @@ With a service or without one. It reads only, needs no secrets and no lock, and 
 seconds. Times are milliseconds, UTC.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,8 @@ class AccountState:
     failing_for: int = 0
     """Open milliseconds since a poll last ended well; 0 where none has."""
     recipients_today: int = 0
+    proofs_end: tuple[int, ...] = ()
+    """When what it proves itself by at the issuer of its tokens ends: the client secret, or a certificate."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,13 +120,18 @@ class Files:
     """Of the configuration as it stands on the disk; empty where it can't be read."""
     certificates: Mapping[str, int] = field(default_factory=dict)
     """When those of the listeners expire, by their files."""
+    proofs: Mapping[str, int] = field(default_factory=dict)
+    """When those of `[account.oauth]` expire, by their files."""
 
 
 def look_at_files(settings: Settings, *, digest: str = "") -> Files:
     """Read the configuration's file, unless somebody has who gives its `digest`, and the certificates that it names."""
     paths = {listener.certificate for listener in settings.listeners if listener.certificate is not None}
     certificates = {str(path): expires for path in sorted(paths) if (expires := _expiry(path)) is not None}
-    return Files(digest=digest or digest_of(settings.path), certificates=certificates)
+    accounts = settings.directory.accounts
+    named = {one.oauth.certificate for one in accounts if one.oauth is not None and one.oauth.certificate is not None}
+    proofs = {path: expires for path in sorted(named) if (expires := _expiry(Path(path))) is not None}
+    return Files(digest=digest or digest_of(settings.path), certificates=certificates, proofs=proofs)
 
 
 def take_snapshot(
@@ -147,7 +155,10 @@ def take_snapshot(
     return Snapshot(
         running=service.running,
         silence=service.silence,
-        accounts=tuple(_account(settings, account, standing, now) for account in settings.directory.accounts),
+        accounts=tuple(
+            _account(settings, account, standing, now, _proofs_end(account, files))
+            for account in settings.directory.accounts
+        ),
         strangers={name: queue for name, queue in sorted(standing.queues.items()) if name and name not in configured},
         notices=standing.queues.get("", QueueState()).waiting,
         quarantined=len(quarantined),
@@ -165,7 +176,20 @@ def take_snapshot(
     )
 
 
-def _account(settings: Settings, account: Account, standing: Standing, now: int) -> AccountState:
+def _proofs_end(account: Account, files: Files) -> tuple[int, ...]:
+    """Return when the client secret, by the day that the configuration says, and the certificate of a login end."""
+    oauth = account.oauth
+    if oauth is None:
+        return ()
+    ends = [expires for path, expires in files.proofs.items() if path == oauth.certificate]
+    if (day := oauth.secret_expires) is not None:
+        ends.append(round(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp() * 1000))
+    return tuple(ends)
+
+
+def _account(
+    settings: Settings, account: Account, standing: Standing, now: int, proofs_end: tuple[int, ...]
+) -> AccountState:
     mailbox = standing.mailboxes.get(account.name) if account.is_collected else None
     last_ok = None if mailbox is None else mailbox.last_ok
     return AccountState(
@@ -175,6 +199,7 @@ def _account(settings: Settings, account: Account, standing: Standing, now: int)
         mailbox=mailbox,
         failing_for=0 if last_ok is None else open_time(settings.hours, last_ok, now),
         recipients_today=standing.recipients_today.get(account.name, 0),
+        proofs_end=proofs_end,
     )
 
 

@@ -159,6 +159,14 @@ ENGLISH = Language(
             ' "relay account authorize {command}".',
             over='Account "{subject}" does not log in to Microsoft by password any more.',
         ),
+        Kind.PROOF_ENDS: Text(
+            title='What account "{subject}" proves itself by at its provider ends in {days}',
+            what="Its secret (client_secret) or certificate ends then. After that the account can neither send"
+            " nor collect, and its e-mails wait.",
+            action="Make a new secret or certificate on the provider's page of the app, put it in the place of"
+            ' the old one, write the new day as secret_expires into [account.oauth], then "relay reload".',
+            over='What account "{subject}" proves itself by holds for longer again.',
+        ),
         Kind.CONFIGURATION_CHANGED: Text(
             title="The file relay.toml was changed, and the service does not know of it yet",
             what="The service goes on with what it has read before.",

@@ -167,6 +167,15 @@ GERMAN = Language(
             " mit „relay account authorize {command}“ an.",
             over="Konto „{subject}“ meldet sich bei Microsoft nicht mehr mit Passwort an.",
         ),
+        Kind.PROOF_ENDS: Text(
+            title="Womit sich das Konto „{subject}“ beim Anbieter ausweist, endet in {days}",
+            what="Dann gilt sein Geheimnis (client_secret) oder Zertifikat für die Anmeldung nicht mehr. Danach kann"
+            " das Konto weder senden noch abholen, und seine E-Mails warten.",
+            action="Legen Sie auf der Seite des Anbieters zur App ein neues Geheimnis oder Zertifikat an, setzen"
+            " Sie es an die Stelle des alten, tragen Sie in [account.oauth] den neuen Tag als secret_expires ein, und"
+            " geben Sie „relay reload“ ein.",
+            over="Womit sich das Konto „{subject}“ ausweist, gilt wieder länger.",
+        ),
         Kind.CONFIGURATION_CHANGED: Text(
             title="Die Datei relay.toml wurde geändert, und der Maildienst kennt die Änderung noch nicht",
             what="Der Maildienst arbeitet mit dem weiter, was er zuletzt gelesen hat.",

@@ -17,23 +17,25 @@ SERVER = SmtpServer(host="h.example", port=587, security=Security.STARTTLS, user
 
 
 def made_of(source: Secret) -> PasswordCredential:
-    credential = Credentials.of(replace(SERVER, password=source))
+    credential = Credentials(key).of(replace(SERVER, password=source))
     assert isinstance(credential, PasswordCredential)
     return credential
 
 
 def test_an_identity_is_login_host_and_kind_and_no_password() -> None:
-    one = Credentials.of(SERVER)
+    one = Credentials(key).of(SERVER)
     assert one is not None
-    same = Credentials.of(replace(SERVER, port=465, password=Secret(file="/p")))
+    same = Credentials(key).of(replace(SERVER, port=465, password=Secret(file="/p")))
     assert same is not None
     assert one.identity == same.identity
     pop3 = Pop3Server(host="h.example", port=995, security=Security.TLS, username="u")
-    assert Credentials.of(pop3).identity == one.identity
-    others = [Credentials.of(other) for other in (replace(SERVER, host="i.example"), replace(SERVER, username="v"))]
+    assert Credentials(key).of(pop3).identity == one.identity
+    others = [
+        Credentials(key).of(other) for other in (replace(SERVER, host="i.example"), replace(SERVER, username="v"))
+    ]
     assert len({one.identity, *(other.identity for other in others if other is not None)}) == 3
     assert Token().identity != password("u").identity
-    assert Credentials.of(replace(SERVER, username=None)) is None
+    assert Credentials(key).of(replace(SERVER, username=None)) is None
 
 
 @given(st.text(min_size=6))

@@ -8,8 +8,9 @@ from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.accounts.sealing import KEY_FILE, Sealer
+from relay.accounts.sealing import Sealer
 from relay.model.errors import CredentialError
+from relay.model.oauth import KEY_FILE
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)

@@ -47,5 +47,5 @@ class TokenCredentials(Credentials):
         super().__init__(key)
         self.token = token
 
-    def of(self, server: SmtpServer | MailboxServer) -> Credential:  # type: ignore[override] # noqa: ARG002 - see above
+    def of(self, server: SmtpServer | MailboxServer) -> Credential:  # noqa: ARG002 - see above
         return self.token

@@ -10,6 +10,7 @@ from relay.model.errors import RelayError, SourceError
 from relay.model.maildrop import Listed
 from relay.model.secret import Secret
 from relay.sources.pop3 import Pop3Source
+from tests.peers.credentials import key
 from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import free_port
 
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
 
 def source_at(port: int, password: Secret = Secret(value=PASSWORD)) -> Pop3Source:  # noqa: B008 - a frozen value
     server = Pop3Server(host="127.0.0.1", port=port, security=Security.NONE, username="sales", password=password)
-    return Pop3Source(server, Credentials.of(server))
+    return Pop3Source(server, Credentials(key).of(server))
 
 
 async def collect(source: Pop3Source) -> list[Listed]:

@@ -98,3 +98,13 @@ def test_the_names_in_a_configuration(config: Path) -> None:
     key = str(config.parent / "relay.key")
     assert find_names(config.read_bytes()) == {"relay.crt", key, "sales.password", "ca.pem"}
     assert find_names(b"not TOML") == find_names(b"\xff") == frozenset()
+
+
+def test_the_key_of_the_tokens_is_a_secret_and_nothing_that_must_be_there(config: Path) -> None:
+    oauth = {"provider": "microsoft", "flow": "device", "client_id": "0"}
+    write_config(config.parent, accounts=[make_account("sales", 9, oauth=oauth)])
+    assert gather(config, secrets=True).missing == ()
+    (config.parent / "tokens.key").write_text("k")
+    assert [named.origin for named in gather(config, secrets=True).files] == ["", "tokens.key"]
+    assert [named.path for named in gather(config, secrets=False).files] == ["relay.toml"]
+    assert "tokens.key" in find_names(config.read_bytes())

@@ -171,7 +171,7 @@ class GivenCredentials(TokenCredentials):
         super().__init__(Token())
         self.given: Credential | None = None
 
-    def of(self, server: SmtpServer | MailboxServer) -> Credential:  # type: ignore[override] # noqa: ARG002
+    def of(self, server: SmtpServer | MailboxServer) -> Credential:  # noqa: ARG002
         return self.given  # type: ignore[return-value]
 
 

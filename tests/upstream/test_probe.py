@@ -9,6 +9,7 @@ from relay.model.address import Address
 from relay.model.secret import Secret
 from relay.upstream import diagnosis
 from relay.upstream.probe import Step, probe_pop3, probe_smtp, show_octets
+from tests.peers.credentials import key
 from tests.peers.dialogue import Dialogue
 from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import free_port
@@ -40,11 +41,11 @@ def pop3(port: int, **more: object) -> Pop3Server:
 
 
 async def try_smtp(server: SmtpServer, account: Account = ACCOUNT) -> list[Step]:
-    return await probe_smtp(account, server, Credentials.of(server), hostname="x")
+    return await probe_smtp(account, server, Credentials(key).of(server), hostname="x")
 
 
 async def try_pop3(server: Pop3Server, account: Account = ACCOUNT) -> list[Step]:
-    return await probe_pop3(replace(account, pop3=server), server, Credentials.of(server))
+    return await probe_pop3(replace(account, pop3=server), server, Credentials(key).of(server))
 
 
 async def test_what_works_is_told_step_by_step() -> None:

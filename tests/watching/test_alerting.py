@@ -213,3 +213,12 @@ def test_news_take_turns_and_no_alert_comes_twice_an_hour(spans: list[tuple[bool
     raised = [minute for minute, news in days.told if news is News.RAISED]
     assert all(later - earlier >= 60 for earlier, later in itertools.pairwise(raised))
     assert days.watches == {}
+
+
+def test_what_is_foreseen_is_told_again_as_it_comes_nearer() -> None:
+    days = Days()
+    again = START + 100 * MINUTE, START + 200 * MINUTE
+    days.minutes(300, Finding(kind=Kind.PROOF_ENDS, grade=Grade.NEEDS_YOU, subject="sales", again=again))
+    assert days.told == [(0, News.RAISED), (100, News.RAISED), (200, News.RAISED)]
+    days.minutes(100)
+    assert days.told[3:] == [(315, News.CLEARED)]

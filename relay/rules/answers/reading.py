@@ -9,6 +9,7 @@ from relay.rules.answers.general_rows import ANYTHING, GENERAL_ROWS
 from relay.rules.answers.microsoft_rows import MICROSOFT_ROWS
 from relay.rules.answers.provider_rows import PROVIDER_ROWS
 from relay.rules.answers.row import About, Advice, Row, Stage, Words
+from relay.rules.answers.token_rows import says_of_token
 
 _LONGEST: Final = 1000
 """Characters of an answer that are looked at."""
@@ -27,6 +28,8 @@ DEFERRED_CONFIGURATION: Final = frozenset(
 
 def find_row(reply: Reply, stage: Stage | None = None) -> Row:
     """Find what an answer means; `stage`: at which step it was given, None where that is not known."""
+    if stage in (None, Stage.LOGIN) and (of_token := says_of_token(reply.text)) is not None:
+        return of_token
     status = reply.enhanced.partition(".")[2]
     text = " ".join(_ADDRESSES.sub(" ", reply.text[:_LONGEST]).lower().split())
     fitting = (row for row in ROWS if row.fits(stage=stage, code=reply.code, status=status, text=text))

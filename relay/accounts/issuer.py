@@ -1,0 +1,95 @@
+"""Asks the issuer of an account's tokens: a form for each kind of grant, with what proves the client.
+
+What comes back is read by pure rules (`relay/rules/oauth_answers.py`). Nothing of what is sent is in an exception.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from relay.accounts.assertions import client_assertion, service_assertion
+from relay.model.errors import CredentialError
+from relay.model.oauth import OAuth, Provider
+from relay.rules.oauth_answers import DeviceCode, Refusal, Tokens, read_device_code, read_tokens
+from relay.rules.oauth_provider import endpoints_of, scopes_of
+from relay.settings.secrets import read_secret
+from relay.upstream.posting import Post, PostError, post_form
+
+_DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
+_SERVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+class Issuer:
+    """The issuer of one account's tokens. Each method raises CredentialError where there is no answer at all."""
+
+    def __init__(self, oauth: OAuth, *, post: Post = post_form, now: Callable[[], int]) -> None:
+        self._oauth = oauth
+        self._post, self._now = post, now
+        self._endpoints = endpoints_of(oauth)
+
+    @property
+    def host(self) -> str:
+        """The issuer's host, as people are shown it."""
+        return urlsplit(self._endpoints.token).hostname or ""
+
+    async def refresh(self, refresh_token: str) -> Tokens | Refusal:
+        """Ask for new tokens (RFC 6749 section 6)."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        if self._oauth.provider is Provider.MICROSOFT:  # one login may serve several resources
+            form["scope"] = self._scope
+        return await self._ask(form)
+
+    async def as_app(self) -> Tokens | Refusal:
+        """Ask for a token for the program itself (RFC 6749 section 4.4), or for a user that it acts for (RFC 7523)."""
+        if self._oauth.provider is Provider.GOOGLE:
+            assertion = await asyncio.to_thread(service_assertion, self._oauth, now=self._now())
+            form = {"grant_type": _SERVICE_GRANT, "assertion": assertion}
+            answer = await self._send(self._endpoints.token, form)
+            return read_tokens(*answer)
+        return await self._ask({"grant_type": "client_credentials", "scope": self._scope})
+
+    async def redeem(self, code: str, *, verifier: str, redirect: str) -> Tokens | Refusal:
+        """Ask for tokens for the code that a browser brought (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
+        return await self._ask(
+            {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect, "code_verifier": verifier}
+        )
+
+    async def begin_device(self) -> DeviceCode | Refusal:
+        """Ask for a code that a person types in (RFC 8628 section 3.1)."""
+        form = {"client_id": self._oauth.client_id, "scope": self._scope}
+        return read_device_code(*await self._send(self._endpoints.device or "", form))
+
+    async def ask_device(self, code: DeviceCode) -> Tokens | Refusal:
+        """Ask whether the person has typed it in (RFC 8628 section 3.4)."""
+        return await self._ask({"grant_type": _DEVICE_GRANT, "device_code": code.device_code})
+
+    @property
+    def _scope(self) -> str:
+        return " ".join(scopes_of(self._oauth))
+
+    async def _ask(self, form: Mapping[str, str]) -> Tokens | Refusal:
+        whole = {**form, "client_id": self._oauth.client_id, **await self._proof()}
+        if not whole.get("scope", "scope"):
+            del whole["scope"]
+        return read_tokens(*await self._send(self._endpoints.token, whole))
+
+    async def _proof(self) -> dict[str, str]:
+        """Return what proves the client (RFC 6749 section 2.3.1, RFC 7523 section 2.2); nothing of a public one."""
+        oauth = self._oauth
+        if oauth.client_secret.is_given:
+            return {"client_secret": await asyncio.to_thread(read_secret, oauth.client_secret)}
+        if oauth.certificate is not None:
+            assertion = await asyncio.to_thread(client_assertion, oauth, now=self._now())
+            return {"client_assertion_type": _ASSERTION, "client_assertion": assertion}
+        return {}
+
+    async def _send(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
+        try:
+            answer = await self._post(url, form)
+        except PostError as error:
+            reason = f"no token: {self.host} can't be asked: {error}"
+        else:
+            return answer.status, answer.body
+        raise CredentialError(reason)

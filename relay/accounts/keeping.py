@@ -1,0 +1,247 @@
+"""Keeps the tokens of the accounts' logins: gives the one that holds, and refreshes it before it ends.
+
+Guarantee: one refresh of a login runs at a time, over all nodes of the database. A new refresh token is on the disk
+before anything of its answer is used. Only the issuer's own word ends a login: a fault of the network, of the issuer
+or of the database never does, and what is at hand is used for as long as it holds.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from relay.accounts.content import Content, pack, unpack
+from relay.accounts.issuer import Issuer
+from relay.accounts.sealing import Sealer
+from relay.model.errors import CredentialError, StorageError
+from relay.model.oauth import Flow, OAuth, StoredLogin
+from relay.rules.oauth_answers import Meaning, Refusal, Tokens, refresh_margin
+from relay.rules.oauth_provider import binding_of
+from relay.storage.engine import Database
+from relay.storage.logins import (
+    acquire_login,
+    add_login,
+    begin_login,
+    find_login,
+    release_login,
+    release_logins,
+    store_login,
+)
+from relay.upstream.posting import Post, post_form
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PATIENCE: Final = 45.0
+"""Seconds for a refresh, with what another one before it takes; a lease is longer."""
+_LOOK: Final = 0.1
+"""Seconds between two looks whether another's refresh is done."""
+_LONGEST_REST: Final = 10.0
+"""Seconds after a refresh that came to nothing in which the token at hand is used without another one."""
+
+
+class TokenKeeper:
+    """Keeps the logins of one database. May be used by several event loops of a process at once."""
+
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        *,
+        node: str = "",
+        post: Post = post_form,
+        now: Callable[[], int],
+    ) -> None:
+        """`node`: its name, whose leases end when it begins anew; a command has none. `now`: milliseconds, UTC."""
+        self._database, self._sealer, self._node = database, sealer, node
+        self._post, self._now = post, now
+        self._refreshing: dict[tuple[int, str], asyncio.Task[str]] = {}
+        self._opened: dict[str, tuple[str, Content]] = {}
+        """By account: what was sealed, and what it holds."""
+        self._rests: dict[str, int] = {}
+        """By account: until when no refresh is tried that is not needed yet."""
+        self._unsaved: dict[str, tuple[StoredLogin, str]] = {}
+        """By account: what an issuer gave and the database has not taken, and the lease that it came under."""
+
+    def begin(self) -> None:
+        """Note that the node begins anew: its refreshes of before are dead. Blocks. Raises StorageError."""
+        release_logins(self._database, self._node)
+
+    async def find(self, oauth: OAuth) -> StoredLogin | None:
+        """Return what is stored of an account's login; None where there is none for it. Raises CredentialError."""
+        found = await self._stored(find_login, oauth.account)
+        return None if found is None or found.binding != binding_of(oauth) else found
+
+    async def token(self, oauth: OAuth) -> str:
+        """Return an access token that holds for a while. Raises CredentialError, which says what a person can do."""
+        login = await self.find(oauth)
+        self._require(oauth, login)
+        if login is None or not login.sealed:
+            return await self._refresh(oauth)
+        if self._is_fresh(login) or (self._holds(login) and self._rests.get(oauth.account, 0) > self._now()):
+            return (await self._open(oauth, login)).access
+        try:
+            return await self._refresh(oauth)
+        except CredentialError:
+            rest = min(_LONGEST_REST, refresh_margin(_life(login)) / 4)
+            self._rests[oauth.account] = self._now() + int(rest * 1000)
+            again = await self.find(oauth)
+            if again is None or again.ended or not self._holds(again):
+                raise
+            return (await self._open(oauth, again)).access
+
+    async def begin_login(self, oauth: OAuth, tokens: Tokens) -> None:
+        """Store what somebody has just signed in for, in place of what was there. Raises CredentialError."""
+        content = Content(access=tokens.access, refresh=tokens.refresh)
+        now = self._now()
+        login = StoredLogin(
+            account=oauth.account,
+            binding=binding_of(oauth),
+            sealed=await asyncio.to_thread(self._seal, content),
+            begun_at=now,
+            got_at=now,
+            ends_at=now + tokens.life * 1000,
+        )
+        self._unsaved.pop(oauth.account, None)
+        await self._stored(begin_login, login)
+
+    async def close(self) -> None:
+        """Wait for the refreshes of this event loop that run: what an issuer gives must not be lost."""
+        loop = id(asyncio.get_running_loop())
+        running = [task for (of, _), task in self._refreshing.items() if of == loop]
+        if running:
+            await asyncio.wait(running)
+
+    def _require(self, oauth: OAuth, login: StoredLogin | None) -> None:
+        """Raise CredentialError where only a person can help, since nobody has signed in, or the login is over."""
+        if oauth.flow is Flow.APP:
+            return
+        if login is None:
+            raise CredentialError(f"nobody has signed in yet: {_command(oauth)}", permanent=True)
+        if login.ended:
+            raise CredentialError(f"the login is over: {_command(oauth)} ({login.ended})", permanent=True)
+
+    def _is_fresh(self, login: StoredLogin) -> bool:
+        return login.ends_at - refresh_margin(_life(login)) * 1000 > self._now()
+
+    def _holds(self, login: StoredLogin) -> bool:
+        return bool(login.sealed) and login.ends_at > self._now()
+
+    async def _refresh(self, oauth: OAuth) -> str:
+        """Refresh a login, or wait for who does so already. One that has begun goes on, whoever has asked for it."""
+        key = id(asyncio.get_running_loop()), oauth.account
+        task = self._refreshing.get(key)
+        if task is None:
+            task = self._refreshing[key] = asyncio.create_task(self._run(oauth), name=f"refresh {oauth.account}")
+            task.add_done_callback(lambda done: self._end(key, done))
+        return await asyncio.shield(task)
+
+    def _end(self, key: tuple[int, str], task: "asyncio.Task[str]") -> None:
+        del self._refreshing[key]
+        if not task.cancelled():
+            task.exception()  # seen, though nobody may wait for it any more
+
+    async def _run(self, oauth: OAuth) -> str:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._save(oauth.account)
+                return await self._take_turn(oauth)
+        except TimeoutError:
+            reason = f"the login was not refreshed within {_PATIENCE:.0f} s"
+        raise CredentialError(reason)
+
+    async def _take_turn(self, oauth: OAuth) -> str:
+        """Wait until nobody else refreshes the login, and do so unless another has done it."""
+        lease, binding = secrets.token_hex(16), binding_of(oauth)
+        if oauth.flow is Flow.APP:
+            first = StoredLogin(account=oauth.account, binding=binding, begun_at=self._now())
+            await self._stored(add_login, first)
+        how = {"node": self._node, "token": lease}
+        while (held := await self._stored(acquire_login, oauth.account, binding, **how, now=self._now())) is None:
+            login = await self.find(oauth)
+            self._require(oauth, login)
+            if login is not None and login.sealed and self._is_fresh(login):
+                return (await self._open(oauth, login)).access
+            await asyncio.sleep(_LOOK)
+        try:
+            self._require(oauth, held)
+            if held.sealed and self._is_fresh(held):
+                return (await self._open(oauth, held)).access
+            return await self._ask(oauth, held, lease)
+        finally:
+            if oauth.account not in self._unsaved:
+                with contextlib.suppress(StorageError):
+                    await asyncio.to_thread(release_login, self._database, oauth.account, token=lease)
+
+    async def _ask(self, oauth: OAuth, held: StoredLogin, lease: str) -> str:
+        """Ask the issuer, and store what it says before any of it is used."""
+        issuer, old = Issuer(oauth, post=self._post, now=self._now), None
+        if oauth.flow is Flow.APP:
+            answer = await issuer.as_app()
+        else:
+            old = (await self._open(oauth, held)).refresh
+            if old is None:
+                raise CredentialError(f"the issuer gave nothing to refresh by: {_command(oauth)}", permanent=True)
+            answer = await issuer.refresh(old)
+        if isinstance(answer, Refusal):
+            if answer.meaning is Meaning.ENDED and oauth.flow is not Flow.APP:
+                await self._stored(store_login, replace(held, ended=str(answer)), token=lease)
+                self._require(oauth, replace(held, ended=str(answer)))
+            raise refused(issuer.host, answer)
+        now = self._now()
+        sealed = await asyncio.to_thread(self._seal, Content(access=answer.access, refresh=answer.refresh or old))
+        got = replace(held, sealed=sealed, got_at=now, ends_at=now + answer.life * 1000)
+        self._unsaved[oauth.account] = got, lease
+        await self._save(oauth.account)
+        return answer.access
+
+    async def _save(self, account: str) -> None:
+        """Store what an issuer gave; where the database does not take it, it is kept for the next time."""
+        if account in self._unsaved:
+            login, lease = self._unsaved[account]
+            is_stored = await self._stored(store_login, login, token=lease)
+            del self._unsaved[account]
+            if not is_stored:
+                raise CredentialError("somebody has signed in anew, or another node has refreshed the login meanwhile")
+
+    async def _open(self, oauth: OAuth, login: StoredLogin) -> Content:
+        known = self._opened.get(login.account)
+        if known is None or known[0] != login.sealed:
+            known = login.sealed, await asyncio.to_thread(self._unseal, oauth, login.sealed)
+            self._opened[login.account] = known
+        return known[1]
+
+    def _seal(self, content: Content) -> str:
+        return self._sealer.seal(pack(content))
+
+    def _unseal(self, oauth: OAuth, sealed: str) -> Content:
+        try:
+            return unpack(self._sealer.open(sealed))
+        except CredentialError as error:
+            reason, permanent = f"{error}: {_command(oauth)}", error.permanent
+        raise CredentialError(reason, permanent=permanent)
+
+    async def _stored(self, work: Callable[Concatenate[Database, P], T], /, *arguments: P.args, **named: P.kwargs) -> T:
+        """Ask the database, in a thread. Raises CredentialError: it is tried again, as a connection is."""
+        try:
+            return await asyncio.to_thread(work, self._database, *arguments, **named)
+        except StorageError as error:
+            reason = f"the login can't be read or stored: {error}"
+        raise CredentialError(reason)
+
+
+def refused(host: str, refusal: Refusal) -> CredentialError:
+    """Return the error of an issuer that gives no token; only a person can help where it refuses the program."""
+    permanent = refusal.meaning in (Meaning.APP, Meaning.ENDED)
+    return CredentialError(f"no token: {host} {'refuses: ' if permanent else 'says: '}{refusal}", permanent=permanent)
+
+
+def _command(oauth: OAuth) -> str:
+    return f"relay account authorize {shlex.quote(oauth.account)}"
+
+
+def _life(login: StoredLogin) -> int:
+    return max(login.ends_at - login.got_at, 0) // 1000

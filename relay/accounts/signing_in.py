@@ -1,0 +1,148 @@
+"""How a person signs in, so that the service gets its first token: by a code, or in a browser; an app by itself.
+
+The person may sit at any computer: a page that could not be opened there is no fault, since its address is enough.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+from relay.accounts.issuer import Issuer
+from relay.accounts.landing import Landing
+from relay.model.errors import CredentialError, RelayError
+from relay.model.oauth import Flow, OAuth, Provider
+from relay.rules.oauth_answers import SLOWER, DeviceCode, Meaning, Refusal, Tokens
+from relay.rules.oauth_provider import endpoints_of, read_redirect, sign_in_page
+
+PATIENCE: Final = 900.0
+"""Seconds that a person has to sign in by a browser; a code has its own time."""
+
+
+class SignInError(RelayError):
+    """Nobody has signed in; the text says why."""
+
+    def __init__(self, text: str, refusal: Refusal | None = None) -> None:
+        super().__init__(text)
+        self.refusal = refusal
+        """What the issuer said, if it did."""
+
+
+class Person(Protocol):
+    """Who signs in."""
+
+    def show(self, text: str) -> None:
+        """Show some lines."""
+
+    async def paste(self) -> str | None:
+        """Wait for a line that the person gives; None where nobody can."""
+
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+async def sign_in(oauth: OAuth, issuer: Issuer, person: Person, *, sleep: Sleep = asyncio.sleep) -> Tokens:
+    """Lead a person through the sign-in, and return the first tokens. Raises SignInError, CredentialError."""
+    if oauth.flow is Flow.DEVICE:
+        tokens = await _by_device(oauth, issuer, person, sleep)
+    elif oauth.flow is Flow.BROWSER:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                tokens = await _by_browser(oauth, issuer, person)
+        except TimeoutError:
+            raise SignInError(f"nobody has signed in within {PATIENCE / 60:.0f} minutes") from None
+    else:
+        tokens = _taken(await issuer.as_app(), issuer)
+    if tokens.refresh is None and oauth.flow is not Flow.APP:
+        raise SignInError(
+            "the provider gave a token that ends soon, and nothing to renew it by: the registration must allow"
+            " offline access (at Microsoft the permission offline_access)"
+        )
+    return tokens
+
+
+async def _by_device(oauth: OAuth, issuer: Issuer, person: Person, sleep: Sleep) -> Tokens:
+    """Show a code, and ask until somebody has typed it in (RFC 8628 sections 3.3 to 3.5)."""
+    code = await issuer.begin_device()
+    if not isinstance(code, DeviceCode):
+        raise _refused(code, issuer)
+    person.show(
+        f"Open {code.page} on any computer, type in the code {code.user_code}, and sign in as {oauth.user}."
+        f"\nWaiting for that, for {max(code.life // 60, 1)} minutes at most."
+    )
+    interval, left = code.interval, code.life
+    while left > 0:
+        await sleep(interval)
+        left -= interval
+        try:
+            answer = await issuer.ask_device(code)
+        except CredentialError:  # the network; the code may hold for longer
+            interval += SLOWER
+            continue
+        if isinstance(answer, Tokens):
+            return answer
+        if answer.meaning is Meaning.SLOW_DOWN:
+            interval += SLOWER
+        elif answer.meaning not in (Meaning.PENDING, Meaning.FOR_NOW):
+            raise _refused(answer, issuer)
+    raise SignInError("the code has run out before somebody signed in: begin anew")
+
+
+async def _by_browser(oauth: OAuth, issuer: Issuer, person: Person) -> Tokens:
+    """Let a browser bring a code, by itself or by the person's hand (RFC 8252 section 7.3)."""
+    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+    # Microsoft knows localhost alone (Entra: "Redirect URI restrictions"); RFC 8252 section 8.3 prefers the number.
+    host = "localhost" if oauth.provider is Provider.MICROSOFT else "127.0.0.1"
+    endpoints = endpoints_of(oauth)
+
+    def read(address: str) -> str:
+        return read_redirect(address, endpoints=endpoints, state=state)
+
+    def complain(why: str) -> None:
+        person.show(f"A browser came back with an address that {why}.")
+
+    async with Landing(read, complain) as landing:
+        redirect = f"http://{host}:{landing.port}"
+        person.show(
+            f"Open this address in a browser on any computer, and sign in as {oauth.user}:\n\n"
+            f"{sign_in_page(oauth, redirect=redirect, state=state, verifier=verifier)}\n\n"
+            f"In the end the browser goes to {redirect}/?... On this computer that is all. On another one it says that"
+            " it can't open that page: copy the whole address out of its address bar, paste it here and press Enter:"
+        )
+        code = await _first_code(landing, person)
+    return _taken(await issuer.redeem(code, verifier=verifier, redirect=redirect), issuer)
+
+
+async def _first_code(landing: Landing, person: Person) -> str:
+    """Return the code that the browser or the person brings first; a wrong address is explained, and asked for anew."""
+    landed = asyncio.ensure_future(landing.code())
+    pasted = asyncio.ensure_future(person.paste())
+    try:
+        waiting: set[asyncio.Future[str] | asyncio.Future[str | None]] = {landed, pasted}
+        while True:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if landed.done():
+                return landed.result()
+            waiting.discard(pasted)
+            if (address := pasted.result()) is None:
+                continue
+            try:
+                return landing.read(address)
+            except ValueError as error:
+                person.show(f"What was pasted {error}. Paste the address again:")
+            pasted = asyncio.ensure_future(person.paste())
+            waiting.add(pasted)
+    finally:
+        for one in (landed, pasted):
+            one.cancel()
+        await asyncio.gather(landed, pasted, return_exceptions=True)
+
+
+def _taken(answer: Tokens | Refusal, issuer: Issuer) -> Tokens:
+    if isinstance(answer, Refusal):
+        raise _refused(answer, issuer)
+    return answer
+
+
+def _refused(refusal: Refusal, issuer: Issuer) -> SignInError:
+    return SignInError(f"{issuer.host} says: {refusal}", refusal)

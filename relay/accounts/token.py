@@ -1,0 +1,60 @@
+"""A login by a token: XOAUTH2 or OAUTHBEARER, with what the keeper of tokens has."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from relay.accounts.keeping import TokenKeeper
+from relay.model.credential import TOKEN, Identity, keyed_hash
+from relay.model.errors import CredentialError
+from relay.model.oauth import Flow, OAuth
+from relay.rules.oauth_provider import binding_of, endpoints_of
+from relay.rules.sasl import BY_TOKEN
+from relay.settings.secrets import read_secret
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenCredential:
+    """A token, which the keeper refreshes; one login serves all servers of an account."""
+
+    oauth: OAuth
+    keeper: TokenKeeper = field(repr=False)
+
+    mechanisms = BY_TOKEN
+    origin = "oauth"
+
+    @property
+    def identity(self) -> Identity:
+        """Who signs in, at which issuer."""
+        host = urlsplit(endpoints_of(self.oauth).token).hostname or ""
+        return Identity(kind=TOKEN, login=self.oauth.user, host=host)
+
+    async def secret(self) -> str:
+        """Return a token that holds for a while, refreshed if need be. Raises CredentialError."""
+        return await self.keeper.token(self.oauth)
+
+    async def revision(self, key: bytes, *, by_person: bool = False) -> str:
+        """Hash when somebody signed in, and what proves the client; never what an issuer renews.
+
+        Of a command that gives the client's secret only the command, unless a person asks. Raises CredentialError.
+        """
+        oauth = self.oauth
+        begun = None
+        if oauth.flow is not Flow.APP and (login := await self.keeper.find(oauth)) is not None:
+            begun = login.begun_at
+        parts: list[object] = [binding_of(oauth), begun, oauth.client_secret.command]
+        if oauth.client_secret.is_given and (by_person or oauth.client_secret.command is None):
+            parts.append(await asyncio.to_thread(read_secret, oauth.client_secret))
+        parts += [await asyncio.to_thread(_read, name) for name in (oauth.certificate, oauth.private_key)]
+        return keyed_hash(key, *parts)
+
+
+def _read(name: str | None) -> bytes:
+    if name is None:
+        return b""
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        reason = f"{name}: can't be read: {error.strerror}"
+    raise CredentialError(reason)

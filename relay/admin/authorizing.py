@@ -1,0 +1,108 @@
+"""Leads somebody through the sign-in of an account, and stores what comes of it.
+
+It needs no login that works: whatever was there before is replaced.
+"""
+
+import asyncio
+import shlex
+import time
+from collections.abc import Iterator
+
+from relay.accounts.credentials import Credentials
+from relay.accounts.issuer import Issuer
+from relay.accounts.keeping import TokenKeeper
+from relay.accounts.sealing import Sealer
+from relay.accounts.signing_in import Person, SignInError, sign_in
+from relay.admin.room import Room
+from relay.admin.words import unknown
+from relay.events.admin import AdminAction
+from relay.model.account import Account
+from relay.model.errors import NotFoundError, StateConflictError
+from relay.model.oauth import Flow, OAuth
+from relay.rules.answers.sign_in import explain_sign_in
+from relay.rules.oauth_provider import consent_page, scopes_of
+from relay.storage.engine import transaction
+from relay.storage.pausing import fingerprint_key
+
+_CONSENT_CODES = frozenset({"65001", "90094", "90095", "65004"})
+
+
+def keep_credentials(room: Room, account: Account) -> Credentials:
+    """Return an account's credentials, for a moment beside the service's own. Raises StorageError for a token's."""
+
+    async def key() -> bytes:
+        def read() -> bytes:
+            with transaction(room.database, write=True) as tx:
+                return fingerprint_key(tx)
+
+        return await asyncio.to_thread(read)
+
+    return Credentials(key, None if account.oauth is None else _keeper(room))
+
+
+def authorize(room: Room, name: str, person: Person) -> None:
+    """Let a person sign in for an account, and say how that went. Raises RelayError."""
+    account = _find(room, name)
+    oauth, keeper = account.oauth, _keeper(room)
+    assert oauth is not None
+    room.database  # noqa: B018 - before somebody signs in: where there is none, it would be in vain
+    if oauth.flow is not Flow.APP and (page := consent_page(oauth, redirect="http://localhost")) is not None:
+        person.show(
+            "Should Microsoft say that an administrator must approve it first: an administrator of the directory opens"
+            f" this address once, and allows it for all:\n\n{page}\n"
+        )
+    asyncio.run(_sign_in(oauth, keeper, person))
+    room.service.record(AdminAction(action="authorize", by=room.by, account=name))
+    room.service.rescan()
+    command = f"relay account test {shlex.quote(name)}"
+    what = "gets its tokens by itself" if oauth.flow is Flow.APP else f"is signed in as {oauth.user}"
+    person.show(f"{name} {what}. To see whether sending and collecting work: {command}")
+
+
+async def _sign_in(oauth: OAuth, keeper: TokenKeeper, person: Person) -> None:
+    try:
+        tokens = await sign_in(oauth, Issuer(oauth, now=_now), person)
+    except SignInError as error:
+        text = f"Nobody is signed in: {error}"
+        for line in _explain(error, oauth):
+            person.show(line)
+    else:
+        await keeper.begin_login(oauth, tokens)
+        missing = [one for one in scopes_of(oauth) if one not in (*tokens.scopes, "offline_access")]
+        if tokens.scopes and missing and oauth.flow is not Flow.APP:
+            person.show(f"The provider has not granted all that was asked for: {' '.join(missing)} is missing.")
+        return
+    raise StateConflictError(text)
+
+
+def _explain(error: SignInError, oauth: OAuth) -> Iterator[str]:
+    """Say what a refusal means and what to do, with the link for the administrator where one has to allow it."""
+    if (refusal := error.refusal) is None:
+        return
+    account = shlex.quote(oauth.account)
+    words = explain_sign_in(refusal.error, "en", account=account, description=refusal.text)
+    if words is not None:
+        yield f"{words.what} {words.advice}"
+    page = consent_page(oauth, redirect="http://localhost")
+    if page is not None and (refusal.aadsts in _CONSENT_CODES or oauth.flow is Flow.APP):
+        yield f"An administrator of the directory allows it at this address:\n\n{page}\n"
+
+
+def _find(room: Room, name: str) -> Account:
+    directory = room.settings.directory
+    account = directory.account(name)
+    if account is None:
+        raise NotFoundError(unknown("account", name, (one.name for one in directory.accounts)))
+    if account.oauth is None:
+        raise StateConflictError(
+            f"account[{name}] has no [account.oauth], so there is nothing to sign in to: it logs in by its password"
+        )
+    return account
+
+
+def _keeper(room: Room) -> TokenKeeper:
+    return TokenKeeper(room.database, Sealer(room.settings.folder), now=_now)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

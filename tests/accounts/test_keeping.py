@@ -1,0 +1,251 @@
+"""What a login survives: faults of network, issuer and database; and what ends it."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine
+
+from relay.accounts.keeping import TokenKeeper
+from relay.model.errors import CredentialError, StorageError
+from relay.model.oauth import KEY_FILE, Flow, StoredLogin
+from relay.storage import logins
+from relay.storage.logins import acquire_login, find_login
+from relay.upstream.posting import Answer, PostError, post_form
+from tests.accounts.conftest import Office
+from tests.peers.oauth_server import Rotation
+
+HOUR = 3_600_000
+MARGIN = 600_000
+
+
+async def test_a_token_is_given_until_ten_minutes_before_its_end_and_refreshed_then(office: Office) -> None:
+    keeper = await office.signed_in()
+    first = await keeper.token(office.oauth())
+    office.now += HOUR - MARGIN - 1
+    assert await keeper.token(office.oauth()) == first
+    assert office.server.asked == []
+    office.now += 2
+    second = await keeper.token(office.oauth())
+    assert second != first
+    assert await office.keeper().token(office.oauth()) == second  # by another process
+    assert len(office.server.asked) == 1
+
+
+async def test_of_a_short_life_half_is_used(office: Office) -> None:
+    office.server.life = 2
+    keeper = await office.signed_in()
+    first = await keeper.token(office.oauth())
+    office.now += 999
+    assert await keeper.token(office.oauth()) == first
+    office.now += 2
+    assert await keeper.token(office.oauth()) != first
+
+
+async def test_one_refresh_at_a_time_whoever_asks(office: Office) -> None:
+    keepers = [await office.signed_in(), office.keeper(), office.keeper()]
+    office.now += HOUR
+    given = await asyncio.gather(*(keeper.token(office.oauth()) for keeper in keepers for _ in range(4)))
+    assert len(set(given)) == 1
+    assert len(office.server.asked) == 1
+
+
+async def test_what_was_given_is_stored_before_it_is_used(office: Office) -> None:
+    keeper = await office.signed_in()
+    office.now += HOUR
+    token = await keeper.token(office.oauth())
+    office.server.is_down = True
+    assert await office.keeper().token(office.oauth()) == token
+    found = find_login(office.engine, "sales")
+    assert found is not None
+    assert not any(secret in repr(found) + found.sealed for secret in office.server.issued)
+
+
+@pytest.mark.parametrize("rotation", [Rotation.NONE, Rotation.KIND, Rotation.STRICT])
+async def test_each_refresh_uses_what_the_one_before_has_given(office: Office, rotation: Rotation) -> None:
+    office.server.rotation = rotation
+    keeper = await office.signed_in()
+    for _ in range(4):
+        office.now += HOUR
+        await keeper.token(office.oauth())
+    used = [form["refresh_token"] for form in office.server.asked]
+    assert len(set(used)) == (1 if rotation is Rotation.NONE else 4)
+
+
+async def test_an_issuer_that_is_down_ends_nothing(office: Office) -> None:
+    keeper = await office.signed_in()
+    office.server.is_down = True
+    first = await keeper.token(office.oauth())
+    office.now += HOUR - MARGIN + 1
+    assert await keeper.token(office.oauth()) == first  # it still holds
+    office.now += MARGIN
+    with pytest.raises(CredentialError, match="HTTP 503") as caught:
+        await keeper.token(office.oauth())
+    assert not caught.value.permanent
+    office.server.is_down = False
+    assert await keeper.token(office.oauth()) != first
+
+
+async def test_a_network_that_fails_ends_nothing(office: Office) -> None:
+    faults = [PostError("h.example: Connection refused")] * 2
+
+    async def post(url: str, form: Mapping[str, str]) -> Answer:
+        if faults:
+            raise faults.pop()
+        return await post_form(url, form)
+
+    keeper = await office.signed_in(post=post)
+    office.now += 2 * HOUR
+    for _ in range(2):
+        with pytest.raises(CredentialError, match=r"can't be asked: .*refused") as caught:
+            await keeper.token(office.oauth())
+        assert not caught.value.permanent
+    assert await keeper.token(office.oauth())
+
+
+async def test_after_a_failure_the_token_at_hand_is_used_for_a_while_without_another_try(office: Office) -> None:
+    keeper = await office.signed_in()
+    office.server.is_down = True
+    office.now += HOUR - MARGIN + 1
+    await keeper.token(office.oauth())
+    office.server.is_down = False
+    await keeper.token(office.oauth())
+    assert office.server.asked == []
+    office.now += 10_001
+    await keeper.token(office.oauth())
+    assert len(office.server.asked) == 1
+
+
+async def test_what_the_issuer_has_ended_is_over_until_somebody_signs_in(office: Office) -> None:
+    keeper = await office.signed_in()
+    office.now += HOUR
+    office.server.revoke()
+    for one in (keeper, keeper, office.keeper()):
+        with pytest.raises(
+            CredentialError, match=r"relay account authorize sales .*invalid_grant: it is over"
+        ) as caught:
+            await one.token(office.oauth())
+        assert caught.value.permanent
+    assert len(office.server.asked) == 1
+    keeper = await office.signed_in()
+    assert await keeper.token(office.oauth())
+
+
+async def test_a_program_that_is_refused_ends_no_login(office: Office) -> None:
+    keeper = await office.signed_in()
+    first = await keeper.token(office.oauth())
+    office.server.refusal = {"error": "invalid_client", "error_description": "AADSTS7000222: expired"}
+    office.now += HOUR - MARGIN + 1
+    assert await keeper.token(office.oauth()) == first
+    office.now += MARGIN
+    with pytest.raises(
+        CredentialError, match=r"no token: 127\.0\.0\.1 refuses: invalid_client: AADSTS7000222"
+    ) as caught:
+        await keeper.token(office.oauth())
+    assert caught.value.permanent
+    office.server.refusal = None
+    assert await keeper.token(office.oauth())
+
+
+async def test_nobody_has_signed_in_or_for_something_else(office: Office) -> None:
+    nobody = "nobody has signed in yet: relay account authorize sales"
+    with pytest.raises(CredentialError, match=nobody) as caught:
+        await office.keeper().token(office.oauth())
+    assert caught.value.permanent
+    keeper = await office.signed_in()
+    assert await keeper.token(office.oauth())
+    with pytest.raises(CredentialError, match=nobody):
+        await keeper.token(office.oauth(client_id="other-client"))
+
+
+async def test_an_app_signs_in_by_itself_and_again_whatever_was_said(office: Office) -> None:
+    office.server.secret = "sesame"
+    keeper, oauth = office.keeper(), office.oauth(Flow.APP)
+    first = await keeper.token(oauth)
+    assert await keeper.token(oauth) == first
+    office.server.refusal = {"error": "invalid_grant"}
+    office.now += HOUR
+    with pytest.raises(CredentialError, match="refuses: invalid_grant") as caught:
+        await keeper.token(oauth)
+    assert caught.value.permanent
+    office.server.refusal = None
+    assert await keeper.token(oauth) != first
+    assert {form["client_secret"] for form in office.server.asked} == {"sesame"}
+
+
+async def test_what_the_database_does_not_take_is_stored_the_next_time(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.server.rotation = Rotation.STRICT
+    keeper = await office.signed_in()
+    office.now += HOUR
+    store, faults = logins.store_login, [StorageError("the disk is full")]
+
+    def fail_once(engine: Engine, login: StoredLogin, *, token: str) -> bool:
+        if faults:
+            raise faults.pop()
+        return store(engine, login, token=token)
+
+    monkeypatch.setattr("relay.accounts.keeping.store_login", fail_once)
+    with pytest.raises(CredentialError, match="the disk is full") as caught:
+        await keeper.token(office.oauth())
+    assert not caught.value.permanent
+    token = await keeper.token(office.oauth())
+    assert office.server.holds(token)
+    assert len(office.server.asked) == 1
+
+
+async def test_a_refresh_of_another_node_is_waited_for(office: Office) -> None:
+    keeper = await office.signed_in()
+    office.now += HOUR
+    login = find_login(office.engine, "sales")
+    assert login is not None
+    held = acquire_login(office.engine, "sales", login.binding, node="other", token="t", now=office.now)
+    assert held == login
+    asking = asyncio.create_task(keeper.token(office.oauth()))
+    await asyncio.sleep(0)
+    assert not logins.store_login(office.engine, replace(login, ends_at=office.now + HOUR), token="another")
+    assert logins.store_login(office.engine, replace(login, got_at=office.now, ends_at=office.now + HOUR), token="t")
+    await asking
+    assert office.server.asked == []
+
+
+async def test_a_node_that_begins_anew_ends_what_it_had_begun(office: Office) -> None:
+    keeper = await office.signed_in(node="n1")
+    office.now += HOUR
+    login = find_login(office.engine, "sales")
+    assert login is not None
+    assert acquire_login(office.engine, "sales", login.binding, node="n1", token="t", now=office.now)
+    await asyncio.to_thread(keeper.begin)
+    assert await keeper.token(office.oauth())
+
+
+async def test_without_the_key_somebody_must_sign_in_again(office: Office) -> None:
+    await office.signed_in()
+    (office.folder / KEY_FILE).unlink()
+    with pytest.raises(CredentialError, match=r"tokens is gone.*: relay account authorize sales") as caught:
+        await office.keeper().token(office.oauth())
+    assert caught.value.permanent
+
+
+async def test_who_gives_up_waiting_does_not_end_the_refresh(office: Office) -> None:
+    keeper = await office.signed_in()
+    office.now += HOUR
+    office.server.before_answer = threading.Event()
+    asking = asyncio.create_task(keeper.token(office.oauth()))
+    await asyncio.to_thread(office.server.was_asked.wait, 20)
+    asking.cancel()
+    office.server.before_answer.set()
+    await keeper.close()
+    assert len(office.server.asked) == 1
+    await office.keeper().token(office.oauth())
+    assert len(office.server.asked) == 1
+
+
+async def test_nothing_shows_a_token(office: Office) -> None:
+    keeper: TokenKeeper = await office.signed_in()
+    await keeper.token(office.oauth())
+    shown = repr(keeper) + repr(keeper._opened) + repr(keeper._unsaved)
+    assert not any(secret in shown for secret in office.server.issued)

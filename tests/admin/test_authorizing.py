@@ -1,0 +1,80 @@
+"""`relay account authorize` in this process, with a real authorization server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from relay.accounts.signing_in import SignInError
+from relay.admin.authorizing import _explain
+from relay.model.oauth import Flow, OAuth, Provider
+from relay.rules.oauth_answers import Meaning, Refusal
+from relay.settings import load_settings
+from relay.storage.engine import open_engine
+from relay.storage.logins import find_login
+from tests.cli.conftest import Run
+from tests.peers.oauth_server import USER, OAuthServer
+from tests.peers.relay_process import make_account, write_config
+
+
+@pytest.fixture
+def server() -> Iterator[OAuthServer]:
+    with OAuthServer() as running:
+        running.signed_in.set()
+        yield running
+
+
+def configure(config: Path, server: OAuthServer, flow: str) -> None:
+    write_config(config.parent, accounts=[make_account("sales", 9, oauth=server.settings(flow))], archive=[])
+
+
+@pytest.mark.parametrize(
+    ("flow", "told"),
+    [("device", f"sales is signed in as {USER}"), ("app", "sales gets its tokens by itself")],
+)
+def test_who_signs_in_is_stored_and_told_what_to_do_next(
+    run: Run, config: Path, server: OAuthServer, flow: str, told: str
+) -> None:
+    server.secret = "the-clients-secret" if flow == "app" else ""
+    configure(config, server, flow)
+    said = run("account", "authorize", "sales")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.endswith(f"{told}. To see whether sending and collecting work: relay account test sales\n")
+    engine = open_engine(load_settings(config).database)
+    login = find_login(engine, "sales")
+    engine.dispose()
+    assert login is not None
+    assert login.sealed
+    assert not any(secret in said.out + login.sealed for secret in server.issued)
+
+
+def test_a_refusal_is_explained(run: Run, config: Path, server: OAuthServer) -> None:
+    configure(config, server, "device")
+    server.refusal = {"error": "access_denied", "error_description": "she said\x1b no"}
+    said = run("account", "authorize", "sales")
+    assert (said.status, said.err) == (1, "Nobody is signed in: 127.0.0.1 says: access_denied: she said? no\n")
+    assert "Who signed in did not agree, or may not." in said.out
+    server.is_down = True
+    said = run("account", "authorize", "sales")
+    assert (said.status, said.err) == (1, "Nobody is signed in: 127.0.0.1 says: HTTP 503\n")
+
+
+def test_without_a_database_it_says_so_before_anybody_signs_in(run: Run, config: Path, server: OAuthServer) -> None:
+    configure(config, server, "device")
+    (config.parent / "relay.db").unlink()
+    said = run("account", "authorize", "sales")
+    assert said.status == 1
+    assert "there is no database yet" in said.err
+    assert server.asked == []
+
+
+def test_where_an_administrator_must_allow_it_the_link_is_shown() -> None:
+    oauth = OAuth(
+        provider=Provider.MICROSOFT, flow=Flow.DEVICE, client_id="c", tenant="example.com", account="sales",
+        protocols=("smtp",),
+    )  # fmt: skip
+    refusal = Refusal(meaning=Meaning.ENDED, error="invalid_grant", text="AADSTS65001: no consent", aadsts="65001")
+    lines = "\n".join(_explain(SignInError("x", refusal), oauth))
+    assert "https://login.microsoftonline.com/example.com/v2.0/adminconsent?client_id=c" in lines
+    assert "relay account authorize sales" in lines
+    assert list(_explain(SignInError("nobody came"), oauth)) == []

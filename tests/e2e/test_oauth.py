@@ -1,0 +1,237 @@
+"""Accounts that log in by a token: a real authorization server, Dovecot that asks it, Postfix that asks Dovecot."""
+
+import contextlib
+import os
+import signal
+import smtplib
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.peers.dovecot import Dovecot
+from tests.peers.machine import wait_until
+from tests.peers.oauth_server import USER, OAuthServer, Rotation
+from tests.peers.postfix import Postfix
+from tests.peers.relay_process import ANNA, ROOT, RelayProcess, write_config
+
+pytestmark = pytest.mark.peer
+
+_ASKS = """
+auth_mechanisms = plain login xoauth2 oauthbearer
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {file}
+}}
+service auth {{
+  unix_listener {socket} {{
+    mode = 0666
+  }}
+}}
+"""
+_OAUTH2 = """
+introspection_mode = auth
+introspection_url = {url}/introspect
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[OAuthServer]:
+    with OAuthServer() as running:
+        running.signed_in.set()
+        yield running
+
+
+@contextlib.contextmanager
+def provider(server: OAuthServer) -> Generator[tuple[Postfix, Dovecot]]:
+    """Run a provider that knows nothing but the tokens of a server."""
+    with tempfile.TemporaryDirectory(prefix="oauth-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "oauth2.conf").write_text(_OAUTH2.format(url=server.url))
+        more = _ASKS.format(file=folder / "oauth2.conf", socket=folder / "auth")
+        sasl = {
+            "smtpd_sasl_type": "dovecot",
+            "smtpd_sasl_path": str(folder / "auth"),
+            "smtpd_sasl_security_options": "noanonymous",
+        }
+        with Dovecot(more=more) as dovecot, Postfix(logins={"nobody": "x"}, settings=sasl) as postfix:
+            yield postfix, dovecot
+
+
+def account(table: dict[str, Any], postfix: Postfix, dovecot: Dovecot) -> dict[str, Any]:
+    smtp = {"host": "127.0.0.1", "port": postfix.port, "security": "starttls", "ca_file": str(postfix.ca_file)}
+    pop3 = {"host": "127.0.0.1", "port": dovecot.pop3_port, "security": "none", "interval": "1 s"}
+    return {"name": "anna", "address": USER, "owner": "anna", "oauth": table, "smtp": smtp, "pop3": pop3}
+
+
+def send(relay: RelayProcess, count: int = 1) -> None:
+    with smtplib.SMTP("127.0.0.1", relay.port, timeout=20) as smtp:
+        for n in range(count):
+            smtp.sendmail(USER, ["customer@example.net"], f"From: {USER}\r\nSubject: {n}\r\n\r\nhello\r\n")
+
+
+def look_for_secrets(server: OAuthServer, folder: Path, *more: str) -> None:
+    """Look through all files and some texts for what the server gave, as it is and in base64."""
+    texts = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    texts += [text.encode() for text in more]
+    assert server.issued
+    for secret in server.issued:
+        assert not any(secret.encode() in text for text in texts)
+
+
+@pytest.mark.parametrize("flow", ["device", "browser", "app"])
+def test_somebody_signs_in_and_mail_leaves_and_comes(server: OAuthServer, tmp_path: Path, flow: str) -> None:
+    server.secret = "the-clients-secret" if flow == "app" else ""
+    file = tmp_path / "client-secret"
+    file.write_text(server.secret)
+    file.chmod(0o600)
+    with provider(server) as (postfix, dovecot):
+        dovecot.fill(USER, [b"Subject: comes\n\nhello\n"])
+        table = server.settings(flow)
+        if table.pop("client_secret", ""):
+            table["client_secret_file"] = str(file)
+        backup = {"folder": str(tmp_path / "backups")}
+        (tmp_path / "backups").mkdir()
+        config = write_config(
+            tmp_path, accounts=[account(table, postfix, dovecot)], users=[{**ANNA, "notify": "inbox"}], archive=[],
+            backup=backup,
+        )  # fmt: skip
+        with RelayProcess(config) as relay:
+            said = ""
+            if flow != "app":
+                send(relay)
+                (paused,) = relay.wait_for("account_paused", account="anna")
+                assert "relay account authorize anna" in paused["reply"]
+                said = authorize(relay, server, flow)
+                assert f"anna is signed in as {USER}" in said
+            else:
+                send(relay)
+            assert postfix.wait_for("customer@example.net")
+            relay.wait_for("mail_received", account="anna")
+            for words in (("account", "test", "anna"), ("account", "list", "--json"), ("status", "--json")):
+                said += relay.run(*words, check=words[0] != "status")
+            relay.run("backup")
+            assert "ok     log in" in said
+            assert "sesame" not in said
+        look_for_secrets(server, tmp_path, said)
+
+
+def authorize(relay: RelayProcess, server: OAuthServer, flow: str) -> str:
+    """Run `relay account authorize`; in a browser that is on another computer, from which the address is pasted."""
+    from tests.accounts.test_signing_in import end_of  # noqa: PLC0415 - the same person
+
+    command = [sys.executable, "-u", "-m", "relay", "account", "authorize", "anna", "-c", str(relay.config)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith(f"{server.url}/authorize"):
+                process.stdin.write(f"{end_of(line.strip())}\n")
+                process.stdin.flush()
+        assert process.wait(30) == 0, lines
+    assert flow in ("device", "browser")
+    return "".join(lines)
+
+
+def test_a_login_that_is_over_is_told_once_with_the_command_that_mends_it(server: OAuthServer, tmp_path: Path) -> None:
+    server.life = 2
+    with provider(server) as (postfix, dovecot):
+        given = account(server.settings("device"), postfix, dovecot)
+        del given["pop3"]
+        config = write_config(tmp_path, accounts=[given], users=[{**ANNA, "notify": "inbox"}], archive=[])
+        with RelayProcess(config) as relay:
+            authorize(relay, server, "device")
+            send(relay)
+            postfix.wait_for("customer@example.net")
+            server.revoke()
+            relay.stop()
+            relay.start()
+            send(relay, 3)
+            (paused,) = relay.wait_for("account_paused", account="anna")
+            assert "the login is over: relay account authorize anna (invalid_grant" in paused["reply"]
+            authorize(relay, server, "device")
+            postfix.wait_for("customer@example.net", 4)
+        inbox = [path.read_text() for path in (tmp_path / "inboxes" / "anna" / "new").iterdir()]
+        (alert,) = [mail for mail in inbox if "Login refused: account anna" in mail]
+        assert "relay account authorize anna" in alert
+        look_for_secrets(server, tmp_path)
+
+
+def test_tokens_of_two_seconds_and_a_server_that_is_down_need_no_hand(server: OAuthServer, tmp_path: Path) -> None:
+    server.life = 2
+    with provider(server) as (postfix, dovecot):
+        given = account(server.settings("device"), postfix, dovecot)
+        del given["pop3"]
+        config = write_config(tmp_path, accounts=[given], archive=[])
+        with RelayProcess(config) as relay:
+            authorize(relay, server, "device")
+            for _ in range(4):
+                send(relay, 10)
+                relay.wait_for("message_delivered", count=len(relay.find("message_accepted")))
+            server.is_down = True
+            relay.stop()  # ends the connection that is logged in
+            wait_until(lambda: not any(map(server.holds, server.issued)), what="the end of all tokens")
+            relay.start()
+            send(relay, 10)
+            relay.wait_for("delivery_deferred")
+            server.is_down = False
+            postfix.wait_for("customer@example.net", 50)
+        for event in ("account_paused", "message_bounced"):
+            assert not relay.find(event)
+        look_for_secrets(server, tmp_path)
+
+
+_REFRESH = """
+import asyncio, sys, time
+from pathlib import Path
+from relay.accounts.keeping import TokenKeeper
+from relay.accounts.sealing import Sealer
+from relay.settings import load_settings
+from relay.storage.engine import open_engine
+settings = load_settings(Path(sys.argv[1]))
+keeper = TokenKeeper(
+    open_engine(settings.database), Sealer(settings.folder), node="n",
+    now=lambda: time.time_ns() // 1_000_000 + 3_600_000 * int(sys.argv[2]),
+)
+keeper.begin()
+print(asyncio.run(keeper.token(settings.directory.accounts[0].oauth))[:6])
+"""
+
+
+@pytest.mark.parametrize("rotation", [Rotation.KIND, Rotation.STRICT])
+def test_killed_between_the_answer_and_its_commit(server: OAuthServer, tmp_path: Path, rotation: Rotation) -> None:
+    """A server that ends the old refresh token at once can't be survived: then somebody must sign in again."""
+    server.rotation = rotation
+    table = {"name": "anna", "address": USER, "owner": "anna", "oauth": server.settings("device")}
+    config = write_config(tmp_path, accounts=[{**table, "smtp": {"host": "127.0.0.1"}}], archive=[])
+    with RelayProcess(config) as relay:
+        authorize(relay, server, "device")
+    for n in range(1, int(os.environ.get("KILLS", "5")) + 1):
+        server.before_answer, asked = threading.Event(), len(server.asked)
+        server.was_asked.clear()
+        command = [sys.executable, "-c", _REFRESH, str(config), str(n)]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+            assert server.was_asked.wait(30)
+            process.send_signal(signal.SIGKILL)
+        server.before_answer.set()
+        server.before_answer = None
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+        if rotation is Rotation.STRICT:
+            assert "the login is over: relay account authorize anna (invalid_grant" in done.stderr
+            break
+        assert done.stdout == "access\n", done.stderr
+        assert len(server.asked) == asked + 2
