@@ -1,6 +1,5 @@
 """The accounts as `relay account list` shows them: never better than what their last attempts say."""
 
-import asyncio
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,13 +8,11 @@ from datetime import tzinfo
 from textwrap import wrap
 from typing import Final
 
-from relay.admin.authorizing import keep_credentials
-from relay.admin.requests import Json, ListAccounts, Note, PauseAccount, Told, TryAccount
+from relay.admin.requests import Json, ListAccounts, Note, PauseAccount, Told
 from relay.admin.room import Room
 from relay.admin.words import count, show_soon, show_time, unknown
 from relay.escaping import printable
 from relay.events.admin import AdminAction
-from relay.model.account import SmtpServer
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.rules.answers.reading import explain, find_row, parse_stored
 from relay.rules.answers.row import Stage
@@ -25,7 +22,6 @@ from relay.storage.admin import AccountNews, read_news
 from relay.storage.arrivals import list_quarantined
 from relay.storage.engine import transaction
 from relay.storage.standing import QueueState, read_standing
-from relay.upstream.probe import Step, probe_pop3, probe_smtp
 from relay.watching.snapshot import AccountState
 
 _WIDE: Final = 76
@@ -128,48 +124,6 @@ def pause(room: Room, request: PauseAccount) -> Iterator[Note]:
     room.service.rescan()
     over = f"the pause of {name} is over; `relay account list` says whether it works"
     yield Note(text=over if request.resume else f"{name} is paused")
-
-
-def try_(room: Room, request: TryAccount) -> Iterator[Note | Told]:
-    """Log in to the account's servers and tell each step; nothing is sent, fetched or deleted. Raises RelayError."""
-    directory, name, path = room.settings.directory, request.account, room.settings.path
-    account = directory.account(name)
-    if account is None:
-        raise NotFoundError(unknown("account", name, (one.name for one in directory.accounts)))
-    if not account.servers:
-        text = f"account[{name}] has neither [account.smtp] nor [account.pop3]: there is nothing to test"
-        raise StateConflictError(text)
-    good, credentials = True, keep_credentials(room, account)
-    for kind, what, server in (("smtp", "Sending", account.smtp), ("pop3", "Collecting", account.pop3)):
-        if server is None:
-            continue
-        place = f'{server.host} port {server.port}, security = "{server.security}"'
-        yield Note(text=f"{what}: {place}, account[{name}].{kind}")
-        if isinstance(server, SmtpServer):
-            tried = probe_smtp(account, server, credentials.of(server), hostname=room.settings.hostname)
-        else:
-            tried = probe_pop3(account, server, credentials.of(server))
-        steps = asyncio.run(tried)
-        good = good and all(step.good for step in steps)
-        yield Told(
-            json=tuple(
-                {"server": kind, "step": one.name, "good": one.good, "text": one.text, "advice": one.advice}
-                for one in steps
-            ),
-            lines=tuple(line for step in steps for line in _say_step(step)),
-        )
-    if good:
-        yield Note(text=f"{name} works" + (", but is excluded: nothing is sent or collected" * account.excluded))
-    else:
-        yield Note(text=f"{name} does not work yet: mend what FAILED, in {path}, and test it again", is_fault=True)
-        yield Told(exit_status=1)
-
-
-def _say_step(step: Step) -> Iterator[str]:
-    """Say how a step of a login went, and in whole sentences what that means and what to do."""
-    yield f"  {'ok    ' if step.good else 'FAILED'} {step.name}" + (f": {step.text}" if step.text else "")
-    for line in _wrap(step.advice, _WIDE - 5):
-        yield f"{'':9}{line}"
 
 
 def view(line: Line) -> Json:

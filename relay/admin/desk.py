@@ -34,7 +34,7 @@ FUNCTIONS: Final[dict[type, str]] = {
     requests.RunQueue: "relay.admin.changes:run",
     requests.ListAccounts: "relay.admin.accounts:list_",
     requests.PauseAccount: "relay.admin.accounts:pause",
-    requests.TryAccount: "relay.admin.accounts:try_",
+    requests.TryAccount: "relay.admin.doctor:examine",
     requests.Explain: "relay.admin.explain:explain",
     requests.ExplainIncoming: "relay.admin.explain:explain_incoming",
     requests.Reload: "relay.admin.service:reload",

@@ -67,7 +67,7 @@ class Note(Value):
 Answer: TypeAlias = Told | Question | Progress | Note
 
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of all requests and answers together: counted up with each change, so that a command and a service of different
 releases do not misunderstand each other."""
 
@@ -227,6 +227,11 @@ class ExplainIncoming(Value):
 
 
 class TryAccount(Value):
-    """Log in to the account's servers: Note and Told for each, then a Note, which is a fault if one failed."""
+    """Log in to an account's servers, step by step: Note, Told for each step; at the end a Note, a fault if one failed.
 
-    account: str
+    Nothing is sent, fetched or deleted.
+    """
+
+    account: str = ""
+    everything: bool = False
+    """All accounts, one provider after the other, in place of the one."""

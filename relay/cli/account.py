@@ -45,19 +45,23 @@ def list_(config: str | None, *, as_json: bool) -> None:
 @command.command("test", short_help="Log in to its servers, and say what works.")
 @config_option
 @json_option
-@click.argument("account", type=Text())
-def test(config: str | None, *, as_json: bool, account: str) -> None:
+@click.option("--all", "everything", is_flag=True, help="Test all accounts, one provider after the other.")
+@click.argument("account", type=Text(), required=False, default="")
+def test(config: str | None, *, as_json: bool, everything: bool, account: str) -> None:
     """Log in to the account's servers and say step by step what works; nothing is sent, fetched or deleted.
 
-    The provider is also asked whether it lets the account's address send, and what is in the mailbox.
+    The provider is also asked whether it lets the account's address send, and what is in the mailbox. A login that was
+    refused is not tried again; with --all, nothing more is tried at a provider that has refused one.
     """
     from relay.admin.desk import answer
     from relay.cli.alone import open_room
 
+    if everything is bool(account):
+        raise click.UsageError("name an account, or give --all")
     room = open_room(config, serves=True)
     if room.settings.folder.exists():  # it may be tried before there is a service
         enter(room.settings, serves=True)  # what the service can't read, this command is not to log in with
-    tell(answer(room, TryAccount(account=account)), as_json=as_json)
+    tell(answer(room, TryAccount(account=account, everything=everything)), as_json=as_json)
 
 
 @command.command("pause", short_help="Send nothing through an account until resume.")

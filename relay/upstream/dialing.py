@@ -78,6 +78,24 @@ def _look_up(host: str, port: int) -> Sequence[Address]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
 
 
+async def reach(address: Address, *, seconds: float) -> None:
+    """Connect to one address alone, and close at once; `dial` hides one that fails behind another that works.
+
+    Raises OSError; TimeoutError, which is one, after so many seconds.
+    """
+    async with asyncio.timeout(seconds):
+        made = await _connect(address)
+    made.close()
+
+
+def first_of_families(addresses: Sequence[Address]) -> list[Address]:
+    """Return the first address of each family, IPv4 before IPv6."""
+    found: dict[socket.AddressFamily, Address] = {}
+    for one in addresses:
+        found.setdefault(one[0], one)
+    return [found[family] for family in (socket.AF_INET, socket.AF_INET6) if family in found]
+
+
 async def _connect_any(addresses: Sequence[Address]) -> socket.socket:
     """Connect to the first address that answers; they are tried in order, `STAGGER` seconds apart."""
     waiting = _alternate(addresses)

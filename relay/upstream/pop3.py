@@ -22,6 +22,7 @@ from relay.upstream.pop3_login import log_in
 from relay.upstream.pop3_stream import Pop3Stream
 from relay.upstream.secrecy import Veil
 from relay.upstream.stream import StreamLost
+from relay.upstream.witness import Witness, ignore
 
 PATIENCE = 60.0
 """Seconds without progress after which the connection is given up."""
@@ -200,7 +201,9 @@ def _digest(unique_id: bytes) -> bytes:
     return b"long-" + hashlib.sha256(unique_id).hexdigest().encode()
 
 
-async def open_pop3(server: MailboxServer, credential: Credential, *, patience: float = PATIENCE) -> Pop3Session:
+async def open_pop3(
+    server: MailboxServer, credential: Credential, *, patience: float = PATIENCE, passed: Witness = ignore
+) -> Pop3Session:
     """Connect, encrypt and log in. Raises Pop3Error, or CredentialError before anything is connected."""
     secret = await credential.secret()
     secured, veil = server.security is not Security.NONE, Veil(server.username, secret)
@@ -211,13 +214,16 @@ async def open_pop3(server: MailboxServer, credential: Credential, *, patience: 
     except (OSError, TimeoutError) as error:
         raise Pop3Error(Pop3Stage.CONNECT, describe_fault(error, server.host)[1]) from None
     try:
-        await _succeed(stream, Pop3Stage.CONNECT)  # the greeting
+        greeting = await _succeed(stream, Pop3Stage.CONNECT)
         capabilities = await _capabilities(stream, Pop3Stage.CONNECT)
+        passed(Pop3Stage.CONNECT, greeting, stream.transport)
         if server.security is Security.STARTTLS:
             assert context is not None
             await _encrypt(stream, server, context, capabilities)
             capabilities = await _capabilities(stream, Pop3Stage.STARTTLS)
+            passed(Pop3Stage.STARTTLS, "", stream.transport)
         await _log_in(stream, server, credential, secret, capabilities)
+        passed(Pop3Stage.LOGIN, "", stream.transport)
         # Some servers tell more after the login (RFC 2449 section 5).
         return Pop3Session(stream, await _capabilities(stream, Pop3Stage.LOGIN) or frozenset(capabilities))
     except BaseException:
@@ -225,14 +231,15 @@ async def open_pop3(server: MailboxServer, credential: Credential, *, patience: 
         raise
 
 
-async def _succeed(stream: Pop3Stream, stage: Pop3Stage, command: bytes = b"") -> None:
-    """Give a command, if there is one. Raises Pop3Error unless it is answered by +OK."""
+async def _succeed(stream: Pop3Stream, stage: Pop3Stage, command: bytes = b"") -> str:
+    """Give a command, if there is one; returns what the server says. Raises Pop3Error unless it is answered by +OK."""
     with _stage(stage):
         if command:
             stream.write(command)
         good, text = await stream.read_status()
     if not good:
         raise Pop3Error(stage, text)
+    return text
 
 
 async def _capabilities(stream: Pop3Stream, stage: Pop3Stage) -> frozenset[str]:

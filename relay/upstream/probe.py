@@ -2,24 +2,28 @@
 
 import asyncio
 import shlex
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from relay.model.account import Account, FirstPoll, Pop3Server, Security, SmtpServer
+from relay.model.account import Account, FirstPoll, Pop3Server, Server, SmtpServer
 from relay.model.credential import TOKEN, Credential
 from relay.model.errors import CredentialError
 from relay.model.reply import Reply
-from relay.rules.answers.connection_rows import explain_cause, read_cause
+from relay.presets.preset import find_preset, preset_of_host
+from relay.rules.answers.connection_rows import read_cause
 from relay.rules.answers.reading import choose_advice, explain
-from relay.rules.answers.row import Advice, Cause, Stage
+from relay.rules.answers.row import Advice, Stage
+from relay.upstream.course import Course, Step, Tell, tell_nobody
 from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, open_watched
-from relay.upstream.dialing import resolve
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
+from relay.upstream.reaching import PATIENCE, find_host
 from relay.upstream.secrecy import Veil
 from relay.upstream.smarthost import ConnectError, Connection, connect
 from relay.upstream.stream import StreamLost
-from relay.upstream.transaction import Timeouts
+from relay.upstream.transaction import Features, Timeouts
 
-_PATIENCE = 20.0
+_ORDINARY = 10 << 20
+"""Octets of a mail with a usual attachment: a server that takes less is in the way."""
+_MOST_LOGINS = 20
 _LONGEST_LISTING = 120.0
 """Seconds for counting the messages of a mailbox."""
 
@@ -31,85 +35,99 @@ _KNOWN_ELSEWHERE = (Advice.UNKNOWN_ADDRESS, Advice.MAILBOX_FULL, Advice.MAILBOX_
 """Refusals of the account's own address as a recipient that do not matter for it as a sender."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    """One step and its result."""
-
-    name: str
-    good: bool
-    text: str = ""
-    advice: str = ""
-    """What it means and what to do, in whole sentences."""
-
-
 async def probe_smtp(
-    account: Account, server: SmtpServer, credential: Credential | None, *, hostname: str
+    account: Account,
+    server: SmtpServer,
+    credential: Credential | None,
+    *,
+    hostname: str,
+    largest: int = 0,
+    tell: Tell = tell_nobody,
 ) -> list[Step]:
-    """Connect, start TLS, log in, and ask whether the account's address may send. Returns a step for each."""
-    steps = [await _resolve(server.host)]
-    if not steps[0].good:
-        return steps
+    """Connect, start TLS, log in, and ask whether the account's address may send. Returns a step for each.
+
+    `largest`: octets of the largest mail that is taken for it. `tell` gets each step as it ends.
+    """
+    course = Course(tell, _SMTP_STEPS)
+    if not await find_host(course, server):
+        return course.steps
     place = f"account[{account.name}].smtp"
-    names = [name for stage, name in _SMTP_STEPS.items() if stage != "starttls" or server.security is Security.STARTTLS]
-    if credential is None:
-        names.remove("log in")
-    patience = Timeouts(connect=_PATIENCE, opening=3 * _PATIENCE, command=_PATIENCE)
-    opening = connect(server, hostname=hostname, credential=credential, timeouts=patience)
+    patience = Timeouts(connect=PATIENCE, opening=3 * PATIENCE, command=PATIENCE)
+    opening = connect(server, hostname=hostname, credential=credential, timeouts=patience, passed=course.witness)
     try:
         connection = await open_watched(opening, server)
     except BeginsWithTlsError:
-        return [*steps, await _fail("connect", _TLS_AT_ONCE, server, credential)]
+        return await _fail(course, "connect", _TLS_AT_ONCE, server, credential)
     except CredentialError as error:
-        return [*steps, _fail_secret(error, credential, place)]
+        return _fail_secret(course, error, credential, place)
     except ConnectError as error:
-        return [*steps, *_until(names, await _fail_smtp(error, server, credential, place))]
-    good = [Step(name=name, good=True) for name in names]
-    return [*steps, *good, await _rehearse(connection, account, server), await _take_leave(connection)]
-
-
-async def _take_leave(connection: Connection) -> Step:
-    features = connection.features
+        return await _fail_smtp(course, error, account, server, credential)
+    await _rehearse(course, connection, account, server)
+    features, logins = connection.features, connection.logins
     await connection.close()
+    return _tell_features(course, features, logins, largest)
+
+
+def _tell_features(course: Course, features: Features, logins: Sequence[str], largest: int) -> list[Step]:
     size = f"takes mails of up to {show_octets(features.size)}" if features.size else "names no limit of size"
-    offers = [name for name in ("pipelining", "eightbitmime", "smtputf8") if getattr(features, name)]
-    text = f"{size}, offers {', '.join(offers) or 'no extensions that we use'}"
-    return Step(name="the server", good=True, text=text)
+    offers = [name for name in ("pipelining", "eightbitmime", "smtputf8", "dsn") if getattr(features, name)]
+    known = f"; logins: {', '.join(one.upper() for one in logins)}" if logins else ""
+    text = f"{size}, offers {', '.join(offers) or 'no extensions that we use'}{known}"
+    small = 0 < (features.size or 0) < min(largest, _ORDINARY)
+    advice = (
+        f"Larger mails come back to who sent them, though up to {show_octets(largest)} are taken for it here"
+        " (max_message_size of [[listener]]). Ask the provider for more, or take another account for them."
+    )
+    return course.end("the server", text=text, advice=advice if small else "", warns=small)
 
 
-async def _fail_smtp(error: ConnectError, server: SmtpServer, credential: Credential | None, place: str) -> Step:
-    name, reply = _SMTP_STEPS[error.stage], error.reply
+async def _fail_smtp(
+    course: Course, error: ConnectError, account: Account, server: SmtpServer, credential: Credential | None
+) -> list[Step]:
+    name, reply, place = _SMTP_STEPS[error.stage], error.reply, f"account[{account.name}].smtp"
     if not reply.code:
-        return await _fail(name, str(reply.text), server, credential)
+        return await _fail(course, name, str(reply.text), server, credential)
     if error.login_refused and (told := _explain(reply, place)):
         advice = told
     elif error.login_refused and server.username is not None and credential is not None:
-        advice = advise_login(server.username, credential, place)
+        advice = advise_login(server.username, credential, place) + _hint(account, server)
     elif error.login_refused:
         advice = f"The server wants a login: set username and a password in {place}."
     elif reply.is_permanent:
         advice = "The server refuses this machine. Ask the provider why, with this answer."
     else:
         advice = "That is for now: try again in some minutes."
-    return Step(name=name, good=False, text=str(reply), advice=advice)
+    return course.end(name, good=False, text=str(reply), advice=advice, login_refused=error.login_refused)
 
 
-async def _rehearse(connection: Connection, account: Account, server: SmtpServer) -> Step:
+def _hint(account: Account, server: Server) -> str:
+    """Say which password the provider means, and what is to be switched on there; empty where that is not known."""
+    preset = find_preset(account.preset) if account.preset else preset_of_host(server.host)
+    if preset is None:
+        return ""
+    first = "" if preset.switch_on is None else f" To be switched on first: {preset.switch_on.en.rstrip('.')}."
+    return f" {preset.title} means {preset.password.en.rstrip('.')}.{first}"
+
+
+async def _rehearse(course: Course, connection: Connection, account: Account, server: SmtpServer) -> list[Step]:
+    """Ask for the account's address alone: whatever stands in From, every mail leaves with it as envelope sender."""
     name = f"send as {account.address}"
     try:
         mail, recipient = await connection.rehearse(account.address)
     except StreamLost as lost:
-        return Step(name=name, good=False, text=str(lost), advice="Try again in some minutes.")
+        return course.end(name, good=False, text=str(lost), advice="Try again in some minutes.")
     # A refusal that is temporary, or only about the recipient, is no failure.
     refused = recipient if mail.is_positive else mail
     if refused is None or refused.is_positive:
-        return Step(name=name, good=True)
+        return course.end(name)
     if refused.code and not refused.is_permanent:
-        return Step(name=name, good=True, text=f"not known yet, the server says: {refused}")
+        return course.end(name, text=f"not known yet, the server says: {refused}")
     meaning = choose_advice(refused)
     if refused is recipient and meaning in _KNOWN_ELSEWHERE:
-        text = f"yes; but mail to it is refused, so replies would be lost: {refused}"
-        return Step(name=name, good=True, text=text)
-    return Step(name=name, good=False, text=str(refused), advice=_advise_sender(meaning, refused, account, server))
+        return course.end(name, text=f"yes; but mail to it is refused, so replies would be lost: {refused}")
+    asked = f"MAIL FROM was answered by {refused}" if refused is mail else f"RCPT TO was answered by {refused}"
+    text = asked if refused.code else str(refused)
+    return course.end(name, good=False, text=text, advice=_advise_sender(meaning, refused, account, server))
 
 
 def _advise_sender(meaning: Advice, refused: Reply, account: Account, server: SmtpServer) -> str:
@@ -125,32 +143,33 @@ def _advise_sender(meaning: Advice, refused: Reply, account: Account, server: Sm
     )
 
 
-async def probe_pop3(account: Account, server: Pop3Server, credential: Credential) -> list[Step]:
+async def probe_pop3(
+    account: Account, server: Pop3Server, credential: Credential, *, tell: Tell = tell_nobody
+) -> list[Step]:
     """Connect, start TLS, log in, count the messages, and say what will be done with them. Returns a step for each."""
-    steps = [await _resolve(server.host)]
-    if not steps[0].good:
-        return steps
-    place = f"account[{account.name}].pop3"
-    names = [name for stage, name in _POP3_STEPS.items() if stage != "starttls" or server.security is Security.STARTTLS]
+    course = Course(tell, _POP3_STEPS)
+    if not await find_host(course, server):
+        return course.steps
+    opening = open_pop3(server, credential, patience=PATIENCE, passed=course.witness)
     try:
-        session = await open_watched(open_pop3(server, credential, patience=_PATIENCE), server)
-        mailbox = await _count(session, account, server)
+        session = await open_watched(opening, server)
+        return await _count(course, session, account, server)
     except BeginsWithTlsError:
-        return [*steps, await _fail("connect", _TLS_AT_ONCE, server, credential)]
+        return await _fail(course, "connect", _TLS_AT_ONCE, server, credential)
     except TimeoutError:
         text = f"the list did not end within {_LONGEST_LISTING:g} s"
-        return [*steps, *_until(names, Step(name="list the messages", good=False, text=text))]
+        return course.end("list the messages", good=False, text=text)
     except CredentialError as error:
-        return [*steps, _fail_secret(error, credential, place)]
+        return _fail_secret(course, error, credential, f"account[{account.name}].pop3")
     except Pop3Error as error:
-        return [*steps, *_until(names, await _fail_pop3(error, server, credential, place))]
-    return [*steps, *(Step(name=name, good=True) for name in names), mailbox]
+        return await _fail_pop3(course, error, account, server, credential)
 
 
-async def _count(session: Pop3Session, account: Account, server: Pop3Server) -> Step:
+async def _count(course: Course, session: Pop3Session, account: Account, server: Pop3Server) -> list[Step]:
     try:
         async with asyncio.timeout(_LONGEST_LISTING):
             listing = await session.list_messages()
+        course.end("list the messages", text=_tell_logins(session.capabilities))
         await session.quit()
     finally:
         session.close()
@@ -158,7 +177,12 @@ async def _count(session: Pop3Session, account: Account, server: Pop3Server) -> 
     count = f"{len(messages)} message{'' if len(messages) == 1 else 's'}"
     size = f", {show_octets(sum(one.size for one in messages))}" if messages else ""
     ids = "" if listing.has_ids else "; the server has no unique ids"
-    return Step(name="the mailbox", good=True, text=f"{count}{size}{ids}", advice=_tell_fate(account, server))
+    return course.end("the mailbox", text=f"{count}{size}{ids}", advice=_tell_fate(account, server))
+
+
+def _tell_logins(capabilities: frozenset[str]) -> str:
+    known = sorted(one.removeprefix("SASL ") for one in capabilities if one.startswith("SASL "))
+    return f"logins: {', '.join(known[:_MOST_LOGINS])}" if known else ""
 
 
 def _tell_fate(account: Account, server: Pop3Server) -> str:
@@ -181,15 +205,17 @@ def _tell_fate(account: Account, server: Pop3Server) -> str:
     return f"Each message is deleted at the provider {time} after it was collected (leave_on_server).{first}"
 
 
-async def _fail_pop3(error: Pop3Error, server: Pop3Server, credential: Credential, place: str) -> Step:
-    name = _POP3_STEPS.get(error.stage, error.stage)
+async def _fail_pop3(
+    course: Course, error: Pop3Error, account: Account, server: Pop3Server, credential: Credential
+) -> list[Step]:
+    name, place = _POP3_STEPS.get(error.stage, error.stage), f"account[{account.name}].pop3"
     if error.stage in (Pop3Stage.CONNECT, Pop3Stage.STARTTLS) or read_cause(error.text) is not None:
-        return await _fail(name, error.text, server, credential)
-    if error.stage is Pop3Stage.LOGIN:
-        told = _explain(Reply(code=0, text=error.text), place)
-        advice = told or advise_login(server.username, credential, place)
-        return Step(name=name, good=False, text=error.text, advice=advice)
-    return Step(name=name, good=False, text=error.text)
+        return await _fail(course, name, error.text, server, credential)
+    if error.stage is not Pop3Stage.LOGIN:
+        return course.end(name, good=False, text=error.text)
+    told = _explain(Reply(code=0, text=error.text), place)
+    advice = told or advise_login(server.username, credential, place) + _hint(account, server)
+    return course.end(name, good=False, text=error.text, advice=advice, login_refused=True)
 
 
 def _explain(reply: Reply, place: str) -> str:
@@ -202,40 +228,19 @@ def _explain(reply: Reply, place: str) -> str:
     return "" if words is None else f"{words.what} {words.advice}"
 
 
-async def _fail(name: str, fault: str, server: SmtpServer | Pop3Server, credential: Credential | None) -> Step:
+async def _fail(
+    course: Course, name: str, fault: str, server: SmtpServer | Pop3Server, credential: Credential | None
+) -> list[Step]:
     found = await diagnose(fault, server, Veil(server.username, await credential.secret() if credential else None))
-    return Step(name=name, good=False, text=found.what, advice=found.advice)
+    return course.end(name, good=False, text=found.what, advice=found.advice)
 
 
-def _fail_secret(error: CredentialError, credential: Credential | None, place: str) -> Step:
+def _fail_secret(course: Course, error: CredentialError, credential: Credential | None, place: str) -> list[Step]:
     if credential is not None and credential.identity.kind == TOKEN:
-        return Step(
-            name="get a token", good=False, text=str(error), advice=_explain(Reply(code=0, text=str(error)), place)
-        )
+        advice = _explain(Reply(code=0, text=str(error)), place)
+        return course.end("get a token", good=False, text=str(error), advice=advice, login_refused=error.permanent)
     advice = "" if credential is None else f"Mend {credential.origin} of {place}."
-    return Step(name="read the password", good=False, text=str(error), advice=advice)
-
-
-async def _resolve(host: str) -> Step:
-    name = "find the host"
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            found = await resolve(host, 0)
-    except TimeoutError:
-        text, cause = f"{host}: its name was not resolved in time", Cause.NAME_SERVER
-    except OSError as error:
-        text = f"{host}: {error.strerror}"
-        cause = read_cause(text) or Cause.NO_SUCH_HOST
-    else:
-        return Step(name=name, good=True, text=", ".join(dict.fromkeys(str(entry[4][0]) for entry in found)))
-    words = explain_cause(cause, "en")
-    return Step(name=name, good=False, text=text, advice=f"{words.what} {words.advice}")
-
-
-def _until(names: list[str], failed: Step) -> list[Step]:
-    """Return the steps that succeeded before the one that failed, and that one."""
-    before = names[: names.index(failed.name)] if failed.name in names else names
-    return [*(Step(name=name, good=True) for name in before), failed]
+    return course.end("read the password", good=False, text=str(error), advice=advice)
 
 
 def show_octets(octets: int) -> str:

@@ -27,9 +27,11 @@ from relay.upstream.transaction import (
     Timeouts,
     transact,
 )
+from relay.upstream.witness import Witness, ignore
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _GO_ON = 334
+_MOST_LOGINS = 20
 _LOGGED_IN = 235
 _UNKNOWN_MECHANISM = 504
 
@@ -60,10 +62,14 @@ class ConnectError(RelayError):
 class Connection:
     """A connection that is logged in; it serves one transaction after another."""
 
-    def __init__(self, stream: SmtpStream, features: Features, timeouts: Timeouts) -> None:
+    def __init__(
+        self, stream: SmtpStream, features: Features, timeouts: Timeouts, logins: tuple[str, ...] = ()
+    ) -> None:
         self._stream = stream
         self._timeouts = timeouts
         self.features = features
+        self.logins = logins
+        """The SASL mechanisms that the server offers, in lower case."""
         self.sent = 0
 
     @property
@@ -105,11 +111,16 @@ class Connection:
 
 
 async def connect(
-    server: SmtpServer, *, hostname: str, credential: Credential | None, timeouts: Timeouts = TIMEOUTS
+    server: SmtpServer,
+    *,
+    hostname: str,
+    credential: Credential | None,
+    timeouts: Timeouts = TIMEOUTS,
+    passed: Witness = ignore,
 ) -> Connection:
     """Connect and log in. Raises ConnectError, or CredentialError before anything is connected."""
     secret = None if credential is None else await credential.secret()
-    opening = _Opening(server, hostname, timeouts, secret)
+    opening = _Opening(server, hostname, timeouts, secret, passed)
     try:
         async with asyncio.timeout(timeouts.opening):
             return await opening.run(None if credential is None else credential.mechanisms)
@@ -124,13 +135,16 @@ async def connect(
 class _Opening:
     """A connection that is being opened."""
 
-    def __init__(self, server: SmtpServer, hostname: str, timeouts: Timeouts, secret: str | None) -> None:
+    def __init__(
+        self, server: SmtpServer, hostname: str, timeouts: Timeouts, secret: str | None, passed: Witness
+    ) -> None:
         self._server = server
         self._hostname = hostname
         self._timeouts = timeouts
         self._secret = secret
         self._client: aiosmtplib.SMTP | None = None
         self._veil = Veil(server.username, secret)
+        self._passed = passed
         self.stage = Stage.CONNECT
 
     async def run(self, mechanisms: Sequence[str] | None) -> Connection:
@@ -149,29 +163,42 @@ class _Opening:
             timeout=self._timeouts.connect,
             tls_context=context,
         )
-        await client.connect()
+        greeting = await client.connect()
+        self._pass()
         self.stage = Stage.EHLO
         await client.ehlo()
+        self._pass(greeting.message)
         if server.security is Security.STARTTLS:
             self.stage = Stage.STARTTLS
             if not client.supports_extension("starttls"):
                 raise self._lack("4.7.4", "the server offers no STARTTLS")
             await client.starttls()
             await client.ehlo()
+            self._pass()
         if mechanisms is not None:
             self.stage = Stage.AUTH
             names = [name for name in mechanisms if name in client.server_auth_methods]
             if not names:
-                raise self._lack("4.7.4", "the server offers no login that we know")
-            await self._log_in(client, names)
+                raise self._lack("4.7.4", f"the server offers no login that we know{self._list_logins(client)}")
+            self._pass(await self._log_in(client, names))
         if client.transport is None:
             raise self._lack("4.4.2", "the connection was lost")
-        return Connection(SmtpStream(client.transport, self._veil), _features(client), self._timeouts)
+        return Connection(SmtpStream(client.transport, self._veil), _features(client), self._timeouts, _logins(client))
 
-    async def _log_in(self, client: aiosmtplib.SMTP, names: Sequence[str]) -> None:
+    def _pass(self, said: str = "") -> None:
+        if self._passed is ignore or self._client is None:
+            return
+        shown = self._veil.cover([said.encode("utf-8", "surrogateescape")])
+        self._passed(self.stage, read_text(b" ".join(shown)), self._client.transport)
+
+    def _list_logins(self, client: aiosmtplib.SMTP) -> str:
+        offered = self._veil.cover([one.upper().encode("utf-8", "surrogateescape") for one in _logins(client)])
+        return f", only {read_text(b' '.join(offered))}" if offered else ""
+
+    async def _log_in(self, client: aiosmtplib.SMTP, names: Sequence[str]) -> str:
         """Log in (RFC 4954) by the first mechanism, once: each more is another failed login; providers lock accounts.
 
-        Only where the server answers that it does not know the mechanism, the next one is tried.
+        Returns its name. Only where the server answers that it does not know the mechanism, the next one is tried.
         """
         methods = {"plain": client.auth_plain, "login": client.auth_login, "cram-md5": client.auth_crammd5}
         for name in names:
@@ -184,7 +211,8 @@ class _Opening:
                 if error.code != _UNKNOWN_MECHANISM or name == names[-1]:
                     raise
             else:
-                return
+                return name
+        raise AssertionError("the last mechanism is either taken or refused")
 
     async def _give_token(self, client: aiosmtplib.SMTP, name: str) -> None:
         """Log in by a token in two steps; aiosmtplib's own XOAUTH2 takes one line, which a long token does not fit."""
@@ -229,6 +257,10 @@ def _cause_of(error: Exception) -> Exception:
     """Return the error that aiosmtplib wraps; it adds only host and port."""
     wraps = isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(error.__cause__, Exception)
     return error.__cause__ if wraps else error  # type: ignore[return-value]
+
+
+def _logins(client: aiosmtplib.SMTP) -> tuple[str, ...]:
+    return tuple(client.server_auth_methods[:_MOST_LOGINS])
 
 
 def _features(client: aiosmtplib.SMTP) -> Features:

@@ -8,7 +8,8 @@ from relay.model.account import Account, FirstPoll, Pop3Server, Security, SmtpSe
 from relay.model.address import Address
 from relay.model.secret import Secret
 from relay.upstream import diagnosis
-from relay.upstream.probe import Step, probe_pop3, probe_smtp, show_octets
+from relay.upstream.course import Step
+from relay.upstream.probe import probe_pop3, probe_smtp, show_octets
 from tests.peers.credentials import key
 from tests.peers.dialogue import Dialogue
 from tests.peers.dovecot import PASSWORD, Dovecot
@@ -53,7 +54,7 @@ async def test_what_works_is_told_step_by_step() -> None:
         steps = await try_smtp(smtp(server.port))
         names = ["find the host", "connect", "greeting", "log in", "send as sales@example.com", "the server"]
         assert told(steps) == [(name, True) for name in names]
-        assert steps[-1].text == "takes mails of up to 1000 octets, offers no extensions that we use"
+        assert steps[-1].text == "takes mails of up to 1000 octets, offers no extensions that we use; logins: PLAIN"
     script = f"{LISTED}S: 1 5\nS: .\nC: UIDL\nS: -ERR\nC: QUIT\nS: +OK"
     async with Dialogue(script) as server:
         steps = await try_pop3(pop3(server.port))
@@ -95,6 +96,7 @@ async def test_the_step_that_fails_is_the_last_one_and_says_why_and_what_to_do()
     async with Dialogue(POP3 + "S: -ERR [AUTH] no\n! silence") as server:
         steps = await try_pop3(pop3(server.port))
         assert told(steps) == [("find the host", True), ("connect", True), ("log in", False)]
+        assert steps[-1].login_refused
         assert "password of account[sales].pop3" in steps[-1].advice
     for said, advice in (
         ("S: -ERR [IN-USE] locked\n! silence", "Another program reads this mailbox"),

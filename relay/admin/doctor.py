@@ -1,0 +1,207 @@
+"""The account doctor, `relay account test`: each step of a login is told as it ends, with what is wrong and what helps.
+
+Guarantee: one login for each protocol. One that was refused is not tried again at the same provider, since some lock a
+mailbox after a few; of all accounts, nothing more is tried at a provider that has refused one.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from textwrap import wrap
+from typing import Any, Final, TypeAlias
+
+from relay.accounts.credentials import Credentials
+from relay.admin.requests import Note, Told, TryAccount
+from relay.admin.room import Room
+from relay.admin.words import count, unknown
+from relay.escaping import printable
+from relay.model.account import Account, Pop3Server, Server, SmtpServer
+from relay.model.credential import Credential
+from relay.model.errors import NotFoundError, StateConflictError
+from relay.presets.preset import preset_of_host
+from relay.upstream.course import Step, Tell
+from relay.upstream.probe import probe_pop3, probe_smtp
+
+_WIDE: Final = 71
+"""Characters of a line of advice."""
+_SECOND_LEVEL: Final = frozenset({"ac", "co", "com", "edu", "gov", "ne", "net", "or", "org"})
+"""Names below a country's that are no provider's, as in co.uk."""
+_WHAT: Final = {"smtp": "Sending", "pop3": "Collecting"}
+
+Probe: TypeAlias = Callable[[Tell], Coroutine[Any, Any, list[Step]]]
+
+
+def examine(room: Room, request: TryAccount) -> Iterator[Note | Told]:
+    """Log in to an account's servers, or to those of all accounts, and tell each step. Raises RelayError."""
+    chosen = _choose(room, request)
+    refusals = _Refusals(whole_provider=request.everything)
+    faulty = []
+    for account in chosen:
+        if request.everything:
+            yield Note(text=f"{account.name} ({account.address})")
+        good = True
+        for kind, server in _servers(account):
+            place = f'{server.host} port {server.port}, security = "{server.security}"'
+            yield Note(text=f"{_WHAT[kind]}: {place}, account[{account.name}].{kind}")
+            for step in _examine(room, account, server, refusals):
+                good = good and step.good
+                yield _tell(account, kind, step)
+        faulty += [] if good else [account.name]
+        if good:
+            yield Note(
+                text=f"{account.name} works{', but is excluded: nothing is sent or collected' * account.excluded}"
+            )
+        else:
+            path = room.settings.path
+            text = f"{account.name} does not work yet: mend what FAILED, in {path}, and test it again"
+            yield Note(text=text, is_fault=True)
+    if request.everything:
+        works = count(len(chosen) - len(faulty), "account works", "accounts work")
+        fails = f"; not {', '.join(faulty)}" if faulty else ""
+        yield Note(text=f"{works}{fails}", is_fault=bool(faulty))
+    if faulty:
+        yield Told(exit_status=1)
+
+
+def _choose(room: Room, request: TryAccount) -> list[Account]:
+    directory, name = room.settings.directory, request.account
+    if request.everything:
+        there = [one for one in directory.accounts if _servers(one) and not one.excluded]
+        if not there:
+            raise StateConflictError(f"there is no account to test in {room.settings.path}")
+        return _by_provider(there)
+    account = directory.account(name)
+    if account is None:
+        raise NotFoundError(unknown("account", name, (one.name for one in directory.accounts)))
+    if not _servers(account):
+        text = f"account[{name}] has neither [account.smtp] nor [account.pop3]: there is nothing to test"
+        raise StateConflictError(text)
+    return [account]
+
+
+def _by_provider(accounts: Iterable[Account]) -> list[Account]:
+    """Put those of one provider one behind the other, else in their order."""
+    groups: dict[str, list[Account]] = {}
+    for one in accounts:
+        groups.setdefault(provider_of(_servers(one)[0][1].host), []).append(one)
+    return [one for group in groups.values() for one in group]
+
+
+def _servers(account: Account) -> list[tuple[str, Server]]:
+    pairs: tuple[tuple[str, Server | None], ...] = (("smtp", account.smtp), ("pop3", account.pop3))
+    return [(kind, server) for kind, server in pairs if server is not None]
+
+
+def provider_of(host: str) -> str:
+    """Name the provider of a server: its preset, else the domain that its servers share, as far as a name tells it."""
+    if (preset := preset_of_host(host.lower())) is not None:
+        return preset.name
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        labels = host.lower().rstrip(".").split(".")
+        deep = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
+        return ".".join(labels[-3 if deep else -2 :])
+
+
+@dataclass(kw_only=True, slots=True)
+class _Refusals:
+    """The logins that were refused so far."""
+
+    whole_provider: bool
+    """Whether one refusal is enough to try nothing more at its provider."""
+    _logins: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def note(self, credential: Credential, host: str, account: str) -> None:
+        """Note that an account's login was refused."""
+        self._logins[self._key(credential, host)] = account
+
+    def before(self, credential: Credential, host: str) -> str | None:
+        """Return the account whose refused login forbids this one."""
+        return self._logins.get(self._key(credential, host))
+
+    def _key(self, credential: Credential, host: str) -> tuple[str, ...]:
+        provider = provider_of(host)
+        if self.whole_provider:
+            return (provider,)
+        identity = credential.identity
+        # One server of a provider may want the address, and another one what stands before the @.
+        return (provider, identity.kind, identity.login.partition("@")[0].lower())
+
+
+def _examine(room: Room, account: Account, server: Server, refusals: _Refusals) -> Iterator[Step]:
+    if isinstance(server, SmtpServer):
+        credential = Credentials.of(server)
+    else:
+        assert isinstance(server, Pop3Server)
+        credential = Credentials.of(server)
+    if credential is not None and (other := refusals.before(credential, server.host)) is not None:
+        yield _skip(account, other)
+        return
+    for step in _follow(_probe(room, account, server, credential)):
+        if step.login_refused and credential is not None:
+            refusals.note(credential, server.host, account.name)
+        yield step
+
+
+def _skip(account: Account, other: str) -> Step:
+    if other == account.name:
+        text = "not tried: this provider has just refused the same login"
+        advice = "Mend it first: some providers lock a mailbox after a few refused logins."
+    else:
+        text = f"not tried: this provider has refused the login of {other}"
+        advice = (
+            f"Mend {other} first, since a provider may lock out who tries on. Then: relay account test {account.name}"
+        )
+    return Step(name="log in", good=False, text=text, advice=advice)
+
+
+def _probe(room: Room, account: Account, server: Server, credential: Credential | None) -> Probe:
+    async def run(tell: Tell) -> list[Step]:
+        if isinstance(server, SmtpServer):
+            largest = max((one.max_message_size for one in room.settings.listeners), default=0)
+            hostname = room.settings.hostname
+            return await probe_smtp(account, server, credential, hostname=hostname, largest=largest, tell=tell)
+        assert isinstance(server, Pop3Server)
+        assert credential is not None
+        return await probe_pop3(account, server, credential, tell=tell)
+
+    return run
+
+
+def _follow(probe: Probe) -> Iterator[Step]:
+    """Run a test, and yield each step as soon as it has ended; what is left of it ends with the iterator."""
+    news: asyncio.Queue[Step | None] = asyncio.Queue()
+
+    async def begin() -> asyncio.Task[list[Step]]:
+        task = asyncio.create_task(probe(news.put_nowait))
+        task.add_done_callback(lambda _: news.put_nowait(None))
+        return task
+
+    with asyncio.Runner() as runner:
+        task = runner.run(begin())
+        while (step := runner.run(news.get())) is not None:
+            yield step
+        task.result()
+
+
+def _tell(account: Account, kind: str, step: Step) -> Told:
+    mark = "FAILED" if not step.good else "look" if step.warns else "ok"
+    said = f": {step.text}" if step.text else ""
+    advice = wrap(printable(step.advice), _WIDE, break_long_words=False, break_on_hyphens=False)
+    return Told(
+        json=(
+            {
+                "account": account.name,
+                "server": kind,
+                "step": step.name,
+                "good": step.good,
+                "warns": step.warns,
+                "text": step.text,
+                "advice": step.advice,
+                "seconds": round(step.seconds, 3),
+            },
+        ),
+        lines=(f"  {mark:6} {step.name}{said} ({step.seconds:.2f} s)", *(f"{'':9}{line}" for line in advice)),
+    )

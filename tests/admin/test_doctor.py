@@ -1,0 +1,128 @@
+"""The doctor tells each step as it ends, and a provider never gets a login again that it has refused."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from relay.admin.doctor import examine, provider_of
+from relay.admin.requests import Note, Told, TryAccount
+from relay.cli.alone import open_room
+from relay.demo.provider import PASSWORD, Mailbox
+from tests.cli.conftest import Run, serve_mailbox
+from tests.peers.dialogue import Dialogue
+from tests.peers.machine import Loop
+from tests.peers.relay_process import ANNA, Table, write_config
+
+
+@pytest.fixture
+def mailbox() -> Generator[Mailbox]:
+    """A POP3 server with one mailbox, in a thread of its own."""
+    with serve_mailbox() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def smtp_that_refuses() -> Generator[int]:
+    """A submission server that refuses every login; gives its port."""
+    script = "S: 220 hi\nC: EHLO .*\nS: 250-x\nS: 250 AUTH PLAIN\nC: AUTH .*\nS: 535 5.7.8 no\n! silence"
+    with Loop() as loop:
+        server = Dialogue(*[script] * 2)
+        loop.run(server.__aenter__())
+        yield server.port
+        loop.run(server.__aexit__(None, None, None))
+
+
+def collected(mailbox: Mailbox, *names: str, password: str = PASSWORD) -> list[Table]:
+    pop3 = {"host": "127.0.0.1", "port": mailbox.port, "security": "none", "username": "u", "password": password}
+    return [{"name": name, "address": f"{name}@example.com", "owner": "anna", "pop3": pop3} for name in names]
+
+
+@pytest.mark.parametrize(
+    ("host", "provider"),
+    [
+        ("pop3.web.de", "web.de"),
+        ("SMTP.web.de", "web.de"),
+        ("mx1.mail.office.example", "office.example"),
+        ("pop.firm.co.uk", "firm.co.uk"),
+        ("co.uk", "co.uk"),
+        ("localhost", "localhost"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("::1", "::1"),
+    ],
+)
+def test_servers_of_one_provider_are_known_by_preset_or_domain(host: str, provider: str) -> None:
+    assert provider_of(host) == provider
+
+
+def test_each_step_is_told_before_the_next_one_begins(config: Path, mailbox: Mailbox) -> None:
+    write_config(config.parent, accounts=collected(mailbox, "sales"), users=[ANNA])
+    told = examine(open_room(str(config)), TryAccount(account="sales"))
+    assert isinstance(next(told), Note)
+    found = next(told)
+    assert isinstance(found, Told)
+    assert found.json[0]["step"] == "find the host"
+    assert mailbox.sessions == 0  # nobody has connected so far
+    assert [one.json[0]["step"] for one in told if isinstance(one, Told)] == [
+        *("connect", "log in", "list the messages", "the mailbox")
+    ]
+    assert mailbox.sessions == 1
+
+
+def test_who_listens_no_more_ends_the_test(config: Path, mailbox: Mailbox) -> None:
+    write_config(config.parent, accounts=collected(mailbox, "sales"), users=[ANNA])
+    told = examine(open_room(str(config)), TryAccount(account="sales"))
+    next(told)
+    next(told)
+    told.close()  # type: ignore[attr-defined]
+    assert mailbox.sessions == 0
+
+
+def test_all_accounts_stop_at_the_first_refusal_of_a_provider(run: Run, config: Path, mailbox: Mailbox) -> None:
+    with serve_mailbox() as other:
+        first = collected(mailbox, "one", "two", "three", password="of-yesterday")
+        elsewhere = collected(other, "else")
+        elsewhere[0]["pop3"] = {**elsewhere[0]["pop3"], "host": "localhost"}  # type: ignore[dict-item]
+        excluded = {**collected(mailbox, "old")[0], "excluded": True}
+        write_config(config.parent, accounts=[first[0], *elsewhere, excluded, *first[1:]], users=[ANNA])
+        said = run("account", "test", "--all", "--json")
+        assert (mailbox.sessions, other.sessions) == (1, 1)
+    assert said.status == 1
+    assert [one["account"] for one in said.json if one["step"] == "log in"] == ["one", "two", "three", "else"]
+    logins = {one["account"]: one for one in said.json if one["step"] == "log in"}
+    assert logins["one"]["text"].endswith("wrong password")
+    assert logins["two"]["text"] == "not tried: this provider has refused the login of one"
+    assert "Mend one first" in logins["three"]["advice"]
+    assert logins["else"]["good"]
+    assert "1 account works; not one, two, three" in said.err
+
+
+def test_a_login_that_sending_was_refused_is_not_tried_for_collecting(
+    run: Run, config: Path, mailbox: Mailbox, smtp_that_refuses: int
+) -> None:
+    account = collected(mailbox, "sales")[0]
+    for login, sessions in (("U@example.com", 0), ("somebody", 1)):
+        smtp = {"host": "127.0.0.1", "port": smtp_that_refuses, "security": "none", "username": login, "password": "p"}
+        write_config(config.parent, accounts=[{**account, "smtp": smtp}], users=[ANNA])
+        said = run("account", "test", "sales", "--json")
+        assert said.status == 1
+        refused = [one for one in said.json if not one["good"]]
+        assert refused[0]["text"].startswith("535")
+        assert ("just refused the same login" in refused[-1]["text"]) is (sessions == 0)
+        assert mailbox.sessions == sessions
+
+
+def test_which_accounts_is_said_once(run: Run) -> None:
+    for arguments in ([], ["sales", "--all"]):
+        said = run("account", "test", *arguments)
+        assert (said.status, "name an account, or give --all" in said.err) == (2, True)
+    said = run("account", "test", "slaes")
+    assert said.status == 1
+    assert "sales" in said.err
+
+
+def test_without_an_account_to_test_it_says_so(run: Run, config: Path) -> None:
+    write_config(config.parent, accounts=[], users=[ANNA])
+    said = run("account", "test", "--all")
+    assert said.status == 1
+    assert "no account to test" in said.err
