@@ -5,6 +5,7 @@ mailbox after a few; of all accounts, nothing more is tried at a provider that h
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -12,7 +13,7 @@ from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
 from relay.accounts.credentials import Credentials
-from relay.admin.requests import Note, Told, TryAccount
+from relay.admin.requests import MisuseError, Note, Told, TryAccount
 from relay.admin.room import Room
 from relay.admin.words import count, unknown
 from relay.escaping import printable
@@ -22,6 +23,7 @@ from relay.model.errors import NotFoundError, StateConflictError
 from relay.presets.preset import preset_of_host
 from relay.upstream.course import Step, Tell
 from relay.upstream.probe import probe_pop3, probe_smtp
+from relay.upstream.round_trip import Way, go_round
 
 _WIDE: Final = 71
 """Characters of a line of advice."""
@@ -47,6 +49,11 @@ def examine(room: Room, request: TryAccount) -> Iterator[Note | Told]:
             for step in _examine(room, account, server, refusals):
                 good = good and step.good
                 yield _tell(account, kind, step)
+        if good and request.round_trip:
+            yield Note(text=f"Round trip: a mail to {account.address}, sent and fetched back, account[{account.name}]")
+            for step in _follow(_trip(room, account)):
+                good = good and step.good
+                yield _tell(account, "round trip", step)
         faulty += [] if good else [account.name]
         if good:
             yield Note(
@@ -66,6 +73,8 @@ def examine(room: Room, request: TryAccount) -> Iterator[Note | Told]:
 
 def _choose(room: Room, request: TryAccount) -> list[Account]:
     directory, name = room.settings.directory, request.account
+    if request.everything and request.round_trip:
+        raise MisuseError("--round-trip is for one ACCOUNT")
     if request.everything:
         there = [one for one in directory.accounts if _servers(one) and not one.excluded]
         if not there:
@@ -77,6 +86,9 @@ def _choose(room: Room, request: TryAccount) -> list[Account]:
     if not _servers(account):
         text = f"account[{name}] has neither [account.smtp] nor [account.pop3]: there is nothing to test"
         raise StateConflictError(text)
+    if request.round_trip and (account.smtp is None or account.pop3 is None):
+        missing = "[account.smtp]" if account.smtp is None else "[account.pop3]"
+        raise StateConflictError(f"account[{name}] has no {missing}: no mail can go round")
     return [account]
 
 
@@ -131,11 +143,7 @@ class _Refusals:
 
 
 def _examine(room: Room, account: Account, server: Server, refusals: _Refusals) -> Iterator[Step]:
-    if isinstance(server, SmtpServer):
-        credential = Credentials.of(server)
-    else:
-        assert isinstance(server, Pop3Server)
-        credential = Credentials.of(server)
+    credential = _credential(server)
     if credential is not None and (other := refusals.before(credential, server.host)) is not None:
         yield _skip(account, other)
         return
@@ -143,6 +151,11 @@ def _examine(room: Room, account: Account, server: Server, refusals: _Refusals) 
         if step.login_refused and credential is not None:
             refusals.note(credential, server.host, account.name)
         yield step
+
+
+def _credential(server: Server) -> Credential | None:
+    assert isinstance(server, SmtpServer | Pop3Server)
+    return Credentials.of(server)
 
 
 def _skip(account: Account, other: str) -> Step:
@@ -166,6 +179,27 @@ def _probe(room: Room, account: Account, server: Server, credential: Credential 
         assert isinstance(server, Pop3Server)
         assert credential is not None
         return await probe_pop3(account, server, credential, tell=tell)
+
+    return run
+
+
+def _trip(room: Room, account: Account) -> Probe:
+    smtp, pop3 = account.smtp, account.pop3
+    assert smtp is not None
+    assert pop3 is not None
+    collects = _credential(pop3)
+    assert collects is not None
+    way = Way(
+        account=account,
+        smtp=smtp,
+        sends=_credential(smtp),
+        pop3=pop3,
+        collects=collects,
+        hostname=room.settings.hostname,
+    )
+
+    async def run(tell: Tell) -> list[Step]:
+        return await go_round(way, f"relay-test-{secrets.token_hex(8)}", tell=tell)
 
     return run
 

@@ -229,9 +229,11 @@ class ExplainIncoming(Value):
 class TryAccount(Value):
     """Log in to an account's servers, step by step: Note, Told for each step; at the end a Note, a fault if one failed.
 
-    Nothing is sent, fetched or deleted.
+    Nothing is sent, fetched or deleted, but for a round trip.
     """
 
     account: str = ""
     everything: bool = False
     """All accounts, one provider after the other, in place of the one."""
+    round_trip: bool = False
+    """Whether a mail is sent to the account itself and fetched back, where all steps before were good."""

@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, str]] = {
     "quarantine": "List, show, deliver or delete mail whose user's inbox could not be used.",
     "account": "List, add, edit, remove, test, pause or resume provider accounts.",
     "certificate": "Make a certificate of the office's own, and show how others come to trust it.",
+    "report": "Write down what somebody who helps needs to know, without secrets and addresses.",
     "backup": "Copy the database, while the service runs.",
     "restore": "Take a copy of the database back.",
     "user": "Add or remove users, or give them passwords.",

@@ -46,22 +46,30 @@ def list_(config: str | None, *, as_json: bool) -> None:
 @config_option
 @json_option
 @click.option("--all", "everything", is_flag=True, help="Test all accounts, one provider after the other.")
+@click.option("--round-trip", is_flag=True, help="Then send a mail to the account itself, and fetch it back.")
 @click.argument("account", type=Text(), required=False, default="")
-def test(config: str | None, *, as_json: bool, everything: bool, account: str) -> None:
+def test(config: str | None, *, as_json: bool, everything: bool, round_trip: bool, account: str) -> None:
     """Log in to the account's servers and say step by step what works; nothing is sent, fetched or deleted.
 
     The provider is also asked whether it lets the account's address send, and what is in the mailbox. A login that was
     refused is not tried again; with --all, nothing more is tried at a provider that has refused one.
+
+    With --round-trip, one mail is sent, fetched back and deleted, and what has changed of it is said; no other mail is
+    touched. That takes up to two minutes.
     """
     from relay.admin.desk import answer
     from relay.cli.alone import open_room
 
-    if everything is bool(account):
-        raise click.UsageError("name an account, or give --all")
+    if everything and account:
+        raise click.UsageError("give either an ACCOUNT or --all")
+    if not everything and not account:
+        context = click.get_current_context()
+        (argument,) = (one for one in context.command.params if one.name == "account")
+        raise click.MissingParameter(ctx=context, param=argument, param_hint="'ACCOUNT'")
     room = open_room(config, serves=True)
     if room.settings.folder.exists():  # it may be tried before there is a service
         enter(room.settings, serves=True)  # what the service can't read, this command is not to log in with
-    tell(answer(room, TryAccount(account=account, everything=everything)), as_json=as_json)
+    tell(answer(room, TryAccount(account=account, everything=everything, round_trip=round_trip)), as_json=as_json)
 
 
 @command.command("pause", short_help="Send nothing through an account until resume.")

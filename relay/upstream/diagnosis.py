@@ -17,6 +17,7 @@ from relay.upstream.peeking import (
     begins_with_tls,
     fetch_certificate,
     hear_greeting,
+    hear_web_server,
     offers_encryption,
 )
 from relay.upstream.secrecy import Veil
@@ -54,6 +55,9 @@ async def diagnose(fault: str, server: SmtpServer | Pop3Server, veil: Veil) -> W
         found = await _look(server, speech, veil, tls=False)
     elif cause is Cause.TLS_AT_ONCE or cause is None:
         found = await _look(server, speech, veil, tls=True)
+    elif cause is Cause.NO_ANSWER:
+        said = await hear_web_server(server.host, server.port, veil, tls=server.security is Security.TLS)
+        found = None if said is None else _another_service(said, server, speech)
     elif cause.is_certificate:
         certificate = await fetch_certificate(server.host, server.port, speech, at_once=server.security is Security.TLS)
         found = None if certificate is None else _tell_certificate(cause, certificate, server)

@@ -64,6 +64,20 @@ async def hear_greeting(host: str, port: int, veil: Veil, *, tls: bool = False) 
         return None
 
 
+async def hear_web_server(host: str, port: int, veil: Veil, *, tls: bool) -> str | None:
+    """Return the first line of a server that answers a request of HTTP, veiled; None if it is none of these.
+
+    Only for one that says nothing by itself: a server of mail greets first.
+    """
+    try:
+        async with _connected(host, port, tls=tls) as (reader, writer):
+            writer.write(b"HEAD / HTTP/1.0\r\n\r\n")
+            line = (await _line(reader)).rstrip()
+    except (OSError, EOFError):
+        return None
+    return read_text(veil.cover([line])[0]) if line.startswith(b"HTTP/") else None
+
+
 async def offers_encryption(host: str, port: int, speech: Speech) -> bool:
     """Return whether a server that greets without TLS offers STARTTLS or STLS."""
     try:

@@ -250,7 +250,7 @@ async def _capabilities(stream: Pop3Stream, stage: Pop3Stage) -> frozenset[str]:
         found: set[str] = set()
         if good:
             async for line in stream.read_lines(_MOST_CAPABILITIES):
-                words = line.decode("latin-1").upper().split()
+                words = [] if stream.veil.hides(line) else line.decode("latin-1").upper().split()
                 found.update(words[:1])
                 if words[:1] == ["SASL"]:
                     found.update(f"SASL {word}" for word in words[1:])

@@ -30,6 +30,7 @@ from relay.upstream.transaction import (
 from relay.upstream.witness import Witness, ignore
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_MECHANISM = re.compile(r"[A-Za-z0-9_-]{1,20}")
 _GO_ON = 334
 _MOST_LOGINS = 20
 _LOGGED_IN = 235
@@ -183,17 +184,23 @@ class _Opening:
             self._pass(await self._log_in(client, names))
         if client.transport is None:
             raise self._lack("4.4.2", "the connection was lost")
-        return Connection(SmtpStream(client.transport, self._veil), _features(client), self._timeouts, _logins(client))
+        return Connection(
+            SmtpStream(client.transport, self._veil), _features(client), self._timeouts, self._logins(client)
+        )
 
     def _pass(self, said: str = "") -> None:
         if self._passed is ignore or self._client is None:
             return
-        shown = self._veil.cover([said.encode("utf-8", "surrogateescape")])
+        shown = self._veil.cover(said.encode("utf-8", "surrogateescape").split(b"\n"))
         self._passed(self.stage, read_text(b" ".join(shown)), self._client.transport)
 
+    def _logins(self, client: aiosmtplib.SMTP) -> tuple[str, ...]:
+        """Give what is offered that can be a mechanism's name (RFC 4422 section 3.1), and is no secret of ours."""
+        offered = client.server_auth_methods[:_MOST_LOGINS]
+        return tuple(one for one in offered if _MECHANISM.fullmatch(one) and not self._veil.hides(one.encode()))
+
     def _list_logins(self, client: aiosmtplib.SMTP) -> str:
-        offered = self._veil.cover([one.upper().encode("utf-8", "surrogateescape") for one in _logins(client)])
-        return f", only {read_text(b' '.join(offered))}" if offered else ""
+        return f", only {', '.join(offered).upper()}" if (offered := self._logins(client)) else ""
 
     async def _log_in(self, client: aiosmtplib.SMTP, names: Sequence[str]) -> str:
         """Log in (RFC 4954) by the first mechanism, once: each more is another failed login; providers lock accounts.
@@ -257,10 +264,6 @@ def _cause_of(error: Exception) -> Exception:
     """Return the error that aiosmtplib wraps; it adds only host and port."""
     wraps = isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(error.__cause__, Exception)
     return error.__cause__ if wraps else error  # type: ignore[return-value]
-
-
-def _logins(client: aiosmtplib.SMTP) -> tuple[str, ...]:
-    return tuple(client.server_auth_methods[:_MOST_LOGINS])
 
 
 def _features(client: aiosmtplib.SMTP) -> Features:

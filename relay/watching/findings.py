@@ -7,6 +7,8 @@ from functools import partial
 from typing import Final
 
 from relay.rules.answers.connection_rows import read_cause
+from relay.rules.answers.reading import find_row, parse_stored
+from relay.rules.answers.row import About
 from relay.rules.answers.token_rows import says_of_token
 from relay.rules.passwords_end import is_urgent, uses_ending_password
 from relay.rules.states import Grade
@@ -29,8 +31,6 @@ REFUSED_INTERVALS: Final = 3
 """As above, where the login is refused: that seldom heals by itself, but a mailbox that is in use says so as well."""
 LOGIN_REFUSED: Final = "login:"
 """How the error of a poll begins that ended at the login."""
-_FOR_NOW: Final = ("[IN-USE]", "[LOGIN-DELAY]", "[SYS/TEMP]")
-"""What says nothing against a password: response codes of RFC 2449 section 8 and RFC 3206."""
 
 
 GRADES: Final = (Grade.FINE, Grade.WATCH, Grade.NEEDS_YOU)
@@ -184,7 +184,8 @@ def _mailbox(state: AccountState) -> Iterator[Finding]:
     if server is None or mailbox is None or not mailbox.error:
         return
     # Refused for good: not for now, nor lost with its connection.
-    passes = any(code in mailbox.error.upper() for code in _FOR_NOW) or read_cause(mailbox.error) is not None
+    said = parse_stored(mailbox.error.removeprefix(LOGIN_REFUSED).strip())
+    passes = find_row(said).about is About.TROUBLE or read_cause(mailbox.error) is not None
     has_no_token = says_of_token(mailbox.error) is not None
     refused = (mailbox.error.startswith(LOGIN_REFUSED) or has_no_token) and not passes
     intervals = REFUSED_INTERVALS if refused else FAILING_INTERVALS

@@ -81,8 +81,7 @@ def test_who_listens_no_more_ends_the_test(config: Path, mailbox: Mailbox) -> No
 def test_all_accounts_stop_at_the_first_refusal_of_a_provider(run: Run, config: Path, mailbox: Mailbox) -> None:
     with serve_mailbox() as other:
         first = collected(mailbox, "one", "two", "three", password="of-yesterday")
-        elsewhere = collected(other, "else")
-        elsewhere[0]["pop3"] = {**elsewhere[0]["pop3"], "host": "localhost"}  # type: ignore[dict-item]
+        elsewhere = [{**one, "pop3": {**one["pop3"], "host": "localhost"}} for one in collected(other, "else")]
         excluded = {**collected(mailbox, "old")[0], "excluded": True}
         write_config(config.parent, accounts=[first[0], *elsewhere, excluded, *first[1:]], users=[ANNA])
         said = run("account", "test", "--all", "--json")
@@ -113,9 +112,9 @@ def test_a_login_that_sending_was_refused_is_not_tried_for_collecting(
 
 
 def test_which_accounts_is_said_once(run: Run) -> None:
-    for arguments in ([], ["sales", "--all"]):
+    for arguments, why in (([], "Missing argument 'ACCOUNT'"), (["sales", "--all"], "give either")):
         said = run("account", "test", *arguments)
-        assert (said.status, "name an account, or give --all" in said.err) == (2, True)
+        assert (said.status, why in said.err) == (2, True)
     said = run("account", "test", "slaes")
     assert said.status == 1
     assert "sales" in said.err
@@ -126,3 +125,11 @@ def test_without_an_account_to_test_it_says_so(run: Run, config: Path) -> None:
     said = run("account", "test", "--all")
     assert said.status == 1
     assert "no account to test" in said.err
+
+
+def test_a_round_trip_wants_both_ways_and_one_account(run: Run, config: Path, mailbox: Mailbox) -> None:
+    write_config(config.parent, accounts=collected(mailbox, "sales"), users=[ANNA])
+    said = run("account", "test", "sales", "--round-trip")
+    assert (said.status, said.err) == (1, "account[sales] has no [account.smtp]: no mail can go round\n")
+    assert run("account", "test", "--all", "--round-trip").status == 2
+    assert mailbox.sessions == 0

@@ -162,6 +162,7 @@ ARGUMENTS: dict[tuple[str, ...], Callable[[Office], list[str]]] = {
     ("device", "remove"): lambda _: ["scanner"],
     ("certificate", "make"): lambda _: [],
     ("certificate", "show"): lambda _: [],
+    ("report",): lambda office: [str(office.folder / "report.json")],
     ("backup",): lambda office: [str(office.shut / "copy.db")],
     ("restore",): lambda office: ["--yes", str(office.shut / "copy.db")],
 }

@@ -115,7 +115,7 @@ def test_no_command_upgrades_a_database(run: Run, config: Path, command: tuple[s
     [
         "queue list", "queue show {id}", "queue hold {id}", "queue delete --yes {id}", "trace {id}", "account list",
         "account pause sales", "quarantine list", "backup copy.db", "restore --yes {folder}/copy.db",
-        "explain --from x@y.example", "dovecot-config",
+        "explain --from x@y.example", "dovecot-config", "report report.json",
     ],
 )  # fmt: skip
 def test_commands_that_log_in_nowhere_need_no_secrets(

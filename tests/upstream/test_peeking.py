@@ -12,9 +12,10 @@ from relay.upstream.peeking import (
     begins_with_tls,
     fetch_certificate,
     hear_greeting,
+    hear_web_server,
     offers_encryption,
 )
-from relay.upstream.secrecy import Veil
+from relay.upstream.secrecy import WITHHELD, Veil
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import free_port
 from tests.upstream.conftest import Authority
@@ -33,6 +34,18 @@ async def test_a_port_that_begins_with_tls_is_known(authority: Authority) -> Non
         assert await hear_greeting(HOST, server.port, NOTHING) == "220 hi?[31m"
     assert not await begins_with_tls(HOST, free_port())
     assert await hear_greeting(HOST, free_port(), NOTHING) is None
+
+
+async def test_a_web_server_is_known_by_its_answer(authority: Authority) -> None:
+    script = "C: HEAD / HTTP/1.0\nC: \nS: HTTP/1.0 404 sesame\x1b[31m"
+    for veil, said in ((NOTHING, "HTTP/1.0 404 sesame?[31m"), (Veil("u", "sesame"), WITHHELD.decode())):
+        async with Dialogue(script) as server:
+            assert await hear_web_server(HOST, server.port, veil, tls=False) == said
+    async with Dialogue(script, context=authority.server(), implicit_tls=True) as server:
+        assert await hear_web_server(HOST, server.port, NOTHING, tls=True)
+    async with Dialogue("C: HEAD / HTTP/1.0\nC: \nS: 500 what?") as server:
+        assert await hear_web_server(HOST, server.port, NOTHING, tls=False) is None
+    assert await hear_web_server(HOST, free_port(), NOTHING, tls=False) is None
 
 
 @pytest.mark.parametrize("script", ["! silence", "! close", "S: " + "x" * 10_000])

@@ -6,11 +6,12 @@ import pytest
 from relay.accounts.credentials import Credentials
 from relay.model.account import Account, FirstPoll, Pop3Server, Security, SmtpServer
 from relay.model.address import Address
+from relay.model.errors import CredentialError
 from relay.model.secret import Secret
 from relay.upstream import diagnosis
 from relay.upstream.course import Step
 from relay.upstream.probe import probe_pop3, probe_smtp, show_octets
-from tests.peers.credentials import key
+from tests.peers.credentials import Token, key
 from tests.peers.dialogue import Dialogue
 from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import free_port
@@ -140,6 +141,16 @@ async def test_a_password_that_can_not_be_read_is_named(source: dict[str, str]) 
         assert steps[-1].advice.startswith("Mend password_")
 
 
+@pytest.mark.parametrize("ends", [True, False])
+async def test_a_token_that_can_not_be_had_is_a_refused_login_only_if_it_has_ended(*, ends: bool) -> None:
+    token = Token()
+    token.fault = CredentialError("invalid_grant", permanent=ends)
+    server = smtp(1)
+    step = (await probe_smtp(ACCOUNT, server, token, hostname="x"))[-1]
+    assert (step.name, step.good, step.text, step.login_refused) == ("get a token", False, "invalid_grant", ends)
+    assert step.advice == "Mend oauth of account[sales].smtp."
+
+
 async def test_a_host_that_is_not_there_is_found_out_first() -> None:
     (step,) = await try_smtp(replace(smtp(1), host="no-such-host.invalid"))
     assert not step.good
@@ -178,6 +189,16 @@ async def test_a_sender_that_is_refused_is_found(said: str, expected: str, *, go
     (step,) = [step for step in steps if step.name == "send as sales@example.com"]
     assert step.good is good
     assert expected in step.text + step.advice
+
+
+async def test_which_password_the_provider_means_is_said_with_the_refusal() -> None:
+    account = replace(ACCOUNT, preset="gmx")
+    async with Dialogue(HELLO + "C: AUTH .*\nS: 535 no\n! silence") as server:
+        advice = (await try_smtp(smtp(server.port), account))[-1].advice
+    async with Dialogue(POP3 + "S: -ERR no\n! silence") as server:
+        assert (await try_pop3(pop3(server.port), account))[-1].advice.endswith(advice[advice.index("GMX means") :])
+    assert "GMX means the password of your GMX account" in advice
+    assert "To be switched on first: In the GMX web page once: E-Mail" in advice
 
 
 async def test_who_did_not_log_in_is_told_to() -> None:

@@ -1,0 +1,192 @@
+"""`relay report`: what somebody needs to know who helps from afar, without a secret, an address, a subject or a mail.
+
+Guarantee: of the configuration no comment and no value of a secret is taken; of an event no field that may hold a
+subject or a piece of a mail. In all the rest, addresses become hashes, and each secret and each subject that is known
+here goes, whoever repeats it.
+"""
+
+import email.parser  # noqa: F401 - importlib.metadata imports it late, when it may be out of reach
+import importlib.metadata
+import json
+import platform
+import secrets
+import sqlite3
+import ssl
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from relay import __version__
+from relay.admin.entering import find_database
+from relay.admin.requests import Json, Told
+from relay.admin.status import look
+from relay.model.errors import RelayError
+from relay.model.state import State
+from relay.rules.moments import utc_time
+from relay.rules.redaction import HIDDEN, Redactor
+from relay.settings import Settings
+from relay.settings.blanking import blank_secrets, is_secret
+from relay.storage.listing import MailFilter, list_mails
+from relay.storage.syncing import open_plain
+
+EVENTS: Final = 500
+_TAIL: Final = 2 << 20
+"""Octets at the end of the log that are read."""
+_SUBJECTS: Final = 2000
+"""Mails whose subjects are looked for, the newest."""
+_DROPPED: Final = ("subject", "exception")
+"""Fields of events that may hold a subject, or what a mail says."""
+_LIKE_A_SECRET: Final = ("passw", "pwd", "secret", "token", "credential")
+_HARMLESS: Final = ("_file", "_env", "_expires")
+"""Ends of keys that only say where a secret is, or until when."""
+_LIBRARIES: Final = ("aiosmtpd", "aiosmtplib", "sqlalchemy", "structlog", "pydantic", "click", "uvloop", "cryptography")
+
+
+def gather(settings: Settings, written: bytes, *, now: int, tests: Iterable[Json] | None = None) -> Json:
+    """Put the report together, with whatever fails in it as a text.
+
+    `written`: what the configuration's file holds, which root alone may be able to read. `tests`: the steps of the
+    account doctor, if it was asked for. The caller has become the owner of the storage folder before.
+    """
+    document = _parse(written)
+    database_says, subjects = _read_subjects(settings)
+    redactor = Redactor(secrets.token_bytes(16), private=[*_find_secrets(document), *subjects])
+    events, log_says = _read_events(settings.log.file)
+    return redactor.clean(
+        {
+            "at": utc_time(now),
+            "versions": _versions(),
+            "configuration": _without_secrets(written),
+            "status": _status(settings, now),
+            "database": database_says,
+            "tests": None if tests is None else list(tests),
+            "log": log_says,
+            "events": events,
+        }
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "relay": __version__,
+        "python": sys.version.split()[0],
+        "system": platform.platform(),
+        "openssl": ssl.OPENSSL_VERSION,
+        "sqlite": sqlite3.sqlite_version,
+        **{name: _version(name) for name in _LIBRARIES},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except (importlib.metadata.PackageNotFoundError, OSError):
+        return "not known"
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
+    except ValueError:
+        return {}
+
+
+def _without_secrets(content: bytes) -> Json:
+    """Return the configuration as JSON: its comments may hold anything, so that they stay here."""
+    try:
+        return _blank(_parse(blank_secrets(content).content))
+    except ValueError as error:
+        return str(error)
+
+
+def _blank(value: Any) -> Any:  # noqa: ANN401 - a TOML value
+    """Blank what only looks as if it were a secret, too: a key that is mistyped is none that is known."""
+    if isinstance(value, dict):
+        return {key: HIDDEN if _seems_secret(key) else _blank(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_blank(one) for one in value]
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def _seems_secret(key: str) -> bool:
+    like = any(word in key.lower() for word in _LIKE_A_SECRET)
+    return is_secret(key) or (like and not key.endswith(_HARMLESS))
+
+
+def _find_secrets(value: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401 - a TOML value
+    """Yield the texts that are secrets, to be looked for where they should not be; of a command none is."""
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from _find_secrets(one, name)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _find_secrets(one, "" if isinstance(one, str) else key)
+    elif isinstance(value, str) and _seems_secret(key):
+        yield value
+
+
+def _read_subjects(settings: Settings) -> tuple[str, list[str]]:
+    """Return whether the database could be read, and the subjects of the newest mails."""
+    try:
+        database = find_database(settings)
+        if database is None:
+            return "none yet", []
+        try:
+            mails = list_mails(database, MailFilter(states=tuple(State)), limit=_SUBJECTS)
+        finally:
+            database.dispose()
+    except (RelayError, OSError) as error:
+        return str(error), []
+    return "can be read", [mail.subject for mail in mails]
+
+
+def _status(settings: Settings, now: int) -> Json:
+    try:
+        told: Told = look(settings, now)
+    except (RelayError, OSError) as error:
+        return str(error)
+    return told.json[0]
+
+
+def _read_events(file: Path | None) -> tuple[list[Json], str]:
+    """Return the last events of a log, and where it is, or why it can't be read."""
+    if file is None:
+        return [], "standard output: journalctl -u relay"
+    try:
+        with open(open_plain(file, links=True), "rb") as stream:  # noqa: PTH123 - it is open
+            begin = max(0, stream.seek(0, 2) - _TAIL)
+            stream.seek(begin)
+            return _events(stream.read(_TAIL)), str(file)
+    except OSError as error:
+        return [], f"{file}: {error.strerror}"
+
+
+def _events(log: bytes) -> list[Json]:
+    """Return the last events; what is no event, as the lines of a log for people, may hold anything and is left out."""
+    events: list[Json] = []
+    for line in reversed(log.splitlines()):
+        if len(events) == EVENTS:
+            break
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and isinstance(event.get("event"), str):
+            events.append({key: one for key, one in event.items() if key not in _DROPPED})
+    return events[::-1]
+
+
+def write(report: Json) -> bytes:
+    """Write a report as a text that one can look through before it is sent."""
+    return json.dumps(report, indent=1, ensure_ascii=True).encode() + b"\n"
+
+
+def store(file: Path, descriptor: int, report: Json) -> None:
+    """Write a report into a file that is open. Raises OSError, which names it."""
+    with open(descriptor, "wb", closefd=True) as stream:
+        try:
+            stream.write(write(report))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(file)) from None
