@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
-from relay.accounts.credentials import Credentials
+from relay.admin.authorizing import keep_credentials
 from relay.admin.requests import MisuseError, Note, Told, TryAccount
 from relay.admin.room import Room
 from relay.admin.words import count, unknown
@@ -143,7 +143,7 @@ class _Refusals:
 
 
 def _examine(room: Room, account: Account, server: Server, refusals: _Refusals) -> Iterator[Step]:
-    credential = _credential(server)
+    credential = keep_credentials(room, account).of(server)
     if credential is not None and (other := refusals.before(credential, server.host)) is not None:
         yield _skip(account, other)
         return
@@ -151,11 +151,6 @@ def _examine(room: Room, account: Account, server: Server, refusals: _Refusals) 
         if step.login_refused and credential is not None:
             refusals.note(credential, server.host, account.name)
         yield step
-
-
-def _credential(server: Server) -> Credential | None:
-    assert isinstance(server, SmtpServer | Pop3Server)
-    return Credentials.of(server)
 
 
 def _skip(account: Account, other: str) -> Step:
@@ -187,14 +182,13 @@ def _trip(room: Room, account: Account) -> Probe:
     smtp, pop3 = account.smtp, account.pop3
     assert smtp is not None
     assert pop3 is not None
-    collects = _credential(pop3)
-    assert collects is not None
+    credentials = keep_credentials(room, account)
     way = Way(
         account=account,
         smtp=smtp,
-        sends=_credential(smtp),
+        sends=credentials.of(smtp),
         pop3=pop3,
-        collects=collects,
+        collects=credentials.of(pop3),
         hostname=room.settings.hostname,
     )
 

@@ -240,7 +240,7 @@ def _fail_secret(course: Course, error: CredentialError, credential: Credential 
         advice = _explain(Reply(code=0, text=str(error)), place)
         return course.end("get a token", good=False, text=str(error), advice=advice, login_refused=error.permanent)
     advice = "" if credential is None else f"Mend {credential.origin} of {place}."
-    return course.end(name, good=False, text=str(error), advice=advice, login_refused=error.permanent)
+    return course.end("read the password", good=False, text=str(error), advice=advice, login_refused=error.permanent)
 
 
 def show_octets(octets: int) -> str:

@@ -1,7 +1,7 @@
 """Credentials for tests: a password that is known, and a token that is another one at each login."""
 
 from relay.accounts.credentials import Credentials, PasswordCredential
-from relay.model.account import MailboxServer, SmtpServer
+from relay.model.account import Server
 from relay.model.credential import Credential, Identity, keyed_hash
 from relay.model.errors import CredentialError
 from relay.model.secret import Secret
@@ -47,5 +47,5 @@ class TokenCredentials(Credentials):
         super().__init__(key)
         self.token = token
 
-    def of(self, server: SmtpServer | MailboxServer) -> Credential:  # noqa: ARG002 - see above
+    def of(self, server: Server) -> Credential:  # noqa: ARG002 - see above
         return self.token

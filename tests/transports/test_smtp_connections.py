@@ -7,10 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.delivery import Delivery
-from relay.model.account import MailboxServer, Security, SmtpServer
+from relay.model.account import Security, Server, SmtpServer
 from relay.model.credential import Credential
 from relay.model.errors import CredentialError
-from relay.model.secret import Secret
 from relay.runtime import Runtime
 from relay.settings.secrets import read_secret
 from relay.storage import admin
@@ -171,7 +170,7 @@ class GivenCredentials(TokenCredentials):
         super().__init__(Token())
         self.given: Credential | None = None
 
-    def of(self, server: SmtpServer | MailboxServer) -> Credential:  # noqa: ARG002
+    def of(self, server: Server) -> Credential:  # noqa: ARG002
         return self.given  # type: ignore[return-value]
 
 
