@@ -116,10 +116,13 @@ TO_LOG_IN_BY_TOKEN = (
 _TO_SHARE = ("relay.storage.postgresql", "sqlalchemy.dialects.postgresql.psycopg")
 
 
-def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
-    """Open the database; `serves`: perhaps to become the service. Raises StorageError, also where none is there yet."""
-    enter(settings, serves=serves)
-    if (database := find_database(settings)) is not None:
+def open_storage(settings: "Settings", *, serves: bool = False, makes: bool = False) -> "Database":
+    """Open the database; `serves`: perhaps to become the service. Raises StorageError, also where none is there yet.
+
+    `makes`: then one is made, as a service does at its first start, unless one runs whose database is gone.
+    """
+    enter(settings, serves=serves or makes)
+    if (database := find_database(settings)) is not None or (makes and (database := _make_database(settings))):
         return database
     from relay.model.errors import StorageError
     from relay.storage.lock import database_name
@@ -133,6 +136,22 @@ def open_storage(settings: "Settings", *, serves: bool = False) -> "Database":
         raise StorageError(f"{file}: No such file or directory")
     runs = ask_service(settings.folder).running is Running.YES
     raise StorageError(f"{file}: {GONE if runs else NONE_YET}")
+
+
+def _make_database(settings: "Settings") -> "Database | None":
+    """Make the database, as who owns the storage folder; None where another has the lock, and none is there yet."""
+    from relay.model.errors import StorageBusyError
+    from relay.storage.engine import open_engine
+    from relay.storage.lock import StorageLock
+    from relay.storage.upgrade import prepare_database
+
+    with contextlib.suppress(StorageBusyError), StorageLock(settings.folder, settings.database):
+        engine = open_engine(settings.database, prepared_statements=settings.prepared_statements)
+        try:
+            prepare_database(engine)
+        finally:
+            engine.dispose()
+    return find_database(settings)
 
 
 def read_for_owner(settings: "Settings", file: Path) -> bytes:

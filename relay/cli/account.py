@@ -66,7 +66,7 @@ def test(config: str | None, *, as_json: bool, everything: bool, round_trip: boo
         context = click.get_current_context()
         (argument,) = (one for one in context.command.params if one.name == "account")
         raise click.MissingParameter(ctx=context, param=argument, param_hint="'ACCOUNT'")
-    room = open_room(config, serves=True)
+    room = open_room(config, serves=True, makes=True)
     if room.settings.folder.exists():  # it may be tried before there is a service
         enter(room.settings, serves=True)  # what the service can't read, this command is not to log in with
     tell(answer(room, TryAccount(account=account, everything=everything, round_trip=round_trip)), as_json=as_json)

@@ -17,13 +17,16 @@ from relay.model.errors import StateConflictError
 from relay.settings import Settings
 
 
-def open_room(config: str | None, *, serves: bool = False, silence: str = "") -> Room:
-    """Load the configuration, or end the command where a mistake is found; the database is opened when it is needed."""
+def open_room(config: str | None, *, serves: bool = False, makes: bool = False, silence: str = "") -> Room:
+    """Load the configuration, or end the command where a mistake is found; the database is opened when it is needed.
+
+    `makes`: it is made then where no service has made it yet.
+    """
     by = name_user(os.getuid(), os.environ.get("SUDO_USER", ""))
     settings = load(config, secrets=serves)
     return Room(
         settings=settings,
-        open_database=cache(lambda: open_storage(settings, serves=serves)),
+        open_database=cache(lambda: open_storage(settings, serves=serves, makes=makes)),
         service=Alone(settings, silence),
         by=by,
         now=time.time_ns() // 1_000_000,

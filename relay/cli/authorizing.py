@@ -25,7 +25,7 @@ def authorize(config: str | None, account: str) -> None:
     from relay.admin.authorizing import authorize as sign_in
     from relay.cli.alone import open_room
 
-    sign_in(open_room(config, serves=True), account, Terminal())
+    sign_in(open_room(config, serves=True, makes=True), account, Terminal())
 
 
 class Terminal:

@@ -12,7 +12,8 @@ from relay.rules.oauth_answers import Meaning, Refusal
 from relay.settings import load_settings
 from relay.storage.engine import open_engine
 from relay.storage.logins import find_login
-from tests.cli.conftest import Run
+from relay.storage.upgrade import GONE
+from tests.cli.conftest import Run, serve
 from tests.peers.oauth_server import USER, OAuthServer
 from tests.peers.relay_process import make_account, write_config
 
@@ -59,12 +60,22 @@ def test_a_refusal_is_explained(run: Run, config: Path, server: OAuthServer) -> 
     assert (said.status, said.err) == (1, "Nobody is signed in: 127.0.0.1 says: HTTP 503\n")
 
 
-def test_without_a_database_it_says_so_before_anybody_signs_in(run: Run, config: Path, server: OAuthServer) -> None:
+def test_before_the_first_start_the_database_is_made(run: Run, config: Path, server: OAuthServer) -> None:
     configure(config, server, "device")
     (config.parent / "relay.db").unlink()
-    said = run("account", "authorize", "sales")
-    assert said.status == 1
-    assert "there is no database yet" in said.err
+    assert run("account", "authorize", "sales").status == 0
+    assert run("account", "list").status == 0
+
+
+def test_beside_a_service_whose_database_is_gone_none_is_made(run: Run, config: Path, server: OAuthServer) -> None:
+    configure(config, server, "device")
+    with serve(config):
+        for path in config.parent.glob("relay.db*"):
+            path.unlink()
+        said = run("account", "authorize", "sales")
+        assert said.status == 1
+        assert f"relay.db: {GONE}" in said.err
+        assert not (config.parent / "relay.db").exists()
     assert server.asked == []
 
 

@@ -28,6 +28,7 @@ from relay.storage.engine import open_engine
 from relay.storage.upgrade import prepare_database
 from tests.cli.conftest import hand_in, serve_mailbox
 from tests.peers.machine import require_root
+from tests.peers.oauth_server import OAuthServer
 from tests.peers.relay_process import ANNA, ROOT, RelayProcess, make_account, write_config
 
 UID = 54321
@@ -151,6 +152,7 @@ ARGUMENTS: dict[tuple[str, ...], Callable[[Office], list[str]]] = {
     ("quarantine", "delete"): lambda _: ["abcdef", "--yes"],
     ("account", "list"): lambda _: [],
     ("account", "test"): lambda _: ["sales"],
+    ("account", "authorize"): lambda _: ["sales"],
     ("account", "pause"): lambda _: ["sales"],
     ("account", "resume"): lambda _: ["sales"],
     ("account", "add"): lambda _: ["new", "--address", "n@example.com", "--smtp-host", "h.example", "--no-login"],
@@ -236,6 +238,48 @@ def test_what_a_command_makes_is_the_owners_and_the_command_does_its_work(
         assert outcome[1] in said.stdout
     if command in {("queue", "run"), ("poll",), ("restore",)}:
         assert (office.storage / "relay.lock").stat().st_uid == UID
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("command", ["authorize", "test"])
+def test_the_database_that_root_makes_before_the_first_start_is_the_owners(office: Office, command: str) -> None:
+    """Whose program root's Python is shut to; and the service goes on with what is there then."""
+    shutil.copytree(ROOT / "relay", office.folder / "source" / "relay")
+    (office.folder / "source").chmod(0o700)
+    for path in (*office.storage.glob("relay.*"), *office.storage.glob("inboxes")):
+        path.unlink()
+    with OAuthServer() as server:
+        server.signed_in.set()
+        server.secret = "" if command == "authorize" else "the-clients-secret"
+        oauth = server.settings("device" if command == "authorize" else "app")
+        account = make_account("sales", 9, oauth=oauth)
+        write_config(office.folder, accounts=[account], users=[ANNA], storage={"folder": str(office.storage)})
+        said = office.run("account", command, "sales", source=office.folder / "source")
+    assert "Traceback" not in said.stderr
+    if command == "authorize":
+        assert said.returncode == 0, said.stderr
+    office.check()
+    made = {path.name: stat.S_IMODE(path.stat().st_mode) for path in office.storage.iterdir()}
+    assert made["relay.db"] == 0o600
+    with RelayProcess(office.config):
+        assert office.run("queue", "list").returncode == 0
+    office.check()
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("name", ["relay.db", "relay.lock", "relay.db-lock", "relay.db-wal", "tokens.key"])
+def test_no_link_leads_root_elsewhere_while_it_makes_the_database(office: Office, name: str) -> None:
+    for path in office.storage.glob("relay.*"):
+        path.unlink()
+    for target in (office.secret, office.shut / "new"):
+        office.plant(name, target)
+        with OAuthServer() as server:
+            server.signed_in.set()
+            account = make_account("sales", 9, oauth=server.settings("device"))
+            write_config(office.folder, accounts=[account], users=[ANNA], storage={"folder": str(office.storage)})
+            said = office.run("account", "authorize", "sales")
+        assert "Traceback" not in said.stderr
+        office.check()
 
 
 @pytest.mark.peer
