@@ -1,18 +1,18 @@
 """`relay account add | edit | remove`: they change relay.toml and nothing else in it, and the service takes it over."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, Final
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import click
 
+from relay.cli import account_oauth
+from relay.cli.account_passwords import LOGINS, new_passwords, other_passwords, password_files
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option
 from relay.cli.editing import (
     Key,
     Options,
-    ask_secret,
     change,
     find_file,
     key_options,
@@ -24,15 +24,17 @@ from relay.cli.editing import (
     remove,
 )
 from relay.cli.output import say
+from relay.cli.provider import KEPT, SERVERS, Changes, Wishes, choose_provider
 
 _SECURITY: Final = ("tls", "starttls", "none")
-_KEPT: Final = "14 days"
-"""How long collected mail stays at the provider where nobody says: a first trial must not empty a mailbox."""
-_LOGINS: Final = ("password", "password_file", "password_env", "password_command")
+_WANTS: Final = ("password", "pop3_password", "password_file")
+"""Options of `edit` by which an account gets another password."""
 KEYS: Final = (
     Key("--address", ("address",), "The address that it sends as."),
+    Key("--preset", ("preset",), "The provider, such as ionos; default: it is looked for, by the address."),
     Key("--owner", ("owner",), "The user whose it is; default: whose address it is, or the only user."),
     Key("--display-name", ("display_name",), "The name that is written into From."),
+    *account_oauth.KEYS,
     Key("--smtp-host", ("smtp", "host"), "The server that sends."),
     Key("--smtp-port", ("smtp", "port"), "Default: 587, with --smtp-security tls 465.", int),
     Key("--smtp-security", ("smtp", "security"), "Default: starttls, at port 465 tls.", _SECURITY),
@@ -41,9 +43,8 @@ KEYS: Final = (
     Key("--pop3-port", ("pop3", "port"), "Default: 995.", int),
     Key("--pop3-security", ("pop3", "security"), "Default: tls.", _SECURITY),
     Key("--pop3-username", ("pop3", "username"), "The login there; default: the address."),
-    Key("--pop3-leave", ("pop3", "leave_on_server"), f"How long mail stays at the provider; for a new one: {_KEPT}."),
+    Key("--pop3-leave", ("pop3", "leave_on_server"), f"How long mail stays at the provider; for a new one: {KEPT}."),
 )
-_SERVERS: Final = ("smtp", "pop3")
 
 _file_option = click.option(
     "--password-file", metavar="FILE", help="The file that has the password; it stays where it is."
@@ -57,6 +58,8 @@ _inside_option = click.option(
 @config_option
 @click.argument("name", type=Text())
 @key_options(KEYS)
+@click.option("--collect/--no-collect", default=None, help="Whether its mailbox is collected by POP3, too.")
+@click.option("--ask-thunderbird", is_flag=True, help="Look in Thunderbird's database, too: Mozilla learns the domain.")
 @click.option("--no-login", is_flag=True, help="The server that sends wants no login.")
 @click.option("--pop3-password", is_flag=True, help="The mailbox has a password of its own: ask for it as well.")
 @_file_option
@@ -64,33 +67,50 @@ _inside_option = click.option(
 def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 - of click
     """Add the account NAME to relay.toml: behind the others, so that their rules go first.
 
+    Without a host or --preset the provider is looked for by the address, and it is said what was found, which password
+    is meant, and what must be switched on there first.
+
     The password is asked for, or the first line of standard input (with --pop3-password the second is the mailbox's).
     It goes into a file of its own beside relay.toml. Nothing is written before all of it is found to be right.
     """
+    from relay.editing.tables import add_table, list_names
+
     path = find_file(config)
     text = read_text(path)
     changes = read_changes(KEYS, options)
     if ("address",) not in changes:
         raise click.UsageError("--address is missing: the address that the account sends as")
-    values = {"name": name, **nest(_complete(changes, text, login=not options["no_login"]))}
-    if not any(server in values for server in _SERVERS):
-        raise click.UsageError("--smtp-host is missing: the provider's server that sends (or --pop3-host: it collects)")
-    from relay.editing.tables import add_table, list_names
-
     if name in list_names(text, "account"):
         raise click.UsageError(f"there is an account {name} already: relay account edit {name}, or choose another name")
-    with _secrets(path, name, values, options) as said:
+    changes = account_oauth.complete_oauth(changes, {})
+    oauth = ("oauth", "provider") in changes
+    if oauth and (options["password_file"] or options["pop3_password"] or options["inside"]):
+        raise click.UsageError("with --oauth the account logs in without a password: leave the options of one away")
+    wishes = Wishes(collect=options["collect"], ask_database=options["ask_thunderbird"])
+    chosen = choose_provider(changes, wishes)
+    logins = [one for one in chosen.servers if not oauth and not (one == "smtp" and options["no_login"])]
+    full = _complete(chosen.changes, text, chosen.servers, () if chosen.preset else logins)
+    values = {"name": name, **_nest(full, chosen.servers)}
+    with new_passwords(path, name, values, options, logins) as said:
         settings = change(config, path, lambda before: add_table(before, "account", values))
     say(f"{name} is in {path} now{said}")
+    if "pop3" in chosen.servers and ("pop3", "leave_on_server") not in changes:
+        say(f"Collected mail stays at the provider for {KEPT}, so that no trial empties a mailbox (--pop3-leave)")
+    elif "pop3" not in chosen.servers and "pop3" in chosen.offered:
+        say(f"Its mailbox is not collected; for that: relay account edit {shlex.quote(name)} --collect")
     if settings is not None:
         reload(settings)
-    say(f"Try it: relay account test {name}")
+    if oauth:
+        account_oauth.say_next(name, values["oauth"])
+    else:
+        say(f"Try it: relay account test {shlex.quote(name)}")
 
 
 @click.command("edit", short_help="Change an account in relay.toml.")
 @config_option
 @click.argument("name", type=Text())
 @key_options(KEYS)
+@click.option("--collect", is_flag=True, help="Collect its mailbox by POP3 from now on.")
 @click.option("--unset", "unset", multiple=True, metavar="KEY", help="Remove a key, such as display_name or pop3.")
 @click.option("--password", is_flag=True, help="Ask for another password.")
 @click.option("--pop3-password", is_flag=True, help="Ask for another password of the mailbox alone.")
@@ -99,7 +119,7 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
 def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 - of click
     """Change keys of the account NAME in relay.toml; what else stands there stays as it is.
 
-    A new password takes the place of the old one in its file.
+    A new password takes the place of the old one in its file; with --oauth the account logs in without one.
     """
     from relay.editing.tables import change_table, read_table
 
@@ -108,13 +128,11 @@ def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401
     changes = read_changes(KEYS, options) | {read_path(key): None for key in options["unset"]}
     if ("name",) in changes:
         raise click.UsageError("by its name an account's mail is known: add another account, then remove this one")
-    for option, server in (("pop3_password", "pop3"), ("password", "")):
-        if options[option] and not any(one in table for one in ([server] if server else _SERVERS)):
-            raise click.UsageError(f"{name} has no server that wants this password: add --smtp-host or --pop3-host")
-    wants = [key for key in ("password", "pop3_password", "password_file") if options[key]]
+    planned = _plan_edit(name, table, changes, options)
+    changes, wants = planned.changes, any(options[key] for key in _WANTS)
     if not changes and not wants:
         raise click.UsageError("say what is to change; `relay account edit --help` shows how")
-    with _new_passwords(path, name, table, options) as (logins, later, said):
+    with other_passwords(path, name, planned.table, options, planned.oauth) as (logins, later, said):
         changes |= logins
         settings = change(config, path, lambda before: change_table(before, "account", name, changes))
         later()
@@ -125,6 +143,10 @@ def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401
         settings = load(config)
     if settings is not None:
         reload(settings)
+    if planned.oauth:
+        for file in sorted({*password_files(table)}):
+            say(f"Its old password is still in {file}: remove that where nothing else needs it")
+        account_oauth.say_next(name, planned.oauth)
 
 
 @click.command("remove", short_help="Remove an account from relay.toml.")
@@ -141,38 +163,81 @@ def remove_(config: str | None, name: str, *, yes: bool) -> None:
     path = find_file(config)
     table = read_table(read_text(path), "account", name)
     waiting = count_open(load(config), name)
+    shown = shlex.quote(name)
     if waiting:
         wait = count(waiting, "mail still waits", "mails still wait")
-        advice = f"relay queue move --from-account {name} --account OTHER"
+        advice = f"relay queue move --from-account {shown} --account OTHER"
         text = f"{wait} for {name}, and would be held. Remove it all the same"
         confirm_many(text, yes=yes, unasked=f"{wait} for {name}: add --yes to remove it all the same; {advice}")
     elif waiting is None:
-        say(f"Whether mail still waits for {name} can't be told: `relay queue list --account {name}`", error=True)
+        say(f"Whether mail still waits for {name} can't be told: `relay queue list --account {shown}`", error=True)
     settings = remove(config, "account", name)
     say(f"{name} is no longer in {path}")
-    for file in sorted({*_files(table)}):
+    for file in sorted({*password_files(table)}):
         say(f"Its password is still in {file}: remove that where nothing else needs it")
     if settings is not None:
         reload(settings)
 
 
-def _complete(changes: Mapping[tuple[str, ...], object], text: str, *, login: bool) -> dict[tuple[str, ...], object]:
+class _Edit(NamedTuple):
+    """What becomes of an account."""
+
+    changes: Changes
+    table: Mapping[str, Any]
+    """Its table, with those of its new servers, still empty."""
+    oauth: Mapping[str, Any]
+    """How it logs in from now on, where it did so by password."""
+
+
+def _plan_edit(name: str, table: Mapping[str, Any], changes: Changes, options: Options) -> _Edit:
+    """Complete the changes of an account by what goes without saying. Raises click.UsageError."""
+    changes = account_oauth.complete_oauth(changes, table)
+    begins = "oauth" not in table and ("oauth", "provider") in changes
+    wants = [key for key in _WANTS if options[key]]
+    new = {one for one in SERVERS if one not in table and any(path[0] == one and path[1:] for path in changes)}
+    new |= {"pop3"} if options["collect"] and "pop3" not in table else set()
+    for option in wants:
+        servers = ("pop3",) if option == "pop3_password" else SERVERS
+        if begins or not any(one in table or one in new for one in servers):
+            advice = "no server that wants this password: add --smtp-host or --pop3-host"
+            raise click.UsageError(f"{name} has {'no password with --oauth: leave it away' if begins else advice}")
+    if begins:
+        changes |= {(one, key): None for one in SERVERS for key in LOGINS if key in table.get(one, {})}
+    if "pop3" in new:
+        shared = not wants and not begins and "oauth" not in table
+        changes = _begin_collecting(table.get("smtp", {}) if shared else {}, changes)
+    given = {path[1]: value for path, value in changes.items() if path[0] == "oauth" and path[1:]}
+    return _Edit(changes, {**table, **{one: {} for one in new}}, given if begins else {})
+
+
+def _complete(changes: Changes, text: str, servers: Sequence[str], logins: Sequence[str]) -> Changes:
     """Add what goes without saying: the owner, the port's security, logins, and that mail stays at the provider."""
     full = dict(changes)
     owner = _find_owner(text, str(changes["address",]))
     if ("owner",) not in full and owner:
         full["owner",] = owner
-    for server in _SERVERS:
-        if not any(path[0] == server for path in changes):
-            continue
-        if login or server == "pop3":
-            full.setdefault((server, "username"), changes["address",])
+    for server in logins:
+        full.setdefault((server, "username"), changes["address",])
     if full.get(("smtp", "port")) == 465:  # the port of TLS from the first byte (RFC 8314 section 3.3)
         full.setdefault(("smtp", "security"), "tls")
-    if ("pop3", "host") in full:
-        full.setdefault(("pop3", "leave_on_server"), _KEPT)
-    order = [("name",), *(key.path for key in KEYS)]
+    if "pop3" in servers:
+        full.setdefault(("pop3", "leave_on_server"), KEPT)
+    order = [key.path for key in KEYS]
     return {path: full[path] for path in sorted(full, key=lambda path: order.index(path) if path in order else 99)}
+
+
+def _nest(changes: Changes, servers: Sequence[str]) -> dict[str, Any]:
+    """Return the account's table, with a table for each server, even if nothing stands in it."""
+    values = nest(changes)
+    tables = ("oauth", *SERVERS)
+    plain = {key: value for key, value in values.items() if key not in tables}
+    return plain | {one: values.get(one, {}) for one in tables if one in values or one in servers}
+
+
+def _begin_collecting(sending: Mapping[str, Any], changes: Changes) -> Changes:
+    """Add what goes without saying where a mailbox is collected from now on; `sending`: whose login is its, too."""
+    shared = {("pop3", key): sending[key] for key in ("username", *LOGINS) if key in sending}
+    return {("pop3", "leave_on_server"): KEPT} | shared | changes
 
 
 def _find_owner(text: str, address: str) -> str | None:
@@ -184,105 +249,3 @@ def _find_owner(text: str, address: str) -> str | None:
         if address.lower() in (str(one).lower() for one in (user.get("address"), *user.get("aliases", ()))):
             return str(user["name"])
     return str(users[0].get("name")) if len(users) == 1 else None
-
-
-@contextlib.contextmanager
-def _secrets(path: Path, name: str, values: dict[str, Any], options: Options) -> Iterator[str]:
-    """Put the passwords of a new account where they belong, and say where; what was made goes where the body fails."""
-    servers = [one for one in _SERVERS if "username" in values.get(one, {}) and not _has_login(values, one)]
-    said = ""
-    with contextlib.ExitStack() as made:
-        for place, mine in _share(servers, apart=options["pop3_password"]):
-            if options["password_file"]:
-                key, value = "password_file", str(Path(options["password_file"]).absolute())
-            else:
-                secret = ask_secret(f"Password of {name}{' (mailbox)' if place == 'pop3' else ''}")
-                key, value = _place(made, path, f"{name}.pop3" if place else name, secret, inside=options["inside"])
-                said = f", and its password in {value}" if key == "password_file" and not said else said
-            for server in mine:
-                values[server][key] = value
-        yield said
-
-
-def _share(servers: list[str], *, apart: bool) -> list[tuple[str, list[str]]]:
-    """Give which servers have a password together; the second group, if there is one, is the mailbox's."""
-    if apart and "pop3" in servers:
-        return [("", [one for one in servers if one != "pop3"]), ("pop3", ["pop3"])][len(servers) == 1 :]
-    return [("", servers)] if servers else []
-
-
-def _place(made: contextlib.ExitStack, path: Path, name: str, secret: str, *, inside: bool) -> tuple[str, str]:
-    """Return the key, and its value, by which a server has a password."""
-    from relay.editing.secret_files import new_secret
-
-    if inside:
-        return "password", secret
-    return "password_file", str(made.enter_context(new_secret(path, name, secret)))
-
-
-def _has_login(table: Mapping[str, Any], server: str) -> bool:
-    return "oauth" in table or any(key in table[server] for key in _LOGINS)
-
-
-def _files(table: Mapping[str, Any]) -> Iterator[str]:
-    return (table[one]["password_file"] for one in _SERVERS if "password_file" in table.get(one, {}))
-
-
-@contextlib.contextmanager
-def _new_passwords(path: Path, name: str, table: Mapping[str, Any], options: Options) -> Iterator[Any]:
-    """Give the changes that another password is, what is to be done once they are made, and what is to be said."""
-    from relay.editing.secret_files import replace_secret, require_line
-
-    changes: dict[tuple[str, ...], object] = {}
-    files: dict[Path, str] = {}
-
-    def later() -> None:
-        for file, secret in files.items():
-            replace_secret(file, secret)
-
-    servers = [one for one in _SERVERS if one in table]
-    wanted = [("", servers if options["password"] or options["password_file"] else [])]
-    if options["pop3_password"]:
-        wanted = [("", [one for one in wanted[0][1] if one != "pop3"]), ("pop3", ["pop3"])]
-    said = ""
-    with contextlib.ExitStack() as made:
-        for place, mine in wanted:
-            if not mine:
-                continue
-            if options["password_file"] and not place:
-                key, value = "password_file", str(Path(options["password_file"]).absolute())
-            else:
-                secret = ask_secret(f"New password of {name}{' (mailbox)' if place else ''}")
-                require_line(secret)
-                old = {table[one].get("password_file") for one in mine}
-                if len(old) == 1 and (file := old.pop()) and not options["inside"] and _is_own(path, file, name, mine):
-                    files[_resolve(path, file)] = secret
-                    said = f"; the new password is in {file}"
-                    continue
-                key, value = _place(made, path, f"{name}.pop3" if place else name, secret, inside=options["inside"])
-                said = f"; the new password is in {value}" if key == "password_file" else said
-            for server in mine:
-                changes |= {(server, one): None for one in _LOGINS if one in table[server] and one != key}
-                changes[server, key] = value
-        yield changes, later, said
-
-
-def _is_own(path: Path, file: str, name: str, servers: list[str]) -> bool:
-    """Return whether a password's file belongs to these servers of one account alone."""
-    import tomllib
-
-    document = tomllib.loads(read_text(path).removeprefix("\ufeff"))
-    users = [
-        (account.get("name"), server)
-        for account in document.get("account", ())
-        for server in _SERVERS
-        if account.get(server, {}).get("password_file") == file
-    ]
-    return set(users) == {(name, server) for server in servers} and _resolve(path, file).is_file()
-
-
-def _resolve(path: Path, file: str) -> Path:
-    """Return what a relative name in the configuration is relative to."""
-    from relay.places import find_storage
-
-    return (find_storage(path) or path.absolute().parent) / file

@@ -123,16 +123,11 @@ def describe_work(settings: "Settings") -> list[str]:
 
 def _describe_presets(settings: "Settings") -> list[str]:
     """Tell of each preset that is used what no key says: which password, what to switch on, limits."""
+    from relay.cli.provider import describe_preset
     from relay.presets.preset import find_preset
 
-    lines = []
-    for name in sorted({account.preset for account in settings.directory.accounts if account.preset is not None}):
-        preset = find_preset(name)
-        assert preset is not None
-        said = {"Password": preset.password, "Switch on first": preset.switch_on, "Limits": preset.limits}
-        lines.append(f"Preset {name}: {preset.title}, as of {preset.checked}")
-        lines += [f"  {what}: {words.en}" for what, words in said.items() if words is not None]
-    return lines
+    names = sorted({account.preset for account in settings.directory.accounts if account.preset is not None})
+    return [line for preset in map(find_preset, names) if preset is not None for line in describe_preset(preset)]
 
 
 def describe_service(settings: "Settings", service: "Service", digest: str) -> str:

@@ -4,6 +4,7 @@ What strangers say is proposed, never taken: `confirm` is what a person must agr
 No password is known here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -69,22 +70,24 @@ class Found:
 
 
 async def find_provider(
-    address: Address, *, ask_database: bool = False, resolver: Resolver | None = None, connect: Connector = connect_tls
+    address: Address,
+    *,
+    ask_database: bool | Callable[[], bool] = False,
+    resolver: Resolver | None = None,
+    connect: Connector = connect_tls,
 ) -> Found:
-    """Find the provider of an address. `ask_database`: the person agrees that Mozilla is told the domain.
+    """Find the provider of an address. `ask_database`: whether the person agrees that Mozilla is told the domain.
 
-    Never raises for what strangers answer. Takes up to 35 seconds where none of them does.
+    A function is called only once nothing else has helped, for that is when the person must be asked. Never raises for
+    what strangers answer. Takes up to 35 seconds where none of them does.
     """
     search = _Search(address, resolver or Dns(), connect)
     if not is_public_name(search.domain):
         return Found(tried=(Words("The domain is not one of the internet.", "Die Domain ist keine des Internets."),))
-    return (
-        search.by_domain()
-        or await search.by_exchangers()
-        or await search.by_autoconfig()
-        or (await search.by_database() if ask_database else None)
-        or Found(tried=tuple(search.tried))
-    )
+    if found := search.by_domain() or await search.by_exchangers() or await search.by_autoconfig():
+        return found
+    agreed = ask_database if isinstance(ask_database, bool) else ask_database()
+    return (await search.by_database() if agreed else None) or Found(tried=tuple(search.tried))
 
 
 class _Search:

@@ -26,6 +26,7 @@ def test_an_account_is_added_with_its_password_in_a_file_of_its_own(run: Run, co
     file = config.parent / "secrets" / "new"
     assert said.out == (
         f"new is in {config} now, and its password in {file}\n"
+        "Collected mail stays at the provider for 14 days, so that no trial empties a mailbox (--pop3-leave)\n"
         "The service is not running. Start it: systemctl start relay, or relay serve\n"
         "Try it: relay account test new\n"
     )
@@ -72,7 +73,12 @@ def test_each_mistake_is_named_and_nothing_is_left_of_what_was_refused(run: Run,
     ("arguments", "said"),
     [
         (("new",), "--address is missing"),
-        (("new", "--address", "a@b.example"), "--smtp-host is missing"),
+        (("new", "--address", "a@b.local"), "no provider is known for b.local"),
+        (("new", "--address", "a@b.example", "--preset", "netcup"), "Add --preset netcup --smtp-host HOST"),
+        (("new", *SMTP, "--flow", "device"), "--oauth is missing"),
+        (("new", *SMTP, "--oauth", "google", "--client-id", "x", "--pop3-password"), "without a password"),
+        (("new", *SMTP, "--oauth", "google", "--client-id", "x"), "Client secret of new: an empty password is none"),
+        (("new", *SMTP, "--secret-expires", "soon"), "must be a day such as 2027-06-30"),
         (("sales", *SMTP), "there is an account sales already"),
         (("new", *SMTP, "--set", "smtp.password=geheim"), "smtp.password is a secret"),
         (("new", *SMTP, "--set", "oauth.client_secret=geheim"), "oauth.client_secret is a secret"),
@@ -89,6 +95,82 @@ def test_wrong_usage_changes_nothing(run: Run, config: Path, arguments: tuple[st
     assert "geheim" not in found.err
     assert config.read_bytes() == before
     assert not (config.parent / "secrets").exists()
+
+
+def test_an_address_and_a_password_are_enough(run: Run, config: Path) -> None:
+    before = config.read_text()
+    said = run("account", "add", "new", "--address", "anna@web.de", "--collect", stdin="geheim\n")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith("The provider is WEB.DE: the domain web.de is theirs.\nPreset web.de: WEB.DE")
+    file = str(config.parent / "secrets" / "new")
+    assert _account(config, "new") == {
+        "name": "new", "address": "anna@web.de", "preset": "web.de", "owner": "anna",
+        "smtp": {"password_file": file}, "pop3": {"leave_on_server": "14 days", "password_file": file},
+    }  # fmt: skip
+    assert all(line.startswith("+") for line in changed_lines(before, config.read_text()))
+    found = run("account", "list", "--json").json
+    assert "smtp.web.de" in str([row for row in found if row["name"] == "new"])
+
+
+def test_a_mailbox_is_collected_later_with_the_login_that_is_there(run: Run, config: Path) -> None:
+    said = run("account", "add", "new", "--address", "anna@web.de", stdin="geheim\n")
+    assert "Its mailbox is not collected; for that: relay account edit new --collect\n" in said.out
+    before = config.read_text()
+    said = run("account", "edit", "new", "--collect")
+    assert (said.status, said.err) == (0, "")
+    file = str(config.parent / "secrets" / "new")
+    assert _account(config, "new")["pop3"] == {"leave_on_server": "14 days", "password_file": file}
+    assert all(line.startswith("+") for line in changed_lines(before, config.read_text()))
+    assert "say what is to change" in run("account", "edit", "new", "--collect").err
+    run("account", "add", "apart", *SMTP, "--smtp-username", "me", stdin="one\n")
+    arguments = ("--pop3-host", "pop.example", "--pop3-leave", "3 days", "--pop3-username", "box")
+    assert run("account", "edit", "apart", *arguments, "--pop3-password", stdin="two\n").status == 0
+    mailbox = _account(config, "apart")["pop3"]
+    assert Path(mailbox.pop("password_file")).read_text() == "two\n"
+    assert mailbox == {"host": "pop.example", "leave_on_server": "3 days", "username": "box"}
+
+
+def test_an_account_that_signs_in_is_added_and_what_comes_next_is_said(run: Run, config: Path) -> None:
+    arguments = ("--address", "sales@firma.example", "--preset", "microsoft365", "--collect", "--oauth", "microsoft")
+    more = ("--client-id", "0-0", "--tenant", "firma.example", "--sign-in-as", "anna@firma.example")
+    said = run("account", "add", "new mail", *arguments, *more)
+    assert (said.status, said.err) == (0, "")
+    assert "Password:" not in said.out
+    assert said.out.endswith(
+        "Sign in: relay account authorize 'new mail'\nThen try it: relay account test 'new mail'\n"
+    )
+    assert _account(config, "new mail") == {
+        "name": "new mail", "address": "sales@firma.example", "preset": "microsoft365", "owner": "anna",
+        "oauth": {
+            "provider": "microsoft", "flow": "device", "client_id": "0-0", "tenant": "firma.example",
+            "user": "anna@firma.example",
+        },
+        "smtp": {}, "pop3": {"leave_on_server": "14 days"},
+    }  # fmt: skip
+    assert not (config.parent / "secrets").exists()
+    google = ("--address", "b@gmail.com", "--oauth", "google", "--client-id", "1", "--secret-expires", "2027-06-30")
+    said = run("account", "add", "b", *google, stdin="GOCSPX\n")
+    assert (said.status, said.err) == (0, "")
+    file = config.parent / "secrets" / "b.client"
+    assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("GOCSPX\n", 0o600)
+    assert _account(config, "b")["oauth"]["client_secret_file"] == str(file)
+    assert f"b is in {config} now, and the client's secret in {file}\n" in said.out
+    assert "Google refuses its device login" in run("account", "edit", "b", "--flow", "device").err.replace("\n", " ")
+
+
+def test_an_account_signs_in_from_now_on_and_its_passwords_are_no_longer_named(run: Run, config: Path) -> None:
+    microsoft = ("--address", "a@firma.example", "--preset", "microsoft365")
+    run("account", "add", "new", *microsoft, stdin="old\n")
+    file = config.parent / "secrets" / "new"
+    arguments = ("--oauth", "microsoft", "--client-id", "0-0")
+    assert "leave it away" in run("account", "edit", "new", *arguments, "--password", stdin="x\n").err
+    said = run("account", "edit", "new", *arguments, "--collect")
+    assert (said.status, said.err) == (0, "")
+    account = _account(config, "new")
+    assert (account["smtp"], account["pop3"]) == ({}, {"leave_on_server": "14 days"})
+    assert account["oauth"] == {"provider": "microsoft", "flow": "device", "client_id": "0-0"}
+    assert f"Its old password is still in {file}: remove that" in said.out
+    assert "Sign in: relay account authorize new\n" in said.out
 
 
 def test_other_places_of_a_password(run: Run, config: Path) -> None:

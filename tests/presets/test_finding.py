@@ -29,6 +29,7 @@ RECORDS = [
     "--mx-host=mixed.example,mx.other.example,10",
     "--mx-host=backup.example,smtpin.rzone.de,5",
     "--mx-host=backup.example,mx.other.example,10",
+    "--mx-host=tenant.example,tenant-example.mail.protection.outlook.com,10",
     "--mx-host=fake.example,google.com.evil.example,10",
     "--host-record=autoconfig.own.example,93.184.216.34",
     "--host-record=mail.example.com,93.184.216.34",

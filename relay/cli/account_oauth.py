@@ -1,0 +1,82 @@
+"""`relay account add | edit --oauth ...`: what goes without saying of a sign-in, and what is missing of it."""
+
+import datetime as dt
+import shlex
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+
+from relay.cli.editing import Key
+from relay.cli.output import say
+from relay.cli.provider import Changes
+
+_USUAL_FLOW: Final = {"microsoft": "device", "google": "browser"}
+"""Which of a provider's flows needs the least; Google refuses device logins for mail."""
+_PAGES: Final = {"microsoft": "docs/providers/microsoft365.md", "google": "docs/providers/google.md"}
+PROOFS: Final = (
+    "client_secret", "client_secret_file", "client_secret_env", "client_secret_command", "certificate", "private_key",
+)  # fmt: skip
+"""Keys by which the service proves who it is."""
+
+
+class Day(click.ParamType[dt.date]):
+    """A day, such as 2027-06-30."""
+
+    name = "DAY"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
+        """Read a day as ISO 8601 writes it."""
+        try:
+            return dt.date.fromisoformat(str(value))
+        except ValueError:
+            self.fail("must be a day such as 2027-06-30", param, ctx)
+
+
+KEYS: Final = (
+    Key("--oauth", ("oauth", "provider"), "Sign in there in place of a password.", ("microsoft", "google", "custom")),
+    Key("--flow", ("oauth", "flow"), "How; default: device (google: browser).", ("device", "browser", "app")),
+    Key("--client-id", ("oauth", "client_id"), "The id of your own registration at the provider."),
+    Key("--tenant", ("oauth", "tenant"), "Microsoft: the directory (tenant) id, or a domain of it."),
+    Key("--sign-in-as", ("oauth", "user"), "Who signs in; default: the address."),
+    Key("--client-secret-file", ("oauth", "client_secret_file"), "The file that has the client's secret."),
+    Key("--secret-expires", ("oauth", "secret_expires"), "The day on which that secret ends.", Day()),
+    Key("--certificate", ("oauth", "certificate"), "app: a certificate in place of a secret."),
+    Key("--private-key", ("oauth", "private_key"), "app: its key, or that of Google's service account."),
+)
+
+
+def complete_oauth(changes: Changes, before: Mapping[str, Any]) -> Changes:
+    """Add the flow that is usual; `before`: the table as it is. Raises click.UsageError with what is missing."""
+    given = {path[1]: value for path, value in changes.items() if path[0] == "oauth" and len(path) > 1}
+    if not any(value is not None for value in given.values()):
+        return changes
+    table = {**before.get("oauth", {}), **given}
+    if not table.get("provider"):
+        raise click.UsageError("--oauth is missing: where somebody signs in: microsoft, google or custom")
+    provider = str(table["provider"])
+    full = dict(changes)
+    if not table.get("flow"):
+        if provider not in _USUAL_FLOW:
+            raise click.UsageError("--flow is missing: how somebody signs in there: device, browser or app")
+        full["oauth", "flow"] = _USUAL_FLOW[provider]
+    if not table.get("client_id"):
+        where = f" ({_PAGES[provider]} says where you get it)" if provider in _PAGES else ""
+        raise click.UsageError(f"--client-id is missing: the id of your own registration at the provider{where}")
+    return full
+
+
+def wants_client_secret(table: Mapping[str, Any]) -> bool:
+    """Return whether `[account.oauth]` needs a secret that nothing in it gives."""
+    if any(table.get(key) for key in PROOFS):
+        return False
+    provider, flow = table.get("provider"), table.get("flow")
+    return (provider, flow) == ("google", "browser") or (provider != "google" and flow == "app")
+
+
+def say_next(name: str, table: Mapping[str, Any]) -> None:
+    """Say what is to be done now that the account logs in by a token."""
+    account = shlex.quote(name)
+    what = "Let the app get its first tokens" if table.get("flow") == "app" else "Sign in"
+    say(f"{what}: relay account authorize {account}")
+    say(f"Then try it: relay account test {account}")

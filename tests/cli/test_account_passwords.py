@@ -1,0 +1,67 @@
+"""Passwords of accounts as the commands place them; the commands themselves are tried in test_account_editing.py."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.cli.account_passwords import new_passwords, other_passwords, password_files
+
+NOTHING = {"password_file": None, "pop3_password": False, "inside": False, "password": False}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "relay.toml"
+    path.write_text("")
+    return path
+
+
+def types(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+def test_a_file_for_both_and_a_password_of_the_mailbox(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values: dict[str, Any] = {"smtp": {}, "pop3": {}}
+    types(monkeypatch, "box\n")
+    options = {**NOTHING, "password_file": "mine", "pop3_password": True}
+    monkeypatch.chdir(config.parent)
+    with new_passwords(config, "new", values, options, ("smtp", "pop3")) as said:
+        assert said == f", and its password in {config.parent / 'secrets' / 'new.pop3'}"
+    assert values["smtp"] == {"password_file": str(config.parent / "mine")}
+    assert Path(values["pop3"]["password_file"]).read_text() == "box\n"
+    assert [*password_files(values)] == [values["smtp"]["password_file"], values["pop3"]["password_file"]]
+
+
+def test_what_was_made_goes_where_the_change_fails(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    types(monkeypatch, "one\ntwo\n")
+    values: dict[str, Any] = {"smtp": {}, "oauth": {"provider": "google", "flow": "browser"}}
+
+    def fail() -> None:
+        with new_passwords(config, "new", values, NOTHING, ("smtp",)):
+            assert len([*(config.parent / "secrets").iterdir()]) == 2
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert [*(config.parent / "secrets").iterdir()] == []
+
+
+def test_a_server_that_has_its_login_is_not_asked_for(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    types(monkeypatch, "")
+    with new_passwords(config, "new", {"smtp": {"password_env": "X"}}, NOTHING, ("smtp",)) as said:
+        assert said == ""
+
+
+def test_a_file_that_others_name_as_well_is_left_alone(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = config.parent / "shared"
+    shared.write_text("old\n")
+    account = '[[account]]\nname = "{}"\n[account.smtp]\npassword_file = "shared"\n'
+    config.write_text(account.format("a") + account.format("b"))
+    types(monkeypatch, "new\n")
+    table = {"smtp": {"password_file": "shared"}}
+    with other_passwords(config, "a", table, {**NOTHING, "password": True}, {}) as (changes, later, _):
+        later()
+    assert shared.read_text() == "old\n"
+    assert Path(str(changes["smtp", "password_file"])).read_text() == "new\n"
