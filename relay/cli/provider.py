@@ -71,13 +71,8 @@ def choose_provider(changes: Changes, wishes: Wishes, *, look: Finder = look_up)
         if wishes.collect and ("pop3", "host") not in changes:
             raise click.UsageError("--pop3-host is missing: the provider's server whose mailbox is collected")
         return Chosen(changes, tuple(one for one in SERVERS if any(path[0] == one for path in changes)))
-    if named:
-        preset: Preset | None = _named(str(changes["preset",]))
-        assert preset is not None
-        offered, found = tuple(one for one in SERVERS if one in preset.servers), {}
-    else:
-        preset, found = _find(changes, wishes, look)
-        offered = tuple(one for one in SERVERS if (one, "host") in found or (preset and one in preset.servers))
+    preset, found = (_named(str(changes["preset",])), {}) if named else _find(changes, wishes, look)
+    offered = tuple(one for one in SERVERS if (one, "host") in found or (preset and one in preset.servers))
     servers = tuple(one for one in SERVERS if one == "smtp" or _is_collected(changes, wishes, offered, preset))
     full = found | changes
     full = {path: value for path, value in full.items() if path[0] not in SERVERS or path[0] in servers}

@@ -93,9 +93,7 @@ def test_a_key_of_collecting_means_collecting_and_no_collect_wins() -> None:
 def test_a_host_of_the_accounts_own_must_be_written_and_it_is_said_where_it_stands() -> None:
     said = refused({("preset",): "all-inkl"}, Wishes(collect=True))
     assert "At ALL-INKL.COM each account has a host of its own: it is in the KAS" in said
-    assert said.endswith(
-        "Add --preset all-inkl --smtp-host HOST --pop3-host HOST (such as w0123456.kasserver.com)"
-    )
+    assert said.endswith("Add --preset all-inkl --smtp-host HOST --pop3-host HOST (such as w0123456.kasserver.com)")
     hosts: Changes = {("smtp", "host"): "w0.kasserver.com", ("pop3", "host"): "w0.kasserver.com"}
     assert choose_provider({("preset",): "all-inkl", **hosts}, ASK).servers == ("smtp", "pop3")
 
