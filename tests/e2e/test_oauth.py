@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,13 @@ from tests.peers.postfix import Postfix
 from tests.peers.relay_process import ANNA, ROOT, RelayProcess, write_config
 
 pytestmark = pytest.mark.peer
+
+MAILS = int(os.environ.get("MAILS", "40"))
+"""Mails that leave with tokens that live 2 s; the full size is 500."""
+DOWN = float(os.environ.get("DOWN", "3"))
+"""Seconds for which the token server is down; the full size is 30."""
+KILLS = int(os.environ.get("KILLS", "50"))
+_BATCH = max(MAILS // 10, 10)
 
 _ASKS = """
 auth_mechanisms = plain login xoauth2 oauthbearer
@@ -52,8 +60,8 @@ def server() -> Iterator[OAuthServer]:
 
 
 @contextlib.contextmanager
-def provider(server: OAuthServer) -> Generator[tuple[Postfix, Dovecot]]:
-    """Run a provider that knows nothing but the tokens of a server."""
+def provider(server: OAuthServer, **settings: str) -> Generator[tuple[Postfix, Dovecot]]:
+    """Run a provider that knows nothing but the tokens of a server; `settings` of Postfix."""
     with tempfile.TemporaryDirectory(prefix="oauth-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -63,6 +71,7 @@ def provider(server: OAuthServer) -> Generator[tuple[Postfix, Dovecot]]:
             "smtpd_sasl_type": "dovecot",
             "smtpd_sasl_path": str(folder / "auth"),
             "smtpd_sasl_security_options": "noanonymous",
+            **settings,
         }
         with Dovecot(more=more) as dovecot, Postfix(logins={"nobody": "x"}, settings=sasl) as postfix:
             yield postfix, dovecot
@@ -171,45 +180,96 @@ def test_a_login_that_is_over_is_told_once_with_the_command_that_mends_it(server
         look_for_secrets(server, tmp_path)
 
 
-def test_tokens_of_two_seconds_and_a_server_that_is_down_need_no_hand(server: OAuthServer, tmp_path: Path) -> None:
+def test_tokens_of_two_seconds_need_no_hand(server: OAuthServer, tmp_path: Path) -> None:
+    """Each batch begins when all tokens of before have ended, and Postfix has closed its connections."""
     server.life = 2
-    with provider(server) as (postfix, dovecot):
-        given = account(server.settings("device"), postfix, dovecot)
-        del given["pop3"]
-        config = write_config(tmp_path, accounts=[given], archive=[])
+    with provider(server, smtpd_timeout="1s") as (postfix, dovecot):
+        config = write_config(tmp_path, accounts=[account(server.settings("device"), postfix, dovecot)], archive=[])
         with RelayProcess(config) as relay:
             authorize(relay, server, "device")
-            for _ in range(4):
-                send(relay, 10)
-                relay.wait_for("message_delivered", count=len(relay.find("message_accepted")))
-            server.is_down = True
-            relay.stop()  # ends the connection that is logged in
-            wait_until(lambda: not any(map(server.holds, server.issued)), what="the end of all tokens")
-            relay.start()
-            send(relay, 10)
-            relay.wait_for("delivery_deferred")
-            server.is_down = False
-            postfix.wait_for("customer@example.net", 50)
-        for event in ("account_paused", "message_bounced"):
-            assert not relay.find(event)
+            for done in range(0, MAILS, _BATCH):
+                send(relay, min(_BATCH, MAILS - done))
+                relay.wait_for("message_delivered", count=min(done + _BATCH, MAILS))
+                wait_for_the_end_of_tokens(server, postfix)
+            assert len(postfix.wait_for("customer@example.net", MAILS)) == MAILS
+            assert len(server.asked) > MAILS // _BATCH
+        assert_nobody_saw_a_failure(relay, tmp_path)
         look_for_secrets(server, tmp_path)
 
 
+def test_a_token_server_that_is_down_needs_no_hand(server: OAuthServer, tmp_path: Path) -> None:
+    server.life = 2
+    with provider(server, smtpd_timeout="1s") as (postfix, dovecot):
+        config = write_config(tmp_path, accounts=[account(server.settings("device"), postfix, dovecot)], archive=[])
+        with RelayProcess(config) as relay:
+            authorize(relay, server, "device")
+            send(relay, 10)
+            relay.wait_for("message_delivered", count=10)
+            server.is_down, until = True, time.monotonic() + DOWN
+            wait_for_the_end_of_tokens(server, postfix)
+            dovecot.fill(USER, [b"Subject: comes\n\nhello\n"])
+            send(relay, 10)
+            relay.wait_for("delivery_deferred")
+            wait_until(lambda: time.monotonic() > until, what="the server's coming back", timeout=DOWN + 1)
+            assert len(postfix.inbox("customer@example.net")) == 10
+            server.is_down = False
+            assert len(postfix.wait_for("customer@example.net", 20)) == 20
+            relay.wait_for("mail_received", account="anna")
+        assert_nobody_saw_a_failure(relay, tmp_path)
+        look_for_secrets(server, tmp_path)
+
+
+def wait_for_the_end_of_tokens(server: OAuthServer, postfix: Postfix) -> None:
+    """Wait until no token of now holds any more, and no connection is logged in by one."""
+    given = set(server.issued)
+    wait_until(lambda: not any(map(server.holds, given)), what="the end of all tokens")
+    wait_until(
+        lambda: postfix.log.count(": connect from") == postfix.log.count(": disconnect from"),
+        what="the end of all connections",
+    )
+
+
+def assert_nobody_saw_a_failure(relay: RelayProcess, folder: Path) -> None:
+    """Look for all that a person would see: a notice, an alert, a pause, a mail that came back."""
+    for event in ("account_paused", "message_bounced", "possible_duplicate"):
+        assert not relay.find(event)
+    inbox = [path.read_text() for path in (folder / "inboxes" / "anna" / "new").glob("*")]
+    assert [mail for mail in inbox if "Subject: comes" not in mail] == []
+
+
 _REFRESH = """
-import asyncio, sys, time
+import asyncio, os, sys, time
 from pathlib import Path
+from cryptography import fernet
+import h11
 from relay.accounts.keeping import TokenKeeper
 from relay.accounts.sealing import Sealer
+from relay.model.errors import CredentialError
 from relay.settings import load_settings
 from relay.storage.engine import open_engine
 settings = load_settings(Path(sys.argv[1]))
-keeper = TokenKeeper(
-    open_engine(settings.database), Sealer(settings.folder), node="n",
-    now=lambda: time.time_ns() // 1_000_000 + 3_600_000 * int(sys.argv[2]),
-)
-keeper.begin()
-print(asyncio.run(keeper.token(settings.directory.accounts[0].oauth))[:6])
+
+def refresh(hours):
+    keeper = TokenKeeper(
+        open_engine(settings.database), Sealer(settings.folder), node="n",
+        now=lambda: time.time_ns() // 1_000_000 + 3_600_000 * hours,
+    )
+    keeper.begin()
+    try:
+        print(asyncio.run(keeper.token(settings.directory.accounts[0].oauth))[:6], flush=True)
+    except CredentialError as error:
+        print(error, flush=True)
+
+for line in sys.stdin:
+    if (child := os.fork()) == 0:
+        refresh(int(line))
+        os._exit(0)
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("over", flush=True)
 """
+"""For each line, the hours that have passed, a process of its own refreshes the login: it says its number, what it
+got, and that it is over."""
 
 
 @pytest.mark.parametrize("rotation", [Rotation.KIND, Rotation.STRICT])
@@ -220,18 +280,31 @@ def test_killed_between_the_answer_and_its_commit(server: OAuthServer, tmp_path:
     config = write_config(tmp_path, accounts=[{**table, "smtp": {"host": "127.0.0.1"}}], archive=[])
     with RelayProcess(config) as relay:
         authorize(relay, server, "device")
-    for n in range(1, int(os.environ.get("KILLS", "5")) + 1):
-        server.before_answer, asked = threading.Event(), len(server.asked)
-        server.was_asked.clear()
-        command = [sys.executable, "-c", _REFRESH, str(config), str(n)]
-        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+    command = [sys.executable, "-c", _REFRESH, str(config)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        into, out = process.stdin, process.stdout
+        assert into is not None
+        assert out is not None
+
+        def begin(hours: int) -> int:
+            print(hours, file=into, flush=True)
+            return int(out.readline())
+
+        for n in range(1, KILLS + 1):
+            server.before_answer, asked = threading.Event(), len(server.asked)
+            server.was_asked.clear()
+            child = begin(n)
             assert server.was_asked.wait(30)
-            process.send_signal(signal.SIGKILL)
-        server.before_answer.set()
-        server.before_answer = None
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
-        if rotation is Rotation.STRICT:
-            assert "the login is over: relay account authorize anna (invalid_grant" in done.stderr
-            break
-        assert done.stdout == "access\n", done.stderr
-        assert len(server.asked) == asked + 2
+            os.kill(child, signal.SIGKILL)
+            assert out.readline() == "over\n"
+            server.before_answer.set()
+            server.before_answer = None
+            begin(n)
+            said = out.readline()
+            assert out.readline() == "over\n"
+            if rotation is Rotation.STRICT:
+                assert "the login is over: relay account authorize anna (invalid_grant" in said
+                break
+            assert said == "access\n"
+            assert len(server.asked) == asked + 2
+        into.close()
