@@ -25,7 +25,7 @@ def read_preset(value: object) -> str:
     names = preset_names()
     word = value[:_LONGEST_COMPARED].lower()
     near = [meant] if (meant := meant_by(word)) else difflib.get_close_matches(word, names, n=1)
-    hint = f'; did you mean "{near[0]}"?' if near else ""
+    hint = f'; did you mean "{near[0]}"?' if near else "."
     raise ValueError(
         f"no provider is known by this name{hint} Known are {', '.join(names)}. For any other leave preset away, and"
         " write host, port and username as the provider names them"
@@ -54,14 +54,18 @@ def _filled(account: object) -> object:
         return account
     address = account.get("address")
     filled = {
-        kind: _with_defaults(account[kind], preset.servers.get(kind), address if isinstance(address, str) else None)
+        kind: fill_table(account[kind], preset.servers.get(kind), address if isinstance(address, str) else None)
         for kind in SERVER_TABLES
         if isinstance(account.get(kind), dict)
     }
     return {**account, **filled}
 
 
-def _with_defaults(table: dict[str, Any], server: Endpoint | None, address: str | None) -> dict[str, Any]:
+def fill_table(table: dict[str, Any], server: Endpoint | None, address: str | None) -> dict[str, Any]:
+    """Return the table of a server with what the provider's row says and it does not.
+
+    `address`: the account's, of which the user name is made.
+    """
     if server is None:  # whose host is missing: one mistake, not two
         return {"username": address, **table} if address is not None else table
     known: dict[str, Any] = {} if server.host is None else {"host": server.host}

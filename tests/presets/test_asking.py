@@ -95,6 +95,24 @@ async def test_nothing_connects_to_an_office_network(addresses: tuple[str, ...])
         await ask(connect, *addresses)
 
 
+async def test_a_name_is_resolved_once_and_that_very_address_is_connected_to() -> None:
+    asked: list[str] = []
+
+    class Rebinding(Names):
+        async def addresses(self, host: str) -> tuple[IpAddress, ...]:
+            asked.append(host)
+            return tuple(map(ip_address, ["93.184.216.34"] if len(asked) == 1 else ["127.0.0.1"]))
+
+    async with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na") as connect:
+
+        async def noting(address: str, port: int, host: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            assert (address, port, host) == ("93.184.216.34", 443, "h.example")
+            return await connect(address, port, host)
+
+        assert await fetch("h.example", "/", resolver=Rebinding(), connect=noting) == b"a"
+    assert asked == ["h.example"]
+
+
 async def test_a_refused_connection_is_said_in_words() -> None:
     async def connect(*_: object) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await connect_tls("127.0.0.1", 1, "h.example")

@@ -98,6 +98,15 @@ def test_a_file_that_must_be_refused_is(content: bytes, reason: str) -> None:
         read_autoconfig(content, "example.com")
 
 
+def test_where_tokens_are_to_be_had_is_not_taken_from_a_stranger() -> None:
+    evil = "<oAuth2><issuer>evil.example</issuer><authURL>https://evil.example/</authURL></oAuth2>"
+    content = file(server(authentication="OAuth2</authentication><authentication>plain")).replace(
+        b"</emailProvider>", b"</emailProvider>" + evil.encode()
+    )
+    (offer,) = read_autoconfig(content, "example.com")
+    assert "evil" not in repr(offer)
+
+
 values = st.one_of(
     st.text(max_size=20),
     st.sampled_from(["mail.example.com", "465", "993", "SSL", "plain", "%EMAILADDRESS%", "password-cleartext", "&lt;"]),

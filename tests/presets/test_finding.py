@@ -16,7 +16,7 @@ import trustme
 
 from relay.model.account import Security
 from relay.model.address import Address
-from relay.presets.asking import Connector, Dns
+from relay.presets.asking import Connector, Dns, connect_tls
 from relay.presets.finding import Found, Origin, find_provider
 from tests.peers.machine import free_port, require_program, wait_until
 from tests.presets.test_autoconfig import file, server
@@ -37,6 +37,7 @@ RECORDS = [
     "--host-record=autoconfig.inside.example,192.168.1.10",
     "--host-record=live.thunderbird.net,93.184.216.34",
     "--host-record=nas.own.example,10.0.0.1",
+    "--host-record=pop.gmx.net,93.184.216.34",
 ]
 
 
@@ -208,6 +209,40 @@ async def test_a_wrong_certificate_is_no_answer(dns: Dns, web: Web) -> None:
 
     found = await find_provider(Address(local="anna", domain="own.example"), resolver=dns, connect=wrong)
     assert any("certificate" in words.en for words in found.tried)
+
+
+async def test_a_certificate_of_an_authority_that_nobody_knows_is_no_answer(dns: Dns, web: Web) -> None:
+    async def untrusting(address: str, port: int, host: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await web.connect(address, port, host)
+        where, at = writer.get_extra_info("peername")[:2]
+        writer.close()
+        assert not reader.at_eof()
+        return await connect_tls(where, at, host)
+
+    web.files[CONFIG] = (200, file(server(hostname="mail.own.example"), domain="own.example"))
+    found = await find_provider(Address(local="anna", domain="own.example"), resolver=dns, connect=untrusting)
+    assert found.origin is None
+    assert "certificate is not good" in found.tried[1].en
+
+
+async def test_plain_http_is_never_asked_and_a_file_is_asked_for_by_the_domain_alone(dns: Dns, web: Web) -> None:
+    ports: list[int] = []
+
+    async def noting(address: str, port: int, host: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        ports.append(port)
+        return await web.connect(address, port, host)
+
+    await find_provider(Address(local="anna", domain="own.example"), ask_database=True, resolver=dns, connect=noting)
+    assert set(ports) == {443}
+    assert web.asked == [CONFIG, "live.thunderbird.net/autoconfig/v1.1/own.example"]
+
+
+async def test_a_known_host_beside_a_foreign_one_is_not_taken_for_the_provider(dns: Dns, web: Web) -> None:
+    servers = (server(hostname="mail.own.example"), server("pop3", port="995", hostname="pop.gmx.net"))
+    web.files[CONFIG] = (200, file(*servers, domain="own.example"))
+    found = await find("own.example", dns, web)
+    assert found.preset is None
+    assert [words.en.split()[0] for words in found.confirm] == ["pop.gmx.net"]
 
 
 async def test_a_local_domain_asks_nobody(web: Web) -> None:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from relay.cli.check import command
 from relay.model.account import Security
 from relay.presets.preset import Preset, all_presets
+from relay.settings import ConfigurationError
 from relay.settings.load import load_settings, read_places
-from relay.settings.presets import fill_in
+from relay.settings.presets import fill_in, fill_table
+from relay.settings.quantities import parse_duration
 from tests.peers.relay_process import to_toml
 
 PRESETS = all_presets()
@@ -45,6 +47,10 @@ def test_every_preset_passes_relay_check(preset: Preset, tmp_path: Path) -> None
     assert said.exit_code == 0, said.output
     assert "warning:" not in said.output
     assert f"  Preset {preset.name}: {preset.title}, as of {preset.checked}\n    Password: " in said.output
+    for words, shown in ((preset.switch_on, "Switch on first"), (preset.limits, "Limits")):
+        assert (words is not None) is (f"    {shown}: " in said.output)
+        assert words is None or words.en in said.output
+    assert (preset.files_sent is not None) is ("    Sent mail: " in said.output)
     (account,) = load_settings(config).directory.accounts
     assert account.preset == preset.name
     for kind, server in (("smtp", account.smtp), ("pop3", account.pop3)):
@@ -53,6 +59,70 @@ def test_every_preset_passes_relay_check(preset: Preset, tmp_path: Path) -> None
             assert server.port == preset.servers[kind].ports[0]
             assert server.security is not Security.NONE
             assert server.username == preset.servers[kind].login.of(str(account.address))
+
+
+LIMITED = [
+    (preset, kind, key)
+    for preset in PRESETS
+    for kind in ("smtp", "pop3")
+    if kind in preset.servers
+    for key in preset.servers[kind].settings
+]
+
+
+def limits(text: str, preset: Preset, folder: Path) -> dict[str, object]:
+    """Give what the servers of the one account keep to, by table and key."""
+    config = folder / "relay.toml"
+    config.write_text(text)
+    (account,) = load_settings(config).directory.accounts
+    servers = (("smtp", account.smtp), ("pop3", account.pop3))
+    return {
+        f"{kind}.{key}": getattr(server, key)
+        for kind, server in servers
+        if server is not None
+        for key in preset.servers[kind].settings
+    }
+
+
+@pytest.mark.parametrize(("preset", "kind", "key"), LIMITED, ids=lambda value: getattr(value, "name", value))
+def test_a_limit_that_has_a_key_is_its_default_and_what_is_written_holds(
+    preset: Preset, kind: str, key: str, tmp_path: Path
+) -> None:
+    value = preset.servers[kind].settings[key]
+    expected = parse_duration(value) if isinstance(value, str) else value
+    text = configuration(preset)
+    assert limits(text, preset, tmp_path)[f"{kind}.{key}"] == expected
+    written = '"90 min"' if isinstance(value, str) else "7"
+    header = f"[account.{kind}]\n"
+    assert header in text
+    found = limits(text.replace(header, f"{header}{key} = {written}\n"), preset, tmp_path)
+    assert found[f"{kind}.{key}"] == (5_400_000 if isinstance(value, str) else 7)
+
+
+def test_the_limits_that_providers_publish_are_kept_to() -> None:
+    known = {(preset.name, f"{kind}.{key}"): preset.servers[kind].settings[key] for preset, kind, key in LIMITED}
+    assert known["ionos", "smtp.recipients_per_message"] == 200
+    assert known["google", "smtp.recipients_per_message"] == 100
+    assert known["microsoft365", "smtp.messages_per_minute"] == 30
+    assert known["microsoft365", "smtp.recipients_per_day"] == 10_000
+    assert known["microsoft365", "smtp.connections"] == 2
+    assert known["infomaniak", "smtp.recipients_per_message"] == 10
+    assert known["web.de", "pop3.interval"] == "15 min"
+
+
+@pytest.mark.parametrize("preset", [one for one in PRESETS if "imap" in one.servers], ids=lambda one: one.name)
+def test_a_table_of_imap_can_be_filled_in_once_the_configuration_has_one(preset: Preset) -> None:
+    found = fill_table({}, preset.servers["imap"], "anna@example.com")
+    assert (found["port"], found["security"]) == (993, "tls")
+    assert ("host" in found) is (preset.servers["imap"].host is not None)
+
+
+def test_a_table_of_imap_beside_a_preset_is_an_unknown_key_and_nothing_else(tmp_path: Path) -> None:
+    config = tmp_path / "relay.toml"
+    config.write_text(configuration(next(one for one in PRESETS if one.name == "ionos")) + "[account.imap]\n")
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings(config)
+    assert [line.partition(": unknown key")[0] for line in raised.value.errors] == ["relay.toml: account[it].imap"]
 
 
 def filled(smtp: dict[str, object], preset: str = "ionos") -> dict[str, object]:
