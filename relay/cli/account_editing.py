@@ -81,7 +81,8 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
     if ("address",) not in changes:
         raise click.UsageError("--address is missing: the address that the account sends as")
     if name in list_names(text, "account"):
-        raise click.UsageError(f"there is an account {name} already: relay account edit {name}, or choose another name")
+        advice = f"relay account edit {shlex.quote(name)}, or choose another name"
+        raise click.UsageError(f"there is an account {name} already: {advice}")
     changes = account_oauth.complete_oauth(changes, {})
     oauth = ("oauth", "provider") in changes
     if oauth and (options["password_file"] or options["pop3_password"] or options["inside"]):

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +33,8 @@ def new_secret(configuration: Path, name: str, secret: str) -> Iterator[Path]:
     owner = beside.stat()
     shared = owner.st_uid == 0 and owner.st_gid != 0 and bool(owner.st_mode & stat.S_IRGRP)
     folder = beside.parent / FOLDER
-    if not folder.is_dir():
+    is_new = not folder.is_dir()
+    if is_new:
         folder.mkdir(mode=0o700)
         made = os.open(folder, OPENED)
         try:
@@ -52,6 +53,9 @@ def new_secret(configuration: Path, name: str, secret: str) -> Iterator[Path]:
         yield path
     except BaseException:
         path.unlink(missing_ok=True)
+        if is_new:
+            with suppress(OSError):  # another command has put something into it
+                folder.rmdir()
         raise
 
 

@@ -31,7 +31,9 @@ def list_names(text: str, kind: str) -> list[str]:
 
 def read_table(text: str, kind: str, name: str) -> dict[str, Any]:
     """Return what a table holds. Raises EditError where there is none, or more than one."""
-    content: dict[str, Any] = _load(text)[kind][_find_number(_load(text), kind, name)]
+    document = _load(text)
+    number = _find_number(document, kind, name)
+    content: dict[str, Any] = document[kind][number]
     return content
 
 

@@ -66,7 +66,7 @@ def test_each_mistake_is_named_and_nothing_is_left_of_what_was_refused(run: Run,
     ]  # fmt: skip
     assert said.out == ""
     assert config.read_bytes() == before
-    assert [*(config.parent / "secrets").iterdir()] == []
+    assert not (config.parent / "secrets").exists()
 
 
 @pytest.mark.parametrize(
@@ -171,6 +171,39 @@ def test_an_account_signs_in_from_now_on_and_its_passwords_are_no_longer_named(r
     assert account["oauth"] == {"provider": "microsoft", "flow": "device", "client_id": "0-0"}
     assert f"Its old password is still in {file}: remove that" in said.out
     assert "Sign in: relay account authorize new\n" in said.out
+
+
+@pytest.mark.parametrize("name", ['a "q" b', "it's", "a.b.c", "Büro ☎", "#h", "[x]", '"""'])
+def test_a_name_may_hold_what_toml_writes_otherwise(run: Run, config: Path, name: str) -> None:
+    before = config.read_bytes()
+    assert run("account", "add", name, *SMTP, stdin="x\n").status == 0
+    assert Path(_account(config, name)["smtp"]["password_file"]).read_text() == "x\n"
+    assert run("account", "edit", name, "--set", "excluded=true").status == 0
+    assert _account(config, name)["excluded"] is True
+    assert run("account", "remove", name).status == 0
+    assert config.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["../x", "a\\b", "-x", "", " ", "x\ny", "\u202ex"])
+def test_a_name_that_is_none_is_said(run: Run, config: Path, name: str) -> None:
+    before = config.read_bytes()
+    for command in (("add", *SMTP), ("edit", "--set", "excluded=true"), ("remove",)):
+        said = run("account", *command, "-c", str(config), "--", name, stdin="x\n", config_file=None)
+        assert said.status in (1, 2)
+        assert said.out == ""
+    assert config.read_bytes() == before
+    assert not (config.parent / "secrets").exists()
+
+
+def test_in_a_configuration_that_has_no_account_yet_none_can_be_changed(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "first.toml"
+    config.write_text(
+        '[server]\nhostname = "h.example"\npostmaster = "anna"\n[[user]]\nname = "anna"\naddress = "a@b.example"\n'
+    )
+    for command in (("edit", "sales", "--set", "excluded=true"), ("remove", "sales")):
+        said = run("account", *command, config_file=config)
+        assert (said.status, said.err) == (1, "there is no account 'sales'; there are: none\n")
+    assert run("account", "add", "sales", *SMTP, stdin="x\n", config_file=config).status == 0
 
 
 def test_other_places_of_a_password(run: Run, config: Path) -> None:

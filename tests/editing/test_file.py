@@ -1,6 +1,8 @@
 import fcntl
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from relay.editing import EditError, file
 from relay.editing.file import change_file
 from relay.editing.tables import add_table, list_names
 from relay.settings import ConfigurationError
+from tests.peers.relay_process import ROOT
 
 
 def _nothing(_content: bytes) -> None:
@@ -102,6 +105,21 @@ def test_of_changes_at_a_time_none_is_lost(config: Path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(list_names(config.read_text(), "account")) == sorted(f"a{n}" for n in range(12))
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_command_that_is_killed_leaves_the_old_file_and_the_next_one_clears_up(config: Path, call: str) -> None:
+    before = config.read_bytes()
+    killed = (
+        "import os, pathlib, signal, sys\nfrom relay.editing.file import change_file\n"
+        f"os.{call} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "change_file(pathlib.Path(sys.argv[1]), lambda text: text.replace('en', 'de'), lambda _: None)"
+    )
+    assert subprocess.run([sys.executable, "-c", killed, config], cwd=ROOT, check=False).returncode == -9
+    assert config.read_bytes() == before
+    assert len([*config.parent.iterdir()]) == 2
+    assert change_file(config, _to_german, _nothing)
+    assert [*config.parent.iterdir()] == [config]
 
 
 def test_a_change_does_not_wait_for_ever(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def test_where_the_rest_fails_it_is_removed(config: Path) -> None:
 
     with pytest.raises(EditError, match="no"):
         fail()
-    assert [*(config.parent / "secrets").iterdir()] == []
+    assert not (config.parent / "secrets").exists()
 
 
 @pytest.mark.parametrize("secret", ["", "a\nb", "a\0", "\udcff", "a\x85b"])

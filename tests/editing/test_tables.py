@@ -36,7 +36,7 @@ def changed_lines(before: str, after: str) -> list[str]:
 def test_a_new_account_stands_behind_the_last_one_and_nothing_else_changes() -> None:
     text = add_table(EXAMPLE, "account", ACCOUNT)
     assert sorted(changed_lines(EXAMPLE, text)) == sorted(f"+{line}" for line in ("", *WRITTEN.splitlines()))
-    assert f'password = "change-me"\n\n{WRITTEN}\n# The central blind copy' in text
+    assert f'password = "change-me"\n\n{WRITTEN}\n# An account that logs in by OAuth 2' in text
     assert list_names(text, "account") == ["sales", "bert", "new"]
     assert remove_table(text, "account", "new") == EXAMPLE
 
@@ -153,6 +153,9 @@ def test_tables_that_are_there_once_are_changed_or_added() -> None:
 
 def test_a_table_is_read() -> None:
     assert read_table(EXAMPLE, "account", "bert")["smtp"]["username"] == "bert@example.com"
+    for text in ("", "account = 1", "[[account]]", "account = []"):
+        with pytest.raises(EditError, match="there is no account 'bert'; there are: none"):
+            read_table(text, "account", "bert")
 
 
 def test_of_200_accounts_with_comments_only_the_lines_in_question_change() -> None:
