@@ -2,10 +2,14 @@
 
 import contextlib
 import os
+import pty
+import re
+import select
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, Self
 
@@ -14,10 +18,15 @@ _POWEROFF: Final = signal.SIGRTMIN + 4
 """What systemd takes as an order to power off."""
 _PATIENCE: Final = 60.0
 _POLL: Final = 0.05
+_SILENCE: Final = 60.0
+"""Seconds in which a command at a terminal must say something."""
 
 
 class StepError(Exception):
     """A step of the test failed; its text says what was run and what came of it."""
+
+
+Answer = tuple[str, str | Callable[[re.Match[str]], str | None] | None]
 
 
 class Container:
@@ -78,14 +87,9 @@ class Container:
 
         `given` is typed: the standard input.
         """
-        assert self._process is not None
-        home = [f"HOME={folder}", f"PATH={_PATH}", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "COLUMNS=120"]
-        inner = f"cd {folder}\n{script}"
-        command = ["nsenter", f"--target={self._leader(self._process)}", "--mount", "--uts", "--ipc", "--pid", "--net"]
-        command += ["--", "env", "-i", *home, "bash", "-euo", "pipefail", "-c", inner]
         try:
             done = subprocess.run(
-                command,
+                self._command(script, folder),
                 input=given,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -100,6 +104,36 @@ class Container:
         if (done.returncode != 0) is not fails:
             raise StepError(f"{script}\n--- ended with {done.returncode}, and said\n{done.stdout[-4000:]}")
         return done.stdout
+
+    def converse(self, script: str, answers: Iterable[Answer], *, folder: str = "/root") -> str:
+        """Run a script at a terminal of its own, and type. Raises StepError where it fails, or asks something else.
+
+        Each answer: what is waited for (a regular expression, in what was printed since the last answer), and the line
+        that is typed then, or what makes it of what was found (None: nothing is typed). Gives what the terminal showed.
+        """
+        process, terminal = pty.fork()
+        if process == 0:
+            command = self._command(script, folder, "TERM=dumb")
+            os.execvp(command[0], command)
+        said, seen = "", 0
+        try:
+            for awaited, typed in answers:
+                while (found := re.compile(awaited).search(said, seen)) is None:
+                    if not (more := _read(terminal)):
+                        raise StepError(f"{script}\n--- does not say {awaited!r}, but\n{said[-4000:]}")
+                    said += more
+                seen = found.end()
+                line = typed(found) if callable(typed) else typed
+                if line is not None:
+                    os.write(terminal, f"{line}\n".encode())
+            while more := _read(terminal):
+                said += more
+        finally:
+            os.close(terminal)  # hangs up: what still runs ends
+            _, status = os.waitpid(process, 0)
+        if os.waitstatus_to_exitcode(status) != 0:
+            raise StepError(f"{script}\n--- ended with {os.waitstatus_to_exitcode(status)}, and said\n{said[-4000:]}")
+        return said.replace("\r\n", "\n")
 
     def wait(self, script: str, *, what: str, seconds: float = 30) -> str:
         """Run a script until it succeeds. Raises StepError, which names what was awaited."""
@@ -123,6 +157,12 @@ class Container:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         path.chmod(mode)
 
+    def _command(self, script: str, folder: str, *more: str) -> list[str]:
+        assert self._process is not None
+        home = [f"HOME={folder}", f"PATH={_PATH}", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "COLUMNS=120"]
+        command = ["nsenter", f"--target={self._leader(self._process)}", "--mount", "--uts", "--ipc", "--pid", "--net"]
+        return [*command, "--", "env", "-i", *home, *more, "bash", "-euo", "pipefail", "-c", f"cd {folder}\n{script}"]
+
     def _answers(self) -> bool:
         try:
             self.run("test -S /run/systemd/private")
@@ -143,3 +183,12 @@ class Container:
                 if Path(f"/proc/{pid}/comm").read_text().strip() in ("systemd", "init"):
                     return pid
         raise StepError("the container has no systemd")
+
+
+def _read(terminal: int) -> str:
+    """Give what came at a terminal; nothing once its command has ended, or is silent for too long."""
+    ready, _, _ = select.select([terminal], [], [], _SILENCE)
+    try:
+        return os.read(terminal, 65536).decode(errors="replace") if ready else ""
+    except OSError:  # nobody is at the other end any more
+        return ""

@@ -1,5 +1,8 @@
 """The provider, beside the office in one container: a Postfix for submission, a Dovecot for POP3, each on its address.
 
+They take a password, or a token of an authorization server (tests/peers/oauth_server.py), which Dovecot asks whose it
+is; that one runs on the machine's own Python, once it has one.
+
 Both ask for TLS with certificates of an authority that the machine trusts, and for a login. What the office sends to
 its own address comes into the mailbox that it collects; what it sends to a customer stays there for the test to see.
 """
@@ -7,17 +10,21 @@ its own address comes into the mailbox that it collects; what it sends to a cust
 import email
 import email.policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Final
 
 import trustme
 
 from tests.install.container import Container
+from tests.peers import oauth_server
 from tests.peers.postfix import SERVICES
 
 PASSWORD: Final = "correct-horse battery"
 LOGINS: Final = ("anna@example.com", "sales@example.com")
 SMTP: Final = "127.0.0.10"
 POP3: Final = "127.0.0.11"
+ISSUER_PORT: Final = 8999
+ISSUER: Final = f"http://127.0.0.1:{ISSUER_PORT}"
 HOSTS: Final = f"127.0.0.1 localhost\n{SMTP} smtp.provider.example\n{POP3} pop.provider.example\n"
 
 _MAIN: Final = """\
@@ -58,6 +65,12 @@ mail_location = maildir:/srv/provider/%n
 passdb {
   driver = passwd-file
   args = /etc/provider/users
+  mechanisms = plain login
+}
+passdb {
+  driver = oauth2
+  args = /etc/provider/oauth2.conf
+  mechanisms = xoauth2 oauthbearer
 }
 userdb {
   driver = static
@@ -75,6 +88,17 @@ mail_driver = maildir
 mail_path = /srv/provider/%{user | username}
 passdb passwd-file {
   passwd_file_path = /etc/provider/users
+  mechanisms_filter = plain login
+}
+passdb oauth2 {
+  mechanisms_filter = xoauth2 oauthbearer
+}
+oauth2 {
+  introspection_mode = auth
+  introspection_url = ISSUER/introspect
+  username_attribute = username
+  active_attribute = active
+  active_value = true
 }
 userdb static {
   fields {
@@ -85,7 +109,15 @@ userdb static {
 }
 """,
 }
+_OAUTH2: Final = f"""\
+introspection_mode = auth
+introspection_url = {ISSUER}/introspect
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
 _DOVECOT_COMMON: Final = f"""\
+auth_mechanisms = plain login xoauth2 oauthbearer
 base_dir = /run/provider
 state_dir = /var/lib/provider
 log_path = /var/log/provider-pop3.log
@@ -131,7 +163,9 @@ def install_provider(container: Container, version: str) -> None:
     container.write("etc/provider/boxes", "anna@example.com anna/\nsales@example.com sales/\n@example.net customer/\n")
     container.write("etc/postfix/main.cf", _MAIN)
     container.write("etc/postfix/master.cf", f"{SMTP}:587 inet n - n - - smtpd\n{SERVICES}")
-    container.write("etc/provider/dovecot.conf", _DOVECOT[version] + _DOVECOT_COMMON)
+    container.write("etc/provider/dovecot.conf", _DOVECOT[version].replace("ISSUER", ISSUER) + _DOVECOT_COMMON)
+    container.write("etc/provider/oauth2.conf", _OAUTH2)
+    container.write("srv/oauth_server.py", Path(oauth_server.__file__).read_text())
     for name, command, more in (
         ("provider-smtp", "/usr/sbin/postfix start-fg", "ExecStop=/usr/sbin/postfix stop\n"),
         ("provider-pop3", "/usr/sbin/dovecot -F -c /etc/provider/dovecot.conf", ""),
@@ -156,6 +190,21 @@ def wait_for_provider(container: Container) -> None:
     """Wait until both servers answer."""
     for host, port in (("smtp.provider.example", 587), ("pop.provider.example", 995)):
         container.wait(f"exec 3<>/dev/tcp/{host}/{port}", what=f"the provider answers on port {port}")
+
+
+def start_issuer(container: Container, secret: str = "") -> None:
+    """Begin to issue tokens, anew: nobody is signed in. Needs a Python in the container."""
+    container.run(
+        "systemctl stop provider-issuer 2>/dev/null || true\n"
+        f"systemd-run --quiet --collect --unit provider-issuer python3 /srv/oauth_server.py {ISSUER_PORT} {secret}"
+    )
+    container.wait(f"exec 3<>/dev/tcp/127.0.0.1/{ISSUER_PORT}", what="tokens are issued")
+
+
+def empty_mailboxes(container: Container) -> None:
+    """Remove all mail."""
+    container.run("systemctl stop provider-pop3\nrm -rf /srv/provider/*\nsystemctl start provider-pop3")
+    wait_for_provider(container)
 
 
 def stop_submission(container: Container) -> None:

@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--packages", type=Path, default=Path("dist"), help="the folder with the packages")
     parser.add_argument("--debian", choices=SUITES, action="append", help="only this one; default: both")
     parser.add_argument("--keep", action="store_true", help="leave the containers' folders, to look into")
+    parser.add_argument("--first-hour", action="store_true", help="only the first hour, by each way to log in")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no container is left running
     _require()
@@ -42,7 +43,7 @@ def main() -> None:
     packages = {version: _find_package(asked.packages, version) for version in versions}
     begun = time.monotonic()
     for version, package in packages.items():
-        _try(version, package, keep=asked.keep)
+        _try(version, package, keep=asked.keep, first_hour_alone=asked.first_hour)
     _say(f"\nmake test-install: good on Debian {' and '.join(versions)}, in {time.monotonic() - begun:.0f} s")
 
 
@@ -61,7 +62,7 @@ def _find_package(folder: Path, version: str) -> Path:
     return found[-1]
 
 
-def _try(version: str, package: Path, *, keep: bool) -> None:
+def _try(version: str, package: Path, *, keep: bool, first_hour_alone: bool) -> None:
     _say(f"\nDebian {version}: {package.name}")
     begun = time.monotonic()
     with contextlib.ExitStack() as undo:
@@ -77,7 +78,7 @@ def _try(version: str, package: Path, *, keep: bool) -> None:
             _lower(package, folder / "root/lower")
             _say(f"{time.monotonic() - begun:6.1f} s a bare Debian, copied; a package of version {_LOWER}, made")
             try:
-                Scenario(container, version, _say).play()
+                Scenario(container, version, _say).play(first_hour_alone=first_hour_alone)
             except StepError as error:
                 _show_logs(container)
                 _end(f"\nDebian {version}: FAILED\n{error}")

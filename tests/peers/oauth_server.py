@@ -1,7 +1,8 @@
 """A real authorization server over HTTP, and the faults that no other one makes on demand.
 
 It knows one client and one user. It issues tokens by device code, authorization code with PKCE, client credentials and
-service account, and says of a token whose it is (RFC 7662), as Dovecot asks.
+service account, and says of a token whose it is (RFC 7662), as Dovecot asks. It needs the standard library alone: run
+as a program (with a port, and the client's secret if it has one) it serves on a machine that has nothing of ours.
 """
 
 import base64
@@ -9,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import secrets
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -34,8 +36,10 @@ class Rotation(Enum):
 
 @dataclass(kw_only=True)
 class OAuthServer:
-    """A context manager that runs it on a free port of loopback."""
+    """A context manager that runs it on loopback."""
 
+    port: int = 0
+    """0: a free one."""
     life: int = 3600
     rotation: Rotation = Rotation.KIND
     secret: str = ""
@@ -80,7 +84,7 @@ class OAuthServer:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the standard library has it
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
         return self
@@ -163,6 +167,10 @@ class OAuthServer:
             else:
                 _answer(handler, 200, {"active": False})
             return
+        if parts.path == "/type-it-in":  # the user opens the page, and does what it asks for
+            self.signed_in.set()
+            _answer(handler, 200, {})
+            return
         code = f"code-{secrets.token_hex(12)}"
         self.issued.add(code)
         self._codes[code] = query["code_challenge"], query["redirect_uri"]
@@ -221,3 +229,8 @@ def _answer(handler: BaseHTTPRequestHandler, status: int, answer: dict[str, Any]
     handler.end_headers()
     with contextlib.suppress(OSError):  # who asked was killed
         handler.wfile.write(body)
+
+
+if __name__ == "__main__":
+    with OAuthServer(port=int(sys.argv[1]), secret="".join(sys.argv[2:])):
+        threading.Event().wait()
