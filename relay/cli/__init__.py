@@ -12,6 +12,7 @@ COMMANDS: Final[dict[str, str]] = {
     "serve": "Run the service.",
     "status": "Say whether all is well, and what needs you; for people and for monitoring.",
     "reload": "Make the running service take over a changed relay.toml.",
+    "init": "Ask a few questions, and write relay.toml with the first account.",
     "check": "Read the configuration and name every mistake.",
     "demo": "Show the whole thing at work, with a stand-in provider.",
     "explain": "Say what would become of a mail, and why; nothing is sent.",

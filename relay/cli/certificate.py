@@ -49,7 +49,7 @@ def make(config: str | None, names: tuple[str, ...]) -> None:
     import datetime as dt
 
     settings, store = _open(config)
-    wanted = list(dict.fromkeys((*_own_names(settings), *names)))
+    wanted = list(dict.fromkeys((*own_names(settings), *names)))
     try:
         store.make(wanted, f"Mail relay {settings.hostname}", dt.datetime.now(dt.UTC))
     except OSError as error:
@@ -114,7 +114,7 @@ def _open(config: str | None) -> "tuple[Settings, Store]":
     return settings, Store(settings.folder)
 
 
-def _own_names(settings: "Settings") -> Iterator[str]:
+def own_names(settings: "Settings") -> Iterator[str]:
     """Give the names and addresses by which clients may call this machine."""
     from relay.settings.hosts import is_host_name
 

@@ -136,6 +136,7 @@ ARGUMENTS: dict[tuple[str, ...], Callable[[Office], list[str]]] = {
     ("status",): lambda _: ["-v"],
     ("reload",): lambda _: [],
     ("check",): lambda _: [],
+    ("init",): lambda _: [],
     ("queue", "list"): lambda _: [],
     ("queue", "show"): lambda _: ["abcdef"],
     ("queue", "run"): lambda _: [],

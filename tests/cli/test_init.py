@@ -45,7 +45,10 @@ def test_the_version_is_told() -> None:
     [
         (["chek"], "there is no command 'chek'; did you mean check?"),
         (["queue", "lst"], "there is no command 'lst'; did you mean list?"),
-        (["account", "show"], "there is no command 'show'; there are: add, edit, list, pause, remove, resume,"),
+        (
+            ["account", "show"],
+            "there is no command 'show'; there are: add, authorize, edit, list, pause, remove, resume,",
+        ),
         (["\x1b[31m"], "there is no command '\\x1b[31m'; there are: serve,"),
     ],
 )

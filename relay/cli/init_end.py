@@ -1,0 +1,93 @@
+"""The end of `relay init`: somebody signs in, the account is tried, the service told, and what is next is said."""
+
+import contextlib
+import shlex
+from typing import TYPE_CHECKING
+
+from relay.cli.configuration import DONE, FAILED, enter
+from relay.cli.output import say
+from relay.first_steps import texts
+from relay.first_steps.programs import describe_programs
+from relay.model.errors import RelayError
+from relay.settings.hosts import parse_ip
+
+if TYPE_CHECKING:
+    from relay.first_steps.answers import AccountAnswer
+    from relay.settings import Settings
+
+
+def finish(config: str | None, settings: "Settings", account: "AccountAnswer", *, tries: bool) -> int:
+    """Do all of it; return the status with which the command ends.
+
+    `tries`: let somebody sign in where that is needed, and test the account.
+    """
+    from relay.cli.certificate import own_names
+
+    language = settings.language
+    own = [name for name in own_names(settings) if parse_ip(name) is not None]  # before root becomes somebody else
+    signed_in = account.oauth is None or (tries and _sign_in(config, account.name))
+    works = (tries and signed_in and _test(config, account.name)) or (not tries and account.oauth is None)
+    runs = _reload(settings)
+    user = next(one for one in settings.directory.users if one.name == account.owner)
+    say()
+    say(texts.MAIL_PROGRAMS.by(language))
+    for line in describe_programs(settings, user, account.address, own):
+        say(f"  {line}")
+    say()
+    option = "" if config is None else f" -c {shlex.quote(str(settings.path))}"
+    if not signed_in:
+        following = texts.NEXT_SIGN_IN
+    elif not works:
+        following = texts.NEXT_MEND
+    elif runs:
+        following = texts.NEXT_SEND
+    else:
+        following = texts.NEXT_START if settings.path.parent.name == "relay" and not config else texts.NEXT_SERVE
+    name = shlex.quote(account.name)
+    say(following.by(language).format(name=name, option=option, address=account.address))
+    return DONE if works else FAILED
+
+
+def _sign_in(config: str | None, account: str) -> bool:
+    from relay.admin.authorizing import authorize
+    from relay.cli.alone import open_room
+    from relay.cli.authorizing import Terminal
+
+    try:
+        authorize(open_room(config, serves=True, makes=True), account, Terminal())
+    except RelayError as error:
+        say(str(error), error=True)
+        return False
+    return True
+
+
+def _test(config: str | None, account: str) -> bool:
+    """Test the account as `relay account test` does, and show it."""
+    from relay.admin.desk import answer
+    from relay.admin.requests import TryAccount
+    from relay.cli.alone import open_room
+    from relay.cli.telling import tell
+
+    room = open_room(config, serves=True, makes=True)
+    if room.settings.folder.exists():
+        enter(room.settings, serves=True)
+    try:
+        tell(answer(room, TryAccount(account=account)))
+    except SystemExit as ended:
+        return not ended.code
+    return True
+
+
+def _reload(settings: "Settings") -> bool:
+    """Let a running service take the file over; return whether one runs."""
+    from relay.admin.requests import Note, Reload
+    from relay.admin.wire import ask_service, read_answer
+
+    runs = False
+    if settings.folder.is_dir():
+        with contextlib.suppress(RelayError):
+            for one in ask_service(settings.folder, Reload()):
+                runs = True
+                if isinstance(said := read_answer(one), Note):
+                    say(said.text)
+    return runs

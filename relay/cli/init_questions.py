@@ -1,0 +1,147 @@
+"""The questions of `relay init`, in the order in which people know the answers."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.cli.init_account import ask_account
+from relay.cli.interview import Interview, fill_in
+from relay.first_steps import filling, machine, reading, texts
+from relay.first_steps.answers import Answers, CertificateAnswer, UserAnswer
+from relay.first_steps.composing import read_before
+
+_MAKE, _FILES, _NONE = KINDS = ("make", "files", "none")
+"""Where the certificate comes from."""
+
+
+def ask(interview: Interview, options: dict[str, Any], path: Path, before: str) -> tuple[Answers, str]:
+    """Ask for everything, in the order in which people know it; return it, and what the account logs in with.
+
+    `before`: what stands in the file. Raises click.UsageError, click.Abort.
+    """
+    old = read_before(before)
+    interview.language = interview.ask(
+        texts.LANGUAGE, reading.one_of(("en", "de")), option="--language", given=options["language"],
+        default=interview.language,
+    )  # fmt: skip
+    interview.tell(texts.BEGIN, path=path)
+    hostname = interview.ask(
+        texts.HOSTNAME, reading.read_hostname, option="--hostname", given=options["hostname"],
+        default=old.get("server", {}).get("hostname") or machine.own_hostname(),
+    )  # fmt: skip
+    known = [(str(one.get("name")), str(one.get("address"))) for one in old.get("user", ()) if isinstance(one, dict)]
+    users = _ask_users(interview, options, known)
+    account, secret = ask_account(interview, {**options, "scopes": options["scope"]}, [*known, *users])
+    archive = _ask_archive(interview, options)
+    networks = _ask_networks(interview, options, open_already="listener" in old)
+    certificate = _ask_certificate(interview, options) if networks else None
+    answers = Answers(
+        language=interview.language,
+        hostname=hostname,
+        users=tuple(_ask_passwords(interview, options, users, wanted=certificate is not None)),
+        account=account,
+        archive=archive,
+        networks=networks,
+        certificate=certificate,
+        storage=filling.choose_storage(path, before),
+    )
+    return answers, secret
+
+
+def _ask_users(
+    interview: Interview, options: dict[str, Any], known: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+
+    users: list[tuple[str, str]] = []
+
+    def read_new(text: str) -> str:
+        if (name := reading.read_user(text)).casefold() in {one.casefold() for one, _ in (*known, *users)}:
+            raise reading.wrong(texts.TWICE, text)
+        return name
+
+    for pair in options["user"]:
+        name, address = interview.ask(texts.USER_NAME, reading.read_user_and_address, option="--user", given=pair)
+        users.append((interview.ask(texts.USER_NAME, read_new, option="--user", given=name), address))
+    while not options["user"] and (interview.terminal or not known):
+        first = not users and not known
+        question = texts.USER_NAME if first else texts.USER_MORE
+        name = interview.ask(
+            question, read_new if first else lambda text: read_new(text) if text else "", option="--user",
+            default=None if first else "",
+        )  # fmt: skip
+        if not name:
+            break
+        question = fill_in(texts.USER_ADDRESS, name=name)
+        users.append((name, interview.ask(question, reading.read_mail_address, option="--user")))
+    return users
+
+
+def _ask_archive(interview: Interview, options: dict[str, Any]) -> tuple[str, ...]:
+
+    def read(text: str) -> tuple[str, ...]:
+        return (reading.read_mail_address(text),) if text else ()
+
+    given = options["archive"] or (None,)
+    return tuple(
+        address
+        for one in given
+        for address in interview.ask(texts.ARCHIVE, read, option="--archive", given=one, default="")
+    )
+
+
+def _ask_networks(interview: Interview, options: dict[str, Any], *, open_already: bool) -> tuple[str, ...]:
+
+    if open_already:
+        if options["network"]:
+            raise click.UsageError("--network: the file has a [[listener]] already, which stays: leave it away")
+        return ()
+    proposed = " ".join(machine.own_networks()) if interview.terminal else ""
+    question = fill_in(texts.NETWORKS, proposed=proposed or "-")
+    given = " ".join(options["network"]) or None
+    return interview.ask(
+        question,
+        lambda text: reading.read_networks(text or proposed or "-"),
+        option="--network",
+        given=given,
+        default="",
+    )
+
+
+def _ask_certificate(interview: Interview, options: dict[str, Any]) -> CertificateAnswer | None:
+    """Return the certificate; one that is still to be made has no files yet."""
+    kind = interview.ask(
+        texts.CERTIFICATE, reading.one_of((_MAKE, _FILES, _NONE)), option="--certificate", given=options["certificate"],
+        default=_MAKE if interview.terminal else _NONE,
+    )  # fmt: skip
+    if kind != _FILES:
+        return CertificateAnswer(certificate="", private_key="") if kind == _MAKE else None
+    files = [
+        interview.ask(question, reading.read_file, option=option, given=options[variable])
+        for question, option, variable in (
+            (texts.CERTIFICATE_FILE, "--certificate-file", "certificate_file"),
+            (texts.KEY_FILE, "--key-file", "key_file"),
+        )
+    ]
+    return CertificateAnswer(certificate=files[0], private_key=files[1])
+
+
+def _ask_passwords(
+    interview: Interview, options: dict[str, Any], users: Sequence[tuple[str, str]], *, wanted: bool
+) -> Iterator[UserAnswer]:
+    """Give the users, with what their mail programs log in with where that is encrypted."""
+    from relay.auth import hash_password
+
+    pairs = [one.partition("=") for one in options["user_password_file"]]
+    files = {name: reading.read_file(file) for name, _, file in pairs}
+    if unknown := [name for name in files if name not in dict(users)]:
+        raise click.UsageError(f"--user-password-file: there is no --user {unknown[0][:80]}")
+    for name, address in users:
+        secret = ""
+        if name in files:
+            secret = Path(files[name]).read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+        elif wanted and interview.terminal:
+            question = fill_in(texts.USER_PASSWORD, name=name)
+            secret = interview.secret(question, option="--user-password-file", empty=True, new=True)
+        yield UserAnswer(name=name, address=address, password_hash=hash_password(secret) if secret else None)

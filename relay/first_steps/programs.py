@@ -1,0 +1,64 @@
+"""What to set in mail programs and scanners, by the listeners of a configuration."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from relay.first_steps import texts
+from relay.model.account import User
+from relay.presets.preset import Words
+from relay.settings import Listener, ListenerTls, Settings
+from relay.settings.hosts import is_loopback, parse_ip
+
+_SECURITY: Final = {ListenerTls.STARTTLS: "STARTTLS", ListenerTls.IMPLICIT: "SSL/TLS"}
+
+
+def describe_programs(settings: Settings, user: User, address: str, own: Sequence[str] = ()) -> Iterator[str]:
+    """Say what to set in Thunderbird, in Outlook and in a scanner, in the office's language, a paragraph each.
+
+    `user`: whose mail program it is; `address`: what it sends as; `own`: this machine's addresses in its networks,
+    for who can't find it by name.
+    """
+    language = settings.language
+    open_to_office = [one for one in settings.listeners if not is_loopback(one.host)]
+    if not open_to_office:
+        port = str(settings.listeners[0].port)
+        yield texts.ONLY_HERE.by(language).format(port=port)
+    else:
+        host = " / ".join((settings.hostname, *(one for one in own if (ip := parse_ip(one)) and not ip.is_loopback)))
+        plain = next((one for one in open_to_office if not one.require_auth), None)
+        login = next((one for one in open_to_office if one.require_auth), None)
+        chosen = login if login is not None and user.password_hash is not None else plain
+        if chosen is not None:
+            yield from _programs(chosen, host, user, language)
+        if plain is not None:
+            scanner = texts.STARTTLS_OR_NONE if plain.tls is ListenerTls.STARTTLS else _security(plain)
+            yield texts.SCANNER.by(language).format(
+                host=host, port=plain.port, scanner=scanner.by(language), address=address, name=user.name
+            )
+        if any(one.tls is not ListenerTls.NONE for one in open_to_office):
+            yield texts.TRUST.by(language)
+    if any(account.is_collected for account in settings.directory.accounts):
+        yield texts.INBOXES.by(language).format(folder=settings.inboxes / user.name, host=settings.hostname)
+
+
+def _programs(listener: Listener, host: str, user: User, language: str) -> Iterator[str]:
+    security = _security(listener).by(language)
+    by_login = listener.require_auth
+    yield texts.THUNDERBIRD.by(language).format(
+        host=host,
+        port=listener.port,
+        thunderbird=security,
+        method=(texts.METHOD_PASSWORD if by_login else texts.METHOD_NONE).by(language),
+        user=texts.AS_USER.by(language).format(name=user.name) if by_login else "",
+    )
+    yield texts.OUTLOOK.by(language).format(
+        host=host,
+        port=listener.port,
+        outlook=security,
+        login=(texts.LOGIN_PASSWORD if by_login else texts.LOGIN_NONE).by(language).format(name=user.name),
+    )
+
+
+def _security(listener: Listener) -> Words:
+    name = _SECURITY.get(listener.tls)
+    return texts.NONE if name is None else Words(name, name)

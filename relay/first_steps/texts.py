@@ -1,0 +1,263 @@
+"""What `relay init` says to people, in both languages: questions, why an answer is wrong, and notes of the file."""
+
+from typing import Final
+
+from relay.presets.preset import Words
+
+# Questions. Each is followed by its default, in brackets, and a colon.
+LANGUAGE: Final = Words("Language / Sprache (en, de)", "Language / Sprache (en, de)")
+HOSTNAME: Final = Words(
+    "This machine's name, by which the others find it, such as mail.office.lan",
+    "Name dieses Rechners, unter dem ihn die anderen finden, etwa mail.buero.lan",
+)
+USER_NAME: Final = Words("A short name for you, such as anna", "Ein kurzer Name für Sie, etwa anna")
+USER_ADDRESS: Final = Words("The mail address of {name}", "Die E-Mail-Adresse von {name}")
+USER_MORE: Final = Words(
+    "A short name for somebody else who sends or gets mail here (Enter: nobody)",
+    "Ein kurzer Name für jemanden, der hier auch E-Mails sendet oder bekommt (Enter: niemand)",
+)
+ADDRESS: Final = Words(
+    "The address whose mailbox at a provider this machine is to use",
+    "Die Adresse, deren Postfach beim Anbieter dieser Rechner benutzen soll",
+)
+OWNER: Final = Words("Who gets its mail: {names}", "Wer bekommt diese E-Mails: {names}")
+DATABASE: Final = Words(
+    "Nothing is known of {domain}. Shall Thunderbird's database be asked? Mozilla learns the name {domain} then",
+    "Zu {domain} ist nichts bekannt. Soll die Datenbank von Thunderbird gefragt werden? Mozilla erfährt dann den Namen"
+    " {domain}",
+)
+SMTP_HOST: Final = Words("The provider's server for sending (SMTP)", "Der Server des Anbieters zum Senden (SMTP)")
+SMTP_PORT: Final = Words("Its port (587 or 465)", "Sein Port (587 oder 465)")
+COLLECT: Final = Words(
+    "Shall mail be collected there as well (POP3)?", "Sollen E-Mails dort auch abgeholt werden (POP3)?"
+)
+POP3_HOST: Final = Words("The provider's server for collecting (POP3)", "Der Server des Anbieters zum Abholen (POP3)")
+USERNAME: Final = Words("The user name there", "Der Benutzername dort")
+SIGN_IN: Final = Words(
+    "Sign in with {title} in a browser, in place of a password?",
+    "Bei {title} im Browser anmelden, anstatt mit einem Passwort?",
+)
+FLOW: Final = Words(
+    "How: device (a code, on any computer), browser, or app (nobody signs in; for administrators)",
+    "Wie: device (ein Code, an irgendeinem Rechner), browser, oder app (niemand meldet sich an; für Administratoren)",
+)
+CLIENT_ID: Final = Words(
+    "The client id of your registration at the provider (docs/providers says how to make one)",
+    "Die Client-ID Ihrer Registrierung beim Anbieter (wie man sie anlegt, steht in docs/providers)",
+)
+TENANT: Final = Words(
+    "Your organisation's domain or id at Microsoft", "Domain oder ID Ihrer Organisation bei Microsoft"
+)
+CLIENT_SECRET: Final = Words("Its client secret (not shown)", "Ihr Clientgeheimnis (wird nicht angezeigt)")
+CLIENT_SECRET_OR_NONE: Final = Words(
+    "Its client secret (not shown; Enter: it has none)", "Ihr Clientgeheimnis (wird nicht angezeigt; Enter: keines)"
+)
+PASSWORD: Final = Words("Password (not shown)", "Passwort (wird nicht angezeigt)")
+ARCHIVE: Final = Words(
+    "Shall a copy of each sent mail go to an address, the office's archive? Which (Enter: none)",
+    "Soll eine Kopie jeder gesendeten E-Mail an eine Adresse gehen, das Archiv des Büros? Welche (Enter: keine)",
+)
+NETWORKS: Final = Words(
+    "From which networks may mail programs and scanners send? (Enter: {proposed}; - : this machine alone)",
+    "Aus welchen Netzen dürfen Mailprogramme und Scanner senden? (Enter: {proposed}; - : nur dieser Rechner)",
+)
+CERTIFICATE: Final = Words(
+    "A certificate, so that passwords and mail are encrypted here: make (this machine makes its own), files (you have"
+    " one), none",
+    "Ein Zertifikat, damit Passwörter und E-Mails hier verschlüsselt sind: make (dieser Rechner macht sein eigenes),"
+    " files (Sie haben eines), none (keines)",
+)
+CERTIFICATE_FILE: Final = Words("Its file, with the chain (PEM)", "Seine Datei, mit der Kette (PEM)")
+KEY_FILE: Final = Words("The file of its key", "Die Datei seines Schlüssels")
+USER_PASSWORD: Final = Words(
+    "A password with which the mail program of {name} logs in here (not shown; Enter: none)",
+    "Ein Passwort, mit dem sich das Mailprogramm von {name} hier anmeldet (wird nicht angezeigt; Enter: keines)",
+)
+REPEAT: Final = Words("The same again", "Dasselbe noch einmal")
+YES_NO: Final = Words("Y/n", "J/n")
+NO_YES: Final = Words("y/N", "j/N")
+
+# What is told between the questions.
+BEGIN: Final = Words(
+    "A few questions, then {path} is written. In [brackets] is what Enter means; with Ctrl-C nothing is written.",
+    "Einige Fragen, dann wird {path} geschrieben. In [Klammern] steht, was Enter bedeutet; Strg-C beendet alles, und"
+    " nichts wird geschrieben.",
+)
+LOOKING: Final = Words("Looking up the provider of {domain} ...", "Der Anbieter von {domain} wird gesucht ...")
+PROVIDER: Final = Words("Provider: {title}", "Anbieter: {title}")
+SERVER: Final = Words("  {kind}: {host}, port {port}", "  {kind}: {host}, Port {port}")
+SWITCH_ON: Final = Words("Switch on first: {text}", "Zuerst einschalten: {text}")
+WHICH_PASSWORD: Final = Words("Which password: {text}", "Welches Passwort: {text}")
+OWN_HOST: Final = Words(
+    "At {title} each account has a server of its own: {text}",
+    "Bei {title} hat jedes Konto einen eigenen Server: {text}",
+)
+NO_POP3: Final = Words(
+    "{title} offers no POP3, so that nothing can be collected there; sending works.",
+    "{title} bietet kein POP3: dort kann nichts abgeholt werden; senden geht.",
+)
+ONLY_SIGN_IN: Final = Words(
+    "{title} takes no password here; somebody signs in instead.",
+    "{title} nimmt hier kein Passwort; stattdessen meldet sich jemand an.",
+)
+KEPT_THERE: Final = Words(
+    "Collected mail stays at the provider for 14 days: while you try this out nothing can be lost.",
+    "Abgeholte E-Mails bleiben 14 Tage beim Anbieter: während Sie das ausprobieren, kann nichts verloren gehen.",
+)
+UNKNOWN: Final = Words(
+    "Nothing is known of the provider. Its letter or help pages name the servers.",
+    "Zum Anbieter ist nichts bekannt. Sein Brief oder seine Hilfeseiten nennen die Server.",
+)
+
+# Why an answer is asked for again.
+NOT_ONE_OF: Final = Words("Please answer one of: {names}", "Bitte eines davon: {names}")
+NOT_A_HOSTNAME: Final = Words(
+    "{value}: is no host name; it is letters, digits and hyphens, with dots between, such as mail.office.lan",
+    "{value}: ist kein Rechnername; er besteht aus Buchstaben, Ziffern und Bindestrichen, mit Punkten dazwischen, etwa"
+    " mail.buero.lan",
+)
+NOT_AN_ADDRESS: Final = Words(
+    "{value}: is no mail address; one looks like anna@example.com",
+    "{value}: ist keine E-Mail-Adresse; eine sieht aus wie anna@example.com",
+)
+NOT_A_USER: Final = Words(
+    "{value}: can't be a short name: letters a to z, digits, and . _ - (it names the folder of the inbox)",
+    "{value}: kann kein kurzer Name sein: Buchstaben a bis z, Ziffern und . _ - (der Ordner des Posteingangs heißt so)",
+)
+NOT_NAME_AND_ADDRESS: Final = Words(
+    "{value}: write a user as anna=anna@example.com", "{value}: ein Benutzer wird so geschrieben: anna=anna@example.com"
+)
+TWICE: Final = Words("{value}: is there already", "{value}: gibt es schon")
+NOT_A_HOST: Final = Words(
+    "{value}: is no server; its name looks like smtp.provider.example, without a port",
+    "{value}: ist kein Server; sein Name sieht aus wie smtp.anbieter.example, ohne Port",
+)
+NOT_A_PORT: Final = Words(
+    "{value}: is no port; it is a number from 1 to 65535", "{value}: ist kein Port; er ist eine Zahl von 1 bis 65535"
+)
+NOT_A_NETWORK: Final = Words(
+    "{value}: is no network; one looks like 192.168.1.0/24, a single machine like 192.168.1.40",
+    "{value}: ist kein Netz; eines sieht aus wie 192.168.1.0/24, ein einzelnes Gerät wie 192.168.1.40",
+)
+NOT_AN_ACCOUNT: Final = Words(
+    "{value}: can't be the name of an account: no slashes, at most 100 characters, no . or - at its beginning",
+    "{value}: kann kein Name eines Kontos sein: keine Schrägstriche, höchstens 100 Zeichen, kein . oder - am Anfang",
+)
+NOT_A_PRESET: Final = Words(
+    "{value}: no provider is known by this name", "{value}: unter diesem Namen ist kein Anbieter bekannt"
+)
+NO_FILE: Final = Words(
+    "{value}: there is no such file, or it can't be read",
+    "{value}: diese Datei gibt es nicht, oder sie ist nicht lesbar",
+)
+NOTHING: Final = Words("Please answer something", "Bitte antworten Sie etwas")
+NOT_A_SECRET: Final = Words("It must be one line of text", "Es muss eine Zeile Text sein")
+
+DIFFERENT: Final = Words("These were not the same", "Das war nicht dasselbe")
+
+# The notes of the file.
+NOTE_TOP: Final = Words(
+    "The configuration of the mail service, written by `relay init`. After each change: relay check && relay reload\n"
+    "More accounts, users, scanners: relay account add, relay user add, relay device add",
+    "Die Konfiguration des Maildienstes, geschrieben von `relay init`. Danach stets: relay check && relay reload\n"
+    "Weitere Konten, Benutzer, Scanner: relay account add, relay user add, relay device add",
+)
+NOTE_LANGUAGE: Final = Words("The language of notices and alerts.", "Die Sprache der Mitteilungen und Warnungen.")
+NOTE_SERVER: Final = Words(
+    "What this machine is called, and who is told when something needs a person.",
+    "Wie dieser Rechner heißt, und wer erfährt, wenn jemand etwas tun muss.",
+)
+NOTE_STORAGE: Final = Words("Where the queue and the inboxes are.", "Wo die Warteschlange und die Posteingänge liegen.")
+NOTE_OPEN: Final = Words(
+    "Where scanners and programs of these networks hand in mail, without a login.",
+    "Hier geben Scanner und Programme aus diesen Netzen E-Mails ab, ohne Anmeldung.",
+)
+NOTE_LOGIN: Final = Words(
+    "Where mail programs hand in mail, with a login.", "Hier geben Mailprogramme E-Mails ab, mit Anmeldung."
+)
+NOTE_USER: Final = Words("The people of the office.", "Die Leute im Büro.")
+NOTE_ACCOUNT: Final = Words(
+    "An account at the provider: below it how it sends and is collected.",
+    "Ein Konto beim Anbieter: darunter, wie es sendet und abgeholt wird.",
+)
+NOTE_OAUTH: Final = Words(
+    "It logs in by a token: relay account authorize {name}",
+    "Es meldet sich mit einem Token an: relay account authorize {name}",
+)
+NOTE_POP3: Final = Words(
+    "Collected mail stays at the provider for so long; false: it is deleted there at once.",
+    "So lange bleibt Abgeholtes beim Anbieter; false: dort wird es gleich gelöscht.",
+)
+NOTE_ARCHIVE: Final = Words(
+    "A blind copy of each sent mail goes there.", "Dorthin geht eine Blindkopie jeder gesendeten E-Mail."
+)
+NOTE_KEPT: Final = Words("From the file that was there before.", "Aus der Datei, die vorher da war.")
+
+# What is said at the end.
+WRITTEN: Final = Words("{path} is written{secret}", "{path} ist geschrieben{secret}")
+SECRET_IN: Final = Words(", the password in {file}", ", das Passwort in {file}")
+ENDED: Final = Words("Nothing was written.", "Nichts wurde geschrieben.")
+MAIL_PROGRAMS: Final = Words("What to set elsewhere:", "Was anderswo einzustellen ist:")
+THUNDERBIRD: Final = Words(
+    "Thunderbird: Account Settings > Outgoing Server (SMTP) > Add: server {host}, port {port}, connection security"
+    " {thunderbird}, authentication {method}{user}",
+    "Thunderbird: Konten-Einstellungen > Postausgangsserver (SMTP) > Hinzufügen: Server {host}, Port {port},"
+    " Verbindungssicherheit {thunderbird}, Authentifizierungsmethode {method}{user}",
+)
+OUTLOOK: Final = Words(
+    "Outlook: Account Settings > Server Settings > Outgoing mail: server {host}, port {port}, encryption {outlook},"
+    " {login}",
+    "Outlook: Kontoeinstellungen > Servereinstellungen > Ausgehende E-Mail: Server {host}, Port {port},"
+    " Verschlüsselung {outlook}, {login}",
+)
+SCANNER: Final = Words(
+    "Scanner: SMTP server {host}, port {port}, encryption {scanner}, no login, sender {address}; if it sends as"
+    " something else: relay device add Scanner --network ITS-ADDRESS --user {name}",
+    "Scanner: SMTP-Server {host}, Port {port}, Verschlüsselung {scanner}, ohne Anmeldung, Absender {address}; sendet er"
+    " als etwas anderes: relay device add Scanner --network SEINE-ADRESSE --user {name}",
+)
+METHOD_PASSWORD: Final = Words("Normal password", "Passwort, normal")
+METHOD_NONE: Final = Words("No authentication", "Keine Authentifizierung")
+AS_USER: Final = Words(
+    ", user name {name}, the password that was just chosen", ", Benutzername {name}, das eben gewählte Passwort"
+)
+LOGIN_PASSWORD: Final = Words(
+    "with the user name {name} and the password that was just chosen",
+    "mit dem Benutzernamen {name} und dem eben gewählten Passwort",
+)
+LOGIN_NONE: Final = Words("without a login (SMTP authentication off)", "ohne Anmeldung (SMTP-Authentifizierung aus)")
+NONE: Final = Words("None", "Keine")
+STARTTLS_OR_NONE: Final = Words(
+    "STARTTLS, or none if it knows no certificate of yours", "STARTTLS, oder keine, wenn er das Zertifikat nicht kennt"
+)
+TRUST: Final = Words(
+    "They ask about the certificate until they know who has signed it: relay certificate show",
+    "Sie fragen nach dem Zertifikat, bis sie kennen, wer es unterschrieben hat: relay certificate show",
+)
+ONLY_HERE: Final = Words(
+    "Programs on this machine alone send: server 127.0.0.1, port {port}, no encryption, no login. For others write a"
+    " [[listener]] (README: Open it to the office).",
+    "Nur Programme auf diesem Rechner senden: Server 127.0.0.1, Port {port}, ohne Verschlüsselung, ohne Anmeldung. Für"
+    " andere braucht es einen [[listener]] (README: Open it to the office).",
+)
+INBOXES: Final = Words(
+    "Collected mail is in {folder}, as Maildir. Mail programs read it by IMAP (server {host}, port 993, SSL/TLS) once"
+    " Dovecot runs here: relay dovecot-config says how.",
+    "Abgeholtes liegt in {folder}, als Maildir. Mailprogramme lesen es per IMAP (Server {host}, Port 993, SSL/TLS),"
+    " sobald hier Dovecot läuft: relay dovecot-config sagt, wie.",
+)
+NEXT_START: Final = Words("Next: systemctl start relay", "Als Nächstes: systemctl start relay")
+NEXT_SERVE: Final = Words("Next: relay serve{option}", "Als Nächstes: relay serve{option}")
+NEXT_SEND: Final = Words(
+    "The service has taken it over. Next: send a mail as {address}, then: relay queue list --state delivered",
+    "Der Dienst hat es übernommen. Als Nächstes: eine E-Mail als {address} senden, dann: relay queue list --state"
+    " delivered",
+)
+NEXT_SIGN_IN: Final = Words(
+    "Next: relay account authorize {name}{option}, as nobody has signed in yet",
+    "Als Nächstes: relay account authorize {name}{option}, denn noch hat sich niemand angemeldet",
+)
+NEXT_MEND: Final = Words(
+    "Next: mend what FAILED above, then: relay account test {name}{option}",
+    "Als Nächstes: beheben, was oben FAILED ist, dann: relay account test {name}{option}",
+)

@@ -1,0 +1,126 @@
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from relay.cli.init import command
+from relay.cli.init_account import ask_account
+from relay.cli.interview import Interview
+from relay.first_steps.answers import AccountAnswer
+
+ANNA = [("anna", "anna@example.com")]
+
+
+def options(**given: Any) -> dict[str, Any]:  # noqa: ANN401 - of click
+    """Give what click makes of no option but these."""
+    none: dict[str, Any] = {one.name: () if one.multiple else None for one in command.params if one.name}
+    return {**none, "scopes": (), **given}
+
+
+def ask(typed: str, *, language: str = "en", users: Any = ANNA, **given: Any) -> tuple[AccountAnswer, str, str]:  # noqa: ANN401 - of click
+    """Let a person answer; give the account, its secret, and what was shown."""
+    with CliRunner().isolation(input=typed) as (_, _, shown):
+        account, secret = ask_account(Interview(language, terminal=True), options(**given), users)
+        return account, secret, shown.getvalue().decode()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_provider_that_is_known_asks_for_little_and_says_much(language: str) -> None:
+    account, secret, shown = ask("anna@gmx.de\n\nsecret\n", language=language)
+    assert (account.name, account.owner, account.preset, secret) == ("anna", "anna", "gmx", "secret")
+    assert (account.sending, account.collecting, account.oauth) == ({}, {"leave_on_server": "14 days"}, None)
+    assert "GMX" in shown
+    assert {"en": "POP3/IMAP", "de": "POP3/IMAP"}[language] in shown
+    assert {"en": "for 14 days", "de": "14 Tage"}[language] in shown
+    assert {"en": "Which password: ", "de": "Welches Passwort: "}[language] in shown
+    assert "secret" not in shown
+
+
+def test_where_each_account_has_its_own_host_it_is_said_where_to_find_it() -> None:
+    typed = "info@example.com\nw0123456.kasserver.com\ny\nw0123456.kasserver.com\nsecret\n"
+    account, _, shown = ask(typed, preset="all-inkl")
+    assert account.sending == {"host": "w0123456.kasserver.com"}
+    assert account.collecting == {"host": "w0123456.kasserver.com", "leave_on_server": "14 days"}
+    assert "each account has a server of its own: it is in the KAS" in shown
+
+
+def test_of_an_unknown_provider_the_servers_are_asked_for() -> None:
+    typed = "anna@office.lan\n\nsmtp.office.lan\n0\n465\nlogin\n\npop.office.lan\nsecret\n"
+    account, _, shown = ask(typed)
+    assert account.preset is None
+    assert account.sending == {"host": "smtp.office.lan", "port": 465, "security": "tls", "username": "login"}
+    assert account.collecting == {"host": "pop.office.lan", "username": "login", "leave_on_server": "14 days"}
+    assert "Thunderbird's database" in shown
+    assert "Nothing is known of the provider" in shown
+    assert "0: is no port" in shown
+
+
+def test_a_provider_without_pop3_is_not_collected() -> None:
+    account, _, shown = ask("anna@icloud.com\nsecret\n")
+    assert account.collecting is None
+    assert "offers no POP3" in shown
+    with pytest.raises(click.UsageError, match="--collect: iCloud"):
+        ask("anna@icloud.com\n", collect=True)
+
+
+def test_microsoft_365_is_signed_in_to() -> None:
+    account, secret, shown = ask(
+        "anna@example.com\ny\ndevice\n\nthe-client\n\n", preset="microsoft365", users=[*ANNA, ("b", "b@example.com")]
+    )
+    assert account.oauth == {
+        "provider": "microsoft",
+        "flow": "device",
+        "tenant": "example.com",
+        "client_id": "the-client",
+    }
+    assert secret == ""
+    assert "takes no password here" in shown
+    account, secret, _ = ask("anna@example.com\ny\napp\ncontoso.example\nthe-client\nhush\n", preset="microsoft365")
+    assert account.oauth is not None
+    assert (account.oauth["flow"], account.oauth["tenant"], secret) == ("app", "contoso.example", "hush")
+
+
+def test_where_both_are_possible_a_password_is_the_default() -> None:
+    account, secret, _ = ask("anna@gmail.com\n\n\napp-password\n")
+    assert (account.oauth, secret) == (None, "app-password")
+    account, secret, _ = ask("anna@gmail.com\n\ny\nbrowser\nid\nhush\n")
+    assert account.oauth == {"provider": "google", "flow": "browser", "client_id": "id"}
+    assert secret == "hush"
+
+
+def test_a_file_with_the_password_stays_where_it_is(tmp_path: Any) -> None:  # noqa: ANN401 - a path
+    file = tmp_path / "password"
+    file.write_text("x\n")
+    account, secret, _ = ask("anna@gmx.de\n\n", password_file=str(file))
+    assert (account.sending["password_file"], secret) == (str(file), "")
+    assert account.collecting is not None
+    assert account.collecting["password_file"] == str(file)
+
+
+def test_the_owner_is_whose_address_it_is_or_is_asked_for() -> None:
+    users = [*ANNA, ("bert", "bert@gmx.de")]
+    assert ask("Bert@gmx.de\n\nsecret\n", users=users)[0].owner == "bert"
+    account, _, shown = ask("info@gmx.de\ncarl\nbert\n\nsecret\n", users=users)
+    assert account.owner == "bert"
+    assert "anna, bert" in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({}, "--address"),
+        ({"address": "a@office.lan"}, "--smtp-host"),
+        ({"address": "a@office.lan", "smtp_host": "h", "login": "oauth"}, "--oauth-provider"),
+        ({"address": "a@office.lan", "smtp_host": "h", "oauth_provider": "custom", "flow": "app"}, "--client-id"),
+        ({"address": "a@office.lan", "smtp_host": "h", "preset": "nobody"}, "--preset"),
+        ({"address": "a@gmx.de"}, "--password-file"),
+        (
+            {"address": "a@gmail.com", "oauth_provider": "google", "flow": "browser", "client_id": "c"},
+            "--client-secret-file",
+        ),
+    ],
+)
+def test_without_a_terminal_what_is_missing_is_named_with_its_option(given: dict[str, Any], missing: str) -> None:
+    with CliRunner().isolation(input=""), pytest.raises(click.UsageError, match=f"^{missing}"):
+        ask_account(Interview("en", terminal=False), options(**given), ANNA)

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from relay.cli.init_end import finish
+from relay.first_steps.answers import AccountAnswer
+from relay.settings import load_settings
+from tests.cli.conftest import serve
+from tests.peers.oauth_server import OAuthServer
+from tests.peers.relay_process import make_account, write_config
+
+ACCOUNT = AccountAnswer(name="sales", address="sales@example.com", owner="anna")
+TOKEN = AccountAnswer(name="sales", address="sales@example.com", owner="anna", oauth={})
+
+
+def test_what_does_not_work_yet_is_said_with_what_mends_it(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert finish(str(config), load_settings(config), ACCOUNT, tries=True) == 1
+    said = capsys.readouterr().out
+    assert "FAILED connect" in said
+    assert said.endswith(f"Next: mend what FAILED above, then: relay account test sales -c {config}\n")
+
+
+def test_without_a_service_it_is_to_be_started(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert finish(str(config), load_settings(config), ACCOUNT, tries=False) == 0
+    assert capsys.readouterr().out.endswith(f"Next: relay serve -c {config}\n")
+
+
+def test_a_service_that_runs_takes_it_over(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serve(config):
+        config.write_text(config.read_text() + "# more\n")
+        assert finish(str(config), load_settings(config), ACCOUNT, tries=False) == 0
+    said = capsys.readouterr().out
+    assert "The service has taken it over. Next: send a mail as sales@example.com" in said
+
+
+def test_where_nobody_signed_in_that_comes_next(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with OAuthServer() as server:
+        server.refusal = {"error": "access_denied"}
+        server.signed_in.set()
+        oauth = server.settings("device")
+        write_config(config.parent, accounts=[make_account("sales", 9, oauth=oauth)], archive=[])
+        for tries in (True, False):
+            assert finish(str(config), load_settings(config), TOKEN, tries=tries) == 1
+            assert "Next: relay account authorize sales -c" in capsys.readouterr().out

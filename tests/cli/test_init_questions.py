@@ -1,0 +1,112 @@
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from argon2 import PasswordHasher
+from click.testing import CliRunner
+
+from relay.cli.init_questions import ask
+from relay.cli.interview import Interview
+from relay.first_steps.answers import Answers
+from tests.cli.test_init_account import options
+
+LONG = "en\nmail.office.lan\nanna\nanna@gmx.de\n"
+
+
+def answer(
+    typed: str,
+    *,
+    terminal: bool = True,
+    before: str = "",
+    **given: Any,  # noqa: ANN401 - of click
+) -> tuple[Answers, str, str]:
+    given = {"scope": (), **given}
+    with CliRunner().isolation(input=typed) as (_, _, shown):
+        answers, secret = ask(Interview("en", terminal=terminal), options(**given), Path("/x/relay.toml"), before)
+        return answers, secret, shown.getvalue().decode()
+
+
+def test_a_person_is_asked_for_everything_in_her_language() -> None:
+    typed = (
+        "fr\nde\nmail_x\nmail.buero.lan\nanna\nanna\nanna@gmx.de\nanna\nbert\nbert@gmx.de\n\n"
+        "\n\nsecret\narchiv@gmx.de\nx\n192.168.1.0/24\nmake\nhers\nhers\n\n"
+    )
+    answers, secret, shown = answer(typed)
+    assert (answers.language, answers.hostname) == ("de", "mail.buero.lan")
+    assert [(user.name, user.address) for user in answers.users] == [("anna", "anna@gmx.de"), ("bert", "bert@gmx.de")]
+    assert (answers.account.address, answers.account.owner, secret) == ("anna@gmx.de", "anna", "secret")
+    assert (answers.archive, answers.networks) == (("archiv@gmx.de",), ("192.168.1.0/24",))
+    assert answers.certificate is not None
+    assert answers.certificate.certificate == ""
+    hers, his = (user.password_hash for user in answers.users)
+    assert hers is not None
+    assert PasswordHasher().verify(hers, "hers")
+    assert his is None
+    for reason in ("fr", "ist kein Rechnername", "ist keine E-Mail-Adresse", "anna: gibt es schon", "x: ist kein Netz"):
+        assert reason in shown
+
+
+def test_enter_means_this_machine_alone_where_it_has_no_network_and_no_archive() -> None:
+    answers, _, _ = answer(LONG + "\n\n\nsecret\n\n-\n")
+    assert (answers.archive, answers.networks, answers.certificate) == ((), (), None)
+
+
+def test_without_a_terminal_the_options_are_enough(tmp_path: Path) -> None:
+    for name in ("c.pem", "k.pem", "his"):
+        (tmp_path / name).write_text("password\n")
+    answers, secret, shown = answer(
+        "secret\n",
+        terminal=False,
+        hostname="mail.office.lan",
+        user=("anna=anna@gmx.de", "bert=bert@gmx.de"),
+        user_password_file=(f"bert={tmp_path / 'his'}",),
+        address="anna@gmx.de",
+        archive=("a@gmx.de", "b@gmx.de"),
+        network=("192.168.1.0/24", "10.0.0.0/8"),
+        certificate="files",
+        certificate_file=str(tmp_path / "c.pem"),
+        key_file=str(tmp_path / "k.pem"),
+    )
+    assert (shown, secret) == ("", "secret")
+    assert (answers.archive, answers.networks) == (("a@gmx.de", "b@gmx.de"), ("192.168.1.0/24", "10.0.0.0/8"))
+    assert answers.certificate is not None
+    assert answers.certificate.private_key == str(tmp_path / "k.pem")
+    assert answers.users[1].password_hash is not None
+    assert PasswordHasher().verify(answers.users[1].password_hash, "password")
+
+
+@pytest.mark.parametrize(
+    ("given", "before", "said"),
+    [
+        ({"hostname": "h.lan"}, "", "--user is missing"),
+        ({"hostname": "h.lan", "user": ("anna",)}, "", "--user: anna: write a user as"),
+        ({"hostname": "h.lan", "user": ("a=a@gmx.de", "A=a@gmx.de")}, "", "--user: A: can't be a short name|is there"),
+        ({"hostname": "h_lan"}, "", "--hostname: h_lan"),
+        ({"user": ("a=a@gmx.de",), "network": ("x",), "hostname": "h.lan", "address": "a@gmx.de"}, "", "--network: x"),
+        (
+            {"user": ("a=a@gmx.de",), "network": ("10.0.0.0/8",), "hostname": "h.lan", "address": "a@gmx.de"},
+            "[[listener]]\nport = 25\n",
+            "has a .*listener.* already",
+        ),
+        (
+            {
+                "user": ("a=a@gmx.de",),
+                "hostname": "h.lan",
+                "address": "a@gmx.de",
+                "user_password_file": ("b=/dev/null",),
+            },
+            "",
+            "there is no --user b",
+        ),
+    ],
+)
+def test_without_a_terminal_what_is_missing_or_wrong_is_named(given: dict[str, Any], before: str, said: str) -> None:
+    with pytest.raises(click.UsageError, match=said):
+        answer("secret\n", terminal=False, before=before, **given)
+
+
+def test_users_of_the_file_are_enough() -> None:
+    before = '[server]\nhostname = "h.lan"\n[[user]]\nname = "carl"\naddress = "carl@gmx.de"\n'
+    answers, _, _ = answer("secret\n", terminal=False, before=before, address="carl@gmx.de")
+    assert (answers.hostname, answers.users, answers.account.owner) == ("h.lan", (), "carl")

@@ -1,0 +1,116 @@
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from relay.editing import EditError
+from relay.first_steps import filling
+from relay.first_steps.answers import AccountAnswer, Answers, UserAnswer
+from relay.first_steps.composing import compose
+from relay.places import VARIABLE
+from relay.settings import load_settings
+from tests.peers.machine import require_root
+
+ANSWERS = Answers(
+    language="en",
+    hostname="mail.office.lan",
+    users=(UserAnswer(name="anna", address="anna@example.com"),),
+    account=AccountAnswer(
+        name="anna", address="anna@example.com", owner="anna", sending={"host": "h", "username": "anna@example.com"}
+    ),
+)
+
+
+def fill(path: Path, *, secret: str = "s", fails: bool = False) -> Path | None:
+    def prove(content: bytes) -> None:
+        load_settings(path, written=content)
+        if fails:
+            raise KeyboardInterrupt
+
+    return filling.fill(path, ANSWERS, secret, prove, storage=path.parent)
+
+
+def test_a_file_that_was_not_there_is_made_with_its_secret(tmp_path: Path) -> None:
+    path = tmp_path / "relay.toml"
+    assert filling.read_fillable(path) == ""
+    secret = fill(path)
+    assert secret == tmp_path / "secrets" / "anna"
+    assert secret.read_text() == "s\n"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert load_settings(path).directory.accounts[0].name == "anna"
+
+
+@pytest.mark.parametrize("before", [None, "# nothing yet\n"])
+def test_what_is_interrupted_leaves_what_was_there(tmp_path: Path, before: str | None) -> None:
+    path = tmp_path / "relay.toml"
+    if before is not None:
+        path.write_text(before)
+    with pytest.raises(KeyboardInterrupt):
+        fill(path, fails=True)
+    assert (path.read_text() if path.exists() else None) == before
+    assert [*tmp_path.rglob("secrets/*")] == []
+
+
+def test_owner_group_mode_and_link_stay(tmp_path: Path) -> None:
+    require_root("to give a file to another group")
+    real, path = tmp_path / "real.toml", tmp_path / "relay.toml"
+    real.write_text('[log]\nlevel = "debug"\n')
+    real.chmod(0o640)
+    os.chown(real, 0, 54321)
+    path.symlink_to(real)
+    secret = fill(path)
+    assert secret is not None
+    assert path.is_symlink()
+    for file in (real, secret):
+        found = file.stat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, 54321, 0o640)
+
+
+def test_a_new_file_of_roots_can_be_read_by_who_owns_the_storage_folder(tmp_path: Path) -> None:
+    require_root("to give a folder away")
+    storage = tmp_path / "data"
+    storage.mkdir()
+    os.chown(storage, 54321, 54321)
+    path = tmp_path / "relay.toml"
+    filling.fill(path, replace(ANSWERS, storage=str(storage)), "s", lambda _: None, storage=storage)
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, 54321, 0o640)
+
+
+def test_another_command_that_was_quicker_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "relay.toml"
+    path.write_text(compose(ANSWERS))
+    with pytest.raises(EditError, match="has an account already"):
+        fill(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[[account]]\nname = 'x'\n", "has an account already.* relay account add NAME"),
+        (b"no toml\n", "is no TOML"),
+        (b"\xff", "is no text"),
+    ],
+)
+def test_any_other_file_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "relay.toml"
+    path.write_bytes(content)
+    with pytest.raises(EditError, match=said):
+        filling.read_fillable(path)
+    with pytest.raises(EditError, match="Is a directory"):
+        filling.read_fillable(tmp_path)
+
+
+def test_the_file_that_commands_use_is_chosen_else_the_one_that_they_will_find(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert filling.choose_file("x.toml") == Path("x.toml")
+    assert filling.choose_file(None).name == "relay.toml"
+    (tmp_path / "relay.toml").touch()
+    assert filling.choose_file(None) == Path("relay.toml")
+    assert filling.choose_storage(tmp_path / "relay.toml", "") is None
