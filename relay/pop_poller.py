@@ -16,6 +16,7 @@ from relay.model.account import Account, MailboxServer
 from relay.model.errors import RelayError
 from relay.model.maildrop import PollResult
 from relay.rules.hours import is_open, next_open
+from relay.rules.replies import name_poll_cause
 from relay.runtime import Runtime
 from relay.storage.mailboxes import MailboxElsewhereError
 
@@ -213,7 +214,10 @@ class PopPoller:
             mailbox.due = self._monotonic() + (0.0 if mailbox.changed else backoff)
             mailbox.failure = reason_of(error)
             left, fault = round(mailbox.due - self._monotonic()), None if isinstance(error, RelayError) else error
-            emit(PollFailed(account=account.name, error=mailbox.failure, next_poll_in=left, exception=fault))
+            cause = name_poll_cause(mailbox.failure) if fault is None else ""
+            emit(
+                PollFailed(account=account.name, error=mailbox.failure, next_poll_in=left, cause=cause, exception=fault)
+            )
             return None
         finally:
             self._alarm.set()

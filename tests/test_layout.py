@@ -15,6 +15,7 @@ ELSEWHERE = {
     "model/route.py": "values",
     "model/state.py": "values; found by rules/states.py",
     "notifications/__init__.py": "only puts its parts together",
+    "rules/answers/about.py": "names alone",
     "rules/answers/general_rows.py": "a table; tried by rules/answers/reading.py",
     "rules/answers/provider_rows.py": "a table; tried by rules/answers/reading.py",
     "storage/tables.py": "the tables",

@@ -15,6 +15,7 @@ from relay.rules import notice_texts, refusal_texts, state_words, tiff
 from relay.rules.answers.reading import ROWS
 from relay.rules.answers.sign_in import MICROSOFT_ROWS
 from relay.rules.answers.sign_in_rows import STANDARD_ROWS
+from relay.value import Value
 from relay.watching import texts as findings
 
 BOTH = frozenset(
@@ -48,6 +49,9 @@ def _texts(value: object, place: str) -> Iterator[tuple[str, str]]:
         return
     if isinstance(value, str):
         yield place, value
+    elif isinstance(value, Value):
+        for name in value.defaults:
+            yield from _texts(getattr(value, name), f"{place}.{name}")
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield from _texts(getattr(value, field.name), f"{place}.{field.name}")

@@ -14,7 +14,7 @@ from relay.admin.words import count, show_soon, show_time, unknown
 from relay.escaping import printable
 from relay.events.admin import AdminAction
 from relay.model.errors import NotFoundError, StateConflictError
-from relay.rules.answers.reading import explain, find_row, parse_stored
+from relay.rules.answers.reading import explain, explain_poll, find_row, parse_stored
 from relay.rules.answers.row import Stage
 from relay.rules.moments import utc_time
 from relay.storage import admin
@@ -180,11 +180,12 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
     """Say what is wrong with an account, and what helps."""
     name, found = line.account.name, []
     held_up = f" {count(line.queue.waiting, 'mail waits', 'mails wait')}." if line.queue.waiting else ""
-    test = f"relay account test {name}"
+    quoted = shlex.quote(name)
+    test = f"relay account test {quoted}"
     if line.pause is not None and line.account.sends:
         since = show_time(line.pause.since, zone)
         if line.pause.by_person:
-            found.append(f"{name}: paused by a command since {since}.{held_up} To go on: relay account resume {name}")
+            found.append(f"{name}: paused by a command since {since}.{held_up} To go on: relay account resume {quoted}")
         else:
             found.append(
                 f"{name}: the provider refuses the login since {since}: {_sentence(line.pause.reason)}{held_up}"
@@ -205,7 +206,11 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
     if line.mailbox is not None and line.mailbox.error:
         good = line.mailbox.last_ok
         since = f"since {show_time(good, zone)}" if good else "so far"
-        found.append(f"{name}: nothing could be collected {since}: {_sentence(line.mailbox.error)} See: {test}")
+        words = explain_poll(line.mailbox.error, "en", account=quoted)
+        meaning = "" if words is None else f" {words.what} {words.advice}"
+        found.append(
+            f"{name}: nothing could be collected {since}: {_sentence(line.mailbox.error)}{meaning} See: {test}"
+        )
     if line.quarantined:
         found.append(
             f"{name}: {count(line.quarantined, 'collected mail')} could not be put into an inbox, and"

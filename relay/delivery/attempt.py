@@ -124,7 +124,7 @@ class Attempter:
             if isinstance(error, RelayError):
                 lane.failed(self._monotonic())  # it would refuse the next mail as well
         goes_on = lane.learn(transport.terms, result, self._monotonic())
-        if result.learnt.connections is not None and result.transactions == 1:
+        if result.learnt.connections is not None and not result.learnt.connected and result.transactions == 1:
             return Attempted(then=partial(self._after_narrowed, delivery)), 0  # whoever has a connection may take it
         again = paused = False
         if result.learnt.login_refused and transport.login is not None:
@@ -204,7 +204,7 @@ class Attempter:
                 delivery,
                 disposition,
                 result.reply,
-                sender_refused=result.reply if result.sender_refused else None,
+                of_account=result.setting or (result.reply if result.sender_refused else None),
                 confirms=result.confirms,
             )
         except Exception as error:  # noqa: BLE001 - a bounce that nobody is told of would be a mail lost in silence

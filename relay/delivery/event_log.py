@@ -18,6 +18,12 @@ from relay.model.mail import MOST_UNCERTAIN, ClaimedDelivery, DeliveryState, Rec
 from relay.model.reply import Outcome, Reply, Verdict
 from relay.rules.disposition import Disposition
 from relay.rules.moments import utc_time
+from relay.rules.replies import name_cause
+
+
+def said_by(reply: Reply) -> dict[str, Any]:
+    """Return the fields that the events of accounts have of a provider's answer."""
+    return {"code": reply.code, "reply": str(reply), "cause": name_cause(reply)}
 
 
 def log_disposition(
@@ -33,17 +39,18 @@ def log_disposition(
         archive = recipients[n].kind is RecipientKind.ARCHIVE and outcome.verdict is Verdict.BOUNCED
         grouped.setdefault((outcome.verdict, outcome.reply, archive), []).append(recipients[n].address)
     for (verdict, answer, archive), addresses in grouped.items():
-        code, said = answer.code, str(answer)
         if verdict is Verdict.DELIVERED:
             if delivery.destination.kind is not DestinationKind.INBOX:  # of that its transport has said so
-                emit(MessageDelivered(**about, recipients=addresses, reply=said, seconds=round(seconds, 3)))
-        elif verdict is Verdict.DEFERRED:
+                emit(MessageDelivered(**about, recipients=addresses, reply=str(answer), seconds=round(seconds, 3)))
+            continue
+        told = {"recipients": addresses, **said_by(answer)}
+        if verdict is Verdict.DEFERRED:
             due = utc_time(disposition.leaving_due if leaving.issuperset(addresses) else next_attempt)
-            emit(DeliveryDeferred(**about, recipients=addresses, code=code, reply=said, next_attempt=due))
+            emit(DeliveryDeferred(**about, **told, next_attempt=due))
         elif archive:
-            emit(ArchiveFailed(**about, recipients=addresses, code=code, reply=said))
+            emit(ArchiveFailed(**about, **told))
         else:
-            emit(MessageBounced(**about, recipients=addresses, code=code, reply=said))
+            emit(MessageBounced(**about, **told))
     if uncertain:
         reason = f"no answer to the final dot: {reply}"
         emit(PossibleDuplicate(**about, reason=reason, next_attempt=utc_time(next_attempt)))

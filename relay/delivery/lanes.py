@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relay.delivery.due_mail import DueMail
+from relay.delivery.event_log import said_by
 from relay.delivery.rate_limit import RateLimit
-from relay.delivery.restraints import Backoff, ConnectionLimit, DayQuota
+from relay.delivery.restraints import USED_UP_SECONDS, Backoff, ConnectionLimit, DayQuota
 from relay.emitting import emit
 from relay.events.accounts import AccountNarrowed, AccountSlowed, AccountUnreachable, ProviderAsksForLess
 from relay.model.destination import Destination
@@ -134,16 +135,16 @@ class Lane:
         if learnt.answers:
             self.answered()
         elif learnt.unreachable and self.unreachable(reply, connected=learnt.connected):
-            emit(AccountUnreachable(account=account, code=reply.code, reply=str(reply)))
+            emit(AccountUnreachable(account=account, **said_by(reply)))
         if learnt.login_refused:
             return False
         if learnt.connections is not None:
             self.narrowed(learnt.connections, now)
-            emit(AccountNarrowed(account=account, connections=learnt.connections, code=reply.code, reply=str(reply)))
+            emit(AccountNarrowed(account=account, connections=learnt.connections, **said_by(reply)))
             return False
-        if learnt.throttles:
-            emit(ProviderAsksForLess(account=account, code=reply.code, reply=str(reply)))
-            emit(AccountSlowed(account=account, seconds=self.throttled(now)))
+        if learnt.throttles or learnt.used_up:
+            emit(ProviderAsksForLess(account=account, **said_by(reply)))
+            emit(AccountSlowed(account=account, seconds=self.throttled(now, used_up=learnt.used_up)))
             return False
         if learnt.unreachable and self.is_current(terms):
             self.failed(now)
@@ -183,10 +184,10 @@ class Lane:
             self._backoff.fail(now)
             self.due.drop()
 
-    def throttled(self, now: float) -> float:
-        """Rest since the provider asks for less; return the seconds."""
+    def throttled(self, now: float, *, used_up: bool = False) -> float:
+        """Rest since the provider asks for less, or `used_up` since all is sent that may be; return the seconds."""
         self.due.drop()
-        return self._throttle.fail(now)
+        return self._throttle.rest(now, USED_UP_SECONDS) if used_up else self._throttle.fail(now)
 
     def narrowed(self, connections: int, now: float) -> None:
         """Note that the provider refused one connection more than these: no more are used for a while."""

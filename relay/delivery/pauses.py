@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
+from relay.delivery.event_log import said_by
 from relay.emitting import emit
 from relay.events.accounts import AccountPaused, AccountResumed
 from relay.model.mail import Pause
@@ -105,7 +106,7 @@ class PauseBook:
         if old is not None or pause.since != now:
             return False
         next_probe = utc_time(pause.next_probe)
-        emit(AccountPaused(account=account, code=reply.code, reply=str(reply), next_probe=next_probe))
+        emit(AccountPaused(account=account, **said_by(reply), next_probe=next_probe))
         return True
 
     async def resume(self, account: str, reason: str) -> None:

@@ -6,6 +6,10 @@ _MOST_DOUBLINGS = 30
 NARROW_SECONDS = 900.0
 """Seconds for which only the connections are used that the provider allowed, before one more is tried."""
 
+USED_UP_SECONDS = 3600.0
+"""Seconds of rest once all is sent that may be in an hour or a day: most providers count the last 24 hours, so that
+room comes back little by little."""
+
 
 @dataclass(kw_only=True, slots=True)
 class Backoff:
@@ -22,6 +26,12 @@ class Backoff:
     def fail(self, now: float) -> float:
         """Count a failure and begin to wait; return the length of the wait."""
         seconds = min(self.longest, self.first * 2.0 ** min(self.failures, _MOST_DOUBLINGS))
+        self.failures += 1
+        self.until = now + seconds
+        return seconds
+
+    def rest(self, now: float, seconds: float) -> float:
+        """Count a failure after which a wait of this length makes sense; return it."""
         self.failures += 1
         self.until = now + seconds
         return seconds

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from relay.events.event import Event
-from relay.events.fields import Account, Code, Reply
+from relay.events.fields import Account, Cause, Code, Reply
 
 
 class _OfAccount(Event):
@@ -13,10 +13,14 @@ class _OfAccount(Event):
 class _Answered(_OfAccount):
     code: Code
     reply: Reply
+    cause: Cause = ""
 
 
 class AccountPaused(_Answered, level="error"):
-    """The provider refused the login: mail stays queued, its time to live stands still. Correct the password."""
+    """The provider refused the login: mail stays queued, its time to live stands still.
+
+    `cause` says why, `relay account list` what to do.
+    """
 
     next_probe: Annotated[str | None, "when the login is tried again"]
 
@@ -32,11 +36,14 @@ class AccountUnreachable(_Answered, level="error"):
 
 
 class ProviderAsksForLess(_Answered, level="warning"):
-    """421, or a 45x that names a rate: it concerns the whole account. Often: set `messages_per_minute` lower."""
+    """421, a 4xx that names a rate, or all is sent that may be in an hour or a day: it concerns the whole account.
+
+    Often: set `messages_per_minute` or `recipients_per_day` lower.
+    """
 
 
 class AccountNarrowed(_OfAccount, level="warning"):
-    """The provider refused one connection more while so many were open; no mail waits for it.
+    """The provider refused one connection more, or a mail over it, while so many were open.
 
     The account keeps to these for a quarter of an hour. Often: set `connections` to this number.
     """
@@ -44,6 +51,7 @@ class AccountNarrowed(_OfAccount, level="warning"):
     connections: Annotated[int, "how many were open"]
     code: Code
     reply: Reply
+    cause: Cause = ""
 
 
 class AccountSlowed(_OfAccount, level="warning"):

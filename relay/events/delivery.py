@@ -3,7 +3,19 @@
 from typing import Annotated
 
 from relay.events.event import Event
-from relay.events.fields import Account, Code, DeliveryId, File, NextAttempt, QueueId, Recipients, Reply, Seconds, User
+from relay.events.fields import (
+    Account,
+    Cause,
+    Code,
+    DeliveryId,
+    File,
+    NextAttempt,
+    QueueId,
+    Recipients,
+    Reply,
+    Seconds,
+    User,
+)
 
 
 class _OfDelivery(Event):
@@ -29,6 +41,7 @@ class _NotDelivered(_OfDelivery):
     recipients: Recipients
     code: Code
     reply: Reply
+    cause: Cause = ""
 
 
 class DeliveryDeferred(_NotDelivered, level="warning"):
@@ -105,6 +118,18 @@ class SenderRefused(_OfMail, level="error"):
 
     code: Code
     reply: Reply
+    cause: Cause = ""
+
+
+class SettingNeeded(_OfMail, level="error"):
+    """5xx that the provider gives until something is changed there, or here: `cause` says what.
+
+    Mail of the account goes on to bounce; the postmaster is told what to do.
+    """
+
+    code: Code
+    reply: Reply
+    cause: Cause = ""
 
 
 class BodySentUnannounced(_OfMail):

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from relay.events.event import Event
-from relay.events.fields import Account, By, Error, File, QueueId, Seconds, Size, Traceback, Uidl, User
+from relay.events.fields import Account, By, Cause, Error, File, QueueId, Seconds, Size, Traceback, Uidl, User
 
 
 class MailReceived(Event):
@@ -41,6 +41,7 @@ class PollFailed(Event, level="error"):
     account: Account
     error: Error
     next_poll_in: Annotated[int, "seconds until the next one"]
+    cause: Cause = ""
     exception: Traceback = None
 
 

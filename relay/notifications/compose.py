@@ -67,7 +67,7 @@ class Composer:
 
         Raises StorageError where the body that is to be attached can't be read.
         """
-        body = None
+        body, reader = None, self.reader(message, account)
         # RFC 3461 section 4.3: RET speaks of failures alone, everything else returns the header.
         if report is Report.FAILED and message.ret != "HDRS" and message.size <= LARGEST_ATTACHED:
             body = b"".join([chunk async for chunk in self._queue.chunks(message.id, 0)])
@@ -83,8 +83,8 @@ class Composer:
             others=others,
             retry_until=None if retry_until is None else self.at(retry_until),
             doubtful=doubtful,
+            account=account.name if account is not None and reader.name == self.postmaster.name else "",
         )
-        reader = self.reader(message, account)
         return self._address(reader, account, message.id, lambda head: report_notice(head, story))
 
     def alert(self, facts: AlertFacts) -> NewMessage:

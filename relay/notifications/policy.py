@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from relay.emitting import emit
-from relay.events.delivery import SenderRefused
+from relay.events.delivery import SenderRefused, SettingNeeded
 from relay.events.event import Event
 from relay.events.notifications import NoticeDropped, NoticeQueued
 from relay.model.account import Account
@@ -26,6 +26,7 @@ from relay.rules.disposition import Disposition, Failure
 from relay.rules.dsn import wants
 from relay.rules.notice_texts import Alert, Report
 from relay.rules.notice_wording import AlertFacts, others_of
+from relay.rules.replies import name_cause, names_a_setting
 from relay.runtime import Runtime
 
 _NOT_TRIED = Reply(code=0, enhanced="4.4.1", text="the provider's server has not been reached")
@@ -67,14 +68,15 @@ class Policy:
         disposition: Disposition,
         reply: Reply,
         *,
-        sender_refused: Reply | None = None,
+        of_account: Reply | None = None,
         confirms: bool = True,
         tried: Mapping[int, int] | None = None,
     ) -> Notices:
         """Return the notices that a disposition asks for; the settlement stores them. Raises StorageError.
 
-        `account`: the one that sends it, if one does. `confirms`: the provider itself sends the confirmations that were
-        asked for. `tried`: when each recipient was tried last, by his number; without it, just now.
+        `account`: the one that sends it, if one does. `of_account`: the refusal that speaks of the account, not of this
+        mail alone. `confirms`: the provider itself sends the confirmations that were asked for. `tried`: when each
+        recipient was tried last, by his number; without it, just now.
         """
         found = Notices()
         if disposition.failures:
@@ -83,10 +85,10 @@ class Policy:
             found += await self._failure(account, delivery, disposition, tried)
         if not confirms:
             found += await self._success(account, delivery, disposition)
-        if sender_refused is None:  # else that is told, and it is no fault of the archive's
+        if of_account is None:  # else that is told, and it is no fault of the archive's
             found += await self._missing_copies(delivery, disposition)
         else:
-            found += await self._sender_refused(account, delivery, sender_refused)
+            found += await self._account_refused(account, delivery, of_account)
         if disposition.state is DeliveryState.HELD:
             found += await self.held(delivery, reply, archive_only=disposition.only_the_archive_is_in_doubt)
         return found
@@ -183,18 +185,20 @@ class Policy:
             )
         )
 
-    async def _sender_refused(self, account: Account | None, delivery: ClaimedDelivery, reply: Reply) -> Notices:
+    async def _account_refused(self, account: Account | None, delivery: ClaimedDelivery, reply: Reply) -> Notices:
         message, name = delivery.message, delivery.account
-        event = SenderRefused(queue_id=message.id, account=name, code=reply.code, reply=str(reply))
+        is_setting = names_a_setting(reply)
+        kind, event = (Alert.SETTING_NEEDED, SettingNeeded) if is_setting else (Alert.SENDER_REFUSED, SenderRefused)
         text = AlertFacts(
-            kind=Alert.SENDER_REFUSED,
+            kind=kind,
             message=message,
             account=name,
             address="" if account is None else str(account.address),
             reply=reply,
-            once=f"sender/{name}",
+            once=f"setting/{name}" if is_setting else f"sender/{name}",
         )
-        return Notices(events=(event,)) + await self.alert(text)
+        said = event(queue_id=message.id, account=name, code=reply.code, reply=str(reply), cause=name_cause(reply))
+        return Notices(events=(said,)) + await self.alert(text)
 
     async def _success(self, account: Account | None, delivery: ClaimedDelivery, disposition: Disposition) -> Notices:
         delivered = {n: outcome.reply for n, outcome in disposition.outcomes if outcome.verdict is Verdict.DELIVERED}

@@ -72,6 +72,8 @@ class Answered:
     """Whether the deferred ones may go in another transaction at once: the provider wants fewer in one (452)."""
     sender_refused: bool = False
     """Whether it does not let the account send: the postmaster is told, beside the bounce."""
+    setting: Reply | None = None
+    """The refusal that says what must be switched on or changed at the provider: the postmaster is told of that."""
 
 
 def decide_disposition(

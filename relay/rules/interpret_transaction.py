@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 
 from relay.model.mail import Recipient, RecipientKind
 from relay.model.reply import Outcome, Reply, Verdict
-from relay.rules.answers.reading import says_sender_is_refused
 from relay.rules.disposition import Answered
 from relay.rules.replies import (
-    asks_the_sender_to_slow_down,
-    asks_to_slow_down,
+    Plea,
     is_login_refused,
+    names_a_setting,
     outcome_of,
+    plea_of,
     refuses_the_sender,
+    speaks_of_the_login,
     too_many_recipients,
 )
 
@@ -60,22 +61,37 @@ class TransactionResult(Answered):
     """The archive becomes a delivery of its own, though nothing is sent again at once: the server closes."""
     login_refused: bool = False
     """The account is to be paused; every recipient is still deferred."""
-    slow_down: bool = False
-    """The provider asks the whole account to send less: the lane rests, and goes on with one connection."""
+    plea: Plea = Plea.NONE
+    """What the provider asks of the whole account."""
 
 
 def interpret_transaction(recipients: Sequence[Recipient], replies: SmtpReplies) -> TransactionResult:
     """Judge one transaction. Whoever gets no outcome here gets it from the repetition without the archive."""
     result = _interpret(recipients, replies)
-    return replace(result, slow_down=True) if _slows_down(recipients, replies) else result
+    plea = _find_plea(recipients, replies)
+    setting = None if result.login_refused else _find_setting(recipients, replies)
+    return replace(result, plea=plea, setting=setting) if plea or setting else result
 
 
-def _slows_down(recipients: Sequence[Recipient], replies: SmtpReplies) -> bool:
+_PLEAS = tuple(Plea)
+"""From the least to the most that is asked."""
+
+
+def _find_plea(recipients: Sequence[Recipient], replies: SmtpReplies) -> Plea:
+    said = [replies.mail, *replies.recipients, replies.data, replies.final]
     if all(r.kind is RecipientKind.ARCHIVE for r in recipients):
-        return replies.mail is not None and asks_to_slow_down(replies.mail)
-    if any(r is not None and asks_to_slow_down(r) for r in (replies.mail, replies.data, replies.final)):
-        return True
-    return any(r is not None and not r.is_positive and asks_the_sender_to_slow_down(r) for r in replies.recipients)
+        said = [replies.mail]
+    return max((plea_of(one) for one in said if one is not None), key=_PLEAS.index, default=Plea.NONE)
+
+
+def _find_setting(recipients: Sequence[Recipient], replies: SmtpReplies) -> Reply | None:
+    """Find the refusal that names a setting; what is said of the archive's address alone is no witness."""
+    asked = zip(recipients, replies.recipients, strict=False)
+    to_people = [said for r, said in asked if r.kind is not RecipientKind.ARCHIVE]
+    if not to_people and replies.recipients:
+        return None
+    said = (replies.mail, *to_people, replies.data, replies.final)
+    return next((r for r in said if r is not None and not is_login_refused(r) and names_a_setting(r)), None)
 
 
 def _interpret(recipients: Sequence[Recipient], replies: SmtpReplies) -> TransactionResult:
@@ -83,10 +99,11 @@ def _interpret(recipients: Sequence[Recipient], replies: SmtpReplies) -> Transac
     if mail is None:
         return _same_for_all(recipients, _lost_reply(replies))
     if not mail.is_positive:
-        if is_login_refused(mail):
+        if is_login_refused(mail) or speaks_of_the_login(mail):
             return TransactionResult(outcomes=_defer(recipients, mail), reply=mail, login_refused=True)
         of_content = mail.code == 552 or mail.enhanced.startswith(_CONTENT_FAULTS)
-        return _same_for_all(recipients, mail, sender_refused=mail.is_permanent and not of_content)
+        of_sender = mail.is_permanent and not of_content and not names_a_setting(mail)
+        return _same_for_all(recipients, mail, sender_refused=of_sender and outcome_of(mail).verdict is Verdict.BOUNCED)
     return _interpret_data(recipients, replies)
 
 
@@ -148,8 +165,7 @@ def _interpret_data(recipients: Sequence[Recipient], replies: SmtpReplies) -> Tr
         # Microsoft refuses a sender only behind the mail; the archive alone is no witness here either.
         sender_refused=shut_out is None
         and any(r.kind is not RecipientKind.ARCHIVE for r in taken)
-        and end.is_permanent
-        and says_sender_is_refused(end),
+        and refuses_the_sender([end], behind=True),
     )
 
 

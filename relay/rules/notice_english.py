@@ -16,6 +16,10 @@ ENGLISH = Texts(
     again="again",
     again_to_one="again only to this address",
     again_to_several="again only to these addresses",
+    not_yours="Your e-mail is not the cause, and you have done nothing wrong. The person who looks after the mail"
+    " service has been told. Send the e-mail {again} as soon as the fault is mended.",
+    not_yours_yet="Your e-mail is not the cause. The person who looks after the mail service has been told.",
+    then_again="Then send the e-mail {again}.",
     others_have_it="The other recipients do not need the e-mail again.",
     gave_up="The mail service tried several times and has now given up.",
     doubt="An earlier attempt broke off before the provider confirmed it: perhaps the e-mail arrived all the same. Ask"
@@ -98,6 +102,10 @@ ENGLISH = Texts(
             cause="More e-mails were sent in a short time than your e-mail provider or the recipient allows.",
             action="Wait until tomorrow, and send the e-mail {again}.",
         ),
+        Advice.RECIPIENTS: Hint(
+            cause="The e-mail has more recipients than your e-mail provider allows at once.",
+            action="Spread the recipients over several e-mails.",
+        ),
         Advice.NO_UTF8: Hint(
             cause="The address contains accents or other special characters that your e-mail provider cannot handle.",
             action="Ask the recipient for an address without special characters.",
@@ -143,6 +151,14 @@ ENGLISH = Texts(
             " will fail in the same way.",
             action="Check with the provider whether {address} belongs to this account and may be used for sending, and"
             " in the file relay.toml whether the account's address and login belong together.",
+        ),
+        Alert.SETTING_NEEDED: AlertText(
+            subject="E-mails refused for want of a setting: account {account}",
+            what='The e-mail provider takes no e-mails, or not all of them, from the account "{account}" ({address})'
+            " until something is changed. The e-mail in question was not delivered; who wrote it has been told."
+            " More e-mails will fare the same.",
+            action="Do what the provider's reply asks for.",
+            mended='"relay account test {command}" shows whether it works then.',
         ),
         Alert.ACCOUNT_GONE: AlertText(
             subject="E-mails stopped: account {account}",

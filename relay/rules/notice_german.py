@@ -16,6 +16,10 @@ GERMAN = Texts(
     again="noch einmal",
     again_to_one="nur an diese Adresse noch einmal",
     again_to_several="nur an diese Adressen noch einmal",
+    not_yours="An Ihrer E-Mail liegt es nicht, und Sie haben nichts falsch gemacht. Die Person, die den Maildienst"
+    " betreut, ist benachrichtigt. Senden Sie die E-Mail {again}, sobald sie den Fehler behoben hat.",
+    not_yours_yet="An Ihrer E-Mail liegt es nicht. Die Person, die den Maildienst betreut, ist benachrichtigt.",
+    then_again="Senden Sie die E-Mail danach {again}.",
     others_have_it="Die übrigen Empfänger brauchen die E-Mail nicht noch einmal.",
     gave_up="Der Maildienst hat es mehrmals versucht und jetzt aufgegeben.",
     doubt="Ein früherer Versuch brach ab, bevor der Anbieter den Empfang bestätigt hat: Vielleicht ist die E-Mail"
@@ -101,6 +105,10 @@ GERMAN = Texts(
             cause="In kurzer Zeit wurden mehr E-Mails gesendet, als Ihr E-Mail-Anbieter oder der Empfänger zulässt.",
             action="Warten Sie bis morgen, und senden Sie die E-Mail dann {again}.",
         ),
+        Advice.RECIPIENTS: Hint(
+            cause="Die E-Mail hat mehr Empfänger, als Ihr E-Mail-Anbieter auf einmal zulässt.",
+            action="Verteilen Sie die Empfänger auf mehrere E-Mails.",
+        ),
         Advice.NO_UTF8: Hint(
             cause="Die Adresse enthält Umlaute oder andere Sonderzeichen, die Ihr E-Mail-Anbieter nicht verarbeiten"
             " kann.",
@@ -150,6 +158,14 @@ GERMAN = Texts(
             " Konto lehnt er ebenso ab.",
             action="Prüfen Sie beim Anbieter, ob {address} zu diesem Konto gehört und zum Senden freigegeben ist, und"
             " in der Datei relay.toml, ob Adresse und Anmeldung des Kontos zusammenpassen.",
+        ),
+        Alert.SETTING_NEEDED: AlertText(
+            subject="E-Mails abgelehnt, weil eine Einstellung fehlt: Konto {account}",
+            what="Der E-Mail-Anbieter nimmt über das Konto „{account}“ ({address}) keine oder nicht alle E-Mails an,"
+            " bis etwas geändert wird. Die betroffene E-Mail wurde nicht zugestellt; wer sie geschrieben hat, ist"
+            " benachrichtigt. Weiteren E-Mails geht es ebenso.",
+            action="Tun Sie, was die Antwort des Anbieters verlangt.",
+            mended="Ob es dann geht, zeigt „relay account test {command}“.",
         ),
         Alert.ACCOUNT_GONE: AlertText(
             subject="E-Mails angehalten: Konto {account}",

@@ -36,6 +36,8 @@ class Story:
     """With `DELAYED`: when it is given up."""
     doubtful: bool = False
     """Whether a failed mail may have arrived."""
+    account: str = ""
+    """The account's name, where the reader looks after the mail service: he reads what mends it, with its commands."""
 
     @property
     def is_international(self) -> bool:

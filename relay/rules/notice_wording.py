@@ -8,8 +8,9 @@ from relay.model.account import User
 from relay.model.address import ascii_domain
 from relay.model.mail import Message, RecipientState
 from relay.model.reply import Reply
+from relay.rules.answers.about import About
 from relay.rules.answers.connection_rows import explain_cause, read_cause
-from relay.rules.answers.reading import choose_advice, explain
+from relay.rules.answers.reading import choose_advice, explain, find_row
 from relay.rules.domains import readable_address
 from relay.rules.notice_mime import plain, safe_domain
 from relay.rules.notice_status import Story
@@ -17,7 +18,7 @@ from relay.rules.notice_texts import OWN_CAUSES, TEXTS, Alert, Others, Report, T
 from relay.rules.state_words import say_delay
 
 _SUBJECT_OCTETS = 200
-_OF_ANSWERS = (Alert.ACCOUNT_PAUSED, Alert.SENDER_REFUSED)
+_OF_ANSWERS = (Alert.ACCOUNT_PAUSED, Alert.SENDER_REFUSED, Alert.SETTING_NEEDED)
 """Alerts that tell what the provider's answer means, where a row has words for it."""
 
 
@@ -70,20 +71,17 @@ def word_report(language: str, hostname: str, story: Story) -> tuple[str, str]:
     for one in story.recipients:
         together.setdefault((one.expired, one.reply), []).append(readable_address(plain(one.recipient.address)))
     for (expired, reply), addresses in together.items():
-        hint = texts.advice[choose_advice(reply, expired=expired)]
         again = texts.again
         if story.others is not Others.NONE or len(together) > 1:  # who sends it to all again sends it twice to some
             again = texts.again_to_one if len(addresses) == 1 else texts.again_to_several
-        gave_up = f"{texts.gave_up} " if expired else ""
-        delay = say_delay(reply, language) if report is Report.DELAYED else None
-        cause = "" if report is Report.RELAYED else gave_up + (hint.cause if delay is None else delay)
+        cause, action = _advise(language, story, reply, expired=expired, again=again)
         paragraphs += [
             "\n".join([f"{words.recipients_label}:", *(f"    {address}" for address in addresses)]),
             _lines(
                 [
                     (texts.cause_label, cause),
                     _said(language, texts, reply),
-                    (texts.action_label, words.action or hint.action.format(again=again)),
+                    (texts.action_label, action),
                 ]
             ),
         ]
@@ -93,6 +91,33 @@ def word_report(language: str, hostname: str, story: Story) -> tuple[str, str]:
         paragraphs.append(texts.doubt)
     paragraphs.append(texts.header_attached if story.body is None else texts.whole_attached)
     return (title or words.subject).format(subject=named), close_text(language, paragraphs, hostname)
+
+
+def _advise(language: str, story: Story, reply: Reply, *, expired: bool, again: str) -> tuple[str, str]:
+    """Say why some recipients have not got it, and what the reader does.
+
+    Where a row of the answers has words, they are said. What is wrong with the account is not the business of who wrote
+    the mail: he reads that somebody has been told, who reads what mends it.
+    """
+    texts, report = TEXTS[language], story.report
+    words, row = texts.reports[report], find_row(reply)
+    if report is Report.RELAYED:
+        return "", words.action
+    hint = texts.advice[choose_advice(reply, expired=expired)]
+    own = row.words(language) if reply.code else None
+    delay = say_delay(reply, language) if report is Report.DELAYED and own is None else None
+    cause = (hint.cause if delay is None else delay) if own is None else own.what
+    if expired:
+        cause = f"{texts.gave_up} {cause}"
+    action = words.action or hint.action.format(again=again)
+    if not row.about.is_of_account or (own is None and not (row.about is About.LOGIN and report is Report.DELAYED)):
+        return cause, action
+    if own is not None and story.account:
+        advice = own.advice.replace("{account}", shlex.quote(plain(story.account, _SUBJECT_OCTETS)))
+        return cause, f"{advice} {words.action or texts.then_again.format(again=again)}"
+    if words.action:
+        return cause, f"{texts.not_yours_yet} {words.action}"
+    return cause, texts.not_yours.format(again=again)
 
 
 def word_alert(language: str, hostname: str, facts: AlertFacts, *, helped: bool = False) -> tuple[str, str]:

@@ -1,10 +1,10 @@
 """The kinds of notices, and what their words are made of; `notice_german` and `notice_english` hold the words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from relay.rules.answers.row import Advice
+from relay.value import Value
 
 
 class Alert(StrEnum):
@@ -14,6 +14,8 @@ class Alert(StrEnum):
     """The provider refused the login."""
     SENDER_REFUSED = "sender_refused"
     """The provider refused the account's address at MAIL FROM."""
+    SETTING_NEEDED = "setting_needed"
+    """The provider refuses mail until something is changed there, or here."""
     ACCOUNT_GONE = "account_gone"
     """Mail is held, since its account was removed or newly excluded."""
     ARCHIVE_FAILED = "archive_failed"
@@ -45,8 +47,7 @@ class Others(StrEnum):
     """The provider has it for some; of others nobody knows yet."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hint:
+class Hint(Value):
     """One piece of advice."""
 
     cause: str
@@ -54,8 +55,7 @@ class Hint:
     """With {again}, where the mail is to be sent once more: to whom, depends on who has it already."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AlertText:
+class AlertText(Value):
     """The words of one alert."""
 
     subject: str
@@ -71,8 +71,7 @@ class AlertText:
     """What is added to `action` for who does not look after the mail service."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReportText:
+class ReportText(Value):
     """The words of one kind of DSN."""
 
     subject: str
@@ -90,8 +89,7 @@ class ReportText:
     """The same, with {until}."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Texts:
+class Texts(Value):
     """The words of one language."""
 
     sender_name: str
@@ -110,6 +108,12 @@ class Texts:
     again_to_one: str
     """The same where others have it, or fail for another reason: only to the address above."""
     again_to_several: str
+    not_yours: str
+    """What who wrote it does where the account is at fault, with {again}."""
+    not_yours_yet: str
+    """The same where the mail still waits: before what the report says."""
+    then_again: str
+    """What is said behind the administrator's advice, with {again}."""
     others_have_it: str
     """What is said at the end where others have it."""
     gave_up: str

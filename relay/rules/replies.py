@@ -2,34 +2,34 @@
 
 import re
 from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from relay.escaping import HARMFUL
 from relay.model.reply import Outcome, Reply, Verdict
+from relay.rules.answers.about import About, Stage
 from relay.rules.charsets import decode_octets
+
+if TYPE_CHECKING:
+    from relay.rules.answers.row import Row
 
 LONGEST_TEXT = 2000
 _ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})(?:[ \t]+|$)")
-_RATE = re.compile(
-    r"rate.{0,10}limit|limit .{0,20}(?:exceeded|reached)|(?:sending|daily|hourly) .{0,20}(?:limit|quota)|throttl"
-    r"|too many (?:messages|mails|emails|connections|requests)|too (?:fast|frequent)|slow down"
-)
-_SENDER_STATUS = frozenset({"", "1.7", "1.8", "7.0", "7.1", "7.27", "7.60", "2.252"})
-"""Subject and detail of refusals that may speak of the sender (RFC 3463, 7372); `7.1` says no more than no."""
-_SENDER = re.compile(
-    r"sender (?:address )?(?:rejected|refused|denied|verif|not|is not|does)|not owned by|sendasdenied"
-    r"|(?:allowed|authori[sz]ed|permitted|permissions?|right) to send\b(?! (?:\S+ )?to\b)"
-    r"|send (?:mail )?(?:as|from) (?:this|that|the)"
-    r"|\b(?:reject|refus|denied|invalid|unauthori[sz]ed|forbidden)\w* (?:by |as |the |from )*sender"
-    r"|(?:envelope|return)[- ]?(?:from|path) .{0,40}(?:reject|refus|not |denied)"
-    r"|\bmail from:? ?(?:address |domain )?(?:is |was )?(?:reject|refus|not |denied)"
-)
-_RECIPIENT = re.compile(
-    r"recipient|\brcpt\b|mailbox|\bgroup\b|list(?:s|ed)?\b|addressee|\bmembers?\b|subscri"
-    r"|\bblocked\b|does not (?:accept|want)"
-)
-"""What the recipient, or a list of his, has against the mail: the account may send to others all the same."""
-_ADDRESSES = re.compile(r"<[^<>]*+>|[^\s@<]*+@\S*+")
-_RECEIVING = re.compile(r"is receiving|receiving rate|recipient's")
+
+
+class Plea(StrEnum):
+    """What a provider asks of the whole account."""
+
+    NONE = ""
+    FEWER = "fewer"
+    """Fewer connections at once."""
+    LESS = "less"
+    """To send more slowly."""
+    LATER = "later"
+    """To go on when the hour or the day is over for which all is sent that may be."""
+
+
+_PLEAS = {About.CONNECTIONS: Plea.FEWER, About.LIMIT: Plea.LESS, About.USED_UP: Plea.LATER}
 
 
 def read_reply(code: int, lines: Sequence[bytes]) -> Reply:
@@ -56,34 +56,73 @@ def read_text(raw: bytes) -> str:
     return HARMFUL.sub("?", decode_octets(raw[:LONGEST_TEXT])).strip()
 
 
+def meaning_of(reply: Reply, stage: Stage | None = Stage.SEND) -> "Row":
+    """Find what an answer means: the row of the one table.
+
+    The table is read for the first answer that is no success: no start, and no command that meets none, waits for it.
+    """
+    from relay.rules.answers.reading import find_row  # noqa: PLC0415 - see above
+
+    return find_row(reply, stage)
+
+
+def name_cause(reply: Reply) -> str:
+    """Return the short word for what an answer means, which the log has as `cause`; empty for a success."""
+    return "" if reply.is_positive else str(meaning_of(reply, None).name)
+
+
+def name_poll_cause(failure: str) -> str:
+    """Return the same for what ended a poll: its text begins with the step."""
+    from relay.rules.answers.reading import find_poll_row  # noqa: PLC0415 - as above
+
+    return str(find_poll_row(failure).name)
+
+
 def outcome_of(reply: Reply) -> Outcome:
     """Class a reply: 2xx delivered, a refusal bounced, everything else deferred.
 
-    A refusal is a 5xx, or one of our own, which has no code, but an enhanced one (5.x.x).
+    A refusal is a 5xx, or one of our own, which has no code, but an enhanced one (5.x.x). None is what only says that
+    the account has sent all that it may for now, whatever its code: that mail goes later, as those behind it do.
     What has a meaning of its own, such as 530 or a 552 at RCPT, is asked for beforehand.
     """
     if reply.is_positive:
         return Outcome(verdict=Verdict.DELIVERED, reply=reply)
     is_refusal = reply.is_permanent or (not reply.code and reply.enhanced.startswith("5."))
+    if is_refusal and plea_of(reply) is Plea.LATER:
+        is_refusal = False
     return Outcome(verdict=Verdict.BOUNCED if is_refusal else Verdict.DEFERRED, reply=reply)
 
 
-def refuses_the_sender(replies: Sequence[Reply]) -> bool:
+def refuses_the_sender(replies: Sequence[Reply], *, behind: bool = False) -> bool:
     """Whether answers to all RCPTs of a mail refuse its sender, not its recipients.
 
     Postfix keeps what it has against the sender until then (smtpd_delay_reject), and says to each recipient the same.
+    `behind`: they were given behind the mail, where only what a provider is known to say speaks of the account.
     """
-    kinds = {
-        (one.code, one.enhanced, " ".join(_ADDRESSES.sub(" ", one.text[:LONGEST_TEXT]).lower().split()))
-        for one in replies
-    }
-    if len(kinds) != 1:
+    if not replies or not all(reply.is_permanent for reply in replies):
         return False
-    ((code, enhanced, text),) = kinds
-    subject = enhanced.partition(".")[2]
-    if not 500 <= code < 600 or subject not in _SENDER_STATUS:
+    from relay.rules.answers.reading import plain_words  # noqa: PLC0415 - as above
+
+    if len({(one.code, one.enhanced, plain_words(one)) for one in replies}) != 1:
         return False
-    return _SENDER.search(text) is not None and _RECIPIENT.search(text) is None
+    row = meaning_of(replies[0])
+    return row.about is About.SENDER and (row.is_known or not behind)
+
+
+def names_a_setting(reply: Reply) -> bool:
+    """Whether a refusal is one of those that a provider gives until something is switched on or changed there."""
+    if not reply.is_permanent:
+        return False
+    row = meaning_of(reply)
+    return row.about is About.CONFIGURATION and row.is_known
+
+
+def speaks_of_the_login(reply: Reply) -> bool:
+    """Whether a refusal at MAIL is known to be one of the login, though its code does not say so, as `550 5.7.30`."""
+    if not reply.is_permanent:
+        return False
+    row = meaning_of(reply)
+    return row.about.is_of_account and Stage.LOGIN in row.stages
 
 
 def is_login_refused(reply: Reply) -> bool:
@@ -91,17 +130,17 @@ def is_login_refused(reply: Reply) -> bool:
     return reply.code in (530, 535)
 
 
-def asks_to_slow_down(reply: Reply) -> bool:
-    """Whether a reply speaks of the whole account: 421 (RFC 5321 section 3.8), 432 or 45x that names a limit."""
-    return reply.code == 421 or (reply.code in (432, 450, 451, 452) and _RATE.search(reply.text.lower()) is not None)
+def plea_of(reply: Reply) -> Plea:
+    """Return what a reply asks of the whole account: 421 (RFC 5321 section 3.8), or a 4xx that speaks of a limit.
 
-
-def asks_the_sender_to_slow_down(reply: Reply) -> bool:
-    """Whether a reply at RCPT does so; one that speaks of the recipient's mailbox (4.2.x) does not."""
-    if reply.code == 421:
-        return True
-    of_the_mailbox = reply.enhanced.startswith("4.2.") or _RECEIVING.search(reply.text.lower()) is not None
-    return asks_to_slow_down(reply) and not of_the_mailbox
+    That a day or an hour is used up is said by some with a 5xx. What the recipient's mailbox can't take is no plea.
+    """
+    if reply.is_positive or not reply.code:
+        return Plea.NONE
+    plea = _PLEAS.get(meaning_of(reply).about, Plea.NONE)
+    if reply.is_permanent and plea is not Plea.LATER:
+        return Plea.NONE
+    return plea or (Plea.LESS if reply.code == 421 else Plea.NONE)
 
 
 def too_many_recipients(reply: Reply, *, some_taken: bool) -> bool:

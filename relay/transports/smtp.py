@@ -11,7 +11,7 @@ from relay.model.mail import Body, ClaimedDelivery, Recipient, RecipientKind
 from relay.model.reply import Outcome, Reply, Verdict
 from relay.rules.headers import is_signed
 from relay.rules.interpret_transaction import TransactionResult, interpret_transaction
-from relay.rules.replies import asks_to_slow_down
+from relay.rules.replies import Plea, plea_of
 from relay.storage.queue import Queue
 from relay.transports.smtp_connections import Connections
 from relay.transports.transport import Learnt, Progress, Terms, TransportResult
@@ -53,13 +53,18 @@ class SmtpTransport:
         rest = tuple(r for r in claimed.recipients if r not in separate and r.n not in kept)
         progress.may_have_arrived = False
         second, _ = await self._transact(claimed, rest, body, progress)
-        throttles = second.learnt.throttles or (first.learnt.throttles and not second.reply.is_positive)
+        asked = not second.reply.is_positive
+        learnt = replace(
+            second.learnt,
+            throttles=second.learnt.throttles or (first.learnt.throttles and asked),
+            used_up=second.learnt.used_up or (first.learnt.used_up and asked),
+        )
         return replace(
             second,
             outcomes={**kept, **second.outcomes},
             separate=separate,
             transactions=2,
-            learnt=replace(second.learnt, throttles=throttles),
+            learnt=learnt,
         )
 
     @property
@@ -105,6 +110,8 @@ class SmtpTransport:
             emit(LinesFolded(queue_id=claimed.message.id, account=self.account.name))
         transaction.logged_in = self._server.username is not None
         meaning = interpret_transaction(recipients, transaction)
+        others = self.connections.in_use
+        narrows = meaning.plea is Plea.FEWER and others > 0
         lost = transaction.mail is None and transaction.lost is Stage.MAIL  # it takes logins, and answers nothing more
         result = TransportResult(
             outcomes=meaning.outcomes,
@@ -113,12 +120,15 @@ class SmtpTransport:
             more_at_once=meaning.more_at_once,
             confirms=connection.features.dsn,
             sender_refused=meaning.sender_refused,
+            setting=meaning.setting,
             learnt=Learnt(
                 connected=True,
                 max_size=connection.features.size,
                 answers=not lost,
                 unreachable=lost,
-                throttles=meaning.slow_down,
+                throttles=meaning.plea is Plea.LESS or (meaning.plea is Plea.FEWER and not narrows),
+                used_up=meaning.plea is Plea.LATER,
+                connections=others if narrows else None,
                 login_refused=meaning.login_refused,
             ),
         )
@@ -165,6 +175,7 @@ class SmtpTransport:
 def _not_connected(error: ConnectError, recipients: tuple[Recipient, ...]) -> TransportResult:
     deferred = Outcome(verdict=Verdict.DEFERRED, reply=error.reply)
     allowed = error.others if error.one_too_many else None
+    plea = Plea.NONE if error.login_refused else plea_of(error.reply)
     return TransportResult(
         outcomes={r.n: deferred for r in recipients},
         reply=error.reply,
@@ -172,7 +183,8 @@ def _not_connected(error: ConnectError, recipients: tuple[Recipient, ...]) -> Tr
         learnt=Learnt(
             answers=error.login_refused,
             unreachable=allowed is None and not error.login_refused,
-            throttles=allowed is None and asks_to_slow_down(error.reply),
+            throttles=allowed is None and plea in (Plea.LESS, Plea.FEWER),
+            used_up=plea is Plea.LATER,
             connections=allowed,
             login_refused=error.login_refused,
         ),

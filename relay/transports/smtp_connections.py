@@ -98,6 +98,11 @@ class Connections:
             return connection
 
     @property
+    def in_use(self) -> int:
+        """How many connections carry a mail just now."""
+        return len(self._used)
+
+    @property
     def _open_connections(self) -> int:
         """How many connections are in use or kept."""
         return len(self._used) + sum(connection.usable for _, connection, _ in self._idle)

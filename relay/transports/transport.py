@@ -56,8 +56,11 @@ class Learnt:
     """Whether it is of no use to any other mail either: not reached, or lost before it answered to the mail."""
     throttles: bool = False
     """Whether it asks to be sent less."""
+    used_up: bool = False
+    """Whether all is sent that the account may send in this hour or day."""
     connections: int | None = None
-    """How many connections it allows, where it refused one more and nothing was tried; None: no such thing."""
+    """How many connections it allows, where it refused one more; where not `connected`, nothing was tried. None: no
+    such thing."""
     login_refused: bool = False
     """Whether it refuses the login: nothing of the mail counts as tried. Where `connected`, it refused it to a mail
     only, and a probe can't see that."""

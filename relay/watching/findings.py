@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from relay.rules.answers.connection_rows import read_cause
-from relay.rules.answers.reading import find_row, parse_stored
+from relay.rules.answers.reading import LOGIN_STEP, find_poll_row
 from relay.rules.answers.row import About
 from relay.rules.answers.token_rows import says_of_token
 from relay.rules.passwords_end import is_urgent, uses_ending_password
@@ -29,8 +29,6 @@ FAILING_INTERVALS: Final = 6
 SHORTEST_FAILING: Final = 1_800_000
 REFUSED_INTERVALS: Final = 3
 """As above, where the login is refused: that seldom heals by itself, but a mailbox that is in use says so as well."""
-LOGIN_REFUSED: Final = "login:"
-"""How the error of a poll begins that ended at the login."""
 
 
 GRADES: Final = (Grade.FINE, Grade.WATCH, Grade.NEEDS_YOU)
@@ -184,10 +182,9 @@ def _mailbox(state: AccountState) -> Iterator[Finding]:
     if server is None or mailbox is None or not mailbox.error:
         return
     # Refused for good: not for now, nor lost with its connection.
-    said = parse_stored(mailbox.error.removeprefix(LOGIN_REFUSED).strip())
-    passes = find_row(said).about is About.TROUBLE or read_cause(mailbox.error) is not None
+    passes = find_poll_row(mailbox.error).about is About.TROUBLE or read_cause(mailbox.error) is not None
     has_no_token = says_of_token(mailbox.error) is not None
-    refused = (mailbox.error.startswith(LOGIN_REFUSED) or has_no_token) and not passes
+    refused = (mailbox.error.startswith(LOGIN_STEP) or has_no_token) and not passes
     intervals = REFUSED_INTERVALS if refused else FAILING_INTERVALS
     patience = max(0 if refused else SHORTEST_FAILING, intervals * server.interval)
     # One that has never been collected was set up a moment ago: somebody is just waiting for it.

@@ -48,6 +48,8 @@ class Language:
     """The label of what to do."""
     mended: str
     """What is said once more after what mends a refused login."""
+    collected: str
+    """What is said behind what mends a mailbox that can't be collected."""
     full: Text
     """The words in place of those of `Kind.DISK_LOW`, once its limit is reached."""
     texts: Mapping[Kind, Text]

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from relay.rules.answers.connection_rows import explain_cause, read_cause
-from relay.rules.answers.reading import explain, parse_stored
+from relay.rules.answers.reading import LOGIN_STEP, explain, explain_poll, parse_stored
 from relay.rules.answers.row import Stage
 from relay.rules.answers.row import Words as Explanation
 from relay.rules.notice_mime import plain
 from relay.rules.states import Grade
-from relay.watching.findings import LOGIN_REFUSED, Finding, Kind
+from relay.watching.findings import Finding, Kind
 from relay.watching.text_english import ENGLISH
 from relay.watching.text_german import GERMAN
 from relay.watching.text_table import Language, Text
@@ -53,12 +53,16 @@ def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -
         _said(words, finding, language),
     )
     told = _explain(finding, language)
+    what, action = text.what.format_map(names), text.action.format_map(names)
+    if told is not None:
+        # What was seen on the way to a server stands among the facts.
+        what = f"{told.what} {what}" if facts[-1][0] != words.cause else what
+        again = {Kind.LOGIN_REFUSED: words.mended, Kind.MAILBOX_FAILING: words.collected}.get(finding.kind, "")
+        action = f"{told.advice} {again.format_map(names)}".strip()
     return Words(
         title=text.title.format_map(names),
-        what=text.what.format_map(names) if told is None else f"{told.what} {text.what.format_map(names)}",
-        action=text.action.format_map(names)
-        if told is None
-        else f"{told.advice} {words.mended.format_map(names) if finding.kind is Kind.LOGIN_REFUSED else ''}".strip(),
+        what=what,
+        action=action,
         over=text.over.format_map(names),
         facts=tuple(fact for fact in facts if fact[1]),
     )
@@ -66,11 +70,13 @@ def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -
 
 def _explain(finding: Finding, language: str) -> Explanation | None:
     """Return what a provider's answer means that needs a person; None where no row has words for it."""
-    if finding.kind not in (Kind.LOGIN_REFUSED, Kind.MAILBOX_REFUSED, Kind.SETTING_NEEDED):
+    account = shlex.quote(plain(finding.subject, _LONGEST))
+    if finding.kind in (Kind.MAILBOX_REFUSED, Kind.MAILBOX_FAILING):
+        return explain_poll(finding.detail, language, account=account)
+    if finding.kind not in (Kind.LOGIN_REFUSED, Kind.SETTING_NEEDED):
         return None
     stage = Stage.SEND if finding.kind is Kind.SETTING_NEEDED else Stage.LOGIN
-    reply = parse_stored(finding.detail.removeprefix(LOGIN_REFUSED).strip())
-    return explain(reply, language, account=shlex.quote(plain(finding.subject, _LONGEST)), stage=stage)
+    return explain(parse_stored(finding.detail), language, account=account, stage=stage)
 
 
 def _said(words: Language, finding: Finding, language: str) -> tuple[str, str]:
@@ -79,8 +85,8 @@ def _said(words: Language, finding: Finding, language: str) -> tuple[str, str]:
     cause = read_cause(detail) if finding.kind in _OF_SERVERS else None
     if cause is not None:
         return words.cause, explain_cause(cause, language).what
-    if detail.startswith(LOGIN_REFUSED):
-        return words.reply, plain(detail.removeprefix(LOGIN_REFUSED))
+    if detail.startswith(LOGIN_STEP):
+        return words.reply, plain(detail.removeprefix(LOGIN_STEP))
     if _REPLY.match(detail):
         return words.reply, plain(detail)
     return words.cause, plain(detail)

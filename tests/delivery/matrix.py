@@ -197,8 +197,10 @@ is the same each time; with the blind copy the log and the postmaster hear of th
 - **queued**: it is tried again, by `[retry] intervals` with jitter, until `give_up_after`; then its sender gets the
   notice of failure. After `warn_after` he is told once that it still waits.
 - An account that can't be reached, or whose server is lost at MAIL each time, rests for 5 to 60 seconds before its next
-  mail tries; one whose provider asks for less (421, or a 45x that names a rate) rests for 30 seconds to 15 minutes, and
-  goes on with one connection until a mail is taken.
+  mail tries; one whose provider asks for less (421, or a 4xx that names a rate) rests for 30 seconds to 15 minutes, and
+  goes on with one connection until a mail is taken. Where all is sent that the account may send in an hour or a day,
+  it rests for an hour, and so on; the mail waits as well, though some providers say it with a 5xx. Other accounts go
+  on. "Too many connections" to a mail, while others of the account run, takes fewer connections, and no rest.
 - A provider that refuses one connection more than those which are open (a 4xx at the greeting, EHLO or login, or a
   connection that it closes) has only named its limit: the account keeps to that many for a quarter of an hour, and the
   mail goes over those that are open, at once, without an attempt being counted (`account_narrowed`).
@@ -216,7 +218,8 @@ is the same each time; with the blind copy the log and the postmaster hear of th
   transaction at once.
 - A refusal of the sender may come at RCPT only (Postfix waits with it until there): where all recipients get the same
   5xx, and it speaks of the sender, it is as at MAIL. The blind copy's failure is then no alert of its own.
-  Microsoft says it only behind the mail (`5.2.252 SendAsDenied`): that is as at MAIL, too.
+  Microsoft says it only behind the mail (`5.2.252 SendAsDenied`): that is as at MAIL, too. Where a refusal is known
+  to last until something is changed at the provider (`5.7.64 TenantAttribution`), the postmaster is told what.
 - A notice that leaves by mail and bounces goes into its reader's inbox, and where he has none into the postmaster's
   (`notice_moved`); there is no notice about a notice.
 - What the provider says is cut and made harmless before it comes into a notice, the log or `relay trace`.

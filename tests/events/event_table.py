@@ -12,6 +12,10 @@ from typing import get_type_hints
 
 import relay.events
 from relay.events.event import Event
+from relay.rules.answers.reading import ROWS
+from relay.rules.answers.sign_in import MICROSOFT_ROWS
+from relay.rules.answers.sign_in_rows import STANDARD_ROWS
+from relay.rules.notice_english import ENGLISH
 from relay.value import REQUIRED
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "logging.md"
@@ -69,7 +73,7 @@ def _said(hint: object) -> str:
 
 def write_document() -> str:
     """Write the whole page."""
-    return _INTRODUCTION + "\n".join([*_tables(), *_fields()]) + "\n"
+    return _INTRODUCTION + "\n".join([*_tables(), *_fields(), *_causes()]) + "\n"
 
 
 def _tables() -> Iterator[str]:
@@ -98,6 +102,18 @@ def _fields() -> Iterator[str]:
         for text, events in texts.items():
             where = "" if len(texts) == 1 else ", ".join(f"`{event}`" for event in sorted(events))
             yield f"| `{name}` | {text} | {where} |"
+
+
+def _causes() -> Iterator[str]:
+    """Give the words of the field `cause`: those of the rows, and of the general rows what notices say of them."""
+    yield "\n## The words of `cause`\n"
+    yield "| cause | what is the matter |\n| --- | --- |"
+    told = {"sign_in": "The account needs a person to sign in."}
+    for row in (*ROWS, *MICROSOFT_ROWS, *STANDARD_ROWS):
+        said = ENGLISH.advice[row.advice].cause if row.english is None else row.english.what
+        told.setdefault(str(row.name), said)
+    for name, said in sorted(told.items()):
+        yield f"| `{name}` | {said} |"
 
 
 if __name__ == "__main__":

@@ -238,7 +238,7 @@ async def test_deciding_who_is_told_says_and_stores_nothing(tmp_path: Path) -> N
         )
         policy = office.delivery.notifications.policy
         with capture_logs() as lines:
-            told = await policy.of_attempt(account, delivery, disposition, refused, sender_refused=refused)
+            told = await policy.of_attempt(account, delivery, disposition, refused, of_account=refused)
         assert lines == []
         assert [event.name for event in told.events] == ["notice_dropped", "sender_refused"]
         assert [notice.once for notice in told.notices] == ["sender/sales"]

@@ -28,6 +28,7 @@ _UNKNOWN = Reply(code=550, enhanced="5.1.1", text="<kunde@xn--mller-kva.example>
 _ARCHIVE_FULL = Reply(code=552, enhanced="5.2.2", text="<central@example.com>: the mailbox is full")
 _CLOSED = Reply(code=0, enhanced="4.4.1", text="smtp.provider.example:587: Connection refused")
 _SENDER = Reply(code=553, enhanced="5.7.1", text="<sales@example.com>: Sender address rejected: not owned by user bert")
+_TENANT = Reply(code=550, enhanced="5.7.64", text="TenantAttribution; Relay Access Denied")
 _LOGIN = Reply(code=535, enhanced="5.7.8", text="Error: authentication failed")
 _LOST = Reply(code=0, enhanced="4.4.2", text="smtp.provider.example:587: the connection was lost")
 
@@ -51,6 +52,7 @@ def _reports() -> Iterator[str]:
     for title, report, expired, reply, others in (
         ("A mail was refused", Report.FAILED, False, _UNKNOWN, Others.NONE),
         ("One of several recipients was refused", Report.FAILED, False, _UNKNOWN, Others.HANDED_OVER),
+        ("A mail was refused for the account's sake", Report.FAILED, False, _TENANT, Others.NONE),
         ("A mail was given up", Report.FAILED, True, _CLOSED, Others.NONE),
         ("A mail still waits", Report.DELAYED, False, _CLOSED, Others.NONE),
         ("A mail was handed over, where the client asked to be told", Report.RELAYED, False,
@@ -72,12 +74,13 @@ def _alerts() -> Iterator[str]:
     for kind, reply in {
         Alert.ACCOUNT_PAUSED: _LOGIN,
         Alert.SENDER_REFUSED: _SENDER,
+        Alert.SETTING_NEEDED: _TENANT,
         Alert.ACCOUNT_GONE: None,
         Alert.ARCHIVE_FAILED: _ARCHIVE_FULL,
         Alert.UNCERTAIN_HELD: _LOST,
     }.items():
         yield f"### `{kind}`\n"
-        of_a_mail = kind in (Alert.ARCHIVE_FAILED, Alert.UNCERTAIN_HELD, Alert.SENDER_REFUSED)
+        of_a_mail = kind not in (Alert.ACCOUNT_PAUSED, Alert.ACCOUNT_GONE)
         facts = AlertFacts(
             kind=kind, account="sales", reply=reply, count=3, comfort=True,
             address="central@example.com" if kind is Alert.ARCHIVE_FAILED else "sales@example.com",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from relay.model.mail import Recipient, RecipientKind
 from relay.model.reply import Reply, Verdict
 from relay.rules.interpret_transaction import SmtpReplies, interpret_transaction
+from relay.rules.replies import Plea
 
 OK = Reply(code=250, enhanced="2.1.5", text="ok")
 LATER = Reply(code=450, enhanced="4.2.0", text="later")
@@ -159,12 +160,12 @@ def test_a_server_that_closes_is_not_asked_again_at_once() -> None:
     at_rcpt = interpret_transaction((A, B, ARCHIVE), answers(closing, None, None, lost=True))
     assert not at_rcpt.repeat_without_archive
     assert not at_rcpt.archive_leaves
-    assert at_rcpt.slow_down
+    assert at_rcpt.plea is Plea.LESS
     for said in ({"data": closing}, {"final": closing}):
         result = interpret_transaction((A, ARCHIVE), answers(OK, OK, **said))  # type: ignore[arg-type]
         assert not result.repeat_without_archive
         assert result.archive_leaves
-        assert result.slow_down
+        assert result.plea is Plea.LESS
         assert result.outcomes[0].verdict is Verdict.DEFERRED
 
 
@@ -179,9 +180,9 @@ def test_a_server_that_says_it_closes_and_goes_on_bounces_nobody_for_the_archive
 
 def test_a_sending_limit_at_rcpt_slows_the_account_down_and_a_full_mailbox_does_not() -> None:
     limit = Reply(code=450, enhanced="4.7.1", text="too many messages, sending rate limit exceeded")
-    assert interpret_transaction((A,), answers(limit, data=Reply(code=503))).slow_down
+    assert interpret_transaction((A,), answers(limit, data=Reply(code=503))).plea is Plea.LESS
     full = replace(limit, enhanced="4.2.1")
-    assert not interpret_transaction((A,), answers(full, data=Reply(code=503))).slow_down
+    assert interpret_transaction((A,), answers(full, data=Reply(code=503))).plea is Plea.NONE
 
 
 def test_what_is_said_to_the_blind_copy_alone_slows_nothing_but_at_mail() -> None:
@@ -192,9 +193,9 @@ def test_what_is_said_to_the_blind_copy_alone_slows_nothing_but_at_mail() -> Non
         answers(OK, data=closing),
         answers(OK, final=closing),
     ):
-        assert not interpret_transaction((ARCHIVE,), answered).slow_down
-        assert interpret_transaction((A,), answered).slow_down
-    assert interpret_transaction((ARCHIVE,), answers(None, mail=closing)).slow_down
+        assert interpret_transaction((ARCHIVE,), answered).plea is Plea.NONE
+        assert interpret_transaction((A,), answered).plea is Plea.LESS
+    assert interpret_transaction((ARCHIVE,), answers(None, mail=closing)).plea is Plea.LESS
 
 
 @pytest.mark.parametrize("code", [530, 535])

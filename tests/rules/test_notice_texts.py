@@ -1,6 +1,5 @@
 import string
 from collections.abc import Iterator
-from dataclasses import fields
 from enum import StrEnum
 
 import pytest
@@ -16,10 +15,10 @@ def placeholders(text: str) -> set[str]:
 
 
 def words(texts: Texts) -> Iterator[tuple[str, str]]:
-    for field in fields(texts):
-        value = getattr(texts, field.name)
+    for name in texts.defaults:
+        value = getattr(texts, name)
         if isinstance(value, str):
-            yield field.name, value
+            yield name, value
     for advice, hint in texts.advice.items():
         yield f"{advice}.cause", hint.cause
         yield f"{advice}.action", hint.action

@@ -7,13 +7,16 @@ from hypothesis import strategies as st
 from relay.model.reply import Reply, Verdict
 from relay.rules.replies import (
     LONGEST_TEXT,
-    asks_the_sender_to_slow_down,
-    asks_to_slow_down,
+    Plea,
     is_login_refused,
+    name_cause,
+    names_a_setting,
     outcome_of,
+    plea_of,
     read_reply,
     read_text,
     refuses_the_sender,
+    speaks_of_the_login,
     too_many_recipients,
 )
 
@@ -70,18 +73,57 @@ def test_too_many_recipients_is_not_a_mailbox_that_is_full(code: int, enhanced: 
     assert too_many_recipients(reply, some_taken=False) == (many and code != 552)
 
 
+def said(line: str) -> Reply:
+    return read_reply(int(line[:3]), [line[4:].encode()])
+
+
 @pytest.mark.parametrize(
-    ("said", "account", "at_rcpt"),
-    [("450 4.7.1 Error: too many messages, sending rate limit exceeded", True, True),
-     ("421 4.7.0 bye", True, True),
-     ("432 4.3.2 Concurrent connections limit exceeded", True, True),
-     ("450 4.2.1 The user is receiving mail at a rate that exceeds the limit: rate limited", True, False),
-     ("452 4.3.2 the recipient's hourly limit is reached", True, False),
-     ("450 4.2.0 greylisted", False, False), ("550 5.7.1 rate limit exceeded", False, False)],
-)  # fmt: skip
-def test_who_is_asked_to_send_less(said: str, account: bool, at_rcpt: bool) -> None:
-    reply = read_reply(int(said[:3]), [said[4:].encode()])
-    assert (asks_to_slow_down(reply), asks_the_sender_to_slow_down(reply)) == (account, at_rcpt)
+    ("line", "plea"),
+    [
+        ("450 4.7.1 Error: too many messages, sending rate limit exceeded", Plea.LESS),
+        ("421 4.7.0 bye", Plea.LESS),
+        ("450 4.2.1 Peak SMTP relay limit exceeded", Plea.LESS),
+        ("432 4.3.2 Concurrent connections limit exceeded", Plea.FEWER),
+        ("421 4.7.0 Error: too many connections from 192.0.2.7", Plea.FEWER),
+        ("451 4.3.0 Daily limit of 500 mails reached: quota", Plea.LATER),
+        ("550 5.4.5 Daily user sending limit exceeded", Plea.LATER),
+        ("554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; Failed", Plea.LATER),
+        ("550 Send quota exceeded", Plea.LATER),
+        ("452 4.5.3 Too many recipients", Plea.NONE),
+        ("450 4.2.1 The user is receiving mail at a rate that exceeds the limit: rate limited", Plea.NONE),
+        ("452 4.3.2 the recipient's hourly limit is reached", Plea.NONE),
+        ("552 5.2.2 mailbox quota of the day exceeded", Plea.NONE),
+        ("450 4.2.0 greylisted", Plea.NONE),
+        ("550 5.7.1 rate limit exceeded", Plea.NONE),
+        ("250 2.0.0 ok, rate limit exceeded", Plea.NONE),
+    ],
+)
+def test_what_is_asked_of_the_whole_account(line: str, plea: Plea) -> None:
+    assert plea_of(said(line)) is plea
+
+
+def test_a_day_that_is_used_up_bounces_nothing_whatever_its_code() -> None:
+    assert outcome_of(said("550 5.4.5 Daily user sending limit exceeded")).verdict is Verdict.DEFERRED
+    assert outcome_of(said("550 5.7.1 rate limit exceeded")).verdict is Verdict.BOUNCED
+
+
+def test_a_setting_and_a_login_are_told_from_other_refusals() -> None:
+    tenant = said("550 5.7.64 TenantAttribution; Relay Access Denied")
+    assert (names_a_setting(tenant), speaks_of_the_login(tenant)) == (True, False)
+    ended = said("550 5.7.30 Basic authentication is not supported for Client Submission")
+    assert speaks_of_the_login(ended)
+    for other in (
+        "554 5.7.1 Relay access denied",
+        "550 5.1.1 no such user",
+        "430 4.2.0 STOREDRV; mailbox logon failure",
+    ):
+        assert (names_a_setting(said(other)), speaks_of_the_login(said(other))) == (False, False)
+
+
+def test_the_log_has_a_short_word_for_each_answer() -> None:
+    assert name_cause(said("550 5.7.64 TenantAttribution; Relay Access Denied")) == "connector_unknown"
+    assert name_cause(said("550 5.1.1 no such user")) == "unknown_address"
+    assert name_cause(said("250 2.0.0 ok")) == ""
 
 
 def test_a_refusal_of_our_own_has_no_code_and_bounces_all_the_same() -> None:
@@ -137,3 +179,8 @@ _POSTFIX = "<sales@example.com>: Sender address rejected: not owned by user bob@
 )
 def test_a_sender_refused_at_rcpt_is_seen(replies: list[Reply], is_so: bool) -> None:
     assert refuses_the_sender(replies) is is_so
+
+
+def test_behind_a_mail_only_what_a_provider_is_known_to_say_speaks_of_the_sender() -> None:
+    assert refuses_the_sender([said("554 5.2.252 SendAsDenied; a not allowed to send as b")], behind=True)
+    assert not refuses_the_sender([said("554 5.1.8 no")], behind=True)

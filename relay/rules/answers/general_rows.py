@@ -25,6 +25,7 @@ ABOUT: Final = {
     Advice.SENDER_REFUSED: About.SENDER,
     Advice.RELAY_DENIED: About.CONFIGURATION,
     Advice.RATE: About.LIMIT,
+    Advice.RECIPIENTS: About.MAIL,
     Advice.NO_UTF8: About.RECIPIENT,
     Advice.CONTENT: About.MAIL,
     Advice.LOOP: About.RECIPIENT,
@@ -47,6 +48,11 @@ def _code(advice: Advice, *codes: int) -> Row:
     return Row(name=advice, about=ABOUT[advice], advice=advice, codes=frozenset(codes), source="RFC 5321, 4954")
 
 
+_RATE: Final = (
+    r"rate.{0,10}limit|limit .{0,20}(?:exceeded|reached)|(?:sending|daily|hourly) .{0,20}(?:limit|quota)|throttl"
+    r"|too many (?:messages|mails|emails|requests)|too (?:fast|frequent)|slow down"
+)
+_CONNECTIONS: Final = r"too many (?:concurrent |simultaneous |open )?(?:smtp )?(?:connections|sessions)"
 _CLEAR: Final = (
     _status(Advice.UNKNOWN_ADDRESS, "1.1", "1.6"),
     _status(Advice.UNKNOWN_DOMAIN, "1.2", "1.10"),
@@ -60,12 +66,22 @@ _CLEAR: Final = (
     _status(Advice.SENDER_REFUSED, "7.60", "2.252"),
 )
 _PHRASES: Final = (
-    _phrase(
-        Advice.SENDER_REFUSED,
-        r"sender address rejected|not owned by (?:user|auth)|sendasdenied|permissions? to send as"
-        r"|sender (?:address )?(?:is )?not allowed"
-        r"|not (?:allowed|authorized|permitted) to (?:send|use) (?:as|from|on behalf|this sender)"
-        r"|must (?:equal|be (?:the )?same as) auth",
+    Row(
+        name=Advice.SENDER_REFUSED,
+        about=About.SENDER,
+        advice=Advice.SENDER_REFUSED,
+        # Subject and detail of refusals that may speak of the sender (RFC 3463, 7372); `7.1` says no more than no.
+        statuses=frozenset({"", "1.7", "1.8", "7.0", "7.1", "7.27"}),
+        says=r"sender (?:address )?(?:rejected|refused|denied|verif|not|is not|does)|not owned by|sendasdenied"
+        r"|(?:allowed|authori[sz]ed|permitted|permissions?|right) to send\b(?! (?:\S+ )?to\b)"
+        r"|not (?:allowed|authori[sz]ed|permitted) to use this sender|must (?:equal|be (?:the )?same as) auth"
+        r"|send (?:mail )?(?:as|from) (?:this|that|the)"
+        r"|\b(?:reject|refus|denied|invalid|unauthori[sz]ed|forbidden)\w* (?:by |as |the |from )*sender"
+        r"|(?:envelope|return)[- ]?(?:from|path) .{0,40}(?:reject|refus|not |denied)"
+        r"|\bmail from:? ?(?:address |domain )?(?:is |was )?(?:reject|refus|not |denied)",
+        # What the recipient, or a list of his, has against the mail: the account may send to others all the same.
+        unless=r"recipient|\brcpt\b|mailbox|\bgroup\b|list(?:s|ed)?\b|addressee|\bmembers?\b|subscri"
+        r"|\bblocked\b|does not (?:accept|want)|\bdmarc\b|\bspf\b|\bdkim\b",
     ),
     _phrase(
         Advice.AUTHENTICATION,
@@ -94,11 +110,23 @@ _PHRASES: Final = (
         r"spamhaus|spamcop|barracuda|block(?:ed)? ?(?:list|using)|black ?list|\b(?:dns)?rbl\b|\bdnsbl\b|reputation",
     ),
     _phrase(Advice.UNPROVEN_SENDER, r"\bdmarc\b|\bspf\b|\bdkim\b|unauthenticated (?:e-?)?mail|sender id"),
-    _phrase(
-        Advice.RATE,
-        r"rate.{0,10}limit|limit .{0,20}exceeded|(?:sending|daily|hourly) .{0,20}(?:limit|quota)|throttl"
-        r"|too many (?:messages|mails|emails|recipients|connections)|receiving mail .{0,20}rate",
+    _phrase(Advice.RECIPIENTS, r"too many recipients"),
+    Row(
+        name="recipient_rate",
+        about=About.RECIPIENT,
+        advice=Advice.RATE,
+        says=r"receiving rate|(?:is receiving|receiving mail|recipient's) .{0,80}(?:rate|limit|quota)",
     ),
+    Row(
+        name="recipient_rate",
+        about=About.RECIPIENT,
+        advice=Advice.RATE,
+        statuses=frozenset(f"2.{detail}" for detail in range(10)),
+        says=_RATE,
+        source="RFC 3463 section 3.3: a status of the mailbox, not of the way to it",
+    ),
+    Row(name="connections", about=About.CONNECTIONS, advice=Advice.RATE, says=_CONNECTIONS),
+    _phrase(Advice.RATE, _RATE),
     _phrase(Advice.SPAM, r"\bspam|\bjunk\b|unsolicited|bulk mail"),
     _phrase(
         Advice.MAILBOX_CLOSED, r"(?:mailbox|account|user)(?: is| has been)? (?:disabled|inactive|suspended|locked)"
@@ -116,7 +144,8 @@ _VAGUE: Final = (
     _status(Advice.MAILBOX_CLOSED, "2.0", "2.1"),
     _status(Advice.UNREACHABLE, "4.1", "4.2"),
     _status(Advice.UNKNOWN_DOMAIN, "4.4"),
-    _status(Advice.RATE, "4.5", "5.3"),
+    _status(Advice.RATE, "4.5"),
+    _status(Advice.RECIPIENTS, "5.3"),
     _status(Advice.EXPIRED, "4.7"),
     _status(Advice.POLICY, "7.0", "7.1"),
     _status(Advice.AUTHENTICATION, "7.9"),
@@ -134,5 +163,7 @@ _CODES: Final = (
 )
 ANYTHING: Final = Row(name=Advice.OTHER, about=About.UNKNOWN)
 """What nothing else is known of."""
+REFUSED_LOGIN: Final = Row(name=Advice.AUTHENTICATION, about=About.LOGIN, advice=Advice.AUTHENTICATION)
+"""What is not known of an answer to a login of POP3, which has no codes."""
 GENERAL_ROWS: Final[Iterable[Row]] = (*_CLEAR, *_PHRASES, *_VAGUE, *_CODES, ANYTHING)
 """The first that fits counts."""

@@ -155,7 +155,7 @@ MICROSOFT_ROWS: Final = (
     ),
     Row(
         name="day_used_up",
-        about=About.LIMIT,
+        about=About.USED_UP,
         advice=Advice.RATE,
         says=(r"submissionquotaexceeded"),
         english=say(
@@ -170,7 +170,7 @@ MICROSOFT_ROWS: Final = (
     ),
     Row(
         name="too_many_connections",
-        about=About.LIMIT,
+        about=About.CONNECTIONS,
         advice=Advice.RATE,
         codes=frozenset({421, 432}),
         says=(r"concurrent connections limit exceeded"),

@@ -34,12 +34,13 @@ def _sender(name: str, says: str, *, english: Words, german: Words, source: str)
     )
 
 
-def _limit(name: str, says: str, *, english: Words, german: Words, source: str) -> Row:
+def _used_up(name: str, says: str, *, english: Words, german: Words, source: str, unless: str = "") -> Row:
     return Row(
         name=name,
-        about=About.LIMIT,
+        about=About.USED_UP,
         advice=Advice.RATE,
-        says=(says),
+        says=says,
+        unless=unless,
         english=english,
         german=german,
         source=source,
@@ -49,7 +50,7 @@ def _limit(name: str, says: str, *, english: Words, german: Words, source: str) 
 def _for_now(code: str, *, english: Words, german: Words) -> Row:
     """Make the row of a response code of POP3 that says nothing against the password (RFC 2449, RFC 3206)."""
     return Row(
-        name=code,
+        name=re.sub("[^a-z]", "_", code),
         about=About.TROUBLE,
         advice=Advice.EXPIRED,
         stages=_COLLECT,
@@ -108,23 +109,25 @@ PROVIDER_ROWS: Final = (
         ),
         source="IONOS after DATA",
     ),
-    _limit(
-        "send_quota",
-        r"send quota exceeded",
-        english=say("The provider's limit for sending is used up.", _LIMIT_EN),
-        german=say("Was der Anbieter zu senden erlaubt, ist aufgebraucht.", _LIMIT_DE),
-        source="T-Online",
-    ),
-    _limit(
+    _used_up(
         "google_day",
         r"daily (?:smtp relay|user) (?:sending )?limit exceeded|daily user sending quota exceeded",
         english=say("What Google allows to send in a day is used up.", _LIMIT_EN),
         german=say("Was Google am Tag zu senden erlaubt, ist aufgebraucht.", _LIMIT_DE),
         source="Google Workspace Admin Help: SMTP relay and Gmail sending limits",
     ),
-    _limit(
-        "google_peak",
-        r"peak smtp relay limit",
+    _used_up(
+        "send_quota",
+        r"send(?:ing)? (?:quota|limit) (?:is |was )?(?:exceeded|reached)",
+        english=say("The provider's limit for sending is used up.", _LIMIT_EN),
+        german=say("Was der Anbieter zu senden erlaubt, ist aufgebraucht.", _LIMIT_DE),
+        source="T-Online",
+    ),
+    Row(
+        name="google_peak",
+        about=About.LIMIT,
+        advice=Advice.RATE,
+        says=r"peak smtp relay limit",
         english=say(
             "More was sent at once than Google allows.",
             "You need not do anything: it is tried again. messages_per_minute makes it even.",
@@ -135,9 +138,11 @@ PROVIDER_ROWS: Final = (
         ),
         source="Google Workspace Admin Help: SMTP relay errors",
     ),
-    _limit(
+    _used_up(
         "day_limit",
-        r"(?:daily|hourly|24 ?h(?:ours)?) .{0,20}(?:limit|quota)",
+        r"(?:daily|hourly|24 ?h(?:ours)?|per (?:day|hour)) .{0,20}(?:limit|quota)"
+        r"|(?:limit|quota) .{0,30}(?:per|in|for) (?:an?|one|this|the|24)? ?(?:day|hours?)\b",
+        unless=r"recipient's|receiv|mailbox|storage|inbox",
         english=say("The provider's limit for an hour or a day is used up.", _LIMIT_EN),
         german=say("Was der Anbieter in einer Stunde oder an einem Tag erlaubt, ist aufgebraucht.", _LIMIT_DE),
         source="easyname, Infomaniak and others",

@@ -4,8 +4,8 @@ import re
 from typing import Final
 
 from relay.model.reply import Reply
-from relay.rules.answers.connection_rows import CONNECTION_ROWS
-from relay.rules.answers.general_rows import ANYTHING, GENERAL_ROWS
+from relay.rules.answers.connection_rows import CONNECTION_ROWS, read_cause
+from relay.rules.answers.general_rows import ANYTHING, GENERAL_ROWS, REFUSED_LOGIN
 from relay.rules.answers.microsoft_rows import MICROSOFT_ROWS
 from relay.rules.answers.provider_rows import PROVIDER_ROWS
 from relay.rules.answers.row import About, Advice, Row, Stage, Words
@@ -13,8 +13,10 @@ from relay.rules.answers.token_rows import says_of_token
 
 _LONGEST: Final = 1000
 """Characters of an answer that are looked at."""
-_ADDRESSES: Final = re.compile(r"<[^<>]*+>|[^\s@]*+@\S*+|\bhttps?:\S*+")
+_ADDRESSES: Final = re.compile(r"<[^<>]*+>|[^\s@<]*+@\S*+|\bhttps?:\S*+")
 """What a sender or recipient can choose, such as `spam@example.com`, says nothing."""
+LOGIN_STEP: Final = "login:"
+"""How the failure of a poll begins that ended at the login."""
 _STORED: Final = re.compile(r"([2-5]\d\d)(?:[ -]([245]\.\d{1,3}\.\d{1,3}))?(?: |$)")
 """How a reply begins that was stored as a line (`str(Reply)`)."""
 
@@ -30,16 +32,14 @@ def find_row(reply: Reply, stage: Stage | None = None) -> Row:
     """Find what an answer means; `stage`: at which step it was given, None where that is not known."""
     if stage in (None, Stage.LOGIN) and (of_token := says_of_token(reply.text)) is not None:
         return of_token
-    status = reply.enhanced.partition(".")[2]
-    text = " ".join(_ADDRESSES.sub(" ", reply.text[:_LONGEST]).lower().split())
+    status, text = reply.enhanced.partition(".")[2], plain_words(reply)
     fitting = (row for row in ROWS if row.fits(stage=stage, code=reply.code, status=status, text=text))
     return next(fitting, ANYTHING)
 
 
-def says_sender_is_refused(reply: Reply) -> bool:
-    """Return whether a provider says in its own way that the account may not send as its address: only known rows."""
-    row = find_row(reply, Stage.SEND)
-    return row.about is About.SENDER and row.english is not None
+def plain_words(reply: Reply) -> str:
+    """Return what an answer says, as the rows want it: in lower case, with single blanks, without addresses."""
+    return " ".join(_ADDRESSES.sub(" ", reply.text[:_LONGEST]).lower().split())
 
 
 def choose_advice(reply: Reply, *, expired: bool = False) -> Advice:
@@ -53,7 +53,26 @@ def explain(reply: Reply, language: str, *, account: str, stage: Stage | None = 
 
     `account` is its name, for commands, as a shell wants it.
     """
-    words = find_row(reply, stage).words(language)
+    return _fill_in(find_row(reply, stage).words(language), account)
+
+
+def find_poll_row(failure: str) -> Row:
+    """Find what the failure of a poll means, whose text begins with the step at which it happened (`SourceError`).
+
+    What nothing is known of is the login's at the login: only there an answer says no more than no.
+    """
+    _, _, said = failure.partition(": ")
+    at_login = failure.startswith(LOGIN_STEP)
+    row = find_row(Reply(code=0, text=said if at_login else failure), Stage.LOGIN if at_login else Stage.COLLECT)
+    return REFUSED_LOGIN if at_login and row.about is About.CONNECTION and read_cause(said) is None else row
+
+
+def explain_poll(failure: str, language: str, *, account: str) -> Words | None:
+    """Tell what the failure of a poll means, as `explain` does."""
+    return _fill_in(find_poll_row(failure).words(language), account)
+
+
+def _fill_in(words: Words | None, account: str) -> Words | None:
     return None if words is None else Words(what=words.what, advice=words.advice.replace("{account}", account))
 
 

@@ -1,49 +1,14 @@
 """What a row of the tables of answers is made of: how an answer is recognised, and what it means for whom."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Final
 
+from relay.rules.answers.about import About, Stage
+from relay.value import Value
 
-class Stage(StrEnum):
-    """At which step an answer was given."""
-
-    CONNECT = "connect"
-    """On the way to the server: what we saw of it, in our own words."""
-    LOGIN = "login"
-    SEND = "send"
-    """From MAIL to the answer to the final dot."""
-    COLLECT = "collect"
-    SIGN_IN = "sign_in"
-    """OAuth: the provider's sign-in page and its token server (RFC 6749, RFC 8628)."""
-
-
-class About(StrEnum):
-    """What an answer is about: so what it means for the mail, and who can mend it."""
-
-    CONNECTION = "connection"
-    """The way to the server."""
-    LOGIN = "login"
-    """User name, password or token."""
-    CONFIGURATION = "configuration"
-    """Something that an administrator must switch on or change, at the provider or here; no waiting helps."""
-    SENDER = "sender"
-    """The account may not send as this address."""
-    RECIPIENT = "recipient"
-    LIMIT = "limit"
-    """More was sent, or at once, than is allowed: it goes on later."""
-    MAIL = "mail"
-    """This mail: its size, its content, or how it looks to a filter."""
-    TROUBLE = "trouble"
-    """The provider's own, which passes."""
-    UNKNOWN = "unknown"
-
-    @property
-    def is_of_account(self) -> bool:
-        """Whether every other mail of the account would get the same answer."""
-        return self in (About.LOGIN, About.CONFIGURATION, About.SENDER)
+__all__ = ["SIGN_IN_AGAIN_DE", "SIGN_IN_AGAIN_EN", "About", "Advice", "Cause", "Row", "Stage", "Words", "say"]
 
 
 class Advice(StrEnum):
@@ -64,6 +29,7 @@ class Advice(StrEnum):
     SENDER_REFUSED = "sender_refused"
     RELAY_DENIED = "relay_denied"
     RATE = "rate"
+    RECIPIENTS = "recipients"
     NO_UTF8 = "no_utf8"
     CONTENT = "content"
     LOOP = "loop"
@@ -105,8 +71,7 @@ class Cause(StrEnum):
         return self.value.startswith("certificate")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Words:
+class Words(Value):
     """What is the matter, for people. To users say `what` alone: the advice is the administrator's."""
 
     what: str
@@ -130,8 +95,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class Row(Value):
     """One answer. What is empty in it fits everything; of what is not, all must fit."""
 
     name: str
@@ -161,6 +125,11 @@ class Row:
             and (not self.says or _compile(self.says).search(text) is not None)
             and (not self.unless or _compile(self.unless).search(text) is None)
         )
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is what a provider says in its own way, so that there are words for it."""
+        return self.english is not None
 
     def words(self, language: str) -> Words | None:
         """Return its words in `de` or `en`; None where it has none of its own."""
