@@ -15,7 +15,6 @@ from relay.accounts.sealing import Sealer
 from relay.accounts.signing_in import Person, SignInError, sign_in
 from relay.admin.room import Room
 from relay.admin.words import unknown
-from relay.events.admin import AdminAction
 from relay.model.account import Account
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.oauth import Flow, OAuth
@@ -41,7 +40,10 @@ def keep_credentials(room: Room, account: Account) -> Credentials:
 
 
 def authorize(room: Room, name: str, person: Person) -> None:
-    """Let a person sign in for an account, and say how that went. Raises RelayError."""
+    """Let a person sign in for an account, and say how that went. Raises RelayError.
+
+    The service, which is another process, takes the login up when it is asked to (`TakeUpLogin`).
+    """
     account = _find(room, name)
     oauth, keeper = account.oauth, _keeper(room)
     assert oauth is not None
@@ -52,8 +54,6 @@ def authorize(room: Room, name: str, person: Person) -> None:
             f" this address once, and allows it for all:\n\n{page}\n"
         )
     asyncio.run(_sign_in(oauth, keeper, person))
-    room.service.record(AdminAction(action="authorize", by=room.by, account=name))
-    room.service.rescan()
     command = f"relay account test {shlex.quote(name)}"
     what = "gets its tokens by itself" if oauth.flow is Flow.APP else f"is signed in as {oauth.user}"
     person.show(f"{name} {what}. To see whether sending and collecting work: {command}")

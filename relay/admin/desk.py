@@ -37,6 +37,7 @@ FUNCTIONS: Final[dict[type, str]] = {
     requests.TryAccount: "relay.admin.doctor:examine",
     requests.Explain: "relay.admin.explain:explain",
     requests.ExplainIncoming: "relay.admin.explain:explain_incoming",
+    requests.TakeUpLogin: "relay.admin.service:take_up_login",
     requests.Reload: "relay.admin.service:reload",
     requests.Poll: "relay.admin.service:poll",
     requests.ListQuarantine: "relay.admin.quarantine:list_",

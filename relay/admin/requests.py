@@ -164,6 +164,12 @@ class PauseAccount(Value):
     resume: bool = False
 
 
+class TakeUpLogin(Value):
+    """Log that somebody has signed in for an account, and try at once what the login of before kept waiting."""
+
+    account: str
+
+
 class Reload(Value):
     """Let the running service read its configuration anew: Note for each mistake, or that it is done."""
 

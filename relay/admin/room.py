@@ -37,6 +37,9 @@ class Service(Protocol):
     def rescan(self) -> None:
         """Let a running service see at once what was changed, such as a pause."""
 
+    def login_changed(self) -> None:
+        """Let a running service probe at once what was refused with another login."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Room:

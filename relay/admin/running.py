@@ -46,6 +46,11 @@ class Running:
         """Look at the queue and the pauses at once."""
         self._loop.call_soon_threadsafe(self._delivery.rescan)
 
+    def login_changed(self) -> None:
+        """Probe at once, and collect at once, what was refused with another login."""
+        self._loop.call_soon_threadsafe(self._delivery.settings_changed)
+        self._loop.call_soon_threadsafe(self._poller.look)
+
     def reload(self, by: str) -> list[str]:
         """Read the configuration anew; returns the mistakes."""
         return self._run(self._reload(by))

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from relay.admin.requests import Note, Poll, Progress, Reload, Told
+from relay.admin.requests import Note, Poll, Progress, Reload, TakeUpLogin, Told
 from relay.admin.room import Room
 from relay.admin.words import unknown
+from relay.events.admin import AdminAction
 from relay.model.errors import NotFoundError, StateConflictError
 
 
@@ -18,6 +19,13 @@ def reload(room: Room, _request: Reload) -> Iterator[Note | Told]:
         yield Told(exit_status=2)
     else:
         yield Note(text="The service has read the configuration anew.")
+
+
+def take_up_login(room: Room, request: TakeUpLogin) -> Iterator[Note]:
+    """Let the running service use a new login at once. One whose account it does not know yet is no fault."""
+    room.service.record(AdminAction(action="authorize", by=room.by, account=request.account))
+    room.service.login_changed()
+    yield from ()
 
 
 def poll(room: Room, request: Poll) -> Iterator[Progress | Told]:

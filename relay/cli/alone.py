@@ -104,6 +104,10 @@ class Alone:
         if self._silence:
             say(f"{self._silence}; it takes this up within a minute", error=True)
 
+    def login_changed(self) -> None:
+        """Say when a service that gives no answer sees it: a new login is one of the things that were changed."""
+        self.rescan()
+
     def _require_none(self) -> None:
         if self._silence:
             raise StateConflictError(self._silence)

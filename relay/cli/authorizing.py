@@ -6,9 +6,11 @@ from typing import Final
 
 import click
 
+from relay.admin.requests import TakeUpLogin
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option
 from relay.cli.output import say
+from relay.cli.telling import ask_from, tell
 
 _LONGEST: Final = 65_536
 _PIECE: Final = 4096
@@ -25,7 +27,9 @@ def authorize(config: str | None, account: str) -> None:
     from relay.admin.authorizing import authorize as sign_in
     from relay.cli.alone import open_room
 
-    sign_in(open_room(config, serves=True, makes=True), account, Terminal())
+    room = open_room(config, serves=True, makes=True)
+    sign_in(room, account, Terminal())
+    tell(ask_from(room, TakeUpLogin(account=account)))
 
 
 class Terminal:

@@ -9,7 +9,7 @@ import sys
 from collections import deque
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
@@ -21,6 +21,9 @@ from relay.control.client import ControlError, NoAnswerError
 from relay.escaping import printable
 from relay.model.errors import RelayError
 from relay.places import PLACES, find_file, find_storage, name_file
+
+if TYPE_CHECKING:
+    from relay.admin.room import Room
 
 Conversation: TypeAlias = Generator[Line, Line | None]
 """Gives the answers to a request, and takes what is said to a question."""
@@ -125,6 +128,18 @@ def ask(config: str | None, request: object, *, reads: bool = False, serves: boo
     yield from answer(room, request)
     if reads and not silence:
         yield {"is": Note.__name__, "value": encode(Note(text=say_stopped(room.settings), is_fault=True))}
+
+
+def ask_from(room: "Room", request: object) -> Conversation:
+    """Ask the service as `ask` does, for a command that may not be able to read the configuration any more."""
+    from relay.admin.desk import answer
+
+    try:
+        if (yield from ask_service(room.settings.folder, request)):
+            return
+    except NoAnswerError as error:
+        yield {"is": Note.__name__, "value": encode(Note(text=str(error), is_fault=True))}
+    yield from answer(room, request)
 
 
 def find_own_file(config: str | None) -> Path | None:

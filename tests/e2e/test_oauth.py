@@ -10,6 +10,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ MAILS = int(os.environ.get("MAILS", "40"))
 DOWN = float(os.environ.get("DOWN", "3"))
 """Seconds for which the token server is down; the full size is 30."""
 KILLS = int(os.environ.get("KILLS", "50"))
+SOON = timedelta(seconds=8)
+"""Sooner than the look that finds another login by itself."""
 _BATCH = max(MAILS // 10, 10)
 
 _ASKS = """
@@ -157,11 +161,14 @@ def authorize(relay: RelayProcess, server: OAuthServer, flow: str) -> str:
 
 
 def test_a_login_that_is_over_is_told_once_with_the_command_that_mends_it(server: OAuthServer, tmp_path: Path) -> None:
+    """Two persons sign in at once, and the service goes on with the login at once, long before the next probe."""
     server.life = 2
     with provider(server) as (postfix, dovecot):
         given = account(server.settings("device"), postfix, dovecot)
         del given["pop3"]
-        config = write_config(tmp_path, accounts=[given], users=[{**ANNA, "notify": "inbox"}], archive=[])
+        config = write_config(
+            tmp_path, accounts=[given], users=[{**ANNA, "notify": "inbox"}], archive=[], retry={"intervals": ["2 h"]}
+        )
         with RelayProcess(config) as relay:
             authorize(relay, server, "device")
             send(relay)
@@ -172,8 +179,12 @@ def test_a_login_that_is_over_is_told_once_with_the_command_that_mends_it(server
             send(relay, 3)
             (paused,) = relay.wait_for("account_paused", account="anna")
             assert "the login is over: relay account authorize anna (invalid_grant" in paused["reply"]
-            authorize(relay, server, "device")
+            with ThreadPoolExecutor() as threads:
+                list(threads.map(lambda _: authorize(relay, server, "device"), range(2)))
             postfix.wait_for("customer@example.net", 4)
+            done = relay.find("admin_action", action="authorize")[1]
+            (resumed,) = relay.find("account_resumed")
+            assert datetime.fromisoformat(resumed["timestamp"]) - datetime.fromisoformat(done["timestamp"]) < SOON
         inbox = [path.read_text() for path in (tmp_path / "inboxes" / "anna" / "new").iterdir()]
         (alert,) = [mail for mail in inbox if "Login refused: account anna" in mail]
         assert "relay account authorize anna" in alert
