@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 AUTHORITY_LASTS: Final = dt.timedelta(days=3653)
 LASTS: Final = dt.timedelta(days=397)
 """A server's certificate: browsers take none that lasts longer."""
+_LEAST: Final = dt.timedelta(days=60)
+"""Of an authority that is still to sign: what it signs lasts no longer than itself, and would be due at once."""
 _BEFORE: Final = dt.timedelta(days=1)
 """So much earlier it begins: the clocks of devices are not always right."""
 _BITS: Final = 2048
@@ -45,7 +47,7 @@ def make_authority(name: str, now: dt.datetime) -> bytes:
 def issue(authority: bytes, names: Sequence[str], now: dt.datetime) -> bytes:
     """Return a new key and a certificate for these host names and addresses, with the authority's behind it.
 
-    Raises CertificateError where the authority is none or its time is over, or a name can't stand in a certificate.
+    Raises CertificateError where the authority is none or nearly over, or a name can't stand in a certificate.
     """
     from cryptography import x509  # noqa: PLC0415 - see above
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - see above
@@ -53,8 +55,11 @@ def issue(authority: bytes, names: Sequence[str], now: dt.datetime) -> bytes:
 
     signer, root = _read(authority)
     left = root.not_valid_after_utc - now
-    if left <= dt.timedelta():
-        raise CertificateError(f"the authority's time is over since {root.not_valid_after_utc:%Y-%m-%d}")
+    if left <= _LEAST:
+        raise CertificateError(
+            f"the authority ends on {root.not_valid_after_utc:%Y-%m-%d}, and signs nothing any more: rename this file,"
+            " then `relay certificate make` makes another authority, which everybody has to import"
+        )
     key = _make_key()
     by = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
     certificate = (

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _ROUTES: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 """Addresses of the documentation (RFC 5737, RFC 3849): the way to them begins at this machine's own address."""
+_DOVECOT: Final = (
+    ("2.4 (Debian 13)", "ssl_server_cert_file = ", "ssl_server_key_file = "),
+    ("2.3 (Debian 12)", "ssl_cert = <", "ssl_key = <"),
+)
+"""What names a certificate and its key to a version."""
 _IMPORT: Final = """
 How others come to trust it. Give them the file {root} (it is no secret), and let them compare the fingerprint.
   Windows       double-click it > Install Certificate > Local Machine > Place all certificates in the following
@@ -120,7 +125,7 @@ def own_names(settings: "Settings") -> Iterator[str]:
 
     yield settings.hostname
     for name in (socket.gethostname(), socket.getfqdn()):
-        if is_host_name(name) and "." in name.strip("."):
+        if is_host_name(name):
             yield name.lower()
     yield "localhost"
     yield "127.0.0.1"
@@ -137,16 +142,14 @@ def own_names(settings: "Settings") -> Iterator[str]:
 
 
 def _say_use(settings: "Settings", store: "Store") -> Iterator[str]:
-    """Say what makes the listeners use it, unless they do."""
-    if any(listener.certificate == store.server for listener in settings.listeners):
-        return
-    yield f"For a [[listener]] in {settings.path}:"
-    yield '    tls = "starttls"'
-    yield f'    certificate = "{store.server}"'
-    yield f'    private_key = "{store.server}"'
-    yield "then: relay check && relay reload. For Dovecot 2.4 (Debian 13):"
-    yield f"    ssl_server_cert_file = {store.server}"
-    yield f"    ssl_server_key_file = {store.server}"
-    yield "and before (Debian 12):"
-    yield f"    ssl_cert = <{store.server}"
-    yield f"    ssl_key = <{store.server}"
+    """Say what makes the listeners use it, unless they do, and what makes Dovecot use it."""
+    if not any(listener.certificate == store.server for listener in settings.listeners):
+        yield f"For a [[listener]] in {settings.path}:"
+        yield '    tls = "starttls"'
+        yield f'    certificate = "{store.server}"'
+        yield f'    private_key = "{store.server}"'
+        yield "then: relay check && relay reload"
+    for versions, certificate, key in _DOVECOT:
+        yield f"For Dovecot {versions}:"
+        yield f"    {certificate}{store.server}"
+        yield f"    {key}{store.server}"

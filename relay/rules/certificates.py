@@ -34,6 +34,19 @@ class Certificate:
     until: dt.datetime
 
 
+_TOLD = tuple(dt.timedelta(days=days) for days in (60, 30, 7))
+
+
+def warn_at(certificate: Certificate, most: dt.timedelta | None = None) -> tuple[dt.datetime, ...]:
+    """Return the moments at which people are told that a certificate ends: 60, 30 and 7 days before, in their order.
+
+    None of them is earlier than `most` before its end; where nothing else is said, in the last quarter of its time: one
+    of three months is renewed by a program a month before, and it says something only where that has failed.
+    """
+    longest = (certificate.until - certificate.since) / 4 if most is None else most
+    return tuple(dict.fromkeys(certificate.until - min(before, longest) for before in _TOLD))
+
+
 def read_certificate(der: bytes) -> Certificate | None:
     """Read a certificate; None where it is none."""
     try:

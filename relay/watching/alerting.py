@@ -27,6 +27,8 @@ TOLD: Final = frozenset(
         Kind.BACKUP_NONE,
         Kind.LOGIN_ENDS,
         Kind.PROOF_ENDS,
+        Kind.CERTIFICATE_EXPIRES,
+        Kind.CERTIFICATE_EXPIRED,
     }
 )
 """What the postmaster is told of here, where it needs him.
@@ -36,7 +38,7 @@ are written together with their cause (`relay.notifications`).
 """
 HEALED: Final = 900_000
 """Milliseconds without a finding after which it is over: what comes back before that has never gone."""
-_TOPICS: Final = frozenset({"mailbox", "backup", *(str(kind) for kind in TOLD)})
+_TOPICS: Final = frozenset({"mailbox", "backup", "certificate", *(str(kind) for kind in TOLD)})
 _LOCAL: Final = frozenset({Kind.DISK_LOW})
 """What each node has for itself."""
 _NODE: Final = "#"
@@ -98,6 +100,8 @@ def is_moot(key: str, snapshot: Snapshot) -> bool:
     """Return whether something is over since the configuration does not have it any more."""
     if topic_of(key) == "mailbox":
         return not any(one.account.name == subject_of(key) and one.mailbox is not None for one in snapshot.accounts)
+    if topic_of(key) == "certificate":
+        return subject_of(key) not in snapshot.certificates
     return topic_of(key) == "backup" and snapshot.backup is None
 
 

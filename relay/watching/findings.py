@@ -21,7 +21,6 @@ ENOUGH_DISK: Final = 1 << 30
 """Octets; with less than this, or than twice `[limits] free_space`, a disk is to be watched."""
 BACKUP_AGE: Final = 36 * 3_600_000
 """Milliseconds: a nightly backup that is older has been left out once."""
-CERTIFICATE_DAYS: Final = 14
 FORESEEN: Final = (60, 30, 7)
 """Days before the end of a client secret or its certificate at which people are told."""
 FAILING_INTERVALS: Final = 6
@@ -73,6 +72,8 @@ _TOPIC: Final = {
     Kind.BACKUP_FAILED: "backup",
     Kind.BACKUP_OLD: "backup",
     Kind.BACKUP_NONE: "backup",
+    Kind.CERTIFICATE_EXPIRES: "certificate",
+    Kind.CERTIFICATE_EXPIRED: "certificate",
 }
 """What people take for one thing, though its cause may change while it lasts."""
 
@@ -242,12 +243,12 @@ def _backup(snapshot: Snapshot, now: int) -> Iterator[Finding]:
 
 
 def _certificates(snapshot: Snapshot, now: int) -> Iterator[Finding]:
-    for path, expires in snapshot.certificates.items():
-        left = expires - now
+    for path, ending in snapshot.certificates.items():
+        again, left = (*ending.told[1:], ending.expires), ending.expires - now
         if left <= 0:
-            yield _needs_you(kind=Kind.CERTIFICATE_EXPIRED, subject=path, since=expires)
-        elif left < CERTIFICATE_DAYS * DAY:
-            yield _watch(kind=Kind.CERTIFICATE_EXPIRES, subject=path, number=left // DAY)
+            yield _needs_you(kind=Kind.CERTIFICATE_EXPIRED, subject=path, since=ending.expires, again=again)
+        elif now >= ending.told[0]:
+            yield _needs_you(kind=Kind.CERTIFICATE_EXPIRES, subject=path, number=left // DAY, again=again)
 
 
 def _past(snapshot: Snapshot) -> Iterator[Finding]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from relay.certificates.store import RENEWED, Store
 from relay.model.account import Account
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
 from relay.places import digest_of
-from relay.rules.certificates import read_pem
+from relay.rules.certificates import read_pem, warn_at
 from relay.rules.hours import open_time
 from relay.rules.nightly import BackupState
 from relay.settings import Settings
@@ -47,6 +48,15 @@ class AccountState:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """When a certificate ends. Milliseconds since 1970, UTC."""
+
+    expires: int
+    told: tuple[int, ...]
+    """The moments before, in their order, at which people are told."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
     """How things stand."""
 
@@ -72,7 +82,7 @@ class Snapshot:
     bounced: int = 0
     """Mails of the last seven days that did not reach everybody."""
     bounced_last: int | None = None
-    certificates: Mapping[str, int] = field(default_factory=dict)
+    certificates: Mapping[str, Ending] = field(default_factory=dict)
     """When the certificates expire that listeners show to their clients, by the files on the disk."""
     configuration_changed: bool = False
     """Whether the file is another than the service has read."""
@@ -118,7 +128,7 @@ class Files:
 
     digest: str = ""
     """Of the configuration as it stands on the disk; empty where it can't be read."""
-    certificates: Mapping[str, int] = field(default_factory=dict)
+    certificates: Mapping[str, Ending] = field(default_factory=dict)
     """When those of the listeners expire, by their files."""
     proofs: Mapping[str, int] = field(default_factory=dict)
     """When those of `[account.oauth]` expire, by their files."""
@@ -127,10 +137,11 @@ class Files:
 def look_at_files(settings: Settings, *, digest: str = "") -> Files:
     """Read the configuration's file, unless somebody has who gives its `digest`, and the certificates that it names."""
     paths = {listener.certificate for listener in settings.listeners if listener.certificate is not None}
-    certificates = {str(path): expires for path in sorted(paths) if (expires := _expiry(path)) is not None}
+    own = Store(settings.folder).server
+    certificates = {str(path): ending for path in sorted(paths) if (ending := _ending(path, own=path == own))}
     accounts = settings.directory.accounts
     named = {one.oauth.certificate for one in accounts if one.oauth is not None and one.oauth.certificate is not None}
-    proofs = {path: expires for path in sorted(named) if (expires := _expiry(Path(path))) is not None}
+    proofs = {path: ending.expires for path in sorted(named) if (ending := _ending(Path(path)))}
     return Files(digest=digest or digest_of(settings.path), certificates=certificates, proofs=proofs)
 
 
@@ -210,10 +221,18 @@ def _disks(settings: Settings) -> dict[str, int]:
     return {folder: free for folder, free in found.items() if free is not None}
 
 
-def _expiry(path: Path) -> int | None:
+def _ending(path: Path, *, own: bool = False) -> Ending | None:
+    """Read when a certificate ends; `own`: the service makes it anew, so that people are told only if it has not."""
     try:
         with path.open("rb") as stream:
             certificate = read_pem(stream.read(LARGEST_CERTIFICATE))
     except OSError:
         return None
-    return None if certificate is None else round(certificate.until.timestamp() * 1000)
+    if certificate is None:
+        return None
+    told = warn_at(certificate, RENEWED - dt.timedelta(days=1) if own else None)
+    return Ending(expires=_milliseconds(certificate.until), told=tuple(map(_milliseconds, told)))
+
+
+def _milliseconds(moment: dt.datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -145,12 +145,16 @@ ENGLISH = Language(
         Kind.CERTIFICATE_EXPIRED: Text(
             title="The certificate {subject} has run out",
             what="Mail programs refuse to send, or warn their users.",
-            action='Put a new certificate in its place, and then run "relay reload".',
+            action='Put a new certificate in its place (the office\'s own: "relay certificate make"); the service takes'
+            " it over within a minute.",
+            over="The certificate {subject} is a new one.",
         ),
         Kind.CERTIFICATE_EXPIRES: Text(
             title="The certificate {subject} runs out in {days}",
             what="From then on mail programs refuse to send, or warn their users.",
-            action='Put a new certificate in its place, and then run "relay reload".',
+            action='Put a new certificate in its place (the office\'s own: "relay certificate make"); the service takes'
+            " it over within a minute.",
+            over="The certificate {subject} is a new one.",
         ),
         Kind.LOGIN_ENDS: Text(
             title='Account "{subject}" logs in to Microsoft by password, which ends on 2026-12-31',

@@ -153,12 +153,16 @@ GERMAN = Language(
         Kind.CERTIFICATE_EXPIRED: Text(
             title="Das Zertifikat {subject} ist abgelaufen",
             what="Mailprogramme weigern sich zu senden oder warnen davor.",
-            action="Legen Sie ein neues an seine Stelle, und rufen Sie dann „relay reload“ auf.",
+            action="Legen Sie ein neues an seine Stelle (das eigene des Büros: „relay certificate make“); der"
+            " Maildienst übernimmt es binnen einer Minute.",
+            over="Das Zertifikat {subject} ist ein neues.",
         ),
         Kind.CERTIFICATE_EXPIRES: Text(
             title="Das Zertifikat {subject} läuft in {days} ab",
             what="Danach weigern sich Mailprogramme zu senden oder warnen davor.",
-            action="Legen Sie ein neues an seine Stelle, und rufen Sie dann „relay reload“ auf.",
+            action="Legen Sie ein neues an seine Stelle (das eigene des Büros: „relay certificate make“); der"
+            " Maildienst übernimmt es binnen einer Minute.",
+            over="Das Zertifikat {subject} ist ein neues.",
         ),
         Kind.LOGIN_ENDS: Text(
             title="Konto „{subject}“ meldet sich bei Microsoft mit Passwort an; das endet am 31.12.2026",

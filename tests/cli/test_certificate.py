@@ -1,10 +1,14 @@
+import imaplib
 import os
+import ssl
 from pathlib import Path
 
 import pytest
 
 from relay.certificates.store import Store
+from relay.cli.dovecot_config import find_version
 from tests.cli.conftest import Run
+from tests.peers.dovecot import Dovecot
 
 
 def test_a_certificate_is_made_and_shown(run: Run, config: Path) -> None:
@@ -36,6 +40,19 @@ def test_what_it_says_makes_listeners_use_it(run: Run, config: Path) -> None:
     config.write_text(config.read_text().replace("[[listener]]\n", f"[[listener]]\n{lines}"))
     assert run("check").status == 0
     assert "For a [[listener]]" not in run("certificate", "show").out
+
+
+@pytest.mark.peer
+def test_dovecot_takes_the_lines_for_its_version_as_they_are_printed(run: Run, config: Path) -> None:
+    run("certificate", "make")
+    store = Store(config.parent)
+    out = run("certificate", "show").out
+    version = find_version()
+    lines = out[out.index(f"For Dovecot {version}") :].splitlines()[1:3]
+    assert all(str(store.server) in line for line in lines)
+    context = ssl.create_default_context(cadata=store.read_root().decode())
+    with Dovecot(more="\n".join(lines)) as dovecot, imaplib.IMAP4("localhost", dovecot.imap_port) as session:
+        assert session.starttls(context)[0] == "OK"
 
 
 def test_a_name_that_can_not_stand_there_is_refused(run: Run, config: Path) -> None:

@@ -221,7 +221,8 @@ class Dovecot:
                 start_new_session=True,
             )
         try:
-            wait_for_port(self.pop3_port, self._process, errors=errors)
+            for port in (self.pop3_port, self.imap_port):
+                wait_for_port(port, self._process, errors=errors)
         except BaseException:
             end_group(self._process, at_once=True)
             raise

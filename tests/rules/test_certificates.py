@@ -9,7 +9,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rules.certificates import read_certificate, read_pem
+from relay.rules.certificates import Certificate, read_certificate, read_pem, warn_at
 
 AUTHORITY = trustme.CA(organization_name="Example Authority")
 DAY = dt.datetime(2026, 3, 1, 12, 30, tzinfo=dt.UTC)
@@ -26,6 +26,18 @@ def test_names_issuer_and_times_are_read() -> None:
     assert found.names == ("mail.example", "*.example.org", "192.0.2.7", "::1")
     assert found.issuer.startswith("Example Authority")
     assert (found.since, found.until) == (DAY, DAY)
+
+
+@pytest.mark.parametrize(
+    ("days", "most", "expected"),
+    [(397, None, [60, 30, 7]), (365, None, [60, 30, 7]), (90, None, [22.5, 7]), (6, None, [1.5]), (397, 29, [29, 7])],
+)
+def test_people_are_told_of_an_end_in_time_and_not_of_what_a_program_will_renew(
+    days: int, most: int | None, expected: list[float]
+) -> None:
+    certificate = Certificate(names=(), issuer="", since=DAY, until=DAY + dt.timedelta(days=days))
+    told = warn_at(certificate, None if most is None else dt.timedelta(days=most))
+    assert [(certificate.until - at) / dt.timedelta(days=1) for at in told] == expected
 
 
 def test_a_certificate_of_an_old_kind_has_its_common_name() -> None:

@@ -215,6 +215,16 @@ def test_news_take_turns_and_no_alert_comes_twice_an_hour(spans: list[tuple[bool
     assert days.watches == {}
 
 
+def test_a_certificate_is_told_of_again_when_it_has_run_out_and_when_it_is_a_new_one() -> None:
+    days = Days()
+    again = START + 100 * MINUTE, START + 200 * MINUTE
+    for minutes, kind in ((200, Kind.CERTIFICATE_EXPIRES), (100, Kind.CERTIFICATE_EXPIRED)):
+        days.minutes(minutes, Finding(kind=kind, grade=Grade.NEEDS_YOU, subject="/c.pem", again=again))
+    assert days.told == [(0, News.RAISED), (100, News.RAISED), (200, News.RAISED)]
+    days.minutes(100)
+    assert days.told[3:] == [(315, News.CLEARED)]
+
+
 def test_what_is_foreseen_is_told_again_as_it_comes_nearer() -> None:
     days = Days()
     again = START + 100 * MINUTE, START + 200 * MINUTE

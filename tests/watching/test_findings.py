@@ -18,7 +18,7 @@ from relay.storage.outbox import Watch
 from relay.storage.standing import ArchiveTrouble, QueueState
 from relay.watching.asking import Running
 from relay.watching.findings import DAY, GRADES, Finding, Kind, disk_limits, find, worst
-from relay.watching.snapshot import AccountState, Snapshot
+from relay.watching.snapshot import AccountState, Ending, Snapshot
 
 NOW = 1_780_000_000_000
 MINUTE = 60_000
@@ -76,7 +76,9 @@ def backup(at: int | None, error: str = "") -> Snapshot:
 
 
 def certificate(left: int) -> Snapshot:
-    return Snapshot(certificates={"/c.pem": NOW + left})
+    expires = NOW + left
+    told = tuple(expires - days * DAY for days in (60, 30, 7))
+    return Snapshot(certificates={"/c.pem": Ending(expires=expires, told=told)})
 
 
 LOGIN = "login: no such user"
@@ -133,9 +135,9 @@ TABLE = [
     (replace(backup(None), watches=known("backup//b", NOW - 36 * HOUR)), Kind.BACKUP_NONE, WATCH),
     (replace(backup(None), watches=known("backup//b", NOW - 36 * HOUR - 1)), Kind.BACKUP_NONE, NEEDS),
     (sales(replace(SALES, excluded=True), pause=pause_of(since=NOW, reason="535 no")), None, FINE),
-    (certificate(14 * DAY), None, FINE),
-    (certificate(14 * DAY - 1), Kind.CERTIFICATE_EXPIRES, WATCH),
-    (certificate(1), Kind.CERTIFICATE_EXPIRES, WATCH),
+    (certificate(60 * DAY + 1), None, FINE),
+    (certificate(60 * DAY), Kind.CERTIFICATE_EXPIRES, NEEDS),
+    (certificate(1), Kind.CERTIFICATE_EXPIRES, NEEDS),
     (certificate(0), Kind.CERTIFICATE_EXPIRED, NEEDS),
     (Snapshot(archive=(ArchiveTrouble(address="c@x.example", since=NOW, failed=3),)), Kind.ARCHIVE_FAILING, NEEDS),
     (Snapshot(bounced=2, bounced_last=NOW), Kind.BOUNCED, WATCH),
@@ -239,7 +241,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         backup=draw(st.one_of(st.none(), st.builds(
             BackupState, at=TIMES, error=st.sampled_from(["", "no room"])))),
         bounced=draw(COUNTS),
-        certificates={"/c": draw(st.integers(NOW - DAY, NOW + 20 * DAY))},
+        certificates=certificate(draw(st.integers(-DAY, 70 * DAY))).certificates,
         configuration_changed=draw(st.booleans()),
     )  # fmt: skip
 
@@ -259,7 +261,7 @@ WORSE = [
     lambda s: replace(s, bounced=s.bounced + 1),
     lambda s: replace(s, disks={**s.disks, "/b": 0}),
     lambda s: replace(s, disks={"/a": s.disks["/a"] // 2}),
-    lambda s: replace(s, certificates={"/c": s.certificates["/c"] - 15 * DAY}),
+    lambda s: replace(s, certificates=certificate(s.certificates["/c.pem"].expires - NOW - 65 * DAY).certificates),
     lambda s: replace(s, configuration_changed=True),
     lambda s: replace(s, strangers={"old": QueueState(waiting=1), **s.strangers}),
     lambda s: replace(s, archive=(ArchiveTrouble(address="c@x.example", since=NOW, failed=1),)),

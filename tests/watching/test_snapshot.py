@@ -1,5 +1,6 @@
 """A snapshot of a real database, a real disk and a configuration; an office in one process with a clock of its own."""
 
+import datetime as dt
 import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -9,6 +10,7 @@ from unittest import mock
 import pytest
 import trustme
 
+from relay.certificates.store import Store
 from relay.model.account import Account
 from relay.model.address import Address
 from relay.places import digest_of
@@ -26,6 +28,7 @@ from tests.peers.relay_process import make_account
 from tests.watching.disk import statvfs_of
 
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
 
 def look(office: Office, *, free: int = 1 << 40, settings: Settings | None = None) -> Snapshot:
@@ -128,12 +131,22 @@ async def test_a_certificate_is_read_from_its_file(office: Office, tmp_path: Pat
     issued.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
     office.configure(account={}, listener={"tls": "starttls", "certificate": "server.pem", "private_key": "server.pem"})
     files = look_at_files(office.settings)
-    ((path, expires),) = files.certificates.items()
+    ((path, ending),) = files.certificates.items()
     assert path == str(tmp_path / "server.pem")
-    assert expires > START
+    assert ending.expires > START
+    assert [round((ending.expires - at) / DAY) for at in ending.told] == [60, 30, 7]
     assert files.digest == digest_of(office.settings.path) != ""
     (tmp_path / "server.pem").unlink()
     assert look_at_files(office.settings).certificates == {}
+
+
+async def test_the_offices_own_certificate_is_told_of_only_if_it_was_not_made_anew(office: Office) -> None:
+    store = Store(office.settings.folder)
+    store.make(["relay.office.example"], "Mail", dt.datetime.fromtimestamp(START / 1000, dt.UTC))
+    own = {"tls": "starttls", "certificate": str(store.server), "private_key": str(store.server)}
+    office.configure(account={}, listener=own)
+    (ending,) = look_at_files(office.settings).certificates.values()
+    assert [round((ending.expires - at) / DAY) for at in ending.told] == [29, 7]
 
 
 async def test_a_configuration_that_is_not_in_force_is_seen(office: Office) -> None:
