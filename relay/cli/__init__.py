@@ -96,5 +96,5 @@ class LazyGroup(Group):
 def main() -> None:
     """Relay the mail of a small office through its provider accounts.
 
-    Begin with `relay demo`. Then write a relay.toml, test it with `relay check`, and run `relay serve`.
+    `relay demo` shows it. Begin with `relay init`, which writes a relay.toml; then run `relay serve`.
     """

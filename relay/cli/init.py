@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from relay.settings import Settings
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
+_ISSUERS: Final = ("microsoft", "google", "custom")
 _OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--language", {"type": click.Choice(["de", "en"]), "help": "Of questions, notices and alerts; default: $LANG."}),
     ("--hostname", {"help": "This machine's name."}),
@@ -28,20 +29,21 @@ _OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--smtp-host", {"help": "The server that sends, where no preset names it."}),
     ("--smtp-port", {"help": "Default: 587."}),
     ("--smtp-security", {"type": click.Choice(["tls", "starttls", "none"]), "help": "Default: as the port says."}),
+    ("--smtp-username", {"help": "Default: the address."}),
     ("--collect/--no-collect", {"default": None, "help": "Whether mail is collected; default: where possible."}),
     ("--pop3-host", {"help": "The server whose mailbox is collected, where no preset names it."}),
     ("--pop3-port", {"help": "Default: 995."}),
     ("--pop3-security", {"type": click.Choice(["tls", "starttls", "none"]), "help": "Default: tls."}),
-    ("--username", {"help": "The user name at both; default: the address."}),
+    ("--pop3-username", {"help": "Default: as for sending."}),
     ("--ca-file", {"metavar": "FILE", "help": "The authority of the provider's certificates, if its own."}),
-    ("--login", {"type": click.Choice(["password", "oauth"]), "help": "Default: password, where it is taken."}),
     ("--password-file", {"metavar": "FILE", "help": "Has the password, and stays; default: it is read, and kept."}),
-    ("--oauth-provider", {"type": click.Choice(["microsoft", "google", "custom"]), "help": "Default: the preset's."}),
+    ("--oauth", {"type": click.Choice(_ISSUERS), "help": "Sign in there, in place of a password."}),
     ("--flow", {"metavar": "FLOW", "help": "How somebody signs in: device, browser or app."}),
     ("--client-id", {"help": "The registration at the provider."}),
     ("--client-secret-file", {"metavar": "FILE", "help": "Has its client secret, and stays; default: it is read."}),
+    ("--secret-expires", {"metavar": "DAY", "help": "The day on which that secret ends, such as 2027-06-30."}),
     ("--tenant", {"help": "Microsoft: the organisation's domain or id."}),
-    ("--oauth-user", {"metavar": "ADDRESS", "help": "Who signs in; default: the account's address."}),
+    ("--sign-in-as", {"metavar": "ADDRESS", "help": "Who signs in; default: the account's address."}),
     ("--oauth-certificate", {"metavar": "FILE", "help": "In place of a client secret; with --oauth-private-key."}),
     ("--oauth-private-key", {"metavar": "FILE", "help": "The key of it, or of Google's service account."}),
     ("--token-url", {"help": "Of a custom provider; so are --device-url, --authorize-url and --scope."}),

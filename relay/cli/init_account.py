@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from relay.cli.account_oauth import wants_client_secret
 from relay.cli.interview import Interview, fill_in
+from relay.cli.provider import KEPT
 from relay.first_steps import reading, texts
 from relay.first_steps.answers import AccountAnswer
 from relay.presets.preset import Preset, Words, find_preset
@@ -14,11 +16,8 @@ from relay.presets.preset import Preset, Words, find_preset
 if TYPE_CHECKING:
     from relay.presets.finding import Found
 
-KEPT: Final = "14 days"
-"""How long collected mail stays at the provider: a first trial must not empty a mailbox."""
-_PASSWORD, _OAUTH = "password", "oauth"
 _OAUTH_KEYS: Final = {
-    "oauth_user": "user", "token_url": "token_url", "device_url": "device_url", "authorize_url": "authorize_url",
+    "sign_in_as": "user", "token_url": "token_url", "device_url": "device_url", "authorize_url": "authorize_url",
     "oauth_certificate": "certificate", "oauth_private_key": "private_key",
 }  # fmt: skip
 """Options that are passed on as they are, with the keys of [account.oauth]."""
@@ -118,13 +117,14 @@ def _look(interview: Interview, options: dict[str, Any], address: str) -> "Found
     from relay.settings.fields import read_address
 
     parsed = read_address(address)
+    question = fill_in(texts.DATABASE, domain=parsed.domain)
+
+    def agrees() -> bool:
+        given = options["ask_thunderbird"]
+        return interview.agree(question, option="--ask-thunderbird", given=given, default=False)
+
     interview.tell(texts.LOOKING, domain=parsed.domain)
-    found = asyncio.run(find_provider(parsed, ask_database=bool(options["ask_thunderbird"])))
-    if found.origin is None and options["ask_thunderbird"] is None and interview.terminal:
-        question = fill_in(texts.DATABASE, domain=parsed.domain)
-        if interview.agree(question, option="--ask-thunderbird", default=False):
-            found = asyncio.run(find_provider(parsed, ask_database=True))
-    return found
+    return asyncio.run(find_provider(parsed, ask_database=agrees))
 
 
 def _confirm(interview: Interview, words: Words) -> bool:
@@ -180,13 +180,13 @@ def _server(interview: Interview, options: dict[str, Any], draft: Draft, kind: s
         table["host"] = host
         if preset is None:
             table |= _port(interview, options, kind)
+            given = options[f"{kind}_username"] or _known_name(draft)
             table["username"] = interview.ask(
-                texts.USERNAME, reading.read_text, option="--username", given=options["username"] or _known_name(draft),
-                default=draft.address,
-            )  # fmt: skip
+                texts.USERNAME, reading.read_text, option=f"--{kind}-username", given=given, default=draft.address
+            )
             draft.servers.setdefault("any", {"username": table["username"]})
-    if options["username"] is not None:
-        table["username"] = options["username"]
+    elif options[f"{kind}_username"] is not None:
+        table["username"] = options[f"{kind}_username"]
     if options["ca_file"] is not None:
         table["ca_file"] = interview.ask(
             texts.CERTIFICATE_FILE, reading.read_file, option="--ca-file", given=options["ca_file"]
@@ -212,27 +212,22 @@ def _port(interview: Interview, options: dict[str, Any], kind: str) -> dict[str,
 
 def _sign_in(interview: Interview, options: dict[str, Any], draft: Draft, *, collects: bool) -> dict[str, Any] | None:
     """Return [account.oauth], without the client's secret; None where a password is used."""
-    preset, login = draft.preset, options["login"]
+    preset = draft.preset
     offer = preset.oauth if preset else None
-    provider = options["oauth_provider"] or (offer and offer.provider)
-    if login is None:
-        login = _OAUTH if options["oauth_provider"] is not None else None
-    if login is None and offer is not None and preset is not None:
+    provider = options["oauth"]
+    if provider is None and offer is not None and preset is not None:
         used = ("smtp", "pop3") if collects else ("smtp",)
         if any(kind in offer.needed for kind in used):
             interview.tell(texts.ONLY_SIGN_IN, title=preset.title)
-            login = _OAUTH
-        else:
-            interview.tell(texts.WHICH_PASSWORD, text=preset.password.by(interview.language))
-            question = fill_in(texts.SIGN_IN, title=preset.title)
-            login = _OAUTH if interview.agree(question, option="--login", default=False) else _PASSWORD
-    elif preset is not None and login != _OAUTH:
+            provider = offer.provider
+    if provider is None and preset is not None:
         interview.tell(texts.WHICH_PASSWORD, text=preset.password.by(interview.language))
-    if login != _OAUTH:
-        return None
+        question = fill_in(texts.SIGN_IN, title=preset.title)
+        if offer is not None and interview.agree(question, option="--oauth", default=False):
+            provider = offer.provider
     if provider is None:
-        raise click.UsageError("--oauth-provider is missing: microsoft, google or custom")
-    flows = ("device", "browser", "app") if offer is None else offer.flows
+        return None
+    flows = ("device", "browser", "app") if offer is None or offer.provider != provider else offer.flows
     table: dict[str, Any] = {"provider": provider}
     table["flow"] = interview.ask(
         texts.FLOW, reading.one_of(flows), option="--flow", given=options["flow"], default=flows[0]
@@ -253,13 +248,19 @@ def _sign_in(interview: Interview, options: dict[str, Any], draft: Draft, *, col
 
 def _client_secret(interview: Interview, options: dict[str, Any], oauth: dict[str, Any]) -> str:
     """Return the client's secret, to be put into a file; empty where there is none, or it is in a file already."""
+    secret = ""
     if options["client_secret_file"] is not None:
         oauth["client_secret_file"] = interview.ask(
             texts.CLIENT_SECRET, reading.read_file, option="--client-secret-file", given=options["client_secret_file"]
         )
-        return ""
-    if "private_key" in oauth:
-        return ""
-    needed = oauth["flow"] == "app" or oauth["provider"] == "google"
-    question = texts.CLIENT_SECRET if needed else texts.CLIENT_SECRET_OR_NONE
-    return interview.secret(question, option="--client-secret-file", empty=not needed)
+    elif "private_key" not in oauth:
+        needed = wants_client_secret(oauth)
+        question = texts.CLIENT_SECRET if needed else texts.CLIENT_SECRET_OR_NONE
+        secret = interview.secret(question, option="--client-secret-file", empty=not needed)
+    if secret or "client_secret_file" in oauth:
+        day = interview.ask(
+            texts.SECRET_EXPIRES, reading.read_day, option="--secret-expires", given=options["secret_expires"],
+            default="",
+        )  # fmt: skip
+        oauth |= {} if day is None else {"secret_expires": day}
+    return secret

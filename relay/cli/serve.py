@@ -113,5 +113,5 @@ def _look_for_account(config: str | None) -> int:
         return DONE
     if settings.directory.accounts:
         return DONE
-    say(f"The mail service waits for its first account: add it to {settings.path}, then: systemctl start relay")
+    say(f"The mail service waits for its first account: relay init makes it, in {settings.path}")
     return FAILED

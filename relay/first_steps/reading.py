@@ -1,5 +1,6 @@
 """Reads the answers, one function each; what is wrong is said in both languages, so that it can be asked again."""
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterable
 from ipaddress import ip_network
@@ -111,6 +112,14 @@ def read_known_preset(text: str) -> str:
     if name is None:
         raise wrong(texts.NOT_A_PRESET, text)
     return name
+
+
+def read_day(text: str) -> dt.date | None:
+    """Read a day as ISO 8601 writes it; empty: none."""
+    try:
+        return dt.date.fromisoformat(text.strip()) if text else None
+    except ValueError:
+        raise wrong(texts.NOT_A_DAY, text) from None
 
 
 def read_file(text: str) -> str:

@@ -52,6 +52,10 @@ CLIENT_SECRET: Final = Words("Its client secret (not shown)", "Ihr Clientgeheimn
 CLIENT_SECRET_OR_NONE: Final = Words(
     "Its client secret (not shown; Enter: it has none)", "Ihr Clientgeheimnis (wird nicht angezeigt; Enter: keines)"
 )
+SECRET_EXPIRES: Final = Words(
+    "On which day does it end, as the provider showed it, such as 2027-06-30 (Enter: not known)",
+    "An welchem Tag läuft es ab, wie vom Anbieter angezeigt, etwa 2027-06-30 (Enter: unbekannt)",
+)
 PASSWORD: Final = Words("Password (not shown)", "Passwort (wird nicht angezeigt)")
 ARCHIVE: Final = Words(
     "Shall a copy of each sent mail go to an address, the office's archive? Which (Enter: none)",
@@ -150,6 +154,7 @@ NO_FILE: Final = Words(
     "{value}: there is no such file, or it can't be read",
     "{value}: diese Datei gibt es nicht, oder sie ist nicht lesbar",
 )
+NOT_A_DAY: Final = Words("{value}: is no day such as 2027-06-30", "{value}: ist kein Tag wie 2027-06-30")
 NOTHING: Final = Words("Please answer something", "Bitte antworten Sie etwas")
 NOT_A_SECRET: Final = Words("It must be one line of text", "Es muss eine Zeile Text sein")
 

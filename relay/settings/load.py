@@ -19,7 +19,7 @@ def find_configuration(option: str | None) -> Path:
     here, system = places.PLACES
     looked = (
         f"there is no configuration: no ./{here}, no {system}, and neither -c nor ${places.VARIABLE} names another."
-        " Go to the folder that has it, or name it: -c FILE. Is there none yet? The README begins with one"
+        " Go to the folder that has it, or name it: -c FILE. Is there none yet? relay init makes one"
     )
     raise ConfigurationError([write_line(here.name, looked)])
 

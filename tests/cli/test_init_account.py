@@ -46,12 +46,11 @@ def test_where_each_account_has_its_own_host_it_is_said_where_to_find_it() -> No
 
 
 def test_of_an_unknown_provider_the_servers_are_asked_for() -> None:
-    typed = "anna@office.lan\n\nsmtp.office.lan\n0\n465\nlogin\n\npop.office.lan\nsecret\n"
+    typed = "anna@office.lan\nsmtp.office.lan\n0\n465\nlogin\n\npop.office.lan\nsecret\n"
     account, _, shown = ask(typed)
     assert account.preset is None
     assert account.sending == {"host": "smtp.office.lan", "port": 465, "security": "tls", "username": "login"}
     assert account.collecting == {"host": "pop.office.lan", "username": "login", "leave_on_server": "14 days"}
-    assert "Thunderbird's database" in shown
     assert "Nothing is known of the provider" in shown
     assert "0: is no port" in shown
 
@@ -76,15 +75,18 @@ def test_microsoft_365_is_signed_in_to() -> None:
     }
     assert secret == ""
     assert "takes no password here" in shown
-    account, secret, _ = ask("anna@example.com\ny\napp\ncontoso.example\nthe-client\nhush\n", preset="microsoft365")
+    account, secret, _ = ask(
+        "anna@example.com\ny\napp\ncontoso.example\nthe-client\nhush\n2027\n2027-06-30\n", preset="microsoft365"
+    )
     assert account.oauth is not None
     assert (account.oauth["flow"], account.oauth["tenant"], secret) == ("app", "contoso.example", "hush")
+    assert str(account.oauth["secret_expires"]) == "2027-06-30"
 
 
 def test_where_both_are_possible_a_password_is_the_default() -> None:
     account, secret, _ = ask("anna@gmail.com\n\n\napp-password\n")
     assert (account.oauth, secret) == (None, "app-password")
-    account, secret, _ = ask("anna@gmail.com\n\ny\nbrowser\nid\nhush\n")
+    account, secret, _ = ask("anna@gmail.com\n\ny\nbrowser\nid\nhush\n\n")
     assert account.oauth == {"provider": "google", "flow": "browser", "client_id": "id"}
     assert secret == "hush"
 
@@ -111,12 +113,12 @@ def test_the_owner_is_whose_address_it_is_or_is_asked_for() -> None:
     [
         ({}, "--address"),
         ({"address": "a@office.lan"}, "--smtp-host"),
-        ({"address": "a@office.lan", "smtp_host": "h", "login": "oauth"}, "--oauth-provider"),
-        ({"address": "a@office.lan", "smtp_host": "h", "oauth_provider": "custom", "flow": "app"}, "--client-id"),
+        ({"address": "a@office.lan", "smtp_host": "h", "oauth": "custom", "flow": "x"}, "--flow"),
+        ({"address": "a@office.lan", "smtp_host": "h", "oauth": "custom", "flow": "app"}, "--client-id"),
         ({"address": "a@office.lan", "smtp_host": "h", "preset": "nobody"}, "--preset"),
         ({"address": "a@gmx.de"}, "--password-file"),
         (
-            {"address": "a@gmail.com", "oauth_provider": "google", "flow": "browser", "client_id": "c"},
+            {"address": "a@gmail.com", "oauth": "google", "flow": "browser", "client_id": "c"},
             "--client-secret-file",
         ),
     ],

@@ -18,9 +18,7 @@ def test_without_an_account_the_unit_hears_so_in_one_sentence(run: Run, tmp_path
     config = write_config(tmp_path, accounts=[], users=[{**ANNA, "notify": "inbox"}], archive=[])
     said = run("serve", "--condition")
     assert (said.status, said.err) == (1, "")
-    assert said.out == (
-        f"The mail service waits for its first account: add it to {config}, then: systemctl start relay\n"
-    )
+    assert said.out == (f"The mail service waits for its first account: relay init makes it, in {config}\n")
 
 
 def test_with_an_account_it_starts_though_its_password_is_not_there_yet(run: Run, tmp_path: Path) -> None:

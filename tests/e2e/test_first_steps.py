@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.accounts.test_signing_in import end_of
+from tests.e2e.test_oauth import provider
 from tests.peers.dovecot import PASSWORD, Dovecot
+from tests.peers.oauth_server import CLIENT, USER, OAuthServer
 from tests.peers.postfix import Postfix
 from tests.peers.relay_process import ROOT, RelayProcess
 
@@ -71,3 +74,39 @@ def test_a_wrong_password_is_told_and_the_file_is_there(tmp_path: Path) -> None:
     said = init(config, *OFFICE)
     assert said.returncode == 1
     assert "has an account already" in said.stderr
+
+
+@pytest.mark.parametrize("flow", ["device", "browser", "app"])
+def test_with_a_token(tmp_path: Path, flow: str) -> None:
+    config = tmp_path / "relay.toml"
+    with OAuthServer() as server, provider(server) as (postfix, dovecot):
+        server.signed_in.set()
+        server.secret = "the-clients-secret" if flow == "app" else ""
+        dovecot.fill(USER, [b"Subject: comes\n\nhello\n"])
+        options = [*OFFICE, *servers(tmp_path, postfix, dovecot), "--oauth", "custom", "--flow", flow]
+        options += ["--client-id", CLIENT, "--sign-in-as", USER, "--scope", "mail"]
+        options += [
+            part for one in ("token", "device", "authorize") for part in (f"--{one}-url", f"{server.url}/{one}")
+        ]
+        if flow == "app":
+            file = tmp_path / "client-secret"
+            file.write_text(f"{server.secret}\n")
+            file.chmod(0o600)
+            options += ["--client-secret-file", str(file)]
+        command = [sys.executable, "-u", "-m", "relay", "init", "-c", str(config), *options]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if line.startswith(f"{server.url}/authorize"):
+                    process.stdin.write(f"{end_of(line.strip())}\n")
+                    process.stdin.flush()
+        said = "".join(lines)
+        assert process.returncode == 0, said
+        assert "anna works" in said
+        assert not any(secret in said + config.read_text() for secret in server.issued)
+        see_mail_go_and_come(config, postfix, dovecot)

@@ -51,6 +51,7 @@ BAD = [
     (reading.read_known_preset, "nobody-knows-it"),
     (reading.read_file, "/there/is/none"),
     (reading.read_file, "\0"),
+    (reading.read_day, "31.12.2027"),
     (reading.read_text, "  "),
     (reading.one_of(("en", "de")), "fr"),
     (reading.read_yes, "perhaps"),
