@@ -10,6 +10,10 @@ from typing import Any, Final
 
 VARIABLE: Final = "RELAY_CONFIG"
 PLACES: Final = (Path("relay.toml"), Path("/etc/relay/relay.toml"))
+CERTIFICATE: Final = "certificates/relay.pem"
+"""In the storage folder: the office's own certificate, with its key."""
+AUTHORITY: Final = "certificates/authority.pem"
+"""There: what signs it, with its key."""
 
 
 def find_file(option: str | None) -> Path | None:

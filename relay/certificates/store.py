@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from relay.certificates import CertificateError
+from relay.places import AUTHORITY, CERTIFICATE
 from relay.rules.certificates import Certificate, read_pem
 from relay.storage.syncing import FOLDER as OPENED
 from relay.storage.syncing import replacing, sync
@@ -38,7 +39,7 @@ class Store:
     @property
     def server(self) -> Path:
         """The certificate of this machine, its authority's, and its key: for `certificate` and `private_key` alike."""
-        return self.folder / "relay.pem"
+        return self.storage / CERTIFICATE
 
     @property
     def root(self) -> Path:
@@ -47,7 +48,7 @@ class Store:
 
     @property
     def _authority(self) -> Path:
-        return self.folder / "authority.pem"
+        return self.storage / AUTHORITY
 
     def make(self, names: Sequence[str], authority: str, now: dt.datetime) -> None:
         """Make a certificate for these names, and the authority of this name where there is none yet.
@@ -62,6 +63,7 @@ class Store:
 
         Raises CertificateError, OSError.
         """
+        self.complete()
         if not self._is_due(now):
             return None
         with self._locked():
@@ -72,6 +74,14 @@ class Store:
                 raise CertificateError(f"{self._authority}: it is gone, so that nothing can be signed")
             self._make(found.names, "", now)
             return self.read()
+
+    def complete(self) -> None:
+        """Write the authority's certificate where it is gone: a backup brings the key alone. Raises OSError."""
+        if self._authority.exists() and not self.root.exists():
+            from relay.certificates.authority import only_certificates  # noqa: PLC0415 - 40 ms
+
+            with self._locked():
+                _write(self.root, only_certificates(self._authority.read_bytes()), 0o644)
 
     def read(self) -> Certificate | None:
         """Return what the certificate says of itself; None where there is none that can be read."""
@@ -111,6 +121,7 @@ class Store:
             sync(self.storage)
         descriptor = os.open(self.folder, OPENED)
         try:
+            os.fchmod(descriptor, 0o755)  # the authority's certificate is for all; keys have modes of their own
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:

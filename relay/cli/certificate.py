@@ -75,6 +75,7 @@ def show(config: str | None, *, as_json: bool, pem: bool) -> None:
     settings, store = _open(config)
     found = store.read()
     try:
+        store.complete()
         root = store.read_root()
     except OSError:
         root = b""

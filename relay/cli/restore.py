@@ -229,7 +229,7 @@ def _find_gone(plan: Plan, content: bytes) -> list[str]:
             return False
         return False
 
-    return sorted(filter(is_gone, find_names(content) - {KEY_FILE}))
+    return sorted(filter(is_gone, find_names(content)))
 
 
 def _find_lost_logins(settings: "Settings") -> list[str]:

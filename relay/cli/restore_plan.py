@@ -84,7 +84,7 @@ def make_plan(
     from relay.settings.load import read_places
     from relay.storage.lock import database_file
     from relay.storage.manifest import CONFIGURATION, read_entry
-    from relay.storage.named_files import find_names
+    from relay.storage.named_files import OWN, find_names
     from relay.storage.owner import find_owner, require_same_hand
 
     path = _find_configuration(config, backup, manifest)
@@ -111,7 +111,7 @@ def make_plan(
             f' the service: "install -d -o relay -g relay -m 0711 {settings.folder}"'
         )
     settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    owner, named = find_owner(settings.folder), find_names(content)
+    owner, named = find_owner(settings.folder), find_names(content) | {*OWN}
     if wanted is not None:
         require_same_hand(backup / CONFIGURATION, settings.folder, owner)
     return Plan(

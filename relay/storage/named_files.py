@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from relay.model.oauth import KEY_FILE
+from relay.places import AUTHORITY, CERTIFICATE
 from relay.settings.blanking import blank_secrets
 from relay.settings.document import Table, read_document
 from relay.settings.environment import find_folder
@@ -18,6 +19,8 @@ _LARGEST: Final = 16 << 20
 """Octets; what is larger is no password and no certificate."""
 _PUBLIC: Final = ("certificate", "ca_file")
 _PRIVATE: Final = ("private_key",)
+OWN: Final = (KEY_FILE, AUTHORITY, CERTIFICATE)
+"""Secrets in the storage folder that no key names: without them logins can't be read, and nobody trusts us any more."""
 _KEY: Final = b"PRIVATE KEY-----"
 """What a private key begins and ends with (RFC 7468), whichever kind it is."""
 
@@ -66,7 +69,11 @@ def gather(file: Path, content: bytes | None = None, *, secrets: bool) -> Gather
     except ConfigurationError:
         root = Table()
     folder = find_folder(root, file)
-    wanted = {one for one in _names(root, secrets=secrets) if one[0] != KEY_FILE or (folder / KEY_FILE).exists()}
+    wanted = {*_names(root, secrets=secrets)}
+    named = {os.path.normpath(folder / name) for name, _ in wanted}
+    if secrets:
+        own = ((name, os.path.normpath(folder / name)) for name in OWN)
+        wanted |= {(name, True) for name, path in own if path not in named and Path(path).exists()}
     for number, (name, is_secret) in enumerate(sorted(wanted), 1):
         found = _read(folder / name)
         if isinstance(found, bytes) and not secrets and _KEY in found:
@@ -101,8 +108,6 @@ def _names(root: Table, *, secrets: bool) -> Iterator[tuple[str, bool]]:
             is_secret = key in _PRIVATE or is_both or (key.endswith("_file") and key not in _PUBLIC)
             if name and (secrets if is_secret else key in _PUBLIC) and "\0" not in name:
                 yield name, is_secret
-    if secrets and any(account.has("oauth") for account in root.tables("account")):
-        yield KEY_FILE, True  # without it the logins in the database can't be read
 
 
 def _read(file: Path) -> bytes | str:

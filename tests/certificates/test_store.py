@@ -50,6 +50,15 @@ def test_made_again_it_has_the_new_names_and_the_old_authority(store: Store) -> 
     assert store.read_root() == root
 
 
+def test_from_the_key_of_the_authority_its_certificate_is_written_again_for_all(store: Store) -> None:
+    root = store.read_root()
+    store.root.unlink()
+    store.folder.chmod(0o700)
+    assert store.renew(NOW) is None
+    assert store.read_root() == root
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (store.folder, store.root)] == [0o755, 0o644]
+
+
 def test_where_there_is_none_nothing_is_made_anew(tmp_path: Path) -> None:
     assert Store(tmp_path).renew(NOW) is None
     assert [*tmp_path.iterdir()] == []

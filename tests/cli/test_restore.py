@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import smtplib
+import stat
 import subprocess
 import sys
 import tempfile
@@ -149,6 +150,26 @@ def test_from_a_backup_alone_an_empty_machine_goes_on(tmp_path: Path) -> None:
                 client.sendmail("sales@example.com", ["c@example.net"], b"From: sales@example.com\r\n\r\nhello\r\n")
             relay.wait_for("message_delivered", count=2)
         assert len(provider.mails) == 2
+
+
+def test_the_offices_authority_comes_back_and_its_certificate_with_it(tmp_path: Path) -> None:
+    old = Machine(tmp_path / "old", port=9).furnish(tmp_path / "backup", secrets=True)
+    assert old.run("certificate", "make").status == 0
+    before = {one.name: one.read_bytes() for one in (old.folder / "certificates").iterdir()}
+    (old.folder / "tokens.key").write_text("sealed\n")
+    backup = back_up(old)
+    shutil.rmtree(old.folder)
+    new = Machine(tmp_path / "new")
+    assert new.run("restore", "--yes", str(backup)).status == 0
+    folder = new.folder / "certificates"
+    assert {one.name: stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir()} == {
+        "authority.pem": 0o600, "relay.pem": 0o600,
+    }  # fmt: skip
+    assert new.run("certificate", "show", "--pem").out.encode() == before["authority.crt"]
+    assert {one.name: one.read_bytes() for one in folder.iterdir()} == before
+    assert (new.folder / "tokens.key").read_text() == "sealed\n"
+    assert new.run("certificate", "make", "--name", "other.example").status == 0
+    assert (folder / "authority.crt").read_bytes() == before["authority.crt"]
 
 
 def test_without_secrets_it_says_which_must_be_put_in_again(old: Machine, tmp_path: Path) -> None:

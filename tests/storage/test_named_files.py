@@ -1,10 +1,12 @@
 """The configuration and what it names, as they go into a backup."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
-from relay.storage.named_files import find_names, gather
+from relay.certificates.store import Store
+from relay.storage.named_files import OWN, find_names, gather
 from tests.peers.relay_process import make_account, write_config
 
 
@@ -107,4 +109,18 @@ def test_the_key_of_the_tokens_is_a_secret_and_nothing_that_must_be_there(config
     (config.parent / "tokens.key").write_text("k")
     assert [named.origin for named in gather(config, secrets=True).files] == ["", "tokens.key"]
     assert [named.path for named in gather(config, secrets=False).files] == ["relay.toml"]
-    assert "tokens.key" in find_names(config.read_bytes())
+    assert "tokens.key" in OWN
+
+
+def test_the_offices_own_authority_is_a_secret_that_comes_once_however_it_is_named(config: Path) -> None:
+    store = Store(config.parent)
+    store.make(["relay.example"], "Mail", dt.datetime.now(dt.UTC))
+    write_config(config.parent, accounts=[make_account("sales", 9)])
+    own = ["", "certificates/authority.pem", "certificates/relay.pem"]
+    assert [named.origin for named in gather(config, secrets=True).files] == own
+    assert [named.path for named in gather(config, secrets=False).files] == ["relay.toml"]
+    listener = {"tls": "starttls", "certificate": str(store.server), "private_key": str(store.server)}
+    write_config(config.parent, accounts=[make_account("sales", 9)], listener=listener)
+    found = gather(config, secrets=True)
+    assert sorted(named.origin for named in found.files) == ["", str(store.server), "certificates/authority.pem"]
+    assert all(named.path.startswith("secrets/") for named in found.files[1:])
