@@ -10,6 +10,7 @@ from typing import Final
 from relay.accounts.keeping import TokenKeeper
 from relay.model.errors import CredentialError
 from relay.model.oauth import Flow
+from relay.rules.oauth_ends import longest_rest
 from relay.runtime import Runtime
 
 ROUND: Final = 3600.0
@@ -39,5 +40,7 @@ class LoginKeeper:
                 continue
             with contextlib.suppress(CredentialError):
                 login = await self._tokens.find(oauth)
-                if login is not None and not login.ended and self._now() - login.got_at > LONGEST_REST:
+                if login is None or login.ended:
+                    continue
+                if self._now() - login.got_at > longest_rest(login, LONGEST_REST):
                     await self._tokens.token(oauth)

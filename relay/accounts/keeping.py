@@ -19,6 +19,7 @@ from relay.accounts.sealing import Sealer
 from relay.model.errors import CredentialError, StorageError
 from relay.model.oauth import Flow, OAuth, StoredLogin
 from relay.rules.oauth_answers import Meaning, Refusal, Tokens, refresh_margin
+from relay.rules.oauth_ends import renewed
 from relay.rules.oauth_provider import binding_of
 from relay.storage.engine import Database
 from relay.storage.logins import (
@@ -58,7 +59,8 @@ class TokenKeeper:
         """`node`: its name, whose leases end when it begins anew; a command has none. `now`: milliseconds, UTC."""
         self._database, self._sealer, self._node = database, sealer, node
         self._post, self._now = post, now
-        self._refreshing: dict[tuple[int, str], asyncio.Task[str]] = {}
+        self._refreshing: dict[tuple[int, str, bool], asyncio.Task[Tokens]] = {}
+        """By event loop, account, and whether a token that holds for a while is not enough."""
         self._opened: dict[str, tuple[str, Content]] = {}
         """By account: what was sealed, and what it holds."""
         self._rests: dict[str, int] = {}
@@ -80,11 +82,11 @@ class TokenKeeper:
         login = await self.find(oauth)
         self._require(oauth, login)
         if login is None or not login.sealed:
-            return await self._refresh(oauth)
+            return (await self._refresh(oauth)).access
         if self._is_fresh(login) or (self._holds(login) and self._rests.get(oauth.account, 0) > self._now()):
             return (await self._open(oauth, login)).access
         try:
-            return await self._refresh(oauth)
+            return (await self._refresh(oauth)).access
         except CredentialError:
             rest = min(_LONGEST_REST, refresh_margin(_life(login)) / 4)
             self._rests[oauth.account] = self._now() + int(rest * 1000)
@@ -92,6 +94,11 @@ class TokenKeeper:
             if again is None or again.ended or not self._holds(again):
                 raise
             return (await self._open(oauth, again)).access
+
+    async def renew(self, oauth: OAuth) -> Tokens:
+        """Refresh a login now, to see what the issuer says. Raises CredentialError."""
+        self._require(oauth, await self.find(oauth))
+        return await self._refresh(oauth, anyway=True)
 
     async def begin_login(self, oauth: OAuth, tokens: Tokens) -> None:
         """Store what somebody has just signed in for, in place of what was there. Raises CredentialError."""
@@ -104,6 +111,8 @@ class TokenKeeper:
             begun_at=now,
             got_at=now,
             ends_at=now + tokens.life * 1000,
+            renewal_at=now if tokens.renewal_life else 0,
+            renewal_ends_at=now + tokens.renewal_life * 1000 if tokens.renewal_life else 0,
         )
         self._unsaved.pop(oauth.account, None)
         await self._stored(begin_login, login)
@@ -111,7 +120,7 @@ class TokenKeeper:
     async def close(self) -> None:
         """Wait for the refreshes of this event loop that run: what an issuer gives must not be lost."""
         loop = id(asyncio.get_running_loop())
-        running = [task for (of, _), task in self._refreshing.items() if of == loop]
+        running = [task for (of, *_), task in self._refreshing.items() if of == loop]
         if running:
             await asyncio.wait(running)
 
@@ -130,31 +139,32 @@ class TokenKeeper:
     def _holds(self, login: StoredLogin) -> bool:
         return bool(login.sealed) and login.ends_at > self._now()
 
-    async def _refresh(self, oauth: OAuth) -> str:
+    async def _refresh(self, oauth: OAuth, *, anyway: bool = False) -> Tokens:
         """Refresh a login, or wait for who does so already. One that has begun goes on, whoever has asked for it."""
-        key = id(asyncio.get_running_loop()), oauth.account
+        key = id(asyncio.get_running_loop()), oauth.account, anyway
         task = self._refreshing.get(key)
         if task is None:
-            task = self._refreshing[key] = asyncio.create_task(self._run(oauth), name=f"refresh {oauth.account}")
+            work = self._run(oauth, anyway=anyway)
+            task = self._refreshing[key] = asyncio.create_task(work, name=f"refresh {oauth.account}")
             task.add_done_callback(lambda done: self._end(key, done))
         return await asyncio.shield(task)
 
-    def _end(self, key: tuple[int, str], task: "asyncio.Task[str]") -> None:
+    def _end(self, key: tuple[int, str, bool], task: "asyncio.Task[Tokens]") -> None:
         del self._refreshing[key]
         if not task.cancelled():
             task.exception()  # seen, though nobody may wait for it any more
 
-    async def _run(self, oauth: OAuth) -> str:
+    async def _run(self, oauth: OAuth, *, anyway: bool) -> Tokens:
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._save(oauth.account)
-                return await self._take_turn(oauth)
+                return await self._take_turn(oauth, anyway=anyway)
         except TimeoutError:
             reason = f"the login was not refreshed within {_PATIENCE:.0f} s"
         raise CredentialError(reason)
 
-    async def _take_turn(self, oauth: OAuth) -> str:
-        """Wait until nobody else refreshes the login, and do so unless another has done it."""
+    async def _take_turn(self, oauth: OAuth, *, anyway: bool) -> Tokens:
+        """Wait until nobody else refreshes the login, and do so unless another has done it, or `anyway`."""
         lease, binding = secrets.token_hex(16), binding_of(oauth)
         if oauth.flow is Flow.APP:
             first = StoredLogin(account=oauth.account, binding=binding, begun_at=self._now())
@@ -163,20 +173,24 @@ class TokenKeeper:
         while (held := await self._stored(acquire_login, oauth.account, binding, **how, now=self._now())) is None:
             login = await self.find(oauth)
             self._require(oauth, login)
-            if login is not None and login.sealed and self._is_fresh(login):
-                return (await self._open(oauth, login)).access
+            if not anyway and login is not None and login.sealed and self._is_fresh(login):
+                return await self._at_hand(oauth, login)
             await asyncio.sleep(_LOOK)
         try:
             self._require(oauth, held)
-            if held.sealed and self._is_fresh(held):
-                return (await self._open(oauth, held)).access
+            if not anyway and held.sealed and self._is_fresh(held):
+                return await self._at_hand(oauth, held)
             return await self._ask(oauth, held, lease)
         finally:
             if oauth.account not in self._unsaved:
                 with contextlib.suppress(StorageError):
                     await asyncio.to_thread(release_login, self._database, oauth.account, token=lease)
 
-    async def _ask(self, oauth: OAuth, held: StoredLogin, lease: str) -> str:
+    async def _at_hand(self, oauth: OAuth, login: StoredLogin) -> Tokens:
+        content = await self._open(oauth, login)
+        return Tokens(access=content.access, life=(login.ends_at - self._now()) // 1000)
+
+    async def _ask(self, oauth: OAuth, held: StoredLogin, lease: str) -> Tokens:
         """Ask the issuer, and store what it says before any of it is used."""
         issuer, old = Issuer(oauth, post=self._post, now=self._now), None
         if oauth.flow is Flow.APP:
@@ -193,10 +207,19 @@ class TokenKeeper:
             raise refused(issuer.host, answer)
         now = self._now()
         sealed = await asyncio.to_thread(self._seal, Content(access=answer.access, refresh=answer.refresh or old))
-        got = replace(held, sealed=sealed, got_at=now, ends_at=now + answer.life * 1000)
+        is_new = answer.refresh not in (None, old)
+        since, until = renewed(held, life=answer.renewal_life, is_new=is_new, now=now)
+        got = replace(
+            held,
+            sealed=sealed,
+            got_at=now,
+            ends_at=now + answer.life * 1000,
+            renewal_at=since,
+            renewal_ends_at=until,
+        )
         self._unsaved[oauth.account] = got, lease
         await self._save(oauth.account)
-        return answer.access
+        return answer
 
     async def _save(self, account: str) -> None:
         """Store what an issuer gave; where the database does not take it, it is kept for the next time."""

@@ -76,5 +76,9 @@ class StoredLogin:
     """When the tokens came."""
     ends_at: int = 0
     """Until when the access token holds."""
+    renewal_at: int = 0
+    """When the issuer gave what renews the tokens, where it has said until when that holds."""
+    renewal_ends_at: int = 0
+    """Until when that holds, whatever is done; 0: the issuer has not said it."""
     ended: str = ""
     """Why the login is over, in the issuer's words; empty while it is not."""

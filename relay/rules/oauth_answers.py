@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeGuard
 from urllib.parse import urlsplit
 
+from relay.rules.oauth_claims import read_names
 from relay.rules.oauth_provider import clean
 
 _ENDING: Final = frozenset({"invalid_grant", "interaction_required"})
@@ -25,6 +26,8 @@ _ERROR: Final = re.compile(r"[a-z0-9_.-]{1,60}")
 _AADSTS: Final = re.compile(r"AADSTS([0-9]{3,8})")
 _USUAL_LIFE: Final = 3600
 _LONGEST_LIFE: Final = 7 * 24 * 3600
+_LONGEST_RENEWAL: Final = 10 * 365 * 24 * 3600
+_LONGEST_SCOPE: Final = 4000
 _USUAL_INTERVAL: Final = 5
 SLOWER: Final = 5
 """Seconds that each `slow_down` adds to the interval (RFC 8628 section 3.5)."""
@@ -57,6 +60,10 @@ class Tokens:
     """Seconds from now on."""
     scopes: tuple[str, ...] = ()
     """What was granted; empty: what was asked for (RFC 6749 section 5.1)."""
+    renewal_life: int = 0
+    """Seconds after which what renews it ends, whatever is done; 0: the issuer does not say it."""
+    names: tuple[str, ...] = ()
+    """Whose it says that it is, unproven: to be compared, and for nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,11 +103,14 @@ def read_tokens(status: int, body: bytes) -> Tokens | Refusal:
     if str(answer.get("token_type", "bearer")).lower() != "bearer":
         return _senseless()
     scope = answer.get("scope")
+    renewal = answer.get("refresh_token_expires_in", answer.get("refresh_expires_in"))  # Google, Microsoft; Keycloak
     return Tokens(
         access=access,
         refresh=refresh,
         life=_seconds(answer.get("expires_in"), _USUAL_LIFE),
-        scopes=tuple(scope.split()) if isinstance(scope, str) else (),
+        scopes=tuple(clean(scope, _LONGEST_SCOPE).split()) if isinstance(scope, str) else (),
+        renewal_life=_seconds(renewal, 0, _LONGEST_RENEWAL),
+        names=read_names(answer.get("id_token")) or read_names(access),
     )
 
 
@@ -177,10 +187,10 @@ def _is_page(value: object) -> TypeGuard[str]:
     return bool(parts.hostname) and parts.scheme in ("https", "http") and " " not in value
 
 
-def _seconds(value: object, usual: int) -> int:
+def _seconds(value: object, usual: int, longest: int = _LONGEST_LIFE) -> int:
     """Read a number of seconds, which some write as a text."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         return usual
-    return min(value, _LONGEST_LIFE)
+    return min(value, longest)

@@ -24,6 +24,8 @@ _COLUMNS: Final = (
     logins.c.begun_at,
     logins.c.got_at,
     logins.c.ends_at,
+    logins.c.renewal_at,
+    logins.c.renewal_ends_at,
     logins.c.ended,
 )
 _NAMES: Final = tuple(column.key for column in _COLUMNS)
@@ -55,9 +57,8 @@ _ACQUIRE: Final = Statement(
 )
 _IS_HELD: Final = and_(_OF_ACCOUNT, logins.c.token == bindparam("mine"))
 _FREE: Final = {"node": "", "token": "", "lease_until": None}
-_STORE: Final = Statement(
-    update(logins).values({name: bindparam(name) for name in ("sealed", "got_at", "ends_at", "ended")}).where(_IS_HELD)
-)
+_REFRESHED: Final = ("sealed", "got_at", "ends_at", "renewal_at", "renewal_ends_at", "ended")
+_STORE: Final = Statement(update(logins).values({name: bindparam(name) for name in _REFRESHED}).where(_IS_HELD))
 _RELEASE: Final = Statement(update(logins).values(_FREE).where(_IS_HELD))
 _RELEASE_ALL: Final = Statement(update(logins).values(_FREE).where(logins.c.node == bindparam("mine")))
 _FORGET: Final = Statement(delete(logins).where(_OF_ACCOUNT))
@@ -69,10 +70,9 @@ def find_login(database: Database, account: str) -> StoredLogin | None:
         return _find(tx, account)
 
 
-def list_logins(database: Database) -> list[StoredLogin]:
-    """Return all logins."""
-    with transaction(database, write=False) as tx:
-        return [StoredLogin(**row) for row in tx.records(_SELECT_ALL)]
+def list_logins(tx: Transaction) -> dict[str, StoredLogin]:
+    """Return all logins by their accounts."""
+    return {login.account: login for login in (StoredLogin(**row) for row in tx.records(_SELECT_ALL))}
 
 
 def begin_login(database: Database, login: StoredLogin) -> None:
@@ -112,8 +112,7 @@ def store_login(database: Database, login: StoredLogin, *, token: str) -> bool:
     """Store what a refresh has brought and end its lease; false where the login is not its own any more."""
     row = row_of(login, _NAMES)
     with transaction(database, write=True) as tx:
-        changed = {name: row[name] for name in ("sealed", "got_at", "ends_at", "ended")}
-        stored = tx.change(_STORE, **changed, name=login.account, mine=token) > 0
+        stored = tx.change(_STORE, **{name: row[name] for name in _REFRESHED}, name=login.account, mine=token) > 0
         tx.change(_RELEASE, name=login.account, mine=token)
     return stored
 

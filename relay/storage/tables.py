@@ -220,6 +220,9 @@ class _Login(TypedColumns):
     begun_at: Named[int] = Column(BigInteger)
     got_at: Named[int] = Column(BigInteger)
     ends_at: Named[int] = Column(BigInteger)
+    # When what renews the tokens was given, and until when it holds; 0 where the issuer has not said it.
+    renewal_at: Named[int] = Column(BigInteger, server_default="0")
+    renewal_ends_at: Named[int] = Column(BigInteger, server_default="0")
     # Why it is over, in the issuer's words; empty while it is not.
     ended: Named[str] = Column(_Text, server_default="")
     # Who refreshes it now, if anybody: one refresh of one node, until its lease is over.

@@ -29,6 +29,8 @@ TOLD: Final = frozenset(
         Kind.PROOF_ENDS,
         Kind.CERTIFICATE_EXPIRES,
         Kind.CERTIFICATE_EXPIRED,
+        Kind.SIGN_IN_OVER,
+        Kind.SIGN_IN_ENDS,
     }
 )
 """What the postmaster is told of here, where it needs him.

@@ -10,19 +10,17 @@ from relay.rules.answers.connection_rows import read_cause
 from relay.rules.answers.reading import LOGIN_STEP, find_poll_row
 from relay.rules.answers.row import About
 from relay.rules.answers.token_rows import says_of_token
+from relay.rules.oauth_ends import DAY, FORESEEN, end_of_login
 from relay.rules.passwords_end import is_urgent, uses_ending_password
 from relay.rules.states import Grade
 from relay.storage.standing import QueueState
 from relay.watching.asking import Running
 from relay.watching.snapshot import AccountState, Snapshot
 
-DAY: Final = 86_400_000
 ENOUGH_DISK: Final = 1 << 30
 """Octets; with less than this, or than twice `[limits] free_space`, a disk is to be watched."""
 BACKUP_AGE: Final = 36 * 3_600_000
 """Milliseconds: a nightly backup that is older has been left out once."""
-FORESEEN: Final = (60, 30, 7)
-"""Days before the end of a client secret or its certificate at which people are told."""
 FAILING_INTERVALS: Final = 6
 """Of its intervals, and at least half an hour, a mailbox may fail before a person is asked: servers have bad nights."""
 SHORTEST_FAILING: Final = 1_800_000
@@ -58,6 +56,8 @@ class Kind(StrEnum):
     CERTIFICATE_EXPIRED = "certificate_expired"
     CERTIFICATE_EXPIRES = "certificate_expires"
     LOGIN_ENDS = "login_ends"
+    SIGN_IN_OVER = "sign_in_over"
+    SIGN_IN_ENDS = "sign_in_ends"
     PROOF_ENDS = "proof_ends"
     CONFIGURATION_CHANGED = "configuration_changed"
     PAUSED = "paused"
@@ -117,6 +117,7 @@ def find(snapshot: Snapshot, now: int) -> tuple[Finding, ...]:
         *(finding for name, queue in snapshot.strangers.items() for finding in _gone(name, queue)),
         *_passwords(snapshot, now),
         *_proofs(snapshot, now),
+        *_sign_ins(snapshot, now),
         *_storage(snapshot),
         *_backup(snapshot, now),
         *_certificates(snapshot, now),
@@ -210,6 +211,20 @@ def _proofs(snapshot: Snapshot, now: int) -> Iterator[Finding]:
             continue
         again, left = tuple(ends - days * DAY for days in FORESEEN[1:]), max(0, (ends - now) // DAY)
         yield _needs_you(kind=Kind.PROOF_ENDS, subject=state.account.name, number=left, again=again)
+
+
+def _sign_ins(snapshot: Snapshot, now: int) -> Iterator[Finding]:
+    """Find the logins of persons that are over while nothing has needed them yet, and those that end soon."""
+    for state in snapshot.accounts:
+        oauth, login, name = state.account.oauth, state.sign_in, state.account.name
+        if oauth is None or login is None or state.account.excluded:
+            continue
+        is_known = state.pause is not None or (state.mailbox is not None and bool(state.mailbox.error))
+        if login.ended and not is_known:
+            yield _needs_you(kind=Kind.SIGN_IN_OVER, subject=name, detail=login.ended)
+        elif (end := end_of_login(oauth, login)) is not None and end.is_near(now):
+            left = max(0, (end.at - now) // DAY)
+            yield _needs_you(kind=Kind.SIGN_IN_ENDS, subject=name, number=left, again=end.again)
 
 
 def _gone(name: str, queue: QueueState) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ seconds. Times are milliseconds, UTC.
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +14,17 @@ from relay.certificates.store import RENEWED, Store
 from relay.model.account import Account
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
+from relay.model.oauth import StoredLogin
 from relay.places import digest_of
 from relay.rules.certificates import read_pem, warn_at
 from relay.rules.hours import open_time
 from relay.rules.nightly import BackupState
+from relay.rules.oauth_provider import binding_of
 from relay.settings import Settings
 from relay.storage import backups
 from relay.storage.engine import Database, transaction
 from relay.storage.lock import database_file
+from relay.storage.logins import list_logins
 from relay.storage.outbox import Watch, read_watches
 from relay.storage.quarantine import list_times
 from relay.storage.room import free_octets
@@ -45,6 +48,8 @@ class AccountState:
     recipients_today: int = 0
     proofs_end: tuple[int, ...] = ()
     """When what it proves itself by at the issuer of its tokens ends: the client secret, or a certificate."""
+    sign_in: StoredLogin | None = None
+    """What is stored of its login by a token; None where it has none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,18 +161,25 @@ def take_snapshot(
     """Take a snapshot at `now`, in milliseconds; `database`: None where there is none yet. Raises StorageError."""
     standing, watches, backup = Standing(), dict[str, Watch](), BackupState()
     quarantined: list[int] = []
+    logins: dict[str, StoredLogin] = {}
     if database is not None:
         with transaction(database, write=False) as tx:
             standing = read_standing(tx, hours=settings.hours, retry=settings.retry, now=now)
             watches = read_watches(tx)
             backup = backups.read_state(tx)
+            if any(account.oauth is not None for account in settings.directory.accounts):
+                logins = list_logins(tx)
         quarantined = list_times(database, settings.folder)
     configured = {account.name for account in settings.directory.accounts}
     return Snapshot(
         running=service.running,
         silence=service.silence,
         accounts=tuple(
-            _account(settings, account, standing, now, _proofs_end(account, files))
+            replace(
+                _account(settings, account, standing, now),
+                proofs_end=_proofs_end(account, files),
+                sign_in=_sign_in(account, logins),
+            )
             for account in settings.directory.accounts
         ),
         strangers={name: queue for name, queue in sorted(standing.queues.items()) if name and name not in configured},
@@ -198,9 +210,12 @@ def _proofs_end(account: Account, files: Files) -> tuple[int, ...]:
     return tuple(ends)
 
 
-def _account(
-    settings: Settings, account: Account, standing: Standing, now: int, proofs_end: tuple[int, ...]
-) -> AccountState:
+def _sign_in(account: Account, logins: Mapping[str, StoredLogin]) -> StoredLogin | None:
+    login, oauth = logins.get(account.name), account.oauth
+    return login if login is not None and oauth is not None and login.binding == binding_of(oauth) else None
+
+
+def _account(settings: Settings, account: Account, standing: Standing, now: int) -> AccountState:
     mailbox = standing.mailboxes.get(account.name) if account.is_collected else None
     last_ok = None if mailbox is None else mailbox.last_ok
     return AccountState(
@@ -210,7 +225,6 @@ def _account(
         mailbox=mailbox,
         failing_for=0 if last_ok is None else open_time(settings.hours, last_ok, now),
         recipients_today=standing.recipients_today.get(account.name, 0),
-        proofs_end=proofs_end,
     )
 
 

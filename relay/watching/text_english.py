@@ -172,6 +172,20 @@ ENGLISH = Language(
             ' the old one, write the new day as secret_expires into [account.oauth], then "relay reload".',
             over='What account "{subject}" proves itself by holds for longer again.',
         ),
+        Kind.SIGN_IN_OVER: Text(
+            title='The sign-in of account "{subject}" at its provider is over',
+            what="Nothing has needed it since. The next e-mail of the account would wait.",
+            action='Sign in again with "relay account authorize {command}"; it goes on by itself then.',
+            over='Account "{subject}" is signed in again.',
+        ),
+        Kind.SIGN_IN_ENDS: Text(
+            title='The sign-in of account "{subject}" at its provider ends in {days}',
+            what="The provider ends it then, as it said itself, or since it has not been used for long. After that the"
+            " account can neither send nor collect, and its e-mails wait.",
+            action='Sign in again before, with "relay account authorize {command}". Where Google ends it every seven'
+            ' days, the app there is "in testing": publish it ("In production") first.',
+            over='The sign-in of account "{subject}" holds for longer again.',
+        ),
         Kind.CONFIGURATION_CHANGED: Text(
             title="The file relay.toml was changed, and the service does not know of it yet",
             what="The service goes on with what it has read before.",

@@ -181,6 +181,20 @@ GERMAN = Language(
             " geben Sie „relay reload“ ein.",
             over="Womit sich das Konto „{subject}“ ausweist, gilt wieder länger.",
         ),
+        Kind.SIGN_IN_OVER: Text(
+            title="Die Anmeldung des Kontos „{subject}“ beim Anbieter gilt nicht mehr",
+            what="Seither hat sie nichts gebraucht. Die nächste E-Mail des Kontos würde warten.",
+            action="Melden Sie sich mit „relay account authorize {command}“ neu an; dann geht es von selbst weiter.",
+            over="Das Konto „{subject}“ ist wieder angemeldet.",
+        ),
+        Kind.SIGN_IN_ENDS: Text(
+            title="Die Anmeldung des Kontos „{subject}“ beim Anbieter endet in {days}",
+            what="Dann beendet der Anbieter sie, wie er selbst gesagt hat, oder weil sie lange nicht benutzt wurde."
+            " Danach kann das Konto weder senden noch abholen, und seine E-Mails warten.",
+            action="Melden Sie sich vorher mit „relay account authorize {command}“ neu an. Endet sie bei Google alle"
+            " sieben Tage, ist die App dort „in testing“: Veröffentlichen Sie sie zuerst („In production“).",
+            over="Die Anmeldung des Kontos „{subject}“ gilt wieder länger.",
+        ),
         Kind.CONFIGURATION_CHANGED: Text(
             title="Die Datei relay.toml wurde geändert, und der Maildienst kennt die Änderung noch nicht",
             what="Der Maildienst arbeitet mit dem weiter, was er zuletzt gelesen hat.",

@@ -68,7 +68,12 @@ class Office:
         """Give a keeper with a login."""
         keeper = self.keeper(**more)
         given = self.server.sign_in()
-        tokens = Tokens(access=given["access_token"], refresh=given["refresh_token"], life=given["expires_in"])
+        tokens = Tokens(
+            access=given["access_token"],
+            refresh=given["refresh_token"],
+            life=given["expires_in"],
+            renewal_life=self.server.renewal_life,
+        )
         await keeper.begin_login(self.oauth(), tokens)
         return keeper
 

@@ -63,6 +63,32 @@ async def test_what_was_given_is_stored_before_it_is_used(office: Office) -> Non
     assert not any(secret in repr(found) + found.sealed for secret in office.server.issued)
 
 
+async def test_a_person_may_have_a_login_refreshed_before_its_time(office: Office) -> None:
+    keeper = await office.signed_in()
+    first, second = await asyncio.gather(keeper.renew(office.oauth()), keeper.renew(office.oauth()))
+    assert first == second
+    assert len(office.server.asked) == 1
+    assert await keeper.token(office.oauth()) == first.access
+    office.server.revoke()
+    for _ in range(2):
+        with pytest.raises(CredentialError, match="the login is over: relay account authorize sales"):
+            await keeper.renew(office.oauth())
+    assert len(office.server.asked) == 2
+
+
+async def test_when_a_login_ends_is_kept_as_the_issuer_says_it(office: Office) -> None:
+    office.server.renewal_life, office.server.rotation = 604_800, Rotation.NONE
+    keeper = await office.signed_in()
+    begun = office.now
+    for _ in range(3):
+        office.now += HOUR
+        office.server.renewal_life -= 3600
+        await keeper.renew(office.oauth())
+    found = find_login(office.engine, "sales")
+    assert found is not None
+    assert found.renewal_ends_at == begun + 604_800_000
+
+
 @pytest.mark.parametrize("rotation", [Rotation.NONE, Rotation.KIND, Rotation.STRICT])
 async def test_each_refresh_uses_what_the_one_before_has_given(office: Office, rotation: Rotation) -> None:
     office.server.rotation = rotation

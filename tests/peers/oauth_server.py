@@ -41,6 +41,12 @@ class OAuthServer:
     port: int = 0
     """0: a free one."""
     life: int = 3600
+    renewal_life: int = 0
+    """Seconds after which a login ends whatever is done, as it says; 0: it says nothing."""
+    scope: str = ""
+    """What it says that it has granted; empty: it says nothing."""
+    claims: dict[str, str] = field(default_factory=dict)
+    """What its access tokens say of who has signed in; empty: they are no JWT."""
     rotation: Rotation = Rotation.KIND
     secret: str = ""
     """The client's; empty: a public client."""
@@ -127,9 +133,16 @@ class OAuthServer:
 
     def _give(self, *, refresh: bool, replaces: str | None = None) -> dict[str, Any]:
         access = f"access-{secrets.token_hex(12)}"
+        if self.claims:
+            body = base64.urlsafe_b64encode(json.dumps(self.claims).encode()).rstrip(b"=").decode()
+            access = f"{secrets.token_hex(12)}.{body}.{secrets.token_hex(12)}"
         self._access[access] = time.monotonic() + self.life
         self.issued.add(access)
         answer: dict[str, Any] = {"access_token": access, "token_type": "Bearer", "expires_in": self.life}
+        if self.renewal_life:
+            answer["refresh_token_expires_in"] = self.renewal_life
+        if self.scope:
+            answer["scope"] = self.scope
         if refresh:
             answer["refresh_token"] = new = f"refresh-{secrets.token_hex(12)}"
             self._refresh[new] = replaces

@@ -11,13 +11,15 @@ from relay.model.account import Account, Pop3Server, Security, SmtpServer
 from relay.model.address import Address
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
+from relay.model.oauth import Flow, OAuth, Provider, StoredLogin
 from relay.rules.nightly import BackupState
+from relay.rules.oauth_ends import DAY
 from relay.rules.passwords_end import ENDS
 from relay.rules.states import Grade
 from relay.storage.outbox import Watch
 from relay.storage.standing import ArchiveTrouble, QueueState
 from relay.watching.asking import Running
-from relay.watching.findings import DAY, GRADES, Finding, Kind, disk_limits, find, worst
+from relay.watching.findings import GRADES, Finding, Kind, disk_limits, find, worst
 from relay.watching.snapshot import AccountState, Ending, Snapshot
 
 NOW = 1_780_000_000_000
@@ -82,6 +84,8 @@ def certificate(left: int) -> Snapshot:
 
 
 LOGIN = "login: no such user"
+MAILS_BY_TOKEN = replace(SALES, oauth=OAuth(provider=Provider.MICROSOFT, flow=Flow.DEVICE, client_id="c"))
+SIGNED_IN = StoredLogin(account="sales", binding="b", begun_at=NOW, got_at=NOW)
 LOST = "connect: mail.example: Connection refused"
 TABLE = [
     (Snapshot(), None, FINE),
@@ -93,6 +97,12 @@ TABLE = [
     (sales(proofs_end=(NOW + 60 * DAY + 1,)), None, FINE),
     (sales(proofs_end=(NOW + 90 * DAY, NOW + 60 * DAY)), Kind.PROOF_ENDS, NEEDS),
     (sales(replace(SALES, excluded=True), proofs_end=(NOW,)), None, FINE),
+    (sales(MAILS_BY_TOKEN, sign_in=replace(SIGNED_IN, ended="invalid_grant")), Kind.SIGN_IN_OVER, NEEDS),
+    (sales(replace(MAILS_BY_TOKEN, excluded=True), sign_in=replace(SIGNED_IN, ended="invalid_grant")), None, FINE),
+    (sales(MAILS_BY_TOKEN, sign_in=replace(SIGNED_IN, got_at=NOW - 29 * DAY)), None, FINE),
+    (sales(MAILS_BY_TOKEN, sign_in=replace(SIGNED_IN, got_at=NOW - 30 * DAY)), Kind.SIGN_IN_ENDS, NEEDS),
+    (sales(MAILS_BY_TOKEN, sign_in=replace(SIGNED_IN, ended="no"), pause=pause_of(since=NOW, reason="535 no")),
+     Kind.LOGIN_REFUSED, NEEDS),
     (mailbox("nobody has signed in yet: relay account authorize sales", failing=0, last_ok=None),
      Kind.MAILBOX_REFUSED, NEEDS),
     (Snapshot(configuration_changed=True), Kind.CONFIGURATION_CHANGED, WATCH),

@@ -12,6 +12,10 @@ def upgrade() -> None:
         sa.Column("account", text, primary_key=True),
         *(sa.Column(name, text, nullable=False) for name in ("binding", "sealed")),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("begun_at", "got_at", "ends_at")),
+        *(
+            sa.Column(name, sa.BigInteger(), nullable=False, server_default="0")
+            for name in ("renewal_at", "renewal_ends_at")
+        ),
         *(sa.Column(name, text, nullable=False, server_default="") for name in ("ended", "node", "token")),
         sa.Column("lease_until", sa.BigInteger()),
     )
