@@ -15,25 +15,22 @@ _INTRODUCTION = """\
 
 `preset = "NAME"` in an `[[account]]` fills in what you do not write. For Microsoft 365 and Google there are pages of their own: [Microsoft 365](microsoft365.md), [Google](google.md). For all others:
 
-1. Find your provider below. Do first, on the provider's web page, what it says there under "switch on".
-2. Put the password that is named there into a file: `/etc/relay/secrets/sales` (owner root, group relay, mode 0640).
-3. Write into `/etc/relay/relay.toml`:
+1. Find your provider below. Do first, on the provider's web page, what it says there under "Switch on".
+2. `sudo relay account add sales --address sales@example.com --collect` looks for the provider of the address, says what it has found, and asks for the password that is named below. Leave `--collect` away where nothing is to be collected. Where the provider is not found, add `--preset ionos`, with the name from below; where the table says "its own", also `--smtp-host HOST --pop3-host HOST`. (For the very first account, `sudo relay init` asks for the same.)
+3. `sudo relay account test sales` logs in and says what the provider answers.
 
-       [[account]]
-       name = "sales"
-       address = "sales@example.com"
-       preset = "ionos"
-       owner = "anna"
-       [account.smtp]
-       password_file = "/etc/relay/secrets/sales"
-       [account.pop3]
-       password_file = "/etc/relay/secrets/sales"
-       leave_on_server = "14 days"
+In `/etc/relay/relay.toml` stands from then on:
 
-   Leave `[account.pop3]` out where nothing is to be collected. Where the table says "its own", add `host = "..."` to both.
-4. `sudo relay check` names every mistake.
-5. `sudo relay account test sales` logs in and says what the provider answers.
-6. `sudo systemctl reload relay`.
+    [[account]]
+    name = "sales"
+    address = "sales@example.com"
+    preset = "ionos"
+    owner = "anna"
+    [account.smtp]
+    password_file = "/etc/relay/secrets/sales"
+    [account.pop3]
+    leave_on_server = "14 days"
+    password_file = "/etc/relay/secrets/sales"
 
 What stands here was read in the sources named, at the day that is given, and **has not been tried with a real account at the provider** unless a row says so. If yours is wrong, the keys that you write hold, and [a row is easily mended](../contributing/add-a-provider.md).
 
