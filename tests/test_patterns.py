@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import relay
-from relay.rules.answers.reading import ROWS
+from relay.rules.answers.reading import all_rows
 from relay.rules.answers.sign_in import MICROSOFT_ROWS
 from relay.rules.answers.sign_in_rows import STANDARD_ROWS
 
@@ -33,7 +33,7 @@ def patterns() -> Iterator[tuple[str, Any, int]]:
                 if isinstance(one, re.Pattern):
                     yield f"{module.name}.{name}{key}", one.pattern, one.flags
 
-    for row in (*ROWS, *MICROSOFT_ROWS, *STANDARD_ROWS):
+    for row in (*all_rows(), *MICROSOFT_ROWS, *STANDARD_ROWS):
         for pattern in filter(None, (row.says, row.unless)):
             yield f"answer {row.name}", pattern, 0
 

@@ -12,7 +12,7 @@ from enum import Enum
 import pytest
 
 from relay.rules import notice_texts, refusal_texts, state_words, tiff
-from relay.rules.answers.reading import ROWS
+from relay.rules.answers.reading import all_rows
 from relay.rules.answers.sign_in import MICROSOFT_ROWS
 from relay.rules.answers.sign_in_rows import STANDARD_ROWS
 from relay.value import Value
@@ -71,7 +71,7 @@ def _all() -> Pairs:
     yield from _both("notice", tables["de"], tables["en"])
     for begin, own in notice_texts.OWN_CAUSES.items():
         yield f"own cause {begin}", own["de"], own["en"]
-    for row in ROWS:
+    for row in all_rows():
         if row.german is not None:
             yield from _both(f"answer {row.name}", row.german, row.english)
     for row in (*MICROSOFT_ROWS, *STANDARD_ROWS):

@@ -34,3 +34,8 @@ def uses_ending_password(account: Account) -> bool:
 def is_urgent(now: int) -> bool:
     """Return whether the end is near at a moment (milliseconds since 1970), and not over."""
     return ENDS - URGENT <= now < ENDS + _DAY
+
+
+def has_ended(now: int) -> bool:
+    """Return whether the last day is over at a moment."""
+    return now >= ENDS + _DAY

@@ -8,10 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from relay.model.reply import Reply
-from relay.rules.answers.connection_rows import explain_cause, read_cause
-from relay.rules.answers.reading import choose_advice
 from relay.rules.answers.row import Advice
-from relay.rules.notice_texts import TEXTS
 from relay.rules.states import Situation, Standing
 
 _WORDS: Final[Mapping[str, Mapping[Situation, str]]] = {
@@ -110,6 +107,8 @@ def say_delay(reply: Reply, language: str) -> str | None:
 
     Empty where there is nothing to say but what is quoted.
     """
+    from relay.rules.answers.reading import choose_advice  # noqa: PLC0415 - as in _cause
+
     if reply.is_permanent or choose_advice(reply) in _TEMPORARY:
         return None
     if reply.code == 0:
@@ -118,6 +117,11 @@ def say_delay(reply: Reply, language: str) -> str | None:
 
 
 def _cause(reply: Reply, language: str) -> str:
+    # A list of mails that all go their way is shown without the tables of answers and notices.
+    from relay.rules.answers.connection_rows import explain_cause, read_cause  # noqa: PLC0415
+    from relay.rules.answers.reading import choose_advice  # noqa: PLC0415
+    from relay.rules.notice_texts import TEXTS  # noqa: PLC0415
+
     cause = read_cause(reply.text) if reply.code == 0 else None
     if cause is not None:
         return explain_cause(cause, language).what.removesuffix(".")

@@ -158,8 +158,9 @@ def _look_at_passwords(accounts: tuple[Account, ...]) -> Iterator[Finding]:
     for n, account in enumerate(accounts):
         if uses_ending_password(account):
             reason = (
-                f"Microsoft ends sending by password on {ENDS_ON} (unless its administrator allows it for longer): put"
-                f" [account.oauth] in place of the password, then: relay account authorize {shlex.quote(account.name)}"
+                f"Microsoft takes passwords for sending until {ENDS_ON} (longer only where an administrator of"
+                " Microsoft 365 allows it): put [account.oauth] in place of the password, then: relay account authorize"
+                f" {shlex.quote(account.name)}"
             )
             yield warn(("account", n), reason)
 

@@ -15,8 +15,8 @@ from relay.model.ids import first_id
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
 from relay.model.reply import Reply
-from relay.rules.answers.reading import DEFERRED_CONFIGURATION, find_row
-from relay.rules.answers.row import About, Stage
+from relay.rules.answers.about import DEFERRED_CONFIGURATION, About, Stage
+from relay.rules.answers.reading import find_row
 from relay.rules.hours import OpeningHours, day_of
 from relay.rules.retry import counted_since, counted_time
 from relay.rules.states import DELETED

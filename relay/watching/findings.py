@@ -11,7 +11,7 @@ from relay.rules.answers.reading import LOGIN_STEP, find_poll_row
 from relay.rules.answers.row import About
 from relay.rules.answers.token_rows import says_of_token
 from relay.rules.oauth_ends import DAY, FORESEEN, end_of_login
-from relay.rules.passwords_end import is_urgent, uses_ending_password
+from relay.rules.passwords_end import has_ended, is_urgent, uses_ending_password
 from relay.rules.states import Grade
 from relay.storage.standing import QueueState
 from relay.watching.asking import Running
@@ -56,6 +56,7 @@ class Kind(StrEnum):
     CERTIFICATE_EXPIRED = "certificate_expired"
     CERTIFICATE_EXPIRES = "certificate_expires"
     LOGIN_ENDS = "login_ends"
+    LOGIN_ENDED = "login_ended"
     SIGN_IN_OVER = "sign_in_over"
     SIGN_IN_ENDS = "sign_in_ends"
     PROOF_ENDS = "proof_ends"
@@ -69,6 +70,7 @@ _WEIGHT: Final = {kind: place for place, kind in enumerate(Kind)}
 _TOPIC: Final = {
     Kind.MAILBOX_REFUSED: "mailbox",
     Kind.MAILBOX_FAILING: "mailbox",
+    Kind.LOGIN_ENDED: Kind.LOGIN_ENDS,
     Kind.BACKUP_FAILED: "backup",
     Kind.BACKUP_OLD: "backup",
     Kind.BACKUP_NONE: "backup",
@@ -200,7 +202,7 @@ def _passwords(snapshot: Snapshot, now: int) -> Iterator[Finding]:
     found = _needs_you if is_urgent(now) else _watch
     for state in snapshot.accounts:
         if uses_ending_password(state.account):
-            yield found(kind=Kind.LOGIN_ENDS, subject=state.account.name)
+            yield found(kind=Kind.LOGIN_ENDED if has_ended(now) else Kind.LOGIN_ENDS, subject=state.account.name)
 
 
 def _proofs(snapshot: Snapshot, now: int) -> Iterator[Finding]:

@@ -164,6 +164,13 @@ ENGLISH = Language(
             ' "relay account authorize {command}".',
             over='Account "{subject}" does not log in to Microsoft by password any more.',
         ),
+        Kind.LOGIN_ENDED: Text(
+            title='Account "{subject}" still logs in to Microsoft by password, which was to end on 2026-12-31',
+            what="Since then Microsoft takes a password only where the administrator of Microsoft 365 allows it, and"
+            " will stop that as well.",
+            action="Put [account.oauth] in place of the password in relay.toml, and then sign in with"
+            ' "relay account authorize {command}".',
+        ),
         Kind.PROOF_ENDS: Text(
             title='What account "{subject}" proves itself by at its provider ends in {days}',
             what="Its secret (client_secret) or certificate ends then. After that the account can neither send"

@@ -172,6 +172,13 @@ GERMAN = Language(
             " mit „relay account authorize {command}“ an.",
             over="Konto „{subject}“ meldet sich bei Microsoft nicht mehr mit Passwort an.",
         ),
+        Kind.LOGIN_ENDED: Text(
+            title="Konto „{subject}“ meldet sich bei Microsoft noch mit Passwort an; vorgesehen war das bis 31.12.2026",
+            what="Seither nimmt Microsoft ein Passwort nur noch an, wenn der Administrator von Microsoft 365 es"
+            " erlaubt, und eines Tages auch das nicht mehr.",
+            action="Setzen Sie in relay.toml [account.oauth] an die Stelle des Passworts, und melden Sie das Konto dann"
+            " mit „relay account authorize {command}“ an.",
+        ),
         Kind.PROOF_ENDS: Text(
             title="Womit sich das Konto „{subject}“ beim Anbieter ausweist, endet in {days}",
             what="Dann gilt sein Geheimnis (client_secret) oder Zertifikat für die Anmeldung nicht mehr. Danach kann"

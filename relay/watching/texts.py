@@ -56,7 +56,7 @@ def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -
     what, action = text.what.format_map(names), text.action.format_map(names)
     if told is not None:
         # What was seen on the way to a server stands among the facts.
-        what = f"{told.what} {what}" if facts[-1][0] != words.cause else what
+        what = what if read_cause(finding.detail) is not None else f"{told.what} {what}"
         again = {Kind.LOGIN_REFUSED: words.mended, Kind.MAILBOX_FAILING: words.collected}.get(finding.kind, "")
         action = f"{told.advice} {again.format_map(names)}".strip()
     return Words(

@@ -12,7 +12,8 @@ from typing import get_type_hints
 
 import relay.events
 from relay.events.event import Event
-from relay.rules.answers.reading import ROWS
+from relay.rules.answers.reading import all_rows
+from relay.rules.answers.row import ANYTHING
 from relay.rules.answers.sign_in import MICROSOFT_ROWS
 from relay.rules.answers.sign_in_rows import STANDARD_ROWS
 from relay.rules.notice_english import ENGLISH
@@ -109,7 +110,7 @@ def _causes() -> Iterator[str]:
     yield "\n## The words of `cause`\n"
     yield "| cause | what is the matter |\n| --- | --- |"
     told = {"sign_in": "The account needs a person to sign in."}
-    for row in (*ROWS, *MICROSOFT_ROWS, *STANDARD_ROWS):
+    for row in (*all_rows(), ANYTHING, *MICROSOFT_ROWS, *STANDARD_ROWS):
         said = ENGLISH.advice[row.advice].cause if row.english is None else row.english.what
         told.setdefault(str(row.name), said)
     for name, said in sorted(told.items()):

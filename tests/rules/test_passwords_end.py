@@ -3,7 +3,7 @@ import pytest
 from relay.model.account import Account, Pop3Server, Security, SmtpServer
 from relay.model.address import Address
 from relay.model.oauth import OAuth
-from relay.rules.passwords_end import ENDS, ENDS_ON, URGENT, is_microsoft, is_urgent, uses_ending_password
+from relay.rules.passwords_end import ENDS, ENDS_ON, URGENT, has_ended, is_microsoft, is_urgent, uses_ending_password
 
 
 def smtp(host: str, username: str | None = "anna@example.com") -> SmtpServer:
@@ -47,3 +47,4 @@ def test_it_is_urgent_for_the_month_before_the_end() -> None:
     assert is_urgent(ENDS - URGENT)
     assert is_urgent(ENDS)
     assert not is_urgent(ENDS + 86_400_000)
+    assert (has_ended(ENDS), has_ended(ENDS + 86_400_000)) == (False, True)

@@ -1,6 +1,7 @@
 """What an answer is about, and when it was given: what the rules decide by, without the tables of all answers."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Stage(StrEnum):
@@ -44,3 +45,7 @@ class About(StrEnum):
     def is_of_account(self) -> bool:
         """Whether every other mail of the account would get the same answer."""
         return self in (About.LOGIN, About.CONFIGURATION, About.SENDER)
+
+
+DEFERRED_CONFIGURATION: Final = frozenset({430})
+"""Codes of answers that ask to come again, though no waiting helps: those of the rows (a test proves it)."""

@@ -161,9 +161,5 @@ _CODES: Final = (
     _code(Advice.BAD_ADDRESS, 553),
     _code(Advice.UNKNOWN_DOMAIN, 556),
 )
-ANYTHING: Final = Row(name=Advice.OTHER, about=About.UNKNOWN)
-"""What nothing else is known of."""
-REFUSED_LOGIN: Final = Row(name=Advice.AUTHENTICATION, about=About.LOGIN, advice=Advice.AUTHENTICATION)
-"""What is not known of an answer to a login of POP3, which has no codes."""
-GENERAL_ROWS: Final[Iterable[Row]] = (*_CLEAR, *_PHRASES, *_VAGUE, *_CODES, ANYTHING)
+GENERAL_ROWS: Final[Iterable[Row]] = (*_CLEAR, *_PHRASES, *_VAGUE, *_CODES)
 """The first that fits counts."""

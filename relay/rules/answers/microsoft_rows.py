@@ -30,34 +30,34 @@ MICROSOFT_ROWS: Final = (
         source=_SOURCE,
     ),
     Row(
-        name="passwords_off",
-        about=About.CONFIGURATION,
-        advice=Advice.AUTHENTICATION,
-        stages=_LOGIN,
-        says=(r"basic authentication is (?:disabled|not supported)"),
-        english=say(
-            "Microsoft takes no passwords here any more; yours may well be right.",
-            'Put [account.oauth] in place of the password, then sign in with "relay account authorize {account}".',
-        ),
-        german=say(
-            "Microsoft nimmt hier keine Passwörter mehr an; Ihres kann durchaus richtig sein.",
-            "Setzen Sie [account.oauth] an die Stelle des Passworts, und melden Sie das Konto mit „relay account"
-            " authorize {account}“ an.",
-        ),
-        source="Exchange Team blog, 27 January 2026: SMTP AUTH basic authentication deprecation timeline",
-    ),
-    Row(
         name="passwords_gone",
         about=About.CONFIGURATION,
         advice=Advice.AUTHENTICATION,
         stages=_LOGIN,
         statuses=frozenset({"7.30"}),
         english=say(
-            "Microsoft has ended sending by password; yours may well be right.",
+            "Microsoft has ended sending by password; the password may well be right.",
             'Put [account.oauth] in place of the password, then sign in with "relay account authorize {account}".',
         ),
         german=say(
-            "Microsoft hat das Senden mit Passwort beendet; Ihres kann durchaus richtig sein.",
+            "Microsoft hat das Senden mit Passwort beendet; es kann durchaus richtig sein.",
+            "Setzen Sie [account.oauth] an die Stelle des Passworts, und melden Sie das Konto mit „relay account"
+            " authorize {account}“ an.",
+        ),
+        source="Exchange Team blog, 27 January 2026: SMTP AUTH basic authentication deprecation timeline",
+    ),
+    Row(
+        name="passwords_off",
+        about=About.CONFIGURATION,
+        advice=Advice.AUTHENTICATION,
+        stages=_LOGIN,
+        says=(r"basic authentication is (?:disabled|not supported)"),
+        english=say(
+            "Microsoft takes no passwords here any more; the password may well be right.",
+            'Put [account.oauth] in place of the password, then sign in with "relay account authorize {account}".',
+        ),
+        german=say(
+            "Microsoft nimmt hier keine Passwörter mehr an; es kann durchaus richtig sein.",
             "Setzen Sie [account.oauth] an die Stelle des Passworts, und melden Sie das Konto mit „relay account"
             " authorize {account}“ an.",
         ),
@@ -206,7 +206,7 @@ MICROSOFT_ROWS: Final = (
         english=say(
             "Microsoft knows this office neither by its internet address nor by its certificate.",
             "Compare the connector in the Exchange admin centre (Mail flow > Connectors) with the office's public"
-            " address, which many lines change.",
+            " address, which changes on many lines.",
         ),
         german=say(
             "Microsoft erkennt dieses Büro weder an seiner Internetadresse noch an seinem Zertifikat.",

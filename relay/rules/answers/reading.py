@@ -1,14 +1,12 @@
 """Finds the row of an answer: the one place that decides what a provider's answer means."""
 
 import re
+from functools import cache
 from typing import Final
 
 from relay.model.reply import Reply
-from relay.rules.answers.connection_rows import CONNECTION_ROWS, read_cause
-from relay.rules.answers.general_rows import ANYTHING, GENERAL_ROWS, REFUSED_LOGIN
-from relay.rules.answers.microsoft_rows import MICROSOFT_ROWS
-from relay.rules.answers.provider_rows import PROVIDER_ROWS
-from relay.rules.answers.row import About, Advice, Row, Stage, Words
+from relay.rules.answers.about import About, Stage
+from relay.rules.answers.row import ANYTHING, REFUSED_LOGIN, Advice, Row, Words
 from relay.rules.answers.token_rows import says_of_token
 
 _LONGEST: Final = 1000
@@ -20,12 +18,19 @@ LOGIN_STEP: Final = "login:"
 _STORED: Final = re.compile(r"([2-5]\d\d)(?:[ -]([245]\.\d{1,3}\.\d{1,3}))?(?: |$)")
 """How a reply begins that was stored as a line (`str(Reply)`)."""
 
-ROWS: Final[tuple[Row, ...]] = (*CONNECTION_ROWS, *MICROSOFT_ROWS, *PROVIDER_ROWS, *GENERAL_ROWS)
-"""The first that fits counts: what one provider says in its own way comes before what many say."""
-DEFERRED_CONFIGURATION: Final = frozenset(
-    code for row in ROWS if row.about is About.CONFIGURATION for code in row.codes if 400 <= code < 500
-)
-"""Codes of answers that ask to come again, though no waiting helps."""
+
+@cache
+def all_rows() -> tuple[Row, ...]:
+    """Return the rows, of which the first that fits counts: what one provider says before what many say.
+
+    The tables are read at the first answer that is looked up: neither a start nor most commands need them.
+    """
+    from relay.rules.answers.connection_rows import CONNECTION_ROWS  # noqa: PLC0415 - see above
+    from relay.rules.answers.general_rows import GENERAL_ROWS  # noqa: PLC0415
+    from relay.rules.answers.microsoft_rows import MICROSOFT_ROWS  # noqa: PLC0415
+    from relay.rules.answers.provider_rows import PROVIDER_ROWS  # noqa: PLC0415
+
+    return (*CONNECTION_ROWS, *MICROSOFT_ROWS, *PROVIDER_ROWS, *GENERAL_ROWS)
 
 
 def find_row(reply: Reply, stage: Stage | None = None) -> Row:
@@ -33,7 +38,7 @@ def find_row(reply: Reply, stage: Stage | None = None) -> Row:
     if stage in (None, Stage.LOGIN) and (of_token := says_of_token(reply.text)) is not None:
         return of_token
     status, text = reply.enhanced.partition(".")[2], plain_words(reply)
-    fitting = (row for row in ROWS if row.fits(stage=stage, code=reply.code, status=status, text=text))
+    fitting = (row for row in all_rows() if row.fits(stage=stage, code=reply.code, status=status, text=text))
     return next(fitting, ANYTHING)
 
 
@@ -61,9 +66,11 @@ def find_poll_row(failure: str) -> Row:
 
     What nothing is known of is the login's at the login: only there an answer says no more than no.
     """
+    from relay.rules.answers.connection_rows import read_cause  # noqa: PLC0415 - as in all_rows
+
     _, _, said = failure.partition(": ")
     at_login = failure.startswith(LOGIN_STEP)
-    row = find_row(Reply(code=0, text=said if at_login else failure), Stage.LOGIN if at_login else Stage.COLLECT)
+    row = find_row(Reply(code=0, text=said if at_login else failure), Stage.LOGIN if at_login else None)
     return REFUSED_LOGIN if at_login and row.about is About.CONNECTION and read_cause(said) is None else row
 
 

@@ -134,3 +134,9 @@ class Row(Value):
     def words(self, language: str) -> Words | None:
         """Return its words in `de` or `en`; None where it has none of its own."""
         return self.german if language == "de" else self.english
+
+
+ANYTHING: Final = Row(name=Advice.OTHER, about=About.UNKNOWN)
+"""What nothing else is known of."""
+REFUSED_LOGIN: Final = Row(name=Advice.AUTHENTICATION, about=About.LOGIN, advice=Advice.AUTHENTICATION)
+"""What is not known of an answer to a login of POP3, which has no codes."""
