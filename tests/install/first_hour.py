@@ -1,4 +1,8 @@
-"""The first hour on a fresh machine, once for each way to log in: to a mail that was delivered, and one collected."""
+"""The first hour on a fresh machine, once for each way to log in: to a mail that was delivered, and one collected.
+
+It goes by the README: its first command has installed the package, `relay init` sets the account up, the service is
+started, and a mail is sent; that are four commands. What lies in the mailbox by then is collected by itself.
+"""
 
 import re
 from collections.abc import Callable
@@ -8,17 +12,41 @@ from typing import Final
 
 from tests.install import provider
 from tests.install.container import Answer, Container, StepError
-from tests.peers.oauth_server import CLIENT, USER
+from tests.install.recipes import blocks, command_for, read_readme, section
+from tests.peers.oauth_server import CLIENT
 
+WIZARD: Final[list[Answer]] = [
+    (r"Language", "en"),
+    (r"This machine's name", "relay.office.example"),
+    (r"A short name for you", "anna"),
+    (r"The mail address of anna", "anna@example.com"),
+    (r"somebody else", ""),
+    (r"The address whose mailbox", ""),
+    (r"Thunderbird's database", ""),
+    (r"server for sending", "smtp.provider.example"),
+    (r"Its port", ""),
+    (r"The user name there", ""),
+    (r"collected there as well", ""),
+    (r"server for collecting", "pop.provider.example"),
+    (r"Password \(not shown\)", provider.PASSWORD),
+    (r"archive", ""),
+    (r"From which networks", "-"),
+    (r"anna works", None),
+]
+"""What is asked at a terminal of somebody whose provider nobody knows, and what she answers."""
+_SIGNED_IN: Final[list[Answer]] = [
+    (r"Its port", ""),
+    (r"The user name there", ""),
+    (r"collected there as well", ""),
+    (r"client secret", ""),
+    (r"archive", ""),
+    (r"From which networks", "-"),
+]
+"""What is still asked where the other answers are options."""
 _DATA: Final = "/var/lib/relay"
 _CLIENT_SECRET: Final = "the-clients-secret"
-_SECRET_FILE: Final = "/etc/relay/secrets/client"
-_SERVERS: Final = "--address anna@example.com --smtp-host smtp.provider.example --pop3-host pop.provider.example"
-_URLS: Final = " ".join(f"--set oauth.{name}_url={provider.ISSUER}/{name}" for name in ("token", "device", "authorize"))
-_SEND: Final = (
-    "swaks --silent 1 --server 127.0.0.1 --port 2525 --from anna@example.com --to anna@example.com"
-    " --header 'Subject: The first mail' --body hello"
-)
+_WAITED: Final = "Subject: It lay in the mailbox"
+_URLS: Final = " ".join(f"--{name}-url {provider.ISSUER}/{name}" for name in ("token", "device", "authorize"))
 
 Step = Callable[[str], AbstractContextManager[None]]
 
@@ -31,21 +59,26 @@ class FirstHour:
         self._container = container
         self._package = package
         self._step = step
+        told = section(read_readme(), "## Install it", "### The package")
+        self._install, _, self._start, self._send = blocks(told)[:4]
+        self._init = command_for(told, "relay init --")
+        """Its call without questions."""
 
     def play(self) -> None:
         """Try all ways."""
         self._begin("a password")
-        with self._step("relay account add"):
-            self._add_by_password()
+        with self._step("relay init, with options"):
+            self._run(self._init, given=f"{provider.PASSWORD}\n")
+        self._finish("PLAIN")
+        self._begin("a password, at a terminal")
+        with self._step("relay init, with its questions"):
+            self._container.converse("relay init", WIZARD)
         self._finish("PLAIN")
         for flow in ("device", "browser", "app"):
             self._begin(f'OAuth 2, flow = "{flow}"')
             provider.start_issuer(self._container, _CLIENT_SECRET if flow == "app" else "")
-            with self._step("relay account add"):
-                self._add_by_oauth(flow)
-            if flow != "app":
-                with self._step("relay account authorize anna"):
-                    self._authorize(flow)
+            with self._step("relay init" if flow == "app" else "relay init, and somebody signs in"):
+                self._sign_in(flow)
             self._finish("XOAUTH2")
             self._look_at_key()
 
@@ -55,40 +88,30 @@ class FirstHour:
             again = f"systemctl stop relay; rm -rf {_DATA} /etc/relay /var/log/relay; dpkg-reconfigure lan-mail-relay"
             self._run(
                 f"if dpkg --status lan-mail-relay >/dev/null 2>&1\nthen {again}\n"
-                f"else apt-get install --yes {self._package}/*.deb\nfi"
+                f"else cd {self._package}\n{self._install}fi",
+                given="y\n",
             )
             provider.empty_mailboxes(self._container)
+            provider.put_mail(self._container, "anna", f"{_WAITED}\n\nhello\n")
 
-    def _add_by_password(self) -> None:
-        self._container.converse(
-            f"relay account add anna {_SERVERS}",
-            [("Password of anna", provider.PASSWORD)],
-        )
-
-    def _add_by_oauth(self, flow: str) -> None:
-        secret = ""
-        if flow == "app":
-            self._run(f"install -m 0640 -g relay /dev/null {_SECRET_FILE}\necho {_CLIENT_SECRET} > {_SECRET_FILE}")
-            secret = f" --set oauth.client_secret_file={_SECRET_FILE}"
-        self._run(
-            f"relay account add anna {_SERVERS} --set oauth.provider=custom --set oauth.flow={flow}"
-            f" --set oauth.client_id={CLIENT} --set oauth.user={USER} --set 'oauth.scopes=[\"mail\"]' {_URLS}{secret}"
-        )
-
-    def _authorize(self, flow: str) -> None:
-        answers: dict[str, list[Answer]] = {
-            "device": [(r"Open (\S+) on any computer", self._open)],
-            "browser": [(rf"\n({provider.ISSUER}/authorize\S+)[\s\S]*paste it here and press Enter", self._look)],
+    def _sign_in(self, flow: str) -> None:
+        call = f"{self._init} --oauth-provider custom --flow {flow} --client-id {CLIENT} --scope mail {_URLS}"
+        asks: dict[str, Answer] = {
+            "device": (r"Open (\S+) on any computer", self._type_code),
+            "browser": (rf"\n({provider.ISSUER}/authorize\S+)[\s\S]*paste it here and press Enter", self._follow),
         }
-        said = self._container.converse("relay account authorize anna", answers[flow])
-        if "relay account test anna" not in said:
-            raise StepError(f"it does not say how to go on:\n{said}")
+        if flow in asks:
+            said = self._container.converse(call, [*_SIGNED_IN, asks[flow]])
+        else:
+            said = self._run(call, given=f"{_CLIENT_SECRET}\n")
+        if "anna works" not in said:
+            raise StepError(f"the account does not work:\n{said}")
 
-    def _open(self, page: re.Match[str]) -> None:
+    def _type_code(self, page: re.Match[str]) -> None:
         """Be the person who types the code in, on another computer."""
         self._run(f"curl --silent --fail '{page[1]}'")
 
-    def _look(self, page: re.Match[str]) -> str:
+    def _follow(self, page: re.Match[str]) -> str:
         """Be the person whose browser ends on a page that it can't open; give the address of that one."""
         return self._run(f"curl --silent --output /dev/null --write-out '%{{redirect_url}}' '{page[1]}'").strip()
 
@@ -99,27 +122,29 @@ class FirstHour:
 
     def _finish(self, mechanism: str) -> None:
         """Go on with an account that is set up; `mechanism` is by which it must have logged in to send."""
-        with self._step("relay account test anna: all is well"):
-            self._run("relay account test anna")
-        with self._step("the first mail: sent, delivered, collected"):
-            self._run("systemctl start relay")
-            self._first_mail()
+        with self._step("started; the first mail is sent and delivered, and one is collected"):
+            self._run(self._start)
+            self._run(self._send)
+            self._container.wait(
+                "relay queue list --state delivered --json | grep --quiet 'The first mail'",
+                what="the mail is handed over",
+            )
+            self._container.wait(
+                "grep --recursive --quiet 'Subject: The first mail' /srv/provider/anna", what="it is at the provider"
+            )
+            self._container.wait(
+                f"grep --recursive --quiet '{_WAITED}' {_DATA}/inboxes/anna/new", what="the mail is collected"
+            )
+        with self._step("relay account test anna, while it runs; what was sent is collected as well"):
+            self._run("relay account test anna\nrelay poll anna")
+            if not any("Subject: The first mail" in path.read_text() for path in self._inbox()):
+                raise StepError("the mail that was sent is not in the inbox")
         logins = self._run("grep --only-matching 'sasl_method=[A-Z0-9]*' /var/log/provider-smtp.log").splitlines()
         if logins[-1] != f"sasl_method={mechanism}":
             raise StepError(f"it has logged in by {logins}")
 
-    def _first_mail(self) -> None:
-        self._run(_SEND)
-        self._container.wait("relay queue list --state delivered | grep -q anna", what="the mail is handed over")
-        self._container.wait(
-            "grep --recursive --quiet 'Subject: The first mail' /srv/provider/anna", what="the mail is at the provider"
-        )
-        said = self._run("relay poll anna")
-        if not any("Subject: The first mail" in path.read_text() for path in self._inbox()):
-            raise StepError(f"the mail is not in the inbox:\n{said}")
-
     def _inbox(self) -> list[Path]:
         return [*self._container.path(f"{_DATA}/inboxes/anna/new").glob("*")]
 
-    def _run(self, script: str) -> str:
-        return self._container.run(script)
+    def _run(self, script: str, *, given: str = "") -> str:
+        return self._container.run(script, given=given)

@@ -9,6 +9,7 @@ its own address comes into the mailbox that it collects; what it sends to a cust
 
 import email
 import email.policy
+import time
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Final
@@ -205,6 +206,12 @@ def empty_mailboxes(container: Container) -> None:
     """Remove all mail."""
     container.run("systemctl stop provider-pop3\nrm -rf /srv/provider/*\nsystemctl start provider-pop3")
     wait_for_provider(container)
+
+
+def put_mail(container: Container, name: str, mail: str) -> None:
+    """Put a mail into a mailbox."""
+    container.write(f"srv/provider/{name}/new/{time.time_ns()}.M1.provider", mail)
+    container.run(f"chown -R nobody:nogroup /srv/provider/{name}")
 
 
 def stop_submission(container: Container) -> None:

@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--debian", choices=SUITES, action="append", help="only this one; default: both")
     parser.add_argument("--keep", action="store_true", help="leave the containers' folders, to look into")
     parser.add_argument("--first-hour", action="store_true", help="only the first hour, by each way to log in")
+    parser.add_argument("--before", type=Path, help="an older package to upgrade from; default: a lower version of it")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no container is left running
     _require()
@@ -43,7 +44,7 @@ def main() -> None:
     packages = {version: _find_package(asked.packages, version) for version in versions}
     begun = time.monotonic()
     for version, package in packages.items():
-        _try(version, package, keep=asked.keep, first_hour_alone=asked.first_hour)
+        _try(version, package, asked)
     _say(f"\nmake test-install: good on Debian {' and '.join(versions)}, in {time.monotonic() - begun:.0f} s")
 
 
@@ -62,23 +63,26 @@ def _find_package(folder: Path, version: str) -> Path:
     return found[-1]
 
 
-def _try(version: str, package: Path, *, keep: bool, first_hour_alone: bool) -> None:
+def _try(version: str, package: Path, asked: argparse.Namespace) -> None:
     _say(f"\nDebian {version}: {package.name}")
     begun = time.monotonic()
     with contextlib.ExitStack() as undo:
         base = Path(tempfile.mkdtemp(prefix="relay-install-"))
-        if not keep:
+        if not asked.keep:
             undo.callback(shutil.rmtree, base)
         folder = base / f"debian-{version}"
         with tree_for(version, package, _say) as tree:
             copy_tree(tree, folder)
-        with Container(folder, keep=keep) as container:
+        with Container(folder, keep=asked.keep) as container:
             provider.install_provider(container, version)
             _put(package, folder / "root/packages")
-            _lower(package, folder / "root/lower")
-            _say(f"{time.monotonic() - begun:6.1f} s a bare Debian, copied; a package of version {_LOWER}, made")
+            if asked.before is None:
+                _lower(package, folder / "root/lower")
+            else:
+                _put(asked.before, folder / "root/lower")
+            _say(f"{time.monotonic() - begun:6.1f} s a bare Debian, copied; a package to upgrade from")
             try:
-                Scenario(container, version, _say).play(first_hour_alone=first_hour_alone)
+                Scenario(container, version, _say).play(first_hour_alone=asked.first_hour)
             except StepError as error:
                 _show_logs(container)
                 _end(f"\nDebian {version}: FAILED\n{error}")

@@ -9,7 +9,8 @@ from typing import Final
 
 from tests.install import provider
 from tests.install.container import Container, StepError
-from tests.install.first_hour import FirstHour
+from tests.install.first_hour import WIZARD, FirstHour
+from tests.install.hand_written import BY_HAND, SALES
 from tests.install.recipes import blocks, command_for, comment_steps, read_readme, section
 
 FIVE_MINUTES: Final = 300.0
@@ -20,16 +21,6 @@ _HERE: Final = "/root/packages"
 _LOWER: Final = "/root/lower"
 _KEPT: Final = (f"{_DATA}/relay.db", f"{_DATA}/inboxes/anna")
 _OURS: Final = ("/etc/relay/relay.toml", "/etc/relay/secrets/anna")
-_SALES: Final = """
-[[account]]
-name = "sales"
-address = "sales@example.com"
-owner = "anna"
-[account.smtp]
-host = "smtp.provider.example"
-username = "sales@example.com"
-password_file = "/etc/relay/secrets/anna"
-"""
 
 Say = Callable[[str], None]
 
@@ -85,9 +76,14 @@ class Scenario:
             raise StepError(f"the README's package way has only {len(commands)} blocks of commands")
         said = ""
         for block in commands:
-            typed = f"{provider.PASSWORD}\n" if "read -rs" in block else "y\n"
             with self._step(f"README: {_first_line(block)}"):
-                said = self._run(block, given=typed, folder=folder)
+                if block.startswith("relay init"):
+                    self._container.converse(block, WIZARD, folder=folder)
+                    continue
+                if block == commands[-1]:
+                    handed_over = "relay queue list --state delivered --json | grep --quiet 'The first mail'"
+                    self._container.wait(handed_over, what="the mail is handed over")
+                said = self._run(block, given="y\n", folder=folder)
         mails = self._inbox()
         if not mails or mails[-1].name not in said:
             raise StepError(f"the README's last block shows no mail in the inbox:\n{said}")
@@ -222,9 +218,15 @@ class Scenario:
                 raise StepError(f"left behind:\n{left}")
 
     def _upgrade(self) -> None:
-        with self._step("a lower version, by the README"):
-            self._run(f"rm -r {_DATA}/relay.db* {_DATA}/inboxes")
-            self._follow_readme(_LOWER)
+        with self._step("a lower version, set up by hand"):
+            self._run(f"rm -r {_DATA}/relay.db* {_DATA}/inboxes\napt-get install --yes {_LOWER}/*.deb")
+            self._container.path(_OURS[0]).write_text(BY_HAND)
+            self._run(
+                f"install -m 0640 -g relay /dev/null {_OURS[1]}\necho '{provider.PASSWORD}' > {_OURS[1]}\n"
+                "relay check\nsystemctl start relay"
+            )
+            self._send()
+            self._collect("From before")
             lower = self._run("relay --version").strip()
         with self._step("the provider is away: a mail waits"):
             provider.stop_submission(self._container)
@@ -241,6 +243,10 @@ class Scenario:
             if waiting not in self._run("relay queue list --json"):
                 raise StepError("the mail is gone")
             self._there(*_OURS)
+            if self._container.path(_OURS[0]).read_text() != BY_HAND:
+                raise StepError("the configuration is another one")
+            if "From before" not in self._run("relay queue list --state delivered --json"):
+                raise StepError("what was delivered before is forgotten")
         self._say(f"         {lower}, package {self._packaged(_LOWER)} -> {self._packaged(_HERE)}")
         with self._step("the provider is back: the mail that waited leaves"):
             provider.start_submission(self._container)
@@ -259,7 +265,7 @@ class Scenario:
                 connection.close()
                 self._run(f"chown relay:relay {_DATA}/relay.db\nchmod 0600 {_DATA}/relay.db")
                 if "sales@" not in self._container.path(_OURS[0]).read_text():
-                    self._edit(None, _SALES)
+                    self._edit(None, SALES)
                 self._run("systemctl start relay\nrelay account resume sales || true\nrelay queue run")
                 self._await_customer("one", count=before + 2)
                 self._send()

@@ -41,13 +41,15 @@ def test_its_configuration_is_good_and_deletes_nothing_at_the_provider_for_two_w
     assert account.pop3.leave_on_server == 14 * 86_400_000
 
 
-def test_the_package_way_is_whole_blocks_of_commands() -> None:
+def test_the_package_way_is_four_whole_commands_and_a_look_at_what_came_of_them() -> None:
     blocks = re.findall(r"^```sh\n(.*?)^```$", section("### The package: Debian 12 or 13"), re.MULTILINE | re.DOTALL)
     commands = "".join(blocks)
-    order = ["apt install ./", "relay init", "systemctl start", "sendmail"]
+    order = ["apt install ./", "relay init", "systemctl start", "sendmail", "relay poll"]
     places = [commands.index(word) for word in order]
     assert places == sorted(places)
     assert len(blocks) == len(order)
+    # A document within a command is one with it.
+    assert [re.sub(r"(?s)<<'END'.*END\n", "\n", block).count("\n") for block in blocks[:4]] == [1, 1, 1, 1]
     assert commands.count("<<'END'\n") == len(re.findall(r"^END$", commands, re.MULTILINE))
 
 
