@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 from relay.accounts.credentials import Credentials
+from relay.accounts.examining import missing_scopes, say_stranger, say_testing
 from relay.accounts.issuer import Issuer
 from relay.accounts.keeping import TokenKeeper
 from relay.accounts.sealing import Sealer
@@ -17,9 +18,11 @@ from relay.admin.room import Room
 from relay.admin.words import unknown
 from relay.model.account import Account
 from relay.model.errors import NotFoundError, StateConflictError
-from relay.model.oauth import Flow, OAuth
+from relay.model.oauth import Flow, OAuth, Provider
 from relay.rules.answers.sign_in import explain_sign_in
-from relay.rules.oauth_provider import consent_page, scopes_of
+from relay.rules.oauth_answers import Tokens
+from relay.rules.oauth_claims import stranger
+from relay.rules.oauth_provider import consent_page
 from relay.storage.engine import transaction
 from relay.storage.pausing import fingerprint_key
 
@@ -36,7 +39,7 @@ def keep_credentials(room: Room, account: Account) -> Credentials:
 
         return await asyncio.to_thread(read)
 
-    return Credentials(key, None if account.oauth is None else _keeper(room))
+    return Credentials(key, None if account.oauth is None else keep_tokens(room))
 
 
 def authorize(room: Room, name: str, person: Person) -> None:
@@ -45,7 +48,7 @@ def authorize(room: Room, name: str, person: Person) -> None:
     The service, which is another process, takes the login up when it is asked to (`TakeUpLogin`).
     """
     account = _find(room, name)
-    oauth, keeper = account.oauth, _keeper(room)
+    oauth, keeper = account.oauth, keep_tokens(room)
     assert oauth is not None
     room.database  # noqa: B018 - before somebody signs in: where there is none, it would be in vain
     if oauth.flow is not Flow.APP and (page := consent_page(oauth, redirect="http://localhost")) is not None:
@@ -53,26 +56,42 @@ def authorize(room: Room, name: str, person: Person) -> None:
             "Should Microsoft say that an administrator must approve it first: an administrator of the directory opens"
             f" this address once, and allows it for all:\n\n{page}\n"
         )
-    asyncio.run(_sign_in(oauth, keeper, person))
+    tokens = asyncio.run(_sign_in(oauth, keeper, person))
+    who = stranger(tokens.names, oauth.user) or oauth.user
     command = f"relay account test {shlex.quote(name)}"
-    what = "gets its tokens by itself" if oauth.flow is Flow.APP else f"is signed in as {oauth.user}"
+    what = "gets its tokens by itself" if oauth.flow is Flow.APP else f"is signed in as {who}"
     person.show(f"{name} {what}. To see whether sending and collecting work: {command}")
 
 
-async def _sign_in(oauth: OAuth, keeper: TokenKeeper, person: Person) -> None:
+async def _sign_in(oauth: OAuth, keeper: TokenKeeper, person: Person) -> Tokens:
     try:
-        tokens = await sign_in(oauth, Issuer(oauth, now=_now), person)
+        tokens = await sign_in(oauth, Issuer(oauth, now=wall_clock), person)
     except SignInError as error:
         text = f"Nobody is signed in: {error}"
         for line in _explain(error, oauth):
             person.show(line)
     else:
         await keeper.begin_login(oauth, tokens)
-        missing = [one for one in scopes_of(oauth) if one not in (*tokens.scopes, "offline_access")]
-        if tokens.scopes and missing and oauth.flow is not Flow.APP:
-            person.show(f"The provider has not granted all that was asked for: {' '.join(missing)} is missing.")
-        return
+        for line in _remark(oauth, tokens):
+            person.show(line)
+        return tokens
     raise StateConflictError(text)
+
+
+def _remark(oauth: OAuth, tokens: Tokens) -> Iterator[str]:
+    """Say what the person should see to, though the login was stored."""
+    if missing := missing_scopes(oauth, tokens):
+        yield f"The provider has not granted all that was asked for: {' '.join(missing)} is missing."
+    if oauth.flow is not Flow.APP and (other := stranger(tokens.names, oauth.user)) is not None:
+        what, advice = say_stranger(oauth, other)
+        yield f"Look: {what}. {advice}"
+    if testing := say_testing(oauth, tokens.renewal_life):
+        yield testing
+    elif oauth.provider is Provider.GOOGLE and oauth.flow is Flow.BROWSER and not tokens.renewal_life:
+        yield (
+            'Should the app at Google have the publishing status "Testing", Google ends this sign-in after seven days:'
+            ' it must be "In production", or its user type "Internal" (Google Auth platform > Audience).'
+        )
 
 
 def _explain(error: SignInError, oauth: OAuth) -> Iterator[str]:
@@ -100,9 +119,11 @@ def _find(room: Room, name: str) -> Account:
     return account
 
 
-def _keeper(room: Room) -> TokenKeeper:
-    return TokenKeeper(room.database, Sealer(room.settings.folder), now=_now)
+def keep_tokens(room: Room) -> TokenKeeper:
+    """Return a keeper of logins, for a moment beside the service's own. Raises StorageError."""
+    return TokenKeeper(room.database, Sealer(room.settings.folder), now=wall_clock)
 
 
-def _now() -> int:
+def wall_clock() -> int:
+    """Return the time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000

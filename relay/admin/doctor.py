@@ -12,7 +12,8 @@ from ipaddress import ip_address
 from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
-from relay.admin.authorizing import keep_credentials
+from relay.accounts.examining import examine_login
+from relay.admin.authorizing import keep_credentials, keep_tokens, wall_clock
 from relay.admin.requests import MisuseError, Note, Told, TryAccount
 from relay.admin.room import Room
 from relay.admin.words import count, unknown
@@ -20,10 +21,12 @@ from relay.escaping import printable
 from relay.model.account import Account, Pop3Server, Server, SmtpServer
 from relay.model.credential import Credential
 from relay.model.errors import NotFoundError, StateConflictError
+from relay.model.oauth import OAuth
 from relay.presets.preset import preset_of_host
 from relay.upstream.course import Step, Tell
 from relay.upstream.probe import probe_pop3, probe_smtp
 from relay.upstream.round_trip import Way, go_round
+from relay.watching.snapshot import look_at_files, proofs_end
 
 _WIDE: Final = 71
 """Characters of a line of advice."""
@@ -43,17 +46,13 @@ def examine(room: Room, request: TryAccount) -> Iterator[Note | Told]:
         if request.everything:
             yield Note(text=f"{account.name} ({account.address})")
         good = True
-        for kind, server in _servers(account):
-            place = f'{server.host} port {server.port}, security = "{server.security}"'
-            yield Note(text=f"{_WHAT[kind]}: {place}, account[{account.name}].{kind}")
-            for step in _examine(room, account, server, refusals):
-                good = good and step.good
-                yield _tell(account, kind, step)
-        if good and request.round_trip:
-            yield Note(text=f"Round trip: a mail to {account.address}, sent and fetched back, account[{account.name}]")
-            for step in _follow(_trip(room, account)):
-                good = good and step.good
-                yield _tell(account, "round trip", step)
+        for one in _steps(room, account, refusals, round_trip=request.round_trip):
+            if isinstance(one, Note):
+                yield one
+                continue
+            kind, step = one
+            good = good and step.good
+            yield _tell(account, kind, step)
         faulty += [] if good else [account.name]
         if good:
             yield Note(
@@ -69,6 +68,30 @@ def examine(room: Room, request: TryAccount) -> Iterator[Note | Told]:
         yield Note(text=f"{works}{fails}", is_fault=bool(faulty))
     if faulty:
         yield Told(exit_status=1)
+
+
+def _steps(
+    room: Room, account: Account, refusals: "_Refusals", *, round_trip: bool
+) -> Iterator[Note | tuple[str, Step]]:
+    """Yield what is tried of one account, and each step: the sign-in, its servers, and where all is good the trip."""
+    good, name = True, account.name
+    if (oauth := account.oauth) is not None:
+        yield Note(text=f'Signing in: {oauth.provider}, flow = "{oauth.flow}", account[{name}].oauth')
+        for step in _follow(_sign_in(room, account, oauth)):
+            good = good and step.good
+            yield "oauth", step
+            if step.login_refused:  # without a token there is no login
+                return
+    for kind, server in _servers(account):
+        place = f'{server.host} port {server.port}, security = "{server.security}"'
+        yield Note(text=f"{_WHAT[kind]}: {place}, account[{name}].{kind}")
+        for step in _examine(room, account, server, refusals):
+            good = good and step.good
+            yield kind, step
+    if good and round_trip:
+        yield Note(text=f"Round trip: a mail to {account.address}, sent and fetched back, account[{name}]")
+        for step in _follow(_trip(room, account)):
+            yield "round trip", step
 
 
 def _choose(room: Room, request: TryAccount) -> list[Account]:
@@ -174,6 +197,15 @@ def _probe(room: Room, account: Account, server: Server, credential: Credential 
         assert isinstance(server, Pop3Server)
         assert credential is not None
         return await probe_pop3(account, server, credential, tell=tell)
+
+    return run
+
+
+def _sign_in(room: Room, account: Account, oauth: OAuth) -> Probe:
+    ends = proofs_end(account, look_at_files(room.settings))
+
+    async def run(tell: Tell) -> list[Step]:
+        return await examine_login(oauth, keep_tokens(room), proofs_end=ends, now=wall_clock, tell=tell)
 
     return run
 

@@ -177,7 +177,7 @@ def take_snapshot(
         accounts=tuple(
             replace(
                 _account(settings, account, standing, now),
-                proofs_end=_proofs_end(account, files),
+                proofs_end=proofs_end(account, files),
                 sign_in=_sign_in(account, logins),
             )
             for account in settings.directory.accounts
@@ -199,7 +199,7 @@ def take_snapshot(
     )
 
 
-def _proofs_end(account: Account, files: Files) -> tuple[int, ...]:
+def proofs_end(account: Account, files: Files) -> tuple[int, ...]:
     """Return when the client secret, by the day that the configuration says, and the certificate of a login end."""
     oauth = account.oauth
     if oauth is None:

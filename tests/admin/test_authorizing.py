@@ -49,6 +49,16 @@ def test_who_signs_in_is_stored_and_told_what_to_do_next(
     assert not any(secret in said.out + login.sealed for secret in server.issued)
 
 
+def test_who_has_signed_in_as_somebody_else_is_told_so(run: Run, config: Path, server: OAuthServer) -> None:
+    configure(config, server, "device")
+    server.claims, server.scope = {"upn": "ben@example.com"}, "other"
+    said = run("account", "authorize", "sales")
+    assert (said.status, said.err) == (0, "")
+    assert f"Look: you signed in as ben@example.com, the account wants {USER}. Sign in again as {USER}" in said.out
+    assert "sales is signed in as ben@example.com." in said.out
+    assert "not granted all that was asked for: mail is missing" in said.out
+
+
 def test_a_refusal_is_explained(run: Run, config: Path, server: OAuthServer) -> None:
     configure(config, server, "device")
     server.refusal = {"error": "access_denied", "error_description": "she said\x1b no"}
