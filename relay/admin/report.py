@@ -12,6 +12,7 @@ import platform
 import secrets
 import sqlite3
 import ssl
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +25,7 @@ from relay.admin.requests import Json, Told
 from relay.admin.status import look
 from relay.model.errors import RelayError
 from relay.model.state import State
+from relay.places import PLACES
 from relay.rules.moments import utc_time
 from relay.rules.redaction import HIDDEN, Redactor
 from relay.settings import Settings
@@ -34,6 +36,8 @@ from relay.storage.syncing import open_plain
 EVENTS: Final = 500
 _TAIL: Final = 2 << 20
 """Octets at the end of the log that are read."""
+_PATIENCE: Final = 20.0
+"""Seconds for the journal."""
 _SUBJECTS: Final = 2000
 """Mails whose subjects are looked for, the newest."""
 _DROPPED: Final = ("subject", "exception")
@@ -44,16 +48,41 @@ _HARMLESS: Final = ("_file", "_env", "_expires")
 _LIBRARIES: Final = ("aiosmtpd", "aiosmtplib", "sqlalchemy", "structlog", "pydantic", "click", "uvloop", "cryptography")
 
 
-def gather(settings: Settings, written: bytes, *, now: int, tests: Iterable[Json] | None = None) -> Json:
+def read_journal(settings: Settings) -> bytes | None:
+    """Return the end of what systemd's journal has of the service; None where that is not its log, or can't be read.
+
+    The unit knows one configuration: another one's service has another log. Root reads it before it becomes somebody
+    else.
+    """
+    if settings.log.file is not None or settings.path.absolute() != PLACES[-1]:
+        return None
+    command = ["journalctl", "--unit=relay", "--output=cat", "--no-pager", "--quiet", f"--lines={2 * EVENTS}"]
+    try:
+        done = subprocess.run(  # noqa: S603 - always the same
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=_PATIENCE
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout[-_TAIL:]
+
+
+def gather(
+    settings: Settings,
+    written: bytes,
+    *,
+    now: int,
+    journal: bytes | None = None,
+    tests: Iterable[Json] | None = None,
+) -> Json:
     """Put the report together, with whatever fails in it as a text.
 
-    `written`: what the configuration's file holds, which root alone may be able to read. `tests`: the steps of the
-    account doctor, if it was asked for. The caller has become the owner of the storage folder before.
+    `written`: what the configuration's file holds, which root alone may be able to read; so is `journal`. `tests`: the
+    steps of the account doctor, if it was asked for. The caller has become the owner of the storage folder before.
     """
     document = _parse(written)
     database_says, subjects = _read_subjects(settings)
     redactor = Redactor(secrets.token_bytes(16), private=[*_find_secrets(document), *subjects])
-    events, log_says = _read_events(settings.log.file)
+    events, log_says = _read_events(settings.log.file, journal)
     return redactor.clean(
         {
             "at": utc_time(now),
@@ -150,10 +179,10 @@ def _status(settings: Settings, now: int) -> Json:
     return told.json[0]
 
 
-def _read_events(file: Path | None) -> tuple[list[Json], str]:
+def _read_events(file: Path | None, journal: bytes | None) -> tuple[list[Json], str]:
     """Return the last events of a log, and where it is, or why it can't be read."""
     if file is None:
-        return [], "standard output: journalctl -u relay"
+        return _events(journal or b""), "standard output: journalctl -u relay"
     try:
         with open(open_plain(file, links=True), "rb") as stream:  # noqa: PTH123 - it is open
             begin = max(0, stream.seek(0, 2) - _TAIL)

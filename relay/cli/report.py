@@ -25,13 +25,14 @@ def command(config: str | None, *, tests: bool, file: Path) -> None:
     import os
 
     from relay.admin.doctor import examine
-    from relay.admin.report import EVENTS, gather, store
+    from relay.admin.report import EVENTS, gather, read_journal, store
     from relay.admin.requests import Told, TryAccount
     from relay.cli.alone import open_room
     from relay.model.errors import StateConflictError
 
     room = open_room(config, serves=tests)
     written = room.settings.path.read_bytes()
+    journal = read_journal(room.settings)
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _OWN)
     except FileExistsError:
@@ -44,7 +45,7 @@ def command(config: str | None, *, tests: bool, file: Path) -> None:
             say("Logging in to all accounts ...", error=True)
             told = examine(room, TryAccount(everything=True))
             steps = [step for one in told if isinstance(one, Told) for step in one.json]
-        report = gather(room.settings, written, now=room.now, tests=steps)
+        report = gather(room.settings, written, now=room.now, journal=journal, tests=steps)
         store(file, descriptor, report)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from relay.admin import report
-from relay.admin.report import gather, write
+from relay.admin.report import gather, read_journal, write
 from relay.settings import load_settings
 
 
@@ -20,6 +20,31 @@ def test_only_the_last_events_are_taken(config: Path, monkeypatch: pytest.Monkey
     assert [one["n"] for one in found] == list(range(7, report.EVENTS + 7))
     monkeypatch.setattr(report, "_TAIL", 100)
     assert len(gather(settings, config.read_bytes(), now=0)["events"]) < 4
+
+
+def test_without_a_file_the_events_come_from_the_journal(config: Path) -> None:
+    settings = load_settings(config)
+    journal = b'{"event": "poll_finished", "account": "anna", "subject": "mine"}\nStarted relay.service.\n'
+    found = gather(settings, config.read_bytes(), now=0, journal=journal)
+    assert found["events"] == [{"event": "poll_finished", "account": "anna"}]
+    assert "journalctl" in found["log"]
+
+
+def test_the_journal_is_that_of_the_unit_alone(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(config)
+    program = tmp_path / "journalctl"
+    program.write_text('#!/bin/sh\necho \'{"event": "x"}\'\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert read_journal(settings) is None
+    monkeypatch.setattr(report, "PLACES", (settings.path,))
+    assert read_journal(settings) == b'{"event": "x"}\n'
+    program.write_text("#!/bin/sh\nexit 1\n")
+    assert read_journal(settings) is None
+    program.unlink()
+    assert read_journal(settings) is None
+    config.write_text(config.read_text() + '\n[log]\nfile = "relay.log"\n')
+    assert read_journal(load_settings(config)) is None
 
 
 @pytest.mark.parametrize(

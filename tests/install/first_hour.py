@@ -81,6 +81,11 @@ class FirstHour:
                 self._sign_in(flow)
             self._finish("XOAUTH2")
             self._look_at_key()
+        with self._step("relay report: the events of the journal, and no address"):
+            self._run("relay report report.json")
+            report = self._container.path("root/report.json").read_text()
+            if "message_delivered" not in report or "anna@" in report or _CLIENT_SECRET in report:
+                raise StepError(f"the report is not as it is meant:\n{report[:4000]}")
 
     def _begin(self, way: str) -> None:
         """Make everything as it is behind the package's installation; only its files need not be copied anew."""
