@@ -125,7 +125,7 @@ def _is_collected(changes: Changes, wishes: Wishes, offered: Sequence[str], pres
         raise click.UsageError(f"{where} offers no POP3 that is known: leave --collect away, or add --pop3-host HOST")
     if wanted or wishes.collect is False or "pop3" not in offered or not sys.stdin.isatty():
         return wanted
-    question = f"Collect its mail by POP3, too? It stays at the provider for {KEPT}, until you say otherwise"
+    question = f"Collect its mail by POP3, too? A copy stays at the provider for {KEPT}"
     return click.confirm(question, default=False)
 
 

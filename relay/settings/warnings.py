@@ -157,10 +157,11 @@ def _look_at_senders(accounts: tuple[Account, ...]) -> Iterator[Finding]:
 def _look_at_passwords(accounts: tuple[Account, ...]) -> Iterator[Finding]:
     for n, account in enumerate(accounts):
         if uses_ending_password(account):
+            name = shlex.quote(account.name)
             reason = (
                 f"Microsoft takes passwords for sending until {ENDS_ON} (longer only where an administrator of"
-                " Microsoft 365 allows it): put [account.oauth] in place of the password, then: relay account authorize"
-                f" {shlex.quote(account.name)}"
+                f" Microsoft 365 allows it): relay account edit {name} --oauth microsoft --tenant TENANT --client-id ID"
+                f" (docs/providers/microsoft365.md says where both are), then: relay account authorize {name}"
             )
             yield warn(("account", n), reason)
 

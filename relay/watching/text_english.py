@@ -146,30 +146,30 @@ ENGLISH = Language(
             title="The certificate {subject} has run out",
             what="Mail programs refuse to send, or warn their users.",
             action='Put a new certificate in its place (the office\'s own: "relay certificate make"); the service takes'
-            " it over within a minute.",
+            " it over by itself.",
             over="The certificate {subject} is a new one.",
         ),
         Kind.CERTIFICATE_EXPIRES: Text(
             title="The certificate {subject} runs out in {days}",
             what="From then on mail programs refuse to send, or warn their users.",
             action='Put a new certificate in its place (the office\'s own: "relay certificate make"); the service takes'
-            " it over within a minute.",
+            " it over by itself.",
             over="The certificate {subject} is a new one.",
         ),
         Kind.LOGIN_ENDS: Text(
             title='Account "{subject}" logs in to Microsoft by password, which ends on 2026-12-31',
             what="From then on Microsoft refuses to send by password, unless the administrator of Microsoft 365 allows"
             " it for longer. E-mails of this account would wait.",
-            action="Put [account.oauth] in place of the password in relay.toml, and then sign in with"
-            ' "relay account authorize {command}".',
+            action='Let it sign in: "relay account edit {command} --oauth microsoft --tenant TENANT --client-id ID"'
+            ' ("docs/providers/microsoft365.md" says where both are), then "relay account authorize {command}".',
             over='Account "{subject}" does not log in to Microsoft by password any more.',
         ),
         Kind.LOGIN_ENDED: Text(
             title='Account "{subject}" still logs in to Microsoft by password, which was to end on 2026-12-31',
             what="Since then Microsoft takes a password only where the administrator of Microsoft 365 allows it, and"
             " will stop that as well.",
-            action="Put [account.oauth] in place of the password in relay.toml, and then sign in with"
-            ' "relay account authorize {command}".',
+            action='Let it sign in: "relay account edit {command} --oauth microsoft --tenant TENANT --client-id ID"'
+            ' ("docs/providers/microsoft365.md" says where both are), then "relay account authorize {command}".',
         ),
         Kind.PROOF_ENDS: Text(
             title='What account "{subject}" proves itself by at its provider ends in {days}',

@@ -154,30 +154,32 @@ GERMAN = Language(
             title="Das Zertifikat {subject} ist abgelaufen",
             what="Mailprogramme weigern sich zu senden oder warnen davor.",
             action="Legen Sie ein neues an seine Stelle (das eigene des Büros: „relay certificate make“); der"
-            " Maildienst übernimmt es binnen einer Minute.",
+            " Maildienst übernimmt es von selbst.",
             over="Das Zertifikat {subject} ist ein neues.",
         ),
         Kind.CERTIFICATE_EXPIRES: Text(
             title="Das Zertifikat {subject} läuft in {days} ab",
             what="Danach weigern sich Mailprogramme zu senden oder warnen davor.",
             action="Legen Sie ein neues an seine Stelle (das eigene des Büros: „relay certificate make“); der"
-            " Maildienst übernimmt es binnen einer Minute.",
+            " Maildienst übernimmt es von selbst.",
             over="Das Zertifikat {subject} ist ein neues.",
         ),
         Kind.LOGIN_ENDS: Text(
             title="Konto „{subject}“ meldet sich bei Microsoft mit Passwort an; das endet am 31.12.2026",
             what="Danach lehnt Microsoft das Senden mit Passwort ab, außer der Administrator von Microsoft 365 erlaubt"
             " es für länger. E-Mails dieses Kontos würden dann warten.",
-            action="Setzen Sie in relay.toml [account.oauth] an die Stelle des Passworts, und melden Sie das Konto dann"
-            " mit „relay account authorize {command}“ an.",
+            action="Stellen Sie das Konto um: „relay account edit {command} --oauth microsoft --tenant TENANT"
+            " --client-id ID“ („docs/providers/microsoft365.md“ sagt, woher beide kommen), und melden Sie es dann mit"
+            " „relay account authorize {command}“ an.",
             over="Konto „{subject}“ meldet sich bei Microsoft nicht mehr mit Passwort an.",
         ),
         Kind.LOGIN_ENDED: Text(
             title="Konto „{subject}“ meldet sich bei Microsoft noch mit Passwort an; vorgesehen war das bis 31.12.2026",
             what="Seither nimmt Microsoft ein Passwort nur noch an, wenn der Administrator von Microsoft 365 es"
             " erlaubt, und eines Tages auch das nicht mehr.",
-            action="Setzen Sie in relay.toml [account.oauth] an die Stelle des Passworts, und melden Sie das Konto dann"
-            " mit „relay account authorize {command}“ an.",
+            action="Stellen Sie das Konto um: „relay account edit {command} --oauth microsoft --tenant TENANT"
+            " --client-id ID“ („docs/providers/microsoft365.md“ sagt, woher beide kommen), und melden Sie es dann mit"
+            " „relay account authorize {command}“ an.",
         ),
         Kind.PROOF_ENDS: Text(
             title="Womit sich das Konto „{subject}“ beim Anbieter ausweist, endet in {days}",
