@@ -86,6 +86,13 @@ class FirstHour:
             report = self._container.path("root/report.json").read_text()
             if "message_delivered" not in report or "anna@" in report or _CLIENT_SECRET in report:
                 raise StepError(f"the report is not as it is meant:\n{report[:4000]}")
+        with self._step("apt purge: the login goes, the office's authority stays and is named"):
+            self._run("relay certificate make")
+            said = self._run("apt-get purge --yes lan-mail-relay")
+            if "certificates stay in" not in said:
+                raise StepError(f"it is not said what stays:\n{said}")
+            self._run(f"test -e {_DATA}/relay.db && test -e {_DATA}/certificates/authority.pem")
+            self._run(f"! test -e {_DATA}/tokens.key")
 
     def _begin(self, way: str) -> None:
         """Make everything as it is behind the package's installation; only its files need not be copied anew."""

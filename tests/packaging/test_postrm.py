@@ -30,6 +30,16 @@ def test_configuration_and_log_go_and_mail_stays(tmp_path: Path, folder: str) ->
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["relay.db"]
 
 
+def test_logins_go_as_passwords_do_and_the_keys_of_certificates_that_others_trust_stay(tmp_path: Path) -> None:
+    storage = tmp_path / "srv/mail"
+    (storage / "certificates").mkdir(parents=True)
+    (storage / "certificates/authority.pem").touch()
+    (storage / "tokens.key").touch()
+    said = purge(tmp_path, '[storage]\nfolder = "/srv/mail"\n')
+    assert said.startswith("The queue, the inboxes, and the keys of the office's own certificates stay in /srv/mail, ")
+    assert sorted(path.name for path in storage.rglob("*") if path.is_file()) == ["authority.pem", "relay.db"]
+
+
 @pytest.mark.parametrize(
     "mail",
     [
