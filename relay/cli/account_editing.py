@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -25,6 +25,9 @@ from relay.cli.editing import (
 )
 from relay.cli.output import say
 from relay.cli.provider import KEPT, SERVERS, Changes, Wishes, choose_provider
+
+if TYPE_CHECKING:
+    from relay.settings import Settings
 
 _SECURITY: Final = ("tls", "starttls", "none")
 _WANTS: Final = ("password", "pop3_password", "password_file")
@@ -100,6 +103,7 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
     elif "pop3" not in chosen.servers and "pop3" in chosen.offered:
         say(f"Its mailbox is not collected; for that: relay account edit {shlex.quote(name)} --collect")
     if settings is not None:
+        _warn(settings, name)
         reload(settings)
     if oauth:
         account_oauth.say_next(name, values["oauth"])
@@ -143,6 +147,7 @@ def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401
 
         settings = load(config)
     if settings is not None:
+        _warn(settings, name)
         reload(settings)
     if planned.oauth:
         for file in sorted({*password_files(table)}):
@@ -209,6 +214,13 @@ def _plan_edit(name: str, table: Mapping[str, Any], changes: Changes, options: O
         changes = _begin_collecting(table.get("smtp", {}) if shared else {}, changes)
     given = {path[1]: value for path, value in changes.items() if path[0] == "oauth" and path[1:]}
     return _Edit(changes, {**table, **{one: {} for one in new}}, given if begins else {})
+
+
+def _warn(settings: "Settings", name: str) -> None:
+    """Say what is probably not meant so in an account."""
+    for warning in settings.warnings:
+        if f": account[{name}]" in warning:
+            say(f"warning: {warning}")
 
 
 def _complete(changes: Changes, text: str, servers: Sequence[str], logins: Sequence[str]) -> Changes:

@@ -112,6 +112,28 @@ def test_an_address_and_a_password_are_enough(run: Run, config: Path) -> None:
     assert "smtp.web.de" in str([row for row in found if row["name"] == "new"])
 
 
+def test_what_is_probably_not_meant_is_said_of_this_account_alone(run: Run) -> None:
+    said = run("account", "add", "new", "--address", "a@firma.example", "--preset", "microsoft365", stdin="x\n")
+    (warning,) = [line for line in said.out.splitlines() if line.startswith("warning: ")]
+    assert warning.startswith("warning: relay.toml: account[new]: Microsoft takes passwords for sending until 2026-12")
+    assert "relay account edit new --oauth microsoft" in warning
+    run("account", "add", "web", "--address", "b@web.de", "--collect", stdin="x\n")
+    said = run("account", "edit", "web", "--set", "pop3.interval=5 min")
+    assert "warning: relay.toml: account[web].pop3.interval: " in said.out
+    assert "WEB.DE refuses logins that come more often" in said.out
+    assert "account[new]" not in said.out
+
+
+def test_an_account_goes_back_to_a_password(run: Run, config: Path) -> None:
+    sign_in = ("--oauth", "google", "--client-id", "1")
+    assert run("account", "add", "b", "--address", "b@gmail.com", *sign_in, stdin="secret\n").status == 0
+    said = run("account", "edit", "b", "--unset", "oauth", "--password", stdin="app\n")
+    assert (said.status, said.err) == (0, "")
+    account = _account(config, "b")
+    assert "oauth" not in account
+    assert Path(account["smtp"]["password_file"]).read_text() == "app\n"
+
+
 def test_a_mailbox_is_collected_later_with_the_login_that_is_there(run: Run, config: Path) -> None:
     said = run("account", "add", "new", "--address", "anna@web.de", stdin="geheim\n")
     assert "Its mailbox is not collected; for that: relay account edit new --collect\n" in said.out
