@@ -114,13 +114,13 @@ def _read_detail(detail: ErrorDetails, *, helpful: bool) -> Finding:
 def _unknown_key(place: Place) -> str:
     """Suggest a similar key of this table, or name another table with this key, whose header may be missing."""
     *_, key = names = _names(place)
-    near = _near(names)
-    if near:
-        return f'unknown key; did you mean "{near[0]}"?'
     below = [(*names[:-1], kind) for kind in _KINDS if key in TABLES.get((*names[:-1], kind), ())]
     if below:
         places = " or ".join(f"{_header(other)} ({_KINDS[str(other[-1])]})" for other in below)
         return f"stands before the header that it belongs under: move it below {places}, or add that header above it"
+    near = _near(names)
+    if near:
+        return f'unknown key; did you mean "{near[0]}"?'
     elsewhere = [_header(other) for other, keys in TABLES.items() if key in keys]
     if elsewhere:
         return f"unknown key here; it belongs to {' or '.join(elsewhere)}"

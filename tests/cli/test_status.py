@@ -52,8 +52,8 @@ def test_times_are_those_of_the_office_whatever_the_machines_clock_says(
     shown = []
     for zone in ("Asia/Tokyo", "UTC"):
         config.write_text(f'{text}\n[schedule]\ntimezone = "{zone}"\n')
-        (since,) = set(re.findall(r"  Since: (.*):\d\d", run("status", "-v").out))
-        shown.append(datetime.fromisoformat(since))
+        since = re.findall(r"  Since: (.*)", run("status", "-v").out)
+        shown.append(min(datetime.fromisoformat(one) for one in since))
     assert shown[0] - shown[1] == timedelta(hours=9)
 
 

@@ -23,7 +23,7 @@ from relay.storage.upgrade import prepare_database
 from tests.storage.conftest import NOW
 
 MAILS = 4_000
-SMALL = {"mailbox", "pause", "counter"}
+SMALL = {"mailbox", "pause", "counter", "login"}
 """Tables of a few rows, for each account or day."""
 EXPECTED = {
     "listing._IS_KNOWN delivery": "ends at the first row that is found; asked for a name that the configuration lacks",

@@ -76,7 +76,7 @@ async def test_one_that_has_ended_and_is_not_verified_is_told_as_such(authority:
 
 @pytest.mark.parametrize(("hours", "warns"), [(0, False), (1, True), (-1, True)])
 async def test_the_servers_clock_is_compared_where_it_tells_it(hours: int, *, warns: bool) -> None:
-    there = format_datetime(NOW + dt.timedelta(hours=hours))
+    there = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours))
     steps = (await course_to(HELLO.format(f"mx ready at {there}") + BYE)).steps
     assert steps[-1].name == "clock"
     assert steps[-1].warns is warns
