@@ -209,6 +209,9 @@ def _plan_edit(name: str, table: Mapping[str, Any], changes: Changes, options: O
             raise click.UsageError(f"{name} has {'no password with --oauth: leave it away' if begins else advice}")
     if begins:
         changes |= {(one, key): None for one in SERVERS for key in LOGINS if key in table.get(one, {})}
+    sends = table.get("smtp", {"username": ""})
+    if wants[:1] not in ([], ["pop3_password"]) and "username" not in sends and "preset" not in table:
+        changes = {("smtp", "username"): table.get("address")} | changes
     if "pop3" in new:
         shared = not wants and not begins and "oauth" not in table
         changes = _begin_collecting(table.get("smtp", {}) if shared else {}, changes)

@@ -132,6 +132,9 @@ def test_an_account_goes_back_to_a_password(run: Run, config: Path) -> None:
     account = _account(config, "b")
     assert "oauth" not in account
     assert Path(account["smtp"]["password_file"]).read_text() == "app\n"
+    assert run("account", "add", "open", *SMTP, "--no-login").status == 0
+    assert run("account", "edit", "open", "--password", stdin="now\n").status == 0
+    assert _account(config, "open")["smtp"]["username"] == "new@example.com"
 
 
 def test_a_mailbox_is_collected_later_with_the_login_that_is_there(run: Run, config: Path) -> None:
