@@ -1,11 +1,22 @@
-"""The end of `relay init`: somebody signs in, the account is tried, the service told, and what is next is said."""
+"""The end of `relay init`: somebody signs in, the account is tried, the service told, and what is next is said.
+
+All is imported at once: root becomes the storage folder's owner here, who may not be able to read root's Python.
+"""
 
 import contextlib
 import shlex
 from typing import TYPE_CHECKING
 
+from relay.admin.authorizing import authorize
+from relay.admin.desk import answer
+from relay.admin.requests import Note, Reload, TryAccount
+from relay.admin.wire import ask_service, read_answer
+from relay.cli.alone import open_room
+from relay.cli.authorizing import Terminal
+from relay.cli.certificate import own_names
 from relay.cli.configuration import DONE, FAILED, enter
 from relay.cli.output import say
+from relay.cli.telling import tell
 from relay.first_steps import texts
 from relay.first_steps.programs import describe_programs
 from relay.model.errors import RelayError
@@ -21,8 +32,6 @@ def finish(config: str | None, settings: "Settings", account: "AccountAnswer", *
 
     `tries`: let somebody sign in where that is needed, and test the account.
     """
-    from relay.cli.certificate import own_names
-
     language = settings.language
     own = [name for name in own_names(settings) if parse_ip(name) is not None]  # before root becomes somebody else
     signed_in = account.oauth is None or (tries and _sign_in(config, account.name))
@@ -49,10 +58,6 @@ def finish(config: str | None, settings: "Settings", account: "AccountAnswer", *
 
 
 def _sign_in(config: str | None, account: str) -> bool:
-    from relay.admin.authorizing import authorize
-    from relay.cli.alone import open_room
-    from relay.cli.authorizing import Terminal
-
     try:
         authorize(open_room(config, serves=True, makes=True), account, Terminal())
     except RelayError as error:
@@ -63,11 +68,6 @@ def _sign_in(config: str | None, account: str) -> bool:
 
 def _test(config: str | None, account: str) -> bool:
     """Test the account as `relay account test` does, and show it."""
-    from relay.admin.desk import answer
-    from relay.admin.requests import TryAccount
-    from relay.cli.alone import open_room
-    from relay.cli.telling import tell
-
     room = open_room(config, serves=True, makes=True)
     if room.settings.folder.exists():
         enter(room.settings, serves=True)
@@ -80,9 +80,6 @@ def _test(config: str | None, account: str) -> bool:
 
 def _reload(settings: "Settings") -> bool:
     """Let a running service take the file over; return whether one runs."""
-    from relay.admin.requests import Note, Reload
-    from relay.admin.wire import ask_service, read_answer
-
     runs = False
     if settings.folder.is_dir():
         with contextlib.suppress(RelayError):

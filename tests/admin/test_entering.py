@@ -283,6 +283,62 @@ def test_no_link_leads_root_elsewhere_while_it_makes_the_database(office: Office
         office.check()
 
 
+def begin(office: Office, *options: str, given: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run `relay init` on a configuration as the package brings it: of root and the owner's group, without accounts."""
+    office.config.write_text(f'[storage]\nfolder = "{office.storage}"\n')
+    os.chown(office.config, 0, UID)
+    office.config.chmod(0o640)
+    options = (
+        "--hostname", "mail.office.lan", "--user", "anna=anna@example.com", "--address", "anna@example.com",
+        "--smtp-host", "127.0.0.1", "--smtp-port", "9", "--network", "127.0.0.0/8", *options,
+    )  # fmt: skip
+    command = [sys.executable, "-m", "relay", "init", "-c", str(office.config), *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=50, input=given)
+
+
+@pytest.mark.peer
+def test_what_root_makes_at_the_first_steps_is_the_owners_or_can_be_read_by_him(office: Office) -> None:
+    for path in office.storage.glob("relay.*"):
+        path.unlink()
+    said = begin(office, "--certificate", "make", given="hush\n")
+    assert said.returncode == 1  # nobody listens at that port
+    assert "Traceback" not in said.stderr
+    assert "FAILED connect" in said.stdout
+    for path in (office.config, office.folder / "secrets" / "anna"):
+        found = path.stat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, UID, 0o640)
+    assert (office.storage / "certificates" / "relay.pem").stat().st_uid == UID
+    office.check()
+    assert office.run("check").returncode == 0
+
+
+@pytest.mark.peer
+def test_a_sign_in_at_the_first_steps_is_the_owners(office: Office) -> None:
+    for path in office.storage.glob("relay.*"):
+        path.unlink()
+    with OAuthServer() as server:
+        server.signed_in.set()
+        table = server.settings("device")
+        urls = [part for one in ("token", "device", "authorize") for part in (f"--{one}-url", table[f"{one}_url"])]
+        oauth = ["--oauth", "custom", "--flow", "device", "--client-id", table["client_id"], "--scope", "mail"]
+        said = begin(office, *oauth, *urls)
+    assert "anna is signed in as anna@example.com" in said.stdout
+    assert "Traceback" not in said.stderr
+    assert {path.name for path in office.storage.iterdir()} >= {"relay.db", "tokens.key"}
+    office.check()
+
+
+@pytest.mark.peer
+def test_at_the_first_steps_no_link_leads_root_elsewhere(office: Office) -> None:
+    office.plant("certificates", office.shut)
+    said = begin(office, "--certificate", "make", given="hush\n")
+    assert said.returncode == 1
+    assert "Traceback" not in said.stderr
+    office.check()
+    assert "account" not in office.config.read_text()
+    assert not (office.folder / "secrets").exists()
+
+
 @pytest.mark.peer
 def test_an_inbox_that_roots_poll_makes_is_the_owners(office: Office) -> None:
     """Else the service could not use it, and would put what comes next into the quarantine."""

@@ -1,0 +1,135 @@
+"""`relay init` at a real terminal."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from relay.settings import load_settings
+from tests.peers.machine import require_program
+from tests.peers.relay_process import ROOT
+
+pytestmark = pytest.mark.peer
+
+
+class Terminal:
+    """A terminal with the command in it."""
+
+    def __init__(self, config: Path, language: str) -> None:
+        self._master, slave = pty.openpty()
+        setsid = require_program("setsid", package="util-linux")  # a key such as Ctrl-C counts at one's own terminal
+        command = [setsid, "--ctty", sys.executable, "-m", "relay", "init", "-c", str(config), "--no-test"]
+        environment = {**os.environ, "LANG": language, "LC_ALL": "", "TERM": "dumb"}
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, env=environment)
+        os.close(slave)
+        self.shown = ""
+        self._seen = 0
+
+    def read(self, end: str) -> str:
+        """Wait until something is shown behind what was waited for last; give what came until then."""
+        while (found := self.shown.find(end, self._seen)) < 0:
+            if not select.select([self._master], [], [], 30)[0]:
+                raise TimeoutError(f"{end!r} is not shown: {self.shown!r}")
+            try:
+                piece = os.read(self._master, 4096)
+            except OSError:
+                piece = b""
+            if not piece:
+                raise EOFError(f"{end!r} is not shown: {self.shown!r}")
+            self.shown += piece.decode()
+        came, self._seen = self.shown[self._seen : found + len(end)], found + len(end)
+        return came
+
+    def answer(self, question: str, text: str) -> str:
+        """Wait for a question, and type the answer."""
+        came = self.read(question)
+        came += self.read(": ")
+        os.write(self._master, f"{text}\n".encode())
+        return came
+
+    def press(self, key: bytes) -> None:
+        """Press a key."""
+        os.write(self._master, key)
+
+    def close(self) -> None:
+        """Hang up."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+
+@contextmanager
+def terminal(config: Path, language: str = "en_GB.UTF-8") -> Iterator[Terminal]:
+    one = Terminal(config, language)
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+def test_a_german_office_is_led_through_it(tmp_path: Path) -> None:
+    config = tmp_path / "relay.toml"
+    with terminal(config, "de_DE.UTF-8") as person:
+        assert "[de]" in person.answer("Sprache", "")
+        person.answer("Name dieses Rechners", "mail.buero.lan")
+        person.answer("Ein kurzer Name für Sie", "anna")
+        person.answer("Die E-Mail-Adresse von anna", "anna@gmx")
+        person.answer("Ein kurzer Name für jemanden", "")
+        assert "[anna@gmx]" in person.answer("Die Adresse, deren Postfach", "anna@gmx.de")
+        came = person.answer("auch abgeholt werden", "j")
+        assert "Anbieter: GMX" in came
+        assert "Zuerst einschalten: " in came
+        came = person.answer("Passwort (wird nicht angezeigt)", "sehr geheim")
+        assert "14 Tage" in came
+        assert "Welches Passwort: " in came
+        person.answer("das Archiv des Büros", "")
+        person.answer("Aus welchen Netzen", "Buero")
+        assert "Buero: ist kein Netz" in person.answer("Aus welchen Netzen", "-")
+        said = person.read("Als Nächstes: ")
+        assert f"{config} ist geschrieben" in said
+        assert person.process.wait(20) == 0
+        assert "sehr geheim" not in person.shown
+    settings = load_settings(config)
+    (account,) = settings.directory.accounts
+    assert (settings.language, settings.hostname, account.preset) == ("de", "mail.buero.lan", "gmx")
+    assert (tmp_path / "secrets" / "anna").read_text() == "sehr geheim\n"
+
+
+@pytest.mark.parametrize("end", [b"\x03", b"\x04"], ids=["ctrl-c", "ctrl-d"])
+@pytest.mark.parametrize("hidden", [False, True])
+def test_who_ends_it_in_the_midst_finds_nothing_written(tmp_path: Path, end: bytes, hidden: bool) -> None:
+    config = tmp_path / "relay.toml"
+    with terminal(config) as person:
+        person.answer("Language", "en")
+        person.answer("This machine's name", "mail.office.lan")
+        if hidden:
+            person.answer("A short name for you", "anna")
+            person.answer("The mail address of anna", "anna@gmx.de")
+            person.answer("A short name for somebody else", "")
+            person.answer("The address whose mailbox", "")
+            person.answer("collected there as well", "n")
+            person.read("Password (not shown): ")
+        else:
+            person.read("A short name for you")
+        person.press(end)
+        person.read("Nothing was written.")
+        assert person.process.wait(20) == 1
+        assert re.search(r"Traceback|Error", person.shown) is None
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_signal_in_the_midst_leaves_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "relay.toml"
+    with terminal(config) as person:
+        person.read("Language")
+        person.process.send_signal(signal.SIGTERM)
+        assert person.process.wait(20) != 0
+    assert [*tmp_path.iterdir()] == []
