@@ -21,7 +21,7 @@ from relay.watching import texts as findings
 BOTH = frozenset(
     """
     administrator admin an app auth browser ca_file client_id client_secret code com connections connector dkim dmarc e
-    entra exchange flow form format google host icloud imap in internet link links mail mails messages_per_minute
+    entra exchange flow form format google host icloud imap in internet link links mail mails messages_per_minute minute
     microsoft name oauth office organisation pdf pem person pop port powershell recipients_per_day relay rest
     secret_expires security server sha smtp so spam spf starttls tenant text tls toml user username was will zoho
     """.split()  # noqa: SIM905 - a list of words reads best so

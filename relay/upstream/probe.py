@@ -10,8 +10,8 @@ from relay.model.errors import CredentialError
 from relay.model.reply import Reply
 from relay.presets.preset import find_preset, preset_of_host
 from relay.rules.answers.connection_rows import read_cause
-from relay.rules.answers.reading import choose_advice, explain
-from relay.rules.answers.row import Advice, Stage
+from relay.rules.answers.reading import choose_advice, explain, find_row
+from relay.rules.answers.row import About, Advice, Stage
 from relay.upstream.course import Course, Step, Tell, tell_nobody
 from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, open_watched
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
@@ -136,11 +136,14 @@ def _advise_sender(meaning: Advice, refused: Reply, account: Account, server: Sm
         return f"Only an address of plain letters can be used at this provider: see {place}.address."
     if meaning in (Advice.AUTHENTICATION, Advice.RELAY_DENIED) and server.username is None:
         return f"The provider sends only for who logs in: set username and a password in {place}.smtp."
+    row, told = find_row(refused, Stage.SEND), _explain(refused, place, Stage.SEND)
+    if told and row.about is not About.SENDER:
+        return told
     login = "this machine" if server.username is None else f"the login {server.username}"
-    return (
-        f"The provider does not let {login} send as {account.address}: every mail would come back. Compare"
-        f" {place}.address and {place}.smtp.username; both must belong together, or the provider must allow it."
+    compare = (
+        f"Compare {place}.address and {place}.smtp.username; both must belong together, or the provider must allow it."
     )
+    return f"The provider does not let {login} send as {account.address}: every mail would come back. {told or compare}"
 
 
 async def probe_pop3(
@@ -218,13 +221,13 @@ async def _fail_pop3(
     return course.end(name, good=False, text=error.text, advice=advice, login_refused=True)
 
 
-def _explain(reply: Reply, place: str) -> str:
-    """Say what an answer to the login means, and what to do; empty where no row has words for it.
+def _explain(reply: Reply, place: str, stage: Stage = Stage.LOGIN) -> str:
+    """Say what an answer means, and what to do; empty where no row has words for it.
 
     `place`: of the server's table, such as `account[sales].smtp`.
     """
     account = shlex.quote(place.partition("[")[2].rpartition("]")[0])
-    words = explain(reply, "en", account=account, stage=Stage.LOGIN)
+    words = explain(reply, "en", account=account, stage=stage)
     return "" if words is None else f"{words.what} {words.advice}"
 
 
@@ -237,7 +240,7 @@ async def _fail(
 
 def _fail_secret(course: Course, error: CredentialError, credential: Credential | None, place: str) -> list[Step]:
     if credential is not None and credential.identity.kind == TOKEN:
-        advice = _explain(Reply(code=0, text=str(error)), place)
+        advice = _explain(Reply(code=0, text=str(error)), place) or f"Mend {credential.origin} of {place}."
         return course.end("get a token", good=False, text=str(error), advice=advice, login_refused=error.permanent)
     advice = "" if credential is None else f"Mend {credential.origin} of {place}."
     return course.end("read the password", good=False, text=str(error), advice=advice, login_refused=error.permanent)

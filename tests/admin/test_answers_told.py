@@ -161,6 +161,21 @@ def test_who_wrote_a_mail_reads_that_it_is_not_his_fault_and_the_postmaster_what
     assert words.advice in alert
 
 
+@pytest.mark.parametrize("said", [one for one in ACCOUNTS if "SendAsDenied" not in one])
+async def test_a_refusal_for_the_accounts_sake_is_told_by_the_doctor(said: str) -> None:
+    words = words_of(said, "en")
+    script = (
+        "S: 220 hi\nC: EHLO .*\nS: 250-server\nS: 250 AUTH PLAIN\nC: AUTH .*\nS: 235 ok\n"
+        f"C: MAIL .*\nS: {said}\nC: RSET\nS: 250 ok\nC: QUIT\nS: 221 bye"
+    )
+    async with Dialogue(script) as server:
+        at = smtp(server.port)
+        steps = await probe_smtp(replace(ACCOUNT, smtp=at), at, Credentials(key).of(at), hostname="x")
+    (step,) = [one for one in steps if not one.good]
+    assert step.name == "send as sales@example.com"
+    assert words.advice in step.advice
+
+
 @pytest.mark.parametrize("said", ACCOUNTS)
 def test_a_refusal_for_the_accounts_sake_is_in_the_list(said: str) -> None:
     words = words_of(said, "en")

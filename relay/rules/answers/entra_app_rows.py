@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from relay.rules.answers.advices import BY_OAUTH_DE, BY_OAUTH_EN
 from relay.rules.answers.row import About, say
 from relay.rules.answers.sign_in_row import entra
 
@@ -91,12 +92,11 @@ ENTRA_APP_ROWS: Final = (
         About.CONFIGURATION,
         english=say(
             "The organisation's security defaults forbid this old way of signing in.",
-            'Sign in by OAuth: put [account.oauth] in place of the password, then "relay account authorize {account}".',
+            BY_OAUTH_EN,
         ),
         german=say(
             "Die Sicherheitsstandards der Organisation verbieten diese alte Art der Anmeldung.",
-            "Melden Sie das Konto über OAuth an: [account.oauth] an Stelle des Passworts, danach: „relay account"
-            " authorize {account}“.",
+            BY_OAUTH_DE,
         ),
     ),
     entra(

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from relay.rules.answers.advices import BY_OAUTH_DE, BY_OAUTH_EN, USED_UP_DE, USED_UP_EN
 from relay.rules.answers.row import About, Advice, Row, Stage, say
 
 _LOGIN: Final = frozenset({Stage.LOGIN, Stage.SEND})
@@ -37,12 +38,11 @@ MICROSOFT_ROWS: Final = (
         statuses=frozenset({"7.30"}),
         english=say(
             "Microsoft has ended sending by password; the password may well be right.",
-            'Put [account.oauth] in place of the password, then sign in with "relay account authorize {account}".',
+            BY_OAUTH_EN,
         ),
         german=say(
             "Microsoft hat das Senden mit Passwort beendet; es kann durchaus richtig sein.",
-            "Setzen Sie [account.oauth] an die Stelle des Passworts, und melden Sie das Konto mit „relay account"
-            " authorize {account}“ an.",
+            BY_OAUTH_DE,
         ),
         source="Exchange Team blog, 27 January 2026: SMTP AUTH basic authentication deprecation timeline",
     ),
@@ -54,12 +54,11 @@ MICROSOFT_ROWS: Final = (
         says=(r"basic authentication is (?:disabled|not supported)"),
         english=say(
             "Microsoft takes no passwords here any more; the password may well be right.",
-            'Put [account.oauth] in place of the password, then sign in with "relay account authorize {account}".',
+            BY_OAUTH_EN,
         ),
         german=say(
             "Microsoft nimmt hier keine Passwörter mehr an; es kann durchaus richtig sein.",
-            "Setzen Sie [account.oauth] an die Stelle des Passworts, und melden Sie das Konto mit „relay account"
-            " authorize {account}“ an.",
+            BY_OAUTH_DE,
         ),
         source="Exchange Team blog, 27 January 2026: SMTP AUTH basic authentication deprecation timeline",
     ),
@@ -71,14 +70,14 @@ MICROSOFT_ROWS: Final = (
         says=(r"security defaults|did not meet the criteria"),
         english=say(
             "A security rule of the organisation (security defaults or Conditional Access) forbids this login.",
-            "An administrator of Microsoft 365 must allow it for this mailbox. With a password it is forbidden most"
-            ' often: [account.oauth] and "relay account authorize {account}" are the other way.',
+            f"Most often the password alone is forbidden. {BY_OAUTH_EN} If that is refused as well, an administrator of"
+            " Microsoft 365 must make an exception for this mailbox.",
         ),
         german=say(
             "Eine Sicherheitsregel der Organisation (Sicherheitsstandards oder Bedingter Zugriff) verbietet diese"
             " Anmeldung.",
-            "Ein Administrator von Microsoft 365 muss sie für dieses Postfach erlauben. Meist ist nur das Passwort"
-            " verboten: Der andere Weg sind [account.oauth] und „relay account authorize {account}“.",
+            f"Meist ist nur das Passwort verboten. {BY_OAUTH_DE} Wird auch das abgelehnt, muss ein Administrator von"
+            " Microsoft 365 für dieses Postfach eine Ausnahme machen.",
         ),
         source=_SOURCE,
     ),
@@ -89,11 +88,13 @@ MICROSOFT_ROWS: Final = (
         statuses=frozenset({"7.57"}),
         english=say(
             "Microsoft was asked to send without a login.",
-            "Set username and a password, or [account.oauth], for this account.",
+            'Give the account its login: "relay account edit {account} --smtp-username NAME --password". If that is'
+            f" refused: {BY_OAUTH_EN}",
         ),
         german=say(
-            "Microsoft sollte ohne Anmeldung senden.",
-            "Tragen Sie für dieses Konto username und ein Passwort ein, oder [account.oauth].",
+            "Über Microsoft sollte ohne Anmeldung gesendet werden.",
+            "Geben Sie dem Konto seine Anmeldung: „relay account edit {account} --smtp-username NAME --password“. Wird"
+            f" sie abgelehnt: {BY_OAUTH_DE}",
         ),
         source=_SOURCE,
     ),
@@ -128,7 +129,7 @@ MICROSOFT_ROWS: Final = (
             " Send as. It takes up to an hour.",
         ),
         german=say(
-            "Die Anmeldung stimmt, darf aber bei Microsoft nicht unter der Adresse des Kontos senden.",
+            "Die Anmeldung stimmt, aber Microsoft lässt sie nicht unter der Adresse des Kontos senden.",
             "Ein Administrator gibt ihr das Recht im Exchange Admin Center: „Postfächer > die Adresse > Delegierung >"
             " Senden als“. Es dauert bis zu einer Stunde.",
         ),
@@ -143,13 +144,15 @@ MICROSOFT_ROWS: Final = (
         says=(r"storedrv.*(?:logon|no rights)"),
         english=say(
             "The app may log in to Microsoft, but has no right to this mailbox; waiting does not mend that.",
-            "An administrator gives it the right in PowerShell: Add-MailboxPermission with FullAccess for the service"
-            " principal of the app. It takes up to an hour.",
+            'An administrator gives it the right in PowerShell: "Add-MailboxPermission -Identity MAILBOX -User APP'
+            ' -AccessRights FullAccess"; what APP is, "docs/providers/microsoft365.md" says. It takes up to an hour;'
+            " then the mail leaves by itself.",
         ),
         german=say(
             "Die App darf sich bei Microsoft anmelden, hat aber kein Recht auf dieses Postfach; Warten hilft nicht.",
-            "Ein Administrator gibt ihr das Recht in der PowerShell: „Add-MailboxPermission“ mit „FullAccess“ für das"
-            " Dienstkonto der App. Es dauert bis zu einer Stunde.",
+            "Ein Administrator gibt ihr das Recht in der PowerShell: „Add-MailboxPermission -Identity POSTFACH -User"
+            " APP -AccessRights FullAccess“; was APP ist, sagt „docs/providers/microsoft365.md“. Es dauert bis zu einer"
+            " Stunde; dann gehen die E-Mails von selbst hinaus.",
         ),
         source="Microsoft Learn: Authenticate an IMAP, POP or SMTP connection using OAuth",
     ),
@@ -160,11 +163,11 @@ MICROSOFT_ROWS: Final = (
         says=(r"submissionquotaexceeded"),
         english=say(
             "The 10,000 recipients that Microsoft allows a mailbox in a day are used up.",
-            "Send the rest tomorrow, and set recipients_per_day so that it waits by itself.",
+            USED_UP_EN,
         ),
         german=say(
             "Die 10.000 Empfänger, die Microsoft einem Postfach am Tag erlaubt, sind aufgebraucht.",
-            "Senden Sie den Rest morgen, und setzen Sie recipients_per_day, dann wartet er von selbst.",
+            USED_UP_DE,
         ),
         source="Microsoft Learn: Exchange Online limits",
     ),
@@ -176,13 +179,14 @@ MICROSOFT_ROWS: Final = (
         says=(r"concurrent connections limit exceeded"),
         english=say(
             "Microsoft takes at most three connections of a mailbox at once.",
-            "You need not do anything: it is tried again. If it lasts, set connections = 1, and see which other"
-            " programs send by this mailbox.",
+            "You need not do anything: it goes on over fewer. If it lasts, see which other programs send by this"
+            ' mailbox, and leave them room: "relay account edit {account} --set smtp.connections=1".',
         ),
         german=say(
             "Microsoft lässt für ein Postfach höchstens drei Verbindungen zugleich zu.",
-            "Sie brauchen nichts zu tun: Es wird noch einmal versucht. Bleibt es so, setzen Sie connections = 1, und"
-            " sehen Sie nach, welche anderen Programme über dieses Postfach senden.",
+            "Sie brauchen nichts zu tun: Es geht über weniger weiter. Bleibt es so, sehen Sie nach, welche anderen"
+            " Programme über dieses Postfach senden, und lassen Sie ihnen Platz: „relay account edit {account} --set"
+            " smtp.connections=1“.",
         ),
         source="Microsoft Learn: Exchange Online limits",
     ),
@@ -222,11 +226,14 @@ MICROSOFT_ROWS: Final = (
         statuses=frozenset({"7.68"}),
         english=say(
             "The organisation takes no mail without a login any more (Reject Direct Send).",
-            "Send by smtp.office365.com with [account.oauth], or set up a connector.",
+            'Let it send by "smtp.office365.com": "relay account edit {account} --smtp-host smtp.office365.com".'
+            f" {BY_OAUTH_EN} Or set up a connector in the Exchange admin centre (Mail flow > Connectors).",
         ),
         german=say(
             "Die Organisation nimmt ohne Anmeldung keine E-Mails mehr an („Reject Direct Send“).",
-            "Senden Sie über smtp.office365.com mit [account.oauth], oder richten Sie einen Connector ein.",
+            "Lassen Sie es über „smtp.office365.com“ senden: „relay account edit {account} --smtp-host"
+            f" smtp.office365.com“. {BY_OAUTH_DE} Oder richten Sie im Exchange Admin Center einen Connector ein"
+            " („Nachrichtenfluss > Connectors“).",
         ),
         source=_SOURCE,
     ),

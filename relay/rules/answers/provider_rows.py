@@ -3,21 +3,17 @@
 import re
 from typing import Final
 
+from relay.rules.answers.advices import USED_UP_DE, USED_UP_EN
 from relay.rules.answers.row import About, Advice, Row, Stage, Words, say
 
 _COLLECT: Final = frozenset({Stage.LOGIN, Stage.COLLECT})
 _ADDRESSES_EN: Final = (
     "Compare the account's address with its username: both must belong together, or the address must be allowed at"
-    " the provider as one more of this mailbox."
+    ' the provider as one more of this mailbox. Then try it: "relay account test {account}".'
 )
 _ADDRESSES_DE: Final = (
     "Vergleichen Sie die Adresse des Kontos mit username: Beide müssen zusammengehören, oder die Adresse muss beim"
-    " Anbieter als weitere dieses Postfachs freigegeben sein."
-)
-_LIMIT_EN: Final = "Send the rest tomorrow, and set recipients_per_day to what the provider allows: then it waits."
-_LIMIT_DE: Final = (
-    "Senden Sie den Rest morgen, und setzen Sie recipients_per_day auf das, was der Anbieter erlaubt: Dann wartet er"
-    " von selbst."
+    " Anbieter als weitere dieses Postfachs freigegeben sein. „relay account test {account}“ zeigt danach, ob es geht."
 )
 
 
@@ -112,15 +108,15 @@ PROVIDER_ROWS: Final = (
     _used_up(
         "google_day",
         r"daily (?:smtp relay|user) (?:sending )?limit exceeded|daily user sending quota exceeded",
-        english=say("What Google allows to send in a day is used up.", _LIMIT_EN),
-        german=say("Was Google am Tag zu senden erlaubt, ist aufgebraucht.", _LIMIT_DE),
+        english=say("What Google allows to send in a day is used up.", USED_UP_EN),
+        german=say("Die Menge, die Google am Tag zu senden erlaubt, ist aufgebraucht.", USED_UP_DE),
         source="Google Workspace Admin Help: SMTP relay and Gmail sending limits",
     ),
     _used_up(
         "send_quota",
         r"send(?:ing)? (?:quota|limit) (?:is |was )?(?:exceeded|reached)",
-        english=say("The provider's limit for sending is used up.", _LIMIT_EN),
-        german=say("Was der Anbieter zu senden erlaubt, ist aufgebraucht.", _LIMIT_DE),
+        english=say("The provider's limit for sending is used up.", USED_UP_EN),
+        german=say("Die Menge, die der Anbieter zu senden erlaubt, ist aufgebraucht.", USED_UP_DE),
         source="T-Online",
     ),
     Row(
@@ -130,11 +126,13 @@ PROVIDER_ROWS: Final = (
         says=r"peak smtp relay limit",
         english=say(
             "More was sent at once than Google allows.",
-            "You need not do anything: it is tried again. messages_per_minute makes it even.",
+            'You need not do anything: it is tried again. "relay account edit {account} --set'
+            ' smtp.messages_per_minute=20" makes it even.',
         ),
         german=say(
             "Es wurde mehr auf einmal gesendet, als Google erlaubt.",
-            "Sie brauchen nichts zu tun: Es wird noch einmal versucht. messages_per_minute verteilt es gleichmäßig.",
+            "Sie brauchen nichts zu tun: Es wird noch einmal versucht. Gleichmäßig verteilt es „relay account edit"
+            " {account} --set smtp.messages_per_minute=20“.",
         ),
         source="Google Workspace Admin Help: SMTP relay errors",
     ),
@@ -143,8 +141,10 @@ PROVIDER_ROWS: Final = (
         r"(?:daily|hourly|24 ?h(?:ours)?|per (?:day|hour)) .{0,20}(?:limit|quota)"
         r"|(?:limit|quota) .{0,30}(?:per|in|for) (?:an?|one|this|the|24)? ?(?:day|hours?)\b",
         unless=r"recipient's|receiv|mailbox|storage|inbox",
-        english=say("The provider's limit for an hour or a day is used up.", _LIMIT_EN),
-        german=say("Was der Anbieter in einer Stunde oder an einem Tag erlaubt, ist aufgebraucht.", _LIMIT_DE),
+        english=say("The provider's limit for an hour or a day is used up.", USED_UP_EN),
+        german=say(
+            "Die Menge, die der Anbieter in einer Stunde oder an einem Tag erlaubt, ist aufgebraucht.", USED_UP_DE
+        ),
         source="easyname, Infomaniak and others",
     ),
     Row(
@@ -154,12 +154,12 @@ PROVIDER_ROWS: Final = (
         says=(r"application-specific password|app(?:lication)?[- ]password (?:is )?required"),
         english=say(
             "The provider wants a password that is made for programs, in place of the one for its web page.",
-            "Make an app password on the provider's page, and put it in place of the password of this account.",
+            'Make an app password on the provider\'s page, and enter it: "relay account edit {account} --password".',
         ),
         german=say(
             "Der Anbieter verlangt ein Passwort, das für Programme gemacht ist, nicht das für seine Internetseite.",
-            "Legen Sie auf der Seite des Anbieters ein App-Passwort an, und setzen Sie es an die Stelle des Passworts"
-            " dieses Kontos.",
+            "Legen Sie auf der Seite des Anbieters ein App-Passwort an, und geben Sie es ein: „relay account edit"
+            " {account} --password“.",
         ),
         source="Google, Yahoo, iCloud",
     ),
