@@ -84,7 +84,12 @@ class TokenKeeper:
         if login is None or not login.sealed:
             return (await self._refresh(oauth)).access
         if self._is_fresh(login) or (self._holds(login) and self._rests.get(oauth.account, 0) > self._now()):
-            return (await self._open(oauth, login)).access
+            try:
+                return (await self._open(oauth, login)).access
+            except CredentialError:  # as after a restore without the key: an app needs nobody for another token
+                if oauth.flow is not Flow.APP:
+                    raise
+            return (await self._refresh(oauth, anyway=True)).access
         try:
             return (await self._refresh(oauth)).access
         except CredentialError:

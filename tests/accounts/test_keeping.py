@@ -63,6 +63,16 @@ async def test_what_was_given_is_stored_before_it_is_used(office: Office) -> Non
     assert not any(secret in repr(found) + found.sealed for secret in office.server.issued)
 
 
+async def test_an_app_needs_nobody_where_the_key_is_gone(office: Office) -> None:
+    office.server.secret = "the-clients-secret"
+    await office.keeper().token(office.oauth(Flow.APP))
+    (office.folder / KEY_FILE).unlink()
+    keeper = office.keeper()
+    token = await keeper.token(office.oauth(Flow.APP))
+    assert await keeper.token(office.oauth(Flow.APP)) == token
+    assert len(office.server.asked) == 2
+
+
 async def test_a_person_may_have_a_login_refreshed_before_its_time(office: Office) -> None:
     keeper = await office.signed_in()
     first, second = await asyncio.gather(keeper.renew(office.oauth()), keeper.renew(office.oauth()))
