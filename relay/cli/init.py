@@ -10,6 +10,7 @@ import click
 
 from relay.cli.configuration import FAILED, config_option
 from relay.cli.output import say
+from relay.model.errors import RelayError
 
 if TYPE_CHECKING:
     from relay.first_steps.answers import Answers
@@ -86,6 +87,9 @@ def command(config: str | None, **options: Any) -> None:  # noqa: ANN401 - of cl
     try:
         answers, secret = ask(interview, options, path, before)
         settings, file = _write(config, path, before, answers, secret)
+    except RelayError:
+        say(texts.ENDED.by(interview.language), error=True)
+        raise
     except (click.Abort, KeyboardInterrupt):
         say()
         say(texts.ENDED.by(interview.language), error=True)

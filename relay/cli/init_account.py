@@ -229,9 +229,8 @@ def _sign_in(interview: Interview, options: dict[str, Any], draft: Draft, *, col
         return None
     flows = ("device", "browser", "app") if offer is None or offer.provider != provider else offer.flows
     table: dict[str, Any] = {"provider": provider}
-    table["flow"] = interview.ask(
-        texts.FLOW, reading.one_of(flows), option="--flow", given=options["flow"], default=flows[0]
-    )
+    given = options["flow"] or (flows[0] if len(flows) == 1 else None)
+    table["flow"] = interview.ask(texts.FLOW, reading.one_of(flows), option="--flow", given=given, default=flows[0])
     if provider == "microsoft" and not (preset is not None and preset.name == "outlook.com"):
         table["tenant"] = interview.ask(
             texts.TENANT, reading.read_text, option="--tenant", given=options["tenant"],

@@ -3,13 +3,12 @@
 All is imported at once: root becomes the storage folder's owner here, who may not be able to read root's Python.
 """
 
-import contextlib
 import shlex
 from typing import TYPE_CHECKING
 
 from relay.admin.authorizing import authorize
 from relay.admin.desk import answer
-from relay.admin.requests import Note, Reload, TryAccount
+from relay.admin.requests import Note, Reload, Told, TryAccount
 from relay.admin.wire import ask_service, read_answer
 from relay.cli.alone import open_room
 from relay.cli.authorizing import Terminal
@@ -20,6 +19,7 @@ from relay.cli.telling import tell
 from relay.first_steps import texts
 from relay.first_steps.programs import describe_programs
 from relay.model.errors import RelayError
+from relay.places import PLACES
 from relay.settings.hosts import parse_ip
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def finish(config: str | None, settings: "Settings", account: "AccountAnswer", *
     `tries`: let somebody sign in where that is needed, and test the account.
     """
     language = settings.language
-    own = [name for name in own_names(settings) if parse_ip(name) is not None]  # before root becomes somebody else
+    own = [name for name in own_names(settings) if _is_own_address(name)]
     signed_in = account.oauth is None or (tries and _sign_in(config, account.name))
     works = (tries and signed_in and _test(config, account.name)) or (not tries and account.oauth is None)
     runs = _reload(settings)
@@ -51,10 +51,16 @@ def finish(config: str | None, settings: "Settings", account: "AccountAnswer", *
     elif runs:
         following = texts.NEXT_SEND
     else:
-        following = texts.NEXT_START if settings.path.parent.name == "relay" and not config else texts.NEXT_SERVE
+        following = texts.NEXT_START if settings.path == PLACES[1] else texts.NEXT_SERVE
     name = shlex.quote(account.name)
     say(following.by(language).format(name=name, option=option, address=account.address))
     return DONE if works else FAILED
+
+
+def _is_own_address(name: str) -> bool:
+    """Return whether it is an IPv4 address of this machine, which others can type where they can't find its name."""
+    address = parse_ip(name)
+    return address is not None and address.version == 4 and not address.is_loopback
 
 
 def _sign_in(config: str | None, account: str) -> bool:
@@ -79,12 +85,19 @@ def _test(config: str | None, account: str) -> bool:
 
 
 def _reload(settings: "Settings") -> bool:
-    """Let a running service take the file over; return whether one runs."""
+    """Let a running service take the file over; return whether it did."""
+    if not settings.folder.is_dir():
+        return False
     runs = False
-    if settings.folder.is_dir():
-        with contextlib.suppress(RelayError):
-            for one in ask_service(settings.folder, Reload()):
-                runs = True
-                if isinstance(said := read_answer(one), Note):
-                    say(said.text)
+    try:
+        for one in ask_service(settings.folder, Reload()):
+            said = read_answer(one)
+            runs = True
+            for line in (said.text,) if isinstance(said, Note) else said.lines if isinstance(said, Told) else ():
+                say(line)
+            if isinstance(said, Told) and said.exit_status:
+                return False
+    except RelayError as error:
+        say(f"{error}: relay reload", error=True)
+        return False
     return runs

@@ -7,7 +7,7 @@ from relay.first_steps import texts
 from relay.model.account import User
 from relay.presets.preset import Words
 from relay.settings import Listener, ListenerTls, Settings
-from relay.settings.hosts import is_loopback, parse_ip
+from relay.settings.hosts import is_loopback
 
 _SECURITY: Final = {ListenerTls.STARTTLS: "STARTTLS", ListenerTls.IMPLICIT: "SSL/TLS"}
 
@@ -24,7 +24,7 @@ def describe_programs(settings: Settings, user: User, address: str, own: Sequenc
         port = str(settings.listeners[0].port)
         yield texts.ONLY_HERE.by(language).format(port=port)
     else:
-        host = " / ".join((settings.hostname, *(one for one in own if (ip := parse_ip(one)) and not ip.is_loopback)))
+        host = " / ".join((settings.hostname, *own))
         plain = next((one for one in open_to_office if not one.require_auth), None)
         login = next((one for one in open_to_office if one.require_auth), None)
         chosen = login if login is not None and user.password_hash is not None else plain
@@ -39,6 +39,8 @@ def describe_programs(settings: Settings, user: User, address: str, own: Sequenc
             yield texts.TRUST.by(language)
     if any(account.is_collected for account in settings.directory.accounts):
         yield texts.INBOXES.by(language).format(folder=settings.inboxes / user.name, host=settings.hostname)
+        if user.password_hash is None:
+            yield texts.INBOX_PASSWORD.by(language).format(name=user.name)
 
 
 def _programs(listener: Listener, host: str, user: User, language: str) -> Iterator[str]:

@@ -139,12 +139,12 @@ def read_text(text: str) -> str:
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
-    """Return what reads one of a few words."""
-    known = tuple(names)
+    """Return what reads one of a few words, in whatever case it is typed."""
+    known = {one.casefold(): one for one in names}
 
     def read(text: str) -> str:
-        if (word := text.strip().lower()) not in known:
-            raise wrong(texts.NOT_ONE_OF, names=", ".join(known))
+        if (word := known.get(text.strip().casefold())) is None:
+            raise wrong(texts.NOT_ONE_OF, names=", ".join(known.values()))
         return word
 
     return read

@@ -200,7 +200,7 @@ NOTE_KEPT: Final = Words("From the file that was there before.", "Aus der Datei,
 
 # What is said at the end.
 WRITTEN: Final = Words("{path} is written{secret}", "{path} ist geschrieben{secret}")
-SECRET_IN: Final = Words(", the password in {file}", ", das Passwort in {file}")
+SECRET_IN: Final = Words("; what it logs in with is in {file}", "; womit es sich anmeldet, steht in {file}")
 ENDED: Final = Words("Nothing was written.", "Nichts wurde geschrieben.")
 MAIL_PROGRAMS: Final = Words("What to set elsewhere:", "Was anderswo einzustellen ist:")
 THUNDERBIRD: Final = Words(
@@ -250,6 +250,10 @@ INBOXES: Final = Words(
     " Dovecot runs here: relay dovecot-config says how.",
     "Abgeholtes liegt in {folder}, als Maildir. Mailprogramme lesen es per IMAP (Server {host}, Port 993, SSL/TLS),"
     " sobald hier Dovecot läuft: relay dovecot-config sagt, wie.",
+)
+INBOX_PASSWORD: Final = Words(
+    "To log in there {name} needs a password: relay user password {name}",
+    "Für die Anmeldung dort braucht {name} ein Passwort: relay user password {name}",
 )
 NEXT_START: Final = Words("Next: systemctl start relay", "Als Nächstes: systemctl start relay")
 NEXT_SERVE: Final = Words("Next: relay serve{option}", "Als Nächstes: relay serve{option}")

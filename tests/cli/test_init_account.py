@@ -86,7 +86,7 @@ def test_microsoft_365_is_signed_in_to() -> None:
 def test_where_both_are_possible_a_password_is_the_default() -> None:
     account, secret, _ = ask("anna@gmail.com\n\n\napp-password\n")
     assert (account.oauth, secret) == (None, "app-password")
-    account, secret, _ = ask("anna@gmail.com\n\ny\nbrowser\nid\nhush\n\n")
+    account, secret, _ = ask("anna@gmail.com\n\ny\nid\nhush\n\n")
     assert account.oauth == {"provider": "google", "flow": "browser", "client_id": "id"}
     assert secret == "hush"
 

@@ -17,7 +17,7 @@ def describe(tmp_path: Path, *tables: str, language: str = "en") -> list[str]:
     text = f'language = "{language}"\n[server]\nhostname = "mail.office.lan"\npostmaster = "anna"\n' + "".join(tables)
     settings = load_settings(tmp_path / "relay.toml", written=text.encode(), secrets=False)
     user = settings.directory.users[0]
-    return list(describe_programs(settings, user, "info@example.com", ["127.0.0.1", "192.168.1.7"]))
+    return list(describe_programs(settings, user, "info@example.com", ["192.168.1.7"]))
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
@@ -29,7 +29,7 @@ def test_without_networks_only_programs_of_this_machine_send(tmp_path: Path, lan
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_an_open_listener_serves_all_without_a_login(tmp_path: Path, language: str) -> None:
-    thunderbird, outlook, scanner, inbox = describe(tmp_path, OPEN, USER, ACCOUNT, POP3, language=language)
+    thunderbird, outlook, scanner, inbox, password = describe(tmp_path, OPEN, USER, ACCOUNT, POP3, language=language)
     for line in (thunderbird, outlook, scanner):
         assert "mail.office.lan / 192.168.1.7" in line
         assert "2525" in line
@@ -37,6 +37,7 @@ def test_an_open_listener_serves_all_without_a_login(tmp_path: Path, language: s
         assert "{" not in line
     assert "info@example.com" in scanner
     assert str(tmp_path / "inboxes" / "anna") in inbox
+    assert "relay user password anna" in password
 
 
 def test_who_has_a_password_logs_in_and_the_scanner_does_not(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from relay.settings.fields import read_user_name
         (reading.read_known_preset, "1und1", "ionos"),
         (reading.read_text, " x ", "x"),
         (reading.one_of(("en", "de")), " DE", "de"),
+        (reading.one_of(("Anna", "bert")), "anna", "Anna"),
         (reading.read_yes, "J", True),
         (reading.read_yes, "nein", False),
     ],
