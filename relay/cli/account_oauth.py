@@ -3,6 +3,7 @@
 import datetime as dt
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -33,16 +34,26 @@ class Day(click.ParamType[dt.date]):
             self.fail("must be a day such as 2027-06-30", param, ctx)
 
 
+class AbsoluteFile(click.ParamType[str]):
+    """A file: what is relative here, the configuration would take to be in the storage folder."""
+
+    name = "FILE"
+
+    def convert(self, value: object, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
+        """Give its absolute path."""
+        return str(Path(str(value)).absolute())
+
+
 KEYS: Final = (
     Key("--oauth", ("oauth", "provider"), "Sign in there in place of a password.", ("microsoft", "google", "custom")),
     Key("--flow", ("oauth", "flow"), "How; default: device (google: browser).", ("device", "browser", "app")),
     Key("--client-id", ("oauth", "client_id"), "The id of your own registration at the provider."),
     Key("--tenant", ("oauth", "tenant"), "Microsoft: the directory (tenant) id, or a domain of it."),
     Key("--sign-in-as", ("oauth", "user"), "Who signs in; default: the address."),
-    Key("--client-secret-file", ("oauth", "client_secret_file"), "The file that has the client's secret."),
+    Key("--client-secret-file", ("oauth", "client_secret_file"), "It has the client's secret.", AbsoluteFile()),
     Key("--secret-expires", ("oauth", "secret_expires"), "The day on which that secret ends.", Day()),
-    Key("--certificate", ("oauth", "certificate"), "app: a certificate in place of a secret."),
-    Key("--private-key", ("oauth", "private_key"), "app: its key, or that of Google's service account."),
+    Key("--certificate", ("oauth", "certificate"), "app: in place of a secret.", AbsoluteFile()),
+    Key("--private-key", ("oauth", "private_key"), "app: its key, or a service account's.", AbsoluteFile()),
 )
 
 
