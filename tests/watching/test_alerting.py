@@ -14,7 +14,7 @@ from relay.rules.states import Grade
 from relay.storage.outbox import Watch
 from relay.watching.alerting import HEALED, QUIET, News, decide, is_moot, subject_of
 from relay.watching.findings import Finding, Kind
-from relay.watching.snapshot import AccountState, Snapshot
+from relay.watching.snapshot import AccountState, Ending, Snapshot
 
 MINUTE = 60_000
 START = 1_780_000_000_000
@@ -195,7 +195,10 @@ def test_what_the_configuration_has_no_more_is_moot() -> None:
     polled = Mailbox(hosts=(), login="u")
     old = Account(name="old", address=Address(local="old", domain="example.com"), owner="anna")
     sales = AccountState(account=replace(old, name="sales"), mailbox=polled)
-    snapshot = Snapshot(accounts=(sales, AccountState(account=old)))
+    certificates = {"/etc/c.pem": Ending(expires=START, told=(START,))}
+    snapshot = Snapshot(accounts=(sales, AccountState(account=old)), certificates=certificates)
+    assert not is_moot("certificate//etc/c.pem", snapshot)
+    assert is_moot("certificate//etc/other.pem", snapshot)
     assert not is_moot("mailbox/sales", snapshot)
     assert is_moot("mailbox/old", snapshot)
     assert is_moot("mailbox/gone", snapshot)
