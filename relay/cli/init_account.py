@@ -8,7 +8,7 @@ import click
 
 from relay.cli.account_oauth import wants_client_secret
 from relay.cli.interview import Interview, fill_in
-from relay.cli.provider import KEPT
+from relay.cli.provider import KEPT, Finder, look_up
 from relay.first_steps import reading, texts
 from relay.first_steps.answers import AccountAnswer
 from relay.presets.preset import Preset, Words, find_preset
@@ -30,15 +30,18 @@ class Draft:
     address: str
     preset: Preset | None = None
     servers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Where there is no preset: host, port, security and user name, by protocol."""
+    """Where there is no preset, and they were found: host, port, security and user name, by protocol."""
+    username: str | None = None
+    """What the person said for the first server."""
 
 
 def ask_account(
-    interview: Interview, options: dict[str, Any], users: Sequence[tuple[str, str]]
+    interview: Interview, options: dict[str, Any], users: Sequence[tuple[str, str]], *, look: Finder = look_up
 ) -> tuple[AccountAnswer, str]:
     """Ask for the account; return it, and the secret that it logs in with, which is empty where a file has it.
 
-    `users`: names and addresses of all that there are. Raises click.UsageError, click.Abort.
+    `users`: names and addresses of all that there are; `look`: finds the provider. Raises click.UsageError and
+    click.Abort.
     """
     address = interview.ask(
         texts.ADDRESS, reading.read_mail_address, option="--address", given=options["address"],
@@ -50,7 +53,7 @@ def ask_account(
         given=options["name"] or reading.name_after(address, "account"),
     )  # fmt: skip
     draft = Draft(address=address)
-    _find(interview, options, draft)
+    _find(interview, options, draft, look)
     smtp = _sending(interview, options, draft)
     pop3 = _collecting(interview, options, draft)
     oauth = _sign_in(interview, options, draft, collects=pop3 is not None)
@@ -87,13 +90,13 @@ def _choose_owner(interview: Interview, options: dict[str, Any], users: Sequence
     return interview.ask(question, reading.one_of(names), option="--owner", given=given, default=names[0])
 
 
-def _find(interview: Interview, options: dict[str, Any], draft: Draft) -> None:
+def _find(interview: Interview, options: dict[str, Any], draft: Draft, look: Finder) -> None:
     """Find the provider, unless the options name it, or its servers."""
     if options["preset"] is not None:
         name = interview.ask(texts.PROVIDER, reading.read_known_preset, option="--preset", given=options["preset"])
         draft.preset = find_preset(name)
     elif options["smtp_host"] is None:
-        found = _look(interview, options, draft.address)
+        found = _look(interview, options, draft.address, look)
         if all(_confirm(interview, one) for one in found.confirm):
             draft.preset = found.preset
             if found.preset is None:
@@ -110,10 +113,7 @@ def _find(interview: Interview, options: dict[str, Any], draft: Draft) -> None:
         interview.tell(texts.UNKNOWN)
 
 
-def _look(interview: Interview, options: dict[str, Any], address: str) -> "Found":
-    import asyncio
-
-    from relay.presets.finding import find_provider
+def _look(interview: Interview, options: dict[str, Any], address: str, look: Finder) -> "Found":
     from relay.settings.fields import read_address
 
     parsed = read_address(address)
@@ -124,7 +124,7 @@ def _look(interview: Interview, options: dict[str, Any], address: str) -> "Found
         return interview.agree(question, option="--ask-thunderbird", given=given, default=False)
 
     interview.tell(texts.LOOKING, domain=parsed.domain)
-    return asyncio.run(find_provider(parsed, ask_database=agrees))
+    return look(parsed, agrees)
 
 
 def _confirm(interview: Interview, words: Words) -> bool:
@@ -169,7 +169,7 @@ def _collecting(interview: Interview, options: dict[str, Any], draft: Draft) -> 
 def _server(interview: Interview, options: dict[str, Any], draft: Draft, kind: str, *, asked: bool) -> dict[str, Any]:
     """Return one server's table. `asked`: whether its host has to be known from the person."""
     table: dict[str, Any] = dict(draft.servers.get(kind, {}))
-    if draft.servers and kind in draft.servers:
+    if kind in draft.servers:
         interview.tell(texts.SERVER, kind=kind.upper(), host=table["host"], port=table["port"])
     elif asked or options[f"{kind}_host"] is not None:
         preset = draft.preset
@@ -180,11 +180,11 @@ def _server(interview: Interview, options: dict[str, Any], draft: Draft, kind: s
         table["host"] = host
         if preset is None:
             table |= _port(interview, options, kind)
-            given = options[f"{kind}_username"] or _known_name(draft)
+            given = options[f"{kind}_username"] or draft.username
             table["username"] = interview.ask(
                 texts.USERNAME, reading.read_text, option=f"--{kind}-username", given=given, default=draft.address
             )
-            draft.servers.setdefault("any", {"username": table["username"]})
+            draft.username = table["username"]
     elif options[f"{kind}_username"] is not None:
         table["username"] = options[f"{kind}_username"]
     if options["ca_file"] is not None:
@@ -192,11 +192,6 @@ def _server(interview: Interview, options: dict[str, Any], draft: Draft, kind: s
             texts.CERTIFICATE_FILE, reading.read_file, option="--ca-file", given=options["ca_file"]
         )
     return table
-
-
-def _known_name(draft: Draft) -> str | None:
-    """Return the user name that was said for the other server."""
-    return draft.servers.get("any", {}).get("username")
 
 
 def _port(interview: Interview, options: dict[str, Any], kind: str) -> dict[str, Any]:

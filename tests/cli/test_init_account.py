@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -7,7 +8,11 @@ from click.testing import CliRunner
 from relay.cli.init import command
 from relay.cli.init_account import ask_account
 from relay.cli.interview import Interview
+from relay.cli.provider import look_up
 from relay.first_steps.answers import AccountAnswer
+from relay.model.account import Security
+from relay.presets.finding import Found, FoundServer, Origin
+from relay.presets.preset import Words, find_preset
 
 ANNA = [("anna", "anna@example.com")]
 
@@ -18,10 +23,18 @@ def options(**given: Any) -> dict[str, Any]:  # noqa: ANN401 - of click
     return {**none, "scopes": (), **given}
 
 
-def ask(typed: str, *, language: str = "en", users: Any = ANNA, **given: Any) -> tuple[AccountAnswer, str, str]:  # noqa: ANN401 - of click
+def ask(
+    typed: str,
+    *,
+    language: str = "en",
+    users: Sequence[tuple[str, str]] = ANNA,
+    found: Found | None = None,
+    **given: Any,  # noqa: ANN401 - of click
+) -> tuple[AccountAnswer, str, str]:
     """Let a person answer; give the account, its secret, and what was shown."""
     with CliRunner().isolation(input=typed) as (_, _, shown):
-        account, secret = ask_account(Interview(language, terminal=True), options(**given), users)
+        look = look_up if found is None else lambda _address, agrees: found if found.origin or agrees() else Found()
+        account, secret = ask_account(Interview(language, terminal=True), options(**given), users, look=look)
         return account, secret, shown.getvalue().decode()
 
 
@@ -126,3 +139,46 @@ def test_the_owner_is_whose_address_it_is_or_is_asked_for() -> None:
 def test_without_a_terminal_what_is_missing_is_named_with_its_option(given: dict[str, Any], missing: str) -> None:
     with CliRunner().isolation(input=""), pytest.raises(click.UsageError, match=f"^{missing}"):
         ask_account(Interview("en", terminal=False), options(**given), ANNA)
+
+
+MINE = Words("IONOS takes the mail of example.com (mx). Is the mailbox there?", "IONOS ... Liegt das Postfach dort?")
+
+
+def by_exchanger() -> Found:
+    return Found(origin=Origin.EXCHANGER, preset=find_preset("ionos"), confirm=(MINE,))
+
+
+def by_autoconfig() -> Found:
+    servers = [
+        FoundServer(kind=kind, host=f"{kind}.example.com", port=port, security=Security.TLS, username="login")
+        for kind, port in (("smtp", 465), ("pop3", 995), ("imap", 993))
+    ]
+    return Found(origin=Origin.AUTOCONFIG, servers=tuple(servers))
+
+
+def test_what_a_stranger_said_is_taken_once_the_person_agrees() -> None:
+    account, _, shown = ask("anna@example.com\nperhaps\ny\n\nsecret\n", found=by_exchanger())
+    assert account.preset == "ionos"
+    assert shown.count(MINE.en) == 2
+    typed = "anna@example.com\nn\nsmtp.office.lan\n\n\nn\nsecret\n"
+    account, _, shown = ask(typed, found=by_exchanger())
+    assert (account.preset, account.sending["host"], account.sending["port"]) == (None, "smtp.office.lan", 587)
+    assert MINE.en in shown
+    nobody = Interview("en", terminal=False)
+    with pytest.raises(click.UsageError, match="If so, name the provider: --preset NAME"):
+        ask_account(nobody, options(address="a@example.com"), ANNA, look=lambda _address, _agrees: by_exchanger())
+
+
+def test_servers_that_the_domain_names_are_written_as_they_were_found() -> None:
+    account, _, shown = ask("anna@example.com\n\nsecret\n", found=by_autoconfig())
+    server = {"security": "tls", "username": "login"}
+    assert account.sending == {"host": "smtp.example.com", "port": 465, **server}
+    assert account.collecting == {"host": "pop3.example.com", "port": 995, **server, "leave_on_server": "14 days"}
+    assert "SMTP: smtp.example.com, port 465" in shown
+
+
+def test_thunderbirds_database_is_asked_only_if_the_person_agrees() -> None:
+    asked = "Mozilla learns the name example.com"
+    typed = "anna@example.com\ny\nsmtp.office.lan\n\n\nn\nsecret\n"
+    assert asked in ask(typed, found=Found())[2]
+    assert asked not in ask(typed.replace("y\n", "", 1), found=Found(), ask_thunderbird=False)[2]
