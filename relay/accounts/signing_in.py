@@ -83,7 +83,7 @@ async def _by_device(oauth: OAuth, issuer: Issuer, person: Person, sleep: Sleep)
             return answer
         if answer.meaning is Meaning.SLOW_DOWN:
             interval += SLOWER
-        elif answer.meaning not in (Meaning.PENDING, Meaning.FOR_NOW):
+        elif answer.is_definite:
             raise _refused(answer, issuer)
     raise SignInError("the code has run out before somebody signed in: begin anew")
 

@@ -44,6 +44,7 @@ def command(config: str | None, *, as_json: bool) -> None:
             mistakes, warnings = find_unusable(settings)
             warnings += find_backup_trouble(settings)
             warnings += _find_foreign(settings)
+            warnings += _find_ends(settings)
         except StorageError as error:  # it says nothing against the configuration itself
             mistakes, warnings = [], [str(error)]
         for mistake in mistakes:
@@ -68,6 +69,25 @@ def command(config: str | None, *, as_json: bool) -> None:
     for line in describe_work(settings):
         say(f"  {line}")
     say(describe_service(settings, service, digest))
+
+
+def _find_ends(settings: "Settings") -> list[str]:
+    """Give a warning for each account whose client secret or certificate ends soon."""
+    import time
+
+    from relay.rules.oauth_ends import DAY, FORESEEN
+    from relay.watching.snapshot import look_at_files, proofs_end
+
+    found, files, now = [], look_at_files(settings), time.time_ns() // 1_000_000
+    for account in settings.directory.accounts:
+        left = min(((ends - now) // DAY for ends in proofs_end(account, files)), default=FORESEEN[0] + 1)
+        if left <= FORESEEN[0]:
+            when = f"ends in {count(left, 'day')}" if left >= 0 else "has ended"
+            found.append(
+                f"{settings.path.name}: account[{account.name}].oauth: the client secret, or the certificate, {when}:"
+                " make a new one on the provider's page of the app, and write its day as secret_expires"
+            )
+    return found
 
 
 def _find_foreign(settings: "Settings") -> list[str]:

@@ -35,6 +35,10 @@ SOON: Final = 600
 """Seconds before its end at which a token is refreshed: Microsoft refuses some that have less."""
 
 
+_PASSING: Final = frozenset({"temporarily_unavailable", "server_error", "authorization_pending", "slow_down"})
+"""Errors after which a device's code may still be asked for; any other one is the last word."""
+
+
 class Meaning(StrEnum):
     """What a refusal means."""
 
@@ -87,6 +91,9 @@ class Refusal:
     text: str = ""
     aadsts: str | None = None
     """Microsoft's number."""
+
+    is_definite: bool = False
+    """Whether the issuer has named an error that does not pass (RFC 6749 section 5.2, RFC 8628 section 3.5)."""
 
     def __str__(self) -> str:
         return f"{self.error}: {self.text}" if self.text else self.error
@@ -145,7 +152,11 @@ def _refusal(status: int, answer: dict[str, Any]) -> Refusal:
     text = clean(re.split(r"\s*(?:Trace ID|Correlation ID):", described)[0]) if isinstance(described, str) else ""
     number = _AADSTS.search(text)
     return Refusal(
-        meaning=_meaning(status, error), error=error, text=text, aadsts=None if number is None else number[1]
+        meaning=_meaning(status, error),
+        error=error,
+        text=text,
+        aadsts=None if number is None else number[1],
+        is_definite=400 <= status < 500 and status not in (408, 429) and error not in _PASSING,
     )
 
 

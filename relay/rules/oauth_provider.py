@@ -18,6 +18,8 @@ _MICROSOFT_SCOPES: Final = {
     "imap": "https://outlook.office.com/IMAP.AccessAsUser.All",
 }
 _MICROSOFT_APP: Final = "https://outlook.office365.com/.default"
+_MICROSOFT_MAILBOX_APP: Final = "https://ps.outlook.com/.default"
+"""What an administrator allows an app that only collects; its tokens are asked for as those of the others."""
 _GOOGLE_SCOPE: Final = "https://mail.google.com/"
 _MOST_PARAMETERS: Final = 50
 _LONGEST_REDIRECT: Final = 16_384
@@ -96,7 +98,9 @@ def consent_page(oauth: OAuth, *, redirect: str) -> str | None:
     """Return the address at which an administrator of the directory allows it for all; None where there is none."""
     if oauth.provider is not Provider.MICROSOFT or oauth.tenant in (None, "common", "consumers"):
         return None
-    scopes = _MICROSOFT_APP if oauth.flow is Flow.APP else " ".join(scopes_of(oauth))
+    scopes = " ".join(scopes_of(oauth))
+    if oauth.flow is Flow.APP:
+        scopes = _MICROSOFT_APP if "smtp" in oauth.protocols else _MICROSOFT_MAILBOX_APP
     query = urlencode({"client_id": oauth.client_id, "redirect_uri": redirect, "scope": scopes})
     return f"{_MICROSOFT}/{oauth.tenant}/v2.0/adminconsent?{query}"
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from relay.model.account import Account, Device, MailboxServer, Notify, Security, SmtpServer, User
 from relay.model.address import Address, ascii_domain
+from relay.model.oauth import Provider
 from relay.rules.passwords_end import ENDS_ON, uses_ending_password
 from relay.settings.document import SERVER_TABLES, Protocol
 from relay.settings.errors import PLACEHOLDER, Finding, Place, warn
@@ -57,8 +58,23 @@ def find_warnings(settings: Settings) -> Iterator[Finding]:
             if (server := getattr(account, kind)) is not None:
                 yield from _look_at_server(("account", n, kind), server, protocol)
     yield from _look_at_passwords(settings.directory.accounts)
+    yield from _look_at_logins(settings.directory.accounts)
     if settings.retry.warn_after >= settings.retry.give_up_after:
         yield warn(("retry", "warn_after"), "not before give_up_after: nobody is warned of mail that waits")
+
+
+def _look_at_logins(accounts: tuple[Account, ...]) -> Iterator[Finding]:
+    """Find client secrets of which nobody could say when they end."""
+    for n, account in enumerate(accounts):
+        oauth = account.oauth
+        if oauth is None or oauth.provider is not Provider.MICROSOFT or not oauth.client_secret.is_given:
+            continue
+        if oauth.secret_expires is None:
+            reason = (
+                "is not said, and Microsoft ends each secret after two years at the latest: write the day that its page"
+                " shows, such as secret_expires = 2027-06-30, and you are told before"
+            )
+            yield warn(("account", n, "oauth", "secret_expires"), reason)
 
 
 def _look_at_listener(place: Place, listener: Listener, accounts: tuple[Account, ...]) -> Iterator[Finding]:

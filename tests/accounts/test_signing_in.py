@@ -107,6 +107,21 @@ async def test_a_code_that_runs_out_or_is_refused(office: Office) -> None:
     assert caught.value.refusal is not None
 
 
+async def test_each_last_word_ends_the_wait_for_a_code_and_what_passes_does_not(office: Office) -> None:
+    for last in ("authorization_declined", "bad_verification_code", "invalid_grant", "something_new"):
+        office.server.asked.clear()
+        office.server.refusal = {"error": last}
+        with pytest.raises(SignInError, match=f"says: {last}"):
+            await start(office.oauth(), Person())
+        assert len(office.server.asked) == 1
+    office.server.asked.clear()
+    office.server.interval = 300
+    office.server.refusal = {"error": "temporarily_unavailable"}
+    with pytest.raises(SignInError, match="has run out"):
+        await start(office.oauth(), Person())
+    assert len(office.server.asked) > 1
+
+
 async def test_a_browser_on_this_computer_is_all(office: Office) -> None:
     person = Person()
     signing = asyncio.create_task(start(office.oauth(Flow.BROWSER), person))

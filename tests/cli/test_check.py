@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -59,6 +60,20 @@ def test_an_address_of_another_machine_is_named(run: Run, config: Path) -> None:
     said = run("check")
     assert said.status == 0  # the network may not be up yet
     assert "warning: relay.toml: listener[1].host: 192.0.2.77: this machine has no such address" in said.out
+
+
+def test_a_client_secret_that_ends_soon_is_named(run: Run, config: Path) -> None:
+    for days, said in ((61, ""), (60, "ends in 60 days"), (1, "ends in 1 day:"), (-1, "has ended")):
+        end = datetime.now(UTC).date() + timedelta(days=days + 1 if days > 0 else days)
+        oauth = {
+            "provider": "custom", "flow": "app", "client_id": "c", "token_url": "http://127.0.0.1:9/token",
+            "client_secret": "x", "scopes": ["mail"],
+        }  # fmt: skip
+        write_config(config.parent, accounts=[make_account("sales", 9, oauth=oauth)], archive=[])
+        config.write_text(config.read_text().replace("client_secret = ", f"secret_expires = {end}\nclient_secret = "))
+        out = run("check").out
+        assert ("account[sales].oauth: the client secret" in out) is bool(said)
+        assert said in out
 
 
 def test_warnings_are_shown_and_end_with_0(run: Run, config: Path) -> None:

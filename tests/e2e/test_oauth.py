@@ -35,7 +35,7 @@ SOON = timedelta(seconds=8)
 _BATCH = max(MAILS // 10, 10)
 
 _ASKS = """
-auth_mechanisms = plain login xoauth2 oauthbearer
+auth_mechanisms = plain login {mechanisms}
 passdb {{
   driver = oauth2
   mechanisms = xoauth2 oauthbearer
@@ -64,13 +64,15 @@ def server() -> Iterator[OAuthServer]:
 
 
 @contextlib.contextmanager
-def provider(server: OAuthServer, **settings: str) -> Generator[tuple[Postfix, Dovecot]]:
+def provider(
+    server: OAuthServer, *, mechanisms: str = "xoauth2 oauthbearer", **settings: str
+) -> Generator[tuple[Postfix, Dovecot]]:
     """Run a provider that knows nothing but the tokens of a server; `settings` of Postfix."""
     with tempfile.TemporaryDirectory(prefix="oauth-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "oauth2.conf").write_text(_OAUTH2.format(url=server.url))
-        more = _ASKS.format(file=folder / "oauth2.conf", socket=folder / "auth")
+        more = _ASKS.format(file=folder / "oauth2.conf", socket=folder / "auth", mechanisms=mechanisms)
         sasl = {
             "smtpd_sasl_type": "dovecot",
             "smtpd_sasl_path": str(folder / "auth"),
@@ -158,6 +160,31 @@ def authorize(relay: RelayProcess, server: OAuthServer, flow: str) -> str:
         assert process.wait(30) == 0, lines
     assert flow in ("device", "browser")
     return "".join(lines)
+
+
+@pytest.mark.parametrize("mechanism", ["xoauth2", "oauthbearer"])
+def test_each_mechanism_at_each_protocol_is_taken_or_refused_to_its_end(
+    server: OAuthServer, tmp_path: Path, mechanism: str
+) -> None:
+    """One that refuses sends its error as a challenge first; its last word comes only once that is answered."""
+    server.secret = "the-clients-secret"
+    with OAuthServer() as stranger:
+        for asked in (server, stranger):
+            with provider(asked, mechanisms=mechanism) as (postfix, dovecot):
+                whole = account(server.settings("app"), postfix, dovecot)
+                sends = {key: value for key, value in whole.items() if key != "pop3"}
+                collects = {key: value for key, value in whole.items() if key != "smtp"}
+                collects |= {"name": "ben", "address": "ben@example.com"}
+                collects["pop3"] = {**whole["pop3"], "username": USER}
+                relay = RelayProcess(write_config(tmp_path, accounts=[sends, collects], archive=[]))
+                said = [relay.run("account", "test", name, check=False) for name in ("anna", "ben")]
+                if asked is server:
+                    assert all("ok     log in" in one or "ok     the mailbox" in one for one in said), said
+                    assert "ok     send as" in said[0]
+                    assert f"method={mechanism.upper()}" in dovecot.log
+                else:
+                    assert "FAILED log in: 535 5.7.8" in said[0], said
+                    assert "FAILED log in: [AUTH] Authentication failed." in said[1], said
 
 
 def test_a_login_that_is_over_is_told_once_with_the_command_that_mends_it(server: OAuthServer, tmp_path: Path) -> None:

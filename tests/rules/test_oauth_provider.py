@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -61,6 +62,10 @@ def test_an_administrator_can_allow_it_for_a_directory() -> None:
     page = consent_page(oauth(tenant="t"), redirect="http://localhost")
     assert page is not None
     assert page.startswith("https://login.microsoftonline.com/t/v2.0/adminconsent?client_id=client&")
+    for protocols, resource in ((("smtp", "pop3"), "outlook.office365.com"), (("pop3",), "ps.outlook.com")):
+        app = consent_page(replace(oauth(tenant="t", flow=Flow.APP), protocols=protocols), redirect="http://localhost")
+        assert app is not None
+        assert app.endswith(f"scope=https%3A%2F%2F{resource}%2F.default")
     assert consent_page(oauth(), redirect="") is None
     assert consent_page(oauth(Provider.GOOGLE), redirect="") is None
 

@@ -1,6 +1,7 @@
 """What is valid, but probably not meant; `good/` has the words of each."""
 
 from dataclasses import replace
+from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from relay.model.account import (
     User,
 )
 from relay.model.address import Address
+from relay.model.oauth import Flow, OAuth, Provider
 from relay.model.secret import Secret
 from relay.rules.hours import parse_hours
 from relay.settings.errors import Place
@@ -30,6 +32,9 @@ SMTP = SmtpServer(host="h", port=587, security=Security.STARTTLS)
 SALES = Account(name="sales", address=Address(local="s", domain="x.example"), owner="anna", smtp=SMTP)
 LAN = (ip_network("192.168.1.0/24"),)
 SCANNER = Device(name="scanner", networks=(ip_network("192.168.1.5/32"),), user="anna")
+APP = OAuth(
+    provider=Provider.MICROSOFT, flow=Flow.APP, client_id="c", client_secret=Secret(key="client_secret", value="x")
+)
 OPEN = Listener(host="0.0.0.0", networks=LAN, require_auth=True, plaintext_auth=True)
 
 
@@ -66,6 +71,9 @@ def sends(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of the server
         ({"devices": (SCANNER, replace(SCANNER, name="other")), "listeners": (OPEN,)}, [("device", 1, "networks", 0)]),
         ({"retry": RetryPolicy(warn_after=2, give_up_after=1)}, [("retry", "warn_after")]),
         (sends(host="smtp.office365.com", username="u"), [("account", 0)]),
+        ({"accounts": (replace(SALES, oauth=APP),)}, [("account", 0, "oauth", "secret_expires")]),
+        ({"accounts": (replace(SALES, oauth=replace(APP, secret_expires=date(2028, 1, 1))),)}, []),
+        ({"accounts": (replace(SALES, oauth=replace(APP, provider=Provider.GOOGLE)),)}, []),
         (sends(port=993), [("account", 0, "smtp", "port")]),
         (sends(port=465), [("account", 0, "smtp", "security")]),
         (sends(port=25), []),
