@@ -218,8 +218,9 @@ def _sign_in(interview: Interview, options: dict[str, Any], draft: Draft, *, col
     if provider is None and preset is not None:
         interview.tell(texts.WHICH_PASSWORD, text=preset.password.by(interview.language))
         question = fill_in(texts.SIGN_IN, title=preset.title)
-        if offer is not None and interview.agree(question, option="--oauth", default=False):
-            provider = offer.provider
+        if offer is not None and options["password_file"] is None:
+            better = bool(offer.needed) and interview.terminal  # there passwords go, protocol by protocol
+            provider = offer.provider if interview.agree(question, option="--oauth", default=better) else None
     if provider is None:
         return None
     flows = ("device", "browser", "app") if offer is None or offer.provider != provider else offer.flows

@@ -26,6 +26,7 @@ from relay.settings import Settings
 from relay.settings.advice import group_of
 from relay.storage.child import as_another
 from relay.storage.putting_back import write_file
+from relay.storage.syncing import open_plain
 
 _SYSTEM_STORAGE: Final = Path("/var/lib/relay")
 """The package's storage folder."""
@@ -45,8 +46,11 @@ def read_fillable(path: Path) -> str:
     Raises EditError for any other, and where this user can't change it.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        with os.fdopen(open_plain(path, links=True), "rb") as stream:
+            text = stream.read().decode("utf-8")
     except FileNotFoundError:
+        if path.is_symlink():
+            raise EditError(f"{path}: is a link to what is not there: remove it, or make the file") from None
         if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
             raise EditError(
                 f"{path}: can't be made here: run the command with sudo before it, or name it: -c FILE"

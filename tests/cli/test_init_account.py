@@ -182,3 +182,14 @@ def test_thunderbirds_database_is_asked_only_if_the_person_agrees() -> None:
     typed = "anna@example.com\ny\nsmtp.office.lan\n\n\nn\nsecret\n"
     assert asked in ask(typed, found=Found())[2]
     assert asked not in ask(typed.replace("y\n", "", 1), found=Found(), ask_thunderbird=False)[2]
+
+
+def test_where_passwords_come_to_their_end_signing_in_is_what_enter_means() -> None:
+    account, secret, shown = ask("anna@example.com\nn\n\n\n\nthe-client\n\n", preset="microsoft365")
+    assert (account.collecting, secret) == (None, "")
+    assert account.oauth is not None
+    assert account.oauth["flow"] == "device"
+    assert "Sign in with Microsoft 365 in a browser, in place of a password? [Y/n]" in shown
+    with CliRunner().isolation(input="secret\n"):
+        given = options(address="a@example.com", preset="microsoft365", collect=False)
+        assert ask_account(Interview("en", terminal=False), given, ANNA)[1] == "secret"

@@ -100,8 +100,11 @@ def test_any_other_file_is_refused(tmp_path: Path, content: bytes, said: str) ->
     path.write_bytes(content)
     with pytest.raises(EditError, match=said):
         filling.read_fillable(path)
-    with pytest.raises(EditError, match="Is a directory"):
-        filling.read_fillable(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "none")
+    os.mkfifo(tmp_path / "pipe")
+    for name, reason in ((".", "is no plain file"), ("pipe", "is no plain file"), ("link", "is a link to what is not")):
+        with pytest.raises(EditError, match=reason):
+            filling.read_fillable(tmp_path / name)
 
 
 def test_the_file_that_commands_use_is_chosen_else_the_one_that_they_will_find(
