@@ -19,7 +19,7 @@ from relay.accounts.sealing import Sealer
 from relay.model.errors import CredentialError, StorageError
 from relay.model.oauth import Flow, OAuth, StoredLogin
 from relay.rules.oauth_answers import Meaning, Refusal, Tokens, refresh_margin
-from relay.rules.oauth_ends import renewed
+from relay.rules.oauth_ends import remark_on_end, renewed
 from relay.rules.oauth_provider import binding_of
 from relay.storage.engine import Database
 from relay.storage.logins import (
@@ -207,8 +207,9 @@ class TokenKeeper:
             answer = await issuer.refresh(old)
         if isinstance(answer, Refusal):
             if answer.meaning is Meaning.ENDED and oauth.flow is not Flow.APP:
-                await self._stored(store_login, replace(held, ended=str(answer)), token=lease)
-                self._require(oauth, replace(held, ended=str(answer)))
+                over = replace(held, ended=f"{answer}{remark_on_end(oauth, held, self._now())}")
+                await self._stored(store_login, over, token=lease)
+                self._require(oauth, over)
             raise refused(issuer.host, answer)
         now = self._now()
         sealed = await asyncio.to_thread(self._seal, Content(access=answer.access, refresh=answer.refresh or old))

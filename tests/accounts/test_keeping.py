@@ -2,15 +2,21 @@
 
 import asyncio
 import threading
+import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
 
+from relay.accounts.content import unpack
 from relay.accounts.keeping import TokenKeeper
+from relay.accounts.sealing import Sealer
+from relay.accounts.token import TokenCredential
 from relay.model.errors import CredentialError, StorageError
 from relay.model.oauth import KEY_FILE, Flow, StoredLogin
+from relay.model.secret import Secret
+from relay.rules.oauth_answers import Tokens
 from relay.storage import logins
 from relay.storage.logins import acquire_login, find_login
 from relay.upstream.posting import Answer, PostError, post_form
@@ -61,6 +67,28 @@ async def test_what_was_given_is_stored_before_it_is_used(office: Office) -> Non
     found = find_login(office.engine, "sales")
     assert found is not None
     assert not any(secret in repr(found) + found.sealed for secret in office.server.issued)
+
+
+async def test_nothing_secret_is_in_what_a_fault_shows(office: Office) -> None:
+    given: list[Mapping[str, str]] = []
+
+    async def broken(_url: str, form: Mapping[str, str]) -> Answer:
+        given.append(form)
+        raise RuntimeError("a fault of our own")
+
+    keeper = await office.signed_in(post=broken)
+    oauth = office.oauth(client_secret=Secret(key="client_secret", value="the-clients-secret"))
+    with pytest.raises(RuntimeError) as caught:
+        await keeper.renew(oauth)
+    content = unpack(Sealer(office.folder).open(one.sealed if (one := find_login(office.engine, "sales")) else ""))
+    credential = TokenCredential(oauth=oauth, keeper=keeper)
+    tokens = Tokens(access=content.access, refresh=content.refresh, life=1)
+    shown = [repr(one) for one in (content, credential, oauth, keeper, tokens, find_login(office.engine, "sales"))]
+    shown += traceback.format_exception(caught.value)
+    (form,) = given
+    secrets = {form["refresh_token"], form["client_secret"], content.access}
+    assert len(secrets) == 3
+    assert not [secret for secret in secrets for text in shown if secret in text]
 
 
 async def test_an_app_needs_nobody_where_the_key_is_gone(office: Office) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model.oauth import Flow, OAuth, Provider, StoredLogin
-from relay.rules.oauth_ends import DAY, end_of_login, is_in_testing, longest_rest, renewed
+from relay.rules.oauth_ends import DAY, end_of_login, is_in_testing, longest_rest, remark_on_end, renewed
 
 NOW = 1_780_000_000_000
 WEEK = 7 * 24 * 3600
@@ -65,6 +65,12 @@ def test_what_renews_a_login_is_used_before_it_ends(days: int) -> None:
     login = replace(LOGIN, renewal_at=NOW, renewal_ends_at=NOW + days * DAY)
     assert longest_rest(login, 7 * DAY) == min(7 * DAY, days * DAY // 2)
     assert longest_rest(LOGIN, 7 * DAY) == 7 * DAY
+
+
+@pytest.mark.parametrize(("days", "said"), [(5, False), (6, True), (8, True), (9, False)])
+def test_a_login_of_google_that_ends_after_seven_days_is_remarked_on(days: int, said: bool) -> None:
+    assert bool(remark_on_end(GOOGLE, LOGIN, NOW + days * DAY)) is said
+    assert not remark_on_end(MICROSOFT, LOGIN, NOW + days * DAY)
 
 
 def test_seven_days_of_google_are_an_app_in_testing() -> None:
