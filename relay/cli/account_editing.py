@@ -181,6 +181,8 @@ def remove_(config: str | None, name: str, *, yes: bool) -> None:
     say(f"{name} is no longer in {path}")
     for file in sorted({*password_files(table)}):
         say(f"Its password is still in {file}: remove that where nothing else needs it")
+    if file := table.get("oauth", {}).get("client_secret_file"):
+        say(f"Its client secret is still in {file}: remove that where nothing else needs it")
     if settings is not None:
         reload(settings)
 

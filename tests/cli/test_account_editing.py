@@ -181,6 +181,7 @@ def test_an_account_that_signs_in_is_added_and_what_comes_next_is_said(run: Run,
     assert _account(config, "b")["oauth"]["client_secret_file"] == str(file)
     assert f"b is in {config} now, and the client's secret in {file}\n" in said.out
     assert "Google refuses its device login" in run("account", "edit", "b", "--flow", "device").err.replace("\n", " ")
+    assert f"Its client secret is still in {file}" in run("account", "remove", "b").out
 
 
 def test_an_account_signs_in_from_now_on_and_its_passwords_are_no_longer_named(run: Run, config: Path) -> None:

@@ -223,7 +223,7 @@ class Scenario:
             self._container.path(_OURS[0]).write_text(BY_HAND)
             self._run(
                 f"install -m 0640 -g relay /dev/null {_OURS[1]}\necho '{provider.PASSWORD}' > {_OURS[1]}\n"
-                "relay check\nsystemctl start relay"
+                "relay check\nsystemctl start relay\nrelay poll anna"
             )
             self._send()
             self._collect("From before")
