@@ -76,7 +76,7 @@ def renewed(old: StoredLogin, *, life: int, is_new: bool, now: int) -> tuple[int
 
 
 def remark_on_end(oauth: OAuth, login: StoredLogin, now: int) -> str:
-    """Say beside the issuer's words what the end of a login looks like: as that of an app "in testing"; else nothing."""
+    """Say beside the issuer's words what the end of a login looks like: that of an app "in testing"; else nothing."""
     if oauth.provider is not Provider.GOOGLE or not _TESTING - 2 * DAY <= now - login.begun_at <= _TESTING:
         return ""
     return '; it ended seven days after the sign-in: if the app at Google is "in testing", publish it first'
