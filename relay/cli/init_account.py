@@ -238,6 +238,10 @@ def _sign_in(interview: Interview, options: dict[str, Any], draft: Draft, *, col
         texts.CLIENT_ID, reading.read_text, option="--client-id", given=options["client_id"]
     )
     table |= {key: options[option] for option, key in _OAUTH_KEYS.items() if options[option] is not None}
+    for key in ("certificate", "private_key"):  # files are where the person is, not in the storage folder
+        if key in table:
+            option = f"--oauth-{key.replace('_', '-')}"
+            table[key] = interview.ask(texts.KEY_FILE, reading.read_file, option=option, given=table[key])
     return table | ({"scopes": [*options["scopes"]]} if options["scopes"] else {})
 
 

@@ -69,6 +69,8 @@ def _sign_in(config: str | None, account: str) -> bool:
     except RelayError as error:
         say(str(error), error=True)
         return False
+    except KeyboardInterrupt:  # the file is written: what is next is said all the same
+        return False
     return True
 
 
@@ -81,6 +83,8 @@ def _test(config: str | None, account: str) -> bool:
         tell(answer(room, TryAccount(account=account)))
     except SystemExit as ended:
         return not ended.code
+    except KeyboardInterrupt:
+        return False
     return True
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -193,3 +194,19 @@ def test_where_passwords_come_to_their_end_signing_in_is_what_enter_means() -> N
     with CliRunner().isolation(input="secret\n"):
         given = options(address="a@example.com", preset="microsoft365", collect=False)
         assert ask_account(Interview("en", terminal=False), given, ANNA)[1] == "secret"
+
+
+def test_an_apps_certificate_is_named_by_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("app.crt", "app.key"):
+        (tmp_path / name).touch()
+    account, secret, _ = ask(
+        "anna@example.com\ny\n\nthe-client\n", preset="microsoft365", flow="app", oauth_certificate="app.crt",
+        oauth_private_key="app.key",
+    )  # fmt: skip
+    assert account.oauth is not None
+    assert (account.oauth["certificate"], account.oauth["private_key"]) == (
+        str(tmp_path / "app.crt"),
+        str(tmp_path / "app.key"),
+    )
+    assert secret == ""
