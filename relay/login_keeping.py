@@ -17,6 +17,8 @@ ROUND: Final = 3600.0
 """Seconds between two looks."""
 LONGEST_REST: Final = 7 * 86_400_000
 """Milliseconds that a login may rest."""
+LONGEST_UNUSED: Final = 30 * 86_400_000
+"""Milliseconds after which the login of an account that is gone is deleted: one taken out for a while keeps it."""
 
 
 class LoginKeeper:
@@ -33,8 +35,15 @@ class LoginKeeper:
             await asyncio.sleep(ROUND)
 
     async def look(self) -> None:
-        """Refresh what has rested for too long; what can't be refreshed now is for the next look, or for a person."""
-        for account in self._settings().directory.accounts:
+        """Refresh what has rested for too long; what can't be refreshed now is for the next look, or for a person.
+
+        The login of an account that the configuration has no more is deleted after a while.
+        """
+        accounts = self._settings().directory.accounts
+        used = {account.name for account in accounts if account.oauth is not None}
+        with contextlib.suppress(CredentialError):
+            await self._tokens.forget_unused(used, rested=LONGEST_UNUSED)
+        for account in accounts:
             oauth = account.oauth
             if oauth is None or account.excluded or oauth.flow is Flow.APP:
                 continue

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from relay.accounts.keeping import TokenKeeper
 from relay.accounts.sealing import Sealer
-from relay.login_keeping import LONGEST_REST, LoginKeeper
+from relay.login_keeping import LONGEST_REST, LONGEST_UNUSED, LoginKeeper
 from relay.rules.oauth_answers import Tokens
 from relay.runtime import Runtime
 from tests.peers.oauth_server import OAuthServer
@@ -46,3 +47,22 @@ async def test_what_rests_is_refreshed_and_nothing_else(tmp_path: Path) -> None:
             await keeper.look()
             await keeper.look()
             assert len(server.asked) == 2
+
+
+async def test_the_login_of_an_account_that_is_gone_is_deleted_after_a_while(tmp_path: Path) -> None:
+    with OAuthServer() as server:
+        async with keeping(tmp_path, server) as (office, tokens, keeper):
+            (account,) = office.settings.directory.accounts
+            assert account.oauth is not None
+            given = server.sign_in()
+            first = Tokens(access=given["access_token"], refresh=given["refresh_token"], life=3600)
+            await tokens.begin_login(account.oauth, first)
+            gone = replace(account.oauth, account="gone")
+            await tokens.begin_login(gone, first)
+            office.now += LONGEST_UNUSED
+            await keeper.look()
+            assert await tokens.find(gone) is not None
+            office.now += 1
+            await keeper.look()
+            assert await tokens.find(gone) is None
+            assert await tokens.find(account.oauth) is not None

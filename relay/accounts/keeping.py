@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import secrets
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -27,6 +27,7 @@ from relay.storage.logins import (
     add_login,
     begin_login,
     find_login,
+    forget_unused,
     release_login,
     release_logins,
     store_login,
@@ -121,6 +122,10 @@ class TokenKeeper:
         )
         self._unsaved.pop(oauth.account, None)
         await self._stored(begin_login, login)
+
+    async def forget_unused(self, used: Collection[str], *, rested: int) -> None:
+        """Delete what is kept for other accounts and has rested for so many milliseconds. Raises CredentialError."""
+        await self._stored(forget_unused, used=used, before=self._now() - rested)
 
     async def close(self) -> None:
         """Wait for the refreshes of this event loop that run: what an issuer gives must not be lost."""

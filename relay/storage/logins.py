@@ -4,6 +4,7 @@ Guarantee: what was stored is on the disk. What a refresh brings counts only whi
 was taken for dead, or was overtaken by a person who signed in anew, changes nothing any more.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import and_, bindparam, delete, or_, select, update
@@ -129,10 +130,12 @@ def release_logins(database: Database, node: str) -> None:
         tx.change(_RELEASE_ALL, mine=node)
 
 
-def forget_login(database: Database, account: str) -> bool:
-    """Delete an account's login; tells whether there was one."""
+def forget_unused(database: Database, *, used: Collection[str], before: int) -> None:
+    """Delete the logins of all accounts but those that are used, where no token has come since a moment."""
     with transaction(database, write=True) as tx:
-        return tx.change(_FORGET, name=account) > 0
+        for login in list_logins(tx).values():
+            if login.account not in used and login.got_at < before:
+                tx.change(_FORGET, name=login.account)
 
 
 def _find(tx: Transaction, account: str) -> StoredLogin | None:

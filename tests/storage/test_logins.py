@@ -10,7 +10,7 @@ from relay.storage.logins import (
     add_login,
     begin_login,
     find_login,
-    forget_login,
+    forget_unused,
     list_logins,
     release_login,
     release_logins,
@@ -44,8 +44,16 @@ def test_a_login_is_kept_as_it_was_stored(engine: Engine) -> None:
     begin_login(engine, anew)
     assert listed(engine) == {"sales": anew}
     assert "other" not in repr(anew)
-    assert forget_login(engine, "sales")
-    assert not forget_login(engine, "sales")
+
+
+def test_what_no_account_uses_is_forgotten_once_it_has_rested(engine: Engine) -> None:
+    begin_login(engine, LOGIN)
+    begin_login(engine, replace(LOGIN, account="gone"))
+    begin_login(engine, replace(LOGIN, account="new", got_at=LOGIN.got_at + 1))
+    forget_unused(engine, used={"sales"}, before=LOGIN.got_at)
+    assert set(listed(engine)) == {"sales", "gone", "new"}
+    forget_unused(engine, used={"sales"}, before=LOGIN.got_at + 1)
+    assert set(listed(engine)) == {"sales", "new"}
 
 
 def test_one_refresh_at_a_time(engine: Engine) -> None:
