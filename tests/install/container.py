@@ -115,21 +115,13 @@ class Container:
         if process == 0:
             command = self._command(script, folder, "TERM=dumb")
             os.execvp(command[0], command)
-        said, seen = "", 0
         try:
-            for awaited, typed in answers:
-                while (found := re.compile(awaited).search(said, seen)) is None:
-                    if not (more := _read(terminal)):
-                        raise StepError(f"{script}\n--- does not say {awaited!r}, but\n{said[-4000:]}")
-                    said += more
-                seen = found.end()
-                line = typed(found) if callable(typed) else typed
-                if line is not None:
-                    os.write(terminal, f"{line}\n".encode())
-            while more := _read(terminal):
-                said += more
+            said = _talk(terminal, answers, script)
+        except BaseException:
+            os.kill(process, signal.SIGKILL)
+            raise
         finally:
-            os.close(terminal)  # hangs up: what still runs ends
+            os.close(terminal)  # hangs up: what still runs inside ends
             _, status = os.waitpid(process, 0)
         if os.waitstatus_to_exitcode(status) != 0:
             raise StepError(f"{script}\n--- ended with {os.waitstatus_to_exitcode(status)}, and said\n{said[-4000:]}")
@@ -183,6 +175,22 @@ class Container:
                 if Path(f"/proc/{pid}/comm").read_text().strip() in ("systemd", "init"):
                     return pid
         raise StepError("the container has no systemd")
+
+
+def _talk(terminal: int, answers: Iterable[Answer], script: str) -> str:
+    said, seen = "", 0
+    for awaited, typed in answers:
+        while (found := re.compile(awaited).search(said, seen)) is None:
+            if not (more := _read(terminal)):
+                raise StepError(f"{script}\n--- does not say {awaited!r}, but\n{said[-4000:]}")
+            said += more
+        seen = found.end()
+        line = typed(found) if callable(typed) else typed
+        if line is not None:
+            os.write(terminal, f"{line}\n".encode())
+    while more := _read(terminal):
+        said += more
+    return said
 
 
 def _read(terminal: int) -> str:
