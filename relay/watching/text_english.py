@@ -51,8 +51,8 @@ ENGLISH = Language(
         Kind.LOGIN_REFUSED: Text(
             title='Account "{subject}" may not send: the provider refuses the login',
             what="Nothing is sent through this account. All its e-mails wait, and none of them expires meanwhile.",
-            action="Correct the user name or the password of the account in the password file that relay.toml"
-            ' names, and nothing more is needed; or in relay.toml itself, and then run "relay reload". If you changed'
+            action='Enter the right password: "relay account edit {command} --password" asks for it, and nothing more'
+            ' is needed. "--smtp-username NAME" behind it sets another user name. If you changed'
             ' something at the provider, "relay account resume {command}" tries it at once.',
         ),
         Kind.SETTING_NEEDED: Text(
@@ -71,8 +71,8 @@ ENGLISH = Language(
         Kind.MAILBOX_REFUSED: Text(
             title='Mailbox of account "{subject}" cannot be collected: the provider refuses the login',
             what="New e-mails stay in the mailbox at the provider; none is lost.",
-            action="Correct the user name or the password of this account in the password file that relay.toml names,"
-            ' and nothing more is needed; or in relay.toml itself, under [account.pop3], and then run "relay reload".'
+            action='Enter the right password: "relay account edit {command} --pop3-password" asks for it, and nothing'
+            ' more is needed. "--pop3-username NAME" behind it sets another user name.'
             ' "relay account test {command}" shows whether it works.',
             over='The mailbox of account "{subject}" is collected again.',
         ),

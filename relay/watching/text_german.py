@@ -55,8 +55,8 @@ GERMAN = Language(
         Kind.LOGIN_REFUSED: Text(
             title="Konto „{subject}“ darf nicht senden: Der Anbieter lehnt die Anmeldung ab",
             what="Über dieses Konto wird nichts gesendet. Alle seine E-Mails warten; solange läuft keine Frist ab.",
-            action="Berichtigen Sie Benutzername oder Passwort des Kontos in der Passwortdatei, die relay.toml"
-            " nennt, mehr ist nicht nötig; oder in relay.toml selbst, und geben Sie dann „relay reload“ ein. Haben Sie"
+            action="Geben Sie das richtige Passwort ein: „relay account edit {command} --password“ fragt danach, und"
+            " mehr ist nicht nötig. Einen anderen Benutzernamen setzt „--smtp-username NAME“ dahinter. Haben Sie"
             " beim Anbieter etwas geändert, wird es mit „relay account resume {command}“ sofort versucht.",
         ),
         Kind.SETTING_NEEDED: Text(
@@ -77,9 +77,9 @@ GERMAN = Language(
         Kind.MAILBOX_REFUSED: Text(
             title="Postfach des Kontos „{subject}“ nicht abgeholt: Der Anbieter lehnt die Anmeldung ab",
             what="Neue E-Mails bleiben im Postfach beim Anbieter; keine geht verloren.",
-            action="Berichtigen Sie Benutzername oder Passwort dieses Kontos in der Passwortdatei, die"
-            " relay.toml nennt, mehr ist nicht nötig; oder in relay.toml selbst unter [account.pop3], und geben Sie"
-            " dann „relay reload“ ein. „relay account test {command}“ zeigt, ob es geht.",
+            action="Geben Sie das richtige Passwort ein: „relay account edit {command} --pop3-password“ fragt danach,"
+            " und mehr ist nicht nötig. Einen anderen Benutzernamen setzt „--pop3-username NAME“ dahinter. „relay"
+            " account test {command}“ zeigt, ob es geht.",
             over="Das Postfach des Kontos „{subject}“ wird wieder abgeholt.",
         ),
         Kind.MAILBOX_FAILING: Text(

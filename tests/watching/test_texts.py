@@ -108,7 +108,7 @@ def test_days_are_counted_with_their_noun(language: str, days: int, said: str) -
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_a_change_of_the_configuration_is_also_to_be_taken_over(kind: Kind, language: str) -> None:
     said = describe(Finding(kind=kind, grade=Grade.NEEDS_YOU, subject="sales"), language, str)
-    assert "relay reload" in said.action
+    assert "relay account edit sales --" in said.action, "which the running service takes over by itself"
 
 
 def test_what_the_provider_answered_to_a_login_decides_what_helps() -> None:
