@@ -107,7 +107,7 @@ class FirstHour:
             provider.put_mail(self._container, "anna", f"{_WAITED}\n\nhello\n")
 
     def _sign_in(self, flow: str) -> None:
-        call = f"{self._init} --oauth-provider custom --flow {flow} --client-id {CLIENT} --scope mail {_URLS}"
+        call = f"{self._init} --oauth custom --flow {flow} --client-id {CLIENT} --scope mail {_URLS}"
         asks: dict[str, Answer] = {
             "device": (r"Open (\S+) on any computer", self._type_code),
             "browser": (rf"\n({provider.ISSUER}/authorize\S+)[\s\S]*paste it here and press Enter", self._follow),
