@@ -9,11 +9,11 @@ from typing import Final
 
 from relay.model.account import Account, Server
 
-_HOSTS: Final = (".outlook.com", ".office365.com", ".outlook.office365.com")
-_LAST_DAY: Final = datetime(2026, 12, 31, tzinfo=UTC)
-ENDS: Final = round(_LAST_DAY.timestamp() * 1000)
+_HOSTS: Final = (".outlook.com", ".office365.com")
+LAST_DAY: Final = datetime(2026, 12, 31, tzinfo=UTC)
+ENDS: Final = round(LAST_DAY.timestamp() * 1000)
 """Milliseconds since 1970, UTC: the beginning of the last day."""
-ENDS_ON: Final = f"{_LAST_DAY:%Y-%m-%d}"
+ENDS_ON: Final = f"{LAST_DAY:%Y-%m-%d}"
 URGENT: Final = 30 * 86_400_000
 """Milliseconds before the end in which a person is needed; before and after it is only to be watched."""
 _DAY: Final = 86_400_000

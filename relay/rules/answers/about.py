@@ -17,6 +17,10 @@ class Stage(StrEnum):
     """OAuth: the provider's sign-in page and its token server (RFC 6749, RFC 8628)."""
 
 
+COLLECTING: Final = frozenset({Stage.LOGIN, Stage.COLLECT})
+"""What a server answers from which mail is collected, at its login or later."""
+
+
 class About(StrEnum):
     """What an answer is about: so what it means for the mail, and who can mend it."""
 

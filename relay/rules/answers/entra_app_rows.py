@@ -160,7 +160,7 @@ ENTRA_APP_ROWS: Final = (
             "Take client_secret out of [account.oauth].",
         ),
         german=say(
-            "Die App ist eine öffentliche ohne Geheimnis, gesendet wurde aber eines.",
+            "Die App ist eine öffentliche ohne Clientgeheimnis, gesendet wurde aber eines.",
             "Nehmen Sie client_secret aus [account.oauth] heraus.",
         ),
     ),
@@ -173,8 +173,8 @@ ENTRA_APP_ROWS: Final = (
             " a new one if need be.",
         ),
         german=say(
-            "Das Geheimnis in client_secret ist falsch.",
-            "Kopieren Sie in Entra den „Wert“ des Geheimnisses, nicht die „Geheime ID“; er wird nur beim Anlegen"
+            "Das Clientgeheimnis in client_secret ist falsch.",
+            "Kopieren Sie in Entra den „Wert“ des Clientgeheimnisses, nicht die „Geheime ID“; er wird nur beim Anlegen"
             " gezeigt, legen Sie notfalls ein neues an.",
         ),
     ),
@@ -186,7 +186,7 @@ ENTRA_APP_ROWS: Final = (
             "Switch it on in Entra: App registrations > the app > Authentication > Allow public client flows = Yes.",
         ),
         german=say(
-            "Die App darf sich nicht ohne Geheimnis anmelden.",
+            "Die App darf sich nicht ohne Clientgeheimnis anmelden.",
             "Schalten Sie es in Entra ein: „App-Registrierungen > die App > Authentifizierung > Öffentliche"
             " Clientflows zulassen = Ja“.",
         ),
@@ -200,7 +200,7 @@ ENTRA_APP_ROWS: Final = (
             " secret_expires into [account.oauth].",
         ),
         german=say(
-            "Das Geheimnis in client_secret ist abgelaufen.",
+            "Das Clientgeheimnis in client_secret ist abgelaufen.",
             "Legen Sie in Entra ein neues an („App-Registrierungen > die App > Zertifikate & Geheimnisse“), und"
             " tragen Sie es und secret_expires in [account.oauth] ein.",
         ),

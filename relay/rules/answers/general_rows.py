@@ -150,7 +150,6 @@ _VAGUE: Final = (
     _status(Advice.POLICY, "7.0", "7.1"),
     _status(Advice.AUTHENTICATION, "7.9"),
     _status(Advice.UNPROVEN_SENDER, "7.509"),
-    _status(Advice.RELAY_DENIED, "7.64"),
     _status(Advice.CONTENT, *(f"6.{detail}" for detail in range(1000))),
 )
 _CODES: Final = (

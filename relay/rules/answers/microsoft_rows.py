@@ -3,10 +3,9 @@
 from typing import Final
 
 from relay.rules.answers.advices import BY_OAUTH_DE, BY_OAUTH_EN, USED_UP_DE, USED_UP_EN
-from relay.rules.answers.row import About, Advice, Row, Stage, say
+from relay.rules.answers.row import COLLECTING, About, Advice, Row, Stage, say
 
 _LOGIN: Final = frozenset({Stage.LOGIN, Stage.SEND})
-_READ: Final = frozenset({Stage.LOGIN, Stage.COLLECT})
 _SOURCE: Final = "Microsoft Learn: Exchange Online, SMTP AUTH client submission"
 
 MICROSOFT_ROWS: Final = (
@@ -15,7 +14,7 @@ MICROSOFT_ROWS: Final = (
         about=About.CONFIGURATION,
         advice=Advice.AUTHENTICATION,
         stages=_LOGIN,
-        says=(r"smtpclientauthentication is disabled for the (?:tenant|mailbox)"),
+        says=r"smtpclientauthentication is disabled for the (?:tenant|mailbox)",
         english=say(
             "Microsoft 365 has sending by programs (SMTP AUTH) switched off for this mailbox or the organisation;"
             " OAuth needs it as well.",
@@ -41,7 +40,7 @@ MICROSOFT_ROWS: Final = (
             BY_OAUTH_EN,
         ),
         german=say(
-            "Microsoft hat das Senden mit Passwort beendet; es kann durchaus richtig sein.",
+            "Microsoft hat das Senden mit Passwort beendet. Ihr Passwort kann trotzdem richtig sein.",
             BY_OAUTH_DE,
         ),
         source="Exchange Team blog, 27 January 2026: SMTP AUTH basic authentication deprecation timeline",
@@ -51,13 +50,13 @@ MICROSOFT_ROWS: Final = (
         about=About.CONFIGURATION,
         advice=Advice.AUTHENTICATION,
         stages=_LOGIN,
-        says=(r"basic authentication is (?:disabled|not supported)"),
+        says=r"basic authentication is (?:disabled|not supported)",
         english=say(
             "Microsoft takes no passwords here any more; the password may well be right.",
             BY_OAUTH_EN,
         ),
         german=say(
-            "Microsoft nimmt hier keine Passwörter mehr an; es kann durchaus richtig sein.",
+            "Microsoft nimmt hier keine Passwörter mehr an. Ihr Passwort kann trotzdem richtig sein.",
             BY_OAUTH_DE,
         ),
         source="Exchange Team blog, 27 January 2026: SMTP AUTH basic authentication deprecation timeline",
@@ -67,7 +66,7 @@ MICROSOFT_ROWS: Final = (
         about=About.CONFIGURATION,
         advice=Advice.AUTHENTICATION,
         stages=_LOGIN,
-        says=(r"security defaults|did not meet the criteria"),
+        says=r"security defaults|did not meet the criteria",
         english=say(
             "A security rule of the organisation (security defaults or Conditional Access) forbids this login.",
             f"Most often the password alone is forbidden. {BY_OAUTH_EN} If that is refused as well, an administrator of"
@@ -92,7 +91,7 @@ MICROSOFT_ROWS: Final = (
             f" refused: {BY_OAUTH_EN}",
         ),
         german=say(
-            "Über Microsoft sollte ohne Anmeldung gesendet werden.",
+            "Die E-Mail wurde ohne Anmeldung an Microsoft übergeben.",
             "Geben Sie dem Konto seine Anmeldung: „relay account edit {account} --smtp-username NAME --password“. Wird"
             f" sie abgelehnt: {BY_OAUTH_DE}",
         ),
@@ -122,14 +121,14 @@ MICROSOFT_ROWS: Final = (
         name="send_as_denied",
         about=About.SENDER,
         advice=Advice.SENDER_REFUSED,
-        says=(r"sendasdenied|does not have permissions? to send as"),
+        says=r"sendasdenied|does not have permissions? to send as",
         english=say(
             "The login is right, but at Microsoft it may not send as the account's address.",
             "An administrator gives it the right in the Exchange admin centre: Mailboxes > the address > Delegation >"
             " Send as. It takes up to an hour.",
         ),
         german=say(
-            "Die Anmeldung stimmt, aber Microsoft lässt sie nicht unter der Adresse des Kontos senden.",
+            "Die Anmeldung hat geklappt, das Konto darf aber nicht unter dieser Adresse senden.",
             "Ein Administrator gibt ihr das Recht im Exchange Admin Center: „Postfächer > die Adresse > Delegierung >"
             " Senden als“. Es dauert bis zu einer Stunde.",
         ),
@@ -141,7 +140,7 @@ MICROSOFT_ROWS: Final = (
         advice=Advice.AUTHENTICATION,
         stages=frozenset({Stage.SEND}),
         codes=frozenset({430}),
-        says=(r"storedrv.*(?:logon|no rights)"),
+        says=r"storedrv.*(?:logon|no rights)",
         english=say(
             "The app may log in to Microsoft, but has no right to this mailbox; waiting does not mend that.",
             'An administrator gives it the right in PowerShell: "Add-MailboxPermission -Identity MAILBOX -User APP'
@@ -160,7 +159,7 @@ MICROSOFT_ROWS: Final = (
         name="day_used_up",
         about=About.USED_UP,
         advice=Advice.RATE,
-        says=(r"submissionquotaexceeded"),
+        says=r"submissionquotaexceeded",
         english=say(
             "The 10,000 recipients that Microsoft allows a mailbox in a day are used up.",
             USED_UP_EN,
@@ -176,7 +175,7 @@ MICROSOFT_ROWS: Final = (
         about=About.CONNECTIONS,
         advice=Advice.RATE,
         codes=frozenset({421, 432}),
-        says=(r"concurrent connections limit exceeded"),
+        says=r"concurrent connections limit exceeded",
         english=say(
             "Microsoft takes at most three connections of a mailbox at once.",
             "You need not do anything: it goes on over fewer. If it lasts, see which other programs send by this"
@@ -196,7 +195,7 @@ MICROSOFT_ROWS: Final = (
         advice=Advice.EXPIRED,
         codes=frozenset({451, 454}),
         statuses=frozenset({"7.0"}),
-        says=(r"\btemporar"),
+        says=r"\btemporar",
         english=say("The provider has a trouble of its own.", "You need not do anything: it is tried again."),
         german=say(
             "Der Anbieter hat selbst eine Störung.", "Sie brauchen nichts zu tun: Es wird noch einmal versucht."
@@ -241,9 +240,9 @@ MICROSOFT_ROWS: Final = (
         name="mailbox_not_connected",
         about=About.CONFIGURATION,
         advice=Advice.AUTHENTICATION,
-        stages=_READ,
+        stages=COLLECTING,
         codes=frozenset({0}),
-        says=(r"user is authenticated but not connected"),
+        says=r"user is authenticated but not connected",
         english=say(
             "The login is right, but Microsoft does not open this mailbox to it.",
             "Switch on IMAP and POP for the mailbox (Manage email apps); of a shared mailbox username must be its"

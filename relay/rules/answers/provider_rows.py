@@ -4,9 +4,8 @@ import re
 from typing import Final
 
 from relay.rules.answers.advices import USED_UP_DE, USED_UP_EN
-from relay.rules.answers.row import About, Advice, Row, Stage, Words, say
+from relay.rules.answers.row import COLLECTING, About, Advice, Row, Stage, Words, say
 
-_COLLECT: Final = frozenset({Stage.LOGIN, Stage.COLLECT})
 _ADDRESSES_EN: Final = (
     "Compare the account's address with its username: both must belong together, or the address must be allowed at"
     ' the provider as one more of this mailbox. Then try it: "relay account test {account}".'
@@ -23,7 +22,7 @@ def _sender(name: str, says: str, *, english: Words, german: Words, source: str)
         about=About.SENDER,
         advice=Advice.SENDER_REFUSED,
         stages=frozenset({Stage.SEND}),
-        says=(says),
+        says=says,
         english=english,
         german=german,
         source=source,
@@ -49,9 +48,9 @@ def _for_now(code: str, *, english: Words, german: Words) -> Row:
         name=re.sub("[^a-z]", "_", code),
         about=About.TROUBLE,
         advice=Advice.EXPIRED,
-        stages=_COLLECT,
+        stages=COLLECTING,
         codes=frozenset({0}),
-        says=(re.escape(f"[{code}]")),
+        says=re.escape(f"[{code}]"),
         english=english,
         german=german,
         source="RFC 2449 section 8, RFC 3206",
@@ -92,7 +91,7 @@ PROVIDER_ROWS: Final = (
         about=About.MAIL,
         advice=Advice.CONTENT,
         codes=frozenset({554}),
-        says=(r"reject due to policy restrictions"),
+        says=r"reject due to policy restrictions",
         unless=(r"reputation|blocked|spam"),
         english=say(
             "The provider refuses the form of the mail's header.",
@@ -151,7 +150,7 @@ PROVIDER_ROWS: Final = (
         name="app_password_wanted",
         about=About.LOGIN,
         advice=Advice.AUTHENTICATION,
-        says=(r"application-specific password|app(?:lication)?[- ]password (?:is )?required"),
+        says=r"application-specific password|app(?:lication)?[- ]password (?:is )?required",
         english=say(
             "The provider wants a password that is made for programs, in place of the one for its web page.",
             'Make an app password on the provider\'s page, and enter it: "relay account edit {account} --password".',

@@ -5,10 +5,12 @@ from enum import StrEnum
 from functools import cache
 from typing import Final
 
-from relay.rules.answers.about import About, Stage
+from relay.rules.answers.about import COLLECTING, About, Stage
 from relay.value import Value
 
-__all__ = ["SIGN_IN_AGAIN_DE", "SIGN_IN_AGAIN_EN", "About", "Advice", "Cause", "Row", "Stage", "Words", "say"]
+__all__ = [
+    "COLLECTING", "SIGN_IN_AGAIN_DE", "SIGN_IN_AGAIN_EN", "About", "Advice", "Cause", "Row", "Stage", "Words", "say",
+]  # fmt: skip
 
 
 class Advice(StrEnum):

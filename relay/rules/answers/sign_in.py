@@ -12,33 +12,29 @@ from relay.rules.answers.sign_in_rows import STANDARD_ROWS
 _LONGEST = 2000
 """Characters of a description that are looked at."""
 _CODE = re.compile(r"\bAADSTS(\d{5,9})\b")
-_MOST_CODES = 10
 MICROSOFT_ROWS: Final = (*ENTRA_LOGIN_ROWS, *ENTRA_APP_ROWS)
 
 
-def find_sign_in_row(error: str, description: str = "", codes: Iterable[int] = ()) -> Row | None:
+def find_sign_in_row(error: str, description: str = "") -> Row | None:
     """Find what the answer of an OAuth server means (RFC 6749 section 5.2); None where no row is known.
 
-    `error` is its `error`, `description` its `error_description`, in which Microsoft names an AADSTS code, and `codes`
-    its `error_codes`. A code says more than the error; of several the first that has a row counts. What is to be done
-    with a login follows from the error alone: this only explains.
+    `error` is its `error`, `description` its `error_description`, in which Microsoft names an AADSTS code. A code says
+    more than the error; of several the first that has a row counts. What is to be done with a login follows from the
+    error alone: this only explains.
     """
-    numbers = [str(code) for code in codes][:_MOST_CODES] + _CODE.findall(description[:_LONGEST])
-    for number in numbers:
+    for number in _CODE.findall(description[:_LONGEST]):
         row = _first(MICROSOFT_ROWS, f"aadsts{number}")
         if row is not None:
             return row
     return _first(STANDARD_ROWS, error[:100])
 
 
-def explain_sign_in(
-    error: str, language: str, *, account: str, description: str = "", codes: Iterable[int] = ()
-) -> Words | None:
+def explain_sign_in(error: str, language: str, *, account: str, description: str = "") -> Words | None:
     """Tell in `de` or `en` why a sign-in was refused, and what to do; None where there are no words for it.
 
     `account` is its name, for the command that mends it, as a shell wants it.
     """
-    row = find_sign_in_row(error, description, codes)
+    row = find_sign_in_row(error, description)
     words = None if row is None else row.words(language)
     return None if words is None else fill_in(words, account)
 

@@ -21,7 +21,7 @@ STANDARD_ROWS: Final = (
         "interaction_required login_required consent_required",
         About.LOGIN,
         english=say("The provider wants a person to sign in again.", SIGN_IN_AGAIN_EN),
-        german=say("Der Anbieter will, dass sich ein Mensch neu anmeldet.", SIGN_IN_AGAIN_DE),
+        german=say("Der Anbieter will, dass sich jemand neu anmeldet.", SIGN_IN_AGAIN_DE),
     ),
     oauth(
         "invalid_client",
@@ -31,7 +31,7 @@ STANDARD_ROWS: Final = (
             "Compare client_id and client_secret in [account.oauth] with the provider's page of the app.",
         ),
         german=say(
-            "Der Anbieter kennt die App nicht, oder ihr Geheimnis ist falsch oder abgelaufen.",
+            "Der Anbieter kennt die App nicht, oder ihr Clientgeheimnis ist falsch oder abgelaufen.",
             "Vergleichen Sie client_id und client_secret in [account.oauth] mit der Seite des Anbieters zur App.",
         ),
     ),
@@ -44,7 +44,7 @@ STANDARD_ROWS: Final = (
             " scope in the Admin console (domain-wide delegation).",
         ),
         german=say(
-            "Der Anbieter lässt die App sich auf diese Art nicht anmelden.",
+            "Der Anbieter erlaubt der App diese Art der Anmeldung nicht.",
             "Vergleichen Sie flow in [account.oauth] mit dem, was die App darf. Bei Google braucht ein Dienstkonto"
             " die Freigabe in der Admin-Konsole (domainweite Delegierung).",
         ),

@@ -23,7 +23,7 @@ _SIGN_IN: Final = Row(
         SIGN_IN_AGAIN_EN,
     ),
     german=say(
-        "Für das Konto muss sich ein Mensch anmelden: Das hat noch niemand getan, oder was davon gespeichert war, gilt"
+        "Für das Konto muss sich jemand anmelden: Das hat noch niemand getan, oder was davon gespeichert war, gilt"
         " nicht mehr oder ist verloren.",
         SIGN_IN_AGAIN_DE,
     ),

@@ -49,7 +49,6 @@ def test_each_code_of_microsoft_is_explained(code: int, about: About, english: s
     described = f"AADSTS{code}: Something in Microsoft's words. Trace ID: 0 Correlation ID: 1"
     row = find_sign_in_row("invalid_grant", described)
     assert row is not None
-    assert row is find_sign_in_row("invalid_grant", codes=[code])
     assert row.about is about
     for language, part in (("en", english), ("de", german)):
         words = explain_sign_in("invalid_grant", language, account="sales", description=described)
@@ -86,7 +85,7 @@ def test_a_code_says_more_than_the_error_and_one_without_a_row_says_nothing() ->
     assert row is not None
     assert row.name == "aadsts_50126"
     assert find_sign_in_row("invalid_grant", "AADSTS99999: x") is find_sign_in_row("invalid_grant")
-    both = find_sign_in_row("invalid_grant", codes=[99999, 50053])
+    both = find_sign_in_row("invalid_grant", "AADSTS99999: x AADSTS50053: y")
     assert both is not None
     assert both.name == "aadsts_50053"
     assert find_sign_in_row("something_else", "AADSTS99999: x") is None
@@ -104,7 +103,7 @@ def test_all_rows_have_words_in_both_languages_and_a_name_of_their_own() -> None
             assert words.advice
 
 
-@given(st.text(max_size=50), st.text(max_size=300), st.lists(st.integers(), max_size=5))
-def test_whatever_a_server_says_is_told_or_not(error: str, description: str, codes: list[int]) -> None:
-    words = explain_sign_in(error, "de", account="a", description=description, codes=codes)
+@given(st.text(max_size=50), st.text(max_size=300))
+def test_whatever_a_server_says_is_told_or_not(error: str, description: str) -> None:
+    words = explain_sign_in(error, "de", account="a", description=description)
     assert words is None or words.what

@@ -13,9 +13,9 @@ from relay.rules.answers.token_rows import says_of_token
 @pytest.mark.parametrize(
     ("text", "english", "german"),
     [
-        ("nobody has signed in yet: relay account authorize sales", "needs a person to sign in", "ein Mensch anmelden"),
+        ("nobody has signed in yet: relay account authorize sales", "needs a person to sign in", "jemand anmelden"),
         ("the key of the tokens is gone: put /x back, or sign in again: relay account authorize sales",
-         "needs a person to sign in", "ein Mensch anmelden"),
+         "needs a person to sign in", "jemand anmelden"),
         ("the login is over: relay account authorize sales (invalid_grant: it is over)",
          "does not take the sign-in any more", "erkennt die Anmeldung nicht mehr an"),
         ("the login is over: relay account authorize sales (invalid_grant: AADSTS50173: revoked)",
