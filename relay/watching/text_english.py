@@ -1,7 +1,13 @@
 """What a finding is called, and what to do about it, in English."""
 
+from typing import Final
+
+from relay.rules.answers.advices import BY_OAUTH_EN
+from relay.rules.passwords_end import ENDS_ON
 from relay.watching.findings import Kind
 from relay.watching.text_table import Language, Text
+
+_BY_OAUTH: Final = BY_OAUTH_EN.replace("{account}", "{command}")
 
 ENGLISH = Language(
     since="Since",
@@ -157,19 +163,17 @@ ENGLISH = Language(
             over="The certificate {subject} is a new one.",
         ),
         Kind.LOGIN_ENDS: Text(
-            title='Account "{subject}" logs in to Microsoft by password, which ends on 2026-12-31',
+            title='Account "{subject}" logs in to Microsoft by password, which ends on ' + ENDS_ON,
             what="From then on Microsoft refuses to send by password, unless the administrator of Microsoft 365 allows"
             " it for longer. E-mails of this account would wait.",
-            action='Let it sign in: "relay account edit {command} --oauth microsoft --tenant TENANT --client-id ID"'
-            ' ("docs/providers/microsoft365.md" says where both are), then "relay account authorize {command}".',
+            action=_BY_OAUTH,
             over='Account "{subject}" does not log in to Microsoft by password any more.',
         ),
         Kind.LOGIN_ENDED: Text(
-            title='Account "{subject}" still logs in to Microsoft by password, which was to end on 2026-12-31',
+            title='Account "{subject}" still logs in to Microsoft by password, which was to end on ' + ENDS_ON,
             what="Since then Microsoft takes a password only where the administrator of Microsoft 365 allows it, and"
             " will stop that as well.",
-            action='Let it sign in: "relay account edit {command} --oauth microsoft --tenant TENANT --client-id ID"'
-            ' ("docs/providers/microsoft365.md" says where both are), then "relay account authorize {command}".',
+            action=_BY_OAUTH,
         ),
         Kind.PROOF_ENDS: Text(
             title='What account "{subject}" proves itself by at its provider ends in {days}',

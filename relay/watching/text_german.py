@@ -1,7 +1,14 @@
 """What a finding is called, and what to do about it, in German."""
 
+from typing import Final
+
+from relay.rules.answers.advices import BY_OAUTH_DE
+from relay.rules.passwords_end import LAST_DAY
 from relay.watching.findings import Kind
 from relay.watching.text_table import Language, Text
+
+_BY_OAUTH: Final = BY_OAUTH_DE.replace("{account}", "{command}")
+_ENDS_ON: Final = f"{LAST_DAY:%d.%m.%Y}"
 
 GERMAN = Language(
     since="Seit",
@@ -155,44 +162,41 @@ GERMAN = Language(
             what="Mailprogramme weigern sich zu senden oder warnen davor.",
             action="Legen Sie ein neues an seine Stelle (das eigene des Büros: „relay certificate make“); der"
             " Maildienst übernimmt es von selbst.",
-            over="Das Zertifikat {subject} ist ein neues.",
+            over="Das Zertifikat {subject} wurde erneuert.",
         ),
         Kind.CERTIFICATE_EXPIRES: Text(
             title="Das Zertifikat {subject} läuft in {days} ab",
             what="Danach weigern sich Mailprogramme zu senden oder warnen davor.",
             action="Legen Sie ein neues an seine Stelle (das eigene des Büros: „relay certificate make“); der"
             " Maildienst übernimmt es von selbst.",
-            over="Das Zertifikat {subject} ist ein neues.",
+            over="Das Zertifikat {subject} wurde erneuert.",
         ),
         Kind.LOGIN_ENDS: Text(
-            title="Konto „{subject}“ meldet sich bei Microsoft mit Passwort an; das endet am 31.12.2026",
+            title="Konto „{subject}“ meldet sich bei Microsoft mit Passwort an; das endet am " + _ENDS_ON,
             what="Danach lehnt Microsoft das Senden mit Passwort ab, außer der Administrator von Microsoft 365 erlaubt"
             " es für länger. E-Mails dieses Kontos würden dann warten.",
-            action="Stellen Sie das Konto um: „relay account edit {command} --oauth microsoft --tenant TENANT"
-            " --client-id ID“ („docs/providers/microsoft365.md“ sagt, woher beide kommen), und melden Sie es dann mit"
-            " „relay account authorize {command}“ an.",
+            action=_BY_OAUTH,
             over="Konto „{subject}“ meldet sich bei Microsoft nicht mehr mit Passwort an.",
         ),
         Kind.LOGIN_ENDED: Text(
-            title="Konto „{subject}“ meldet sich bei Microsoft noch mit Passwort an; vorgesehen war das bis 31.12.2026",
+            title="Konto „{subject}“ meldet sich bei Microsoft noch mit Passwort an; vorgesehen war das bis "
+            + _ENDS_ON,
             what="Seither nimmt Microsoft ein Passwort nur noch an, wenn der Administrator von Microsoft 365 es"
             " erlaubt, und eines Tages auch das nicht mehr.",
-            action="Stellen Sie das Konto um: „relay account edit {command} --oauth microsoft --tenant TENANT"
-            " --client-id ID“ („docs/providers/microsoft365.md“ sagt, woher beide kommen), und melden Sie es dann mit"
-            " „relay account authorize {command}“ an.",
+            action=_BY_OAUTH,
         ),
         Kind.PROOF_ENDS: Text(
-            title="Womit sich das Konto „{subject}“ beim Anbieter ausweist, endet in {days}",
-            what="Dann gilt sein Geheimnis (client_secret) oder Zertifikat für die Anmeldung nicht mehr. Danach kann"
-            " das Konto weder senden noch abholen, und seine E-Mails warten.",
-            action="Legen Sie auf der Seite des Anbieters zur App ein neues Geheimnis oder Zertifikat an, setzen"
+            title="Clientgeheimnis oder Zertifikat des Kontos „{subject}“ läuft in {days} ab",
+            what="Dann gilt sein Clientgeheimnis (client_secret) oder Zertifikat für die Anmeldung nicht mehr. Danach"
+            " kann das Konto weder senden noch abholen, und seine E-Mails warten.",
+            action="Legen Sie auf der Seite des Anbieters zur App ein neues Clientgeheimnis oder Zertifikat an, setzen"
             " Sie es an die Stelle des alten, tragen Sie in [account.oauth] den neuen Tag als secret_expires ein, und"
             " geben Sie „relay reload“ ein.",
-            over="Womit sich das Konto „{subject}“ ausweist, gilt wieder länger.",
+            over="Clientgeheimnis oder Zertifikat des Kontos „{subject}“ gilt wieder länger.",
         ),
         Kind.SIGN_IN_OVER: Text(
             title="Die Anmeldung des Kontos „{subject}“ beim Anbieter gilt nicht mehr",
-            what="Seither hat sie nichts gebraucht. Die nächste E-Mail des Kontos würde warten.",
+            what="Seitdem wurde sie nicht gebraucht. Die nächste E-Mail des Kontos würde warten.",
             action="Melden Sie sich mit „relay account authorize {command}“ neu an; dann geht es von selbst weiter.",
             over="Das Konto „{subject}“ ist wieder angemeldet.",
         ),
@@ -201,7 +205,7 @@ GERMAN = Language(
             what="Dann beendet der Anbieter sie, wie er selbst gesagt hat, oder weil sie lange nicht benutzt wurde."
             " Danach kann das Konto weder senden noch abholen, und seine E-Mails warten.",
             action="Melden Sie sich vorher mit „relay account authorize {command}“ neu an. Endet sie bei Google alle"
-            " sieben Tage, ist die App dort „in testing“: Veröffentlichen Sie sie zuerst („In production“).",
+            " sieben Tage, steht die App dort auf „Test“: Veröffentlichen Sie sie zuerst („In Produktion“).",
             over="Die Anmeldung des Kontos „{subject}“ gilt wieder länger.",
         ),
         Kind.CONFIGURATION_CHANGED: Text(

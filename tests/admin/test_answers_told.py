@@ -46,7 +46,7 @@ LOGINS = (
     "530 5.7.57 Client not authenticated to send mail",
     "534 5.7.9 Application-specific password required",
 )
-"""Facts 1.5: what is said to a login."""
+"""What Microsoft says to a login (Microsoft Learn: SMTP AUTH client submission; OAuth for IMAP, POP and SMTP)."""
 ACCOUNTS = (
     "554 5.2.252 SendAsDenied; a not allowed to send as b",
     "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
@@ -57,7 +57,7 @@ ACCOUNTS = (
     "553 Relaying disallowed as sales@x.example",
     "553 5.7.1 <a@x.example>: Sender address rejected: not owned by user b@x.example",
 )
-"""Facts 1.5 and 5: refusals for the account's sake."""
+"""Refusals for the account's sake (Microsoft Learn: SMTP AUTH client submission; help pages of GMX and WEB.DE)."""
 LIMITS = (
     "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; Failed",
     "432 4.3.2 Concurrent connections limit exceeded.",
@@ -67,7 +67,7 @@ LIMITS = (
     "550 5.4.5 Daily user sending limit exceeded",
     "450 4.2.1 Peak SMTP relay limit exceeded",
 )
-"""Facts 1.5, 2 and 5: what passes."""
+"""What passes (Microsoft Learn: Exchange Online limits; Google Workspace: Gmail SMTP errors; help of others)."""
 STOREDRV = "430 4.2.0 STOREDRV; mailbox logon failure; failure details: MapiExceptionLogonFailed"
 POP3 = ("BAD User is authenticated but not connected.", "[IN-USE] locked", "[LOGIN-DELAY] wait", "[SYS/TEMP] later")
 SIGN_INS = (
@@ -76,7 +76,7 @@ SIGN_INS = (
     "no token: login.microsoftonline.com refuses: invalid_grant (AADSTS53003: Conditional Access)",
     "no token: login.microsoftonline.com refuses: invalid_grant (AADSTS65001: no consent)",
 )
-"""Facts 1.6, as the keeper of tokens says them."""
+"""What a token server answers (Microsoft Entra: error codes), as the keeper of tokens says it."""
 
 
 def words_of(said: str, language: str, stage: Stage | None = None) -> Words:
