@@ -144,7 +144,7 @@ _ADVICE = {
     Situation.RETRY: "nothing; `relay queue retry {id}` tries it now",
     Situation.CLOSED: "nothing; `relay queue retry {id}` tries it now, though the office is closed",
     Situation.PAUSED: "`relay account resume {account}` lets the account send again",
-    Situation.REFUSED_LOGIN: "put the right password into the configuration; `relay account test {account}` tries it",
+    Situation.REFUSED_LOGIN: "`relay account test {account}` says what the provider refuses and what mends it",
     Situation.HELD: f"`relay queue release {{id}}` sends it, {_DELETE}",
     Situation.IN_DOUBT: f"`relay queue release {{id}}` sends it, perhaps a second time; {_DELETE}",
     Situation.NO_ACCOUNT: f"`relay queue move {{id}} --account NAME` gives it an account that sends, and `relay queue"

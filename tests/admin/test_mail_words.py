@@ -76,7 +76,7 @@ def test_what_an_account_that_is_gone_holds_is_moved(run: Run, config: Path, que
         (
             f"{PAUSE} VALUES ('sales', 1, '535 no', 0, 0, '')",
             "waits until the account works",
-            "`relay account test sales` tries it",
+            "`relay account test sales` says what",
         ),
         (
             f"{PAUSE} VALUES ('sales', 1, 'by command', 1, 0, '')",

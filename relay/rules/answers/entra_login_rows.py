@@ -96,7 +96,7 @@ ENTRA_LOGIN_ROWS: Final = (
         ),
     ),
     entra(
-        "70043",
+        "70043 70044",
         About.LOGIN,
         english=say(
             "A rule of the organisation wants a new sign-in every few hours or days.",

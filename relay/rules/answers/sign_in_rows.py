@@ -64,7 +64,7 @@ STANDARD_ROWS: Final = (
         ),
     ),
     oauth(
-        "access_denied",
+        "access_denied authorization_declined",
         About.LOGIN,
         english=say("Who signed in did not agree, or may not.", SIGN_IN_AGAIN_EN + " Agree to what is asked."),
         german=say(
@@ -73,7 +73,7 @@ STANDARD_ROWS: Final = (
         ),
     ),
     oauth(
-        "expired_token",
+        "expired_token bad_verification_code",
         About.LOGIN,
         english=say(
             "The code has run out before it was entered.", 'Begin again with "relay account authorize {account}".'
