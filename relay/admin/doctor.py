@@ -22,7 +22,7 @@ from relay.model.account import Account, Pop3Server, Server, SmtpServer
 from relay.model.credential import Credential
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.oauth import OAuth
-from relay.presets.preset import preset_of_host
+from relay.presets.preset import preset_of
 from relay.upstream.course import Step, Tell
 from relay.upstream.probe import probe_pop3, probe_smtp
 from relay.upstream.round_trip import Way, go_round
@@ -119,7 +119,7 @@ def _by_provider(accounts: Iterable[Account]) -> list[Account]:
     """Put those of one provider one behind the other, else in their order."""
     groups: dict[str, list[Account]] = {}
     for one in accounts:
-        groups.setdefault(provider_of(_servers(one)[0][1].host), []).append(one)
+        groups.setdefault(provider_of(one, _servers(one)[0][1]), []).append(one)
     return [one for group in groups.values() for one in group]
 
 
@@ -128,10 +128,11 @@ def _servers(account: Account) -> list[tuple[str, Server]]:
     return [(kind, server) for kind, server in pairs if server is not None]
 
 
-def provider_of(host: str) -> str:
-    """Name the provider of a server: its preset, else the domain that its servers share, as far as a name tells it."""
-    if (preset := preset_of_host(host.lower())) is not None:
+def provider_of(account: Account, server: Server) -> str:
+    """Name the provider of an account's server: its preset, else the domain that its servers share, as far as known."""
+    if (preset := preset_of(account, server)) is not None:
         return preset.name
+    host = server.host
     try:
         return str(ip_address(host))
     except ValueError:
@@ -148,16 +149,15 @@ class _Refusals:
     """Whether one refusal is enough to try nothing more at its provider."""
     _logins: dict[tuple[str, ...], str] = field(default_factory=dict)
 
-    def note(self, credential: Credential, host: str, account: str) -> None:
+    def note(self, credential: Credential, provider: str, account: str) -> None:
         """Note that an account's login was refused."""
-        self._logins[self._key(credential, host)] = account
+        self._logins[self._key(credential, provider)] = account
 
-    def before(self, credential: Credential, host: str) -> str | None:
+    def before(self, credential: Credential, provider: str) -> str | None:
         """Return the account whose refused login forbids this one."""
-        return self._logins.get(self._key(credential, host))
+        return self._logins.get(self._key(credential, provider))
 
-    def _key(self, credential: Credential, host: str) -> tuple[str, ...]:
-        provider = provider_of(host)
+    def _key(self, credential: Credential, provider: str) -> tuple[str, ...]:
         if self.whole_provider:
             return (provider,)
         identity = credential.identity
@@ -167,12 +167,13 @@ class _Refusals:
 
 def _examine(room: Room, account: Account, server: Server, refusals: _Refusals) -> Iterator[Step]:
     credential = keep_credentials(room, account).of(server)
-    if credential is not None and (other := refusals.before(credential, server.host)) is not None:
+    provider = provider_of(account, server)
+    if credential is not None and (other := refusals.before(credential, provider)) is not None:
         yield _skip(account, other)
         return
     for step in _follow(_probe(room, account, server, credential)):
         if step.login_refused and credential is not None:
-            refusals.note(credential, server.host, account.name)
+            refusals.note(credential, provider, account.name)
         yield step
 
 

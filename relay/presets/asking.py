@@ -14,6 +14,7 @@ from typing import Final, Protocol, TypeAlias
 import h11
 
 from relay.presets.autoconfig import LARGEST
+from relay.presets.preset import WordedError, Words
 from relay.presets.public import IpAddress, is_public_address, is_public_name
 
 SECONDS: Final = 5.0
@@ -21,13 +22,15 @@ SECONDS: Final = 5.0
 _MOST: Final = 16
 """Records of one answer that are looked at."""
 _HTTPS: Final = 443
+NO_SUCH_HOST: Final = Words("there is no such host", "diesen Server gibt es nicht")
+NOT_PUBLIC: Final = Words("its address is not one of the internet", "seine Adresse ist keine des Internets")
 
 Connector: TypeAlias = Callable[[str, int, str], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 """Connects to an IP address and a port by TLS, and checks that the certificate is for a host. Raises OSError."""
 
 
-class AskingError(Exception):
-    """There is no usable answer. The text says why, in words of ours alone."""
+class AskingError(WordedError):
+    """There is no usable answer."""
 
 
 class Resolver(Protocol):
@@ -75,7 +78,7 @@ class Dns:
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except (dns.exception.DNSException, OSError, ValueError):
-            raise AskingError("the DNS gave no answer") from None
+            raise AskingError("the DNS gave no answer", "das DNS hat nicht geantwortet") from None
         return [record.to_text() for record, _ in zip(answer, range(_MOST), strict=False)]
 
 
@@ -91,9 +94,9 @@ async def fetch(host: str, target: str, *, resolver: Resolver, connect: Connecto
         async with asyncio.timeout(2 * SECONDS):
             addresses = await resolver.addresses(host)
             if not addresses:
-                raise AskingError("there is no such host")
+                raise AskingError(*NO_SUCH_HOST)
             if not all(map(is_public_address, addresses)):
-                raise AskingError("its address is not one of the internet")
+                raise AskingError(*NOT_PUBLIC)
             reader, writer = await connect(str(addresses[0]), _HTTPS, host)
             try:
                 return await _get(host, target, reader, writer)
@@ -102,13 +105,15 @@ async def fetch(host: str, target: str, *, resolver: Resolver, connect: Connecto
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
     except ssl.SSLError:
-        raise AskingError("its certificate is not good, or TLS failed") from None
+        raise AskingError(
+            "its certificate is not good, or TLS failed", "sein Zertifikat ist nicht gültig, oder TLS ging nicht"
+        ) from None
     except h11.RemoteProtocolError:
-        raise AskingError("its answer is no HTTP") from None
+        raise AskingError("its answer is no HTTP", "seine Antwort ist kein HTTP") from None
     except TimeoutError:
-        raise AskingError("it did not answer in time") from None
+        raise AskingError("it did not answer in time", "er hat nicht rechtzeitig geantwortet") from None
     except OSError:
-        raise AskingError("it can't be reached") from None
+        raise AskingError("it can't be reached", "er ist nicht zu erreichen") from None
 
 
 async def _get(host: str, target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
@@ -124,14 +129,16 @@ async def _get(host: str, target: str, reader: asyncio.StreamReader, writer: asy
             http.receive_data(await reader.read(16_384))
         elif isinstance(event, h11.Response):
             if 300 <= event.status_code < 400:
-                raise AskingError("it sends elsewhere, which is not followed")
+                raise AskingError(
+                    "it sends elsewhere, which is not followed", "er verweist woandershin; dem wird nicht gefolgt"
+                )
             if event.status_code != 200:
-                raise AskingError("it has no such file")
+                raise AskingError("it has no such file", "er hat keine solche Datei")
         elif isinstance(event, h11.Data):
             content += event.data
             if len(content) > LARGEST:
-                raise AskingError("its answer is larger than 64 KiB")
+                raise AskingError("its answer is larger than 64 KiB", "seine Antwort ist größer als 64 KiB")
         elif isinstance(event, h11.EndOfMessage):
             return content
         elif not isinstance(event, h11.InformationalResponse):
-            raise AskingError("it ended before its answer was whole")
+            raise AskingError("it ended before its answer was whole", "er brach mitten in der Antwort ab")

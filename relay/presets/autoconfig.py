@@ -10,7 +10,7 @@ from xml.parsers import expat
 
 from relay.model.account import Security
 from relay.model.address import ascii_domain
-from relay.presets.preset import Login
+from relay.presets.preset import Login, WordedError
 from relay.presets.public import is_public_name
 
 LARGEST: Final = 65_536
@@ -25,8 +25,8 @@ _METHODS: Final = frozenset({"password-cleartext", "plain", "password-encrypted"
 """`OAuth2` is not among them: where to get a token is never taken from such a file, only from our own presets."""
 
 
-class AutoconfigError(ValueError):
-    """The file can't be used; the text says why, in words of ours alone."""
+class AutoconfigError(WordedError):
+    """The file can't be used."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,13 +50,16 @@ def read_autoconfig(content: bytes, domain: str) -> tuple[Offer, ...]:
     reader = _Reader()
     reader.read(content)
     if domain not in reader.domains:
-        raise AutoconfigError("the file is for other domains")
+        raise AutoconfigError("the file is for other domains", "die Datei ist für andere Domains")
     offers: dict[str, Offer] = {}
     for kind, server in reader.servers:
         if (offer := _accept(kind, server)) is not None:
             offers.setdefault(kind, offer)
     if not offers:
-        raise AutoconfigError("the file offers no server with TLS and a password under a public name")
+        raise AutoconfigError(
+            "the file offers no server with TLS and a password under a public name",
+            "die Datei nennt keinen Server mit TLS und Passwort unter einem öffentlichen Namen",
+        )
     return tuple(offers.values())
 
 
@@ -89,7 +92,7 @@ class _Reader:
     def read(self, content: bytes) -> None:
         """Read a file. Raises AutoconfigError."""
         if len(content) > LARGEST:
-            raise AutoconfigError("the file is larger than 64 KiB")
+            raise AutoconfigError("the file is larger than 64 KiB", "die Datei ist größer als 64 KiB")
         parser = expat.ParserCreate(encoding="utf-8")  # whatever the file declares: no other decoder is reached
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -100,16 +103,18 @@ class _Reader:
         try:
             parser.Parse(content, True)  # noqa: FBT003 - as expat has it
         except expat.ExpatError:
-            raise AutoconfigError("the file is no XML") from None
+            raise AutoconfigError("the file is no XML", "die Datei ist kein XML") from None
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
         self._path.append(name)
         self._text, self._length = [], 0
         if len(self._path) > _DEEPEST or self._elements > _MOST_ELEMENTS:
-            raise AutoconfigError("the file has too many elements")
+            raise AutoconfigError("the file has too many elements", "die Datei hat zu viele Elemente")
         if len(self._path) == 1 and (name != "clientConfig" or attributes.get("version") != "1.1"):
-            raise AutoconfigError("the file is no autoconfig of version 1.1")
+            raise AutoconfigError(
+                "the file is no autoconfig of version 1.1", "die Datei ist keine Autoconfig-Datei der Version 1.1"
+            )
         if self._path == ["clientConfig", "emailProvider", "incomingServer"]:
             self.servers.append((attributes.get("type", ""), {}))
         elif self._path == ["clientConfig", "emailProvider", "outgoingServer"]:
@@ -135,4 +140,7 @@ class _Reader:
 
 
 def _refuse(*_: object) -> None:
-    raise AutoconfigError("the file has what no autoconfig needs: a document type, an entity or an instruction")
+    raise AutoconfigError(
+        "the file has what no autoconfig needs: a document type, an entity or an instruction",
+        "die Datei enthält, was dort nicht hingehört",
+    )

@@ -11,7 +11,7 @@ from typing import Final
 
 from relay.model.account import Security
 from relay.model.address import Address, ascii_domain
-from relay.presets.asking import AskingError, Connector, Dns, Resolver, connect_tls, fetch
+from relay.presets.asking import NO_SUCH_HOST, NOT_PUBLIC, AskingError, Connector, Dns, Resolver, connect_tls, fetch
 from relay.presets.autoconfig import AutoconfigError, Offer, read_autoconfig
 from relay.presets.preset import (
     IMPLICIT_TLS,
@@ -20,7 +20,7 @@ from relay.presets.preset import (
     is_below,
     preset_of_domain,
     preset_of_exchanger,
-    preset_of_host,
+    presets_of_hosts,
 )
 from relay.presets.public import is_public_address, is_public_name
 
@@ -108,12 +108,12 @@ class _Search:
         try:
             hosts = await self._resolver.exchangers(self.domain)
         except AskingError as error:
-            self._note(f"MX {self.domain}", str(error))
+            self._note(f"MX {self.domain}", error.words)
             return None
         found = {preset.name if preset else None: preset for preset in map(preset_of_exchanger, hosts)}
         preset = next(iter(found.values()), None)
         if len(found) != 1 or preset is None:
-            self._note(f"MX {self.domain}", "no known provider")
+            self._note(f"MX {self.domain}", Words("no known provider", "kein bekannter Anbieter"))
             return None
         confirm = Words(
             f"{preset.title} takes the mail of {self.domain} ({hosts[0]}). Is the mailbox there?",
@@ -138,15 +138,14 @@ class _Search:
             content = await fetch(host, target, resolver=self._resolver, connect=self._connect)
             return read_autoconfig(content, self.domain)
         except (AskingError, AutoconfigError) as error:
-            self._note(f"https://{host}{target}", str(error))
+            self._note(f"https://{host}{target}", error.words)
             return None
 
     async def _offered(self, origin: Origin, offers: tuple[Offer, ...]) -> Found | None:
         """Propose what a file offers: a provider that is known, or servers whose names a person must confirm."""
-        presets = {preset.name if preset else None: preset for preset in (preset_of_host(one.host) for one in offers)}
-        preset = next(iter(presets.values()))
-        if len(presets) == 1 and preset is not None:
-            return self._found(origin, preset)
+        presets = presets_of_hosts({one.host for one in offers}, self.domain)
+        if len(presets) == 1:
+            return self._found(origin, presets[0])
         usable = [one for one in offers if await self._is_public(one.host)]
         if not usable:
             return None
@@ -174,11 +173,11 @@ class _Search:
         try:
             addresses = await self._resolver.addresses(host)
         except AskingError as error:
-            self._note(host, str(error))
+            self._note(host, error.words)
             return False
         if addresses and all(map(is_public_address, addresses)):
             return True
-        self._note(host, "its address is not one of the internet" if addresses else "there is no such host")
+        self._note(host, NOT_PUBLIC if addresses else NO_SUCH_HOST)
         return False
 
     def _found(self, origin: Origin, preset: Preset, confirm: tuple[Words, ...] = ()) -> Found:
@@ -194,32 +193,5 @@ class _Search:
         )
         return Found(origin=origin, preset=preset, servers=servers, confirm=confirm, tried=tuple(self.tried))
 
-    def _note(self, where: str, reason: str) -> None:
-        self.tried.append(Words(f"{where}: {reason}", f"{where}: {_GERMAN.get(reason, reason)}"))
-
-
-_GERMAN: Final = {
-    "the DNS gave no answer": "das DNS hat nicht geantwortet",
-    "no known provider": "kein bekannter Anbieter",
-    "there is no such host": "diesen Server gibt es nicht",
-    "its address is not one of the internet": "seine Adresse ist keine des Internets",
-    "its certificate is not good, or TLS failed": "sein Zertifikat ist nicht gültig, oder TLS ging nicht",
-    "its answer is no HTTP": "seine Antwort ist kein HTTP",
-    "it did not answer in time": "er hat nicht rechtzeitig geantwortet",
-    "it can't be reached": "er ist nicht zu erreichen",
-    "it sends elsewhere, which is not followed": "er verweist woandershin; dem wird nicht gefolgt",
-    "its answer is larger than 64 KiB": "seine Antwort ist größer als 64 KiB",
-    "it ended before its answer was whole": "er brach mitten in der Antwort ab",
-    "the file is for other domains": "die Datei ist für andere Domains",
-    "the file offers no server with TLS and a password under a public name": (
-        "die Datei nennt keinen Server mit TLS und Passwort unter einem öffentlichen Namen"
-    ),
-    "the file is larger than 64 KiB": "die Datei ist größer als 64 KiB",
-    "the file is no XML": "die Datei ist kein XML",
-    "the file has too many elements": "die Datei hat zu viele Elemente",
-    "the file is no autoconfig of version 1.1": "die Datei ist keine Autoconfig-Datei der Version 1.1",
-    "the file has what no autoconfig needs: a document type, an entity or an instruction": (
-        "die Datei enthält, was dort nicht hingehört"
-    ),
-    "it has no such file": "er hat keine solche Datei",
-}
+    def _note(self, where: str, reason: Words) -> None:
+        self.tried.append(Words(f"{where}: {reason.en}", f"{where}: {reason.de}"))

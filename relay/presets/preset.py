@@ -8,11 +8,14 @@ import datetime as dt
 import functools
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+from relay.model.account import Account, Server
+from relay.model.address import ascii_domain
 
 FOLDER: Final = Path(__file__).with_name("providers")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,31}")
@@ -32,6 +35,14 @@ class Words(NamedTuple):
     def by(self, language: str) -> str:
         """Give the text in the office's language: "de" or "en"."""
         return self.de if language == "de" else self.en
+
+
+class WordedError(Exception):
+    """A failure that says why in both languages, in words of ours alone."""
+
+    def __init__(self, en: str, de: str) -> None:
+        super().__init__(en)
+        self.words = Words(en, de)
 
 
 class Login(StrEnum):
@@ -105,6 +116,10 @@ class Preset:
     tried: dt.date | None
     """When it was tried with an account at the provider; None: never."""
 
+    def has(self, host: str) -> bool:
+        """Return whether it has a server of this very name (as A-labels, lower case)."""
+        return any(host == server.host for server in self.servers.values())
+
 
 @functools.cache
 def find_preset(name: str) -> Preset | None:
@@ -143,9 +158,33 @@ def preset_of_exchanger(host: str) -> Preset | None:
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
 
-def preset_of_host(host: str) -> Preset | None:
-    """Return a provider that has a server of this very name."""
-    return next((one for one in all_presets() if any(host == server.host for server in one.servers.values())), None)
+def presets_of_hosts(hosts: Collection[str], domain: str) -> tuple[Preset, ...]:
+    """Return the providers that have servers of all these very names; more than one where nothing tells them apart.
+
+    Some have their customers' own domains and private persons on the same servers: the domain of the address decides.
+    All are as A-labels, in lower case.
+    """
+    there = [one for one in all_presets() if hosts and all(map(one.has, hosts))]
+    theirs = [one for one in there if domain in one.domains]
+    return tuple(theirs or [one for one in there if not one.domains] or there)
+
+
+def preset_of(account: Account, server: Server) -> Preset | None:
+    """Return the provider of one of an account's servers: the one that is named, unless the host is another's.
+
+    Where none is named, it is whose host it is; None where that is nobody's who is known, or not one provider's alone.
+    """
+    named = find_preset(account.preset) if account.preset else None
+    host = _host_of(server)
+    if named is not None and named.has(host):
+        return named
+    domain = ascii_domain(account.address.domain)
+    fitting = presets_of_hosts({*map(_host_of, account.servers)}, domain) or presets_of_hosts((host,), domain)
+    return fitting[0] if len(fitting) == 1 else named if not fitting else None
+
+
+def _host_of(server: Server) -> str:
+    return ascii_domain(server.host).removesuffix(".")
 
 
 def is_below(name: str, domain: str) -> bool:

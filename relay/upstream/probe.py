@@ -8,7 +8,7 @@ from relay.model.account import Account, FirstPoll, Pop3Server, Server, SmtpServ
 from relay.model.credential import TOKEN, Credential
 from relay.model.errors import CredentialError
 from relay.model.reply import Reply
-from relay.presets.preset import find_preset, preset_of_host
+from relay.presets.preset import preset_of
 from relay.rules.answers.connection_rows import read_cause
 from relay.rules.answers.reading import choose_advice, explain, find_row
 from relay.rules.answers.row import About, Advice, Stage
@@ -51,7 +51,6 @@ async def probe_smtp(
     course = Course(tell, _SMTP_STEPS)
     if not await find_host(course, server):
         return course.steps
-    place = f"account[{account.name}].smtp"
     patience = Timeouts(connect=PATIENCE, opening=3 * PATIENCE, command=PATIENCE)
     opening = connect(server, hostname=hostname, credential=credential, timeouts=patience, passed=course.witness)
     try:
@@ -59,7 +58,7 @@ async def probe_smtp(
     except BeginsWithTlsError:
         return await _fail(course, "connect", _TLS_AT_ONCE, server, credential)
     except CredentialError as error:
-        return _fail_secret(course, error, credential, place)
+        return _fail_secret(course, error, credential, account, server)
     except ConnectError as error:
         return await _fail_smtp(course, error, account, server, credential)
     await _rehearse(course, connection, account, server)
@@ -87,7 +86,7 @@ async def _fail_smtp(
     name, reply, place = _SMTP_STEPS[error.stage], error.reply, f"account[{account.name}].smtp"
     if not reply.code:
         return await _fail(course, name, str(reply.text), server, credential)
-    if error.login_refused and (told := _explain(reply, place)):
+    if error.login_refused and (told := _explain(reply, account)):
         advice = told
     elif error.login_refused and server.username is not None and credential is not None:
         advice = advise_login(server.username, credential, place) + _hint(account, server)
@@ -102,7 +101,7 @@ async def _fail_smtp(
 
 def _hint(account: Account, server: Server) -> str:
     """Say which password the provider means, and what is to be switched on there; empty where that is not known."""
-    preset = find_preset(account.preset) if account.preset else preset_of_host(server.host)
+    preset = preset_of(account, server)
     if preset is None:
         return ""
     first = "" if preset.switch_on is None else f" To be switched on first: {preset.switch_on.en.rstrip('.')}."
@@ -136,7 +135,7 @@ def _advise_sender(meaning: Advice, refused: Reply, account: Account, server: Sm
         return f"Only an address of plain letters can be used at this provider: see {place}.address."
     if meaning in (Advice.AUTHENTICATION, Advice.RELAY_DENIED) and server.username is None:
         return f"The provider sends only for who logs in: set username and a password in {place}.smtp."
-    row, told = find_row(refused, Stage.SEND), _explain(refused, place, Stage.SEND)
+    row, told = find_row(refused, Stage.SEND), _explain(refused, account, Stage.SEND)
     if told and row.about is not About.SENDER:
         return told
     login = "this machine" if server.username is None else f"the login {server.username}"
@@ -163,7 +162,7 @@ async def probe_pop3(
         text = f"the list did not end within {_LONGEST_LISTING:g} s"
         return course.end("list the messages", good=False, text=text)
     except CredentialError as error:
-        return _fail_secret(course, error, credential, f"account[{account.name}].pop3")
+        return _fail_secret(course, error, credential, account, server)
     except Pop3Error as error:
         return await _fail_pop3(course, error, account, server, credential)
 
@@ -216,18 +215,14 @@ async def _fail_pop3(
         return await _fail(course, name, error.text, server, credential)
     if error.stage is not Pop3Stage.LOGIN:
         return course.end(name, good=False, text=error.text)
-    told = _explain(Reply(code=0, text=error.text), place)
+    told = _explain(Reply(code=0, text=error.text), account)
     advice = told or advise_login(server.username, credential, place) + _hint(account, server)
     return course.end(name, good=False, text=error.text, advice=advice, login_refused=True)
 
 
-def _explain(reply: Reply, place: str, stage: Stage = Stage.LOGIN) -> str:
-    """Say what an answer means, and what to do; empty where no row has words for it.
-
-    `place`: of the server's table, such as `account[sales].smtp`.
-    """
-    account = shlex.quote(place.partition("[")[2].rpartition("]")[0])
-    words = explain(reply, "en", account=account, stage=stage)
+def _explain(reply: Reply, account: Account, stage: Stage = Stage.LOGIN) -> str:
+    """Say what an answer means, and what to do; empty where no row has words for it."""
+    words = explain(reply, "en", account=shlex.quote(account.name), stage=stage)
     return "" if words is None else f"{words.what} {words.advice}"
 
 
@@ -238,9 +233,12 @@ async def _fail(
     return course.end(name, good=False, text=found.what, advice=found.advice)
 
 
-def _fail_secret(course: Course, error: CredentialError, credential: Credential | None, place: str) -> list[Step]:
+def _fail_secret(
+    course: Course, error: CredentialError, credential: Credential | None, account: Account, server: Server
+) -> list[Step]:
+    place = f"account[{account.name}].{'smtp' if isinstance(server, SmtpServer) else 'pop3'}"
     if credential is not None and credential.identity.kind == TOKEN:
-        advice = _explain(Reply(code=0, text=str(error)), place) or f"Mend {credential.origin} of {place}."
+        advice = _explain(Reply(code=0, text=str(error)), account) or f"Mend {credential.origin} of {place}."
         return course.end("get a token", good=False, text=str(error), advice=advice, login_refused=error.permanent)
     advice = "" if credential is None else f"Mend {credential.origin} of {place}."
     return course.end("read the password", good=False, text=str(error), advice=advice, login_refused=error.permanent)

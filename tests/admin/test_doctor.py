@@ -9,6 +9,8 @@ from relay.admin.doctor import examine, provider_of
 from relay.admin.requests import Note, Told, TryAccount
 from relay.cli.alone import open_room
 from relay.demo.provider import PASSWORD, Mailbox
+from relay.model.account import Account, Pop3Server, Security
+from relay.model.address import Address
 from tests.cli.conftest import Run, serve_mailbox
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import Loop
@@ -52,7 +54,9 @@ def collected(mailbox: Mailbox, *names: str, password: str = PASSWORD) -> list[T
     ],
 )
 def test_servers_of_one_provider_are_known_by_preset_or_domain(host: str, provider: str) -> None:
-    assert provider_of(host) == provider
+    server = Pop3Server(host=host, port=995, security=Security.TLS, username="u")
+    account = Account(name="a", address=Address(local="a", domain="office.example"), owner="anna", pop3=server)
+    assert provider_of(account, server) == provider
 
 
 def test_each_step_is_told_before_the_next_one_begins(config: Path, mailbox: Mailbox) -> None:

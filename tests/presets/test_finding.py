@@ -175,6 +175,12 @@ async def test_a_known_provider_is_recognised_by_its_hosts(dns: Dns, web: Web) -
     assert name_of(await find("own.example", dns, web)) == "gmx"
 
 
+async def test_servers_that_private_persons_share_are_an_offices_own_domain(dns: Dns, web: Web) -> None:
+    hosts = (server(hostname="smtp.gmail.com"), server("pop3", hostname="pop.gmail.com", port="995"))
+    web.files[CONFIG] = (200, file(*hosts, domain="own.example"))
+    assert name_of(await find("own.example", dns, web)) == "google"
+
+
 @pytest.mark.parametrize(
     ("status", "content", "reason"),
     [

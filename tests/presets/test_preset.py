@@ -5,6 +5,8 @@ import tomllib
 
 import pytest
 
+from relay.model.account import Account, Pop3Server, Security, SmtpServer
+from relay.model.address import Address
 from relay.presets.preset import (
     FOLDER,
     IMPLICIT_TLS,
@@ -16,9 +18,10 @@ from relay.presets.preset import (
     is_below,
     meant_by,
     preset_names,
+    preset_of,
     preset_of_domain,
     preset_of_exchanger,
-    preset_of_host,
+    presets_of_hosts,
 )
 from relay.settings.hosts import is_host_name
 
@@ -106,9 +109,55 @@ def test_found_by_the_suffix_of_an_exchanger_at_a_dot(host: str, expected: str |
     assert name_of(preset_of_exchanger(host)) == expected
 
 
-def test_found_by_a_servers_very_name() -> None:
-    assert name_of(preset_of_host("imap.gmx.net")) == "gmx"
-    assert preset_of_host("x.imap.gmx.net") is None
+@pytest.mark.parametrize(
+    ("hosts", "domain", "expected"),
+    [
+        (["imap.gmx.net"], "office.example", ["gmx"]),
+        (["x.imap.gmx.net"], "office.example", []),
+        (["imap.gmx.net", "smtp.gmail.com"], "office.example", []),
+        ([], "office.example", []),
+        (["smtp.gmail.com"], "gmail.com", ["gmail"]),
+        (["smtp.gmail.com", "pop.gmail.com"], "office.example", ["google"]),
+        (["outlook.office365.com"], "office.example", ["microsoft365"]),
+        (["outlook.office365.com"], "hotmail.de", ["outlook.com"]),
+        (["smtp-mail.outlook.com", "outlook.office365.com"], "office.example", ["outlook.com"]),
+    ],
+)
+def test_found_by_all_its_servers_names_and_the_domain(hosts: list[str], domain: str, expected: list[str]) -> None:
+    assert [one.name for one in presets_of_hosts(hosts, domain)] == expected
+
+
+@pytest.mark.parametrize("domain", ["office.example", "outlook.de", "gmail.com", "zoho.com"])
+def test_all_servers_of_a_provider_are_told_apart_from_those_of_others(domain: str) -> None:
+    for preset in all_presets():
+        for host in filter(None, (server.host for server in preset.servers.values())):
+            assert len(presets_of_hosts([host], domain)) == 1, (preset.name, host)
+
+
+def account_at(smtp: str, pop3: str, preset: str | None = None, domain: str = "office.example") -> Account:
+    return Account(
+        name="a",
+        address=Address(local="a", domain=domain),
+        owner="anna",
+        preset=preset,
+        smtp=SmtpServer(host=smtp, port=587, security=Security.STARTTLS, username="a"),
+        pop3=Pop3Server(host=pop3, port=995, security=Security.TLS, username="a"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("account", "expected"),
+    [
+        (account_at("smtp.office365.com", "Outlook.Office365.com."), ("microsoft365", "microsoft365")),
+        (account_at("smtp-mail.outlook.com", "outlook.office365.com"), ("outlook.com", "outlook.com")),
+        (account_at("smtp.gmail.com", "pop.gmail.com", "gmail"), ("gmail", "gmail")),
+        (account_at("smtp.gmail.com", "pop.gmx.net"), ("google", "gmx")),
+        (account_at("w0.kasserver.com", "pop.gmx.net", "all-inkl"), ("all-inkl", "gmx")),
+        (account_at("mail.office.example", "192.0.2.1"), (None, None)),
+    ],
+)
+def test_the_provider_of_each_of_an_accounts_servers(account: Account, expected: tuple[str | None, ...]) -> None:
+    assert tuple(name_of(preset_of(account, server)) for server in account.servers) == expected
 
 
 @pytest.mark.parametrize(
@@ -116,6 +165,12 @@ def test_found_by_a_servers_very_name() -> None:
 )
 def test_what_people_mean(word: str, expected: str | None) -> None:
     assert meant_by(word) == expected
+
+
+def test_a_word_that_is_a_domain_means_whose_domain_it_is() -> None:
+    for one in PRESETS:
+        for word in one.also:
+            assert name_of(preset_of_domain(word)) in (None, one.name), word
 
 
 def test_a_user_name_is_the_address_or_its_local_part() -> None:
