@@ -1,24 +1,30 @@
 """Asks the issuer of an account's tokens: a form for each kind of grant, with what proves the client.
 
-What comes back is read by pure rules (`relay/rules/oauth_answers.py`). Nothing of what is sent is in an exception.
+What comes back is read by pure rules (`relay/rules/oauth_answers.py`). No secret that is sent is in an exception,
+nor in what is read of an answer that repeats one, as it is or percent-encoded (RFC 3986 section 2.1).
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from relay.accounts.assertions import client_assertion, service_assertion
 from relay.model.errors import CredentialError
 from relay.model.oauth import OAuth, Provider
-from relay.rules.oauth_answers import DeviceCode, Refusal, Tokens, read_device_code, read_tokens
+from relay.rules.oauth_answers import DeviceCode, Hides, Refusal, Tokens, read_device_code, read_tokens
 from relay.rules.oauth_provider import endpoints_of, scopes_of
 from relay.settings.secrets import read_secret
 from relay.upstream.posting import Post, PostError, post_form
+from relay.upstream.secrecy import Veil
 
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 _SERVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_SECRETS: Final = frozenset(
+    {"refresh_token", "client_secret", "code", "code_verifier", "device_code", "assertion", "client_assertion"}
+)
+"""The fields of a form that an issuer must not repeat."""
 
 
 class Issuer:
@@ -46,8 +52,7 @@ class Issuer:
         if self._oauth.provider is Provider.GOOGLE:
             assertion = await asyncio.to_thread(service_assertion, self._oauth, now=self._now())
             form = {"grant_type": _SERVICE_GRANT, "assertion": assertion}
-            answer = await self._send(self._endpoints.token, form)
-            return read_tokens(*answer)
+            return read_tokens(*await self._send(self._endpoints.token, form))
         return await self._ask({"grant_type": "client_credentials", "scope": self._scope})
 
     async def redeem(self, code: str, *, verifier: str, redirect: str) -> Tokens | Refusal:
@@ -85,11 +90,22 @@ class Issuer:
             return {"client_assertion_type": _ASSERTION, "client_assertion": assertion}
         return {}
 
-    async def _send(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
+    async def _send(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes, Hides]:
+        """Return status and body of the answer, and what tells whether its words repeat a secret of the form."""
         try:
             answer = await self._post(url, form)
         except PostError as error:
             reason = f"no token: {self.host} can't be asked: {error}"
         else:
-            return answer.status, answer.body
+            return answer.status, answer.body, _veil(form)
         raise CredentialError(reason)
+
+
+def _veil(form: Mapping[str, str]) -> Hides:
+    veils = [Veil(None, value) for key, value in form.items() if key in _SECRETS]
+
+    def hides(said: str) -> bool:
+        forms = {said, unquote(said, errors="replace"), unquote_plus(said, errors="replace")}
+        return any(veil.hides(one.encode("utf-8", "replace")) for veil in veils for one in forms)
+
+    return hides

@@ -6,6 +6,7 @@ answer that makes no sense never do.
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, TypeGuard
@@ -35,8 +36,18 @@ SOON: Final = 600
 """Seconds before its end at which a token is refreshed: Microsoft refuses some that have less."""
 
 
+WITHHELD: Final = "(withheld: the issuer repeats a secret)"
 _PASSING: Final = frozenset({"temporarily_unavailable", "server_error", "authorization_pending", "slow_down"})
 """Errors after which a device's code may still be asked for; any other one is the last word."""
+_STANDARD: Final = _ENDING | _OF_THE_APP | _PASSING | {"expired_token", "invalid_request"}
+
+
+Hides = Callable[[str], bool]
+"""Tells whether some words of an issuer repeat a secret that it was sent."""
+
+
+def _hides_nothing(said: str) -> bool:  # noqa: ARG001 - as a Hides
+    return False
 
 
 class Meaning(StrEnum):
@@ -99,11 +110,11 @@ class Refusal:
         return f"{self.error}: {self.text}" if self.text else self.error
 
 
-def read_tokens(status: int, body: bytes) -> Tokens | Refusal:
-    """Read the answer of a token endpoint (RFC 6749 sections 5.1 and 5.2)."""
+def read_tokens(status: int, body: bytes, hides: Hides = _hides_nothing) -> Tokens | Refusal:
+    """Read the answer of a token endpoint (RFC 6749 sections 5.1 and 5.2), of whose words nothing that hides stays."""
     answer = _read_object(body)
     if status != 200:
-        return _refusal(status, answer)
+        return _refusal(status, answer, hides)
     access, refresh = answer.get("access_token"), answer.get("refresh_token")
     if not _is_token(access) or not (refresh is None or _is_token(refresh)):
         return _senseless()
@@ -117,15 +128,15 @@ def read_tokens(status: int, body: bytes) -> Tokens | Refusal:
         life=_seconds(answer.get("expires_in"), _USUAL_LIFE),
         scopes=tuple(clean(scope, _LONGEST_SCOPE).split()) if isinstance(scope, str) else (),
         renewal_life=_seconds(renewal, 0, _LONGEST_RENEWAL),
-        names=read_names(answer.get("id_token")) or read_names(access),
+        names=tuple(one for one in read_names(answer.get("id_token")) or read_names(access) if not hides(one)),
     )
 
 
-def read_device_code(status: int, body: bytes) -> DeviceCode | Refusal:
+def read_device_code(status: int, body: bytes, hides: Hides = _hides_nothing) -> DeviceCode | Refusal:
     """Read the answer of a device authorization endpoint (RFC 8628 section 3.2)."""
     answer = _read_object(body)
     if status != 200:
-        return _refusal(status, answer)
+        return _refusal(status, answer, hides)
     code, shown = answer.get("device_code"), answer.get("user_code")
     page = answer.get("verification_uri", answer.get("verification_url"))  # Google's older word
     if not _is_token(code) or not isinstance(shown, str) or _USER_CODE.fullmatch(shown) is None or not _is_page(page):
@@ -144,13 +155,17 @@ def refresh_margin(life: int) -> int:
     return min(SOON, life // 2)
 
 
-def _refusal(status: int, answer: dict[str, Any]) -> Refusal:
+def _refusal(status: int, answer: dict[str, Any], hides: Hides) -> Refusal:
     error = answer.get("error")
-    if not isinstance(error, str) or _ERROR.fullmatch(error) is None:
+    if not isinstance(error, str) or _ERROR.fullmatch(error) is None or (error not in _STANDARD and hides(error)):
         return Refusal(meaning=Meaning.FOR_NOW, error=f"HTTP {status}")
     described = answer.get("error_description")
-    text = clean(re.split(r"\s*(?:Trace ID|Correlation ID):", described)[0]) if isinstance(described, str) else ""
+    described = described if isinstance(described, str) else ""
+    text = clean(re.split(r"\s*(?:Trace ID|Correlation ID):", described)[0])
     number = _AADSTS.search(text)
+    if hides(described):  # as a whole: what is cut off of it could leave half of a secret
+        number = None if number is None or hides(number[0]) else number
+        text = WITHHELD if number is None else f"{number[0]} {WITHHELD}"
     return Refusal(
         meaning=_meaning(status, error),
         error=error,

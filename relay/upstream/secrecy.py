@@ -13,6 +13,12 @@ from typing import Final
 WITHHELD: Final = b"(withheld: the server repeats the account's password)"
 _DISTINCT: Final = 6
 """Octets. A shorter secret could be part of any word by chance, so it is only looked for as a whole word."""
+_RUN: Final = 24
+"""Octets of a long secret, in any form, which are not shown either: servers like to cut what they repeat."""
+_LONG: Final = 2 * _RUN
+"""Octets of a form from which on a run of it is looked for; below, half of it is."""
+_BLOCK: Final = _RUN // 2
+"""Octets: each run holds one of the blocks that a form consists of."""
 _BLANKS: Final = bytes([*range(33), 127])
 """White space and control characters."""
 _ENHANCED: Final = re.compile(rb"\A[245]\.\d{1,3}\.\d{1,3}(?=[ \t]|$)")
@@ -21,7 +27,7 @@ _ENHANCED: Final = re.compile(rb"\A[245]\.\d{1,3}\.\d{1,3}(?=[ \t]|$)")
 class Veil:
     """Knows the forms in which one account's secret may come back; upper and lower case are the same."""
 
-    __slots__ = ("_anywhere", "_parts", "_tight", "_words")
+    __slots__ = ("_anywhere", "_blocks", "_parts", "_tight", "_words")
 
     def __init__(self, username: str | None, password: str | None) -> None:
         self._parts = {form.lower() for form in _parts_of_base64(password)} if password else set()
@@ -30,6 +36,7 @@ class Veil:
         self._anywhere = tuple(form for form in forms if len(form) >= _DISTINCT)
         self._tight = tuple(form for form in map(_tighten, self._anywhere) if len(form) >= _DISTINCT)
         short = [re.escape(form) for form in forms if len(form) < _DISTINCT]
+        self._blocks = _blocks_of(password) if password else {}
         self._words = re.compile(rb"(?<!\w)(?:%s)(?!\w)" % b"|".join(short)) if short else None
 
     def hides(self, said: bytes) -> bool:
@@ -61,7 +68,19 @@ class Veil:
 
     def _is_parted(self, lines: Sequence[bytes]) -> bool:
         said = b"".join(_tighten(_ENHANCED.sub(b"", line.lstrip())) for line in lines).lower()
-        return any(form in said for form in self._tight)
+        return any(form in said for form in self._tight) or self._holds_run(said)
+
+    def _holds_run(self, said: bytes) -> bool:
+        """Return whether a run of a long secret is in what a server said, without blanks and in lower case."""
+        if not self._blocks:
+            return False
+        for at in range(len(said) - _BLOCK + 1):
+            for form, start in self._blocks.get(said[at : at + _BLOCK], ()):
+                near = said[max(at - _BLOCK, 0) : at + _RUN]
+                firsts = range(max(start - _BLOCK, 0), min(start, len(form) - _RUN) + 1)
+                if any(form[first : first + _RUN] in near for first in firsts):
+                    return True
+        return False
 
     def cover_id(self, unique_id: bytes) -> bytes:
         """Return a message's unique id with the secret replaced by stars.
@@ -99,8 +118,26 @@ def _parts_of_base64(password: str) -> set[bytes]:
     return {_within_base64(raw, shift) for shift in range(3)} if len(raw) >= _DISTINCT else set()
 
 
+def _blocks_of(password: str) -> dict[bytes, list[tuple[bytes, int]]]:
+    """Return the blocks of each form of a long secret, with the form and the block's place in it."""
+    raw = password.encode("utf-8", "surrogateescape")
+    found: dict[bytes, list[tuple[bytes, int]]] = {}
+    if len(raw) < _RUN:
+        return found
+    for form in {_tighten(raw), raw.hex().encode(), *(_decided(raw, shift) for shift in range(3))}:
+        lowered = form.lower()
+        for start in range(0, len(lowered) - _BLOCK + 1 if len(lowered) >= _LONG else 0, _BLOCK):
+            found.setdefault(lowered[start : start + _BLOCK], []).append((lowered, start))
+    return found
+
+
 def _within_base64(raw: bytes, shift: int) -> bytes:
-    """Return the base64 characters that depend on the secret alone after `shift` other octets; half of them suffice."""
-    first, last = -(-8 * shift // 6), 8 * (shift + len(raw)) // 6
-    decided = base64.b64encode(b"\0" * shift + raw)[first:last]
+    """Return the first half of the base64 characters that depend on the secret alone: it suffices."""
+    decided = _decided(raw, shift)
     return decided[: max(_DISTINCT, len(decided) // 2)]
+
+
+def _decided(raw: bytes, shift: int) -> bytes:
+    """Return the base64 characters that depend on the secret alone after `shift` other octets."""
+    first, last = -(-8 * shift // 6), 8 * (shift + len(raw)) // 6
+    return base64.b64encode(b"\0" * shift + raw)[first:last]

@@ -1,5 +1,7 @@
-from collections.abc import Mapping
+import base64
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -7,7 +9,7 @@ from relay.accounts.issuer import Issuer
 from relay.model.errors import CredentialError
 from relay.model.oauth import Flow, OAuth, Provider
 from relay.model.secret import Secret
-from relay.rules.oauth_answers import DeviceCode, Refusal, Tokens
+from relay.rules.oauth_answers import DeviceCode, Meaning, Refusal, Tokens
 from relay.upstream.posting import Answer, PostError
 from tests.accounts.conftest import Office
 from tests.accounts.test_assertions import NOW, google, microsoft
@@ -83,6 +85,54 @@ async def test_what_is_sent_to_google(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(CredentialError, match=r"client_secret_file .*can't be read"):
         await issuer(oauth, post).refresh("r")
+
+
+REFRESH, SECRET = "0.AXoA+refresh/token~" + "q7-W" * 30, "8Q~client secret+%"
+QUOTING = (
+    str,
+    quote,
+    quote_plus,
+    lambda one: quote(one, safe="").lower(),
+    lambda one: base64.b64encode(one.encode()).decode(),
+    lambda one: f"{'x' * 285} {one}",
+    lambda one: f"Trace ID: {one}",
+    lambda one: one[:60],
+)
+
+
+@pytest.mark.parametrize("quoted", QUOTING)
+@pytest.mark.parametrize("field", ["refresh_token", "client_secret", "code", "code_verifier", "device_code"])
+async def test_what_an_issuer_repeats_of_a_form_is_withheld(
+    office: Office, field: str, quoted: Callable[[str], str]
+) -> None:
+    office.server.secret = SECRET
+    given = {field: SECRET if field == "client_secret" else REFRESH}
+    said = f"AADSTS70043: The token '{quoted(given[field])}' of {office.oauth().user} is expired."
+    office.server.refusal = {"error": "invalid_grant", "error_description": said}
+    asked = Issuer(office.oauth(), now=lambda: NOW)
+    if field == "device_code":
+        code = DeviceCode(device_code=REFRESH, user_code="A", page="https://a.example", life=9, interval=1)
+        answer = await asked.ask_device(code)
+    elif field.startswith("code"):
+        code_of = {"code": "c0de", "verifier": "v3rifier"} | {field.removeprefix("code_"): REFRESH}
+        answer = await asked.redeem(code_of["code"], verifier=code_of["verifier"], redirect="http://127.0.0.1:1")
+    else:
+        answer = await asked.refresh(REFRESH)
+    assert str(answer) == "invalid_grant: AADSTS70043 (withheld: the issuer repeats a secret)"
+    assert isinstance(answer, Refusal)
+    assert (answer.meaning, answer.aadsts) == (Meaning.ENDED, "70043")
+
+
+async def test_an_error_or_a_name_that_is_a_secret_is_not_shown(office: Office) -> None:
+    office.server.refusal = {"error": "the-secret-refresh-token"}
+    refused = await Issuer(office.oauth(), now=lambda: NOW).refresh("the-secret-refresh-token")
+    assert str(refused) == "HTTP 400"
+    office.server.refusal = None
+    office.server.claims = {"upn": f"{office.server.sign_in()['refresh_token']}@example.com"}
+    given = office.server.claims["upn"].removesuffix("@example.com")
+    tokens = await Issuer(office.oauth(), now=lambda: NOW).refresh(given)
+    assert isinstance(tokens, Tokens)
+    assert tokens.names == ()
 
 
 async def test_without_scopes_none_are_sent(office: Office) -> None:

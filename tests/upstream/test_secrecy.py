@@ -101,6 +101,27 @@ def test_the_half_of_a_token_hides_no_ordinary_reply(password: str) -> None:
         assert [line for line in said if veil.hides(line)] == []
 
 
+LONG = "EwBIA8l6BAAUO9chh8cJscQLmU+LSWpbnr0vmwwAAQ-" + "ab3CD7efGH-1jkLM.9nopQR_5stUVW2xyZ" * 30
+SENT = base64.b64encode(f"user=anna@example.com\1auth=Bearer {LONG}\1\1".encode())
+
+
+@pytest.mark.parametrize("form", [LONG.encode(), LONG.encode().hex().encode(), SENT, base64.b64encode(LONG.encode())])
+def test_a_run_of_a_long_secret_is_found_wherever_it_begins(form: bytes) -> None:
+    veil = Veil("anna@example.com", LONG)
+    for at in range(64, 600, 7):
+        assert veil.cover([b"5.7.3 no: " + form[at : at + 24] + b"..."]) == (b"5.7.3 " + WITHHELD,)
+        parted = [b"5.7.3 no: " + form[at : at + 11], b"5.7.3 " + form[at + 11 : at + 30]]
+        assert veil.cover(parted) == (b"5.7.3 " + WITHHELD,)
+        assert veil.hides(b"no: " + form[at : at + 9] + b" " + form[at + 9 : at + 26])
+        short = b"5.7.3 no: " + form[at : at + 14] + b"#" + form[at + 15 : at + 30]
+        assert veil.cover([short]) == [short]
+
+
+def test_a_run_that_holds_of_the_user_name_alone_is_shown() -> None:
+    said = b"5.7.3 no: " + base64.b64encode(b"user=anna.with.a.very.long.name.indeed@example.com\1auth=Bearer ")
+    assert Veil("anna.with.a.very.long.name.indeed@example.com", LONG).cover([said]) == [said]
+
+
 def test_an_id_stays_an_id() -> None:
     veil = Veil("u", "secret-word")
     assert [veil.cover_id(one) for one in (b"1-secret-WORD", b"2-secret-word", b"3")] == [b"1-***", b"2-***", b"3"]
