@@ -5,7 +5,6 @@ no redirect is followed, nothing about the person but the domain is sent, and an
 """
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
@@ -101,9 +100,7 @@ async def fetch(host: str, target: str, *, resolver: Resolver, connect: Connecto
             try:
                 return await _get(host, target, reader, writer)
             finally:
-                writer.close()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+                writer.transport.abort()  # an orderly end of TLS waits for a server that may have none
     except ssl.SSLError:
         raise AskingError(
             "its certificate is not good, or TLS failed", "sein Zertifikat ist nicht gültig, oder TLS ging nicht"

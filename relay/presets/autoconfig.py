@@ -19,6 +19,8 @@ _DEEPEST: Final = 16
 _MOST_ELEMENTS: Final = 2_000
 _LONGEST_TEXT: Final = 500
 PORTS: Final = {"smtp": (25, 465, 587), "pop3": (110, 995), "imap": (143, 993)}
+_KINDS: Final = {"incomingServer": ("pop3", "imap"), "outgoingServer": ("smtp",)}
+"""The elements that are servers, and the types that each may have."""
 _SECURITY: Final = {"SSL": Security.TLS, "STARTTLS": Security.STARTTLS}
 _LOGINS: Final = {"%EMAILADDRESS%": Login.ADDRESS, "%EMAILLOCALPART%": Login.LOCAL_PART}
 _METHODS: Final = frozenset({"password-cleartext", "plain", "password-encrypted", "secure"})
@@ -115,11 +117,9 @@ class _Reader:
             raise AutoconfigError(
                 "the file is no autoconfig of version 1.1", "die Datei ist keine Autoconfig-Datei der Version 1.1"
             )
-        if self._path == ["clientConfig", "emailProvider", "incomingServer"]:
-            self.servers.append((attributes.get("type", ""), {}))
-        elif self._path == ["clientConfig", "emailProvider", "outgoingServer"]:
+        if self._path[:2] == ["clientConfig", "emailProvider"] and len(self._path) == 3 and name in _KINDS:
             kind = attributes.get("type", "")
-            self.servers.append((kind if kind == "smtp" else "", {}))
+            self.servers.append((kind if kind in _KINDS[name] else "", {}))
 
     def _end(self, name: str) -> None:
         text = "".join(self._text).strip()

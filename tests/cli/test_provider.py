@@ -122,9 +122,9 @@ def test_nothing_is_known_and_the_ways_out_are_named() -> None:
 def test_what_the_dns_says_must_be_agreed_to(
     dns: Dns, web: Web, types: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    changes: Changes = {("address",): "info@ours.example"}
+    changes: Changes = {("address",): "info@ours.example.net"}
     said = refused(changes, look=looking(dns, web))
-    assert "IONOS takes the mail of ours.example (mx00.kundenserver.de). Is the mailbox there?" in said
+    assert "IONOS takes the mail of ours.example.net (mx00.kundenserver.de). Is the mailbox there?" in said
     assert said.endswith("If so, say it: add --preset ionos")
     types("y\n")
     chosen = choose_provider(changes, Wishes(collect=False), look=looking(dns, web))
@@ -134,12 +134,12 @@ def test_what_the_dns_says_must_be_agreed_to(
         choose_provider(changes, ASK, look=looking(dns, web))
     types("y\ny\n")  # it is there, and it is collected
     assert choose_provider(changes, ASK, look=looking(dns, web)).servers == ("smtp", "pop3")
-    assert "the DNS says that they take the mail of ours.example" in capsys.readouterr().out
+    assert "the DNS says that they take the mail of ours.example.net" in capsys.readouterr().out
 
 
 @pytest.mark.peer
 def test_who_signs_in_at_the_provider_that_was_found_has_agreed(dns: Dns, web: Web) -> None:
-    changes: Changes = {("address",): "info@tenant.example", ("oauth", "provider"): "microsoft"}
+    changes: Changes = {("address",): "info@tenant.example.net", ("oauth", "provider"): "microsoft"}
     assert choose_provider(changes, ASK, look=looking(dns, web)).changes["preset",] == "microsoft365"
     changes["oauth", "provider"] = "google"
     assert "add --preset microsoft365" in refused(changes, look=looking(dns, web))
@@ -149,43 +149,51 @@ def test_who_signs_in_at_the_provider_that_was_found_has_agreed(dns: Dns, web: W
 def test_servers_that_a_web_server_names_are_written_out(
     dns: Dns, web: Web, types: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own = server(hostname="mail.own.example", username="%EMAILLOCALPART%")
-    web.files[CONFIG] = (200, file(own, server("pop3", port="995", hostname="mail.own.example"), domain="own.example"))
-    chosen = choose_provider({("address",): "info@own.example"}, Wishes(collect=True), look=looking(dns, web))
+    own = server(hostname="mail.own.example.net", username="%EMAILLOCALPART%")
+    web.files[CONFIG] = (
+        200,
+        file(own, server("pop3", port="995", hostname="mail.own.example.net"), domain="own.example.net"),
+    )
+    chosen = choose_provider({("address",): "info@own.example.net"}, Wishes(collect=True), look=looking(dns, web))
     assert chosen.preset is None
     assert chosen.changes == {
-        ("address",): "info@own.example",
-        ("smtp", "host"): "mail.own.example", ("smtp", "port"): 465, ("smtp", "security"): "tls",
+        ("address",): "info@own.example.net",
+        ("smtp", "host"): "mail.own.example.net", ("smtp", "port"): 465, ("smtp", "security"): "tls",
         ("smtp", "username"): "info",
-        ("pop3", "host"): "mail.own.example", ("pop3", "port"): 995, ("pop3", "security"): "tls",
-        ("pop3", "username"): "info@own.example",
+        ("pop3", "host"): "mail.own.example.net", ("pop3", "port"): 995, ("pop3", "security"): "tls",
+        ("pop3", "username"): "info@own.example.net",
     }  # fmt: skip
-    said = "SMTP is at mail.own.example, port 465 (tls), as info: the web server of own.example says so."
+    said = "SMTP is at mail.own.example.net, port 465 (tls), as info: the web server of own.example.net says so."
     assert said in capsys.readouterr().out
-    web.files[CONFIG] = (200, file(server(), domain="own.example"))
-    refusal = refused({("address",): "info@own.example"}, look=looking(dns, web))
-    assert "mail.example.com is not part of own.example. Is it your provider's?" in refusal
+    web.files[CONFIG] = (200, file(server(), domain="own.example.net"))
+    refusal = refused({("address",): "info@own.example.net"}, look=looking(dns, web))
+    assert "mail.example.com is not part of own.example.net. Is it your provider's?" in refusal
     assert "add --smtp-host mail.example.com --smtp-port 465 --smtp-security tls --smtp-username" in refusal
     types("y\n")
-    assert choose_provider({("address",): "info@own.example"}, ASK, look=looking(dns, web)).servers == ("smtp",)
-    web.files[CONFIG] = (200, file(server("pop3", port="995", hostname="mail.own.example"), domain="own.example"))
-    assert "none to send by: add --smtp-host HOST" in refused({("address",): "i@own.example"}, look=looking(dns, web))
+    assert choose_provider({("address",): "info@own.example.net"}, ASK, look=looking(dns, web)).servers == ("smtp",)
+    web.files[CONFIG] = (
+        200,
+        file(server("pop3", port="995", hostname="mail.own.example.net"), domain="own.example.net"),
+    )
+    assert "none to send by: add --smtp-host HOST" in refused(
+        {("address",): "i@own.example.net"}, look=looking(dns, web)
+    )
 
 
 @pytest.mark.peer
 def test_thunderbirds_database_is_asked_by_an_option_or_a_yes(
     dns: Dns, web: Web, types: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    where = "live.thunderbird.net/autoconfig/v1.1/nothing.example"
-    web.files[where] = (200, file(server(hostname="smtp.ionos.de"), domain="nothing.example"))
-    changes: Changes = {("address",): "info@nothing.example"}
+    where = "live.thunderbird.net/autoconfig/v1.1/nothing.example.net"
+    web.files[where] = (200, file(server(hostname="smtp.ionos.de"), domain="nothing.example.net"))
+    changes: Changes = {("address",): "info@nothing.example.net"}
     assert "--ask-thunderbird" in refused(changes, look=looking(dns, web))
     types("n\n")
     refused(changes, look=looking(dns, web))
     assert web.asked == []
     types("y\nn\n")
     assert choose_provider(changes, ASK, look=looking(dns, web)).changes["preset",] == "ionos"
-    assert "Mozilla is then told the domain nothing.example" in capsys.readouterr().out
+    assert "Mozilla is then told the domain nothing.example.net" in capsys.readouterr().out
     chosen = choose_provider(changes, Wishes(ask_database=True, collect=False), look=looking(dns, web))
     assert chosen.changes["preset",] == "ionos"
     assert web.asked == [where] * 2

@@ -2,10 +2,14 @@
 
 import asyncio
 import contextlib
+import socket
+import ssl
+import threading
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
 
 import pytest
+import trustme
 
 from relay.presets import asking
 from relay.presets.asking import AskingError, Dns, connect_tls, fetch
@@ -83,6 +87,54 @@ async def test_a_silent_server_has_an_end(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(asking, "SECONDS", 0.05)
     async with answering(None) as connect:
         with pytest.raises(AskingError, match="in time"):
+            await ask(connect)
+
+
+@contextlib.asynccontextmanager
+async def never_ending_tls(content: bytes) -> AsyncIterator[asking.Connector]:
+    """Serve an answer by TLS, and then neither read nor close: what ends TLS in an orderly way is never answered."""
+    ca, over = trustme.CA(), threading.Event()
+    served, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    ca.issue_cert("h.example").configure_cert(served)
+    ca.configure_trust(trusting)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listening.accept()[0] as plain, served.wrap_socket(plain, server_side=True) as session:
+            session.recv(4096)
+            session.sendall(content)
+            over.wait()
+            session.detach()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+
+    async def connect(*_: object) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        port = listening.getsockname()[1]
+        return await asyncio.open_connection("127.0.0.1", port, ssl=trusting, server_hostname="h.example")
+
+    try:
+        yield connect
+    finally:
+        over.set()
+        await asyncio.to_thread(thread.join)
+        listening.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"", "in time"),
+        (b"HTTP/1.1 302 Moved\r\nLocation: https://evil.example/\r\n\r\n", "sends elsewhere"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 70_000, "larger than 64 KiB"),
+    ],
+)
+async def test_a_server_that_never_ends_tls_delays_nothing(
+    answer: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "SECONDS", 1.0 if answer else 0.1)
+    async with never_ending_tls(answer) as connect, asyncio.timeout(10):
+        with pytest.raises(AskingError, match=reason):
             await ask(connect)
 
 

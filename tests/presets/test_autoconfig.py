@@ -47,6 +47,16 @@ def test_the_first_acceptable_server_of_each_kind_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("element", "kind", "port"),
+    [("incomingServer", "smtp", "465"), ("outgoingServer", "pop3", "995"), ("outgoingServer", "imap", "993")],
+)
+def test_a_server_of_a_kind_that_its_element_can_not_have_is_none(element: str, kind: str, port: str) -> None:
+    other = "incomingServer" if element == "outgoingServer" else "outgoingServer"
+    with pytest.raises(AutoconfigError, match="offers no server"):
+        read_autoconfig(file(server(kind, port=port).replace(other, element)), "example.com")
+
+
+@pytest.mark.parametrize(
     "changed",
     [
         {"socketType": "plain"},
