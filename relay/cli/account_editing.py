@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from relay.cli import account_oauth
+from relay.cli import account_oauth, editing
 from relay.cli.account_passwords import LOGINS, new_passwords, other_passwords, password_files
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option
@@ -22,6 +22,7 @@ from relay.cli.editing import (
     read_text,
     reload,
     remove,
+    require_new,
 )
 from relay.cli.output import say
 from relay.cli.provider import KEPT, SERVERS, Changes, Wishes, choose_provider
@@ -76,16 +77,12 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
     The password is asked for, or the first line of standard input (with --pop3-password the second is the mailbox's).
     It goes into a file of its own beside relay.toml. Nothing is written before all of it is found to be right.
     """
-    from relay.editing.tables import add_table, list_names
-
     path = find_file(config)
     text = read_text(path)
     changes = read_changes(KEYS, options)
     if ("address",) not in changes:
         raise click.UsageError("--address is missing: the address that the account sends as")
-    if name in list_names(text, "account"):
-        advice = f"relay account edit {shlex.quote(name)}, or choose another name"
-        raise click.UsageError(f"there is an account {name} already: {advice}")
+    require_new(path, "account", name, advice=f"relay account edit {shlex.quote(name)}, or choose another name")
     changes = account_oauth.complete_oauth(changes, {})
     oauth = ("oauth", "provider") in changes
     if oauth and (options["password_file"] or options["pop3_password"] or options["inside"]):
@@ -94,9 +91,9 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
     chosen = choose_provider(changes, wishes)
     logins = [one for one in chosen.servers if not oauth and not (one == "smtp" and options["no_login"])]
     full = _complete(chosen.changes, text, chosen.servers, () if chosen.preset else logins)
-    values = {"name": name, **_nest(full, chosen.servers)}
+    values = _nest(full, chosen.servers)
     with new_passwords(path, name, values, options, logins) as said:
-        settings = change(config, path, lambda before: add_table(before, "account", values))
+        settings = editing.add(config, "account", name, values)
     say(f"{name} is in {path} now{said}")
     if "pop3" in chosen.servers and ("pop3", "leave_on_server") not in changes:
         say(f"Collected mail stays at the provider for {KEPT}, so that no trial empties a mailbox (--pop3-leave)")
@@ -212,7 +209,8 @@ def _plan_edit(name: str, table: Mapping[str, Any], changes: Changes, options: O
     if begins:
         changes |= {(one, key): None for one in SERVERS for key in LOGINS if key in table.get(one, {})}
     sends = table.get("smtp", {"username": ""})
-    if wants[:1] not in ([], ["pop3_password"]) and "username" not in sends and "preset" not in table:
+    sends_by_it = any(option != "pop3_password" for option in wants)  # which is the mailbox's alone
+    if sends_by_it and "username" not in sends and "preset" not in table:
         changes = {("smtp", "username"): table.get("address")} | changes
     if "pop3" in new:
         shared = not wants and not begins and "oauth" not in table
@@ -260,9 +258,9 @@ def _begin_collecting(sending: Mapping[str, Any], changes: Changes) -> Changes:
 
 def _find_owner(text: str, address: str) -> str | None:
     """Return the user whose address it is, else the only one."""
-    import tomllib
+    from relay.editing.tables import list_tables
 
-    users = tomllib.loads(text.removeprefix("\ufeff")).get("user", [])
+    users = list_tables(text, "user")
     for user in users:
         if address.lower() in (str(one).lower() for one in (user.get("address"), *user.get("aliases", ()))):
             return str(user["name"])

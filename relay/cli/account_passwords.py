@@ -5,14 +5,75 @@ So no password is ever an argument of a command, which everybody on the machine 
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from relay.cli.account_oauth import wants_client_secret
 from relay.cli.editing import Options, ask_secret, read_text
 from relay.cli.provider import SERVERS
 
 LOGINS: Final = ("password", "password_file", "password_env", "password_command")
+
+
+class _Password(NamedTuple):
+    """By which key, and value of it, a server has a password."""
+
+    key: str
+    value: str
+    told: str = ""
+    """The file that it was put into."""
+
+
+@dataclass
+class _Asking:
+    """Asks for the passwords of one account, and makes the files for them."""
+
+    path: Path
+    name: str
+    options: Options
+    made: contextlib.ExitStack
+    """Removes the files again."""
+    files: dict[Path, str] = field(default_factory=dict, repr=False)
+    """Files that are there, and what is to be put into them."""
+
+    def choose(self, place: str, *, what: str = "Password", own: str = "") -> _Password:
+        """Take the file that is named, or ask for a password and put it where it belongs.
+
+        `place`: "pop3" for one of the mailbox alone, else empty. `own`: a file that has the account's old one alone.
+        """
+        from relay.editing.secret_files import require_line
+
+        if self.options["password_file"] and not place:
+            return _Password("password_file", str(Path(self.options["password_file"]).absolute()))
+        secret = ask_secret(f"{what} of {self.name}{' (mailbox)' if place else ''}")
+        require_line(secret)
+        if self.options["inside"]:
+            return _Password("password", secret)
+        if own:
+            self.files[_resolve(self.path, own)] = secret
+            return _Password("password_file", own, own)
+        return self._keep(f"{self.name}.pop3" if place else self.name, secret, "password_file")
+
+    def client_secret(self, oauth: Mapping[str, Any]) -> _Password | None:
+        """Ask for the secret of a client, where it needs one that nothing in `[account.oauth]` gives."""
+        if not wants_client_secret(oauth):
+            return None
+        secret = ask_secret(f"Client secret of {self.name}")
+        return self._keep(f"{self.name}.client", secret, "client_secret_file")
+
+    def _keep(self, name: str, secret: str, key: str) -> _Password:
+        from relay.editing.secret_files import new_secret
+
+        file = str(self.made.enter_context(new_secret(self.path, name, secret)))
+        return _Password(key, file, file)
+
+    def replace(self) -> None:
+        """Put new passwords into the files that are there."""
+        from relay.editing.secret_files import replace_secret
+
+        for file, secret in self.files.items():
+            replace_secret(file, secret)
 
 
 @contextlib.contextmanager
@@ -23,47 +84,26 @@ def new_passwords(
 
     `servers`: those that want a login. The secret of a client goes the same way.
     """
-    asked = [one for one in servers if not any(key in values[one] for key in LOGINS)]
+    wanting = [one for one in servers if not any(key in values[one] for key in LOGINS)]
     said = ""
     with contextlib.ExitStack() as made:
-        for place, mine in _share(asked, apart=options["pop3_password"]):
-            if options["password_file"] and not place:
-                key, value = "password_file", str(Path(options["password_file"]).absolute())
-            else:
-                secret = ask_secret(f"Password of {name}{' (mailbox)' if place else ''}")
-                key, value = _place(made, path, f"{name}.pop3" if place else name, secret, inside=options["inside"])
-                said = f", and its password in {value}" if key == "password_file" and not said else said
+        asking = _Asking(path, name, options, made)
+        for place, mine in _share(wanting, apart=options["pop3_password"]):
+            chosen = asking.choose(place)
+            said = said or (chosen.told and f", and its password in {chosen.told}")
             for server in mine:
-                values[server][key] = value
-        for key, value in _new_client_secret(made, path, name, values.get("oauth", {})):
-            values["oauth"][key] = value
-            said = f", and the client's secret in {value}"
+                values[server][chosen.key] = chosen.value
+        if secret := asking.client_secret(values.get("oauth", {})):
+            values["oauth"][secret.key] = secret.value
+            said = f", and the client's secret in {secret.told}"
         yield said
 
 
-def _new_client_secret(
-    made: contextlib.ExitStack, path: Path, name: str, oauth: Mapping[str, Any]
-) -> list[tuple[str, str]]:
-    """Ask for the secret of a client where it needs one; return the key that names its file."""
-    if not wants_client_secret(oauth):
-        return []
-    return [("client_secret_file", _place(made, path, f"{name}.client", ask_secret(f"Client secret of {name}"))[1])]
-
-
-def _share(servers: list[str], *, apart: bool) -> list[tuple[str, list[str]]]:
+def _share(servers: Sequence[str], *, apart: bool) -> Iterator[tuple[str, list[str]]]:
     """Give which servers have a password together; the second group, if there is one, is the mailbox's."""
-    if apart and "pop3" in servers:
-        return [("", [one for one in servers if one != "pop3"]), ("pop3", ["pop3"])][len(servers) == 1 :]
-    return [("", servers)] if servers else []
-
-
-def _place(made: contextlib.ExitStack, path: Path, name: str, secret: str, *, inside: bool = False) -> tuple[str, str]:
-    """Return the key, and its value, by which a server has a password."""
-    from relay.editing.secret_files import new_secret
-
-    if inside:
-        return "password", secret
-    return "password_file", str(made.enter_context(new_secret(path, name, secret)))
+    groups = {"": [one for one in servers if not (apart and one == "pop3")]}
+    groups["pop3"] = [one for one in servers if one not in groups[""]]
+    return ((place, mine) for place, mine in groups.items() if mine)
 
 
 def password_files(table: Mapping[str, Any]) -> Iterator[str]:
@@ -79,57 +119,41 @@ def other_passwords(
 
     `oauth`: how the account logs in from now on, where it did not before.
     """
-    from relay.editing.secret_files import replace_secret, require_line
-
     changes: dict[tuple[str, ...], object] = {}
-    files: dict[Path, str] = {}
-
-    def later() -> None:
-        for file, secret in files.items():
-            replace_secret(file, secret)
-
-    servers = [one for one in SERVERS if one in table]
-    wanted = [("", servers if options["password"] or options["password_file"] else [])]
-    if options["pop3_password"]:
-        wanted = [("", [one for one in wanted[0][1] if one != "pop3"]), ("pop3", ["pop3"])]
+    alone = options["pop3_password"]
+    shared = options["password"] or options["password_file"]
+    wanting = [one for one in SERVERS if one in table and (shared or (alone and one == "pop3"))]
     said = ""
     with contextlib.ExitStack() as made:
-        for place, mine in wanted:
-            if not mine:
-                continue
-            if options["password_file"] and not place:
-                key, value = "password_file", str(Path(options["password_file"]).absolute())
-            else:
-                secret = ask_secret(f"New password of {name}{' (mailbox)' if place else ''}")
-                require_line(secret)
-                old = {table[one].get("password_file") for one in mine}
-                if len(old) == 1 and (file := old.pop()) and not options["inside"] and _is_own(path, file, name, mine):
-                    files[_resolve(path, file)] = secret
-                    said = f"; the new password is in {file}"
-                    continue
-                key, value = _place(made, path, f"{name}.pop3" if place else name, secret, inside=options["inside"])
-                said = f"; the new password is in {value}" if key == "password_file" else said
+        asking = _Asking(path, name, options, made)
+        for place, mine in _share(wanting, apart=alone):
+            chosen = asking.choose(place, what="New password", own=_own_file(path, name, table, mine))
+            said = f"; the new password is in {chosen.told}" if chosen.told else said
             for server in mine:
-                changes |= {(server, one): None for one in LOGINS if one in table[server] and one != key}
-                changes[server, key] = value
-        for key, value in _new_client_secret(made, path, name, oauth):
-            changes["oauth", key] = value
-            said = f"; the client's secret is in {value}"
-        yield changes, later, said
+                changes |= {(server, one): None for one in LOGINS if one in table[server] and one != chosen.key}
+                changes[server, chosen.key] = chosen.value
+        if secret := asking.client_secret(oauth):
+            changes["oauth", secret.key] = secret.value
+            said = f"; the client's secret is in {secret.told}"
+        yield changes, asking.replace, said
 
 
-def _is_own(path: Path, file: str, name: str, servers: list[str]) -> bool:
-    """Return whether a password's file belongs to these servers of one account alone."""
-    import tomllib
+def _own_file(path: Path, name: str, table: Mapping[str, Any], servers: Sequence[str]) -> str:
+    """Return the file that has the password of these servers of one account, and of no others; empty: there is none."""
+    from relay.editing.tables import list_tables
 
-    document = tomllib.loads(read_text(path).removeprefix("\ufeff"))
-    users = [
+    files = {table[one].get("password_file") for one in servers}
+    file = files.pop()
+    if files or not file:
+        return ""
+    users = {
         (account.get("name"), server)
-        for account in document.get("account", ())
+        for account in list_tables(read_text(path), "account")
         for server in SERVERS
         if account.get(server, {}).get("password_file") == file
-    ]
-    return set(users) == {(name, server) for server in servers} and _resolve(path, file).is_file()
+    }
+    is_own = users == {(name, server) for server in servers} and _resolve(path, file).is_file()
+    return str(file) if is_own else ""
 
 
 def _resolve(path: Path, file: str) -> Path:

@@ -4,10 +4,10 @@ from typing import Any, Final
 
 import click
 
-from relay.cli import Group
+from relay.cli import Group, editing
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option
-from relay.cli.editing import Key, change, find_file, key_options, nest, read_changes, read_text, reload, remove
+from relay.cli.editing import Key, find_file, key_options, nest, read_changes, reload, remove
 from relay.cli.output import say
 
 KEYS: Final = (
@@ -27,18 +27,12 @@ def command() -> None:
 @key_options(KEYS)
 def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 - of click
     """Add the device NAME to relay.toml, such as "Scanner 2nd floor"."""
-    from relay.editing.tables import add_table, list_names
-
-    path = find_file(config)
     changes = read_changes(KEYS, options)
     for key in KEYS:
         if key.path not in changes:
             raise click.UsageError(f"{key.option} is missing: {key.help[0].lower()}{key.help[1:].rstrip('.')}")
-    if name in list_names(read_text(path), "device"):
-        raise click.UsageError(f"there is a device {name} already: choose another name")
-    values = {"name": name, **nest(changes)}
-    settings = change(config, path, lambda before: add_table(before, "device", values))
-    say(f"{name} is in {path} now")
+    settings = editing.add(config, "device", name, nest(changes))
+    say(f"{name} is in {find_file(config)} now")
     if settings is not None:
         reload(settings)
 

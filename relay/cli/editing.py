@@ -159,6 +159,24 @@ def change(config: str | None, path: Path, edit: Callable[[str], str]) -> "Setti
     return proved[0] if proved else None
 
 
+def require_new(path: Path, kind: str, name: str, *, advice: str = "choose another name") -> None:
+    """Raise click.UsageError where the configuration has a table of this kind and name already."""
+    from relay.editing.tables import list_names
+
+    if name in list_names(read_text(path), kind):
+        raise click.UsageError(f"the {kind} {name} is there already: {advice}")
+
+
+def add(config: str | None, kind: str, name: str, values: Mapping[str, object]) -> "Settings | None":
+    """Add a table of a name that is not there yet. Raises click.UsageError, ConfigurationError."""
+    from relay.editing.tables import add_table
+
+    path = find_file(config)
+    require_new(path, kind, name)
+    table = {"name": name, **values}
+    return change(config, path, lambda before: add_table(before, kind, table))
+
+
 def remove(config: str | None, kind: str, name: str) -> "Settings | None":
     """Remove a table; where others refer to it, each is named, and nothing is changed."""
     from relay.editing.tables import remove_table

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import click
 
-from relay.cli import Group
+from relay.cli import Group, editing
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option
 from relay.cli.editing import (
@@ -18,6 +18,7 @@ from relay.cli.editing import (
     read_text,
     reload,
     remove,
+    require_new,
 )
 from relay.cli.output import say
 
@@ -40,18 +41,15 @@ def command() -> None:
 @click.option("--password", is_flag=True, help="Ask for a password, with which mail programs log in here.")
 def add(config: str | None, name: str, *, password: bool, **options: Any) -> None:  # noqa: ANN401 - of click
     """Add the user NAME to relay.toml."""
-    from relay.editing.tables import add_table, list_names
-
     path = find_file(config)
     changes = read_changes(KEYS, options)
     if ("address",) not in changes:
         raise click.UsageError("--address is missing: the user's own address")
-    if name in list_names(read_text(path), "user"):
-        raise click.UsageError(f"there is a user {name} already: choose another name")
-    values = {"name": name, **nest(changes)}
+    values = nest(changes)
     if password:
+        require_new(path, "user", name)  # before the password is asked for
         values["password_hash"] = _hash(ask_secret(f"Password of {name}", new=True))
-    settings = change(config, path, lambda before: add_table(before, "user", values))
+    settings = editing.add(config, "user", name, values)
     say(f"{name} is in {path} now")
     if settings is not None:
         reload(settings)

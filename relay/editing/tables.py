@@ -7,7 +7,7 @@ Else EditError is raised: the text was written in a way that is not edited here.
 import copy
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from relay.editing import EditError
@@ -22,11 +22,15 @@ Changes: TypeAlias = Mapping[Path, object]
 _MARK = "\ufeff"
 
 
-def list_names(text: str, kind: str) -> list[str]:
-    """Return the names of all tables of a kind, such as "account", in their order; without those that have none."""
+def list_tables(text: str, kind: str) -> list[dict[str, Any]]:
+    """Return what all tables of a kind hold, such as "account", in their order."""
     tables = _load(text).get(kind)
-    found = (table.get("name") for table in tables if isinstance(table, dict)) if isinstance(tables, list) else ()
-    return [name for name in found if isinstance(name, str)]
+    return [table for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+
+
+def list_names(text: str, kind: str) -> list[str]:
+    """Return the names of all tables of a kind, in their order; without those that have none."""
+    return [name for table in list_tables(text, kind) if isinstance(name := table.get("name"), str)]
 
 
 def read_table(text: str, kind: str, name: str) -> dict[str, Any]:
@@ -76,67 +80,33 @@ def change_table(text: str, kind: str, name: str, changes: Changes) -> str:
     """
     number = _find_number(_load(text), kind, name)
     for path, value in changes.items():
-        text = _change(text, _Place(kind, number), path, value)
+        text = _change(text, kind, number, path, value)
     return text
 
 
-def change_single(text: str, kind: str, changes: Changes) -> str:
-    """Change keys of a table that is there once, such as `[server]`, or of the top of the file (`kind` empty).
-
-    A table that is missing is added at the end. Raises EditError.
-    """
-    for path, value in changes.items():
-        text = _change(text, _Place(kind, None), path, value)
-    return text
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Which table is meant."""
-
-    kind: str
-    number: int | None
-    """Its position in the list; None where it is no list."""
-
-    @property
-    def head(self) -> Path:
-        return (self.kind,) if self.kind else ()
-
-    def enter(self, document: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever stands there
-        table: Any = document.setdefault(self.kind, {}) if self.kind else document
-        return table if self.number is None else table[self.number]
-
-    def sections(self, sections: Sequence[Section]) -> list[int]:
-        """Return the positions of the table's own section and of those below it."""
-        if self.number is not None:
-            return _entry(sections, self.kind, self.number)
-        length = len(self.head)
-        return [n for n, section in enumerate(sections) if section.path[:length] == self.head]
-
-
-def _change(text: str, place: _Place, path: Path, value: object) -> str:
+def _change(text: str, kind: str, number: int, path: Path, value: object) -> str:
+    """Change one key of the table that is the `number`th of its kind."""
     wanted = copy.deepcopy(_load(text))
-    table = place.enter(wanted)
+    table = wanted[kind][number]
     *outer, key = path
     for name in outer:
         table = table.get(name) if value is None else table.setdefault(name, {})
         if not isinstance(table, dict):
-            raise EditError(f"{'.'.join((*place.head, *path))}: it is not there")
+            raise EditError(f"{'.'.join((kind, *path))}: it is not there")
     if value is None and key not in table:
-        raise EditError(f"{'.'.join((*place.head, *path))}: it is not there")
+        raise EditError(f"{'.'.join((kind, *path))}: it is not there")
     if value is not None and type(table.get(key)) is type(value) and table[key] == value:
         return text
     table.pop(key) if value is None else table.update({key: _plain(value)})
 
     def change(sections: list[Section]) -> list[Section]:
-        return _change_sections(sections, place, path, value)
+        return _change_sections(sections, _entry(sections, kind, number), (kind, *path), value)
 
     return _edit(text, change, wanted)
 
 
-def _change_sections(sections: list[Section], place: _Place, path: Path, value: object) -> list[Section]:
-    mine = place.sections(sections)
-    full = (*place.head, *path)
+def _change_sections(sections: list[Section], mine: list[int], full: Path, value: object) -> list[Section]:
+    """Change a key, by its path from the top; `mine`: the positions of its table's section and of those below."""
     if value is None and (whole := [n for n in mine if sections[n].path[: len(full)] == full]):
         for index in reversed(whole):
             sections = _cut_out(sections, index, note=False)
@@ -153,9 +123,7 @@ def _change_sections(sections: list[Section], place: _Place, path: Path, value: 
             edited = remove_key(body, rest) if value is None else set_key(body, rest, value)
             return _with_lines(sections, best, [*found.lines[:head], *edited, *found.lines[core:]])
     lines = write_table(full[:-1], {full[-1]: value}, listed=False)
-    last = mine[-1] if mine and place.kind else len(sections) - 1
-    at = sections[last].end if mine and place.kind else _content_end(sections[last])
-    return _insert(sections, last, at, lines, apart=not mine)
+    return _insert(sections, mine[-1], sections[mine[-1]].end, lines, apart=False)
 
 
 def _entry(sections: Sequence[Section], kind: str, number: int) -> list[int]:

@@ -12,7 +12,8 @@ def test_a_device_is_added_and_removed(run: Run, config: Path) -> None:
         {"name": "Scanner 2", "networks": ["192.168.1.40", "fd00::1"], "user": "anna"}
     ]
     assert (
-        "there is a device Scanner 2 already" in run("device", "add", "Scanner 2", "--network", "1", "--user", "x").err
+        "the device Scanner 2 is there already"
+        in run("device", "add", "Scanner 2", "--network", "1", "--user", "x").err
     )
     said = run("device", "remove", "Scanner 2")
     assert said.out.startswith(f"Scanner 2 is no longer in {config}\n")

@@ -38,7 +38,7 @@ def test_a_user_is_added_and_removed(run: Run, config: Path) -> None:
     assert said.out.startswith(f"bert is no longer in {config}\n")
     assert config.read_bytes() == before
     assert "--address is missing" in run("user", "add", "bert").err
-    assert "there is a user anna already" in run("user", "add", "anna", "--address", "a@b.example").err
+    assert "the user anna is there already" in run("user", "add", "anna", "--address", "a@b.example").err
 
 
 def test_a_user_whom_others_need_stays_and_each_of_them_is_named(run: Run, config: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.editing import EditError
-from relay.editing.tables import add_table, change_single, change_table, list_names, read_table, remove_table
+from relay.editing.tables import add_table, change_table, list_names, list_tables, read_table, remove_table
 from tests.peers.relay_process import ROOT
 
 EXAMPLE = (ROOT / "config" / "relay.example.toml").read_text()
@@ -140,18 +140,9 @@ def test_a_key_that_is_not_there_can_not_be_removed() -> None:
             change_table('[[account]]\nname = "a"\n', "account", "a", {path: None})
 
 
-def test_tables_that_are_there_once_are_changed_or_added() -> None:
-    assert change_single("# top\nlanguage = 'en' # or de\n\n[server]\n", "", {("language",): "de"}) == (
-        "# top\nlanguage = 'de' # or de\n\n[server]\n"
-    )
-    assert change_single("# top\n[server]\n", "", {("language",): "de"}) == 'language = "de"\n# top\n[server]\n'
-    assert change_single('a = 1\n[server]\nhostname = "a"\n\n[log]\n', "server", {("hostname",): "b"}) == (
-        'a = 1\n[server]\nhostname = "b"\n\n[log]\n'
-    )
-    assert change_single("a = 1\n", "archive", {("bcc",): ["c@d.e"]}) == 'a = 1\n\n[archive]\nbcc = ["c@d.e"]\n'
-
-
 def test_a_table_is_read() -> None:
+    assert [one["name"] for one in list_tables("\ufeff" + EXAMPLE, "account")] == list_names(EXAMPLE, "account")
+    assert list_tables("account = 1", "account") == []
     assert read_table(EXAMPLE, "account", "bert")["smtp"]["username"] == "bert@example.com"
     for text in ("", "account = 1", "[[account]]", "account = []"):
         with pytest.raises(EditError, match="there is no account 'bert'; there are: none"):
