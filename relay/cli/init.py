@@ -94,7 +94,8 @@ def command(config: str | None, **options: Any) -> None:  # noqa: ANN401 - of cl
         say()
         say(texts.ENDED.by(interview.language), error=True)
         sys.exit(FAILED)
-    said = texts.SECRET_IN.by(interview.language).format(file=file) if file else ""
+    secret_in = texts.PASSWORD_IN if answers.account.oauth is None else texts.CLIENT_SECRET_IN
+    said = secret_in.by(interview.language).format(file=file) if file else ""
     say(texts.WRITTEN.by(interview.language).format(path=path, secret=said))
     from relay.cli.init_end import finish
 

@@ -33,10 +33,10 @@ def ask(interview: Interview, options: dict[str, Any], path: Path, before: str) 
     )  # fmt: skip
     known = [(str(one.get("name")), str(one.get("address"))) for one in old.get("user", ()) if isinstance(one, dict)]
     users = _ask_users(interview, options, known)
-    account, secret = ask_account(interview, {**options, "scopes": options["scope"]}, [*known, *users])
+    account, secret = ask_account(interview, options, [*known, *users])
     archive = _ask_archive(interview, options)
     networks = _ask_networks(interview, options, open_already="listener" in old)
-    certificate = _ask_certificate(interview, options) if networks else None
+    certificate = _ask_certificate(interview, options, serves_others=bool(networks))
     answers = Answers(
         language=interview.language,
         hostname=hostname,
@@ -62,7 +62,7 @@ def _ask_users(
         return name
 
     for pair in options["user"]:
-        name, address = interview.ask(texts.USER_NAME, reading.read_user_and_address, option="--user", given=pair)
+        name, address = interview.ask(texts.USER_PAIR, reading.read_user_and_address, option="--user", given=pair)
         users.append((interview.ask(texts.USER_NAME, read_new, option="--user", given=name), address))
     while not options["user"] and (interview.terminal or not known):
         first = not users and not known
@@ -109,22 +109,38 @@ def _ask_networks(interview: Interview, options: dict[str, Any], *, open_already
     )
 
 
-def _ask_certificate(interview: Interview, options: dict[str, Any]) -> CertificateAnswer | None:
-    """Return the certificate; one that is still to be made has no files yet."""
+def _ask_certificate(interview: Interview, options: dict[str, Any], *, serves_others: bool) -> CertificateAnswer | None:
+    """Return the certificate; one that is still to be made has no files yet.
+
+    `serves_others`: whether there are networks whose machines send here.
+    """
+    given = options["certificate"]
+    files = [one for one in ("certificate_file", "key_file") if options[one] is not None]
+    needless = [
+        f"--{one.replace('_', '-')}" for one in (*files, *(["certificate"] if given not in (None, _NONE) else []))
+    ]
+    if needless and not serves_others:
+        raise click.UsageError(
+            f"{needless[0]}: is for listeners that --network opens, and there is none: leave it away"
+        )
+    if files and given not in (None, _FILES):
+        raise click.UsageError(f"{needless[0]}: is for --certificate files: leave one of both away")
+    if not serves_others:
+        return None
     kind = interview.ask(
-        texts.CERTIFICATE, reading.one_of((_MAKE, _FILES, _NONE)), option="--certificate", given=options["certificate"],
+        texts.CERTIFICATE, reading.one_of(KINDS), option="--certificate", given=_FILES if files else given,
         default=_MAKE if interview.terminal else _NONE,
     )  # fmt: skip
     if kind != _FILES:
         return CertificateAnswer(certificate="", private_key="") if kind == _MAKE else None
-    files = [
+    named = [
         interview.ask(question, reading.read_file, option=option, given=options[variable])
         for question, option, variable in (
             (texts.CERTIFICATE_FILE, "--certificate-file", "certificate_file"),
             (texts.KEY_FILE, "--key-file", "key_file"),
         )
     ]
-    return CertificateAnswer(certificate=files[0], private_key=files[1])
+    return CertificateAnswer(certificate=named[0], private_key=named[1])
 
 
 def _ask_passwords(

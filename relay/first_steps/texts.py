@@ -16,11 +16,17 @@ USER_MORE: Final = Words(
     "A short name for somebody else who sends or gets mail here (Enter: nobody)",
     "Ein kurzer Name für jemanden, der hier auch E-Mails sendet oder bekommt (Enter: niemand)",
 )
+USER_PAIR: Final = Words(
+    "A user: short name and mail address, such as anna=anna@example.com",
+    "Ein Benutzer: kurzer Name und E-Mail-Adresse, etwa anna=anna@example.com",
+)
 ADDRESS: Final = Words(
     "The address whose mailbox at a provider this machine is to use",
     "Die Adresse, deren Postfach beim Anbieter dieser Rechner benutzen soll",
 )
+ACCOUNT_NAME: Final = Words("A name for this account, such as sales", "Ein Name für dieses Konto, etwa vertrieb")
 OWNER: Final = Words("Who gets its mail: {names}", "Wer bekommt diese E-Mails: {names}")
+PRESET: Final = Words("The provider, such as ionos or gmx", "Der Anbieter, etwa ionos oder gmx")
 DATABASE: Final = Words(
     "Nothing is known of {domain}. Shall Thunderbird's database be asked? Mozilla learns the name {domain} then",
     "Zu {domain} ist nichts bekannt. Soll die Datenbank von Thunderbird gefragt werden? Mozilla erfährt dann den Namen"
@@ -28,11 +34,20 @@ DATABASE: Final = Words(
 )
 SMTP_HOST: Final = Words("The provider's server for sending (SMTP)", "Der Server des Anbieters zum Senden (SMTP)")
 SMTP_PORT: Final = Words("Its port (587 or 465)", "Sein Port (587 oder 465)")
+POP3_PORT: Final = Words("Its port (995 or 110)", "Sein Port (995 oder 110)")
+SECURITY: Final = Words(
+    "How it encrypts: tls (from the first byte), starttls, none",
+    "Wie er verschlüsselt: tls (vom ersten Byte an), starttls, none (gar nicht)",
+)
 COLLECT: Final = Words(
     "Shall mail be collected there as well (POP3)?", "Sollen E-Mails dort auch abgeholt werden (POP3)?"
 )
 POP3_HOST: Final = Words("The provider's server for collecting (POP3)", "Der Server des Anbieters zum Abholen (POP3)")
 USERNAME: Final = Words("The user name there", "Der Benutzername dort")
+CA_FILE: Final = Words(
+    "The file with the authority that has signed the server's certificate (PEM)",
+    "Die Datei mit der Stelle, die das Zertifikat des Servers unterschrieben hat (PEM)",
+)
 SIGN_IN: Final = Words(
     "Sign in with {title} in a browser, in place of a password?",
     "Bei {title} im Browser anmelden, anstatt mit einem Passwort?",
@@ -52,11 +67,15 @@ CLIENT_SECRET: Final = Words("Its client secret (not shown)", "Ihr Clientgeheimn
 CLIENT_SECRET_OR_NONE: Final = Words(
     "Its client secret (not shown; Enter: it has none)", "Ihr Clientgeheimnis (wird nicht angezeigt; Enter: keines)"
 )
+CLIENT_SECRET_FILE: Final = Words("The file that has the client secret", "Die Datei, in der das Clientgeheimnis steht")
+OAUTH_CERTIFICATE: Final = Words("The app's certificate (PEM file)", "Das Zertifikat der App (PEM-Datei)")
+OAUTH_KEY: Final = Words("The app's private key (a file)", "Der private Schlüssel der App (eine Datei)")
 SECRET_EXPIRES: Final = Words(
     "On which day does it end, as the provider showed it, such as 2027-06-30 (Enter: not known)",
     "An welchem Tag läuft es ab, wie vom Anbieter angezeigt, etwa 2027-06-30 (Enter: unbekannt)",
 )
 PASSWORD: Final = Words("Password (not shown)", "Passwort (wird nicht angezeigt)")
+PASSWORD_FILE: Final = Words("The file that has the password", "Die Datei, in der das Passwort steht")
 ARCHIVE: Final = Words(
     "Shall a copy of each sent mail go to an address, the office's archive? Which (Enter: none)",
     "Soll eine Kopie jeder gesendeten E-Mail an eine Adresse gehen, das Archiv des Büros? Welche (Enter: keine)",
@@ -68,7 +87,7 @@ NETWORKS: Final = Words(
 CERTIFICATE: Final = Words(
     "A certificate, so that passwords and mail are encrypted here: make (this machine makes its own), files (you have"
     " one), none",
-    "Ein Zertifikat, damit Passwörter und E-Mails hier verschlüsselt sind: make (dieser Rechner macht sein eigenes),"
+    "Ein Zertifikat, damit Passwörter und E-Mails hier verschlüsselt sind: make (dieser Rechner erstellt ein eigenes),"
     " files (Sie haben eines), none (keines)",
 )
 CERTIFICATE_FILE: Final = Words("Its file, with the chain (PEM)", "Seine Datei, mit der Kette (PEM)")
@@ -77,7 +96,7 @@ USER_PASSWORD: Final = Words(
     "A password with which the mail program of {name} logs in here (not shown; Enter: none)",
     "Ein Passwort, mit dem sich das Mailprogramm von {name} hier anmeldet (wird nicht angezeigt; Enter: keines)",
 )
-REPEAT: Final = Words("The same again", "Dasselbe noch einmal")
+REPEAT: Final = Words("The password again", "Passwort wiederholen")
 YES_NO: Final = Words("Y/n", "J/n")
 NO_YES: Final = Words("y/N", "j/N")
 
@@ -108,9 +127,14 @@ KEPT_THERE: Final = Words(
     "Collected mail stays at the provider for 14 days: while you try this out nothing can be lost.",
     "Abgeholte E-Mails bleiben 14 Tage beim Anbieter: während Sie das ausprobieren, kann nichts verloren gehen.",
 )
+TRIED: Final = Words("  {text}", "  {text}")
 UNKNOWN: Final = Words(
     "Nothing is known of the provider. Its letter or help pages name the servers.",
     "Zum Anbieter ist nichts bekannt. Sein Brief oder seine Hilfeseiten nennen die Server.",
+)
+NAME_THEM: Final = Words(
+    "Then name the servers yourself. The provider's letter or help pages name them.",
+    "Dann nennen Sie die Server bitte selbst. Sie stehen im Brief oder auf den Hilfeseiten des Anbieters.",
 )
 
 # Why an answer is asked for again.
@@ -155,16 +179,17 @@ NO_FILE: Final = Words(
     "{value}: diese Datei gibt es nicht, oder sie ist nicht lesbar",
 )
 NOT_A_DAY: Final = Words("{value}: is no day such as 2027-06-30", "{value}: ist kein Tag wie 2027-06-30")
-NOTHING: Final = Words("Please answer something", "Bitte antworten Sie etwas")
+NOTHING: Final = Words("Please answer something", "Bitte geben Sie etwas ein")
 NOT_A_SECRET: Final = Words("It must be one line of text", "Es muss eine Zeile Text sein")
 
-DIFFERENT: Final = Words("These were not the same", "Das war nicht dasselbe")
+DIFFERENT: Final = Words("These were not the same", "Die beiden Eingaben stimmen nicht überein")
 
 # The notes of the file.
 NOTE_TOP: Final = Words(
     "The configuration of the mail service, written by `relay init`. After each change: relay check && relay reload\n"
     "More accounts, users, scanners: relay account add, relay user add, relay device add",
-    "Die Konfiguration des Maildienstes, geschrieben von `relay init`. Danach stets: relay check && relay reload\n"
+    "Die Konfiguration des Maildienstes, geschrieben von `relay init`. Nach jeder Änderung: relay check &&"
+    " relay reload\n"
     "Weitere Konten, Benutzer, Scanner: relay account add, relay user add, relay device add",
 )
 NOTE_LANGUAGE: Final = Words("The language of notices and alerts.", "Die Sprache der Mitteilungen und Warnungen.")
@@ -199,9 +224,10 @@ NOTE_ARCHIVE: Final = Words(
 NOTE_KEPT: Final = Words("From the file that was there before.", "Aus der Datei, die vorher da war.")
 
 # What is said at the end.
-WRITTEN: Final = Words("{path} is written{secret}", "{path} ist geschrieben{secret}")
-SECRET_IN: Final = Words("; what it logs in with is in {file}", "; womit es sich anmeldet, steht in {file}")
-ENDED: Final = Words("Nothing was written.", "Nichts wurde geschrieben.")
+WRITTEN: Final = Words("{path} is written{secret}", "{path} wurde geschrieben{secret}")
+PASSWORD_IN: Final = Words("; the password is in {file}", "; das Passwort steht in {file}")
+CLIENT_SECRET_IN: Final = Words("; the client secret is in {file}", "; das Clientgeheimnis steht in {file}")
+ENDED: Final = Words("Nothing was written.", "Es wurde nichts geschrieben.")
 MAIL_PROGRAMS: Final = Words("What to set elsewhere:", "Was anderswo einzustellen ist:")
 THUNDERBIRD: Final = Words(
     "Thunderbird: Account Settings > Outgoing Server (SMTP) > Add: server {host}, port {port}, connection security"
@@ -236,8 +262,8 @@ STARTTLS_OR_NONE: Final = Words(
     "STARTTLS, or none if it knows no certificate of yours", "STARTTLS, oder keine, wenn er das Zertifikat nicht kennt"
 )
 TRUST: Final = Words(
-    "They ask about the certificate until they know who has signed it: relay certificate show",
-    "Sie fragen nach dem Zertifikat, bis sie kennen, wer es unterschrieben hat: relay certificate show",
+    "They warn of the certificate until they know who has signed it: relay certificate show",
+    "Sie warnen vor dem Zertifikat, bis sie dessen Aussteller kennen: relay certificate show",
 )
 ONLY_HERE: Final = Words(
     "Programs on this machine alone send: server 127.0.0.1, port {port}, no encryption, no login. For others write a"
@@ -268,5 +294,5 @@ NEXT_SIGN_IN: Final = Words(
 )
 NEXT_MEND: Final = Words(
     "Next: mend what FAILED above, then: relay account test {name}{option}",
-    "Als Nächstes: beheben, was oben FAILED ist, dann: relay account test {name}{option}",
+    "Als Nächstes: beheben Sie, was oben mit FAILED gekennzeichnet ist, dann: relay account test {name}{option}",
 )

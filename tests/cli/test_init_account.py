@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from relay.cli.interview import Interview
 from relay.cli.provider import look_up
 from relay.first_steps.answers import AccountAnswer
 from relay.model.account import Security
+from relay.model.address import Address
 from relay.presets.finding import Found, FoundServer, Origin
 from relay.presets.preset import Words, find_preset
 
@@ -21,7 +22,7 @@ ANNA = [("anna", "anna@example.com")]
 def options(**given: Any) -> dict[str, Any]:  # noqa: ANN401 - of click
     """Give what click makes of no option but these."""
     none: dict[str, Any] = {one.name: () if one.multiple else None for one in command.params if one.name}
-    return {**none, "scopes": (), **given}
+    return {**none, **given}
 
 
 def ask(
@@ -34,18 +35,29 @@ def ask(
 ) -> tuple[AccountAnswer, str, str]:
     """Let a person answer; give the account, its secret, and what was shown."""
     with CliRunner().isolation(input=typed) as (_, _, shown):
-        look = look_up if found is None else lambda _address, agrees: found if found.origin or agrees() else Found()
-        account, secret = ask_account(Interview(language, terminal=True), options(**given), users, look=look)
+
+        def look(_address: Address, agrees: Callable[[], bool]) -> Found:
+            assert found is not None
+            _ = found.origin or agrees()
+            return found
+
+        account, secret = ask_account(
+            Interview(language, terminal=True), options(**given), users, look=look_up if found is None else look
+        )
         return account, secret, shown.getvalue().decode()
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_a_provider_that_is_known_asks_for_little_and_says_much(language: str) -> None:
+    preset = find_preset("gmx")
+    assert preset is not None
     account, secret, shown = ask("anna@gmx.de\n\nsecret\n", language=language)
     assert (account.name, account.owner, account.preset, secret) == ("anna", "anna", "gmx", "secret")
     assert (account.sending, account.collecting, account.oauth) == ({}, {"leave_on_server": "14 days"}, None)
     assert "GMX" in shown
-    assert {"en": "POP3/IMAP", "de": "POP3/IMAP"}[language] in shown
+    switch_on = preset.switch_on
+    assert switch_on is not None
+    assert {"en": "Switch on first: ", "de": "Zuerst einschalten: "}[language] + switch_on.by(language) in shown
     assert {"en": "for 14 days", "de": "14 Tage"}[language] in shown
     assert {"en": "Which password: ", "de": "Welches Passwort: "}[language] in shown
     assert "secret" not in shown
@@ -165,6 +177,8 @@ def test_what_a_stranger_said_is_taken_once_the_person_agrees() -> None:
     account, _, shown = ask(typed, found=by_exchanger())
     assert (account.preset, account.sending["host"], account.sending["port"]) == (None, "smtp.office.lan", 587)
     assert MINE.en in shown
+    assert "Then name the servers yourself" in shown
+    assert "Nothing is known" not in shown
     nobody = Interview("en", terminal=False)
     with pytest.raises(click.UsageError, match="If so, name the provider: --preset NAME"):
         ask_account(nobody, options(address="a@example.com"), ANNA, look=lambda _address, _agrees: by_exchanger())
@@ -210,3 +224,31 @@ def test_an_apps_certificate_is_named_by_where_it_is(tmp_path: Path, monkeypatch
         str(tmp_path / "app.key"),
     )
     assert secret == ""
+
+
+def test_where_nothing_is_found_it_is_said_what_was_tried() -> None:
+    tried = (Words("MX example.com: no known provider", "MX example.com: kein bekannter Anbieter"),)
+    shown = ask("anna@example.com\nn\nsmtp.office.lan\n\n\nn\nsecret\n", language="de", found=Found(tried=tried))[2]
+    assert "MX example.com: kein bekannter Anbieter\nZum Anbieter ist nichts bekannt" in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "typed", "question"),
+    [
+        ({"preset": "nobody"}, "anna@gmx.de\ngmx\nn\nsecret\n", "Der Anbieter, etwa ionos oder gmx"),
+        ({"name": "a/b"}, "anna@gmx.de\nanna\nn\nsecret\n", "Ein Name für dieses Konto, etwa vertrieb"),
+        ({"password_file": "/none"}, "anna@gmx.de\nn\n/dev/null\n", "Die Datei, in der das Passwort steht"),
+        ({"smtp_host": "a b"}, "a@gmx.de\nh\n\n\nn\nsecret\n", "Der Server des Anbieters zum Senden (SMTP)"),
+    ],
+)
+def test_what_an_option_says_wrong_is_asked_for_by_its_own_question(
+    given: dict[str, Any], typed: str, question: str
+) -> None:
+    shown = ask(typed, language="de", **given)[2]
+    assert question in shown
+    assert "{" not in shown
+
+
+def test_the_owner_that_is_named_is_the_owner() -> None:
+    users = [*ANNA, ("bert", "bert@gmx.de")]
+    assert ask("bert@gmx.de\n\nsecret\n", users=users, owner="anna")[0].owner == "anna"

@@ -99,6 +99,23 @@ def test_without_a_terminal_the_options_are_enough(tmp_path: Path) -> None:
             "",
             "there is no --user b",
         ),
+        (
+            {"user": ("a=a@gmx.de",), "hostname": "h.lan", "address": "a@gmx.de", "certificate": "make"},
+            "",
+            "--certificate: is for listeners that --network opens",
+        ),
+        (
+            {
+                "user": ("a=a@gmx.de",),
+                "hostname": "h.lan",
+                "address": "a@gmx.de",
+                "network": ("10.0.0.0/8",),
+                "certificate": "make",
+                "key_file": "/dev/null",
+            },
+            "",
+            "--key-file: is for --certificate files",
+        ),
     ],
 )
 def test_without_a_terminal_what_is_missing_or_wrong_is_named(given: dict[str, Any], before: str, said: str) -> None:
@@ -110,3 +127,17 @@ def test_users_of_the_file_are_enough() -> None:
     before = '[server]\nhostname = "h.lan"\n[[user]]\nname = "carl"\naddress = "carl@gmx.de"\n'
     answers, _, _ = answer("secret\n", terminal=False, before=before, address="carl@gmx.de")
     assert (answers.hostname, answers.users, answers.account.owner) == ("h.lan", (), "carl")
+
+
+def test_a_file_of_a_certificate_means_that_there_is_one() -> None:
+    given = {"certificate_file": "/dev/null", "key_file": "/dev/null", "network": ("10.0.0.0/8",)}
+    answers, _, _ = answer(LONG + "\n\n\nsecret\n\n\n", **given)
+    assert answers.certificate is not None
+    assert answers.certificate.private_key == "/dev/null"
+
+
+def test_a_user_that_an_option_says_wrong_is_asked_for_as_a_pair() -> None:
+    typed = LONG.replace("anna\nanna@gmx.de\n", "anna=anna@gmx.de\n") + "\n\nsecret\n\n-\n"
+    answers, _, shown = answer(typed, user=("anna",))
+    assert answers.users[0].address == "anna@gmx.de"
+    assert "A user: short name and mail address" in shown

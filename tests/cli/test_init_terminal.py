@@ -94,7 +94,7 @@ def test_a_german_office_is_led_through_it(tmp_path: Path) -> None:
         person.answer("Aus welchen Netzen", "Buero")
         assert "Buero: ist kein Netz" in person.answer("Aus welchen Netzen", "-")
         said = person.read("Als Nächstes: ")
-        assert f"{config} ist geschrieben" in said
+        assert f"{config} wurde geschrieben; das Passwort steht in" in said
         assert person.process.wait(20) == 0
         assert "sehr geheim" not in person.shown
     settings = load_settings(config)
