@@ -40,7 +40,8 @@ def _choose_provider(
     interview: Interview, options: dict[str, Any], draft: Draft, *, collects: bool, meant: bool
 ) -> str | None:
     """Return where somebody signs in; None: a password is used. `meant`: some option is for that."""
-    preset, named = draft.preset, options["oauth"]
+    preset = draft.preset
+    named: str | None = options["oauth"]
     if named is not None or preset is None:
         return named
     offer = preset.oauth

@@ -130,7 +130,7 @@ def test_users_of_the_file_are_enough() -> None:
 
 
 def test_a_file_of_a_certificate_means_that_there_is_one() -> None:
-    given = {"certificate_file": "/dev/null", "key_file": "/dev/null", "network": ("10.0.0.0/8",)}
+    given: dict[str, Any] = {"certificate_file": "/dev/null", "key_file": "/dev/null", "network": ("10.0.0.0/8",)}
     answers, _, _ = answer(LONG + "\n\n\nsecret\n\n\n", **given)
     assert answers.certificate is not None
     assert answers.certificate.private_key == "/dev/null"

@@ -57,7 +57,7 @@ def test_what_an_option_says_is_written_whatever_is_known(option: str, known: st
 
 
 def test_who_says_the_port_or_the_security_need_not_say_the_other() -> None:
-    def server(**given: str) -> dict[str, Any]:
+    def server(**given: Any) -> dict[str, Any]:  # noqa: ANN401 - of click
         return {**ask(TYPED[FOUND], found=by_autoconfig(), **given)[0].sending}
 
     assert (server()["port"], server()["security"]) == (465, "tls")
@@ -67,7 +67,7 @@ def test_who_says_the_port_or_the_security_need_not_say_the_other() -> None:
 
 
 def test_all_that_is_said_of_a_server_is_written() -> None:
-    given = {"smtp_host": "s.example", "smtp_port": "465", "smtp_security": "none"}
+    given: dict[str, Any] = {"smtp_host": "s.example", "smtp_port": "465", "smtp_security": "none"}
     account, _, _ = ask("anna@gmx.de\n\nsecret\n", preset="gmx", **given)
     assert account.sending == {"host": "s.example", "port": 465, "security": "none"}
 
@@ -93,7 +93,8 @@ def test_what_can_have_no_effect_is_refused(given: dict[str, Any], said: str) ->
 
 @pytest.mark.parametrize(("option", "question"), [("pop3_port", "995 or 110"), ("smtp_port", "587 or 465")])
 def test_a_wrong_port_is_asked_for_again_by_its_own_question(option: str, question: str) -> None:
-    shown = ask("anna@gmx.de\n" + "2525\n" + "\nsecret\n" * 2, **{option: "many", "collect": True})[2]
+    given: dict[str, Any] = {option: "many"}
+    shown = ask("anna@gmx.de\n" + "2525\n" + "\nsecret\n" * 2, collect=True, **given)[2]
     assert "many: is no port" in shown
     assert f"({question})" in shown
 
