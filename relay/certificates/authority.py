@@ -76,13 +76,13 @@ def issue(authority: bytes, names: Sequence[str], now: dt.datetime) -> bytes:
     return _write(key, certificate, root)
 
 
-def only_certificates(pem: bytes) -> bytes:
-    """Return the certificates of a file that holds a key as well. Raises CertificateError where there are none."""
+def only_certificate(pem: bytes) -> bytes:
+    """Return the first certificate of a file, and nothing else of it. Raises CertificateError where there is none."""
     from cryptography import x509  # noqa: PLC0415 - see above
     from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - see above
 
     try:
-        return b"".join(one.public_bytes(Encoding.PEM) for one in x509.load_pem_x509_certificates(pem))
+        return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.PEM)
     except ValueError:
         raise CertificateError("it holds no certificate") from None
 

@@ -17,7 +17,7 @@ from relay.certificates import CertificateError
 from relay.places import AUTHORITY, CERTIFICATE
 from relay.rules.certificates import Certificate, read_pem
 from relay.storage.syncing import FOLDER as OPENED
-from relay.storage.syncing import replacing, sync
+from relay.storage.syncing import open_plain, replacing, sync
 
 FOLDER: Final = "certificates"
 RENEWED: Final = dt.timedelta(days=30)
@@ -78,38 +78,45 @@ class Store:
     def complete(self) -> None:
         """Write the authority's certificate where it is gone: a backup brings the key alone. Raises OSError."""
         if self._authority.exists() and not self.root.exists():
-            from relay.certificates.authority import only_certificates  # noqa: PLC0415 - 40 ms
+            from relay.certificates.authority import only_certificate  # noqa: PLC0415 - 40 ms
 
             with self._locked():
-                _write(self.root, only_certificates(self._authority.read_bytes()), 0o644)
+                _write(self.root, only_certificate(_read(self._authority)), 0o644)
 
     def read(self) -> Certificate | None:
         """Return what the certificate says of itself; None where there is none that can be read."""
         try:
-            with self.server.open("rb") as stream:
-                return read_pem(stream.read(_LARGEST))
+            return read_pem(_read(self.server))
         except OSError:
             return None
 
     def read_root(self) -> bytes:
-        """Return the authority's certificate, as PEM. Raises OSError."""
-        return self.root.read_bytes()
+        """Return the authority's certificate, as PEM, and nothing else of its file. Raises CertificateError, OSError.
+
+        Whoever asks may be root at a terminal, and the file is the service's: it may hold anything.
+        """
+        from relay.certificates.authority import only_certificate  # noqa: PLC0415 - 40 ms
+
+        try:
+            return only_certificate(_read(self.root))
+        except CertificateError as error:
+            raise CertificateError(f"{self.root}: {error}") from None
 
     def _is_due(self, now: dt.datetime) -> Certificate | None:
         found = self.read()
         return found if found is not None and found.until - now <= RENEWED else None
 
     def _make(self, names: Sequence[str], name: str, now: dt.datetime) -> None:
-        from relay.certificates.authority import issue, make_authority, only_certificates  # noqa: PLC0415 - 40 ms
+        from relay.certificates.authority import issue, make_authority, only_certificate  # noqa: PLC0415 - 40 ms
 
         if not self._authority.exists():
             _write(self._authority, make_authority(name, now), 0o600)
-        authority = self._authority.read_bytes()
+        authority = _read(self._authority)
         try:
-            root, server = only_certificates(authority), issue(authority, names, now)
+            root, server = only_certificate(authority), issue(authority, names, now)
         except CertificateError as error:
             raise CertificateError(f"{self._authority}: {error}") from None
-        if not self.root.exists() or self.root.read_bytes() != root:
+        if not self.root.exists() or _read(self.root) != root:
             _write(self.root, root, 0o644)
         _write(self.server, server, 0o600)
 
@@ -126,6 +133,11 @@ class Store:
             yield
         finally:
             os.close(descriptor)
+
+
+def _read(path: Path) -> bytes:
+    with open(open_plain(path, links=True), "rb") as stream:  # noqa: PTH123 - it is open
+        return stream.read(_LARGEST)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

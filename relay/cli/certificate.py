@@ -82,7 +82,7 @@ def show(config: str | None, *, as_json: bool, pem: bool) -> None:
     if found is None or not root:
         fail(f"There is no certificate in {store.folder} yet: relay certificate make")
     if pem:
-        sys.stdout.write(root.decode("ascii", "replace"))
+        sys.stdout.write(root.decode("ascii"))
         return
     if as_json:
         print_json(

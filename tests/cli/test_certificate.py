@@ -33,6 +33,30 @@ def test_a_certificate_is_made_and_shown(run: Run, config: Path) -> None:
         assert "PRIVATE KEY" not in told
 
 
+@pytest.mark.parametrize("before", ["\x1b]0;pwned\x07\x1b[2J", "Subject: x\n"])
+def test_of_the_authoritys_file_the_certificate_alone_is_printed(run: Run, config: Path, before: str) -> None:
+    """The service could write escape sequences there, for the terminal of root who prints it."""
+    run("certificate", "make")
+    store = Store(config.parent)
+    pem = store.root.read_text()
+    store.root.write_text(f"{before}{pem}\x1b]52;c;eA==\x07{store.server.read_text()}")
+    shown = run("certificate", "show", "--pem")
+    assert (shown.status, shown.out) == (0, pem)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "\x1b[2J", "-----BEGIN CERTIFICATE-----\n\x1b[2J\n-----END CERTIFICATE-----\n"]
+)
+def test_what_is_no_certificate_of_an_authority_is_said(run: Run, config: Path, content: str) -> None:
+    run("certificate", "make")
+    root = Store(config.parent).root
+    root.write_text(content)
+    for arguments in ((), ("--pem",), ("--json",)):
+        said = run("certificate", "show", *arguments)
+        assert (said.status, said.out) == (1, "")
+        assert said.err == f"{root}: it holds no certificate\n"
+
+
 def test_what_it_says_makes_listeners_use_it(run: Run, config: Path) -> None:
     run("certificate", "make")
     server = Store(config.parent).server
