@@ -1,6 +1,8 @@
 """Where a reader looks for the test of a module there is one."""
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 from tests.peers.relay_process import ROOT
@@ -49,6 +51,15 @@ def test_each_module_has_the_test_of_its_name() -> None:
 def test_what_others_rely_on_is_there() -> None:
     for module in ("server", "routing", "bcc_archive", "pop_poller"):
         assert (ROOT / "relay" / f"{module}.py").exists()
+
+
+def test_the_picture_of_the_rooms_has_a_row_for_each() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one["type"] == "layers")
+    rooms = {room.strip().replace(".", "/") for layer in layers for room in layer.split("|")} - {"relay/__main__"}
+    first = {line.split(" | ")[0] for line in (ROOT / "docs/architecture.md").read_text().splitlines()}
+    named = {room.removesuffix("/").removesuffix(".py") for line in first for room in re.findall(r"`([^`]+)`", line)}
+    assert rooms <= named
 
 
 def test_how_an_account_sends_is_known_where_it_is_read_and_where_it_is_done() -> None:
