@@ -20,7 +20,7 @@ ELSEWHERE = {
     "rules/answers/about.py": "names alone",
     "rules/answers/general_rows.py": "a table; tried by rules/answers/reading.py",
     "rules/answers/provider_rows.py": "a table; tried by rules/answers/reading.py",
-    "storage/tables.py": "the tables",
+    "storage/columns.py": "what the tables are made of",
     "submission/__init__.py": "only puts its parts together",
 }
 """Modules with code of their own and no test of their name, each with the reason."""

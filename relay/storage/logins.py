@@ -10,10 +10,10 @@ from typing import Final
 from sqlalchemy import and_, bindparam, delete, or_, select, update
 
 from relay.model.oauth import StoredLogin
+from relay.storage.account_tables import login as logins
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import row_of
 from relay.storage.statement import Statement, insert
-from relay.storage.tables import login as logins
 from relay.storage.transaction import Transaction
 
 LEASE: Final = 60_000

@@ -16,11 +16,11 @@ from relay.model.maildrop import Arrival, Mailbox, MessageKey, Seen
 from relay.storage import arrivals as copies
 from relay.storage.accepting import Claimant
 from relay.storage.access import Access, P, R, asks, writes, writes_as
+from relay.storage.account_tables import mailbox, seen
 from relay.storage.committer import Rank
 from relay.storage.engine import Database, transaction
 from relay.storage.rows import clean
 from relay.storage.statement import Many, Statement, insert
-from relay.storage.tables import mailbox, seen
 from relay.storage.transaction import Transaction
 
 _ADDED: Final = insert(mailbox)

@@ -11,10 +11,10 @@ from relay.model.mail import EVERY_ACCOUNT, Pause
 from relay.rules.notice_texts import Alert
 from relay.storage import meta
 from relay.storage.accepting import unsay
+from relay.storage.account_tables import pause as pauses
 from relay.storage.outbox import PendingAlert, enqueue
 from relay.storage.rows import row_of
 from relay.storage.statement import Statement, insert, is_in
-from relay.storage.tables import pause as pauses
 from relay.storage.transaction import Transaction
 
 MOST_FINGERPRINTS: Final = 8

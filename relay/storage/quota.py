@@ -14,10 +14,11 @@ from relay.model.errors import ClaimLostError
 from relay.model.ids import first_id
 from relay.model.mail import ClaimedDelivery, NewDelivery
 from relay.storage.accepting import Cause, Claimant, create
+from relay.storage.account_tables import counter
 from relay.storage.claiming import IS_CLAIMED
 from relay.storage.rows import is_recent
 from relay.storage.statement import Statement, insert, is_in
-from relay.storage.tables import attempt, counter, delivery, event, message
+from relay.storage.tables import attempt, delivery, event, message
 from relay.storage.transaction import Transaction
 
 _OF_DAY: Final = and_(counter.c.account == bindparam("name"), counter.c.day == bindparam("on"))

@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 from relay.emitting import emit
 from relay.events.service import DatabaseCopied, DatabaseUpgraded
 from relay.model.errors import StorageError
-from relay.storage import meta
+from relay.storage import account_tables, meta, tables  # noqa: F401 - they fill the list of tables
 from relay.storage.backup import copy_database
+from relay.storage.columns import metadata
 from relay.storage.engine import Database, transaction
 from relay.storage.lock import database_file
-from relay.storage.tables import metadata
 from relay.storage.transaction import Transaction
 
 VERSION: Final = 6

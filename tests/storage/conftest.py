@@ -24,9 +24,9 @@ from relay.model.mail import (
 )
 from relay.model.maildrop import Arrival, Place
 from relay.model.reply import Outcome, Reply, Verdict
+from relay.storage.columns import metadata
 from relay.storage.engine import open_engine
 from relay.storage.queue import Queue
-from relay.storage.tables import metadata
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer
 from tests.peers.machine import lack

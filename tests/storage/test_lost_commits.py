@@ -17,12 +17,12 @@ from relay.model.mail import AT_ONCE, DeliveryState, Pause
 from relay.model.maildrop import Mailbox, MessageKey
 from relay.model.reply import Reply
 from relay.storage import admin
+from relay.storage.columns import metadata
 from relay.storage.committer import Rank
 from relay.storage.engine import WriteConnection
 from relay.storage.mailboxes import Mailboxes
 from relay.storage.queue import Queue
 from relay.storage.quota import Count
-from relay.storage.tables import metadata
 from relay.storage.writer import Writer
 from tests.storage import conftest
 from tests.storage.conftest import INBOX, LATER, NEVER, NOW, SALES, TAKEN, new_copies, new_mail, settled

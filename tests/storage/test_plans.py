@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, make_url, text
 import relay.storage
 from relay.model.ids import make_id
 from relay.model.state import State
-from relay.storage import tables
+from relay.storage.columns import metadata
 from relay.storage.engine import open_engine, transaction
 from relay.storage.listing import MailFilter, find_mails
 from relay.storage.statement import Form, Many, Statement, insert
@@ -39,7 +39,7 @@ EXPECTED = {
 """Statement and table -> why it may read the table, or an index of it, whole."""
 PARTIAL = {
     index.name
-    for table in tables.metadata.tables.values()
+    for table in metadata.tables.values()
     for index in table.indexes
     if index.dialect_options["sqlite"]["where"] is not None
 }
@@ -87,7 +87,7 @@ def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     engine = open_engine(url)
     prepare_database(engine)
     with transaction(engine, write=True) as tx:
-        for table in tables.metadata.sorted_tables:
+        for table in metadata.sorted_tables:
             count = 4 if table.name in SMALL else MAILS
             tx.change_each(Many.insert(insert(table)), [_row(table, n) for n in range(count)])
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -129,7 +129,7 @@ def test_no_statement_reads_a_table_whole_but_those_that_are_known_to(full: Engi
 def _sqlite_scans(connection: Connection, form: Form) -> Iterator[str]:
     for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {form.text}", (None,) * form.text.count("?")):
         step = re.match(r"SCAN (\w+)(?:.* INDEX (\w+))?", row[3])
-        if step is not None and step[1] in tables.metadata.tables and step[1] not in SMALL and step[2] not in PARTIAL:
+        if step is not None and step[1] in metadata.tables and step[1] not in SMALL and step[2] not in PARTIAL:
             yield step[1]
 
 

@@ -27,11 +27,11 @@ from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewDeliver
 from relay.model.reply import Outcome, Verdict
 from relay.storage import commands
 from relay.storage.access import asks
+from relay.storage.columns import metadata
 from relay.storage.commands import Done
 from relay.storage.committer import Operation
 from relay.storage.engine import WriteConnection, open_engine, transaction
 from relay.storage.queue import Queue
-from relay.storage.tables import metadata
 from relay.storage.transaction import Transaction
 from relay.storage.upgrade import prepare_database
 from relay.storage.writer import Writer

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import Engine, Integer, bindparam, delete, select, update
 
+from relay.storage.account_tables import mailbox, pause, seen
 from relay.storage.engine import transaction
 from relay.storage.statement import Many, Statement, insert, is_in
-from relay.storage.tables import mailbox, meta, pause, seen
+from relay.storage.tables import meta
 from relay.storage.transaction import Transaction
 
 _PUT = Many.insert(insert(meta).on_conflict_do_nothing(), "key", "value")

@@ -1,8 +1,8 @@
 from sqlalchemy import Engine, delete
 
+from relay.storage.account_tables import mailbox
 from relay.storage.engine import transaction
 from relay.storage.statement import Many, Statement, insert
-from relay.storage.tables import mailbox
 
 
 def test_what_is_one_databases_own_is_asked_as_text(engine: Engine) -> None:

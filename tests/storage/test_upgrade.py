@@ -12,10 +12,10 @@ from relay.model.errors import StorageError
 from relay.model.mail import RecipientKind
 from relay.model.maildrop import FolderListing, Listed, MessageKey, Seen
 from relay.storage import arrivals
+from relay.storage.columns import metadata
 from relay.storage.engine import open_engine, transaction
 from relay.storage.mailboxes import Mailboxes, find_seen, read_mailboxes
 from relay.storage.queue import Queue
-from relay.storage.tables import metadata
 from relay.storage.upgrade import VERSION, prepare_database, require_database, schema_of
 from relay.storage.writer import Writer
 from tests.peers.deliveries import Selection, list_deliveries
