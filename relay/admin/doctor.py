@@ -6,6 +6,7 @@ mailbox after a few; of all accounts, nothing more is tried at a provider that h
 
 import asyncio
 import secrets
+import shlex
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -183,9 +184,8 @@ def _skip(account: Account, other: str) -> Step:
         advice = "Mend it first: some providers lock a mailbox after a few refused logins."
     else:
         text = f"not tried: this provider has refused the login of {other}"
-        advice = (
-            f"Mend {other} first, since a provider may lock out who tries on. Then: relay account test {account.name}"
-        )
+        again = f"relay account test {shlex.quote(account.name)}"
+        advice = f"Mend {other} first, since a provider may lock out who tries on. Then: {again}"
     return Step(name="log in", good=False, text=text, advice=advice)
 
 

@@ -1,7 +1,7 @@
 """What the commands share that change relay.toml: its keys as options, secrets, the change itself, and the reload."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -85,17 +85,31 @@ def _read_pair(pair: str) -> tuple[tuple[str, ...], object]:
 
     text, equals, value = pair.partition("=")
     path = read_path(text)
-    if is_secret(path[-1]):
-        raise click.UsageError(
-            f"{'.'.join(path)} is a secret, which others on this machine could see in a command: leave it away (you are"
-            f" asked for a password), or put it into a file and name that: --set {'.'.join(path)}_file=FILE"
-        )
+    try:
+        read = tomllib.loads(f"v = {value}")["v"] if "\n" not in value else value
+    except tomllib.TOMLDecodeError:
+        read = value
+    for key in _walk_keys(path, read):
+        if is_secret(key[-1]):
+            name = ".".join(key)
+            raise click.UsageError(
+                f"{name} is a secret, which others on this machine could see in a command: leave it away (you are asked"
+                f" for a password), or put it into a file and name that: --set {name}_file=FILE"
+            )
     if not equals:
         raise click.UsageError(f"{pair[:80]!r} has no value: write it as smtp.port=465")
-    try:
-        return path, tomllib.loads(f"v = {value}")["v"] if "\n" not in value else value
-    except tomllib.TOMLDecodeError:
-        return path, value
+    return path, read
+
+
+def _walk_keys(path: tuple[str, ...], value: object) -> Iterator[tuple[str, ...]]:
+    """Give the path of each key on the way to a value, and of each one in its tables."""
+    yield from (path[: n + 1] for n in range(len(path)))
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, dict):
+            for key, inner in one.items():
+                yield from _walk_keys((*path, key), inner)
+        elif isinstance(one, list):
+            yield from _walk_keys(path, one)
 
 
 def nest(changes: Mapping[tuple[str, ...], object]) -> dict[str, Any]:

@@ -63,18 +63,22 @@ def _lock_file(target: Path) -> Iterator[int]:
     while True:
         descriptor = open_plain(target)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise _busy(target) from None
-                time.sleep(_PAUSE)
-                continue
-            if os.path.samestat(os.fstat(descriptor), target.stat()):
+            if _take_lock(descriptor) and os.path.samestat(os.fstat(descriptor), target.stat()):
                 yield descriptor
                 return
         finally:
             os.close(descriptor)
+        if time.monotonic() > deadline:
+            raise _busy(target)
+        time.sleep(_PAUSE)
+
+
+def _take_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _busy(target: Path) -> EditError:

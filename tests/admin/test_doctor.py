@@ -84,18 +84,19 @@ def test_who_listens_no_more_ends_the_test(config: Path, mailbox: Mailbox) -> No
 
 def test_all_accounts_stop_at_the_first_refusal_of_a_provider(run: Run, config: Path, mailbox: Mailbox) -> None:
     with serve_mailbox() as other:
-        first = collected(mailbox, "one", "two", "three", password="of-yesterday")
+        first = collected(mailbox, "one", "two", "three$", password="of-yesterday")
         elsewhere = [{**one, "pop3": {**one["pop3"], "host": "localhost"}} for one in collected(other, "else")]
         excluded = {**collected(mailbox, "old")[0], "excluded": True}
         write_config(config.parent, accounts=[first[0], *elsewhere, excluded, *first[1:]], users=[ANNA])
         said = run("account", "test", "--all", "--json")
         assert (mailbox.sessions, other.sessions) == (1, 1)
     assert said.status == 1
-    assert [one["account"] for one in said.json if one["step"] == "log in"] == ["one", "two", "three", "else"]
+    assert [one["account"] for one in said.json if one["step"] == "log in"] == ["one", "two", "three$", "else"]
     logins = {one["account"]: one for one in said.json if one["step"] == "log in"}
     assert logins["one"]["text"].endswith("wrong password")
     assert logins["two"]["text"] == "not tried: this provider has refused the login of one"
-    assert "Mend one first" in logins["three"]["advice"]
+    assert "Mend one first" in logins["three$"]["advice"]
+    assert logins["three$"]["advice"].endswith("relay account test 'three$'")
     assert logins["else"]["good"]
     assert "1 account works; not one, two, three" in said.err
 

@@ -23,7 +23,14 @@ def test_values_are_read_as_toml_and_else_as_text() -> None:
     assert nest(_read("smtp.port=1", host="x")) == {"smtp": {"port": 1, "host": "x"}}
 
 
-@pytest.mark.parametrize("pair", ["password=x", "smtp.password=x", "oauth.client_secret=x", "hook.new_token=x"])
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "password=x", "smtp.password=x", "oauth.client_secret=x", "hook.new_token=x", "smtp.password",
+        'pop3={host="p.example",username="u",password="X"}', 'a={b={"client_secret"="X"}}', 'a=[[{token="X"}]]',
+        'pop3={auth.password="X"}', "password.x=1",
+    ],
+)  # fmt: skip
 def test_a_secret_is_no_argument(pair: str) -> None:
     with pytest.raises(click.UsageError, match="is a secret"):
         _read(pair)

@@ -133,3 +133,22 @@ def test_a_change_does_not_wait_for_ever(config: Path, monkeypatch: pytest.Monke
     with config.open() as other:  # as another process has it
         fcntl.flock(other, fcntl.LOCK_EX)
         begin_another(b"")
+
+
+@pytest.mark.timeout(20)
+def test_a_change_does_not_run_for_ever_after_a_file_that_others_replace(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file that is opened has another one in its place by the time it is locked."""
+    monkeypatch.setattr(file, "PATIENCE", 0.1)
+    take = fcntl.flock
+
+    def replace_and_take(descriptor: int, how: int) -> None:
+        new = config.with_name("new")
+        new.write_bytes(config.read_bytes())
+        new.replace(config)
+        take(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", replace_and_take)
+    with pytest.raises(EditError, match="another command is changing it"):
+        change_file(config, _to_german, _nothing)
