@@ -30,6 +30,11 @@ def name_file(option: str | None) -> str:
     return option or os.environ.get(VARIABLE, "")
 
 
+def is_the_services_own(file: Path) -> bool:
+    """Return whether a configuration is the one that the service of this machine, systemd's unit, is started with."""
+    return file.absolute() == PLACES[-1]
+
+
 def digest_of(file: Path) -> str:
     """Return a hash of a configuration as it stands on the disk; empty where it can't be read."""
     import hashlib  # noqa: PLC0415 - most commands need none

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.places import PLACES, VARIABLE, digest_of, find_file, find_storage
+from relay.places import PLACES, VARIABLE, digest_of, find_file, find_storage, is_the_services_own
 
 
 def test_the_option_goes_before_the_variable_and_both_before_what_is_there(
@@ -24,6 +24,16 @@ def test_a_link_to_nothing_is_found_so_that_somebody_says_what_is_wrong_with_it(
     monkeypatch.delenv(VARIABLE, raising=False)
     PLACES[0].symlink_to("not-there.toml")
     assert find_file(None) == PLACES[0]
+
+
+def test_one_file_is_the_services_own_wherever_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "relay").mkdir()
+    monkeypatch.chdir(tmp_path / "relay")
+    assert not is_the_services_own(Path("relay.toml"))
+    assert not is_the_services_own(tmp_path / "relay" / "relay.toml")
+    monkeypatch.chdir("/")
+    assert is_the_services_own(Path("etc/relay/relay.toml"))
+    assert is_the_services_own(Path("/etc/relay/relay.toml"))
 
 
 def test_a_hash_is_of_the_bytes_and_empty_without_any(tmp_path: Path) -> None:

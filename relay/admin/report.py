@@ -25,7 +25,7 @@ from relay.admin.requests import Json, Told
 from relay.admin.status import look
 from relay.model.errors import RelayError
 from relay.model.state import State
-from relay.places import PLACES
+from relay.places import is_the_services_own
 from relay.rules.moments import utc_time
 from relay.rules.redaction import HIDDEN, Redactor
 from relay.settings import Settings
@@ -54,7 +54,7 @@ def read_journal(settings: Settings) -> bytes | None:
     The unit knows one configuration: another one's service has another log. Root reads it before it becomes somebody
     else.
     """
-    if settings.log.file is not None or settings.path.absolute() != PLACES[-1]:
+    if settings.log.file is not None or not is_the_services_own(settings.path):
         return None
     command = ["journalctl", "--unit=relay", "--output=cat", "--no-pager", "--quiet", f"--lines={2 * EVENTS}"]
     try:

@@ -19,7 +19,7 @@ from relay.cli.telling import tell
 from relay.first_steps import texts
 from relay.first_steps.programs import describe_programs
 from relay.model.errors import RelayError
-from relay.places import PLACES
+from relay.places import is_the_services_own
 from relay.settings.hosts import parse_ip
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def finish(config: str | None, settings: "Settings", account: "AccountAnswer", *
     elif runs:
         following = texts.NEXT_SEND
     else:
-        following = texts.NEXT_START if settings.path == PLACES[1] else texts.NEXT_SERVE
+        following = texts.NEXT_START if is_the_services_own(settings.path) else texts.NEXT_SERVE
     name = shlex.quote(account.name)
     say(following.by(language).format(name=name, option=option, address=account.address))
     return DONE if works else FAILED

@@ -13,24 +13,9 @@ from relay.accounts.signing_in import SignInError, sign_in
 from relay.model.oauth import Flow, OAuth
 from relay.rules.oauth_answers import Tokens
 from tests.accounts.conftest import Office
+from tests.peers.oauth_server import end_of
 
 NOW = 1_780_000_000_000
-
-
-class _Stop(urllib.request.HTTPRedirectHandler):
-    """Stops where the browser would go on to this computer."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-def end_of(page: str) -> str:
-    """Give the address at which a browser ends."""
-    try:
-        urllib.request.build_opener(_Stop).open(page)
-    except urllib.error.HTTPError as answer:
-        return str(answer.headers["Location"])
-    raise AssertionError("it leads nowhere")
 
 
 class Person:

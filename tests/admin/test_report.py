@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from relay import places
 from relay.admin import report
 from relay.admin.report import gather, read_journal, write
 from relay.settings import load_settings
@@ -37,7 +38,7 @@ def test_the_journal_is_that_of_the_unit_alone(config: Path, tmp_path: Path, mon
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert read_journal(settings) is None
-    monkeypatch.setattr(report, "PLACES", (settings.path,))
+    monkeypatch.setattr(places, "PLACES", (settings.path,))
     assert read_journal(settings) == b'{"event": "x"}\n'
     program.write_text("#!/bin/sh\nexit 1\n")
     assert read_journal(settings) is None

@@ -20,6 +20,17 @@ def test_what_does_not_work_yet_is_said_with_what_mends_it(config: Path, capsys:
     assert said.endswith(f"Next: mend what FAILED above, then: relay account test sales -c {config}\n")
 
 
+def test_a_german_office_reads_what_is_next_in_german(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(config.read_text().replace('language = "en"', 'language = "de"'))
+    assert finish(str(config), load_settings(config), ACCOUNT, tries=True) == 1
+    said = capsys.readouterr().out
+    assert "\nWas anderswo einzustellen ist:\n" in said
+    mend = "Als Nächstes: beheben Sie, was oben mit FAILED gekennzeichnet ist, dann: relay account test sales"
+    assert said.endswith(f"{mend} -c {config}\n")
+    assert finish(str(config), load_settings(config), ACCOUNT, tries=False) == 0
+    assert capsys.readouterr().out.endswith(f"Als Nächstes: relay serve -c {config}\n")
+
+
 def test_without_a_service_it_is_to_be_started(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert finish(str(config), load_settings(config), ACCOUNT, tries=False) == 0
     assert capsys.readouterr().out.endswith(f"Next: relay serve -c {config}\n")

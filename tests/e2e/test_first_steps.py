@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.accounts.test_signing_in import end_of
-from tests.e2e.test_oauth import provider
 from tests.peers.dovecot import PASSWORD, Dovecot
-from tests.peers.oauth_server import CLIENT, USER, OAuthServer
+from tests.peers.oauth_provider import provider
+from tests.peers.oauth_server import CLIENT, USER, OAuthServer, end_of
 from tests.peers.postfix import Postfix
 from tests.peers.relay_process import ROOT, RelayProcess
 

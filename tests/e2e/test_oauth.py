@@ -1,15 +1,13 @@
 """Accounts that log in by a token: a real authorization server, Dovecot that asks it, Postfix that asks Dovecot."""
 
-import contextlib
 import os
 import signal
 import smtplib
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,7 +17,8 @@ import pytest
 
 from tests.peers.dovecot import Dovecot
 from tests.peers.machine import wait_until
-from tests.peers.oauth_server import USER, OAuthServer, Rotation
+from tests.peers.oauth_provider import provider
+from tests.peers.oauth_server import USER, OAuthServer, Rotation, end_of
 from tests.peers.postfix import Postfix
 from tests.peers.relay_process import ANNA, ROOT, RelayProcess, write_config
 
@@ -34,53 +33,12 @@ SOON = timedelta(seconds=8)
 """Sooner than the look that finds another login by itself."""
 _BATCH = max(MAILS // 10, 10)
 
-_ASKS = """
-auth_mechanisms = plain login {mechanisms}
-passdb {{
-  driver = oauth2
-  mechanisms = xoauth2 oauthbearer
-  args = {file}
-}}
-service auth {{
-  unix_listener {socket} {{
-    mode = 0666
-  }}
-}}
-"""
-_OAUTH2 = """
-introspection_mode = auth
-introspection_url = {url}/introspect
-username_attribute = username
-active_attribute = active
-active_value = true
-"""
-
 
 @pytest.fixture
 def server() -> Iterator[OAuthServer]:
     with OAuthServer() as running:
         running.signed_in.set()
         yield running
-
-
-@contextlib.contextmanager
-def provider(
-    server: OAuthServer, *, mechanisms: str = "xoauth2 oauthbearer", **settings: str
-) -> Generator[tuple[Postfix, Dovecot]]:
-    """Run a provider that knows nothing but the tokens of a server; `settings` of Postfix."""
-    with tempfile.TemporaryDirectory(prefix="oauth-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "oauth2.conf").write_text(_OAUTH2.format(url=server.url))
-        more = _ASKS.format(file=folder / "oauth2.conf", socket=folder / "auth", mechanisms=mechanisms)
-        sasl = {
-            "smtpd_sasl_type": "dovecot",
-            "smtpd_sasl_path": str(folder / "auth"),
-            "smtpd_sasl_security_options": "noanonymous",
-            **settings,
-        }
-        with Dovecot(more=more) as dovecot, Postfix(logins={"nobody": "x"}, settings=sasl) as postfix:
-            yield postfix, dovecot
 
 
 def account(table: dict[str, Any], postfix: Postfix, dovecot: Dovecot) -> dict[str, Any]:
@@ -143,8 +101,6 @@ def test_somebody_signs_in_and_mail_leaves_and_comes(server: OAuthServer, tmp_pa
 
 def authorize(relay: RelayProcess, server: OAuthServer, flow: str) -> str:
     """Run `relay account authorize`; in a browser that is on another computer, from which the address is pasted."""
-    from tests.accounts.test_signing_in import end_of  # noqa: PLC0415 - the same person
-
     command = [sys.executable, "-u", "-m", "relay", "account", "authorize", "anna", "-c", str(relay.config)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.test_oauth import account, authorize, provider, send
+from tests.e2e.test_oauth import account, authorize, send
+from tests.peers.oauth_provider import provider
 from tests.peers.oauth_server import USER, OAuthServer
 from tests.peers.relay_process import ANNA, ROOT, RelayProcess, write_config
 

@@ -23,13 +23,25 @@ def describe(tmp_path: Path, *tables: str, language: str = "en") -> list[str]:
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_without_networks_only_programs_of_this_machine_send(tmp_path: Path, language: str) -> None:
     (line,) = describe(tmp_path, USER, ACCOUNT, language=language)
-    assert "127.0.0.1" in line
     assert "2525" in line
+    begin = "Programs on this machine alone send" if language == "en" else "Nur Programme auf diesem Rechner senden"
+    assert line.startswith(f"{begin}: ")
+    assert "127.0.0.1" in line
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_an_open_listener_serves_all_without_a_login(tmp_path: Path, language: str) -> None:
     thunderbird, outlook, scanner, inbox, password = describe(tmp_path, OPEN, USER, ACCOUNT, POP3, language=language)
+    if language == "de":
+        assert "Verbindungssicherheit Keine, Authentifizierungsmethode Keine Authentifizierung" in thunderbird
+        assert "Ausgehende E-Mail: Server mail.office.lan / 192.168.1.7, Port 2525, Verschlüsselung Keine" in outlook
+        assert "ohne Anmeldung, Absender info@example.com" in scanner
+        assert "Abgeholtes liegt in " in inbox
+        assert "braucht anna ein Passwort" in password
+    else:
+        assert "connection security None, authentication No authentication" in thunderbird
+        assert "encryption None, without a login" in outlook
+        assert "no login, sender info@example.com" in scanner
     for line in (thunderbird, outlook, scanner):
         assert "mail.office.lan / 192.168.1.7" in line
         assert "2525" in line

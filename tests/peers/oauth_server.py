@@ -13,6 +13,8 @@ import secrets
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from dataclasses import dataclass, field
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -232,6 +234,22 @@ class OAuthServer:
             proof = base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), form["redirect_uri"]
             return self._give(refresh=True) if self._codes.pop(form["code"], None) == proof else None
         return self._give(refresh=grant == "device_code")
+
+
+class _Stop(urllib.request.HTTPRedirectHandler):
+    """Stops where the browser would go on to this computer."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def end_of(page: str) -> str:
+    """Return the address at which a browser ends that opens the page on which somebody signs in."""
+    try:
+        urllib.request.build_opener(_Stop).open(page)
+    except urllib.error.HTTPError as answer:
+        return str(answer.headers["Location"])
+    raise AssertionError("it leads nowhere")
 
 
 def _answer(handler: BaseHTTPRequestHandler, status: int, answer: dict[str, Any]) -> None:

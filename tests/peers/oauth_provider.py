@@ -1,0 +1,51 @@
+"""A real provider that takes tokens alone: Dovecot asks the server that has issued them, and Postfix asks Dovecot."""
+
+import contextlib
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+from tests.peers.dovecot import Dovecot
+from tests.peers.oauth_server import OAuthServer
+from tests.peers.postfix import Postfix
+
+_ASKS = """
+auth_mechanisms = plain login {mechanisms}
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {file}
+}}
+service auth {{
+  unix_listener {socket} {{
+    mode = 0666
+  }}
+}}
+"""
+_OAUTH2 = """
+introspection_mode = auth
+introspection_url = {url}/introspect
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
+
+
+@contextlib.contextmanager
+def provider(
+    server: OAuthServer, *, mechanisms: str = "xoauth2 oauthbearer", **settings: str
+) -> Generator[tuple[Postfix, Dovecot]]:
+    """Run a provider that knows nothing but the tokens of a server; `settings` of Postfix."""
+    with tempfile.TemporaryDirectory(prefix="oauth-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "oauth2.conf").write_text(_OAUTH2.format(url=server.url))
+        more = _ASKS.format(file=folder / "oauth2.conf", socket=folder / "auth", mechanisms=mechanisms)
+        sasl = {
+            "smtpd_sasl_type": "dovecot",
+            "smtpd_sasl_path": str(folder / "auth"),
+            "smtpd_sasl_security_options": "noanonymous",
+            **settings,
+        }
+        with Dovecot(more=more) as dovecot, Postfix(logins={"nobody": "x"}, settings=sasl) as postfix:
+            yield postfix, dovecot
