@@ -8,7 +8,7 @@ import click
 from relay.cli.init_servers import Draft, ask_collecting, ask_sending
 from relay.cli.init_sign_in import ask_client_secret, ask_sign_in
 from relay.cli.interview import Interview, fill_in
-from relay.cli.provider import Finder, look_up
+from relay.cli.provider import Finder, look_up, refuse_foreign
 from relay.first_steps import reading, texts
 from relay.first_steps.answers import AccountAnswer
 from relay.presets.preset import Preset, Words, find_preset
@@ -41,6 +41,7 @@ def ask_account(
     oauth = ask_sign_in(interview, options, draft, collects=pop3 is not None)
     secret = ""
     if oauth is not None:
+        refuse_foreign(oauth["provider"], [table["host"] for table in (smtp, pop3) if table and "host" in table])
         secret = ask_client_secret(interview, options, oauth)
     elif options["password_file"] is not None:
         file = interview.ask(

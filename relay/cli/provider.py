@@ -4,7 +4,7 @@ What strangers said is proposed and never taken by itself: a person agrees at th
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
@@ -166,6 +166,8 @@ def _find(changes: Changes, wishes: Wishes, look: Finder) -> "tuple[Preset | Non
             f"{address.domain} names a server to collect from, and none to send by: add --smtp-host HOST"
             f" {' '.join(_options(hosts))}"
         )
+    if found.preset is None:
+        refuse_foreign(changes.get(("oauth", "provider")), [one.host for one in hosts if one.host is not None])
     how = {
         Origin.DOMAIN: f"the domain {address.domain} is theirs",
         Origin.EXCHANGER: f"the DNS says that they take the mail of {address.domain}",
@@ -190,6 +192,14 @@ def _find(changes: Changes, wishes: Wishes, look: Finder) -> "tuple[Preset | Non
             "username": one.username,
         }.items()
     }
+
+
+def refuse_foreign(issuer: object, hosts: Iterable[str]) -> None:
+    """Refuse servers that must not get the tokens of an issuer, before any more is asked. Raises click.UsageError."""
+    from relay.settings.oauth_checks import foreign_hosts, say_foreign
+
+    if issuer is not None and (foreign := foreign_hosts(str(issuer), hosts)):
+        raise click.UsageError(printable(f"--oauth {issuer}: {foreign[0]} {say_foreign(str(issuer))}"))
 
 
 def _confirm(changes: Changes, found: "Found", hosts: Sequence["FoundServer"]) -> None:

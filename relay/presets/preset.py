@@ -187,6 +187,16 @@ def _host_of(server: Server) -> str:
     return ascii_domain(server.host).removesuffix(".")
 
 
+@functools.cache
+def hosts_of_issuer(provider: str) -> frozenset[str]:
+    """Return the names of all servers that take the tokens of a provider of `[account.oauth]`; none of an unknown one.
+
+    A token of Microsoft's or Google's goes to no other host, since it opens the mailbox to whoever gets it.
+    """
+    offers = (one for one in all_presets() if one.oauth is not None and one.oauth.provider == provider)
+    return frozenset(server.host for one in offers for server in one.servers.values() if server.host is not None)
+
+
 def is_below(name: str, domain: str) -> bool:
     """Return whether a name is a domain itself or lies below it."""
     return name == domain or name.endswith(f".{domain}")

@@ -1,17 +1,21 @@
-"""Checks `[account.oauth]` as a whole: what a provider does not offer, and the other way."""
+"""Checks `[account.oauth]` as a whole: what a provider does not offer, and the other way; and where a token may go."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+from relay.presets.preset import hosts_of_issuer
 from relay.settings.document import SERVER_TABLES, Table
 from relay.settings.errors import Finding
+from relay.settings.hosts import is_loopback
 
 SECRET_SOURCES: Final = ("client_secret", "client_secret_file", "client_secret_env", "client_secret_command")
 _SHARED: Final = ("common", "organizations", "consumers")
 """Microsoft's words for "any tenant"; an app belongs to one."""
 _PERSONAL: Final = re.compile(r"(?:outlook|hotmail|live|msn|passport)\.[a-z.]{2,6}", re.IGNORECASE)
 _GMAIL: Final = ("gmail.com", "googlemail.com")
+_TITLES: Final = {"microsoft": "Microsoft", "google": "Google"}
+"""Issuers whose servers are known."""
 _URLS: Final = ("token_url", "device_url", "authorize_url")
 _ONLY_CUSTOM: Final = (*_URLS, "scopes")
 
@@ -37,8 +41,50 @@ def check_oauth(account: Table) -> Iterator[Finding]:
                 reason = f'is known for provider = "{provider}": delete this line (it is a key of provider = "custom")'
                 yield Finding((*table.place, key), reason)
     check = {"microsoft": _check_microsoft, "google": _check_google, "custom": _check_custom}.get(provider or "")
+    yield from _check_servers(account, provider)
     if check is not None and flow in ("device", "browser", "app"):
         yield from check(table, flow, _domain(table.text("user") or account.text("address") or ""))
+
+
+def foreign_hosts(provider: str | None, hosts: Iterable[str]) -> list[str]:
+    """Return those hosts to which a provider's tokens must not go, since they are not its own; loopback may be a proxy.
+
+    Of "custom" nothing is known, so that nothing is foreign.
+    """
+    if provider not in _TITLES:
+        return []
+    own = hosts_of_issuer(provider)
+    return [one for one in hosts if one.lower().removesuffix(".") not in own and not is_loopback(one)]
+
+
+def say_foreign(provider: str) -> str:
+    """Say of a host why it gets no token, and what to do."""
+    title, known = _TITLES[provider], ", ".join(sorted(hosts_of_issuer(provider)))
+    return (
+        f"is no server of {title}, and a token of {title} opens the mailbox to whoever gets it: write one of {title}'s"
+        f" ({known}); a server of somebody else takes a password, or the tokens of its own issuer (provider ="
+        ' "custom")'
+    )
+
+
+def _check_servers(account: Table, provider: str | None) -> Iterator[Finding]:
+    """Check that a token goes to its provider's servers alone, encrypted, to a certificate that is verified."""
+    for kind in SERVER_TABLES:
+        server = account.table(kind)
+        host = server.text("host")
+        if host is None or is_loopback(host):
+            continue
+        for _ in foreign_hosts(provider, [host]):
+            yield Finding((*server.place, "host"), say_foreign(provider or ""))
+        if server.text("security") == "none":
+            reason = 'a token must not cross the network in clear: delete this line, or write "starttls" or "tls"'
+            yield Finding((*server.place, "security"), reason)
+        if server.content.get("verify") is False:
+            reason = (
+                "a token may go to a server with a verified certificate alone: delete this line; an authority of one's"
+                ' own is named by ca_file = "FILE"'
+            )
+            yield Finding((*server.place, "verify"), reason)
 
 
 def _check_microsoft(table: Table, flow: str, domain: str) -> Iterator[Finding]:

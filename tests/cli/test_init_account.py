@@ -192,6 +192,12 @@ def test_servers_that_the_domain_names_are_written_as_they_were_found() -> None:
     assert "SMTP: smtp.example.com, port 465" in shown
 
 
+def test_servers_that_the_domain_names_get_no_token_of_microsoft_or_google() -> None:
+    for issuer in ("google", "microsoft"):
+        with pytest.raises(click.UsageError, match=rf"--oauth {issuer}: smtp\.example\.com is no server of"):
+            ask("anna@example.com\n\n\n\nclient\n\n", found=by_autoconfig(), oauth=issuer)
+
+
 def test_thunderbirds_database_is_asked_only_if_the_person_agrees() -> None:
     asked = "Mozilla learns the name example.com"
     typed = "anna@example.com\ny\nsmtp.office.lan\n\n\nn\nsecret\n"

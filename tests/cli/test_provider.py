@@ -165,6 +165,9 @@ def test_servers_that_a_web_server_names_are_written_out(
     }  # fmt: skip
     said = "SMTP is at mail.own.example.net, port 465 (tls), as info: the web server of own.example.net says so."
     assert said in capsys.readouterr().out
+    for issuer in ("microsoft", "google"):
+        named: Changes = {("address",): "info@own.example.net", ("oauth", "provider"): issuer}
+        assert f"--oauth {issuer}: mail.own.example.net is no server of" in refused(named, look=looking(dns, web))
     web.files[CONFIG] = (200, file(server(), domain="own.example.net"))
     refusal = refused({("address",): "info@own.example.net"}, look=looking(dns, web))
     assert "mail.example.com is not part of own.example.net. Is it your provider's?" in refusal

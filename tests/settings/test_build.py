@@ -62,12 +62,17 @@ def test_who_signs_in_and_whose_mailbox_it_is(tmp_path: Path) -> None:
     (tmp_path / "s").touch(0o600)
     (tmp_path / "s").write_text("hunter2\n")
     oauth = {"provider": "microsoft", "flow": "browser", "client_id": "0"}
-    shared = {"name": "b", "address": "b@b.example", "owner": "anna", "pop3": {"host": "h", "username": "c@b.example"}}
+    shared = {
+        "name": "b",
+        "address": "b@b.example",
+        "owner": "anna",
+        "pop3": {"host": "::1", "username": "c@b.example"},
+    }
     table = {
         "server": {"hostname": "h", "postmaster": "anna"},
         "user": [ANNA],
         "account": [
-            {"name": "a", "address": "a@b.example", "owner": "anna", "smtp": {"host": "h"}, "oauth": oauth},
+            {"name": "a", "address": "a@b.example", "owner": "anna", "smtp": {"host": "::1"}, "oauth": oauth},
             {**shared, "oauth": {**oauth, "user": "d@b.example", "client_secret_file": "s"}},
         ],
     }
