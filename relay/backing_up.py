@@ -16,6 +16,7 @@ from typing import Final
 from relay.emitting import emit
 from relay.events.backup import BackupFailed, BackupFinished, BackupIncomplete, BackupNotRemoved, BackupPostponed
 from relay.model.errors import RelayError, StorageBusyError, StorageError
+from relay.places import name_page
 from relay.rules.nightly import next_backup
 from relay.runtime import Runtime
 from relay.settings import BackupSettings, Settings
@@ -44,7 +45,8 @@ def plan_backup(settings: Settings, backup: BackupSettings, folder: Path | None 
     """
     database = database_file(settings.database)
     if database is None:
-        raise StorageError("the database is PostgreSQL: copy it with pg_dump (docs/backup.md has the whole recipe)")
+        recipe = f"{name_page('backup.md')} has the whole recipe"
+        raise StorageError(f"the database is PostgreSQL: copy it with pg_dump ({recipe})")
     return Job(
         folder=folder or backup.folder,
         storage=settings.folder,

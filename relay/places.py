@@ -14,6 +14,9 @@ CERTIFICATE: Final = "certificates/relay.pem"
 """In the storage folder: the office's own certificate, with its key."""
 AUTHORITY: Final = "certificates/authority.pem"
 """There: what signs it, with its key."""
+PAGES: Final = Path("/usr/share/doc/lan-mail-relay")
+"""Where the package puts what is in docs/."""
+_GUIDES: Final = {"microsoft": "providers/microsoft365.md", "google": "providers/google.md"}
 
 
 def find_file(option: str | None) -> Path | None:
@@ -33,6 +36,17 @@ def name_file(option: str | None) -> str:
 def is_the_services_own(file: Path) -> bool:
     """Return whether a configuration is the one that the service of this machine, systemd's unit, is started with."""
     return file.absolute() == PLACES[-1]
+
+
+def name_page(page: str, pages: Path = PAGES) -> str:
+    """Return where a page of docs/ is, for who is to read it: where the package has put it, else as in the source."""
+    packaged = pages / page
+    return str(packaged) if packaged.exists() else f"docs/{page}"
+
+
+def guide(provider: str) -> str:
+    """Return where the page about a provider is: microsoft, google, or the page about all others."""
+    return name_page(_GUIDES.get(provider, "providers/others.md"))
 
 
 def digest_of(file: Path) -> str:

@@ -2,7 +2,18 @@ from pathlib import Path
 
 import pytest
 
-from relay.places import PLACES, VARIABLE, digest_of, find_file, find_storage, is_the_services_own
+from relay.places import (
+    PAGES,
+    PLACES,
+    VARIABLE,
+    digest_of,
+    find_file,
+    find_storage,
+    guide,
+    is_the_services_own,
+    name_page,
+)
+from tests.peers.relay_process import ROOT
 
 
 def test_the_option_goes_before_the_variable_and_both_before_what_is_there(
@@ -69,3 +80,21 @@ def test_what_names_no_folder_is_none(tmp_path: Path, content: bytes) -> None:
     assert find_storage(file) is None
     file.write_bytes(content)
     assert find_storage(file) is None
+
+
+def test_a_page_is_named_where_it_is_on_this_machine(tmp_path: Path) -> None:
+    assert name_page("backup.md", tmp_path) == "docs/backup.md"
+    page = tmp_path / "providers" / "google.md"
+    page.parent.mkdir()
+    page.touch()
+    assert name_page("providers/google.md", tmp_path) == str(page)
+
+
+def test_each_page_that_is_named_is_in_the_source_and_in_the_package() -> None:
+    pages = {"microsoft": "providers/microsoft365.md", "google": "providers/google.md", "ionos": "providers/others.md"}
+    for provider, page in pages.items():
+        assert guide(provider) in (f"docs/{page}", str(PAGES / page))
+        assert (ROOT / "docs" / page).is_file()
+    assert "dh_installdocs README.md SECURITY.md docs/*.md docs/decisions docs/providers" in (
+        ROOT / "debian" / "rules"
+    ).read_text(encoding="utf-8")

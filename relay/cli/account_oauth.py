@@ -11,10 +11,10 @@ import click
 from relay.cli.editing import Key
 from relay.cli.output import say
 from relay.cli.provider import Changes
+from relay.places import guide
 
 _USUAL_FLOW: Final = {"microsoft": "device", "google": "browser"}
 """Which of a provider's flows needs the least; Google refuses device logins for mail."""
-_PAGES: Final = {"microsoft": "docs/providers/microsoft365.md", "google": "docs/providers/google.md"}
 PROOFS: Final = (
     "client_secret", "client_secret_file", "client_secret_env", "client_secret_command", "certificate", "private_key",
 )  # fmt: skip
@@ -72,7 +72,7 @@ def complete_oauth(changes: Changes, before: Mapping[str, Any]) -> Changes:
             raise click.UsageError("--flow is missing: how somebody signs in there: device, browser or app")
         full["oauth", "flow"] = _USUAL_FLOW[provider]
     if not table.get("client_id"):
-        where = f" ({_PAGES[provider]} says where you get it)" if provider in _PAGES else ""
+        where = "" if provider == "custom" else f" ({guide(provider)} says where you get it)"
         raise click.UsageError(f"--client-id is missing: the id of your own registration at the provider{where}")
     return full
 

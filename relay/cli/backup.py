@@ -8,6 +8,7 @@ import click
 
 from relay.cli.configuration import config_option, enter, fail, load, open_storage
 from relay.cli.output import progress, say, show_size
+from relay.places import name_page
 
 if TYPE_CHECKING:
     from relay.settings import Settings
@@ -48,7 +49,7 @@ def _copy_database(settings: "Settings", file: Path) -> None:
 
     source = database_file(settings.database)
     if source is None:
-        fail("the database is PostgreSQL: copy it with pg_dump (docs/backup.md has the whole recipe)")
+        fail(f"the database is PostgreSQL: copy it with pg_dump ({name_page('backup.md')} has the whole recipe)")
 
     def copy(into: int | None) -> None:
         open_storage(settings).dispose()

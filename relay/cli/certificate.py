@@ -11,6 +11,7 @@ from relay.cli import Group
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, enter, fail, json_option, load
 from relay.cli.output import print_json, say
+from relay.places import name_page
 
 if TYPE_CHECKING:
     from relay.certificates.store import Store
@@ -34,7 +35,7 @@ How others come to trust it. Give them the file {root} (it is no secret), and le
                 Settings > General > About > Certificate Trust Settings > switch it on
   Android       Settings > Security > Encryption & credentials > Install a certificate > CA certificate
   Scanners      their web page, often Security > Certificates > Import CA certificate; many ask for none
-More: docs/certificates.md"""
+More: {page}"""
 
 
 @click.group("certificate", cls=Group)
@@ -100,7 +101,10 @@ def show(config: str | None, *, as_json: bool, pem: bool) -> None:
     say(f"Until:        {found.until:%Y-%m-%d}; the running service makes it anew 30 days before")
     say(f"Signed by:    {store.root}")
     say(f"Fingerprint:  {fingerprint(root)} (SHA-256)")
-    for line in (*_say_use(settings, store), *_IMPORT.format(root=store.root).split("\n")):
+    for line in (
+        *_say_use(settings, store),
+        *_IMPORT.format(root=store.root, page=name_page("certificates.md")).split("\n"),
+    ):
         say(line)
 
 

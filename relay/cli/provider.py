@@ -11,6 +11,7 @@ import click
 
 from relay.cli.output import say
 from relay.escaping import printable
+from relay.places import guide
 
 if TYPE_CHECKING:
     from relay.model.address import Address
@@ -21,8 +22,6 @@ SERVERS: Final = ("smtp", "pop3")
 KEPT: Final = "14 days"
 """How long collected mail stays at the provider where nobody says: a first trial must not empty a mailbox."""
 _NAMES: Final = {"smtp": "SMTP", "pop3": "POP3"}
-_PAGES: Final = {"microsoft": "docs/providers/microsoft365.md", "google": "docs/providers/google.md"}
-_LATER: Final = "docs/providers/others.md has all providers that are known"
 
 Changes = dict[tuple[str, ...], Any]
 """Keys of the account's table, by their paths."""
@@ -82,10 +81,9 @@ def choose_provider(changes: Changes, wishes: Wishes, *, look: Finder = look_up)
     _require_hosts(preset, servers, full)
     oauth = any(path[0] == "oauth" for path in full)
     if not oauth and preset.oauth and (needed := [_NAMES[one] for one in servers if one in preset.oauth.needed]):
-        page = _PAGES.get(preset.oauth.provider, _LATER)
         raise click.UsageError(
             f"{preset.title} takes no password for {' and '.join(needed)}: add --oauth {preset.oauth.provider}"
-            f" --client-id ID ({page} says where you get it)"
+            f" --client-id ID ({guide(preset.oauth.provider)} says where you get it)"
         )
     for line in describe_preset(preset, password=not oauth):
         say(line)
@@ -227,7 +225,7 @@ def _say_nothing(domain: str, found: "Found", *, asked: bool) -> str:
     more = "" if asked else "\n  --ask-thunderbird   to ask Thunderbird's database, which tells Mozilla the domain"
     return (
         f"no provider is known for {printable(domain)}:{printable_lines(tried)}\nAdd one of:\n"
-        f"  --preset NAME       if you know whose it is, such as ionos ({_LATER})\n"
+        f"  --preset NAME       if you know whose it is, such as ionos ({guide('')} has all that are known)\n"
         f"  --smtp-host HOST    the server that sends, as the provider names it{more}"
     )
 

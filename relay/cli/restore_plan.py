@@ -10,6 +10,7 @@ import click
 
 from relay.admin.words import show_time
 from relay.cli.configuration import fail, require_own_hand
+from relay.places import name_page
 
 if TYPE_CHECKING:
     from relay.settings import Settings
@@ -104,7 +105,7 @@ def make_plan(
         require_own_hand(config, settings)
     database = database_file(settings.database)
     if database is None:
-        fail(f"{path}: the database is PostgreSQL: take its copy back with pg_restore (docs/backup.md)")
+        fail(f"{path}: the database is PostgreSQL: take its copy back with pg_restore ({name_page('backup.md')})")
     if not settings.folder.is_dir() and os.geteuid() == 0:
         fail(
             f"{settings.folder}: there is no such storage folder: install the package, or make it for the user who runs"

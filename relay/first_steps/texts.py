@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from relay.places import name_page
 from relay.presets.preset import Words
 
 # Questions. Each is followed by its default, in brackets, and a colon.
@@ -57,8 +58,8 @@ FLOW: Final = Words(
     "Wie: device (ein Code, an irgendeinem Rechner), browser, oder app (niemand meldet sich an; für Administratoren)",
 )
 CLIENT_ID: Final = Words(
-    "The client id of your registration at the provider (docs/providers says how to make one)",
-    "Die Client-ID Ihrer Registrierung beim Anbieter (wie man sie anlegt, steht in docs/providers)",
+    f"The client id of your registration at the provider ({name_page('providers')} says how to make one)",
+    f"Die Client-ID Ihrer Registrierung beim Anbieter (wie man sie anlegt, steht in {name_page('providers')})",
 )
 TENANT: Final = Words(
     "Your organisation's domain or id at Microsoft", "Domain oder ID Ihrer Organisation bei Microsoft"

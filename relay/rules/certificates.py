@@ -1,6 +1,8 @@
 """What a server's certificate says of itself (RFC 5280 section 4.1), read from its DER form.
 
-Only for words to people: nothing is verified here, and whatever can't be read is as if it were not there.
+Only for words to people: nothing is verified here, and whatever can't be read is as if it were not there. Not by
+cryptography: `relay status` and the running service look at certificates all the time, and its x509 costs them 100 ms
+at each start and 16 MB; it also refuses some of the faulty ones that people are to be told of.
 """
 
 import binascii

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from relay.places import name_page
 from relay.settings.document import Table
 from relay.settings.errors import Finding, warn
 
@@ -35,7 +36,7 @@ def check_backup(root: Table, folder: Path, *, look: bool) -> Iterator[Finding]:
     if (root.table("storage").text("database") or "").lower().startswith("postgres"):
         reason = (
             "a PostgreSQL database is not copied by the relay: take [backup] out, and let pg_dump copy it each night"
-            " (docs/backup.md has the whole recipe)"
+            f" ({name_page('backup.md')} has the whole recipe)"
         )
         yield Finding(("backup",), reason)
         return

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from relay.model.account import Account, Device, MailboxServer, Notify, Security, SmtpServer, User
 from relay.model.address import Address, ascii_domain
 from relay.model.oauth import Provider
+from relay.places import guide
 from relay.rules.passwords_end import ENDS_ON, uses_ending_password
 from relay.settings.document import SERVER_TABLES, Protocol
 from relay.settings.errors import PLACEHOLDER, Finding, Place, warn
@@ -177,7 +178,7 @@ def _look_at_passwords(accounts: tuple[Account, ...]) -> Iterator[Finding]:
             reason = (
                 f"Microsoft takes passwords for sending until {ENDS_ON} (longer only where an administrator of"
                 f" Microsoft 365 allows it): relay account edit {name} --oauth microsoft --tenant TENANT --client-id ID"
-                f" (docs/providers/microsoft365.md says where both are), then: relay account authorize {name}"
+                f" ({guide('microsoft')} says where both are), then: relay account authorize {name}"
             )
             yield warn(("account", n), reason)
 

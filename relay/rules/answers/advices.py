@@ -2,14 +2,19 @@
 
 from typing import Final
 
+from relay.places import guide
+
+GUIDE: Final = guide("microsoft")
+
 BY_OAUTH_EN: Final = (
     'Let the account sign in: "relay account edit {account} --oauth microsoft --tenant TENANT --client-id ID"'
-    ' ("docs/providers/microsoft365.md" says where both are), then "relay account authorize {account}".'
+    f' ("{GUIDE}" says where both are), then'
+    ' "relay account authorize {account}".'
 )
 BY_OAUTH_DE: Final = (
     "Stellen Sie das Konto um: „relay account edit {account} --oauth microsoft --tenant TENANT --client-id ID“"
-    " („docs/providers/microsoft365.md“ sagt, woher beide kommen), und melden Sie es dann mit „relay account authorize"
-    " {account}“ an."
+    f" („{GUIDE}“ sagt, woher beide kommen), und melden Sie es dann mit"
+    " „relay account authorize {account}“ an."
 )
 USED_UP_EN: Final = (
     "You need not do anything: the mail waits, and is tried again each hour. So that it does not come to that:"

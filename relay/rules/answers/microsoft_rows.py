@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from relay.rules.answers.advices import BY_OAUTH_DE, BY_OAUTH_EN, USED_UP_DE, USED_UP_EN
+from relay.rules.answers.advices import BY_OAUTH_DE, BY_OAUTH_EN, GUIDE, USED_UP_DE, USED_UP_EN
 from relay.rules.answers.row import COLLECTING, About, Advice, Row, Stage, say
 
 _LOGIN: Final = frozenset({Stage.LOGIN, Stage.SEND})
@@ -144,13 +144,13 @@ MICROSOFT_ROWS: Final = (
         english=say(
             "The app may log in to Microsoft, but has no right to this mailbox; waiting does not mend that.",
             'An administrator gives it the right in PowerShell: "Add-MailboxPermission -Identity MAILBOX -User APP'
-            ' -AccessRights FullAccess"; what APP is, "docs/providers/microsoft365.md" says. It takes up to an hour;'
+            f' -AccessRights FullAccess"; what APP is, "{GUIDE}" says. It takes up to an hour;'
             " then the mail leaves by itself.",
         ),
         german=say(
             "Die App darf sich bei Microsoft anmelden, hat aber kein Recht auf dieses Postfach; Warten hilft nicht.",
             "Ein Administrator gibt ihr das Recht in der PowerShell: „Add-MailboxPermission -Identity POSTFACH -User"
-            " APP -AccessRights FullAccess“; was APP ist, sagt „docs/providers/microsoft365.md“. Es dauert bis zu einer"
+            f" APP -AccessRights FullAccess“; was APP ist, sagt „{GUIDE}“. Es dauert bis zu einer"
             " Stunde; dann gehen die E-Mails von selbst hinaus.",
         ),
         source="Microsoft Learn: Authenticate an IMAP, POP or SMTP connection using OAuth",
