@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from relay.accounts import words
 from relay.accounts.issuer import Issuer
 from relay.accounts.keeping import TokenKeeper
 from relay.model.errors import CredentialError
@@ -84,14 +85,10 @@ def missing_scopes(oauth: OAuth, tokens: Tokens) -> list[str]:
     return [one for one in scopes_of(oauth) if one.casefold() not in granted]
 
 
-def say_stranger(oauth: OAuth, other: str) -> tuple[str, str]:
+def say_stranger(oauth: OAuth, other: str, language: str = "en") -> tuple[str, str]:
     """Say that somebody else has signed in than who was meant, and what to do."""
-    advice = (
-        f"Sign in again as {oauth.user}, in a private window, since browsers like to take who is signed in already:"
-        f" relay account authorize {shlex.quote(oauth.account)}. If {other} is the same person's name for signing in,"
-        f' write user = "{other}" into [account.oauth] of account[{oauth.account}].'
-    )
-    return f"you signed in as {other}, the account wants {oauth.user}", advice
+    values = {"user": oauth.user, "other": other, "account": shlex.quote(oauth.account), "name": oauth.account}
+    return words.STRANGER.by(language).format(**values), words.STRANGER_ADVICE.by(language).format(**values)
 
 
 def _login_is_missing(text: str) -> bool:
@@ -109,15 +106,11 @@ def _show_life(seconds: int) -> str:
     return f"{seconds // 60} min" if seconds >= 120 else f"{seconds} s"
 
 
-def say_testing(oauth: OAuth, life: int) -> str:
+def say_testing(oauth: OAuth, life: int, language: str = "en") -> str:
     """Say that Google ends a login after some days, where it does; else nothing. `life`: in seconds, as it said."""
     if not is_in_testing(oauth, life):
         return ""
-    return (
-        'The app at Google has the publishing status "Testing": Google ends this sign-in seven days after it. Set the'
-        ' status to "In production" (Google Auth platform > Audience), or the user type to "Internal", then sign in'
-        f" once more: relay account authorize {shlex.quote(oauth.account)}"
-    )
+    return words.TESTING.by(language).format(account=shlex.quote(oauth.account))
 
 
 def _tell_end(course: Course, oauth: OAuth, login: StoredLogin | None, now: int) -> None:
@@ -132,5 +125,5 @@ def _tell_end(course: Course, oauth: OAuth, login: StoredLogin | None, now: int)
 
 
 def _advise(oauth: OAuth, text: str) -> str:
-    words = explain(Reply(code=0, text=text), "en", account=shlex.quote(oauth.account), stage=Stage.LOGIN)
-    return "" if words is None else f"{words.what} {words.advice}"
+    reason = explain(Reply(code=0, text=text), "en", account=shlex.quote(oauth.account), stage=Stage.LOGIN)
+    return "" if reason is None else f"{reason.what} {reason.advice}"

@@ -8,12 +8,13 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
+from relay.accounts import words
 from relay.accounts.issuer import Issuer
 from relay.accounts.landing import Landing
 from relay.model.errors import CredentialError, RelayError
 from relay.model.oauth import Flow, OAuth, Provider
 from relay.rules.oauth_answers import SLOWER, DeviceCode, Meaning, Refusal, Tokens
-from relay.rules.oauth_provider import endpoints_of, read_redirect, sign_in_page
+from relay.rules.oauth_provider import RedirectError, endpoints_of, read_redirect, sign_in_page
 
 PATIENCE: Final = 900.0
 """Seconds that a person has to sign in by a browser; a code has its own time."""
@@ -41,34 +42,37 @@ class Person(Protocol):
 Sleep = Callable[[float], Awaitable[None]]
 
 
-async def sign_in(oauth: OAuth, issuer: Issuer, person: Person, *, sleep: Sleep = asyncio.sleep) -> Tokens:
-    """Lead a person through the sign-in, and return the first tokens. Raises SignInError, CredentialError."""
+async def sign_in(
+    oauth: OAuth, issuer: Issuer, person: Person, *, language: str = "en", sleep: Sleep = asyncio.sleep
+) -> Tokens:
+    """Lead a person through the sign-in, and return the first tokens. Raises SignInError, CredentialError.
+
+    `language`: "de" or "en", of what the person is shown, and of a SignInError.
+    """
     if oauth.flow is Flow.DEVICE:
-        tokens = await _by_device(oauth, issuer, person, sleep)
+        tokens = await _by_device(oauth, issuer, person, language, sleep)
     elif oauth.flow is Flow.BROWSER:
         try:
             async with asyncio.timeout(PATIENCE):
-                tokens = await _by_browser(oauth, issuer, person)
+                tokens = await _by_browser(oauth, issuer, person, language)
         except TimeoutError:
-            raise SignInError(f"nobody has signed in within {PATIENCE / 60:.0f} minutes") from None
+            raise SignInError(words.IN_VAIN.by(language).format(minutes=round(PATIENCE / 60))) from None
     else:
-        tokens = _taken(await issuer.as_app(), issuer)
+        tokens = _taken(await issuer.as_app(), issuer, language)
     if tokens.refresh is None and oauth.flow is not Flow.APP:
-        raise SignInError(
-            "the provider gave a token that ends soon, and nothing to renew it by: the registration must allow"
-            " offline access (at Microsoft the permission offline_access)"
-        )
+        raise SignInError(words.NO_RENEWAL.by(language))
     return tokens
 
 
-async def _by_device(oauth: OAuth, issuer: Issuer, person: Person, sleep: Sleep) -> Tokens:
+async def _by_device(oauth: OAuth, issuer: Issuer, person: Person, language: str, sleep: Sleep) -> Tokens:
     """Show a code, and ask until somebody has typed it in (RFC 8628 sections 3.3 to 3.5)."""
     code = await issuer.begin_device()
     if not isinstance(code, DeviceCode):
-        raise _refused(code, issuer)
+        raise _refused(code, issuer, language)
     person.show(
-        f"Open {code.page} on any computer, type in the code {code.user_code}, and sign in as {oauth.user}."
-        f"\nWaiting for that, for {max(code.life // 60, 1)} minutes at most."
+        words.DEVICE.by(language).format(
+            page=code.page, code=code.user_code, user=oauth.user, minutes=max(code.life // 60, 1)
+        )
     )
     interval, left = code.interval, code.life
     while left > 0:
@@ -84,11 +88,11 @@ async def _by_device(oauth: OAuth, issuer: Issuer, person: Person, sleep: Sleep)
         if answer.meaning is Meaning.SLOW_DOWN:
             interval += SLOWER
         elif answer.is_definite:
-            raise _refused(answer, issuer)
-    raise SignInError("the code has run out before somebody signed in: begin anew")
+            raise _refused(answer, issuer, language)
+    raise SignInError(words.CODE_OVER.by(language))
 
 
-async def _by_browser(oauth: OAuth, issuer: Issuer, person: Person) -> Tokens:
+async def _by_browser(oauth: OAuth, issuer: Issuer, person: Person, language: str) -> Tokens:
     """Let a browser bring a code, by itself or by the person's hand (RFC 8252 section 7.3)."""
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
     # Microsoft knows localhost alone (Entra: "Redirect URI restrictions"); RFC 8252 section 8.3 prefers the number.
@@ -96,24 +100,28 @@ async def _by_browser(oauth: OAuth, issuer: Issuer, person: Person) -> Tokens:
     endpoints = endpoints_of(oauth)
 
     def read(address: str) -> str:
-        return read_redirect(address, endpoints=endpoints, state=state)
+        try:
+            return read_redirect(address, endpoints=endpoints, state=state)
+        except RedirectError as error:
+            raise ValueError(error.by(language)) from None
 
     def complain(why: str) -> None:
-        person.show(f"A browser came back with an address that {why}.")
+        person.show(words.CAME_BACK.by(language).format(why=why))
 
     async with Landing(read, complain) as landing:
         redirect = f"http://{host}:{landing.port}"
         person.show(
-            f"Open this address in a browser on any computer, and sign in as {oauth.user}:\n\n"
-            f"{sign_in_page(oauth, redirect=redirect, state=state, verifier=verifier)}\n\n"
-            f"In the end the browser goes to {redirect}/?... On this computer that is all. On another one it says that"
-            " it can't open that page: copy the whole address out of its address bar, paste it here and press Enter:"
+            words.BROWSER.by(language).format(
+                user=oauth.user,
+                page=sign_in_page(oauth, redirect=redirect, state=state, verifier=verifier),
+                redirect=redirect,
+            )
         )
-        code = await _first_code(landing, person)
-    return _taken(await issuer.redeem(code, verifier=verifier, redirect=redirect), issuer)
+        code = await _first_code(landing, person, language)
+    return _taken(await issuer.redeem(code, verifier=verifier, redirect=redirect), issuer, language)
 
 
-async def _first_code(landing: Landing, person: Person) -> str:
+async def _first_code(landing: Landing, person: Person, language: str) -> str:
     """Return the code that the browser or the person brings first; a wrong address is explained, and asked for anew."""
     landed = asyncio.ensure_future(landing.code())
     pasted = asyncio.ensure_future(person.paste())
@@ -129,7 +137,7 @@ async def _first_code(landing: Landing, person: Person) -> str:
             try:
                 return landing.read(address)
             except ValueError as error:
-                person.show(f"What was pasted {error}. Paste the address again:")
+                person.show(words.PASTED.by(language).format(why=error))
             pasted = asyncio.ensure_future(person.paste())
             waiting.add(pasted)
     finally:
@@ -138,11 +146,11 @@ async def _first_code(landing: Landing, person: Person) -> str:
         await asyncio.gather(landed, pasted, return_exceptions=True)
 
 
-def _taken(answer: Tokens | Refusal, issuer: Issuer) -> Tokens:
+def _taken(answer: Tokens | Refusal, issuer: Issuer, language: str) -> Tokens:
     if isinstance(answer, Refusal):
-        raise _refused(answer, issuer)
+        raise _refused(answer, issuer, language)
     return answer
 
 
-def _refused(refusal: Refusal, issuer: Issuer) -> SignInError:
-    return SignInError(f"{issuer.host} says: {refusal}", refusal)
+def _refused(refusal: Refusal, issuer: Issuer, language: str) -> SignInError:
+    return SignInError(words.REFUSED.by(language).format(host=issuer.host, refusal=refusal), refusal)

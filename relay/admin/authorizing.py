@@ -8,6 +8,7 @@ import shlex
 import time
 from collections.abc import Iterator
 
+from relay.accounts import words
 from relay.accounts.credentials import Credentials
 from relay.accounts.examining import missing_scopes, say_stranger, say_testing
 from relay.accounts.issuer import Issuer
@@ -47,64 +48,58 @@ def authorize(room: Room, name: str, person: Person) -> None:
 
     The service, which is another process, takes the login up when it is asked to (`TakeUpLogin`).
     """
-    account = _find(room, name)
+    account, language = _find(room, name), room.settings.language
     oauth, keeper = account.oauth, keep_tokens(room)
     assert oauth is not None
     room.database  # noqa: B018 - before somebody signs in: where there is none, it would be in vain
     if oauth.flow is not Flow.APP and (page := consent_page(oauth, redirect="http://localhost")) is not None:
-        person.show(
-            "Should Microsoft say that an administrator must approve it first: an administrator of the directory opens"
-            f" this address once, and allows it for all:\n\n{page}\n"
-        )
-    tokens = asyncio.run(_sign_in(oauth, keeper, person))
+        person.show(words.ASK_FIRST.by(language).format(page=page))
+    tokens = asyncio.run(_sign_in(oauth, keeper, person, language))
     who = stranger(tokens.names, oauth.user) or oauth.user
     command = f"relay account test {shlex.quote(name)}"
-    what = "gets its tokens by itself" if oauth.flow is Flow.APP else f"is signed in as {who}"
-    person.show(f"{name} {what}. To see whether sending and collecting work: {command}")
+    said = (words.BY_ITSELF if oauth.flow is Flow.APP else words.SIGNED_IN).by(language).format(account=name, who=who)
+    person.show(words.TRY_IT.by(language).format(said=said, command=command))
 
 
-async def _sign_in(oauth: OAuth, keeper: TokenKeeper, person: Person) -> Tokens:
+async def _sign_in(oauth: OAuth, keeper: TokenKeeper, person: Person, language: str) -> Tokens:
     try:
-        tokens = await sign_in(oauth, Issuer(oauth, now=wall_clock), person)
+        tokens = await sign_in(oauth, Issuer(oauth, now=wall_clock), person, language=language)
     except SignInError as error:
-        text = f"Nobody is signed in: {error}"
-        for line in _explain(error, oauth):
+        text = words.NOBODY.by(language).format(why=error)
+        for line in _explain(error, oauth, language):
             person.show(line)
     else:
         await keeper.begin_login(oauth, tokens)
-        for line in _remark(oauth, tokens):
+        for line in _remark(oauth, tokens, language):
             person.show(line)
         return tokens
     raise StateConflictError(text)
 
 
-def _remark(oauth: OAuth, tokens: Tokens) -> Iterator[str]:
+def _remark(oauth: OAuth, tokens: Tokens, language: str) -> Iterator[str]:
     """Say what the person should see to, though the login was stored."""
     if missing := missing_scopes(oauth, tokens):
-        yield f"The provider has not granted all that was asked for: {' '.join(missing)} is missing."
+        yield words.MISSING.by(language).format(scopes=" ".join(missing))
     if oauth.flow is not Flow.APP and (other := stranger(tokens.names, oauth.user)) is not None:
-        what, advice = say_stranger(oauth, other)
-        yield f"Look: {what}. {advice}"
-    if testing := say_testing(oauth, tokens.renewal_life):
+        what, advice = say_stranger(oauth, other, language)
+        yield words.LOOK.by(language).format(what=what, advice=advice)
+    if testing := say_testing(oauth, tokens.renewal_life, language):
         yield testing
     elif oauth.provider is Provider.GOOGLE and oauth.flow is Flow.BROWSER and not tokens.renewal_life:
-        yield (
-            'Should the app at Google have the publishing status "Testing", Google ends this sign-in after seven days:'
-            ' it must be "In production", or its user type "Internal" (Google Auth platform > Audience).'
-        )
+        yield words.PERHAPS_TESTING.by(language)
 
 
-def _explain(error: SignInError, oauth: OAuth) -> Iterator[str]:
+def _explain(error: SignInError, oauth: OAuth, language: str) -> Iterator[str]:
     """Say what a refusal means and what to do, with the link for the administrator where one has to allow it."""
     if (refusal := error.refusal) is None:
         return
     account = shlex.quote(oauth.account)
-    words = explain_sign_in(refusal.error, "en", account=account, description=refusal.text)
-    if words is not None:
-        yield f"{words.what} {words.advice}"
+    reason = explain_sign_in(refusal.error, language, account=account, description=refusal.text)
+    if reason is not None:
+        yield f"{reason.what} {reason.advice}"
     page = consent_page(oauth, redirect="http://localhost")
     if page is not None and (refusal.aadsts in _CONSENT_CODES or oauth.flow is Flow.APP):
-        yield f"An administrator of the directory allows it at this address:\n\n{page}\n"
+        yield words.ALLOW.by(language).format(page=page)
 
 
 def _find(room: Room, name: str) -> Account:

@@ -25,6 +25,18 @@ _MOST_PARAMETERS: Final = 50
 _LONGEST_REDIRECT: Final = 16_384
 
 
+class RedirectError(ValueError):
+    """The address at which a browser has ended holds no code; says what is wrong with it, and nothing of the code."""
+
+    def __init__(self, english: str, german: str) -> None:
+        super().__init__(english)
+        self._german = german
+
+    def by(self, language: str) -> str:
+        """Give the reason in `de` or `en`, behind the words for the address."""
+        return self._german if language == "de" else str(self)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoints:
     """The addresses of one issuer; None where it has none for that flow."""
@@ -108,11 +120,11 @@ def consent_page(oauth: OAuth, *, redirect: str) -> str | None:
 def read_redirect(text: str, *, endpoints: Endpoints, state: str) -> str:
     """Return the code in the address at which a browser has ended (RFC 6749 section 4.1.2, RFC 9207).
 
-    Raises ValueError with what is wrong, in words for people, and nothing of the code.
+    Raises RedirectError.
     """
     text = text.strip()
     if len(text) > _LONGEST_REDIRECT:
-        raise ValueError("is too long to be the address of that page")
+        raise RedirectError("is too long to be the address of that page", "ist zu lang für die Adresse dieser Seite")
     query = text.partition("?")[2].partition("#")[0]
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
@@ -120,18 +132,27 @@ def read_redirect(text: str, *, endpoints: Endpoints, state: str) -> str:
         pairs = []
     found = dict(pairs)
     if len(found) < len(pairs) or not ("code" in found or "error" in found):
-        raise ValueError("is not the address of the page on which the browser ended: it holds ?code=... or ?error=...")
+        raise RedirectError(
+            "is not the address of the page on which the browser ended: it holds ?code=... or ?error=...",
+            "ist nicht die Adresse der Seite, auf der der Browser endete: darin steht ?code=... oder ?error=...",
+        )
     if found.get("state") != state:
-        raise ValueError("belongs to another attempt to sign in: begin anew, and use the address that is shown then")
+        raise RedirectError(
+            "belongs to another attempt to sign in: begin anew, and use the address that is shown then",
+            "gehört zu einem anderen Versuch, sich anzumelden: beginnen Sie von vorn, mit der Adresse, die dann gezeigt"
+            " wird",
+        )
     issuer = found.get("iss")
     if issuer is not None and not _is_issuer(issuer, endpoints):
-        raise ValueError("comes from another issuer than the one that was asked: do not go on, somebody interferes")
-    if "error" in found:
-        raise ValueError(
-            f"says that the provider refused: {clean(found['error'])} {clean(found.get('error_description', ''))}"
+        raise RedirectError(
+            "comes from another issuer than the one that was asked: do not go on, somebody interferes",
+            "kommt von einem anderen Aussteller als dem gefragten: machen Sie nicht weiter, jemand mischt sich ein",
         )
+    if "error" in found:
+        said = f"{clean(found['error'])} {clean(found.get('error_description', ''))}"
+        raise RedirectError(f"says that the provider refused: {said}", f"sagt, dass der Anbieter ablehnt: {said}")
     if not found["code"]:
-        raise ValueError("holds no code")
+        raise RedirectError("holds no code", "enthält keinen Code")
     return found["code"]
 
 

@@ -43,14 +43,14 @@ class Person:
         return await asyncio.to_thread(end_of, await self.page()) if paste == "the end" else paste
 
 
-async def start(oauth: OAuth, person: Person) -> Tokens:
+async def start(oauth: OAuth, person: Person, language: str = "en") -> Tokens:
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
         await asyncio.sleep(0)
 
-    return await sign_in(oauth, Issuer(oauth, now=lambda: NOW), person, sleep=sleep)
+    return await sign_in(oauth, Issuer(oauth, now=lambda: NOW), person, language=language, sleep=sleep)
 
 
 async def test_a_code_is_typed_in_on_any_computer(office: Office) -> None:
@@ -105,6 +105,22 @@ async def test_each_last_word_ends_the_wait_for_a_code_and_what_passes_does_not(
     with pytest.raises(SignInError, match="has run out"):
         await start(office.oauth(), Person())
     assert len(office.server.asked) > 1
+
+
+async def test_a_german_office_is_led_in_german(office: Office) -> None:
+    person = Person("what?", "http://127.0.0.1/?code=x&state=y", "the end")
+    await start(office.oauth(Flow.BROWSER), person, "de")
+    assert "Öffnen Sie diese Adresse in einem Browser" in person.shown[0]
+    assert "ist nicht die Adresse der Seite" in person.shown[1]
+    assert "gehört zu einem anderen Versuch" in person.shown[2]
+    office.server.refusal = {"error": "access_denied"}
+    person = Person()
+    with pytest.raises(SignInError, match=r"127\.0\.0\.1 sagt: access_denied"):
+        await start(office.oauth(), person, "de")
+    assert "geben Sie den Code ABCD-EFGH ein" in person.shown[0]
+    office.server.refusal = {"error": "authorization_pending"}
+    with pytest.raises(SignInError, match="der Code ist abgelaufen"):
+        await start(office.oauth(), Person(), "de")
 
 
 async def test_a_browser_on_this_computer_is_all(office: Office) -> None:

@@ -95,7 +95,26 @@ def test_where_an_administrator_must_allow_it_the_link_is_shown() -> None:
         protocols=("smtp",),
     )  # fmt: skip
     refusal = Refusal(meaning=Meaning.ENDED, error="invalid_grant", text="AADSTS65001: no consent", aadsts="65001")
-    lines = "\n".join(_explain(SignInError("x", refusal), oauth))
+    lines = "\n".join(_explain(SignInError("x", refusal), oauth, "en"))
     assert "https://login.microsoftonline.com/example.com/v2.0/adminconsent?client_id=c" in lines
     assert "relay account authorize sales" in lines
-    assert list(_explain(SignInError("nobody came"), oauth)) == []
+    assert list(_explain(SignInError("nobody came"), oauth, "en")) == []
+    lines = "\n".join(_explain(SignInError("x", refusal), oauth, "de"))
+    assert "Ein Administrator des Verzeichnisses erlaubt es unter dieser Adresse:" in lines
+    assert "administrator of" not in lines
+
+
+def test_a_german_office_signs_in_in_german(run: Run, config: Path, server: OAuthServer) -> None:
+    configure(config, server, "device")
+    config.write_text(config.read_text().replace('language = "en"', 'language = "de"'))
+    server.claims, server.scope = {"upn": "ben@example.com"}, "other"
+    said = run("account", "authorize", "sales")
+    assert (said.status, said.err) == (0, "")
+    assert "geben Sie den Code " in said.out
+    assert f"Achtung: angemeldet haben Sie sich als ben@example.com, das Konto will {USER}. Melden Sie sich" in said.out
+    assert "Der Anbieter hat nicht alles gewährt, worum gebeten wurde: mail fehlt." in said.out
+    assert said.out.endswith("Ob Senden und Abholen gehen, zeigt: relay account test sales\n")
+    server.refusal = {"error": "access_denied"}
+    said = run("account", "authorize", "sales")
+    assert said.status == 1
+    assert "Niemand ist angemeldet: 127.0.0.1 sagt: access_denied" in said.err

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from relay.model.oauth import Flow, OAuth, Provider
 from relay.rules.oauth_provider import (
     Endpoints,
+    RedirectError,
     binding_of,
     challenge_of,
     consent_page,
@@ -98,9 +99,11 @@ def test_nothing_else_is_taken_for_a_code(text: str) -> None:
     ],
 )
 def test_what_is_refused(query: str, says: str) -> None:
-    with pytest.raises(ValueError, match=says) as error:
+    with pytest.raises(RedirectError, match=says) as error:
         read_redirect(f"http://localhost/?{query}", endpoints=CUSTOM, state="s")
-    assert "sesame" not in str(error.value)
+    assert error.value.by("en") == str(error.value)
+    assert error.value.by("de") != str(error.value)
+    assert "sesame" not in str(error.value) + error.value.by("de")
 
 
 def test_google_calls_itself_by_one_name() -> None:
