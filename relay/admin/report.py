@@ -28,6 +28,7 @@ from relay.model.state import State
 from relay.places import is_the_services_own
 from relay.rules.moments import utc_time
 from relay.rules.redaction import HIDDEN, Redactor
+from relay.rules.url_secrets import find_url_secrets, shorten_url
 from relay.settings import Settings
 from relay.settings.blanking import blank_secrets, is_secret
 from relay.storage.listing import MailFilter, list_mails
@@ -131,12 +132,17 @@ def _without_secrets(content: bytes) -> Json:
 
 
 def _blank(value: Any) -> Any:  # noqa: ANN401 - a TOML value
-    """Blank what only looks as if it were a secret, too: a key that is mistyped is none that is known."""
+    """Blank what only looks as if it were a secret, too: a key that is mistyped is none that is known.
+
+    Of a URL, such as the database's, scheme, host and path remain.
+    """
     if isinstance(value, dict):
         return {key: HIDDEN if _seems_secret(key) else _blank(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_blank(one) for one in value]
-    return value if isinstance(value, str | int | float | bool) else str(value)
+    if isinstance(value, str):
+        return shorten_url(value)
+    return value if isinstance(value, int | float | bool) else str(value)
 
 
 def _seems_secret(key: str) -> bool:
@@ -145,15 +151,20 @@ def _seems_secret(key: str) -> bool:
 
 
 def _find_secrets(value: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401 - a TOML value
-    """Yield the texts that are secrets, to be looked for where they should not be; of a command none is."""
+    """Yield the texts that are secrets, or those of a URL, to be looked for where they should not be.
+
+    Of a command none is.
+    """
     if isinstance(value, Mapping):
         for name, one in value.items():
             yield from _find_secrets(one, name)
     elif isinstance(value, list):
         for one in value:
             yield from _find_secrets(one, "" if isinstance(one, str) else key)
-    elif isinstance(value, str) and _seems_secret(key):
-        yield value
+    elif isinstance(value, str):
+        yield from find_url_secrets(value)
+        if _seems_secret(key):
+            yield value
 
 
 def _read_subjects(settings: Settings) -> tuple[str, list[str]]:

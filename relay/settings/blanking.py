@@ -8,6 +8,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any, Final
 
+from relay.rules.url_secrets import blank_url, blank_urls
 from relay.settings.errors import Place, name_place
 
 SECRETS: Final = frozenset(
@@ -26,16 +27,21 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_ITEMS: Final = r"""(?:"(?:[^"\\]|\\.)*+"|'[^']*+'|[^\]"']|["'].*+)*+"""
+"""What stands in an array up to its end. It takes what it can and gives nothing back, so that it takes no time."""
 _NOTE: Final = re.compile(
-    r"""((?:password|password_hash|secret|token|webhook|heartbeat_url)["']?\s*=\s*)"""
-    r"""(?:\"{3}.*?(?:\"{3}|$)|'{3}.*?(?:'{3}|$)|"(?:[^"\\]|\\.)*"|'[^']*'|["'].*)""",
+    r"""((?:password|password_hash|secret|token|webhook|heartbeat_url)(?:_command)?["']?\s*=\s*)"""
+    rf"""(?:\"{{3}}.*?(?:\"{{3}}|(?P<text>$))|'{{3}}.*?(?:'{{3}}|(?P<literal>$))"""
+    rf"""|(?P<array>\[){_ITEMS}(?P<end>\])?|"(?:[^"\\]|\\.)*"|'[^']*'|["'].*)""",
     re.IGNORECASE,
 )
-"""A secret that was commented out, also one of several lines."""
-_NOTED_URL: Final = re.compile(r"""(://[^/?#@:\s"']{0,200}:)[^@\s"']{1,200}(?=@)""")
-"""A password in a URL that was commented out."""
-_URL: Final = re.compile(r"(\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#@:\s]*:)([^/?#\s]*)(?=@)")
-"""A password in a URL."""
+"""A secret that was commented out."""
+_ENDS: Final = {
+    "text": re.compile('.*?"{3,5}'),
+    "literal": re.compile(".*?'{3,5}"),
+    "array": re.compile(_ITEMS + r"\]"),
+}
+"""How one of several lines ends, by its kind."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +105,7 @@ def _expect(document: dict[str, Any]) -> tuple[dict[str, Any], list[Place]]:
 
 
 def _without(key: str, value: str) -> str:
-    return "" if is_secret(key) else _URL.sub(r"\1", value)
+    return "" if is_secret(key) else blank_url(value)
 
 
 def _blank(text: str) -> str:
@@ -122,11 +128,18 @@ class _State:
         """The last part of a key so far."""
         self._in_value = False
         self._in_header = False
+        self._noted = ""
+        """The kind of a secret that was commented out, and goes on in the next line."""
+        self._ended = False
+        """The line has ended."""
 
     def take(self, kind: str, word: str) -> str:
         """Read one token; return it, or what replaces it if it is a secret."""
         if kind == "comment":
-            return _NOTED_URL.sub(r"\1", _NOTE.sub(r'\1""', word))
+            return self._take_note(word)
+        if word != "\n" or self._ended:
+            self._noted = ""
+        self._ended = True
         if kind == "string" and self._in_value:
             return _empty(self._key, word)
         if kind == "mark":
@@ -134,6 +147,24 @@ class _State:
         elif not self._in_value:
             self._last = _read(word) if kind == "string" else word
         return word
+
+    def _take_note(self, word: str) -> str:
+        line = word[1:].removesuffix("\r")
+        after = word[1 + len(line) :]
+        self._ended = False
+        if self._noted:
+            end = _ENDS[self._noted].match(line)
+            if end is None:
+                return "#" + after
+            self._noted, line = "", line[end.end() :]
+
+        def blank(found: re.Match[str]) -> str:
+            is_array = found["array"] is not None
+            is_open = found["end"] is None if is_array else found.lastgroup in ("text", "literal")
+            self._noted = ("array" if is_array else str(found.lastgroup)) if is_open else ""
+            return found[1] + ('[""]' if is_array else '""')
+
+        return "#" + blank_urls(_NOTE.sub(blank, line)) + after
 
     def _pass(self, mark: str) -> None:
         if mark == "\n":
@@ -166,7 +197,7 @@ def _empty(key: str, word: str) -> str:
         return word
     if not without:
         return '""'
-    # A password in a URL: no other character of it needs to be written in another way.
+    # The secrets of a URL: no other character of it needs to be written in another way.
     return "'" + without + "'" if "'" not in without and without.isprintable() else '""'
 
 

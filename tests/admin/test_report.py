@@ -68,5 +68,23 @@ def test_a_key_that_is_mistyped_is_no_reason_to_tell_a_password(config: Path) ->
     assert isinstance(gather(settings, b"\xff", now=0)["configuration"], str)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://127.0.0.1/db?user=relay&password=open%20Sesame&sslpassword=hunter2",
+        "postgresql://relay:open%20Sesame@127.0.0.1/db?sslpassword=hunter2",
+    ],
+)
+def test_of_a_database_its_place_alone_is_told_and_its_password_nowhere(config: Path, url: str) -> None:
+    settings = load_settings(config)
+    written = f"{config.read_text()}\n[storage]\ndatabase = '{url}'\n"
+    journal = json.dumps({"event": "x", "error": f"{url} failed: 'open Sesame', hunter2"}).encode()
+    found = gather(settings, written.encode(), now=0, journal=journal)
+    assert found["configuration"]["storage"]["database"] == "postgresql://127.0.0.1/db"
+    text = write(found).decode()
+    for word in ("open%20Sesame", "open Sesame", "hunter2"):
+        assert word not in text
+
+
 def test_it_is_a_text_for_every_terminal() -> None:
     assert write({"a": "\u202e\x1bä"}).isascii()

@@ -1,5 +1,6 @@
 """A configuration without its secrets, which is otherwise the same byte for byte."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def test_every_secret_goes_and_every_other_byte_stays() -> None:
     blanked = blank_secrets(WRITTEN.encode())
     assert blanked.content.decode() == (
         WRITTEN.replace('"hunter2" was', '"" was')
+        .replace("password_command = 'x'", 'password_command = ""')
         .replace('password = "hunter2"', 'password = ""')
         .replace('"""\nhunter2 " # no comment "" """', '""')
         .replace('"echo", # \'why\'\n  "hunter2", ]', '"", # \'why\'\n  "", ]')
@@ -47,9 +49,8 @@ def test_every_secret_goes_and_every_other_byte_stays() -> None:
 def test_the_example_keeps_all_but_its_passwords() -> None:
     content = EXAMPLE.read_bytes()
     blanked = blank_secrets(content)
-    assert blanked.content == content.replace(b'"change-me"', b'""').replace(b'"$argon2id$..."', b'""').replace(
-        b'["pass", "show", "mail/sales"]', b'["pass", "show", "mail/sales"]'
-    )
+    expected = content.replace(b'"change-me"', b'""').replace(b'"$argon2id$..."', b'""')
+    assert blanked.content == re.sub(rb"(_command = )\[[^\]]*\]", rb'\1[""]', expected)
     assert len(blanked.places) == 3
 
 
@@ -57,6 +58,12 @@ def test_the_example_keeps_all_but_its_passwords() -> None:
     ("value", "blank"),
     [
         ('"postgresql://relay:hunter2@host/relay"', "'postgresql://relay:@host/relay'"),
+        (
+            '"postgresql://127.0.0.1/db?user=relay&password=hunter2&sslpassword=hunter3&sslmode=require"',
+            "'postgresql://127.0.0.1/db?user=relay&password=&sslpassword=&sslmode=require'",
+        ),
+        ('"postgresql:///db?pass%77ord=hunter2"', "'postgresql:///db?pass%77ord='"),
+        ('"postgresql://relay:hunt/er?2@host/relay"', "'postgresql://relay:@host/relay'"),
         ('"postgresql://relay@host/relay"', '"postgresql://relay@host/relay"'),
         ("'https://h/x'", "'https://h/x'"),
     ],
@@ -110,6 +117,21 @@ def test_whatever_is_written_no_secret_stays(content: dict[str, dict[str, object
             '# database = "postgresql+psycopg://relay:hunter2@db/relay"',
             '# database = "postgresql+psycopg://relay:@db/relay"',
         ),
+        (
+            '# database = "postgresql://db/relay?user=relay&password=hunter2&x=1"  # old',
+            '# database = "postgresql://db/relay?user=relay&password=&x=1"  # old',
+        ),
+        ('# password_command = ["pass", "show", "a]b"]  # old', '# password_command = [""]  # old'),
+        ("# client_secret_command=['echo', 'hunter2']", '# client_secret_command=[""]'),
+        ('# pop3.password_command = "echo hunter2"', '# pop3.password_command = ""'),
+        (
+            '# password_command = [\n#  "echo",\n#  "hun]ter2",\n# ] # end\n# next',
+            '# password_command = [""]\n#\n#\n# # end\n# next',
+        ),
+        ('# password_command = ["echo", "hunter2', '# password_command = [""]'),
+        ('# password = """\r\n# hunter2\r\n# """\r\n# next', '# password = ""\r\n#\r\n#\r\n# next'),
+        ("# token = '''\n# hunter2 ''' # x", '# token = ""\n# # x'),
+        ("# password_command = [\n\n# a note", '# password_command = [""]\n\n# a note'),
         ("# see https://docs.example:80/a and mail@example.com", None),
         ('# password_env = "NAME"', None),
     ],
@@ -120,5 +142,6 @@ def test_what_was_commented_out_is_no_less_secret(note: str, left: str | None) -
 
 
 def test_long_comments_take_no_time() -> None:
-    for piece in ("_", "password", 'password = "', "://a:"):
+    for piece in ("_", "password", 'password = "', "://a:", "token = [", 'token = ["', "'", '"a",', "a://b?token="):
         blank_secrets(b"# " + piece.encode() * 20_000 + b"\n")
+        blank_secrets(b"# token = [\n# " + piece.encode() * 20_000 + b"\n")
