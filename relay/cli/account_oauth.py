@@ -13,13 +13,6 @@ from relay.cli.output import say
 from relay.cli.provider import Changes
 from relay.places import guide
 
-_USUAL_FLOW: Final = {"microsoft": "device", "google": "browser"}
-"""Which of a provider's flows needs the least; Google refuses device logins for mail."""
-PROOFS: Final = (
-    "client_secret", "client_secret_file", "client_secret_env", "client_secret_command", "certificate", "private_key",
-)  # fmt: skip
-"""Keys by which the service proves who it is."""
-
 
 class Day(click.ParamType[dt.date]):
     """A day, such as 2027-06-30."""
@@ -68,9 +61,11 @@ def complete_oauth(changes: Changes, before: Mapping[str, Any]) -> Changes:
     provider = str(table["provider"])
     full = dict(changes)
     if not table.get("flow"):
-        if provider not in _USUAL_FLOW:
+        from relay.rules.oauth_provider import usual_flow
+
+        if (flow := usual_flow(provider)) is None:
             raise click.UsageError("--flow is missing: how somebody signs in there: device, browser or app")
-        full["oauth", "flow"] = _USUAL_FLOW[provider]
+        full["oauth", "flow"] = flow
     if not table.get("client_id"):
         where = "" if provider == "custom" else f" ({guide(provider)} says where you get it)"
         raise click.UsageError(f"--client-id is missing: the id of your own registration at the provider{where}")
@@ -79,10 +74,11 @@ def complete_oauth(changes: Changes, before: Mapping[str, Any]) -> Changes:
 
 def wants_client_secret(table: Mapping[str, Any]) -> bool:
     """Return whether `[account.oauth]` needs a secret that nothing in it gives."""
-    if any(table.get(key) for key in PROOFS):
-        return False
-    provider, flow = table.get("provider"), table.get("flow")
-    return (provider, flow) == ("google", "browser") or (provider != "google" and flow == "app")
+    from relay.rules.oauth_provider import needs_secret
+    from relay.settings.oauth_checks import SECRET_SOURCES
+
+    proofs = (*SECRET_SOURCES, "certificate", "private_key")
+    return needs_secret(table.get("provider", ""), table.get("flow", "")) and not any(table.get(key) for key in proofs)
 
 
 def say_next(name: str, table: Mapping[str, Any]) -> None:

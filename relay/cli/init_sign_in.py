@@ -8,6 +8,7 @@ from relay.cli.account_oauth import wants_client_secret
 from relay.cli.init_servers import Draft
 from relay.cli.interview import Interview, fill_in
 from relay.first_steps import reading, texts
+from relay.rules.oauth_provider import takes_secret, usual_flow
 
 _OAUTH_KEYS: Final = {
     "sign_in_as": "user", "token_url": "token_url", "device_url": "device_url", "authorize_url": "authorize_url",
@@ -63,8 +64,9 @@ def _ask_table(interview: Interview, options: dict[str, Any], draft: Draft, prov
     offer = preset.oauth if preset else None
     flows = ("device", "browser", "app") if offer is None or offer.provider != provider else offer.flows
     table: dict[str, Any] = {"provider": provider}
+    usual = usual_flow(provider) or flows[0]
     flow = options["flow"] or (flows[0] if len(flows) == 1 else None)
-    table["flow"] = interview.ask(texts.FLOW, reading.one_of(flows), option="--flow", given=flow, default=flows[0])
+    table["flow"] = interview.ask(texts.FLOW, reading.one_of(flows), option="--flow", given=flow, default=usual)
     if provider == "microsoft" and not (preset is not None and preset.name == "outlook.com"):
         table["tenant"] = interview.ask(
             texts.TENANT, reading.read_text, option="--tenant", given=options["tenant"],
@@ -92,7 +94,7 @@ def ask_client_secret(interview: Interview, options: dict[str, Any], oauth: dict
             texts.CLIENT_SECRET_FILE, reading.read_file, option="--client-secret-file",
             given=options["client_secret_file"],
         )  # fmt: skip
-    elif "private_key" not in oauth:
+    elif "private_key" not in oauth and takes_secret(oauth["provider"], oauth["flow"]):
         needed = wants_client_secret(oauth)
         question = texts.CLIENT_SECRET if needed else texts.CLIENT_SECRET_OR_NONE
         secret = interview.secret(question, option="--client-secret-file", empty=not needed)

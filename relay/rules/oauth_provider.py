@@ -62,6 +62,24 @@ def endpoints_of(oauth: OAuth) -> Endpoints:
     return Endpoints(token=oauth.token_url or "", device=oauth.device_url, authorize=oauth.authorize_url)
 
 
+def usual_flow(provider: str) -> str | None:
+    """Return the flow that needs the least there; None where that is not known. Google has no device login for mail."""
+    return {Provider.MICROSOFT.value: Flow.DEVICE.value, Provider.GOOGLE.value: Flow.BROWSER.value}.get(provider)
+
+
+def needs_secret(provider: str, flow: str) -> bool:
+    """Return whether the client needs a secret there, unless a certificate is in its place.
+
+    An app proves itself by one; Google gives one to each client whose user signs in, and its service accounts none.
+    """
+    return flow == (Flow.BROWSER if provider == Provider.GOOGLE else Flow.APP)
+
+
+def takes_secret(provider: str, flow: str) -> bool:
+    """Return whether the client may have a secret there: not a public one, and no service account of Google."""
+    return (provider, flow) not in ((Provider.MICROSOFT, Flow.DEVICE), (Provider.GOOGLE, Flow.APP))
+
+
 def scopes_of(oauth: OAuth) -> tuple[str, ...]:
     """Return what a token is asked to be good for: no more than the protocols that the account uses."""
     if oauth.provider is Provider.CUSTOM:

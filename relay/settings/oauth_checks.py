@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from relay.presets.preset import hosts_of_issuer
+from relay.rules.oauth_provider import needs_secret, takes_secret
 from relay.settings.document import SERVER_TABLES, Table
 from relay.settings.errors import Finding
 from relay.settings.hosts import is_loopback
@@ -119,7 +120,7 @@ def _check_google(table: Table, flow: str, domain: str) -> Iterator[Finding]:
         )
         yield Finding((*table.place, "flow"), reason)
     elif flow == "browser":
-        if not any(table.has(key) for key in SECRET_SOURCES):
+        if needs_secret("google", flow) and not any(table.has(key) for key in SECRET_SOURCES):
             example = 'Google gives a client of the kind "Desktop app" one beside its id: client_secret_file = "FILE"'
             yield _missing(table, "client_secret", example)
         if table.has("private_key") or table.has("certificate"):
@@ -163,8 +164,8 @@ def _check_custom(table: Table, flow: str, _domain: str) -> Iterator[Finding]:
 
 def _check_proof(table: Table, flow: str) -> Iterator[Finding]:
     """Check what the client proves itself by: an app must, where a person signs in it may have a secret."""
-    has_secret = any(table.has(key) for key in SECRET_SOURCES)
-    if flow == "app" and not has_secret and not table.has("certificate"):
+    provider, has_secret = table.text("provider") or "", any(table.has(key) for key in SECRET_SOURCES)
+    if needs_secret(provider, flow) and not has_secret and not table.has("certificate"):
         example = 'an app proves itself by client_secret_file = "FILE", or by certificate and private_key'
         yield _missing(table, "client_secret", example)
     if has_secret and table.has("certificate"):
@@ -173,7 +174,7 @@ def _check_proof(table: Table, flow: str) -> Iterator[Finding]:
     if table.has("private_key") and not table.has("certificate"):
         example = 'the certificate of the private_key, as the provider knows it: certificate = "FILE"'
         yield _missing(table, "certificate", example)
-    if flow == "device" and table.text("provider") == "microsoft" and (has_secret or table.has("certificate")):
+    if not takes_secret(provider, flow) and (has_secret or table.has("certificate")):
         key = next(key for key in (*SECRET_SOURCES, "certificate") if table.has(key))
         reason = (
             'a device login is one of a public client, which has no secret: delete this line, and set "Allow public'

@@ -45,3 +45,16 @@ def test_a_file_that_is_not_there_is_asked_for_by_what_it_is(option: str, questi
     assert question in shown
     assert account.oauth is not None
     assert account.oauth[option.removeprefix("oauth_")] == "/dev/zero"
+
+
+def test_where_google_has_no_preset_its_usual_flow_is_what_enter_means() -> None:
+    account, secret, _ = ask("anna@example.com\n\nclient\nhush\n\n", preset="gmx", oauth="google", collect=False)
+    assert account.oauth == {"provider": "google", "flow": "browser", "client_id": "client"}
+    assert secret == "hush"
+
+
+def test_a_public_client_is_asked_for_no_secret() -> None:
+    shown = ask("anna@example.com\n\nclient\n", preset="microsoft365", oauth="microsoft", flow="device", collect=False)[
+        2
+    ]
+    assert "client secret" not in shown

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model.oauth import Flow, OAuth, Provider
+from relay.presets.preset import all_presets
 from relay.rules.oauth_provider import (
     Endpoints,
     RedirectError,
@@ -14,9 +15,12 @@ from relay.rules.oauth_provider import (
     challenge_of,
     consent_page,
     endpoints_of,
+    needs_secret,
     read_redirect,
     scopes_of,
     sign_in_page,
+    takes_secret,
+    usual_flow,
 )
 
 
@@ -112,3 +116,27 @@ def test_google_calls_itself_by_one_name() -> None:
     assert read_redirect(f"http://127.0.0.1/?{query}", endpoints=google, state="s") == "c"
     with pytest.raises(ValueError, match="another issuer"):
         read_redirect(f"http://127.0.0.1/?{query}%2Fx", endpoints=google, state="s")
+
+
+@pytest.mark.parametrize(
+    ("provider", "flow", "needs", "takes"),
+    [
+        ("microsoft", "device", False, False),
+        ("microsoft", "browser", False, True),
+        ("microsoft", "app", True, True),
+        ("google", "browser", True, True),
+        ("google", "app", False, False),
+        ("custom", "device", False, True),
+        ("custom", "app", True, True),
+        ("", "", False, True),
+    ],
+)
+def test_who_needs_a_secret_and_who_may_have_one(provider: str, flow: str, needs: bool, takes: bool) -> None:
+    assert (needs_secret(provider, flow), takes_secret(provider, flow)) == (needs, takes)
+
+
+def test_the_usual_flow_is_the_first_that_a_providers_preset_names() -> None:
+    offers = [one.oauth for one in all_presets() if one.oauth is not None]
+    assert {offer.provider for offer in offers} == {"microsoft", "google"}
+    assert all(usual_flow(offer.provider) == offer.flows[0] for offer in offers)
+    assert usual_flow("custom") is None
