@@ -78,12 +78,20 @@ def _import_early(*, serves: bool, shared: bool, certifies: bool, tokens: bool) 
     if serves:
         names += [*_TO_SERVE, *(f"{migrations.__name__}.{found.name}" for found in iter_modules(migrations.__path__))]
     names += _TO_SHARE if shared else ()
-    names += TO_CERTIFY if certifies and serves else ()
+    names += _TO_CERTIFY if certifies and serves else ()
     names += TO_LOG_IN_BY_TOKEN if tokens and serves else ()
     for name in names:
         import_module(name)
     load_all()
     load_codecs()
+
+
+def import_to_certify() -> None:
+    """Import what makes a certificate, for a command that makes one: root becomes another user to do so."""
+    from importlib import import_module
+
+    for name in _TO_CERTIFY:
+        import_module(name)
 
 
 _TO_LOOK = (
@@ -96,7 +104,7 @@ _TO_LOOK = (
 )
 """Beside what the functions of the room import."""
 _TO_SERVE = ("alembic.migration", "alembic.operations", "concurrent.futures.thread", "relay.supervisor")
-TO_CERTIFY = (
+_TO_CERTIFY = (
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "cryptography.x509",
     "idna",

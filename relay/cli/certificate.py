@@ -1,6 +1,5 @@
 """`relay certificate`: a certificate of the office's own, and how others come to trust it."""
 
-import socket
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from relay.certificates.store import Store
     from relay.settings import Settings
 
-_ROUTES: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
-"""Addresses of the documentation (RFC 5737, RFC 3849): the way to them begins at this machine's own address."""
 _DOVECOT: Final = (
     ("2.4 (Debian 13)", "ssl_server_cert_file = ", "ssl_server_key_file = "),
     ("2.3 (Debian 12)", "ssl_cert = <", "ssl_key = <"),
@@ -53,6 +50,8 @@ def make(config: str | None, names: tuple[str, ...]) -> None:
     certificate anew 30 days before its end.
     """
     import datetime as dt
+
+    from relay.first_steps.machine import own_names
 
     settings, store = _open(config)
     wanted = list(dict.fromkeys((*own_names(settings), *names)))
@@ -110,40 +109,15 @@ def show(config: str | None, *, as_json: bool, pem: bool) -> None:
 
 def _open(config: str | None) -> "tuple[Settings, Store]":
     """Load the configuration, and become the owner of the storage folder, whose service makes them anew."""
-    from importlib import import_module
-
-    from relay.admin.entering import TO_CERTIFY
+    from relay.admin.entering import import_to_certify
     from relay.certificates.store import Store
 
     settings = load(config)
     if not settings.folder.is_dir():
         fail(f"{settings.folder}: there is no such folder yet: it is made with the package, or by its owner")
-    for name in TO_CERTIFY:  # root becomes another user, who may not be able to read where root's Python lies
-        import_module(name)
+    import_to_certify()
     enter(settings)
     return settings, Store(settings.folder)
-
-
-def own_names(settings: "Settings") -> Iterator[str]:
-    """Give the names and addresses by which clients may call this machine."""
-    from relay.settings.hosts import is_host_name
-
-    yield settings.hostname
-    for name in (socket.gethostname(), socket.getfqdn()):
-        if is_host_name(name):
-            yield name.lower()
-    yield "localhost"
-    yield "127.0.0.1"
-    for family, address in _ROUTES:
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as tried:
-                tried.connect((address, 9))  # UDP: nothing is sent
-                yield str(tried.getsockname()[0])
-        except OSError:
-            continue
-    for listener in settings.listeners:
-        if listener.host not in ("0.0.0.0", "::"):  # noqa: S104 - it is compared, and means all addresses
-            yield listener.host
 
 
 def _say_use(settings: "Settings", store: "Store") -> Iterator[str]:

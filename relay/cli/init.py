@@ -117,12 +117,12 @@ def _write(
     from dataclasses import replace
 
     from relay.admin.proving import prove
-    from relay.cli.certificate import own_names
     from relay.cli.configuration import require_own_hand
     from relay.editing.secret_files import FOLDER as SECRETS
     from relay.first_steps import filling
     from relay.first_steps.answers import CertificateAnswer
     from relay.first_steps.composing import compose
+    from relay.first_steps.machine import own_names
     from relay.settings import load_settings
 
     is_made = answers.certificate is not None and not answers.certificate.certificate

@@ -12,11 +12,11 @@ from relay.admin.requests import Note, Reload, Told, TryAccount
 from relay.admin.wire import ask_service, read_answer
 from relay.cli.alone import open_room
 from relay.cli.authorizing import Terminal
-from relay.cli.certificate import own_names
 from relay.cli.configuration import DONE, FAILED, enter
 from relay.cli.output import say
 from relay.cli.telling import tell
 from relay.first_steps import texts
+from relay.first_steps.machine import own_names
 from relay.first_steps.programs import describe_programs
 from relay.model.errors import RelayError
 from relay.places import is_the_services_own

@@ -10,11 +10,10 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from relay.admin.entering import TO_CERTIFY, enter
+from relay.admin.entering import enter, import_to_certify
 from relay.certificates.store import Store
 from relay.editing import EditError
 from relay.editing.file import change_file
@@ -93,8 +92,7 @@ def certify(settings: Settings, names: Sequence[str]) -> Path:
 
     Raises StorageError.
     """
-    for name in TO_CERTIFY:  # root becomes another user there, who may not be able to read where root's Python lies
-        import_module(name)
+    import_to_certify()
 
     def make() -> None:
         enter(settings)

@@ -1,4 +1,4 @@
-"""The networks that this machine is part of, as the system knows them, and its name."""
+"""The networks that this machine is part of, as the system knows them, and its names and addresses."""
 
 import socket
 import sys
@@ -7,9 +7,12 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Final
 
+from relay.settings import Settings
 from relay.settings.hosts import is_host_name
 
 _ROUTES: Final = Path("/proc/net/route")
+_FAR: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+"""Addresses of the documentation (RFC 5737, RFC 3849): the way to them begins at this machine's own address."""
 _VIRTUAL: Final = ("lo", "docker", "br-", "veth", "virbr", "lxc", "lxd", "cni", "podman")
 """Names of interfaces that lead to no other machine of the office."""
 _UP: Final = 0x1
@@ -52,3 +55,23 @@ def own_hostname() -> str | None:
     """Return the name that this machine gives itself, where it is whole."""
     name = socket.getfqdn().lower()
     return name if is_host_name(name) and "." in name and not name.startswith("localhost") else None
+
+
+def own_names(settings: Settings) -> Iterator[str]:
+    """Give the names and addresses by which clients may call this machine."""
+    yield settings.hostname
+    for name in (socket.gethostname(), socket.getfqdn()):
+        if is_host_name(name):
+            yield name.lower()
+    yield "localhost"
+    yield "127.0.0.1"
+    for family, address in _FAR:
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as tried:
+                tried.connect((address, 9))  # UDP: nothing is sent
+                yield str(tried.getsockname()[0])
+        except OSError:
+            continue
+    for listener in settings.listeners:
+        if listener.host not in ("0.0.0.0", "::"):  # noqa: S104 - it is compared, and means all addresses
+            yield listener.host

@@ -1,10 +1,13 @@
 import sys
 from ipaddress import IPv4Address, ip_network
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.first_steps.machine import find_networks, own_hostname, own_networks
+from relay.first_steps.machine import find_networks, own_hostname, own_names, own_networks
+from relay.settings import load_settings
+from tests.peers.relay_process import make_account, write_config
 
 HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 
@@ -58,3 +61,12 @@ def test_this_machine_is_asked() -> None:
     assert all(ip_network(one).is_private for one in own_networks())
     name = own_hostname()
     assert name is None or "." in name
+
+
+def test_clients_may_call_this_machine_by_its_names_and_by_the_addresses_of_its_listeners(tmp_path: Path) -> None:
+    file = write_config(tmp_path, accounts=[make_account("sales", 9)])
+    settings = load_settings(file)
+    names = [*own_names(settings)]
+    assert names[0] == settings.hostname
+    assert {"localhost", "127.0.0.1", *(one.host for one in settings.listeners)} <= {*names}
+    assert not {"0.0.0.0", "::"} & {*names}  # noqa: S104 - they stand for all addresses, and are none
