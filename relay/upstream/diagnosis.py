@@ -33,12 +33,17 @@ class BeginsWithTlsError(Exception):
     """The server waits for a TLS handshake while we wait for its greeting."""
 
 
-async def open_watched(opening: Coroutine[Any, Any, T], server: SmtpServer | Pop3Server) -> T:
-    """Await the opening of a connection. Raises BeginsWithTlsError when both sides turn out to wait for each other."""
+async def open_watched(
+    opening: Coroutine[Any, Any, T], server: SmtpServer | Pop3Server, *, silence: float = SILENCE
+) -> T:
+    """Await the opening of a connection. Raises BeginsWithTlsError when both sides turn out to wait for each other.
+
+    `silence`: seconds without a greeting after which that is asked.
+    """
     task = asyncio.ensure_future(opening)
     try:
         if server.security is not Security.TLS:
-            done, _ = await asyncio.wait({task}, timeout=SILENCE)
+            done, _ = await asyncio.wait({task}, timeout=silence)
             if not done and await begins_with_tls(server.host, server.port):
                 raise BeginsWithTlsError
         return await task

@@ -13,7 +13,7 @@ from relay.rules.answers.connection_rows import read_cause
 from relay.rules.answers.reading import choose_advice, explain, find_row
 from relay.rules.answers.row import About, Advice, Stage
 from relay.upstream.course import Course, Step, Tell, tell_nobody
-from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, open_watched
+from relay.upstream.diagnosis import SILENCE, BeginsWithTlsError, advise_login, diagnose, open_watched
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
 from relay.upstream.reaching import PATIENCE, find_host
 from relay.upstream.secrecy import Veil
@@ -42,11 +42,13 @@ async def probe_smtp(
     *,
     hostname: str,
     largest: int = 0,
+    silence: float = SILENCE,
     tell: Tell = tell_nobody,
 ) -> list[Step]:
     """Connect, start TLS, log in, and ask whether the account's address may send. Returns a step for each.
 
-    `largest`: octets of the largest mail that is taken for it. `tell` gets each step as it ends.
+    `largest`: octets of the largest mail that is taken for it. `silence`: see `open_watched`. `tell` gets each step as
+    it ends.
     """
     course = Course(tell, _SMTP_STEPS)
     if not await find_host(course, server):
@@ -54,7 +56,7 @@ async def probe_smtp(
     patience = Timeouts(connect=PATIENCE, opening=3 * PATIENCE, command=PATIENCE)
     opening = connect(server, hostname=hostname, credential=credential, timeouts=patience, passed=course.witness)
     try:
-        connection = await open_watched(opening, server)
+        connection = await open_watched(opening, server, silence=silence)
     except BeginsWithTlsError:
         return await _fail(course, "connect", _TLS_AT_ONCE, server, credential)
     except CredentialError as error:
@@ -146,7 +148,12 @@ def _advise_sender(meaning: Advice, refused: Reply, account: Account, server: Sm
 
 
 async def probe_pop3(
-    account: Account, server: Pop3Server, credential: Credential, *, tell: Tell = tell_nobody
+    account: Account,
+    server: Pop3Server,
+    credential: Credential,
+    *,
+    silence: float = SILENCE,
+    tell: Tell = tell_nobody,
 ) -> list[Step]:
     """Connect, start TLS, log in, count the messages, and say what will be done with them. Returns a step for each."""
     course = Course(tell, _POP3_STEPS)
@@ -154,7 +161,7 @@ async def probe_pop3(
         return course.steps
     opening = open_pop3(server, credential, patience=PATIENCE, passed=course.witness)
     try:
-        session = await open_watched(opening, server)
+        session = await open_watched(opening, server, silence=silence)
         return await _count(course, session, account, server)
     except BeginsWithTlsError:
         return await _fail(course, "connect", _TLS_AT_ONCE, server, credential)

@@ -52,6 +52,8 @@ class World:
     authority: Authority
 
 
+SOON = 1.5
+"""Seconds after which a server is asked why it is silent: a busy machine is silent, too."""
 Server = SmtpServer | Pop3Server
 Place = Callable[[World], AbstractAsyncContextManager[Server]]
 
@@ -65,9 +67,8 @@ def world(authority: Authority) -> Iterator[World]:
 
 
 @pytest.fixture(autouse=True)
-def _soon_and_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wonder soon why a server is silent; give some names the addresses that a name server would."""
-    monkeypatch.setattr("relay.upstream.diagnosis.SILENCE", 1.5)  # a busy machine is silent, too
+def _names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give some names the addresses that a name server would."""
     real = socket.getaddrinfo
 
     def getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - as the original has it
@@ -270,8 +271,10 @@ MATRIX: Final = (
 
 async def examine(server: Server) -> list[Step]:
     if isinstance(server, SmtpServer):
-        return await probe_smtp(ACCOUNT, server, Credentials(key).of(server), hostname="x", largest=LARGEST)
-    return await probe_pop3(ACCOUNT, server, Credentials(key).of(server))
+        return await probe_smtp(
+            ACCOUNT, server, Credentials(key).of(server), hostname="x", largest=LARGEST, silence=SOON
+        )
+    return await probe_pop3(ACCOUNT, server, Credentials(key).of(server), silence=SOON)
 
 
 @pytest.mark.peer

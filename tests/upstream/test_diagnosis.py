@@ -10,7 +10,6 @@ from relay.accounts.credentials import PasswordCredential
 from relay.model.account import Pop3Server, Security, SmtpServer
 from relay.model.credential import Identity
 from relay.model.secret import Secret
-from relay.upstream import diagnosis
 from relay.upstream.diagnosis import BeginsWithTlsError, advise_login, diagnose, open_watched
 from relay.upstream.pop3 import open_pop3
 from relay.upstream.secrecy import Veil
@@ -58,24 +57,21 @@ async def test_a_port_that_does_not_begin_with_tls_is_told(offer: str, advice: s
 
 
 @pytest.mark.parametrize("security", [Security.STARTTLS, Security.NONE])
-async def test_both_waiting_for_the_other_is_found_out(
-    authority: Authority, security: Security, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(diagnosis, "SILENCE", 0.05)
+async def test_both_waiting_for_the_other_is_found_out(authority: Authority, security: Security) -> None:
     scripts = ["S: 220 hi\n! silence"] * 4
     async with Dialogue(*scripts, context=authority.server(), implicit_tls=True) as server:
         where = smtp(server.port, security)
         with pytest.raises(BeginsWithTlsError):
-            await open_watched(connect(where, hostname="x", credential=None, timeouts=QUICK), where)
+            await open_watched(connect(where, hostname="x", credential=None, timeouts=QUICK), where, silence=0.05)
         found = await diagnose("it begins with TLS", where, NOTHING)
     assert (found.what, found.advice) == (f"port {server.port} begins with TLS", 'Set security = "tls".')
 
 
-async def test_a_slow_server_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnosis, "SILENCE", 0.0)
+async def test_a_slow_server_is_waited_for() -> None:
     async with Dialogue(f"{HELLO}S: 250 x\nC: QUIT\nS: 221 bye", "! close") as server:
         where = smtp(server.port, Security.NONE)
-        connection = await open_watched(connect(where, hostname="x", credential=None, timeouts=QUICK), where)
+        opening = connect(where, hostname="x", credential=None, timeouts=QUICK)
+        connection = await open_watched(opening, where, silence=0.0)
         await connection.close()
 
 

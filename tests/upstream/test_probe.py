@@ -8,8 +8,8 @@ from relay.model.account import Account, FirstPoll, Pop3Server, Security, SmtpSe
 from relay.model.address import Address
 from relay.model.errors import CredentialError
 from relay.model.secret import Secret
-from relay.upstream import diagnosis
 from relay.upstream.course import Step
+from relay.upstream.diagnosis import SILENCE
 from relay.upstream.probe import probe_pop3, probe_smtp, show_octets
 from tests.peers.credentials import Token, key
 from tests.peers.dialogue import Dialogue
@@ -42,12 +42,12 @@ def pop3(port: int, **more: object) -> Pop3Server:
     return Pop3Server(host="127.0.0.1", port=port, **values)  # type: ignore[arg-type]
 
 
-async def try_smtp(server: SmtpServer, account: Account = ACCOUNT) -> list[Step]:
-    return await probe_smtp(account, server, Credentials(key).of(server), hostname="x")
+async def try_smtp(server: SmtpServer, account: Account = ACCOUNT, *, silence: float = SILENCE) -> list[Step]:
+    return await probe_smtp(account, server, Credentials(key).of(server), hostname="x", silence=silence)
 
 
-async def try_pop3(server: Pop3Server, account: Account = ACCOUNT) -> list[Step]:
-    return await probe_pop3(replace(account, pop3=server), server, Credentials(key).of(server))
+async def try_pop3(server: Pop3Server, account: Account = ACCOUNT, *, silence: float = SILENCE) -> list[Step]:
+    return await probe_pop3(replace(account, pop3=server), server, Credentials(key).of(server), silence=silence)
 
 
 async def test_what_works_is_told_step_by_step() -> None:
@@ -221,17 +221,14 @@ def test_sizes_are_shown_as_people_read_them() -> None:
 # A wrong port, a wrong word: found at once
 
 
-async def test_a_port_that_begins_with_tls_is_found_at_once(
-    authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(diagnosis, "SILENCE", 0.05)
+async def test_a_port_that_begins_with_tls_is_found_at_once(authority: Authority) -> None:
     for greeting in ("220 hi", "+OK hi"):
         scripts = [f"S: {greeting}\n! silence"] * 4
         async with Dialogue(*scripts, context=authority.server(), implicit_tls=True) as server:
             steps = await (
-                try_smtp(smtp(server.port, security=Security.STARTTLS))
+                try_smtp(smtp(server.port, security=Security.STARTTLS), silence=0.05)
                 if greeting.startswith("2")
-                else try_pop3(pop3(server.port))
+                else try_pop3(pop3(server.port), silence=0.05)
             )
         assert (steps[-1].name, steps[-1].good) == ("connect", False)
         assert steps[-1].text == f"port {server.port} begins with TLS"
@@ -291,10 +288,7 @@ async def test_what_is_wrong_with_a_postfix_is_told(postfix: Postfix) -> None:
 
 
 @pytest.mark.peer
-async def test_a_dovecot_is_counted_and_its_wrong_ports_are_told(
-    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(diagnosis, "SILENCE", 0.3)
+async def test_a_dovecot_is_counted_and_its_wrong_ports_are_told(dovecot: Dovecot) -> None:
     values = {"username": "sales", "password": Secret(value=PASSWORD), "ca_file": str(dovecot.ca_file)}
     for port, security in ((dovecot.pop3_port, Security.STARTTLS), (dovecot.pop3s_port, Security.TLS)):
         steps = await try_pop3(pop3(port, security=security, **values))
@@ -307,7 +301,7 @@ async def test_a_dovecot_is_counted_and_its_wrong_ports_are_told(
         (dovecot.pop3s_port, Security.STARTTLS, "begins with TLS"),
         (dovecot.imap_port, Security.STARTTLS, "answers an IMAP server, and no POP3 server"),
     ):
-        steps = await try_pop3(pop3(port, security=security, **values))
+        steps = await try_pop3(pop3(port, security=security, **values), silence=0.3)
         assert (steps[-1].name, steps[-1].good) == ("connect", False)
         assert text in steps[-1].text
         assert "security = " in steps[-1].advice
