@@ -16,23 +16,28 @@ def require_own_hand(config: str | None, settings: "Settings") -> None:
     Whoever could write it would have root run his commands and write where he likes, only because root stands in his
     folder. He may choose what is his own: a storage folder of his, as whose owner root then goes on.
     """
+    require_hand(config, settings.path, settings.folder)
+
+
+def require_hand(config: str | None, path: Path, storage: Path) -> None:
+    """Do the same for a configuration of which no more is known than the storage folder that it names."""
     from relay.places import PLACES, name_file
 
-    if os.geteuid() != 0 or name_file(config) or settings.path.absolute() != PLACES[0].absolute():
+    if os.geteuid() != 0 or name_file(config) or path.absolute() != PLACES[0].absolute():
         return
     from relay.model.errors import StorageError
     from relay.settings import ConfigurationError
     from relay.storage.owner import Owner, find_owner, strangers
 
-    for part, uid in strangers(settings.path):
+    for part, uid in strangers(path):
         try:
-            owner = find_owner(settings.folder)
+            owner = find_owner(storage)
         except StorageError:
             owner = None
         if owner is None or owner.uid != uid:
             text = (
-                f"{settings.path}: {part} is of {Owner(uid, uid)}, who could have written it for root to run: go to"
-                f" another folder; if it is meant, name it: -c {settings.path.name}"
+                f"{path}: {part} is of {Owner(uid, uid)}, who could have written it for root to run: go to"
+                f" another folder; if it is meant, name it: -c {path.name}"
             )
             raise ConfigurationError([text])
 

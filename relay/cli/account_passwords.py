@@ -42,10 +42,13 @@ class _Asking:
 
         `place`: "pop3" for one of the mailbox alone, else empty. `own`: a file that has the account's old one alone.
         """
+        from relay.editing.place import require_place
         from relay.editing.secret_files import require_line
 
         if self.options["password_file"] and not place:
             return _Password("password_file", str(Path(self.options["password_file"]).absolute()))
+        if own and not self.options["inside"]:
+            require_place(_resolve(self.path, own))
         secret = ask_secret(f"{what} of {self.name}{' (mailbox)' if place else ''}")
         require_line(secret)
         if self.options["inside"]:

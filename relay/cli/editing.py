@@ -138,10 +138,21 @@ def ask_secret(what: str, *, new: bool = False) -> str:
 
 
 def find_file(config: str | None) -> Path:
-    """Return the configuration's file. Raises ConfigurationError where there is none."""
+    """Return the configuration's file, which is to be changed.
+
+    Raises ConfigurationError where there is none, or where it could be a stranger's that is not meant, and EditError
+    where root could be led elsewhere: before anything is asked or written.
+    """
+    from relay.admin.entering import require_hand
+    from relay.editing.place import require_place
+    from relay.places import find_storage
     from relay.settings import find_configuration
 
-    return find_configuration(config)
+    path = find_configuration(config)
+    if (storage := find_storage(path)) is not None:
+        require_hand(config, path.absolute(), storage)
+        require_place(path)
+    return path
 
 
 def read_text(path: Path) -> str:
@@ -163,14 +174,15 @@ def change(config: str | None, path: Path, edit: Callable[[str], str]) -> "Setti
 
     proved: list[Settings] = []
     try:
-        change_file(path, edit, lambda content: proved.append(prove(config, path, content)))
+        if not change_file(path, edit, lambda content: proved.append(prove(config, path, content))):
+            return None
     except ConfigurationError as error:
         raise ConfigurationError([*error.errors, f"{path.name}: nothing was changed"]) from None
     except PermissionError as error:
         raise ConfigurationError(
             [f"{path.name}: can't be changed: {error.strerror} ({path}): run the command again with sudo before it"]
         ) from None
-    return proved[0] if proved else None
+    return proved[0]
 
 
 def require_new(path: Path, kind: str, name: str, *, advice: str = "choose another name") -> None:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from relay.editing import EditError
+from relay.editing.place import Place, open_place
 from relay.settings.document import read_document
-from relay.storage.syncing import open_plain, replacing
+from relay.storage.syncing import replacing
 
 PATIENCE: Final = 10.0
 """Seconds that a change waits for another one."""
@@ -30,46 +31,68 @@ _NO_ATTRIBUTES: Final = (errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA
 def change_file(path: Path, edit: Callable[[str], str], prove: Callable[[bytes], None]) -> bool:
     """Replace a configuration by what `edit` makes of its text; return whether that is something else.
 
-    `prove` gets what is to stand there, and raises what is against it. Raises EditError, ConfigurationError with each
-    mistake where the file is no TOML, and OSError.
+    `prove` gets what is to stand there, also where that is the same, and raises what is against it. Raises EditError,
+    ConfigurationError with each mistake where the file is no TOML, and OSError.
     """
-    target = Path(os.path.realpath(path))
-    with _locked(target) as descriptor:
+    with open_place(path) as place, _locked(place) as descriptor:
         before = _read(descriptor)
         read_document(path, before)
         after = edit(before.decode("utf-8")).encode("utf-8")
+        prove(after)
         if after == before:
             return False
-        prove(after)
-        _replace(target, descriptor, after)
+        replace_file(place, descriptor, after)
         return True
 
 
+def replace_file(place: Place, old: int, content: bytes) -> None:
+    """Put another file in the place of one that is open; owner, group, mode and attributes stay.
+
+    Raises EditError, also where the name has another file meanwhile, and OSError.
+    """
+    found = os.fstat(old)
+    with replacing(place.path, place.folder) as (_, new):
+        made = os.fstat(new)
+        if (made.st_uid, made.st_gid) != (found.st_uid, found.st_gid):
+            try:
+                os.fchown(new, found.st_uid, found.st_gid)
+            except PermissionError:
+                raise EditError(
+                    f"{place.path}: owner and group could not be kept: run the command again with sudo before it"
+                ) from None
+        os.fchmod(new, found.st_mode & 0o777)
+        _copy_attributes(old, new)
+        with os.fdopen(os.dup(new), "wb") as stream:
+            stream.write(content)
+        if not place.has(old):
+            raise EditError(f"{place.path}: somebody has put another file there meanwhile: try again")
+
+
 @contextlib.contextmanager
-def _locked(target: Path) -> Iterator[int]:
+def _locked(place: Place) -> Iterator[int]:
     """Open the file and lock it, until it is still the one of this name once the lock is there."""
     if not _OURS.acquire(timeout=PATIENCE):
-        raise _busy(target)
+        raise _busy(place)
     try:
-        with _lock_file(target) as descriptor:
+        with _lock_file(place) as descriptor:
             yield descriptor
     finally:
         _OURS.release()
 
 
 @contextlib.contextmanager
-def _lock_file(target: Path) -> Iterator[int]:
+def _lock_file(place: Place) -> Iterator[int]:
     deadline = time.monotonic() + PATIENCE
     while True:
-        descriptor = open_plain(target)
+        descriptor = place.open_file()
         try:
-            if _take_lock(descriptor) and os.path.samestat(os.fstat(descriptor), target.stat()):
+            if _take_lock(descriptor) and place.has(descriptor):
                 yield descriptor
                 return
         finally:
             os.close(descriptor)
         if time.monotonic() > deadline:
-            raise _busy(target)
+            raise _busy(place)
         time.sleep(_PAUSE)
 
 
@@ -81,30 +104,13 @@ def _take_lock(descriptor: int) -> bool:
     return True
 
 
-def _busy(target: Path) -> EditError:
-    return EditError(f"{target}: another command is changing it: try again when it has ended")
+def _busy(place: Place) -> EditError:
+    return EditError(f"{place.path}: another command is changing it: try again when it has ended")
 
 
 def _read(descriptor: int) -> bytes:
     with os.fdopen(os.dup(descriptor), "rb") as stream:
         return stream.read()
-
-
-def _replace(target: Path, old: int, content: bytes) -> None:
-    found = os.fstat(old)
-    with replacing(target) as (_, new):
-        made = os.fstat(new)
-        if (made.st_uid, made.st_gid) != (found.st_uid, found.st_gid):
-            try:
-                os.fchown(new, found.st_uid, found.st_gid)
-            except PermissionError:
-                raise EditError(
-                    f"{target}: owner and group could not be kept: run the command again with sudo before it"
-                ) from None
-        os.fchmod(new, found.st_mode & 0o7777)
-        _copy_attributes(old, new)
-        with os.fdopen(os.dup(new), "wb") as stream:
-            stream.write(content)
 
 
 def _copy_attributes(old: int, new: int) -> None:

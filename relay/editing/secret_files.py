@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from relay.editing import EditError
-from relay.storage.syncing import CREATE, open_plain, replacing, sync
+from relay.editing.file import replace_file
+from relay.editing.place import Place, open_place
+from relay.storage.owner import Owner
+from relay.storage.syncing import CREATE
 from relay.storage.syncing import FOLDER as OPENED
 
 FOLDER: Final = "secrets"
@@ -29,48 +32,34 @@ def new_secret(configuration: Path, name: str, secret: str) -> Iterator[Path]:
     `name`: whose it is, such as an account's name; nothing that is there is overwritten. Raises EditError, OSError.
     """
     require_line(secret)
-    beside = Path(os.path.realpath(configuration))
-    owner = beside.stat()
-    shared = owner.st_uid == 0 and owner.st_gid != 0 and bool(owner.st_mode & stat.S_IRGRP)
-    folder = beside.parent / FOLDER
-    is_new = not folder.is_dir()
-    if is_new:
-        folder.mkdir(mode=0o700)
-        made = os.open(folder, OPENED)
-        try:
-            _give(made, owner, 0o750 if shared else 0o700)
-        finally:
-            os.close(made)
-        sync(folder.parent)
-    path, descriptor = _create(folder, name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(secret.encode() + b"\n")
-            stream.flush()
-            _give(descriptor, owner, 0o640 if shared else 0o600)
-            os.fsync(descriptor)
-        sync(folder)
-        yield path
-    except BaseException:
-        path.unlink(missing_ok=True)
-        if is_new:
-            with suppress(OSError):  # another command has put something into it
-                folder.rmdir()
-        raise
+    with open_place(configuration) as place:
+        owner = _look_at(place)
+        shared = owner.st_uid == 0 and owner.st_gid != 0 and bool(owner.st_mode & stat.S_IRGRP)
+        with _open_folder(place, owner, 0o750 if shared else 0o700) as (path, folder):
+            file, descriptor = _create(path, folder, name)
+            try:
+                with os.fdopen(descriptor, "wb") as stream:
+                    stream.write(secret.encode() + b"\n")
+                    stream.flush()
+                    _give(descriptor, owner, 0o640 if shared else 0o600)
+                    os.fsync(descriptor)
+                os.fsync(folder)
+                yield path / file
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.unlink(file, dir_fd=folder)
+                raise
 
 
 def replace_secret(path: Path, secret: str) -> None:
     """Put another secret into a file that is there; owner, group and mode stay. Raises EditError, OSError."""
     require_line(secret)
-    target = Path(os.path.realpath(path))
-    old = open_plain(target)
-    try:
-        found = os.fstat(old)
-    finally:
-        os.close(old)
-    with replacing(target) as (_, new):
-        _give(new, found, found.st_mode & 0o777)
-        os.write(new, secret.encode() + b"\n")
+    with open_place(path) as place:
+        old = place.open_file()
+        try:
+            replace_file(place, old, secret.encode() + b"\n")
+        finally:
+            os.close(old)
 
 
 def require_line(secret: str) -> None:
@@ -89,12 +78,60 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _create(folder: Path, name: str) -> tuple[Path, int]:
+def _look_at(place: Place) -> os.stat_result:
+    descriptor = place.open_file()
+    try:
+        return os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _open_folder(place: Place, owner: os.stat_result, mode: int) -> Iterator[tuple[Path, int]]:
+    """Open the folder of secrets beside a configuration, or make it; one that is new goes where the body raises.
+
+    Nothing that another has put there is followed: not a link, and no folder of a third user's.
+    """
+    path = place.path.parent / FOLDER
+    is_new = True
+    try:
+        os.mkdir(FOLDER, 0o700, dir_fd=place.folder)
+    except FileExistsError:
+        is_new = False
+    try:
+        folder = os.open(FOLDER, OPENED | os.O_NOFOLLOW, dir_fd=place.folder)
+    except NotADirectoryError:
+        raise EditError(f"{path}: is a link, or no folder, but is to hold the passwords: move it away") from None
+    try:
+        _require_own(path, folder, place, owner, is_new=is_new)
+        if is_new:
+            _give(folder, owner, mode)
+            os.fsync(place.folder)
+        yield path, folder
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # another command has put something into it
+                os.rmdir(FOLDER, dir_fd=place.folder)
+        raise
+    finally:
+        os.close(folder)
+
+
+def _require_own(path: Path, folder: int, place: Place, owner: os.stat_result, *, is_new: bool) -> None:
+    uid = os.fstat(folder).st_uid
+    if is_new:
+        if uid != os.geteuid() or os.listdir(folder):
+            raise EditError(f"{path}: somebody has put another folder there meanwhile: look at it, and try again")
+    elif uid not in {owner.st_uid, os.fstat(place.folder).st_uid, os.geteuid() or owner.st_uid}:
+        raise EditError(f"{path}: is of {Owner(uid, uid)}, and not of who owns {place.path}: give it to him (chown)")
+
+
+def _create(folder: Path, descriptor: int, name: str) -> tuple[str, int]:
     plain = _ODD.sub("_", name).lstrip(".-")[:60] or "password"
     for n in range(1, _MOST):
-        path = folder / (plain if n == 1 else f"{plain}-{n}")
+        file = plain if n == 1 else f"{plain}-{n}"
         try:
-            return path, os.open(path, CREATE, 0o600)
+            return file, os.open(file, CREATE, 0o600, dir_fd=descriptor)
         except FileExistsError:
             continue
     raise EditError(f"{folder}: there are too many files called {plain}: remove those that nothing names any more")

@@ -17,6 +17,7 @@ from relay.admin.entering import enter, import_to_certify
 from relay.certificates.store import Store
 from relay.editing import EditError
 from relay.editing.file import change_file
+from relay.editing.place import open_place, require_place
 from relay.editing.secret_files import new_secret
 from relay.first_steps.answers import Answers
 from relay.first_steps.composing import compose, has_account, read_before
@@ -24,8 +25,7 @@ from relay.places import PLACES, find_file
 from relay.settings import Settings
 from relay.settings.advice import group_of
 from relay.storage.child import as_another
-from relay.storage.putting_back import write_file
-from relay.storage.syncing import open_plain
+from relay.storage.syncing import open_plain, replacing
 
 _SYSTEM_STORAGE: Final = Path("/var/lib/relay")
 """The package's storage folder."""
@@ -54,6 +54,7 @@ def read_fillable(path: Path) -> str:
             raise EditError(
                 f"{path}: can't be made here: run the command with sudo before it, or name it: -c FILE"
             ) from None
+        require_place(path)
         return ""
     except PermissionError:
         raise EditError(f"{path}: can't be read: run the command again with sudo before it") from None
@@ -63,6 +64,7 @@ def read_fillable(path: Path) -> str:
         raise EditError(f"{path}: is no text (UTF-8): `relay init` fills a file that is TOML, or none at all") from None
     if not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK | os.X_OK):  # noqa: PTH120 - of a real path
         raise EditError(f"{path}: can't be changed: run the command again with sudo before it")
+    require_place(path)
     require_fillable(path, text)
     return text
 
@@ -134,9 +136,16 @@ def _present(path: Path, storage: Path) -> Iterator[None]:
     if os.geteuid() == 0 and storage.is_dir():
         found = storage.stat()
         group = group_of(found.st_uid, found.st_gid) if found.st_uid else None
-    write_file(path, b"", group=group)
-    try:
-        yield
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    with open_place(path) as place:
+        with replacing(place.path, place.folder) as (_, made):
+            if place.uid is not None:
+                os.fchown(made, place.uid, -1)
+            if group is not None:
+                os.fchown(made, -1, group)
+                os.fchmod(made, 0o640)
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(place.path.name, dir_fd=place.folder)
+            raise

@@ -87,7 +87,7 @@ def find_owner(folder: Path) -> Owner | None:
                 f"{folder} is root's, but {part} on the way to it is not: {Owner(uid, uid)} could put another folder"
                 " there. Give all of the way to root, or the folder to the user who runs the service (chown)"
             )
-        for part in _open_to_others(folder):
+        for part in open_to_others(folder):
             raise StorageError(
                 f"{folder} is root's, but others than root may write to {part}: they could have root write elsewhere by"
                 f" a link there. Shut it to them (chmod go-w {part}), or give the folder to the user who runs the"
@@ -194,8 +194,8 @@ def require_same_hand(source: Path, folder: Path, owner: Owner | None) -> None:
         raise StorageError(f"{source}: {error.strerror}") from None
 
 
-def _open_to_others(folder: Path) -> Iterator[Path]:
-    """Give root's folders on the way to a folder of root's in which others could exchange something, or make it."""
+def open_to_others(folder: Path) -> Iterator[Path]:
+    """Give root's folders on the way in which others could exchange something, or make it in the folder itself."""
     target = Path(os.path.realpath(folder))
     for entry, found in _way(folder):
         others = found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and found.st_gid != 0)

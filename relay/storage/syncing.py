@@ -37,14 +37,14 @@ def sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(target: Path) -> Iterator[tuple[Path, int]]:
+def replacing(target: Path, at: int | None = None) -> Iterator[tuple[Path, int]]:
     """Make a file beside `target`, its user's alone, and give its path and its descriptor. Raises OSError.
 
     At the end it is durable, and takes the place of whatever has that name; where the body raises, it is removed. What
-    a process that was killed has left there goes.
+    a process that was killed has left there goes. `at`: a descriptor of the target's folder, where that is open.
     """
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    folder = os.open(target.parent, FOLDER)
+    folder = os.open(target.parent, FOLDER) if at is None else os.dup(at)
     try:
         _remove_abandoned(folder, target.name)
         descriptor = os.open(partial.name, CREATE, 0o600, dir_fd=folder)

@@ -60,11 +60,11 @@ class Office:
     def shut(self) -> Path:
         return self.folder / "shut"
 
-    def run(self, *arguments: str, source: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, source: Path = ROOT, given: str = "") -> "subprocess.CompletedProcess[str]":
         # What monitoring waits for is tried elsewhere: beside other tests the program's start may take all that time.
         start = ["-c", PATIENT] if arguments[0] == "status" else ["-m", "relay"]
         command = [sys.executable, *start, *arguments, "-c", str(self.config)]
-        return subprocess.run(command, cwd=source, capture_output=True, text=True, check=False, timeout=50, input="")
+        return subprocess.run(command, cwd=source, capture_output=True, text=True, check=False, timeout=50, input=given)
 
     def plant(self, name: str, target: Path) -> None:
         """Put a link into the storage folder, as who owns it would."""
@@ -337,6 +337,79 @@ def test_at_the_first_steps_no_link_leads_root_elsewhere(office: Office) -> None
     office.check()
     assert "account" not in office.config.read_text()
     assert not (office.folder / "secrets").exists()
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("links", [{"secrets/anna": "secret"}, {"secrets": "shut"}])
+def test_no_link_leads_a_new_password_into_a_file_of_roots(office: Office, links: dict[str, str]) -> None:
+    """The configuration is root's, and names a file of the storage folder, as its owner's own."""
+    text = office.config.read_text().replace('password = "p"', 'password_file = "secrets/anna"')
+    office.config.write_text(text)
+    os.chown(office.config, 0, UID)
+    office.config.chmod(0o640)
+    secret = office.storage / "secrets" / "anna"
+    secret.parent.mkdir(0o700)
+    secret.write_text("old\n")
+    secret.chmod(0o600)
+    office.give()
+    said = office.run("account", "edit", "sales", "--pop3-password", given="new\n")
+    assert (said.returncode, secret.read_text()) == (0, "new\n"), said.stderr
+    office.check()
+    secret.unlink()
+    if "secrets" in links:
+        secret.parent.rmdir()
+        (office.shut / "copy.db").rename(office.shut / "anna")
+    for name, target in links.items():
+        office.plant(name, office.folder / target)
+    said = office.run("account", "edit", "sales", "--pop3-password", given="newer\n")
+    assert said.returncode == 1
+    assert f"{links and next(iter(links))} is of uid {UID}, who could lead root to another file" in said.stderr
+    if "secrets" in links:
+        (office.shut / "anna").rename(office.shut / "copy.db")
+    office.check()
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("name", [(), ("-c", "relay.toml")], ids=["found", "named"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("account", "add", "new", "--address", "n@example.com", "--smtp-host", "h.example"),
+        ("account", "edit", "sales", "--pop3-password"),
+        ("user", "password", "anna"),
+    ],
+    ids=" ".join,
+)
+def test_a_strangers_configuration_leads_root_to_write_nothing_elsewhere(
+    office: Office, command: tuple[str, ...], name: tuple[str, ...]
+) -> None:
+    """Found where root stands it is refused before a password is asked for; named it is changed, but only it."""
+    stranger = office.folder / "strangers"
+    stranger.mkdir()
+    config = stranger / "relay.toml"
+    config.write_bytes(office.config.read_bytes())
+    (stranger / "secrets").symlink_to(office.shut)
+    for path in (stranger, config, stranger / "secrets"):
+        os.chown(path, UID + 1, UID + 1, follow_symlinks=False)
+    before = config.read_bytes()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("RELAY_CONFIG", None)
+    call = [sys.executable, "-m", "relay", *command, *name]
+    said = subprocess.run(
+        call, cwd=stranger, env=environment, capture_output=True, text=True, check=False, timeout=50, input="new\n"
+    )
+    assert "Traceback" not in said.stderr
+    if not name:
+        assert said.returncode == 2
+        assert f"is of uid {UID + 1}, who could have written it for root to run" in said.stderr
+    elif command[0] == "account":
+        assert "secrets: is a link, or no folder" in said.stderr
+    else:
+        assert said.returncode == 0, said.stderr
+    assert (config.read_bytes() == before) == (not name or command[0] == "account")
+    assert config.stat().st_uid == UID + 1
+    assert {path.name for path in stranger.iterdir()} == {"relay.toml", "secrets"}
+    office.check()
 
 
 @pytest.mark.peer

@@ -12,6 +12,7 @@ from relay.editing import EditError, file
 from relay.editing.file import change_file
 from relay.editing.tables import add_table, list_names
 from relay.settings import ConfigurationError
+from tests.peers.machine import require_root
 from tests.peers.relay_process import ROOT
 
 
@@ -152,3 +153,44 @@ def test_a_change_does_not_run_for_ever_after_a_file_that_others_replace(
     monkeypatch.setattr(fcntl, "flock", replace_and_take)
     with pytest.raises(EditError, match="another command is changing it"):
         change_file(config, _to_german, _nothing)
+
+
+def test_what_is_the_same_is_proved_all_the_same(config: Path) -> None:
+    def refuse(_content: bytes) -> None:
+        raise ConfigurationError(["relay.toml: language: no"])
+
+    with pytest.raises(ConfigurationError, match="language: no"):
+        change_file(config, lambda text: text, refuse)
+
+
+def test_a_folder_that_its_owner_exchanges_meanwhile_leads_root_nowhere(config: Path) -> None:
+    require_root("to give files away")
+    theirs, roots = config.parent / "theirs", config.parent / "roots"
+    for folder in (theirs, roots):
+        folder.mkdir()
+        (folder / "relay.toml").write_bytes(config.read_bytes())
+    for path in (theirs, theirs / "relay.toml"):
+        os.chown(path, 54321, 54321)
+
+    def exchange(_content: bytes) -> None:
+        theirs.rename(theirs.with_name("moved"))
+        theirs.symlink_to(roots)
+
+    before = (roots / "relay.toml").stat()
+    assert change_file(theirs / "relay.toml", _to_german, exchange)
+    after = (roots / "relay.toml").stat()
+    assert (after.st_ino, after.st_uid) == (before.st_ino, 0)
+    assert b'"de"' in (config.parent / "moved" / "relay.toml").read_bytes()
+
+
+def test_a_file_that_was_put_there_meanwhile_stays(config: Path) -> None:
+    other = config.with_name("other.toml")
+    other.write_text("# another\n")
+
+    def put_there(_content: bytes) -> None:
+        other.replace(config)
+
+    with pytest.raises(EditError, match="put another file there meanwhile"):
+        change_file(config, _to_german, put_there)
+    assert config.read_text() == "# another\n"
+    assert [*config.parent.iterdir()] == [config]
