@@ -1,5 +1,6 @@
 """`relay account`: the provider accounts, what waits for each, and which are paused; who signs in for them."""
 
+import sys
 from typing import Final
 
 import click
@@ -11,7 +12,7 @@ from relay.cli.authorizing import authorize
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option, enter, json_option
 from relay.cli.output import Column
-from relay.cli.telling import ask, tell
+from relay.cli.telling import ask, print_answers, tell
 
 COLUMNS: Final = (
     Column(title="Account", least=12),
@@ -57,19 +58,29 @@ def test(config: str | None, *, as_json: bool, everything: bool, round_trip: boo
     With --round-trip, one mail is sent, fetched back and deleted, and what has changed of it is said; no other mail is
     touched. That takes up to two minutes.
     """
-    from relay.admin.desk import answer
-    from relay.cli.alone import open_room
-
     if everything and account:
         raise click.UsageError("give either an ACCOUNT or --all")
     if not everything and not account:
         context = click.get_current_context()
         (argument,) = (one for one in context.command.params if one.name == "account")
         raise click.MissingParameter(ctx=context, param=argument, param_hint="'ACCOUNT'")
+    request = TryAccount(account=account, everything=everything, round_trip=round_trip)
+    if status := run_test(config, request, as_json=as_json):
+        sys.exit(status)
+
+
+def run_test(config: str | None, request: TryAccount, *, as_json: bool = False) -> int:
+    """Test accounts in this process, and show each step; return the status. Raises RelayError.
+
+    Root becomes the storage folder's owner: what the service can't read, a test is not to log in with.
+    """
+    from relay.admin.desk import answer
+    from relay.cli.alone import open_room
+
     room = open_room(config, serves=True, makes=True)
     if room.settings.folder.exists():  # it may be tried before there is a service
-        enter(room.settings, serves=True)  # what the service can't read, this command is not to log in with
-    tell(answer(room, TryAccount(account=account, everything=everything, round_trip=round_trip)), as_json=as_json)
+        enter(room.settings, serves=True)
+    return print_answers(answer(room, request), as_json=as_json)
 
 
 @command.command("pause", short_help="Send nothing through an account until resume.")

@@ -222,15 +222,26 @@ def remove(config: str | None, kind: str, name: str) -> "Settings | None":
 
 def reload(settings: "Settings") -> None:
     """Let a running service take the change over, and show what it says; without one say so."""
-    from relay.cli.telling import tell
+    if (status := hand_over(settings)) is None:
+        say("The service is not running. Start it: systemctl start relay, or relay serve")
+    elif status:
+        sys.exit(status)
 
-    tell(_reload(settings))
 
+def hand_over(settings: "Settings") -> int | None:
+    """Let a running service take the change over, and show what it says; return the status, None where none runs.
 
-def _reload(settings: "Settings") -> "Conversation":
-    from relay.admin.requests import Note, Reload
-    from relay.admin.wire import ask_service, encode
+    Raises RelayError.
+    """
+    from relay.admin.requests import Reload
+    from relay.admin.wire import ask_service
+    from relay.cli.telling import print_answers
 
-    if not settings.folder.is_dir() or not (yield from ask_service(settings.folder, Reload())):
-        text = "The service is not running. Start it: systemctl start relay, or relay serve"
-        yield {"is": Note.__name__, "value": encode(Note(text=text))}
+    runs = False
+
+    def ask() -> "Conversation":
+        nonlocal runs
+        runs = settings.folder.is_dir() and (yield from ask_service(settings.folder, Reload()))
+
+    status = print_answers(ask())
+    return status if runs else None

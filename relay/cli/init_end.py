@@ -7,14 +7,13 @@ import shlex
 from typing import TYPE_CHECKING
 
 from relay.admin.authorizing import authorize
-from relay.admin.desk import answer
-from relay.admin.requests import Note, Reload, Told, TryAccount
-from relay.admin.wire import ask_service, read_answer
+from relay.admin.requests import TryAccount
+from relay.cli.account import run_test
 from relay.cli.alone import open_room
 from relay.cli.authorizing import Terminal
-from relay.cli.configuration import DONE, FAILED, enter
+from relay.cli.configuration import DONE, FAILED
+from relay.cli.editing import hand_over
 from relay.cli.output import say
-from relay.cli.telling import tell
 from relay.first_steps import texts
 from relay.first_steps.machine import own_names
 from relay.first_steps.programs import describe_programs
@@ -64,6 +63,7 @@ def _is_own_address(name: str) -> bool:
 
 
 def _sign_in(config: str | None, account: str) -> bool:
+    """Let somebody sign in; return whether it came to that. A running service gets to know the login with the file."""
     try:
         authorize(open_room(config, serves=True, makes=True), account, Terminal())
     except RelayError as error:
@@ -75,33 +75,19 @@ def _sign_in(config: str | None, account: str) -> bool:
 
 
 def _test(config: str | None, account: str) -> bool:
-    """Test the account as `relay account test` does, and show it."""
-    room = open_room(config, serves=True, makes=True)
-    if room.settings.folder.exists():
-        enter(room.settings, serves=True)
     try:
-        tell(answer(room, TryAccount(account=account)))
-    except SystemExit as ended:
-        return not ended.code
+        return run_test(config, TryAccount(account=account)) == DONE
+    except RelayError as error:
+        say(str(error), error=True)
     except KeyboardInterrupt:
-        return False
-    return True
+        pass
+    return False
 
 
 def _reload(settings: "Settings") -> bool:
     """Let a running service take the file over; return whether it did."""
-    if not settings.folder.is_dir():
-        return False
-    runs = False
     try:
-        for one in ask_service(settings.folder, Reload()):
-            said = read_answer(one)
-            runs = True
-            for line in (said.text,) if isinstance(said, Note) else said.lines if isinstance(said, Told) else ():
-                say(line)
-            if isinstance(said, Told) and said.exit_status:
-                return False
+        return hand_over(settings) == DONE
     except RelayError as error:
         say(f"{error}: relay reload", error=True)
         return False
-    return runs

@@ -36,6 +36,17 @@ def tell(
 ) -> None:
     """Print all that is answered, and end the command with the status that was told, if it is not 0.
 
+    See `print_answers`, which goes on.
+    """
+    if status := print_answers(conversation, columns=columns, as_json=as_json, single=single):
+        sys.exit(status)
+
+
+def print_answers(
+    conversation: Conversation, *, columns: Sequence[Column] = (), as_json: bool = False, single: bool = False
+) -> int:
+    """Print all that is answered; return the status with which a command ends that does nothing else.
+
     `columns`: of the tables. `as_json`: print what programs read, as a list; `single`: one thing, in no list.
     Raises RelayError, and click.UsageError for wrong usage.
     """
@@ -63,8 +74,7 @@ def tell(
         printed.end()
     for line in below:
         say(line, error=True)
-    if status:
-        sys.exit(status)
+    return status
 
 
 def _listen(conversation: Conversation, columns: Sequence[Column], bars: Bars) -> Generator[Told | Note]:

@@ -3,9 +3,9 @@ from pathlib import Path
 import click
 import pytest
 
-from relay.cli.editing import Key, change, find_file, nest, read_changes, read_path, read_text
-from relay.settings import ConfigurationError
-from tests.cli.conftest import Run
+from relay.cli.editing import Key, change, find_file, hand_over, nest, read_changes, read_path, read_text
+from relay.settings import ConfigurationError, load_settings
+from tests.cli.conftest import Run, serve
 
 KEYS = (Key("--host", ("smtp", "host"), "A host."), Key("--alias", ("aliases",), "A name.", many=True))
 
@@ -60,3 +60,9 @@ def test_a_file_that_is_not_there_is_said(run: Run, tmp_path: Path) -> None:
     said = run("device", "remove", "x", config_file=tmp_path / "none.toml")
     assert said.status == 2
     assert said.err.startswith("none.toml: can't be read: No such file or directory")
+
+
+def test_a_running_service_takes_a_change_over_and_without_one_that_is_told(config: Path) -> None:
+    assert hand_over(load_settings(config)) is None
+    with serve(config):
+        assert hand_over(load_settings(config)) == 0

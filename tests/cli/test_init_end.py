@@ -44,6 +44,27 @@ def test_a_service_that_runs_takes_it_over(config: Path, capsys: pytest.CaptureF
     assert "The service has taken it over. Next: send a mail as sales@example.com" in said
 
 
+def test_a_test_that_can_not_be_made_is_said_with_what_is_next(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = load_settings(config)
+    config.write_text("no toml")
+    assert finish(str(config), settings, ACCOUNT, tries=True) == 1
+    said = capsys.readouterr()
+    assert "relay.toml: " in said.err
+    assert said.out.endswith(f"then: relay account test sales -c {config}\n")
+
+
+def test_a_file_that_the_service_refuses_is_said(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = load_settings(config)
+    with serve(config):
+        config.write_text("no toml")
+        assert finish(str(config), settings, ACCOUNT, tries=False) == 0
+    said = capsys.readouterr()
+    assert "The service has taken it over" not in said.out
+    assert "relay.toml: " in said.out + said.err
+
+
 def test_where_nobody_signed_in_that_comes_next(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with OAuthServer() as server:
         server.refusal = {"error": "access_denied"}

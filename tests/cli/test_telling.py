@@ -13,7 +13,7 @@ import pytest
 from relay.admin.requests import Answer, MisuseError, Note, Question, Told
 from relay.admin.wire import encode
 from relay.cli.output import Bars, Column, confirm_many
-from relay.cli.telling import Conversation, tell
+from relay.cli.telling import Conversation, print_answers, tell
 from relay.control.client import NAME
 from relay.control.client import Answer as Line
 from relay.model.errors import RelayError
@@ -45,6 +45,13 @@ def test_people_get_tables_sheets_and_lines_and_the_highest_status_is_the_comman
         *[["Name", "sales"], ["below"], ["at", "the", "end"], []],
         *[["Name", "sales"], ["below"], ["at", "the", "end"]],
     ]
+
+
+def test_who_goes_on_gets_the_status(capsys: pytest.CaptureFixture[str]) -> None:
+    told = [Told(lines=("one",), exit_status=1), Told(lines=("two",))]
+    assert print_answers(conversation(*told)) == 1
+    assert print_answers(conversation(told[1])) == 0
+    assert capsys.readouterr().out == "one\ntwo\ntwo\n"
 
 
 def test_programs_get_one_list_and_no_words_but_of_faults(capsys: pytest.CaptureFixture[str]) -> None:
