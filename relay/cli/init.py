@@ -77,12 +77,15 @@ def command(config: str | None, **options: Any) -> None:  # noqa: ANN401 - of cl
     asked; without a terminal all must be there that has no default. A password is asked for, or read as a line of
     standard input; it goes into a file of its own.
     """
+    from relay.admin.entering import require_hand
     from relay.cli.init_questions import ask
     from relay.cli.interview import Interview
     from relay.first_steps import filling, texts
+    from relay.places import find_storage
 
     path = filling.choose_file(config)
     before = filling.read_fillable(path)
+    require_hand(config, path.absolute(), find_storage(path) or path.absolute().parent)
     interview = Interview(options["language"] or _own_language())
     try:
         answers, secret = ask(interview, options, path, before)

@@ -395,8 +395,9 @@ def test_a_strangers_configuration_leads_root_to_write_nothing_elsewhere(
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("RELAY_CONFIG", None)
     call = [sys.executable, "-m", "relay", *command, *name]
+    given = "new\n" if name else ""
     said = subprocess.run(
-        call, cwd=stranger, env=environment, capture_output=True, text=True, check=False, timeout=50, input="new\n"
+        call, cwd=stranger, env=environment, capture_output=True, text=True, check=False, timeout=50, input=given
     )
     assert "Traceback" not in said.stderr
     if not name:
@@ -409,6 +410,26 @@ def test_a_strangers_configuration_leads_root_to_write_nothing_elsewhere(
     assert (config.read_bytes() == before) == (not name or command[0] == "account")
     assert config.stat().st_uid == UID + 1
     assert {path.name for path in stranger.iterdir()} == {"relay.toml", "secrets"}
+    office.check()
+
+
+@pytest.mark.peer
+def test_the_first_steps_in_a_strangers_folder_are_refused_before_a_question(office: Office) -> None:
+    stranger = office.folder / "strangers"
+    stranger.mkdir()
+    config = stranger / "relay.toml"
+    config.write_text(f'[storage]\nfolder = "{office.storage}"\n')
+    for path in (stranger, config):
+        os.chown(path, UID + 1, UID + 1)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("RELAY_CONFIG", None)
+    call = [sys.executable, "-m", "relay", "init"]
+    said = subprocess.run(
+        call, cwd=stranger, env=environment, capture_output=True, text=True, check=False, timeout=50, input=""
+    )
+    assert (said.returncode, said.stdout) == (2, "")
+    assert f"is of uid {UID + 1}, who could have written it for root to run" in said.stderr
+    assert [*stranger.iterdir()] == [config]
     office.check()
 
 

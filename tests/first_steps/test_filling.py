@@ -80,6 +80,52 @@ def test_a_new_file_of_roots_can_be_read_by_who_owns_the_storage_folder(tmp_path
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, 54321, 0o640)
 
 
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    """A folder of another user's, beside one of root's."""
+    require_root("to give a folder away")
+    for name in ("theirs", "roots"):
+        (tmp_path / name).mkdir()
+    os.chown(tmp_path / "theirs", 54321, 54321)
+    return tmp_path / "theirs"
+
+
+def test_in_anothers_folder_all_is_his(theirs: Path) -> None:
+    path = theirs / "relay.toml"
+    assert filling.read_fillable(path) == ""
+    secret = fill(path)
+    assert secret is not None
+    for file, mode in ((path, 0o640), (secret.parent, 0o700), (secret, 0o600)):
+        assert (file.stat().st_uid, stat.S_IMODE(file.stat().st_mode)) == (54321, mode)
+    path.unlink()
+    path.symlink_to(theirs.parent / "roots" / "relay.toml")
+    (theirs.parent / "roots" / "relay.toml").touch()
+    with pytest.raises(EditError, match="who could lead root to another file"):
+        filling.read_fillable(path)
+
+
+def test_a_folder_that_is_exchanged_meanwhile_leads_root_nowhere(theirs: Path) -> None:
+    roots, moved = theirs.parent / "roots", theirs.parent / "moved"
+    (roots / "relay.toml").write_text("# root's\n")
+
+    def exchange(_content: bytes) -> None:
+        theirs.rename(moved)
+        theirs.symlink_to(roots)
+
+    filling.fill(theirs / "relay.toml", ANSWERS, "s", exchange, storage=theirs)
+    assert (roots / "relay.toml").read_text() == "# root's\n"
+    assert [*roots.iterdir()] == [roots / "relay.toml"]
+    assert load_settings(moved / "relay.toml", secrets=False).directory.accounts[0].name == "anna"
+
+
+def test_a_folder_of_secrets_that_is_a_link_is_not_followed(theirs: Path) -> None:
+    (theirs / "secrets").symlink_to(theirs.parent / "roots")
+    with pytest.raises(EditError, match="secrets: is a link"):
+        fill(theirs / "relay.toml")
+    assert [*(theirs.parent / "roots").iterdir()] == []
+    assert [*theirs.iterdir()] == [theirs / "secrets"]
+
+
 def test_another_command_that_was_quicker_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "relay.toml"
     path.write_text(compose(ANSWERS))
