@@ -76,6 +76,7 @@ def _import_early(*, serves: bool, shared: bool, certifies: bool, tokens: bool) 
     from pkgutil import iter_modules
 
     from relay.admin.desk import load_all
+    from relay.presets.preset import all_presets
     from relay.rules.charsets import load_codecs
     from relay.storage import migrations
 
@@ -89,6 +90,8 @@ def _import_early(*, serves: bool, shared: bool, certifies: bool, tokens: bool) 
         import_module(name)
     load_all()
     load_codecs()
+    if serves:
+        all_presets()  # they are kept: whose server it is, is told of each that is tried
 
 
 def import_to_certify() -> None:

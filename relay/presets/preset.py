@@ -130,6 +130,7 @@ def find_preset(name: str) -> Preset | None:
     return _read(name, tomllib.loads(file.read_text(encoding="utf-8")))
 
 
+@functools.cache
 def preset_names() -> tuple[str, ...]:
     """Return the names of all providers, sorted."""
     return tuple(sorted(file.name.removesuffix(".toml") for file in FOLDER.glob("*.toml")))

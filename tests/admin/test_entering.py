@@ -257,6 +257,7 @@ def test_the_database_that_root_makes_before_the_first_start_is_the_owners(offic
         write_config(office.folder, accounts=[account], users=[ANNA], storage={"folder": str(office.storage)})
         said = office.run("account", command, "sales", source=office.folder / "source")
     assert "Traceback" not in said.stderr
+    assert "Permission denied" not in said.stdout + said.stderr
     if command == "authorize":
         assert said.returncode == 0, said.stderr
     office.check()
