@@ -10,11 +10,10 @@ from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import Final, Protocol, TypeAlias
 
-import h11
-
 from relay.presets.autoconfig import LARGEST
 from relay.presets.preset import WordedError, Words
 from relay.presets.public import IpAddress, is_public_address, is_public_name
+from relay.web import Fault, Question, WebError, exchange
 
 SECONDS: Final = 5.0
 """For each question to the DNS, and for each file."""
@@ -105,8 +104,6 @@ async def fetch(host: str, target: str, *, resolver: Resolver, connect: Connecto
         raise AskingError(
             "its certificate is not good, or TLS failed", "sein Zertifikat ist nicht gültig, oder TLS ging nicht"
         ) from None
-    except h11.RemoteProtocolError:
-        raise AskingError("its answer is no HTTP", "seine Antwort ist kein HTTP") from None
     except TimeoutError:
         raise AskingError("it did not answer in time", "er hat nicht rechtzeitig geantwortet") from None
     except OSError:
@@ -114,28 +111,23 @@ async def fetch(host: str, target: str, *, resolver: Resolver, connect: Connecto
 
 
 async def _get(host: str, target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=16_384)
-    headers = [("Host", host), ("Accept", "text/xml, application/xml"), ("Connection", "close")]
-    writer.write(http.send(h11.Request(method="GET", target=target, headers=headers)) or b"")
-    writer.write(http.send(h11.EndOfMessage()) or b"")
-    await writer.drain()
-    content = b""
-    while True:
-        event = http.next_event()
-        if event is h11.NEED_DATA:
-            http.receive_data(await reader.read(16_384))
-        elif isinstance(event, h11.Response):
-            if 300 <= event.status_code < 400:
-                raise AskingError(
-                    "it sends elsewhere, which is not followed", "er verweist woandershin; dem wird nicht gefolgt"
-                )
-            if event.status_code != 200:
-                raise AskingError("it has no such file", "er hat keine solche Datei")
-        elif isinstance(event, h11.Data):
-            content += event.data
-            if len(content) > LARGEST:
-                raise AskingError("its answer is larger than 64 KiB", "seine Antwort ist größer als 64 KiB")
-        elif isinstance(event, h11.EndOfMessage):
-            return content
-        elif not isinstance(event, h11.InformationalResponse):
-            raise AskingError("it ended before its answer was whole", "er brach mitten in der Antwort ab")
+    headers = [("Host", host), ("Accept", "text/xml, application/xml")]
+    question = Question(method="GET", target=target, headers=headers, wanted=200)
+    try:
+        answer = await exchange(reader, writer, question, largest=LARGEST)
+    except WebError as error:
+        raise AskingError(*_FAULTS[error.fault]) from None
+    if 300 <= answer.status < 400:
+        raise AskingError(
+            "it sends elsewhere, which is not followed", "er verweist woandershin; dem wird nicht gefolgt"
+        )
+    if answer.status != 200:
+        raise AskingError("it has no such file", "er hat keine solche Datei")
+    return answer.body
+
+
+_FAULTS: Final = {
+    Fault.CLOSED: Words("it ended before its answer was whole", "er brach mitten in der Antwort ab"),
+    Fault.TOO_LARGE: Words("its answer is larger than 64 KiB", "seine Antwort ist größer als 64 KiB"),
+    Fault.NO_HTTP: Words("its answer is no HTTP", "seine Antwort ist kein HTTP"),
+}

@@ -7,32 +7,23 @@ secrets. Neither they nor the answer are in any exception.
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from relay.model.errors import RelayError
 from relay.upstream.dialing import describe_fault, dial, tls_context
+from relay.web import Answer, Question, WebError, exchange
 
 PATIENCE: Final = 20.0
 """Seconds for the whole of it: name, connection, TLS, question and answer."""
 LARGEST: Final = 256 * 1024
 """Octets of an answer: tokens of large directories have some 10 KiB."""
 _PIECE: Final = 16 * 1024
-_LARGEST_HEAD: Final = 64 * 1024
+_FORM: Final = "application/x-www-form-urlencoded"
 
 
 class PostError(RelayError):
     """There is no answer; the text says why, and holds nothing of what was posted. Transient."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What a server answered."""
-
-    status: int
-    body: bytes = field(repr=False)
 
 
 class Post(Protocol):
@@ -65,56 +56,21 @@ async def post_form(
     parts = urlsplit(url)
     host, encrypted = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if encrypted else 80)
-    fault: BaseException
     try:
         async with asyncio.timeout(seconds):
             context = await asyncio.to_thread(tls_context, None, verify=True) if encrypted else None
             reader, writer = await connect(host, port, context)
             try:
                 path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-                return await _exchange(reader, writer, host=parts.netloc, path=path, body=urlencode(form).encode())
+                headers = [("Host", parts.netloc), ("Accept", "application/json"), ("Content-Type", _FORM)]
+                body = urlencode(form).encode()
+                question = Question(method="POST", target=path, headers=headers, body=body)
+                return await exchange(reader, writer, question, largest=LARGEST)
             finally:
                 writer.transport.abort()
+    except WebError as error:
+        said = f"{parts.netloc}: {error.fault}"
     except (OSError, EOFError) as error:
-        fault = error
+        said = describe_fault(error, host)[1]
     # Raised here: an exception that is chained to it could hold what was sent.
-    raise PostError(describe_fault(fault, host)[1])
-
-
-async def _exchange(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, host: str, path: str, body: bytes
-) -> Answer:
-    import h11  # noqa: PLC0415 - 20 ms, and few accounts need it
-
-    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_HEAD)
-    headers = [
-        ("Host", host),
-        ("Content-Type", "application/x-www-form-urlencoded"),
-        ("Content-Length", str(len(body))),
-        ("Accept", "application/json"),
-        ("Connection", "close"),
-    ]
-    sent = (h11.Request(method="POST", target=path, headers=headers), h11.Data(data=body), h11.EndOfMessage())
-    for part in sent:
-        writer.write(connection.send(part) or b"")
-    with suppress(ConnectionError):  # it may have answered before it has read all
-        await writer.drain()
-    status, answer = 0, bytearray()
-    try:
-        while True:
-            event = connection.next_event()
-            if event is h11.NEED_DATA:
-                connection.receive_data(await reader.read(_PIECE))
-            elif isinstance(event, h11.Response):
-                status = event.status_code
-            elif isinstance(event, h11.Data):
-                answer += event.data
-                if len(answer) > LARGEST:
-                    raise PostError(f"{host}: an answer that is too large")
-            elif isinstance(event, h11.EndOfMessage):
-                return Answer(status=status, body=bytes(answer))
-            elif not isinstance(event, h11.InformationalResponse):
-                raise PostError(f"{host}: it closed the connection without an answer")
-    except h11.RemoteProtocolError:
-        pass
-    raise PostError(f"{host}: an answer that is no HTTP")
+    raise PostError(said)

@@ -10,7 +10,8 @@ from relay.model.errors import CredentialError
 from relay.model.oauth import Flow, OAuth, Provider
 from relay.model.secret import Secret
 from relay.rules.oauth_answers import DeviceCode, Meaning, Refusal, Tokens
-from relay.upstream.posting import Answer, PostError
+from relay.upstream.posting import PostError
+from relay.web import Answer
 from tests.accounts.conftest import Office
 from tests.accounts.test_assertions import NOW, google, microsoft
 

@@ -19,7 +19,8 @@ from relay.model.secret import Secret
 from relay.rules.oauth_answers import Tokens
 from relay.storage import logins
 from relay.storage.logins import acquire_login, find_login
-from relay.upstream.posting import Answer, PostError, post_form
+from relay.upstream.posting import PostError, post_form
+from relay.web import Answer
 from tests.accounts.conftest import Office
 from tests.peers.oauth_server import Rotation
 
