@@ -31,7 +31,7 @@ def client_assertion(oauth: OAuth, *, now: int) -> str:
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - 10 MB, and few accounts need it
     from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415 - see above
 
-    content = _read(oauth.certificate, "certificate")
+    content = read_key_file(oauth.certificate, "certificate")
     try:
         thumbprint = load_pem_x509_certificate(content).fingerprint(hashes.SHA256())
     except ValueError:
@@ -44,7 +44,7 @@ def client_assertion(oauth: OAuth, *, now: int) -> str:
             "aud": endpoints_of(oauth).token,
             "jti": secrets.token_urlsafe(16),
         }
-        return _sign(_load_key(_read(oauth.private_key, "private_key"), oauth), header, claims, now=now)
+        return _sign(_load_key(read_key_file(oauth.private_key, "private_key"), oauth), header, claims, now=now)
     raise CredentialError(reason, permanent=True)
 
 
@@ -53,7 +53,7 @@ def service_assertion(oauth: OAuth, *, now: int) -> str:
 
     `private_key` is a PEM file, or the JSON file that Google gives. Raises CredentialError.
     """
-    content, header = _read(oauth.private_key, "private_key"), {"alg": "RS256", "typ": "JWT"}
+    content, header = read_key_file(oauth.private_key, "private_key"), {"alg": "RS256", "typ": "JWT"}
     if content.lstrip().startswith(b"{"):
         try:
             given = json.loads(content)
@@ -100,7 +100,8 @@ def _load_key(content: bytes, oauth: OAuth) -> "RSAPrivateKey":
     raise CredentialError(reason, permanent=True)
 
 
-def _read(name: str | None, key: str) -> bytes:
+def read_key_file(name: str | None, key: str) -> bytes:
+    """Read a file that a key of `[account.oauth]` names, 64 KiB at most. Raises CredentialError."""
     try:
         with Path(name or "").open("rb") as stream:
             return stream.read(_LARGEST)

@@ -11,11 +11,12 @@ from typing import Final
 from relay.accounts import words
 from relay.accounts.issuer import Issuer
 from relay.accounts.keeping import TokenKeeper
-from relay.model.errors import CredentialError
+from relay.model.errors import CredentialError, SignInNeededError
 from relay.model.oauth import Flow, OAuth, StoredLogin
 from relay.model.reply import Reply
 from relay.rules.answers.reading import explain
 from relay.rules.answers.row import Stage
+from relay.rules.answers.token_rows import sign_in_command
 from relay.rules.oauth_answers import Tokens
 from relay.rules.oauth_claims import stranger
 from relay.rules.oauth_ends import DAY, FORESEEN, end_of_login, is_in_testing
@@ -44,7 +45,7 @@ async def examine_login(
         tokens = await keeper.renew(oauth)
     except CredentialError as error:
         advice = _advise(oauth, str(error)) or ("" if error.permanent else _LATER)
-        name = "signed in" if _login_is_missing(str(error)) else "get a token"
+        name = "signed in" if isinstance(error, SignInNeededError) else "get a token"
         return course.end(name, good=False, text=str(error), advice=advice, login_refused=error.permanent)
     host = Issuer(oauth, now=now).host
     course.end("get a token", text=f"{host} gave one for {_show_life(tokens.life)}")
@@ -63,7 +64,7 @@ def _compare(course: Course, oauth: OAuth, tokens: Tokens) -> None:
     if tokens.scopes and (missing := missing_scopes(oauth, tokens)):
         advice = (
             f"Add {'it' if len(missing) == 1 else 'them'} to the permissions of the registration at the provider, let"
-            f" an administrator approve where one must, then: relay account authorize {shlex.quote(oauth.account)}"
+            f" an administrator approve where one must, then: {sign_in_command(oauth.account)}"
         )
         course.end("permissions", good=False, text=f"not granted: {' '.join(missing)}", advice=advice)
     elif tokens.scopes:
@@ -91,11 +92,6 @@ def say_stranger(oauth: OAuth, other: str, language: str = "en") -> tuple[str, s
     return words.STRANGER.by(language).format(**values), words.STRANGER_ADVICE.by(language).format(**values)
 
 
-def _login_is_missing(text: str) -> bool:
-    """Tell whether it is said that somebody must sign in first."""
-    return "relay account authorize" in text
-
-
 def _show_day(milliseconds: int) -> str:
     """Return the day of a moment, in UTC."""
     return f"{dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC):%Y-%m-%d}"
@@ -119,7 +115,7 @@ def _tell_end(course: Course, oauth: OAuth, login: StoredLogin | None, now: int)
         return
     text = f"the provider ends the sign-in in {max(0, end.at - now) // DAY} days, on {_show_day(end.at)}"
     testing = say_testing(oauth, (login.renewal_ends_at - login.renewal_at) // 1000)
-    advice = testing or f"Sign in again before: relay account authorize {shlex.quote(oauth.account)}"
+    advice = testing or f"Sign in again before: {sign_in_command(oauth.account)}"
     near = bool(testing) or end.is_near(now)
     course.end("days left", text=text, warns=near, advice=advice if near else "")
 

@@ -12,6 +12,7 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 from relay.accounts.assertions import client_assertion, service_assertion
 from relay.model.errors import CredentialError
 from relay.model.oauth import OAuth, Provider
+from relay.rules.answers.token_rows import NO_TOKEN
 from relay.rules.oauth_answers import DeviceCode, Hides, Refusal, Tokens, read_device_code, read_tokens
 from relay.rules.oauth_provider import endpoints_of, scopes_of
 from relay.settings.secrets import read_secret
@@ -95,7 +96,7 @@ class Issuer:
         try:
             answer = await self._post(url, form)
         except PostError as error:
-            reason = f"no token: {self.host} can't be asked: {error}"
+            reason = f"{NO_TOKEN}: {self.host} can't be asked: {error}"
         else:
             return answer.status, answer.body, _veil(form)
         raise CredentialError(reason)

@@ -8,7 +8,6 @@ or of the database never does, and what is at hand is used for as long as it hol
 import asyncio
 import contextlib
 import secrets
-import shlex
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Concatenate, Final, ParamSpec, TypeVar
@@ -16,8 +15,9 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from relay.accounts.content import Content, pack, unpack
 from relay.accounts.issuer import Issuer
 from relay.accounts.sealing import Sealer
-from relay.model.errors import CredentialError, StorageError
+from relay.model.errors import CredentialError, SignInNeededError, StorageError
 from relay.model.oauth import Flow, OAuth, StoredLogin
+from relay.rules.answers.token_rows import NO_TOKEN, sign_in_command
 from relay.rules.oauth_answers import Meaning, Refusal, Tokens, refresh_margin
 from relay.rules.oauth_ends import remark_on_end, renewed
 from relay.rules.oauth_provider import binding_of
@@ -108,12 +108,11 @@ class TokenKeeper:
 
     async def begin_login(self, oauth: OAuth, tokens: Tokens) -> None:
         """Store what somebody has just signed in for, in place of what was there. Raises CredentialError."""
-        content = Content(access=tokens.access, refresh=tokens.refresh)
         now = self._now()
         login = StoredLogin(
             account=oauth.account,
             binding=binding_of(oauth),
-            sealed=await asyncio.to_thread(self._seal, content),
+            sealed=await self._seal(oauth, tokens.access, tokens.refresh),
             begun_at=now,
             got_at=now,
             ends_at=now + tokens.life * 1000,
@@ -139,9 +138,9 @@ class TokenKeeper:
         if oauth.flow is Flow.APP:
             return
         if login is None:
-            raise CredentialError(f"nobody has signed in yet: {_command(oauth)}", permanent=True)
+            raise _nobody(oauth)
         if login.ended:
-            raise CredentialError(f"the login is over: {_command(oauth)} ({login.ended})", permanent=True)
+            raise SignInNeededError(f"the login is over: {sign_in_command(oauth.account)} ({login.ended})")
 
     def _is_fresh(self, login: StoredLogin) -> bool:
         return login.ends_at - refresh_margin(_life(login)) * 1000 > self._now()
@@ -208,7 +207,8 @@ class TokenKeeper:
         else:
             old = (await self._open(oauth, held)).refresh
             if old is None:
-                raise CredentialError(f"the issuer gave nothing to refresh by: {_command(oauth)}", permanent=True)
+                command = sign_in_command(oauth.account)
+                raise SignInNeededError(f"the issuer gave nothing to refresh by: {command}")
             answer = await issuer.refresh(old)
         if isinstance(answer, Refusal):
             if answer.meaning is Meaning.ENDED and oauth.flow is not Flow.APP:
@@ -217,7 +217,7 @@ class TokenKeeper:
                 self._require(oauth, over)
             raise refused(issuer.host, answer)
         now = self._now()
-        sealed = await asyncio.to_thread(self._seal, Content(access=answer.access, refresh=answer.refresh or old))
+        sealed = await self._seal(oauth, answer.access, answer.refresh or old)
         is_new = answer.refresh not in (None, old)
         since, until = renewed(held, life=answer.renewal_life, is_new=is_new, now=now)
         got = replace(
@@ -246,17 +246,21 @@ class TokenKeeper:
         if known is None or known[0] != login.sealed:
             known = login.sealed, await asyncio.to_thread(self._unseal, oauth, login.sealed)
             self._opened[login.account] = known
-        return known[1]
+        content = known[1]
+        if (content.account, content.binding) != (oauth.account, binding_of(oauth)):  # another's, moved here
+            raise _nobody(oauth)
+        return content
 
-    def _seal(self, content: Content) -> str:
-        return self._sealer.seal(pack(content))
+    async def _seal(self, oauth: OAuth, access: str, refresh: str | None) -> str:
+        content = Content(account=oauth.account, binding=binding_of(oauth), access=access, refresh=refresh)
+        return await asyncio.to_thread(self._sealer.seal, pack(content))
 
     def _unseal(self, oauth: OAuth, sealed: str) -> Content:
         try:
             return unpack(self._sealer.open(sealed))
         except CredentialError as error:
-            reason, permanent = f"{error}: {_command(oauth)}", error.permanent
-        raise CredentialError(reason, permanent=permanent)
+            reason, permanent = f"{error}: {sign_in_command(oauth.account)}", error.permanent
+        raise SignInNeededError(reason) if permanent else CredentialError(reason)
 
     async def _stored(self, work: Callable[Concatenate[Database, P], T], /, *arguments: P.args, **named: P.kwargs) -> T:
         """Ask the database, in a thread. Raises CredentialError: it is tried again, as a connection is."""
@@ -267,14 +271,14 @@ class TokenKeeper:
         raise CredentialError(reason)
 
 
+def _nobody(oauth: OAuth) -> SignInNeededError:
+    return SignInNeededError(f"nobody has signed in yet: {sign_in_command(oauth.account)}")
+
+
 def refused(host: str, refusal: Refusal) -> CredentialError:
     """Return the error of an issuer that gives no token; only a person can help where it refuses the program."""
     permanent = refusal.meaning in (Meaning.APP, Meaning.ENDED)
-    return CredentialError(f"no token: {host} {'refuses: ' if permanent else 'says: '}{refusal}", permanent=permanent)
-
-
-def _command(oauth: OAuth) -> str:
-    return f"relay account authorize {shlex.quote(oauth.account)}"
+    return CredentialError(f"{NO_TOKEN}: {host} {'refuses: ' if permanent else 'says: '}{refusal}", permanent=permanent)
 
 
 def _life(login: StoredLogin) -> int:

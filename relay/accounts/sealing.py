@@ -4,13 +4,17 @@ Guarantee: the key is durable before anything is sealed with it, and there is on
 once. Without the file nothing that was sealed can be read; a backup of the database alone holds no token.
 """
 
+import contextlib
+import errno
+import fcntl
 import os
-import secrets
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from relay.model.errors import CredentialError
 from relay.model.oauth import KEY_FILE
+from relay.storage.syncing import FOLDER, open_plain, replacing
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -32,7 +36,7 @@ class Sealer:
     def seal(self, content: bytes) -> str:
         """Encrypt and sign, with the newest key. Raises CredentialError where the file can't be read or made."""
         try:
-            if not self.file.exists():
+            if not os.path.lexists(self.file):
                 self._make()
         except OSError as error:
             reason = f"the key of the tokens can't be made: {error.strerror} ({self.file})"
@@ -59,37 +63,38 @@ class Sealer:
 
         permanent = False
         try:
-            with self.file.open("rb") as stream:
+            with open(open_plain(self.file), "rb") as stream:  # noqa: PTH123 - it is open
+                _shut_to_others(stream.fileno())
                 lines = stream.read(_LARGEST).split()
             return MultiFernet([Fernet(line) for line in lines])
         except FileNotFoundError:
             permanent = True
             reason = f"the key of the tokens is gone: put {self.file} back (from a backup), or sign in again"
         except OSError as error:
-            reason = f"the key of the tokens can't be read: {error.strerror} ({self.file})"
+            why = "it is a link; put the file itself there" if error.errno == errno.ELOOP else error.strerror
+            reason = f"the key of the tokens can't be read: {why} ({self.file})"
         except ValueError:
             permanent = True
             reason = f"{self.file} holds no key: put the right file there (from a backup), or sign in again"
         raise CredentialError(reason, permanent=permanent)
 
     def _make(self) -> None:
-        """Write the file under another name and give it its own once it is whole: who comes second takes the first."""
+        """Make the file, one process at a time, unless another has done so meanwhile. It is whole once it is there."""
         from cryptography.fernet import Fernet  # noqa: PLC0415 - see above
 
-        new = self.file.with_name(f".{KEY_FILE}.{secrets.token_hex(8)}")
+        folder = os.open(self.file.parent, FOLDER)
         try:
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as stream:
-                stream.write(Fernet.generate_key() + b"\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            try:
-                self.file.hardlink_to(new)
-            except FileExistsError:
-                return
-            folder = os.open(self.file.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if not os.path.lexists(self.file):
+                with replacing(self.file) as (_, descriptor):
+                    os.write(descriptor, Fernet.generate_key() + b"\n")
         finally:
-            new.unlink(missing_ok=True)
+            os.close(folder)
+
+
+def _shut_to_others(descriptor: int) -> None:
+    """Take from others what a restore or a copy has let them do with the key; what root has set up stays."""
+    found = os.fstat(descriptor)
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) and found.st_uid == os.geteuid():
+        with contextlib.suppress(OSError):  # the disk may be there for reading alone
+            os.fchmod(descriptor, 0o600)

@@ -2,12 +2,11 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 
+from relay.accounts.assertions import read_key_file
 from relay.accounts.keeping import TokenKeeper
 from relay.model.credential import TOKEN, Identity, keyed_hash
-from relay.model.errors import CredentialError
 from relay.model.oauth import Flow, OAuth
 from relay.rules.oauth_provider import binding_of, endpoints_of
 from relay.rules.sasl import BY_TOKEN
@@ -46,15 +45,6 @@ class TokenCredential:
         parts: list[object] = [binding_of(oauth), begun, oauth.client_secret.command]
         if oauth.client_secret.is_given and (by_person or oauth.client_secret.command is None):
             parts.append(await asyncio.to_thread(read_secret, oauth.client_secret))
-        parts += [await asyncio.to_thread(_read, name) for name in (oauth.certificate, oauth.private_key)]
+        for what, name in (("certificate", oauth.certificate), ("private_key", oauth.private_key)):
+            parts.append(b"" if name is None else await asyncio.to_thread(read_key_file, name, what))
         return keyed_hash(key, *parts)
-
-
-def _read(name: str | None) -> bytes:
-    if name is None:
-        return b""
-    try:
-        return Path(name).read_bytes()
-    except OSError as error:
-        reason = f"{name}: can't be read: {error.strerror}"
-    raise CredentialError(reason)

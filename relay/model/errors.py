@@ -36,6 +36,13 @@ class CredentialError(RelayError):
         """Whether only a person can help, as where the issuer of a token has revoked it: then the account is paused."""
 
 
+class SignInNeededError(CredentialError):
+    """Somebody must sign in for an account: nobody has, or the login is over or lost. The text holds the command."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, permanent=True)
+
+
 class StateConflictError(RelayError):
     """A command is not allowed in the present state, such as deleting a mail that is being delivered."""
 

@@ -8,11 +8,13 @@ from relay.model.errors import CredentialError
 
 @given(st.text(), st.none() | st.text())
 def test_what_is_packed_is_unpacked(access: str, refresh: str | None) -> None:
-    content = Content(access=access, refresh=refresh)
+    content = Content(account="sales", binding="b", access=access, refresh=refresh)
     assert unpack(pack(content)) == content
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"access": "a"}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"access": "a"}', b'{"access": "a", "refresh": null}', b"\xff"]
+)
 def test_what_another_release_has_written_is_said(content: bytes) -> None:
     with pytest.raises(CredentialError, match="another release") as caught:
         unpack(content)
@@ -20,4 +22,4 @@ def test_what_another_release_has_written_is_said(content: bytes) -> None:
 
 
 def test_nothing_shows_it() -> None:
-    assert "sesame" not in repr(Content(access="sesame", refresh="sesame"))
+    assert "sesame" not in repr(Content(account="sales", binding="b", access="sesame", refresh="sesame"))

@@ -1,23 +1,26 @@
 """What a login survives: faults of network, issuer and database; and what ends it."""
 
 import asyncio
+import contextlib
+import sqlite3
 import threading
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine
 
 from relay.accounts.content import unpack
 from relay.accounts.keeping import TokenKeeper
 from relay.accounts.sealing import Sealer
 from relay.accounts.token import TokenCredential
-from relay.model.errors import CredentialError, StorageError
-from relay.model.oauth import KEY_FILE, Flow, StoredLogin
+from relay.model.errors import CredentialError, SignInNeededError
+from relay.model.oauth import KEY_FILE, Flow
 from relay.model.secret import Secret
 from relay.rules.oauth_answers import Tokens
+from relay.rules.oauth_provider import binding_of
 from relay.storage import logins
+from relay.storage.engine import open_engine
 from relay.storage.logins import acquire_login, find_login
 from relay.upstream.posting import PostError, post_form
 from relay.web import Answer
@@ -225,6 +228,22 @@ async def test_nobody_has_signed_in_or_for_something_else(office: Office) -> Non
         await keeper.token(office.oauth(client_id="other-client"))
 
 
+async def test_tokens_that_were_moved_to_another_account_are_nobodys(office: Office) -> None:
+    """Whoever writes to the database changes neither whose tokens are used nor where they go."""
+    await office.signed_in()
+    other = office.oauth(account="ben", token_url=f"{office.server.url}/evil")
+    login = find_login(office.engine, "sales")
+    assert login is not None
+    for oauth in (other, office.oauth(account="ben"), office.oauth(user="ben@example.com")):
+        logins.begin_login(office.engine, replace(login, account=oauth.account, binding=binding_of(oauth)))
+        for ask in (office.keeper().token, office.keeper().renew):
+            with pytest.raises(
+                SignInNeededError, match=f"nobody has signed in yet: relay account authorize {oauth.account}"
+            ):
+                await ask(oauth)
+    assert office.server.asked == []
+
+
 async def test_an_app_signs_in_by_itself_and_again_whatever_was_said(office: Office) -> None:
     office.server.secret = "sesame"
     keeper, oauth = office.keeper(), office.oauth(Flow.APP)
@@ -240,26 +259,24 @@ async def test_an_app_signs_in_by_itself_and_again_whatever_was_said(office: Off
     assert {form["client_secret"] for form in office.server.asked} == {"sesame"}
 
 
-async def test_what_the_database_does_not_take_is_stored_the_next_time(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_the_database_does_not_take_is_stored_the_next_time(office: Office) -> None:
     office.server.rotation = Rotation.STRICT
-    keeper = await office.signed_in()
-    office.now += HOUR
-    store, faults = logins.store_login, [StorageError("the disk is full")]
-
-    def fail_once(engine: Engine, login: StoredLogin, *, token: str) -> bool:
-        if faults:
-            raise faults.pop()
-        return store(engine, login, token=token)
-
-    monkeypatch.setattr("relay.accounts.keeping.store_login", fail_once)
-    with pytest.raises(CredentialError, match="the disk is full") as caught:
-        await keeper.token(office.oauth())
+    hasty = replace(office, engine=open_engine(f"sqlite:///{office.folder}/relay.db", patience=0.1))
+    keeper = await hasty.signed_in()
+    hasty.now += HOUR
+    office.server.before_answer = threading.Event()
+    asking = asyncio.create_task(keeper.token(office.oauth()))
+    await asyncio.to_thread(office.server.was_asked.wait, 20)
+    with contextlib.closing(sqlite3.connect(office.folder / "relay.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        office.server.before_answer.set()
+        with pytest.raises(CredentialError, match="another program is writing into it") as caught:
+            await asking
     assert not caught.value.permanent
     token = await keeper.token(office.oauth())
     assert office.server.holds(token)
     assert len(office.server.asked) == 1
+    hasty.engine.dispose()
 
 
 async def test_a_refresh_of_another_node_is_waited_for(office: Office) -> None:

@@ -1,5 +1,6 @@
 import os
 import stat
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,6 +53,36 @@ def test_what_is_wrong_with_the_key_is_said_with_its_file(tmp_path: Path) -> Non
     with pytest.raises(CredentialError, match="is gone"):
         sealer.open(sealed)
     assert not sealer.file.exists()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o606])
+def test_a_key_that_others_can_read_is_shut_to_them(tmp_path: Path, mode: int) -> None:
+    sealer = Sealer(tmp_path)
+    sealed = sealer.seal(b"sesame")
+    sealer.file.chmod(mode)
+    assert sealer.open(sealed) == b"sesame"
+    assert stat.S_IMODE(sealer.file.stat().st_mode) == 0o600
+
+
+def test_a_link_in_the_place_of_the_key_is_neither_followed_nor_replaced(tmp_path: Path) -> None:
+    sealer, elsewhere = Sealer(tmp_path), tmp_path / "elsewhere"
+    elsewhere.write_bytes(Fernet.generate_key())
+    for target in (elsewhere, tmp_path / "none"):
+        sealer.file.unlink(missing_ok=True)
+        sealer.file.symlink_to(target)
+        with pytest.raises(CredentialError, match="it is a link; put the file itself there") as error:
+            sealer.seal(b"sesame")
+        assert not error.value.permanent
+    assert sealer.file.is_symlink()
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_a_killed_process_has_left_of_a_key_goes(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as gone:
+        left = tmp_path / f".{KEY_FILE}.{gone.pid}.partial"
+    left.write_bytes(b"half")
+    Sealer(tmp_path).seal(b"sesame")
+    assert [file.name for file in tmp_path.iterdir()] == [KEY_FILE]
 
 
 def test_a_folder_that_is_not_there_is_no_end_of_the_login(tmp_path: Path) -> None:

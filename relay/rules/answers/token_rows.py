@@ -5,6 +5,7 @@ server is: it is recognised again in what is stored, and told in both languages.
 """
 
 import re
+import shlex
 from typing import Final
 
 from relay.rules.answers.row import SIGN_IN_AGAIN_DE, SIGN_IN_AGAIN_EN, About, Row, Stage, say
@@ -28,6 +29,11 @@ _SIGN_IN: Final = Row(
         SIGN_IN_AGAIN_DE,
     ),
 )
+
+
+def sign_in_command(account: str) -> str:
+    """Return the command by which somebody signs in for an account."""
+    return f"{SIGN_IN} {shlex.quote(account)}"
 
 
 def says_of_token(text: str) -> Row | None:
