@@ -80,18 +80,22 @@ def command(config: str | None, **options: Any) -> None:  # noqa: ANN401 - of cl
     from relay.admin.entering import require_hand
     from relay.cli.init_questions import ask
     from relay.cli.interview import Interview
-    from relay.first_steps import filling, texts
+    from relay.first_steps import faults, filling, texts
     from relay.places import find_storage
+    from relay.settings import ConfigurationError
 
     path = filling.choose_file(config)
     before = filling.read_fillable(path)
     require_hand(config, path.absolute(), find_storage(path) or path.absolute().parent)
+    faults.require_sound(path, before)
     interview = Interview(options["language"] or _own_language())
     try:
         answers, secret = ask(interview, options, path, before)
         settings, file = _write(config, path, before, answers, secret)
-    except RelayError:
+    except RelayError as error:
         say(texts.ENDED.by(interview.language), error=True)
+        if isinstance(error, ConfigurationError):
+            raise faults.explain(path, before, error) from None
         raise
     except (click.Abort, KeyboardInterrupt):
         say()
