@@ -65,7 +65,8 @@ class Issuer:
     async def begin_device(self) -> DeviceCode | Refusal:
         """Ask for a code that a person types in (RFC 8628 section 3.1)."""
         form = {"client_id": self._oauth.client_id, "scope": self._scope}
-        return read_device_code(*await self._send(self._endpoints.device or "", form))
+        answer = await self._send(self._endpoints.device or "", form)
+        return read_device_code(*answer, plain=self._oauth.provider is Provider.CUSTOM)
 
     async def ask_device(self, code: DeviceCode) -> Tokens | Refusal:
         """Ask whether the person has typed it in (RFC 8628 section 3.4)."""

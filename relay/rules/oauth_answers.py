@@ -5,6 +5,7 @@ answer that makes no sense never do.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,12 +25,17 @@ _TOKEN: Final = re.compile(rf"[!-~]{{1,{_LONGEST_TOKEN}}}")
 """Visible ASCII (RFC 6749 appendix A.12; RFC 6750 section 2.1 has less)."""
 _USER_CODE: Final = re.compile(r"[!-~]{1,40}")
 _ERROR: Final = re.compile(r"[a-z0-9_.-]{1,60}")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
 _AADSTS: Final = re.compile(r"AADSTS([0-9]{3,8})")
 _USUAL_LIFE: Final = 3600
+_SHORTEST_LIFE: Final = 10
+"""Seconds that a token is taken to hold of which its issuer says that it ends at once, lest it be always asked."""
 _LONGEST_LIFE: Final = 7 * 24 * 3600
 _LONGEST_RENEWAL: Final = 10 * 365 * 24 * 3600
 _LONGEST_SCOPE: Final = 4000
 _USUAL_INTERVAL: Final = 5
+_LONGEST_INTERVAL: Final = 60
+_PLAIN_HOST: Final = "127.0.0.1"
 SLOWER: Final = 5
 """Seconds that each `slow_down` adds to the interval (RFC 8628 section 3.5)."""
 SOON: Final = 600
@@ -125,28 +131,38 @@ def read_tokens(status: int, body: bytes, hides: Hides = _hides_nothing) -> Toke
     return Tokens(
         access=access,
         refresh=refresh,
-        life=_seconds(answer.get("expires_in"), _USUAL_LIFE),
+        life=_seconds(answer.get("expires_in"), _USUAL_LIFE, over=_SHORTEST_LIFE),
         scopes=tuple(clean(scope, _LONGEST_SCOPE).split()) if isinstance(scope, str) else (),
         renewal_life=_seconds(renewal, 0, _LONGEST_RENEWAL),
         names=tuple(one for one in read_names(answer.get("id_token")) or read_names(access) if not hides(one)),
     )
 
 
-def read_device_code(status: int, body: bytes, hides: Hides = _hides_nothing) -> DeviceCode | Refusal:
-    """Read the answer of a device authorization endpoint (RFC 8628 section 3.2)."""
+def read_device_code(
+    status: int, body: bytes, hides: Hides = _hides_nothing, *, plain: bool = False
+) -> DeviceCode | Refusal:
+    """Read the answer of a device authorization endpoint (RFC 8628 section 3.2).
+
+    `plain`: whether the page that people are sent to may be one of http, on 127.0.0.1.
+    """
     answer = _read_object(body)
     if status != 200:
         return _refusal(status, answer, hides)
     code, shown = answer.get("device_code"), answer.get("user_code")
     page = answer.get("verification_uri", answer.get("verification_url"))  # Google's older word
-    if not _is_token(code) or not isinstance(shown, str) or _USER_CODE.fullmatch(shown) is None or not _is_page(page):
+    if (
+        not _is_token(code)
+        or not isinstance(shown, str)
+        or _USER_CODE.fullmatch(shown) is None
+        or not _is_page(page, plain=plain)
+    ):
         return _senseless()
     return DeviceCode(
         device_code=code,
         user_code=shown,
         page=page,
         life=_seconds(answer.get("expires_in"), 900),
-        interval=_seconds(answer.get("interval"), _USUAL_INTERVAL),
+        interval=_seconds(answer.get("interval"), _USUAL_INTERVAL, _LONGEST_INTERVAL),
     )
 
 
@@ -203,20 +219,28 @@ def _is_token(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
 
-def _is_page(value: object) -> TypeGuard[str]:
+def _is_page(value: object, *, plain: bool) -> TypeGuard[str]:
     if not isinstance(value, str) or len(value) > 300 or not value.isascii() or not value.isprintable():
         return False
     try:
         parts = urlsplit(value)
     except ValueError:
         return False
-    return bool(parts.hostname) and parts.scheme in ("https", "http") and " " not in value
+    is_safe = parts.scheme == "https" or (plain and parts.scheme == "http" and parts.hostname == _PLAIN_HOST)
+    return bool(parts.hostname) and is_safe and "@" not in parts.netloc and " " not in value
 
 
-def _seconds(value: object, usual: int, longest: int = _LONGEST_LIFE) -> int:
-    """Read a number of seconds, which some write as a text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+def _seconds(value: object, usual: int, longest: int = _LONGEST_LIFE, *, over: int | None = None) -> int:
+    """Read a number of seconds, which some write as a text, and of which the fraction does not count.
+
+    `over`: what zero and less are taken for; without it `usual`, as everything is that is no number.
+    """
+    if isinstance(value, str) and _NUMBER.fullmatch(value) is not None:
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+    if isinstance(value, float) and math.isfinite(value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
         return usual
+    if value <= 0:
+        return usual if over is None else over
     return min(value, longest)

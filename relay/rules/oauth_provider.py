@@ -5,6 +5,7 @@ Microsoft: "Authenticate an IMAP, POP or SMTP connection using OAuth". Google: "
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -21,6 +22,8 @@ _MICROSOFT_APP: Final = "https://outlook.office365.com/.default"
 _MICROSOFT_MAILBOX_APP: Final = "https://ps.outlook.com/.default"
 """What an administrator allows an app that only collects; its tokens are asked for as those of the others."""
 _GOOGLE_SCOPE: Final = "https://mail.google.com/"
+_VISIBLE: Final = re.compile(r"[!-~]+")
+"""What codes are made of (RFC 6749 appendix A.11, where blanks are allowed as well; no provider has them)."""
 _MOST_PARAMETERS: Final = 50
 _LONGEST_REDIRECT: Final = 16_384
 
@@ -171,6 +174,11 @@ def read_redirect(text: str, *, endpoints: Endpoints, state: str) -> str:
         raise RedirectError(f"says that the provider refused: {said}", f"sagt, dass der Anbieter ablehnt: {said}")
     if not found["code"]:
         raise RedirectError("holds no code", "enthält keinen Code")
+    if _VISIBLE.fullmatch(found["code"]) is None:
+        raise RedirectError(
+            "holds a code with signs that no provider gives: copy the whole address anew",
+            "enthält einen Code mit Zeichen, die kein Anbieter vergibt: kopieren Sie die ganze Adresse noch einmal",
+        )
     return found["code"]
 
 

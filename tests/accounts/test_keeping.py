@@ -54,6 +54,16 @@ async def test_of_a_short_life_half_is_used(office: Office) -> None:
     assert await keeper.token(office.oauth()) != first
 
 
+async def test_an_issuer_whose_tokens_end_at_once_is_asked_now_and_then(office: Office) -> None:
+    office.server.life = 0
+    keeper = await office.signed_in()
+    office.now += HOUR
+    for _ in range(30):
+        await keeper.token(office.oauth())
+        office.now += 1000
+    assert 3 <= len(office.server.asked) <= 6
+
+
 async def test_one_refresh_at_a_time_whoever_asks(office: Office) -> None:
     keepers = [await office.signed_in(), office.keeper(), office.keeper()]
     office.now += HOUR

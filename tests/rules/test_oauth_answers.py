@@ -43,6 +43,20 @@ def test_tokens_and_how_long_they_live() -> None:
     assert (kept.refresh, kept.life, kept.scopes) == (None, 3600, ())
 
 
+@pytest.mark.parametrize(
+    ("said", "life"),
+    [
+        *((0, 10), (-5, 10), ("0", 10), ("-1", 10), (0.7, 10), (3599.9, 3599), (1e300, 604_800), ("60", 60)),
+        *((None, 3600), ("soon", 3600), (float("nan"), 3600), (float("inf"), 3600), (True, 3600), ([], 3600)),
+    ],
+)
+def test_a_token_that_ends_at_once_is_soon_refreshed_and_not_all_the_time(said: object, life: int) -> None:
+    tokens = read_tokens(200, answer(access_token="x", expires_in=said, refresh_expires_in=said))
+    assert isinstance(tokens, Tokens)
+    assert tokens.life == life
+    assert tokens.renewal_life >= 0
+
+
 @given(st.sampled_from([200, 302, 400, 401, 429, 500, 503]), ANSWERS)
 def test_any_answer_is_one_of_the_three(status: int, body: bytes) -> None:
     for found in (read_tokens(status, body), read_device_code(status, body)):
@@ -109,6 +123,17 @@ def test_a_code_for_a_device() -> None:
     assert isinstance(code, DeviceCode)
     assert (code.user_code, code.page, code.interval, code.life) == ("ABCD-EFGH", "https://h.example/device", 7, 900)
     assert "sesame" not in repr(code)
+    waits = {10**12: 60, 60.5: 60, 0: 5, -1: 5, "7": 7}
+    for said, interval in waits.items():
+        slow = read_device_code(200, answer(**good, interval=said))
+        assert isinstance(slow, DeviceCode)
+        assert slow.interval == interval
+    pages = ("http://127.0.0.1/", "https://microsoft.com@evil.example/", "https://a:b@h.example/", "http://h.example/")
+    for page in pages:
+        found = [
+            read_device_code(200, answer(**{**good, "verification_uri": page}), plain=one) for one in (False, True)
+        ]
+        assert [isinstance(one, DeviceCode) for one in found] == [False, page == pages[0]]
     for wrong in ({"verification_uri": "javascript:x"}, {"user_code": "a\x1b[2J"}, {"device_code": ""}):
         assert isinstance(read_device_code(200, answer(**{**good, **wrong})), Refusal)
 

@@ -75,8 +75,13 @@ def test_an_administrator_can_allow_it_for_a_directory() -> None:
     assert consent_page(oauth(Provider.GOOGLE), redirect="") is None
 
 
+VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F))
+
+
 @given(
-    st.text(min_size=1, max_size=40), st.text(max_size=40), st.sampled_from([{}, {"iss": "https://h.example/realm"}])
+    st.text(VISIBLE, min_size=1, max_size=40),
+    st.text(max_size=40),
+    st.sampled_from([{}, {"iss": "https://h.example/realm"}]),
 )
 def test_the_code_comes_back_as_it_was(code: str, state: str, more: dict[str, str]) -> None:
     address = f"  http://localhost/?{urlencode({'code': code, 'state': state, **more})}#_=_ "
@@ -99,6 +104,10 @@ def test_nothing_else_is_taken_for_a_code(text: str) -> None:
         ("code=sesame&state=s&iss=http%3A%2F%2Fh.example", "another issuer"),
         ("error=access_denied&error_description=no%0Anever&state=s", "access_denied no never"),
         ("code=&state=s", "no code"),
+        *(
+            (f"code=sesame{sign}&state=s", "signs that no provider")
+            for sign in ("%00", "%1b%5b2J", "%0d%0a", "+", "%C3%A4")
+        ),
         ("code=" + "x" * 20_000, "too long"),
     ],
 )
