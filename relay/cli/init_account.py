@@ -11,6 +11,7 @@ from relay.cli.interview import Interview, fill_in
 from relay.cli.provider import Finder, look_up, refuse_foreign
 from relay.first_steps import reading, texts
 from relay.first_steps.answers import AccountAnswer
+from relay.presets.describing import describe
 from relay.presets.preset import Preset, Words, find_preset
 
 if TYPE_CHECKING:
@@ -124,10 +125,9 @@ def _confirm(interview: Interview, words: Words) -> bool:
 
 def _describe(interview: Interview, preset: Preset) -> None:
     """Say what is known of a provider, before anything of it is asked."""
-    language = interview.language
     interview.tell(texts.PROVIDER, title=preset.title)
     for kind in ("smtp", "pop3"):
         if (server := preset.servers.get(kind)) is not None and server.host is not None:
             interview.tell(texts.SERVER, kind=kind.upper(), host=server.host, port=server.ports[0])
-    if preset.switch_on is not None:
-        interview.tell(texts.SWITCH_ON, text=preset.switch_on.by(language))
+    for line in zip(*(describe(preset, language, password=False) for language in ("en", "de")), strict=True):
+        interview.tell(Words(*line))

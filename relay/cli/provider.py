@@ -91,16 +91,10 @@ def choose_provider(changes: Changes, wishes: Wishes, *, look: Finder = look_up)
 
 
 def describe_preset(preset: "Preset", *, password: bool = True) -> list[str]:
-    """Tell what no key says of a provider: which password is meant, what to switch on first, limits."""
-    said: dict[str, str | None] = {
-        "Password": preset.password.en if password else None,
-        "Switch on first": preset.switch_on and preset.switch_on.en,
-        "Limits": preset.limits and preset.limits.en,
-    }
-    if preset.files_sent is not None:
-        said["Sent mail"] = f"{'' if preset.files_sent else 'not '}put into the Sent folder by the provider itself"
-    lines = [f"Preset {preset.name}: {preset.title}, as of {preset.checked}"]
-    return lines + [f"  {what}: {words}" for what, words in said.items() if words]
+    """Name a preset, and tell what no key says of its provider."""
+    from relay.presets.describing import describe
+
+    return [f"Preset {preset.name}: {preset.title}, as of {preset.checked}", *describe(preset, "en", password=password)]
 
 
 def _named(name: str) -> "Preset":

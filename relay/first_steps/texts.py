@@ -110,7 +110,6 @@ BEGIN: Final = Words(
 LOOKING: Final = Words("Looking up the provider of {domain} ...", "Der Anbieter von {domain} wird gesucht ...")
 PROVIDER: Final = Words("Provider: {title}", "Anbieter: {title}")
 SERVER: Final = Words("  {kind}: {host}, port {port}", "  {kind}: {host}, Port {port}")
-SWITCH_ON: Final = Words("Switch on first: {text}", "Zuerst einschalten: {text}")
 WHICH_PASSWORD: Final = Words("Which password: {text}", "Welches Passwort: {text}")
 OWN_HOST: Final = Words(
     "At {title} each account has a server of its own: {text}",
